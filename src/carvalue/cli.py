@@ -1,0 +1,23 @@
+"""The commands; the only place that prints."""
+
+import sys
+
+import typer
+
+from carvalue.errors import AppError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def carvalue() -> None:
+    """What a used car is worth, and a platform that keeps the answer true as the market moves."""
+
+
+def main() -> None:
+    """Run one command; an expected failure ends as one line on standard error, not as a stack trace."""
+    try:
+        app()
+    except AppError as error:
+        print(f"carvalue: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,1 @@
+"""Raw frame in, listings out, every rejected row counted by reason."""

@@ -1,0 +1,1 @@
+"""The bundled sample: a seeded generator of raw listings, nobody's rows."""

@@ -1,0 +1,1 @@
+"""Where raw listings come from: Kaggle, a local file, the bundled sample."""

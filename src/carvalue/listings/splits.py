@@ -1,0 +1,1 @@
+"""Train, validation and test by time and by car, with a fingerprint and a leak report."""

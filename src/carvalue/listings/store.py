@@ -1,0 +1,1 @@
+"""Named datasets and their manifest: written aside, then renamed."""

@@ -1,0 +1,1 @@
+"""Are live inputs like the training inputs."""

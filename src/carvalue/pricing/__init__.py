@@ -1,0 +1,1 @@
+"""From a listing to a quote - vocabulary, model, training, evaluation."""

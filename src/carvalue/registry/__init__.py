@@ -1,0 +1,1 @@
+"""Which model is in production, and how every version came to be."""

@@ -1,0 +1,1 @@
+"""The pure rule: challenger and champion in, decision with its reasons out."""

@@ -1,0 +1,112 @@
+"""Every setting, validated once; the defaults make a bare machine work, production is other values."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from carvalue.errors import AppError
+
+DATA_SOURCE_WORDS = ("auto", "kaggle", "sample")
+LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
+LOCAL_PASSWORD = "airflow"  # noqa: S105  # known to everyone, hence accepted on loopback only
+
+
+class BadSetting(AppError):
+    """A setting that cannot work: names the setting, what came and what is expected."""
+
+    status, hint = 500, "Correct it in the environment or in .env; .env.example explains every setting."
+
+
+def _data_source(value: str) -> str:
+    if value in DATA_SOURCE_WORDS:
+        return value
+    path = Path(value).expanduser()
+    if not path.is_file():
+        words = ", ".join(DATA_SOURCE_WORDS)
+        raise ValueError(f"expected {words} or the path of an existing .csv or .zip file")
+    if path.suffix.lower() not in {".csv", ".zip"}:
+        raise ValueError("expected a file that ends in .csv or .zip")
+    return str(path.resolve())
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("expected a URL such as http://127.0.0.1:5000")
+    return value.rstrip("/")
+
+
+def _tracking_uri(value: str) -> str:
+    return value if value.startswith(("sqlite:///", "postgresql")) else _http_url(value)
+
+
+DataSource = Annotated[str, AfterValidator(_data_source)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+TrackingUri = Annotated[str, AfterValidator(_tracking_uri)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class Settings(BaseSettings):
+    """What can be set, in the environment or in `.env`; names are the fields' names in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    data_source: DataSource = "auto"
+    kaggle_dataset: str = Field(default="austinreese/craigslist-carstrucks-data", pattern=r"^[^/]+/[^/]+.*$")
+    kaggle_timeout_s: float = Field(default=30, gt=0)
+    sample_rows: int = Field(default=30_000, ge=1_000)
+    sample_seed: int = 2021
+    training_budget: Literal["auto", "quick", "default"] = "auto"
+
+    state_dir: Path = Path("var")
+    mlflow_tracking_uri: TrackingUri = "http://127.0.0.1:5000"
+    service_url: HttpUrl = "http://127.0.0.1:9696"
+
+    bind_host: str = "127.0.0.1"
+    airflow_port: Port = 8080
+    mlflow_port: Port = 5000
+    service_port: Port = 9696
+    page_port: Port = 8501
+    airflow_user: str = Field(default="airflow", min_length=1)
+    airflow_password: SecretStr = Field(default=SecretStr(LOCAL_PASSWORD), min_length=1)
+
+    @model_validator(mode="after")
+    def _no_known_password_off_loopback(self) -> "Settings":
+        known = self.airflow_password.get_secret_value() == LOCAL_PASSWORD
+        if known and self.bind_host not in LOOPBACK_HOSTS:
+            raise ValueError(
+                f"BIND_HOST={self.bind_host!r} is reachable from outside: "
+                "expected an AIRFLOW_PASSWORD other than the well-known default"
+            )
+        return self
+
+    @property
+    def storage_root(self) -> Path:
+        """Where datasets, the reference and bundles are kept."""
+        return self.state_dir / "storage"
+
+
+def load_settings() -> Settings:
+    """Read and check every setting.
+
+    Raises:
+        BadSetting: names each setting that cannot work, what came and what is expected, in one line.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise BadSetting("; ".join(_describe(item) for item in error.errors())) from None
+
+
+def _describe(item: ErrorDetails) -> str:
+    message = item["msg"].removeprefix("Value error, ")
+    if not item["loc"]:
+        return message
+    name = str(item["loc"][0]).upper()
+    return f"{name} is {item['input']!r}: {message[0].lower()}{message[1:]}."

@@ -1,0 +1,1 @@
+"""The page. It talks to the price service over HTTP only."""

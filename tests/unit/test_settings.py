@@ -1,0 +1,54 @@
+"""A setting that cannot work stops the command before any work, in one line that names it."""
+
+from pathlib import Path
+
+import pytest
+
+from carvalue.settings import BadSetting, load_settings
+
+
+@pytest.fixture(autouse=True)
+def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No .env, none of our variables set."""
+    monkeypatch.chdir(tmp_path)
+
+
+def test_defaults_work_on_a_bare_machine() -> None:
+    assert load_settings().data_source == "auto"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("DATA_SOURCE", "nowhere.csv", "the path of an existing .csv or .zip file"),
+        ("DATA_SOURCE", "kagle", "expected auto, kaggle, sample"),
+        ("SAMPLE_ROWS", "many", "valid integer"),
+        ("SAMPLE_ROWS", "10", "greater than or equal to 1000"),
+        ("SERVICE_PORT", "70000", "less than or equal to 65535"),
+        ("SERVICE_URL", "localhost:9696", "expected a URL such as"),
+        ("MLFLOW_TRACKING_URI", "mlruns", "expected a URL such as"),
+        ("TRAINING_BUDGET", "huge", "'auto', 'quick' or 'default'"),
+        ("BIND_HOST", "0.0.0.0", "AIRFLOW_PASSWORD"),
+    ],
+)
+def test_a_bad_setting_is_named_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(BadSetting) as caught:
+        load_settings()
+
+    line = str(caught.value)
+    assert name in line
+    assert value in line
+    assert expected in line
+    assert "\n" not in line
+
+
+def test_a_file_by_path_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    raw = tmp_path / "vehicles.csv"
+    raw.write_text("id\n")
+    monkeypatch.setenv("DATA_SOURCE", str(raw))
+
+    assert load_settings().data_source == str(raw)
