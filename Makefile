@@ -4,7 +4,7 @@ UV_VERSION := 0.13.9
 UV := $(shell command -v uv || echo .tools/bin/uv)
 RUN := $(UV) run --frozen --no-sync
 
-.PHONY: help install build up down status logs test check format bench
+.PHONY: help install build up down status logs test check lint format bench install-dev
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -18,12 +18,13 @@ install: $(filter .tools/%,$(UV)) ## install everything that the platform needs,
 install-dev: $(filter .tools/%,$(UV))
 	@$(UV) sync --frozen --extra platform --quiet
 
-check: install-dev ## format, lint, types, import contracts, tests: what CI runs
+check: lint test ## format, lint, types, import contracts, tests: what CI runs
+
+lint: install-dev
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
 	@$(RUN) mypy
 	@$(RUN) lint-imports --no-logo
-	@$(RUN) pytest
 
 test: install-dev ## every test
 	@$(RUN) pytest
