@@ -1,1 +1,55 @@
-"""Where raw listings come from: Kaggle, a local file, the bundled sample."""
+"""Where raw listings come from: Kaggle, a local file, the bundled sample; one door to all of them."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from carvalue.listings import sample as bundled
+from carvalue.listings.files import read_file
+from carvalue.listings.kaggle import KaggleRequest, Progress
+from carvalue.listings.raw import RawListings, SourceFailed, check_raw_csv
+
+__all__ = ["KaggleRequest", "RawListings", "SampleRequest", "SourceFailed", "fetch"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleRequest:
+    """How large a sample, and out of which seed."""
+
+    rows: int = bundled.DEFAULT_ROWS
+    seed: int = bundled.DEFAULT_SEED
+
+
+def fetch(
+    *, source: str, into: Path, kaggle: KaggleRequest, sample: SampleRequest, progress: Progress | None = None
+) -> RawListings:
+    """Bring raw listings from `source`: auto, kaggle, sample, or the path of a CSV or zip.
+
+    Whatever has to be written goes to the folder `into`, under its name only when it is complete and checked.
+
+    Raises:
+        SourceFailed: what happened, and what to do; what lay in `into` before is whole.
+    """
+    del progress, kaggle
+    into.mkdir(parents=True, exist_ok=True)
+    if source == "sample":
+        return _from_sample(sample, into=into)
+    if source == "kaggle":
+        raise SourceFailed("Kaggle cannot be asked yet.")
+    if source == "auto":
+        logger.warning("using the bundled sample", extra={"reason": "Kaggle cannot be asked yet"})
+        return _from_sample(sample, into=into)
+    return read_file(Path(source), into=into)
+
+
+def _from_sample(request: SampleRequest, *, into: Path) -> RawListings:
+    path = into / "sample.csv"
+    bundled.write_sample(path, rows=request.rows, seed=request.seed)
+    return RawListings(
+        path=path,
+        kind="sample",
+        description=f"bundled sample {bundled.GENERATOR}: {request.rows:,} rows of seed {request.seed}",
+        fingerprint=f"sha256:{check_raw_csv(path, name=str(path))}",
+    )

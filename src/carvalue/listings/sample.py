@@ -1,1 +1,0 @@
-"""The bundled sample: a seeded generator of raw listings, nobody's rows."""
