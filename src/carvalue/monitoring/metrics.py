@@ -1,0 +1,104 @@
+"""The Prometheus metrics, each declared once: what a process counts, and what rules and boards may name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+# a quote takes about a millisecond, a request of a thousand listings a hundred
+LATENCY_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One metric as a rule or a board names it; the client appends `_total` to a counter by itself."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+REQUESTS = Metric(
+    name="carvalue_http_requests_total",
+    kind="counter",
+    help="Requests answered, by route and status.",
+    labels=("route", "status"),
+)
+REQUEST_SECONDS = Metric(
+    name="carvalue_http_request_seconds",
+    kind="histogram",
+    help="Time from the request's head to the end of its answer, by route.",
+    labels=("route",),
+)
+QUOTES = Metric(
+    name="carvalue_quotes_total",
+    kind="counter",
+    help="Quotes answered, by model version.",
+    labels=("version",),
+)
+WARNED_QUOTES = Metric(
+    name="carvalue_warned_quotes_total", kind="counter", help="Quotes that carried at least one warning."
+)
+MODEL_VERSION = Metric(
+    name="carvalue_model_version", kind="gauge", help="The version in use; 0 while there is none."
+)
+MODEL_DATA_TIMESTAMP = Metric(
+    name="carvalue_model_data_as_of_timestamp_seconds",
+    kind="gauge",
+    help="Date of the newest listing that the model in use has seen, as Unix time.",
+)
+MODEL_SWAPS = Metric(
+    name="carvalue_model_swaps_total", kind="counter", help="Times that another version was taken into use."
+)
+MODEL_REFUSALS = Metric(
+    name="carvalue_model_refusals_total",
+    kind="counter",
+    help="Bundles refused, by reason; the earlier version stayed in use.",
+    labels=("reason",),
+)
+REGISTRY_UP = Metric(
+    name="carvalue_registry_up", kind="gauge", help="1 while the model registry answers the service, else 0."
+)
+
+SERVICE_METRICS = (
+    REQUESTS,
+    REQUEST_SECONDS,
+    QUOTES,
+    WARNED_QUOTES,
+    MODEL_VERSION,
+    MODEL_DATA_TIMESTAMP,
+    MODEL_SWAPS,
+    MODEL_REFUSALS,
+    REGISTRY_UP,
+)
+SERVICE_METRIC_BY_NAME: Mapping[str, Metric] = {metric.name: metric for metric in SERVICE_METRICS}
+
+
+class ServiceMetrics:
+    """The price service's metrics in one registry of their own, so that two services fit in one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = self._counter(REQUESTS)
+        self.request_seconds = Histogram(
+            REQUEST_SECONDS.name,
+            REQUEST_SECONDS.help,
+            REQUEST_SECONDS.labels,
+            buckets=LATENCY_BUCKETS_S,
+            registry=self.registry,
+        )
+        self.quotes = self._counter(QUOTES)
+        self.warned_quotes = self._counter(WARNED_QUOTES)
+        self.model_version = self._gauge(MODEL_VERSION)
+        self.model_data_timestamp = self._gauge(MODEL_DATA_TIMESTAMP)
+        self.model_swaps = self._counter(MODEL_SWAPS)
+        self.model_refusals = self._counter(MODEL_REFUSALS)
+        self.registry_up = self._gauge(REGISTRY_UP)
+
+    def _counter(self, metric: Metric) -> Counter:
+        return Counter(metric.name, metric.help, metric.labels, registry=self.registry)
+
+    def _gauge(self, metric: Metric) -> Gauge:
+        return Gauge(metric.name, metric.help, metric.labels, registry=self.registry)

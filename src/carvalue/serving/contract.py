@@ -1,0 +1,146 @@
+"""The API's contract as OpenAPI: derived from the listing schema, with examples that really work."""
+
+from collections.abc import Mapping
+
+from carvalue.listings.schema import FIELDS, REQUIRED_FIELDS, CategoryField, Field, NumberField
+from carvalue.serving.bodies import MAX_BODY_BYTES
+from carvalue.serving.validation import ALIASES, MAX_LISTINGS, MAX_TEXT
+
+Json = Mapping[str, object]
+
+TITLE = "carvalue price service"
+DESCRIPTION = f"""What a used car is worth.
+
+`POST /predict` takes one listing and answers one quote, or a list of at most {MAX_LISTINGS:,} listings
+and answers a list in the same order. Absent, `null` and blank mean *not known*. Numbers are whole: `2012`
+and `2012.0` are, `"2012"`, `true` and `2012.5` are not.
+Texts are compared without regard to case and repeated spaces. Unknown field names are refused,
+bodies are at most {MAX_BODY_BYTES // 1024:,} KiB. Every failure is a problem
+(RFC 9457) with a `hint`, and with `errors` where single fields are wrong.
+"""
+
+F150: Json = {
+    "make": "ford",
+    "model": "f-150",
+    "year": 2015,
+    "odometer": 80_000,
+    "condition": "good",
+    "fuel": "gas",
+    "drive": "4wd",
+    "state": "tx",
+}
+CAMRY: Json = {"make": "toyota", "model": "camry le", "year": 2012, "odometer": 110_000}
+QUOTE: Json = {
+    "price": 22_450,
+    "low": 18_900,
+    "high": 26_100,
+    "currency": "USD",
+    "model_version": "3",
+    "data_as_of": "2021-05-04",
+    "warnings": [],
+    "quote_id": "0199a1b2c3d4e5f60718293a4b5c6d7e",
+}
+PROBLEM: Json = {
+    "type": "about:blank",
+    "title": "Unprocessable Entity",
+    "status": 422,
+    "detail": "1 value(s) cannot be used: year.",
+    "hint": "GET /docs shows every field with its range.",
+    "errors": [
+        {
+            "field": "year",
+            "pointer": "/year",
+            "came": '"twenty"',
+            "expected": "a whole number from 1985 to 2030 (year)",
+        }
+    ],
+}
+
+
+def predict_operation() -> dict[str, object]:
+    """What FastAPI cannot read off the code of `POST /predict`, whose body it never parses itself."""
+    listing, quote = _listing_schema(), _quote_schema()
+    body = {"oneOf": [listing, {"type": "array", "items": listing, "maxItems": MAX_LISTINGS}]}
+    answer = {"oneOf": [quote, {"type": "array", "items": quote}]}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": body, "examples": _examples()}},
+        },
+        "responses": {
+            "200": {
+                "description": "One quote for one listing, a list for a list.",
+                "content": {"application/json": {"schema": answer, "example": QUOTE}},
+            },
+            "400": _problem_response("The body is not strict JSON."),
+            "413": _problem_response("The body or the list is too large."),
+            "415": _problem_response("The body is not declared as JSON."),
+            "422": _problem_response("Fields are missing, unknown or out of range; `errors` names each."),
+            "503": _problem_response("There is no model in production yet."),
+        },
+    }
+
+
+def _examples() -> Json:
+    return {
+        "one car": {"value": F150},
+        "little known": {"value": CAMRY},
+        "several cars": {"value": [F150, CAMRY]},
+    }
+
+
+def _problem_response(description: str) -> Json:
+    return {"description": description, "content": {"application/problem+json": {"example": PROBLEM}}}
+
+
+def _listing_schema() -> Json:
+    return {
+        "title": "Listing",
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(REQUIRED_FIELDS),
+        "properties": {field.name: _property(field) for field in FIELDS} | _aliases(),
+    }
+
+
+def _aliases() -> dict[str, Json]:
+    return {
+        alias: {"type": "string", "description": f"The same as `{name}`; give one of the two."}
+        for alias, name in ALIASES.items()
+    }
+
+
+def _property(field: Field) -> Json:
+    types = ("integer" if isinstance(field, NumberField) else "string",) + (
+        () if field.required else ("null",)
+    )
+    named: dict[str, object] = {"type": list(types), "title": field.label, "description": field.help}
+    return named | _limits(field)
+
+
+def _limits(field: NumberField | CategoryField) -> dict[str, object]:
+    if isinstance(field, NumberField):
+        return {"minimum": field.minimum, "maximum": field.maximum}
+    if field.is_open:
+        return {"maxLength": MAX_TEXT}
+    return {"enum": [*field.choices, *(() if field.required else (None,))]}
+
+
+def _quote_schema() -> Json:
+    whole, text = {"type": "integer"}, {"type": "string"}
+    return {
+        "title": "Quote",
+        "type": "object",
+        "required": list(QUOTE),
+        "properties": {
+            "price": whole | {"description": "The most likely asking price."},
+            "low": whole | {"description": "The lower end of the range."},
+            "high": whole | {"description": "The upper end of the range."},
+            "currency": text,
+            "model_version": text | {"description": "The version of `vehicles-price-model` that quoted."},
+            "data_as_of": text
+            | {"format": "date", "description": "The newest listing that the model has seen."},
+            "warnings": {"type": "array", "items": text, "description": "What makes this quote less sure."},
+            "quote_id": text,
+        },
+    }

@@ -1,0 +1,30 @@
+"""`python -m carvalue.web`: the page, until it is told to stop; this process becomes Streamlit's."""
+
+import os
+import sys
+from pathlib import Path
+
+from carvalue.settings import load_settings
+
+PAGE = Path(__file__).with_name("page.py")
+
+
+def main() -> None:
+    """Serve on the address of the settings; no browser opened, nothing reported to anyone."""
+    settings = load_settings()
+    options = {
+        "server.address": settings.bind_host,
+        "server.port": settings.page_port,
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": "false",
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        "theme.primaryColor": "#1c5fa5",
+    }
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(PAGE), *flags])  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()

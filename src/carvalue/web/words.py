@@ -1,0 +1,62 @@
+"""How the page says things: money, dates, names of makes, texts that may hold Markdown's own characters."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from difflib import get_close_matches
+
+from carvalue.listings.schema import Value
+
+MARKDOWN = re.compile(
+    r"([\\`*_{}\[\]()#+!|$~<>:])"
+)  # `$` too: between two of them Streamlit sees mathematics
+
+
+def plain(text: str) -> str:
+    """Escape a text so that it shows as it is."""
+    return MARKDOWN.sub(r"\\\1", text)
+
+
+def money(amount: int) -> str:
+    """Say an amount in dollars."""
+    return f"\\${amount:,}"
+
+
+def day(iso: str) -> str:
+    """Say a date as people write it."""
+    when = date.fromisoformat(iso)
+    return f"{when:%B} {when.day}, {when.year}"
+
+
+def make_name(make: str) -> str:
+    """Say a make as its owner does, as far as a rule can: BMW, GMC, Land Rover, Mercedes-Benz."""
+    return make.upper() if len(make) <= 3 else make.title()
+
+
+def choice_name(choice: str) -> str:
+    """Say a choice: states in capitals, other words with the first letter large."""
+    return choice.upper() if len(choice) == 2 else choice[:1].upper() + choice[1:]
+
+
+def car_name(listing: Mapping[str, Value]) -> str:
+    """Say which car a listing is about, in a line."""
+    make = make_name(str(listing["manufacturer"]))
+    named = f"{listing['year']} {make} {listing['model']}"
+    odometer = listing.get("odometer")
+    return f"{named}, {odometer:,} miles" if isinstance(odometer, int) else named
+
+
+def completed(text: str | None, offered: tuple[str, ...]) -> str | None:
+    """Complete a half-typed word where only one of the offered ones begins like it."""
+    typed = (text or "").strip().lower()
+    beginning = [word for word in offered if word.startswith(typed)]
+    return beginning[0] if typed and typed not in offered and len(beginning) == 1 else text
+
+
+def similar_words(text: str | None, offered: tuple[str, ...]) -> tuple[str, ...]:
+    """Find at most three offered words for a text that is none of them."""
+    typed = (text or "").strip().lower()
+    if not typed or typed in offered:
+        return ()
+    holding = [word for word in offered if typed in word]
+    return tuple(dict.fromkeys([*holding[:3], *get_close_matches(typed, offered, n=3)]))[:3]
