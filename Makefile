@@ -2,21 +2,32 @@
 .DEFAULT_GOAL := help
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv || echo .tools/bin/uv)
-RUN := $(UV) run --frozen --no-sync
+RUN := "$(UV)" run --frozen --no-sync
+CARVALUE := .venv/bin/python -m carvalue
+PYTHONS := >=3.11,<3.14
 
-.PHONY: help install build up down status logs test check lint format bench install-dev
+.PHONY: help install install-dev build up down status logs test check lint format bench
 
 help: ## list these words
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-.tools/bin/uv:
-	@python3 -m venv .tools && .tools/bin/pip install --quiet uv==$(UV_VERSION)
+build: install ## install, start everything, run both DAGs, price a car (DATA_SOURCE=path: your own listings)
+	@$(CARVALUE) build
 
-install: $(filter .tools/%,$(UV)) ## install everything that the platform needs, as locked
-	@$(UV) sync --frozen --extra platform --no-dev --quiet
+up: install ## start every part of the platform, and wait until all are healthy
+	@$(CARVALUE) up
 
-install-dev: $(filter .tools/%,$(UV))
-	@$(UV) sync --frozen --extra platform --quiet
+down: .venv ## stop every part of the platform; its data stays
+	@$(CARVALUE) down
+
+status: .venv ## how every part is right now
+	@$(CARVALUE) status
+
+logs: .venv ## follow the logs of all parts, or of one: make logs SERVICE=mlflow
+	@$(CARVALUE) logs $(SERVICE)
+
+test: install-dev ## every test
+	@$(RUN) pytest
 
 check: lint test ## format, lint, types, import contracts, tests: what CI runs
 
@@ -26,9 +37,30 @@ lint: install-dev
 	@$(RUN) mypy
 	@$(RUN) lint-imports --no-logo
 
-test: install-dev ## every test
-	@$(RUN) pytest
-
 format: install-dev ## put the code into its format
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
+
+bench: install-dev ## measure what the README claims
+	@for file in benchmarks/bench_*.py; do $(RUN) python "$$file" || exit 1; done
+
+# --inexact: what the tests need may stay
+install: python
+	@"$(UV)" sync --frozen --inexact --extra platform --no-dev --quiet
+
+install-dev: python
+	@"$(UV)" sync --frozen --extra platform --quiet
+
+.PHONY: python
+python: $(filter .tools/%,$(UV))
+	@"$(UV)" python find --quiet '$(PYTHONS)' > /dev/null || { \
+	  echo "carvalue needs Python 3.11, 3.12 or 3.13; python3 here is $$(python3 --version 2>&1)." >&2; exit 1; }
+
+.tools/bin/uv:
+	@echo "installing uv $(UV_VERSION) into .tools"
+	@python3 -m venv .tools || { \
+	  echo "carvalue needs Python 3.11, 3.12 or 3.13 with its venv module (python3-venv on Debian)." >&2; exit 1; }
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv:
+	@echo "Nothing is installed yet: run make build." >&2; exit 1

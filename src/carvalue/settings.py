@@ -1,5 +1,6 @@
 """Every setting, validated once; the defaults make a bare machine work, production is other values."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -44,6 +45,10 @@ def _tracking_uri(value: str) -> str:
     return value if value.startswith(("sqlite:///", "postgresql")) else _http_url(value)
 
 
+def _local(chosen: Mapping[str, object], port: str) -> str:
+    return f"http://127.0.0.1:{chosen.get(port)}"  # no port: it is refused by itself, in its own words
+
+
 DataSource = Annotated[str, AfterValidator(_data_source)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 TrackingUri = Annotated[str, AfterValidator(_tracking_uri)]
@@ -65,14 +70,14 @@ class Settings(BaseSettings):
     training_budget: Literal["auto", "quick", "default"] = "auto"
 
     state_dir: Path = Path("var")
-    mlflow_tracking_uri: TrackingUri = "http://127.0.0.1:5000"
-    service_url: HttpUrl = "http://127.0.0.1:9696"
 
     bind_host: str = "127.0.0.1"
     airflow_port: Port = 8080
     mlflow_port: Port = 5000
     service_port: Port = 9696
     page_port: Port = 8501
+    mlflow_tracking_uri: TrackingUri = Field(default_factory=lambda chosen: _local(chosen, "mlflow_port"))
+    service_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "service_port"))
     airflow_user: str = Field(default="airflow", min_length=1)
     airflow_password: SecretStr = Field(default=SecretStr(LOCAL_PASSWORD), min_length=1)
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pydantic import SecretStr
+from pydantic.fields import FieldInfo
 
 from carvalue.settings import Settings
 
@@ -13,10 +14,13 @@ def test_env_example_equals_the_settings() -> None:
     lines = (ROOT / ".env.example").read_text().splitlines()
     written = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
-    defaults = {name.upper(): _plain(field.default) for name, field in Settings.model_fields.items()}
+    defaults = {name.upper(): _plain(field) for name, field in Settings.model_fields.items()}
 
     assert written == defaults
 
 
-def _plain(value: object) -> str:
+def _plain(field: FieldInfo) -> str:
+    if field.default_factory:
+        return ""  # follows from other settings
+    value = field.default
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value)

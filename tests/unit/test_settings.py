@@ -52,3 +52,13 @@ def test_a_file_by_path_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setenv("DATA_SOURCE", str(raw))
 
     assert load_settings().data_source == str(raw)
+
+
+def test_addresses_follow_the_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_PORT", "5001")
+    monkeypatch.setenv("SERVICE_URL", "http://prices.example:80")
+
+    settings = load_settings()
+
+    assert settings.mlflow_tracking_uri == "http://127.0.0.1:5001"
+    assert settings.service_url == "http://prices.example:80"

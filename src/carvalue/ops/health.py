@@ -1,0 +1,37 @@
+"""Whether a service works, by its own word."""
+
+from datetime import datetime
+
+import httpx
+
+from carvalue.ops.services import Health
+
+TIMEOUT_S = 5.0
+
+
+def health_client() -> httpx.Client:
+    """Make a client to ask this machine with: it loads no certificates and takes no proxy."""
+    return httpx.Client(timeout=TIMEOUT_S, verify=False, trust_env=False)  # noqa: S501  # plain HTTP only
+
+
+def is_healthy(client: httpx.Client, health: Health, *, since: datetime) -> bool:
+    """Ask a service, or the part of Airflow's answer that speaks for it.
+
+    Args:
+        client: what to ask with.
+        health: where to ask.
+        since: when the process started; a heartbeat of an earlier process says nothing about this one.
+    """
+    try:
+        answer = client.get(health.url)
+    except httpx.HTTPError:
+        return False
+    if answer.status_code != httpx.codes.OK:
+        return False
+    return health.component is None or _component_is_healthy(answer, health.component, since)
+
+
+def _component_is_healthy(answer: httpx.Response, component: str, since: datetime) -> bool:
+    report = answer.json().get(component) or {}
+    beat = report.get(f"latest_{component}_heartbeat")
+    return report.get("status") == "healthy" and beat is not None and datetime.fromisoformat(beat) >= since

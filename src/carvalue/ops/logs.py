@@ -1,0 +1,44 @@
+"""Log files: where they are, and how they end."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from carvalue.errors import AppError
+
+TAIL_BYTES = 16_384
+
+
+class NoSuchLog(AppError):
+    """A service that has no log; names those that have one."""
+
+    status, hint = 404, ""
+
+
+def log_folder(state_dir: Path) -> Path:
+    """Tell where every service of a platform logs, one file each."""
+    return state_dir.resolve() / "logs"
+
+
+def log_files(state_dir: Path, service: str = "") -> list[Path]:
+    """List the logs of one service or of all.
+
+    Raises:
+        NoSuchLog: there is none; names those that there are.
+    """
+    folder = log_folder(state_dir)
+    there = sorted(folder.glob("*.log"))
+    chosen = [path for path in there if service in ("", path.stem)]
+    if not chosen:
+        names = ", ".join(path.stem for path in there) or "nothing; the platform has not run here yet"
+        raise NoSuchLog(f"No log of {service or 'any service'} in {folder}: there is {names}.")
+    return chosen
+
+
+def last_lines(log: Path, *, count: int) -> list[str]:
+    """Read the last lines that say something; nothing where there is no log."""
+    with suppress(FileNotFoundError), log.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - TAIL_BYTES))
+        lines = file.read().decode(errors="replace").splitlines()
+        return [line for line in lines if line.strip()][-count:]
+    return []

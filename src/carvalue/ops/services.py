@@ -1,0 +1,185 @@
+"""Every process of the platform on one machine, as data: what runs, where it listens, how it shows health."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from carvalue.ops.airflow_config import airflow_environment
+from carvalue.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """Where a service shows that it works.
+
+    Attributes:
+        url: answers 200 when it does.
+        component: the part of a JSON answer that speaks for this service, where one URL speaks for several.
+    """
+
+    url: str
+    component: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """One process.
+
+    Attributes:
+        name: what `make status` and `make logs` call it.
+        does: what it is for, in a few words.
+        command: program and arguments.
+        environment: what it needs beyond the environment that the platform was started in.
+        health: None for a job that runs once and ends; then its exit code speaks.
+        needs: services that must be healthy before this one starts.
+        port: where it listens, and the setting that moves it.
+        address: what a person opens in a browser.
+    """
+
+    name: str
+    does: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    health: Health | None = None
+    needs: tuple[str, ...] = ()
+    port: int | None = None
+    port_setting: str = ""
+    address: str = ""
+
+    @property
+    def runs_once(self) -> bool:
+        """Whether it is a job that ends, rather than a server."""
+        return self.health is None
+
+
+def services(settings: Settings) -> tuple[Service, ...]:
+    """List what the platform consists of, every service after those that it needs."""
+    own_mlflow = settings.mlflow_tracking_uri == local_url(settings.mlflow_port)
+    return (
+        _airflow_database(settings),
+        *([_mlflow(settings)] if own_mlflow else []),
+        _airflow_api(settings),
+        _airflow_part(settings, "dag-processor", does="reads the DAG files"),
+        _airflow_part(settings, "scheduler", does="runs the tasks of both DAGs"),
+        _price_service(settings),
+        _page(settings),
+        _airflow_part(settings, "triggerer", does="waits on behalf of deferred tasks"),
+    )
+
+
+def shared_environment(settings: Settings) -> dict[str, str]:
+    """Spell the settings out for a service, so that what it does cannot depend on where it was started."""
+    chosen = settings.model_dump(mode="json", exclude={"airflow_password"})
+    spelled = {name.upper(): str(value) for name, value in chosen.items()}
+    return spelled | {
+        "STATE_DIR": str(settings.state_dir.resolve()),
+        "AIRFLOW_PASSWORD": settings.airflow_password.get_secret_value(),  # BIND_HOST may demand it
+        "PYTHONDONTWRITEBYTECODE": "",  # empty: bytecode is cached, or every start compiles everything again
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _airflow_database(settings: Settings) -> Service:
+    return Service(
+        name="airflow-database",
+        does="brings Airflow's database up to date, then ends",
+        command=_python("airflow", "db", "migrate"),
+        environment=_airflow_environment(settings),
+    )
+
+
+def _airflow_api(settings: Settings) -> Service:
+    return Service(
+        name="airflow-api-server",
+        does="Airflow's pages and API",
+        command=_python(
+            "airflow", "api-server", "--host", settings.bind_host, "--port", str(settings.airflow_port)
+        ),
+        environment=_airflow_environment(settings),
+        health=Health(url=f"{local_url(settings.airflow_port)}/api/v2/version"),
+        needs=("airflow-database",),
+        port=settings.airflow_port,
+        port_setting="AIRFLOW_PORT",
+        address=local_url(settings.airflow_port),
+    )
+
+
+def _airflow_part(settings: Settings, part: str, *, does: str) -> Service:
+    # their log servers would bind 0.0.0.0, and on one machine the API server reads the files anyway
+    silent = () if part == "dag-processor" else ("--skip-serve-logs",)
+    return Service(
+        name=f"airflow-{part}",
+        does=does,
+        command=_python("airflow", part, *silent),
+        environment=_airflow_environment(settings),
+        health=Health(
+            url=f"{local_url(settings.airflow_port)}/api/v2/monitor/health", component=part.replace("-", "_")
+        ),
+        needs=("airflow-api-server",),  # a task that starts before the API answers fails
+    )
+
+
+def _mlflow(settings: Settings) -> Service:
+    home = settings.state_dir.resolve() / "mlflow"
+    port = settings.mlflow_port
+    hosts = f"localhost:{port},127.0.0.1:{port},{settings.bind_host}:{port}"
+    arguments = {
+        "--host": settings.bind_host,
+        "--port": str(port),
+        "--workers": "1",
+        "--backend-store-uri": f"sqlite:///{home}/mlflow.db",
+        "--artifacts-destination": str(home / "artifacts"),
+        "--allowed-hosts": hosts,
+    }
+    return Service(
+        name="mlflow",
+        does="experiments and the model registry",
+        command=_python("mlflow", "server", *(word for pair in arguments.items() for word in pair)),
+        # three more processes and 800 MB, for jobs that this project has none of
+        environment=shared_environment(settings) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        health=Health(url=f"{local_url(port)}/health"),
+        port=port,
+        port_setting="MLFLOW_PORT",
+        address=local_url(port),
+    )
+
+
+def _price_service(settings: Settings) -> Service:
+    address = local_url(settings.service_port)
+    return Service(
+        name="price-service",
+        does="prices cars over HTTP",
+        command=_python("carvalue.serving"),
+        environment=shared_environment(settings),
+        health=Health(url=f"{address}/healthz"),  # without a model it is alive, though not ready
+        port=settings.service_port,
+        port_setting="SERVICE_PORT",
+        address=f"{address}/docs",
+    )
+
+
+def _page(settings: Settings) -> Service:
+    address = local_url(settings.page_port)
+    return Service(
+        name="page",
+        does="prices cars in a browser",
+        command=_python("carvalue.web"),
+        environment=shared_environment(settings),
+        health=Health(url=f"{address}/_stcore/health"),
+        port=settings.page_port,
+        port_setting="PAGE_PORT",
+        address=address,
+    )
+
+
+def local_url(port: int) -> str:
+    """Tell where this machine reaches a service of its own, whatever else the service binds."""
+    return f"http://127.0.0.1:{port}"
+
+
+def _airflow_environment(settings: Settings) -> dict[str, str]:
+    return shared_environment(settings) | airflow_environment(settings)
+
+
+def _python(module: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", module, *arguments)

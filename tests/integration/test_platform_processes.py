@@ -1,0 +1,145 @@
+"""Up, down and crash of services under the real process manager."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from carvalue.ops import platform
+from carvalue.ops.leftovers import find_leftovers
+from carvalue.ops.ports import PortTaken
+from carvalue.ops.services import Service
+from carvalue.ops.status import ServiceStatus, status_of
+from carvalue.ops.supervisor import Supervisor
+from carvalue.settings import Settings
+from platforms import a_job, a_server, platform_settings
+
+LIMIT_S = 60.0
+
+
+@pytest.fixture(
+    params=["var", "a folder with spaces, % and a name so long that no socket path could hold it" * 2]
+)
+def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Settings]:
+    settings = platform_settings(tmp_path / request.param)
+    yield settings
+    platform.down(settings)
+
+
+def test_services_start_in_order_of_need(settings: Settings) -> None:
+    said: list[str] = []
+    wanted = (a_server("web", needs=("database",)), a_job("database"))
+
+    platform.start_up(settings, wanted, say=said.append)
+
+    assert said == ["database is ready", "web is ready"]
+    assert [item.state for item in _status(settings, wanted)] == ["healthy", "done"]
+
+
+def test_a_killed_service_comes_back_without_its_old_children(settings: Settings) -> None:
+    wanted = (a_server("web", "--with-child"),)
+    platform.start_up(settings, wanted, say=_nothing)
+    [before] = _status(settings, wanted)
+    before_pids = {process.pid for process in _processes(settings, "web")}
+    assert before.pid
+    assert len(before_pids) == 2
+
+    os.kill(before.pid, signal.SIGKILL)
+
+    _wait(lambda: _came_back(_status(settings, wanted)[0], before.pid))
+    assert not before_pids & {process.pid for process in _processes(settings, "web")}
+
+
+def test_down_leaves_no_process_and_no_socket(settings: Settings) -> None:
+    wanted = (a_server("web", "--with-child"), a_server("other"))
+    platform.start_up(settings, wanted, say=_nothing)
+
+    platform.down(settings)
+
+    assert not find_leftovers(state_dir=settings.state_dir)
+    assert not Supervisor(state_dir=settings.state_dir).socket.exists()
+    assert [item.state for item in _status(settings, wanted)] == ["down", "down"]
+
+
+def test_down_stops_what_a_killed_process_manager_left(settings: Settings) -> None:
+    platform.start_up(settings, (a_server("web"),), say=_nothing)
+    [manager] = _processes(settings, "supervisord")
+    manager.kill()
+    _wait(lambda: not Supervisor(state_dir=settings.state_dir).is_running)
+
+    assert platform.down(settings) == 1
+
+    assert not find_leftovers(state_dir=settings.state_dir)
+
+
+def test_a_taken_port_is_named_with_its_holder_before_anything_starts(settings: Settings) -> None:
+    web = a_server("web")
+    code = "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); print(s); input()"
+    command = (sys.executable, "-u", "-c", code, str(web.port))
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+
+        with pytest.raises(PortTaken) as caught:
+            platform.start_up(settings, (a_job("database"), web), say=_nothing)
+
+        holder.kill()
+    assert f"Port {web.port} of web (WEB_PORT)" in str(caught.value)
+    assert f"pid {holder.pid}" in str(caught.value)
+    assert not Supervisor(state_dir=settings.state_dir).is_running
+
+
+def test_a_service_that_fails_is_told_with_the_end_of_its_log(settings: Settings) -> None:
+    wanted = (
+        a_job("database", "import sys; sys.exit('no space left')"),
+        a_server("web", needs=("database",)),
+    )
+
+    with pytest.raises(platform.ServiceFailed, match="no space left"):
+        platform.start_up(settings, wanted, say=_nothing)
+
+    assert [item.state for item in _status(settings, wanted)] == ["down", "down"]
+
+
+def test_only_services_with_other_settings_are_restarted(settings: Settings) -> None:
+    kept, changed = a_server("kept"), a_server("changed")
+    platform.start_up(settings, (kept, changed), say=_nothing)
+    before = [item.pid for item in _status(settings, (kept, changed))]
+    with_source = Service(**vars(changed) | {"environment": {"DATA_SOURCE": 'it\'s 100% "new"'}})
+
+    platform.start_up(settings, (kept, with_source), say=_nothing)
+
+    after = [item.pid for item in _status(settings, (kept, with_source))]
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+    [process] = _processes(settings, "changed")
+    assert process.environ()["DATA_SOURCE"] == 'it\'s 100% "new"'
+
+
+def _status(settings: Settings, wanted: tuple[Service, ...]) -> tuple[ServiceStatus, ...]:
+    return status_of(wanted, supervisor=Supervisor(state_dir=settings.state_dir))
+
+
+def _processes(settings: Settings, service: str) -> tuple[psutil.Process, ...]:
+    return find_leftovers(state_dir=settings.state_dir, service=service)
+
+
+def _came_back(status: ServiceStatus, old_pid: int | None) -> bool:
+    return status.state == "healthy" and status.pid != old_pid
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.1)
+
+
+def _nothing(line: str) -> None:
+    """Say nothing."""

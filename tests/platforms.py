@@ -1,0 +1,49 @@
+"""Small stand-ins for the platform's services, run by the real process manager."""
+
+import socket
+import sys
+from pathlib import Path
+
+from carvalue.ops.services import Health, Service
+from carvalue.settings import Settings
+
+SERVER = """
+import http.server, subprocess, sys
+if "--with-child" in sys.argv:
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+handler = http.server.SimpleHTTPRequestHandler
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), handler).serve_forever()
+"""
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def a_server(name: str, *arguments: str, needs: tuple[str, ...] = ()) -> Service:
+    """Make a service that answers on a free port; `--with-child` leaves a child in a session of its own."""
+    port = free_port()
+    return Service(
+        name=name,
+        does="answers",
+        command=(sys.executable, "-c", SERVER, str(port), *arguments),
+        health=Health(url=f"http://127.0.0.1:{port}/"),
+        port=port,
+        port_setting=f"{name.upper()}_PORT",
+        needs=needs,
+    )
+
+
+def a_job(name: str, code: str = "print('done')") -> Service:
+    """Make a service that runs once and ends."""
+    return Service(name=name, does="ends", command=(sys.executable, "-c", code))
+
+
+def platform_settings(state_dir: Path, **changes: object) -> Settings:
+    """Make settings of a platform of its own, on free ports."""
+    ports = {f"{name}_port": free_port() for name in ("airflow", "mlflow", "service", "page")}
+    return Settings.model_validate(ports | {"state_dir": state_dir} | changes)

@@ -1,0 +1,48 @@
+"""The services as data: each is complete, and settings reach their processes."""
+
+from pathlib import Path
+
+from carvalue.ops.services import services
+from carvalue.settings import Settings
+
+
+def test_every_service_comes_after_those_that_it_needs() -> None:
+    known: set[str] = set()
+    for service in services(Settings()):
+        assert known.issuperset(service.needs), service.name
+        known.add(service.name)
+
+
+def test_every_port_can_be_moved_by_a_setting_of_its_name() -> None:
+    for service in services(Settings()):
+        if service.port:
+            assert getattr(Settings(), service.port_setting.lower()) == service.port
+
+
+def test_services_listen_where_the_settings_say() -> None:
+    found = {service.name: service for service in services(Settings(mlflow_port=5001, airflow_port=8081))}
+
+    assert found["mlflow"].health
+    assert found["mlflow"].health.url == "http://127.0.0.1:5001/health"
+    assert "5001" in found["mlflow"].command
+    assert found["price-service"].environment["MLFLOW_TRACKING_URI"] == "http://127.0.0.1:5001"
+    assert (
+        found["airflow-scheduler"]
+        .environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"]
+        .startswith("http://127.0.0.1:8081/")
+    )
+
+
+def test_a_foreign_mlflow_is_not_started() -> None:
+    names = {service.name for service in services(Settings(mlflow_tracking_uri="http://mlflow.example"))}
+
+    assert "mlflow" not in names
+
+
+def test_paths_do_not_depend_on_where_a_service_runs(tmp_path: Path) -> None:
+    for service in services(Settings(state_dir=tmp_path / "var")):
+        assert service.environment["STATE_DIR"] == str(tmp_path / "var")
+
+
+def test_bytecode_is_cached_even_where_the_environment_forbids_it() -> None:
+    assert all(service.environment["PYTHONDONTWRITEBYTECODE"] == "" for service in services(Settings()))
