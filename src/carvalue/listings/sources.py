@@ -1,12 +1,13 @@
 """Where raw listings come from: Kaggle, a local file, the bundled sample; one door to all of them."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from carvalue.listings import sample as bundled
 from carvalue.listings.files import read_file
-from carvalue.listings.kaggle import KaggleRequest, Progress
+from carvalue.listings.kaggle import KaggleRequest, probe, read_kaggle
+from carvalue.listings.kagglehub_tuned import Progress
 from carvalue.listings.raw import RawListings, SourceFailed, check_raw_csv
 
 __all__ = ["KaggleRequest", "RawListings", "SampleRequest", "SourceFailed", "fetch"]
@@ -32,16 +33,28 @@ def fetch(
     Raises:
         SourceFailed: what happened, and what to do; what lay in `into` before is whole.
     """
-    del progress, kaggle
     into.mkdir(parents=True, exist_ok=True)
     if source == "sample":
         return _from_sample(sample, into=into)
     if source == "kaggle":
-        raise SourceFailed("Kaggle cannot be asked yet.")
+        return read_kaggle(kaggle, into=into, progress=progress)
     if source == "auto":
-        logger.warning("using the bundled sample", extra={"reason": "Kaggle cannot be asked yet"})
-        return _from_sample(sample, into=into)
+        return _from_kaggle_or_sample(kaggle, sample, into=into, progress=progress)
     return read_file(Path(source), into=into)
+
+
+def _from_kaggle_or_sample(
+    kaggle: KaggleRequest, sample: SampleRequest, *, into: Path, progress: Progress | None
+) -> RawListings:
+    """Take Kaggle where it answers; once it has, its failure is no reason for made-up rows."""
+    silence = probe(kaggle, into=into)
+    if silence is None:
+        return read_kaggle(kaggle, into=into, progress=progress)
+    logger.warning(
+        "working with the bundled sample, not with Kaggle's data", extra={"reason": silence.message}
+    )
+    made = _from_sample(sample, into=into)
+    return replace(made, description=f"{made.description}; {silence.message}")
 
 
 def _from_sample(request: SampleRequest, *, into: Path) -> RawListings:

@@ -15,8 +15,8 @@ _COLOR = {"white": 0.01, "black": 0.015, "green": -0.03, "brown": -0.03, "purple
 _STATE = {"ak": 0.1, "hi": 0.09, "mt": 0.06, "wa": 0.05, "or": 0.05, "ca": 0.04, "id": 0.04, "co": 0.03}
 _STATE |= {"fl": -0.02, "oh": -0.03, "ny": -0.03, "ma": -0.02, "mi": -0.03, "in": -0.03, "pa": -0.03}
 DEALER = 0.04
-SELLER_SCALE = 0.1  # of a Student t with 3 degrees: most sellers agree, a few do not
-GROSS_SHARE, GROSS_SCALE = 0.02, 0.6  # damage, upgrades and hopes that no field tells
+SELLER_SCALE = 0.08  # of a Student t with 3 degrees: most sellers agree, a few do not
+GROSS_SHARE, GROSS_SCALE = 0.015, 0.6  # damage, upgrades and hopes that no field tells
 
 
 def ask_prices(rng: Rng, cars: Cars, catalogue: Catalogue) -> Ints:
