@@ -7,7 +7,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import kagglehub
@@ -64,10 +64,8 @@ def read_kaggle(
     )
 
 
-def probe(request: KaggleRequest, *, into: Path, deadline_s: float = PROBE_DEADLINE_S) -> SourceFailed | None:
+def probe(request: KaggleRequest, *, deadline_s: float = PROBE_DEADLINE_S) -> SourceFailed | None:
     """Ask whether Kaggle would answer; return why not, after `deadline_s` seconds at most."""
-    if _is_here(request, into=into):
-        return None
     answers: queue.SimpleQueue[SourceFailed | None] = queue.SimpleQueue()
     asking = threading.Thread(target=lambda: answers.put(_ask(request)), daemon=True, name="kaggle-probe")
     asking.start()
@@ -77,14 +75,23 @@ def probe(request: KaggleRequest, *, into: Path, deadline_s: float = PROBE_DEADL
         return KaggleUnreachable(f"Kaggle did not answer within {deadline_s:g} seconds.")
 
 
-def _is_here(request: KaggleRequest, *, into: Path) -> bool:
-    """Tell whether a pinned version has been downloaded before, so that nobody need be asked."""
+def newest_here(request: KaggleRequest, *, into: Path) -> KaggleRequest | None:
+    """Pin the newest version that an earlier run has brought whole, of the asked ones; needs no network."""
     with cache_in(into / CACHE_FOLDER):
         try:
             handle = parse_dataset_handle(request.dataset)
         except ValueError:
-            return False
-        return handle.is_versioned() and Cache().load_from_cache(handle, MEMBER) is not None
+            return None
+        for version in _versions_below(Path(Cache().get_path(handle.with_version(None)))):
+            pinned = handle.with_version(version)
+            if handle.version in {None, version} and Cache().load_from_cache(pinned, MEMBER):
+                return replace(request, dataset=str(pinned))
+    return None
+
+
+def _versions_below(folder: Path) -> list[int]:
+    names = (found.name for found in folder.glob("versions/*"))
+    return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
 
 
 def _ask(request: KaggleRequest) -> SourceFailed | None:

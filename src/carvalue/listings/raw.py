@@ -3,7 +3,7 @@
 import codecs
 import csv
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -58,27 +58,23 @@ def check_raw_csv(path: Path, *, name: str) -> str:
         NotUtf8: says where the first byte is that UTF-8 does not know.
         ColumnsChanged: says which columns are missing and which came instead.
     """
-    digest, lines = _read_through(path, name=name)
-    if lines == 0:
-        raise FileEmpty(f"{name} is empty.")
-    _check_header(_header(path), name=name)
-    if lines == 1:
-        raise FileEmpty(f"{name} has a header and no rows.")
+    digest = _read_through(path, name=name)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        _check_header(_first_record(file, name=name), name=name)
+        if not any(line.strip() for line in file):
+            raise FileEmpty(f"{name} has a header and no rows.")
     return digest
 
 
-def _read_through(path: Path, *, name: str) -> tuple[str, int]:
-    """Return the SHA-256 and the number of lines, counting a last line without its end."""
-    digest, decoder = hashlib.sha256(), codecs.getincrementaldecoder("utf-8")()
-    lines, offset, last = 0, 0, b"\n"
+def _read_through(path: Path, *, name: str) -> str:
+    digest, decoder, offset = hashlib.sha256(), codecs.getincrementaldecoder("utf-8")(), 0
     with path.open("rb") as file:
         while block := file.read(BLOCK_BYTES):
             _decode(decoder, block, offset=offset, name=name)
             digest.update(block)
-            lines += block.count(b"\n")
-            offset, last = offset + len(block), block[-1:]
+            offset += len(block)
     _decode(decoder, b"", offset=offset, name=name, final=True)
-    return digest.hexdigest(), lines + (last != b"\n")
+    return digest.hexdigest()
 
 
 def _decode(
@@ -92,9 +88,14 @@ def _decode(
         raise NotUtf8(f"{name} is not UTF-8: byte {at:,} is 0x{error.object[error.start]:02x}.") from None
 
 
-def _header(path: Path) -> list[str]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return next(csv.reader(file), [])
+def _first_record(lines: Iterable[str], *, name: str) -> list[str]:
+    try:
+        record = next(csv.reader(lines), None)
+    except csv.Error as error:
+        raise ColumnsChanged(f"{name} has no readable header: {error}.") from None
+    if record is None:
+        raise FileEmpty(f"{name} is empty.")
+    return record
 
 
 def _check_header(header: Sequence[str], *, name: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from carvalue.listings import sample as bundled
 from carvalue.listings.files import read_file
-from carvalue.listings.kaggle import KaggleRequest, probe, read_kaggle
+from carvalue.listings.kaggle import KaggleRequest, newest_here, probe, read_kaggle
 from carvalue.listings.kagglehub_tuned import Progress
 from carvalue.listings.raw import RawListings, SourceFailed, check_raw_csv
 
@@ -47,14 +47,17 @@ def _from_kaggle_or_sample(
     kaggle: KaggleRequest, sample: SampleRequest, *, into: Path, progress: Progress | None
 ) -> RawListings:
     """Take Kaggle where it answers; once it has, its failure is no reason for made-up rows."""
-    silence = probe(kaggle, into=into)
+    silence = probe(kaggle)
     if silence is None:
         return read_kaggle(kaggle, into=into, progress=progress)
-    logger.warning(
-        "working with the bundled sample, not with Kaggle's data", extra={"reason": silence.message}
-    )
-    made = _from_sample(sample, into=into)
-    return replace(made, description=f"{made.description}; {silence.message}")
+    told = {"reason": silence.message}
+    if earlier := newest_here(kaggle, into=into):
+        logger.warning("working with Kaggle's data from an earlier run", extra=told)
+        found = read_kaggle(earlier, into=into, progress=progress)
+    else:
+        logger.warning("working with the bundled sample, not with Kaggle's data", extra=told)
+        found = _from_sample(sample, into=into)
+    return replace(found, description=f"{found.description} ({silence.message.rstrip('.')})")
 
 
 def _from_sample(request: SampleRequest, *, into: Path) -> RawListings:

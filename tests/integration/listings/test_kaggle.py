@@ -129,7 +129,6 @@ def test_a_pinned_version_works_offline_once_it_is_here(
     online = read_kaggle(PINNED, into=tmp_path)
     monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.TEST, "http://localhost:9")
 
-    assert probe(PINNED, into=tmp_path) is None
     assert read_kaggle(PINNED, into=tmp_path) == online
 
 
@@ -344,9 +343,41 @@ def test_auto_falls_back_to_the_sample_and_says_so(
     raw = fetch(source="auto", into=tmp_path, kaggle=IMPATIENT, sample=SAMPLE)
 
     assert raw.kind == "sample"
-    assert "; Kaggle" in raw.description or "Kaggle's place" in raw.description
+    assert "bundled sample" in raw.description
+    assert "(Kaggle " in raw.description or "Kaggle's place" in raw.description
     warning = next(record for record in caplog.records if record.levelno == logging.WARNING)
     assert warning.message == "working with the bundled sample, not with Kaggle's data"
+
+
+def test_auto_keeps_to_earlier_data_rather_than_make_up_rows(
+    kaggle: FakeKaggle, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    earlier, _ = the_earlier_version(kaggle, tmp_path)
+    kaggle.spoil_always("GetDataset", Fault(status=503))
+
+    raw = fetch(source="auto", into=tmp_path, kaggle=REQUEST, sample=SAMPLE)
+
+    assert (raw.kind, raw.path) == ("kaggle", earlier.path)
+    assert raw.description == f"{earlier.description} (Kaggle has a fault of its own (status 503))"
+    assert "working with Kaggle's data from an earlier run" in caplog.messages
+
+
+def test_auto_takes_no_other_version_than_the_pinned_one(kaggle: FakeKaggle, tmp_path: Path) -> None:
+    the_earlier_version(kaggle, tmp_path)
+    kaggle.spoil_always("GetDataset", Fault(status=503))
+    other = KaggleRequest(dataset=PINNED.dataset.replace("10", "9"))
+
+    assert fetch(source="auto", into=tmp_path, kaggle=other, sample=SAMPLE).kind == "sample"
+    assert fetch(source="auto", into=tmp_path, kaggle=PINNED, sample=SAMPLE).kind == "kaggle"
+
+
+def test_a_download_that_broke_off_is_no_earlier_data(kaggle: FakeKaggle, tmp_path: Path) -> None:
+    kaggle.spoil_always("store", Fault(cut_after=5_000))
+    with pytest.raises(KaggleCutOff):
+        read_kaggle(REQUEST, into=tmp_path, sleep=Waits())
+    kaggle.spoil_always("GetDataset", Fault(status=503))
+
+    assert fetch(source="auto", into=tmp_path, kaggle=REQUEST, sample=SAMPLE).kind == "sample"
 
 
 def test_auto_does_not_make_up_rows_once_kaggle_has_answered(kaggle: FakeKaggle, tmp_path: Path) -> None:
@@ -368,7 +399,7 @@ def test_kaggle_asked_for_by_name_never_falls_back(kaggle: FakeKaggle, tmp_path:
 def test_the_probe_gives_up_at_its_deadline(kaggle: FakeKaggle, tmp_path: Path) -> None:
     kaggle.spoil_always("GetDataset", Fault(hangs=True))
 
-    silence = probe(REQUEST, into=tmp_path, deadline_s=0.1)
+    silence = probe(REQUEST, deadline_s=0.1)
 
     assert isinstance(silence, KaggleUnreachable)
     assert silence.message == "Kaggle did not answer within 0.1 seconds."

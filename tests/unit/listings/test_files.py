@@ -68,6 +68,8 @@ def test_vehicles_csv_wins_over_other_tables(tmp_path: Path) -> None:
         ),
         ("twice.csv", CSV.replace("id,url", "id,url,id").encode(), ColumnsChanged, "names column 'id' twice"),
         ("other.csv", b"a;b;c\n1;2;3\n", ColumnsChanged, "lacks columns 'id', 'url'"),
+        ("huge.csv", b"x" * 200_000, ColumnsChanged, "has no readable header: field larger than"),
+        ("blank.csv", f"{HEADER}\n\n \n".encode(), FileEmpty, "has a header and no rows"),
         ("text.zip", b"no zip at all", ZipUnusable, "cannot be unpacked: File is not a zip file"),
     ],
 )

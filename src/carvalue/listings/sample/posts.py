@@ -8,7 +8,7 @@ from carvalue.listings.sample.cars import Rng
 from carvalue.listings.sample.catalogue import Catalogue, Floats, Ints
 
 REPOSTED_SHARE = 0.44  # of all rows: a car that another row already offers
-ELSEWHERE_SHARE = 0.55  # of the repeats: in another region; the rest on another day
+ELSEWHERE_SHARE = 0.7  # of the repeats: in another region; the rest on another day
 REDUCED_SHARE = 0.1  # of the repeats: somewhat cheaper than the first time
 FIRST_SECOND = 1_617_494_400  # 2021-04-04T00:00:00 as a local clock shows it
 DAYS = 29
@@ -64,7 +64,7 @@ def ids_in_time_order(rng: Rng, posted_s: Ints, *, chunk: int, chunks: int) -> I
 
 def _reposted(rng: Rng, *, cars: int, repeats: int) -> Ints:
     """Choose the cars to post again: a few dealers flood every region with the same car."""
-    eagerness = rng.pareto(2.0, cars) + 0.05
+    eagerness = rng.pareto(1.5, cars) + 0.03
     return rng.choice(cars, size=repeats, p=eagerness / eagerness.sum())
 
 
