@@ -1,1 +1,139 @@
 """The price model: listing in, quote out; a bundle folder that describes itself."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import xgboost as xgb
+
+from carvalue.listings.schema import Listing
+from carvalue.pricing.bundle import BundleIncompatible, json_bytes, read_bundle, read_json, write_bundle
+from carvalue.pricing.card import ModelCard
+from carvalue.pricing.encoding import Encoder, Matrix
+from carvalue.pricing.familiar import Familiar, frame_warnings
+from carvalue.pricing.feature_files import encoder_as_json, encoder_from_json
+from carvalue.pricing.golden import Golden, golden_as_json, golden_from_json
+from carvalue.pricing.names import read_name
+from carvalue.pricing.quote import Quote
+from carvalue.pricing.ranges import Floats, PriceRange
+
+BOOSTER, CARD, FEATURES, FAMILIAR, RANGES, GOLDEN = (
+    "model.ubj",
+    "card.json",
+    "features.json",
+    "familiar.json",
+    "ranges.json",
+    "golden.json",
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PriceModel:
+    """A fitted model. Safe to share between threads: quoting changes nothing."""
+
+    booster: xgb.Booster
+    encoder: Encoder
+    ranges: PriceRange
+    familiar: Familiar
+    card: ModelCard
+    golden: Golden = ()
+
+    def quote(self, listing: Listing) -> Quote:
+        """Price one listing."""
+        price, low, high = self._dollars(self.encoder.row(listing))
+        return Quote(int(price[0]), int(low[0]), int(high[0]), self.familiar.warnings(listing))
+
+    def quote_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Price a frame of listings: price, low, high, warnings, one row per input row in its order."""
+        price, low, high = self._dollars(self.encoder.matrix(frame))
+        warnings = frame_warnings(frame, self.familiar)
+        return pl.DataFrame({"price": price, "low": low, "high": high, "warnings": warnings})
+
+    @property
+    def makes(self) -> tuple[str, ...]:
+        """The makes of the training rows, the most frequent first."""
+        return tuple(self.familiar.makes)
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The regions of the training rows, the most frequent first."""
+        return self.familiar.regions
+
+    def models_of(self, manufacturer: str) -> tuple[str, ...]:
+        """The model families of a make, the most frequent first; none where the make is unknown."""
+        return self.familiar.makes.get(read_name(manufacturer, "").make, ())
+
+    def log_prices(self, matrix: Matrix) -> Floats:
+        """Score encoded rows. Unit: log dollars."""
+        return self.booster.inplace_predict(matrix, validate_features=False).astype(np.float64)
+
+    def save(self, folder: Path) -> None:
+        """Write the bundle aside, then put it in its place."""
+        write_bundle(
+            folder,
+            {
+                BOOSTER: bytes(self.booster.save_raw(raw_format="ubj")),
+                FEATURES: json_bytes(encoder_as_json(self.encoder)),
+                FAMILIAR: json_bytes(self.familiar.as_json()),
+                RANGES: json_bytes(self.ranges.as_json()),
+                GOLDEN: json_bytes(golden_as_json(self.golden)),
+                CARD: json_bytes(self.card.as_json()),
+            },
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> "PriceModel":
+        """Read a bundle, check its checksums, and price its golden listings anew.
+
+        Raises:
+            BundleCorrupt: a file is missing or is not the one that was written.
+            BundleIncompatible: this program cannot read it, or prices its golden listings differently.
+        """
+        files = read_bundle(folder)
+        try:
+            model = _from_files(files, folder=folder)
+        except (KeyError, TypeError, ValueError, xgb.core.XGBoostError) as error:
+            raise BundleIncompatible(f"{folder} cannot be read: {type(error).__name__} {error}.") from error
+        model._check_golden(folder)
+        return model
+
+    def _dollars(self, matrix: Matrix) -> tuple[Floats, Floats, Floats]:
+        log_price = self.log_prices(matrix)
+        price = _whole(log_price)
+        low, high = _whole(self.ranges.low(log_price)), _whole(self.ranges.high(log_price))
+        return price, np.minimum(low, price), np.maximum(high, price)
+
+    def _check_golden(self, folder: Path) -> None:
+        for listing, expected in self.golden:
+            quote = self.quote(listing)
+            if quote != expected:
+                raise BundleIncompatible(
+                    f"{folder / GOLDEN}: {dict(listing)} is {expected}, here it is {quote}."
+                )
+
+
+def new_booster(raw: bytes) -> xgb.Booster:
+    """Read a booster for quoting: one thread, because a request is one row and requests run side by side."""
+    booster = xgb.Booster({"nthread": 1})
+    booster.load_model(bytearray(raw))
+    booster.set_param({"nthread": 1})
+    return booster
+
+
+def _from_files(files: dict[str, bytes], *, folder: Path) -> PriceModel:
+    read = {
+        name: read_json(files[name], name=name, folder=folder) for name in files if name.endswith(".json")
+    }
+    return PriceModel(
+        booster=new_booster(files[BOOSTER]),
+        encoder=encoder_from_json(read[FEATURES]),
+        ranges=PriceRange.from_json(read[RANGES]),
+        familiar=Familiar.from_json(read[FAMILIAR]),
+        card=ModelCard.from_json(read[CARD]),
+        golden=golden_from_json(read[GOLDEN]),
+    )
+
+
+def _whole(log_price: Floats) -> Floats:
+    return np.rint(np.exp(log_price)).astype(np.int64)

@@ -1,0 +1,111 @@
+"""Gradient boosting on log price: the objective, one fit, and what each round cost."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xgboost as xgb
+
+from carvalue.pricing.encoding import Matrix
+from carvalue.pricing.ranges import Floats
+
+OnRound = Callable[[int, float], None]
+"""Called with the round's number and the validation error; may raise to stop the fit."""
+
+PATIENCE_SHARE = 0.05  # stop when this share of the allowed rounds brought nothing
+ROBUST_SCALE = 0.1  # log dollars: errors well above 10 % pull linearly, as the median wants it
+VALIDATION = "validation"
+FIXED: Mapping[str, object] = {
+    "tree_method": "hist",
+    "grow_policy": "lossguide",
+    "max_depth": 0,
+    "eval_metric": "mae",
+    "seed": 2021,
+    "verbosity": 0,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Encoded rows with their log prices."""
+
+    matrix: Matrix
+    log_price: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """A booster cut at its best round, and its mean absolute error of log price on the validation rows."""
+
+    booster: xgb.Booster
+    error: float
+    rounds: int
+    curve: tuple[float, ...]
+
+
+def matrices(*, train: Rows, validation: Rows) -> tuple[xgb.DMatrix, xgb.DMatrix]:
+    """Bin the training rows once, and the validation rows by the same bins; every trial shares them."""
+    binned = xgb.QuantileDMatrix(train.matrix, train.log_price)
+    return binned, xgb.QuantileDMatrix(validation.matrix, validation.log_price, ref=binned)
+
+
+def boost(
+    *,
+    params: Mapping[str, float],
+    rounds: int,
+    train: xgb.DMatrix,
+    validation: xgb.DMatrix,
+    on_round: OnRound,
+) -> Fitted:
+    """Fit with early stopping on the validation rows' absolute error."""
+    curves: dict[str, dict[str, list[float]]] = {}
+    booster = xgb.train(
+        params={**FIXED, **_native(params), "base_score": float(np.median(train.get_label()))},
+        dtrain=train,
+        num_boost_round=rounds,
+        evals=[(validation, VALIDATION)],
+        evals_result=curves,
+        obj=robust_loss,
+        early_stopping_rounds=max(10, round(rounds * PATIENCE_SHARE)),
+        callbacks=[_Progress(on_round)],
+        verbose_eval=False,
+    )
+    best = booster.best_iteration
+    curve = tuple(curves[VALIDATION]["mae"])
+    return Fitted(booster=booster[: best + 1], error=curve[best], rounds=best + 1, curve=curve)
+
+
+def robust_loss(margin: Floats, rows: xgb.DMatrix) -> tuple[Floats, Floats]:
+    """Give gradient and curvature of a loss that is quadratic near zero and linear beyond `ROBUST_SCALE`.
+
+    The curvature is that of the quadratic which touches the loss from above (an iteratively reweighted step):
+    a plain absolute error has none, and leaf values would have to be sought row by row.
+    """
+    error = margin - rows.get_label()
+    weight = ROBUST_SCALE / np.sqrt(error**2 + ROBUST_SCALE**2)
+    return error * weight, weight
+
+
+def _native(params: Mapping[str, float]) -> dict[str, float | int]:
+    """Give whole numbers as XGBoost wants them."""
+    return {
+        name: int(value) if name in {"max_leaves", "max_bin"} else value for name, value in params.items()
+    }
+
+
+def silent(_number: int, _error: float) -> None:
+    """Tell nobody of a round."""
+
+
+class _Progress(xgb.callback.TrainingCallback):
+    def __init__(self, on_round: OnRound) -> None:
+        self._on_round = on_round
+
+    def after_iteration(  # XGBoost passes all three by name
+        self,
+        model: xgb.Booster,  # noqa: ARG002
+        epoch: int,
+        evals_log: xgb.callback.TrainingCallback.EvalsLog,
+    ) -> bool:
+        self._on_round(epoch, float(evals_log[VALIDATION]["mae"][-1]))  # type: ignore[arg-type]
+        return False

@@ -1,0 +1,113 @@
+"""Which makes, models and regions the training rows know, and the warnings about those they do not."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from carvalue.listings.schema import Listing, Value
+from carvalue.pricing.encoding import distinct_cells
+from carvalue.pricing.features import car_name
+from carvalue.pricing.vocabulary import plain_word
+
+SEEN = 2  # rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Familiar:
+    """What the training rows held. Words are ordered, the most frequent first."""
+
+    makes: Mapping[str, tuple[str, ...]]
+    """Make -> its families."""
+    regions: tuple[str, ...]
+    newest_year: int
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The fields that warnings depend on; the odometer only by whether it is there."""
+        return ("manufacturer", "model", "region", "year", "odometer")
+
+    def warnings(self, listing: Listing) -> tuple[str, ...]:
+        """Say what about this listing the model had to guess."""
+        found = (
+            *self._about_name(listing.get("manufacturer"), listing.get("model")),
+            self._about_region(plain_word(listing.get("region"))),
+            "odometer is missing: a usual mileage is assumed" if _is_missing(listing.get("odometer")) else "",
+            self._about_year(listing.get("year")),
+        )
+        return tuple(warning for warning in found if warning)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the words as JSON's own types."""
+        makes = [[make, list(families)] for make, families in self.makes.items()]
+        return {"makes": makes, "regions": list(self.regions), "newest_year": self.newest_year}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Familiar":
+        """Read what `as_json` wrote."""
+        makes = {make: tuple(families) for make, families in content["makes"]}
+        return cls(makes=makes, regions=tuple(content["regions"]), newest_year=content["newest_year"])
+
+    def _about_name(self, manufacturer: Value, model: Value) -> tuple[str, ...]:
+        name = car_name(manufacturer, model)
+        if not name.make:
+            return ("make is not known: the price rests on the rest of the listing",)
+        families = self.makes.get(name.make)
+        if families is None:
+            return (f"make {name.make!r} is not in the training data",)
+        if not name.family:
+            return (f"model is not known: a usual {name.make} is assumed",)
+        if name.family not in families:
+            return (f"model {plain_word(model)!r} of {name.make} is not in the training data",)
+        return ()
+
+    def _about_region(self, region: str) -> str:
+        known = not region or region in self.regions
+        return "" if known else f"region {region!r} is not in the training data"
+
+    def _about_year(self, year: Value) -> str:
+        if _is_missing(year):
+            return "year is missing: the price rests on the rest of the listing"
+        newer = isinstance(year, int | float) and year > self.newest_year
+        return (
+            f"year {plain_word(year)} is newer than the training data, which ends with {self.newest_year}"
+            if newer
+            else ""
+        )
+
+
+def fit_familiar(frame: pl.DataFrame) -> Familiar:
+    """List what these rows hold; a name seen once may be a slip of the pen and stays unknown."""
+    families: dict[str, Counter[str]] = defaultdict(Counter)
+    for manufacturer, model, rows in frame.group_by("manufacturer", "model").len().iter_rows():
+        name = car_name(manufacturer, model)
+        families[name.make][name.family] += rows
+    totals = {make: counts.total() for make, counts in families.items() if make and counts.total() >= SEEN}
+    regions = Counter({plain_word(word): rows for word, rows in frame["region"].value_counts().iter_rows()})
+    return Familiar(
+        makes={make: _frequent(families[make]) for make in _frequent(Counter(totals))},
+        regions=_frequent(regions),
+        newest_year=int(frame["year"].max() or 0),  # type: ignore[arg-type]
+    )
+
+
+def _frequent(counts: Counter[str]) -> tuple[str, ...]:
+    kept = [word for word, rows in counts.items() if word and rows >= SEEN]
+    return tuple(sorted(kept, key=lambda word: (-counts[word], word)))
+
+
+def frame_warnings(frame: pl.DataFrame, familiar: Familiar) -> pl.Series:
+    """Warn about each row of a frame: once for each distinct combination of what warnings depend on."""
+    cells = frame
+    if "odometer" in frame.columns:  # only whether it is there matters
+        there = pl.col("odometer").is_not_null() & (pl.col("odometer").cast(pl.Float64).is_nan().not_())
+        cells = frame.with_columns(pl.when(there).then(0).alias("odometer"))
+    place, distinct = distinct_cells(cells, familiar.inputs)
+    texts = [familiar.warnings(dict(zip(familiar.inputs, row, strict=True))) for row in distinct]
+    return pl.Series("warnings", texts, dtype=pl.List(pl.String))[place]
+
+
+def _is_missing(value: Value) -> bool:
+    return value is None or value != value

@@ -1,0 +1,117 @@
+"""Fit the encoder on training rows, and encode those rows without letting a row see its own price."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from carvalue.pricing.encoding import Encoder, Matrix, column, distinct_cells
+from carvalue.pricing.features import (
+    LEVEL_KEYS,
+    NAME_FIELDS,
+    NAME_PARTS,
+    Category,
+    Engine,
+    Feature,
+    NameCategory,
+    NameLevel,
+    Number,
+    car_name,
+)
+from carvalue.pricing.levels import Levels, fit_levels
+from carvalue.pricing.vocabulary import Vocabulary, order_by_level, plain_word
+
+CATEGORIES = (
+    "condition cylinders fuel title_status transmission drive type paint_color state region"
+).split()
+AT_LEAST = 20  # rows; a rarer word teaches nothing of its own and trains `other`
+FOLDS = 5
+
+
+def fit_encoder(frame: pl.DataFrame) -> Encoder:
+    """Fit every vocabulary and price level on these rows."""
+    log_price = log_prices(frame)
+    features: list[Feature] = [Number("year"), Number("odometer"), Engine()]
+    features += [Category(name, _vocabulary(frame, name)) for name in CATEGORIES]
+    features += [NameCategory("make", _name_vocabulary(frame, "make"))]
+    features += [NameCategory("family", _name_vocabulary(frame, "family"))]
+    features += [NameLevel("name_level", _levels("name_level", frame, log_price))]
+    features += [NameLevel("family_year_level", _levels("family_year_level", frame, log_price))]
+    return Encoder(features=tuple(features))
+
+
+def training_matrix(encoder: Encoder, frame: pl.DataFrame) -> Matrix:
+    """Encode the rows the encoder was fitted on: price levels come from the other folds' cars.
+
+    A row that saw its own price in a level would teach the model to trust levels more than they deserve.
+    """
+    matrix, log_price, fold = encoder.matrix(frame), log_prices(frame), _folds(frame)
+    for position, feature in enumerate(encoder.features):
+        if isinstance(feature, NameLevel):
+            for number in range(FOLDS):
+                inside = fold == number
+                others = frame.filter(~inside)
+                levels = _levels(feature.name, others, log_price.filter(~inside))
+                matrix[inside.to_numpy(), position] = column(
+                    replace(feature, levels=levels), frame.filter(inside)
+                )
+    return matrix
+
+
+def log_prices(frame: pl.DataFrame) -> pl.Series:
+    """Give the log of the asking prices, the scale on which the model works."""
+    return frame["price"].cast(pl.Float64).log()
+
+
+def _folds(frame: pl.DataFrame) -> pl.Series:
+    car = frame["car"] if "car" in frame.columns else pl.Series("car", np.arange(frame.height))
+    return (car.cast(pl.UInt64) // 7 % FOLDS).rename("fold")
+
+
+def _vocabulary(frame: pl.DataFrame, name: str) -> Vocabulary:
+    return _ordered(frame, _distinct_words(frame, [name], lambda cell: plain_word(cell)))
+
+
+def _name_vocabulary(frame: pl.DataFrame, part: Literal["make", "family"]) -> Vocabulary:
+    return _ordered(
+        frame, _distinct_words(frame, NAME_FIELDS, lambda *cells: NAME_PARTS[part](car_name(*cells)))
+    )
+
+
+def _distinct_words(frame: pl.DataFrame, fields: Sequence[str], word: Callable[..., str]) -> pl.Series:
+    place, cells = distinct_cells(frame, fields)
+    return pl.Series("word", [word(*row) for row in cells], dtype=pl.String)[place]
+
+
+def _ordered(frame: pl.DataFrame, words: pl.Series) -> Vocabulary:
+    rows = pl.DataFrame({"word": words, "level": _above_the_year(frame, log_prices(frame))})
+    levels = rows.group_by("word").agg(pl.col("level").mean(), pl.len().alias("rows"))
+    return order_by_level(levels.iter_rows(), at_least=_at_least(frame))
+
+
+def _at_least(frame: pl.DataFrame) -> int:
+    return min(AT_LEAST, max(2, frame.height // 1_000))
+
+
+def _levels(name: str, frame: pl.DataFrame, log_price: pl.Series) -> Levels:
+    target = log_price
+    if name == "name_level":
+        target = _above_the_year(frame, log_price)
+    keys = _keys(name, frame)
+    return fit_levels(keys, log_price=target)
+
+
+def _keys(name: str, frame: pl.DataFrame) -> pl.DataFrame:
+    inputs = NAME_FIELDS if name == "name_level" else (*NAME_FIELDS, "year")
+    place, cells = distinct_cells(frame, inputs)
+    keys = [LEVEL_KEYS[name](*row) for row in cells]
+    distinct = pl.DataFrame(keys, schema=["wide", "middle", "narrow"], orient="row")
+    return distinct[place]
+
+
+def _above_the_year(frame: pl.DataFrame, log_price: pl.Series) -> pl.Series:
+    """Give log prices against the mean of their model year, so that old and new cars of a name agree."""
+    rows = frame.select("year", log_price.alias("level"))
+    return rows.select(pl.col("level") - pl.col("level").mean().over("year")).to_series()

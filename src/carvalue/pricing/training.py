@@ -1,0 +1,131 @@
+"""From datasets to a bundle: tune, then train; both read Parquet and tell of their progress."""
+
+import logging
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from carvalue.errors import AppError
+from carvalue.pricing.boosting import Fitted, OnRound, Rows, boost, matrices, silent
+from carvalue.pricing.card import ModelCard, Provenance
+from carvalue.pricing.encoding import Encoder
+from carvalue.pricing.familiar import Familiar, fit_familiar
+from carvalue.pricing.fitting import fit_encoder, log_prices, training_matrix
+from carvalue.pricing.golden import GOLDEN_LISTINGS
+from carvalue.pricing.model import PriceModel, new_booster
+from carvalue.pricing.ranges import calibrate
+from carvalue.pricing.scores import all_scores
+from carvalue.pricing.search import EFFORTS, Budget, Trial, Tuned, search
+
+logger = logging.getLogger(__name__)
+
+LIBRARIES = ("carvalue", "xgboost-cpu", "numpy", "polars")
+
+
+class NoTrainingRows(AppError):
+    """The dataset cannot be learned from."""
+
+    status, hint = 409, "Make the datasets with `carvalue run creates_datasets_dag`."
+
+
+def tune(*, train: Path, validation: Path, budget: Budget, on_trial: Callable[[Trial], None]) -> Tuned:
+    """Search parameters on the training rows; the validation rows decide."""
+    prepared = _prepare(train, validation)
+    binned = matrices(train=prepared.train, validation=prepared.validation)
+    return search(budget=budget, train=binned[0], validation=binned[1], on_trial=on_trial)
+
+
+def train(
+    *,
+    tuned: Tuned,
+    train: Path,
+    validation: Path,
+    provenance: Provenance,
+    trained_at: datetime,
+    into: Path,
+    on_round: OnRound = silent,
+) -> PriceModel:
+    """Fit with the tuned parameters, calibrate the range on the validation rows, write the bundle."""
+    prepared = _prepare(train, validation)
+    fitted = _final_fit(prepared, tuned=tuned, on_round=on_round)
+    model = _assemble(prepared, fitted=fitted, tuned=tuned, provenance=provenance, trained_at=trained_at)
+    model.save(into)
+    logger.info("bundle written", extra={"folder": str(into), "rounds": fitted.rounds, "error": fitted.error})
+    return model
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Prepared:
+    encoder: Encoder
+    familiar: Familiar
+    frames: tuple[pl.DataFrame, pl.DataFrame]
+    train: Rows
+    validation: Rows
+
+
+def _prepare(train: Path, validation: Path) -> _Prepared:
+    frame, held_out = pl.read_parquet(train), pl.read_parquet(validation)
+    encoder = fit_encoder(frame)
+    return _Prepared(
+        encoder=encoder,
+        familiar=fit_familiar(frame),
+        frames=(frame, held_out),
+        train=Rows(matrix=training_matrix(encoder, frame), log_price=log_prices(frame).to_numpy()),
+        validation=Rows(matrix=encoder.matrix(held_out), log_price=log_prices(held_out).to_numpy()),
+    )
+
+
+def _final_fit(prepared: _Prepared, *, tuned: Tuned, on_round: OnRound) -> Fitted:
+    """Learn slower than in the search, over more rounds: the same trees' shape, a finer approach."""
+    effort = EFFORTS[tuned.budget]
+    params = {**tuned.params, "eta": effort.learning_rate / effort.final_slower}
+    rounds = round(effort.rounds * effort.final_slower * 1.25)
+    binned = matrices(train=prepared.train, validation=prepared.validation)
+    return boost(params=params, rounds=rounds, train=binned[0], validation=binned[1], on_round=on_round)
+
+
+def _assemble(
+    prepared: _Prepared, *, fitted: Fitted, tuned: Tuned, provenance: Provenance, trained_at: datetime
+) -> PriceModel:
+    booster = new_booster(bytes(fitted.booster.save_raw(raw_format="ubj")))
+    quoted = booster.inplace_predict(prepared.validation.matrix, validate_features=False)
+    model = PriceModel(
+        booster=booster,
+        encoder=prepared.encoder,
+        ranges=calibrate(prepared.validation.log_price - quoted.astype(np.float64)),
+        familiar=prepared.familiar,
+        card=_card(prepared, tuned=tuned, fitted=fitted, provenance=provenance, trained_at=trained_at),
+    )
+    metrics = all_scores(model, prepared.frames[1])
+    golden = tuple((listing, model.quote(listing)) for listing in GOLDEN_LISTINGS)
+    return replace(model, golden=golden, card=replace(model.card, metrics=metrics))
+
+
+def _card(
+    prepared: _Prepared, *, tuned: Tuned, fitted: Fitted, provenance: Provenance, trained_at: datetime
+) -> ModelCard:
+    frame, held_out = prepared.frames
+    effort = EFFORTS[tuned.budget]
+    return ModelCard(
+        **asdict(provenance),
+        data_as_of=max(_newest(frame), _newest(held_out)),
+        trained_at=trained_at,
+        newest_year=prepared.familiar.newest_year,
+        rows={"train": frame.height, "validation": held_out.height},
+        metrics={},
+        params={**tuned.params, "eta": effort.learning_rate / effort.final_slower, "rounds": fitted.rounds},
+        versions={"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+    )
+
+
+def _newest(frame: pl.DataFrame) -> date:
+    newest = frame["posted_at"].max()
+    if not isinstance(newest, datetime):
+        raise NoTrainingRows("The dataset has no rows with a posting date.")
+    return newest.date()

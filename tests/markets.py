@@ -1,0 +1,111 @@
+"""Shared builders: a listing, a small market of clean listings, a model fitted on it."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+NEW_PRICE = {
+    ("toyota", "camry le"): 26_000,
+    ("toyota", "tacoma trd"): 36_000,
+    ("ford", "f-150 xlt"): 42_000,
+    ("ford", "focus se"): 20_000,
+    ("honda", "civic lx"): 22_000,
+    ("porsche", "911 carrera"): 99_000,
+}
+MARKET_FIELDS = (
+    "condition",
+    "cylinders",
+    "fuel",
+    "title_status",
+    "transmission",
+    "drive",
+    "type",
+    "paint_color",
+)
+FIRST_POSTED = datetime(2021, 4, 4, tzinfo=UTC)
+
+
+def a_listing(**changes: Any) -> dict[str, Any]:
+    """Build one listing of a car that the market of `a_market` knows."""
+    listing = {
+        "manufacturer": "toyota",
+        "model": "camry le",
+        "year": 2014,
+        "odometer": 90_000,
+        "condition": "good",
+        "title_status": "clean",
+        "state": "tx",
+        "region": "austin",
+    }
+    return listing | changes
+
+
+def a_market(*, rows: int = 2_000, seed: int = 1) -> pl.DataFrame:
+    """Build clean listings, in order of posting, whose price follows make, model, age, miles and title."""
+    random = np.random.default_rng(seed)
+    names = [list(NEW_PRICE)[i] for i in random.integers(0, len(NEW_PRICE), rows)]
+    years = random.integers(2000, 2022, rows)
+    miles = (random.integers(0, 15_000, rows) * (2022 - years)).clip(0, 300_000)
+    title = random.choice(["clean", "rebuilt"], rows, p=[0.9, 0.1])
+    noise = random.normal(0, 0.1, rows)
+    new = np.array([NEW_PRICE[name] for name in names])
+    price = new * np.exp(-0.08 * (2021 - years) - miles / 400_000 - 0.3 * (title == "rebuilt") + noise)
+    columns: dict[str, Any] = {
+        "id": np.arange(rows) + seed * 1_000_000,
+        "manufacturer": [make for make, _ in names],
+        "model": [model for _, model in names],
+        "year": years,
+        "odometer": [None if i % 20 == 0 else int(value) for i, value in enumerate(miles)],
+        "title_status": title,
+        "condition": random.choice(["good", "excellent", "fair"], rows),
+        "state": random.choice(["tx", "ca", "ny"], rows),
+        "region": random.choice(["austin", "sf bay area", "albany"], rows),
+        "price": price.clip(1_000, 100_000),
+        "posted_at": [FIRST_POSTED + timedelta(minutes=i) for i in range(rows)],
+        "car": np.arange(rows) + seed * 1_000_000,
+    }
+    absent = {field: [None] * rows for field in MARKET_FIELDS if field not in columns}
+    return pl.DataFrame(columns | absent).with_columns(
+        pl.col("year").cast(pl.Int16),
+        pl.col("odometer", "price").cast(pl.Int32),
+        pl.col("car").cast(pl.UInt64),
+        pl.col(*absent).cast(pl.String),
+    )
+
+
+def market_files(folder: Path) -> dict[str, Path]:
+    """Write train, validation and test of the small market; give their paths."""
+    market = a_market(rows=2_800)
+    parts = {"train": market[:2_000], "validation": market[2_000:2_400], "test": market[2_400:]}
+    for name, frame in parts.items():
+        frame.write_parquet(folder / f"{name}.parquet")
+    return {name: folder / f"{name}.parquet" for name in parts}
+
+
+def a_bundle(folder: Path, **provenance: Any) -> Path:
+    """Train a small real model on the small market; give the folder of its bundle."""
+    from carvalue.pricing.card import Provenance
+    from carvalue.pricing.search import Tuned
+    from carvalue.pricing.training import train
+
+    folder.mkdir(parents=True, exist_ok=True)
+    files = market_files(folder)
+    facts = {
+        "data_source": "file",
+        "source_description": "a small market",
+        "dataset_fingerprint": "f00d",
+        "git_commit": "unknown",
+    }
+    tuned = Tuned(params={"max_leaves": 15}, error=0.1, rounds=50, budget="quick", trials=1, seconds=0.1)
+    train(
+        tuned=tuned,
+        train=files["train"],
+        validation=files["validation"],
+        provenance=Provenance(**facts | provenance),
+        trained_at=datetime(2021, 5, 5, tzinfo=UTC),
+        into=folder / "bundle",
+    )
+    return folder / "bundle"

@@ -1,0 +1,133 @@
+"""The model uses its inputs, quotes alike one by one and in frames, and knows a damaged bundle."""
+
+import json
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from carvalue.listings.schema import FIELDS, CategoryField
+from carvalue.pricing.bundle import BundleCorrupt, BundleIncompatible, bundle_digest, json_bytes, write_bundle
+from carvalue.pricing.model import PriceModel
+from markets import a_listing, a_market
+
+
+def test_a_frame_and_single_listings_are_quoted_alike(model: PriceModel) -> None:
+    market = a_market(rows=700, seed=5)
+
+    frame = model.quote_frame(market)
+
+    for row, quoted in zip(market.to_dicts(), frame.iter_rows(), strict=True):
+        quote = model.quote(row)
+        assert (quote.price, quote.low, quote.high, list(quote.warnings)) == quoted
+
+
+def test_the_model_uses_its_inputs(model: PriceModel) -> None:
+    camry = model.quote(a_listing()).price
+
+    assert model.quote(a_listing(manufacturer="porsche", model="911 carrera")).price > 2 * camry
+    assert model.quote(a_listing(odometer=20_000)).price > camry
+    assert model.quote(a_listing(year=2004)).price < camry
+    assert model.quote(a_listing(title_status="rebuilt")).price < camry
+
+
+def test_the_price_lies_in_its_range(model: PriceModel) -> None:
+    quote = model.quote(a_listing())
+
+    assert quote.low < quote.price < quote.high
+
+
+@pytest.mark.parametrize(
+    ("changes", "warning"),
+    [
+        ({"manufacturer": "trabant", "model": "601"}, "make 'trabant' is not in the training data"),
+        ({"model": "zzz"}, "model 'zzz' of toyota is not in the training data"),
+        ({"region": "nowhere"}, "region 'nowhere' is not in the training data"),
+        ({"odometer": None}, "odometer is missing: a usual mileage is assumed"),
+        ({"year": 2030}, "year 2030 is newer than the training data, which ends with 2021"),
+    ],
+)
+def test_what_had_to_be_guessed_is_said(model: PriceModel, changes: dict[str, object], warning: str) -> None:
+    assert model.quote(a_listing(**changes)).warnings == (warning,)
+
+
+def test_a_familiar_listing_has_no_warnings(model: PriceModel) -> None:
+    assert model.quote(a_listing()).warnings == ()
+
+
+def _values(field: object) -> st.SearchStrategy[object]:
+    if isinstance(field, CategoryField):
+        return st.none() | (st.text(max_size=60) if field.is_open else st.sampled_from(field.choices))
+    return st.none() | st.integers(field.minimum, field.maximum)  # type: ignore[attr-defined]
+
+
+@given(st.fixed_dictionaries({}, optional={field.name: _values(field) for field in FIELDS}))
+@settings(max_examples=100, deadline=None)
+def test_any_listing_of_the_schema_has_a_price(model: PriceModel, listing: dict[str, object]) -> None:
+    quote = model.quote(listing)
+
+    assert 0 < quote.low <= quote.price <= quote.high
+
+
+def test_a_loaded_model_is_the_saved_one(model: PriceModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "again")
+
+    again = PriceModel.load(tmp_path / "again")
+
+    assert again.quote(a_listing()) == model.quote(a_listing())
+    assert again.card == model.card
+    assert again.card.data_as_of.isoformat() == "2021-04-05"
+
+
+def test_saving_over_a_bundle_replaces_all_of_it(model: PriceModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "bundle")
+    (tmp_path / "bundle" / "leftover").write_text("")
+
+    model.save(tmp_path / "bundle")
+
+    assert not (tmp_path / "bundle" / "leftover").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+@pytest.mark.parametrize("name", ["model.ubj", "features.json", "card.json", "MANIFEST.json"])
+def test_a_damaged_bundle_names_the_file(bundle: Path, tmp_path: Path, name: str) -> None:
+    damaged = Path(copytree(bundle, tmp_path / "damaged"))
+    (damaged / name).write_bytes((damaged / name).read_bytes()[:-40])
+
+    with pytest.raises(BundleCorrupt, match=name):
+        PriceModel.load(damaged)
+
+
+def test_a_missing_file_is_named(bundle: Path, tmp_path: Path) -> None:
+    damaged = Path(copytree(bundle, tmp_path / "damaged"))
+    (damaged / "ranges.json").unlink()
+
+    with pytest.raises(BundleCorrupt, match=r"ranges\.json"):
+        PriceModel.load(damaged)
+
+
+def test_a_bundle_that_prices_otherwise_is_refused(bundle: Path, tmp_path: Path) -> None:
+    files = {path.name: path.read_bytes() for path in bundle.iterdir() if path.name != "MANIFEST.json"}
+    golden = json.loads(files["golden.json"])
+    golden["quotes"][0]["price"] += 1
+    write_bundle(tmp_path / "other", files | {"golden.json": json_bytes(golden)})
+
+    with pytest.raises(BundleIncompatible, match=r"golden\.json"):
+        PriceModel.load(tmp_path / "other")
+
+
+def test_a_newer_format_is_refused(bundle: Path, tmp_path: Path) -> None:
+    newer = Path(copytree(bundle, tmp_path / "newer"))
+    manifest = json.loads((newer / "MANIFEST.json").read_text())
+    (newer / "MANIFEST.json").write_text(json.dumps(manifest | {"format": 99}))
+
+    with pytest.raises(BundleIncompatible, match="format 99"):
+        PriceModel.load(newer)
+
+
+def test_the_digest_names_the_content(model: PriceModel, bundle: Path, tmp_path: Path) -> None:
+    model.save(tmp_path / "again")
+
+    assert bundle_digest(tmp_path / "again") == bundle_digest(bundle)
