@@ -1,6 +1,9 @@
 """Raw listings from a file on this machine: a CSV, or a zip that holds one."""
 
+import errno
+import lzma
 import shutil
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -8,6 +11,18 @@ from pathlib import Path
 from carvalue.listings.raw import RawListings, SourceFailed, check_raw_csv
 
 MEMBER = "vehicles.csv"  # what the data set's own zip calls it
+
+
+# what zipfile raises on bytes that make no sense to it; RuntimeError: the file wants a password
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    ValueError,
+    RuntimeError,
+)
 
 
 class FileUnreadable(SourceFailed):
@@ -31,11 +46,12 @@ def read_file(path: Path, *, into: Path) -> RawListings:
         SourceFailed: the CSV is empty, not UTF-8 or has other columns.
     """
     try:
-        if path.suffix.lower() == ".zip":
-            return _from_zip(path, into=into)
-        digest = check_raw_csv(path, name=str(path))
+        path.open("rb").close()
     except OSError as error:
         raise FileUnreadable(f"{path} cannot be read: {error.strerror or error}.") from error
+    if path.suffix.lower() == ".zip":
+        return _from_zip(path, into=into)
+    digest = check_raw_csv(path, name=str(path))
     return RawListings(
         path=path, kind="file", description=f"file {path.name}", fingerprint=f"sha256:{digest}"
     )
@@ -50,14 +66,23 @@ def unpack(archive: Path, *, into: Path) -> Path:
     aside = into.with_name(f".{into.name}.part")
     aside.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with zipfile.ZipFile(archive) as opened:
-            member = choose_member(opened.namelist(), name=str(archive))
-            with opened.open(member) as source, aside.open("wb") as target:
-                shutil.copyfileobj(source, target, 1 << 20)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        aside.unlink(missing_ok=True)
+        _stream_member(archive, aside)
+        return aside.replace(into)
+    except _DAMAGE as error:
         raise ZipUnusable(f"{archive} cannot be unpacked: {error}.") from error
-    return aside.replace(into)
+    except OSError as error:
+        if error.errno in {None, errno.EINVAL}:  # an offset that points nowhere; the disk's own faults go on
+            raise ZipUnusable(f"{archive} cannot be unpacked: {error}.") from error
+        raise
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _stream_member(archive: Path, aside: Path) -> None:
+    with zipfile.ZipFile(archive) as opened:
+        member = choose_member(opened.namelist(), name=str(archive))
+        with opened.open(member) as source, aside.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
 
 
 def choose_member(names: list[str], *, name: str) -> str:

@@ -16,7 +16,7 @@ from kagglehub.exceptions import handle_call
 from kagglehub.handle import parse_dataset_handle
 from kagglesdk.datasets.types.dataset_api_service import ApiGetDatasetRequest
 
-from carvalue.listings.files import MEMBER, unpack
+from carvalue.listings.files import MEMBER, ZipUnusable, unpack
 from carvalue.listings.kaggle_errors import EXPLAINED, KaggleFailed, KaggleUnreachable, explain
 from carvalue.listings.kagglehub_tuned import Progress, cache_in, patient_client, tuned
 from carvalue.listings.raw import RawListings, SourceFailed, check_raw_csv
@@ -128,8 +128,18 @@ def _download(request: KaggleRequest, *, into: Path, progress: Progress) -> Path
             path = Path(kagglehub.dataset_download(request.dataset, path=MEMBER))
     except EXPLAINED as error:
         raise explain(error, dataset=request.dataset) from error
-    # kagglehub, ended between download and unpacking, takes the zip for the table when it runs again
-    return unpack(path, into=path) if zipfile.is_zipfile(path) else path
+    return _unpacked(path)
+
+
+def _unpacked(path: Path) -> Path:
+    """Unpack what kagglehub hands out as the table after it was ended before it could unpack."""
+    if not zipfile.is_zipfile(path):
+        return path
+    try:
+        return unpack(path, into=path)
+    except ZipUnusable:
+        path.unlink()  # never verified; without it the next run downloads afresh
+        raise
 
 
 class _LoggedProgress:

@@ -15,6 +15,12 @@ __all__ = ["KaggleRequest", "RawListings", "SampleRequest", "SourceFailed", "fet
 logger = logging.getLogger(__name__)
 
 
+class CannotStore(SourceFailed):
+    """There is no room for the rows, or no permission to write them."""
+
+    hint = "Free some space (the full data set takes 2 GB), or point STATE_DIR at another folder."
+
+
 @dataclass(frozen=True, kw_only=True)
 class SampleRequest:
     """How large a sample, and out of which seed."""
@@ -33,7 +39,16 @@ def fetch(
     Raises:
         SourceFailed: what happened, and what to do; what lay in `into` before is whole.
     """
-    into.mkdir(parents=True, exist_ok=True)
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        return _fetch(source, into=into, kaggle=kaggle, sample=sample, progress=progress)
+    except OSError as error:
+        raise CannotStore(f"Raw listings cannot be written to {into}: {error.strerror or error}.") from error
+
+
+def _fetch(
+    source: str, *, into: Path, kaggle: KaggleRequest, sample: SampleRequest, progress: Progress | None
+) -> RawListings:
     if source == "sample":
         return _from_sample(sample, into=into)
     if source == "kaggle":

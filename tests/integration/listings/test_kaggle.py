@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from kagglesdk import kaggle_env
 
+from carvalue.listings.files import ZipUnusable
 from carvalue.listings.kaggle import KaggleRequest, probe, read_kaggle
 from carvalue.listings.kaggle_errors import (
     KaggleArchiveUnusable,
@@ -187,6 +188,22 @@ def test_a_zip_left_under_the_tables_name_is_unpacked(
     path = tmp_path / "kagglehub/datasets" / REQUEST.dataset / "versions/10/vehicles.csv"
     path.parent.mkdir(parents=True)
     path.write_bytes(kaggle.archive)  # as kagglehub leaves it when it is ended before it unpacks
+
+    raw = read_kaggle(REQUEST, into=tmp_path)
+
+    assert raw.path.read_bytes() == table
+
+
+def test_a_damaged_zip_left_under_the_tables_name_is_not_kept(
+    kaggle: FakeKaggle, tmp_path: Path, table: bytes
+) -> None:
+    path = tmp_path / "kagglehub/datasets" / REQUEST.dataset / "versions/10/vehicles.csv"
+    path.parent.mkdir(parents=True)
+    damaged = bytearray(kaggle.archive)
+    damaged[5_000] ^= 0xFF
+    path.write_bytes(damaged)
+    with pytest.raises(ZipUnusable):
+        read_kaggle(REQUEST, into=tmp_path)
 
     raw = read_kaggle(REQUEST, into=tmp_path)
 

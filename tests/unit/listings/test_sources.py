@@ -8,7 +8,7 @@ import pytest
 from carvalue.listings.files import FileUnreadable
 from carvalue.listings.kaggle import KaggleRequest
 from carvalue.listings.sample import write_sample
-from carvalue.listings.sources import RawListings, SampleRequest, fetch
+from carvalue.listings.sources import CannotStore, RawListings, SampleRequest, fetch
 
 KAGGLE = KaggleRequest(dataset="somebody/something")
 SAMPLE = SampleRequest(rows=1_000, seed=3)
@@ -45,3 +45,13 @@ def test_a_path_is_read_as_a_file(tmp_path: Path) -> None:
 def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileUnreadable, match=r"gone\.csv"):
         fetch(source=str(tmp_path / "gone.csv"), into=tmp_path / "raw", kaggle=KAGGLE, sample=SAMPLE)
+
+
+@pytest.mark.parametrize("source", ["sample", "auto", "kaggle"])
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, source: str) -> None:
+    (tmp_path / "raw").write_text("a file where the folder should be")
+
+    with pytest.raises(CannotStore, match=r"cannot be written to .*raw: File exists") as caught:
+        fetch(source=source, into=tmp_path / "raw", kaggle=KAGGLE, sample=SAMPLE)
+
+    assert "STATE_DIR" in str(caught.value)
