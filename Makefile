@@ -12,7 +12,7 @@ help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 build: install ## install, start everything, run both DAGs, price a car (DATA_SOURCE=path: your own listings)
-	@$(CARVALUE) build
+	@$(CARVALUE) build $(if $(AGAIN),--again)
 
 up: install ## start every part of the platform, and wait until all are healthy
 	@$(CARVALUE) up

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from typing import Annotated
+import time
+from typing import Annotated, Self
 
 import typer
 
@@ -17,12 +18,49 @@ def carvalue() -> None:
 
 
 @app.command()
+def build(
+    again: Annotated[bool, typer.Option("--again", help="Build even what is there.")] = False,
+) -> None:
+    """Bring everything up, run both DAGs unless their results are there, and price a car."""
+    from carvalue.ops.build import build as build_platform
+    from carvalue.ops.tables import built_table, example_request
+    from carvalue.settings import load_settings
+
+    settings = load_settings()
+    with _Console() as console:
+        built = build_platform(settings, progress=console, again=again)
+    if built.was_there:
+        _say("an earlier build of the same settings is there; --again (make build AGAIN=1) makes a new one")
+    _say("")
+    _show(built_table(settings, built))
+    _say(f"\n{example_request(settings)}")
+
+
+@app.command()
+def run(
+    pipeline: Annotated[str, typer.Argument(help="creates_datasets_dag or initial_model_dag.")],
+    start: Annotated[str, typer.Option("--from", help="The step to resume at.")] = "",
+) -> None:
+    """Run a pipeline in this process, without Airflow."""
+    from carvalue.logs import configure_logs
+    from carvalue.pipelines.definitions import find
+    from carvalue.pipelines.runner import run as run_pipeline
+    from carvalue.settings import load_settings
+
+    configure_logs()
+    run_pipeline(find(pipeline), load_settings(), start=start or None, say=_say)
+
+
+@app.command()
 def up() -> None:
     """Start what does not run yet or runs with other settings, and wait until all is healthy."""
     from carvalue.ops import platform
     from carvalue.settings import load_settings
 
-    platform.up(load_settings(), say=_say)
+    settings = load_settings()
+    with _Console() as console:
+        console.doing("starting the platform")
+        platform.up(settings, say=console.say)
 
 
 @app.command()
@@ -68,6 +106,30 @@ def main() -> None:
     except AppError as error:
         print(f"carvalue: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+class _Console:
+    """Lines for what has happened; on a terminal, a spinner for what is going on."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console(soft_wrap=True, highlight=False)
+        self._status = self._console.status("")
+        self._began = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._status.stop()
+
+    def say(self, line: str) -> None:
+        self._console.print(f"{time.monotonic() - self._began:6.1f} s  {line}", markup=False)
+
+    def doing(self, what: str) -> None:
+        self._status.update(what)
 
 
 def _say(line: str) -> None:

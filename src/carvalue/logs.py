@@ -12,9 +12,26 @@ class FieldsFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Format one record: time, level, logger, text, then its fields."""
-        fields = " ".join(f"{k}={v!r}" for k, v in vars(record).items() if k not in _STANDARD)
+        fields = _spelled(_fields(record))
         line = super().format(record)
         return f"{line} {fields}" if fields else line
+
+
+def fold_fields(record: logging.LogRecord) -> bool:
+    """Write an event's fields into its text, for handlers that would drop them; a filter that keeps all."""
+    if fields := _fields(record):
+        record.msg, record.args = f"{record.getMessage()} {_spelled(fields)}", None
+        for name in fields:
+            delattr(record, name)
+    return True
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+
+
+def _spelled(fields: dict[str, object]) -> str:
+    return " ".join(f"{name}={value!r}" for name, value in fields.items())
 
 
 def configure_logs(level: int = logging.INFO) -> None:

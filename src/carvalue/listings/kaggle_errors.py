@@ -44,6 +44,7 @@ class KaggleNotFound(KaggleFailed):
 class KaggleBusy(KaggleFailed):
     """429."""
 
+    status = 429
     hint = f"Try again later; an account's own KAGGLE_API_TOKEN has a higher limit, {_OR_SAMPLE}"
     attempts = 4
 
@@ -51,6 +52,7 @@ class KaggleBusy(KaggleFailed):
 class KaggleDown(KaggleFailed):
     """5xx."""
 
+    status = 502
     hint = f"Try again later, {_OR_SAMPLE}"
     attempts = 4
 
@@ -58,6 +60,7 @@ class KaggleDown(KaggleFailed):
 class KaggleUnreachable(KaggleFailed):
     """No connection, or no answer in time."""
 
+    status = 504
     hint = (
         "Check the network, or raise KAGGLE_TIMEOUT_S; a version that is already here works offline when "
         f"KAGGLE_DATASET pins it (owner/name/versions/N), {_OR_SAMPLE}"
@@ -68,6 +71,7 @@ class KaggleUnreachable(KaggleFailed):
 class KaggleCutOff(KaggleFailed):
     """The connection broke in the middle."""
 
+    status = 502
     hint = f"Run again: the download goes on where it stopped, {_OR_SAMPLE}"
     attempts = 5
 
@@ -75,6 +79,7 @@ class KaggleCutOff(KaggleFailed):
 class KaggleCorrupt(KaggleFailed):
     """What came is not what Kaggle says it sent."""
 
+    status = 502
     hint = f"Run again, and look for a proxy that alters downloads, {_OR_SAMPLE}"
     attempts = 2  # once more, from the first byte
 

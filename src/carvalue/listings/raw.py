@@ -18,7 +18,7 @@ BLOCK_BYTES = 1 << 20
 class SourceFailed(AppError):
     """Raw listings could not be had; nothing that was there before has been touched."""
 
-    status: ClassVar[int] = 502
+    status: ClassVar[int] = 422  # where another try may help, a class of its own says 429, 502 or 504
     hint: ClassVar[str] = "Correct the source, or set DATA_SOURCE=sample to work with the bundled sample."
 
 

@@ -4,14 +4,20 @@ from datetime import datetime
 
 import httpx
 
-from carvalue.ops.services import Health
+from carvalue.ops.services import Health, local_url
 
 TIMEOUT_S = 5.0
 
 
-def health_client() -> httpx.Client:
-    """Make a client to ask this machine with: it loads no certificates and takes no proxy."""
-    return httpx.Client(timeout=TIMEOUT_S, verify=False, trust_env=False)  # noqa: S501  # plain HTTP only
+def local_client(port: int | None = None, *, timeout_s: float = TIMEOUT_S) -> httpx.Client:
+    """Make a client to ask this machine with: it loads no certificates and takes no proxy.
+
+    Args:
+        port: whom to ask; None: every request names it.
+        timeout_s: how long one answer may take.
+    """
+    base = local_url(port) if port else ""
+    return httpx.Client(base_url=base, timeout=timeout_s, verify=False, trust_env=False)  # noqa: S501
 
 
 def is_healthy(client: httpx.Client, health: Health, *, since: datetime) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from carvalue.errors import AppError
 from carvalue.ops.airflow_config import write_passwords
-from carvalue.ops.health import health_client, is_healthy
+from carvalue.ops.health import is_healthy, local_client
 from carvalue.ops.leftovers import stop_leftovers
 from carvalue.ops.logs import last_lines
 from carvalue.ops.ports import check_ports
@@ -74,7 +74,7 @@ class _Start:
         self._done: set[str] = set()
         self._say = say
         self._deadline = time.monotonic() + HEALTH_LIMIT_S
-        self._client = health_client()
+        self._client = local_client()
 
     def run(self) -> None:
         """Go on until every service is healthy or one has failed."""

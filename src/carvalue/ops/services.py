@@ -2,10 +2,20 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from carvalue.ops.airflow_config import airflow_environment
 from carvalue.settings import Settings
+
+TASK_SETTINGS = (
+    "data_source",
+    "kaggle_dataset",
+    "kaggle_timeout_s",
+    "sample_rows",
+    "sample_seed",
+    "training_budget",
+)
+"""Settings that only the pipelines read; the scheduler hands them to its tasks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +70,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
         *([_mlflow(settings)] if own_mlflow else []),
         _airflow_api(settings),
         _airflow_part(settings, "dag-processor", does="reads the DAG files"),
-        _airflow_part(settings, "scheduler", does="runs the tasks of both DAGs"),
+        _scheduler(settings),
         _price_service(settings),
         _page(settings),
         _airflow_part(settings, "triggerer", does="waits on behalf of deferred tasks"),
@@ -68,15 +78,27 @@ def services(settings: Settings) -> tuple[Service, ...]:
 
 
 def shared_environment(settings: Settings) -> dict[str, str]:
-    """Spell the settings out for a service, so that what it does cannot depend on where it was started."""
-    chosen = settings.model_dump(mode="json", exclude={"airflow_password"})
-    spelled = {name.upper(): str(value) for name, value in chosen.items()}
-    return spelled | {
+    """Spell out for a service what it may need, so that it cannot depend on where it was started.
+
+    What only tasks need is left out: other data shall not restart every service.
+    """
+    chosen = settings.model_dump(mode="json", exclude={"airflow_password", *TASK_SETTINGS})
+    return {
+        **_spelled(chosen),
         "STATE_DIR": str(settings.state_dir.resolve()),
         "AIRFLOW_PASSWORD": settings.airflow_password.get_secret_value(),  # BIND_HOST may demand it
         "PYTHONDONTWRITEBYTECODE": "",  # empty: bytecode is cached, or every start compiles everything again
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def task_environment(settings: Settings) -> dict[str, str]:
+    """Spell out what the tasks of both pipelines need."""
+    return _spelled(settings.model_dump(mode="json", include=set(TASK_SETTINGS)))
+
+
+def _spelled(values: Mapping[str, object]) -> dict[str, str]:
+    return {name.upper(): str(value) for name, value in values.items()}
 
 
 def _airflow_database(settings: Settings) -> Service:
@@ -117,6 +139,11 @@ def _airflow_part(settings: Settings, part: str, *, does: str) -> Service:
         ),
         needs=("airflow-api-server",),  # a task that starts before the API answers fails
     )
+
+
+def _scheduler(settings: Settings) -> Service:
+    part = _airflow_part(settings, "scheduler", does="runs the tasks of both DAGs")
+    return replace(part, environment={**part.environment, **task_environment(settings)})
 
 
 def _mlflow(settings: Settings) -> Service:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-from carvalue.ops.health import health_client, is_healthy
+from carvalue.ops.health import is_healthy, local_client
 from carvalue.ops.logs import last_lines
 from carvalue.ops.services import Service, services
 from carvalue.ops.supervisor import ProcessState, State, Supervisor
@@ -48,7 +48,7 @@ def platform_status(settings: Settings) -> tuple[ServiceStatus, ...]:
 def status_of(wanted: tuple[Service, ...], *, supervisor: Supervisor) -> tuple[ServiceStatus, ...]:
     """Look at the given services."""
     states = supervisor.states()
-    with health_client() as client:
+    with local_client() as client:
         return tuple(
             _status(service, states.get(service.name), client=client, supervisor=supervisor)
             for service in wanted

@@ -1,11 +1,16 @@
 """Tables for the console: how every service is, and what runs where."""
 
+import json
+from collections.abc import Mapping
 from datetime import timedelta
 
 from rich.table import Table
 from rich.text import Text
 
+from carvalue.ops.build import EXAMPLE, Built
+from carvalue.ops.services import local_url
 from carvalue.ops.status import ServiceStatus
+from carvalue.settings import LOCAL_PASSWORD, Settings
 
 COLORS = {"healthy": "green", "done": "green", "starting": "yellow", "unhealthy": "red", "down": "red"}
 
@@ -24,9 +29,42 @@ def status_table(found: tuple[ServiceStatus, ...]) -> Table:
     return table
 
 
+def built_table(settings: Settings, built: Built) -> Table:
+    """Show what runs where, what the model in use is, and what a car costs."""
+    card = built.model["card"]
+    login = f"user {settings.airflow_user}, " + (
+        f"password {settings.airflow_password.get_secret_value()}"
+        if settings.airflow_password.get_secret_value() == LOCAL_PASSWORD
+        else "password of AIRFLOW_PASSWORD"
+    )
+    table = Table(box=None, show_header=False, pad_edge=False)
+    rows = {
+        "page": local_url(settings.page_port),
+        "price service": f"{local_url(settings.service_port)}/docs",
+        "Airflow": f"{local_url(settings.airflow_port)}  ({login})",
+        "MLflow": settings.mlflow_tracking_uri,
+        "data": card["source_description"],
+        "model": f"{built.model['name']} version {built.model['version']}, {_accuracy(card['metrics'])}",
+        "a 2015 Camry LE": f"${built.quote['price']:,}",
+    }
+    for name, value in rows.items():
+        table.add_row(Text(name, style="bold"), value)
+    return table
+
+
+def example_request(settings: Settings) -> str:
+    """Spell out the request that prices the example car."""
+    return f"curl {settings.service_url}/predict -d '{json.dumps(EXAMPLE)}'"
+
+
 def last_words(found: tuple[ServiceStatus, ...]) -> list[str]:
     """Tell the last line of the log of every service that is not well and said something."""
     return [f"{item.service.name}: {item.last_line}" for item in found if item.last_line]
+
+
+def _accuracy(metrics: Mapping[str, float]) -> str:
+    error, near = metrics["mdape"], metrics["within_20"]
+    return f"half of unseen cars within {error:.1%}, {near:.0%} within 20 %"
 
 
 def _duration(value: timedelta | None) -> str:

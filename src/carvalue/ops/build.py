@@ -1,0 +1,138 @@
+"""From nothing to a priced car: the platform up, both DAGs run, the service ready."""
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from carvalue.errors import AppError
+from carvalue.ops import platform
+from carvalue.ops.airflow_api import AirflowApi, DagRun
+from carvalue.ops.follow import Progress, follow, wait_for_dags, wait_for_next
+from carvalue.ops.health import local_client
+from carvalue.ops.logs import log_folder
+from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL
+from carvalue.settings import DATA_SOURCE_WORDS, Settings
+
+READY_LIMIT_S = 120.0
+POLL_S = 0.5
+EXAMPLE = {
+    "manufacturer": "toyota",
+    "model": "camry le",
+    "year": 2015,
+    "odometer": 60_000,
+    "condition": "good",
+    "fuel": "gas",
+    "state": "tx",
+}
+
+
+class ServiceNotReady(AppError):
+    """The price service found no model in time: says what it says."""
+
+    status, hint = 503, "`make logs SERVICE=price-service` says more."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """What is there after a build.
+
+    Attributes:
+        was_there: whether an earlier build had made it already.
+        model: the service's own description of the model in use.
+        quote: its answer for the example car.
+    """
+
+    was_there: bool
+    model: dict[str, Any]
+    quote: dict[str, Any]
+
+
+def build(settings: Settings, *, progress: Progress, again: bool = False) -> Built:
+    """Bring everything up, make the data and the model unless they are there, and price a car.
+
+    Args:
+        settings: what to build.
+        progress: where to tell how far it is.
+        again: build even what is there.
+
+    Raises:
+        AppError: PortTaken, ServiceFailed, RunFailed and their like; each says what to do.
+    """
+    progress.doing("starting the platform")
+    platform.up(settings, say=progress.say)
+    with AirflowApi(settings) as airflow:
+        progress.doing("waiting for Airflow to read the DAGs")
+        wait_for_dags(airflow, (CREATES_DATASETS.name, INITIAL_MODEL.name))
+        was_there = _run_pipelines(airflow, settings, progress=progress, again=again)
+    progress.doing("waiting for the price service")
+    with local_client(settings.service_port) as service:
+        _wait_until_ready(service)
+        return Built(
+            was_there=was_there,
+            model=service.get("/model").raise_for_status().json(),
+            quote=service.post("/predict", json=EXAMPLE).raise_for_status().json(),
+        )
+
+
+def build_key(settings: Settings) -> str:
+    """Name what a build makes: the same settings and the same file give the same key."""
+    parts: list[object] = [version("carvalue"), settings.data_source, settings.training_budget]
+    parts += [settings.kaggle_dataset, settings.sample_rows, settings.sample_seed]
+    if settings.data_source not in DATA_SOURCE_WORDS:
+        file = Path(settings.data_source).stat()
+        parts += [file.st_size, file.st_mtime_ns]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:10]
+
+
+def _run_pipelines(airflow: AirflowApi, settings: Settings, *, progress: Progress, again: bool) -> bool:
+    logs = log_folder(settings.state_dir) / "tasks"
+    datasets = None if again else _run_to_go_on_with(airflow, settings)
+    was_there = datasets is not None and datasets.state == "success"
+    if datasets is None:
+        datasets = airflow.trigger(
+            CREATES_DATASETS.name, f"{_prefix(settings)}{datetime.now(UTC):%Y%m%dT%H%M%S}"
+        )
+    follow(airflow, datasets, logs=logs, progress=progress)
+    progress.doing(f"waiting for the datasets to start {INITIAL_MODEL.name}")
+    model = wait_for_next(airflow, datasets)
+    was_there = was_there and model.state == "success"
+    follow(airflow, _revived(airflow, model), logs=logs, progress=progress)
+    return was_there
+
+
+def _run_to_go_on_with(airflow: AirflowApi, settings: Settings) -> DagRun | None:
+    latest = airflow.latest_run(CREATES_DATASETS.name)
+    if latest is None or not latest.run.startswith(_prefix(settings)):
+        return None  # what is there, or under way, was made with other settings
+    return _revived(airflow, latest)
+
+
+def _revived(airflow: AirflowApi, run: DagRun) -> DagRun:
+    return airflow.try_again(run) if run.state == "failed" else run
+
+
+def _prefix(settings: Settings) -> str:
+    return f"build-{build_key(settings)}-"
+
+
+def _wait_until_ready(service: httpx.Client) -> None:
+    deadline = time.monotonic() + READY_LIMIT_S
+    while not (answer := _ask(service)).startswith("200"):
+        if time.monotonic() > deadline:
+            raise ServiceNotReady(f"The price service was not ready within {READY_LIMIT_S:.0f} s: {answer}.")
+        time.sleep(POLL_S)
+
+
+def _ask(service: httpx.Client) -> str:
+    try:
+        answer = service.get("/readyz")
+    except httpx.TransportError as error:
+        return repr(error)
+    return f"{answer.status_code} {answer.text}"

@@ -1,0 +1,117 @@
+"""The two pipelines: their steps in order, and what each hands to the other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from carvalue.errors import AppError
+from carvalue.pipelines import steps
+from carvalue.settings import Settings
+
+
+class NoSuchPipeline(AppError):
+    """A pipeline that does not exist; names those that do."""
+
+    status, hint = 404, ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step: reads what the step before left in files, calls a room, leaves files for the next.
+
+    Attributes:
+        run: does it; its name is the step's name and its docstring the step's page.
+        retries: how often another try may help; a step fails at once where it cannot.
+    """
+
+    run: Callable[[Settings], None]
+    retries: int = 1  # a task whose process is killed is not to blame
+
+    @property
+    def name(self) -> str:
+        """What the step is called on the console, in Airflow and in `--from`."""
+        return self.run.__name__
+
+    @property
+    def doc(self) -> str:
+        """What the step does, for its page."""
+        return self.run.__doc__ or ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """Steps in order.
+
+    Attributes:
+        name: the DAG's id.
+        doc: what it is for, in Markdown.
+        steps: in order; each needs the one before.
+        produces: name of the data that its last step publishes, if another pipeline waits for it.
+        awaits: name of the data whose publication starts it.
+    """
+
+    name: str
+    doc: str
+    steps: tuple[Step, ...]
+    produces: str | None = None
+    awaits: str | None = None
+
+
+DATASETS = "datasets"
+
+CREATES_DATASETS = Pipeline(
+    name="creates_datasets_dag",
+    doc="""
+### From raw listings to datasets
+
+Downloads raw listings, cleans them, splits them by time and by car, and publishes the train, validation and
+test sets together with the reference that live requests are compared with. Publishing starts
+`initial_model_dag`.
+
+*Where the listings come from* is the setting `DATA_SOURCE`; `make up` hands a changed setting to the tasks.
+*Running it again* is safe: each step writes aside and renames, so readers see the old data or the new, whole.
+*Clearing a task* resumes there, with the files that the tasks before it left.
+""",
+    steps=(
+        Step(run=steps.download, retries=2),  # Kaggle has its hiccups
+        Step(run=steps.clean),
+        Step(run=steps.split),
+        Step(run=steps.publish),
+        Step(run=steps.publish_reference),
+    ),
+    produces=DATASETS,
+)
+
+INITIAL_MODEL = Pipeline(
+    name="initial_model_dag",
+    doc="""
+### From datasets to a model in production
+
+Searches for good parameters, trains, measures on cars that the model has not seen, registers the model in
+MLflow and promotes it if it is no worse than the one in production.
+
+*Started by* the datasets that `creates_datasets_dag` publishes, or by hand.
+*How much it searches* is the setting `TRAINING_BUDGET`.
+*A model that is not promoted* is not a failure: the log of `promote` gives the reasons, and so does MLflow.
+""",
+    steps=(
+        Step(run=steps.tune),
+        Step(run=steps.train),
+        Step(run=steps.evaluate),
+        Step(run=steps.register),
+        Step(run=steps.promote),
+    ),
+    awaits=DATASETS,
+)
+
+PIPELINES = {pipeline.name: pipeline for pipeline in (CREATES_DATASETS, INITIAL_MODEL)}
+
+
+def find(name: str) -> Pipeline:
+    """Find a pipeline by its name.
+
+    Raises:
+        NoSuchPipeline: names those that there are.
+    """
+    if name not in PIPELINES:
+        raise NoSuchPipeline(f"No pipeline {name!r}: expected {' or '.join(PIPELINES)}.")
+    return PIPELINES[name]

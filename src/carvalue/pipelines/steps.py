@@ -1,0 +1,208 @@
+"""The steps: each reads what the one before left in files, calls a room, and leaves files for the next.
+
+A step's docstring is its page in Airflow. Rooms are imported where they are used: Airflow parses the DAG
+files over and over, and the rooms bring heavy libraries along.
+"""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from carvalue.settings import Settings
+
+if TYPE_CHECKING:
+    from carvalue.listings.store import Dataset
+    from carvalue.pricing.training import Budget
+
+logger = logging.getLogger(__name__)
+
+
+def download(settings: Settings) -> None:
+    """Bring the raw listings here: from Kaggle, from a file, or out of the bundled generator.
+
+    Leaves `raw.json`, which says where the CSV is and what it is. Earlier data stays whole when this fails.
+    """
+    from carvalue.listings.reports import write_report
+    from carvalue.listings.sources import KaggleRequest, SampleRequest, fetch
+
+    raw = fetch(
+        source=settings.data_source,
+        into=_datasets_work(settings) / "raw",
+        kaggle=KaggleRequest(dataset=settings.kaggle_dataset, timeout_s=settings.kaggle_timeout_s),
+        sample=SampleRequest(rows=settings.sample_rows, seed=settings.sample_seed),
+    )
+    logger.info("raw listings are here", extra={"source": raw.description, "path": str(raw.path)})
+    write_report(raw, _datasets_work(settings) / "raw.json")
+
+
+def clean(settings: Settings) -> None:
+    """Turn raw rows into listings; every rejected row is counted by reason and kept in `rejects.parquet`."""
+    from carvalue.listings.cleaning import clean as clean_rows
+    from carvalue.listings.reports import read_report
+    from carvalue.listings.sources import RawListings
+
+    work = _datasets_work(settings)
+    clean_rows(read_report(RawListings, work / "raw.json").path, into=work / "clean")
+
+
+def split(settings: Settings) -> None:
+    """Part the listings into train, validation and test, by time and by car; ends with a leak report."""
+    from carvalue.listings.cleaning import LISTINGS_FILE
+    from carvalue.listings.splits import split as split_listings
+
+    work = _datasets_work(settings)
+    split_listings(work / "clean" / LISTINGS_FILE, into=work / "splits")
+
+
+def publish(settings: Settings) -> None:
+    """Make the three sets the current ones, with a manifest that says where they came from."""
+    from carvalue.listings import cleaning, manifest, splits
+    from carvalue.listings.reports import read_report
+    from carvalue.listings.sources import RawListings
+    from carvalue.listings.store import DatasetStore
+
+    work = _datasets_work(settings)
+    raw = read_report(RawListings, work / "raw.json")
+    described = manifest.describe(
+        source_kind=raw.kind,
+        source_description=raw.description,
+        source_fingerprint=raw.fingerprint,
+        cleaning=read_report(cleaning.CleaningReport, work / "clean" / cleaning.REPORT_FILE),
+        splits=read_report(splits.SplitReport, work / "splits" / splits.REPORT_FILE),
+        created_at=datetime.now(UTC),
+    )
+    DatasetStore(_store(settings)).publish(work / "splits", manifest=described)
+
+
+def publish_reference(settings: Settings) -> None:
+    """Make the training rows the reference that live requests are compared with."""
+    from carvalue.monitoring.reference import publish_reference as publish_rows
+
+    dataset = _dataset(settings)
+    publish_rows(
+        dataset.path("train"),
+        fingerprint=dataset.manifest().fingerprint,
+        root=settings.storage_root / "reference",
+    )
+
+
+def tune(settings: Settings) -> None:
+    """Search for good parameters with Optuna; every trial is a nested run in MLflow."""
+    from carvalue.pricing import training
+    from carvalue.registry import tracking
+
+    dataset, work = _dataset(settings), _model_work(settings)
+    manifest, budget = dataset.manifest(), _budget(settings)
+    facts = tracking.RunFacts(
+        budget=budget,
+        data_source=manifest.source_kind,
+        source_description=manifest.source_description,
+        dataset_fingerprint=manifest.fingerprint,
+        git_commit=tracking.git_commit(Path(__file__).parent),
+        rows={name: period.rows for name, period in manifest.splits.items()},
+    )
+    run = tracking.start_run(uri=settings.mlflow_tracking_uri, facts=facts, state=work / "run.json")
+    tuned = training.tune(
+        train=dataset.path("train"),
+        validation=dataset.path("validation"),
+        budget=budget,
+        on_trial=run.log_trial,
+    )
+    run.log_tuned(tuned)
+    tuned.save(work / "tuned.json")
+
+
+def train(settings: Settings) -> None:
+    """Train a model with the best parameters, and write it as a bundle: no pickle, its words in it."""
+    from carvalue.pricing import card, training
+    from carvalue.registry.tracking import git_commit
+
+    dataset, work = _dataset(settings), _model_work(settings)
+    manifest = dataset.manifest()
+    training.train(
+        tuned=training.Tuned.load(work / "tuned.json"),
+        train=dataset.path("train"),
+        validation=dataset.path("validation"),
+        provenance=card.Provenance(
+            data_source=manifest.source_kind,
+            source_description=manifest.source_description,
+            dataset_fingerprint=manifest.fingerprint,
+            git_commit=git_commit(Path(__file__).parent),
+        ),
+        trained_at=datetime.now(UTC),
+        into=work / "bundle",
+    )
+
+
+def evaluate(settings: Settings) -> None:
+    """Measure the model on the test cars, which it has not seen, beside a baseline of medians."""
+    from carvalue.pricing.evaluation import evaluate as measure
+
+    dataset, work = _dataset(settings), _model_work(settings)
+    measure(
+        bundle=work / "bundle",
+        train=dataset.path("train"),
+        test=dataset.path("test"),
+        into=work / "evaluation",
+    )
+
+
+def register(settings: Settings) -> None:
+    """Register the bundle in MLflow as a version of `vehicles-price-model`."""
+    from carvalue.registry import tracking, versions
+
+    work, uri = _model_work(settings), settings.mlflow_tracking_uri
+    version = versions.register(
+        uri=uri,
+        run=tracking.resume_run(uri=uri, state=work / "run.json"),
+        bundle=work / "bundle",
+        evaluation=work / "evaluation",
+    )
+    version.save(work / "version.json")
+
+
+def promote(settings: Settings) -> None:
+    """Put the version into production unless it is worse than the one there; the log gives the reasons."""
+    from carvalue.registry import versions
+    from carvalue.registry.model_version import ModelVersion
+
+    work = _model_work(settings)
+    decision = versions.promote(
+        uri=settings.mlflow_tracking_uri,
+        version=ModelVersion.load(work / "version.json"),
+        bundle=work / "bundle",
+        test=_dataset(settings).path("test"),
+        scratch=work / "promotion",
+    )
+    logger.info("promoted" if decision.promote else "not promoted", extra={"reasons": decision.reasons})
+
+
+def _datasets_work(settings: Settings) -> Path:
+    return _work(settings, "creates_datasets_dag")
+
+
+def _model_work(settings: Settings) -> Path:
+    return _work(settings, "initial_model_dag")
+
+
+def _work(settings: Settings, pipeline: str) -> Path:
+    folder = settings.storage_root / "work" / pipeline
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _store(settings: Settings) -> Path:
+    return settings.storage_root / "datasets"
+
+
+def _dataset(settings: Settings) -> "Dataset":
+    from carvalue.listings.store import DatasetStore
+
+    return DatasetStore(_store(settings)).current()
+
+
+def _budget(settings: Settings) -> "Budget":
+    if settings.training_budget != "auto":
+        return settings.training_budget
+    return "quick" if _dataset(settings).manifest().source_kind == "sample" else "default"

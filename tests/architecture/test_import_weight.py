@@ -1,0 +1,30 @@
+"""What is started or parsed again and again stays light."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("polars", "xgboost", "mlflow", "pandas", "matplotlib", "optuna", "fastapi", "streamlit", "kagglehub")
+
+
+def loaded_after(code: str) -> set[str]:
+    report = "import sys; print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import carvalue.cli",
+        "import carvalue.pipelines.definitions, carvalue.pipelines.runner",
+        "import carvalue.ops.platform, carvalue.ops.build",
+    ],
+)
+def test_commands_and_definitions_load_nothing_heavy(code: str) -> None:
+    assert not loaded_after(code) & {*HEAVY, "airflow"}

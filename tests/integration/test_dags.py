@@ -1,0 +1,110 @@
+"""Airflow reads the DAG files as it does in production, and runs the steps as tasks."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# Airflow reads its configuration at import and keeps it, so each look at it is a process of its own
+PARSE = """
+import json
+from airflow.dag_processing.dagbag import DagBag
+
+bag = DagBag("dags")
+print(json.dumps({
+    "errors": bag.import_errors,
+    "dags": {
+        dag.dag_id: {
+            "tasks": [task.task_id for task in dag.topological_sort()],
+            "documented": bool(dag.doc_md) and all(task.doc_md for task in dag.tasks),
+            "schedule": type(dag.timetable).__name__,
+            "retries": {task.task_id: task.retries for task in dag.tasks},
+        }
+        for dag in bag.dags.values()
+    },
+}))
+"""
+
+RUN = """
+from airflow.dag_processing.dagbag import DagBag
+
+run = DagBag("dags").dags["creates_datasets_dag"].test()
+print("outcome", run.state)
+"""
+
+
+@pytest.fixture(scope="module")
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("airflow")
+    airflow("from airflow.utils.db import initdb; initdb()", home)
+    return home
+
+
+def airflow(code: str, home: Path, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ
+        | {
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "STATE_DIR": str(home / "var"),
+        }
+        | environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert not done.returncode, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_both_dags_are_read_without_errors_and_no_file_is_left_over(airflow_home: Path) -> None:
+    found = json.loads(airflow(PARSE, airflow_home).splitlines()[-1])
+
+    assert not found["errors"]
+    assert {name: dag["tasks"] for name, dag in found["dags"].items()} == {
+        "creates_datasets_dag": ["download", "clean", "split", "publish", "publish_reference"],
+        "initial_model_dag": ["tune", "train", "evaluate", "register", "promote"],
+    }
+    assert sorted(path.stem for path in (ROOT / "dags").glob("*.py")) == sorted(found["dags"])
+    assert all(dag["documented"] for dag in found["dags"].values())
+    assert found["dags"]["initial_model_dag"]["schedule"] == "AssetTriggeredTimetable"
+    assert found["dags"]["creates_datasets_dag"]["retries"]["download"] == 2
+
+
+def test_parsing_the_dag_files_loads_no_heavy_library(airflow_home: Path) -> None:
+    code = """
+import runpy, sys
+for name in ("creates_datasets_dag", "initial_model_dag"):
+    runpy.run_path(f"dags/{name}.py")
+"""
+    loaded = airflow(code + "print(*{name.split('.')[0] for name in sys.modules})", airflow_home)
+
+    assert not {"polars", "xgboost", "mlflow", "matplotlib", "optuna", "kagglehub"} & set(loaded.split())
+
+
+def test_the_steps_run_as_tasks(airflow_home: Path) -> None:
+
+    said = airflow(RUN, airflow_home, DATA_SOURCE="sample", SAMPLE_ROWS="2000")
+
+    assert "outcome success" in said
+    assert (airflow_home / "var" / "storage" / "datasets" / "current").exists()
+
+
+def test_bad_input_fails_at_once_in_one_line(airflow_home: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "vehicles.csv"
+    bad.write_text("id,price\n1,2\n")
+
+    said = airflow(RUN, airflow_home, DATA_SOURCE=str(bad))
+
+    assert "outcome failed" in said
+    assert said.count("download failed: ") == 1
+    assert "AirflowFailException" in said

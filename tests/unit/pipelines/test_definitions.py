@@ -1,0 +1,18 @@
+"""The two pipelines as data."""
+
+from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL, PIPELINES
+
+
+def test_the_pipelines_are_called_as_documented() -> None:
+    assert list(PIPELINES) == ["creates_datasets_dag", "initial_model_dag"]
+
+
+def test_the_datasets_start_the_training() -> None:
+    assert CREATES_DATASETS.produces
+    assert CREATES_DATASETS.produces == INITIAL_MODEL.awaits
+
+
+def test_every_step_says_what_it_does() -> None:
+    for pipeline in PIPELINES.values():
+        assert pipeline.doc.strip()
+        assert all(step.doc.strip() for step in pipeline.steps)

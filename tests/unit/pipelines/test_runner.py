@@ -1,0 +1,64 @@
+"""A pipeline runs in order, from the step that is asked for, and says how far it is."""
+
+import pytest
+
+from carvalue.errors import AppError
+from carvalue.pipelines.definitions import Pipeline, Step
+from carvalue.pipelines.runner import NoSuchStep, run
+from carvalue.settings import Settings
+
+DONE: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_done() -> None:
+    DONE.clear()
+
+
+def first(settings: Settings) -> None:
+    DONE.append("first")
+
+
+def second(settings: Settings) -> None:
+    DONE.append("second")
+
+
+def broken(settings: Settings) -> None:
+    raise AppError("no rows")
+
+
+def a_pipeline(*steps: Step) -> Pipeline:
+    return Pipeline(name="small", doc="", steps=steps or (Step(run=first), Step(run=second)))
+
+
+def test_steps_run_in_order_and_are_told() -> None:
+    said: list[str] = []
+
+    run(a_pipeline(), Settings(), say=said.append)
+
+    assert DONE == ["first", "second"]
+    assert [line.split(" took ")[0] for line in said] == [
+        "small 1/2 first ...",
+        "small 1/2 first",
+        "small 2/2 second ...",
+        "small 2/2 second",
+    ]
+
+
+def test_a_pipeline_resumes_at_a_step() -> None:
+    run(a_pipeline(), Settings(), start="second", say=DONE.append)
+
+    assert DONE[0] == "small 2/2 second ..."
+    assert "first" not in DONE
+
+
+def test_an_unknown_step_is_answered_with_those_there_are() -> None:
+    with pytest.raises(NoSuchStep, match="no step 'third': expected first, second"):
+        run(a_pipeline(), Settings(), start="third", say=DONE.append)
+
+
+def test_a_failed_step_ends_the_run() -> None:
+    with pytest.raises(AppError, match="no rows"):
+        run(a_pipeline(Step(run=broken), Step(run=second)), Settings(), say=lambda line: None)
+
+    assert not DONE
