@@ -1,0 +1,86 @@
+# Who may talk to whom, in one table. A group has no rule but those listed here.
+locals {
+  groups = {
+    edge     = "the load balancer"
+    service  = "the price service"
+    page     = "the page"
+    airflow  = "Airflow"
+    migrate  = "the migrations before a deployment"
+    mlflow   = "the MLflow host, also the way in for operators"
+    database = "PostgreSQL"
+    files    = "the shared file system of Airflow"
+  }
+
+  ports = { service = 9696, page = 8501, airflow = 8080, mlflow = 5000, database = 5432, files = 2049 }
+
+  flows = {
+    edge    = ["service", "page"]
+    service = ["mlflow", "database"] # the production model; the journal
+    page    = ["service"]
+    airflow = ["mlflow", "database", "files", "service"]
+    migrate = ["database", "mlflow"]
+    mlflow  = ["database", "airflow", "service"] # the last two: an operator's tunnel ends here
+  }
+
+  arrows = merge([
+    for source, targets in local.flows : { for target in targets : "${source}-${target}" => { from = source, to = target } }
+  ]...)
+
+  # Images, secrets, logs and (Airflow) Kaggle are fetched over HTTPS.
+  reach_https = toset(["service", "page", "airflow", "migrate", "mlflow"])
+}
+
+resource "aws_security_group" "this" {
+  # checkov:skip=CKV2_AWS_5:ECS services and the migration task wear theirs by name, which the scanner does not follow
+  for_each = local.groups
+
+  name                   = "${var.name}-${each.key}"
+  description            = each.value
+  vpc_id                 = aws_vpc.this.id
+  revoke_rules_on_delete = true
+  tags                   = { Name = "${var.name}-${each.key}" }
+}
+
+resource "aws_vpc_security_group_ingress_rule" "this" {
+  for_each = local.arrows
+
+  security_group_id            = aws_security_group.this[each.value.to].id
+  referenced_security_group_id = aws_security_group.this[each.value.from].id
+  ip_protocol                  = "tcp"
+  from_port                    = local.ports[each.value.to]
+  to_port                      = local.ports[each.value.to]
+  description                  = "${each.value.from} to ${each.value.to}"
+}
+
+resource "aws_vpc_security_group_egress_rule" "this" {
+  for_each = local.arrows
+
+  security_group_id            = aws_security_group.this[each.value.from].id
+  referenced_security_group_id = aws_security_group.this[each.value.to].id
+  ip_protocol                  = "tcp"
+  from_port                    = local.ports[each.value.to]
+  to_port                      = local.ports[each.value.to]
+  description                  = "${each.value.from} to ${each.value.to}"
+}
+
+resource "aws_vpc_security_group_ingress_rule" "visitors" {
+  for_each = toset(var.allowed_cidrs)
+
+  security_group_id = aws_security_group.this["edge"].id
+  cidr_ipv4         = each.value
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+  description       = "visitors, TLS only"
+}
+
+resource "aws_vpc_security_group_egress_rule" "https" {
+  for_each = local.reach_https
+
+  security_group_id = aws_security_group.this[each.value].id
+  cidr_ipv4         = "0.0.0.0/0"
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+  description       = "images, secrets, logs, public data"
+}

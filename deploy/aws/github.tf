@@ -1,0 +1,130 @@
+# Workflows hold no keys: GitHub vouches for the job, and AWS trusts that word for one environment of one repository.
+resource "aws_iam_openid_connect_provider" "github" {
+  count = var.github_oidc_provider_arn == null ? 1 : 0
+
+  url            = "https://token.actions.githubusercontent.com"
+  client_id_list = ["sts.amazonaws.com"]
+}
+
+resource "aws_iam_role" "deploy" {
+  name                 = "${var.name}-deploy"
+  description          = "What the deploy workflow of ${var.github_repository} may do."
+  max_session_duration = 3600
+  assume_role_policy   = data.aws_iam_policy_document.github.json
+}
+
+data "aws_iam_policy_document" "github" {
+  statement {
+    actions = ["sts:AssumeRoleWithWebIdentity"]
+
+    principals {
+      type        = "Federated"
+      identifiers = [coalesce(var.github_oidc_provider_arn, try(aws_iam_openid_connect_provider.github[0].arn, null))]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "token.actions.githubusercontent.com:aud"
+      values   = ["sts.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "token.actions.githubusercontent.com:sub"
+      values   = ["repo:${var.github_repository}:environment:${var.github_environment}"]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "deploy" {
+  name   = "deploy"
+  role   = aws_iam_role.deploy.id
+  policy = data.aws_iam_policy_document.deploy.json
+}
+
+data "aws_iam_policy_document" "deploy" {
+  # checkov:skip=CKV_AWS_356:the actions with * know no resource
+  # checkov:skip=CKV_AWS_111:ecs:RegisterTaskDefinition knows no resource; PassRole below limits what a revision can be
+  statement {
+    sid       = "KnowNoResource"
+    actions   = ["ecr:GetAuthorizationToken", "ecs:RegisterTaskDefinition", "ecs:DescribeTaskDefinition", "ssm:GetCommandInvocation"]
+    resources = ["*"]
+  }
+  statement {
+    sid = "PushImages"
+    actions = [
+      "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeImages",
+      "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
+    ]
+    resources = [for repository in aws_ecr_repository.this : repository.arn]
+  }
+  statement {
+    sid       = "RollServices"
+    actions   = ["ecs:DescribeServices", "ecs:UpdateService"]
+    resources = [for service in aws_ecs_service.this : service.id]
+  }
+  statement {
+    sid       = "RunTasksOnce"
+    actions   = ["ecs:RunTask"]
+    resources = ["arn:${local.partition}:ecs:${var.region}:${local.account}:task-definition/${var.name}-*:*"]
+
+    condition {
+      test     = "ArnEquals"
+      variable = "ecs:cluster"
+      values   = [aws_ecs_cluster.this.arn]
+    }
+  }
+  statement {
+    sid       = "WatchTasks"
+    actions   = ["ecs:DescribeTasks", "ecs:StopTask"]
+    resources = ["arn:${local.partition}:ecs:${var.region}:${local.account}:task/${aws_ecs_cluster.this.name}/*"]
+  }
+  statement {
+    sid     = "GiveTasksTheirRoles"
+    actions = ["iam:PassRole"]
+    resources = concat(
+      [for role in aws_iam_role.execution : role.arn],
+      [for role in aws_iam_role.task : role.arn],
+    )
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["ecs-tasks.amazonaws.com"]
+    }
+  }
+  statement {
+    sid       = "ReadWhereThingsAre"
+    actions   = ["ssm:GetParameter"]
+    resources = [aws_ssm_parameter.deployment.arn, aws_ssm_parameter.mlflow_image.arn]
+  }
+  statement {
+    sid       = "NameMlflowsImage"
+    actions   = ["ssm:PutParameter"]
+    resources = [aws_ssm_parameter.mlflow_image.arn]
+  }
+  statement {
+    sid       = "RestartMlflow"
+    actions   = ["ssm:SendCommand"]
+    resources = [aws_ssm_document.restart_mlflow.arn, aws_instance.mlflow.arn]
+  }
+}
+
+# What a deployment needs to know, so that the workflow itself knows two things: the role and the region.
+resource "aws_ssm_parameter" "deployment" {
+  # checkov:skip=CKV2_AWS_34:names and addresses, no secret
+  name        = "/${var.name}/deployment"
+  description = "Where the deploy workflow finds things."
+  type        = "String"
+  insecure_value = jsonencode({
+    cluster         = aws_ecs_cluster.this.name
+    copies          = { for role, task in local.standing : role => task.size.copies }
+    families        = { for role, task in aws_ecs_task_definition.this : role => task.family }
+    registry        = { for image, repository in aws_ecr_repository.this : image => repository.repository_url }
+    subnets         = [for subnet in aws_subnet.private : subnet.id]
+    security_groups = { for role in keys(local.tasks) : role => aws_security_group.this[role].id }
+    mlflow = {
+      instance  = aws_instance.mlflow.id
+      parameter = aws_ssm_parameter.mlflow_image.name
+      document  = aws_ssm_document.restart_mlflow.name
+    }
+  })
+}

@@ -1,0 +1,197 @@
+# Every role, and for each no more than its work. Execution roles start containers (image, secrets, log);
+# task roles are what the code inside may do, which is nothing unless it is listed.
+locals {
+  owner_secret = aws_db_instance.this.master_user_secret[0].secret_arn
+}
+
+data "aws_iam_policy_document" "assume" {
+  for_each = toset(["ecs-tasks", "ec2", "vpc-flow-logs", "monitoring.rds"])
+
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["${each.value}.amazonaws.com"]
+    }
+    dynamic "condition" {
+      for_each = each.value == "ec2" ? [] : [local.account] # EC2 does not send it
+
+      content {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [condition.value]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role" "execution" {
+  for_each = local.tasks
+
+  name               = "${var.name}-${each.key}-start"
+  assume_role_policy = data.aws_iam_policy_document.assume["ecs-tasks"].json
+}
+
+resource "aws_iam_role_policy" "execution" {
+  for_each = local.tasks
+
+  name   = "start"
+  role   = aws_iam_role.execution[each.key].id
+  policy = data.aws_iam_policy_document.execution[each.key].json
+}
+
+data "aws_iam_policy_document" "execution" {
+  # checkov:skip=CKV_AWS_356:ecr:GetAuthorizationToken knows no resource
+  for_each = local.tasks
+
+  statement {
+    actions   = ["ecr:GetAuthorizationToken"]
+    resources = ["*"]
+  }
+  statement {
+    actions   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"]
+    resources = distinct([for item in each.value.containers : aws_ecr_repository.this[item.image].arn])
+  }
+  statement {
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.this[each.key].arn}:*"]
+  }
+
+  dynamic "statement" {
+    for_each = length(local.secrets_of[each.key]) > 0 ? [local.secrets_of[each.key]] : []
+
+    content {
+      actions = ["secretsmanager:GetSecretValue"]
+      resources = concat(
+        [for name in statement.value : aws_secretsmanager_secret.this[name].arn],
+        each.key == "migrate" ? [local.owner_secret] : [],
+      )
+    }
+  }
+  dynamic "statement" {
+    for_each = length(local.secrets_of[each.key]) > 0 ? [aws_kms_key.this.arn] : []
+
+    content {
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["secretsmanager.${var.region}.amazonaws.com"]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role" "task" {
+  for_each = local.tasks
+
+  name               = "${var.name}-${each.key}"
+  assume_role_policy = data.aws_iam_policy_document.assume["ecs-tasks"].json
+}
+
+resource "aws_iam_role_policy" "airflow_files" {
+  name   = "files"
+  role   = aws_iam_role.task["airflow"].id
+  policy = data.aws_iam_policy_document.airflow_files.json
+}
+
+data "aws_iam_policy_document" "airflow_files" {
+  statement {
+    actions   = ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"]
+    resources = [aws_efs_file_system.airflow.arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "elasticfilesystem:AccessPointArn"
+      values   = [aws_efs_access_point.airflow.arn]
+    }
+  }
+}
+
+resource "aws_iam_role" "mlflow" {
+  name               = "${var.name}-mlflow"
+  assume_role_policy = data.aws_iam_policy_document.assume["ec2"].json
+}
+
+resource "aws_iam_instance_profile" "mlflow" {
+  name = aws_iam_role.mlflow.name
+  role = aws_iam_role.mlflow.name
+}
+
+resource "aws_iam_role_policy_attachment" "session_manager" {
+  role       = aws_iam_role.mlflow.name
+  policy_arn = "arn:${local.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore"
+}
+
+resource "aws_iam_role_policy" "mlflow" {
+  name   = "run"
+  role   = aws_iam_role.mlflow.id
+  policy = data.aws_iam_policy_document.mlflow.json
+}
+
+data "aws_iam_policy_document" "mlflow" {
+  # checkov:skip=CKV_AWS_356:ecr:GetAuthorizationToken knows no resource
+  statement {
+    actions   = ["ecr:GetAuthorizationToken"]
+    resources = ["*"]
+  }
+  statement {
+    actions   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"]
+    resources = [aws_ecr_repository.this["mlflow"].arn]
+  }
+  statement {
+    actions   = ["s3:ListBucket"]
+    resources = [aws_s3_bucket.this["artifacts"].arn]
+  }
+  statement {
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] # deletion leaves a version behind
+    resources = ["${aws_s3_bucket.this["artifacts"].arn}/mlflow/*"]
+  }
+  statement {
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = [aws_secretsmanager_secret.this["mlflow-database"].arn]
+  }
+  statement {
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [aws_kms_key.this.arn]
+  }
+  statement {
+    actions   = ["ssm:GetParameter"]
+    resources = [aws_ssm_parameter.mlflow_image.arn]
+  }
+  statement {
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.this["mlflow"].arn}:*"]
+  }
+}
+
+resource "aws_iam_role" "flow_log" {
+  name               = "${var.name}-flow-log"
+  assume_role_policy = data.aws_iam_policy_document.assume["vpc-flow-logs"].json
+}
+
+resource "aws_iam_role_policy" "flow_log" {
+  name = "write"
+  role = aws_iam_role.flow_log.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect   = "Allow"
+      Action   = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
+      Resource = "${aws_cloudwatch_log_group.this["network"].arn}:*"
+    }]
+  })
+}
+
+resource "aws_iam_role" "database_monitoring" {
+  name               = "${var.name}-database-monitoring"
+  assume_role_policy = data.aws_iam_policy_document.assume["monitoring.rds"].json
+}
+
+resource "aws_iam_role_policy_attachment" "database_monitoring" {
+  role       = aws_iam_role.database_monitoring.name
+  policy_arn = "arn:${local.partition}:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
+}

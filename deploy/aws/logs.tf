@@ -1,0 +1,7 @@
+resource "aws_cloudwatch_log_group" "this" {
+  for_each = toset(["service", "page", "airflow", "migrate", "mlflow", "network"])
+
+  name              = "/${var.name}/${each.key}"
+  retention_in_days = var.log_days
+  kms_key_id        = aws_kms_key.this.arn
+}

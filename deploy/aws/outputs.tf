@@ -1,0 +1,32 @@
+output "address" {
+  description = "Point the certificate's name (CNAME or alias) here."
+  value       = aws_lb.this.dns_name
+}
+
+output "deploy_role_arn" {
+  description = "Repository variable AWS_DEPLOY_ROLE_ARN of the GitHub environment."
+  value       = aws_iam_role.deploy.arn
+}
+
+output "artifacts_bucket" {
+  description = "Where MLflow keeps models."
+  value       = aws_s3_bucket.this["artifacts"].id
+}
+
+output "repositories" {
+  description = "Where images are pushed."
+  value       = { for image, repository in aws_ecr_repository.this : image => repository.repository_url }
+}
+
+output "database_address" {
+  description = "PostgreSQL, reachable from inside only."
+  value       = aws_db_instance.this.address
+}
+
+output "tunnels" {
+  description = "Commands that bring a private page to your machine."
+  value = {
+    mlflow  = "aws ssm start-session --target ${aws_instance.mlflow.id} --document-name AWS-StartPortForwardingSession --parameters portNumber=5000,localPortNumber=5000"
+    airflow = "aws ssm start-session --target ${aws_instance.mlflow.id} --document-name AWS-StartPortForwardingSessionToRemoteHost --parameters host=airflow.${aws_service_discovery_private_dns_namespace.this.name},portNumber=8080,localPortNumber=8080"
+  }
+}

@@ -1,0 +1,259 @@
+# Each container as data. Terraform lays down the first revision; deployments add revisions with other images.
+locals {
+  tracking = "http://mlflow.${aws_service_discovery_private_dns_namespace.this.name}:5000"
+  state    = "/var/lib/carvalue"
+
+  airflow_environment = {
+    MLFLOW_TRACKING_URI                      = local.tracking
+    STATE_DIR                                = local.state
+    AIRFLOW__CORE__EXECUTOR                  = "LocalExecutor"
+    AIRFLOW__API__BASE_URL                   = "http://localhost:8080" # operators see it through a tunnel
+    AIRFLOW__LOGGING__BASE_LOG_FOLDER        = "${local.state}/logs"
+    AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE = "3" # a db.t4g.micro allows about 80 connections in all
+  }
+  airflow_secrets = {
+    AIRFLOW__DATABASE__SQL_ALCHEMY_CONN = "airflow-database"
+    AIRFLOW__CORE__FERNET_KEY           = "airflow-fernet-key"
+    AIRFLOW__API_AUTH__JWT_SECRET       = "airflow-jwt-secret"
+    AIRFLOW_PASSWORDS                   = "airflow-passwords"
+  }
+
+  # role -> the containers of one task; `port` and `ready` mark the one that others talk to
+  tasks = {
+    service = {
+      size = var.sizes["service"]
+      containers = {
+        service = {
+          image       = "service"
+          port        = local.ports.service
+          ready       = "/healthz"
+          environment = { MLFLOW_TRACKING_URI = local.tracking, STATE_DIR = local.state }
+          secrets     = { JOURNAL_URL = "journal-database" }
+        }
+      }
+    }
+    page = {
+      size = var.sizes["page"]
+      containers = {
+        page = {
+          image       = "page"
+          port        = local.ports.page
+          ready       = "/_stcore/health"
+          environment = { SERVICE_URL = "http://service.${aws_service_discovery_private_dns_namespace.this.name}:${local.ports.service}" }
+          secrets     = {}
+        }
+      }
+    }
+    airflow = {
+      size = var.sizes["airflow"]
+      containers = {
+        airflow-api           = merge(local.airflow_container, { port = local.ports.airflow, ready = "/api/v2/monitor/health" })
+        airflow-scheduler     = local.airflow_container
+        airflow-dag-processor = local.airflow_container
+      }
+    }
+    migrate = {
+      size = { cpu = 512, memory = 1024, copies = 0 } # run once by each deployment
+      containers = {
+        migrate = {
+          image       = "airflow"
+          port        = null
+          ready       = null
+          environment = { DATABASE_HOST = aws_db_instance.this.address, DATABASE_OWNER = aws_db_instance.this.username }
+          secrets = {
+            AIRFLOW__DATABASE__SQL_ALCHEMY_CONN = "airflow-database"
+            MLFLOW_DATABASE_URL                 = "mlflow-database"
+            JOURNAL_URL                         = "journal-database"
+          }
+        }
+      }
+    }
+  }
+  airflow_container = {
+    image       = "airflow"
+    port        = null
+    ready       = null
+    environment = local.airflow_environment
+    secrets     = local.airflow_secrets
+  }
+
+  secrets_of = { for role, task in local.tasks : role => distinct(flatten([for item in task.containers : values(item.secrets)])) }
+  standing   = { for role, task in local.tasks : role => task if task.size.copies > 0 }
+}
+
+resource "aws_ecs_cluster" "this" {
+  name = var.name
+
+  setting {
+    name  = "containerInsights"
+    value = "enabled"
+  }
+}
+
+resource "aws_ecs_cluster_capacity_providers" "this" {
+  cluster_name       = aws_ecs_cluster.this.name
+  capacity_providers = ["FARGATE"]
+}
+
+resource "aws_ecs_task_definition" "this" {
+  for_each = local.tasks
+
+  family                   = "${var.name}-${each.key}"
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = each.value.size.cpu
+  memory                   = each.value.size.memory
+  execution_role_arn       = aws_iam_role.execution[each.key].arn
+  task_role_arn            = aws_iam_role.task[each.key].arn
+  track_latest             = true
+
+  runtime_platform {
+    operating_system_family = "LINUX"
+    cpu_architecture        = "ARM64" # a fifth cheaper than x86 for the same work
+  }
+
+  container_definitions = jsonencode([for name, item in each.value.containers : {
+    name                   = name
+    image                  = "${aws_ecr_repository.this[item.image].repository_url}:none" # the first deployment names one
+    command                = [name]
+    essential              = true
+    readonlyRootFilesystem = true
+    environment            = [for key in sort(keys(item.environment)) : { name = key, value = item.environment[key] }]
+    secrets = concat(
+      [for key in sort(keys(item.secrets)) : { name = key, valueFrom = aws_secretsmanager_secret.this[item.secrets[key]].arn }],
+      each.key == "migrate" ? [{ name = "DATABASE_PASSWORD", valueFrom = "${local.owner_secret}:password::" }] : [],
+    )
+    portMappings = item.port == null ? [] : [{ name = name, containerPort = item.port, hostPort = item.port, protocol = "tcp" }]
+    mountPoints = concat(
+      [{ sourceVolume = "tmp", containerPath = "/tmp", readOnly = false }],
+      [{ sourceVolume = "state", containerPath = local.state, readOnly = false }],
+    )
+    logConfiguration = {
+      logDriver = "awslogs"
+      options = {
+        awslogs-group         = aws_cloudwatch_log_group.this[each.key].name
+        awslogs-region        = var.region
+        awslogs-stream-prefix = name
+      }
+    }
+  }])
+
+  volume {
+    name = "tmp"
+  }
+  volume {
+    name = "state"
+
+    dynamic "efs_volume_configuration" {
+      for_each = each.key == "airflow" ? [aws_efs_access_point.airflow] : []
+
+      content {
+        file_system_id     = aws_efs_file_system.airflow.id
+        transit_encryption = "ENABLED"
+
+        authorization_config {
+          access_point_id = efs_volume_configuration.value.id
+          iam             = "ENABLED"
+        }
+      }
+    }
+  }
+}
+
+resource "aws_service_discovery_service" "this" {
+  for_each = toset(["service", "airflow"]) # who is called by name from inside
+
+  name = each.key
+
+  dns_config {
+    namespace_id = aws_service_discovery_private_dns_namespace.this.id
+    dns_records {
+      type = "A"
+      ttl  = 15
+    }
+  }
+}
+
+resource "aws_ecs_service" "this" {
+  for_each = local.standing
+
+  name            = each.key
+  cluster         = aws_ecs_cluster.this.id
+  task_definition = aws_ecs_task_definition.this[each.key].arn
+  launch_type     = "FARGATE"
+  desired_count   = 0 # there is no image yet; the first deployment raises it
+
+  deployment_minimum_healthy_percent = each.key == "airflow" ? 0 : 100 # never two schedulers over one executor's state
+  deployment_maximum_percent         = each.key == "airflow" ? 100 : 200
+  health_check_grace_period_seconds  = contains(keys(aws_lb_target_group.this), each.key) ? 120 : null
+
+  deployment_circuit_breaker {
+    enable   = true
+    rollback = true
+  }
+
+  network_configuration {
+    subnets          = [for subnet in aws_subnet.private : subnet.id]
+    security_groups  = [aws_security_group.this[each.key].id]
+    assign_public_ip = false
+  }
+
+  dynamic "load_balancer" {
+    for_each = contains(keys(aws_lb_target_group.this), each.key) ? [aws_lb_target_group.this[each.key].arn] : []
+
+    content {
+      target_group_arn = load_balancer.value
+      container_name   = each.key
+      container_port   = local.ports[each.key]
+    }
+  }
+
+  dynamic "service_registries" {
+    for_each = contains(keys(aws_service_discovery_service.this), each.key) ? [aws_service_discovery_service.this[each.key].arn] : []
+
+    content {
+      registry_arn = service_registries.value
+    }
+  }
+
+  lifecycle {
+    ignore_changes = [task_definition, desired_count] # deployments and autoscaling own them
+  }
+
+  depends_on = [aws_lb_listener.https]
+}
+
+locals {
+  scaled = {
+    namespace = "ecs"
+    dimension = "ecs:service:DesiredCount"
+    resource  = "service/${aws_ecs_cluster.this.name}/${aws_ecs_service.this["service"].name}"
+  }
+}
+
+resource "aws_appautoscaling_target" "service" {
+  service_namespace  = local.scaled.namespace
+  scalable_dimension = local.scaled.dimension
+  resource_id        = local.scaled.resource
+  min_capacity       = var.sizes["service"].copies
+  max_capacity       = var.service_max_copies
+}
+
+resource "aws_appautoscaling_policy" "service" {
+  name               = "${var.name}-service-cpu"
+  policy_type        = "TargetTrackingScaling"
+  service_namespace  = local.scaled.namespace
+  scalable_dimension = local.scaled.dimension
+  resource_id        = local.scaled.resource
+  depends_on         = [aws_appautoscaling_target.service]
+
+  target_tracking_scaling_policy_configuration {
+    target_value       = 60 # percent of CPU: room for a burst while the next copy starts
+    scale_out_cooldown = 60
+    scale_in_cooldown  = 300
+
+    predefined_metric_specification {
+      predefined_metric_type = "ECSServiceAverageCPUUtilization"
+    }
+  }
+}

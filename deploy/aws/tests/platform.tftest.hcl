@@ -1,0 +1,138 @@
+# What must hold of the platform as planned; no account, no network.
+mock_provider "aws" {
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["us-east-1a", "us-east-1b", "us-east-1c"] }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
+  }
+}
+
+variables {
+  entropy           = "0000000000000000000000000000000000000000000000000000000000000000"
+  certificate_arn   = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"
+  allowed_cidrs     = ["203.0.113.0/24"]
+  github_repository = "example/carvalue"
+  alert_email       = "ops@example.com"
+}
+
+run "the_database_is_private_encrypted_and_backed_up" {
+  command = plan
+
+  assert {
+    condition     = !aws_db_instance.this.publicly_accessible && aws_db_instance.this.storage_encrypted
+    error_message = "The database must be encrypted and have no public address."
+  }
+  assert {
+    condition     = aws_db_instance.this.backup_retention_period >= 1 && aws_db_instance.this.deletion_protection
+    error_message = "The database must have backups and refuse deletion."
+  }
+  assert {
+    condition     = aws_db_instance.this.manage_master_user_password && aws_db_instance.this.password == null
+    error_message = "RDS must keep the owner's password, not Terraform."
+  }
+}
+
+run "nothing_but_the_load_balancer_is_reachable_from_outside" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for rule in aws_vpc_security_group_ingress_rule.this : rule.cidr_ipv4 == null])
+    error_message = "Between the parts, only security groups may open ports."
+  }
+  assert {
+    condition = alltrue([
+      for cidr, rule in aws_vpc_security_group_ingress_rule.visitors : rule.from_port == 443 && contains(var.allowed_cidrs, cidr)
+    ])
+    error_message = "Visitors may use port 443 only, from allowed_cidrs only."
+  }
+  assert {
+    condition     = !anytrue([for service in aws_ecs_service.this : service.network_configuration[0].assign_public_ip])
+    error_message = "Tasks must have no public address."
+  }
+  assert {
+    condition     = !anytrue([for subnet in aws_subnet.private : subnet.map_public_ip_on_launch]) && aws_instance.mlflow.metadata_options[0].http_tokens == "required"
+    error_message = "The MLflow host must be private, its credentials out of reach of forged requests."
+  }
+  assert {
+    condition     = !contains(local.behind_edge["service"].paths, "/metrics") && toset(keys(local.behind_edge)) == toset(["service", "page"])
+    error_message = "Metrics, MLflow and Airflow must not be published."
+  }
+}
+
+run "buckets_are_versioned_encrypted_and_closed" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for bucket in aws_s3_bucket_versioning.this : bucket.versioning_configuration[0].status == "Enabled"])
+    error_message = "Every bucket must keep versions."
+  }
+  assert {
+    condition = alltrue([
+      for block in aws_s3_bucket_public_access_block.this :
+      block.block_public_acls && block.block_public_policy && block.ignore_public_acls && block.restrict_public_buckets
+    ])
+    error_message = "Every bucket must refuse public access."
+  }
+  assert {
+    condition     = alltrue([for bucket in aws_s3_bucket.this : !bucket.force_destroy])
+    error_message = "A filled bucket must refuse deletion."
+  }
+}
+
+run "small_by_default" {
+  command = plan
+
+  assert {
+    condition     = length(aws_nat_gateway.this) == 1 && !aws_db_instance.this.multi_az
+    error_message = "One NAT gateway and one database unless asked for more."
+  }
+  assert {
+    condition     = aws_budgets_budget.monthly.limit_amount == "200"
+    error_message = "The budget must exist."
+  }
+}
+
+run "grows_by_variables" {
+  command = plan
+
+  variables {
+    nat_per_zone      = true
+    database_multi_az = true
+    database_class    = "db.m7g.large"
+    sizes = {
+      service = { cpu = 1024, memory = 2048, copies = 4 }
+      page    = { cpu = 512, memory = 1024, copies = 2 }
+      airflow = { cpu = 4096, memory = 16384, copies = 1 }
+    }
+    service_max_copies = 40
+  }
+
+  assert {
+    condition     = length(aws_nat_gateway.this) == 2 && aws_db_instance.this.multi_az
+    error_message = "Expected a NAT gateway in each zone and a standby database."
+  }
+  assert {
+    condition     = aws_appautoscaling_target.service.min_capacity == 4 && aws_appautoscaling_target.service.max_capacity == 40
+    error_message = "Scaling must follow sizes and service_max_copies."
+  }
+}
+
+run "an_existing_identity_provider_is_used" {
+  command = plan
+
+  variables {
+    github_oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+  }
+
+  assert {
+    condition     = length(aws_iam_openid_connect_provider.github) == 0
+    error_message = "An account can have only one provider for GitHub."
+  }
+}

@@ -1,0 +1,221 @@
+# What has no default is a decision that nobody can take for you.
+
+variable "certificate_arn" {
+  description = "ACM certificate of the public name, in the same region."
+  type        = string
+
+  validation {
+    condition     = can(regex("^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/.+$", var.certificate_arn))
+    error_message = "Expected an ACM certificate ARN: plain HTTP is not offered."
+  }
+}
+
+variable "allowed_cidrs" {
+  description = "Who may reach the page and the price service; [\"0.0.0.0/0\"] is everyone."
+  type        = list(string)
+
+  validation {
+    condition     = length(var.allowed_cidrs) > 0 && alltrue([for cidr in var.allowed_cidrs : can(cidrhost(cidr, 0))])
+    error_message = "Expected at least one IPv4 range such as 203.0.113.0/24."
+  }
+}
+
+variable "github_repository" {
+  description = "The repository whose workflows may deploy, as owner/name."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", var.github_repository))
+    error_message = "Expected owner/name, without wildcards."
+  }
+}
+
+variable "alert_email" {
+  description = "Who hears of alarms and of the budget."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[^@ ]+@[^@ ]+\\.[^@ ]+$", var.alert_email))
+    error_message = "Expected an e-mail address."
+  }
+}
+
+variable "entropy" {
+  description = "Fresh randomness for passwords, never stored: export TF_VAR_entropy=$(openssl rand -hex 32) in each shell."
+  type        = string
+  ephemeral   = true
+  sensitive   = true
+
+  validation {
+    condition     = length(var.entropy) >= 64
+    error_message = "Expected 64 characters or more, such as `openssl rand -hex 32` prints."
+  }
+}
+
+variable "name" {
+  description = "Prefix of every resource; two platforms in one account need two names."
+  type        = string
+  default     = "carvalue"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{2,15}$", var.name))
+    error_message = "Expected 3 to 16 lower-case letters, digits or hyphens, a letter first."
+  }
+}
+
+variable "region" {
+  description = "Where everything runs."
+  type        = string
+  default     = "us-east-1"
+}
+
+variable "github_environment" {
+  description = "The GitHub environment that deploys; limit it to the main branch in the repository's settings."
+  type        = string
+  default     = "production"
+}
+
+variable "github_oidc_provider_arn" {
+  description = "GitHub's identity provider where the account has one already; there can be only one."
+  type        = string
+  default     = null
+}
+
+variable "network_cidr" {
+  description = "Addresses of the private network."
+  type        = string
+  default     = "10.20.0.0/16"
+
+  validation {
+    condition     = can(cidrsubnet(var.network_cidr, 8, 0)) && tonumber(split("/", var.network_cidr)[1]) <= 20
+    error_message = "Expected an IPv4 range of /20 or larger."
+  }
+}
+
+variable "nat_per_zone" {
+  description = "One NAT gateway in each zone (survives a zone, costs twice) instead of one."
+  type        = bool
+  default     = false
+}
+
+variable "database_class" {
+  description = "Size of PostgreSQL."
+  type        = string
+  default     = "db.t4g.micro"
+
+  validation {
+    condition     = can(regex("^db\\.[a-z0-9]+g[a-z]*\\.[a-z0-9]+$", var.database_class))
+    error_message = "Expected a Graviton class such as db.t4g.micro."
+  }
+}
+
+variable "database_multi_az" {
+  description = "A standby database in the second zone."
+  type        = bool
+  default     = false
+}
+
+variable "database_storage_gb" {
+  description = "Initial storage; it grows by itself up to five times this."
+  type        = number
+  default     = 20
+
+  validation {
+    condition     = var.database_storage_gb >= 20 && var.database_storage_gb <= 6000
+    error_message = "Expected 20 to 6000 GB."
+  }
+}
+
+variable "backup_days" {
+  description = "How long database backups are kept."
+  type        = number
+  default     = 7
+
+  validation {
+    condition     = var.backup_days >= 1 && var.backup_days <= 35
+    error_message = "Expected 1 to 35 days: RDS keeps no longer, and 0 would switch backups off."
+  }
+}
+
+variable "mlflow_instance_type" {
+  description = "Size of the MLflow host."
+  type        = string
+  default     = "t4g.small"
+
+  validation {
+    condition     = can(regex("^[a-z0-9]+g[a-z]*\\.[a-z0-9]+$", var.mlflow_instance_type))
+    error_message = "Expected a Graviton type such as t4g.small: images are built for arm64."
+  }
+}
+
+variable "sizes" {
+  description = "CPU units (1024 = one), memory in MiB and number of copies of each container service."
+  type        = map(object({ cpu = number, memory = number, copies = number }))
+  default = {
+    service = { cpu = 512, memory = 1024, copies = 2 }
+    page    = { cpu = 256, memory = 1024, copies = 1 }
+    airflow = { cpu = 1024, memory = 4096, copies = 1 }
+  }
+
+  validation {
+    condition     = toset(keys(var.sizes)) == toset(["service", "page", "airflow"])
+    error_message = "Expected exactly service, page and airflow."
+  }
+  validation {
+    condition     = alltrue([for size in var.sizes : contains([256, 512, 1024, 2048, 4096, 8192, 16384], size.cpu)])
+    error_message = "Fargate offers 256, 512, 1024, 2048, 4096, 8192 or 16384 CPU units."
+  }
+  validation {
+    condition     = alltrue([for size in var.sizes : size.memory >= size.cpu * 2 && size.memory <= size.cpu * 8])
+    error_message = "Fargate needs 2 to 8 MiB of memory per CPU unit."
+  }
+  validation {
+    condition     = try(var.sizes["airflow"].copies, 1) == 1
+    error_message = "Airflow's three processes share one task: give it more CPU, not more copies."
+  }
+}
+
+variable "service_max_copies" {
+  description = "How far the price service may scale out."
+  type        = number
+  default     = 6
+
+  validation {
+    condition     = var.service_max_copies >= var.sizes["service"].copies
+    error_message = "Expected at least sizes.service.copies."
+  }
+}
+
+variable "log_days" {
+  description = "How long logs are kept."
+  type        = number
+  default     = 365
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731], var.log_days)
+    error_message = "Expected a period that CloudWatch offers, such as 30, 90 or 365."
+  }
+}
+
+variable "monthly_budget_usd" {
+  description = "A mail goes out at 80 % spent and when the forecast passes it."
+  type        = number
+  default     = 200
+
+  validation {
+    condition     = var.monthly_budget_usd > 0
+    error_message = "Expected more than nothing."
+  }
+}
+
+variable "protect_data" {
+  description = "Refuse to destroy the database and filled buckets; false only for throw-away platforms."
+  type        = bool
+  default     = true
+}
+
+variable "secrets_version" {
+  description = "Raise by one to give every generated password a new value, then run the deploy workflow."
+  type        = number
+  default     = 1
+}

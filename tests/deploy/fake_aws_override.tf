@@ -1,0 +1,53 @@
+# Terraform merges this over deploy/aws when the tests apply it to a fake AWS (moto).
+terraform {
+  backend "local" {}
+}
+
+provider "aws" {
+  s3_use_path_style = true
+  max_retries       = 1 # an answer that the fake does not know is an error at once
+}
+
+# The fake does not know these at all.
+resource "aws_budgets_budget" "monthly" {
+  count = 0
+}
+
+resource "aws_appautoscaling_target" "service" {
+  count = 0
+}
+
+resource "aws_appautoscaling_policy" "service" {
+  count = 0
+}
+
+# And of these it forgets some values, so that a second plan would want to write them again.
+resource "aws_vpc_security_group_ingress_rule" "this" {
+  lifecycle {
+    ignore_changes = [description]
+  }
+}
+
+resource "aws_vpc_security_group_egress_rule" "this" {
+  lifecycle {
+    ignore_changes = [description]
+  }
+}
+
+resource "aws_db_parameter_group" "this" {
+  lifecycle {
+    ignore_changes = [parameter]
+  }
+}
+
+resource "aws_db_instance" "this" {
+  lifecycle {
+    ignore_changes = [performance_insights_enabled, performance_insights_kms_key_id]
+  }
+}
+
+resource "aws_ecs_service" "this" {
+  lifecycle {
+    ignore_changes = [task_definition, desired_count, availability_zone_rebalancing, health_check_grace_period_seconds]
+  }
+}

@@ -1,0 +1,137 @@
+"""The infrastructure: well formed, as promised when planned, applied to a fake AWS and taken down again."""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+ROOT = Path(__file__).parents[2]
+INFRASTRUCTURE = ROOT / "deploy" / "aws"
+NO_TERRAFORM = "terraform is not installed"
+NO_PROVIDER = "set TF_PLUGIN_DIR to a folder with the AWS provider (terraform providers mirror)"
+needs_terraform = pytest.mark.skipif(shutil.which("terraform") is None, reason=NO_TERRAFORM)
+
+
+def terraform(*words: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["terraform", f"-chdir={folder}", *words],
+        env=os.environ
+        | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": os.devnull}
+        | environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+def _initialised(folder: Path, *options: str) -> Path:
+    plugins = os.environ.get("TF_PLUGIN_DIR")
+    if shutil.which("terraform") is None or plugins is None:
+        pytest.skip(NO_TERRAFORM if plugins else NO_PROVIDER)
+    shutil.copytree(INFRASTRUCTURE, folder, ignore=shutil.ignore_patterns(".terraform*"), dirs_exist_ok=True)
+    done = terraform("init", f"-plugin-dir={plugins}", "-no-color", *options, folder=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def infrastructure(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _initialised(tmp_path_factory.mktemp("infrastructure"), "-backend=false")
+
+
+@needs_terraform
+def test_is_in_its_format() -> None:
+    done = terraform("fmt", "-check", "-recursive", "-diff", folder=INFRASTRUCTURE)
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_is_valid(infrastructure: Path) -> None:
+    done = terraform("validate", "-json", folder=infrastructure)
+
+    assert json.loads(done.stdout)["diagnostics"] == []
+
+
+def test_keeps_its_promises_when_planned(infrastructure: Path) -> None:
+    done = terraform("test", "-no-color", folder=infrastructure)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def fake_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+    for name, value in {"AWS_ACCESS_KEY_ID": "fake", "AWS_SECRET_ACCESS_KEY": "fake"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.mark.deploy
+@pytest.mark.skipif("TF_PLUGIN_DIR" not in os.environ, reason=NO_PROVIDER)
+def test_applies_then_has_nothing_to_do_then_leaves_nothing(fake_aws: str, tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).with_name("fake_aws_override.tf"), tmp_path)
+    folder = _initialised(tmp_path)
+    inputs = _inputs(certificate=_certificate())
+
+    applied = terraform("apply", "-auto-approve", "-no-color", "-parallelism=20", folder=folder, **inputs)
+    assert applied.returncode == 0, applied.stdout[-4000:] + applied.stderr
+    again = terraform("plan", "-detailed-exitcode", "-no-color", folder=folder, **_fresh(inputs))
+    assert again.returncode == 0, again.stdout[-8000:] + again.stderr
+    _assert_no_secret_in(folder / "terraform.tfstate")
+    destroyed = terraform("destroy", "-auto-approve", "-no-color", "-parallelism=20", folder=folder, **inputs)
+    assert destroyed.returncode == 0, destroyed.stdout[-4000:] + destroyed.stderr
+
+    assert boto3.client("ec2").describe_instances()["Reservations"] == [] or _all_terminated()
+    assert boto3.client("s3").list_buckets()["Buckets"] == []
+    assert boto3.client("rds").describe_db_instances()["DBInstances"] == []
+
+
+def _certificate() -> str:
+    arn: str = boto3.client("acm").request_certificate(DomainName="cars.example.com")["CertificateArn"]
+    return arn
+
+
+def _inputs(*, certificate: str) -> dict[str, str]:
+    return {
+        "TF_VAR_certificate_arn": certificate,
+        "TF_VAR_allowed_cidrs": '["203.0.113.0/24"]',
+        "TF_VAR_github_repository": "example/carvalue",
+        "TF_VAR_alert_email": "operators@example.com",
+        "TF_VAR_protect_data": "false",
+        "TF_VAR_entropy": secrets.token_hex(32),
+    }
+
+
+def _fresh(inputs: dict[str, str]) -> dict[str, str]:
+    """Other randomness, as another shell has: it must not change what is written already."""
+    return inputs | {"TF_VAR_entropy": secrets.token_hex(32)}
+
+
+def _assert_no_secret_in(state: Path) -> None:
+    written = state.read_text()
+    client = boto3.client("secretsmanager")
+    ours = [item for item in client.list_secrets()["SecretList"] if item["Name"].startswith("carvalue/")]
+    values = [client.get_secret_value(SecretId=item["ARN"])["SecretString"] for item in ours]
+
+    assert len(values) == 6
+    assert not [value for value in values if value in written]
+
+
+def _all_terminated() -> bool:
+    found = boto3.client("ec2").describe_instances()["Reservations"]
+    return {item["Instances"][0]["State"]["Name"] for item in found} == {"terminated"}
