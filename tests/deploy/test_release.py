@@ -1,0 +1,208 @@
+"""A release brings exact images live, and goes back when anything goes wrong."""
+
+import importlib.util
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/carvalue"
+TARGETS = ("service", "page", "airflow", "mlflow")
+DIGESTS = {target: f"sha256:{target}" for target in TARGETS}
+
+
+def _load() -> ModuleType:
+    path = Path(__file__).parents[2] / "deploy" / "release.py"
+    spec = importlib.util.spec_from_file_location("release", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+release = _load()
+
+
+@dataclass
+class FakeEcs:
+    """One cluster: services run what they were last given, at once, unless the image is a bad one."""
+
+    running: dict[str, tuple[str, int]] = field(default_factory=dict)
+    definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tasks: list[tuple[str, list[str]]] = field(default_factory=list)
+    exit_code: int = 0
+    gives_up_on: str = ""
+
+    def describe_task_definition(self, *, taskDefinition: str) -> dict[str, Any]:  # noqa: N803
+        return {"taskDefinition": self.definitions[taskDefinition]}
+
+    def register_task_definition(self, **revision: Any) -> dict[str, Any]:
+        arn = f"{revision['family']}:{len(self.definitions)}"
+        self.definitions[arn] = revision
+        return {"taskDefinition": {"taskDefinitionArn": arn}}
+
+    def describe_services(self, *, cluster: str, services: list[str]) -> dict[str, Any]:
+        revision, copies = self.running[services[0]]
+        refused = services[0] == self.gives_up_on and self.definitions[revision] != {}
+        deployment = {"taskDefinition": "what ran before" if refused else revision}
+        service = {"taskDefinition": revision, "desiredCount": copies, "runningCount": copies}
+        return {"services": [service | {"deployments": [deployment]}]}
+
+    def update_service(self, *, cluster: str, service: str, taskDefinition: str, desiredCount: int) -> None:  # noqa: N803
+        self.running[service] = (taskDefinition, desiredCount)
+
+    def run_task(self, *, taskDefinition: str, overrides: dict[str, Any], **rest: Any) -> dict[str, Any]:  # noqa: N803
+        self.tasks.append((taskDefinition, overrides["containerOverrides"][0]["command"]))
+        return {"tasks": [{"taskArn": "task"}], "failures": []}
+
+    def describe_tasks(self, *, cluster: str, tasks: list[str]) -> dict[str, Any]:
+        return {"tasks": [{"lastStatus": "STOPPED", "containers": [{"exitCode": self.exit_code}]}]}
+
+
+@dataclass
+class FakeSsm:
+    """Keeps one parameter and counts restarts."""
+
+    image: str = "none"
+    restarts: int = 0
+
+    def get_parameter(self, *, Name: str) -> dict[str, Any]:  # noqa: N803
+        return {"Parameter": {"Value": self.image}}
+
+    def put_parameter(self, *, Name: str, Value: str, Overwrite: bool) -> None:  # noqa: N803
+        self.image = Value
+
+    def send_command(self, *, DocumentName: str, InstanceIds: list[str]) -> None:  # noqa: N803
+        self.restarts += 1
+
+
+@pytest.fixture
+def aws() -> Any:
+    ecs = FakeEcs()
+    for role, image in {
+        "service": "service",
+        "page": "page",
+        "airflow": "airflow",
+        "migrate": "airflow",
+    }.items():
+        ecs.definitions[f"carvalue-{role}"] = {
+            "family": f"carvalue-{role}",
+            "containerDefinitions": [{"name": role, "image": f"{REGISTRY}/{image}:none"}],
+        }
+        ecs.running[role] = (f"old-{role}", 0 if role == "page" else 3)
+        ecs.definitions[f"old-{role}"] = {}
+    where = {
+        "cluster": "carvalue",
+        "copies": {"service": 2, "page": 1, "airflow": 1},
+        "families": {role: f"carvalue-{role}" for role in ("service", "page", "airflow", "migrate")},
+        "registry": {target: f"{REGISTRY}/{target}" for target in TARGETS},
+        "subnets": ["subnet-1"],
+        "security_groups": {"migrate": "sg-1"},
+        "mlflow": {"instance": "i-1", "parameter": "/carvalue/mlflow/image", "document": "restart"},
+    }
+    return release.Aws(ecs=ecs, ssm=FakeSsm(image="old"), where=where, pause_s=0, patience_s=0.2)
+
+
+@pytest.fixture
+def front_door() -> Iterator[dict[str, Any]]:
+    says: dict[str, Any] = {"status": 200, "body": b'{"price": 11250}'}
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(says["status"])
+            self.end_headers()
+            self.wfile.write(says["body"])
+
+        def log_message(self, *_: Any) -> None: ...
+
+    server = HTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    says["url"] = f"http://127.0.0.1:{server.server_port}"
+    yield says
+    server.shutdown()
+    server.server_close()
+
+
+def _images(aws: Any, role: str) -> list[str]:
+    revision = aws.ecs.definitions[aws.ecs.running[role][0]]
+    return [container["image"] for container in revision["containerDefinitions"]]
+
+
+def test_every_service_runs_its_image_by_digest(aws: Any, front_door: dict[str, Any]) -> None:
+    release.release(aws, digests=DIGESTS, url=front_door["url"])
+
+    assert {role: _images(aws, role) for role in ("service", "page", "airflow")} == {
+        role: [f"{REGISTRY}/{role}@sha256:{role}"] for role in ("service", "page", "airflow")
+    }
+    assert aws.ssm.image == f"{REGISTRY}/mlflow@sha256:mlflow"
+
+
+def test_a_release_never_takes_copies_away(aws: Any, front_door: dict[str, Any]) -> None:
+    release.release(aws, digests=DIGESTS, url=front_door["url"])
+
+    assert {role: aws.ecs.running[role][1] for role in ("service", "page")} == {"service": 3, "page": 1}
+
+
+def test_migrations_run_first_with_the_new_image(aws: Any, front_door: dict[str, Any]) -> None:
+    release.release(aws, digests=DIGESTS, url=front_door["url"])
+
+    (revision, command) = aws.ecs.tasks[0]
+    assert command == ["migrate"]
+    assert aws.ecs.definitions[revision]["containerDefinitions"][0]["image"].endswith("@sha256:airflow")
+
+
+def test_failed_migrations_leave_everything_as_it_was(aws: Any, front_door: dict[str, Any]) -> None:
+    aws.ecs.exit_code = 1
+    before = dict(aws.ecs.running)
+
+    with pytest.raises(release.ReleaseFailed, match="migrate ended with 1"):
+        release.release(aws, digests=DIGESTS, url=front_door["url"])
+
+    assert aws.ecs.running == before
+    assert aws.ssm.image == "old"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": 503, "body": b"no model"},
+        {"status": 200, "body": b"<html>"},
+        {"status": 200, "body": b"[]"},
+        {"status": 200, "body": b'{"price": -1}'},
+        {"status": 200, "body": b'{"price": null}'},
+    ],
+)
+def test_no_price_at_the_front_door_goes_back(
+    aws: Any, front_door: dict[str, Any], answer: dict[str, Any]
+) -> None:
+    front_door.update(answer)
+    before = dict(aws.ecs.running)
+
+    with pytest.raises(release.ReleaseFailed, match="Rolled back: no price"):
+        release.release(aws, digests=DIGESTS, url=front_door["url"])
+
+    assert aws.ecs.running == before
+    assert (aws.ssm.image, aws.ssm.restarts) == ("old", 2)
+
+
+def test_a_service_that_does_not_come_up_takes_all_of_them_back(aws: Any, front_door: dict[str, Any]) -> None:
+    aws.ecs.gives_up_on = "page"
+    before = dict(aws.ecs.running)
+
+    with pytest.raises(release.ReleaseFailed, match="page: ECS gave the new revision up"):
+        release.release(aws, digests=DIGESTS, url=front_door["url"])
+
+    assert aws.ecs.running == before
+
+
+def test_a_pipeline_is_triggered_by_its_name(aws: Any) -> None:
+    release.run_once(aws, revision="carvalue-migrate", command=["trigger", "creates_datasets_dag"])
+
+    assert aws.ecs.tasks == [("carvalue-migrate", ["trigger", "creates_datasets_dag"])]
