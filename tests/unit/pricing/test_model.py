@@ -24,6 +24,13 @@ def test_a_frame_and_single_listings_are_quoted_alike(model: PriceModel) -> None
         assert (quote.price, quote.low, quote.high, list(quote.warnings)) == quoted
 
 
+def test_many_listings_are_quoted_as_each_alone(model: PriceModel) -> None:
+    listings = a_market(rows=100, seed=6).to_dicts()
+
+    assert model.quote_many(listings) == tuple(map(model.quote, listings))
+    assert model.quote_many([]) == ()
+
+
 def test_the_model_uses_its_inputs(model: PriceModel) -> None:
     camry = model.quote(a_listing()).price
 
