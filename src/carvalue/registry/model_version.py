@@ -1,0 +1,43 @@
+"""A version of the registered model: which bundle it is, and where it came from."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from carvalue.errors import AppError
+
+MODEL_NAME = "vehicles-price-model"
+EXPERIMENT = "vehicles-price"
+PRODUCTION, PREVIOUS = "production", "previous"
+"""Aliases: the version that quotes, and the one to go back to."""
+DIGEST_TAG, DATA_SOURCE_TAG = "bundle.sha256", "data.source"
+BUNDLE_PATH = "bundle"
+"""Where a version's bundle lies among its artifacts."""
+
+
+class RegistryUnavailable(AppError):
+    """MLflow does not answer, or not in time."""
+
+    status = 503
+    hint = "Start it with `make up`, or point MLFLOW_TRACKING_URI at a running MLflow server."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelVersion:
+    """One version of `vehicles-price-model`."""
+
+    name: str
+    version: int
+    run_id: str
+    source: str
+    bundle_digest: str
+    """Checksum of the bundle's manifest, which holds the checksum of every file."""
+
+    def save(self, path: Path) -> None:
+        """Write JSON for the next step."""
+        path.write_text(json.dumps(asdict(self), indent=1))
+
+    @classmethod
+    def load(cls, path: Path) -> "ModelVersion":
+        """Read what `save` wrote."""
+        return cls(**json.loads(path.read_text()))
