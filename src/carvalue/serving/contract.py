@@ -51,7 +51,7 @@ PROBLEM: Json = {
             "field": "year",
             "pointer": "/year",
             "came": '"twenty"',
-            "expected": "a whole number from 1985 to 2030 (year)",
+            "expected": "a whole number from 1985 to 2030",
         }
     ],
 }

@@ -123,7 +123,7 @@ def _require(listing: Listing, position: int | None, errors: list[FieldError]) -
         if listing.get(name) is None and not _complained(name, position, errors):
             errors.append(
                 FieldError(
-                    field=name, position=position, came="nothing", expected=EXPECTED[name] + " (required)"
+                    field=name, position=position, came="nothing", expected="(required) " + EXPECTED[name]
                 )
             )
 
@@ -211,7 +211,8 @@ def _choice_reader(field: CategoryField) -> Reader:
 
 def _expectation(field: Field) -> str:
     if isinstance(field, NumberField):
-        return f"a whole number from {field.minimum} to {field.maximum} ({field.unit})"
+        unit = f" {field.unit}" if field.unit != "year" else ""
+        return f"a whole number from {field.minimum} to {field.maximum}{unit}"
     if field.is_open:
         return f"a text of at most {MAX_TEXT} printable characters"
     return f"one of {', '.join(field.choices)}"

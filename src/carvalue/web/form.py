@@ -50,7 +50,7 @@ def _grid(fields: list[Field], offers: Mapping[str, tuple[str, ...]], expected: 
             with column:
                 _widget(field, offers.get(field.name, ()))
                 if field.name in expected:
-                    st.markdown(f":red[{_label(field)}: {plain(expected[field.name])}]")
+                    st.markdown(f":small[:red[Expected: {plain(expected[field.name])}]]")
 
 
 def _widget(field: Field, offered: tuple[str, ...]) -> None:

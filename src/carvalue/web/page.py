@@ -8,7 +8,7 @@ from carvalue.errors import AppError
 from carvalue.settings import load_settings
 from carvalue.web.client import InProduction, PriceService, Refused
 from carvalue.web.form import chosen_make, entered_listing, show_form
-from carvalue.web.result import Valuation, show_valuation
+from carvalue.web.result import Refusal, Valuation, show_valuation
 
 OFFERS_S = 60  # how long suggestions are kept; a new model's vocabulary may wait that long
 NO_OFFERS: Mapping[str, tuple[str, ...]] = {}
@@ -20,7 +20,7 @@ def main() -> None:
     st.title("What is your car worth?")
     st.write("Make, model and year are enough for a first price; the more you tell, the closer it gets.")
     url = load_settings().service_url
-    show_form(offers=_offers_or_notice(url), expected=st.session_state.get("refused", {}))
+    show_form(offers=_offers_or_notice(url), expected=_still_wrong())
     st.button("Price this car", type="primary", width="stretch", on_click=_price, args=(url,))
     _show_answer(url)
 
@@ -46,20 +46,25 @@ def _offers_or_notice(url: str) -> Mapping[str, tuple[str, ...]]:
 def _price(url: str) -> None:
     """Ask for a quote; runs before the page is drawn again, so that what is wrong shows beside its field."""
     listing = entered_listing()
-    answer: dict[str, object] = {"refused": {}, "failure": None}
+    answer: dict[str, object] = {"refused": None, "failure": None}
     try:
         answer["valuation"] = Valuation(listing=listing, quote=_service(url).quote(listing))
     except Refused as error:
-        answer |= {"refused": error.expected, "valuation": None}
+        answer |= {"refused": Refusal(listing=listing, expected=error.expected), "valuation": None}
     except AppError as error:
         answer["failure"] = str(error)
     st.session_state.update(answer)
 
 
+def _still_wrong() -> Mapping[str, str]:
+    refusal: Refusal | None = st.session_state.get("refused")
+    return refusal.still_wrong(entered_listing()) if refusal else {}
+
+
 def _show_answer(url: str) -> None:
     if st.session_state.get("failure"):
         st.error(st.session_state["failure"])
-    if st.session_state.get("refused"):
+    if _still_wrong():
         st.error("Some fields need another look; what is expected stands below each of them.")
     valuation: Valuation | None = st.session_state.get("valuation")
     if valuation is not None:

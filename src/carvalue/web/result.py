@@ -1,5 +1,6 @@
 """What the page shows of a quote: the range first, how it came about, what it does not know."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -21,6 +22,19 @@ class Valuation:
 
     listing: Listing
     quote: Quoted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """A listing that the service refused, and what it expects, by field name."""
+
+    listing: Listing
+    expected: Mapping[str, str]
+
+    def still_wrong(self, entered: Listing) -> Mapping[str, str]:
+        """Leave out the fields that were changed since."""
+        same = {name for name in self.expected if entered.get(name) == self.listing.get(name)}
+        return {name: text for name, text in self.expected.items() if name in same}
 
 
 def show_valuation(valuation: Valuation, *, entered: Listing, model: InProduction | None) -> None:

@@ -48,15 +48,22 @@ def car_name(listing: Mapping[str, Value]) -> str:
 
 def completed(text: str | None, offered: tuple[str, ...]) -> str | None:
     """Complete a half-typed word where only one of the offered ones begins like it."""
-    typed = (text or "").strip().lower()
-    beginning = [word for word in offered if word.startswith(typed)]
-    return beginning[0] if typed and typed not in offered and len(beginning) == 1 else text
+    typed = _letters(text)
+    beginning = [word for word in offered if _letters(word).startswith(typed)]
+    return beginning[0] if typed and len(beginning) == 1 else text
 
 
 def similar_words(text: str | None, offered: tuple[str, ...]) -> tuple[str, ...]:
     """Find at most three offered words for a text that is none of them."""
-    typed = (text or "").strip().lower()
-    if not typed or typed in offered:
+    typed = _letters(text)
+    known = {_letters(word): word for word in reversed(offered)}
+    if not typed or typed in known:
         return ()
-    holding = [word for word in offered if typed in word]
-    return tuple(dict.fromkeys([*holding[:3], *get_close_matches(typed, offered, n=3)]))[:3]
+    holding = [word for word in offered if typed in _letters(word)][:3]
+    close = [known[letters] for letters in get_close_matches(typed, known, n=3)]
+    return tuple(dict.fromkeys([*holding, *close]))[:3]
+
+
+def _letters(text: str | None) -> str:
+    """What remains when f-150, F150 and f 150 are the same word."""
+    return "".join(filter(str.isalnum, (text or "").lower()))

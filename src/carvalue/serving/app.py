@@ -1,0 +1,49 @@
+"""The price service as an application: a factory that opens nothing, a lifespan that opens and closes all."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from fastapi_offline import FastAPIOffline
+
+from carvalue.monitoring.metrics import ServiceMetrics
+from carvalue.registry.production import ProductionReader
+from carvalue.serving import contract
+from carvalue.serving.live_model import Registry
+from carvalue.serving.metering import Metering
+from carvalue.serving.problems import install_problems
+from carvalue.serving.routes import documented, plain
+from carvalue.serving.service import running_service
+from carvalue.serving.shelf import Shelf
+from carvalue.settings import Settings, load_settings
+
+
+def create_app(settings: Settings | None = None, *, registry: Registry | None = None) -> FastAPI:
+    """Build the application; `registry` stands in for the one that the settings name."""
+    settings, metrics = settings or load_settings(), ServiceMetrics()
+    app: FastAPI = FastAPIOffline(
+        redoc_url=None,
+        title=contract.TITLE,
+        description=contract.DESCRIPTION,
+        version=version("carvalue"),
+        lifespan=partial(_lifespan, settings=settings, registry=registry, metrics=metrics),
+    )
+    app.include_router(plain)
+    app.include_router(documented)
+    install_problems(app)
+    routes = frozenset(route.path for route in app.routes if isinstance(route, APIRoute))
+    app.add_middleware(Metering, metrics=metrics, routes=routes)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(
+    _: FastAPI, *, settings: Settings, registry: Registry | None, metrics: ServiceMetrics
+) -> AsyncIterator[Mapping[str, object]]:
+    registry = registry or ProductionReader(settings.mlflow_tracking_uri)
+    shelf = Shelf(settings.state_dir / "service" / "bundles")
+    async with running_service(registry=registry, shelf=shelf, metrics=metrics) as service:
+        yield {"service": service}

@@ -1,0 +1,95 @@
+"""The routes: each one translates between HTTP and a use case, and nothing else."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.routing import APIRoute
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import JSONResponse, Response
+
+from carvalue.serving import contract, predict
+from carvalue.serving.options import Options, options, vocabulary_sizes
+from carvalue.serving.service import Service
+from carvalue.serving.validation import MAX_TEXT, as_text
+
+MAX_OFFERS = 500  # a select with thousands of options crawls
+
+
+class PlainRoute(APIRoute):
+    """A documented route without FastAPI's own reading of parameters and bodies."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[object, object, Response]]:
+        """Give the endpoint as it is."""
+        handler: Callable[[Request], Coroutine[object, object, Response]] = self.endpoint
+        return handler
+
+
+plain = APIRouter(route_class=PlainRoute)
+documented = APIRouter()
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.state.service
+    return service
+
+
+@plain.post(
+    "/predict",
+    tags=["quotes"],
+    summary="Quote one listing, or a list of them",
+    openapi_extra=contract.predict_operation(),
+)
+async def post_predict(request: Request) -> Response:
+    """See the examples; `make` may be called `manufacturer` as well."""
+    return await predict.predict(request, _service(request).quoting)
+
+
+@documented.get("/options", tags=["quotes"], summary="What a form can offer")
+async def get_options(
+    request: Request,
+    make: Annotated[str, Query(max_length=MAX_TEXT, examples=["ford"])] = "",
+    q: Annotated[str, Query(max_length=MAX_TEXT, examples=["f-1"])] = "",
+    limit: Annotated[int, Query(ge=1, le=MAX_OFFERS)] = 50,
+) -> Options:
+    """Makes, the models of a make that match `q`, and every field with its range; most frequent first."""
+    model = _service(request).live.in_use().model
+    return options(model, make=as_text(make), search=as_text(q), limit=limit)
+
+
+@documented.get("/model", tags=["model"], summary="The model in use")
+async def get_model(request: Request) -> Mapping[str, object]:
+    """Version, and the model's card: where its data came from, how accurate it is, what its limits are."""
+    live = _service(request).live
+    in_use = live.in_use()
+    return {
+        "name": in_use.version.name,
+        "version": str(in_use.version.version),
+        "run_id": in_use.version.run_id,
+        "registry": live.registry_state,
+        "card": in_use.model.card.as_json(),
+        "vocabulary": vocabulary_sizes(in_use.model),
+    }
+
+
+@documented.get("/healthz", tags=["operation"], summary="Is the process alive")
+async def get_healthz() -> Mapping[str, str]:
+    """Answers as long as the process can answer at all."""
+    return {"status": "alive"}
+
+
+@documented.get("/readyz", tags=["operation"], summary="Can it quote")
+async def get_readyz(request: Request) -> Response:
+    """200 when quotes are answered, 503 naming what is down when not."""
+    service = _service(request)
+    down = service.down()
+    status = HTTPStatus.SERVICE_UNAVAILABLE if down else HTTPStatus.OK
+    body = {"status": "not ready" if down else "ready", "down": down, "degraded": service.degraded()}
+    return JSONResponse(body, status)
+
+
+@plain.get("/metrics", tags=["operation"], summary="Counters for Prometheus")
+async def get_metrics(request: Request) -> Response:
+    """The text format of Prometheus."""
+    return Response(generate_latest(_service(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,43 @@
+"""Stand-ins for what lives outside the process."""
+
+import shutil
+from pathlib import Path
+
+from carvalue.pricing.bundle import bundle_digest
+from carvalue.registry.model_version import ModelVersion, RegistryUnavailable
+
+
+class FakeRegistry:
+    """A model registry in memory: bundles by version, one of them in production, up or down."""
+
+    def __init__(self) -> None:
+        self.production: ModelVersion | None = None
+        self.is_down = False
+        self.downloads = 0
+        self._bundles: dict[ModelVersion, Path] = {}
+
+    def promote(self, bundle: Path, *, version: int) -> ModelVersion:
+        """Put a bundle into production."""
+        self.production = ModelVersion(
+            name="vehicles-price-model",
+            version=version,
+            run_id=f"run{version}",
+            source=str(bundle),
+            bundle_digest=bundle_digest(bundle),
+        )
+        self._bundles[self.production] = bundle
+        return self.production
+
+    def latest(self) -> ModelVersion | None:
+        """Name the version in production."""
+        if self.is_down:
+            raise RegistryUnavailable("The registry is down.")
+        return self.production
+
+    def download(self, version: ModelVersion, *, into: Path) -> Path:
+        """Copy the bundle."""
+        if self.is_down:
+            raise RegistryUnavailable("The registry is down.")
+        self.downloads += 1
+        shutil.copytree(self._bundles[version], into)
+        return into

@@ -1,0 +1,109 @@
+"""The page's logic against the real service: what is shown, what is kept, what is said when things fail."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from bundles import a_bundle
+from carvalue.serving.app import create_app
+from carvalue.settings import Settings
+from carvalue.web import page
+from fakes import FakeRegistry
+from servers import serving
+from waiting import until
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    registry = FakeRegistry()
+    registry.promote(a_bundle(tmp_path_factory.mktemp("bundles") / "first"), version=3)
+    with serving(
+        create_app(Settings(state_dir=tmp_path_factory.mktemp("state")), registry=registry)
+    ) as client:
+        until(lambda: client.get("/readyz").is_success)
+        yield client
+
+
+@pytest.fixture
+def shown(service: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.setenv("SERVICE_URL", str(service.base_url).rstrip("/"))
+    return AppTest.from_file(page.__file__, default_timeout=30).run()
+
+
+def enter(shown: AppTest, **values: object) -> AppTest:
+    """Fill fields one by one; AppTest cannot type what a select does not offer (the browser test does)."""
+    for name, value in values.items():
+        widgets = shown.number_input if isinstance(value, int) else shown.selectbox
+        widgets(name).set_value(value)
+        shown.run()
+    return shown
+
+
+def press(shown: AppTest) -> AppTest:
+    return shown.button[0].click().run()
+
+
+def texts(shown: AppTest) -> str:
+    kinds = (shown.markdown, shown.caption, shown.warning, shown.error, shown.info)
+    return "\n".join(item.value for kind in kinds for item in kind).replace("\\", "")
+
+
+def test_a_car_is_priced_with_its_range_date_and_source(shown: AppTest) -> None:
+    press(enter(shown, manufacturer="ford", model="focus", year=2015, odometer=80_000))
+
+    said = texts(shown)
+    assert "2015 Ford focus, 80,000 miles" in said
+    assert "Most likely asking price" in said
+    assert "May 3, 2021" in said
+    assert "generated sample" in said
+    assert "model version 3" in said
+
+
+def test_models_follow_the_make(shown: AppTest) -> None:
+    enter(shown, manufacturer="ford")
+    assert set(shown.selectbox("model").options) == {"f150", "focus"}
+
+    enter(shown, model="focus", manufacturer="toyota")
+
+    assert shown.selectbox("model").options == ["camry"]
+    assert shown.selectbox("model").value is None
+
+
+def test_what_is_missing_is_said_beside_its_field_until_it_is_filled(shown: AppTest) -> None:
+    press(enter(shown, manufacturer="ford", model="focus"))
+    assert "1985 to 2030" in texts(shown)
+
+    enter(shown, year=2015)
+
+    assert "1985 to 2030" not in texts(shown)
+    assert not shown.error
+
+
+def test_warnings_of_the_service_are_shown(shown: AppTest) -> None:
+    press(enter(shown, manufacturer="ford", model="focus", year=2015))
+
+    assert any("odometer" in warning.value for warning in shown.warning)
+
+
+def test_a_changed_form_says_that_the_price_is_of_before(shown: AppTest) -> None:
+    press(enter(shown, manufacturer="ford", model="focus", year=2015, odometer=80_000))
+
+    enter(shown, odometer=90_000)
+
+    assert "changed the form" in texts(shown)
+
+
+def test_with_the_service_down_it_says_so_and_keeps_what_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERVICE_URL", NOWHERE)
+    shown = AppTest.from_file(page.__file__, default_timeout=30).run()
+
+    press(enter(shown, year=2015, odometer=80_000, condition="good"))
+
+    assert "does not answer" in texts(shown)
+    assert "What you typed is kept" in texts(shown)
+    assert shown.number_input("year").value == 2015
+    assert shown.selectbox("condition").value == "good"

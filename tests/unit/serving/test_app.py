@@ -1,0 +1,249 @@
+"""The API as clients meet it: quotes, refusals, health; no input makes it fail."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from carvalue.listings.schema import FIELD_BY_NAME
+from carvalue.serving.app import create_app
+from carvalue.serving.bodies import MAX_BODY_BYTES
+from carvalue.serving.contract import CAMRY, F150, QUOTE
+from carvalue.settings import Settings
+from fakes import FakeRegistry
+from servers import serving
+from waiting import until
+
+
+def an_app(registry: FakeRegistry, state_dir: Path) -> FastAPI:
+    return create_app(Settings(state_dir=state_dir), registry=registry)
+
+
+@pytest.fixture(scope="module")
+def client(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A service with version 3 in production."""
+    registry = FakeRegistry()
+    registry.promote(bundle, version=3)
+    with serving(an_app(registry, tmp_path_factory.mktemp("state"))) as client:
+        until(lambda: client.get("/readyz").is_success)
+        yield client
+
+
+def test_one_listing_gets_one_quote(client: httpx.Client) -> None:
+    answer = client.post("/predict", json=F150)
+
+    quote = answer.json()
+    assert answer.status_code == 200
+    assert list(quote) == list(QUOTE)
+    assert quote["low"] <= quote["price"] <= quote["high"]
+    assert (quote["currency"], quote["model_version"], quote["data_as_of"]) == ("USD", "3", "2021-05-03")
+
+
+def test_a_list_gets_a_list_in_order(client: httpx.Client) -> None:
+    years = list(range(2000, 2020))
+
+    quotes = client.post("/predict", json=[CAMRY | {"year": year} for year in years]).json()
+
+    singles = [client.post("/predict", json=CAMRY | {"year": year}).json()["price"] for year in years]
+    assert [quote["price"] for quote in quotes] == singles
+    assert len({quote["quote_id"] for quote in quotes}) == len(years)
+    assert client.post("/predict", json=[]).json() == []
+
+
+def test_cars_differ_in_price_and_miles_count(client: httpx.Client) -> None:
+    porsche = {"make": "porsche", "model": "911", "year": 2015, "odometer": 30_000}
+    cars = [F150, CAMRY, porsche, porsche | {"odometer": 150_000}]
+
+    prices = [quote["price"] for quote in client.post("/predict", json=cars).json()]
+
+    assert len(set(prices)) == 4
+    assert prices[2] > prices[3]
+
+
+def test_what_the_model_does_not_know_is_a_warning(client: httpx.Client) -> None:
+    quote = client.post("/predict", json={"make": "lada", "model": "niva", "year": 1990}).json()
+
+    assert any("lada" in warning for warning in quote["warnings"])
+
+
+def test_a_refusal_names_the_field(client: httpx.Client) -> None:
+    answer = client.post("/predict", json=[F150, F150 | {"year": "twenty"}])
+
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["errors"] == [
+        {
+            "field": "year",
+            "pointer": "/1/year",
+            "came": '"twenty"',
+            "expected": "a whole number from 1985 to 2030",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b'{"year": NaN}', 400),
+        (b'{"year": 1, "year": 2}', 400),
+        (b"[" * 200_000, 400),
+        (b'{"year": 1e309}', 422),
+        (b'{"make": "\\ud800\\u0000", "model": "x", "year": 2000}', 422),
+        (b'{"\\ud800": 1}', 422),
+        (b"null", 422),
+        (b"[[]]", 422),
+        (json.dumps([F150] * 1_001).encode(), 413),
+        (b'"' + b"x" * MAX_BODY_BYTES + b'"', 413),
+    ],
+)
+def test_a_bad_body_is_a_problem_and_not_a_fault(client: httpx.Client, body: bytes, status: int) -> None:
+    answer = client.post("/predict", content=body, headers={"content-type": "application/json"})
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == status
+    assert answer.json()["hint"]
+
+
+def test_a_large_body_without_length_is_cut_off(client: httpx.Client) -> None:
+    chunks = (b" " * 65_536 for _ in range(1_600))
+
+    answer = client.post("/predict", content=chunks, headers={"content-type": "application/json"})
+
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("declared", "status"),
+    [
+        ("application/json; charset=utf-8", 200),
+        ("application/vnd.car+json", 200),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("", 415),
+    ],
+)
+def test_the_body_must_be_declared_as_json(client: httpx.Client, declared: str, status: int) -> None:
+    answer = client.post("/predict", content=json.dumps(F150), headers={"content-type": declared})
+
+    assert answer.status_code == status
+
+
+def test_paths_and_methods_that_do_not_exist_are_problems(client: httpx.Client) -> None:
+    for answer, status in ((client.get("/nowhere"), 404), (client.get("/predict"), 405)):
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_options_offer_the_models_of_a_make(client: httpx.Client) -> None:
+    everything = client.get("/options").json()
+    ford = client.get("/options", params={"make": " Ford ", "q": "FO"}).json()
+
+    assert set(everything["makes"]) == {"ford", "toyota", "porsche"}
+    assert everything["models"] == []
+    assert [field["name"] for field in everything["fields"]] == list(FIELD_BY_NAME)
+    assert ford["models"] == ["focus"]
+    assert ford["matching"] == 1
+
+
+def test_a_bad_query_is_a_problem(client: httpx.Client) -> None:
+    answer = client.get("/options", params={"limit": 0})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "limit"
+
+
+def test_the_model_in_use_shows_its_card(client: httpx.Client) -> None:
+    model = client.get("/model").json()
+
+    assert model["version"] == "3"
+    assert model["card"]["data_source"] == "sample"
+    assert model["vocabulary"] == {"makes": 3, "models": 4, "regions": 3}
+
+
+def test_the_examples_of_the_documentation_work(client: httpx.Client) -> None:
+    operation = client.get("/openapi.json").json()["paths"]["/predict"]["post"]
+
+    examples = operation["requestBody"]["content"]["application/json"]["examples"]
+    for example in examples.values():
+        assert client.post("/predict", json=example["value"]).is_success
+
+
+def test_the_documentation_loads_nothing_from_elsewhere(client: httpx.Client) -> None:
+    page = client.get("/docs").text
+
+    assert "https://" not in page
+
+
+def test_requests_are_counted_by_route(client: httpx.Client) -> None:
+    client.post("/predict", json=F150)
+    client.get("/no/such/path")
+
+    lines = client.get("/metrics").text.splitlines()
+
+    assert any(
+        line.startswith('carvalue_http_requests_total{route="/predict",status="200"}') for line in lines
+    )
+    assert any(line.startswith('carvalue_http_requests_total{route="other",status="404"}') for line in lines)
+    assert not any("no/such" in line for line in lines)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*FIELD_BY_NAME, "make"]) | st.text(max_size=5), inner, max_size=6)
+    ),
+    max_leaves=15,
+)
+
+
+@given(value=JSON)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_json_is_answered_without_a_fault(client: httpx.Client, value: object) -> None:
+    body = json.dumps(value).encode()
+
+    answer = client.post("/predict", content=body, headers={"content-type": "application/json"})
+
+    assert answer.status_code in {200, 400, 422}
+    answer.json()
+
+
+def test_without_a_model_it_is_alive_but_not_ready(tmp_path: Path) -> None:
+    registry = FakeRegistry()
+    registry.is_down = True
+
+    with serving(an_app(registry, tmp_path)) as client:
+        until(lambda: client.get("/readyz").json()["degraded"] == {"registry": "down"})
+        ready, quote = client.get("/readyz"), client.post("/predict", json=F150)
+
+        assert client.get("/healthz").is_success
+    assert ready.status_code == 503
+    assert ready.json()["down"] == {"model": "nothing in production yet"}
+    assert quote.status_code == 503
+    assert "make build" in quote.json()["hint"]
+
+
+def test_a_fault_of_ours_is_a_problem_without_its_insides(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> object:
+        raise RuntimeError("secret")
+
+    registry = FakeRegistry()
+    registry.promote(bundle, version=1)
+    monkeypatch.setattr("carvalue.serving.predict.read_listings", failing)
+
+    with serving(an_app(registry, tmp_path)) as client:
+        answer = client.post("/predict", json=F150)
+
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "secret" not in answer.text
