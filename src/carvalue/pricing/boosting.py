@@ -14,6 +14,7 @@ OnRound = Callable[[int, float], None]
 
 PATIENCE_SHARE = 0.05  # stop when this share of the allowed rounds brought nothing
 ROBUST_SCALE = 0.1  # log dollars: errors well above 10 % pull linearly, as the median wants it
+FEW_ROWS = 10_000
 VALIDATION = "validation"
 FIXED: Mapping[str, object] = {
     "tree_method": "hist",
@@ -60,7 +61,12 @@ def boost(
     """Fit with early stopping on the validation rows' absolute error."""
     curves: dict[str, dict[str, list[float]]] = {}
     booster = xgb.train(
-        params={**FIXED, **_native(params), "base_score": float(np.median(train.get_label()))},
+        params={
+            **FIXED,
+            **_threads(train),
+            **_native(params),
+            "base_score": float(np.median(train.get_label())),
+        },
         dtrain=train,
         num_boost_round=rounds,
         evals=[(validation, VALIDATION)],
@@ -84,6 +90,11 @@ def robust_loss(margin: Floats, rows: xgb.DMatrix) -> tuple[Floats, Floats]:
     error = margin - rows.get_label()
     weight = ROBUST_SCALE / np.sqrt(error**2 + ROBUST_SCALE**2)
     return error * weight, weight
+
+
+def _threads(rows: xgb.DMatrix) -> dict[str, int]:
+    """Leave all cores to large data; on few rows threads wait for each other longer than they work."""
+    return {"nthread": 1} if rows.num_row() < FEW_ROWS else {}
 
 
 def _native(params: Mapping[str, float]) -> dict[str, float | int]:

@@ -1,7 +1,5 @@
 """How far quotes are from asked prices: the measures that every table and rule uses."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -42,16 +40,3 @@ def all_scores(model: PriceModel, frame: pl.DataFrame) -> dict[str, float]:
     quoted = dollars["price"]
     ranges = range_scores(asked=asked, quoted=quoted, low=dollars["low"], high=dollars["high"])
     return scores(asked=asked, quoted=quoted) | ranges
-
-
-def percent(values: Mapping[str, float]) -> dict[str, str]:
-    """Write scores for people."""
-    shares = {"mdape", "within_20", "bias", "coverage", "width"}
-    return {
-        name: f"{100 * value:.1f} %"
-        if name in shares
-        else f"{value:,.0f} $"
-        if name == "mae"
-        else f"{value:.4f}"
-        for name, value in values.items()
-    }

@@ -25,6 +25,7 @@ from carvalue.pricing.search import EFFORTS, Budget, Trial, Tuned, search
 
 logger = logging.getLogger(__name__)
 
+ROOM = 1.5  # how many more rounds than the learning rate asks for may pass before early stopping must decide
 LIBRARIES = ("carvalue", "xgboost-cpu", "numpy", "polars")
 
 
@@ -85,7 +86,7 @@ def _final_fit(prepared: _Prepared, *, tuned: Tuned, on_round: OnRound) -> Fitte
     """Learn slower than in the search, over more rounds: the same trees' shape, a finer approach."""
     effort = EFFORTS[tuned.budget]
     params = {**tuned.params, "eta": effort.learning_rate / effort.final_slower}
-    rounds = round(effort.rounds * effort.final_slower * 1.25)
+    rounds = round(tuned.rounds * effort.final_slower * ROOM)
     binned = matrices(train=prepared.train, validation=prepared.validation)
     return boost(params=params, rounds=rounds, train=binned[0], validation=binned[1], on_round=on_round)
 

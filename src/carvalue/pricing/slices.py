@@ -1,0 +1,49 @@
+"""Scores by slice: make, age, price and state, so that a good average hides nobody's bad price."""
+
+import polars as pl
+
+LARGEST_MAKES = 15
+FEWEST_ROWS = 30  # a slice of fewer rows is left out: its median is noise
+
+
+def by_slice(quoted: pl.DataFrame) -> pl.DataFrame:
+    """Score every slice: slice, value, rows, mdape, mae, within_20, coverage."""
+    newest = pl.col("year").max()
+    rows = quoted.with_columns(
+        pl.col("manufacturer").fill_null("(missing)").alias("make"),
+        _age_group(newest - pl.col("year")).alias("age"),
+        _third(pl.col("price").rank("ordinal")).alias("price third"),
+        (pl.col("quoted") / pl.col("price") - 1).abs().alias("_relative"),
+    )
+    tables = [_table(rows, name) for name in ("make", "age", "price third", "state")]
+    return pl.concat(tables)
+
+
+def _age_group(age: pl.Expr) -> pl.Expr:
+    groups = pl.when(age <= 3).then(pl.lit("0-3")).when(age <= 8).then(pl.lit("4-8"))
+    return groups.when(age <= 15).then(pl.lit("9-15")).otherwise(pl.lit("16 and more"))
+
+
+def _third(rank: pl.Expr) -> pl.Expr:
+    third = (rank - 1) * 3 // pl.len()
+    return (
+        pl.when(third == 0)
+        .then(pl.lit("low"))
+        .when(third == 1)
+        .then(pl.lit("middle"))
+        .otherwise(pl.lit("high"))
+    )
+
+
+def _table(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    asked, quoted, relative = pl.col("price"), pl.col("quoted"), pl.col("_relative")
+    table = rows.group_by(pl.col(name).cast(pl.String).alias("value")).agg(
+        pl.len().alias("rows"),
+        relative.median().alias("mdape"),
+        (quoted - asked).abs().mean().alias("mae"),
+        (relative <= 0.2).mean().alias("within_20"),
+        asked.is_between(pl.col("low"), pl.col("high")).mean().alias("coverage"),
+    )
+    large = table.filter(pl.col("rows") >= FEWEST_ROWS).sort("rows", "value", descending=[True, False])
+    kept = large.head(LARGEST_MAKES) if name == "make" else large
+    return kept.select(pl.lit(name).alias("slice"), pl.all())

@@ -1,0 +1,55 @@
+"""The way to MLflow: asked first whether it answers, and never waited for longer than makes sense."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from carvalue.registry.model_version import RegistryUnavailable
+
+PROBE_TIMEOUT_S = 5.0
+# MLflow's client would retry for several minutes; a step that cannot work says so within half of one
+ENVIRONMENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+
+
+@contextmanager
+def connected(uri: str) -> Iterator[MlflowClient]:
+    """Give a client of the MLflow at this URI, and make it the one that MLflow's own functions use.
+
+    Raises:
+        RegistryUnavailable: it does not answer, or stops answering on the way.
+    """
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)  # MLflow reads these from the environment only
+    _probe(uri)
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    try:
+        yield MlflowClient(tracking_uri=uri, registry_uri=uri)
+    except MlflowException as error:
+        if _is_silence(error):
+            raise RegistryUnavailable(f"MLflow at MLFLOW_TRACKING_URI={uri} stopped answering.") from error
+        raise
+
+
+def _probe(uri: str) -> None:
+    if not uri.startswith(("http://", "https://")):
+        return  # a database: SQLAlchemy says what is wrong with it
+    try:
+        httpx.get(f"{uri}/health", timeout=PROBE_TIMEOUT_S).raise_for_status()
+    except httpx.HTTPError as error:
+        raise RegistryUnavailable(f"MLflow at MLFLOW_TRACKING_URI={uri} does not answer: {error}.") from error
+
+
+def _is_silence(error: MlflowException) -> bool:
+    return isinstance(error.__cause__, OSError) or "Max retries exceeded" in str(error)

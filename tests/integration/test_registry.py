@@ -1,0 +1,195 @@
+"""Training runs and versions in a real MLflow server, seen through its REST API as any client sees them."""
+
+import json
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from carvalue.pricing.evaluation import evaluate
+from carvalue.pricing.model import PriceModel
+from carvalue.pricing.search import Trial, Tuned
+from carvalue.registry.connection import connected
+from carvalue.registry.model_version import EXPERIMENT, MODEL_NAME, ModelVersion
+from carvalue.registry.production import ProductionReader
+from carvalue.registry.stages import switch
+from carvalue.registry.tracking import RunFacts, RunMissing, TrainingRun, resume_run, start_run
+from carvalue.registry.versions import promote, register
+from markets import a_bundle, a_listing
+from mlflow_servers import mlflow_server
+
+pytestmark = [
+    pytest.mark.platform,
+    # MLflow's own code and those it imports warn of each other
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*type hint:UserWarning"),
+]
+
+FACTS = RunFacts(
+    budget="quick",
+    data_source="file",
+    source_description="a small market",
+    dataset_fingerprint="f00d",
+    git_commit="abc",
+    rows={"train": 2_000, "validation": 400, "test": 400},
+)
+TRIAL = Trial(
+    number=0, params={"max_leaves": 15}, error=0.1, rounds=2, seconds=0.5, pruned=False, curve=(0.2, 0.1)
+)
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle, its datasets and its evaluation."""
+    folder = tmp_path_factory.mktemp("market")
+    bundle = a_bundle(folder)
+    evaluate(
+        bundle=bundle,
+        train=folder / "train.parquet",
+        test=folder / "test.parquet",
+        into=folder / "evaluation",
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as running:
+        yield running
+
+
+@pytest.fixture
+def run(uri: str, tmp_path: Path) -> TrainingRun:
+    return start_run(uri=uri, facts=FACTS, state=tmp_path / "run.json")
+
+
+def _register(run: TrainingRun, market: Path) -> ModelVersion:
+    return register(uri=run.uri, run=run, bundle=market / "bundle", evaluation=market / "evaluation")
+
+
+def _rest(uri: str, path: str, **query: str) -> dict[str, Any]:
+    answer = httpx.get(f"{uri}/api/2.0/mlflow/{path}", params=query, timeout=30)
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def _standing(uri: str, version: ModelVersion) -> tuple[set[str], str, str]:
+    """Alias, stage and status tag of a version, as REST tells them."""
+    found = _rest(uri, "model-versions/get", name=MODEL_NAME, version=str(version.version))["model_version"]
+    tags = {tag["key"]: tag["value"] for tag in found.get("tags", [])}
+    aliases = _rest(uri, "registered-models/get", name=MODEL_NAME)["registered_model"].get("aliases", [])
+    mine = {alias["alias"] for alias in aliases if alias["version"] == str(version.version)}
+    return mine, found["current_stage"], tags["status"]
+
+
+def test_nothing_is_in_production_at_first(uri: str) -> None:
+    assert ProductionReader(uri).latest() is None
+
+
+def test_a_training_is_one_run_with_a_nested_run_per_trial(
+    uri: str, run: TrainingRun, tmp_path: Path
+) -> None:
+    again = resume_run(uri=uri, state=tmp_path / "run.json")
+    again.log_trial(TRIAL)
+    again.log_tuned(
+        Tuned(params={"max_leaves": 15}, error=0.1, rounds=2, budget="quick", trials=1, seconds=0.5)
+    )
+    again.finish()
+
+    parent = _rest(uri, "runs/get", run_id=run.run_id)["run"]
+    experiment = _rest(uri, "experiments/get-by-name", experiment_name=EXPERIMENT)["experiment"]
+    query = {
+        "experiment_ids": [experiment["experiment_id"]],
+        "filter": f"tags.mlflow.parentRunId = '{run.run_id}'",
+    }
+    trials = httpx.post(f"{uri}/api/2.0/mlflow/runs/search", json=query, timeout=30).json()["runs"]
+    assert parent["info"]["status"] == "FINISHED"
+    assert parent["inputs"]["dataset_inputs"][0]["dataset"]["digest"] == "f00d"
+    assert {"key": "data.source", "value": "file"} in parent["data"]["tags"]
+    assert [trial["data"]["params"] for trial in trials] == [[{"key": "max_leaves", "value": "15"}]]
+
+
+def test_a_run_that_nobody_knows_is_named(uri: str, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"run_id": "nobody", "experiment_id": "1"}))
+
+    with pytest.raises(RunMissing, match="tune"):
+        resume_run(uri=uri, state=tmp_path / "run.json")
+
+
+def test_from_run_to_production_and_back_out(uri: str, market: Path, tmp_path: Path) -> None:
+    first, second = (_register(_run(uri, tmp_path / name), market) for name in ("a.json", "b.json"))
+    files = {"bundle": market / "bundle", "test": market / "test.parquet", "scratch": tmp_path / "scratch"}
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        assert promote(uri=uri, version=first, **files).promote
+        before = _standing(uri, first)
+        for _ in range(2):  # twice is the same as once
+            decision = promote(uri=uri, version=second, **files)
+
+    assert before == ({"production"}, "Production", "production")
+    assert decision.promote
+    assert _standing(uri, first) == ({"previous"}, "Archived", "archived")
+    assert _standing(uri, second) == ({"production"}, "Production", "production")
+    assert ProductionReader(uri).latest() == second
+
+
+def test_the_version_before_the_previous_loses_the_alias(uri: str, market: Path, tmp_path: Path) -> None:
+    one, two, three = (_register(_run(uri, tmp_path / f"{name}.json"), market) for name in "abc")
+
+    with connected(uri) as client:
+        for version in (one, two, three):
+            switch(client, version=str(version.version))
+
+    assert _standing(uri, one) == (set(), "Archived", "archived")
+    assert _standing(uri, two) == ({"previous"}, "Archived", "archived")
+    assert _standing(uri, three) == ({"production"}, "Production", "production")
+
+
+def test_registering_twice_makes_one_version(run: TrainingRun, market: Path) -> None:
+    assert _register(run, market) == _register(run, market)
+
+
+def test_the_reader_fetches_the_bundle_that_was_registered(
+    run: TrainingRun, market: Path, tmp_path: Path
+) -> None:
+    version = _register(run, market)
+
+    folder = ProductionReader(run.uri).download(version, into=tmp_path / "live")
+
+    quote = PriceModel.load(market / "bundle").quote(a_listing())
+    assert PriceModel.load(folder).quote(a_listing()) == quote
+    assert [path.name for path in tmp_path.iterdir() if path.name != "run.json"] == ["live"]
+
+
+def test_mlflow_itself_can_quote_with_a_version(run: TrainingRun, market: Path) -> None:
+    import mlflow
+    import pandas as pd
+
+    version = _register(run, market)
+
+    with connected(run.uri):
+        loaded = mlflow.pyfunc.load_model(f"models:/{version.name}/{version.version}")
+        quoted = loaded.predict(pd.DataFrame([a_listing(year=2014.0, odometer=90_000.0)]))
+
+    assert quoted["price"].to_list() == [PriceModel.load(market / "bundle").quote(a_listing()).price]
+
+
+def test_what_is_no_longer_the_registered_bundle_is_refused(
+    run: TrainingRun, market: Path, tmp_path: Path
+) -> None:
+    from carvalue.pricing.bundle import BundleCorrupt
+
+    version = replace(_register(run, market), bundle_digest="0" * 64)
+
+    with pytest.raises(BundleCorrupt, match="not the one registered"):
+        ProductionReader(run.uri).download(version, into=tmp_path / "live")
+    assert not (tmp_path / "live").exists()
+
+
+def _run(uri: str, state: Path) -> TrainingRun:
+    return start_run(uri=uri, facts=FACTS, state=state)

@@ -1,0 +1,69 @@
+"""Scores, slices and the baseline are what their names say."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from carvalue.pricing.baseline import median_quotes
+from carvalue.pricing.evaluation import Evaluation, bundle_scores, evaluate
+from carvalue.pricing.scores import range_scores, scores
+from markets import a_market
+
+
+def test_scores_of_known_quotes() -> None:
+    asked, quoted = np.array([10_000.0, 20_000.0, 40_000.0]), np.array([11_000.0, 20_000.0, 80_000.0])
+
+    found = scores(asked=asked, quoted=quoted)
+
+    assert found["mdape"] == pytest.approx(0.1)
+    assert found["mae"] == pytest.approx(41_000 / 3)
+    assert found["within_20"] == pytest.approx(2 / 3)
+    assert range_scores(asked=asked, quoted=quoted, low=quoted - 1, high=quoted + 1)["coverage"] == 1 / 3
+
+
+def test_the_baseline_is_the_median_of_the_narrowest_group_with_enough_rows() -> None:
+    train = pl.DataFrame(
+        {
+            "manufacturer": ["toyota"] * 6 + ["ford"],
+            "model": ["camry"] * 3 + ["tacoma"] * 3 + ["focus"],
+            "year": [2010] * 7,
+            "price": [1_000, 2_000, 3_000, 7_000, 8_000, 9_000, 50_000],
+        }
+    )
+    asked = pl.DataFrame(
+        {
+            "manufacturer": ["toyota", "toyota", "ford", None],
+            "model": ["camry le", "yaris", "focus", None],
+            "year": [2010, 2010, 2010, 1999],
+        }
+    )
+
+    assert median_quotes(train=train, frame=asked).tolist() == [2_000, 5_000, 7_000, 7_000]
+
+
+def test_an_evaluation_writes_scores_slices_and_pictures(bundle: Path, tmp_path: Path) -> None:
+    files = {name: bundle.parent / f"{name}.parquet" for name in ("train", "test")}
+
+    found = evaluate(bundle=bundle, **files, into=tmp_path / "evaluation")
+
+    assert found == Evaluation.load(tmp_path / "evaluation")
+    assert found.metrics["mdape"] < found.baseline["mdape"]
+    assert found.metrics == bundle_scores(bundle=bundle, test=files["test"])
+    assert 0.8 < found.metrics["coverage"] <= 1
+    assert {path.name for path in (tmp_path / "evaluation").iterdir()} == {
+        *("evaluation.json", "slices.csv", "asked_quoted.png", "errors.png", "features.png")
+    }
+
+
+def test_slices_are_named_and_large_enough(bundle: Path, tmp_path: Path) -> None:
+    a_market(rows=400, seed=3).write_parquet(tmp_path / "test.parquet")
+
+    evaluate(
+        bundle=bundle, train=bundle.parent / "train.parquet", test=tmp_path / "test.parquet", into=tmp_path
+    )
+
+    slices = pl.read_csv(tmp_path / "slices.csv")
+    assert set(slices["slice"]) == {"make", "age", "price third", "state"}
+    assert slices["rows"].min() >= 30  # type: ignore[operator]
