@@ -34,7 +34,7 @@ class Effort:
 
 EFFORTS: Mapping[Budget, Effort] = {
     "quick": Effort(trials=8, rounds=150, search_s=15, learning_rate=0.15, final_slower=2),
-    "default": Effort(trials=16, rounds=400, search_s=480, learning_rate=0.15, final_slower=4),
+    "default": Effort(trials=16, rounds=400, search_s=420, learning_rate=0.15, final_slower=3),
 }
 
 

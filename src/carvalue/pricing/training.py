@@ -17,6 +17,7 @@ from carvalue.pricing.card import ModelCard, Provenance
 from carvalue.pricing.encoding import Encoder
 from carvalue.pricing.familiar import Familiar, fit_familiar
 from carvalue.pricing.fitting import fit_encoder, log_prices, training_matrix
+from carvalue.pricing.forest import Forest
 from carvalue.pricing.golden import GOLDEN_LISTINGS
 from carvalue.pricing.model import PriceModel, new_booster
 from carvalue.pricing.ranges import calibrate
@@ -98,13 +99,14 @@ def _assemble(
     quoted = booster.inplace_predict(prepared.validation.matrix, validate_features=False)
     model = PriceModel(
         booster=booster,
+        forest=Forest.of(booster),
         encoder=prepared.encoder,
         ranges=calibrate(prepared.validation.log_price - quoted.astype(np.float64)),
         familiar=prepared.familiar,
         card=_card(prepared, tuned=tuned, fitted=fitted, provenance=provenance, trained_at=trained_at),
     )
     metrics = all_scores(model, prepared.frames[1])
-    golden = tuple((listing, model.quote(listing)) for listing in GOLDEN_LISTINGS)
+    golden = tuple(zip(GOLDEN_LISTINGS, model.quote_many(GOLDEN_LISTINGS), strict=True))
     return replace(model, golden=golden, card=replace(model.card, metrics=metrics))
 
 
