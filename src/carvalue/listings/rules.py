@@ -110,8 +110,8 @@ def _number(field: NumberField) -> pl.Expr:
 def _category(field: CategoryField) -> pl.Expr:
     word = pl.col(f"raw.{field.name}").str.strip_chars().str.to_lowercase()
     if field.is_open:
-        text = word.str.replace_all(r"\s+", " ")
-        return pl.when(text != "").then(text).alias(field.name)
+        text = word.str.replace_all(r"\s{2,}|[^\S ]", " ")
+        return text.replace("", None).alias(field.name)
     spelling = {choice.lower(): choice for choice in field.choices}
     return word.replace_strict(spelling, default=None, return_dtype=pl.String).alias(field.name)
 
