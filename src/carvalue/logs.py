@@ -3,8 +3,9 @@
 import logging
 import sys
 
-# what every LogRecord carries; anything else came in through `extra` and belongs to the event
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# what every LogRecord carries (the last: uvicorn's second copy of its text); anything else came in through
+# `extra` and belongs to the event
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
 class FieldsFormatter(logging.Formatter):

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,10 +12,11 @@ import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from bundles import a_bundle
 from carvalue.serving.app import create_app
 from carvalue.settings import Settings
 from fakes import FakeRegistry
+from markets import a_bundle
+from platforms import free_port
 from servers import serving
 from waiting import until
 
@@ -32,28 +32,22 @@ pytestmark = [
 ]
 
 
-def a_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="module")
 def service_port() -> int:
-    return a_free_port()
+    return free_port()
 
 
 @pytest.fixture(scope="module")
 def make_app(tmp_path_factory: pytest.TempPathFactory) -> MakeApp:
     registry, state_dir = FakeRegistry(), tmp_path_factory.mktemp("state")
-    registry.promote(a_bundle(tmp_path_factory.mktemp("bundles") / "first"), version=3)
+    registry.promote(a_bundle(tmp_path_factory.mktemp("market"), data_source="sample"), version=3)
     return lambda: create_app(Settings(state_dir=state_dir), registry=registry)
 
 
 @pytest.fixture(scope="module")
 def page_url(service_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Streamlit in a process of its own, as in production."""
-    url = f"http://127.0.0.1:{a_free_port()}"
+    url = f"http://127.0.0.1:{free_port()}"
     process = subprocess.Popen(
         [sys.executable, "-m", "carvalue.web"],
         env=os.environ

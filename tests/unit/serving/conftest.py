@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from bundles import a_bundle
+from markets import a_bundle
 
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return a_bundle(tmp_path_factory.mktemp("bundles") / "first")
+    return a_bundle(tmp_path_factory.mktemp("first"), data_source="sample")
 
 
 @pytest.fixture(scope="session")
 def cheaper_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return a_bundle(tmp_path_factory.mktemp("bundles") / "cheaper", cheaper_by=0.3)
+    return a_bundle(tmp_path_factory.mktemp("cheaper"), price_share=0.7)
