@@ -1,5 +1,7 @@
 """`python -m carvalue.serving`: one worker of the price service, until it is told to stop."""
 
+import logging
+
 import uvicorn
 
 from carvalue.logs import configure_logs
@@ -13,6 +15,7 @@ def main() -> None:
     """Serve on the address of the settings."""
     settings = load_settings()
     configure_logs()
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for each question to the registry
     uvicorn.run(
         create_app(settings),
         host=settings.bind_host,
