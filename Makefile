@@ -53,7 +53,7 @@ install-dev: python
 
 .PHONY: python
 python: $(filter .tools/%,$(UV))
-	@"$(UV)" python find --quiet '$(PYTHONS)' > /dev/null || { \
+	@"$(UV)" python find --quiet '$(PYTHONS)' > /dev/null 2>&1 || { \
 	  echo "carvalue needs Python 3.11, 3.12 or 3.13; python3 here is $$(python3 --version 2>&1)." >&2; exit 1; }
 
 .tools/bin/uv:

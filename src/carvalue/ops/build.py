@@ -70,7 +70,7 @@ def build(settings: Settings, *, progress: Progress, again: bool = False) -> Bui
     with AirflowApi(settings) as airflow:
         progress.doing("waiting for Airflow to read the DAGs")
         wait_for_dags(airflow, (CREATES_DATASETS.name, INITIAL_MODEL.name))
-        was_there = _run_pipelines(airflow, settings, progress=progress, again=again)
+        was_there = run_pipelines(airflow, settings, progress=progress, again=again)
     progress.doing("waiting for the price service")
     with local_client(settings.service_port) as service:
         _wait_until_ready(service)
@@ -81,17 +81,8 @@ def build(settings: Settings, *, progress: Progress, again: bool = False) -> Bui
         )
 
 
-def build_key(settings: Settings) -> str:
-    """Name what a build makes: the same settings and the same file give the same key."""
-    parts: list[object] = [version("carvalue"), settings.data_source, settings.training_budget]
-    parts += [settings.kaggle_dataset, settings.sample_rows, settings.sample_seed]
-    if settings.data_source not in DATA_SOURCE_WORDS:
-        file = Path(settings.data_source).stat()
-        parts += [file.st_size, file.st_mtime_ns]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:10]
-
-
-def _run_pipelines(airflow: AirflowApi, settings: Settings, *, progress: Progress, again: bool) -> bool:
+def run_pipelines(airflow: AirflowApi, settings: Settings, *, progress: Progress, again: bool) -> bool:
+    """Make datasets and model, or go on with what an earlier build left; tell whether all was there."""
     logs = log_folder(settings.state_dir) / "tasks"
     datasets = None if again else _run_to_go_on_with(airflow, settings)
     was_there = datasets is not None and datasets.state == "success"
@@ -105,6 +96,16 @@ def _run_pipelines(airflow: AirflowApi, settings: Settings, *, progress: Progres
     was_there = was_there and model.state == "success"
     follow(airflow, _revived(airflow, model), logs=logs, progress=progress)
     return was_there
+
+
+def build_key(settings: Settings) -> str:
+    """Name what a build makes: the same settings and the same file give the same key."""
+    parts: list[object] = [version("carvalue"), settings.data_source, settings.training_budget]
+    parts += [settings.kaggle_dataset, settings.sample_rows, settings.sample_seed]
+    if settings.data_source not in DATA_SOURCE_WORDS:
+        file = Path(settings.data_source).stat()
+        parts += [file.st_size, file.st_mtime_ns]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:10]
 
 
 def _run_to_go_on_with(airflow: AirflowApi, settings: Settings) -> DagRun | None:

@@ -92,7 +92,7 @@ class _Start:
             return
         if service.name not in self._launched:
             self._launched.add(service.name)
-            if process.pid is None:
+            if process.pid is None and not self._is_ready(service, process):  # a job may be done already
                 self._supervisor.launch(service.name)
         elif self._is_ready(service, process):
             self._done.add(service.name)
