@@ -44,10 +44,12 @@ def run(
     """Run a pipeline in this process, without Airflow."""
     from carvalue.logs import configure_logs
     from carvalue.pipelines.definitions import find
+    from carvalue.pipelines.runner import PATIENT_THREADS
     from carvalue.pipelines.runner import run as run_pipeline
     from carvalue.settings import load_settings
 
     configure_logs()
+    os.environ.update(PATIENT_THREADS)
     run_pipeline(find(pipeline), load_settings(), start=start or None, say=_say)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from carvalue.ops.airflow_config import airflow_environment
+from carvalue.pipelines.runner import PATIENT_THREADS
 from carvalue.settings import Settings
 
 TASK_SETTINGS = (
@@ -94,7 +95,7 @@ def shared_environment(settings: Settings) -> dict[str, str]:
 
 def task_environment(settings: Settings) -> dict[str, str]:
     """Spell out what the tasks of both pipelines need."""
-    return _spelled(settings.model_dump(mode="json", include=set(TASK_SETTINGS)))
+    return _spelled(settings.model_dump(mode="json", include=set(TASK_SETTINGS))) | PATIENT_THREADS
 
 
 def _spelled(values: Mapping[str, object]) -> dict[str, str]:

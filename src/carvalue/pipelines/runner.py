@@ -9,6 +9,10 @@ from carvalue.settings import Settings
 
 Say = Callable[[str], None]
 
+# Threads that wait in a busy loop take the processor from those that they wait for: on a machine with other
+# work, training took 7 times as long. OpenMP reads this once, when the first library loads it.
+PATIENT_THREADS = {"OMP_WAIT_POLICY": "passive"}
+
 
 class NoSuchStep(AppError):
     """A step that the pipeline does not have; names those that it has."""

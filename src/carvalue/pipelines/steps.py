@@ -13,7 +13,7 @@ from carvalue.settings import Settings
 
 if TYPE_CHECKING:
     from carvalue.listings.store import Dataset
-    from carvalue.pricing.training import Budget
+    from carvalue.pricing.search import Budget
 
 logger = logging.getLogger(__name__)
 
@@ -115,13 +115,13 @@ def tune(settings: Settings) -> None:
 
 def train(settings: Settings) -> None:
     """Train a model with the best parameters, and write it as a bundle: no pickle, its words in it."""
-    from carvalue.pricing import card, training
+    from carvalue.pricing import card, search, training
     from carvalue.registry.tracking import git_commit
 
     dataset, work = _dataset(settings), _model_work(settings)
     manifest = dataset.manifest()
     training.train(
-        tuned=training.Tuned.load(work / "tuned.json"),
+        tuned=search.Tuned.load(work / "tuned.json"),
         train=dataset.path("train"),
         validation=dataset.path("validation"),
         provenance=card.Provenance(
