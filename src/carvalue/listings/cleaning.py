@@ -62,16 +62,14 @@ def clean(raw: Path, *, into: Path, now: datetime | None = None) -> CleaningRepo
         NothingClean: every row was rejected.
     """
     into.mkdir(parents=True, exist_ok=True)
-    staged = into / "staged.parquet"
+    done, staged = into / REPORT_FILE, into / "staged.parquet"
+    done.unlink(missing_ok=True)  # an earlier report must not speak for tables that are being rewritten
     try:
-        _judge(raw, now=now or datetime.now(UTC)).sink_parquet(
-            staged, compression="lz4", statistics=False, engine="streaming"
-        )
-    except pl.exceptions.PolarsError as error:
-        raise RawUnreadable(f"{raw} is not a readable CSV: {error}.") from error
-    report = _sort_out(staged, into=into)
-    staged.unlink()
-    write_report(report, into / REPORT_FILE)
+        _stage(raw, staged, now=now or datetime.now(UTC))
+        report = _sort_out(staged, into=into)
+    finally:
+        staged.unlink(missing_ok=True)
+    write_report(report, done)
     logger.info(
         "listings cleaned",
         extra={
@@ -82,6 +80,14 @@ def clean(raw: Path, *, into: Path, now: datetime | None = None) -> CleaningRepo
         },
     )
     return report
+
+
+def _stage(raw: Path, staged: Path, *, now: datetime) -> None:
+    judged = _judge(raw, now=now)
+    try:
+        judged.sink_parquet(staged, compression="lz4", statistics=False, engine="streaming")
+    except pl.exceptions.PolarsError as error:
+        raise RawUnreadable(f"{raw} is not a readable CSV: {error}.") from error
 
 
 def _judge(raw: Path, *, now: datetime) -> pl.LazyFrame:

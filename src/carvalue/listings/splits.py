@@ -75,6 +75,7 @@ def split(clean: Path, *, into: Path) -> SplitReport:
         Leak: the written splits share a car, an advertisement or a time.
     """
     into.mkdir(parents=True, exist_ok=True)
+    (into / REPORT_FILE).unlink(missing_ok=True)  # it must not speak for splits that are being rewritten
     listings = pl.scan_parquet(clean)
     assigned = _assign(listings)
     paths = _write(listings, assigned, into=into)

@@ -198,6 +198,16 @@ def test_a_header_without_rows_leaves_nothing(tmp_path: Path) -> None:
         cleaned(tmp_path)
 
 
+def test_a_failed_run_leaves_no_report_and_no_staged_rows(tmp_path: Path) -> None:
+    cleaned(tmp_path, a_raw_row())
+
+    with pytest.raises(NothingClean):
+        cleaned(tmp_path, a_raw_row(price=0))
+
+    left = {path.name for path in (tmp_path / "clean").iterdir()}
+    assert left.isdisjoint({"cleaning.json", "staged.parquet"})
+
+
 def test_nothing_clean_says_why(tmp_path: Path) -> None:
     with pytest.raises(NothingClean, match="price out of range"):
         cleaned(tmp_path, a_raw_row(price=0))
