@@ -12,12 +12,14 @@ from mlflow.exceptions import MlflowException
 from carvalue.registry.model_version import RegistryUnavailable
 
 PROBE_TIMEOUT_S = 5.0
-# MLflow's client would retry for several minutes; a step that cannot work says so within half of one
+# MLflow's client would retry for several minutes; a step that cannot work says so within half of one.
+# Its progress bars and links are noise in a task's log.
 ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 
