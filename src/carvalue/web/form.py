@@ -119,8 +119,13 @@ def _any_text(field: CategoryField, offered: tuple[str, ...]) -> None:
 
 
 def _settle(name: str, offered: tuple[str, ...]) -> None:
-    if name == "manufacturer":
-        st.session_state[name] = completed(st.session_state[name], offered)
+    if name != "manufacturer":
+        return
+    typed, make = st.session_state[name], completed(st.session_state[name], offered)
+    # only what changes is written: a written value replaces what a quick hand has typed meanwhile
+    if make != typed:
+        st.session_state[name] = make
+    if st.session_state.get("model") is not None:
         st.session_state["model"] = None  # it was another make's
 
 

@@ -46,8 +46,10 @@ def show_valuation(valuation: Valuation, *, entered: Listing, model: InProductio
         st.markdown(f"Most likely asking price: **{money(quote.price)}**")
         if entered != valuation.listing:
             st.info("You changed the form since. Press the button for the new price.", icon=":material/sync:")
-        for warning in quote.warnings:
-            st.warning(plain(warning))
+        if quote.warnings:
+            st.warning(
+                "\n".join(f"- {plain(warning[:1].upper() + warning[1:])}" for warning in quote.warnings)
+            )
         st.caption(_ground(quote, model))
 
 

@@ -86,7 +86,7 @@ def test_what_is_missing_is_said_beside_its_field_until_it_is_filled(shown: AppT
 def test_warnings_of_the_service_are_shown(shown: AppTest) -> None:
     press(enter(shown, manufacturer="ford", model="focus", year=2015))
 
-    assert any("odometer" in warning.value for warning in shown.warning)
+    assert any("Odometer" in warning.value for warning in shown.warning)
 
 
 def test_a_changed_form_says_that_the_price_is_of_before(shown: AppTest) -> None:
