@@ -6,18 +6,18 @@ locals {
   secret_names = setunion([for name in local.databases : "${name}-database"], [
     "airflow-fernet-key", # encrypts Airflow's connections: 32 bytes in URL-safe base64
     "airflow-jwt-secret", # signs what its parts say to each other
-    "airflow-passwords",  # who may enter it
+    "airflow-password",   # of its one user
   ])
 
   secret_values = merge(
     {
       for name in local.databases : "${name}-database" =>
-      "postgresql://${name}:${sha256("${var.entropy}/${name}")}@${aws_db_instance.this.endpoint}/${name}?sslmode=require"
+      "postgresql://${name}:${sha256("${var.entropy}/${name}")}@${aws_db_instance.this.endpoint}/${name}" # TLS: the server refuses anything else
     },
     {
       airflow-fernet-key = replace(replace(base64sha256("${var.entropy}/fernet"), "+", "-"), "/", "_")
       airflow-jwt-secret = sha256("${var.entropy}/jwt")
-      airflow-passwords  = jsonencode({ airflow = substr(sha256("${var.entropy}/airflow-ui"), 0, 32) })
+      airflow-password   = substr(sha256("${var.entropy}/airflow-ui"), 0, 32)
     },
   )
 }

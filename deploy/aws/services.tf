@@ -8,14 +8,13 @@ locals {
     STATE_DIR                                = local.state
     AIRFLOW__CORE__EXECUTOR                  = "LocalExecutor"
     AIRFLOW__API__BASE_URL                   = "http://localhost:8080" # operators see it through a tunnel
-    AIRFLOW__LOGGING__BASE_LOG_FOLDER        = "${local.state}/logs"
-    AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE = "3" # a db.t4g.micro allows about 80 connections in all
+    AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE = "3"                     # a db.t4g.micro allows about 80 connections in all
   }
   airflow_secrets = {
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN = "airflow-database"
     AIRFLOW__CORE__FERNET_KEY           = "airflow-fernet-key"
     AIRFLOW__API_AUTH__JWT_SECRET       = "airflow-jwt-secret"
-    AIRFLOW_PASSWORDS                   = "airflow-passwords"
+    AIRFLOW_PASSWORD                    = "airflow-password"
   }
 
   # role -> the containers of one task; `port` and `ready` mark the one that others talk to
@@ -62,7 +61,7 @@ locals {
           environment = { DATABASE_HOST = aws_db_instance.this.address, DATABASE_OWNER = aws_db_instance.this.username }
           secrets = {
             AIRFLOW__DATABASE__SQL_ALCHEMY_CONN = "airflow-database"
-            MLFLOW_DATABASE_URL                 = "mlflow-database"
+            MLFLOW_BACKEND_STORE_URI            = "mlflow-database"
             JOURNAL_URL                         = "journal-database"
           }
         }

@@ -1,0 +1,75 @@
+# One file, one target per role: docker build --target service|page|airflow|mlflow .
+# Dependencies come from uv.lock and nowhere else; what runs has no compiler, no package manager's cache and no root.
+FROM python:3.12-slim-bookworm@sha256:54c85f3c47607a77f32adec749d3c81d1348bf25833671f512b26a9b6d778cb3 AS base
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PATH=/app/.venv/bin:$PATH
+WORKDIR /app
+
+FROM base AS build
+RUN pip install --no-cache-dir uv==0.13.9
+ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_NO_DEV=1 UV_FROZEN=1
+COPY pyproject.toml uv.lock README.md LICENSE ./
+
+# Dependencies first: they change less often than the code, so their layer is made less often.
+FROM build AS build-service
+RUN uv sync --no-install-project --extra postgres
+COPY src src
+RUN uv sync --no-editable --extra postgres
+
+FROM build AS build-page
+RUN uv sync --no-install-project --extra web
+COPY src src
+RUN uv sync --no-editable --extra web
+
+FROM build AS build-airflow
+RUN uv sync --no-install-project --extra airflow --extra training --extra postgres --extra celery --extra aws
+COPY src src
+RUN uv sync --no-editable --extra airflow --extra training --extra postgres --extra celery --extra aws
+
+FROM build AS build-mlflow
+RUN uv sync --no-install-project --extra training --extra postgres --extra aws
+COPY src src
+RUN uv sync --no-editable --extra training --extra postgres --extra aws
+
+FROM base AS runtime
+RUN groupadd --gid 10001 carvalue \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin carvalue \
+    && install -d -o carvalue -g carvalue -m 0750 /var/lib/carvalue
+ENV STATE_DIR=/var/lib/carvalue HOME=/tmp
+# The only places that are written to; everything else may be mounted read-only.
+VOLUME ["/tmp", "/var/lib/carvalue"]
+COPY deploy/containers /app/containers
+USER 10001:10001
+ENTRYPOINT ["python", "/app/containers/start.py"]
+
+FROM runtime AS service
+ENV IMAGE=service
+COPY --from=build-service /app/.venv /app/.venv
+EXPOSE 9696
+HEALTHCHECK --interval=15s --timeout=6s --start-period=30s \
+    CMD ["python", "/app/containers/start.py", "healthy", "http://127.0.0.1:9696/healthz"]
+CMD ["service"]
+
+FROM runtime AS page
+ENV IMAGE=page
+COPY --from=build-page /app/.venv /app/.venv
+EXPOSE 8501
+HEALTHCHECK --interval=15s --timeout=6s --start-period=30s \
+    CMD ["python", "/app/containers/start.py", "healthy", "http://127.0.0.1:8501/_stcore/health"]
+CMD ["page"]
+
+FROM runtime AS mlflow
+ENV IMAGE=mlflow MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
+COPY --from=build-mlflow /app/.venv /app/.venv
+EXPOSE 5000
+HEALTHCHECK --interval=15s --timeout=6s --start-period=60s \
+    CMD ["python", "/app/containers/start.py", "healthy", "http://127.0.0.1:5000/health"]
+CMD ["mlflow"]
+
+FROM runtime AS airflow
+ENV IMAGE=airflow AIRFLOW__CORE__DAGS_FOLDER=/app/dags
+COPY --from=build-airflow /app/.venv /app/.venv
+COPY dags /app/dags
+EXPOSE 8080
+HEALTHCHECK --interval=30s --timeout=6s --start-period=120s \
+    CMD ["python", "/app/containers/start.py", "healthy", "http://127.0.0.1:8080/api/v2/version"]
+CMD ["airflow-api"]

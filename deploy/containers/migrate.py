@@ -1,0 +1,73 @@
+"""Bring every database up to date before a deployment: missing users and databases, then schemas."""
+
+import os
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection  # noqa: N812  # it is a class
+
+AIRFLOW, MLFLOW, JOURNAL = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "MLFLOW_BACKEND_STORE_URI", "JOURNAL_URL"
+
+
+def main() -> None:
+    """Run every migration; each can run again without harm."""
+    urls = {name: os.environ[name] for name in (AIRFLOW, MLFLOW, JOURNAL)}
+    if "DATABASE_PASSWORD" in os.environ:
+        _make_databases(urls)
+    _run("airflow", "db", "migrate")
+    if _has_tables(urls[MLFLOW]):  # an empty one is filled by MLflow itself, at its first start
+        _run("mlflow", "db", "upgrade", urls[MLFLOW])
+
+
+def _make_databases(urls: dict[str, str]) -> None:
+    host, port, *_ = [*os.environ["DATABASE_HOST"].split(":"), "5432"]
+    owner = psycopg2.connect(
+        host=host,
+        port=port,
+        user=os.environ["DATABASE_OWNER"],
+        password=os.environ["DATABASE_PASSWORD"],
+        dbname="postgres",
+        connect_timeout=30,
+    )
+    owner.autocommit = True  # CREATE DATABASE cannot run in a transaction
+    try:
+        for url in urls.values():
+            _make_database(owner, url)
+    finally:
+        owner.close()
+
+
+def _make_database(owner: Connection, url: str) -> None:
+    parts = urlsplit(url)
+    user, name = sql.Identifier(parts.username or ""), parts.path.removeprefix("/")
+    with owner.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [parts.username])
+        verb = "ALTER" if cursor.fetchone() else "CREATE"
+        change = sql.SQL(verb + " ROLE {} LOGIN PASSWORD %s").format(user)
+        cursor.execute(change, [parts.password])  # the URL is right, also after the secret was drawn anew
+        cursor.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(user))  # RDS's owner is no superuser
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+        if not cursor.fetchone():
+            cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), user))
+        cursor.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+
+
+def _has_tables(url: str) -> bool:
+    connection = psycopg2.connect(url, connect_timeout=30)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT to_regclass('alembic_version')")
+            return cursor.fetchone() != (None,)
+    finally:
+        connection.close()
+
+
+def _run(*command: str) -> None:
+    subprocess.run([sys.executable, "-m", *command], check=True)  # noqa: S603
+
+
+if __name__ == "__main__":
+    main()
