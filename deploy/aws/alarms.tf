@@ -38,9 +38,9 @@ locals {
       statistic = "p95", above = 0.5, minutes = 10, silent = "notBreaching"
     }
     airflow-down = {
-      about     = "Airflow does not run: no new data, no new model."
-      space     = "ECS/ContainerInsights", metric = "RunningTaskCount", of = local.airflow
-      statistic = "Minimum", below = 1, minutes = 10, silent = "breaching"
+      about     = "Airflow does not run: no new data, no new model. (Each task that runs sends one sample a minute.)"
+      space     = "AWS/ECS", metric = "CPUUtilization", of = local.airflow
+      statistic = "SampleCount", below = 1, minutes = 10, silent = "breaching"
     }
     mlflow-down = {
       about     = "The MLflow host fails its checks: nothing can be registered; prices go on with the model they have."

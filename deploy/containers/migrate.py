@@ -5,9 +5,8 @@ import subprocess
 import sys
 from urllib.parse import urlsplit
 
-import psycopg2
-from psycopg2 import sql
-from psycopg2.extensions import connection as Connection  # noqa: N812  # it is a class
+import psycopg
+from psycopg import sql
 
 AIRFLOW, MLFLOW, JOURNAL = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "MLFLOW_BACKEND_STORE_URI", "JOURNAL_URL"
 
@@ -24,30 +23,27 @@ def main() -> None:
 
 def _make_databases(urls: dict[str, str]) -> None:
     host, port, *_ = [*os.environ["DATABASE_HOST"].split(":"), "5432"]
-    owner = psycopg2.connect(
+    with psycopg.connect(
         host=host,
         port=port,
         user=os.environ["DATABASE_OWNER"],
         password=os.environ["DATABASE_PASSWORD"],
         dbname="postgres",
         connect_timeout=30,
-    )
-    owner.autocommit = True  # CREATE DATABASE cannot run in a transaction
-    try:
+        autocommit=True,  # CREATE DATABASE cannot run in a transaction
+    ) as owner:
         for url in urls.values():
             _make_database(owner, url)
-    finally:
-        owner.close()
 
 
-def _make_database(owner: Connection, url: str) -> None:
+def _make_database(owner: psycopg.Connection, url: str) -> None:
     parts = urlsplit(url)
     user, name = sql.Identifier(parts.username or ""), parts.path.removeprefix("/")
     with owner.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [parts.username])
         verb = "ALTER" if cursor.fetchone() else "CREATE"
-        change = sql.SQL(verb + " ROLE {} LOGIN PASSWORD %s").format(user)
-        cursor.execute(change, [parts.password])  # the URL is right, also after the secret was drawn anew
+        change = sql.SQL(verb + " ROLE {} LOGIN PASSWORD {}").format(user, sql.Literal(parts.password))
+        cursor.execute(change)  # the URL is right, also after the secret was drawn anew
         cursor.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(user))  # RDS's owner is no superuser
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
         if not cursor.fetchone():
@@ -56,13 +52,8 @@ def _make_database(owner: Connection, url: str) -> None:
 
 
 def _has_tables(url: str) -> bool:
-    connection = psycopg2.connect(url, connect_timeout=30)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT to_regclass('alembic_version')")
-            return cursor.fetchone() != (None,)
-    finally:
-        connection.close()
+    with psycopg.connect(url, connect_timeout=30) as connection:
+        return connection.execute("SELECT to_regclass('alembic_version')").fetchone() != (None,)
 
 
 def _run(*command: str) -> None:

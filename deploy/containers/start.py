@@ -11,24 +11,29 @@ MOUNTED_SECRETS = Path("/run/secrets")
 HERE = Path(__file__).parent
 
 ROLES = {
-    "service": ("-m", "carvalue.serving"),
-    "page": ("-m", "carvalue.web"),
-    "mlflow": ("-m", "mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--workers", "1"),  # noqa: S104
-    "airflow-api": ("-m", "airflow", "api-server", "--host", "0.0.0.0", "--port", "8080"),  # noqa: S104
-    "airflow-scheduler": ("-m", "airflow", "scheduler"),
-    "airflow-dag-processor": ("-m", "airflow", "dag-processor"),
-    "airflow-worker": ("-m", "airflow", "celery", "worker"),
-    "migrate": (str(HERE / "migrate.py"),),
-    "trigger": ("-m", "airflow", "dags", "trigger"),
+    "service": "-m carvalue.serving",
+    "page": "-m carvalue.web",
+    "mlflow": "-m mlflow server --host {BIND_HOST} --port {MLFLOW_PORT} --workers 1",
+    "airflow-api": "-m airflow api-server --host {BIND_HOST} --port {AIRFLOW_PORT}",
+    "airflow-scheduler": "-m airflow scheduler",
+    "airflow-dag-processor": "-m airflow dag-processor",
+    "airflow-worker": "-m airflow celery worker",
+    "migrate": f"{HERE / 'migrate.py'}",
+    "trigger": "-m airflow dags trigger",
+}
+DEFAULTS = {
+    "BIND_HOST": "0.0.0.0",  # noqa: S104  # what is published is the network's decision
+    "MLFLOW_PORT": "5000",
+    "AIRFLOW_PORT": "8080",
 }
 NEEDS_AIRFLOW = frozenset({"migrate", "trigger", *(role for role in ROLES if role.startswith("airflow"))})
 
 # What each image must be able to import: its self-test, without network or state.
 CONTENTS = {
-    "service": ("carvalue.serving", "carvalue.pricing.model", "psycopg2"),
+    "service": ("carvalue.serving", "carvalue.pricing.model", "psycopg"),
     "page": ("carvalue.web", "streamlit"),
-    "airflow": ("carvalue.pipelines.steps", "airflow", "mlflow", "celery", "psycopg2", "asyncpg"),
-    "mlflow": ("mlflow.server", "psycopg2", "boto3"),
+    "airflow": ("carvalue.pipelines.steps", "airflow", "mlflow", "celery", "psycopg", "asyncpg"),
+    "mlflow": ("mlflow.server", "psycopg", "boto3"),
 }
 
 
@@ -41,22 +46,19 @@ def main(words: list[str]) -> None:
         case ["healthy", url]:
             urllib.request.urlopen(url, timeout=5).close()  # noqa: S310  # an error ends with 1, which says unhealthy
         case [role, *arguments] if role in ROLES:
-            os.execve(  # noqa: S606
-                sys.executable, [sys.executable, *ROLES[role], *arguments], environment(role)
-            )
+            given = environment(role)
+            command = [word.format_map(given) for word in ROLES[role].split()]
+            os.execve(sys.executable, [sys.executable, *command, *arguments], given)  # noqa: S606
         case _:
             sys.exit(f"start: expected one of {', '.join(ROLES)}, came {words}.")
 
 
 def environment(role: str, *, mounted: Path = MOUNTED_SECRETS) -> dict[str, str]:
     """Add to what was given: secrets mounted as files, and what the role needs by itself."""
-    given = dict(os.environ) | mounted_secrets(mounted)
-    given.setdefault("BIND_HOST", "0.0.0.0")  # noqa: S104  # what is published is the network's decision
-    if role not in NEEDS_AIRFLOW:
-        # BIND_HOST demands a password of Airflow's; where there is no Airflow, one that nobody knows
-        given.setdefault("AIRFLOW_PASSWORD", secrets.token_hex())
-        return given
-    return _airflow(given)
+    given = DEFAULTS | dict(os.environ) | mounted_secrets(mounted)
+    # BIND_HOST demands a password of Airflow's; where there is no Airflow, one that nobody knows
+    settled = {"AIRFLOW_PASSWORD": secrets.token_hex()} | given
+    return _airflow(settled, passwords=role == "airflow-api") if role in NEEDS_AIRFLOW else settled
 
 
 def mounted_secrets(folder: Path) -> dict[str, str]:
@@ -65,13 +67,13 @@ def mounted_secrets(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text().strip() for path in files}
 
 
-def _airflow(given: dict[str, str]) -> dict[str, str]:
+def _airflow(given: dict[str, str], *, passwords: bool) -> dict[str, str]:
     from carvalue.ops.airflow_config import airflow_environment, write_passwords  # noqa: PLC0415  # only its image
     from carvalue.settings import load_settings  # noqa: PLC0415
 
     os.environ.update(given)
     settings = load_settings()
-    if "AIRFLOW_PASSWORD" in given:
+    if passwords:
         write_passwords(settings)
     return airflow_environment(settings) | given  # what was given wins over what suits one machine
 

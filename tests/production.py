@@ -1,0 +1,121 @@
+"""Real servers for a test: a throw-away PostgreSQL and Redis, and any role of the platform as a process."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from waiting import until
+
+START = Path(__file__).parents[1] / "deploy" / "containers" / "start.py"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).is_success
+    except httpx.HTTPError:
+        return False
+
+
+@contextmanager
+def running(command: list[str], *, log: Path, environment: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Run a process with its children in a group of their own, and leave none of them behind."""
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            command, env=environment, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            yield
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sign)
+            process.wait(timeout=20)
+        except ProcessLookupError:
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait(timeout=5)
+
+
+def environment(folder: Path, **values: str) -> dict[str, str]:
+    """Give a role what its container would have, and nothing of this shell's own settings."""
+    return {
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "HOME": str(folder),
+        "STATE_DIR": str(folder / "state"),
+        "BIND_HOST": "127.0.0.1",
+        **values,
+    }
+
+
+@contextmanager
+def role(name: str, *, log: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    with running([sys.executable, str(START), name], log=log, environment=environment):
+        yield
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[tuple[int, str]]:
+    """Start PostgreSQL; give its port and its owner's password."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not programs:
+        pytest.skip("PostgreSQL is not installed (apt install postgresql): migrations go untested")
+    password, port, home = secrets.token_hex(8), free_port(), folder / "postgres"
+    home.mkdir()
+    (folder / "password").write_text(password)
+    keyed, become = ("--pwfile", folder / "password"), []
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        shutil.chown(home, "postgres")
+        (folder / "password").chmod(0o644)
+        for part in (folder, *folder.parents[:2]):
+            part.chmod(part.stat().st_mode | 0o055)
+        become = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
+    initdb = programs[-1]
+    subprocess.run(
+        [*become, initdb, "-D", home / "data", "-U", "owner", "-A", "scram-sha-256", "--no-sync", *keyed],
+        check=True,
+        capture_output=True,
+    )
+    server = [*become, str(initdb.with_name("postgres")), "-D", str(home / "data"), "-p", str(port)]
+    with running([*server, "-k", "", "-h", "127.0.0.1"], log=folder / "postgres.log"):
+        until(lambda: _listens(port))
+        yield port, password
+
+
+@contextmanager
+def redis(folder: Path) -> Iterator[int]:
+    """Start Redis; give its port."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("Redis is not installed (apt install redis-server): Celery goes untested")
+    port = free_port()
+    with running(
+        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
+        log=folder / "redis.log",
+    ):
+        until(lambda: _listens(port))
+        yield port
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
