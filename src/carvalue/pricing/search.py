@@ -34,7 +34,7 @@ class Effort:
 
 EFFORTS: Mapping[Budget, Effort] = {
     "quick": Effort(trials=8, rounds=150, search_s=15, learning_rate=0.15, final_slower=2),
-    "default": Effort(trials=16, rounds=400, search_s=420, learning_rate=0.15, final_slower=3),
+    "default": Effort(trials=16, rounds=400, search_s=420, learning_rate=0.15, final_slower=2),
 }
 
 
@@ -119,7 +119,7 @@ START = {
 def _propose(trial: optuna.Trial, effort: Effort) -> dict[str, float]:
     return {
         "eta": effort.learning_rate,
-        "max_leaves": trial.suggest_int("max_leaves", 31, 511, log=True),
+        "max_leaves": trial.suggest_int("max_leaves", 31, 255, log=True),
         "min_child_weight": trial.suggest_float("min_child_weight", 0.5, 30, log=True),
         "subsample": trial.suggest_float("subsample", 0.6, 1.0),
         "colsample_bynode": trial.suggest_float("colsample_bynode", 0.3, 1.0),
