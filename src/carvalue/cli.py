@@ -23,7 +23,7 @@ def build(
 ) -> None:
     """Bring everything up, run both DAGs unless their results are there, and price a car."""
     from carvalue.ops.build import build as build_platform
-    from carvalue.ops.tables import built_table, example_request
+    from carvalue.ops.tables import example_request, what_runs_where
     from carvalue.settings import load_settings
 
     settings = load_settings()
@@ -32,7 +32,7 @@ def build(
     if built.was_there:
         _say("an earlier build of the same settings is there; --again (make build AGAIN=1) makes a new one")
     _say("")
-    _show(built_table(settings, built))
+    _say(what_runs_where(settings, built))
     _say(f"\n{example_request(settings)}")
 
 

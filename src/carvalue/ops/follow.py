@@ -64,11 +64,13 @@ def wait_for_next(airflow: AirflowApi, run: DagRun) -> DagRun:
 
 
 def follow(airflow: AirflowApi, run: DagRun, *, logs: Path, progress: Progress) -> DagRun:
-    """Wait for the end of a run.
+    """Wait for the end of a run; of one that is over already there is nothing to tell.
 
     Raises:
         RunFailed: a task failed.
     """
+    if run.state == "success":
+        return run
     told: set[str] = set()
     while True:
         run = airflow.run(run.dag, run.run)  # before its tasks: what ended by now is among them

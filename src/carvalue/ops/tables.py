@@ -29,32 +29,25 @@ def status_table(found: tuple[ServiceStatus, ...]) -> Table:
     return table
 
 
-def built_table(settings: Settings, built: Built) -> Table:
-    """Show what runs where, what the model in use is, and what a car costs."""
+def what_runs_where(settings: Settings, built: Built) -> str:
+    """Tell what runs where, what the model in use is, and what a car costs."""
     card = built.model["card"]
-    login = f"user {settings.airflow_user}, " + (
-        f"password {settings.airflow_password.get_secret_value()}"
-        if settings.airflow_password.get_secret_value() == LOCAL_PASSWORD
-        else "password of AIRFLOW_PASSWORD"
-    )
-    table = Table(box=None, show_header=False, pad_edge=False)
     rows = {
         "page": local_url(settings.page_port),
         "price service": f"{local_url(settings.service_port)}/docs",
-        "Airflow": f"{local_url(settings.airflow_port)}  ({login})",
+        "Airflow": f"{local_url(settings.airflow_port)}  ({_login(settings)})",
         "MLflow": settings.mlflow_tracking_uri,
         "data": card["source_description"],
-        "model": f"{built.model['name']} version {built.model['version']}, {_accuracy(card['metrics'])}",
-        "a 2015 Camry LE": f"${built.quote['price']:,}",
+        "model": f"{built.model['name']} version {built.model['version']}: {_accuracy(card['metrics'])}",
+        "2015 Camry LE": f"${built.quote['price']:,}",
     }
-    for name, value in rows.items():
-        table.add_row(Text(name, style="bold"), value)
-    return table
+    return "\n".join(f"{name:<15}{value}" for name, value in rows.items())
 
 
 def example_request(settings: Settings) -> str:
     """Spell out the request that prices the example car."""
-    return f"curl {settings.service_url}/predict -d '{json.dumps(EXAMPLE)}'"
+    url, header = f"{local_url(settings.service_port)}/predict", "content-type: application/json"
+    return f"curl {url} -H '{header}' -d '{json.dumps(EXAMPLE)}'"
 
 
 def last_words(found: tuple[ServiceStatus, ...]) -> list[str]:
@@ -62,9 +55,15 @@ def last_words(found: tuple[ServiceStatus, ...]) -> list[str]:
     return [f"{item.service.name}: {item.last_line}" for item in found if item.last_line]
 
 
+def _login(settings: Settings) -> str:
+    password = settings.airflow_password.get_secret_value()
+    known = f"password {password}" if password == LOCAL_PASSWORD else "the password of AIRFLOW_PASSWORD"
+    return f"user {settings.airflow_user}, {known}"
+
+
 def _accuracy(metrics: Mapping[str, float]) -> str:
     error, near = metrics["mdape"], metrics["within_20"]
-    return f"half of unseen cars within {error:.1%}, {near:.0%} within 20 %"
+    return f"half of unseen cars within {error:.1%} of their price, {near:.0%} within 20%"
 
 
 def _duration(value: timedelta | None) -> str:

@@ -1,0 +1,136 @@
+"""The README's promise: one command, and a car has a price; then a crash, and an end without a trace."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from carvalue.ops import platform
+from carvalue.ops.airflow_api import AirflowApi
+from carvalue.ops.health import local_client
+from carvalue.ops.leftovers import find_leftovers
+from carvalue.settings import Settings
+from platforms import platform_settings
+
+pytestmark = pytest.mark.platform
+
+ROOT = Path(__file__).parents[2]
+BUILD_LIMIT_S = 480.0
+LIMIT_S = 120.0
+CARS = {"camry": "toyota", "f-150": "ford", "911": "porsche"}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    state_dir = tmp_path_factory.mktemp("platform") / "var"
+    settings = platform_settings(state_dir, data_source="sample", sample_rows=6_000)
+    yield settings
+    platform.down(settings)
+
+
+def carvalue(settings: Settings, *words: str) -> subprocess.CompletedProcess[str]:
+    chosen = settings.model_dump(mode="json", exclude={"airflow_password"})
+    environment = os.environ | {name.upper(): str(value) for name, value in chosen.items()}
+    return subprocess.run(
+        [sys.executable, "-m", "carvalue", *words],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=BUILD_LIMIT_S,
+    )
+
+
+@pytest.fixture(scope="module")
+def built(settings: Settings) -> str:
+    done = carvalue(settings, "build")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_both_dags_succeeded(settings: Settings, built: str) -> None:
+    with AirflowApi(settings) as airflow:
+        runs = [airflow.latest_run(name) for name in ("creates_datasets_dag", "initial_model_dag")]
+
+    assert [run and run.state for run in runs] == ["success", "success"]
+
+
+def test_a_version_is_in_production(settings: Settings, built: str) -> None:
+    url = "/api/2.0/mlflow/registered-models/alias"
+    with local_client(settings.mlflow_port) as mlflow:
+        answer = mlflow.get(url, params={"name": "vehicles-price-model", "alias": "production"})
+
+    assert answer.raise_for_status().json()["model_version"]["version"] == "1"
+
+
+def test_cars_have_prices_of_their_own_and_fewer_miles_cost_more(settings: Settings, built: str) -> None:
+    with local_client(settings.service_port) as service:
+        prices = {model: _price(service, model, odometer=60_000) for model in CARS}
+        worn = _price(service, "camry", odometer=160_000)
+
+    assert len(set(prices.values())) == len(CARS)
+    assert prices["911"] > prices["camry"] > worn
+
+
+def test_the_console_tells_what_runs_where(settings: Settings, built: str) -> None:
+    for port in (settings.airflow_port, settings.mlflow_port, settings.service_port, settings.page_port):
+        assert f"http://127.0.0.1:{port}" in built
+    assert "bundled sample" in built
+    assert f"curl http://127.0.0.1:{settings.service_port}/predict" in built
+
+
+def test_a_second_build_finds_everything_there(settings: Settings, built: str) -> None:
+    began = time.monotonic()
+
+    done = carvalue(settings, "build")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "an earlier build" in done.stdout
+    assert time.monotonic() - began < LIMIT_S
+
+
+def test_a_killed_service_is_restarted_and_status_tells_the_truth(settings: Settings, built: str) -> None:
+    [killed] = find_leftovers(state_dir=settings.state_dir, service="price-service")
+    os.kill(killed.pid, signal.SIGKILL)
+    _wait(lambda: "price-service" not in _well(settings), "status to notice")
+
+    _wait(lambda: "price-service" in _well(settings), "the service to come back")
+
+    with local_client(settings.service_port) as service:
+        _wait(lambda: service.get("/readyz").status_code == httpx.codes.OK, "the model to be back")
+        assert _price(service, "camry", odometer=60_000) > 0
+    assert carvalue(settings, "status").returncode == 0
+
+
+def test_down_leaves_nothing(settings: Settings, built: str) -> None:
+    done = carvalue(settings, "down")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not find_leftovers(state_dir=settings.state_dir)
+    assert not list(settings.state_dir.rglob("*.sock"))
+    assert carvalue(settings, "status").returncode == 1
+
+
+def _price(service: httpx.Client, model: str, *, odometer: int) -> int:
+    car = {"manufacturer": CARS[model], "model": model, "year": 2015, "odometer": odometer}
+    price: int = service.post("/predict", json=car).raise_for_status().json()["price"]
+    return price
+
+
+def _well(settings: Settings) -> set[str]:
+    lines = carvalue(settings, "status").stdout.splitlines()
+    return {line.split()[0] for line in lines if line.split()[1:2] in (["healthy"], ["done"])}
+
+
+def _wait(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < deadline, f"waited too long for {what}"
+        time.sleep(0.2)
