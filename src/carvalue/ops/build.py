@@ -2,26 +2,21 @@
 
 import hashlib
 import json
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import httpx
-
-from carvalue.errors import AppError
 from carvalue.ops import platform
 from carvalue.ops.airflow_api import AirflowApi, DagRun
 from carvalue.ops.follow import Progress, follow, wait_for_dags, wait_for_next
 from carvalue.ops.health import local_client
 from carvalue.ops.logs import log_folder
+from carvalue.ops.serving import wait_for_service
 from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL
 from carvalue.settings import DATA_SOURCE_WORDS, Settings
 
-READY_LIMIT_S = 120.0
-POLL_S = 0.5
 EXAMPLE = {
     "manufacturer": "toyota",
     "model": "camry le",
@@ -31,12 +26,6 @@ EXAMPLE = {
     "fuel": "gas",
     "state": "tx",
 }
-
-
-class ServiceNotReady(AppError):
-    """The price service found no model in time: says what it says."""
-
-    status, hint = 503, "`make logs SERVICE=price-service` says more."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +61,10 @@ def build(settings: Settings, *, progress: Progress, again: bool = False) -> Bui
         wait_for_dags(airflow, (CREATES_DATASETS.name, INITIAL_MODEL.name))
         was_there = run_pipelines(airflow, settings, progress=progress, again=again)
     progress.doing("waiting for the price service")
+    serving = wait_for_service(settings)
+    if serving.made_version != serving.version:
+        progress.say(f"version {serving.made_version} is not in production: MLflow and `promote` say why")
     with local_client(settings.service_port) as service:
-        _wait_until_ready(service)
         return Built(
             was_there=was_there,
             model=service.get("/model").raise_for_status().json(),
@@ -121,19 +112,3 @@ def _revived(airflow: AirflowApi, run: DagRun) -> DagRun:
 
 def _prefix(settings: Settings) -> str:
     return f"build-{build_key(settings)}-"
-
-
-def _wait_until_ready(service: httpx.Client) -> None:
-    deadline = time.monotonic() + READY_LIMIT_S
-    while not (answer := _ask(service)).startswith("200"):
-        if time.monotonic() > deadline:
-            raise ServiceNotReady(f"The price service was not ready within {READY_LIMIT_S:.0f} s: {answer}.")
-        time.sleep(POLL_S)
-
-
-def _ask(service: httpx.Client) -> str:
-    try:
-        answer = service.get("/readyz")
-    except httpx.TransportError as error:
-        return repr(error)
-    return f"{answer.status_code} {answer.text}"

@@ -159,7 +159,7 @@ def register(settings: Settings) -> None:
         bundle=work / "bundle",
         evaluation=work / "evaluation",
     )
-    version.save(work / "version.json")
+    version.save(registered_version_file(settings))
 
 
 def promote(settings: Settings) -> None:
@@ -170,12 +170,17 @@ def promote(settings: Settings) -> None:
     work = _model_work(settings)
     decision = versions.promote(
         uri=settings.mlflow_tracking_uri,
-        version=ModelVersion.load(work / "version.json"),
+        version=ModelVersion.load(registered_version_file(settings)),
         bundle=work / "bundle",
         test=_dataset(settings).path("test"),
         scratch=work / "promotion",
     )
     logger.info("promoted" if decision.promote else "not promoted", extra={"reasons": decision.reasons})
+
+
+def registered_version_file(settings: Settings) -> Path:
+    """Tell where `register` leaves the version that it made."""
+    return _model_work(settings) / "version.json"
 
 
 def _datasets_work(settings: Settings) -> Path:
