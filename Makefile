@@ -6,10 +6,10 @@ RUN := "$(UV)" run --frozen --no-sync
 CARVALUE := .venv/bin/python -m carvalue
 PYTHONS := >=3.11,<3.14
 
-.PHONY: help install install-dev build up down status logs test check lint format bench
+.PHONY: help install install-dev build up down status logs test check lint format bench screenshots
 
 help: ## list these words
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 build: install ## install, start everything, run both DAGs, price a car (DATA_SOURCE=path: your own listings)
 	@$(CARVALUE) build $(if $(AGAIN),--again)
@@ -43,6 +43,9 @@ format: install-dev ## put the code into its format
 
 bench: install-dev ## measure what the README claims
 	@for file in benchmarks/bench_*.py; do $(RUN) python "$$file" || exit 1; done
+
+screenshots: install-dev ## photograph the running platform for the README
+	@$(RUN) python docs/screenshots.py
 
 # --inexact: what the tests need may stay
 install: python

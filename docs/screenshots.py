@@ -1,0 +1,58 @@
+"""Photograph the running platform for the README: `make screenshots`, after `make build`."""
+
+import os
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from carvalue.settings import Settings, load_settings
+
+IMAGES = Path(__file__).parent / "images"
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+MODEL = "vehicles-price-model"
+CAR = "manufacturer=ford&model=f150&year=2015&odometer=80000"
+
+
+def main() -> None:
+    """Photograph the page, both DAGs in Airflow, and the registered model in MLflow."""
+    settings = load_settings()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        photograph_page(page, settings)
+        photograph_airflow(page, settings)
+        photograph_mlflow(page, settings)
+        browser.close()
+
+
+def photograph_page(page: Page, settings: Settings) -> None:
+    """Fill the form by its link, and price the car."""
+    page.goto(f"http://127.0.0.1:{settings.page_port}/?{CAR}")
+    page.get_by_role("spinbutton", name="Mileage").and_(page.locator("[value='80000']")).wait_for()
+    page.get_by_role("button", name="Price this car").click()
+    page.get_by_text("80,000 miles").wait_for()
+    page.screenshot(path=IMAGES / "page.png", full_page=True)
+
+
+def photograph_airflow(page: Page, settings: Settings) -> None:
+    """Enter Airflow, and show the list of DAGs with their last runs."""
+    page.goto(f"http://127.0.0.1:{settings.airflow_port}/")
+    page.locator("input[name=username]").fill(settings.airflow_user)
+    page.locator("input[name=password]").fill(settings.airflow_password.get_secret_value())
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "login" not in url)
+    page.goto(f"http://127.0.0.1:{settings.airflow_port}/dags")
+    page.get_by_text("initial_model_dag").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=IMAGES / "airflow.png")
+
+
+def photograph_mlflow(page: Page, settings: Settings) -> None:
+    """Show the registered model with its versions."""
+    page.goto(f"{settings.mlflow_tracking_uri}/#/models/{MODEL}")
+    page.get_by_text("@ production").first.wait_for()
+    page.screenshot(path=IMAGES / "mlflow.png")
+
+
+if __name__ == "__main__":
+    main()
