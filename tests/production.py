@@ -116,6 +116,20 @@ def redis(folder: Path) -> Iterator[int]:
         yield port
 
 
+@contextmanager
+def fake_aws(folder: Path) -> Iterator[str]:
+    """Start a fake AWS; give its address. A process of its own: no test finds what another one left."""
+    port = free_port()
+    program = Path(sys.executable).with_name("moto_server")
+    with running(
+        [str(program), "--host", "127.0.0.1", "--port", str(port)],
+        log=folder / "aws.log",
+        environment=os.environ | {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},
+    ):
+        until(lambda: _listens(port))
+        yield f"http://127.0.0.1:{port}"
+
+
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

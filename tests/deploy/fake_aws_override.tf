@@ -5,7 +5,7 @@ terraform {
 
 provider "aws" {
   s3_use_path_style = true
-  max_retries       = 1 # an answer that the fake does not know is an error at once
+  max_retries       = 3 # the fake drops a connection now and then; what it does not know is an error within seconds
 }
 
 # The fake does not know these at all.

@@ -6,11 +6,13 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
+
+from production import fake_aws
 
 ROOT = Path(__file__).parents[2]
 INFRASTRUCTURE = ROOT / "deploy" / "aws"
@@ -85,42 +87,40 @@ def test_has_no_known_weakness_without_a_reason_beside_it() -> None:
 
 
 @pytest.fixture
-def fake_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+def fake(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     for name, value in {"AWS_ACCESS_KEY_ID": "fake", "AWS_SECRET_ACCESS_KEY": "fake"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    yield f"http://{host}:{port}"
-    server.stop()
+    with fake_aws(tmp_path_factory.mktemp("aws")) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        yield
 
 
 @pytest.mark.deploy
 @pytest.mark.skipif("TF_PLUGIN_DIR" not in os.environ, reason=NO_PROVIDER)
-def test_applies_then_has_nothing_to_do_then_leaves_nothing(fake_aws: str, tmp_path: Path) -> None:
+def test_applies_then_has_nothing_to_do_then_leaves_nothing(fake: None, tmp_path: Path) -> None:
     shutil.copy(Path(__file__).with_name("fake_aws_override.tf"), tmp_path)
     folder = _initialised(tmp_path)
     inputs = _inputs(certificate=_certificate())
 
-    applied = terraform("apply", "-auto-approve", "-no-color", "-parallelism=20", folder=folder, **inputs)
+    applied = terraform("apply", "-auto-approve", "-no-color", folder=folder, **inputs)
     assert applied.returncode == 0, applied.stdout[-4000:] + applied.stderr
     again = terraform("plan", "-detailed-exitcode", "-no-color", folder=folder, **_fresh(inputs))
     assert again.returncode == 0, again.stdout[-8000:] + again.stderr
     _assert_no_secret_in(folder / "terraform.tfstate")
-    destroyed = terraform("destroy", "-auto-approve", "-no-color", "-parallelism=20", folder=folder, **inputs)
+    destroyed = terraform("destroy", "-auto-approve", "-no-color", folder=folder, **inputs)
     assert destroyed.returncode == 0, destroyed.stdout[-4000:] + destroyed.stderr
 
-    assert boto3.client("ec2").describe_instances()["Reservations"] == [] or _all_terminated()
-    assert boto3.client("s3").list_buckets()["Buckets"] == []
-    assert boto3.client("rds").describe_db_instances()["DBInstances"] == []
+    assert _instances_left() <= {"terminated"}
+    with closing(boto3.client("s3")) as s3, closing(boto3.client("rds")) as rds:
+        assert s3.list_buckets()["Buckets"] == []
+        assert rds.describe_db_instances()["DBInstances"] == []
 
 
 def _certificate() -> str:
-    arn: str = boto3.client("acm").request_certificate(DomainName="cars.example.com")["CertificateArn"]
+    with closing(boto3.client("acm")) as acm:
+        arn: str = acm.request_certificate(DomainName="cars.example.com")["CertificateArn"]
     return arn
 
 
@@ -142,14 +142,15 @@ def _fresh(inputs: dict[str, str]) -> dict[str, str]:
 
 def _assert_no_secret_in(state: Path) -> None:
     written = state.read_text()
-    client = boto3.client("secretsmanager")
-    ours = [item for item in client.list_secrets()["SecretList"] if item["Name"].startswith("carvalue/")]
-    values = [client.get_secret_value(SecretId=item["ARN"])["SecretString"] for item in ours]
+    with closing(boto3.client("secretsmanager")) as client:
+        ours = [item for item in client.list_secrets()["SecretList"] if item["Name"].startswith("carvalue/")]
+        values = [client.get_secret_value(SecretId=item["ARN"])["SecretString"] for item in ours]
 
     assert len(values) == 6
     assert not [value for value in values if value in written]
 
 
-def _all_terminated() -> bool:
-    found = boto3.client("ec2").describe_instances()["Reservations"]
-    return {item["Instances"][0]["State"]["Name"] for item in found} == {"terminated"}
+def _instances_left() -> set[str]:
+    with closing(boto3.client("ec2")) as ec2:
+        found = ec2.describe_instances()["Reservations"]
+    return {item["Instances"][0]["State"]["Name"] for item in found}
