@@ -48,7 +48,8 @@ def release(aws: Aws, *, digests: dict[str, str], url: str) -> None:
     """Replace what runs by the images named.
 
     Raises:
-        ReleaseFailed: what ran before runs again (migrations stay: they only ever add).
+        ReleaseFailed: what ran before runs again (migrations stay: they only ever add). A first release has nothing
+            to go back to and stays, since a model must be trained on it before it can price.
     """
     images = {target: f"{aws.where['registry'][target]}@{digest}" for target, digest in digests.items()}
     before = {role: _standing(aws, role=role) for role in SERVICES}
@@ -66,6 +67,8 @@ def release(aws: Aws, *, digests: dict[str, str], url: str) -> None:
         _roll(aws, wanted)
         smoke(url=url, patience_s=aws.patience_s, pause_s=aws.pause_s)
     except (ReleaseFailed, ClientError) as error:
+        if not any(standing.copies for standing in before.values()):
+            raise ReleaseFailed(f"The first release stays; train a model, release again: {error}") from error
         logger.error("going back", extra={"reason": str(error)})  # noqa: TRY400  # the reason is the message
         _go_back(aws, services=before, mlflow=tracked_before)
         raise ReleaseFailed(f"Rolled back: {error}") from error

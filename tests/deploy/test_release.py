@@ -192,6 +192,18 @@ def test_no_price_at_the_front_door_goes_back(
     assert (aws.ssm.image, aws.ssm.restarts) == ("old", 2)
 
 
+def test_a_first_release_stays_so_that_a_model_can_be_trained(aws: Any, front_door: dict[str, Any]) -> None:
+    front_door.update(status=503, body=b"no model")
+    for role in ("service", "page", "airflow"):
+        aws.ecs.running[role] = (f"old-{role}", 0)
+
+    with pytest.raises(release.ReleaseFailed, match="The first release stays; train a model"):
+        release.release(aws, digests=DIGESTS, url=front_door["url"])
+
+    assert _images(aws, "airflow") == [f"{REGISTRY}/airflow@sha256:airflow"]
+    assert {role: aws.ecs.running[role][1] for role in ("service", "page", "airflow")} == aws.where["copies"]
+
+
 def test_a_service_that_does_not_come_up_takes_all_of_them_back(aws: Any, front_door: dict[str, Any]) -> None:
     aws.ecs.gives_up_on = "page"
     before = dict(aws.ecs.running)
