@@ -44,6 +44,7 @@ def test_a_bad_setting_is_named_in_one_line(
     assert value in line
     assert expected in line
     assert "\n" not in line
+    assert line.count(" is ") == 1  # no other setting is blamed
 
 
 def test_a_file_by_path_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
