@@ -48,8 +48,8 @@ def release(aws: Aws, *, digests: dict[str, str], url: str) -> None:
     """Replace what runs by the images named.
 
     Raises:
-        ReleaseFailed: what ran before runs again (migrations stay: they only ever add). A first release has nothing
-            to go back to and stays, since a model must be trained on it before it can price.
+        ReleaseFailed: what ran before runs again (migrations stay: they only ever add). A first release has
+            nothing to go back to and stays, since a model must be trained on it before it can price.
     """
     images = {target: f"{aws.where['registry'][target]}@{digest}" for target, digest in digests.items()}
     before = {role: _standing(aws, role=role) for role in SERVICES}
