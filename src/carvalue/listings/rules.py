@@ -47,10 +47,16 @@ def parsed() -> list[pl.Expr]:
         pl.col("raw.posting_date")
         .str.to_datetime(POSTING_DATE_FORMAT, time_zone="UTC", time_unit="us", strict=False)
         .alias("posted_at"),
-        *(_number(field) for field in NUMBERS),
-        *(_category(field) for field in CATEGORIES),
+        _number(PRICE),
+        *described(),
         *(_degrees(name) for name in DEGREES),
     ]
+
+
+def described() -> list[pl.Expr]:
+    """Give what a listing says of the car, in the schema's words and units: all that a quote depends on."""
+    numbers = (field for field in NUMBERS if field is not PRICE)
+    return [*(_number(field) for field in numbers), *(_category(field) for field in CATEGORIES)]
 
 
 def verdict(*, now: datetime) -> list[pl.Expr]:
@@ -67,9 +73,14 @@ def verdict(*, now: datetime) -> list[pl.Expr]:
 def repairs() -> list[pl.Expr]:
     """Give a flag for each of `REPAIRS`: a text was there and could not be taken."""
     return [
-        (pl.col(name).is_null() & _given(name)).alias(flag)
+        not_taken(name).alias(flag)
         for name, flag in zip((*(field.name for field in CLOSED), *DEGREES), REPAIRS, strict=True)
     ]
+
+
+def not_taken(column: str) -> pl.Expr:
+    """Tell where a text was there and could not be taken."""
+    return pl.col(column).is_null() & _given(column)
 
 
 def typed() -> list[pl.Expr]:
@@ -81,6 +92,16 @@ def typed() -> list[pl.Expr]:
     ]
 
 
+def missing(field: NumberField) -> pl.Expr:
+    """Tell where no text was there."""
+    return ~_given(field.name)
+
+
+def out_of_range(field: NumberField) -> pl.Expr:
+    """Tell where a number is not meant seriously; null where there is none."""
+    return ~pl.col(field.name).is_between(field.minimum, field.maximum)
+
+
 def _rules(*, now: datetime) -> Iterator[Rule]:
     posted, year = pl.col("posted_at"), pl.col("year")
     yield Rule("id unreadable", "id", pl.col("id").is_null())
@@ -88,11 +109,10 @@ def _rules(*, now: datetime) -> Iterator[Rule]:
     possible = posted.is_between(pl.lit(EARLIEST_POSTING), pl.lit(now + CLOCK_SLACK))
     yield Rule("posting date impossible", "posting_date", ~possible)
     for field in NUMBERS:
-        value = pl.col(field.name)
         if field.required:
-            yield Rule(f"{field.name} missing", field.name, ~_given(field.name))
-        yield Rule(f"{field.name} unreadable", field.name, value.is_null() & _given(field.name))
-        yield Rule(f"{field.name} out of range", field.name, ~value.is_between(field.minimum, field.maximum))
+            yield Rule(f"{field.name} missing", field.name, missing(field))
+        yield Rule(f"{field.name} unreadable", field.name, not_taken(field.name))
+        yield Rule(f"{field.name} out of range", field.name, out_of_range(field))
     yield Rule("year newer than the posting", "year", year > posted.dt.year() + 1)
 
 
