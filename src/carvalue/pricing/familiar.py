@@ -1,7 +1,7 @@
 """Which makes, models and regions the training rows know, and the warnings about those they do not."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from carvalue.pricing.vocabulary import plain_word
 
 SEEN = 2  # rows
 
+About = Callable[..., str]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Familiar:
@@ -24,20 +26,20 @@ class Familiar:
     regions: tuple[str, ...]
     newest_year: int
 
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The fields that warnings depend on; the odometer only by whether it is there."""
-        return ("manufacturer", "model", "region", "year", "odometer")
-
     def warnings(self, listing: Listing) -> tuple[str, ...]:
         """Say what about this listing the model had to guess."""
-        found = (
-            *self._about_name(listing.get("manufacturer"), listing.get("model")),
-            self._about_region(plain_word(listing.get("region"))),
-            "odometer is missing: a usual mileage is assumed" if _is_missing(listing.get("odometer")) else "",
-            self._about_year(listing.get("year")),
-        )
+        found = (about(*map(listing.get, fields)) for fields, about in self.parts)
         return tuple(warning for warning in found if warning)
+
+    @property
+    def parts(self) -> tuple[tuple[tuple[str, ...], About], ...]:
+        """What is warned about, in order: the fields it depends on, and the warning or an empty text."""
+        return (
+            (("manufacturer", "model"), self._about_name),
+            (("region",), self._about_region),
+            (("odometer",), _about_odometer),
+            (("year",), self._about_year),
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Give the words as JSON's own types."""
@@ -50,22 +52,23 @@ class Familiar:
         makes = {make: tuple(families) for make, families in content["makes"]}
         return cls(makes=makes, regions=tuple(content["regions"]), newest_year=content["newest_year"])
 
-    def _about_name(self, manufacturer: Value, model: Value) -> tuple[str, ...]:
+    def _about_name(self, manufacturer: Value, model: Value) -> str:
         name = car_name(manufacturer, model)
         if not name.make:
-            return ("make is not known: the price rests on the rest of the listing",)
+            return "make is not known: the price rests on the rest of the listing"
         families = self.makes.get(name.make)
         if families is None:
-            return (f"make {name.make!r} is not in the training data",)
+            return f"make {name.make!r} is not in the training data"
         if not name.family:
-            return (f"model is not known: a usual {name.make} is assumed",)
+            return f"model is not known: a usual {name.make} is assumed"
         if name.family not in families:
-            return (f"model {plain_word(model)!r} of {name.make} is not in the training data",)
-        return ()
+            return f"model {plain_word(model)!r} of {name.make} is not in the training data"
+        return ""
 
-    def _about_region(self, region: str) -> str:
-        known = not region or region in self.regions
-        return "" if known else f"region {region!r} is not in the training data"
+    def _about_region(self, region: Value) -> str:
+        word = plain_word(region)
+        known = not word or word in self.regions
+        return "" if known else f"region {word!r} is not in the training data"
 
     def _about_year(self, year: Value) -> str:
         if _is_missing(year):
@@ -99,14 +102,23 @@ def _frequent(counts: Counter[str]) -> tuple[str, ...]:
 
 
 def frame_warnings(frame: pl.DataFrame, familiar: Familiar) -> pl.Series:
-    """Warn about each row of a frame: once for each distinct combination of what warnings depend on."""
+    """Warn about each row of a frame: part by part, once for each distinct combination of its cells."""
     cells = frame
     if "odometer" in frame.columns:  # only whether it is there matters
         there = pl.col("odometer").is_not_null() & (pl.col("odometer").cast(pl.Float64).is_nan().not_())
         cells = frame.with_columns(pl.when(there).then(0).alias("odometer"))
-    place, distinct = distinct_cells(cells, familiar.inputs)
-    texts = [familiar.warnings(dict(zip(familiar.inputs, row, strict=True))) for row in distinct]
-    return pl.Series("warnings", texts, dtype=pl.List(pl.String))[place]
+    texts = pl.DataFrame([_texts(cells, fields, about) for fields, about in familiar.parts])
+    return texts.select(pl.concat_list(pl.all()).list.drop_nulls().alias("warnings")).to_series()
+
+
+def _texts(cells: pl.DataFrame, fields: tuple[str, ...], about: About) -> pl.Series:
+    place, distinct = distinct_cells(cells, fields)
+    texts = [about(*row) or None for row in distinct]
+    return pl.Series("+".join(fields), texts, dtype=pl.String)[place]
+
+
+def _about_odometer(odometer: Value) -> str:
+    return "odometer is missing: a usual mileage is assumed" if _is_missing(odometer) else ""
 
 
 def _is_missing(value: Value) -> bool:
