@@ -12,6 +12,7 @@ import polars as pl
 from carvalue.errors import AppError
 from carvalue.listings import cars, rules
 from carvalue.listings.reports import write_report
+from carvalue.listings.tables import scan_csv
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ def _judge(raw: Path, *, now: datetime) -> pl.LazyFrame:
 
 def _open(raw: Path) -> tuple[pl.LazyFrame, list[str]]:
     os.environ.setdefault("POLARS_CSV_CHUNK_SIZE", str(CHUNK_BYTES))  # read when a scan starts
-    table = pl.scan_csv(raw, infer_schema=False, encoding="utf8-lossy", truncate_ragged_lines=True)
+    table = scan_csv(raw)
     try:
         return table, table.collect_schema().names()
     except (OSError, pl.exceptions.PolarsError) as error:
