@@ -17,7 +17,7 @@ from carvalue.serving.metering import Metering
 from carvalue.serving.problems import install_problems
 from carvalue.serving.routes import documented, plain
 from carvalue.serving.service import running_service
-from carvalue.serving.shelf import Shelf
+from carvalue.serving.shelf import Shelf, bundles_folder
 from carvalue.settings import Settings, load_settings
 
 
@@ -44,6 +44,6 @@ async def _lifespan(
     _: FastAPI, *, settings: Settings, registry: Registry | None, metrics: ServiceMetrics
 ) -> AsyncIterator[Mapping[str, object]]:
     registry = registry or ProductionReader(settings.mlflow_tracking_uri)
-    shelf = Shelf(settings.state_dir / "service" / "bundles")
+    shelf = Shelf(bundles_folder(settings.state_dir))
     async with running_service(registry=registry, shelf=shelf, metrics=metrics) as service:
         yield {"service": service}

@@ -10,6 +10,11 @@ KEPT = 2  # the one in use, and the one that another worker may still be reading
 ABANDONED_S = 3_600  # no download takes an hour: its process was killed
 
 
+def bundles_folder(state_dir: Path) -> Path:
+    """Where the service of this machine keeps its bundles."""
+    return state_dir / "service" / "bundles"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shelved:
     """A bundle folder and the version it holds."""
