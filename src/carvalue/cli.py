@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Annotated, Self
 
 import typer
@@ -51,6 +52,33 @@ def run(
     configure_logs()
     os.environ.update(PATIENT_THREADS)
     run_pipeline(find(pipeline), load_settings(), start=start or None, say=_say)
+
+
+@app.command()
+def score(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A .csv, .zip or .parquet of listings.")],
+    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The .csv or .parquet to write.")],
+    bundle: Annotated[
+        Path | None, typer.Option(help="A bundle's folder; without it, the model in production.")
+    ] = None,
+) -> None:
+    """Price every row of a file: price, low, high, warnings, or the reason why a row has no price."""
+    from carvalue.listings.tables import READ_SUFFIXES, WRITE_SUFFIXES, check_suffix
+    from carvalue.pipelines.scoring import score_file
+    from carvalue.pricing.model import PriceModel
+    from carvalue.serving.borrowed import borrow_by
+    from carvalue.settings import load_settings
+
+    check_suffix(source, READ_SUFFIXES)
+    check_suffix(target, WRITE_SUFFIXES)
+    model = PriceModel.load(bundle) if bundle else borrow_by(load_settings(), warn=_warn).model
+    with _Console() as console:
+        scored = score_file(
+            source, into=target, model=model, progress=lambda rows: console.doing(f"{rows:,} rows done")
+        )
+        if scored.absent:
+            console.say(f"taken as missing, because INPUT has no such columns: {', '.join(scored.absent)}")
+        console.say(f"{scored.priced:,} of {scored.rows:,} rows priced, in {target}")
 
 
 @app.command()
@@ -136,6 +164,10 @@ class _Console:
 
 def _say(line: str) -> None:
     print(line, flush=True)
+
+
+def _warn(line: str) -> None:
+    print(f"carvalue: {line}", file=sys.stderr, flush=True)
 
 
 def _show(renderable: object) -> None:

@@ -1,0 +1,75 @@
+"""Raw rows in, quotes out, row for row; text is read by the rules that cleaned the training data."""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from carvalue.listings import rules
+from carvalue.listings.schema import FIELDS, PRICE, CategoryField, NumberField
+from carvalue.pricing.model import PriceModel
+
+COLUMNS = tuple(field.name for field in FIELDS)
+"""The raw columns that a quote depends on."""
+NUMBERS = tuple(field for field in rules.NUMBERS if field is not PRICE)
+SCORED = pl.Schema(
+    {
+        "price": pl.Int64(),
+        "low": pl.Int64(),
+        "high": pl.Int64(),
+        "warnings": pl.List(pl.String()),
+        "reason": pl.String(),
+    }
+)
+"""What a row becomes: dollars and warnings, or the reason why it cannot be priced."""
+
+SHOWN_LETTERS = 40  # of a text to blame; a broken quotation mark makes a cell of half a file
+
+
+def score(rows: pl.DataFrame, *, model: PriceModel) -> pl.DataFrame:
+    """Price raw rows: text in `COLUMNS`, of which any may be absent; one row of `SCORED` each, in order."""
+    read = _read(rows)
+    sound = read["reason"].is_null()
+    quoted = read.filter(sound)
+    quotes = model.quote_frame(quoted.select(COLUMNS)).with_columns(
+        pl.col("warnings").list.concat(quoted["not taken"])
+    )
+    place = pl.select(pl.when(sound).then(sound.cum_sum() - 1)).to_series()
+    scored = quotes.select(pl.all().gather(place)).with_columns(read["reason"])
+    nothing = pl.lit([], dtype=SCORED["warnings"])
+    return scored.with_columns(pl.col("warnings").fill_null(nothing)).cast(SCORED)
+
+
+def _read(rows: pl.DataFrame) -> pl.DataFrame:
+    """Give `COLUMNS` as the model takes them, the reason against a row, and words that are no choice."""
+    absent = [pl.lit(None, pl.String).alias(name) for name in COLUMNS if name not in rows.columns]
+    texts = rows.with_columns(absent).select(pl.col(COLUMNS).name.prefix("raw."))
+    reasons = pl.concat_str(list(_reasons()), separator="; ", ignore_nulls=True)
+    return texts.with_columns(rules.described()).select(
+        *(pl.col(field.name).cast(pl.Int32, strict=False) for field in NUMBERS),
+        *(pl.col(field.name) for field in rules.CATEGORIES),
+        reasons.replace("", None).alias("reason"),
+        pl.concat_list(_not_taken(field) for field in rules.CLOSED).list.drop_nulls().alias("not taken"),
+    )
+
+
+def _reasons() -> Iterator[pl.Expr]:
+    for field in NUMBERS:
+        if field.required:
+            yield pl.when(rules.missing(field)).then(pl.lit(f"{field.name} missing"))
+        yield pl.when(rules.not_taken(field.name)).then(
+            pl.format("{} {}: expected a whole number", pl.lit(field.name), _shown(field))
+        )
+        expected = f"expected {field.minimum}-{field.maximum}"
+        number = pl.col(field.name).cast(pl.Int64, strict=False).cast(pl.String)
+        yield pl.when(rules.out_of_range(field)).then(
+            pl.format("{} {}: {}", pl.lit(field.name), pl.coalesce(number, _shown(field)), pl.lit(expected))
+        )
+
+
+def _not_taken(field: CategoryField) -> pl.Expr:
+    warning = pl.format("{} '{}' is not known: taken as missing", pl.lit(field.name), _shown(field))
+    return pl.when(rules.not_taken(field.name)).then(warning)
+
+
+def _shown(field: CategoryField | NumberField) -> pl.Expr:
+    return pl.col(f"raw.{field.name}").str.strip_chars().str.slice(0, SHOWN_LETTERS)

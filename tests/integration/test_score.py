@@ -1,0 +1,143 @@
+"""`carvalue score`: a file of any kind in, one priced row for each of its rows out."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from carvalue.listings.sample import write_sample
+from carvalue.pipelines.scoring import BATCH_ROWS
+from carvalue.pricing.model import PriceModel
+from factories import a_raw_row, raw_rows, write_raw
+from markets import a_bundle
+
+ROWS = BATCH_ROWS + 5
+PEAK_MB = 900
+NONSENSE = {
+    "no year": a_raw_row(year=""),
+    "old": a_raw_row(year="1970"),
+    "text": a_raw_row(year="next", odometer="far"),
+    "bare": dict.fromkeys(a_raw_row(), ""),
+    "odd": a_raw_row(manufacturer="\x00\u202e🚗", model="x" * 100_000, state="zz", paint_color="'; drop --"),
+}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return a_bundle(tmp_path_factory.mktemp("market"))
+
+
+def carvalue_score(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "carvalue", "score", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment or None)
+
+
+def scored(source: Path, target: Path, bundle: Path) -> pl.DataFrame:
+    done = carvalue_score(source, target, "--bundle", bundle)
+    assert done.returncode == 0, done.stderr
+    return pl.read_parquet(target)
+
+
+def test_csv_zip_and_parquet_give_every_row_its_quote(bundle: Path, tmp_path: Path) -> None:
+    rows = [*raw_rows(50), *NONSENSE.values(), *raw_rows(3, model="tacoma")]
+    table = write_raw(tmp_path / "cars.csv", rows)
+    pl.read_csv(table, infer_schema_length=None).write_parquet(tmp_path / "cars.parquet")
+    with zipfile.ZipFile(tmp_path / "cars.zip", "w") as archive:
+        archive.write(table, "cars.csv")
+
+    first, *others = [
+        scored(tmp_path / f"cars.{kind}", tmp_path / f"of {kind}" / "out.parquet", bundle)
+        for kind in ("csv", "zip", "parquet")
+    ]
+
+    assert all(other.equals(first) for other in others)
+    assert first["reason"][50:55].to_list() == [
+        "year missing",
+        "year 1970: expected 1985-2030",
+        "year next: expected a whole number; odometer far: expected a whole number",
+        "year missing",
+        None,
+    ]
+    model = PriceModel.load(bundle)
+    listing = {name: value for name, value in rows[0].items() if value}
+    listing |= {"year": 2014, "odometer": 20_001}
+    assert first["price"][0] == model.quote(listing).price
+    assert first.height == len(rows)
+
+
+def test_many_batches_keep_their_order_within_bounded_memory(bundle: Path, tmp_path: Path) -> None:
+    source = tmp_path / "cars.csv"
+    write_sample(source, rows=ROWS, description_bytes=2_700)
+    measured = (
+        "import resource, sys; from pathlib import Path; from carvalue.pipelines.scoring import score_file; "
+        "from carvalue.pricing.model import PriceModel; "
+        "score_file(Path(sys.argv[1]), into=Path(sys.argv[2]), model=PriceModel.load(Path(sys.argv[3])), "
+        "progress=lambda rows: None); "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    target = tmp_path / "out.parquet"
+
+    done = subprocess.run(
+        [sys.executable, "-c", measured, source, target, bundle], capture_output=True, text=True, check=True
+    )
+
+    years = pl.read_csv(source, columns=["year"], infer_schema=False)["year"].cast(pl.Float64)
+    out = pl.read_parquet(target)
+    assert out.height == ROWS
+    assert (
+        out["reason"]
+        .str.contains("year")
+        .fill_null(value=False)
+        .equals(~years.is_between(1985, 2030).fill_null(value=False).alias("reason"))
+    )
+    assert int(done.stdout) < PEAK_MB
+
+
+def test_a_file_with_a_header_only_gives_one(bundle: Path, tmp_path: Path) -> None:
+    done = carvalue_score(write_raw(tmp_path / "a.csv", []), tmp_path / "out.csv", "--bundle", bundle)
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out.csv").read_text() == "price,low,high,warnings,reason\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "complaint"),
+    [
+        ("empty.csv", "out.csv", "empty CSV"),
+        ("none.csv", "out.csv", "No such file"),
+        ("cars.csv", "out.xlsx", "ends in .csv or .parquet"),
+        ("cars.csv", "cars.csv", "is the input"),
+        ("cut.csv", "out.csv", "cannot be read to its end"),
+    ],
+)
+def test_what_cannot_be_done_is_one_clear_line(
+    bundle: Path, tmp_path: Path, source: str, target: str, complaint: str
+) -> None:
+    write_raw(tmp_path / "cars.csv", raw_rows(3))
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "cut.csv").write_text('year,model\n2012,"camry\n2013,civic\n')
+
+    done = carvalue_score(tmp_path / source, tmp_path / target, "--bundle", bundle)
+
+    assert done.returncode == 1
+    assert complaint in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"cars.csv", "empty.csv", "cut.csv"}
+
+
+def test_without_mlflow_and_without_a_last_good_bundle_there_is_no_model(tmp_path: Path) -> None:
+    table = write_raw(tmp_path / "cars.csv", raw_rows(3))
+
+    done = carvalue_score(
+        table,
+        tmp_path / "out.csv",
+        MLFLOW_TRACKING_URI="http://127.0.0.1:9",
+        STATE_DIR=str(tmp_path / "state"),
+    )
+
+    assert done.returncode == 1
+    assert "does not answer" in done.stderr
+    assert "left no model here" in done.stderr

@@ -1,0 +1,100 @@
+"""Raw rows in, quotes out: the same as one by one, and a reason where there is none."""
+
+import polars as pl
+import pytest
+
+from carvalue.listings.schema import FIELDS
+from carvalue.pricing.model import PriceModel
+from carvalue.pricing.scoring import COLUMNS, SCORED, score
+from factories import a_raw_row
+from markets import a_market
+
+
+def rows_of(*rows: dict[str, str]) -> pl.DataFrame:
+    return pl.DataFrame([{name: row[name] for name in COLUMNS} for row in rows])
+
+
+@pytest.mark.parametrize("count", [1, 3, 500])
+def test_a_price_is_the_quote_of_the_same_listing(model: PriceModel, count: int) -> None:
+    listings = a_market(rows=count, seed=7).select(field.name for field in FIELDS)
+    texts = listings.select(pl.all().cast(pl.String))
+
+    scored = score(texts, model=model)
+
+    quotes = [model.quote(listing) for listing in listings.iter_rows(named=True)]
+    expected = [(quote.price, quote.low, quote.high, list(quote.warnings), None) for quote in quotes]
+    assert scored.rows() == expected
+    assert scored.schema == SCORED
+
+
+def test_texts_are_read_as_cleaning_reads_them(model: PriceModel) -> None:
+    row = a_raw_row(
+        manufacturer=" Toyota ", model="Camry  LE", year=" 2014.0", odometer="81234", type="SEDAN"
+    )
+
+    price = score(rows_of(row), model=model)["price"].item()
+
+    listing = {name: row[name] or None for name in COLUMNS}
+    listing |= {
+        "manufacturer": "toyota",
+        "model": "camry le",
+        "year": 2014,
+        "odometer": 81234,
+        "type": "sedan",
+    }
+    assert price == model.quote(listing).price  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"year": ""}, "year missing"),
+        ({"year": "  "}, "year missing"),
+        ({"year": "1970.0"}, "year 1970: expected 1985-2030"),
+        ({"year": "2012.5"}, "year 2012.5: expected a whole number"),
+        ({"year": "nan"}, "year nan: expected a whole number"),
+        ({"year": "1e300"}, "year 1e300: expected 1985-2030"),
+        ({"odometer": "-1"}, "odometer -1: expected 0-400000"),
+        ({"odometer": "12k"}, "odometer 12k: expected a whole number"),
+        ({"year": "", "odometer": "9" * 400}, f"year missing; odometer {'9' * 40}: expected a whole number"),
+    ],
+)
+def test_a_row_without_a_price_says_why(model: PriceModel, changes: dict[str, str], reason: str) -> None:
+    scored = score(rows_of(a_raw_row(), a_raw_row(**changes), a_raw_row()), model=model)
+
+    assert scored.row(1) == (None, None, None, [], reason)
+    assert scored["price"].null_count() == 1
+    assert scored["price"][0] == scored["price"][2]
+
+
+def test_a_word_that_is_no_choice_is_missing_and_named(model: PriceModel) -> None:
+    odd, without = a_raw_row(condition="superb"), a_raw_row(condition="")
+
+    scored = score(rows_of(odd, without), model=model)
+
+    assert scored["price"][0] == scored["price"][1]
+    assert "condition 'superb' is not known: taken as missing" in scored["warnings"][0].to_list()
+
+
+def test_a_missing_odometer_is_priced_and_named(model: PriceModel) -> None:
+    scored = score(rows_of(a_raw_row(odometer="")), model=model)
+
+    assert scored["price"].item() > 0
+    assert "odometer is missing: a usual mileage is assumed" in scored["warnings"][0].to_list()
+
+
+def test_columns_that_are_not_there_count_as_missing(model: PriceModel) -> None:
+    rows = pl.DataFrame({"model": ["toyota camry"], "year": ["2014"]})
+
+    assert (
+        score(rows, model=model)["price"].item() == model.quote({"model": "toyota camry", "year": 2014}).price
+    )
+
+
+def test_nothing_to_price_is_no_error(model: PriceModel) -> None:
+    none = score(rows_of(a_raw_row()).clear(), model=model)
+    unsound = score(rows_of(a_raw_row(year="?"), a_raw_row(year="")), model=model)
+
+    assert none.schema == SCORED
+    assert none.is_empty()
+    assert unsound["price"].to_list() == [None, None]
