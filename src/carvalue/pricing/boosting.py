@@ -1,6 +1,6 @@
 """Gradient boosting on log price: the objective, one fit, and what each round cost."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ OnRound = Callable[[int, float], None]
 """Called with the round's number and the validation error; may raise to stop the fit."""
 
 PATIENCE_SHARE = 0.05  # stop when this share of the allowed rounds brought nothing
+LEAST_PATIENCE = 30  # rounds
 ROBUST_SCALE = 0.1  # log dollars: errors well above 10 % pull linearly, as the median wants it
 FEW_ROWS = 10_000
 VALIDATION = "validation"
@@ -33,6 +34,11 @@ class Rows:
     matrix: Matrix
     log_price: Floats
 
+    @property
+    def start(self) -> Matrix:
+        """What the trees' sum starts with: the last column."""
+        return self.matrix[:, -1]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
@@ -46,13 +52,17 @@ class Fitted:
 
 def matrices(*, train: Rows, validation: Rows) -> tuple[xgb.DMatrix, xgb.DMatrix]:
     """Bin the training rows once, and the validation rows by the same bins; every trial shares them."""
-    binned = xgb.QuantileDMatrix(train.matrix, train.log_price)
-    return binned, xgb.QuantileDMatrix(validation.matrix, validation.log_price, ref=binned)
+    binned = xgb.QuantileDMatrix(train.matrix, train.log_price, base_margin=train.start)
+    held_out = xgb.QuantileDMatrix(
+        validation.matrix, validation.log_price, base_margin=validation.start, ref=binned
+    )
+    return binned, held_out
 
 
 def boost(
     *,
     params: Mapping[str, float],
+    monotone: Sequence[int],
     rounds: int,
     train: xgb.DMatrix,
     validation: xgb.DMatrix,
@@ -65,20 +75,33 @@ def boost(
             **FIXED,
             **_threads(train),
             **_native(params),
-            "base_score": float(np.median(train.get_label())),
+            "monotone_constraints": tuple(monotone),
         },
         dtrain=train,
         num_boost_round=rounds,
         evals=[(validation, VALIDATION)],
         evals_result=curves,
         obj=robust_loss,
-        early_stopping_rounds=max(10, round(rounds * PATIENCE_SHARE)),
+        early_stopping_rounds=max(LEAST_PATIENCE, round(rounds * PATIENCE_SHARE)),
         callbacks=[_Progress(on_round)],
         verbose_eval=False,
     )
     best = booster.best_iteration
     curve = tuple(curves[VALIDATION]["mae"])
     return Fitted(booster=booster[: best + 1], error=curve[best], rounds=best + 1, curve=curve)
+
+
+def boost_blindly(
+    *, params: Mapping[str, float], monotone: Sequence[int], rounds: int, rows: Rows
+) -> xgb.Booster:
+    """Fit a known number of rounds; nothing is held out."""
+    binned = xgb.QuantileDMatrix(rows.matrix, rows.log_price, base_margin=rows.start)
+    return xgb.train(
+        params={**FIXED, **_threads(binned), **_native(params), "monotone_constraints": tuple(monotone)},
+        dtrain=binned,
+        num_boost_round=rounds,
+        obj=robust_loss,
+    )
 
 
 def robust_loss(margin: Floats, rows: xgb.DMatrix) -> tuple[Floats, Floats]:

@@ -12,31 +12,53 @@ from carvalue.pricing.features import Feature
 
 Matrix = npt.NDArray[np.float32]
 
+ADDITIVE = "additive"
+MONOTONE = {"year": 1, "odometer": -1, "name_year": 1, "name_miles": 1, ADDITIVE: 1}
+
 
 @dataclass(frozen=True)
 class Encoder:
-    """The features in the order of the model's columns."""
+    """The features in the order of the model's columns; the last column is the sum of some of them."""
 
     features: tuple[Feature, ...]
+    summed: tuple[str, ...] = ()
+    """The features whose sum is the last column, `additive`: the log price that the trees start from."""
 
     @property
     def names(self) -> list[str]:
         """The columns' names."""
-        return [feature.name for feature in self.features]
+        return [feature.name for feature in self.features] + [ADDITIVE] * bool(self.summed)
+
+    @property
+    def monotone(self) -> tuple[int, ...]:
+        """For each column: 1 where more of it must never lower the price, -1 where never raise it, else 0."""
+        return tuple(MONOTONE.get(name, 0) for name in self.names)
 
     def row(self, listing: Listing) -> Matrix:
         """Encode one listing, shape (1, features)."""
-        row = np.empty((1, len(self.features)), dtype=np.float32)
+        row = np.empty((1, len(self.names)), dtype=np.float32)
         for position, feature in enumerate(self.features):
             row[0, position] = feature.value(*(listing.get(field) for field in feature.inputs))
+        self.add_up(row)
         return row
 
     def matrix(self, frame: pl.DataFrame) -> Matrix:
         """Encode a frame, shape (rows, features); a column that the frame lacks counts as missing."""
-        matrix = np.empty((frame.height, len(self.features)), dtype=np.float32, order="F")
+        matrix = np.empty((frame.height, len(self.names)), dtype=np.float32, order="F")
         for position, feature in enumerate(self.features):
             matrix[:, position] = column(feature, frame)
+        self.add_up(matrix)
         return np.ascontiguousarray(matrix)
+
+    def add_up(self, matrix: Matrix) -> None:
+        """Fill the last column: always in the same order, so that a row and a frame get the same bits."""
+        if not self.summed:
+            return
+        names = self.names
+        total = matrix[:, names.index(self.summed[0])]
+        for name in self.summed[1:]:
+            total = total + matrix[:, names.index(name)]
+        matrix[:, -1] = total
 
 
 def column(feature: Feature, frame: pl.DataFrame) -> npt.NDArray[np.float64]:

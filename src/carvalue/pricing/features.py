@@ -90,19 +90,15 @@ class NameCategory:
 
 @dataclass(frozen=True)
 class NameLevel:
-    """The price level of the car's name, or of its name in its model year."""
+    """The price level of the car's name, whatever its year."""
 
-    name: Literal["name_level", "family_year_level"]
+    name: str
     levels: Levels
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The two name fields, and the year where the level depends on it."""
-        return (*NAME_FIELDS, "year") if self.name == "family_year_level" else NAME_FIELDS
+    inputs: tuple[str, ...] = NAME_FIELDS
 
     def value(self, *cells: Value) -> float:
         """Give the level, in log dollars."""
-        return self.levels.level(LEVEL_KEYS[self.name](*cells))
+        return self.levels.level(name_keys(*cells))
 
 
 def car_name(manufacturer: Value, model: Value) -> CarName:
@@ -116,19 +112,9 @@ def name_keys(manufacturer: Value, model: Value) -> tuple[str, ...]:
     return name.make, f"{name.make}|{name.family}", f"{name.make}|{name.family}|{name.text}"
 
 
-def family_year_keys(manufacturer: Value, model: Value, year: Value) -> tuple[str, ...]:
-    """Year, make in the year, family in the year: each key contains the wider one."""
-    name, when = car_name(manufacturer, model), plain_word(year)
-    return when, f"{when}|{name.make}", f"{when}|{name.make}|{name.family}"
-
-
 NAME_PARTS: Mapping[str, Callable[[CarName], str]] = {
     "make": lambda name: name.make,
     "family": lambda name: f"{name.make}|{name.family}" if name.family else "",
-}
-LEVEL_KEYS: Mapping[str, Callable[..., tuple[str, ...]]] = {
-    "name_level": name_keys,
-    "family_year_level": family_year_keys,
 }
 
 

@@ -1,15 +1,17 @@
 """Fit the encoder on training rows, and encode those rows without letting a row see its own price."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import polars as pl
 
+from carvalue.pricing.additive import SUMMED, NameRows, curve_keys
+from carvalue.pricing.additive_fit import fit_parts, row_weights
+from carvalue.pricing.design import make_design
 from carvalue.pricing.encoding import Encoder, Matrix, column, distinct_cells
 from carvalue.pricing.features import (
-    LEVEL_KEYS,
     NAME_FIELDS,
     NAME_PARTS,
     Category,
@@ -19,6 +21,7 @@ from carvalue.pricing.features import (
     NameLevel,
     Number,
     car_name,
+    name_keys,
 )
 from carvalue.pricing.levels import Levels, fit_levels
 from carvalue.pricing.vocabulary import Vocabulary, order_by_level, plain_word
@@ -37,9 +40,15 @@ def fit_encoder(frame: pl.DataFrame) -> Encoder:
     features += [Category(name, _vocabulary(frame, name)) for name in CATEGORIES]
     features += [NameCategory("make", _name_vocabulary(frame, "make"))]
     features += [NameCategory("family", _name_vocabulary(frame, "family"))]
-    features += [NameLevel("name_level", _levels("name_level", frame, log_price))]
-    features += [NameLevel("family_year_level", _levels("family_year_level", frame, log_price))]
-    return Encoder(features=tuple(features))
+    features += [NameLevel("name_level", _levels(frame, log_price))]
+    features += [NameRows(*counted) for counted in _name_rows(frame)]
+    features += fit_parts(
+        make_design(frame),
+        log_price.to_numpy(),
+        weights=row_weights(frame),
+        rows=np.arange(frame.height),
+    )
+    return Encoder(features=tuple(features), summed=SUMMED)
 
 
 def training_matrix(encoder: Encoder, frame: pl.DataFrame) -> Matrix:
@@ -47,16 +56,18 @@ def training_matrix(encoder: Encoder, frame: pl.DataFrame) -> Matrix:
 
     A row that saw its own price in a level would teach the model to trust levels more than they deserve.
     """
-    matrix, log_price, fold = encoder.matrix(frame), log_prices(frame), _folds(frame)
-    for position, feature in enumerate(encoder.features):
-        if isinstance(feature, NameLevel):
-            for number in range(FOLDS):
-                inside = fold == number
-                others = frame.filter(~inside)
-                levels = _levels(feature.name, others, log_price.filter(~inside))
-                matrix[inside.to_numpy(), position] = column(
-                    replace(feature, levels=levels), frame.filter(inside)
-                )
+    matrix, fold = encoder.matrix(frame), _folds(frame).to_numpy()
+    design, weights = make_design(frame), row_weights(frame)
+    log_price = log_prices(frame)
+    for number in range(FOLDS):
+        inside, others = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
+        fitted: tuple[Feature, ...] = (
+            NameLevel("name_level", _levels(frame[others], log_price[others])),
+            *fit_parts(design, log_price.to_numpy(), weights=weights, rows=others),
+        )
+        for feature in fitted:
+            matrix[inside, encoder.names.index(feature.name)] = column(feature, frame[inside])
+    encoder.add_up(matrix)
     return matrix
 
 
@@ -95,20 +106,20 @@ def _at_least(frame: pl.DataFrame) -> int:
     return min(AT_LEAST, max(2, frame.height // 1_000))
 
 
-def _levels(name: str, frame: pl.DataFrame, log_price: pl.Series) -> Levels:
-    target = log_price
-    if name == "name_level":
-        target = _above_the_year(frame, log_price)
-    keys = _keys(name, frame)
-    return fit_levels(keys, log_price=target)
+def _levels(frame: pl.DataFrame, log_price: pl.Series) -> Levels:
+    where, cells = distinct_cells(frame, NAME_FIELDS)
+    keys = pl.DataFrame([name_keys(*row) for row in cells], schema=["wide", "middle", "narrow"], orient="row")
+    return fit_levels(keys[where], log_price=_above_the_year(frame, log_price))
 
 
-def _keys(name: str, frame: pl.DataFrame) -> pl.DataFrame:
-    inputs = NAME_FIELDS if name == "name_level" else (*NAME_FIELDS, "year")
-    place, cells = distinct_cells(frame, inputs)
-    keys = [LEVEL_KEYS[name](*row) for row in cells]
-    distinct = pl.DataFrame(keys, schema=["wide", "middle", "narrow"], orient="row")
-    return distinct[place]
+def _name_rows(frame: pl.DataFrame) -> list[tuple[dict[str, int], int, str]]:
+    where, cells = distinct_cells(frame, NAME_FIELDS)
+    groups = [curve_keys(car_name(*row)) for row in cells]
+    counts: tuple[Counter[str], ...] = (Counter(), Counter(), Counter())
+    for keys, rows in zip(groups, np.bincount(where, minlength=len(groups)).tolist(), strict=True):
+        for counter, key in zip(counts, keys, strict=True):
+            counter[key] += rows
+    return [(dict(counts[i]), i, name) for i, name in ((1, "family_rows"), (2, "start_rows"))]
 
 
 def _above_the_year(frame: pl.DataFrame, log_price: pl.Series) -> pl.Series:

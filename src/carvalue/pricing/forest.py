@@ -26,8 +26,6 @@ TREES_AT_ONCE = 100  # read out of XGBoost's JSON, which takes fifty times the a
 class Forest:
     """Nodes of all trees; a node's right child follows its left one, and a leaf leads to itself."""
 
-    base: Singles
-    """What the sum starts with, shape (1,)."""
     roots: Ints
     left: Ints
     feature: Ints
@@ -43,12 +41,12 @@ class Forest:
         starts = np.cumsum([0, *(len(part["left"]) for part in parts)], dtype=np.int32)[:-1]
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         joined["left"] += np.repeat(starts, [len(part["left"]) for part in parts])
-        return cls(base=_base(booster), roots=starts, **joined)
+        return cls(roots=starts, **joined)
 
-    def score(self, row: Singles) -> np.float32:
-        """Add up one row's leaves. The row has shape (features,); missing is NaN."""
+    def score(self, row: Singles, *, start: np.float32) -> np.float32:
+        """Add up one row's leaves, from `start` on. The row has shape (features,); missing is NaN."""
         leaves = self.leaf[self._reached(row)]
-        in_order = np.add.accumulate(np.concatenate([self.base, leaves]))  # np.sum would add in pairs
+        in_order = np.add.accumulate(np.concatenate([[start], leaves]))  # np.sum would add in pairs
         return np.float32(in_order[-1])
 
     def as_bytes(self) -> bytes:
@@ -106,8 +104,3 @@ def _flat(tree: dict[str, Any]) -> dict[str, npt.NDArray[Any]]:
         "missing_right": ~is_leaf & (np.array(tree["default_left"]) == 0),
         "leaf": np.where(is_leaf, condition, np.float32(0)).astype(np.float32),
     }
-
-
-def _base(booster: xgb.Booster) -> Singles:
-    written = json.loads(booster.save_config())["learner"]["learner_model_param"]["base_score"]
-    return np.array([float(written.strip("[]"))], dtype=np.float32)

@@ -80,8 +80,9 @@ class PriceModel:
     def log_prices(self, matrix: Matrix) -> Floats:
         """Score encoded rows. Unit: log dollars."""
         if len(matrix) <= FEW_ROWS:
-            return np.array([self.forest.score(row) for row in matrix], dtype=np.float64)
-        return self.booster.inplace_predict(matrix, validate_features=False).astype(np.float64)
+            return np.array([self.forest.score(row, start=row[-1]) for row in matrix], dtype=np.float64)
+        quoted = self.booster.inplace_predict(matrix, validate_features=False, base_margin=matrix[:, -1])
+        return quoted.astype(np.float64)
 
     def save(self, folder: Path) -> None:
         """Write the bundle aside, then put it in its place."""

@@ -36,6 +36,9 @@ class PriceRange:
         return log_price + self.above
 
 
+NO_RANGE = PriceRange(below=0.0, above=0.0)  # of a model that is not calibrated yet
+
+
 def calibrate(residuals: Floats, *, coverage: float = COVERAGE) -> PriceRange:
     """Fit the range on residuals (log price asked minus log price quoted) of rows the model never saw.
 

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -34,7 +34,7 @@ class Effort:
 
 EFFORTS: Mapping[Budget, Effort] = {
     "quick": Effort(trials=8, rounds=150, search_s=15, learning_rate=0.15, final_slower=2),
-    "default": Effort(trials=16, rounds=400, search_s=420, learning_rate=0.15, final_slower=2),
+    "default": Effort(trials=16, rounds=400, search_s=300, learning_rate=0.15, final_slower=4),
 }
 
 
@@ -75,7 +75,12 @@ class Tuned:
 
 
 def search(
-    *, budget: Budget, train: xgb.DMatrix, validation: xgb.DMatrix, on_trial: Callable[[Trial], None]
+    *,
+    budget: Budget,
+    monotone: Sequence[int],
+    train: xgb.DMatrix,
+    validation: xgb.DMatrix,
+    on_trial: Callable[[Trial], None],
 ) -> Tuned:
     """Try parameters within the budget and give the set with the smallest validation error."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -87,7 +92,7 @@ def search(
     )
     study.enqueue_trial(START)
     while len(done) < effort.trials and (not done or time.monotonic() - started < effort.search_s):
-        trial = _try(study, effort=effort, train=train, validation=validation)
+        trial = _try(study, effort=effort, monotone=monotone, train=train, validation=validation)
         done.append(trial)
         on_trial(trial)
     best = min((trial for trial in done if not trial.pruned), key=lambda trial: trial.error)
@@ -108,7 +113,7 @@ def search(
 
 # Where the search starts: good on the real data, so that the first trial is already a sound model.
 START = {
-    "max_leaves": 255,
+    "max_leaves": 128,
     "min_child_weight": 5.0,
     "subsample": 0.8,
     "colsample_bynode": 0.5,
@@ -127,13 +132,25 @@ def _propose(trial: optuna.Trial, effort: Effort) -> dict[str, float]:
     }
 
 
-def _try(study: optuna.Study, *, effort: Effort, train: xgb.DMatrix, validation: xgb.DMatrix) -> Trial:
+def _try(
+    study: optuna.Study,
+    *,
+    effort: Effort,
+    monotone: Sequence[int],
+    train: xgb.DMatrix,
+    validation: xgb.DMatrix,
+) -> Trial:
     proposed, started = study.ask(), time.monotonic()
     params = _propose(proposed, effort)
     watch = _Watch(proposed)
     try:
         fitted = boost(
-            params=params, rounds=effort.rounds, train=train, validation=validation, on_round=watch
+            params=params,
+            monotone=monotone,
+            rounds=effort.rounds,
+            train=train,
+            validation=validation,
+            on_round=watch,
         )
     except optuna.TrialPruned:
         study.tell(proposed, state=optuna.trial.TrialState.PRUNED)

@@ -8,11 +8,10 @@ from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from carvalue.errors import AppError
-from carvalue.pricing.boosting import Fitted, OnRound, Rows, boost, matrices, silent
+from carvalue.pricing.boosting import Fitted, OnRound, Rows, boost, boost_blindly, matrices, silent
 from carvalue.pricing.card import ModelCard, Provenance
 from carvalue.pricing.encoding import Encoder
 from carvalue.pricing.familiar import Familiar, fit_familiar
@@ -20,7 +19,7 @@ from carvalue.pricing.fitting import fit_encoder, log_prices, training_matrix
 from carvalue.pricing.forest import Forest
 from carvalue.pricing.golden import GOLDEN_LISTINGS
 from carvalue.pricing.model import PriceModel, new_booster
-from carvalue.pricing.ranges import calibrate
+from carvalue.pricing.ranges import NO_RANGE, calibrate
 from carvalue.pricing.scores import all_scores
 from carvalue.pricing.search import EFFORTS, Budget, Trial, Tuned, search
 
@@ -40,7 +39,13 @@ def tune(*, train: Path, validation: Path, budget: Budget, on_trial: Callable[[T
     """Search parameters on the training rows; the validation rows decide."""
     prepared = _prepare(train, validation)
     binned = matrices(train=prepared.train, validation=prepared.validation)
-    return search(budget=budget, train=binned[0], validation=binned[1], on_trial=on_trial)
+    return search(
+        budget=budget,
+        monotone=prepared.encoder.monotone,
+        train=binned[0],
+        validation=binned[1],
+        on_trial=on_trial,
+    )
 
 
 def train(
@@ -53,10 +58,15 @@ def train(
     into: Path,
     on_round: OnRound = silent,
 ) -> PriceModel:
-    """Fit with the tuned parameters, calibrate the range on the validation rows, write the bundle."""
+    """Fit with the tuned parameters, measure and calibrate on the validation rows, refit on all, write.
+
+    The range comes from rows that the measured model never saw; the one that goes out learned from them.
+    """
     prepared = _prepare(train, validation)
     fitted = _final_fit(prepared, tuned=tuned, on_round=on_round)
-    model = _assemble(prepared, fitted=fitted, tuned=tuned, provenance=provenance, trained_at=trained_at)
+    judged = _assemble(prepared, fitted=fitted, tuned=tuned, provenance=provenance, trained_at=trained_at)
+    logger.info("model measured", extra={"rounds": fitted.rounds, **judged.card.metrics})
+    model = _refitted(judged, frame=pl.concat(prepared.frames), rounds=fitted.rounds, tuned=tuned)
     model.save(into)
     logger.info("bundle written", extra={"folder": str(into), "rounds": fitted.rounds, "error": fitted.error})
     return model
@@ -86,35 +96,57 @@ def _prepare(train: Path, validation: Path) -> _Prepared:
 def _final_fit(prepared: _Prepared, *, tuned: Tuned, on_round: OnRound) -> Fitted:
     """Learn slower than in the search, over more rounds: the same trees' shape, a finer approach."""
     effort = EFFORTS[tuned.budget]
-    params = {**tuned.params, "eta": effort.learning_rate / effort.final_slower}
     rounds = round(tuned.rounds * effort.final_slower * ROOM)
     binned = matrices(train=prepared.train, validation=prepared.validation)
-    return boost(params=params, rounds=rounds, train=binned[0], validation=binned[1], on_round=on_round)
+    return boost(
+        params=_final_params(tuned),
+        monotone=prepared.encoder.monotone,
+        rounds=rounds,
+        train=binned[0],
+        validation=binned[1],
+        on_round=on_round,
+    )
 
 
 def _assemble(
     prepared: _Prepared, *, fitted: Fitted, tuned: Tuned, provenance: Provenance, trained_at: datetime
 ) -> PriceModel:
     booster = new_booster(bytes(fitted.booster.save_raw(raw_format="ubj")))
-    quoted = booster.inplace_predict(prepared.validation.matrix, validate_features=False)
     model = PriceModel(
         booster=booster,
         forest=Forest.of(booster),
         encoder=prepared.encoder,
-        ranges=calibrate(prepared.validation.log_price - quoted.astype(np.float64)),
+        ranges=NO_RANGE,
         familiar=prepared.familiar,
         card=_card(prepared, tuned=tuned, fitted=fitted, provenance=provenance, trained_at=trained_at),
     )
-    metrics = all_scores(model, prepared.frames[1])
+    errors = prepared.validation.log_price - model.log_prices(prepared.validation.matrix)
+    ranged = replace(model, ranges=calibrate(errors))
+    return replace(ranged, card=replace(model.card, metrics=all_scores(ranged, prepared.frames[1])))
+
+
+def _refitted(judged: PriceModel, *, frame: pl.DataFrame, rounds: int, tuned: Tuned) -> PriceModel:
+    """Learn the same from training and validation rows: the newest listings are the nearest to today."""
+    encoder = fit_encoder(frame)
+    rows = Rows(matrix=training_matrix(encoder, frame), log_price=log_prices(frame).to_numpy())
+    learned = boost_blindly(params=_final_params(tuned), monotone=encoder.monotone, rounds=rounds, rows=rows)
+    booster = new_booster(bytes(learned.save_raw(raw_format="ubj")))
+    model = replace(
+        judged, booster=booster, forest=Forest.of(booster), encoder=encoder, familiar=fit_familiar(frame)
+    )
     golden = tuple(zip(GOLDEN_LISTINGS, model.quote_many(GOLDEN_LISTINGS), strict=True))
-    return replace(model, golden=golden, card=replace(model.card, metrics=metrics))
+    return replace(model, golden=golden)
+
+
+def _final_params(tuned: Tuned) -> dict[str, float]:
+    effort = EFFORTS[tuned.budget]
+    return {**tuned.params, "eta": effort.learning_rate / effort.final_slower}
 
 
 def _card(
     prepared: _Prepared, *, tuned: Tuned, fitted: Fitted, provenance: Provenance, trained_at: datetime
 ) -> ModelCard:
     frame, held_out = prepared.frames
-    effort = EFFORTS[tuned.budget]
     return ModelCard(
         **asdict(provenance),
         data_as_of=max(_newest(frame), _newest(held_out)),
@@ -122,7 +154,7 @@ def _card(
         newest_year=prepared.familiar.newest_year,
         rows={"train": frame.height, "validation": held_out.height},
         metrics={},
-        params={**tuned.params, "eta": effort.learning_rate / effort.final_slower, "rounds": fitted.rounds},
+        params={**_final_params(tuned), "rounds": fitted.rounds},
         versions={"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
     )
 

@@ -36,6 +36,7 @@ def test_a_fit_is_cut_at_its_best_round() -> None:
 
     fitted = boost(
         params={"max_leaves": 31.0, "eta": 0.5},
+        monotone=(0, 0, 0),
         rounds=200,
         **dict(zip(("train", "validation"), matrices(train=train, validation=validation), strict=True)),
         on_round=lambda number, error: told.append(number),

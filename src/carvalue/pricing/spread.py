@@ -1,0 +1,73 @@
+"""How far asked prices scatter about quotes: a factor for each thing that makes a price uncertain."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+PRIOR_ROWS = 50.0  # a band of so many rows is believed half
+SWEEPS = 5
+WIDER = 0.1  # log: what nobody has seen scatters at least so much more than what was seen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factor:
+    """Bands of one number, with the log of how much wider errors scatter in each."""
+
+    name: str
+    edges: tuple[float, ...]
+    worth: tuple[float, ...]
+    """One for each band, the last for a missing number."""
+
+    def bands(self, values: Floats) -> Ints:
+        """Place values in bands."""
+        found = np.searchsorted(self.edges, values, side="right")
+        return np.where(np.isnan(values), len(self.worth) - 1, found)
+
+    def log_scale(self, values: Floats) -> Floats:
+        """Look up the worth of each value's band."""
+        return np.array(self.worth)[self.bands(values)]
+
+
+def by_quantiles(name: str, values: Floats, *, bands: int) -> Factor:
+    """Cut a number so that each band has as many rows."""
+    shares = np.arange(1, bands) / bands
+    return by_edges(name, np.unique(np.quantile(values[~np.isnan(values)], shares)).tolist())
+
+
+def by_edges(name: str, edges: Sequence[float]) -> Factor:
+    """Cut a number at these edges."""
+    return Factor(name=name, edges=tuple(edges), worth=(0.0,) * (len(edges) + 2))
+
+
+def fit_factors(factors: Sequence[Factor], *, seen: dict[str, Floats], errors: Floats) -> tuple[Factor, ...]:
+    """Fit all factors together on absolute errors: each explains what the others leave."""
+    fitted = list(factors)
+    for _ in range(SWEEPS):
+        for number, factor in enumerate(fitted):
+            others = [item for item in fitted if item is not factor]
+            left = errors / np.exp(log_scale(others, seen, rows=len(errors)))
+            fitted[number] = _fit_one(factor, values=seen[factor.name], errors=left)
+    return tuple(fitted)
+
+
+def log_scale(factors: Sequence[Factor], seen: dict[str, Floats], *, rows: int) -> Floats:
+    """Add up the factors' logs, shape (rows,), in their order."""
+    total = np.zeros(rows)
+    for factor in factors:
+        total = total + factor.log_scale(seen[factor.name])
+    return total
+
+
+def _fit_one(factor: Factor, *, values: Floats, errors: Floats) -> Factor:
+    bands, usual = factor.bands(values), float(errors.mean())
+    rows = np.bincount(bands, minlength=len(factor.worth))
+    total = np.bincount(bands, errors, len(factor.worth))
+    worth = np.log((total + PRIOR_ROWS * usual) / (rows + PRIOR_ROWS) / usual)
+    if not rows[-1]:
+        worth[-1] = worth[:-1].max() + WIDER
+    return replace(factor, worth=tuple(worth.tolist()))
