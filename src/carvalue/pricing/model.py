@@ -18,7 +18,7 @@ from carvalue.pricing.forest import Forest
 from carvalue.pricing.golden import Golden, golden_as_json, golden_from_json
 from carvalue.pricing.names import read_name
 from carvalue.pricing.quote import Quote
-from carvalue.pricing.ranges import Floats, PriceRange
+from carvalue.pricing.ranges import Floats, PriceRange, what_is_seen
 
 BOOSTER, FOREST, CARD, FEATURES, FAMILIAR, RANGES, GOLDEN = (
     "model.ubj",
@@ -123,7 +123,8 @@ class PriceModel:
     def _dollars(self, matrix: Matrix) -> tuple[Floats, Floats, Floats]:
         log_price = self.log_prices(matrix)
         price = _whole(log_price)
-        low, high = _whole(self.ranges.low(log_price)), _whole(self.ranges.high(log_price))
+        below, above = self.ranges.ends(what_is_seen(self.encoder, matrix, log_price=log_price))
+        low, high = _whole(log_price - below), _whole(log_price + above)
         return price, np.minimum(low, price), np.maximum(high, price)
 
     def _check_golden(self, folder: Path) -> None:

@@ -19,7 +19,7 @@ from carvalue.pricing.fitting import fit_encoder, log_prices, training_matrix
 from carvalue.pricing.forest import Forest
 from carvalue.pricing.golden import GOLDEN_LISTINGS
 from carvalue.pricing.model import PriceModel, new_booster
-from carvalue.pricing.ranges import NO_RANGE, calibrate
+from carvalue.pricing.ranges import NO_RANGE, calibrate, what_is_seen
 from carvalue.pricing.scores import all_scores
 from carvalue.pricing.search import EFFORTS, Budget, Trial, Tuned, search
 
@@ -120,8 +120,11 @@ def _assemble(
         familiar=prepared.familiar,
         card=_card(prepared, tuned=tuned, fitted=fitted, provenance=provenance, trained_at=trained_at),
     )
-    errors = prepared.validation.log_price - model.log_prices(prepared.validation.matrix)
-    ranged = replace(model, ranges=calibrate(errors))
+    matrix = prepared.validation.matrix
+    quoted = model.log_prices(matrix)
+    seen = what_is_seen(prepared.encoder, matrix, log_price=quoted)
+    ranges = calibrate(prepared.validation.log_price - quoted, seen=seen, encoder=prepared.encoder)
+    ranged = replace(model, ranges=ranges)
     return replace(ranged, card=replace(model.card, metrics=all_scores(ranged, prepared.frames[1])))
 
 
@@ -132,7 +135,12 @@ def _refitted(judged: PriceModel, *, frame: pl.DataFrame, rounds: int, tuned: Tu
     learned = boost_blindly(params=_final_params(tuned), monotone=encoder.monotone, rounds=rounds, rows=rows)
     booster = new_booster(bytes(learned.save_raw(raw_format="ubj")))
     model = replace(
-        judged, booster=booster, forest=Forest.of(booster), encoder=encoder, familiar=fit_familiar(frame)
+        judged,
+        booster=booster,
+        forest=Forest.of(booster),
+        encoder=encoder,
+        ranges=judged.ranges.recoded(old=judged.encoder, new=encoder),
+        familiar=fit_familiar(frame),
     )
     golden = tuple(zip(GOLDEN_LISTINGS, model.quote_many(GOLDEN_LISTINGS), strict=True))
     return replace(model, golden=golden)

@@ -1,4 +1,4 @@
-"""Curves that only rise or fall, and quotes that follow them: newer is never cheaper, more miles never dearer."""
+"""Curves that only rise or fall, and quotes that follow them: newer is never cheaper."""
 
 import numpy as np
 import pytest
