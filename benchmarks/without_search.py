@@ -1,0 +1,44 @@
+"""Train without a search and score: `python benchmarks/without_search.py FOLDER [--default]`."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from carvalue.pricing.card import Provenance
+from carvalue.pricing.evaluation import evaluate
+from carvalue.pricing.search import EFFORTS, START, Budget, Tuned
+from carvalue.pricing.training import train
+
+
+def main(folder: Path, budget: Budget) -> None:
+    """Print the scores on the validation rows, before the refit, and on the test rows."""
+    files = {name: folder / f"{name}.parquet" for name in ("train", "validation", "test")}
+    model = train(
+        tuned=Tuned(
+            params=START, error=0.0, rounds=EFFORTS[budget].rounds, budget=budget, trials=0, seconds=0.0
+        ),
+        train=files["train"],
+        validation=files["validation"],
+        provenance=Provenance(
+            data_source="file",
+            source_description=str(folder),
+            dataset_fingerprint="unknown",
+            git_commit="unknown",
+        ),
+        trained_at=datetime.now(UTC),
+        into=folder / "bundle",
+    )
+    found = evaluate(
+        bundle=folder / "bundle", train=files["train"], test=files["test"], into=folder / "evaluation"
+    )
+    print(
+        json.dumps(
+            {"validation": dict(model.card.metrics), "test": found.metrics, "baseline": found.baseline},
+            indent=1,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), "default" if "--default" in sys.argv else "quick")
