@@ -35,9 +35,13 @@ def main(folder: Path) -> None:
     frame = pl.DataFrame([LISTING] * FRAME_ROWS).with_columns(odometer=pl.int_range(FRAME_ROWS))
     for name, work in {
         "encode": lambda: model.encoder.row(LISTING),
-        "forest": lambda: model.forest.score(row[0]),
-        "inplace_predict": lambda: model.booster.inplace_predict(row, validate_features=False),
-        "DMatrix": lambda: model.booster.predict(xgb.DMatrix(row), output_margin=True),
+        "forest": lambda: model.forest.score(row[0], start=row[0, -1]),
+        "inplace_predict": lambda: model.booster.inplace_predict(
+            row, validate_features=False, base_margin=row[:, -1]
+        ),
+        "DMatrix": lambda: model.booster.predict(
+            xgb.DMatrix(row, base_margin=row[:, -1]), output_margin=True
+        ),
         "quote": lambda: model.quote(LISTING),
     }.items():
         print(f"{name:30} {microseconds(work):8.0f} us")
