@@ -4,8 +4,10 @@ import csv
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from carvalue.listings.schema import RAW_COLUMNS
+from carvalue.monitoring.entries import JournalEntry
 
 FIRST_POSTING = datetime(2021, 4, 4, 12, 0, tzinfo=UTC)
 
@@ -66,3 +68,18 @@ def write_raw(path: Path, rows: Iterable[dict[str, str]], *, columns: Iterable[s
         table.writeheader()
         table.writerows(rows)
     return path
+
+
+def an_entry(number: int = 0, **changes: Any) -> JournalEntry:
+    """One entry of the journal; the number makes its id."""
+    entry = {
+        "quote_id": f"{number:032x}",
+        "quoted_at": datetime(2021, 5, 4, 12, 0, tzinfo=UTC) + timedelta(seconds=number),
+        "model_version": "3",
+        "price": 22_450,
+        "low": 18_900,
+        "high": 26_100,
+        "warnings": ("odometer is missing",),
+        "listing": {"manufacturer": "ford", "model": "f-150", "year": 2015, "odometer": None},
+    }
+    return JournalEntry(**(entry | changes))

@@ -42,6 +42,16 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _journal_url(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("sqlite:///", "postgresql:", "postgresql+psycopg:")):
+        raise ValueError("expected sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE")
+    return value
+
+
+def _journal_file(chosen: Mapping[str, object]) -> SecretStr:
+    return SecretStr(f"sqlite:///{chosen.get('state_dir')}/service/journal.db")
+
+
 def _tracking_uri(value: str) -> str:
     return value if value.startswith(("sqlite:///", "postgresql")) else _http_url(value)
 
@@ -53,6 +63,7 @@ def _local(chosen: Mapping[str, object], port: str) -> str:
 DataSource = Annotated[str, AfterValidator(_data_source)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 TrackingUri = Annotated[str, AfterValidator(_tracking_uri)]
+JournalUrl = Annotated[SecretStr, AfterValidator(_journal_url)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
@@ -71,6 +82,8 @@ class Settings(BaseSettings):
     training_budget: Literal["auto", "quick", "default"] = "auto"
 
     state_dir: Path = Path("var")
+    journal_url: JournalUrl = Field(default_factory=_journal_file)
+    spool_limit_mb: int = Field(default=256, ge=1)
 
     bind_host: str = "127.0.0.1"
     airflow_port: Port = 8080
@@ -98,6 +111,9 @@ class Settings(BaseSettings):
         return self.state_dir / "storage"
 
 
+SECRETS = frozenset(name for name, field in Settings.model_fields.items() if field.annotation is SecretStr)
+
+
 def load_settings() -> Settings:
     """Read and check every setting.
 
@@ -116,4 +132,5 @@ def _describe(item: ErrorDetails) -> str:
     if not item["loc"]:
         return message
     name = str(item["loc"][0]).upper()
-    return f"{name} is {item['input']!r}: {message[0].lower()}{message[1:]}."
+    came = "(not shown)" if name.lower() in SECRETS else repr(item["input"])
+    return f"{name} is {came}: {message[0].lower()}{message[1:]}."

@@ -27,6 +27,7 @@ def test_defaults_work_on_a_bare_machine() -> None:
         ("SERVICE_PORT", "70000", "less than or equal to 65535"),
         ("SERVICE_URL", "localhost:9696", "expected a URL such as"),
         ("MLFLOW_TRACKING_URI", "mlruns", "expected a URL such as"),
+        ("SPOOL_LIMIT_MB", "0", "greater than or equal to 1"),
         ("TRAINING_BUDGET", "huge", "'auto', 'quick' or 'default'"),
         ("BIND_HOST", "0.0.0.0", "AIRFLOW_PASSWORD"),
     ],
@@ -63,3 +64,18 @@ def test_addresses_follow_the_ports(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert settings.mlflow_tracking_uri == "http://127.0.0.1:5001"
     assert settings.service_url == "http://prices.example:80"
+
+
+def test_the_journal_follows_the_state_and_its_password_is_never_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STATE_DIR", "elsewhere")
+    by_default = load_settings().journal_url.get_secret_value()
+    monkeypatch.setenv("JOURNAL_URL", "mysql://owner:hidden@host/journal")
+
+    with pytest.raises(BadSetting, match="expected sqlite:///PATH or postgresql:") as caught:
+        load_settings()
+
+    assert by_default == "sqlite:///elsewhere/service/journal.db"
+    assert "JOURNAL_URL" in str(caught.value)
+    assert "hidden" not in str(caught.value)

@@ -61,6 +61,28 @@ MODEL_REFUSALS = Metric(
 REGISTRY_UP = Metric(
     name="carvalue_registry_up", kind="gauge", help="1 while the model registry answers the service, else 0."
 )
+JOURNAL_UP = Metric(
+    name="carvalue_journal_up", kind="gauge", help="1 while the journal takes quotes, else 0."
+)
+JOURNAL_WRITES = Metric(
+    name="carvalue_journal_writes_total",
+    kind="counter",
+    help="Quotes handed to the journal and stored there.",
+)
+JOURNAL_LAG = Metric(
+    name="carvalue_journal_lag_seconds",
+    kind="gauge",
+    help="How long the oldest quote that the journal lacks has been waiting.",
+)
+JOURNAL_DROPPED = Metric(
+    name="carvalue_journal_dropped_total",
+    kind="counter",
+    help="Quotes answered that will never be in the journal, by reason.",
+    labels=("reason",),
+)
+SPOOL_BYTES = Metric(
+    name="carvalue_spool_bytes", kind="gauge", help="Bytes of quotes on local disk that the journal lacks."
+)
 
 SERVICE_METRICS = (
     REQUESTS,
@@ -72,6 +94,11 @@ SERVICE_METRICS = (
     MODEL_SWAPS,
     MODEL_REFUSALS,
     REGISTRY_UP,
+    JOURNAL_UP,
+    JOURNAL_WRITES,
+    JOURNAL_LAG,
+    JOURNAL_DROPPED,
+    SPOOL_BYTES,
 )
 SERVICE_METRIC_BY_NAME: Mapping[str, Metric] = {metric.name: metric for metric in SERVICE_METRICS}
 
@@ -96,6 +123,11 @@ class ServiceMetrics:
         self.model_swaps = self._counter(MODEL_SWAPS)
         self.model_refusals = self._counter(MODEL_REFUSALS)
         self.registry_up = self._gauge(REGISTRY_UP)
+        self.journal_up = self._gauge(JOURNAL_UP)
+        self.journal_writes = self._counter(JOURNAL_WRITES)
+        self.journal_lag = self._gauge(JOURNAL_LAG)
+        self.journal_dropped = self._counter(JOURNAL_DROPPED)
+        self.spool_bytes = self._gauge(SPOOL_BYTES)
 
     def _counter(self, metric: Metric) -> Counter:
         return Counter(metric.name, metric.help, metric.labels, registry=self.registry)

@@ -83,7 +83,7 @@ def shared_environment(settings: Settings) -> dict[str, str]:
 
     What only tasks need is left out: other data shall not restart every service.
     """
-    chosen = settings.model_dump(mode="json", exclude={"airflow_password", *TASK_SETTINGS})
+    chosen = settings.model_dump(mode="json", exclude={"airflow_password", "journal_url", *TASK_SETTINGS})
     return {
         **_spelled(chosen),
         "STATE_DIR": str(settings.state_dir.resolve()),
@@ -178,12 +178,17 @@ def _price_service(settings: Settings) -> Service:
         name="price-service",
         does="prices cars over HTTP",
         command=_python("carvalue.serving"),
-        environment=shared_environment(settings),
+        environment=shared_environment(settings) | _journal(settings),
         health=Health(url=f"{address}/healthz"),  # without a model it is alive, though not ready
         port=settings.service_port,
         port_setting="SERVICE_PORT",
         address=f"{address}/docs",
     )
+
+
+def _journal(settings: Settings) -> dict[str, str]:
+    chosen = "journal_url" in settings.model_fields_set  # by default it follows from STATE_DIR
+    return {"JOURNAL_URL": settings.journal_url.get_secret_value() if chosen else ""}
 
 
 def _page(settings: Settings) -> Service:

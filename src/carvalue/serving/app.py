@@ -9,7 +9,9 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
+from carvalue.monitoring.journal import Journal
 from carvalue.monitoring.metrics import ServiceMetrics
+from carvalue.monitoring.spool import Spool
 from carvalue.registry.production import ProductionReader
 from carvalue.serving import contract
 from carvalue.serving.live_model import Registry
@@ -45,5 +47,9 @@ async def _lifespan(
 ) -> AsyncIterator[Mapping[str, object]]:
     registry = registry or ProductionReader(settings.mlflow_tracking_uri)
     shelf = Shelf(bundles_folder(settings.state_dir))
-    async with running_service(registry=registry, shelf=shelf, metrics=metrics) as service:
+    spool = Spool(settings.state_dir / "service" / "spool", limit_bytes=settings.spool_limit_mb * 2**20)
+    journal = Journal(settings.journal_url.get_secret_value())
+    async with running_service(
+        registry=registry, shelf=shelf, journal=journal, spool=spool, metrics=metrics
+    ) as service:
         yield {"service": service}

@@ -1,10 +1,14 @@
 """From the bytes of a request to a JSON value: strict, since a listing needs no more."""
 
+import asyncio
 import json
+
+from starlette.requests import Request
 
 from carvalue.errors import AppError
 
 MAX_BODY_BYTES = 1_048_576  # a thousand full listings take half of it
+BODY_TIMEOUT_S = 10  # a megabyte in 10 s is a slow phone; slower is a stuck or hostile client
 
 
 _GONE = object()
@@ -14,6 +18,37 @@ class MalformedBody(AppError):
     """The body is not JSON as RFC 8259 means it; says where it stops being so."""
 
     status, hint = 400, 'Send one JSON object such as {"make": "ford", "model": "f-150", "year": 2015}.'
+
+
+class NotJson(AppError):
+    """The body is declared as something else than JSON."""
+
+    status, hint = 415, "Send the header `Content-Type: application/json`."
+
+
+class BodyTooLarge(AppError):
+    """The body is larger than any request of listings needs to be."""
+
+    status, hint = 413, "Send fewer listings a request, several requests after each other."
+
+
+class BodyTooSlow(AppError):
+    """The body did not arrive in time."""
+
+    status, hint = 408, "Send the body at once."
+
+
+async def read_json(request: Request) -> object:
+    """Read the body of a request as strict JSON.
+
+    Raises:
+        NotJson: it is declared as something else.
+        BodyTooLarge: it is longer than `MAX_BODY_BYTES`.
+        BodyTooSlow: it did not arrive in time.
+        MalformedBody: it is no strict JSON.
+    """
+    _require_json(request)
+    return parse(await _read_body(request))
 
 
 def parse(body: bytes) -> object:
@@ -47,3 +82,26 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _refuse_constant(word: str) -> object:
     raise MalformedBody(f"The body holds {word}, which is not JSON; leave out what is not known.")
+
+
+def _require_json(request: Request) -> None:
+    declared = request.headers.get("content-type", "application/json")
+    media_type = declared.partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise NotJson(f"The body is declared as {media_type[:60]!r}.")
+
+
+async def _read_body(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:20]) > MAX_BODY_BYTES:
+        raise BodyTooLarge(f"The body has {declared[:20]} bytes, the limit is {MAX_BODY_BYTES}.")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise BodyTooLarge(f"The body has more than {MAX_BODY_BYTES} bytes.")
+    except TimeoutError:
+        raise BodyTooSlow(f"The body did not arrive within {BODY_TIMEOUT_S} s.") from None
+    return bytes(body)

@@ -81,6 +81,36 @@ def predict_operation() -> dict[str, object]:
     }
 
 
+def feedback_operation() -> dict[str, object]:
+    """Describe `POST /feedback`, as above."""
+    properties = {
+        "quote_id": {"type": "string", "description": "Of the quote that the car was sold after."},
+        "sale_price": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "What the car was sold for, in dollars.",
+        },
+    }
+    schema = {
+        "title": "Feedback",
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(properties),
+        "properties": properties,
+    }
+    example = {"quote_id": QUOTE["quote_id"], "sale_price": 21_500}
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {
+        "requestBody": {"required": True, "content": content},
+        "responses": {
+            "200": {"description": "Stored.", "content": content},
+            "404": _problem_response("No quote bears this id."),
+            "422": _problem_response("A field is missing, unknown or out of range."),
+            "503": _problem_response("The journal is away; nothing was stored."),
+        },
+    }
+
+
 def _examples() -> Json:
     return {
         "one car": {"value": F150},

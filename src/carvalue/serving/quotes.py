@@ -1,15 +1,20 @@
-"""The use case: listings in, quotes out, all by one model, each with an id of its own and counted."""
+"""The use case: listings in, quotes out, all by one model, each with its own id, counted and recorded."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from carvalue.listings.schema import Listing
+from carvalue.monitoring.entries import JournalEntry
 from carvalue.monitoring.metrics import ServiceMetrics
 from carvalue.serving.live_model import LiveModel
+from carvalue.serving.recording import Recorder
 
 CURRENCY = "USD"
+INLINE_LISTINGS = 8  # as many are quoted in the time that a hand-over to a thread and back would cost
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,16 +44,32 @@ class Quoting:
     """Quotes listings with the model in use."""
 
     def __init__(
-        self, *, live: LiveModel, metrics: ServiceMetrics, new_id: Callable[[], str] = new_quote_id
+        self,
+        *,
+        live: LiveModel,
+        recorder: Recorder,
+        metrics: ServiceMetrics,
+        new_id: Callable[[], str] = new_quote_id,
     ) -> None:
-        self._live, self._metrics, self._new_id = live, metrics, new_id
+        self._live, self._recorder, self._metrics, self._new_id = live, recorder, metrics, new_id
 
-    def answer(self, listings: tuple[Listing, ...]) -> tuple[AnsweredQuote, ...]:
-        """Quote every listing, in order.
+    async def answer(self, listings: tuple[Listing, ...]) -> tuple[AnsweredQuote, ...]:
+        """Quote every listing, in order; the quotes are recorded when this returns.
 
         Raises:
             NoModelYet: there is no model to quote with.
         """
+        if len(listings) <= INLINE_LISTINGS:
+            quotes = self._quote(listings)
+        else:
+            quotes = await asyncio.to_thread(self._quote, listings)
+        quoted_at = datetime.now(UTC)
+        await self._recorder.record(
+            [_entry(listing, quote, quoted_at) for listing, quote in zip(listings, quotes, strict=True)]
+        )
+        return quotes
+
+    def _quote(self, listings: tuple[Listing, ...]) -> tuple[AnsweredQuote, ...]:
         in_use = self._live.in_use()
         version, data_as_of = str(in_use.version.version), in_use.model.card.data_as_of.isoformat()
         quotes = tuple(
@@ -72,3 +93,16 @@ class Quoting:
         warned = sum(1 for quote in quotes if quote.warnings)
         if warned:
             self._metrics.warned_quotes.inc(warned)
+
+
+def _entry(listing: Listing, quote: AnsweredQuote, quoted_at: datetime) -> JournalEntry:
+    return JournalEntry(
+        quote_id=quote.quote_id,
+        quoted_at=quoted_at,
+        model_version=quote.model_version,
+        price=quote.price,
+        low=quote.low,
+        high=quote.high,
+        warnings=quote.warnings,
+        listing=listing,
+    )

@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 
 from carvalue.serving import contract, predict
+from carvalue.serving.feedback import feedback
 from carvalue.serving.options import Options, options, vocabulary_sizes
 from carvalue.serving.service import Service
 from carvalue.serving.validation import MAX_TEXT, as_text
@@ -44,6 +45,18 @@ def _service(request: Request) -> Service:
 async def post_predict(request: Request) -> Response:
     """See the examples; `make` may be called `manufacturer` as well."""
     return await predict.predict(request, _service(request).quoting)
+
+
+@plain.post(
+    "/feedback",
+    tags=["quotes"],
+    summary="Say what a quoted car was sold for",
+    openapi_extra=contract.feedback_operation(),
+)
+async def post_feedback(request: Request) -> Response:
+    """The price in whole dollars; told again, the last word counts."""
+    service = _service(request)
+    return await feedback(request, journal=service.journal, replay=service.replay)
 
 
 @documented.get("/options", tags=["quotes"], summary="What a form can offer")

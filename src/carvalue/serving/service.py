@@ -1,14 +1,20 @@
 """The service's parts, put together: what lives from start to stop, and what a route may reach."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from carvalue.monitoring.journal import Journal
 from carvalue.monitoring.metrics import ServiceMetrics
+from carvalue.monitoring.replay import Replay, keep_passing_on
+from carvalue.monitoring.spool import Spool
 from carvalue.serving.live_model import LiveModel, Registry, keep_following
 from carvalue.serving.quotes import Quoting
+from carvalue.serving.recording import Recorder
 from carvalue.serving.shelf import Shelf
+
+LAST_PASS_S = 3  # what the journal lacks then waits on disk for the next start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +23,9 @@ class Service:
 
     live: LiveModel
     quoting: Quoting
+    journal: Journal
+    replay: Replay
+    recorder: Recorder
     metrics: ServiceMetrics
 
     def down(self) -> Mapping[str, str]:
@@ -25,21 +34,59 @@ class Service:
 
     def degraded(self) -> Mapping[str, str]:
         """Name what is amiss while quotes are still answered."""
-        state = self.live.registry_state
-        return {"registry": state} if state in {"down", "nothing in production"} else {}
+        amiss: dict[str, str] = {}
+        if self.live.registry_state in {"down", "nothing in production"}:
+            amiss["registry"] = self.live.registry_state
+        if self.replay.journal_state == "down":
+            amiss["journal"] = "down"
+        if self.recorder.is_dropping:
+            amiss["spool"] = "full: quotes are answered, not kept"
+        return amiss
 
 
 @asynccontextmanager
 async def running_service(
-    *, registry: Registry, shelf: Shelf, metrics: ServiceMetrics
+    *, registry: Registry, shelf: Shelf, journal: Journal, spool: Spool, metrics: ServiceMetrics
 ) -> AsyncIterator[Service]:
     """Start the parts, give them, stop them."""
     live = LiveModel(registry=registry, shelf=shelf, metrics=metrics)
     await asyncio.to_thread(live.boot)
-    following = asyncio.create_task(keep_following(live))
+    async with (
+        _recording(journal=journal, spool=spool, metrics=metrics) as (recorder, replay),
+        _in_background(keep_following(live)),
+    ):
+        yield Service(
+            live=live,
+            quoting=Quoting(live=live, recorder=recorder, metrics=metrics),
+            journal=journal,
+            replay=replay,
+            recorder=recorder,
+            metrics=metrics,
+        )
+
+
+@asynccontextmanager
+async def _recording(
+    *, journal: Journal, spool: Spool, metrics: ServiceMetrics
+) -> AsyncIterator[tuple[Recorder, Replay]]:
+    recorder = Recorder(spool=spool, metrics=metrics)
+    replay = Replay(spool=spool, journal=journal, metrics=metrics)
     try:
-        yield Service(live=live, quoting=Quoting(live=live, metrics=metrics), metrics=metrics)
+        async with _in_background(keep_passing_on(replay)):
+            yield recorder, replay
     finally:
-        following.cancel()
+        recorder.close()
+        await asyncio.to_thread(replay.pass_on, within_s=LAST_PASS_S)
+        spool.close()
+        journal.close()
+
+
+@asynccontextmanager
+async def _in_background(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
         with suppress(asyncio.CancelledError):
-            await following
+            await task

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from carvalue.listings.schema import FIELD_BY_NAME
 from carvalue.serving.app import create_app
@@ -247,3 +248,52 @@ def test_a_fault_of_ours_is_a_problem_without_its_insides(
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     assert "secret" not in answer.text
+
+
+def test_a_sale_price_is_stored_for_a_quote_that_was_answered(client: httpx.Client) -> None:
+    quote_id = client.post("/predict", json=F150).json()["quote_id"]
+
+    stored = client.post("/feedback", json={"quote_id": quote_id, "sale_price": 21_500})
+    unknown = client.post("/feedback", json={"quote_id": "0" * 32, "sale_price": 21_500})
+
+    assert (stored.status_code, stored.json()) == (200, {"quote_id": quote_id, "sale_price": 21_500})
+    assert unknown.status_code == 404
+    assert unknown.json()["hint"]
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ([], [""]),
+        ({}, ["quote_id", "sale_price"]),
+        ({"quote_id": "0" * 32, "sale_price": True}, ["sale_price"]),
+        ({"quote_id": "0" * 32, "sale_price": 0}, ["sale_price"]),
+        ({"quote_id": "\u0000" * 32, "sale_price": 1}, ["quote_id"]),
+        ({"quote_id": "0" * 32, "sale_price": 1, "note": "x"}, ["note"]),
+    ],
+)
+def test_feedback_that_is_none_names_its_fields(
+    client: httpx.Client, body: object, fields: list[str]
+) -> None:
+    answer = client.post("/feedback", json=body)
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == fields
+
+
+def test_a_journal_that_is_away_stops_no_quote(bundle: Path, tmp_path: Path) -> None:
+    registry = FakeRegistry()
+    registry.promote(bundle, version=3)
+    (tmp_path / "file").write_text("no folder")
+    settings = Settings(state_dir=tmp_path, journal_url=SecretStr(f"sqlite:///{tmp_path}/file/journal.db"))
+
+    with serving(create_app(settings, registry=registry)) as client:
+        until(lambda: client.get("/readyz").is_success)
+        quote = client.post("/predict", json=F150)
+        until(lambda: client.get("/readyz").json()["degraded"].get("journal") == "down")
+        feedback = client.post("/feedback", json={"quote_id": quote.json()["quote_id"], "sale_price": 21_500})
+        ready = client.get("/readyz")
+
+    assert quote.status_code == 200
+    assert feedback.status_code == 503
+    assert ready.status_code == 200

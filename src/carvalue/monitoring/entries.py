@@ -1,0 +1,48 @@
+"""What the journal keeps of a quote, and its form as one line of the spool."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from carvalue.listings.schema import Listing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JournalEntry:
+    """A quote that was answered: when, by which version, for which listing. Prices are in whole dollars."""
+
+    quote_id: str
+    quoted_at: datetime
+    model_version: str
+    price: int
+    low: int
+    high: int
+    warnings: tuple[str, ...]
+    listing: Listing
+
+    def as_line(self) -> bytes:
+        """Give one line of JSON, its end included."""
+        values = self.as_row()
+        values["quoted_at"] = self.quoted_at.isoformat()
+        return json.dumps(values, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> "JournalEntry":
+        """Read a line back.
+
+        Raises:
+            ValueError: it is no whole entry.
+        """
+        values = json.loads(line)
+        try:
+            values |= {
+                "quoted_at": datetime.fromisoformat(values["quoted_at"]),
+                "warnings": tuple(values["warnings"]),
+            }
+            return cls(**values)
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"no journal entry: {error}") from None
+
+    def as_row(self) -> dict[str, object]:
+        """Give the values by column."""
+        return {name: getattr(self, name) for name in self.__slots__}

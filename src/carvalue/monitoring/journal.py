@@ -1,0 +1,180 @@
+"""The journal: every answered quote and every sale price told later, in SQLite or PostgreSQL by URL."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    URL,
+    Column,
+    Connection,
+    DateTime,
+    Engine,
+    Integer,
+    MetaData,
+    NullPool,
+    String,
+    Table,
+    create_engine,
+    event,
+    exc,
+    make_url,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from carvalue.errors import AppError
+from carvalue.monitoring.entries import JournalEntry
+
+ANSWER_S = 5  # a journal that takes longer counts as away; the spool holds what it lacks meanwhile
+
+TABLES = MetaData()
+QUOTES = Table(
+    "quotes",
+    TABLES,
+    Column("quote_id", String(32), primary_key=True),  # begins with the time: sorted by it, sorted by time
+    Column("quoted_at", DateTime(timezone=True), nullable=False),
+    Column("model_version", String(32), nullable=False),
+    Column("price", Integer, nullable=False),
+    Column("low", Integer, nullable=False),
+    Column("high", Integer, nullable=False),
+    Column("warnings", JSON, nullable=False),
+    Column("listing", JSON, nullable=False),  # one column: a field more or less is no migration
+    sqlite_with_rowid=False,
+)
+FEEDBACK = Table(
+    "feedback",
+    TABLES,
+    Column("quote_id", String(32), primary_key=True),
+    Column("sale_price", Integer, nullable=False),
+    Column("told_at", DateTime(timezone=True), nullable=False),
+    sqlite_with_rowid=False,
+)
+Insert = sqlite.Insert | postgresql.Insert
+INSERT: Mapping[str, Callable[[Table], Insert]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+class JournalUnavailable(AppError):
+    """The journal does not answer: gone, locked, full or broken."""
+
+    status, hint = 503, "Try again later; JOURNAL_URL says where the journal is."
+
+
+class EntriesRefused(AppError):
+    """The journal answers, and will never take at least one of these entries."""
+
+    status, hint = 500, "This is a fault of the service: it must journal only what the tables can hold."
+
+
+class UnknownQuote(AppError):
+    """No quote bears this id."""
+
+    status, hint = 404, "Send the quote_id of an answer of POST /predict, a second after it or later."
+
+
+class DriverMissing(AppError):
+    """The program that speaks with this kind of database is not installed."""
+
+    status, hint = 500, "Install it with `uv sync --extra postgres`."
+
+
+class Journal:
+    """The journal behind a URL. Connects when first used, again after a failure, from any thread.
+
+    Raises:
+        DriverMissing: the driver that the URL asks for is not installed.
+    """
+
+    def __init__(self, url: str, *, answer_s: int = ANSWER_S) -> None:
+        self._url = make_url(url)
+        try:
+            self._engine = _engine(self._url, answer_s)
+        except ModuleNotFoundError as error:
+            raise DriverMissing(
+                f"JOURNAL_URL begins with {self._url.drivername}, which needs {error.name}."
+            ) from None
+        self._insert = INSERT[self._engine.dialect.name]
+        self._has_tables, self._lock = False, Lock()
+
+    def write(self, entries: Sequence[JournalEntry]) -> None:
+        """Store entries, all or none; one that is there already stays as it is.
+
+        Raises:
+            JournalUnavailable: the journal does not answer.
+            EntriesRefused: it will never take one of them.
+        """
+        with self._transaction() as connection:
+            statement = self._insert(QUOTES).on_conflict_do_nothing()
+            connection.execute(statement, [entry.as_row() for entry in entries])
+
+    def add_feedback(self, *, quote_id: str, sale_price: int, told_at: datetime) -> None:
+        """Note what a quoted car was sold for, in whole dollars; told again, the last word counts.
+
+        Raises:
+            UnknownQuote: no quote bears this id.
+            JournalUnavailable: the journal does not answer.
+        """
+        told = {"sale_price": sale_price, "told_at": told_at}
+        with self._transaction() as connection:
+            known = connection.execute(select(QUOTES.c.quote_id).where(QUOTES.c.quote_id == quote_id)).first()
+            if known is None:
+                raise UnknownQuote(f"There is no quote {quote_id!r}.")
+            statement = self._insert(FEEDBACK).values(quote_id=quote_id, **told)
+            connection.execute(statement.on_conflict_do_update(index_elements=["quote_id"], set_=told))
+
+    def close(self) -> None:
+        """Close what is open."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        try:
+            self._make_tables()
+            with self._engine.begin() as connection:
+                yield connection
+        except (exc.DataError, exc.IntegrityError) as error:
+            raise EntriesRefused(f"The journal refuses an entry: {type(error.orig).__name__}.") from None
+        except (exc.SQLAlchemyError, OSError) as error:
+            self._has_tables = False  # whatever comes back may be empty
+            raise JournalUnavailable(f"The journal does not answer: {_because(error)}.") from error
+
+    def _make_tables(self) -> None:
+        with self._lock:
+            if not self._has_tables:
+                if self._url.database and self._engine.dialect.name == "sqlite":
+                    Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+                TABLES.create_all(self._engine)
+                self._has_tables = True
+
+
+def _engine(url: URL, answer_s: int) -> Engine:
+    # hidden parameters: an error must not carry listings into the log
+    make = partial(
+        create_engine, url, hide_parameters=True, json_serializer=partial(json.dumps, separators=(",", ":"))
+    )
+    if url.get_backend_name() == "sqlite":
+        # opened for each transaction: a file that is deleted meanwhile is noticed, not written to unseen
+        engine = make(poolclass=NullPool, connect_args={"timeout": answer_s})
+        event.listen(engine, "connect", _make_durable)
+        return engine
+    limits = f"-c statement_timeout={answer_s}s -c lock_timeout={answer_s}s"
+    silence = {"connect_timeout": answer_s, "tcp_user_timeout": 1_000 * answer_s}
+    return make(pool_pre_ping=True, pool_timeout=answer_s, connect_args={"options": limits, **silence})
+
+
+def _make_durable(connection: Any, _: object) -> None:
+    connection.execute(
+        "PRAGMA journal_mode=WAL"
+    )  # readers, such as the drift monitor, do not hold up writing
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _because(error: Exception) -> str:
+    original = getattr(error, "orig", None) or error
+    return (str(original).strip().splitlines() or [type(error).__name__])[0]

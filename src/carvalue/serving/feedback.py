@@ -1,0 +1,71 @@
+"""`POST /feedback`: what a quoted car was sold for."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fastapi import Request
+from starlette.responses import Response
+
+from carvalue.monitoring.journal import Journal
+from carvalue.monitoring.replay import Replay
+from carvalue.serving.bodies import read_json
+from carvalue.serving.validation import FieldError, InvalidListings, came
+
+MAX_SALE_PRICE = 1_000_000  # dollars; ten times the dearest asking price that the model knows
+CATCH_UP_S = 2
+EXPECTED = {
+    "quote_id": "the quote_id of an answer, 32 characters",
+    "sale_price": f"a whole number from 1 to {MAX_SALE_PRICE} $",
+}
+
+
+class InvalidFeedback(InvalidListings):
+    """Well-formed JSON that is no feedback; names every field that is wrong."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feedback:
+    """A sale: which quote it answers, and the price in whole dollars."""
+
+    quote_id: str
+    sale_price: int
+
+
+async def feedback(request: Request, *, journal: Journal, replay: Replay) -> Response:
+    """Store the sale price of a quoted car; told again, the last word counts."""
+    told = read_feedback(await read_json(request))
+    await asyncio.to_thread(_store, told, journal, replay)
+    content = json.dumps({"quote_id": told.quote_id, "sale_price": told.sale_price})
+    return Response(content, media_type="application/json")
+
+
+def read_feedback(value: object) -> Feedback:
+    """Check a JSON value.
+
+    Raises:
+        InvalidFeedback: something is missing, unknown or out of range.
+    """
+    if not isinstance(value, dict):
+        raise InvalidFeedback((_error("", value, "an object with quote_id and sale_price"),))
+    quote_id, sale_price = value.get("quote_id"), value.get("sale_price")
+    errors = [_error(name, value[name], "quote_id or sale_price") for name in value if name not in EXPECTED]
+    if not isinstance(quote_id, str) or len(quote_id) != 32 or not quote_id.isalnum():
+        errors.append(_error("quote_id", quote_id, EXPECTED["quote_id"]))
+    if type(sale_price) is not int or not 1 <= sale_price <= MAX_SALE_PRICE:
+        errors.append(_error("sale_price", sale_price, EXPECTED["sale_price"]))
+    if errors:
+        raise InvalidFeedback(tuple(errors))
+    assert isinstance(quote_id, str)  # noqa: S101  # checked above
+    assert isinstance(sale_price, int)  # noqa: S101
+    return Feedback(quote_id=quote_id, sale_price=sale_price)
+
+
+def _store(told: Feedback, journal: Journal, replay: Replay) -> None:
+    replay.pass_on(within_s=CATCH_UP_S)  # the quote may be a moment old and not yet in the journal
+    journal.add_feedback(quote_id=told.quote_id, sale_price=told.sale_price, told_at=datetime.now(UTC))
+
+
+def _error(field: str, value: object, expected: str) -> FieldError:
+    return FieldError(field=field, position=None, came=came(value), expected=expected)
