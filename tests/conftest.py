@@ -1,12 +1,16 @@
-"""Every test starts with no setting in the environment, and leaves the environment as it was."""
+"""Every test starts with no setting in the environment, leaves the environment as it was, and is not timed."""
 
 import os
 from collections.abc import Iterator
 from unittest.mock import patch
 
+import hypothesis
 import pytest
 
 from carvalue.settings import Settings
+
+hypothesis.settings.register_profile("carvalue", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("carvalue")
 
 
 @pytest.fixture(autouse=True)
