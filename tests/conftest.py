@@ -1,4 +1,4 @@
-"""Every test starts with no setting in the environment, leaves the environment as it was, and is not timed."""
+"""No test sees the settings of whoever runs it, none leaves any behind, and no property test is timed."""
 
 import os
 from collections.abc import Iterator
