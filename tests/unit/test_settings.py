@@ -9,7 +9,7 @@ from carvalue.settings import BadSetting, load_settings
 
 @pytest.fixture(autouse=True)
 def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No .env, none of our variables set."""
+    """No .env; the variables are taken away for every test."""
     monkeypatch.chdir(tmp_path)
 
 
