@@ -86,6 +86,13 @@ def _standing(uri: str, version: ModelVersion) -> tuple[set[str], str, str]:
     return mine, found["current_stage"], tags["status"]
 
 
+def test_a_training_that_breaks_off_is_a_failed_run(run: TrainingRun) -> None:
+    with pytest.raises(KeyboardInterrupt), run.failed_if_it_breaks_off():
+        raise KeyboardInterrupt
+
+    assert _rest(run.uri, "runs/get", run_id=run.run_id)["run"]["info"]["status"] == "FAILED"
+
+
 def test_nothing_is_in_production_at_first(uri: str) -> None:
     assert ProductionReader(uri).latest() is None
 

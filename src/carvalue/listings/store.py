@@ -40,6 +40,11 @@ class Dataset:
 
     folder: Path
 
+    @property
+    def name(self) -> str:
+        """The version's name, by which the store finds it again."""
+        return self.folder.name
+
     def path(self, name: SplitName) -> Path:
         """Find the Parquet file of a split.
 
@@ -98,6 +103,17 @@ class DatasetStore:
             return Dataset(self._root / (self._root / POINTER_FILE).read_text().strip())
         except OSError as error:
             raise DatasetMissing(f"No dataset was published under {self._root}.") from error
+
+    def version(self, name: str) -> Dataset:
+        """Find a version by the name of its folder, whichever is current by now.
+
+        Raises:
+            DatasetMissing: it was pruned, or never published.
+        """
+        dataset = Dataset(self._root / name)
+        if not dataset.folder.is_dir():
+            raise DatasetMissing(f"Version {name!r} of the datasets is not under {self._root}.")
+        return dataset
 
     def manifest(self) -> Manifest:
         """Read what the current version consists of.

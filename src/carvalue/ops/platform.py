@@ -12,7 +12,7 @@ from carvalue.ops.logs import last_lines
 from carvalue.ops.ports import check_ports
 from carvalue.ops.services import Service, services
 from carvalue.ops.supervisor import ProcessState, State, Supervisor
-from carvalue.settings import Settings
+from carvalue.settings import BadSetting, Settings
 
 HEALTH_LIMIT_S = 240.0  # a cold, busy machine needs more than a minute for Airflow alone
 STOP_LIMIT_S = 60.0
@@ -32,9 +32,15 @@ def up(settings: Settings, *, say: Say) -> None:
     """Start what does not run yet or runs with other settings, and wait until everything is healthy.
 
     Raises:
+        BadSetting: MLflow is a database, which the price service cannot read from.
         PortTaken: another process listens where a service would.
         ServiceFailed: a service ended, or was not healthy in time.
     """
+    if not settings.mlflow_tracking_uri.startswith("http"):
+        raise BadSetting(
+            f"MLFLOW_TRACKING_URI is {settings.mlflow_tracking_uri!r}: the price service asks MLflow over "
+            "HTTP; expected a URL such as http://127.0.0.1:5000, or none for a server of the platform's own."
+        )
     start_up(settings, services(settings), say=say)
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from carvalue.errors import AppError
 from carvalue.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
     from carvalue.pricing.search import Budget
 
 logger = logging.getLogger(__name__)
+
+DATASET_FILE = "dataset"  # in a training's working files: the name of the version that it learns from
+
+
+class NothingTuned(AppError):
+    """A training is to go on that has not begun."""
+
+    status, hint = 409, "Begin at the step `tune`: `carvalue run initial_model_dag`."
 
 
 def download(settings: Settings) -> None:
@@ -93,6 +102,8 @@ def tune(settings: Settings) -> None:
     from carvalue.registry import tracking
 
     dataset, work = _dataset(settings), _model_work(settings)
+    # datasets published while this model is in the making are for the next one
+    (work / DATASET_FILE).write_text(dataset.name)
     manifest, budget = dataset.manifest(), _budget(settings)
     facts = tracking.RunFacts(
         budget=budget,
@@ -103,13 +114,14 @@ def tune(settings: Settings) -> None:
         rows={name: period.rows for name, period in manifest.splits.items()},
     )
     run = tracking.start_run(uri=settings.mlflow_tracking_uri, facts=facts, state=work / "run.json")
-    tuned = training.tune(
-        train=dataset.path("train"),
-        validation=dataset.path("validation"),
-        budget=budget,
-        on_trial=run.log_trial,
-    )
-    run.log_tuned(tuned)
+    with run.failed_if_it_breaks_off():
+        tuned = training.tune(
+            train=dataset.path("train"),
+            validation=dataset.path("validation"),
+            budget=budget,
+            on_trial=run.log_trial,
+        )
+        run.log_tuned(tuned)
     tuned.save(work / "tuned.json")
 
 
@@ -118,7 +130,7 @@ def train(settings: Settings) -> None:
     from carvalue.pricing import card, search, training
     from carvalue.registry.tracking import git_commit
 
-    dataset, work = _dataset(settings), _model_work(settings)
+    dataset, work = _chosen_dataset(settings), _model_work(settings)
     manifest = dataset.manifest()
     training.train(
         tuned=search.Tuned.load(work / "tuned.json"),
@@ -139,7 +151,7 @@ def evaluate(settings: Settings) -> None:
     """Measure the model on the test cars, which it has not seen, beside a baseline of medians."""
     from carvalue.pricing.evaluation import evaluate as measure
 
-    dataset, work = _dataset(settings), _model_work(settings)
+    dataset, work = _chosen_dataset(settings), _model_work(settings)
     measure(
         bundle=work / "bundle",
         train=dataset.path("train"),
@@ -172,7 +184,7 @@ def promote(settings: Settings) -> None:
         uri=settings.mlflow_tracking_uri,
         version=ModelVersion.load(registered_version_file(settings)),
         bundle=work / "bundle",
-        test=_dataset(settings).path("test"),
+        test=_chosen_dataset(settings).path("test"),
         scratch=work / "promotion",
     )
     logger.info("promoted" if decision.promote else "not promoted", extra={"reasons": decision.reasons})
@@ -205,6 +217,22 @@ def _dataset(settings: Settings) -> "Dataset":
     from carvalue.listings.store import DatasetStore
 
     return DatasetStore(_store(settings)).current()
+
+
+def _chosen_dataset(settings: Settings) -> "Dataset":
+    """Find the version that `tune` began with.
+
+    Raises:
+        NothingTuned: no training has begun.
+        DatasetMissing: the version was pruned since.
+    """
+    from carvalue.listings.store import DatasetStore
+
+    try:
+        name = (_model_work(settings) / DATASET_FILE).read_text()
+    except FileNotFoundError as error:
+        raise NothingTuned(f"{error.filename} is missing: no training has begun.") from error
+    return DatasetStore(_store(settings)).version(name)
 
 
 def _budget(settings: Settings) -> "Budget":

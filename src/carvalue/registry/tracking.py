@@ -2,7 +2,8 @@
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
@@ -69,9 +70,14 @@ class TrainingRun:
         """Close the run as one that came to its end."""
         self._end("FINISHED")
 
-    def fail(self) -> None:
-        """Close the run as one that broke off."""
-        self._end("FAILED")
+    @contextmanager
+    def failed_if_it_breaks_off(self) -> Iterator[None]:
+        """Close the run as failed where the work inside breaks off; what resumes it may still finish it."""
+        try:
+            yield
+        except BaseException:
+            self._end("FAILED")
+            raise
 
     def _end(self, status: Literal["FINISHED", "FAILED"]) -> None:
         with connected(self.uri) as client:

@@ -88,6 +88,21 @@ def test_a_dataset_taken_once_stays_itself_while_the_next_is_published(tmp_path:
     assert taken.manifest() == a_manifest(1)
 
 
+def test_a_version_is_found_by_its_name_after_the_next_is_published(tmp_path: Path) -> None:
+    store = DatasetStore(tmp_path / "store")
+    publish(store, tmp_path / "work", 1)
+
+    name = store.current().name
+    publish(store, tmp_path / "work", 2)
+
+    assert store.version(name).manifest() == a_manifest(1)
+
+
+def test_a_version_that_is_gone_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetMissing, match="20260101T000000-f00d"):
+        DatasetStore(tmp_path).version("20260101T000000-f00d")
+
+
 def test_old_versions_are_pruned(tmp_path: Path) -> None:
     root = tmp_path / "store"
     for number in range(6):
