@@ -118,6 +118,20 @@ def status() -> None:
 
 
 @app.command()
+def doctor() -> None:
+    """Look for what keeps this installation from working, and say what to do; ends with 1 on any finding."""
+    from carvalue.ops.doctor import examine
+    from carvalue.ops.tables import findings_table
+    from carvalue.settings import load_settings
+
+    with _Console() as console:
+        console.doing("looking")
+        findings = tuple(examine(load_settings()))
+    _show(findings_table(findings))
+    sys.exit(0 if all(item.is_well for item in findings) else 1)
+
+
+@app.command()
 def logs(
     service: Annotated[str, typer.Argument(help="One service, or all of them.")] = "",
 ) -> None:

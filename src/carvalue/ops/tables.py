@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from carvalue.ops.build import EXAMPLE, Built
+from carvalue.ops.doctor import Finding
 from carvalue.ops.services import local_url
 from carvalue.ops.status import ServiceStatus
 from carvalue.settings import LOCAL_PASSWORD, Settings
@@ -26,6 +27,16 @@ def status_table(found: tuple[ServiceStatus, ...]) -> Table:
             _duration(item.uptime),
             item.service.address or "-",
         )
+    return table
+
+
+def findings_table(findings: tuple[Finding, ...]) -> Table:
+    """Show one row for what was looked at, with the remedy below where there is something to do."""
+    table = Table("", "looked at", "found", box=None, pad_edge=False)
+    for item in findings:
+        mark = Text("ok", style="green") if item.is_well else Text("!!", style="bold red")
+        remedy = Text(f"\n{item.remedy}", style="bold") if item.remedy else ""
+        table.add_row(mark, item.subject, Text.assemble(item.found, remedy))
     return table
 
 
