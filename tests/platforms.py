@@ -45,5 +45,5 @@ def a_job(name: str, code: str = "print('done')") -> Service:
 
 def platform_settings(state_dir: Path, **changes: object) -> Settings:
     """Make settings of a platform of its own, on free ports."""
-    ports = {f"{name}_port": free_port() for name in ("airflow", "mlflow", "service", "page")}
+    ports = {f"{name}_port": free_port() for name in ("airflow", "mlflow", "service", "page", "watcher")}
     return Settings.model_validate(ports | {"state_dir": state_dir} | changes)

@@ -85,13 +85,17 @@ class Settings(BaseSettings):
     journal_url: JournalUrl = Field(default_factory=_journal_file)
     spool_limit_mb: int = Field(default=256, ge=1)
 
+    alert_urls: SecretStr = SecretStr("console:")
+
     bind_host: str = "127.0.0.1"
     airflow_port: Port = 8080
     mlflow_port: Port = 5000
     service_port: Port = 9696
     page_port: Port = 8501
+    watcher_port: Port = 9697
     mlflow_tracking_uri: TrackingUri = Field(default_factory=lambda chosen: _local(chosen, "mlflow_port"))
     service_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "service_port"))
+    watcher_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "watcher_port"))
     airflow_user: str = Field(default="airflow", min_length=1)
     airflow_password: SecretStr = Field(default=SecretStr(LOCAL_PASSWORD), min_length=1)
 
@@ -104,6 +108,12 @@ class Settings(BaseSettings):
                 "expected an AIRFLOW_PASSWORD other than the well-known default"
             )
         return self
+
+    @property
+    def alert_sinks(self) -> tuple[str, ...]:
+        """The URLs of ALERT_URLS."""
+        urls = self.alert_urls.get_secret_value().split(",")
+        return tuple(url.strip() for url in urls if url.strip())
 
     @property
     def storage_root(self) -> Path:

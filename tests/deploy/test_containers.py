@@ -199,7 +199,10 @@ def test_production_runs_as_its_containers_start_it(tmp_path: Path, s3: Any) -> 
 
 
 def _given(folder: Path, *, postgres_port: int, redis_port: int, s3: Any) -> dict[str, str]:
-    ports = {name: str(free_port()) for name in ("AIRFLOW_PORT", "MLFLOW_PORT", "SERVICE_PORT", "PAGE_PORT")}
+    ports = {
+        name: str(free_port())
+        for name in ("AIRFLOW_PORT", "MLFLOW_PORT", "SERVICE_PORT", "PAGE_PORT", "WATCHER_PORT")
+    }
     database = {
         name: f"postgresql://{name}:{secrets.token_hex()}@127.0.0.1:{postgres_port}/{name}"
         for name in ("airflow", "mlflow", "journal")

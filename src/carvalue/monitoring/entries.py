@@ -46,3 +46,13 @@ class JournalEntry:
     def as_row(self) -> dict[str, object]:
         """Give the values by column."""
         return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """A car that was quoted and then sold. All in whole dollars."""
+
+    price: int
+    low: int
+    high: int
+    sale_price: int

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -19,6 +19,8 @@ from sqlalchemy import (
     Integer,
     MetaData,
     NullPool,
+    RowMapping,
+    Select,
     String,
     Table,
     create_engine,
@@ -30,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from carvalue.errors import AppError
-from carvalue.monitoring.entries import JournalEntry
+from carvalue.monitoring.entries import JournalEntry, Sale
 
 ANSWER_S = 5  # a journal that takes longer counts as away; the spool holds what it lacks meanwhile
 
@@ -128,9 +130,52 @@ class Journal:
             statement = self._insert(FEEDBACK).values(quote_id=quote_id, **told)
             connection.execute(statement.on_conflict_do_update(index_elements=["quote_id"], set_=told))
 
+    def after(self, quote_id: str, *, until: datetime, limit: int) -> list[JournalEntry]:
+        """Read the entries that follow an id, oldest first; an empty id stands before all.
+
+        Args:
+            quote_id: the last one that was read.
+            until: entries as young as this are left for later: others of their time may still be under way.
+            limit: how many at most.
+
+        Raises:
+            JournalUnavailable: the journal does not answer.
+        """
+        wanted = select(QUOTES).where(QUOTES.c.quote_id > quote_id, QUOTES.c.quoted_at < until)
+        return self._read(wanted.order_by(QUOTES.c.quote_id).limit(limit))
+
+    def up_to(self, quote_id: str, *, model_version: str, limit: int) -> list[JournalEntry]:
+        """Read the last entries of a version up to an id and with it, oldest first.
+
+        Raises:
+            JournalUnavailable: the journal does not answer.
+        """
+        wanted = select(QUOTES).where(QUOTES.c.quote_id <= quote_id, QUOTES.c.model_version == model_version)
+        return self._read(wanted.order_by(QUOTES.c.quote_id.desc()).limit(limit))[::-1]
+
+    def sales(self, *, model_version: str, limit: int) -> list[Sale]:
+        """Read what cars quoted by a version were sold for, the last told first.
+
+        Raises:
+            JournalUnavailable: the journal does not answer.
+        """
+        wanted = (
+            select(QUOTES.c.price, QUOTES.c.low, QUOTES.c.high, FEEDBACK.c.sale_price)
+            .join(FEEDBACK, FEEDBACK.c.quote_id == QUOTES.c.quote_id)
+            .where(QUOTES.c.model_version == model_version)
+            .order_by(FEEDBACK.c.told_at.desc())
+            .limit(limit)
+        )
+        with self._transaction() as connection:
+            return [Sale(*row) for row in connection.execute(wanted)]
+
     def close(self) -> None:
         """Close what is open."""
         self._engine.dispose()
+
+    def _read(self, wanted: Select[Any]) -> list[JournalEntry]:
+        with self._transaction() as connection:
+            return [_entry(row) for row in connection.execute(wanted).mappings()]
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -151,6 +196,12 @@ class Journal:
                     Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
                 TABLES.create_all(self._engine)
                 self._has_tables = True
+
+
+def _entry(row: RowMapping) -> JournalEntry:
+    # SQLite forgets the time zone
+    quoted_at = row["quoted_at"].replace(tzinfo=row["quoted_at"].tzinfo or UTC)
+    return JournalEntry(**{**row, "quoted_at": quoted_at, "warnings": tuple(row["warnings"])})
 
 
 def _engine(url: URL, answer_s: int) -> Engine:

@@ -1,4 +1,4 @@
-"""The drift reference: what live inputs are compared with, the rows that the model was trained on."""
+"""The drift reference: what live inputs are compared with, the cars that the model was trained on."""
 
 import json
 import logging
@@ -33,12 +33,16 @@ class Reference:
 
 
 def publish_reference(train: Path, *, fingerprint: str, root: Path) -> Reference:
-    """Publish the training rows' features and prices as `<root>/<fingerprint>.parquet`, a JSON beside it."""
+    """Publish the training cars' features and prices as `<root>/<fingerprint>.parquet`, a JSON beside it.
+
+    A car counts once, as it was first posted: people enter a car once, while dealers post the same one again
+    and again, which shifts every share. On the real listings, the cars of the days after the training's look
+    like those of the training; with every posting counted they look like another market.
+    """
     path = root / f"{fingerprint}.parquet"
     with written_aside(path) as aside:
-        pl.scan_parquet(train).select(COLUMNS).sort("posted_at", maintain_order=True).sink_parquet(
-            aside, engine="streaming"
-        )
+        postings = pl.read_parquet(train, columns=["car", *COLUMNS]).sort("posted_at", maintain_order=True)
+        postings.unique("car", keep="first", maintain_order=True).select(COLUMNS).write_parquet(aside)
     rows = pl.scan_parquet(path).select(pl.len()).collect().item()
     # the JSON comes last: where it is, the rows are
     with written_aside(path.with_suffix(".json")) as aside:

@@ -74,6 +74,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
         _scheduler(settings),
         _price_service(settings),
         _page(settings),
+        _watcher(settings),
         _airflow_part(settings, "triggerer", does="waits on behalf of deferred tasks"),
     )
 
@@ -83,7 +84,9 @@ def shared_environment(settings: Settings) -> dict[str, str]:
 
     What only tasks need is left out: other data shall not restart every service.
     """
-    chosen = settings.model_dump(mode="json", exclude={"airflow_password", "journal_url", *TASK_SETTINGS})
+    chosen = settings.model_dump(
+        mode="json", exclude={"airflow_password", "journal_url", "alert_urls", *TASK_SETTINGS}
+    )
     return {
         **_spelled(chosen),
         "STATE_DIR": str(settings.state_dir.resolve()),
@@ -201,6 +204,21 @@ def _page(settings: Settings) -> Service:
         health=Health(url=f"{address}/_stcore/health"),
         port=settings.page_port,
         port_setting="PAGE_PORT",
+        address=address,
+    )
+
+
+def _watcher(settings: Settings) -> Service:
+    address = local_url(settings.watcher_port)
+    urls = {"ALERT_URLS": settings.alert_urls.get_secret_value()}
+    return Service(
+        name="watcher",
+        does="watches for drift and tells who must know",
+        command=_python("carvalue.monitoring"),
+        environment=shared_environment(settings) | _journal(settings) | urls,
+        health=Health(url=f"{address}/healthz"),
+        port=settings.watcher_port,
+        port_setting="WATCHER_PORT",
         address=address,
     )
 

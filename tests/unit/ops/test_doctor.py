@@ -16,8 +16,8 @@ from carvalue.settings import Settings
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    ports = [_free_port() for _ in range(4)]
-    names = ("airflow_port", "mlflow_port", "service_port", "page_port")
+    ports = [_free_port() for _ in range(5)]
+    names = ("airflow_port", "mlflow_port", "service_port", "page_port", "watcher_port")
     return Settings(state_dir=tmp_path / "var", **dict(zip(names, ports, strict=True)))
 
 

@@ -1,0 +1,92 @@
+"""One feature's bins: where each value falls, what to call the bin, and which values were never seen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Codes = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+QUANTILES = 10
+FEW_VALUES = 60  # a number with no more distinct values, such as a year, gets a bin for each
+LEAST_SHARE = 0.004  # of the rows; rarer values share a bin
+MOST_WORDS = 40
+SEEN = 2  # rows; a word seen once may be a slip of the pen, and counts as unseen
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberBins:
+    """Bins between edges; a value on an edge belongs to the bin above it."""
+
+    edges: tuple[float, ...]
+    is_ordered = True
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What to call each bin."""
+        if not self.edges:
+            return ("any",)
+        inner = (f"{low:,.6g} to {high:,.6g}" for low, high in pairwise(self.edges))
+        return (f"below {self.edges[0]:,.6g}", *inner, f"{self.edges[-1]:,.6g} and more")
+
+    def codes(self, values: pl.Series) -> Codes:
+        """Give each value's bin; the number of bins stands for a missing one. Numbers are never unseen."""
+        numbers = values.cast(pl.Float64).fill_nan(None)
+        found = np.searchsorted(self.edges, numbers.fill_null(0).to_numpy(), side="right").astype(np.int64)
+        found[numbers.is_null().to_numpy()] = len(self.labels)
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordBins:
+    """A bin for each frequent word, and one for all other words that the reference has seen."""
+
+    frequent: tuple[str, ...]
+    rare: frozenset[str]
+    is_ordered = False
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What to call each bin."""
+        return (*self.frequent, "(rare)")
+
+    @cached_property
+    def _bin(self) -> Mapping[str, int]:
+        frequent = {word: number for number, word in enumerate(self.frequent)}
+        return dict.fromkeys(self.rare, len(self.frequent)) | frequent
+
+    def codes(self, values: pl.Series) -> Codes:
+        """Give each word's bin; the number of bins stands for a missing one, one more for an unseen one."""
+        missing, unseen = len(self.labels), len(self.labels) + 1
+        words = values.cast(pl.String).fill_null("")
+        found = words.replace_strict({**self._bin, "": missing}, default=unseen, return_dtype=pl.Int64)
+        return found.to_numpy().copy()
+
+
+Bins = NumberBins | WordBins
+
+
+def bins_of(values: pl.Series) -> Bins:
+    """Cut bins that fit the values of a reference."""
+    if values.dtype.is_numeric():
+        return NumberBins(edges=_edges(values.drop_nulls().to_numpy().astype(np.float64)))
+    counts = values.drop_nulls().value_counts(sort=True).filter(pl.col("count") >= SEEN)
+    often = counts.filter(pl.col("count") >= LEAST_SHARE * len(values))[values.name].to_list()[:MOST_WORDS]
+    return WordBins(frequent=tuple(often), rare=frozenset(counts[values.name].to_list()) - frozenset(often))
+
+
+def _edges(values: Floats) -> tuple[float, ...]:
+    distinct, counts = np.unique(values, return_counts=True)
+    if len(distinct) > FEW_VALUES:
+        return _as_edges(np.quantile(values, np.arange(1, QUANTILES) / QUANTILES))
+    # the last edge lies above all that was seen: a model year newer than the reference shows at once
+    return _as_edges([*distinct[counts >= LEAST_SHARE * len(values)], distinct[-1] + 1])
+
+
+def _as_edges(values: Sequence[float] | Floats) -> tuple[float, ...]:
+    return tuple(float(value) for value in np.unique(values))

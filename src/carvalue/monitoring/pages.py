@@ -1,0 +1,103 @@
+"""What the watcher answers over HTTP: its findings, alerts and reports."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from carvalue.errors import AppError
+from carvalue.monitoring.alerts import Alert
+from carvalue.monitoring.drift import FeatureDrift
+from carvalue.monitoring.findings import Findings
+from carvalue.monitoring.live import Bounded
+from carvalue.monitoring.watcher import Watcher
+
+PAST_ALERTS = 50
+
+
+def pages(watcher: Watcher) -> Starlette:
+    """Build the application."""
+
+    async def healthz(_: Request) -> Response:
+        return JSONResponse({"status": "alive", "trouble": watcher.trouble})
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(watcher.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def drift(_: Request) -> Response:
+        found = watcher.findings
+        return JSONResponse(_drift(found) if found else {"state": "insufficient data", "features": []})
+
+    async def alerts(_: Request) -> Response:
+        firing, past = watcher.desk.firing(), watcher.desk.past(PAST_ALERTS)
+        return JSONResponse({"firing": [*map(_alert, firing)], "past": [*map(_alert, past)]})
+
+    async def reports(_: Request) -> Response:
+        found = watcher.reports.all()
+        return JSONResponse(
+            [{"name": item.name, "made_at": item.made_at.isoformat(), "why": item.why} for item in found]
+        )
+
+    async def report(request: Request) -> Response:
+        try:
+            return HTMLResponse(watcher.reports.read(request.path_params["name"]))
+        except AppError as error:
+            return JSONResponse({"detail": str(error)}, error.status)
+
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/metrics", metrics),
+            Route("/drift", drift),
+            Route("/alerts", alerts),
+            Route("/reports", reports),
+            Route("/reports/{name}", report),
+        ]
+    )
+
+
+def _drift(found: Findings) -> Mapping[str, object]:
+    drift = found.drift
+    return {
+        "state": drift.state,
+        "provisional": drift.provisional,
+        "since": drift.since.isoformat() if drift.since else None,
+        "model_version": found.model_version,
+        "reference": found.reference,
+        "rows_seen": drift.rows,
+        "window_rows": drift.window,
+        "features": [*map(_feature, drift.features)],
+        "live": {
+            "sales": found.live.sales,
+            "error": _bounded(found.live.error),
+            "coverage": _bounded(found.live.coverage),
+            "estimated_error": found.estimated_error,
+        },
+    }
+
+
+def _feature(item: FeatureDrift) -> Mapping[str, object]:
+    return {
+        "name": item.name,
+        "state": item.state,
+        "score": item.score,
+        "threshold": 1,
+        "says": item.says,
+        "since": item.since.isoformat() if item.since else None,
+        "labels": item.labels,
+        "reference": item.reference,
+        "window": item.window,
+    }
+
+
+def _bounded(value: Bounded | None) -> Mapping[str, float] | None:
+    return asdict(value) if value else None
+
+
+def _alert(alert: Alert) -> Mapping[str, object]:
+    ended = alert.resolved_at.isoformat() if alert.resolved_at else None
+    return asdict(alert) | {"since": alert.since.isoformat(), "resolved_at": ended}
