@@ -1,4 +1,4 @@
-"""Time one quote, its parts and a frame of quotes: `python benchmarks/one_quote.py BUNDLE`."""
+"""Time one quote, its parts, its reasons and a frame of quotes: `python benchmarks/one_quote.py BUNDLE`."""
 
 import sys
 import time
@@ -9,7 +9,9 @@ from statistics import median
 import polars as pl
 import xgboost as xgb
 
+from carvalue.pricing.curves import curves
 from carvalue.pricing.model import PriceModel
+from carvalue.pricing.reasons import explain
 
 LISTING = {"manufacturer": "toyota", "model": "camry le", "year": 2012, "odometer": 98_000, "state": "tx"}
 FRAME_ROWS = 20_000
@@ -43,6 +45,9 @@ def main(folder: Path) -> None:
             xgb.DMatrix(row, base_margin=row[:, -1]), output_margin=True
         ),
         "quote": lambda: model.quote(LISTING),
+        "reasons": lambda: explain(model, LISTING),
+        "comparables": lambda: model.comparables.nearest(LISTING),
+        "curves": lambda: curves(model, LISTING),
     }.items():
         print(f"{name:30} {microseconds(work):8.0f} us")
     per_row = microseconds(lambda: model.quote_frame(frame), times=3) / FRAME_ROWS

@@ -11,6 +11,7 @@ import xgboost as xgb
 from carvalue.listings.schema import Listing
 from carvalue.pricing.bundle import BundleIncompatible, json_bytes, read_bundle, read_json, write_bundle
 from carvalue.pricing.card import ModelCard
+from carvalue.pricing.comparables import Comparables
 from carvalue.pricing.encoding import Encoder, Matrix
 from carvalue.pricing.familiar import Familiar, frame_warnings
 from carvalue.pricing.feature_files import encoder_as_json, encoder_from_json
@@ -20,7 +21,7 @@ from carvalue.pricing.names import read_name
 from carvalue.pricing.quote import Quote
 from carvalue.pricing.ranges import Floats, PriceRange, what_is_seen
 
-BOOSTER, FOREST, CARD, FEATURES, FAMILIAR, RANGES, GOLDEN = (
+BOOSTER, FOREST, CARD, FEATURES, FAMILIAR, RANGES, GOLDEN, USUAL, COMPARABLES = (
     "model.ubj",
     "forest.npz",
     "card.json",
@@ -28,6 +29,8 @@ BOOSTER, FOREST, CARD, FEATURES, FAMILIAR, RANGES, GOLDEN = (
     "familiar.json",
     "ranges.json",
     "golden.json",
+    "usual.json",
+    "comparables.parquet",
 )
 FEW_ROWS = 4  # up to here the forest is quicker than XGBoost; both give the same bits
 
@@ -42,6 +45,9 @@ class PriceModel:
     ranges: PriceRange
     familiar: Familiar
     card: ModelCard
+    usual: Listing
+    """The usual car of the training rows, against which prices are explained."""
+    comparables: Comparables
     golden: Golden = ()
 
     def quote(self, listing: Listing) -> Quote:
@@ -96,6 +102,8 @@ class PriceModel:
                 RANGES: json_bytes(self.ranges.as_json()),
                 GOLDEN: json_bytes(golden_as_json(self.golden)),
                 CARD: json_bytes(self.card.as_json()),
+                USUAL: json_bytes(dict(self.usual)),
+                COMPARABLES: self.comparables.as_bytes(),
             },
         )
 
@@ -155,6 +163,8 @@ def _from_files(files: dict[str, bytes], *, folder: Path) -> PriceModel:
         ranges=PriceRange.from_json(read[RANGES]),
         familiar=Familiar.from_json(read[FAMILIAR]),
         card=ModelCard.from_json(read[CARD]),
+        usual=read[USUAL],
+        comparables=Comparables.from_bytes(files[COMPARABLES]),
         golden=golden_from_json(read[GOLDEN]),
     )
 

@@ -13,6 +13,7 @@ import polars as pl
 from carvalue.errors import AppError
 from carvalue.pricing.boosting import Fitted, OnRound, Rows, boost, boost_blindly, matrices, silent
 from carvalue.pricing.card import ModelCard, Provenance
+from carvalue.pricing.comparables import fit_comparables
 from carvalue.pricing.encoding import Encoder
 from carvalue.pricing.familiar import Familiar, fit_familiar
 from carvalue.pricing.fitting import fit_encoder, log_prices, training_matrix
@@ -22,6 +23,7 @@ from carvalue.pricing.model import PriceModel, new_booster
 from carvalue.pricing.ranges import NO_RANGE, calibrate, what_is_seen
 from carvalue.pricing.scores import all_scores
 from carvalue.pricing.search import EFFORTS, Budget, Trial, Tuned, search
+from carvalue.pricing.usual import usual_car
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +121,8 @@ def _assemble(
         ranges=NO_RANGE,
         familiar=prepared.familiar,
         card=_card(prepared, tuned=tuned, fitted=fitted, provenance=provenance, trained_at=trained_at),
+        usual=usual_car(prepared.frames[0]),
+        comparables=fit_comparables(prepared.frames[0]),
     )
     matrix = prepared.validation.matrix
     quoted = model.log_prices(matrix)
@@ -141,6 +145,8 @@ def _refitted(judged: PriceModel, *, frame: pl.DataFrame, rounds: int, tuned: Tu
         encoder=encoder,
         ranges=judged.ranges.recoded(old=judged.encoder, new=encoder),
         familiar=fit_familiar(frame),
+        usual=usual_car(frame),
+        comparables=fit_comparables(frame),
     )
     golden = tuple(zip(GOLDEN_LISTINGS, model.quote_many(GOLDEN_LISTINGS), strict=True))
     return replace(model, golden=golden)

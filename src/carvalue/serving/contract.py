@@ -59,7 +59,7 @@ PROBLEM: Json = {
 
 def predict_operation() -> dict[str, object]:
     """What FastAPI cannot read off the code of `POST /predict`, whose body it never parses itself."""
-    listing, quote = _listing_schema(), _quote_schema()
+    listing, quote = listing_schema(), quote_schema()
     body = {"oneOf": [listing, {"type": "array", "items": listing, "maxItems": MAX_LISTINGS}]}
     answer = {"oneOf": [quote, {"type": "array", "items": quote}]}
     return {
@@ -72,11 +72,11 @@ def predict_operation() -> dict[str, object]:
                 "description": "One quote for one listing, a list for a list.",
                 "content": {"application/json": {"schema": answer, "example": QUOTE}},
             },
-            "400": _problem_response("The body is not strict JSON."),
-            "413": _problem_response("The body or the list is too large."),
-            "415": _problem_response("The body is not declared as JSON."),
-            "422": _problem_response("Fields are missing, unknown or out of range; `errors` names each."),
-            "503": _problem_response("There is no model in production yet."),
+            "400": problem_response("The body is not strict JSON."),
+            "413": problem_response("The body or the list is too large."),
+            "415": problem_response("The body is not declared as JSON."),
+            "422": problem_response("Fields are missing, unknown or out of range; `errors` names each."),
+            "503": problem_response("There is no model in production yet."),
         },
     }
 
@@ -104,9 +104,9 @@ def feedback_operation() -> dict[str, object]:
         "requestBody": {"required": True, "content": content},
         "responses": {
             "200": {"description": "Stored.", "content": content},
-            "404": _problem_response("No quote bears this id."),
-            "422": _problem_response("A field is missing, unknown or out of range."),
-            "503": _problem_response("The journal is away; nothing was stored."),
+            "404": problem_response("No quote bears this id."),
+            "422": problem_response("A field is missing, unknown or out of range."),
+            "503": problem_response("The journal is away; nothing was stored."),
         },
     }
 
@@ -119,11 +119,13 @@ def _examples() -> Json:
     }
 
 
-def _problem_response(description: str) -> Json:
+def problem_response(description: str) -> Json:
+    """Describe one way to fail."""
     return {"description": description, "content": {"application/problem+json": {"example": PROBLEM}}}
 
 
-def _listing_schema() -> Json:
+def listing_schema() -> Json:
+    """Describe a listing as it is sent."""
     return {
         "title": "Listing",
         "type": "object",
@@ -156,7 +158,8 @@ def _limits(field: NumberField | CategoryField) -> dict[str, object]:
     return {"enum": [*field.choices, *(() if field.required else (None,))]}
 
 
-def _quote_schema() -> Json:
+def quote_schema() -> Json:
+    """Describe a quote as it is answered."""
     whole, text = {"type": "integer"}, {"type": "string"}
     return {
         "title": "Quote",

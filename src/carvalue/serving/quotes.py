@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from carvalue.listings.schema import Listing
 from carvalue.monitoring.entries import JournalEntry
 from carvalue.monitoring.metrics import ServiceMetrics
-from carvalue.serving.live_model import LiveModel
+from carvalue.serving.live_model import InUse, LiveModel
 from carvalue.serving.recording import Recorder
 
 CURRENCY = "USD"
@@ -53,24 +53,28 @@ class Quoting:
     ) -> None:
         self._live, self._recorder, self._metrics, self._new_id = live, recorder, metrics, new_id
 
-    async def answer(self, listings: tuple[Listing, ...]) -> tuple[AnsweredQuote, ...]:
-        """Quote every listing, in order; the quotes are recorded when this returns.
+    async def answer(
+        self, listings: tuple[Listing, ...], *, by: InUse | None = None
+    ) -> tuple[AnsweredQuote, ...]:
+        """Quote every listing, in order, by the model in use or the given one.
+
+        The quotes are recorded when this returns.
 
         Raises:
             NoModelYet: there is no model to quote with.
         """
+        in_use = by or self._live.in_use()
         if len(listings) <= INLINE_LISTINGS:
-            quotes = self._quote(listings)
+            quotes = self._quote(listings, in_use)
         else:
-            quotes = await asyncio.to_thread(self._quote, listings)
+            quotes = await asyncio.to_thread(self._quote, listings, in_use)
         quoted_at = datetime.now(UTC)
         await self._recorder.record(
             [_entry(listing, quote, quoted_at) for listing, quote in zip(listings, quotes, strict=True)]
         )
         return quotes
 
-    def _quote(self, listings: tuple[Listing, ...]) -> tuple[AnsweredQuote, ...]:
-        in_use = self._live.in_use()
+    def _quote(self, listings: tuple[Listing, ...], in_use: InUse) -> tuple[AnsweredQuote, ...]:
         version, data_as_of = str(in_use.version.version), in_use.model.card.data_as_of.isoformat()
         quotes = tuple(
             AnsweredQuote(

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 
-from carvalue.serving import contract, predict
+from carvalue.serving import contract, explain, explain_contract, predict
 from carvalue.serving.feedback import feedback
 from carvalue.serving.options import Options, options, vocabulary_sizes
 from carvalue.serving.service import Service
@@ -45,6 +45,29 @@ def _service(request: Request) -> Service:
 async def post_predict(request: Request) -> Response:
     """See the examples; `make` may be called `manufacturer` as well."""
     return await predict.predict(request, _service(request).quoting)
+
+
+@plain.post(
+    "/explain",
+    tags=["quotes"],
+    summary="Quote one listing, with reasons and similar cars",
+    openapi_extra=explain_contract.explain_operation(),
+)
+async def post_explain(request: Request) -> Response:
+    """The reasons' dollars and their start add up to the price."""
+    service = _service(request)
+    return await explain.post_reasons(request, live=service.live, quoting=service.quoting)
+
+
+@plain.post(
+    "/curves",
+    tags=["quotes"],
+    summary="The price of one listing over its miles and its year",
+    openapi_extra=explain_contract.curves_operation(),
+)
+async def post_curves(request: Request) -> Response:
+    """What-ifs: they are not recorded as quotes."""
+    return await explain.post_curves(request, live=_service(request).live)
 
 
 @plain.post(

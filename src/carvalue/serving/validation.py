@@ -94,6 +94,17 @@ def read_listings(value: object) -> tuple[Listing, ...]:
     return listings
 
 
+def read_listing(value: object) -> Listing:
+    """Check a single listing.
+
+    Raises:
+        InvalidListings: something is missing, unknown or out of range, or it is a list.
+    """
+    if isinstance(value, list):
+        raise InvalidListings((_error("", None, value, "one listing: an object of field names and values"),))
+    return read_listings(value)[0]
+
+
 def _read(value: object, position: int | None, errors: list[FieldError]) -> Listing:
     if not isinstance(value, dict):
         errors.append(_error("", position, value, "an object of field names and values"))

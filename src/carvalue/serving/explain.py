@@ -1,0 +1,47 @@
+"""`POST /explain` and `POST /curves`: a quote with its reasons, and prices of what the car is not."""
+
+import asyncio
+import json
+from dataclasses import asdict
+from datetime import date
+
+from fastapi import Request
+from starlette.responses import Response
+
+from carvalue.listings.schema import Listing
+from carvalue.pricing.curves import curves
+from carvalue.pricing.reasons import explain
+from carvalue.serving.bodies import read_json
+from carvalue.serving.live_model import InUse, LiveModel
+from carvalue.serving.quotes import Quoting
+from carvalue.serving.validation import read_listing
+
+Answer = dict[str, object]
+
+
+async def post_reasons(request: Request, *, live: LiveModel, quoting: Quoting) -> Response:
+    """Answer one listing with its quote, recorded as any, the reasons for the price and similar cars."""
+    listing = read_listing(await read_json(request))
+    in_use = live.in_use()
+    (quote,) = await quoting.answer((listing,), by=in_use)
+    return _json({"quote": quote.as_json(), **await asyncio.to_thread(_background, in_use, listing)})
+
+
+async def post_curves(request: Request, *, live: LiveModel) -> Response:
+    """Answer one listing with its price over the miles and over the year; no quote, nothing recorded."""
+    listing = read_listing(await read_json(request))
+    return _json(asdict(await asyncio.to_thread(curves, live.in_use().model, listing)))
+
+
+def _background(in_use: InUse, listing: Listing) -> Answer:
+    comparables = in_use.model.comparables.nearest(listing)
+    return {
+        "reasons": asdict(explain(in_use.model, listing)),
+        "comparables": [asdict(comparable) for comparable in comparables],
+    }
+
+
+def _json(answer: Answer) -> Response:
+    return Response(
+        json.dumps(answer, allow_nan=False, default=date.isoformat), media_type="application/json"
+    )

@@ -1,0 +1,104 @@
+"""`/explain` and `/curves` as clients meet them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from carvalue.serving.app import create_app
+from carvalue.serving.contract import CAMRY, F150, QUOTE
+from carvalue.serving.explain_contract import COMPARABLE, POINT, REASONS
+from carvalue.settings import Settings
+from fakes import FakeRegistry
+from servers import serving
+from waiting import until
+
+
+@pytest.fixture(scope="module")
+def client(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    registry = FakeRegistry()
+    registry.promote(bundle, version=3)
+    with serving(
+        create_app(Settings(state_dir=tmp_path_factory.mktemp("state")), registry=registry)
+    ) as client:
+        until(lambda: client.get("/readyz").is_success)
+        yield client
+
+
+def test_an_explanation_holds_the_quote_its_reasons_and_similar_cars(client: httpx.Client) -> None:
+    answer = client.post("/explain", json=CAMRY).json()
+
+    quote, reasons, comparables = answer["quote"], answer["reasons"], answer["comparables"]
+    assert quote["price"] == client.post("/predict", json=CAMRY).json()["price"]
+    assert reasons["start"] + sum(item["dollars"] for item in reasons["items"]) == quote["price"]
+    assert len(comparables) == 12
+    assert all("camry" in car["model"] for car in comparables)
+
+
+def test_the_answers_look_like_the_examples(client: httpx.Client) -> None:
+    answer = client.post("/explain", json=CAMRY).json()
+    curves = client.post("/curves", json=CAMRY).json()
+
+    assert set(answer["quote"]) == set(QUOTE)
+    assert set(answer["reasons"]) == set(REASONS)
+    assert set(answer["reasons"]["items"][0]) == set(REASONS["items"][0])  # type: ignore[index]
+    assert set(answer["comparables"][0]) == set(COMPARABLE)
+    assert set(curves["odometer"][0]) == set(curves["year"][0]) == set(POINT)
+
+
+def test_an_explained_quote_is_recorded_and_a_curve_is_not(client: httpx.Client) -> None:
+    explained = client.post("/explain", json=CAMRY).json()["quote"]["quote_id"]
+    before = _metric(client, "carvalue_quotes_total")
+
+    client.post("/curves", json=F150)
+
+    assert _metric(client, "carvalue_quotes_total") == before
+    until(lambda: _sold(client, explained).is_success)
+
+
+def _sold(client: httpx.Client, quote_id: str) -> httpx.Response:
+    return client.post("/feedback", json={"quote_id": quote_id, "sale_price": 9_000})
+
+
+def _metric(client: httpx.Client, name: str) -> float:
+    lines = client.get("/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+
+@pytest.mark.parametrize("path", ["/explain", "/curves"])
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ([CAMRY], 422),
+        ({}, 422),
+        (CAMRY | {"year": "twenty"}, 422),
+        (CAMRY | {"odometr": 1}, 422),
+        (None, 422),
+    ],
+)
+def test_what_is_not_one_listing_is_a_problem(
+    client: httpx.Client, path: str, body: object, status: int
+) -> None:
+    answer = client.post(path, content=json.dumps(body), headers={"content-type": "application/json"})
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["errors"]
+
+
+@pytest.mark.parametrize("path", ["/explain", "/curves"])
+def test_the_examples_of_the_documentation_work(client: httpx.Client, path: str) -> None:
+    operation = client.get("/openapi.json").json()["paths"][path]["post"]
+
+    for example in operation["requestBody"]["content"]["application/json"]["examples"].values():
+        assert client.post(path, json=example["value"]).is_success
+
+
+@pytest.mark.parametrize("path", ["/explain", "/curves"])
+def test_without_a_model_it_says_so(path: str, tmp_path: Path) -> None:
+    with serving(create_app(Settings(state_dir=tmp_path), registry=FakeRegistry())) as client:
+        answer = client.post(path, json=CAMRY)
+
+    assert answer.status_code == 503
