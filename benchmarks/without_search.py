@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from carvalue.pricing.card import Provenance
-from carvalue.pricing.evaluation import evaluate
+from carvalue.pricing.evaluation.evaluate import evaluate
 from carvalue.pricing.search import EFFORTS, START, Budget, Tuned
 from carvalue.pricing.training import train
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from carvalue.pricing.evaluation import evaluate
+from carvalue.pricing.evaluation.evaluate import evaluate
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.search import Trial, Tuned
 from carvalue.registry.connection import connected

@@ -149,7 +149,7 @@ def train(settings: Settings) -> None:
 
 def evaluate(settings: Settings) -> None:
     """Measure the model on the test cars, which it has not seen, beside a baseline of medians."""
-    from carvalue.pricing.evaluation import evaluate as measure
+    from carvalue.pricing.evaluation.evaluate import evaluate as measure
 
     dataset, work = _chosen_dataset(settings), _model_work(settings)
     measure(

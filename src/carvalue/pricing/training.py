@@ -15,13 +15,13 @@ from carvalue.pricing.boosting import Fitted, OnRound, Rows, boost, boost_blindl
 from carvalue.pricing.card import ModelCard, Provenance
 from carvalue.pricing.comparables import fit_comparables
 from carvalue.pricing.encoding import Encoder
+from carvalue.pricing.evaluation.scores import all_scores
 from carvalue.pricing.familiar import Familiar, fit_familiar
 from carvalue.pricing.fitting import fit_encoder, log_prices, training_matrix
 from carvalue.pricing.forest import Forest
 from carvalue.pricing.golden import GOLDEN_LISTINGS
 from carvalue.pricing.model import PriceModel, new_booster
 from carvalue.pricing.ranges import NO_RANGE, calibrate, what_is_seen
-from carvalue.pricing.scores import all_scores
 from carvalue.pricing.search import EFFORTS, Budget, Trial, Tuned, search
 from carvalue.pricing.usual import usual_car
 

@@ -12,7 +12,7 @@ from mlflow.entities.model_registry import ModelVersion as Registered
 
 from carvalue.pricing.bundle import BundleCorrupt, BundleIncompatible, bundle_digest
 from carvalue.pricing.card import ModelCard
-from carvalue.pricing.evaluation import SLICES, Evaluation, bundle_scores
+from carvalue.pricing.evaluation.evaluate import SLICES, Evaluation, bundle_scores
 from carvalue.registry import stages
 from carvalue.registry.connection import connected
 from carvalue.registry.model_version import (

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from carvalue.pricing.evaluation import evaluate
+from carvalue.pricing.evaluation.evaluate import evaluate
 from carvalue.registry.connection import connected
 from carvalue.registry.stages import switch
 from carvalue.registry.tracking import RunFacts, start_run

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import polars as pl
 
-from carvalue.pricing.baseline import median_quotes
+from carvalue.pricing.evaluation.baseline import median_quotes
+from carvalue.pricing.evaluation.pictures import draw_all
+from carvalue.pricing.evaluation.scores import range_scores, scores
+from carvalue.pricing.evaluation.slices import by_slice
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.pictures import draw_all
-from carvalue.pricing.scores import range_scores, scores
-from carvalue.pricing.slices import by_slice
 
 logger = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from carvalue.pricing.baseline import median_quotes
-from carvalue.pricing.evaluation import Evaluation, bundle_scores, evaluate
-from carvalue.pricing.scores import range_scores, scores
+from carvalue.pricing.evaluation.baseline import median_quotes
+from carvalue.pricing.evaluation.evaluate import Evaluation, bundle_scores, evaluate
+from carvalue.pricing.evaluation.scores import range_scores, scores
 from markets import a_market
 
 

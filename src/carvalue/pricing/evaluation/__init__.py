@@ -1,0 +1,1 @@
+"""How good a bundle is, and against what: measures, slices, baseline, pictures."""
