@@ -4,7 +4,7 @@ import socket
 import sys
 from pathlib import Path
 
-from carvalue.ops.services import Health, Service
+from carvalue.ops.service import Health, Service
 from carvalue.settings import Settings
 
 SERVER = """
@@ -14,6 +14,9 @@ if "--with-child" in sys.argv:
 handler = http.server.SimpleHTTPRequestHandler
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), handler).serve_forever()
 """
+
+
+PORTS = ("airflow", "mlflow", "service", "page", "watcher", "prometheus", "alertmanager", "grafana")
 
 
 def free_port() -> int:
@@ -45,5 +48,5 @@ def a_job(name: str, code: str = "print('done')") -> Service:
 
 def platform_settings(state_dir: Path, **changes: object) -> Settings:
     """Make settings of a platform of its own, on free ports."""
-    ports = {f"{name}_port": free_port() for name in ("airflow", "mlflow", "service", "page", "watcher")}
+    ports = {f"{name}_port": free_port() for name in PORTS}
     return Settings.model_validate(ports | {"state_dir": state_dir} | changes)

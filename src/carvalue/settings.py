@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     service_port: Port = 9696
     page_port: Port = 8501
     watcher_port: Port = 9697
+    prometheus_port: Port = 9090
+    alertmanager_port: Port = 9093
+    grafana_port: Port = 3000
     mlflow_tracking_uri: TrackingUri = Field(default_factory=lambda chosen: _local(chosen, "mlflow_port"))
     service_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "service_port"))
     watcher_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "watcher_port"))

@@ -14,7 +14,7 @@ import pytest
 from carvalue.ops import platform
 from carvalue.ops.leftovers import find_leftovers
 from carvalue.ops.ports import PortTaken
-from carvalue.ops.services import Service
+from carvalue.ops.service import Service
 from carvalue.ops.status import ServiceStatus, status_of
 from carvalue.ops.supervisor import Supervisor
 from carvalue.settings import Settings

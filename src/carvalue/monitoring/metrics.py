@@ -102,6 +102,87 @@ SERVICE_METRICS = (
 )
 SERVICE_METRIC_BY_NAME: Mapping[str, Metric] = {metric.name: metric for metric in SERVICE_METRICS}
 
+STATE_NUMBERS = {"insufficient data": -1, "clean": 0, "suspected": 1, "confirmed": 2}
+
+
+def _gauge(name: str, meaning: str, *labels: str) -> Metric:
+    return Metric(name=f"carvalue_{name}", kind="gauge", help=meaning, labels=labels)
+
+
+WATCHER_UP = _gauge("watcher_up", "1 while the watcher's last round came to its end, else 0.")
+WATCHER_LAG = _gauge("watcher_lag_seconds", "Age of the newest quote read while more wait; 0 when none does.")
+WATCHER_CHECKED = _gauge(
+    "watcher_last_check_timestamp_seconds", "When the last round came to its end, as Unix time."
+)
+WATCHED_QUOTES = Metric(
+    name="carvalue_watched_quotes_total", kind="counter", help="Quotes that the watcher has judged."
+)
+WATCHED_VERSION = _gauge(
+    "watched_model_version", "The version whose quotes are judged; 0 while there is none."
+)
+DRIFT_STATE = _gauge("drift_state", "-1 insufficient data, 0 clean, 1 suspected, 2 confirmed.")
+DRIFTED_FEATURES = _gauge("drifted_features", "How many features have confirmed drift.")
+DRIFTED_SHARE = _gauge("drifted_features_share", "Which share of the features has confirmed drift.")
+FEATURE_STATE = _gauge(
+    "feature_drift_state", "-1 insufficient data, 0 clean, 1 suspected, 2 confirmed.", "feature"
+)
+FEATURE_SCORE = _gauge(
+    "feature_drift_score",
+    "The statistic that stands out most, as a multiple of its own threshold.",
+    "feature",
+)
+FEATURE_THRESHOLD = _gauge(
+    "feature_drift_threshold", "The score from which drift is confirmed; 1, by its unit.", "feature"
+)
+QUOTED_PRICE = Metric(
+    name="carvalue_quoted_price_dollars", kind="histogram", help="Prices of the quotes that were judged."
+)
+RANGE_WIDTH = Metric(
+    name="carvalue_range_width_ratio", kind="histogram", help="Widths of ranges, as shares of the price."
+)
+REPORTED_SALES = _gauge("reported_sales", "Sales told for the version, at most the newest 500.")
+LIVE_ERROR = _gauge("live_error", "Median absolute error of quotes, as a share of the sale price.")
+LIVE_ERROR_LOW = _gauge("live_error_low", "Lower 95 % bound of carvalue_live_error.")
+LIVE_ERROR_HIGH = _gauge("live_error_high", "Upper 95 % bound of carvalue_live_error.")
+LIVE_COVERAGE = _gauge("live_coverage", "Share of sale prices within the quoted range.")
+LIVE_COVERAGE_LOW = _gauge("live_coverage_low", "Lower 95 % bound of carvalue_live_coverage.")
+LIVE_COVERAGE_HIGH = _gauge("live_coverage_high", "Upper 95 % bound of carvalue_live_coverage.")
+ESTIMATED_ERROR = _gauge("estimated_error", "Median error estimated from the widths of recent ranges.")
+ALERTS_FIRING = _gauge("alerts_firing", "Alerts that last, by kind.", "kind")
+ALERTS_WAITING = _gauge("alert_deliveries_waiting", "News that a sink has not taken yet.", "sink")
+ALERT_DELIVERIES = Metric(
+    name="carvalue_alert_deliveries_total",
+    kind="counter",
+    help="Attempts to tell an alert, by sink and outcome.",
+    labels=("sink", "outcome"),
+)
+REPORTS = Metric(name="carvalue_reports_total", kind="counter", help="Reports drawn.")
+
+WATCHER_GAUGES = (
+    WATCHER_UP,
+    WATCHER_LAG,
+    WATCHER_CHECKED,
+    WATCHED_VERSION,
+    DRIFT_STATE,
+    DRIFTED_FEATURES,
+    DRIFTED_SHARE,
+    FEATURE_STATE,
+    FEATURE_SCORE,
+    FEATURE_THRESHOLD,
+    REPORTED_SALES,
+    LIVE_ERROR,
+    LIVE_ERROR_LOW,
+    LIVE_ERROR_HIGH,
+    LIVE_COVERAGE,
+    LIVE_COVERAGE_LOW,
+    LIVE_COVERAGE_HIGH,
+    ESTIMATED_ERROR,
+    ALERTS_FIRING,
+    ALERTS_WAITING,
+)
+WATCHER_METRICS = (*WATCHER_GAUGES, WATCHED_QUOTES, QUOTED_PRICE, RANGE_WIDTH, ALERT_DELIVERIES, REPORTS)
+ALERT_KINDS = ("drift", "live_accuracy", "coverage")
+
 
 class ServiceMetrics:
     """The price service's metrics in one registry of their own, so that two services fit in one process."""

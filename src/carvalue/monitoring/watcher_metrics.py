@@ -1,4 +1,4 @@
-"""The watcher's metrics, each declared once as the price service's are."""
+"""The watcher's metrics, filled with what it found."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,90 +8,39 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from carvalue.monitoring.alerts import AlertDesk
 from carvalue.monitoring.entries import JournalEntry
 from carvalue.monitoring.findings import Findings
-from carvalue.monitoring.metrics import Metric
-
-STATE_NUMBERS = {"insufficient data": -1, "clean": 0, "suspected": 1, "confirmed": 2}
-PRICE_BUCKETS = (1_000, 2_500, 5_000, 7_500, 10_000, 15_000, 20_000, 25_000, 30_000, 40_000, 60_000, 100_000)
-WIDTH_BUCKETS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0)
-
-
-def _gauge(name: str, meaning: str, *labels: str) -> Metric:
-    return Metric(name=f"carvalue_{name}", kind="gauge", help=meaning, labels=labels)
-
-
-WATCHER_UP = _gauge("watcher_up", "1 while the watcher's last round came to its end, else 0.")
-WATCHER_LAG = _gauge("watcher_lag_seconds", "Age of the newest quote read while more wait; 0 when none does.")
-WATCHER_CHECKED = _gauge(
-    "watcher_last_check_timestamp_seconds", "When the last round came to its end, as Unix time."
-)
-WATCHED_QUOTES = Metric(
-    name="carvalue_watched_quotes_total", kind="counter", help="Quotes that the watcher has judged."
-)
-WATCHED_VERSION = _gauge(
-    "watched_model_version", "The version whose quotes are judged; 0 while there is none."
-)
-DRIFT_STATE = _gauge("drift_state", "-1 insufficient data, 0 clean, 1 suspected, 2 confirmed.")
-DRIFTED_FEATURES = _gauge("drifted_features", "How many features have confirmed drift.")
-DRIFTED_SHARE = _gauge("drifted_features_share", "Which share of the features has confirmed drift.")
-FEATURE_STATE = _gauge(
-    "feature_drift_state", "-1 insufficient data, 0 clean, 1 suspected, 2 confirmed.", "feature"
-)
-FEATURE_SCORE = _gauge(
-    "feature_drift_score",
-    "The statistic that stands out most, as a multiple of its own threshold.",
-    "feature",
-)
-FEATURE_THRESHOLD = _gauge(
-    "feature_drift_threshold", "The score from which drift is confirmed; 1, by its unit.", "feature"
-)
-QUOTED_PRICE = Metric(
-    name="carvalue_quoted_price_dollars", kind="histogram", help="Prices of the quotes that were judged."
-)
-RANGE_WIDTH = Metric(
-    name="carvalue_range_width_ratio", kind="histogram", help="Widths of ranges, as shares of the price."
-)
-REPORTED_SALES = _gauge("reported_sales", "Sales told for the version, at most the newest 500.")
-LIVE_ERROR = _gauge("live_error", "Median absolute error of quotes, as a share of the sale price.")
-LIVE_ERROR_LOW = _gauge("live_error_low", "Lower 95 % bound of carvalue_live_error.")
-LIVE_ERROR_HIGH = _gauge("live_error_high", "Upper 95 % bound of carvalue_live_error.")
-LIVE_COVERAGE = _gauge("live_coverage", "Share of sale prices within the quoted range.")
-LIVE_COVERAGE_LOW = _gauge("live_coverage_low", "Lower 95 % bound of carvalue_live_coverage.")
-LIVE_COVERAGE_HIGH = _gauge("live_coverage_high", "Upper 95 % bound of carvalue_live_coverage.")
-ESTIMATED_ERROR = _gauge("estimated_error", "Median error estimated from the widths of recent ranges.")
-ALERTS_FIRING = _gauge("alerts_firing", "Alerts that last, by kind.", "kind")
-ALERTS_WAITING = _gauge("alert_deliveries_waiting", "News that a sink has not taken yet.", "sink")
-ALERT_DELIVERIES = Metric(
-    name="carvalue_alert_deliveries_total",
-    kind="counter",
-    help="Attempts to tell an alert, by sink and outcome.",
-    labels=("sink", "outcome"),
-)
-REPORTS = Metric(name="carvalue_reports_total", kind="counter", help="Reports drawn.")
-
-GAUGES = (
-    WATCHER_UP,
-    WATCHER_LAG,
-    WATCHER_CHECKED,
-    WATCHED_VERSION,
+from carvalue.monitoring.metrics import (
+    ALERT_DELIVERIES,
+    ALERT_KINDS,
+    ALERTS_FIRING,
+    ALERTS_WAITING,
     DRIFT_STATE,
     DRIFTED_FEATURES,
     DRIFTED_SHARE,
-    FEATURE_STATE,
-    FEATURE_SCORE,
-    FEATURE_THRESHOLD,
-    REPORTED_SALES,
-    LIVE_ERROR,
-    LIVE_ERROR_LOW,
-    LIVE_ERROR_HIGH,
-    LIVE_COVERAGE,
-    LIVE_COVERAGE_LOW,
-    LIVE_COVERAGE_HIGH,
     ESTIMATED_ERROR,
-    ALERTS_FIRING,
-    ALERTS_WAITING,
+    FEATURE_SCORE,
+    FEATURE_STATE,
+    FEATURE_THRESHOLD,
+    LIVE_COVERAGE,
+    LIVE_COVERAGE_HIGH,
+    LIVE_COVERAGE_LOW,
+    LIVE_ERROR,
+    LIVE_ERROR_HIGH,
+    LIVE_ERROR_LOW,
+    QUOTED_PRICE,
+    RANGE_WIDTH,
+    REPORTED_SALES,
+    REPORTS,
+    STATE_NUMBERS,
+    WATCHED_QUOTES,
+    WATCHED_VERSION,
+    WATCHER_CHECKED,
+    WATCHER_GAUGES,
+    WATCHER_LAG,
+    WATCHER_UP,
 )
-WATCHER_METRICS = (*GAUGES, WATCHED_QUOTES, QUOTED_PRICE, RANGE_WIDTH, ALERT_DELIVERIES, REPORTS)
-ALERT_KINDS = ("drift", "live_accuracy", "coverage")
+
+PRICE_BUCKETS = (1_000, 2_500, 5_000, 7_500, 10_000, 15_000, 20_000, 25_000, 30_000, 40_000, 60_000, 100_000)
+WIDTH_BUCKETS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0)
 
 
 class WatcherMetrics:
@@ -101,7 +50,7 @@ class WatcherMetrics:
         self.registry = CollectorRegistry()
         self._gauges = {
             metric: Gauge(metric.name, metric.help, metric.labels, registry=self.registry)
-            for metric in GAUGES
+            for metric in WATCHER_GAUGES
         }
         self.up = self._gauges[WATCHER_UP]
         self._quotes, self._deliveries, self.reports = (

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import httpx
 
-from carvalue.ops.services import Health, local_url
+from carvalue.ops.service import Health, local_url
 
 TIMEOUT_S = 5.0
 

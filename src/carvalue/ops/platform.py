@@ -9,8 +9,10 @@ from carvalue.ops.airflow_config import write_passwords
 from carvalue.ops.health import is_healthy, local_client
 from carvalue.ops.leftovers import stop_leftovers
 from carvalue.ops.logs import last_lines
+from carvalue.ops.observers import missing_observers, write_observer_files
 from carvalue.ops.ports import check_ports
-from carvalue.ops.services import Service, services
+from carvalue.ops.service import Service
+from carvalue.ops.services import services
 from carvalue.ops.supervisor import ProcessState, State, Supervisor
 from carvalue.settings import BadSetting, Settings
 
@@ -42,11 +44,14 @@ def up(settings: Settings, *, say: Say) -> None:
             "HTTP; expected a URL such as http://127.0.0.1:5000, or none for a server of the platform's own."
         )
     start_up(settings, services(settings), say=say)
+    for line in missing_observers():
+        say(line)
 
 
 def start_up(settings: Settings, wanted: tuple[Service, ...], *, say: Say) -> None:
     """Do what `up` does, for the given services."""
     write_passwords(settings)
+    write_observer_files(settings)
     supervisor = Supervisor(state_dir=settings.state_dir)
     if supervisor.is_running:
         supervisor.update(wanted)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import psutil
 
 from carvalue.errors import AppError
-from carvalue.ops.services import Service
+from carvalue.ops.service import Service
 
 
 class PortTaken(AppError):

@@ -1,10 +1,12 @@
-"""Every process of the platform on one machine, as data: what runs, where it listens, how it shows health."""
+"""Every process of the platform on one machine."""
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from carvalue.ops.airflow_config import airflow_environment
+from carvalue.ops.observers import observers
+from carvalue.ops.service import Health, Service, local_url
 from carvalue.pipelines.runner import PATIENT_THREADS
 from carvalue.settings import Settings
 
@@ -17,50 +19,6 @@ TASK_SETTINGS = (
     "training_budget",
 )
 """Settings that only the pipelines read; the scheduler hands them to its tasks."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Health:
-    """Where a service shows that it works.
-
-    Attributes:
-        url: answers 200 when it does.
-        component: the part of a JSON answer that speaks for this service, where one URL speaks for several.
-    """
-
-    url: str
-    component: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Service:
-    """One process.
-
-    Attributes:
-        name: what `make status` and `make logs` call it.
-        does: what it is for, in a few words.
-        command: program and arguments.
-        environment: what it needs beyond the environment that the platform was started in.
-        health: None for a job that runs once and ends; then its exit code speaks.
-        needs: services that must be healthy before this one starts.
-        port: where it listens, and the setting that moves it.
-        address: what a person opens in a browser.
-    """
-
-    name: str
-    does: str
-    command: tuple[str, ...]
-    environment: Mapping[str, str] = field(default_factory=dict)
-    health: Health | None = None
-    needs: tuple[str, ...] = ()
-    port: int | None = None
-    port_setting: str = ""
-    address: str = ""
-
-    @property
-    def runs_once(self) -> bool:
-        """Whether it is a job that ends, rather than a server."""
-        return self.health is None
 
 
 def services(settings: Settings) -> tuple[Service, ...]:
@@ -76,6 +34,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
         _page(settings),
         _watcher(settings),
         _airflow_part(settings, "triggerer", does="waits on behalf of deferred tasks"),
+        *observers(settings),
     )
 
 
@@ -221,11 +180,6 @@ def _watcher(settings: Settings) -> Service:
         port_setting="WATCHER_PORT",
         address=address,
     )
-
-
-def local_url(port: int) -> str:
-    """Tell where this machine reaches a service of its own, whatever else the service binds."""
-    return f"http://127.0.0.1:{port}"
 
 
 def _airflow_environment(settings: Settings) -> dict[str, str]:

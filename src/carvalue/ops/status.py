@@ -7,7 +7,8 @@ import httpx
 
 from carvalue.ops.health import is_healthy, local_client
 from carvalue.ops.logs import last_lines
-from carvalue.ops.services import Service, services
+from carvalue.ops.service import Service
+from carvalue.ops.services import services
 from carvalue.ops.supervisor import ProcessState, State, Supervisor
 from carvalue.settings import Settings
 

@@ -20,7 +20,7 @@ from carvalue.errors import AppError
 from carvalue.ops.launch import Launch
 from carvalue.ops.leftovers import marks
 from carvalue.ops.logs import log_folder
-from carvalue.ops.services import Service
+from carvalue.ops.service import Service
 
 SOCKET_PATH_LIMIT = 107 - len(".4194304")  # of the kernel; supervisord appends its pid while it binds
 START_TIMEOUT_S = 20.0

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from carvalue.ops.build import EXAMPLE, Built
 from carvalue.ops.doctor import Finding
-from carvalue.ops.services import local_url
+from carvalue.ops.service import local_url
 from carvalue.ops.status import ServiceStatus
 from carvalue.settings import LOCAL_PASSWORD, Settings
 

@@ -12,11 +12,12 @@ from prometheus_client import generate_latest
 from carvalue.monitoring.alerts import AlertDesk
 from carvalue.monitoring.entries import JournalEntry
 from carvalue.monitoring.journal import Journal
+from carvalue.monitoring.metrics import WATCHER_METRICS
 from carvalue.monitoring.pages import pages
 from carvalue.monitoring.reference import publish_reference
 from carvalue.monitoring.reports import Reports
 from carvalue.monitoring.watcher import Watcher
-from carvalue.monitoring.watcher_metrics import WATCHER_METRICS, WatcherMetrics
+from carvalue.monitoring.watcher_metrics import WatcherMetrics
 from carvalue.pricing.model import PriceModel
 from fakes import FakeRegistry
 from markets import MARKET_FIELDS, a_bundle, a_market

@@ -1,7 +1,9 @@
 """The services as data: each is complete, and settings reach their processes."""
 
+import sys
 from pathlib import Path
 
+from carvalue.ops.service import Service
 from carvalue.ops.services import services
 from carvalue.settings import Settings
 
@@ -39,10 +41,14 @@ def test_a_foreign_mlflow_is_not_started() -> None:
     assert "mlflow" not in names
 
 
+def our_own(settings: Settings) -> list[Service]:
+    return [service for service in services(settings) if service.command[0] == sys.executable]
+
+
 def test_paths_do_not_depend_on_where_a_service_runs(tmp_path: Path) -> None:
-    for service in services(Settings(state_dir=tmp_path / "var")):
+    for service in our_own(Settings(state_dir=tmp_path / "var")):
         assert service.environment["STATE_DIR"] == str(tmp_path / "var")
 
 
 def test_bytecode_is_cached_even_where_the_environment_forbids_it() -> None:
-    assert all(service.environment["PYTHONDONTWRITEBYTECODE"] == "" for service in services(Settings()))
+    assert all(service.environment["PYTHONDONTWRITEBYTECODE"] == "" for service in our_own(Settings()))

@@ -1,0 +1,98 @@
+"""Write the committed files of Prometheus and Grafana from the one registry of metrics.
+
+`python deploy/monitoring/generate.py`
+"""
+
+from pathlib import Path
+from string import ascii_uppercase
+
+import yaml
+from boards import BOARDS, Board, Panel
+from grafana_foundation_sdk.builders import dashboard, heatmap, prometheus, stat, statetimeline, timeseries
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardCursorSync,
+    DataSourceRef,
+    Threshold,
+    ThresholdsMode,
+    ValueMap,
+    ValueMappingResult,
+)
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from carvalue.monitoring.metrics import STATE_NUMBERS
+from carvalue.monitoring.rules import rule_file
+
+HERE = Path(__file__).parent
+SOURCE = DataSourceRef(type_val="prometheus", uid="prometheus")
+HEIGHT = 8  # rows of Grafana's grid
+HEAD = "# Written by deploy/monitoring/generate.py from src/carvalue/monitoring/rules.py.\n"
+STEPS = {
+    "states": [
+        Threshold(value=None, color="gray"),
+        Threshold(value=0, color="green"),
+        Threshold(value=1, color="orange"),
+        Threshold(value=2, color="red"),
+    ],
+    "up": [Threshold(value=None, color="red"), Threshold(value=1, color="green")],
+}
+WORDS = ValueMap(
+    options={str(number): ValueMappingResult(text=word) for word, number in STATE_NUMBERS.items()}
+)
+Builder = timeseries.Panel | stat.Panel | statetimeline.Panel | heatmap.Panel
+
+
+def main() -> None:
+    """Write every file."""
+    for path, content in files().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+
+
+def files() -> dict[Path, str]:
+    """Give every file's content."""
+    boards = {HERE / "grafana" / "dashboards" / f"{board.uid}.json": drawn(board) for board in BOARDS}
+    rules = HEAD + yaml.safe_dump(rule_file(), sort_keys=False, width=110)
+    return {HERE / "rules.yml": rules, **boards}
+
+
+def drawn(board: Board) -> str:
+    """Give a dashboard as Grafana's JSON."""
+    builder = (
+        dashboard.Dashboard(board.title)
+        .uid(board.uid)
+        .tags(["carvalue"])
+        .refresh("10s")
+        .time("now-1h", "now")
+        .tooltip(DashboardCursorSync.CROSSHAIR)
+        .readonly()
+    )
+    for panel in board.panels:
+        builder.with_panel(_panel(panel))
+    return JSONEncoder(sort_keys=True, indent=1).encode(builder.build()) + "\n"
+
+
+def _panel(panel: Panel) -> Builder:
+    builder = _shape(panel).title(panel.title).description(panel.says).datasource(SOURCE)
+    builder = builder.unit(panel.unit).span(panel.width).height(HEIGHT)
+    for letter, (query, legend) in zip(ascii_uppercase, panel.queries.items(), strict=False):
+        target = prometheus.Dataquery().ref_id(letter).expr(query).legend_format(legend).datasource(SOURCE)
+        builder.with_target(target.format(PromQueryFormat.HEATMAP) if panel.shape == "heat" else target)
+    return builder
+
+
+def _shape(panel: Panel) -> Builder:
+    if panel.shape == "states":
+        steps = STEPS["up" if "up" in panel.queries else "states"]
+        absolute = dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
+        panel_of_states = statetimeline.Panel().thresholds(absolute)
+        return panel_of_states if "up" in panel.queries else panel_of_states.mappings([WORDS])
+    if panel.shape == "stat":
+        return stat.Panel()
+    if panel.shape == "heat":
+        return heatmap.Panel()
+    return timeseries.Panel().fill_opacity(8)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""Every panel shows what it promises: its queries, on a real Prometheus over real traffic."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import cycle
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import httpx
+import polars as pl
+import pytest
+from boards import BOARDS, Board, Panel
+from generate import files
+
+from carvalue.monitoring.__main__ import keep_watching
+from carvalue.monitoring.alerts import AlertDesk
+from carvalue.monitoring.journal import Journal
+from carvalue.monitoring.pages import pages
+from carvalue.monitoring.reference import publish_reference
+from carvalue.monitoring.reports import Reports
+from carvalue.monitoring.rules import SERVICE_JOB, WATCHER_JOB
+from carvalue.monitoring.sinks import sinks_of
+from carvalue.monitoring.watcher import Watcher
+from carvalue.monitoring.watcher_metrics import WatcherMetrics
+from carvalue.serving.app import create_app
+from carvalue.settings import Settings
+from fakes import FakeRegistry
+from markets import MARKET_FIELDS, a_bundle, a_market
+from production import answers, free_port, running
+from servers import serving
+from waiting import until
+
+from .conftest import program
+
+INPUTS = ("manufacturer", "model", "year", "odometer", "state", "region", *MARKET_FIELDS)
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Scrape a real service and a real watcher while drifted traffic comes; give Prometheus' address."""
+    binary, folder = program("prometheus"), tmp_path_factory.mktemp("platform")
+    settings = Settings(state_dir=folder / "var")
+    registry = FakeRegistry()
+    registry.promote(a_bundle(folder / "bundle"), version=1)
+    a_market(rows=6_000, seed=5).write_parquet(folder / "train.parquet")
+    publish_reference(folder / "train.parquet", fingerprint="f00d", root=settings.storage_root / "reference")
+    watcher, stop = _watcher(settings, registry), Event()
+    with serving(create_app(settings, registry=registry)) as service, serving(pages(watcher)) as watching:
+        until(lambda: service.get("/readyz").is_success)
+        threads = [
+            Thread(target=keep_watching, args=(watcher, stop)),
+            Thread(target=_keep_sending, args=(service, stop)),
+        ]
+        try:
+            with _prometheus(binary, folder, {SERVICE_JOB: service, WATCHER_JOB: watching}) as address:
+                for thread in threads:
+                    thread.start()
+                until(lambda: watching.get("/drift").json()["state"] == "confirmed", within_s=60)
+                yield address
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+    watcher.close()
+
+
+def _watcher(settings: Settings, registry: FakeRegistry) -> Watcher:
+    folder = settings.state_dir / "watcher"
+    return Watcher(
+        journal=Journal(settings.journal_url.get_secret_value()),
+        registry=registry,
+        references=settings.storage_root / "reference",
+        folder=folder,
+        desk=AlertDesk(folder / "alerts.db", sinks_of(settings.alert_sinks)),
+        reports=Reports(folder / "reports"),
+        metrics=WatcherMetrics(),
+    )
+
+
+@contextmanager
+def _prometheus(binary: str, folder: Path, jobs: dict[str, httpx.Client]) -> Iterator[str]:
+    scraped = [
+        {"job_name": job, "static_configs": [{"targets": [client.base_url.netloc.decode()]}]}
+        for job, client in jobs.items()
+    ]
+    configuration = {"global": {"scrape_interval": "1s"}, "scrape_configs": scraped}
+    (folder / "prometheus.yml").write_text(json.dumps(configuration))
+    address = f"127.0.0.1:{free_port()}"
+    command = [
+        *(binary, f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}"),
+        f"--web.listen-address={address}",
+    ]
+    with running(command, log=folder / "prometheus.log"):
+        until(lambda: answers(f"http://{address}/-/ready"))
+        yield f"http://{address}"
+
+
+def _keep_sending(service: httpx.Client, stop: Event) -> None:
+    """Quote cars that are six years older than the training's, some of an unknown make; report sales."""
+    cars = a_market(rows=900, seed=7).select(INPUTS).with_columns((pl.col("year") - 6).clip(1985))
+    listings = [
+        {name: value for name, value in car.items() if value is not None} | _unknown(number)
+        for number, car in enumerate(cars.to_dicts())
+    ]
+    quotes = service.post("/predict", json=listings[:850]).raise_for_status().json()
+    for quote in quotes[:45]:
+        told = {"quote_id": quote["quote_id"], "sale_price": quote["price"] + 100}
+        until(lambda told=told: service.post("/feedback", json=told).is_success)  # type: ignore[misc]
+    for listing in cycle(listings):  # a rate is a rate while something comes
+        if stop.wait(0.1):
+            return
+        service.post("/predict", json=listing).raise_for_status()
+        service.get("/no-such-page")
+
+
+def _unknown(number: int) -> dict[str, str]:
+    return {"manufacturer": "zastava"} if number % 10 == 0 else {}
+
+
+def _panels() -> list[Any]:
+    return [
+        pytest.param(panel, id=f"{board.uid}: {panel.title}") for board in BOARDS for panel in board.panels
+    ]
+
+
+@pytest.mark.parametrize("panel", _panels())
+def test_every_query_of_a_panel_gives_numbers(panel: Panel, prometheus: str) -> None:
+    for query in panel.queries:
+        until(lambda query=query: bool(_values(prometheus, query)), within_s=60)  # type: ignore[misc]
+
+
+def test_panels_tell_what_happened(prometheus: str) -> None:
+    until(lambda: _values(prometheus, "carvalue_drift_state") == [2.0])
+    until(lambda: _values(prometheus, "carvalue_watched_quotes_total >= 850") != [])
+    until(lambda: _values(prometheus, 'carvalue_feature_drift_state{feature="year"}') == [2.0])
+    until(lambda: _values(prometheus, 'carvalue_alerts_firing{kind="drift"}') == [1.0])
+    until(lambda: _values(prometheus, "carvalue_reported_sales") == [45.0])
+    until(lambda: _values(prometheus, "sum(carvalue_quotes_total) >= 850") != [])
+
+
+def test_legends_name_labels_that_the_series_have(prometheus: str) -> None:
+    for board in BOARDS:
+        for panel in board.panels:
+            for query, legend in panel.queries.items():
+                wanted = {word.split("}}")[0].strip() for word in legend.split("{{")[1:]}
+                for labels in _labels(prometheus, query):
+                    assert wanted <= labels, (panel.title, query)
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
+def test_grafana_is_given_every_panel(board: Board) -> None:
+    drawn = json.loads(next(text for path, text in files().items() if path.stem == board.uid))
+
+    shown = {panel["title"]: [target["expr"] for target in panel["targets"]] for panel in drawn["panels"]}
+    assert shown == {panel.title: list(panel.queries) for panel in board.panels}
+    assert len({panel["id"] for panel in drawn["panels"] if "id" in panel}) in {0, len(board.panels)}
+
+
+def test_the_committed_files_are_the_generated_ones() -> None:
+    for path, content in files().items():
+        assert path.read_text() == content, f"run `python deploy/monitoring/generate.py`: {path.name} differs"
+
+
+def _result(address: str, query: str) -> list[dict[str, Any]]:
+    asked = {"query": query.replace("$__rate_interval", "30s")}
+    answer = httpx.get(f"{address}/api/v1/query", params=asked, timeout=10)
+    assert answer.is_success, (query, answer.text)
+    found: list[dict[str, Any]] = answer.json()["data"]["result"]
+    return found
+
+
+def _values(address: str, query: str) -> list[float]:
+    """Give the numbers of a query, without those that are not there (NaN)."""
+    values = [float(series["value"][1]) for series in _result(address, query)]
+    return [value for value in values if value == value]
+
+
+def _labels(address: str, query: str) -> list[set[str]]:
+    return [set(series["metric"]) for series in _result(address, query)]

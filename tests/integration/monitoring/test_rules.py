@@ -1,0 +1,98 @@
+"""Every rule fires on what it is for and is silent otherwise, judged by Prometheus' own tool."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from carvalue.monitoring.rules import RULES, Rule, rule_file
+
+# rule -> (what is amiss, what is well), each as metric -> values over minutes, in promtool's notation
+SERIES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    "CarvalueServiceDown": ({'up{job="price-service"}': "1x5 0x30"}, {'up{job="price-service"}': "1x40"}),
+    "CarvalueServiceErrors": (
+        {
+            'carvalue_http_requests_total{route="/predict",status="200"}': "0+90x40",
+            'carvalue_http_requests_total{route="/predict",status="500"}': "0+10x40",
+        },
+        {
+            'carvalue_http_requests_total{route="/predict",status="200"}': "0+90x40",
+            'carvalue_http_requests_total{route="/predict",status="422"}': "0+90x40",
+        },
+    ),
+    "CarvalueServiceSlow": (
+        {
+            'carvalue_http_request_seconds_bucket{route="/predict",le="0.25"}': "0+50x40",
+            'carvalue_http_request_seconds_bucket{route="/predict",le="0.5"}': "0+100x40",
+            'carvalue_http_request_seconds_bucket{route="/predict",le="+Inf"}': "0+100x40",
+        },
+        {
+            'carvalue_http_request_seconds_bucket{route="/predict",le="0.25"}': "0+100x40",
+            'carvalue_http_request_seconds_bucket{route="/predict",le="+Inf"}': "0+100x40",
+        },
+    ),
+    "CarvalueJournalDown": ({"carvalue_journal_up": "0x40"}, {"carvalue_journal_up": "1x40"}),
+    "CarvalueSpoolFilling": (
+        {"carvalue_spool_bytes": "200000000x40"},
+        {"carvalue_spool_bytes": "1000000x40"},
+    ),
+    "CarvalueQuotesDropped": (
+        {'carvalue_journal_dropped_total{instance="a",reason="disk"}': "0x20 5x20"},
+        {'carvalue_journal_dropped_total{instance="a",reason="disk"}': "5x40"},
+    ),
+    "CarvalueModelStale": (
+        {"carvalue_watched_model_version": "2x40", "carvalue_model_version": "1x40"},
+        {"carvalue_watched_model_version": "2x40", "carvalue_model_version": "2x40"},
+    ),
+    "CarvalueModelMissing": ({"carvalue_model_version": "0x40"}, {"carvalue_model_version": "3x40"}),
+    "CarvalueModelRefused": (
+        {'carvalue_model_refusals_total{reason="BundleCorrupt"}': "0x20 1x20"},
+        {'carvalue_model_refusals_total{reason="BundleCorrupt"}': "1x40"},
+    ),
+    "CarvalueRegistryDown": ({"carvalue_registry_up": "0x40"}, {"carvalue_registry_up": "1x40"}),
+    "CarvalueWatcherDown": ({'up{job="watcher"}': "0x40"}, {'up{job="watcher"}': "1x40"}),
+    "CarvalueWatcherStuck": ({"carvalue_watcher_up": "0x40"}, {"carvalue_watcher_up": "1x40"}),
+    "CarvalueAlertsUndelivered": (
+        {'carvalue_alert_deliveries_waiting{sink="mail"}': "2x40"},
+        {'carvalue_alert_deliveries_waiting{sink="mail"}': "0x40"},
+    ),
+    "CarvalueDriftConfirmed": ({"carvalue_drift_state": "2x40"}, {"carvalue_drift_state": "1x40"}),
+    "CarvalueLiveErrorHigh": (
+        {'carvalue_alerts_firing{kind="live_accuracy"}': "1x40"},
+        {'carvalue_alerts_firing{kind="live_accuracy"}': "0x40"},
+    ),
+    "CarvalueCoverageLow": (
+        {'carvalue_alerts_firing{kind="coverage"}': "1x40"},
+        {'carvalue_alerts_firing{kind="coverage"}': "0x40"},
+    ),
+}
+AT = "25m"
+
+
+def test_every_rule_is_tried() -> None:
+    assert list(SERIES) == [rule.name for rule in RULES]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_it_fires_when_it_should_and_only_then(rule: Rule, promtool: str, tmp_path: Path) -> None:
+    amiss, well = SERIES[rule.name]
+    assert _fires(promtool, tmp_path, rule.name, amiss)
+    assert not _fires(promtool, tmp_path, rule.name, well)
+
+
+def _fires(promtool: str, folder: Path, name: str, series: dict[str, str]) -> bool:
+    """Ask promtool whether it fires, by expecting that it does not."""
+    (folder / "rules.yml").write_text(json.dumps(rule_file()))
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "alert_rule_test": [{"eval_time": AT, "alertname": name, "exp_alerts": []}],
+    }
+    (folder / "test.yml").write_text(json.dumps({"rule_files": ["rules.yml"], "tests": [test]}))
+    asked = subprocess.run(
+        [promtool, "test", "rules", "test.yml"], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+    told = asked.stdout + asked.stderr
+    assert asked.returncode == 0 or f"alertname: {name}" in told, told
+    return asked.returncode != 0
