@@ -262,6 +262,13 @@ SERVICE = Board(
             width=24,
         ),
         Panel(
+            title="Pipelines: did the last run end well?",
+            shape="states",
+            queries={metrics.PIPELINE_SUCCESS.name: "{{dag}}", metrics.AIRFLOW_UP.name: "Airflow answers"},
+            says="1 when it did; the runs are in Airflow.",
+            width=24,
+        ),
+        Panel(
             title="Version in use",
             shape="stat",
             queries={metrics.MODEL_VERSION.name: "{{instance}}"},

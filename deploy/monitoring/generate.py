@@ -28,7 +28,7 @@ SOURCE = DataSourceRef(type_val="prometheus", uid="prometheus")
 HEIGHT = 8  # rows of Grafana's grid
 HEAD = "# Written by deploy/monitoring/generate.py from src/carvalue/monitoring/rules.py.\n"
 STEPS = {
-    "states": [
+    "drift": [
         Threshold(value=None, color="gray"),
         Threshold(value=0, color="green"),
         Threshold(value=1, color="orange"),
@@ -83,10 +83,11 @@ def _panel(panel: Panel) -> Builder:
 
 def _shape(panel: Panel) -> Builder:
     if panel.shape == "states":
-        steps = STEPS["up" if "up" in panel.queries else "states"]
+        drift = any("drift" in query for query in panel.queries)
+        steps = STEPS["drift" if drift else "up"]
         absolute = dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
-        panel_of_states = statetimeline.Panel().thresholds(absolute)
-        return panel_of_states if "up" in panel.queries else panel_of_states.mappings([WORDS])
+        states = statetimeline.Panel().thresholds(absolute)
+        return states.mappings([WORDS]) if drift else states
     if panel.shape == "stat":
         return stat.Panel()
     if panel.shape == "heat":

@@ -99,6 +99,7 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: TrackingUri = Field(default_factory=lambda chosen: _local(chosen, "mlflow_port"))
     service_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "service_port"))
     watcher_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "watcher_port"))
+    airflow_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "airflow_port"))
     airflow_user: str = Field(default="airflow", min_length=1)
     airflow_password: SecretStr = Field(default=SecretStr(LOCAL_PASSWORD), min_length=1)
 

@@ -1,6 +1,7 @@
 """The README's promise: one command, and a car has a price; then a crash, and an end without a trace."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +16,9 @@ from carvalue.ops import platform
 from carvalue.ops.airflow_api import AirflowApi
 from carvalue.ops.health import local_client
 from carvalue.ops.leftovers import find_leftovers
-from carvalue.settings import Settings
+from carvalue.settings import SECRETS, Settings
 from platforms import platform_settings
+from waiting import until
 
 pytestmark = pytest.mark.platform
 
@@ -35,7 +37,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 
 def carvalue(settings: Settings, *words: str) -> subprocess.CompletedProcess[str]:
-    chosen = settings.model_dump(mode="json", exclude={"airflow_password", "journal_url"})  # no secret, ever
+    chosen = settings.model_dump(mode="json", exclude=set(SECRETS))  # no secret, ever
     environment = os.environ | {name.upper(): str(value) for name, value in chosen.items()}
     return subprocess.run(
         [sys.executable, "-m", "carvalue", *words],
@@ -53,6 +55,19 @@ def built(settings: Settings) -> str:
     done = carvalue(settings, "build")
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def test_prometheus_scrapes_what_runs(settings: Settings, built: str) -> None:
+    if shutil.which("prometheus") is None:
+        pytest.skip("prometheus is not installed: apt install prometheus")
+    with local_client(settings.prometheus_port) as prometheus:
+        until(lambda: _up(prometheus) == {"price-service": "1", "watcher": "1"}, within_s=60)
+    assert "grafana is not installed" in built or shutil.which("grafana")
+
+
+def _up(prometheus: httpx.Client) -> dict[str, str]:
+    found = prometheus.get("/api/v1/query", params={"query": "up"}).json()["data"]["result"]
+    return {series["metric"]["job"]: series["value"][1] for series in found}
 
 
 def test_both_dags_succeeded(settings: Settings, built: str) -> None:

@@ -9,6 +9,7 @@ from carvalue.logs import configure_logs
 from carvalue.monitoring.alerts import AlertDesk
 from carvalue.monitoring.journal import Journal
 from carvalue.monitoring.pages import pages
+from carvalue.monitoring.pipeline_runs import AirflowAway, PipelineRuns
 from carvalue.monitoring.reports import Reports
 from carvalue.monitoring.sinks import sinks_of
 from carvalue.monitoring.watcher import BATCH, Watcher
@@ -17,6 +18,7 @@ from carvalue.registry.production import ProductionReader
 from carvalue.settings import Settings, load_settings
 
 POLL_S = 1.0
+ASK_AIRFLOW_S = 30.0
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +28,13 @@ def main() -> None:
     configure_logs()
     settings = load_settings()
     watcher, stop = make_watcher(settings), Event()
-    follower = Thread(target=keep_watching, args=(watcher, stop))
-    follower.start()
+    runs = PipelineRuns(settings.airflow_url, user=settings.airflow_user, password=settings.airflow_password)
+    threads = (
+        Thread(target=keep_watching, args=(watcher, stop)),
+        Thread(target=keep_asking, args=(runs, watcher.metrics, stop)),
+    )
+    for thread in threads:
+        thread.start()
     try:
         uvicorn.run(
             pages(watcher),
@@ -38,7 +45,8 @@ def main() -> None:
         )
     finally:
         stop.set()
-        follower.join()
+        for thread in threads:
+            thread.join()
         watcher.close()
 
 
@@ -71,6 +79,16 @@ def keep_watching(watcher: Watcher, stop: Event) -> None:
             logger.exception("a round of the watcher failed")
         if read < BATCH:
             stop.wait(POLL_S)
+
+
+def keep_asking(runs: PipelineRuns, metrics: WatcherMetrics, stop: Event) -> None:
+    """Ask Airflow again and again until told to stop; apart, so that a slow Airflow holds up no check."""
+    while not stop.is_set():
+        try:
+            metrics.show_pipelines(runs.outcomes())
+        except AirflowAway:
+            metrics.show_pipelines(None)
+        stop.wait(ASK_AIRFLOW_S)
 
 
 if __name__ == "__main__":

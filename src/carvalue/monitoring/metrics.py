@@ -148,6 +148,10 @@ LIVE_COVERAGE = _gauge("live_coverage", "Share of sale prices within the quoted 
 LIVE_COVERAGE_LOW = _gauge("live_coverage_low", "Lower 95 % bound of carvalue_live_coverage.")
 LIVE_COVERAGE_HIGH = _gauge("live_coverage_high", "Upper 95 % bound of carvalue_live_coverage.")
 ESTIMATED_ERROR = _gauge("estimated_error", "Median error estimated from the widths of recent ranges.")
+AIRFLOW_UP = _gauge("airflow_up", "1 while Airflow answers the watcher, else 0.")
+PIPELINE_SUCCESS = _gauge(
+    "pipeline_last_run_success", "1 if the last run of a pipeline ended well, else 0.", "dag"
+)
 ALERTS_FIRING = _gauge("alerts_firing", "Alerts that last, by kind.", "kind")
 ALERTS_WAITING = _gauge("alert_deliveries_waiting", "News that a sink has not taken yet.", "sink")
 ALERT_DELIVERIES = Metric(
@@ -177,6 +181,8 @@ WATCHER_GAUGES = (
     LIVE_COVERAGE_LOW,
     LIVE_COVERAGE_HIGH,
     ESTIMATED_ERROR,
+    AIRFLOW_UP,
+    PIPELINE_SUCCESS,
     ALERTS_FIRING,
     ALERTS_WAITING,
 )

@@ -144,6 +144,20 @@ RULES = (
         summary="A receiver of ALERT_URLS takes no alerts.",
     ),
     Rule(
+        name="CarvaluePipelineFailed",
+        query=f"{metrics.PIPELINE_SUCCESS.name} == 0",
+        after="0s",
+        severity="warning",
+        summary="The last run of a pipeline failed.",
+    ),
+    Rule(
+        name="CarvalueAirflowDown",
+        query=f"{metrics.AIRFLOW_UP.name} == 0",
+        after="10m",
+        severity="warning",
+        summary="Airflow does not answer: no pipeline runs.",
+    ),
+    Rule(
         name="CarvalueDriftConfirmed",
         query=f"{metrics.DRIFT_STATE.name} == {metrics.STATE_NUMBERS['confirmed']}",
         after="0s",

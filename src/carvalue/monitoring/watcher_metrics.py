@@ -1,6 +1,6 @@
 """The watcher's metrics, filled with what it found."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -9,6 +9,7 @@ from carvalue.monitoring.alerts import AlertDesk
 from carvalue.monitoring.entries import JournalEntry
 from carvalue.monitoring.findings import Findings
 from carvalue.monitoring.metrics import (
+    AIRFLOW_UP,
     ALERT_DELIVERIES,
     ALERT_KINDS,
     ALERTS_FIRING,
@@ -26,6 +27,7 @@ from carvalue.monitoring.metrics import (
     LIVE_ERROR,
     LIVE_ERROR_HIGH,
     LIVE_ERROR_LOW,
+    PIPELINE_SUCCESS,
     QUOTED_PRICE,
     RANGE_WIDTH,
     REPORTED_SALES,
@@ -95,6 +97,12 @@ class WatcherMetrics:
         for key, total in desk.delivered.items():
             self._deliveries.labels(*key).inc(total - self._told.get(key, 0))
             self._told[key] = total
+
+    def show_pipelines(self, outcomes: Mapping[str, bool] | None) -> None:
+        """Show whether the pipelines' last runs ended well; None: Airflow does not answer."""
+        self._gauges[AIRFLOW_UP].set(outcomes is not None)
+        for dag, went_well in (outcomes or {}).items():
+            self._gauges[PIPELINE_SUCCESS].labels(dag).set(went_well)
 
     def _show_live(self, findings: Findings) -> None:
         live, gauges, unknown = findings.live, self._gauges, float("nan")

@@ -57,6 +57,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             with _prometheus(binary, folder, {SERVICE_JOB: service, WATCHER_JOB: watching}) as address:
                 for thread in threads:
                     thread.start()
+                watcher.metrics.show_pipelines({"initial_model_dag": True})
                 until(lambda: watching.get("/drift").json()["state"] == "confirmed", within_s=60)
                 yield address
         finally:

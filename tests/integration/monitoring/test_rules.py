@@ -57,6 +57,11 @@ SERIES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {'carvalue_alert_deliveries_waiting{sink="mail"}': "2x40"},
         {'carvalue_alert_deliveries_waiting{sink="mail"}': "0x40"},
     ),
+    "CarvaluePipelineFailed": (
+        {'carvalue_pipeline_last_run_success{dag="initial_model_dag"}': "0x40"},
+        {'carvalue_pipeline_last_run_success{dag="initial_model_dag"}': "1x40"},
+    ),
+    "CarvalueAirflowDown": ({"carvalue_airflow_up": "0x40"}, {"carvalue_airflow_up": "1x40"}),
     "CarvalueDriftConfirmed": ({"carvalue_drift_state": "2x40"}, {"carvalue_drift_state": "1x40"}),
     "CarvalueLiveErrorHigh": (
         {'carvalue_alerts_firing{kind="live_accuracy"}': "1x40"},

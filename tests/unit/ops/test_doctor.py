@@ -1,7 +1,6 @@
 """The doctor names what is amiss and what to do, and is silent about what is well."""
 
 import json
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,20 +11,12 @@ import pytest
 
 from carvalue.ops.doctor import Finding, examine
 from carvalue.settings import Settings
+from platforms import platform_settings
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    ports = [_free_port() for _ in range(5)]
-    names = ("airflow_port", "mlflow_port", "service_port", "page_port", "watcher_port")
-    return Settings(state_dir=tmp_path / "var", **dict(zip(names, ports, strict=True)))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return platform_settings(tmp_path / "var")
 
 
 def _findings(settings: Settings) -> dict[str, Finding]:
