@@ -28,7 +28,7 @@ class FeatureDrift:
     """One feature at one moment.
 
     Attributes:
-        name: an input, an answer, or `price_level`.
+        name: an input, an answer, or a level (`year_level`, `price_level`).
         state: how sure it is.
         score: of the statistic that stands out most, as a share of its threshold for `confirmed`.
         says: how far, in words.
@@ -118,6 +118,8 @@ class Detector:
             np.array([place for place, item in enumerate(self._statistics) if item.feature == name])
             for name in profile.features
         ]
+        self._by_feature = np.concatenate(self._of_feature)
+        self._borders = np.cumsum([0, *(len(places) for places in self._of_feature[:-1])])
         self._codes = np.empty((0, len(profile.features)), dtype=np.int64)
         self._counts = np.empty((0, len(profile.shares)))
         self._newest = np.zeros((len(null.windows), len(self._statistics)))
@@ -165,21 +167,25 @@ class Detector:
         new = stride_counts(self._profile, codes)
         self._codes = codes[len(new) * STRIDE :]
         counts = np.concatenate([self._counts, new])
-        found = scores(self._profile, counts, windows=self._null.windows)
         self._counts = counts[-self.reach // STRIDE :]
-        return found[len(counts) - len(new) :]
+        return scores(self._profile, counts, windows=self._null.windows, newest=len(new))
 
     def _judge(self, stride: Floats, *, moment: datetime) -> None:
         self._newest = stride
-        confirmed, suspected = stride / self._thresholds.confirmed, stride / self._thresholds.suspected
-        for name, places in zip(self._profile.features, self._of_feature, strict=True):
-            sure, perhaps = float(confirmed[:, places].max()), float(suspected[:, places].max())
+        confirmed = self._largest(stride / self._thresholds.confirmed)
+        suspected = self._largest(stride / self._thresholds.suspected)
+        for name, sure, perhaps in zip(self._profile.features, confirmed, suspected, strict=True):
             level = _next_level(self.memory.levels.get(name, 0), confirmed=sure, suspected=perhaps)
             if level == 0:
                 self.memory.since.pop(name, None)
             else:
                 self.memory.since.setdefault(name, moment)
             self.memory.levels[name] = level
+
+    def _largest(self, stride: Floats) -> list[float]:
+        """Give each feature's largest value over its statistics and all windows."""
+        found: list[float] = np.maximum.reduceat(stride.max(axis=0)[self._by_feature], self._borders).tolist()
+        return found
 
     def _learn(self, stride: Floats) -> None:
         """Count a whole segment of quiet traffic among what clean traffic looks like."""

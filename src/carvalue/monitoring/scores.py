@@ -41,23 +41,30 @@ def stride_counts(profile: Profile, codes: Codes) -> Floats:
     return np.bincount(places, minlength=strides * bins).reshape(strides, bins).astype(np.float64)
 
 
-def scores(profile: Profile, counts: Floats, *, windows: tuple[int, ...]) -> Floats:
+def scores(
+    profile: Profile, counts: Floats, *, windows: tuple[int, ...], newest: int | None = None
+) -> Floats:
     """Score the windows that end with each stride; 0 where there are not enough rows yet.
 
     Args:
         profile: what to compare with.
         counts: as `stride_counts` gives them.
         windows: sizes in rows, multiples of `STRIDE`.
+        newest: how many strides are scored, counted from the end; None: all.
 
     Returns:
         Shape (strides, windows, statistics). Under independent rows each is about chi-squared.
     """
     sums = np.vstack([np.zeros(counts.shape[1]), np.cumsum(counts, axis=0)])
-    found = np.zeros((len(counts), len(windows), len(statistics_of(profile))))
+    wanted = len(counts) if newest is None else newest
+    found = np.zeros((wanted, len(windows), len(statistics_of(profile))))
     for place, rows in enumerate(windows):
         strides = rows // STRIDE
-        if len(counts) >= strides:
-            found[strides - 1 :, place] = _window_scores(profile, sums[strides:] - sums[:-strides], rows=rows)
+        whole = min(wanted, len(counts) - strides + 1)  # windows that have all their rows
+        if whole > 0:
+            ends = sums[-whole:]
+            begins = sums[len(sums) - strides - whole : len(sums) - strides]
+            found[wanted - whole :, place] = _window_scores(profile, ends - begins, rows=rows)
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 from carvalue.monitoring.bins import bins_of
 from carvalue.monitoring.calibration import Null, ReferenceTooSmall, calibrate
 from carvalue.monitoring.drift import LEAST_ROWS, Detector, Memory
-from carvalue.monitoring.profile import LEVEL, Profile
+from carvalue.monitoring.profile import Profile
 from markets import a_market
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -23,7 +23,7 @@ DRIFTS = {
     .otherwise("manufacturer")
     .alias("manufacturer"),
     "title_status": pl.when(pl.int_range(pl.len()) % 4 > 0).then("title_status").alias("title_status"),
-    LEVEL: (pl.col("price") * 1.3).alias("price"),
+    "price_level": (pl.col("price") * 1.3).alias("price"),
 }
 
 
