@@ -5,17 +5,20 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import httpx
 import pytest
 
+from carvalue.pricing.bundle import MANIFEST
 from carvalue.pricing.evaluation.evaluate import evaluate
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.search import Trial, Tuned
 from carvalue.registry.connection import connected
 from carvalue.registry.model_version import EXPERIMENT, MODEL_NAME, ModelVersion
 from carvalue.registry.production import ProductionReader
+from carvalue.registry.rival import fetch_rival
 from carvalue.registry.stages import switch
 from carvalue.registry.tracking import RunFacts, RunMissing, TrainingRun, resume_run, start_run
 from carvalue.registry.versions import promote, register
@@ -70,7 +73,7 @@ def _register(run: TrainingRun, market: Path) -> ModelVersion:
     return register(uri=run.uri, run=run, bundle=market / "bundle", evaluation=market / "evaluation")
 
 
-def _rest(uri: str, path: str, **query: str) -> dict[str, Any]:
+def _rest(uri: str, path: str, /, **query: str) -> dict[str, Any]:
     answer = httpx.get(f"{uri}/api/2.0/mlflow/{path}", params=query, timeout=30)
     answer.raise_for_status()
     found: dict[str, Any] = answer.json()
@@ -196,6 +199,50 @@ def test_what_is_no_longer_the_registered_bundle_is_refused(
     with pytest.raises(BundleCorrupt, match="not the one registered"):
         ProductionReader(run.uri).download(version, into=tmp_path / "live")
     assert not (tmp_path / "live").exists()
+
+
+def test_an_evaluation_is_kept_as_metrics_tables_pictures_and_a_card(run: TrainingRun, market: Path) -> None:
+    _register(run, market)
+
+    files = _rest(run.uri, "artifacts/list", run_id=run.run_id, path="evaluation")["files"]
+    logged = {
+        metric["key"] for metric in _rest(run.uri, "runs/get", run_id=run.run_id)["run"]["data"]["metrics"]
+    }
+    tables = {"slices.json", "calibration.json", "comparison.json"}
+    assert {"MODEL_CARD.md", "residuals.png", "calibration.png", *tables} <= {
+        Path(file["path"]).name for file in files
+    }
+    assert {"test_mdape", "test_coverage", "baseline_mdape"} <= logged
+
+
+def test_a_new_bundle_is_measured_beside_the_one_in_production(
+    uri: str, run: TrainingRun, market: Path, tmp_path: Path
+) -> None:
+    version = _register(run, market)
+    with connected(uri) as client:
+        switch(client, version=str(version.version))
+    model = PriceModel.load(market / "bundle")
+    replace(model, card=replace(model.card, git_commit="newer")).save(tmp_path / "newer")
+
+    rival = fetch_rival(uri=uri, bundle=tmp_path / "newer", into=tmp_path / "production")
+
+    assert rival is not None
+    assert rival.name == f"version {version.version}"
+    assert rival.model.quote(a_listing()) == model.quote(a_listing())
+    assert fetch_rival(uri=uri, bundle=market / "bundle", into=tmp_path / "production") is None
+
+
+def test_a_version_in_production_that_cannot_be_read_is_no_rival(
+    uri: str, run: TrainingRun, market: Path, tmp_path: Path
+) -> None:
+    old = Path(copytree(market / "bundle", tmp_path / "old" / "bundle"))
+    manifest = json.loads((old / MANIFEST).read_text())
+    (old / MANIFEST).write_text(json.dumps(manifest | {"format": 1}))
+    version = register(uri=uri, run=run, bundle=old, evaluation=market / "evaluation")
+    with connected(uri) as client:
+        switch(client, version=str(version.version))
+
+    assert fetch_rival(uri=uri, bundle=market / "bundle", into=tmp_path / "production") is None
 
 
 def _run(uri: str, state: Path) -> TrainingRun:

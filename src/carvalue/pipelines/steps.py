@@ -148,8 +148,9 @@ def train(settings: Settings) -> None:
 
 
 def evaluate(settings: Settings) -> None:
-    """Measure the model on the test cars, which it has not seen, beside a baseline of medians."""
+    """Measure the model on the test cars beside a baseline of medians and the model in production."""
     from carvalue.pricing.evaluation.evaluate import evaluate as measure
+    from carvalue.registry.rival import fetch_rival
 
     dataset, work = _chosen_dataset(settings), _model_work(settings)
     measure(
@@ -157,6 +158,7 @@ def evaluate(settings: Settings) -> None:
         train=dataset.path("train"),
         test=dataset.path("test"),
         into=work / "evaluation",
+        rival=fetch_rival(uri=settings.mlflow_tracking_uri, bundle=work / "bundle", into=work / "production"),
     )
 
 

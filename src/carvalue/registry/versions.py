@@ -12,7 +12,7 @@ from mlflow.entities.model_registry import ModelVersion as Registered
 
 from carvalue.pricing.bundle import BundleCorrupt, BundleIncompatible, bundle_digest
 from carvalue.pricing.card import ModelCard
-from carvalue.pricing.evaluation.evaluate import SLICES, Evaluation, bundle_scores
+from carvalue.pricing.evaluation.evaluate import TABLES, Evaluation, bundle_scores
 from carvalue.registry import stages
 from carvalue.registry.connection import connected
 from carvalue.registry.model_version import (
@@ -110,11 +110,14 @@ def _registered(client: MlflowClient, *, run_id: str, digest: str) -> Registered
 
 def _log_evaluation(client: MlflowClient, run_id: str, folder: Path) -> None:
     found = Evaluation.load(folder)
-    for prefix, scores in (("test", found.metrics), ("baseline", found.baseline)):
+    kinds = {"test": found.metrics, "baseline": found.baseline, "production": found.production}
+    for prefix, scores in kinds.items():
         for name, value in scores.items():
             client.log_metric(run_id, f"{prefix}_{name}", value)
     client.log_artifacts(run_id, str(folder), "evaluation")
-    client.log_table(run_id, pl.read_csv(folder / SLICES).to_pandas(), "evaluation/slices.json")
+    for table in TABLES:
+        target = f"evaluation/{Path(table).stem}.json"
+        client.log_table(run_id, pl.read_csv(folder / table).to_pandas(), target)
 
 
 def _create(run: TrainingRun, *, bundle: Path, tags: dict[str, str]) -> Registered:

@@ -1,4 +1,4 @@
-"""How good a bundle is on rows that nobody trained or tuned on: overall, by slice, against the baseline."""
+"""How good a bundle is on rows that nobody trained or tuned on: overall, by slice, against its rivals."""
 
 import json
 import logging
@@ -9,6 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from carvalue.pricing.evaluation.baseline import median_quotes
+from carvalue.pricing.evaluation.calibration import calibration
+from carvalue.pricing.evaluation.model_card import model_card
 from carvalue.pricing.evaluation.pictures import draw_all
 from carvalue.pricing.evaluation.scores import range_scores, scores
 from carvalue.pricing.evaluation.slices import by_slice
@@ -16,7 +18,16 @@ from carvalue.pricing.model import PriceModel
 
 logger = logging.getLogger(__name__)
 
-RESULT, SLICES = "evaluation.json", "slices.csv"
+RESULT, MODEL_CARD = "evaluation.json", "MODEL_CARD.md"
+SLICES, CALIBRATION, COMPARISON = TABLES = ("slices.csv", "calibration.csv", "comparison.csv")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rival:
+    """The model that a new one must stand beside: the one now in production."""
+
+    name: str
+    model: PriceModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +37,8 @@ class Evaluation:
     rows: int
     metrics: Mapping[str, float]
     baseline: Mapping[str, float]
+    production: Mapping[str, float]
+    """Of the model in production on the same rows; empty where there was none."""
 
     def save(self, folder: Path) -> None:
         """Write `evaluation.json`."""
@@ -37,15 +50,23 @@ class Evaluation:
         return cls(**json.loads((folder / RESULT).read_text()))
 
 
-def evaluate(*, bundle: Path, train: Path, test: Path, into: Path) -> Evaluation:
-    """Quote the test rows with a bundle; write scores, slices and pictures into a folder."""
+def evaluate(*, bundle: Path, train: Path, test: Path, into: Path, rival: Rival | None = None) -> Evaluation:
+    """Quote the test rows with a bundle and its rivals; write scores, tables, pictures and a model card."""
     model, rows = PriceModel.load(bundle), pl.read_parquet(test)
     quoted = quoted_rows(model, rows, known=pl.read_parquet(train))
-    found = Evaluation(rows=rows.height, metrics=_metrics(quoted), baseline=_scores(quoted, "baseline"))
+    by_rival = None if rival is None else _quoted(rival.model, rows)
+    found = Evaluation(
+        rows=rows.height,
+        metrics=_metrics(quoted),
+        baseline=_scores(quoted, "baseline"),
+        production={} if by_rival is None else _metrics(by_rival),
+    )
+    beside = quoted if by_rival is None else quoted.with_columns(by_rival["quoted"].alias("production"))
     into.mkdir(parents=True, exist_ok=True)
     found.save(into)
-    by_slice(quoted).write_csv(into / SLICES)
+    _write_tables(found, beside, rival=rival, into=into)
     draw_all(quoted, model=model, into=into)
+    (into / MODEL_CARD).write_text(_card(model, quoted, into=into))
     logger.info("bundle evaluated", extra={"rows": rows.height, **found.metrics})
     return found
 
@@ -53,15 +74,38 @@ def evaluate(*, bundle: Path, train: Path, test: Path, into: Path) -> Evaluation
 def bundle_scores(*, bundle: Path, test: Path) -> dict[str, float]:
     """Score a bundle on rows with known prices: the same measures as `evaluate`, nothing written."""
     rows = pl.read_parquet(test)
-    quotes = PriceModel.load(bundle).quote_frame(rows)
-    return _metrics(rows.hstack(quotes.rename({"price": "quoted"})))
+    return _metrics(_quoted(PriceModel.load(bundle), rows))
 
 
 def quoted_rows(model: PriceModel, rows: pl.DataFrame, *, known: pl.DataFrame) -> pl.DataFrame:
     """Put the model's quotes and the baseline's beside the rows."""
-    quotes = model.quote_frame(rows).rename({"price": "quoted"})
     baseline = pl.Series("baseline", median_quotes(train=known, frame=rows))
-    return rows.hstack(quotes).with_columns(baseline)
+    return _quoted(model, rows).with_columns(baseline)
+
+
+def _quoted(model: PriceModel, rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.hstack(model.quote_frame(rows).rename({"price": "quoted"}))
+
+
+def _write_tables(found: Evaluation, beside: pl.DataFrame, *, rival: Rival | None, into: Path) -> None:
+    by_slice(beside).write_csv(into / SLICES)
+    calibration(beside).write_csv(into / CALIBRATION)
+    rows = [
+        {"model": "this one", **found.metrics},
+        {"model": "median by make, family, year", **found.baseline},
+    ]
+    if rival is not None:
+        rows.append({"model": f"in production: {rival.name}", **found.production})
+    pl.DataFrame(rows, infer_schema_length=None).write_csv(into / COMPARISON)
+
+
+def _card(model: PriceModel, quoted: pl.DataFrame, *, into: Path) -> str:
+    return model_card(
+        model.card,
+        posted=quoted["posted_at"],
+        comparison=pl.read_csv(into / COMPARISON),
+        slices=pl.read_csv(into / SLICES),
+    )
 
 
 def _metrics(quoted: pl.DataFrame) -> dict[str, float]:

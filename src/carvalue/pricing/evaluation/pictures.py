@@ -1,5 +1,7 @@
-"""Pictures of an evaluation: asked against quoted, errors over the price, which features the trees use."""
+"""Pictures of an evaluation: asked and quoted, residuals, calibration of the range, what the trees use."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,30 +9,41 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from carvalue.pricing.evaluation.calibration import PROMISED, calibration
 from carvalue.pricing.model import PriceModel
 
 SHOWN = 5_000  # points; more make a picture of ink
 SEED = 2021
+BINS = 20  # of as many rows each, along an axis of residuals
+BAND = (0.1, 0.25, 0.5, 0.75, 0.9)
+RESIDUALS_OVER = {"quoted": "quoted, $", "year": "model year", "odometer": "miles"}
+
+Draw = Callable[[Axes], None]
 
 
 def draw_all(quoted: pl.DataFrame, *, model: PriceModel, into: Path) -> None:
-    """Write `asked_quoted.png`, `errors.png` and `features.png` into the folder."""
+    """Write asked_quoted, errors, residuals, calibration and features, each a `.png`, into the folder."""
     shown = quoted.sample(min(SHOWN, quoted.height), seed=SEED)
-    for name, draw in (("asked_quoted", _asked_quoted), ("errors", _errors)):
-        figure, axes = _canvas()
-        draw(axes, shown)
-        figure.savefig(into / f"{name}.png", dpi=110)
-    figure, axes = _canvas()
-    _features(axes, model)
-    figure.savefig(into / "features.png", dpi=110)
+    _save(into / "asked_quoted.png", partial(_asked_quoted, shown=shown))
+    _save(into / "errors.png", partial(_errors, shown=shown))
+    _save(into / "residuals.png", *(partial(_residuals, quoted=quoted, over=over) for over in RESIDUALS_OVER))
+    table = calibration(quoted)
+    _save(
+        into / "calibration.png",
+        *(partial(_calibration, table=table, by=by) for by in table["by"].unique(maintain_order=True)),
+    )
+    _save(into / "features.png", partial(_features, model=model))
 
 
-def _canvas() -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(7, 5), layout="constrained")  # no pyplot: it keeps every figure alive
-    return figure, figure.subplots()
+def _save(path: Path, *draws: Draw) -> None:
+    """Draw side by side; without pyplot, which keeps every figure alive."""
+    figure = Figure(figsize=(7 if len(draws) == 1 else 5 * len(draws), 5), layout="constrained")
+    for place, draw in enumerate(draws, start=1):
+        draw(figure.add_subplot(1, len(draws), place))
+    figure.savefig(path, dpi=110)
 
 
-def _asked_quoted(axes: Axes, shown: pl.DataFrame) -> None:
+def _asked_quoted(axes: Axes, *, shown: pl.DataFrame) -> None:
     axes.scatter(shown["price"].to_numpy(), shown["quoted"].to_numpy(), s=3, alpha=0.3)
     ends = [1_000, 100_000]
     axes.plot(ends, ends, color="black", linewidth=1)
@@ -39,14 +52,43 @@ def _asked_quoted(axes: Axes, shown: pl.DataFrame) -> None:
     )
 
 
-def _errors(axes: Axes, shown: pl.DataFrame) -> None:
+def _errors(axes: Axes, *, shown: pl.DataFrame) -> None:
     relative = 100 * (shown["quoted"].to_numpy() / shown["price"].to_numpy() - 1)
     axes.scatter(shown["quoted"].to_numpy(), np.clip(relative, -100, 100), s=3, alpha=0.3)
     axes.axhline(0, color="black", linewidth=1)
     axes.set(xscale="log", xlabel="quoted, $", ylabel="quoted above asked, %", title="Errors over the price")
 
 
-def _features(axes: Axes, model: PriceModel) -> None:
+def _residuals(axes: Axes, *, quoted: pl.DataFrame, over: str) -> None:
+    """Draw the median and the middle half and four fifths of residuals, in bins of as many rows each."""
+    known = quoted.filter(pl.col(over).is_not_null()).sort(over)
+    residual = (known["quoted"].cast(pl.Float64).log() - known["price"].cast(pl.Float64).log()).to_numpy()
+    bins = [part for part in np.array_split(np.arange(known.height), BINS) if len(part)]
+    where = [float(np.median(known[over].to_numpy()[part])) for part in bins]
+    low, lower, middle, upper, high = np.array([np.quantile(residual[part], BAND) for part in bins]).T
+    axes.fill_between(where, low, high, alpha=0.2, label="10 to 90 %")
+    axes.fill_between(where, lower, upper, alpha=0.4, label="25 to 75 %")
+    axes.plot(where, middle, color="black", label="median")
+    axes.axhline(0, color="grey", linewidth=1)
+    axes.set(xlabel=RESIDUALS_OVER[over], ylabel="log quoted - log asked", title=f"Residuals over {over}")
+    axes.legend()
+
+
+def _calibration(axes: Axes, *, table: pl.DataFrame, by: str) -> None:
+    rows = table.filter(pl.col("by") == by)
+    deciles = rows["decile"].to_numpy()
+    axes.bar(deciles, 100 * rows["coverage"].to_numpy(), color="tab:blue", alpha=0.6)
+    axes.axhline(100 * PROMISED, color="black", linewidth=1)
+    axes.set(
+        ylim=(50, 100),
+        xticks=deciles,
+        xlabel=f"decile by {by}",
+        ylabel="asked price in the range, %",
+        title=f"Coverage by {by}",
+    )
+
+
+def _features(axes: Axes, *, model: PriceModel) -> None:
     gains = np.zeros(len(model.encoder.names))
     for name, gain in model.booster.get_score(importance_type="total_gain").items():
         gains[int(name.removeprefix("f"))] = gain if isinstance(gain, float) else 0.0

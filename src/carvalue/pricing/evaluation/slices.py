@@ -4,10 +4,12 @@ import polars as pl
 
 LARGEST_MAKES = 15
 FEWEST_ROWS = 30  # a slice of fewer rows is left out: its median is noise
+RIVALS = ("baseline", "production")
+"""Whose quotes may stand beside the model's; each gets a column `<rival>_mdape`."""
 
 
 def by_slice(quoted: pl.DataFrame) -> pl.DataFrame:
-    """Score every slice: slice, value, rows, mdape, mae, within_20, coverage."""
+    """Score every slice: slice, value, rows, mdape, mae, within_20, bias, coverage, width, rivals' mdape."""
     newest = pl.col("year").max()
     rows = quoted.with_columns(
         pl.col("manufacturer").fill_null("(missing)").alias("make"),
@@ -37,12 +39,16 @@ def _third(rank: pl.Expr) -> pl.Expr:
 
 def _table(rows: pl.DataFrame, name: str) -> pl.DataFrame:
     asked, quoted, relative = pl.col("price"), pl.col("quoted"), pl.col("_relative")
+    rivals = [rival for rival in RIVALS if rival in rows.columns]
     table = rows.group_by(pl.col(name).cast(pl.String).alias("value")).agg(
         pl.len().alias("rows"),
         relative.median().alias("mdape"),
         (quoted - asked).abs().mean().alias("mae"),
         (relative <= 0.2).mean().alias("within_20"),
+        (quoted / asked - 1).median().alias("bias"),
         asked.is_between(pl.col("low"), pl.col("high")).mean().alias("coverage"),
+        ((pl.col("high") - pl.col("low")) / quoted).mean().alias("width"),
+        *((pl.col(rival) / asked - 1).abs().median().alias(f"{rival}_mdape") for rival in rivals),
     )
     large = table.filter(pl.col("rows") >= FEWEST_ROWS).sort("rows", "value", descending=[True, False])
     kept = large.head(LARGEST_MAKES) if name == "make" else large

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 from carvalue.pricing.evaluation.baseline import median_quotes
-from carvalue.pricing.evaluation.evaluate import Evaluation, bundle_scores, evaluate
+from carvalue.pricing.evaluation.evaluate import Evaluation, Rival, bundle_scores, evaluate
 from carvalue.pricing.evaluation.scores import range_scores, scores
+from carvalue.pricing.model import PriceModel
 from markets import a_market
 
 
@@ -53,7 +54,8 @@ def test_an_evaluation_writes_scores_slices_and_pictures(bundle: Path, tmp_path:
     assert found.metrics == bundle_scores(bundle=bundle, test=files["test"])
     assert 0.8 < found.metrics["coverage"] <= 1
     assert {path.name for path in (tmp_path / "evaluation").iterdir()} == {
-        *("evaluation.json", "slices.csv", "asked_quoted.png", "errors.png", "features.png")
+        *("evaluation.json", "slices.csv", "calibration.csv", "comparison.csv", "MODEL_CARD.md"),
+        *("asked_quoted.png", "errors.png", "residuals.png", "calibration.png", "features.png"),
     }
 
 
@@ -67,3 +69,19 @@ def test_slices_are_named_and_large_enough(bundle: Path, tmp_path: Path) -> None
     slices = pl.read_csv(tmp_path / "slices.csv")
     assert set(slices["slice"]) == {"make", "age", "price third", "state"}
     assert slices["rows"].min() >= 30  # type: ignore[operator]
+
+
+def test_the_model_in_production_is_measured_on_the_same_rows(bundle: Path, tmp_path: Path) -> None:
+    files = {name: bundle.parent / f"{name}.parquet" for name in ("train", "test")}
+    rival = Rival(name="version 7", model=PriceModel.load(bundle))
+
+    found = evaluate(bundle=bundle, **files, into=tmp_path, rival=rival)
+
+    slices, comparison = (pl.read_csv(tmp_path / name) for name in ("slices.csv", "comparison.csv"))
+    assert found.production == found.metrics
+    assert slices["production_mdape"].to_list() == slices["mdape"].to_list()
+    assert slices["baseline_mdape"].to_list() != slices["mdape"].to_list()
+    assert comparison["model"].to_list() == [
+        *("this one", "median by make, family, year", "in production: version 7")
+    ]
+    assert "in production: version 7" in (tmp_path / "MODEL_CARD.md").read_text()

@@ -1,0 +1,33 @@
+"""The calibration table counts what lies below, inside and above the range."""
+
+import polars as pl
+import pytest
+
+from carvalue.pricing.evaluation.calibration import calibration
+
+
+def quoted_rows(*, asked: list[int]) -> pl.DataFrame:
+    """Quotes of 1,000 to 100,000 dollars, each with a range of a tenth either way."""
+    quoted = pl.Series("quoted", [1_000 * place for place in range(1, len(asked) + 1)])
+    prices = pl.Series("price", asked)
+    return pl.DataFrame([prices, quoted, (quoted * 0.9).alias("low"), (quoted * 1.1).alias("high")])
+
+
+def test_deciles_go_from_cheap_to_dear_and_hold_as_many_rows_each() -> None:
+    table = calibration(quoted_rows(asked=[1_000 * place for place in range(1, 101)]))
+
+    by_price = table.filter(pl.col("by") == "quoted price")
+    assert by_price["decile"].to_list() == list(range(1, 11))
+    assert by_price["rows"].to_list() == [10] * 10
+    assert (by_price["from"][0], by_price["to"][-1]) == (1_000, 100_000)
+    assert by_price["coverage"].to_list() == [1.0] * 10
+    assert by_price["width"].to_list() == pytest.approx([0.2] * 10)
+
+
+def test_what_lies_outside_is_told_apart() -> None:
+    asked = [500 * place if place % 2 else 2_000 * place for place in range(1, 101)]
+
+    table = calibration(quoted_rows(asked=asked)).filter(pl.col("by") == "quoted price")
+
+    assert table["coverage"].to_list() == [0.0] * 10
+    assert table["below"].to_list() == table["above"].to_list() == [0.5] * 10
