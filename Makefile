@@ -6,7 +6,7 @@ RUN := "$(UV)" run --frozen --no-sync
 CARVALUE := .venv/bin/python -m carvalue
 PYTHONS := >=3.11,<3.14
 
-.PHONY: help install install-dev build up down status logs test check lint format bench screenshots
+.PHONY: help install install-dev build up down status logs test check lint format demo-drift bench screenshots
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ lint: install-dev
 format: install-dev ## put the code into its format
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
+
+demo-drift: .venv ## the story of drift in one terminal, on the platform that `make build` left running
+	@$(CARVALUE) demo-drift
 
 bench: install-dev ## measure what the README claims
 	@for file in benchmarks/bench_*.py; do $(RUN) python "$$file" || exit 1; done

@@ -151,6 +151,16 @@ def simulate(
 
 
 @app.command()
+def demo_drift() -> None:
+    """Tell the story of drift in one terminal: silence, an alert with its report, its end; takes a minute."""
+    from carvalue.ops.demo import demo_drift as tell
+    from carvalue.settings import load_settings
+
+    with _Console() as console:
+        tell(load_settings(), say=console.say)
+
+
+@app.command()
 def doctor() -> None:
     """Look for what keeps this installation from working, and say what to do; ends with 1 on any finding."""
     from carvalue.ops.doctor import examine

@@ -16,6 +16,7 @@ QUANTILES = 10
 FEW_VALUES = 60  # a number with no more distinct values, such as a year, gets a bin for each
 LEAST_SHARE = 0.004  # of the rows; rarer values share a bin
 MOST_WORDS = 40
+WITH_COMMAS = 10_000  # years come without
 SEEN = 2  # rows; a word seen once may be a slip of the pen, and counts as unseen
 
 
@@ -31,8 +32,9 @@ class NumberBins:
         """What to call each bin."""
         if not self.edges:
             return ("any",)
-        inner = (f"{low:,.6g} to {high:,.6g}" for low, high in pairwise(self.edges))
-        return (f"below {self.edges[0]:,.6g}", *inner, f"{self.edges[-1]:,.6g} and more")
+        edges = [_written(edge) for edge in self.edges]
+        inner = (f"{low} to {high}" for low, high in pairwise(edges))
+        return (f"below {edges[0]}", *inner, f"{edges[-1]} and more")
 
     def codes(self, values: pl.Series) -> Codes:
         """Give each value's bin; the number of bins stands for a missing one. Numbers are never unseen."""
@@ -89,6 +91,10 @@ def _edges(values: Floats) -> tuple[float, ...]:
         return _as_edges(np.quantile(values, np.arange(1, QUANTILES) / QUANTILES))
     # the last edge lies above all that was seen: a model year newer than the reference shows at once
     return _as_edges([*distinct[counts >= LEAST_SHARE * len(values)], distinct[-1] + 1])
+
+
+def _written(number: float) -> str:
+    return f"{number:,.6g}" if number >= WITH_COMMAS else f"{number:.4g}"
 
 
 def _as_edges(values: Sequence[float] | Floats) -> tuple[float, ...]:

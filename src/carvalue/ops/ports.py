@@ -27,6 +27,14 @@ def check_ports(services: Iterable[Service], *, host: str) -> None:
         raise PortTaken(" ".join(_describe(service) for service in wanted))
 
 
+def free_port() -> int:
+    """Find a port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def _is_free(host: str, port: int) -> bool:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:

@@ -30,9 +30,9 @@ def services(settings: Settings) -> tuple[Service, ...]:
         _airflow_api(settings),
         _airflow_part(settings, "dag-processor", does="reads the DAG files"),
         _scheduler(settings),
-        _price_service(settings),
+        price_service(settings),
         _page(settings),
-        _watcher(settings),
+        watcher(settings),
         _airflow_part(settings, "triggerer", does="waits on behalf of deferred tasks"),
         *observers(settings),
     )
@@ -134,7 +134,8 @@ def _mlflow(settings: Settings) -> Service:
     )
 
 
-def _price_service(settings: Settings) -> Service:
+def price_service(settings: Settings) -> Service:
+    """Describe the process that prices cars."""
     address = local_url(settings.service_port)
     return Service(
         name="price-service",
@@ -167,7 +168,8 @@ def _page(settings: Settings) -> Service:
     )
 
 
-def _watcher(settings: Settings) -> Service:
+def watcher(settings: Settings) -> Service:
+    """Describe the process that watches for drift."""
     address = local_url(settings.watcher_port)
     urls = {"ALERT_URLS": settings.alert_urls.get_secret_value()}
     return Service(
