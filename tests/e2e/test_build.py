@@ -70,6 +70,14 @@ def _up(prometheus: httpx.Client) -> dict[str, str]:
     return {series["metric"]["job"]: series["value"][1] for series in found}
 
 
+def test_the_story_of_drift(settings: Settings, built: str) -> None:
+    told = carvalue(settings, "demo-drift")
+
+    assert told.returncode == 0, told.stdout + told.stderr
+    for chapter in ("no alert", "console: WARNING", "webhook got: firing", "Evidently drew", "got: resolved"):
+        assert chapter in told.stdout, told.stdout
+
+
 def test_both_dags_succeeded(settings: Settings, built: str) -> None:
     with AirflowApi(settings) as airflow:
         runs = [airflow.latest_run(name) for name in ("creates_datasets_dag", "initial_model_dag")]
