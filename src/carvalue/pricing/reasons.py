@@ -45,7 +45,7 @@ class Reasons:
 def explain(model: PriceModel, listing: Listing) -> Reasons:
     """Say what moved this listing's price away from the usual car's."""
     told = [group for group in GROUPS if _differs(group, listing, model.usual)]
-    prices = np.exp(model.log_prices(_mixtures(model.encoder, listing, usual=model.usual, groups=told)))
+    prices = np.exp(model.log_prices(mixtures(model.encoder, listing, usual=model.usual, groups=told)))
     start, price = (int(np.rint(prices[end])) for end in (0, -1))
     dollars = whole_dollars(shapley(prices), total=price - start)
     items = [
@@ -86,11 +86,7 @@ def whole_dollars(parts: Sequence[float], *, total: int) -> list[int]:
     return [low + (place in raised) for place, low in enumerate(floors)]
 
 
-def _differs(group: Group, listing: Listing, usual: Listing) -> bool:
-    return any(plain_word(listing.get(field)) != plain_word(usual.get(field)) for field in group.fields)
-
-
-def _mixtures(encoder: Encoder, listing: Listing, *, usual: Listing, groups: Sequence[Group]) -> Matrix:
+def mixtures(encoder: Encoder, listing: Listing, *, usual: Listing, groups: Sequence[Group]) -> Matrix:
     """Encode each mixture, shape (2 ** groups, features): a feature once for each that it tells apart."""
     subsets = np.arange(2 ** len(groups))
     matrix = np.empty((len(subsets), len(encoder.names)), dtype=np.float32)
@@ -103,3 +99,7 @@ def _mixtures(encoder: Encoder, listing: Listing, *, usual: Listing, groups: Seq
             matrix[seen == subset, position] = feature.value(*cells)
     encoder.add_up(matrix)
     return matrix
+
+
+def _differs(group: Group, listing: Listing, usual: Listing) -> bool:
+    return any(plain_word(listing.get(field)) != plain_word(usual.get(field)) for field in group.fields)

@@ -5,14 +5,15 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+import xgboost as xgb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carvalue.listings.schema import FIELDS, CategoryField
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.reason_groups import GROUPS
-from carvalue.pricing.reasons import Reasons, explain, shapley, whole_dollars
-from markets import a_listing
+from carvalue.pricing.reasons import Floats, Reasons, explain, mixtures, shapley, whole_dollars
+from markets import a_listing, a_market
 
 
 def _values(field: object) -> st.SearchStrategy[object]:
@@ -61,6 +62,49 @@ def test_a_reason_is_the_average_gain_over_all_orders_of_telling(model: PriceMod
 
 def _price(model: PriceModel, listing: dict[str, object]) -> float:
     return float(np.exp(model.log_prices(model.encoder.row(listing))[0]))  # type: ignore[arg-type]
+
+
+def test_in_log_dollars_they_agree_with_the_trees_own_explanation(model: PriceModel) -> None:
+    """XGBoost explains columns against the mean; the differences to the usual car's must come near to ours."""
+    usual, market = dict(model.usual), a_market(rows=60, seed=9).to_dicts()
+    contributions = _contributions(model, [usual, *market])
+
+    ours = np.array([_log_reasons(model, listing) for listing in market])
+    theirs = np.array(
+        [
+            _by_group(model, listing, contributions[place] - contributions[0])
+            for place, listing in enumerate(market, start=1)
+        ]
+    )
+
+    assert np.abs(ours.sum(axis=1) - theirs.sum(axis=1)).max() < 1e-4
+    assert np.median(np.abs(ours - theirs)) < 0.02
+    assert np.abs(ours - theirs).max() < 0.15
+    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.98
+
+
+def _contributions(model: PriceModel, listings: list[dict[str, object]]) -> Floats:
+    matrix = np.concatenate([model.encoder.row(listing) for listing in listings])  # type: ignore[arg-type]
+    rows = xgb.DMatrix(matrix, base_margin=matrix[:, -1])
+    return model.booster.predict(rows, pred_contribs=True).astype(np.float64)
+
+
+def _log_reasons(model: PriceModel, listing: dict[str, object]) -> list[float]:
+    matrix = mixtures(model.encoder, listing, usual=model.usual, groups=GROUPS)  # type: ignore[arg-type]
+    return shapley(model.log_prices(matrix))
+
+
+def _by_group(model: PriceModel, listing: dict[str, object], differences: Floats) -> Floats:
+    """Deal each column's contribution out to the fields that it reads, by how they moved its value."""
+    matrix = mixtures(model.encoder, listing, usual=model.usual, groups=GROUPS)  # type: ignore[arg-type]
+    moved = np.nan_to_num([shapley(column.astype(np.float64)) for column in matrix.T])
+    total = moved[-1].copy()  # the last column is what the trees start from
+    for column, parts in enumerate(moved):
+        reads = model.encoder.features[column].inputs if column < len(moved) - 1 else GROUPS[0].fields
+        even = [not set(group.fields).isdisjoint(reads) for group in GROUPS]
+        weights = np.abs(parts) if parts.any() else np.array(even, dtype=np.float64)
+        total += differences[column] * weights / weights.sum()
+    return total
 
 
 @given(LISTINGS, st.integers(0, 400_000), st.integers(0, 400_000))
