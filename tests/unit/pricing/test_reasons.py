@@ -65,7 +65,7 @@ def _price(model: PriceModel, listing: dict[str, object]) -> float:
 
 
 def test_in_log_dollars_they_agree_with_the_trees_own_explanation(model: PriceModel) -> None:
-    """XGBoost explains columns against the mean; the differences to the usual car's must come near to ours."""
+    """XGBoost explains columns against the mean; those less the usual car's come near to ours."""
     usual, market = dict(model.usual), a_market(rows=60, seed=9).to_dicts()
     contributions = _contributions(model, [usual, *market])
 
