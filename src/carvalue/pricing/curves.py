@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from carvalue.listings.schema import EARLIEST_YEAR, Listing
+from carvalue.pricing.mileage import BELIEVED_MILES
 from carvalue.pricing.model import PriceModel
 
 POINTS = 25
@@ -40,8 +41,9 @@ def curves(model: PriceModel, listing: Listing) -> Curves:
     return Curves(odometer=tuple(points[: len(miles)]), year=tuple(points[len(miles) :]))
 
 
-def _miles() -> range:
-    return range(0, POINTS * MILES_STEP, MILES_STEP)
+def _miles() -> tuple[int, ...]:
+    """Begin where an odometer is believed."""
+    return (BELIEVED_MILES, *range(MILES_STEP, POINTS * MILES_STEP, MILES_STEP))
 
 
 def _years(listing: Listing, *, newest: int) -> range:

@@ -10,6 +10,7 @@ import polars as pl
 from carvalue.listings.schema import Listing, Value
 from carvalue.pricing.encoding import distinct_cells
 from carvalue.pricing.features import car_name
+from carvalue.pricing.mileage import BELIEVED_MILES, doubtful
 from carvalue.pricing.vocabulary import plain_word
 
 SEEN = 2  # rows
@@ -37,7 +38,7 @@ class Familiar:
         return (
             (("manufacturer", "model"), self._about_name),
             (("region",), self._about_region),
-            (("odometer",), _about_odometer),
+            (("odometer", "year"), self._about_odometer),
             (("year",), self._about_year),
         )
 
@@ -69,6 +70,14 @@ class Familiar:
         word = plain_word(region)
         known = not word or word in self.regions
         return "" if known else f"region {word!r} is not in the training data"
+
+    def _about_odometer(self, odometer: Value, year: Value) -> str:
+        if _is_missing(odometer):
+            return "odometer is missing: a usual mileage is assumed"
+        listing = {"odometer": odometer, "year": year}
+        if not doubtful(listing, newest_year=self.newest_year):
+            return ""
+        return f"odometer below {BELIEVED_MILES:,} miles is not believed of a used car: taken as not known"
 
     def _about_year(self, year: Value) -> str:
         if _is_missing(year):
@@ -104,9 +113,10 @@ def _frequent(counts: Counter[str]) -> tuple[str, ...]:
 def frame_warnings(frame: pl.DataFrame, familiar: Familiar) -> pl.Series:
     """Warn about each row of a frame: part by part, once for each distinct combination of its cells."""
     cells = frame
-    if "odometer" in frame.columns:  # only whether it is there matters
-        there = pl.col("odometer").is_not_null() & (pl.col("odometer").cast(pl.Float64).is_nan().not_())
-        cells = frame.with_columns(pl.when(there).then(0).alias("odometer"))
+    if "odometer" in frame.columns:  # only whether it is there, and believed, matters
+        miles = pl.col("odometer").cast(pl.Float64)
+        told = pl.when(miles < BELIEVED_MILES).then(0).when(miles.is_nan().not_()).then(BELIEVED_MILES)
+        cells = frame.with_columns(told.alias("odometer"))
     texts = pl.DataFrame([_texts(cells, fields, about) for fields, about in familiar.parts])
     return texts.select(pl.concat_list(pl.all()).list.drop_nulls().alias("warnings")).to_series()
 
@@ -115,10 +125,6 @@ def _texts(cells: pl.DataFrame, fields: tuple[str, ...], about: About) -> pl.Ser
     place, distinct = distinct_cells(cells, fields)
     texts = [about(*row) or None for row in distinct]
     return pl.Series("+".join(fields), texts, dtype=pl.String)[place]
-
-
-def _about_odometer(odometer: Value) -> str:
-    return "odometer is missing: a usual mileage is assumed" if _is_missing(odometer) else ""
 
 
 def _is_missing(value: Value) -> bool:

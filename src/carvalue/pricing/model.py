@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import xgboost as xgb
 
@@ -17,6 +18,7 @@ from carvalue.pricing.familiar import Familiar, frame_warnings
 from carvalue.pricing.feature_files import encoder_as_json, encoder_from_json
 from carvalue.pricing.forest import Forest
 from carvalue.pricing.golden import Golden, golden_as_json, golden_from_json
+from carvalue.pricing.mileage import doubtful, doubtful_rows, without_odometer
 from carvalue.pricing.names import read_name
 from carvalue.pricing.quote import Quote
 from carvalue.pricing.ranges import Floats, PriceRange, what_is_seen
@@ -32,6 +34,8 @@ BOOSTER, FOREST, CARD, FEATURES, FAMILIAR, RANGES, GOLDEN, USUAL, COMPARABLES = 
     "usual.json",
     "comparables.parquet",
 )
+Dollars = tuple[Floats, Floats, Floats]
+"""Price, low and high."""
 FEW_ROWS = 4  # up to here the forest is quicker than XGBoost; both give the same bits
 
 
@@ -65,9 +69,22 @@ class PriceModel:
 
     def quote_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Price a frame of listings: price, low, high, warnings, one row per input row in its order."""
-        price, low, high = self._dollars(self.encoder.matrix(frame))
+        doubted = doubtful_rows(frame, newest_year=self.familiar.newest_year)
+        dollars = self._dollars(self.encoder.matrix(frame))
+        if doubted.any():
+            unknown = frame.filter(doubted).with_columns(odometer=None)
+            _take_lower(dollars, doubted.to_numpy(), self._dollars(self.encoder.matrix(unknown)))
+        price, low, high = dollars
         warnings = frame_warnings(frame, self.familiar)
         return pl.DataFrame({"price": price, "low": low, "high": high, "warnings": warnings})
+
+    def as_priced(self, listing: Listing) -> Listing:
+        """Give the listing that is priced: without an odometer that is not believed, if that costs less."""
+        if not doubtful(listing, newest_year=self.familiar.newest_year):
+            return listing
+        ways = (listing, without_odometer(listing))
+        typed, unknown = self.log_prices(np.concatenate([self.encoder.row(way) for way in ways]))
+        return ways[int(unknown < typed)]
 
     @property
     def makes(self) -> tuple[str, ...]:
@@ -124,11 +141,16 @@ class PriceModel:
         return model
 
     def _quotes(self, listings: Sequence[Listing], matrix: Matrix) -> tuple[Quote, ...]:
-        dollars = (column.tolist() for column in self._dollars(matrix))
+        dollars = self._dollars(matrix)
+        newest = self.familiar.newest_year
+        doubted = [place for place, item in enumerate(listings) if doubtful(item, newest_year=newest)]
+        if doubted:
+            unknown = [self.encoder.row(without_odometer(listings[place])) for place in doubted]
+            _take_lower(dollars, np.array(doubted), self._dollars(np.concatenate(unknown)))
         warnings = map(self.familiar.warnings, listings)
-        return tuple(map(Quote, *dollars, warnings))
+        return tuple(map(Quote, *(column.tolist() for column in dollars), warnings))
 
-    def _dollars(self, matrix: Matrix) -> tuple[Floats, Floats, Floats]:
+    def _dollars(self, matrix: Matrix) -> Dollars:
         log_price = self.log_prices(matrix)
         price = _whole(log_price)
         below, above = self.ranges.ends(what_is_seen(self.encoder, matrix, log_price=log_price))
@@ -167,6 +189,13 @@ def _from_files(files: dict[str, bytes], *, folder: Path) -> PriceModel:
         comparables=Comparables.from_bytes(files[COMPARABLES]),
         golden=golden_from_json(read[GOLDEN]),
     )
+
+
+def _take_lower(dollars: Dollars, places: npt.NDArray[np.generic], others: Dollars) -> None:
+    """Put the other price and range in these places where that price is lower."""
+    lower = others[0] < dollars[0][places]
+    for column, other in zip(dollars, others, strict=True):
+        column[places] = np.where(lower, other, column[places])
 
 
 def _whole(log_price: Floats) -> Floats:

@@ -11,8 +11,10 @@ from carvalue.pricing.spelling import (
     BEFORE_FAMILY,
     FAMILY_OPENERS,
     MAKE_BY_SPELLING,
+    MAKE_OF_FAMILY,
     MAKE_PAIRS,
     NOISE,
+    PICKUP_OF_MAKE,
     REWRITES,
     TOKEN_BY_SPELLING,
 )
@@ -46,10 +48,11 @@ def read_name(manufacturer: str, model: str) -> CarName:
     words = _words(model)
     given = _given_make(manufacturer)
     found, words = _take_make(words, given=given)
-    make = given or found
     litres, tokens = _take_litres(words)
     kept = tuple(dict.fromkeys(token for token in tokens if token not in NOISE))[:MAX_TOKENS]
-    return CarName(make=make, family=_family(kept), text=" ".join(kept), litres=litres)
+    make = given or found or next((MAKE_OF_FAMILY[token] for token in kept if token in MAKE_OF_FAMILY), "")
+    family, others = _take_family(kept, make=make)
+    return CarName(make=make, family=" ".join(family), text=" ".join((*family, *others)), litres=litres)
 
 
 def _given_make(manufacturer: str) -> str:
@@ -102,10 +105,12 @@ def _take_litres(words: list[str]) -> tuple[float, list[str]]:
     return litres, kept
 
 
-def _family(tokens: tuple[str, ...]) -> str:
-    while len(tokens) > 1 and tokens[0] in BEFORE_FAMILY:
-        tokens = tokens[1:]
-    if not tokens:
-        return ""
-    pair = len(tokens) > 1 and (tokens[0] in FAMILY_OPENERS or tokens[1] in _LOAD_CLASS)
-    return " ".join(tokens[: 2 if pair else 1])
+def _take_family(tokens: tuple[str, ...], *, make: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Part the family from the other words, wherever it stands among them."""
+    first = next((place for place, token in enumerate(tokens) if token not in BEFORE_FAMILY), 0)
+    before, rest = tokens[:first], tokens[first:]
+    if rest and rest[0] in _LOAD_CLASS and make in PICKUP_OF_MAKE:
+        rest = (PICKUP_OF_MAKE[make], *(token for token in rest if token != PICKUP_OF_MAKE[make]))
+    pair = len(rest) > 1 and (rest[0] in FAMILY_OPENERS or rest[1] in _LOAD_CLASS)
+    size = 2 if pair else 1
+    return rest[:size], (*before, *rest[size:])

@@ -44,6 +44,7 @@ class Reasons:
 
 def explain(model: PriceModel, listing: Listing) -> Reasons:
     """Say what moved this listing's price away from the usual car's."""
+    listing = model.as_priced(listing)
     told = [group for group in GROUPS if _differs(group, listing, model.usual)]
     prices = np.exp(model.log_prices(mixtures(model.encoder, listing, usual=model.usual, groups=told)))
     start, price = (int(np.rint(prices[end])) for end in (0, -1))

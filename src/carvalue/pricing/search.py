@@ -34,7 +34,7 @@ class Effort:
 
 EFFORTS: Mapping[Budget, Effort] = {
     "quick": Effort(trials=8, rounds=150, search_s=15, learning_rate=0.15, final_slower=2),
-    "default": Effort(trials=16, rounds=400, search_s=300, learning_rate=0.15, final_slower=4),
+    "default": Effort(trials=16, rounds=400, search_s=300, learning_rate=0.15, final_slower=2),
 }
 
 
@@ -113,11 +113,11 @@ def search(
 
 # Where the search starts: good on the real data, so that the first trial is already a sound model.
 START = {
-    "max_leaves": 128,
-    "min_child_weight": 5.0,
+    "max_leaves": 64,
+    "min_child_weight": 20.0,
     "subsample": 0.8,
     "colsample_bynode": 0.5,
-    "reg_lambda": 1.0,
+    "reg_lambda": 10.0,
 }
 
 

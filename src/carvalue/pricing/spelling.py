@@ -135,7 +135,48 @@ NOISE = frozenset(
 FAMILY_OPENERS = frozenset("crown el grand grandam land monte range rav santa town transit".split())
 
 # words that stand before the family in some texts: super duty f250, 4x4 tacoma
-BEFORE_FAMILY = frozenset("2d 4d 4x2 4x4 awd crewcab diesel extcab fwd hybrid pickup rwd sd truck".split())
+BEFORE_FAMILY = frozenset(
+    "2d 4d 4x2 4x4 awd crewcab diesel extcab fwd hybrid lifted pickup rwd sd truck".split()
+)
+
+# a load class alone is this make's pickup
+PICKUP_OF_MAKE = {"chevrolet": "silverado", "gmc": "sierra"}
+
+# families that only one make has: they name it where the seller does not
+_FAMILIES_OF_MAKE = {
+    "acura": "mdx rdx tsx integra",
+    "buick": "lacrosse lesabre enclave encore",
+    "cadillac": "escalade deville cts srx",
+    "chevrolet": (
+        "silverado corvette camaro tahoe suburban impala malibu equinox traverse colorado express cavalier "
+        "trailblazer blazer s10 cruze avalanche uplander venture astro trax cobalt"
+    ),
+    "chrysler": "towncountry ptcruiser sebring pacifica",
+    "dodge": "caravan durango challenger charger dakota nitro journey avenger",
+    "ford": (
+        "f150 f250 f350 f450 f550 f650 mustang ranger focus escape explorer expedition taurus thunderbird "
+        "e150 e250 e350 e450 fusion bronco edge econoline"
+    ),
+    "gmc": "sierra yukon acadia savana",
+    "honda": "civic accord odyssey crv element",
+    "hyundai": "elantra sonata tucson veloster",
+    "infiniti": "g35 g37 qx56",
+    "jeep": "wrangler cherokee compass patriot cj7 renegade",
+    "kia": "sorento sportage optima soul",
+    "lexus": "es350 rx350 is250",
+    "mazda": "miata mx5 cx5",
+    "mercury": "milan sable mountaineer",
+    "mitsubishi": "mirage eclipse lancer outlander",
+    "nissan": "sentra altima versa maxima frontier murano rogue pathfinder titan 370z 350z",
+    "oldsmobile": "alero",
+    "pontiac": "firebird",
+    "ram": "promaster",
+    "subaru": "outback impreza legacy forester crosstrek wrx",
+    "toyota": "tundra tacoma prius camry corolla sienna 4runner highlander rav4 avalon sequoia",
+    "volkswagen": "jetta golf tiguan passat beetle eurovan vanagon",
+    "volvo": "s60 xc90 xc60",
+}
+MAKE_OF_FAMILY = {word: make for make, words in _FAMILIES_OF_MAKE.items() for word in words.split()}
 
 _SERIES = (
     "gl|glk|glc|gle|gls|ml|cls|clk|cla|slk|sl|gla|is|es|gs|ls|rx|gx|lx|nx|rc|ct|fx|ex|qx|jx|ux|c|e|s|g|m"

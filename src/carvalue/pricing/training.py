@@ -20,6 +20,7 @@ from carvalue.pricing.familiar import Familiar, fit_familiar
 from carvalue.pricing.fitting import fit_encoder, log_prices, training_matrix
 from carvalue.pricing.forest import Forest
 from carvalue.pricing.golden import GOLDEN_LISTINGS
+from carvalue.pricing.mileage import believed
 from carvalue.pricing.model import PriceModel, new_booster
 from carvalue.pricing.ranges import NO_RANGE, calibrate, what_is_seen
 from carvalue.pricing.search import EFFORTS, Budget, Trial, Tuned, search
@@ -85,14 +86,23 @@ class _Prepared:
 
 def _prepare(train: Path, validation: Path) -> _Prepared:
     frame, held_out = pl.read_parquet(train), pl.read_parquet(validation)
-    encoder = fit_encoder(frame)
+    familiar = fit_familiar(frame)
+    encoder, rows = _encoded(frame, newest_year=familiar.newest_year)
+    unseen = believed(held_out, newest_year=familiar.newest_year)
     return _Prepared(
         encoder=encoder,
-        familiar=fit_familiar(frame),
+        familiar=familiar,
         frames=(frame, held_out),
-        train=Rows(matrix=training_matrix(encoder, frame), log_price=log_prices(frame).to_numpy()),
-        validation=Rows(matrix=encoder.matrix(held_out), log_price=log_prices(held_out).to_numpy()),
+        train=rows,
+        validation=Rows(matrix=encoder.matrix(unseen), log_price=log_prices(held_out).to_numpy()),
     )
+
+
+def _encoded(frame: pl.DataFrame, *, newest_year: int) -> tuple[Encoder, Rows]:
+    """Fit an encoder on these rows and encode them."""
+    frame = believed(frame, newest_year=newest_year)
+    encoder = fit_encoder(frame)
+    return encoder, Rows(matrix=training_matrix(encoder, frame), log_price=log_prices(frame).to_numpy())
 
 
 def _final_fit(prepared: _Prepared, *, tuned: Tuned, on_round: OnRound) -> Fitted:
@@ -134,8 +144,8 @@ def _assemble(
 
 def _refitted(judged: PriceModel, *, frame: pl.DataFrame, rounds: int, tuned: Tuned) -> PriceModel:
     """Learn the same from training and validation rows: the newest listings are the nearest to today."""
-    encoder = fit_encoder(frame)
-    rows = Rows(matrix=training_matrix(encoder, frame), log_price=log_prices(frame).to_numpy())
+    familiar = fit_familiar(frame)
+    encoder, rows = _encoded(frame, newest_year=familiar.newest_year)
     learned = boost_blindly(params=_final_params(tuned), monotone=encoder.monotone, rounds=rounds, rows=rows)
     booster = new_booster(bytes(learned.save_raw(raw_format="ubj")))
     model = replace(
@@ -144,7 +154,7 @@ def _refitted(judged: PriceModel, *, frame: pl.DataFrame, rounds: int, tuned: Tu
         forest=Forest.of(booster),
         encoder=encoder,
         ranges=judged.ranges.recoded(old=judged.encoder, new=encoder),
-        familiar=fit_familiar(frame),
+        familiar=familiar,
         usual=usual_car(frame),
         comparables=fit_comparables(frame),
     )

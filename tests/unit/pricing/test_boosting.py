@@ -24,7 +24,13 @@ def test_the_loss_is_that_of_a_slope() -> None:
     gradient, curvature = robust_loss(margin, rows)
 
     assert np.all(curvature > 0)
-    assert gradient == pytest.approx(margin * 0.1 / np.sqrt(margin**2 + 0.01))
+    assert gradient == pytest.approx(margin / (1 + margin**2 / 0.03))
+
+
+def test_a_listing_that_is_far_off_hardly_pulls() -> None:
+    gradient, _ = robust_loss(np.array([0.1, 3.0]), xgb.DMatrix(np.zeros((2, 1)), np.zeros(2)))
+
+    assert gradient[1] < gradient[0] / 5
 
 
 def test_a_fit_is_cut_at_its_best_round() -> None:

@@ -14,7 +14,7 @@ from carvalue.pricing.names import read_name
     [
         ("ford", "f-150 xlt supercrew 4wd", "ford", "f150", "f150 xlt crewcab 4x4"),
         ("ford", "F150 XLT Super Crew 4x4", "ford", "f150", "f150 xlt crewcab 4x4"),
-        ("ford", "super duty f-250", "ford", "f250", "sd f250"),
+        ("ford", "super duty f-250", "ford", "f250", "f250 sd"),
         ("", "chevy silverado 1500 lt", "chevrolet", "silverado 1500", "silverado 1500 lt"),
         ("chevrolet", "silvarado 1500", "chevrolet", "silverado 1500", "silverado 1500"),
         ("rover", "land rover range rover sport", "land-rover", "range sport", "range sport"),
@@ -22,6 +22,11 @@ from carvalue.pricing.names import read_name
         ("jeep", "2014 grand cherokee laredo", "jeep", "grand cherokee", "grand cherokee laredo"),
         ("mercedes-benz", "c-class c 300 4matic", "mercedes-benz", "cclass", "cclass c300 awd"),
         ("hyundai", "genesis coupe", "hyundai", "genesis", "genesis coupe"),
+        ("jeep", "4x4 lifted grand cherokee", "jeep", "grand cherokee", "grand cherokee 4x4 lifted"),
+        ("chevrolet", "1500 lt", "chevrolet", "silverado 1500", "silverado 1500 lt"),
+        ("gmc", "2500 sierra", "gmc", "sierra 2500", "sierra 2500"),
+        ("ram", "pickup 1500", "ram", "1500", "1500 pickup"),
+        ("", "f-150 xlt", "ford", "f150", "f150 xlt"),
         ("", "", "", "", ""),
     ],
 )

@@ -107,7 +107,7 @@ def _by_group(model: PriceModel, listing: dict[str, object], differences: Floats
     return total
 
 
-@given(LISTINGS, st.integers(0, 400_000), st.integers(0, 400_000))
+@given(LISTINGS, st.integers(1_000, 400_000), st.integers(1_000, 400_000))
 @settings(max_examples=60)
 def test_more_miles_never_add_to_the_reason_of_the_miles(
     model: PriceModel, listing: dict[str, object], miles: int, others: int
