@@ -44,13 +44,13 @@ class Reasons:
 
 def explain(model: PriceModel, listing: Listing) -> Reasons:
     """Say what moved this listing's price away from the usual car's."""
-    listing = model.as_priced(listing)
-    told = [group for group in GROUPS if _differs(group, listing, model.usual)]
-    prices = np.exp(model.log_prices(mixtures(model.encoder, listing, usual=model.usual, groups=told)))
+    priced = model.as_priced(listing)
+    told = [group for group in GROUPS if _differs(group, priced, model.usual)]
+    prices = np.exp(model.log_prices(mixtures(model.encoder, priced, usual=model.usual, groups=told)))
     start, price = (int(np.rint(prices[end])) for end in (0, -1))
     dollars = whole_dollars(shapley(prices), total=price - start)
     items = [
-        Reason(group=group.name, fields=group.fields, label=group.label(listing), dollars=part)
+        Reason(group=group.name, fields=group.fields, label=_label(group, listing, priced), dollars=part)
         for group, part in zip(told, dollars, strict=True)
         if part
     ]
@@ -102,5 +102,10 @@ def mixtures(encoder: Encoder, listing: Listing, *, usual: Listing, groups: Sequ
     return matrix
 
 
-def _differs(group: Group, listing: Listing, usual: Listing) -> bool:
-    return any(plain_word(listing.get(field)) != plain_word(usual.get(field)) for field in group.fields)
+def _label(group: Group, listing: Listing, priced: Listing) -> str:
+    believed = not _differs(group, listing, priced)
+    return group.label(listing) + ("" if believed else ", not believed")
+
+
+def _differs(group: Group, listing: Listing, other: Listing) -> bool:
+    return any(plain_word(listing.get(field)) != plain_word(other.get(field)) for field in group.fields)

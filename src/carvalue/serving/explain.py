@@ -34,9 +34,10 @@ async def post_curves(request: Request, *, live: LiveModel) -> Response:
 
 
 def _background(in_use: InUse, listing: Listing) -> Answer:
-    comparables = in_use.model.comparables.nearest(listing)
+    model = in_use.model
+    comparables = model.comparables.nearest(model.as_priced(listing))
     return {
-        "reasons": asdict(explain(in_use.model, listing)),
+        "reasons": asdict(explain(model, listing)),
         "comparables": [asdict(comparable) for comparable in comparables],
     }
 

@@ -6,10 +6,11 @@ from itertools import permutations
 import numpy as np
 import pytest
 import xgboost as xgb
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from carvalue.listings.schema import FIELDS, CategoryField
+from carvalue.pricing.mileage import BELIEVED_MILES
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.reason_groups import GROUPS
 from carvalue.pricing.reasons import Floats, Reasons, explain, mixtures, shapley, whole_dollars
@@ -107,7 +108,7 @@ def _by_group(model: PriceModel, listing: dict[str, object], differences: Floats
     return total
 
 
-@given(LISTINGS, st.integers(1_000, 400_000), st.integers(1_000, 400_000))
+@given(LISTINGS, st.integers(BELIEVED_MILES, 400_000), st.integers(BELIEVED_MILES, 400_000))
 @settings(max_examples=60)
 def test_more_miles_never_add_to_the_reason_of_the_miles(
     model: PriceModel, listing: dict[str, object], miles: int, others: int
@@ -125,6 +126,8 @@ def test_more_miles_never_add_to_the_reason_of_the_miles(
 def test_a_newer_year_never_takes_from_the_reason_of_the_year(
     model: PriceModel, listing: dict[str, object], year: int, other: int
 ) -> None:
+    assume(not isinstance(miles := listing.get("odometer"), int) or miles >= BELIEVED_MILES)
+
     older, newer = (
         dollars_of(explain(model, listing | {"year": value}), "year") for value in sorted((year, other))
     )
@@ -142,6 +145,16 @@ def test_the_usual_car_is_one_of_the_market(model: PriceModel) -> None:
     assert model.quote(model.usual).warnings == ()
     assert model.quote(a_listing(model="camry")).price != model.quote(model.usual).price
     assert name in explain(model, a_listing()).start_label
+
+
+def test_miles_that_are_not_believed_are_told_and_priced_as_unknown(model: PriceModel) -> None:
+    typed, unknown = a_listing(year=2005, odometer=12), a_listing(year=2005, odometer=None)
+
+    reasons = explain(model, typed)
+
+    assert model.as_priced(typed)["odometer"] is None
+    assert "12 miles, not believed" in {item.label for item in reasons.items}
+    assert dollars_of(reasons, "odometer") == dollars_of(explain(model, unknown), "odometer")
 
 
 def test_labels_are_the_customers_words(model: PriceModel) -> None:
