@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -26,6 +26,7 @@ from sqlalchemy import (
     create_engine,
     event,
     exc,
+    func,
     make_url,
     select,
 )
@@ -153,6 +154,17 @@ class Journal:
         wanted = select(QUOTES).where(QUOTES.c.quote_id <= quote_id, QUOTES.c.model_version == model_version)
         return self._read(wanted.order_by(QUOTES.c.quote_id.desc()).limit(limit))[::-1]
 
+    def per_hour(self, now: datetime, *, hours: int) -> list[tuple[datetime, int]]:
+        """Count quotes by hour, the current one last; ids begin with their time, so that no row is read.
+
+        Raises:
+            JournalUnavailable: the journal does not answer.
+        """
+        this_hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        starts = [this_hour - timedelta(hours=back) for back in reversed(range(hours))]
+        with self._transaction() as connection:
+            return [(start, _count(connection, start, start + timedelta(hours=1))) for start in starts]
+
     def sales(self, *, model_version: str, limit: int) -> list[Sale]:
         """Read what cars quoted by a version were sold for, the last told first.
 
@@ -196,6 +208,12 @@ class Journal:
                     Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
                 TABLES.create_all(self._engine)
                 self._has_tables = True
+
+
+def _count(connection: Connection, start: datetime, end: datetime) -> int:
+    ids = [f"{int(moment.timestamp() * 1000):012x}" for moment in (start, end)]
+    wanted = select(func.count()).where(QUOTES.c.quote_id >= ids[0], QUOTES.c.quote_id < ids[1])
+    return connection.execute(wanted).scalar_one()
 
 
 def _entry(row: RowMapping) -> JournalEntry:

@@ -1,5 +1,6 @@
 """What the watcher answers over HTTP: its findings, alerts and reports."""
 
+from asyncio import to_thread
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -36,6 +37,13 @@ def pages(watcher: Watcher) -> Starlette:
         firing, past = watcher.desk.firing(), watcher.desk.past(PAST_ALERTS)
         return JSONResponse({"firing": [*map(_alert, firing)], "past": [*map(_alert, past)]})
 
+    async def quotes(_: Request) -> Response:
+        try:
+            found = await to_thread(watcher.quotes_per_hour)
+        except AppError as error:
+            return JSONResponse({"detail": str(error)}, error.status)
+        return JSONResponse([{"hour": hour.isoformat(), "quotes": count} for hour, count in found])
+
     async def reports(_: Request) -> Response:
         found = watcher.reports.all()
         return JSONResponse(
@@ -54,6 +62,7 @@ def pages(watcher: Watcher) -> Starlette:
             Route("/metrics", metrics),
             Route("/drift", drift),
             Route("/alerts", alerts),
+            Route("/quotes", quotes),
             Route("/reports", reports),
             Route("/reports/{name}", report),
         ]

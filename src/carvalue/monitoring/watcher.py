@@ -71,6 +71,14 @@ class Watcher:
         self.metrics.show_deliveries(self.desk)
         return read
 
+    def quotes_per_hour(self) -> list[tuple[datetime, int]]:
+        """Count the quotes of the last 24 hours, whichever version gave them.
+
+        Raises:
+            JournalUnavailable: the journal does not answer.
+        """
+        return self._journal.per_hour(self._clock(), hours=24)
+
     def close(self) -> None:
         """Stop what is under way and close what is open."""
         self.reports.close()

@@ -1,15 +1,17 @@
 """The price service as the page sees it: HTTP with time limits, failures as words for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import httpx
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from carvalue.errors import AppError
 from carvalue.listings.schema import Listing
+from carvalue.web.answers import Answer, Curves, Explained, InProduction, Offers, Problem, Quoted
 
 CONNECT_S, ANSWER_S = 2.0, 10.0  # a quote takes milliseconds; past this the service is as good as down
+NOT_FOUND = 404
 MODELS_OFFERED = 500  # a select of thousands of options crawls; any other model can be typed
 
 
@@ -35,60 +37,8 @@ class Refused(AppError):
         self.expected = expected
 
 
-class Answer(BaseModel):
-    """What the service answers; fields that the page does not speak of are left alone."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
-
-
-class Quoted(Answer):
-    """A quote."""
-
-    price: int
-    low: int
-    high: int
-    model_version: str
-    data_as_of: str
-    warnings: tuple[str, ...]
-    quote_id: str
-
-
-class Offers(Answer):
-    """Makes, regions, and the models of the make that was asked for."""
-
-    makes: tuple[str, ...]
-    models: tuple[str, ...]
-    regions: tuple[str, ...]
-
-
-class Card(Answer):
-    """The part of the model's card that the page shows."""
-
-    data_source: str = "unknown"
-
-
-class InProduction(Answer):
-    """The model in use."""
-
-    version: str
-    card: Card
-
-
-class FieldProblem(Answer):
-    """One field that cannot be used."""
-
-    field: str
-    expected: str
-
-
-class Problem(Answer):
-    """Why the service did not do what it was asked."""
-
-    detail: str
-    errors: tuple[FieldProblem, ...] = ()
-
-
-AnswerT = TypeVar("AnswerT", bound=Answer)
+AnswerT = TypeVar("AnswerT")
+QUOTES = TypeAdapter(tuple[Quoted, ...])
 
 
 class PriceService:
@@ -114,6 +64,31 @@ class PriceService:
         """Tell which model is in use."""
         return self._get("/model", {}, InProduction)
 
+    def explain(self, listing: Listing) -> Explained:
+        """Price one listing, with the reasons and with similar cars.
+
+        Raises:
+            Refused: a field cannot be used.
+        """
+        return self._read(self._http.build_request("POST", "/explain", json=dict(listing)), Explained)
+
+    def curves(self, listing: Listing) -> Curves:
+        """Price the car at other miles and of other years; nobody's quote.
+
+        Raises:
+            Refused: a field cannot be used.
+        """
+        return self._read(self._http.build_request("POST", "/curves", json=dict(listing)), Curves)
+
+    def quotes(self, listings: Sequence[Listing]) -> tuple[Quoted, ...]:
+        """Price listings, in order.
+
+        Raises:
+            Refused: at least one cannot be priced; `quote` tells which.
+        """
+        request = self._http.build_request("POST", "/predict", json=[dict(item) for item in listings])
+        return self._read(request, QUOTES)
+
     def quote(self, listing: Listing) -> Quoted:
         """Price one listing.
 
@@ -122,14 +97,24 @@ class PriceService:
         """
         return self._read(self._http.build_request("POST", "/predict", json=dict(listing)), Quoted)
 
+    def report_sale(self, quote_id: str, sale_price: int) -> None:
+        """Tell what a quoted car was sold for.
+
+        Raises:
+            Refused: there is no such quote, or it is no price.
+        """
+        told = {"quote_id": quote_id, "sale_price": sale_price}
+        self._read(self._http.build_request("POST", "/feedback", json=told), Answer)
+
     def _get(self, path: str, query: Mapping[str, str], shape: type[AnswerT]) -> AnswerT:
         return self._read(self._http.build_request("GET", path, params=dict(query)), shape)
 
-    def _read(self, request: httpx.Request, shape: type[AnswerT]) -> AnswerT:
+    def _read(self, request: httpx.Request, shape: type[AnswerT] | TypeAdapter[AnswerT]) -> AnswerT:
+        adapter = shape if isinstance(shape, TypeAdapter) else TypeAdapter(shape)
         try:
             response = self._http.send(request)
             if response.is_success:
-                return shape.model_validate_json(response.content)
+                return adapter.validate_json(response.content)
             problem = Problem.model_validate_json(response.content)
         except httpx.HTTPError as error:
             reason = type(error).__name__
@@ -142,6 +127,6 @@ class PriceService:
 def _failure(status: int, problem: Problem) -> AppError:
     if status == NotReady.status:
         return NotReady(problem.detail)
-    if status == Refused.status:
+    if status in {Refused.status, NOT_FOUND}:
         return Refused(problem.detail, expected={error.field: error.expected for error in problem.errors})
     return ServiceDown(f"The price service failed: {problem.detail}")

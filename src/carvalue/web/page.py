@@ -1,81 +1,52 @@
-"""The page: enter a car, see what it is worth. Streamlit runs it top to bottom at every interaction."""
-
-from collections.abc import Mapping
+"""The pages, and what stands above each of them: a banner while an alert lasts."""
 
 import streamlit as st
 
 from carvalue.errors import AppError
 from carvalue.settings import load_settings
-from carvalue.web.client import InProduction, PriceService, Refused
-from carvalue.web.form import chosen_make, entered_listing, show_form
-from carvalue.web.result import Refusal, Valuation, show_valuation
+from carvalue.web import many, monitoring, sale, valuing
+from carvalue.web.connections import watcher
+from carvalue.web.words import plain
 
-OFFERS_S = 60  # how long suggestions are kept; a new model's vocabulary may wait that long
-NO_OFFERS: Mapping[str, tuple[str, ...]] = {}
+ALERTS_S = 10  # how long the banner may be behind
+PRINTED = """
+<style>
+@media print {
+  [data-testid="stSidebar"], [data-testid="stHeader"], [data-testid="stToolbar"], .stButton,
+  .stSlider, .stFileUploader { display: none !important; }
+  .stMain, .stMainBlockContainer { overflow: visible !important; padding: 0 !important; }
+}
+</style>
+"""
 
 
 def main() -> None:
-    """Draw the page."""
+    """Draw the page that was chosen."""
     st.set_page_config(page_title="What is your car worth?", page_icon="🚗")
-    st.title("What is your car worth?")
-    st.write("Make, model and year are enough for a first price; the more you tell, the closer it gets.")
-    url = load_settings().service_url
-    show_form(offers=_offers_or_notice(url), expected=_still_wrong())
-    st.button("Price this car", type="primary", width="stretch", on_click=_price, args=(url,))
-    _show_answer(url)
+    st.html(PRINTED)
+    chosen = st.navigation(
+        [
+            st.Page(valuing.show, title="Value my car", icon=":material/sell:", url_path="", default=True),
+            st.Page(many.show, title="Many cars", icon=":material/table:", url_path="many"),
+            st.Page(sale.show, title="Report a sale", icon=":material/handshake:", url_path="sale"),
+            st.Page(monitoring.show, title="Monitoring", icon=":material/monitoring:", url_path="monitoring"),
+        ]
+    )
+    _banner(load_settings().watcher_url)
+    chosen.run()
 
 
-@st.cache_resource
-def _service(url: str) -> PriceService:
-    return PriceService(url)
+def _banner(url: str) -> None:
+    for title in _firing(url):
+        st.error(f"**{plain(title)}.** Prices may be off; *Monitoring* says more.", icon=":material/warning:")
 
 
-@st.cache_data(ttl=OFFERS_S, show_spinner=False)
-def _offers(url: str, make: str | None) -> Mapping[str, tuple[str, ...]]:
-    return _service(url).offers(make)
-
-
-def _offers_or_notice(url: str) -> Mapping[str, tuple[str, ...]]:
+@st.cache_data(ttl=ALERTS_S, show_spinner=False)
+def _firing(url: str) -> tuple[str, ...]:
     try:
-        return _offers(url, chosen_make())
-    except AppError as error:
-        st.warning(f"{error.message} Makes and models cannot be suggested now; you can type them.")
-        return NO_OFFERS
-
-
-def _price(url: str) -> None:
-    """Ask for a quote; runs before the page is drawn again, so that what is wrong shows beside its field."""
-    listing = entered_listing()
-    answer: dict[str, object] = {"refused": None, "failure": None}
-    try:
-        answer["valuation"] = Valuation(listing=listing, quote=_service(url).quote(listing))
-    except Refused as error:
-        answer |= {"refused": Refusal(listing=listing, expected=error.expected), "valuation": None}
-    except AppError as error:
-        answer["failure"] = str(error)
-    st.session_state.update(answer)
-
-
-def _still_wrong() -> Mapping[str, str]:
-    refusal: Refusal | None = st.session_state.get("refused")
-    return refusal.still_wrong(entered_listing()) if refusal else {}
-
-
-def _show_answer(url: str) -> None:
-    if st.session_state.get("failure"):
-        st.error(st.session_state["failure"])
-    if _still_wrong():
-        st.error("Some fields need another look; what is expected stands below each of them.")
-    valuation: Valuation | None = st.session_state.get("valuation")
-    if valuation is not None:
-        show_valuation(valuation, entered=entered_listing(), model=_model_or_none(url))
-
-
-def _model_or_none(url: str) -> InProduction | None:
-    try:
-        return _service(url).in_production()
+        return tuple(alert.title for alert in watcher(url).alerts().firing)
     except AppError:
-        return None  # the quote itself says version and date; where the data came from is left out
+        return ()  # a car can be priced without it; the monitoring page says that it is away
 
 
 if __name__ == "__main__":

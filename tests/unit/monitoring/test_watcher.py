@@ -216,6 +216,7 @@ def test_what_it_found_is_read_over_http(stage: Stage) -> None:
         assert drift["features"][0]["score"] > 1
         assert len(drift["features"][0]["labels"]) == len(drift["features"][0]["window"])
         assert client.get("/alerts").json()["firing"][0]["kind"] == "drift"
+        assert len(client.get("/quotes").json()) == 24
         assert client.get("/reports").json() == []  # still in the making
         assert client.get("/reports/..%2Falerts.db").status_code == 404
         assert client.get("/healthz").json() == {"status": "alive", "trouble": ""}

@@ -1,0 +1,117 @@
+"""What the price service answers, as far as the page speaks of it."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Answer(BaseModel):
+    """What the service answers; fields that the page does not speak of are left alone."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+
+class Quoted(Answer):
+    """A quote."""
+
+    price: int
+    low: int
+    high: int
+    model_version: str
+    data_as_of: str
+    warnings: tuple[str, ...]
+    quote_id: str
+
+
+class Offers(Answer):
+    """Makes, regions, and the models of the make that was asked for."""
+
+    makes: tuple[str, ...]
+    models: tuple[str, ...]
+    regions: tuple[str, ...]
+
+
+class Card(Answer):
+    """The part of the model's card that the page shows."""
+
+    data_source: str = "unknown"
+    source_description: str = ""
+    data_as_of: str = ""
+    trained_at: str = ""
+    metrics: Mapping[str, float] = {}
+    limits: tuple[str, ...] = ()
+
+
+class InProduction(Answer):
+    """The model in use."""
+
+    version: str
+    card: Card
+
+
+class FieldProblem(Answer):
+    """One field that cannot be used."""
+
+    field: str
+    expected: str
+
+
+class Problem(Answer):
+    """Why the service did not do what it was asked."""
+
+    detail: str
+    errors: tuple[FieldProblem, ...] = ()
+
+
+class Reason(Answer):
+    """What one part of the car adds to its price, in dollars."""
+
+    label: str
+    dollars: int
+
+
+class Reasons(Answer):
+    """From a usual car's price to this one's."""
+
+    start: int
+    start_label: str
+    items: tuple[Reason, ...]
+
+
+class Comparable(Answer):
+    """A similar car that was offered."""
+
+    manufacturer: str
+    model: str
+    year: int
+    odometer: int | None
+    condition: str | None
+    state: str | None
+    region: str | None
+    price: int
+    posted_at: date
+
+
+class Explained(Answer):
+    """A quote with what it rests on."""
+
+    quote: Quoted
+    reasons: Reasons
+    comparables: tuple[Comparable, ...]
+
+
+class Point(Answer):
+    """A price with its range, at one mileage or model year."""
+
+    value: int
+    price: int
+    low: int
+    high: int
+
+
+class Curves(Answer):
+    """Prices over the miles and over the model year."""
+
+    odometer: tuple[Point, ...]
+    year: tuple[Point, ...]

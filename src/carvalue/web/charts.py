@@ -1,0 +1,125 @@
+"""The page's pictures: each has a title and a description for those who do not see it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+
+Picture = alt.Chart | alt.LayerChart | alt.FacetChart
+Rows = Sequence[Mapping[str, Any]]
+
+UP, DOWN, NEUTRAL, MARK = "#2a7f62", "#c0504d", "#1c5fa5", "#d9822b"
+DOLLARS = "$,.0f"
+
+
+def waterfall(rows: Rows) -> Picture:
+    """Draw how each part moves the price: rows of `label`, `begin`, `end`, `dollars`, `kind`, in order."""
+    data = alt.Data(values=list(rows))
+    order = [row["label"] for row in rows]
+    y = alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=170))
+    colors = alt.Scale(domain=["total", "more", "less"], range=[NEUTRAL, UP, DOWN])
+    bars = (
+        alt.Chart(data)
+        .mark_bar()
+        .encode(
+            y=y,
+            x=alt.X(
+                "begin:Q",
+                title="dollars",
+                axis=alt.Axis(format=DOLLARS, tickCount=5),
+                # room for the words to the right of the longest bar
+                scale=alt.Scale(domain=[0, 1.2 * max(row["right"] for row in rows)], nice=False),
+            ),
+            x2="end:Q",
+            color=alt.Color("kind:N", scale=colors, legend=None),
+            tooltip=[alt.Tooltip("label:N"), alt.Tooltip("dollars:Q", format="$,.0f")],
+        )
+    )
+    words = (
+        alt.Chart(data).mark_text(align="left", dx=4).encode(y=y, x=alt.X("right:Q"), text=alt.Text("said:N"))
+    )
+    return alt.layer(bars, words).properties(
+        height=28 * len(rows) + 40,
+        description="Waterfall: what each part of the car adds to its price or takes from it.",
+    )
+
+
+def value_curve(points: Rows, *, title: str, unit: str, here: float) -> Picture:
+    """Draw prices with their range over miles or years: rows of `value`, `price`, `low`, `high`."""
+    data = alt.Data(values=list(points))
+    x = alt.X(
+        "value:Q",
+        title=unit,
+        scale=alt.Scale(zero=False),
+        axis=alt.Axis(format="d" if unit == "model year" else ",.0f", tickCount=6),
+    )
+    money = alt.Axis(format=DOLLARS)
+    band = (
+        alt.Chart(data)
+        .mark_area(opacity=0.2, color=NEUTRAL)
+        .encode(x=x, y=alt.Y("low:Q", title=None, axis=money), y2="high:Q")
+    )
+    line = (
+        alt.Chart(data)
+        .mark_line(color=NEUTRAL)
+        .encode(
+            x=x,
+            y="price:Q",
+            tooltip=[alt.Tooltip("value:Q", title=unit), alt.Tooltip("price:Q", format=DOLLARS)],
+        )
+    )
+    rule = alt.Chart(alt.Data(values=[{"value": here}])).mark_rule(color=MARK, strokeDash=[4, 3]).encode(x=x)
+    return alt.layer(band, line, rule).properties(
+        title=title, height=240, description=f"Line with a band: price and its range over {unit}."
+    )
+
+
+def similar_cars(cars: Rows, *, odometer: int | None, price: int) -> Picture:
+    """Scatter asking prices of similar cars over their miles, with this car in it."""
+    data = alt.Data(values=[car for car in cars if car["odometer"] is not None])
+    x = alt.X(
+        "odometer:Q", title="miles", axis=alt.Axis(format=",.0f", tickCount=6), scale=alt.Scale(zero=False)
+    )
+    y = alt.Y("price:Q", title="asking price", axis=alt.Axis(format=DOLLARS), scale=alt.Scale(zero=False))
+    tips = [alt.Tooltip("year:Q", format="d"), "model:N", "state:N", alt.Tooltip("price:Q", format=DOLLARS)]
+    dots = alt.Chart(data).mark_circle(size=90, color=NEUTRAL, opacity=0.75).encode(x=x, y=y, tooltip=tips)
+    mine = [] if odometer is None else [{"odometer": odometer, "price": price}]
+    star = (
+        alt.Chart(alt.Data(values=mine))
+        .mark_point(shape="diamond", size=220, filled=True, color=MARK)
+        .encode(x=x, y=y)
+    )
+    return alt.layer(dots, star).properties(
+        height=280, description="Scatter: asking prices of similar cars over miles; the diamond is your car."
+    )
+
+
+def two_distributions(labels: Sequence[str], reference: Sequence[float], window: Sequence[float]) -> Picture:
+    """Lay the shares of the training data and of recent quotes over each other, bin by bin."""
+    rows = [
+        {"bin": label, "share": share, "of": of}
+        for of, shares in (("training data", reference), ("recent quotes", window))
+        for label, share in zip(labels, shares, strict=True)
+    ]
+    colors = alt.Scale(domain=["training data", "recent quotes"], range=[NEUTRAL, MARK])
+    return (
+        alt.Chart(alt.Data(values=rows))
+        .mark_bar(opacity=0.6)
+        .encode(
+            x=alt.X("bin:N", sort=list(labels), title=None, axis=alt.Axis(labelLimit=120)),
+            y=alt.Y("share:Q", stack=None, title="share", axis=alt.Axis(format=".0%")),
+            color=alt.Color("of:N", scale=colors, title=None, legend=alt.Legend(orient="top")),
+            tooltip=["of:N", "bin:N", alt.Tooltip("share:Q", format=".1%")],
+        )
+        .properties(height=300, description="Bars: shares of each value, in training and lately.")
+    )
+
+
+def per_hour(rows: Rows) -> Picture:
+    """Draw quotes by hour: rows of `hour` and `quotes`."""
+    return (
+        alt.Chart(alt.Data(values=list(rows)))
+        .mark_bar(color=NEUTRAL)
+        .encode(x=alt.X("hour:T", title=None), y=alt.Y("quotes:Q", title="quotes"))
+        .properties(height=180, description="Bars: how many quotes were given in each of the last 24 hours.")
+    )

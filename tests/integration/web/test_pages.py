@@ -1,0 +1,201 @@
+"""The other pages: why a price, many cars, a sale, and what the watcher has found."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from streamlit.testing.v1 import AppTest
+
+from carvalue.serving.app import create_app
+from carvalue.settings import Settings
+from carvalue.web import page
+from carvalue.web.answers import Explained
+from carvalue.web.why import steps
+from fakes import FakeRegistry
+from markets import a_bundle
+from servers import serving
+from waiting import until
+
+from .test_page import enter, press, texts
+
+ALERT = {
+    "key": "drift",
+    "kind": "drift",
+    "severity": "warning",
+    "title": "Quotes have drifted from the training data: odometer",
+    "text": "odometer: median 80,000 -> 104,000\nWhat to do: look.",
+    "since": "2026-11-24T10:00:00+00:00",
+    "resolved_at": None,
+    "report": "20261124T100000Z-drift.html",
+}
+FEATURE = {
+    "name": "odometer",
+    "state": "confirmed",
+    "score": 2.5,
+    "threshold": 1,
+    "says": "median 80,000 -> 104,000",
+    "since": None,
+    "labels": ["below 50,000", "50,000 and more", "(missing)", "(unseen)"],
+    "reference": [0.5, 0.5, 0, 0],
+    "window": [0.2, 0.8, 0, 0],
+}
+FOUND: dict[str, Any] = {
+    "/drift": {
+        "state": "confirmed",
+        "provisional": False,
+        "since": None,
+        "model_version": "3",
+        "reference": "f00d",
+        "rows_seen": 4_000,
+        "window_rows": 2_000,
+        "features": [FEATURE],
+        "live": {
+            "sales": 40,
+            "error": {"value": 0.12, "low": 0.1, "high": 0.14},
+            "coverage": {"value": 0.9, "low": 0.8, "high": 0.95},
+            "estimated_error": 0.11,
+        },
+    },
+    "/alerts": {"firing": [ALERT], "past": [ALERT | {"resolved_at": "2026-11-24T09:00:00+00:00"}]},
+    "/quotes": [{"hour": "2026-11-24T10:00:00+00:00", "quotes": 7}],
+    "/reports": [{"name": ALERT["report"], "made_at": "2026-11-24T10:00:00+00:00", "why": "drift"}],
+}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    registry = FakeRegistry()
+    registry.promote(a_bundle(tmp_path_factory.mktemp("market"), data_source="sample"), version=3)
+    settings = Settings(state_dir=tmp_path_factory.mktemp("state"))
+    with serving(create_app(settings, registry=registry)) as client:
+        until(lambda: client.get("/readyz").is_success)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def watcher() -> Iterator[httpx.Client]:
+    """A watcher that has found what `FOUND` says."""
+
+    async def answer(request: Request) -> Response:
+        if request.url.path.startswith("/reports/"):
+            return HTMLResponse("<h1>drawn</h1>")
+        return JSONResponse(FOUND[request.url.path])
+
+    with serving(Starlette(routes=[Route("/{path:path}", answer)])) as client:
+        yield client
+
+
+Open = Callable[[str], AppTest]
+
+
+@pytest.fixture
+def open_page(service: httpx.Client, watcher: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> Open:
+    monkeypatch.setenv("SERVICE_URL", str(service.base_url).rstrip("/"))
+    monkeypatch.setenv("WATCHER_URL", str(watcher.base_url).rstrip("/"))
+
+    def opened(name: str) -> AppTest:
+        if name == "":
+            return AppTest.from_file(page.__file__, default_timeout=30).run()
+        script = f"from carvalue.web import {name}\n{name}.show()"
+        return AppTest.from_string(script, default_timeout=30).run()
+
+    return opened
+
+
+def test_a_price_comes_with_its_reasons_similar_cars_and_a_banner_while_an_alert_lasts(
+    open_page: Open,
+) -> None:
+    shown = press(enter(open_page(""), manufacturer="ford", model="focus", year=2015, odometer=80_000))
+
+    said = texts(shown)
+    assert "Quotes have drifted from the training data: odometer" in said
+    assert [item.value for item in shown.subheader] == ["Why this price", "What if", "Cars like yours"]
+    assert "80,000 miles" in said
+    assert len(shown.dataframe[0].value) > 1
+
+
+def test_an_asking_price_is_judged(open_page: Open) -> None:
+    shown = press(enter(open_page(""), manufacturer="ford", model="focus", year=2015, odometer=80_000))
+
+    shown.number_input("asking").set_value(90_000).run()
+
+    assert "Overpriced" in texts(shown)
+
+
+def test_sliders_ask_for_another_car_and_are_nobodys_quote(open_page: Open, service: httpx.Client) -> None:
+    shown = press(enter(open_page(""), manufacturer="ford", model="focus", year=2015, odometer=80_000))
+    before = _quotes(service)
+
+    shown.slider[0].set_value(150_000).run()
+
+    assert "150,000 miles, model year 2015" in texts(shown)
+    assert _quotes(service) == before
+
+
+def _quotes(service: httpx.Client) -> str:
+    return next(
+        line for line in service.get("/metrics").text.splitlines() if "carvalue_quotes_total{" in line
+    )
+
+
+def test_a_sale_is_reported(open_page: Open, service: httpx.Client) -> None:
+    car = {"manufacturer": "ford", "model": "focus", "year": 2015}
+    quote = service.post("/predict", json=car).json()
+    told = {"quote_id": quote["quote_id"], "sale_price": 9_000}
+    until(lambda: service.post("/feedback", json=told).is_success)
+    shown = open_page("sale")
+
+    shown.text_input[0].set_value(quote["quote_id"])
+    shown.number_input[0].set_value(9_500)
+    shown.button[0].click().run()
+
+    assert "sold for" in shown.success[0].value
+
+
+@pytest.mark.parametrize(("quote_id", "said"), [("", "Both are needed"), ("0" * 32, "no quote")])
+def test_a_sale_of_no_quote_is_refused_in_words(open_page: Open, quote_id: str, said: str) -> None:
+    shown = open_page("sale")
+
+    shown.text_input[0].set_value(quote_id)
+    shown.number_input[0].set_value(9_500)
+    shown.button[0].click().run()
+
+    assert said in shown.error[0].value
+
+
+def test_monitoring_shows_model_drift_alerts_and_sales(open_page: Open) -> None:
+    shown = open_page("monitoring")
+
+    said = texts(shown)
+    assert {item.label: item.value for item in shown.metric}["Version"] == "3"
+    assert "What to do: look." in said
+    assert "4,000 quotes judged" in said
+    assert shown.selectbox[0].options == ["odometer"]
+    assert [item.value for item in shown.metric][-2:] == ["12.0%", "90.0%"]
+
+
+def test_monitoring_without_a_watcher_still_shows_the_model(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHER_URL", "http://127.0.0.1:9")
+
+    shown = open_page("monitoring")
+
+    assert {item.label: item.value for item in shown.metric}["Version"] == "3"
+    assert "does not answer" in shown.warning[0].value
+
+
+def test_the_waterfall_adds_up(service: httpx.Client) -> None:
+    car = {"manufacturer": "ford", "model": "focus", "year": 2015, "odometer": 80_000}
+    explained = Explained.model_validate(service.post("/explain", json=car).json())
+
+    start, *parts, end = steps(explained)
+
+    assert end["end"] == explained.quote.price
+    assert [row["begin"] for row in parts] == [row["end"] for row in [start, *parts[:-1]]]
+    assert parts[-1]["end"] == end["end"]
