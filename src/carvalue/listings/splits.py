@@ -14,6 +14,7 @@ from carvalue.errors import AppError
 from carvalue.listings.cars import same_advertisement
 from carvalue.listings.fingerprint import fingerprint_of
 from carvalue.listings.reports import write_report
+from carvalue.listings.reposts import write_reposts
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,8 @@ class SplitReport:
 def split(clean: Path, *, into: Path) -> SplitReport:
     """Write the three splits of a clean table as Parquet, each in the order of posting.
 
-    A car belongs to the period of its first posting; its re-posts in a later period are dropped.
+    A car belongs to the period of its first posting; its re-posts in a later period are dropped. Those in the
+    test's period that say something new are kept beside the splits, to be measured apart.
 
     Raises:
         NotEnoughListings: a split would be empty.
@@ -80,6 +82,9 @@ def split(clean: Path, *, into: Path) -> SplitReport:
     assigned = _assign(listings)
     paths = _write(listings, assigned, into=into)
     periods = {name: _measure(path) for name, path in paths.items()}
+    moved = assigned.filter((pl.col("split") == "test") & (pl.col("home") != "test")).select("id")
+    known = (paths["train"], paths["validation"])
+    reposts = write_reposts(listings, ids=moved, known=known, into=into)
     leaks = _leaks(paths, periods)
     if leaks != LeakReport(cars_shared=0, listings_shared=0, periods_overlapping=0):
         raise Leak(f"The splits are not apart: {leaks}.")
@@ -93,7 +98,8 @@ def split(clean: Path, *, into: Path) -> SplitReport:
     write_report(report, into / REPORT_FILE)
     logger.info(
         "listings split",
-        extra={name: period.rows for name, period in periods.items()} | {"fingerprint": report.fingerprint},
+        extra={name: period.rows for name, period in periods.items()}
+        | {"reposts": reposts, "fingerprint": report.fingerprint},
     )
     return report
 

@@ -13,6 +13,7 @@ from carvalue.errors import AppError
 from carvalue.listings.aside import MARK, flush, written_aside
 from carvalue.listings.manifest import Manifest
 from carvalue.listings.reports import ReportUnreadable, read_report, write_report
+from carvalue.listings.reposts import REPOSTS_FILE
 from carvalue.listings.splits import SPLITS, SplitName
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,12 @@ class Dataset:
         if not path.is_file():
             raise DatasetMissing(f"{path} is missing.")
         return path
+
+    @property
+    def reposts(self) -> Path | None:
+        """The file of later advertisements of known cars; versions made before it was kept have none."""
+        path = self.folder / REPOSTS_FILE
+        return path if path.is_file() else None
 
     def manifest(self) -> Manifest:
         """Read what this version consists of.
@@ -144,6 +151,8 @@ class DatasetStore:
         aside.mkdir()
         for split in SPLITS:
             shutil.copyfile(folder / f"{split}.parquet", aside / f"{split}.parquet")
+        if (folder / REPOSTS_FILE).is_file():
+            shutil.copyfile(folder / REPOSTS_FILE, aside / REPOSTS_FILE)
         write_report(manifest, aside / MANIFEST_FILE)
         for path in (*aside.iterdir(), aside):
             flush(path)

@@ -157,6 +157,7 @@ def evaluate(settings: Settings) -> None:
         bundle=work / "bundle",
         train=dataset.path("train"),
         test=dataset.path("test"),
+        reposts=dataset.reposts,
         into=work / "evaluation",
         rival=fetch_rival(uri=settings.mlflow_tracking_uri, bundle=work / "bundle", into=work / "production"),
     )

@@ -48,6 +48,18 @@ def test_a_car_stays_where_it_came_first_and_its_reposts_later_are_dropped(tmp_p
     assert sum(period.rows for period in report.periods.values()) == 100
 
 
+def test_reposts_that_say_something_new_are_kept_beside_the_splits(tmp_path: Path) -> None:
+    rows = raw_rows(100)
+    later = {"posting_date": rows[-1]["posting_date"]}
+    cheaper = rows[0] | later | {"id": "9", "price": "9000"}
+    the_same = rows[1] | later | {"id": "8"}
+
+    report = splits_of(tmp_path, [*rows, cheaper, the_same])
+
+    assert rows_of(report, "reposts")["id"].to_list() == [9]
+    assert rows_of(report, "reposts").schema == rows_of(report, "test").schema
+
+
 def test_reposts_within_the_same_period_stay(tmp_path: Path) -> None:
     rows = raw_rows(100)
     repost = rows[0] | {"id": "9", "price": "9000", "posting_date": rows[1]["posting_date"]}

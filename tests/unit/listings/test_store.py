@@ -62,6 +62,19 @@ def test_what_was_published_is_found(tmp_path: Path) -> None:
     assert store.manifest() == a_manifest()
 
 
+def test_reposts_are_published_where_they_were_kept(tmp_path: Path) -> None:
+    store, work = DatasetStore(tmp_path / "store"), a_folder(tmp_path / "work", content="0")
+
+    publish(store, work)
+    assert store.current().reposts is None
+    (work / "reposts.parquet").write_text("later")
+    publish(store, work, 1)
+
+    reposts = store.current().reposts
+    assert reposts is not None
+    assert reposts.read_text() == "later"
+
+
 def test_an_empty_store_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DatasetMissing, match="make build"):
         DatasetStore(tmp_path).manifest()

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -39,6 +39,8 @@ class Evaluation:
     baseline: Mapping[str, float]
     production: Mapping[str, float]
     """Of the model in production on the same rows; empty where there was none."""
+    new_listings: Mapping[str, float] = field(default_factory=dict)
+    """On the test rows and later advertisements of known cars; empty where those were not kept."""
 
     def save(self, folder: Path) -> None:
         """Write `evaluation.json`."""
@@ -50,7 +52,15 @@ class Evaluation:
         return cls(**json.loads((folder / RESULT).read_text()))
 
 
-def evaluate(*, bundle: Path, train: Path, test: Path, into: Path, rival: Rival | None = None) -> Evaluation:
+def evaluate(
+    *,
+    bundle: Path,
+    train: Path,
+    test: Path,
+    into: Path,
+    rival: Rival | None = None,
+    reposts: Path | None = None,
+) -> Evaluation:
     """Quote the test rows with a bundle and its rivals; write scores, tables, pictures and a model card."""
     model, rows = PriceModel.load(bundle), pl.read_parquet(test)
     quoted = quoted_rows(model, rows, known=pl.read_parquet(train))
@@ -60,6 +70,7 @@ def evaluate(*, bundle: Path, train: Path, test: Path, into: Path, rival: Rival 
         metrics=_metrics(quoted),
         baseline=_scores(quoted, "baseline"),
         production={} if by_rival is None else _metrics(by_rival),
+        new_listings={} if reposts is None else _with_reposts(model, quoted, reposts=reposts),
     )
     beside = quoted if by_rival is None else quoted.with_columns(by_rival["quoted"].alias("production"))
     into.mkdir(parents=True, exist_ok=True)
@@ -85,6 +96,12 @@ def quoted_rows(model: PriceModel, rows: pl.DataFrame, *, known: pl.DataFrame) -
 
 def _quoted(model: PriceModel, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.hstack(model.quote_frame(rows).rename({"price": "quoted"}))
+
+
+def _with_reposts(model: PriceModel, quoted: pl.DataFrame, *, reposts: Path) -> dict[str, float]:
+    """Score the test rows together with later advertisements of cars that the model may know."""
+    later = _quoted(model, pl.read_parquet(reposts))
+    return _metrics(pl.concat([quoted.select(later.columns), later])) | {"rows": quoted.height + later.height}
 
 
 def _write_tables(found: Evaluation, beside: pl.DataFrame, *, rival: Rival | None, into: Path) -> None:

@@ -15,9 +15,10 @@ def by_slice(quoted: pl.DataFrame) -> pl.DataFrame:
         pl.col("manufacturer").fill_null("(missing)").alias("make"),
         _age_group(newest - pl.col("year")).alias("age"),
         _third(pl.col("price").rank("ordinal")).alias("price third"),
+        _third((newest - pl.col("year")).rank("average")).alias("age third"),
         (pl.col("quoted") / pl.col("price") - 1).abs().alias("_relative"),
     )
-    tables = [_table(rows, name) for name in ("make", "age", "price third", "state")]
+    tables = [_table(rows, name) for name in ("make", "age", "age third", "price third", "state")]
     return pl.concat(tables)
 
 

@@ -67,8 +67,22 @@ def test_slices_are_named_and_large_enough(bundle: Path, tmp_path: Path) -> None
     )
 
     slices = pl.read_csv(tmp_path / "slices.csv")
-    assert set(slices["slice"]) == {"make", "age", "price third", "state"}
+    assert set(slices["slice"]) == {"make", "age", "age third", "price third", "state"}
     assert slices["rows"].min() >= 30  # type: ignore[operator]
+
+
+def test_later_advertisements_of_known_cars_are_measured_together_with_the_test_rows(
+    bundle: Path, tmp_path: Path
+) -> None:
+    files = {name: bundle.parent / f"{name}.parquet" for name in ("train", "test")}
+    later = a_market(rows=50, seed=4).with_columns(price=pl.col("price") * 3)
+    later.write_parquet(tmp_path / "reposts.parquet")
+
+    found = evaluate(bundle=bundle, **files, into=tmp_path, reposts=tmp_path / "reposts.parquet")
+
+    assert found == Evaluation.load(tmp_path)
+    assert found.new_listings["rows"] == found.rows + 50
+    assert found.new_listings["mae"] > found.metrics["mae"] + 1_000
 
 
 def test_the_model_in_production_is_measured_on_the_same_rows(bundle: Path, tmp_path: Path) -> None:
