@@ -3,14 +3,16 @@
 import os
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from carvalue.settings import Settings, load_settings
 
 IMAGES = Path(__file__).parent / "images"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 MODEL = "vehicles-price-model"
-CAR = "manufacturer=ford&model=f150&year=2015&odometer=80000"
+DESK: ViewportSize = {"width": 1280, "height": 1000}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+CAR = "manufacturer=ford&model=f150&year=2015&odometer=80000&condition=Good&asking=23000"
 
 
 def main() -> None:
@@ -18,8 +20,9 @@ def main() -> None:
     settings = load_settings()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        page = browser.new_page(viewport=DESK)
         photograph_page(page, settings)
+        photograph_monitoring(page, settings)
         photograph_airflow(page, settings)
         photograph_mlflow(page, settings)
         browser.close()
@@ -30,8 +33,29 @@ def photograph_page(page: Page, settings: Settings) -> None:
     page.goto(f"http://127.0.0.1:{settings.page_port}/?{CAR}")
     page.get_by_role("spinbutton", name="Mileage").and_(page.locator("[value='80000']")).wait_for()
     page.get_by_role("button", name="Price this car").click()
-    page.get_by_text("80,000 miles").wait_for()
-    page.screenshot(path=IMAGES / "page.png", full_page=True)
+    page.get_by_text("Cars like yours").wait_for()
+    page.get_by_text("model year", exact=True).first.wait_for()  # the last chart's axis: all are drawn
+    _whole(page, IMAGES / "page.png")
+    page.set_viewport_size(PHONE)
+    _whole(page, IMAGES / "phone.png")
+
+
+def photograph_monitoring(page: Page, settings: Settings) -> None:
+    """Show what the watcher has found."""
+    page.set_viewport_size(DESK)
+    page.goto(f"http://127.0.0.1:{settings.page_port}/monitoring")
+    page.get_by_text("Against reported sales").wait_for()
+    _whole(page, IMAGES / "monitoring.png")
+
+
+def _whole(page: Page, path: Path) -> None:
+    """Make the window as high as the page: Streamlit scrolls inside of it."""
+    width = (page.viewport_size or DESK)["width"]
+    for _ in range(2):  # charts are drawn as they come into sight, which moves what is below
+        high = page.evaluate("document.querySelector('.stMainBlockContainer').scrollHeight")
+        page.set_viewport_size({"width": width, "height": high})
+        page.wait_for_load_state("networkidle")
+    page.screenshot(path=path)
 
 
 def photograph_airflow(page: Page, settings: Settings) -> None:
