@@ -64,9 +64,8 @@ NO_RANGE = PriceRange(factors=(), cells=(), below=(0.0,), above=(0.0,))  # of a 
 
 def what_is_seen(encoder: Encoder, matrix: Matrix, *, log_price: Floats) -> Seen:
     """Give what the range depends on: the quoted price and the encoded columns, by name."""
-    return {PRICE: log_price} | {
-        name: matrix[:, i].astype(np.float64) for i, name in enumerate(encoder.names)
-    }
+    columns = matrix.T.astype(np.float64)
+    return {PRICE: log_price} | dict(zip(encoder.names, columns, strict=True))
 
 
 def calibrate(

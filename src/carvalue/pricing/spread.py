@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +26,21 @@ class Factor:
 
     def bands(self, values: Floats) -> Ints:
         """Place values in bands."""
-        found = np.searchsorted(self.edges, values, side="right")
+        found = np.searchsorted(self._edges, values, side="right")
         return np.where(np.isnan(values), len(self.worth) - 1, found)
 
     def log_scale(self, values: Floats) -> Floats:
         """Look up the worth of each value's band."""
-        return np.array(self.worth)[self.bands(values)]
+        return self._worth[self.bands(values)]
+
+    # a quote looks up hundreds of edges: made into arrays once, not for each quote
+    @cached_property
+    def _edges(self) -> Floats:
+        return np.array(self.edges, dtype=np.float64)
+
+    @cached_property
+    def _worth(self) -> Floats:
+        return np.array(self.worth, dtype=np.float64)
 
 
 def by_quantiles(name: str, values: Floats, *, bands: int) -> Factor:
