@@ -1,4 +1,4 @@
-# One file, one target per role: docker build --target service|page|airflow|mlflow .
+# One file, one target per role: docker build --target service|page|watcher|airflow|mlflow .
 # Dependencies come from uv.lock and nowhere else; what runs has no compiler, no package manager's cache and no root.
 FROM python:3.12-slim-bookworm@sha256:54c85f3c47607a77f32adec749d3c81d1348bf25833671f512b26a9b6d778cb3 AS base
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PATH=/app/.venv/bin:$PATH
@@ -19,6 +19,11 @@ FROM build AS build-page
 RUN uv sync --no-install-project --extra web
 COPY src src
 RUN uv sync --no-editable --extra web
+
+FROM build AS build-watcher
+RUN uv sync --no-install-project --extra monitoring --extra postgres
+COPY src src
+RUN uv sync --no-editable --extra monitoring --extra postgres
 
 FROM build AS build-airflow
 RUN uv sync --no-install-project --extra airflow --extra training --extra postgres --extra celery --extra aws
@@ -56,6 +61,14 @@ EXPOSE 8501
 HEALTHCHECK --interval=15s --timeout=6s --start-period=30s \
     CMD ["python", "/app/containers/start.py", "healthy", "http://127.0.0.1:8501/_stcore/health"]
 CMD ["page"]
+
+FROM runtime AS watcher
+ENV IMAGE=watcher
+COPY --from=build-watcher /app/.venv /app/.venv
+EXPOSE 9697
+HEALTHCHECK --interval=15s --timeout=6s --start-period=60s \
+    CMD ["python", "/app/containers/start.py", "healthy", "http://127.0.0.1:9697/healthz"]
+CMD ["watcher"]
 
 FROM runtime AS mlflow
 ENV IMAGE=mlflow MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false

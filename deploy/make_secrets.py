@@ -38,6 +38,8 @@ def draw() -> dict[str, str]:
         "airflow_fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "airflow_jwt_secret": secrets.token_hex(32),
         "airflow_password": secrets.token_urlsafe(16),
+        "grafana_password": secrets.token_urlsafe(16),
+        "alert_urls": "console:",  # no secret until it names a webhook or a mailbox
     }
 
 

@@ -13,6 +13,8 @@ HERE = Path(__file__).parent
 ROLES = {
     "service": "-m carvalue.serving",
     "page": "-m carvalue.web",
+    "watcher": "-m carvalue.monitoring",
+    "alerting": f"{HERE / 'alerting.py'}",
     "mlflow": "-m mlflow server --host {BIND_HOST} --port {MLFLOW_PORT} --workers 1",
     "airflow-api": "-m airflow api-server --host {BIND_HOST} --port {AIRFLOW_PORT}",
     "airflow-scheduler": "-m airflow scheduler",
@@ -32,6 +34,7 @@ NEEDS_AIRFLOW = frozenset({"migrate", "trigger", *(role for role in ROLES if rol
 CONTENTS = {
     "service": ("carvalue.serving", "carvalue.pricing.model", "psycopg"),
     "page": ("carvalue.web", "streamlit"),
+    "watcher": ("carvalue.monitoring.watcher", "carvalue.ops.observers", "evidently", "psycopg"),
     "airflow": ("carvalue.pipelines.steps", "airflow", "mlflow", "celery", "psycopg", "asyncpg"),
     "mlflow": ("mlflow.server", "psycopg", "boto3"),
 }

@@ -121,7 +121,7 @@ def test_an_unknown_role_is_refused_with_those_that_exist() -> None:
     done = subprocess.run([sys.executable, START, "nobody"], capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
-    assert "expected one of service, page, mlflow" in done.stderr
+    assert "expected one of service, page, watcher" in done.stderr
 
 
 def test_every_secret_of_compose_is_drawn_or_asked_for(tmp_path: Path) -> None:
@@ -238,6 +238,7 @@ def _addresses(given: dict[str, str]) -> dict[str, str]:
         "mlflow": f"http://127.0.0.1:{given['MLFLOW_PORT']}/health",
         "service": f"http://127.0.0.1:{given['SERVICE_PORT']}/healthz",
         "page": f"http://127.0.0.1:{given['PAGE_PORT']}/_stcore/health",
+        "watcher": f"http://127.0.0.1:{given['WATCHER_PORT']}/healthz",
         "airflow-api": airflow,
         "airflow-scheduler": "",
         "airflow-dag-processor": "",

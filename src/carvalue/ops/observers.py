@@ -70,10 +70,15 @@ def write_observer_files(settings: Settings) -> None:
     """Write the configuration of what is installed; it may hold secrets of ALERT_URLS."""
     for item in OBSERVERS:
         if item.program:
-            for name, content in item.files(settings).items():
-                with written_aside(item.folder(settings) / name) as aside:
-                    aside.touch(mode=0o600)
-                    aside.write_text(json.dumps(content, indent=1))
+            write_files(item, settings)
+
+
+def write_files(item: Observer, settings: Settings) -> None:
+    """Write one program's configuration into its folder, readable by nobody else."""
+    for name, content in item.files(settings).items():
+        with written_aside(item.folder(settings) / name) as aside:
+            aside.touch(mode=0o600)
+            aside.write_text(json.dumps(content, indent=1))
 
 
 def _prometheus_files(settings: Settings) -> Files:
@@ -223,6 +228,12 @@ def _grafana(settings: Settings, program: str, folder: Path) -> Service:
     )
 
 
+ALERTMANAGER = Observer(
+    programs=("alertmanager", "prometheus-alertmanager"),
+    package="apt install prometheus-alertmanager (then `make up`)",
+    files=_alertmanager_files,
+    service=_alertmanager,
+)
 OBSERVERS = (
     Observer(
         programs=("prometheus",),
@@ -230,12 +241,7 @@ OBSERVERS = (
         files=_prometheus_files,
         service=_prometheus,
     ),
-    Observer(
-        programs=("alertmanager", "prometheus-alertmanager"),
-        package="apt install prometheus-alertmanager (then `make up`)",
-        files=_alertmanager_files,
-        service=_alertmanager,
-    ),
+    ALERTMANAGER,
     Observer(
         programs=("grafana", "grafana-server"),
         package="https://grafana.com/docs/grafana/latest/setup-grafana/installation (then `make up`)",

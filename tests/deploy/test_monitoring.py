@@ -1,0 +1,79 @@
+"""In containers, Prometheus asks what runs, Alertmanager tells whom the watcher tells, Grafana finds both."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from carvalue.monitoring.rules import SERVICE_JOB, WATCHER_JOB
+from production import START, environment
+
+ROOT = Path(__file__).parents[2]
+MONITORING = ROOT / "deploy" / "monitoring"
+SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+PROMETHEUS: dict[str, Any] = yaml.safe_load((MONITORING / "prometheus.yml").read_text())
+
+
+def test_prometheus_asks_the_jobs_that_the_rules_name_where_they_listen() -> None:
+    jobs = {job.pop("job_name"): job for job in PROMETHEUS["scrape_configs"]}
+
+    (replicas,) = jobs[SERVICE_JOB]["dns_sd_configs"]
+    assert (replicas["names"], replicas["port"]) == (["service"], 9696)
+    assert jobs[WATCHER_JOB]["static_configs"] == [{"targets": ["watcher:9697"]}]
+    assert jobs.keys() == {SERVICE_JOB, WATCHER_JOB}
+
+
+@pytest.mark.parametrize("name", ["service", "watcher", "alertmanager", "grafana", "proxy"])
+def test_whoever_prometheus_asks_or_tells_shares_its_network(name: str) -> None:
+    assert SERVICES["prometheus"]["networks"] == ["metrics"]
+    assert "metrics" in SERVICES[name]["networks"]
+
+
+def test_grafana_finds_the_source_that_its_dashboards_name() -> None:
+    provisioning = MONITORING / "grafana" / "provisioning"
+    (source,) = yaml.safe_load((provisioning / "datasources" / "prometheus.yaml").read_text())["datasources"]
+    (boards,) = yaml.safe_load((provisioning / "dashboards" / "carvalue.yaml").read_text())["providers"]
+    mounted = {volume.split(":")[1]: volume.split(":")[0] for volume in SERVICES["grafana"]["volumes"]}
+
+    assert source["url"] == "http://prometheus:9090"
+    folder = ROOT / mounted[boards["options"]["path"]]
+    for path in folder.glob("*.json"):
+        for panel in json.loads(path.read_text())["panels"]:
+            assert panel["datasource"]["uid"] == source["uid"], (path.name, panel["title"])
+    assert len(list(folder.glob("*.json"))) == 3
+
+
+@pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="promtool is not installed: apt install prometheus"
+)
+def test_prometheus_understands_its_file() -> None:
+    done = subprocess.run(
+        ["promtool", "check", "config", MONITORING / "prometheus.yml"], capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(
+    shutil.which("amtool") is None, reason="amtool is not installed: apt install prometheus-alertmanager"
+)
+def test_alertmanager_is_written_a_file_that_tells_whom_the_watcher_tells(tmp_path: Path) -> None:
+    urls = (
+        "https://hooks.example.com/one,smtp://me:secret@mail.example.com/?from=a@example.com&to=b@example.com"
+    )
+    subprocess.run(
+        [sys.executable, START, "alerting"], env=environment(tmp_path, ALERT_URLS=urls), check=True
+    )
+
+    # below STATE_DIR, where compose.yaml has Alertmanager look
+    (option,) = [word for word in SERVICES["alertmanager"]["command"] if word.startswith("--config.file=")]
+    file = tmp_path / "state" / option.removeprefix("--config.file=/var/lib/carvalue/")
+    checked = subprocess.run(["amtool", "check-config", file], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "hooks.example.com/one" in file.read_text()
+    assert "mail.example.com" in file.read_text()
