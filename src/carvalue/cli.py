@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from getpass import getuser
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -115,6 +116,44 @@ def status() -> None:
     for line in last_words(found):
         _say(line)
     sys.exit(0 if all(item.is_well for item in found) else 1)
+
+
+@app.command()
+def models() -> None:
+    """List the versions of the model: state, figures, and why each is where it is."""
+    from carvalue.ops.tables import versions_table
+    from carvalue.registry.by_hand import versions
+    from carvalue.settings import load_settings
+
+    _show(versions_table(versions(load_settings().mlflow_tracking_uri)))
+
+
+@app.command()
+def promote(number: Annotated[int, typer.Argument(min=1, help="The version's number.")]) -> None:
+    """Put a version into production by hand; the price service follows within 10 s."""
+    from carvalue.pipelines.steps import audit_file
+    from carvalue.registry import by_hand
+    from carvalue.registry.audit import Audit
+    from carvalue.settings import load_settings
+
+    settings = load_settings()
+    audit = Audit(audit_file(settings))
+    version = by_hand.promote(settings.mlflow_tracking_uri, number, audit=audit, by=getuser())
+    _say(f"version {version.version} is in production")
+
+
+@app.command()
+def rollback() -> None:
+    """Put the last good version before the present one back into production."""
+    from carvalue.pipelines.steps import audit_file
+    from carvalue.registry import by_hand
+    from carvalue.registry.audit import Audit
+    from carvalue.settings import load_settings
+
+    settings = load_settings()
+    audit = Audit(audit_file(settings))
+    version = by_hand.roll_back(settings.mlflow_tracking_uri, audit=audit, by=getuser())
+    _say(f"version {version.version} is in production again")
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
@@ -11,12 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-from carvalue.pricing.bundle import MANIFEST
+from carvalue.pricing.bundle import MANIFEST, BundleCorrupt
 from carvalue.pricing.evaluation.evaluate import evaluate
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.search import Trial, Tuned
+from carvalue.registry import by_hand
+from carvalue.registry.audit import Audit
 from carvalue.registry.connection import connected
-from carvalue.registry.model_version import EXPERIMENT, MODEL_NAME, ModelVersion
+from carvalue.registry.model_version import DIGEST_TAG, EXPERIMENT, MODEL_NAME, ModelVersion
 from carvalue.registry.production import ProductionReader
 from carvalue.registry.rival import fetch_rival
 from carvalue.registry.stages import switch
@@ -132,7 +135,9 @@ def test_a_run_that_nobody_knows_is_named(uri: str, tmp_path: Path) -> None:
 
 def test_from_run_to_production_and_back_out(uri: str, market: Path, tmp_path: Path) -> None:
     first, second = (_register(_run(uri, tmp_path / name), market) for name in ("a.json", "b.json"))
+    audit = Audit(tmp_path / "promotions.ndjson")
     files = {"bundle": market / "bundle", "test": market / "test.parquet", "scratch": tmp_path / "scratch"}
+    files |= {"audit": audit}
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", FutureWarning)
@@ -146,6 +151,60 @@ def test_from_run_to_production_and_back_out(uri: str, market: Path, tmp_path: P
     assert _standing(uri, first) == ({"previous"}, "Archived", "archived")
     assert _standing(uri, second) == ({"production"}, "Production", "production")
     assert ProductionReader(uri).latest() == second
+    assert [(entry.act, entry.version, entry.by) for entry in audit.entries()][:2] == [
+        ("promoted", first.version, "pipeline"),
+        ("promoted", second.version, "pipeline"),
+    ]
+
+
+def test_people_promote_and_go_back_and_every_step_is_noted(uri: str, market: Path, tmp_path: Path) -> None:
+    audit = Audit(tmp_path / "promotions.ndjson")
+    first, second, third = (_register(_run(uri, tmp_path / f"{name}.json"), market) for name in "cde")
+    for version in (first, second, third):
+        by_hand.promote(uri, version.version, audit=audit, by="tests")
+
+    assert by_hand.roll_back(uri, audit=audit, by="tests") == second
+    assert ProductionReader(uri).latest() == second
+    assert _standing(uri, third)[1:] == ("Archived", "archived")
+    # not back to the one that was left: that was bad
+    assert by_hand.roll_back(uri, audit=audit, by="tests") == first
+    assert [(entry.act, entry.version, entry.earlier) for entry in audit.entries()][-2:] == [
+        ("rolled back", second.version, third.version),
+        ("rolled back", first.version, second.version),
+    ]
+    listed = {item.version: item.state for item in by_hand.versions(uri)}
+    assert listed[first.version] == "production"
+    assert list(listed.values()).count("production") == 1
+
+
+def test_a_version_that_cannot_be_used_does_not_go_into_production(
+    uri: str, market: Path, tmp_path: Path
+) -> None:
+    audit = Audit(tmp_path / "promotions.ndjson")
+    good, bad = (_register(_run(uri, tmp_path / f"{name}.json"), market) for name in "fg")
+    by_hand.promote(uri, good.version, audit=audit, by="tests")
+    with connected(uri) as client:
+        client.set_model_version_tag(MODEL_NAME, str(bad.version), DIGEST_TAG, "0" * 64)
+
+    with pytest.raises(BundleCorrupt):
+        by_hand.promote(uri, bad.version, audit=audit, by="tests")
+    with pytest.raises(by_hand.NoSuchVersion, match="no version 999"):
+        by_hand.promote(uri, 999, audit=audit, by="tests")
+
+    assert ProductionReader(uri).latest() == good
+
+
+def test_two_at_once_leave_one_in_production(uri: str, market: Path, tmp_path: Path) -> None:
+    audit = Audit(tmp_path / "promotions.ndjson")
+    versions = [_register(_run(uri, tmp_path / f"{name}.json"), market) for name in "hi"]
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda item: by_hand.promote(uri, item.version, audit=audit, by="t"), versions))
+
+    states = {item.version: item.state for item in by_hand.versions(uri)}
+    last = audit.entries()[-1]
+    assert [number for number, state in states.items() if state == "production"] == [last.version]
+    assert last.earlier == audit.entries()[-2].version
 
 
 def test_the_version_before_the_previous_loses_the_alias(uri: str, market: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
@@ -12,6 +13,9 @@ from carvalue.ops.doctor import Finding
 from carvalue.ops.service import local_url
 from carvalue.ops.status import ServiceStatus
 from carvalue.settings import LOCAL_PASSWORD, Settings
+
+if TYPE_CHECKING:  # it brings MLflow along, which takes seconds
+    from carvalue.registry.by_hand import Listed
 
 COLORS = {"healthy": "green", "done": "green", "starting": "yellow", "unhealthy": "red", "down": "red"}
 
@@ -37,6 +41,16 @@ def findings_table(findings: tuple[Finding, ...]) -> Table:
         mark = Text("ok", style="green") if item.is_well else Text("!!", style="bold red")
         remedy = Text(f"\n{item.remedy}", style="bold") if item.remedy else ""
         table.add_row(mark, item.subject, Text.assemble(item.found, remedy))
+    return table
+
+
+def versions_table(versions: "tuple[Listed, ...]") -> Table:
+    """Show one row a version."""
+    table = Table("version", "state", "learned from", "test error", "decision", box=None, pad_edge=False)
+    for item in versions:
+        error = "-" if item.error is None else f"{item.error:.1%}"
+        state = Text(item.state, style="bold green" if item.state == "production" else "")
+        table.add_row(str(item.version), state, item.data_source, error, item.decision)
     return table
 
 

@@ -180,6 +180,7 @@ def register(settings: Settings) -> None:
 def promote(settings: Settings) -> None:
     """Put the version into production unless it is worse than the one there; the log gives the reasons."""
     from carvalue.registry import versions
+    from carvalue.registry.audit import Audit
     from carvalue.registry.model_version import ModelVersion
 
     work = _model_work(settings)
@@ -189,8 +190,14 @@ def promote(settings: Settings) -> None:
         bundle=work / "bundle",
         test=_chosen_dataset(settings).path("test"),
         scratch=work / "promotion",
+        audit=Audit(audit_file(settings)),
     )
     logger.info("promoted" if decision.promote else "not promoted", extra={"reasons": decision.reasons})
+
+
+def audit_file(settings: Settings) -> Path:
+    """Tell where decisions about production are noted."""
+    return settings.storage_root / "promotions.ndjson"
 
 
 def registered_version_file(settings: Settings) -> Path:

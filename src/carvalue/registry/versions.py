@@ -14,6 +14,7 @@ from carvalue.pricing.bundle import BundleCorrupt, BundleIncompatible, bundle_di
 from carvalue.pricing.card import ModelCard
 from carvalue.pricing.evaluation.evaluate import TABLES, Evaluation, bundle_scores
 from carvalue.registry import stages
+from carvalue.registry.audit import Audit
 from carvalue.registry.connection import connected
 from carvalue.registry.model_version import (
     BUNDLE_PATH,
@@ -51,17 +52,28 @@ def register(*, uri: str, run: TrainingRun, bundle: Path, evaluation: Path) -> M
         return _ours(found)
 
 
-def promote(*, uri: str, version: ModelVersion, bundle: Path, test: Path, scratch: Path) -> Decision:
+def promote(
+    *, uri: str, version: ModelVersion, bundle: Path, test: Path, scratch: Path, audit: Audit
+) -> Decision:
     """Compare a version with the one in production on the same test rows; put it in if the rule says so.
 
     Raises:
         RegistryUnavailable: MLflow does not answer.
     """
-    with connected(uri) as client:
+    # nobody else may switch between the comparison and what follows from it
+    with connected(uri) as client, audit.deciding():
+        champion = stages.aliased(client, PRODUCTION)
         decision = _decision(client, version=version, bundle=bundle, test=test, scratch=scratch)
         if decision.promote:
             stages.switch(client, version=str(version.version))
         _note(client, version, decision)
+        audit.note(
+            "promoted" if decision.promote else "refused",
+            version=version.version,
+            earlier=int(champion.version) if champion else None,
+            by="pipeline",
+            reasons=decision.reasons,
+        )
     logger.info("decided on promotion", extra={"version": version.version, "promoted": decision.promote})
     return decision
 

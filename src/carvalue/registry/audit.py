@@ -1,0 +1,73 @@
+"""Who went into production, when and why: a file that only grows, and the lock of those who decide."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+Act = Literal["promoted", "refused", "rolled back"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One decision.
+
+    Attributes:
+        at: when.
+        act: what was done.
+        version: to which version.
+        earlier: the version that was in production before; None: none was.
+        by: the pipeline, or a person at the command line.
+        reasons: why.
+    """
+
+    at: datetime
+    act: Act
+    version: int
+    earlier: int | None
+    by: str
+    reasons: tuple[str, ...]
+
+
+class Audit:
+    """The file of decisions; whoever decides holds its lock, so that two decisions never mix."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @contextmanager
+    def deciding(self) -> Iterator[None]:
+        """Wait until nobody else decides; the system lets go of the lock when its holder dies."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def note(self, act: Act, *, version: int, earlier: int | None, by: str, reasons: tuple[str, ...]) -> None:
+        """Append a decision, and bring it to disk."""
+        entry = Entry(at=datetime.now(UTC), act=act, version=version, earlier=earlier, by=by, reasons=reasons)
+        line = json.dumps(asdict(entry) | {"at": entry.at.isoformat()}, ensure_ascii=False)
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(line + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Read all decisions, the first one first; a line that a crash cut off is left out."""
+        try:
+            lines = self._path.read_text().split("\n")[:-1]
+        except FileNotFoundError:
+            return ()
+        return tuple(_entry(line) for line in lines)
+
+
+def _entry(line: str) -> Entry:
+    values = json.loads(line)
+    at, reasons = datetime.fromisoformat(values["at"]), tuple(values["reasons"])
+    return Entry(**values | {"at": at, "reasons": reasons})
