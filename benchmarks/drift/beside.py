@@ -1,0 +1,67 @@
+"""NannyML beside the other methods: `python benchmarks/drift/beside.py DATASETS WORK`.
+
+It needs an older pandas and much else, so uv makes it an environment of its own for the time of the run.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from dataclasses import asdict
+from pathlib import Path
+from typing import get_args
+
+from runs import runs, summed_up
+from streams import DRIFTS, Regime, Streams, streams
+
+from carvalue.monitoring.profile import readable
+
+PACKAGES = ("nannyml==0.13.1", "pandas<3", "statsmodels", "pyarrow")  # it imports the last two unasked
+SIDE = Path(__file__).with_name("nannyml_side.py")
+
+
+def main(datasets: Path, work: Path) -> None:
+    """Print a line of JSON for each regime, as `__main__.py` does."""
+    for regime in get_args(Regime):
+        prepared = streams(datasets, regime=regime, work=work)
+        with tempfile.TemporaryDirectory() as folder:
+            write_rows(prepared, Path(folder))
+            found = json.loads(asked(Path(folder)))
+        by_drift = defaultdict(list)
+        for name, delay in found.pop("delays").items():
+            by_drift[DRIFTS[int(name.partition("-")[0])]].append(delay)
+        delays = {drift: asdict(summed_up(each)) for drift, each in by_drift.items()}
+        clean = len(prepared.clean)
+        per_100k = found["alarms"] / clean * 100_000
+        line = {"regime": regime, "method": "NannyML", "clean_requests": clean, **found, "per_100k": per_100k}
+        sys.stdout.write(json.dumps(line | {"delays": delays}) + "\n")
+        sys.stdout.flush()
+
+
+def write_rows(prepared: Streams, folder: Path) -> None:
+    """Write the reference, the clean requests, every run, and how many of its rows are clean."""
+    readable(prepared.named()).write_parquet(folder / "reference.parquet")
+    readable(prepared.clean).write_parquet(folder / "clean.parquet")
+    before = {}
+    for place, drift in enumerate(DRIFTS):
+        for number, run in enumerate(runs(prepared, drift=drift)):
+            before[f"{place}-{number}"] = run.before
+            readable(run.rows).write_parquet(folder / f"{place}-{number}.parquet")
+    (folder / "before.json").write_text(json.dumps(before))
+
+
+def asked(folder: Path) -> str:
+    """Run NannyML over a folder; give what it prints last."""
+    uv = shutil.which("uv")
+    if uv is None:
+        sys.exit("uv is not on the PATH: it makes the environment that NannyML needs")
+    wanted = (word for package in PACKAGES for word in ("--with", package))
+    command = (uv, "run", "--no-project", "--python", sys.executable, *wanted, "python", "-W", "ignore")
+    done = subprocess.run([*command, SIDE, folder], check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout.strip().splitlines()[-1]
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,212 @@
+"""Ways to find drift, ours and others': a stream goes in, the rows that raise alarms come out."""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+import polars as pl
+from evidently.legacy.calculations.stattests import jensenshannon_stat_test, wasserstein_stat_test
+from evidently.legacy.core import ColumnType
+from river.drift import ADWIN
+from scipy.stats import chi2_contingency, ks_2samp
+
+from carvalue.monitoring.bins import Codes, Floats
+from carvalue.monitoring.calibration import calibrate
+from carvalue.monitoring.drift import CONFIRMED, Detector
+from carvalue.monitoring.profile import Profile, profile_of, readable
+
+WINDOW = 1_000  # rows; what others recommend is a thousand or so
+SAMPLE_ROWS = 5_000  # of the reference, for methods whose time grows with it
+PORTION = 500  # rows that the watcher reads at once
+START = pl.datetime(2026, 11, 1, time_zone="UTC")
+
+
+class Method(Protocol):
+    """A way to find drift, fitted on a reference."""
+
+    def raised(self, rows: pl.DataFrame) -> Iterator[int]:
+        """Give the number of each row after which an alarm is raised, as the stream goes on."""
+
+
+class Ours:
+    """The watcher's own detector: alarms when drift is confirmed."""
+
+    def __init__(self, reference: pl.DataFrame) -> None:
+        self._profile, self._null = calibrate(reference)
+
+    def raised(self, rows: pl.DataFrame) -> Iterator[int]:
+        """Follow the level after every stride."""
+        detector = _Noting(self._profile, self._null)
+        timed = rows.with_columns(quoted_at=START + pl.duration(seconds=pl.int_range(pl.len())))
+        was_confirmed = False
+        for start in range(0, len(timed), PORTION):
+            detector.noted.clear()
+            detector.add(timed[start : start + PORTION])
+            for row, is_confirmed in detector.noted:
+                if is_confirmed and not was_confirmed:
+                    yield row
+                was_confirmed = is_confirmed
+
+
+class _Noting(Detector):
+    def __init__(self, *parts: object) -> None:
+        super().__init__(*parts)  # type: ignore[arg-type]
+        self.noted: list[tuple[int, bool]] = []
+
+    def _judge(self, stride: Floats, *, moment: object) -> None:
+        super()._judge(stride, moment=moment)  # type: ignore[arg-type]
+        level = max(self.memory.levels.values(), default=0)
+        self.noted.append((self.memory.rows - 1, level == CONFIRMED))
+
+
+class Windows:
+    """A rule that judges one window after the other, each by itself."""
+
+    def __init__(self, rule: Callable[[pl.DataFrame], bool], *, rows: int = WINDOW) -> None:
+        self._rule, self._rows = rule, rows
+
+    def raised(self, rows: pl.DataFrame) -> Iterator[int]:
+        """Judge every whole window."""
+        for end in range(self._rows, len(rows) + 1, self._rows):
+            if self._rule(rows[end - self._rows : end]):
+                yield end - 1
+
+
+class Adwin:
+    """ADWIN (river, its default delta) on every feature: numbers as they are, words by how usual they are."""
+
+    def __init__(self, reference: pl.DataFrame) -> None:
+        self._profile = profile_of(reference)
+
+    def raised(self, rows: pl.DataFrame) -> Iterator[int]:
+        """Feed row after row."""
+        detectors = [ADWIN() for _ in self._profile.features]
+        values = np.log(self._profile.shares)[self._profile.codes(rows)]
+        for place, name in enumerate(self._profile.features):
+            if name in rows.columns and rows[name].dtype.is_numeric():
+                values[:, place] = rows[name].fill_null(0).to_numpy()
+        for row, line in enumerate(values.tolist()):
+            for detector, value in zip(detectors, line, strict=True):
+                detector.update(value)
+            if any(detector.drift_detected for detector in detectors):
+                yield row
+
+
+class EDetector:
+    """A sequential e-detector (Shiryaev-Roberts): an e-process begins with every row, in every feature.
+
+    The bet is that shares are those of recent rows, at three speeds. An average of such detectors is one, and
+    one alarm in `MEAN_ROWS` rows is the most that independent clean rows bring about.
+    """
+
+    MEAN_ROWS = 100_000.0
+    MEMORIES = (50, 200, 1_000)  # rows
+    TRUST = 20.0  # rows that the reference counts for in a bet
+
+    def __init__(self, reference: pl.DataFrame) -> None:
+        self._profile = profile_of(reference)
+        starts, sizes = self._profile.starts, self._profile.sizes
+        self._shares = self._profile.shares.copy()
+        there = 1 - self._profile.missing - self._profile.unseen
+        for start, size, share in zip(starts, sizes, there, strict=True):
+            self._shares[start : start + size] *= share
+        self._shares[starts + sizes] = self._profile.missing
+        self._shares[starts + sizes + 1] = self._profile.unseen
+
+    def raised(self, rows: pl.DataFrame) -> Iterator[int]:
+        """Bet row after row."""
+        memories = np.array(self.MEMORIES, dtype=np.float64)
+        keep, effective = 1 - 1 / memories, memories / (memories + self.TRUST)
+        recent = np.tile(self._shares, (len(memories), 1))
+        wealth = np.zeros((len(memories), len(self._profile.features)))
+        for row, codes in enumerate(self._profile.codes(rows)):
+            usual = self._shares[codes]
+            bet = effective[:, None] * recent[:, codes] + (1 - effective[:, None]) * usual
+            wealth = (1 + wealth) * bet / usual
+            recent *= keep[:, None]
+            recent[:, codes] += (1 - keep)[:, None]
+            if wealth.mean() > self.MEAN_ROWS:
+                wealth[:] = 0
+                yield row
+
+
+def p_values(reference: pl.DataFrame, *, level: float) -> Method:
+    """Kolmogorov-Smirnov for numbers, chi-squared for words; alarms when any p-value is below the level."""
+    known = readable(reference).sample(SAMPLE_ROWS, seed=1)
+    numbers, words = _columns(known)
+
+    def rule(window: pl.DataFrame) -> bool:
+        now = readable(window)
+        of_numbers = (
+            ks_2samp(known[name].drop_nulls().to_numpy(), now[name].drop_nulls().to_numpy()).pvalue
+            for name in numbers
+        )
+        of_words = (_chi_squared(known[name], now[name]) for name in words)
+        return any(p < level for p in (*of_numbers, *of_words))
+
+    return Windows(rule)
+
+
+def population_stability(reference: pl.DataFrame) -> Method:
+    """PSI over 0.2 in any feature, missing and unseen values counted as bins."""
+    profile = profile_of(reference)
+    usual = _shares(profile, profile.codes(reference))
+
+    def rule(window: pl.DataFrame) -> bool:
+        now = _shares(profile, profile.codes(window))
+        parts = (now - usual) * np.log(now / usual)
+        return bool((np.add.reduceat(parts, profile.starts) > 0.2).any())
+
+    return Windows(rule)
+
+
+def evidently(reference: pl.DataFrame, *, share: float, rows: int = WINDOW) -> Method:
+    """Evidently's default tests; alarms when a share of the columns, at least one, drifts.
+
+    The tests are called as its report calls them, without the report: that takes seconds.
+    """
+    known = _pandas(reference.sample(SAMPLE_ROWS, seed=1))
+    numbers, words = _columns(readable(reference))
+
+    def rule(window: pl.DataFrame) -> bool:
+        now = _pandas(window)
+        found = [
+            _moved(wasserstein_stat_test, known[name], now[name], ColumnType.Numerical) for name in numbers
+        ]
+        found += [
+            _moved(jensenshannon_stat_test, known[name], now[name], ColumnType.Categorical) for name in words
+        ]
+        return sum(found) >= max(1, share * len(found))
+
+    return Windows(rule, rows=rows)
+
+
+def _moved(test: object, known: pd.Series, now: pd.Series, kind: ColumnType) -> bool:
+    known, now = known.dropna(), now.dropna()  # as its report does
+    return len(now) > 0 and test(known, now, kind, None).drifted  # type: ignore[operator]
+
+
+def _pandas(rows: pl.DataFrame) -> pd.DataFrame:
+    rows = readable(rows)
+    return pd.DataFrame({name: rows[name].to_list() for name in rows.columns})
+
+
+def _columns(rows: pl.DataFrame) -> tuple[list[str], list[str]]:
+    numbers = [name for name in rows.columns if rows[name].dtype.is_numeric()]
+    return numbers, [name for name in rows.columns if name not in numbers]
+
+
+def _chi_squared(known: pl.Series, now: pl.Series) -> float:
+    words = sorted({*known.drop_nulls(), *now.drop_nulls()})
+    both = [known.drop_nulls().value_counts(), now.drop_nulls().value_counts()]
+    counts = [dict(found.iter_rows()) for found in both]
+    table = np.array([[found.get(word, 0) for word in words] for found in counts])
+    return float(chi2_contingency(table).pvalue)
+
+
+def _shares(profile: Profile, codes: Codes) -> Floats:
+    counts = np.bincount(codes.ravel(), minlength=len(profile.shares)) + 0.5
+    sums = np.add.reduceat(counts, profile.starts)
+    shares: Floats = counts / np.repeat(sums, profile.sizes + 2)
+    return shares

@@ -1,0 +1,46 @@
+"""Runs that begin clean and then drift, at places all over the requests, and the delays that they measure."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import inf
+from statistics import median
+
+import polars as pl
+from streams import SEED, Streams
+
+RUNS, HORIZON = 20, 5_000
+BEFORE = (1_500, 2_500)  # clean requests before a drift; not a whole number of windows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Requests of which the first `before` are clean and the rest has drifted."""
+
+    before: int
+    rows: pl.DataFrame
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delays:
+    """How soon one drift was found. `median` in requests; None where half of the runs found nothing."""
+
+    found: int
+    median: float | None
+
+
+def runs(prepared: Streams, *, drift: str) -> Iterator[Run]:
+    """Give every run of a drift, the same for all methods."""
+    places = random.Random(SEED)  # noqa: S311  # no secret
+    room = len(prepared.clean) - HORIZON - BEFORE[1]
+    for number in range(RUNS):
+        start, before = BEFORE[1] + number * room // RUNS, places.randint(*BEFORE)
+        drifted = prepared.drifted[drift][start : start + HORIZON]
+        yield Run(before=before, rows=pl.concat([prepared.clean[start - before : start], drifted]))
+
+
+def summed_up(delays: Sequence[int | None]) -> Delays:
+    """Sum up; a run that found nothing counts as longer than all others."""
+    seen = [delay for delay in delays if delay is not None]
+    middle = median([*seen, *[inf] * (len(delays) - len(seen))])
+    return Delays(found=len(seen), median=None if middle == inf else middle)

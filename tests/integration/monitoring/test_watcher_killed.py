@@ -1,0 +1,162 @@
+"""`kill -9` costs the watcher nothing: each quote is judged once, each alert told once; the real process."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import polars as pl
+import pytest
+
+from carvalue.monitoring.entries import JournalEntry
+from carvalue.monitoring.journal import Journal
+from carvalue.monitoring.reference import publish_reference
+from carvalue.pricing.bundle import bundle_digest
+from carvalue.pricing.model import PriceModel
+from carvalue.registry.model_version import DIGEST_TAG, MODEL_NAME
+from markets import MARKET_FIELDS, a_bundle, a_market
+from platforms import free_port
+from waiting import until
+
+pytestmark = pytest.mark.platform
+
+INPUTS = ("manufacturer", "model", "year", "odometer", "state", "region", *MARKET_FIELDS)
+BUSY_S = 60
+BEGAN = datetime.now(UTC) - timedelta(days=1)
+
+
+class Outside(BaseHTTPRequestHandler):
+    """What the watcher reaches over HTTP: the registry's version 1, and a person's chat."""
+
+    bundle: ClassVar[Path]
+    told: ClassVar[list[Any]] = []
+
+    def do_GET(self) -> None:
+        asked = urlsplit(self.path)
+        if asked.path.endswith("/alias"):
+            tags = [{"key": DIGEST_TAG, "value": bundle_digest(self.bundle)}]
+            version = {"name": MODEL_NAME, "version": "1", "tags": tags}
+            self._answer(json.dumps({"model_version": version}).encode())
+        else:
+            name = Path(parse_qs(asked.query)["path"][0]).name
+            self._answer((self.bundle / name).read_bytes())
+
+    def do_POST(self) -> None:
+        self.told.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        self._answer(b"ok")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def _answer(self, body: bytes) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Iterator[str]:
+    Outside.bundle, Outside.told = a_bundle(tmp_path / "model"), []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Outside)
+    Thread(target=server.serve_forever).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    a_market(rows=6_000, seed=5).write_parquet(tmp_path / "train.parquet")
+    folder = tmp_path / "state"
+    publish_reference(tmp_path / "train.parquet", fingerprint="f00d", root=folder / "storage" / "reference")
+    return folder
+
+
+@contextmanager
+def watcher(state: Path, *, outside: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
+    port = free_port()
+    environment = os.environ | {
+        "STATE_DIR": str(state),
+        "WATCHER_PORT": str(port),
+        "MLFLOW_TRACKING_URI": outside,
+        "ALERT_URLS": f"{outside}/hook",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "carvalue.monitoring"], env=environment, cwd=state, start_new_session=True
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=BUSY_S) as client:
+            yield client, process
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # and the reports that it is having drawn
+        process.wait()
+
+
+def rows_seen(client: httpx.Client) -> int:
+    try:
+        return int(client.get("/drift").json().get("rows_seen", 0))
+    except httpx.TransportError:
+        return 0  # not up yet
+
+
+def quote(
+    state: Path, *, first: int, rows: int, change: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+) -> None:
+    market = a_market(rows=rows, seed=first + 11).select(INPUTS)
+    listings = (change(market) if change else market).to_dicts()
+    journal = Journal(f"sqlite:///{state}/service/journal.db")
+    quotes = PriceModel.load(Outside.bundle).quote_many(listings)
+    journal.write(
+        [
+            JournalEntry(
+                quote_id=f"{number:032d}",
+                quoted_at=BEGAN + timedelta(seconds=number),
+                model_version="1",
+                price=quote.price,
+                low=quote.low,
+                high=quote.high,
+                warnings=(),
+                listing={name: value for name, value in listing.items() if value is not None},
+            )
+            for number, (listing, quote) in enumerate(zip(listings, quotes, strict=True), start=first)
+        ]
+    )
+    journal.close()
+
+
+def older(market: pl.DataFrame) -> pl.DataFrame:
+    return market.with_columns((pl.col("year") - 6).clip(1985), pl.col("odometer") * 2)
+
+
+def test_each_quote_is_judged_once_and_each_alert_told_once(state: Path, outside: str) -> None:
+    quote(state, first=0, rows=1_000)
+    quote(state, first=1_000, rows=600, change=older)
+    with watcher(state, outside=outside) as (client, _):
+        until(lambda: rows_seen(client) == 1_600, within_s=BUSY_S)
+        until(lambda: 'outcome="told"' in client.get("/metrics").text)  # told, and noted that it was
+        began = client.get("/drift").json()["since"]
+
+    # killed; meanwhile people go on
+    quote(state, first=1_600, rows=50, change=older)
+    with watcher(state, outside=outside) as (client, _):
+        until(lambda: rows_seen(client) == 1_650, within_s=BUSY_S)
+        drift = client.get("/drift").json()
+        assert (drift["state"], drift["since"]) == ("confirmed", began)
+        assert len(client.get("/alerts").json()["firing"]) == 1
+        assert len(Outside.told) == 1
+
+        quote(state, first=1_650, rows=4_000)
+        until(lambda: rows_seen(client) == 5_650, within_s=BUSY_S)
+        until(lambda: len(Outside.told) == 2)
+
+    assert [news["status"] for news in Outside.told] == ["firing", "resolved"]
