@@ -251,8 +251,8 @@ class _Console:
     def __exit__(self, *_: object) -> None:
         self._status.stop()
 
-    def say(self, line: str) -> None:
-        self._console.print(f"{time.monotonic() - self._began:6.1f} s  {line}", markup=False)
+    def say(self, line: str, *, style: str = "") -> None:
+        self._console.print(f"{time.monotonic() - self._began:6.1f} s  {line}", markup=False, style=style)
 
     def doing(self, what: str) -> None:
         self._status.update(what)

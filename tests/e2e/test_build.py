@@ -76,6 +76,8 @@ def test_the_story_of_drift(settings: Settings, built: str) -> None:
     assert told.returncode == 0, told.stdout + told.stderr
     for chapter in ("no alert", "console: WARNING", "webhook got: firing", "Evidently drew", "got: resolved"):
         assert chapter in told.stdout, told.stdout
+    (report,) = (settings.state_dir / "demo").glob("*-drift.html")
+    assert str(report) in told.stdout
 
 
 def test_both_dags_succeeded(settings: Settings, built: str) -> None:

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import httpx
 
@@ -32,7 +32,14 @@ DRIFTS = ("odometer*1.3@0", "year+2@0")
 LIMIT_S = 120.0
 POLL_S = 0.5
 
-Say = Callable[[str], None]
+STYLES = {"WARNING:": "bold red", "CRITICAL:": "bold red", "RESOLVED:": "bold green"}
+
+
+class Say(Protocol):
+    """Takes one line of the story."""
+
+    def __call__(self, line: str, *, style: str = "") -> None:
+        """Tell it."""
 
 
 class DemoFailed(AppError):
@@ -104,7 +111,7 @@ def demo_drift(settings: Settings, *, say: Say) -> None:
         say(f"now {DRIFTED} people ask for cars that are newer and were driven further ({', '.join(DRIFTS)})")
         send(DRIFTED, [read_drift(text) for text in DRIFTS])
         _wait("the alert", lambda: bool(stage.firing()))
-        _show_report(stage, say)
+        _keep_report(stage, settings.state_dir / "demo", say)
         say("the cars are as before again; the alert ends once the windows have forgotten")
         for _ in range(BACK_AT_MOST // DRIFTED):
             send(DRIFTED)
@@ -114,11 +121,14 @@ def demo_drift(settings: Settings, *, say: Say) -> None:
         say("resolved")
 
 
-def _show_report(stage: Stage, say: Say) -> None:
+def _keep_report(stage: Stage, folder: Path, say: Say) -> None:
+    """Put the report where it can still be read when the demonstration's own state is gone."""
     _wait("the report", lambda: any(item["why"] == "drift" for item in stage.watcher.get("/reports").json()))
     (alert,) = stage.firing()
-    size = len(stage.watcher.get(f"/reports/{alert['report']}").content)
-    say(f"Evidently drew a report ({size / 1e6:.1f} MB): {stage.watcher.base_url}/reports/{alert['report']}")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / alert["report"]
+    path.write_bytes(stage.watcher.get(f"/reports/{alert['report']}").content)
+    say(f"Evidently drew a report ({path.stat().st_size / 1e6:.1f} MB), to be opened in a browser: {path}")
 
 
 @contextmanager
@@ -175,9 +185,11 @@ def _running(service: Service, *, say: Say) -> Iterator[None]:
 
 def _tell(output: Iterable[str], say: Say) -> None:
     """Show what the watcher tells on its console; what programs log is no part of the story."""
+    style = ""
     for line in output:
         if not line[:1].isdigit():
-            say(f"on the watcher's console: {line.rstrip()}")
+            style = STYLES.get(line.split(" ")[0], style)  # the lines below a headline look like it
+            say(f"on the watcher's console: {line.rstrip()}", style=style)
 
 
 def _answers(client: httpx.Client, service: Service) -> bool:
