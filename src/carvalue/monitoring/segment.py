@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 SUFFIX = ".ndjson"
+UNNAMED = ".new"
+UNNAMED_S = 3_600  # naming takes milliseconds: the process was killed meanwhile
 
 
 class Segment:
@@ -24,7 +26,7 @@ class Segment:
             OSError: the disk is full, or the folder cannot be written to.
         """
         path = folder / f"{time.time_ns():020d}-{os.getpid()}{SUFFIX}"
-        aside = path.with_suffix(".new")
+        aside = path.with_suffix(UNNAMED)
         file = os.open(aside, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -89,6 +91,14 @@ class Segment:
         """Delete the file: the journal has it all."""
         self._path.unlink(missing_ok=True)
         os.close(self._file)
+
+
+def remove_unnamed(folder: Path) -> None:
+    """Delete what processes left that were killed while they started a segment: nothing was written to it."""
+    for path in folder.glob(f"*{UNNAMED}"):
+        with suppress(FileNotFoundError):  # another process was quicker
+            if time.time() - path.stat().st_mtime > UNNAMED_S:
+                path.unlink()
 
 
 def _flush_folder(folder: Path) -> None:

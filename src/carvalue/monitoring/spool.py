@@ -12,7 +12,7 @@ from threading import Lock
 
 from carvalue.errors import AppError
 from carvalue.monitoring.entries import JournalEntry
-from carvalue.monitoring.segment import SUFFIX, Segment
+from carvalue.monitoring.segment import SUFFIX, Segment, remove_unnamed
 
 SEGMENT_BYTES = 4 * 2**20  # about 10,000 quotes: what is passed on again after a crash, in under a second
 CHUNK_BYTES = 128 * 2**10  # about 300 quotes: one transaction of the journal
@@ -72,6 +72,7 @@ class Spool:
             OSError: the folder cannot be read.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
+        remove_unnamed(self._folder)
         known = {segment.name for segment in self._held()}
         names = sorted(path.name for path in self._folder.glob(f"*{SUFFIX}"))
         found = [Segment.adopt(self._folder / name) for name in names if name not in known]

@@ -1,5 +1,6 @@
 """What is appended is on disk, is given out until the journal has it, and survives whoever wrote it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,19 @@ def test_what_waits_is_adopted_by_the_next_process(tmp_path: Path) -> None:
     assert taken(following) == entries
     assert list(tmp_path.iterdir()) == []
     following.close()
+
+
+def test_what_a_crash_left_unnamed_is_removed_once_it_is_old(tmp_path: Path) -> None:
+    old, fresh = tmp_path / "1-7.new", tmp_path / "2-8.new"
+    for path in (old, fresh):
+        path.touch()
+    os.utime(old, (0, 0))
+    spool = a_spool(tmp_path)
+
+    spool.adopt()
+
+    assert list(tmp_path.iterdir()) == [fresh]
+    spool.close()
 
 
 def test_a_line_that_a_crash_cut_off_is_not_whole(tmp_path: Path) -> None:
