@@ -35,7 +35,8 @@ class Console:
         """Write some lines."""
         color = RED if alert.is_firing else GREEN
         start, end = (color, PLAIN) if sys.stderr.isatty() else ("", "")
-        sys.stderr.write(f"{start}{headline(alert)}{end}\n{_indented(alert.text)}\n")
+        lines = [f"{start}{headline(alert)}{end}", *(f"  {line}" for line in details(alert))]
+        sys.stderr.write("\n".join(lines) + "\n")
         sys.stderr.flush()
 
 
@@ -53,7 +54,7 @@ class Webhook:
             SinkFailed: no answer, or one that is no success.
         """
         body = {
-            "text": f"*{headline(alert)}*\n{alert.text}",
+            "text": "\n".join((f"*{headline(alert)}*", *details(alert))),
             "status": "firing" if alert.is_firing else "resolved",
             "key": alert.key,
             "kind": alert.kind,
@@ -115,7 +116,7 @@ class Mail:
         message = EmailMessage()
         message["Subject"], message["From"] = f"[carvalue] {headline(alert)}", self._from
         message["To"] = ", ".join(self._to)
-        message.set_content(alert.text)
+        message.set_content("\n".join((headline(alert), "", *details(alert))))
         return message
 
 
@@ -139,6 +140,11 @@ def headline(alert: Alert) -> str:
     return f"RESOLVED: {alert.title}, {alert.since:%Y-%m-%d %H:%M} to {alert.resolved_at:%H:%M} UTC"
 
 
+def details(alert: Alert) -> list[str]:
+    """List what moved, how far and what to do; nothing once it has ended, for then nothing is to be done."""
+    return alert.text.splitlines() if alert.is_firing else []
+
+
 def _sink(url: str) -> Sink:
     scheme = urlsplit(url).scheme
     if scheme == "console":
@@ -148,7 +154,3 @@ def _sink(url: str) -> Sink:
     if scheme in {"smtp", "smtps"}:
         return Mail(url)
     raise BadAlertUrl(f"ALERT_URLS names a sink of the kind {scheme!r}.")
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines())

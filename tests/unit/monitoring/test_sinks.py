@@ -76,6 +76,7 @@ def test_a_webhook_gets_a_message_and_the_parts(webhook: str) -> None:
 
     began, ended = Webhook.bodies
     assert began["text"] == "*WARNING: Quotes have drifted, since 2026-11-01 12:30 UTC*\nyear: far"
+    assert ended["text"] == "*RESOLVED: Quotes have drifted, 2026-11-01 12:30 to 12:30 UTC*"
     assert (began["status"], ended["status"]) == ("firing", "resolved")
     assert began["kind"] == "drift"
 
