@@ -6,7 +6,7 @@ RUN := "$(UV)" run --frozen --no-sync
 CARVALUE := .venv/bin/python -m carvalue
 PYTHONS := >=3.11,<3.14
 
-.PHONY: help install install-dev build up down status logs test check lint format demo-drift bench screenshots
+.PHONY: help install install-dev build up down status logs test check lint format demo-drift bench bench-drift screenshots
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,6 +46,13 @@ demo-drift: .venv ## the story of drift in one terminal, on the platform that `m
 
 bench: install-dev ## measure what the README claims
 	@for file in benchmarks/bench_*.py; do $(RUN) python "$$file" || exit 1; done
+
+# listings of your own, as `creates_datasets_dag` leaves them under var/storage/datasets; takes both cores for long
+bench-drift: install-dev ## false alarms and delays of drift detectors: make bench-drift DATASETS=folder
+	@test -n "$(DATASETS)" || { echo "Say which listings: make bench-drift DATASETS=var/storage/datasets/NAME" >&2; exit 1; }
+	@"$(UV)" sync --frozen --extra platform --group bench --quiet
+	@for part in '' /estimate.py /beside.py; do \
+	  $(RUN) python "benchmarks/drift$$part" "$(DATASETS)" var/bench-drift || exit 1; done
 
 screenshots: install-dev ## photograph the running platform for the README
 	@$(RUN) python docs/screenshots.py
