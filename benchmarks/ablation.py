@@ -1,0 +1,131 @@
+"""What each step of the price model brings: `python benchmarks/ablation.py DATASET EVERY [DOCUMENT]`.
+
+DATASET is a folder with `train.parquet` and `validation.parquet`; one of EVERY so many cars of the first is
+learned from. Test rows are not read. The table is printed, and put between the marks of a Markdown document.
+"""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import xgboost as xgb
+
+from carvalue.pricing.boosting import Rows, boost, matrices, silent
+from carvalue.pricing.encoding import Encoder
+from carvalue.pricing.evaluation.baseline import median_quotes
+from carvalue.pricing.evaluation.scores import scores
+from carvalue.pricing.familiar import fit_familiar
+from carvalue.pricing.fitting import fit_encoder, log_prices, training_matrix
+from carvalue.pricing.mileage import believed
+from carvalue.pricing.ranges import Floats
+from carvalue.pricing.search import START
+
+ROUNDS, RATE = 400, 0.1
+MARKS = ("<!-- ablation -->\n", "<!-- /ablation -->")
+HEAD = """\
+| {rows:,} rows to learn from; on validation rows | median error | mean error | within 20 % |
+|---|---|---|---|
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoded:
+    """Both sets as the trees take them."""
+
+    encoder: Encoder
+    train: Rows
+    validation: Rows
+
+
+def main(dataset: Path, *, one_of: int, document: Path | None) -> None:
+    """Fit every variant, print the table, and put it into the document."""
+    every = pl.read_parquet(dataset / "train.parquet")
+    train = every.filter(pl.col("car").cast(pl.UInt64) % one_of == 0)
+    validation = pl.read_parquet(dataset / "validation.parquet")
+    asked = validation["price"].cast(pl.Float64).to_numpy()
+    table = HEAD.format(rows=train.height)
+    for name, log_price in variants(train, validation):
+        table += row(name, asked=asked, quoted=np.exp(log_price)) + "\n"
+        print(table.splitlines()[-1], flush=True)
+    if document is not None:
+        text = document.read_text()
+        before, after = text.index(MARKS[0]) + len(MARKS[0]), text.index(MARKS[1])
+        document.write_text(text[:before] + table + text[after:])
+
+
+def variants(train: pl.DataFrame, validation: pl.DataFrame) -> Iterator[tuple[str, Floats]]:
+    """Give each variant's name and its log prices of the validation rows."""
+    yield "median by make, family, year", np.log(median_quotes(train=train, frame=validation))
+    typed = encoded(train, validation)
+    yield "trees alone: words, codes and price levels", fitted(without_additive(typed))
+    yield "the additive model alone", typed.validation.start.astype(np.float64)
+    yield "trees on the additive model, monotone", fitted(typed)
+    newest = fit_familiar(train).newest_year
+    doubted = encoded(*(believed(frame, newest_year=newest) for frame in (train, validation)))
+    yield "odometers below 1,000 miles of used cars not believed: **the model**", fitted(doubted)
+    yield "the same, not monotone", fitted(doubted, monotone=[0] * len(doubted.encoder.names))
+
+
+def encoded(train: pl.DataFrame, validation: pl.DataFrame) -> Encoded:
+    """Fit the encoder and encode both sets."""
+    encoder = fit_encoder(train)
+    return Encoded(
+        encoder=encoder,
+        train=Rows(matrix=training_matrix(encoder, train), log_price=log_prices(train).to_numpy()),
+        validation=Rows(matrix=encoder.matrix(validation), log_price=log_prices(validation).to_numpy()),
+    )
+
+
+def without_additive(sets: Encoded) -> Encoded:
+    """Leave out what the additive model gives; the trees start from the mean."""
+    encoder = replace(
+        sets.encoder,
+        features=tuple(
+            item
+            for item in sets.encoder.features
+            if item.name not in {*sets.encoder.summed, "name_young", "name_old"}
+        ),
+    )
+    kept = [sets.encoder.names.index(name) for name in encoder.names]
+    mean = np.float32(sets.train.log_price.mean())
+    cut = []
+    for rows in (sets.train, sets.validation):
+        matrix = np.ascontiguousarray(rows.matrix[:, kept])
+        matrix[:, -1] = mean
+        cut.append(replace(rows, matrix=matrix))
+    return Encoded(encoder=encoder, train=cut[0], validation=cut[1])
+
+
+def fitted(sets: Encoded, *, monotone: Sequence[int] | None = None) -> Floats:
+    """Fit with fixed parameters and give the log prices of the validation rows."""
+    binned = matrices(train=sets.train, validation=sets.validation)
+    found = boost(
+        params={**START, "eta": RATE},
+        monotone=sets.encoder.monotone if monotone is None else monotone,
+        rounds=ROUNDS,
+        train=binned[0],
+        validation=binned[1],
+        on_round=silent,
+    )
+    rows = xgb.DMatrix(sets.validation.matrix, base_margin=sets.validation.start)
+    return np.asarray(found.booster.predict(rows), dtype=np.float64)
+
+
+def row(name: str, *, asked: Floats, quoted: Floats) -> str:
+    """Write one row of the table."""
+    found = scores(asked=asked, quoted=quoted)
+    return f"| {name} | {found['mdape']:.2%} | ${found['mae']:,.0f} | {found['within_20']:.1%} |"
+
+
+if __name__ == "__main__":
+    started = time.monotonic()
+    main(
+        Path(sys.argv[1]),
+        one_of=int(sys.argv[2]),
+        document=Path(sys.argv[3]) if len(sys.argv) > 3 else None,
+    )
+    print(f"{time.monotonic() - started:.0f} s")
