@@ -6,7 +6,7 @@ RUN := "$(UV)" run --frozen --no-sync
 CARVALUE := .venv/bin/python -m carvalue
 PYTHONS := >=3.11,<3.14
 
-.PHONY: help install install-dev build up down status logs test check lint format demo-drift bench bench-drift screenshots
+.PHONY: help install install-dev build up down status logs test check lint format demo-drift bench bench-drift bench-serving screenshots
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ bench-drift: install-dev ## false alarms and delays of drift detectors: make ben
 	@"$(UV)" sync --frozen --extra platform --group bench --quiet
 	@for part in '' /estimate.py /beside.py; do \
 	  $(RUN) python "benchmarks/drift$$part" "$(DATASETS)" var/bench-drift || exit 1; done
+
+bench-serving: install-dev ## compare ways to serve a model: BUNDLE=FOLDER (needs wrk)
+	@$(RUN) python -m benchmarks.serving $(BUNDLE)
 
 screenshots: install-dev ## photograph the running platform for the README
 	@$(RUN) python docs/screenshots.py

@@ -1,0 +1,75 @@
+"""Compare ways to serve the same model: `python -m benchmarks.serving BUNDLE` (needs wrk, 4 minutes).
+
+One worker each, asked in turns, so that what else the machine does meets all of them; medians over the
+rounds, ratios against the first within each round.
+"""
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+
+from benchmarks.serving.contenders import CONTENDERS, Running, running
+from benchmarks.serving.load import Round, ask
+
+CLIENTS = (1, 16, 64)
+HEAD = (
+    "| clients | service | requests/s | times the first | p50 ms | p99 ms | of the first's p99 | memory MB |"
+)
+
+
+def main() -> None:
+    """Print the table."""
+    given = argparse.ArgumentParser(description=__doc__)
+    given.add_argument("bundle", type=Path)
+    given.add_argument("--rounds", type=int, default=3)
+    given.add_argument("--seconds", type=int, default=4, help="of each round")
+    chosen = given.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # else the services outlive it
+    if shutil.which("wrk") is None:
+        sys.exit("This needs wrk: apt-get install wrk")
+    print(f"{HEAD}\n|{'---|' * 8}")
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        services = [
+            stack.enter_context(running(contender, chosen.bundle, folder / str(number)))
+            for number, contender in enumerate(CONTENDERS)
+        ]
+        for clients in CLIENTS:
+            turns = [
+                [
+                    _round(service, clients=clients, seconds=chosen.seconds, folder=folder)
+                    for service in services
+                ]
+                for _ in range(chosen.rounds)
+            ]
+            _print(services, turns, clients=clients)
+
+
+def _round(service: Running, *, clients: int, seconds: float, folder: Path) -> Round:
+    body = service.contender.body
+    ask(service.url, body, clients=clients, seconds=1, folder=folder)
+    return ask(service.url, body, clients=clients, seconds=seconds, folder=folder)
+
+
+def _print(services: Sequence[Running], turns: Sequence[Sequence[Round]], *, clients: int) -> None:
+    for place, service in enumerate(services):
+        pairs = [(turn[0], turn[place]) for turn in turns]
+        cells = (
+            f"{median(own.rate for _, own in pairs):,.0f}",
+            f"{median(own.rate / first.rate for first, own in pairs):.1f}",
+            f"{median(own.p50_ms for _, own in pairs):.1f}",
+            f"{median(own.p99_ms for _, own in pairs):.1f}",
+            f"1/{median(first.p99_ms / own.p99_ms for first, own in pairs):.1f}",
+            f"{service.memory_mb:.0f}",
+        )
+        print(f"| {clients} | {service.contender.name} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""The services that are compared: each started with one worker, the same bundle and a port of its own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+from benchmarks.journal_cost import shelve
+
+from carvalue.serving.contract import F150
+
+START_S = 120
+LISTING = {"manufacturer" if name == "make" else name: value for name, value in F150.items()}
+FIELDS = (
+    "manufacturer model year odometer condition cylinders fuel title_status "
+    "transmission drive type paint_color state region"
+).split()
+ROW = [LISTING.get(field) for field in FIELDS]
+
+Start = Callable[[Path, int, Path], tuple[Sequence[str], Mapping[str, str]]]
+"""Bundle, port and an empty folder in; command and environment out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """One way to serve the model: how it starts, and how it is asked."""
+
+    name: str
+    start: Start
+    path: str
+    body: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A contender that answers."""
+
+    contender: Contender
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        """Where it is asked."""
+        return f"http://127.0.0.1:{self.port}{self.contender.path}"
+
+    @property
+    def memory_mb(self) -> float:
+        """Resident memory of its largest process, which is its worker."""
+        process = psutil.Process(self.process.pid)
+        return max(one.memory_info().rss for one in (process, *process.children(recursive=True))) / 1e6
+
+
+@contextmanager
+def running(contender: Contender, bundle: Path, folder: Path) -> Iterator[Running]:
+    """Start a contender, wait until it answers, stop it with all it started."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    folder.mkdir()
+    command, given = contender.start(bundle.resolve(), port, folder)
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command, env=os.environ | given, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        service = Running(contender=contender, port=port, process=process)
+        _wait(service, folder / "log")
+        yield service
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+def _wait(service: Running, log: Path) -> None:
+    until = time.monotonic() + START_S
+    while time.monotonic() < until and service.process.poll() is None:
+        try:
+            answer = httpx.post(
+                service.url,
+                content=service.contender.body,
+                headers={"content-type": "application/json"},
+                timeout=10,
+            )
+        except httpx.TransportError:
+            time.sleep(0.3)
+            continue
+        if answer.is_success:
+            return
+        time.sleep(0.3)
+    sys.exit(f"{service.contender.name} does not answer:\n{log.read_text()[-2000:]}")
+
+
+def _flask(bundle: Path, port: int, _: Path) -> tuple[Sequence[str], Mapping[str, str]]:
+    application = "benchmarks.serving.flask_service:app"
+    command = (sys.executable, "-m", "gunicorn", "-w", "1", "-b", f"127.0.0.1:{port}", application)
+    return command, {"BENCHMARK_BUNDLE": str(bundle)}
+
+
+def _bento(bundle: Path, port: int, folder: Path) -> tuple[Sequence[str], Mapping[str, str]]:
+    environment = ("uv", "run", "--frozen", "--no-sync", "--with", "bentoml>=1.4")
+    service = ("bentoml", "serve", "benchmarks.serving.bento_service:Prices", "--port", str(port))
+    given = {"BENCHMARK_BUNDLE": str(bundle), "BENTOML_HOME": str(folder), "BENTOML_DO_NOT_TRACK": "1"}
+    return (*environment, *service, "--host", "127.0.0.1"), given
+
+
+def _mlflow(bundle: Path, port: int, folder: Path) -> tuple[Sequence[str], Mapping[str, str]]:
+    import mlflow
+
+    from carvalue.registry import pyfunc_model
+
+    model = folder / "model"
+    mlflow.pyfunc.save_model(
+        model, python_model=pyfunc_model.__file__, artifacts={"bundle": str(bundle)}, pip_requirements=[]
+    )
+    command = (sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local", "--workers", "1")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return (*command, "-m", str(model), "-h", "127.0.0.1", "-p", str(port)), {"PATH": path}
+
+
+def _ours(*mode: str) -> Start:
+    def start(bundle: Path, port: int, folder: Path) -> tuple[Sequence[str], Mapping[str, str]]:
+        shelve(bundle, folder)
+        given = {
+            "STATE_DIR": str(folder),
+            "SERVICE_PORT": str(port),
+            "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
+        }
+        return (sys.executable, "-m", "benchmarks.serving.our_service", *mode), given
+
+    return start
+
+
+_ONE, _FRAME = json.dumps(F150), json.dumps({"dataframe_split": {"columns": FIELDS, "data": [ROW]}})
+CONTENDERS = (
+    Contender(name="Flask + gunicorn, DataFrame + DMatrix", start=_flask, path="/predict", body=_ONE),
+    Contender(name="mlflow models serve", start=_mlflow, path="/invocations", body=_FRAME),
+    Contender(name="BentoML", start=_bento, path="/predict", body=json.dumps({"listing": F150})),
+    Contender(name="carvalue, journal on", start=_ours(), path="/predict", body=_ONE),
+    Contender(name="the same server, a constant", start=_ours("constant"), path="/predict", body=_ONE),
+)

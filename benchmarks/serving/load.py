@@ -1,0 +1,44 @@
+"""Asks a service with wrk, which is written in C and takes a small part of one core."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+SCRIPT = """
+wrk.method = "POST"
+wrk.headers["content-type"] = "application/json"
+wrk.body = %s
+done = function(summary, latency, requests)
+  io.write(string.format("FIGURES %%d %%d %%d %%d %%d %%d\\n", summary.requests, summary.duration,
+    latency:percentile(50), latency:percentile(99),
+    summary.errors.status, summary.errors.connect + summary.errors.read + summary.errors.timeout))
+end
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """What one round of asking showed."""
+
+    rate: float
+    """Requests per second."""
+    p50_ms: float
+    p99_ms: float
+
+
+def ask(url: str, body: str, *, clients: int, seconds: float, folder: Path) -> Round:
+    """Ask with so many clients at once, each on one connection; end where one answer is no success."""
+    script = folder / "ask.lua"
+    script.write_text(SCRIPT % json.dumps(body))
+    command = ("wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "30s", "-s", str(script), url)
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    figures = re.search(r"FIGURES (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", said)
+    if figures is None:
+        sys.exit(f"wrk said {said!r}")
+    requests, took_us, p50_us, p99_us, refused, broken = map(int, figures.groups())
+    if refused or broken:
+        sys.exit(f"{url}: {refused} answers were no success, {broken} never came")
+    return Round(rate=1e6 * requests / took_us, p50_ms=p50_us / 1e3, p99_ms=p99_us / 1e3)

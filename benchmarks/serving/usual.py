@@ -1,0 +1,28 @@
+"""How price services are usually written: a DataFrame and a DMatrix for each request, with the same model."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xgboost as xgb
+
+from carvalue.pricing.model import PriceModel
+
+
+class UsualModel:
+    """The booster and the encoder of a bundle, used in the usual way; no range, no warnings, no journal."""
+
+    def __init__(self) -> None:
+        self._model = PriceModel.load(Path(os.environ["BENCHMARK_BUNDLE"]))
+
+    def price(self, request: Mapping[str, Any]) -> dict[str, object]:
+        """Price one listing."""
+        listing = pd.DataFrame([request]).rename(columns={"make": "manufacturer"}).iloc[0].to_dict()
+        encoded = self._model.encoder.row(listing)
+        columns = pd.DataFrame(encoded, columns=self._model.encoder.names)
+        matrix = xgb.DMatrix(columns, base_margin=encoded[:, -1], nthread=1)
+        log_price = float(self._model.booster.predict(matrix, output_margin=True)[0])
+        return {"price": round(float(np.exp(log_price)))}
