@@ -20,7 +20,9 @@ def main() -> None:
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
-        "theme.primaryColor": "#1c5fa5",
+        # one for each scheme: a colour for both would take away the dark one
+        "theme.light.primaryColor": "#1c5fa5",
+        "theme.dark.primaryColor": "#1c5fa5",
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
     os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(PAGE), *flags])  # noqa: S606

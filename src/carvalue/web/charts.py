@@ -83,13 +83,13 @@ def similar_cars(cars: Rows, *, odometer: int | None, price: int) -> Picture:
     y = alt.Y("price:Q", title="asking price", axis=alt.Axis(format=DOLLARS), scale=alt.Scale(zero=False))
     tips = [alt.Tooltip("year:Q", format="d"), "model:N", "state:N", alt.Tooltip("price:Q", format=DOLLARS)]
     dots = alt.Chart(data).mark_circle(size=90, color=NEUTRAL, opacity=0.75).encode(x=x, y=y, tooltip=tips)
-    mine = [] if odometer is None else [{"odometer": odometer, "price": price}]
-    star = (
-        alt.Chart(alt.Data(values=mine))
-        .mark_point(shape="diamond", size=220, filled=True, color=MARK)
-        .encode(x=x, y=y)
-    )
-    return alt.layer(dots, star).properties(
+    layers: list[alt.Chart] = [dots]
+    if odometer is not None:  # an empty layer is an image without a name to a screen reader
+        mine = alt.Data(values=[{"odometer": odometer, "price": price}])
+        layers.append(
+            alt.Chart(mine).mark_point(shape="diamond", size=220, filled=True, color=MARK).encode(x=x, y=y)
+        )
+    return alt.layer(*layers).properties(
         height=280, description="Scatter: asking prices of similar cars over miles; the diamond is your car."
     )
 

@@ -9,8 +9,11 @@ from carvalue.web.connections import watcher
 from carvalue.web.words import plain
 
 ALERTS_S = 10  # how long the banner may be behind
-PRINTED = """
+STYLE = """
 <style>
+/* Streamlit's own grey, and the slider's blue on black, are too pale to read (WCAG AA) */
+[data-testid="stCaptionContainer"] { color: inherit; opacity: 0.8; }
+[data-testid="stSliderThumbValue"] { color: inherit !important; }
 @media print {
   [data-testid="stSidebar"], [data-testid="stHeader"], [data-testid="stToolbar"], .stButton,
   .stSlider, .stFileUploader { display: none !important; }
@@ -23,7 +26,7 @@ PRINTED = """
 def main() -> None:
     """Draw the page that was chosen."""
     st.set_page_config(page_title="What is your car worth?", page_icon="🚗")
-    st.html(PRINTED)
+    st.html(STYLE)
     chosen = st.navigation(
         [
             st.Page(valuing.show, title="Value my car", icon=":material/sell:", url_path="", default=True),

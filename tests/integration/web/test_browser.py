@@ -6,9 +6,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -160,3 +162,31 @@ def test_a_filled_form_can_be_shared_as_a_link(
         press(page)
 
         expect(page.get_by_text("2015 Ford focus")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_priced_page_breaks_no_rule_of_wcag_aa(
+    page: Page, page_url: str, make_app: MakeApp, service_port: int, scheme: Literal["light", "dark"]
+) -> None:
+    with serving(make_app(), port=service_port) as client:
+        until(lambda: client.get("/readyz").is_success)
+        page.emulate_media(color_scheme=scheme)
+        page.goto(f"{page_url}/?manufacturer=Ford&model=focus&year=2015&asking=9000")
+        expect(page.get_by_role("spinbutton", name="Model year")).to_have_value("2015")
+        press(page)
+        page.get_by_text("Cars like yours").scroll_into_view_if_needed()
+        expect(page.get_by_text("asking price", exact=True)).to_be_visible()  # the last chart's axis
+
+        background = page.locator(".stApp").evaluate("app => getComputedStyle(app).backgroundColor")
+        assert (background == "rgb(255, 255, 255)") == (scheme == "light")
+        assert broken_rules(page) == []
+
+
+def broken_rules(page: Page) -> list[str]:
+    """Give what axe-core objects to, each with the element."""
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})
+    return [
+        f"{rule['id']}: {node['target']} {node['failureSummary']}"
+        for rule in found.response["violations"]
+        for node in rule["nodes"]
+    ]
