@@ -71,7 +71,7 @@ def test_a_dataset_and_its_reference_are_published(
     )
 
     assert store.manifest() == manifest
-    assert reference.rows == manifest.splits["train"].rows
+    assert reference.rows == manifest.splits["train"].cars < manifest.splits["train"].rows
 
 
 def test_pandas_comes_to_the_same_rows(raw: Path, tmp_path: Path) -> None:
