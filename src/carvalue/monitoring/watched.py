@@ -4,7 +4,6 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
 
 import polars as pl
 
@@ -14,19 +13,9 @@ from carvalue.monitoring.reference import find_reference
 from carvalue.monitoring.rows import rows_of_reference
 from carvalue.pricing.card import ModelCard
 from carvalue.pricing.model import PriceModel
-from carvalue.registry.model_version import ModelVersion
+from carvalue.registry.model_version import ModelVersion, Registry
 
 logger = logging.getLogger(__name__)
-
-
-class Registry(Protocol):
-    """What is asked of the model registry."""
-
-    def latest(self) -> ModelVersion | None:
-        """Name the version in production."""
-
-    def download(self, version: ModelVersion, *, into: Path) -> Path:
-        """Fetch its bundle, checksums verified."""
 
 
 @dataclass(frozen=True, kw_only=True)

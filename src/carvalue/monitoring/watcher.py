@@ -19,8 +19,9 @@ from carvalue.monitoring.journal import Journal
 from carvalue.monitoring.live import estimated_error, live_accuracy
 from carvalue.monitoring.reports import Reports
 from carvalue.monitoring.rows import rows_of_journal
-from carvalue.monitoring.watched import Registry, Watched, watched
+from carvalue.monitoring.watched import Watched, watched
 from carvalue.monitoring.watcher_metrics import WatcherMetrics
+from carvalue.registry.model_version import Registry
 
 BATCH = 5_000  # quotes read at once
 SETTLED = timedelta(

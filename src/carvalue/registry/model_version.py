@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 from carvalue.errors import AppError
 
@@ -41,3 +42,13 @@ class ModelVersion:
     def load(cls, path: Path) -> "ModelVersion":
         """Read what `save` wrote."""
         return cls(**json.loads(path.read_text()))
+
+
+class Registry(Protocol):
+    """What is asked of the model registry by those who quote or watch."""
+
+    def latest(self) -> ModelVersion | None:
+        """Name the version in production."""
+
+    def download(self, version: ModelVersion, *, into: Path) -> Path:
+        """Fetch its bundle, checksums verified."""

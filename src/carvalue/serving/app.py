@@ -12,9 +12,9 @@ from fastapi_offline import FastAPIOffline
 from carvalue.monitoring.journal import Journal
 from carvalue.monitoring.metrics import ServiceMetrics
 from carvalue.monitoring.spool import Spool
+from carvalue.registry.model_version import Registry
 from carvalue.registry.production import ProductionReader
 from carvalue.serving import contract
-from carvalue.serving.live_model import Registry
 from carvalue.serving.metering import Metering
 from carvalue.serving.problems import install_problems
 from carvalue.serving.routes import documented, plain

@@ -5,9 +5,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from carvalue.pricing.model import PriceModel
-from carvalue.registry.model_version import RegistryUnavailable
+from carvalue.registry.model_version import Registry, RegistryUnavailable
 from carvalue.registry.production import ProductionReader
-from carvalue.serving.live_model import InUse, NoModelYet, Registry
+from carvalue.serving.live_model import InUse, NoModelYet
 from carvalue.serving.shelf import Shelf, bundles_folder
 from carvalue.settings import Settings
 

@@ -11,13 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from datetime import time as time_of_day
-from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from carvalue.errors import AppError
 from carvalue.monitoring.metrics import ServiceMetrics
 from carvalue.pricing.model import PriceModel
-from carvalue.registry.model_version import ModelVersion, RegistryUnavailable
+from carvalue.registry.model_version import ModelVersion, Registry, RegistryUnavailable
 from carvalue.serving.shelf import Shelf, Shelved
 
 POLL_S = 3  # a promotion is in use within 10 s, download and golden prices included
@@ -34,16 +33,6 @@ class NoModelYet(AppError):
     """There is nothing to quote with."""
 
     status, hint = 503, "Promote a model (`make build` does it); it is in use within 10 seconds."
-
-
-class Registry(Protocol):
-    """What is asked of the model registry."""
-
-    def latest(self) -> ModelVersion | None:
-        """Name the version in production."""
-
-    def download(self, version: ModelVersion, *, into: Path) -> Path:
-        """Fetch its bundle, checksums verified."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,8 @@ from carvalue.monitoring.journal import Journal
 from carvalue.monitoring.metrics import ServiceMetrics
 from carvalue.monitoring.replay import Replay, keep_passing_on
 from carvalue.monitoring.spool import Spool
-from carvalue.serving.live_model import LiveModel, Registry, keep_following
+from carvalue.registry.model_version import Registry
+from carvalue.serving.live_model import LiveModel, keep_following
 from carvalue.serving.quotes import Quoting
 from carvalue.serving.recording import Recorder
 from carvalue.serving.shelf import Shelf
