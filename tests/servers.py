@@ -7,13 +7,13 @@ from contextlib import contextmanager
 
 import httpx
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from waiting import until
 
 
 @contextmanager
-def serving(app: Starlette, *, port: int = 0) -> Iterator[httpx.Client]:
+def serving(app: ASGIApp, *, port: int = 0) -> Iterator[httpx.Client]:
     """Serve an application, give a client for it, stop."""
     with socket.create_server(("127.0.0.1", port)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))

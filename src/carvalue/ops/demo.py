@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from string import digits
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any, ClassVar, Protocol
@@ -32,6 +33,7 @@ DRIFTS = ("odometer*1.3@0", "year+2@0")
 LIMIT_S = 120.0
 POLL_S = 0.5
 
+LOGGED = (*digits, "{")  # how the lines of a program's log begin, and those of the access log
 STYLES = {"WARNING:": "bold red", "CRITICAL:": "bold red", "RESOLVED:": "bold green"}
 
 
@@ -187,7 +189,7 @@ def _tell(output: Iterable[str], say: Say) -> None:
     """Show what the watcher tells on its console; what programs log is no part of the story."""
     style = ""
     for line in output:
-        if not line[:1].isdigit():
+        if not line.startswith(LOGGED):
             style = STYLES.get(line.split(" ")[0], style)  # the lines below a headline look like it
             say(f"on the watcher's console: {line.rstrip()}", style=style)
 

@@ -1,9 +1,11 @@
 """The price service as an application: a factory that opens nothing, a lifespan that opens and closes all."""
 
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
+from typing import TextIO
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -15,7 +17,9 @@ from carvalue.monitoring.spool import Spool
 from carvalue.registry.model_version import Registry
 from carvalue.registry.production import ProductionReader
 from carvalue.serving import contract
-from carvalue.serving.metering import Metering
+from carvalue.serving.access_log import AccessLog
+from carvalue.serving.edge import Edge
+from carvalue.serving.headers import ProtectiveHeaders
 from carvalue.serving.problems import install_problems
 from carvalue.serving.routes import documented, plain
 from carvalue.serving.service import running_service
@@ -23,27 +27,35 @@ from carvalue.serving.shelf import Shelf, bundles_folder
 from carvalue.settings import Settings, load_settings
 
 
-def create_app(settings: Settings | None = None, *, registry: Registry | None = None) -> FastAPI:
-    """Build the application; `registry` stands in for the one that the settings name."""
+def create_app(
+    settings: Settings | None = None, *, registry: Registry | None = None, access_log: TextIO | None = None
+) -> Edge:
+    """Build the application.
+
+    Args:
+        settings: those of the environment unless given.
+        registry: stands in for the one that the settings name.
+        access_log: where a line for each request goes; standard output unless given.
+    """
     settings, metrics = settings or load_settings(), ServiceMetrics()
+    log = AccessLog(access_log or sys.stdout)
     app: FastAPI = FastAPIOffline(
         redoc_url=None,
         title=contract.TITLE,
         description=contract.DESCRIPTION,
         version=version("carvalue"),
-        lifespan=partial(_lifespan, settings=settings, registry=registry, metrics=metrics),
+        lifespan=partial(_lifespan, settings=settings, registry=registry, metrics=metrics, log=log),
     )
     app.include_router(plain)
     app.include_router(documented)
     install_problems(app)
     routes = frozenset(route.path for route in app.routes if isinstance(route, APIRoute))
-    app.add_middleware(Metering, metrics=metrics, routes=routes)
-    return app
+    return Edge(app, metrics=metrics, routes=routes, headers=ProtectiveHeaders(app), log=log)
 
 
 @asynccontextmanager
 async def _lifespan(
-    _: FastAPI, *, settings: Settings, registry: Registry | None, metrics: ServiceMetrics
+    _: FastAPI, *, settings: Settings, registry: Registry | None, metrics: ServiceMetrics, log: AccessLog
 ) -> AsyncIterator[Mapping[str, object]]:
     registry = registry or ProductionReader(settings.mlflow_tracking_uri)
     shelf = Shelf(bundles_folder(settings.state_dir))
@@ -53,3 +65,4 @@ async def _lifespan(
         registry=registry, shelf=shelf, journal=journal, spool=spool, metrics=metrics
     ) as service:
         yield {"service": service}
+    log.flush()

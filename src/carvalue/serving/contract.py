@@ -45,6 +45,7 @@ PROBLEM: Json = {
     "title": "Unprocessable Entity",
     "status": 422,
     "detail": "1 value(s) cannot be used: year.",
+    "request_id": "5d0f3c1a9b7e24680c1d2e3f",
     "hint": "GET /docs shows every field with its range.",
     "errors": [
         {

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.types import Scope
 
 from carvalue.errors import AppError
 from carvalue.serving.validation import FieldError, InvalidListings, came
@@ -34,13 +35,14 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_fault)
 
 
-def problem(error: AppError) -> Response:
-    """Render an expected failure."""
+def problem(error: AppError, *, scope: Scope) -> Response:
+    """Render an expected failure of the request that `scope` stands for."""
     errors = error.errors if isinstance(error, InvalidListings) else ()
-    return _problem(status=error.status, detail=error.message, hint=error.hint, errors=errors)
+    return _problem(scope, status=error.status, detail=error.message, hint=error.hint, errors=errors)
 
 
 def _problem(
+    scope: Scope,
     *,
     status: int,
     detail: str,
@@ -53,6 +55,7 @@ def _problem(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
+        "request_id": scope["request_id"],
     }
     if hint:
         body["hint"] = hint
@@ -83,17 +86,17 @@ def _error_json(error: FieldError) -> dict[str, object]:
     return {"field": error.field, "pointer": pointer, "came": error.came, "expected": error.expected}
 
 
-async def _on_app_error(_: Request, error: Exception) -> Response:
+async def _on_app_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AppError)  # noqa: S101  # Starlette's type of handlers is wider than its use
-    return problem(error)
+    return problem(error, scope=request.scope)
 
 
-async def _on_http_error(_: Request, error: Exception) -> Response:
+async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
-    return _problem(status=error.status_code, detail=str(error.detail), headers=error.headers)
+    return _problem(request.scope, status=error.status_code, detail=str(error.detail), headers=error.headers)
 
 
-async def _on_bad_query(_: Request, error: Exception) -> Response:
+async def _on_bad_query(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     errors = tuple(
         FieldError(
@@ -101,7 +104,7 @@ async def _on_bad_query(_: Request, error: Exception) -> Response:
         )
         for item in error.errors()
     )
-    return _problem(status=422, detail="The query cannot be used.", errors=errors)
+    return _problem(request.scope, status=422, detail="The query cannot be used.", errors=errors)
 
 
 async def _on_disconnect(_: Request, __: Exception) -> Response:
@@ -109,5 +112,5 @@ async def _on_disconnect(_: Request, __: Exception) -> Response:
 
 
 async def _on_fault(request: Request, error: Exception) -> Response:
-    logger.error("request failed", exc_info=error, extra={"path": request.url.path})
-    return problem(InternalProblem("The service failed on this request."))
+    logger.error("request failed", exc_info=error, extra={"request_id": request.scope["request_id"]})
+    return problem(InternalProblem("The service failed on this request."), scope=request.scope)

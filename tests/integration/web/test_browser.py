@@ -11,10 +11,10 @@ from typing import Literal
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from carvalue.serving.app import create_app
+from carvalue.serving.edge import Edge
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from markets import a_bundle
@@ -22,7 +22,7 @@ from platforms import free_port
 from servers import serving
 from waiting import until
 
-MakeApp = Callable[[], FastAPI]
+MakeApp = Callable[[], Edge]
 CHROMIUM = shutil.which("chromium")
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 

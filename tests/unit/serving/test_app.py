@@ -1,12 +1,14 @@
 """The API as clients meet it: quotes, refusals, health; no input makes it fail."""
 
+import base64
+import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -15,13 +17,14 @@ from carvalue.listings.schema import FIELD_BY_NAME
 from carvalue.serving.app import create_app
 from carvalue.serving.bodies import MAX_BODY_BYTES
 from carvalue.serving.contract import CAMRY, F150, QUOTE
+from carvalue.serving.edge import Edge
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from servers import serving
 from waiting import until
 
 
-def an_app(registry: FakeRegistry, state_dir: Path) -> FastAPI:
+def an_app(registry: FakeRegistry, state_dir: Path) -> Edge:
     return create_app(Settings(state_dir=state_dir), registry=registry)
 
 
@@ -183,6 +186,54 @@ def test_the_documentation_loads_nothing_from_elsewhere(client: httpx.Client) ->
     assert "https://" not in page
 
 
+def test_the_documentation_runs_only_its_own_scripts(client: httpx.Client) -> None:
+    page = client.get("/docs")
+
+    (script,) = re.findall("<script>(.*?)</script>", page.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = page.headers["content-security-policy"]
+    assert f"script-src 'self' 'sha256-{digest}';" in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+@pytest.mark.parametrize("path", ["/predict", "/healthz", "/nowhere", "/docs", "/options?limit=0"])
+def test_every_answer_is_protected(client: httpx.Client, path: str) -> None:
+    headers = client.get(path).headers
+
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-store"
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_what_documentation_loads_may_be_kept(client: httpx.Client) -> None:
+    (path,) = re.findall('src="(/[^"]+[.]js)"', client.get("/docs").text)
+
+    asset = client.get(path)
+
+    assert asset.is_success
+    assert asset.headers["cache-control"] == "no-cache"
+
+
+def test_a_request_keeps_the_id_that_it_came_with(client: httpx.Client) -> None:
+    answers = [client.get(path, headers={"x-request-id": "shop-42/7"}) for path in ("/healthz", "/nowhere")]
+
+    assert [answer.headers["x-request-id"] for answer in answers] == ["shop-42/7", "shop-42/7"]
+    assert answers[1].json()["request_id"] == "shop-42/7"
+
+
+@pytest.mark.parametrize("given", ["", 'a"b', "a b", "x" * 129, "ä".encode(), "-"])
+def test_another_id_takes_the_place_of_one_that_is_malformed(
+    client: httpx.Client, given: str | bytes
+) -> None:
+    answers = [client.get("/nowhere", headers={"x-request-id": given}) for _ in range(2)]
+
+    ids = [answer.headers["x-request-id"] for answer in answers]
+    assert len({*ids}) == 2
+    assert all(re.fullmatch("[0-9a-f]{24}", drawn) for drawn in ids)
+    assert [answer.json()["request_id"] for answer in answers] == ids
+
+
 def test_requests_are_counted_by_route(client: httpx.Client) -> None:
     client.post("/predict", json=F150)
     client.get("/no/such/path")
@@ -248,6 +299,8 @@ def test_a_fault_of_ours_is_a_problem_without_its_insides(
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     assert "secret" not in answer.text
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_a_sale_price_is_stored_for_a_quote_that_was_answered(client: httpx.Client) -> None:

@@ -1,0 +1,35 @@
+"""The documentation in a real browser, under the policy that it is answered with."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from carvalue.serving.app import create_app
+from carvalue.settings import Settings
+from fakes import FakeRegistry
+from servers import serving
+
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: /docs IS NOT TESTED IN A BROWSER")
+def test_a_request_can_be_tried_out_and_the_policy_forbids_nothing_that_it_needs(tmp_path: Path) -> None:
+    said: list[str] = []
+    app = create_app(Settings(state_dir=tmp_path), registry=FakeRegistry())
+
+    with serving(app) as client, sync_playwright() as playwright:
+        # the sandbox needs a user that is not root, which a container rarely has
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(f"{client.base_url}/docs")
+        page.get_by_role("button", name="GET /healthz Is the process alive").click()
+        page.get_by_role("button", name="Try it out").click()
+        page.get_by_role("button", name="Execute").click()
+        expect(page.locator(".live-responses-table").get_by_text('"alive"')).to_be_visible()
+        browser.close()
+
+    assert said == []
