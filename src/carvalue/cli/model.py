@@ -1,0 +1,94 @@
+"""Commands for data and models: pipelines, files to price, versions."""
+
+import os
+from getpass import getuser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from carvalue.cli.console import Console, say, show, warn
+
+app = typer.Typer()
+
+
+@app.command()
+def run(
+    pipeline: Annotated[str, typer.Argument(help="creates_datasets_dag or initial_model_dag.")],
+    start: Annotated[str, typer.Option("--from", help="The step to resume at.")] = "",
+) -> None:
+    """Run a pipeline in this process, without Airflow."""
+    from carvalue.logs import configure_logs
+    from carvalue.pipelines.definitions import find
+    from carvalue.pipelines.runner import PATIENT_THREADS
+    from carvalue.pipelines.runner import run as run_pipeline
+    from carvalue.settings import load_settings
+
+    configure_logs()
+    os.environ.update(PATIENT_THREADS)
+    run_pipeline(find(pipeline), load_settings(), start=start or None, say=say)
+
+
+@app.command()
+def score(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A .csv, .zip or .parquet of listings.")],
+    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The .csv or .parquet to write.")],
+    bundle: Annotated[
+        Path | None, typer.Option(help="A bundle's folder; without it, the model in production.")
+    ] = None,
+) -> None:
+    """Price every row of a file: price, low, high, warnings, or the reason why a row has no price."""
+    from carvalue.listings.tables import READ_SUFFIXES, WRITE_SUFFIXES, check_suffix
+    from carvalue.pipelines.scoring import score_file
+    from carvalue.pricing.model import PriceModel
+    from carvalue.serving.borrowed import borrow_by
+    from carvalue.settings import load_settings
+
+    check_suffix(source, READ_SUFFIXES)
+    check_suffix(target, WRITE_SUFFIXES)
+    model = PriceModel.load(bundle) if bundle else borrow_by(load_settings(), warn=warn).model
+    with Console() as console:
+        scored = score_file(
+            source, into=target, model=model, progress=lambda rows: console.doing(f"{rows:,} rows done")
+        )
+        if scored.absent:
+            console.say(f"taken as missing, because INPUT has no such columns: {', '.join(scored.absent)}")
+        console.say(f"{scored.priced:,} of {scored.rows:,} rows priced, in {target}")
+
+
+@app.command()
+def models() -> None:
+    """List the versions of the model: state, figures, and why each is where it is."""
+    from carvalue.ops.tables import versions_table
+    from carvalue.registry.by_hand import versions
+    from carvalue.settings import load_settings
+
+    show(versions_table(versions(load_settings().mlflow_tracking_uri)))
+
+
+@app.command()
+def promote(number: Annotated[int, typer.Argument(min=1, help="The version's number.")]) -> None:
+    """Put a version into production by hand; the price service follows within 10 s."""
+    from carvalue.pipelines.steps import audit_file
+    from carvalue.registry import by_hand
+    from carvalue.registry.audit import Audit
+    from carvalue.settings import load_settings
+
+    settings = load_settings()
+    audit = Audit(audit_file(settings))
+    version = by_hand.promote(settings.mlflow_tracking_uri, number, audit=audit, by=getuser())
+    say(f"version {version.version} is in production")
+
+
+@app.command()
+def rollback() -> None:
+    """Put the last good version before the present one back into production."""
+    from carvalue.pipelines.steps import audit_file
+    from carvalue.registry import by_hand
+    from carvalue.registry.audit import Audit
+    from carvalue.settings import load_settings
+
+    settings = load_settings()
+    audit = Audit(audit_file(settings))
+    version = by_hand.roll_back(settings.mlflow_tracking_uri, audit=audit, by=getuser())
+    say(f"version {version.version} is in production again")
