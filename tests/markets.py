@@ -25,6 +25,8 @@ MARKET_FIELDS = (
     "type",
     "paint_color",
 )
+TITLES = {"clean": 0.86, "rebuilt": 0.08, "salvage": 0.06}  # shares of the rows
+OFF_LOG_PRICE = {"clean": 0.0, "rebuilt": 0.3, "salvage": 0.5, "excellent": 0.0, "good": 0.05, "fair": 0.15}
 FIRST_POSTED = datetime(2021, 4, 4, tzinfo=UTC)
 
 
@@ -44,15 +46,17 @@ def a_listing(**changes: Any) -> dict[str, Any]:
 
 
 def a_market(*, rows: int = 2_000, seed: int = 1) -> pl.DataFrame:
-    """Build clean listings, in order of posting, whose price follows make, model, age, miles and title."""
+    """Build clean listings, in order of posting, priced by make, model, age, miles, title and condition."""
     random = np.random.default_rng(seed)
     names = [list(NEW_PRICE)[i] for i in random.integers(0, len(NEW_PRICE), rows)]
     years = random.integers(2000, 2022, rows)
     miles = (random.integers(0, 15_000, rows) * (2022 - years)).clip(0, 300_000)
-    title = random.choice(["clean", "rebuilt"], rows, p=[0.9, 0.1])
+    title = random.choice(list(TITLES), rows, p=list(TITLES.values()))
     noise = random.normal(0, 0.1, rows)
+    condition = random.choice(["good", "excellent", "fair"], rows)
+    off = np.array([OFF_LOG_PRICE[word] for word in title]) + [OFF_LOG_PRICE[word] for word in condition]
     new = np.array([NEW_PRICE[name] for name in names])
-    price = new * np.exp(-0.08 * (2021 - years) - miles / 400_000 - 0.3 * (title == "rebuilt") + noise)
+    price = new * np.exp(-0.08 * (2021 - years) - miles / 400_000 - off + noise)
     columns: dict[str, Any] = {
         "id": np.arange(rows) + seed * 1_000_000,
         "manufacturer": [make for make, _ in names],
@@ -60,7 +64,7 @@ def a_market(*, rows: int = 2_000, seed: int = 1) -> pl.DataFrame:
         "year": years,
         "odometer": [None if i % 20 == 0 else int(value) for i, value in enumerate(miles)],
         "title_status": title,
-        "condition": random.choice(["good", "excellent", "fair"], rows),
+        "condition": condition,
         "state": random.choice(["tx", "ca", "ny"], rows),
         "region": random.choice(["austin", "sf bay area", "albany"], rows),
         "price": price.clip(1_000, 100_000),

@@ -28,12 +28,20 @@ class Decision:
     reasons: tuple[str, ...]
 
 
-def decide(*, challenger: Score, baseline_mdape: float, champion: Score | None) -> Decision:
-    """Let a challenger in if it beats the baseline and is not worse than the version in production.
+def decide(
+    *,
+    challenger: Score,
+    baseline_mdape: float,
+    champion: Score | None,
+    broken_promises: tuple[str, ...] = (),
+) -> Decision:
+    """Let a challenger in if it beats the baseline, behaves, and is not worse than the version in production.
 
-    Both were scored on the same test rows. `champion` is None where nothing usable is in production.
+    Both were scored on the same test rows. `champion` is None where nothing usable is in production;
+    `broken_promises` are what the checks of behaviour found.
     """
     objections = [
+        *broken_promises,
         _no_better_than_the_baseline(challenger, baseline_mdape),
         _made_up_data(challenger, champion),
         _worse_than_the_champion(challenger, champion),

@@ -10,9 +10,11 @@ import polars as pl
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion as Registered
 
+from carvalue.pricing.behaviour import Check, broken_promises, check_behaviour
 from carvalue.pricing.bundle import BundleCorrupt, BundleIncompatible, bundle_digest
 from carvalue.pricing.card import ModelCard
 from carvalue.pricing.evaluation.evaluate import TABLES, Evaluation, bundle_scores
+from carvalue.pricing.model import PriceModel
 from carvalue.registry import stages
 from carvalue.registry.audit import Audit
 from carvalue.registry.connection import connected
@@ -32,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 MODEL_CODE = Path(__file__).with_name("pyfunc_model.py")
 REQUIREMENTS = ("carvalue", "mlflow", "xgboost-cpu")
+BEHAVIOUR = "behaviour.json"
+"""Among a training run's artifacts: what the checks of behaviour found before the decision."""
 
 
 def register(*, uri: str, run: TrainingRun, bundle: Path, evaluation: Path) -> ModelVersion:
@@ -86,11 +90,20 @@ def _decision(
         return Decision(promote=True, reasons=("it is in production already",))
     metrics = client.get_run(version.run_id).data.metrics
     scored = bundle_scores(bundle=bundle, test=test)
+    checks = check_behaviour(PriceModel.load(bundle), pl.read_parquet(test))
+    client.log_dict(version.run_id, _as_json(checks), BEHAVIOUR)
     return decide(
         challenger=Score.of(scored, data_source=_card(bundle).data_source),
         baseline_mdape=metrics["baseline_mdape"],
         champion=_champion_score(champion, test=test, scratch=scratch),
+        broken_promises=broken_promises(checks),
     )
+
+
+def _as_json(checks: tuple[Check, ...]) -> dict[str, dict[str, object]]:
+    return {
+        check.name: {"tried": check.tried, "broken": check.broken, "worst": check.worst} for check in checks
+    }
 
 
 def _champion_score(champion: Registered | None, *, test: Path, scratch: Path) -> Score | None:

@@ -52,3 +52,12 @@ def test_every_objection_is_given() -> None:
     challenger = a_score(mdape=0.5, data_source="sample")
 
     assert len(decide(challenger=challenger, baseline_mdape=0.3, champion=a_score()).reasons) == 3
+
+
+def test_a_model_that_breaks_a_promise_is_not_promoted() -> None:
+    broken = ("more miles never raise the price: broken 3 times of 1800",)
+
+    decision = decide(challenger=a_score(), baseline_mdape=0.2, champion=None, broken_promises=broken)
+
+    assert not decision.promote
+    assert decision.reasons == broken
