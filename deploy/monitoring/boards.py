@@ -143,6 +143,20 @@ PRICES = Board(
             unit="percentunit",
         ),
         Panel(
+            title="Warnings a second, by kind",
+            shape="lines",
+            queries={f"sum by (kind) ({_rate(metrics.QUOTE_WARNINGS)})": "{{kind}}"},
+            says="What the model had to guess.",
+            unit="reqps",
+        ),
+        Panel(
+            title="Words that the model does not know, by field",
+            shape="lines",
+            queries={f"sum by (field) ({_rate(metrics.UNKNOWN_CATEGORIES)})": "{{field}}"},
+            says="Many of one field: a client spells it in its own way, or the cars are new to the model.",
+            unit="reqps",
+        ),
+        Panel(
             title="Distribution of prices",
             shape="heat",
             queries={f"sum by (le) ({_rate(metrics.QUOTED_PRICE)})": "{{le}}"},

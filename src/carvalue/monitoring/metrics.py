@@ -41,6 +41,18 @@ QUOTES = Metric(
 WARNED_QUOTES = Metric(
     name="carvalue_warned_quotes_total", kind="counter", help="Quotes that carried at least one warning."
 )
+QUOTE_WARNINGS = Metric(
+    name="carvalue_quote_warnings_total",
+    kind="counter",
+    help="Warnings that quotes carried, by kind.",
+    labels=("kind",),
+)
+UNKNOWN_CATEGORIES = Metric(
+    name="carvalue_unknown_categories_total",
+    kind="counter",
+    help="Words that the model does not know, by field.",
+    labels=("field",),
+)
 MODEL_VERSION = Metric(
     name="carvalue_model_version", kind="gauge", help="The version in use; 0 while there is none."
 )
@@ -89,6 +101,8 @@ SERVICE_METRICS = (
     REQUEST_SECONDS,
     QUOTES,
     WARNED_QUOTES,
+    QUOTE_WARNINGS,
+    UNKNOWN_CATEGORIES,
     MODEL_VERSION,
     MODEL_DATA_TIMESTAMP,
     MODEL_SWAPS,
@@ -205,6 +219,8 @@ class ServiceMetrics:
         )
         self.quotes = self._counter(QUOTES)
         self.warned_quotes = self._counter(WARNED_QUOTES)
+        self.quote_warnings = self._counter(QUOTE_WARNINGS)
+        self.unknown_categories = self._counter(UNKNOWN_CATEGORIES)
         self.model_version = self._gauge(MODEL_VERSION)
         self.model_data_timestamp = self._gauge(MODEL_DATA_TIMESTAMP)
         self.model_swaps = self._counter(MODEL_SWAPS)

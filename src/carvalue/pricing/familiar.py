@@ -11,11 +11,12 @@ from carvalue.listings.schema import Listing, Value
 from carvalue.pricing.encoding import distinct_cells
 from carvalue.pricing.features import car_name
 from carvalue.pricing.mileage import BELIEVED_MILES, doubtful
+from carvalue.pricing.quote import Caution, unknown_kind
 from carvalue.pricing.vocabulary import plain_word
 
 SEEN = 2  # rows
 
-About = Callable[..., str]
+About = Callable[..., Caution | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +28,14 @@ class Familiar:
     regions: tuple[str, ...]
     newest_year: int
 
-    def warnings(self, listing: Listing) -> tuple[str, ...]:
+    def cautions(self, listing: Listing) -> tuple[Caution, ...]:
         """Say what about this listing the model had to guess."""
         found = (about(*map(listing.get, fields)) for fields, about in self.parts)
-        return tuple(warning for warning in found if warning)
+        return tuple(caution for caution in found if caution)
 
     @property
     def parts(self) -> tuple[tuple[tuple[str, ...], About], ...]:
-        """What is warned about, in order: the fields it depends on, and the warning or an empty text."""
+        """What is warned about, in order: the fields it depends on, and what is to be said of them."""
         return (
             (("manufacturer", "model"), self._about_name),
             (("region",), self._about_region),
@@ -53,41 +54,44 @@ class Familiar:
         makes = {make: tuple(families) for make, families in content["makes"]}
         return cls(makes=makes, regions=tuple(content["regions"]), newest_year=content["newest_year"])
 
-    def _about_name(self, manufacturer: Value, model: Value) -> str:
+    def _about_name(self, manufacturer: Value, model: Value) -> Caution | None:
         name = car_name(manufacturer, model)
         if not name.make:
-            return "make is not known: the price rests on the rest of the listing"
+            return Caution("make_missing", "make is not known: the price rests on the rest of the listing")
         families = self.makes.get(name.make)
         if families is None:
-            return f"make {name.make!r} is not in the training data"
+            return _unknown("manufacturer", f"make {name.make!r}")
         if not name.family:
-            return f"model is not known: a usual {name.make} is assumed"
+            return Caution("model_missing", f"model is not known: a usual {name.make} is assumed")
         if name.family not in families:
-            return f"model {plain_word(model)!r} of {name.make} is not in the training data"
-        return ""
+            return _unknown("model", f"model {plain_word(model)!r} of {name.make}")
+        return None
 
-    def _about_region(self, region: Value) -> str:
+    def _about_region(self, region: Value) -> Caution | None:
         word = plain_word(region)
         known = not word or word in self.regions
-        return "" if known else f"region {word!r} is not in the training data"
+        return None if known else _unknown("region", f"region {word!r}")
 
-    def _about_odometer(self, odometer: Value, year: Value) -> str:
+    def _about_odometer(self, odometer: Value, year: Value) -> Caution | None:
         if _is_missing(odometer):
-            return "odometer is missing: a usual mileage is assumed"
+            return Caution("odometer_missing", "odometer is missing: a usual mileage is assumed")
         listing = {"odometer": odometer, "year": year}
         if not doubtful(listing, newest_year=self.newest_year):
-            return ""
-        return f"odometer below {BELIEVED_MILES:,} miles is not believed of a used car: taken as not known"
+            return None
+        told = f"odometer below {BELIEVED_MILES:,} miles is not believed of a used car: taken as not known"
+        return Caution("odometer_doubted", told)
 
-    def _about_year(self, year: Value) -> str:
+    def _about_year(self, year: Value) -> Caution | None:
         if _is_missing(year):
-            return "year is missing: the price rests on the rest of the listing"
-        newer = isinstance(year, int | float) and year > self.newest_year
-        return (
-            f"year {plain_word(year)} is newer than the training data, which ends with {self.newest_year}"
-            if newer
-            else ""
-        )
+            return Caution("year_missing", "year is missing: the price rests on the rest of the listing")
+        if not isinstance(year, int | float) or year <= self.newest_year:
+            return None
+        end = f"newer than the training data, which ends with {self.newest_year}"
+        return Caution("year_newer", f"year {plain_word(year)} is {end}")
+
+
+def _unknown(field: str, what: str) -> Caution:
+    return Caution(unknown_kind(field), f"{what} is not in the training data")
 
 
 def fit_familiar(frame: pl.DataFrame) -> Familiar:
@@ -110,21 +114,35 @@ def _frequent(counts: Counter[str]) -> tuple[str, ...]:
     return tuple(sorted(kept, key=lambda word: (-counts[word], word)))
 
 
-def frame_warnings(frame: pl.DataFrame, familiar: Familiar) -> pl.Series:
-    """Warn about each row of a frame: part by part, once for each distinct combination of its cells."""
+def frame_warnings(frame: pl.DataFrame, familiar: Familiar) -> pl.DataFrame:
+    """Warn about each row of a frame: part by part, once for each distinct combination of its cells.
+
+    Returns:
+        The columns warnings and kinds, each a list.
+    """
     cells = frame
     if "odometer" in frame.columns:  # only whether it is there, and believed, matters
         miles = pl.col("odometer").cast(pl.Float64)
         told = pl.when(miles < BELIEVED_MILES).then(0).when(miles.is_nan().not_()).then(BELIEVED_MILES)
         cells = frame.with_columns(told.alias("odometer"))
-    texts = pl.DataFrame([_texts(cells, fields, about) for fields, about in familiar.parts])
-    return texts.select(pl.concat_list(pl.all()).list.drop_nulls().alias("warnings")).to_series()
+    found = [_cautions(cells, fields, about) for fields, about in familiar.parts]
+    return pl.DataFrame(
+        {
+            "warnings": _lists([part["text"] for part in found]),
+            "kinds": _lists([part["kind"] for part in found]),
+        }
+    )
 
 
-def _texts(cells: pl.DataFrame, fields: tuple[str, ...], about: About) -> pl.Series:
+def _cautions(cells: pl.DataFrame, fields: tuple[str, ...], about: About) -> pl.DataFrame:
     place, distinct = distinct_cells(cells, fields)
-    texts = [about(*row) or None for row in distinct]
-    return pl.Series("+".join(fields), texts, dtype=pl.String)[place]
+    found = [about(*row) or (None, None) for row in distinct]
+    return pl.DataFrame(found, schema={"kind": pl.String, "text": pl.String}, orient="row")[place]
+
+
+def _lists(parts: list[pl.Series]) -> pl.Series:
+    columns = pl.DataFrame([part.alias(str(number)) for number, part in enumerate(parts)])
+    return columns.select(pl.concat_list(pl.all()).list.drop_nulls()).to_series()
 
 
 def _is_missing(value: Value) -> bool:

@@ -68,15 +68,15 @@ class PriceModel:
         return self._quotes(listings, np.concatenate([self.encoder.row(listing) for listing in listings]))
 
     def quote_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Price a frame of listings: price, low, high, warnings, one row per input row in its order."""
+        """Price a frame of listings: price, low, high, warnings and their kinds, row for row in its order."""
         doubted = doubtful_rows(frame, newest_year=self.familiar.newest_year)
         dollars = self._dollars(self.encoder.matrix(frame))
         if doubted.any():
             unknown = frame.filter(doubted).with_columns(odometer=None)
             _take_lower(dollars, doubted.to_numpy(), self._dollars(self.encoder.matrix(unknown)))
         price, low, high = dollars
-        warnings = frame_warnings(frame, self.familiar)
-        return pl.DataFrame({"price": price, "low": low, "high": high, "warnings": warnings})
+        quoted = pl.DataFrame({"price": price, "low": low, "high": high})
+        return quoted.hstack(frame_warnings(frame, self.familiar))
 
     def as_priced(self, listing: Listing) -> Listing:
         """Give the listing that is priced: without an odometer that is not believed, if that costs less."""
@@ -147,8 +147,10 @@ class PriceModel:
         if doubted:
             unknown = [self.encoder.row(without_odometer(listings[place])) for place in doubted]
             _take_lower(dollars, np.array(doubted), self._dollars(np.concatenate(unknown)))
-        warnings = map(self.familiar.warnings, listings)
-        return tuple(map(Quote, *(column.tolist() for column in dollars), warnings))
+        cautions = [self.familiar.cautions(listing) for listing in listings]
+        warnings = (tuple(caution.text for caution in found) for found in cautions)
+        kinds = (tuple(caution.kind for caution in found) for found in cautions)
+        return tuple(map(Quote, *(column.tolist() for column in dollars), warnings, kinds))
 
     def _dollars(self, matrix: Matrix) -> Dollars:
         log_price = self.log_prices(matrix)

@@ -30,8 +30,8 @@ def score(rows: pl.DataFrame, *, model: PriceModel) -> pl.DataFrame:
     read = _read(rows)
     sound = read["reason"].is_null()
     quoted = read.filter(sound)
-    quotes = model.quote_frame(quoted.select(COLUMNS)).with_columns(
-        pl.col("warnings").list.concat(quoted["not taken"])
+    quotes = model.quote_frame(quoted.select(COLUMNS)).select(
+        "price", "low", "high", pl.col("warnings").list.concat(quoted["not taken"])
     )
     place = pl.select(pl.when(sound).then(sound.cum_sum() - 1)).to_series()
     scored = quotes.select(pl.all().gather(place)).with_columns(read["reason"])

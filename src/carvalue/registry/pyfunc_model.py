@@ -28,7 +28,7 @@ class QuotingModel(PythonModel):
     ) -> pd.DataFrame:
         """Quote each row."""
         listings = pl.from_pandas(model_input, nan_to_null=True)
-        return self._model.quote_frame(listings).to_pandas()
+        return self._model.quote_frame(listings).drop("kinds").to_pandas()
 
 
 set_model(QuotingModel())

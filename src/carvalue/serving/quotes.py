@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from carvalue.listings.schema import Listing
 from carvalue.monitoring.entries import JournalEntry
 from carvalue.monitoring.metrics import ServiceMetrics
+from carvalue.serving.counting import count_quotes
 from carvalue.serving.live_model import InUse, LiveModel
 from carvalue.serving.recording import Recorder
 
@@ -76,7 +77,9 @@ class Quoting:
 
     def _quote(self, listings: tuple[Listing, ...], in_use: InUse) -> tuple[AnsweredQuote, ...]:
         version, data_as_of = str(in_use.version.version), in_use.model.card.data_as_of.isoformat()
-        quotes = tuple(
+        quotes = in_use.model.quote_many(listings)
+        count_quotes(self._metrics, version=version, kinds=[quote.kinds for quote in quotes])
+        return tuple(
             AnsweredQuote(
                 price=quote.price,
                 low=quote.low,
@@ -87,16 +90,8 @@ class Quoting:
                 warnings=quote.warnings,
                 quote_id=self._new_id(),
             )
-            for quote in in_use.model.quote_many(listings)
+            for quote in quotes
         )
-        self._count(quotes, version)
-        return quotes
-
-    def _count(self, quotes: tuple[AnsweredQuote, ...], version: str) -> None:
-        self._metrics.quotes.labels(version).inc(len(quotes))
-        warned = sum(1 for quote in quotes if quote.warnings)
-        if warned:
-            self._metrics.warned_quotes.inc(warned)
 
 
 def _entry(listing: Listing, quote: AnsweredQuote, quoted_at: datetime) -> JournalEntry:

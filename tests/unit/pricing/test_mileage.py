@@ -41,7 +41,8 @@ def test_the_lower_of_both_prices_is_quoted(model: PriceModel) -> None:
     assert quote.price == min(round(typed), unknown.price)
     assert any("not believed" in warning for warning in quote.warnings)
     frame = pl.DataFrame([dict(listing), dict(a_listing())])
-    assert model.quote_frame(frame).row(0) == (quote.price, quote.low, quote.high, list(quote.warnings))
+    told = (list(quote.warnings), list(quote.kinds))
+    assert model.quote_frame(frame).row(0) == (quote.price, quote.low, quote.high, *told)
 
 
 def test_reasons_add_up_to_that_price(model: PriceModel) -> None:

@@ -21,7 +21,8 @@ def test_a_frame_and_single_listings_are_quoted_alike(model: PriceModel) -> None
 
     for row, quoted in zip(market.to_dicts(), frame.iter_rows(), strict=True):
         quote = model.quote(row)
-        assert (quote.price, quote.low, quote.high, list(quote.warnings)) == quoted
+        told = (list(quote.warnings), list(quote.kinds))
+        assert (quote.price, quote.low, quote.high, *told) == quoted
 
 
 def test_many_listings_are_quoted_as_each_alone(model: PriceModel) -> None:
@@ -47,17 +48,41 @@ def test_the_price_lies_in_its_range(model: PriceModel) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "warning"),
+    ("changes", "kind", "warning"),
     [
-        ({"manufacturer": "trabant", "model": "601"}, "make 'trabant' is not in the training data"),
-        ({"model": "zzz"}, "model 'zzz' of toyota is not in the training data"),
-        ({"region": "nowhere"}, "region 'nowhere' is not in the training data"),
-        ({"odometer": None}, "odometer is missing: a usual mileage is assumed"),
-        ({"year": 2030}, "year 2030 is newer than the training data, which ends with 2021"),
+        (
+            {"manufacturer": None, "model": "601"},
+            "make_missing",
+            "make is not known: the price rests on the rest of the listing",
+        ),
+        (
+            {"manufacturer": "trabant", "model": "601"},
+            "make_unknown",
+            "make 'trabant' is not in the training data",
+        ),
+        ({"model": None}, "model_missing", "model is not known: a usual toyota is assumed"),
+        ({"model": "zzz"}, "model_unknown", "model 'zzz' of toyota is not in the training data"),
+        ({"region": "nowhere"}, "region_unknown", "region 'nowhere' is not in the training data"),
+        ({"odometer": None}, "odometer_missing", "odometer is missing: a usual mileage is assumed"),
+        (
+            {"odometer": 12},
+            "odometer_doubted",
+            "odometer below 1,000 miles is not believed of a used car: taken as not known",
+        ),
+        ({"year": None}, "year_missing", "year is missing: the price rests on the rest of the listing"),
+        (
+            {"year": 2030},
+            "year_newer",
+            "year 2030 is newer than the training data, which ends with 2021",
+        ),
     ],
 )
-def test_what_had_to_be_guessed_is_said(model: PriceModel, changes: dict[str, object], warning: str) -> None:
-    assert model.quote(a_listing(**changes)).warnings == (warning,)
+def test_what_had_to_be_guessed_is_said(
+    model: PriceModel, changes: dict[str, object], kind: str, warning: str
+) -> None:
+    quote = model.quote(a_listing(**changes))
+
+    assert (quote.warnings, quote.kinds) == ((warning,), (kind,))
 
 
 def test_a_familiar_listing_has_no_warnings(model: PriceModel) -> None:

@@ -75,6 +75,27 @@ def test_what_the_model_does_not_know_is_a_warning(client: httpx.Client) -> None
     assert any("lada" in warning for warning in quote["warnings"])
 
 
+def test_warnings_are_counted_by_kind_and_unknown_words_by_field(client: httpx.Client) -> None:
+    before = _counts(client)
+    car = {"make": "trabant", "model": "601", "year": 1990, "region": "nowhere"}
+
+    client.post("/predict", json=car)
+    client.post("/predict", json=[car] * 20)
+
+    counted = {series: value - before.get(series, 0) for series, value in _counts(client).items()}
+    assert counted['carvalue_quote_warnings_total{kind="make_unknown"}'] == 21
+    assert counted['carvalue_quote_warnings_total{kind="odometer_missing"}'] == 21
+    assert counted['carvalue_unknown_categories_total{field="manufacturer"}'] == 21
+    assert counted['carvalue_unknown_categories_total{field="region"}'] == 21
+    assert counted["carvalue_warned_quotes_total"] == 21
+    assert not any("trabant" in series for series in counted)
+
+
+def _counts(client: httpx.Client) -> dict[str, float]:
+    lines = client.get("/metrics").text.splitlines()
+    return {series: float(value) for series, value in (x.rsplit(" ", 1) for x in lines if x[0] != "#")}
+
+
 def test_a_refusal_names_the_field(client: httpx.Client) -> None:
     answer = client.post("/predict", json=[F150, F150 | {"year": "twenty"}])
 
