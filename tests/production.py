@@ -33,7 +33,13 @@ def answers(url: str) -> bool:
 
 
 @contextmanager
-def running(command: list[str], *, log: Path, environment: Mapping[str, str] | None = None) -> Iterator[None]:
+def running(
+    command: list[str],
+    *,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    end_by: signal.Signals = signal.SIGTERM,
+) -> Iterator[None]:
     """Run a process with its children in a group of their own, and leave none of them behind."""
     with log.open("w") as file:
         process = subprocess.Popen(
@@ -42,11 +48,11 @@ def running(command: list[str], *, log: Path, environment: Mapping[str, str] | N
         try:
             yield
         finally:
-            _end(process)
+            _end(process, end_by)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    for sign in (signal.SIGTERM, signal.SIGKILL):
+def _end(process: subprocess.Popen[bytes], first: signal.Signals) -> None:
+    for sign in (first, signal.SIGKILL):
         try:
             os.killpg(process.pid, sign)
             process.wait(timeout=20)
@@ -97,8 +103,10 @@ def postgres(folder: Path) -> Iterator[tuple[int, str]]:
         capture_output=True,
     )
     server = [*become, str(initdb.with_name("postgres")), "-D", str(home / "data"), "-p", str(port)]
-    with running([*server, "-k", "", "-h", "127.0.0.1"], log=folder / "postgres.log"):
-        until(lambda: _listens(port))
+    log, at_once = folder / "postgres.log", signal.SIGINT  # SIGTERM would wait until the last client has gone
+    with running([*server, "-k", "", "-h", "127.0.0.1"], log=log, end_by=at_once):
+        asked = [initdb.with_name("pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
+        until(lambda: subprocess.run(asked, check=False).returncode == 0)
         yield port, password
 
 

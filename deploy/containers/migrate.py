@@ -16,6 +16,7 @@ def main() -> None:
     urls = {name: os.environ[name] for name in (AIRFLOW, MLFLOW, JOURNAL)}
     if "DATABASE_PASSWORD" in os.environ:
         _make_databases(urls)
+    _run("carvalue", "migrate")
     _run("airflow", "db", "migrate")
     if _has_tables(urls[MLFLOW]):  # an empty one is filled by MLflow itself, at its first start
         _run("mlflow", "db", "upgrade", urls[MLFLOW])

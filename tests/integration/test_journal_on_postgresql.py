@@ -1,17 +1,24 @@
 """The same journal on a real PostgreSQL: stored once, an outage noticed and outlived."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
-from carvalue.monitoring.journal import Journal, JournalUnavailable, UnknownQuote
+from carvalue.monitoring.journal import Journal, JournalUnavailable, UnknownQuote, WrongSchema
+from carvalue.monitoring.journal_schema import TABLES, VERSION_TABLE, newest
 from factories import an_entry
-from production import postgres
+from production import environment, postgres
 
 pytestmark = pytest.mark.platform
 pytest.importorskip("psycopg", reason="needs `uv sync --extra platform --extra postgres`")
+
+RELEASES = sorted((Path(__file__).parents[1] / "schemas").glob("*.postgresql.sql"))
 
 
 def test_the_journal_on_postgresql(tmp_path: Path) -> None:
@@ -19,6 +26,9 @@ def test_the_journal_on_postgresql(tmp_path: Path) -> None:
     with postgres(tmp_path) as (port, password):
         url = f"postgresql://owner:{password}@127.0.0.1:{port}/postgres"
         journal, reader = Journal(url), create_engine(url)
+        with pytest.raises(WrongSchema, match="carvalue migrate"):
+            journal.write([an_entry(1)])
+        journal.migrate()
         journal.write([an_entry(1), an_entry(2)])
         journal.write([an_entry(2, price=1), an_entry(3)])
         for sale_price in (20_000, 21_000):
@@ -44,3 +54,30 @@ def test_the_journal_on_postgresql(tmp_path: Path) -> None:
     with pytest.raises(JournalUnavailable):
         journal.write([an_entry(5)])
     journal.close()
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)
+def test_every_release_s_tables_come_up_to_date(tmp_path: Path, release: Path) -> None:
+    """Four at once, as tasks of a deployment may be."""
+    with postgres(tmp_path) as (port, password):
+        url = f"postgresql://owner:{password}@127.0.0.1:{port}/postgres"
+        owner = create_engine(url)
+        with owner.begin() as connection:
+            connection.exec_driver_sql(release.read_text())
+        command = [sys.executable, "-m", "carvalue", "migrate"]
+        given = environment(tmp_path, JOURNAL_URL=url)
+
+        running = [subprocess.Popen(command, env=given, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+        told = [process.communicate(timeout=60)[0] for process in running]
+        journal = Journal(url)
+        journal.write([an_entry(2)])
+        found = journal.after("", until=datetime(2030, 1, 1, tzinfo=UTC), limit=9)
+        with owner.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+            differences = compare_metadata(context, TABLES)
+        owner.dispose()
+        journal.close()
+
+    assert told == [f"the journal's tables are at revision {newest()}\n"] * 4
+    assert found == [an_entry(1), an_entry(2)]
+    assert differences == []

@@ -10,18 +10,12 @@ from threading import Lock
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     URL,
-    Column,
     Connection,
-    DateTime,
     Engine,
-    Integer,
-    MetaData,
     NullPool,
     RowMapping,
     Select,
-    String,
     Table,
     create_engine,
     event,
@@ -34,31 +28,19 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from carvalue.errors import AppError
 from carvalue.monitoring.entries import JournalEntry, Sale
+from carvalue.monitoring.journal_schema import (
+    FEEDBACK,
+    QUOTES,
+    Standing,
+    newest,
+    revision_of,
+    standing,
+    upgrade,
+)
 
+MIGRATION_S = 600  # building an index over a year of quotes takes longer than an answer may
 ANSWER_S = 5  # a journal that takes longer counts as away; the spool holds what it lacks meanwhile
 
-TABLES = MetaData()
-QUOTES = Table(
-    "quotes",
-    TABLES,
-    Column("quote_id", String(32), primary_key=True),  # begins with the time: sorted by it, sorted by time
-    Column("quoted_at", DateTime(timezone=True), nullable=False),
-    Column("model_version", String(32), nullable=False),
-    Column("price", Integer, nullable=False),
-    Column("low", Integer, nullable=False),
-    Column("high", Integer, nullable=False),
-    Column("warnings", JSON, nullable=False),
-    Column("listing", JSON, nullable=False),  # one column: a field more or less is no migration
-    sqlite_with_rowid=False,
-)
-FEEDBACK = Table(
-    "feedback",
-    TABLES,
-    Column("quote_id", String(32), primary_key=True),
-    Column("sale_price", Integer, nullable=False),
-    Column("told_at", DateTime(timezone=True), nullable=False),
-    sqlite_with_rowid=False,
-)
 Insert = sqlite.Insert | postgresql.Insert
 INSERT: Mapping[str, Callable[[Table], Insert]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -67,6 +49,12 @@ class JournalUnavailable(AppError):
     """The journal does not answer: gone, locked, full or broken."""
 
     status, hint = 503, "Try again later; JOURNAL_URL says where the journal is."
+
+
+class WrongSchema(JournalUnavailable):
+    """The journal's tables are not those that this code knows."""
+
+    hint = "Nothing is lost: quotes wait in the spool. docs/operate.md says more, under Upgrade."
 
 
 class EntriesRefused(AppError):
@@ -103,7 +91,8 @@ class Journal:
                 f"JOURNAL_URL begins with {self._url.drivername}, which needs {error.name}."
             ) from None
         self._insert = INSERT[self._engine.dialect.name]
-        self._has_tables, self._lock = False, Lock()
+        self._is_file = self._engine.dialect.name == "sqlite"
+        self._is_ready, self._lock = False, Lock()
 
     def write(self, entries: Sequence[JournalEntry]) -> None:
         """Store entries, all or none; one that is there already stays as it is.
@@ -181,6 +170,17 @@ class Journal:
         with self._transaction() as connection:
             return [Sale(*row) for row in connection.execute(wanted)]
 
+    def migrate(self) -> str:
+        """Bring the tables up to date; name the revision that they are at. A file does so when first used.
+
+        Raises:
+            WrongSchema: they are newer than this code.
+            JournalUnavailable: the journal does not answer.
+        """
+        with self._errors_told():
+            self._demand(self._upgrade())
+            return revision_of(self._engine)
+
     def close(self) -> None:
         """Close what is open."""
         self._engine.dispose()
@@ -191,23 +191,40 @@ class Journal:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        try:
-            self._make_tables()
+        with self._errors_told():
+            self._get_ready()
             with self._engine.begin() as connection:
                 yield connection
+
+    @contextmanager
+    def _errors_told(self) -> Iterator[None]:
+        try:
+            yield
         except (exc.DataError, exc.IntegrityError) as error:
             raise EntriesRefused(f"The journal refuses an entry: {type(error.orig).__name__}.") from None
         except (exc.SQLAlchemyError, OSError) as error:
-            self._has_tables = False  # whatever comes back may be empty
+            self._is_ready = False  # whatever comes back may be empty
             raise JournalUnavailable(f"The journal does not answer: {_because(error)}.") from error
 
-    def _make_tables(self) -> None:
+    def _get_ready(self) -> None:
         with self._lock:
-            if not self._has_tables:
-                if self._url.database and self._engine.dialect.name == "sqlite":
-                    Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
-                TABLES.create_all(self._engine)
-                self._has_tables = True
+            if not self._is_ready:
+                self._demand(self._upgrade() if self._is_file else standing(self._engine))
+                self._is_ready = True
+
+    def _upgrade(self) -> Standing:
+        if self._is_file and self._url.database:
+            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+        return upgrade(self._engine)
+
+    def _demand(self, found: Standing) -> None:
+        if found is Standing.BEHIND:
+            raise WrongSchema("The journal's tables are older than this program: run `carvalue migrate`.")
+        if found is Standing.TOO_NEW:
+            raise WrongSchema(
+                f"The journal's tables are at revision {revision_of(self._engine)}, this program knows "
+                f"{newest()}: install the release that made them, or a later one."
+            )
 
 
 def _count(connection: Connection, start: datetime, end: datetime) -> int:

@@ -30,6 +30,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
         _airflow_api(settings),
         _airflow_part(settings, "dag-processor", does="reads the DAG files"),
         _scheduler(settings),
+        *([_journal_tables(settings)] if _has_journal_server(settings) else []),
         price_service(settings),
         _page(settings),
         watcher(settings),
@@ -134,6 +135,19 @@ def _mlflow(settings: Settings) -> Service:
     )
 
 
+def _has_journal_server(settings: Settings) -> bool:
+    return settings.journal_url.get_secret_value().startswith("postgresql")
+
+
+def _journal_tables(settings: Settings) -> Service:
+    return Service(
+        name="journal-tables",
+        does="brings the journal's tables up to date, then ends",
+        command=_python("carvalue", "migrate"),
+        environment=shared_environment(settings) | _journal(settings),
+    )
+
+
 def price_service(settings: Settings) -> Service:
     """Describe the process that prices cars."""
     address = local_url(settings.service_port)
@@ -143,6 +157,7 @@ def price_service(settings: Settings) -> Service:
         command=_python("carvalue.serving"),
         environment=shared_environment(settings) | _journal(settings),
         health=Health(url=f"{address}/healthz"),  # without a model it is alive, though not ready
+        needs=("journal-tables",) if _has_journal_server(settings) else (),
         port=settings.service_port,
         port_setting="SERVICE_PORT",
         address=f"{address}/docs",

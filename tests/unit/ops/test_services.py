@@ -41,6 +41,16 @@ def test_a_foreign_mlflow_is_not_started() -> None:
     assert "mlflow" not in names
 
 
+def test_a_journal_on_a_server_gets_its_tables_before_the_service_writes() -> None:
+    at_home = {service.name for service in services(Settings())}
+    url = "postgresql://journal:secret@db.example/journal"
+    elsewhere = {service.name: service for service in services(Settings(journal_url=url))}
+
+    assert "journal-tables" not in at_home
+    assert elsewhere["journal-tables"].environment["JOURNAL_URL"] == url
+    assert "journal-tables" in elsewhere["price-service"].needs
+
+
 def our_own(settings: Settings) -> list[Service]:
     return [service for service in services(settings) if service.command[0] == sys.executable]
 
