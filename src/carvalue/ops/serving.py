@@ -7,7 +7,8 @@ import httpx
 
 from carvalue.errors import AppError
 from carvalue.ops.health import local_client
-from carvalue.pipelines.steps import registered_version_file
+from carvalue.pipelines.definitions import INITIAL_MODEL
+from carvalue.pipelines.steps import VERSION_FILE, work_folder
 from carvalue.registry.model_version import ModelVersion
 from carvalue.registry.production import ProductionReader
 from carvalue.settings import Settings
@@ -48,7 +49,7 @@ def wait_for_service(settings: Settings) -> Serving:
         raise NothingInProduction(f"{settings.mlflow_tracking_uri} has no version in production.")
     with local_client(settings.service_port) as service:
         _wait_for(service, production.version)
-    file = registered_version_file(settings)
+    file = work_folder(settings, INITIAL_MODEL.name) / VERSION_FILE
     made = ModelVersion.load(file) if file.exists() else production
     return Serving(version=production.version, made_version=made.version)
 

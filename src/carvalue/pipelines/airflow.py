@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from carvalue.errors import AppError
 from carvalue.logs import fold_fields
 from carvalue.pipelines.definitions import PIPELINES, Pipeline, Step
+from carvalue.pipelines.steps import work_folder
 from carvalue.settings import load_settings
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,8 @@ def run_step(*, pipeline: str, step: str) -> None:
         handler.addFilter(fold_fields)  # Airflow's own would drop an event's fields
     chosen = next(item for item in PIPELINES[pipeline].steps if item.name == step)
     try:
-        chosen.run(load_settings())
+        settings = load_settings()
+        chosen.run(settings=settings, work=work_folder(settings, pipeline))
     except AppError as error:
         logger.error("%s failed: %s", step, error)  # noqa: TRY400  # the message says all; a trace hides it
         if error.status in WORTH_ANOTHER_TRY:

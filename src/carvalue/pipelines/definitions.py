@@ -1,7 +1,8 @@
 """The two pipelines: their steps in order, and what each hands to the other."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from carvalue.errors import AppError
 from carvalue.pipelines import steps
@@ -14,6 +15,15 @@ class NoSuchPipeline(AppError):
     status, hint = 404, ""
 
 
+class Work(Protocol):
+    """What a step does, with the settings and the folder of its pipeline's working files."""
+
+    __name__: str
+
+    def __call__(self, *, settings: Settings, work: Path) -> None:
+        """Do it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """One step: reads what the step before left in files, calls a room, leaves files for the next.
@@ -23,7 +33,7 @@ class Step:
         retries: how often another try may help; a step fails at once where it cannot.
     """
 
-    run: Callable[[Settings], None]
+    run: Work
     retries: int = 1  # a task whose process is killed is not to blame
 
     @property

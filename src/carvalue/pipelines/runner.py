@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from carvalue.errors import AppError
 from carvalue.pipelines.definitions import Pipeline, Step
+from carvalue.pipelines.steps import work_folder
 from carvalue.settings import Settings
 
 Say = Callable[[str], None]
@@ -37,7 +38,7 @@ def run(pipeline: Pipeline, settings: Settings, *, start: str | None = None, say
     for number, step in enumerate(steps, start=skipped + 1):
         say(f"{pipeline.name} {number}/{len(pipeline.steps)} {step.name} ...")
         began = time.perf_counter()
-        step.run(settings)
+        step.run(settings=settings, work=work_folder(settings, pipeline.name))
         say(f"{pipeline.name} {number}/{len(pipeline.steps)} {step.name} took {_seconds_since(began)}")
 
 

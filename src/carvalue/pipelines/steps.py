@@ -1,7 +1,8 @@
 """The steps: each reads what the one before left in files, calls a room, and leaves files for the next.
 
-A step's docstring is its page in Airflow. Rooms are imported where they are used: Airflow parses the DAG
-files over and over, and the rooms bring heavy libraries along.
+A step is given the settings and the folder of its pipeline's working files; its docstring is its page in
+Airflow. Rooms are imported where they are used: Airflow parses the DAG files over and over, and the rooms
+bring heavy libraries along.
 """
 
 import logging
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DATASET_FILE = "dataset"  # in a training's working files: the name of the version that it learns from
+VERSION_FILE = "version.json"  # likewise: the version that `register` made
 
 
 class NothingTuned(AppError):
@@ -27,7 +29,7 @@ class NothingTuned(AppError):
     status, hint = 409, "Begin at the step `tune`: `carvalue run initial_model_dag`."
 
 
-def download(settings: Settings) -> None:
+def download(*, settings: Settings, work: Path) -> None:
     """Bring the raw listings here: from Kaggle, from a file, or out of the bundled generator.
 
     Leaves `raw.json`, which says where the CSV is and what it is. Earlier data stays whole when this fails.
@@ -37,41 +39,38 @@ def download(settings: Settings) -> None:
 
     raw = fetch(
         source=settings.data_source,
-        into=_datasets_work(settings) / "raw",
+        into=work / "raw",
         kaggle=KaggleRequest(dataset=settings.kaggle_dataset, timeout_s=settings.kaggle_timeout_s),
         sample=SampleRequest(rows=settings.sample_rows, seed=settings.sample_seed),
     )
     logger.info("raw listings are here", extra={"source": raw.description, "path": str(raw.path)})
-    write_report(raw, _datasets_work(settings) / "raw.json")
+    write_report(raw, work / "raw.json")
 
 
-def clean(settings: Settings) -> None:
+def clean(*, settings: Settings, work: Path) -> None:
     """Turn raw rows into listings; every rejected row is counted by reason and kept in `rejects.parquet`."""
     from carvalue.listings.cleaning import clean as clean_rows
     from carvalue.listings.reports import read_report
     from carvalue.listings.sources import RawListings
 
-    work = _datasets_work(settings)
     clean_rows(read_report(RawListings, work / "raw.json").path, into=work / "clean")
 
 
-def split(settings: Settings) -> None:
+def split(*, settings: Settings, work: Path) -> None:
     """Part the listings into train, validation and test, by time and by car; ends with a leak report."""
     from carvalue.listings.cleaning import LISTINGS_FILE
     from carvalue.listings.splits import split as split_listings
 
-    work = _datasets_work(settings)
     split_listings(work / "clean" / LISTINGS_FILE, into=work / "splits")
 
 
-def publish(settings: Settings) -> None:
+def publish(*, settings: Settings, work: Path) -> None:
     """Make the three sets the current ones, with a manifest that says where they came from."""
     from carvalue.listings import cleaning, manifest, splits
     from carvalue.listings.reports import read_report
     from carvalue.listings.sources import RawListings
     from carvalue.listings.store import DatasetStore
 
-    work = _datasets_work(settings)
     raw = read_report(RawListings, work / "raw.json")
     described = manifest.describe(
         source_kind=raw.kind,
@@ -84,7 +83,7 @@ def publish(settings: Settings) -> None:
     DatasetStore(_store(settings)).publish(work / "splits", manifest=described)
 
 
-def publish_reference(settings: Settings) -> None:
+def publish_reference(*, settings: Settings, work: Path) -> None:
     """Make the training rows the reference that live requests are compared with."""
     from carvalue.monitoring.reference import publish_reference as publish_rows
 
@@ -96,12 +95,12 @@ def publish_reference(settings: Settings) -> None:
     )
 
 
-def tune(settings: Settings) -> None:
+def tune(*, settings: Settings, work: Path) -> None:
     """Search for good parameters with Optuna; every trial is a nested run in MLflow."""
     from carvalue.pricing import training
     from carvalue.registry import tracking
 
-    dataset, work = _dataset(settings), _model_work(settings)
+    dataset = _dataset(settings)
     # datasets published while this model is in the making are for the next one
     (work / DATASET_FILE).write_text(dataset.name)
     manifest, budget = dataset.manifest(), _budget(settings)
@@ -125,12 +124,12 @@ def tune(settings: Settings) -> None:
     tuned.save(work / "tuned.json")
 
 
-def train(settings: Settings) -> None:
+def train(*, settings: Settings, work: Path) -> None:
     """Train a model with the best parameters, and write it as a bundle: no pickle, its words in it."""
     from carvalue.pricing import card, search, training
     from carvalue.registry.tracking import git_commit
 
-    dataset, work = _chosen_dataset(settings), _model_work(settings)
+    dataset = _chosen_dataset(settings, work)
     manifest = dataset.manifest()
     training.train(
         tuned=search.Tuned.load(work / "tuned.json"),
@@ -147,12 +146,12 @@ def train(settings: Settings) -> None:
     )
 
 
-def evaluate(settings: Settings) -> None:
+def evaluate(*, settings: Settings, work: Path) -> None:
     """Measure the model on the test cars beside a baseline of medians and the model in production."""
     from carvalue.pricing.evaluation.evaluate import evaluate as measure
     from carvalue.registry.rival import fetch_rival
 
-    dataset, work = _chosen_dataset(settings), _model_work(settings)
+    dataset = _chosen_dataset(settings, work)
     measure(
         bundle=work / "bundle",
         train=dataset.path("train"),
@@ -163,32 +162,31 @@ def evaluate(settings: Settings) -> None:
     )
 
 
-def register(settings: Settings) -> None:
+def register(*, settings: Settings, work: Path) -> None:
     """Register the bundle in MLflow as a version of `vehicles-price-model`."""
     from carvalue.registry import tracking, versions
 
-    work, uri = _model_work(settings), settings.mlflow_tracking_uri
+    uri = settings.mlflow_tracking_uri
     version = versions.register(
         uri=uri,
         run=tracking.resume_run(uri=uri, state=work / "run.json"),
         bundle=work / "bundle",
         evaluation=work / "evaluation",
     )
-    version.save(registered_version_file(settings))
+    version.save(work / VERSION_FILE)
 
 
-def promote(settings: Settings) -> None:
+def promote(*, settings: Settings, work: Path) -> None:
     """Put the version into production unless it is worse than the one there; the log gives the reasons."""
     from carvalue.registry import versions
     from carvalue.registry.audit import Audit
     from carvalue.registry.model_version import ModelVersion
 
-    work = _model_work(settings)
     decision = versions.promote(
         uri=settings.mlflow_tracking_uri,
-        version=ModelVersion.load(registered_version_file(settings)),
+        version=ModelVersion.load(work / VERSION_FILE),
         bundle=work / "bundle",
-        test=_chosen_dataset(settings).path("test"),
+        test=_chosen_dataset(settings, work).path("test"),
         scratch=work / "promotion",
         audit=Audit(audit_file(settings)),
     )
@@ -200,20 +198,8 @@ def audit_file(settings: Settings) -> Path:
     return settings.storage_root / "promotions.ndjson"
 
 
-def registered_version_file(settings: Settings) -> Path:
-    """Tell where `register` leaves the version that it made."""
-    return _model_work(settings) / "version.json"
-
-
-def _datasets_work(settings: Settings) -> Path:
-    return _work(settings, "creates_datasets_dag")
-
-
-def _model_work(settings: Settings) -> Path:
-    return _work(settings, "initial_model_dag")
-
-
-def _work(settings: Settings, pipeline: str) -> Path:
+def work_folder(settings: Settings, pipeline: str) -> Path:
+    """Make the folder of a pipeline's working files; no two pipelines share one."""
     folder = settings.storage_root / "work" / pipeline
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -229,7 +215,7 @@ def _dataset(settings: Settings) -> "Dataset":
     return DatasetStore(_store(settings)).current()
 
 
-def _chosen_dataset(settings: Settings) -> "Dataset":
+def _chosen_dataset(settings: Settings, work: Path) -> "Dataset":
     """Find the version that `tune` began with.
 
     Raises:
@@ -239,7 +225,7 @@ def _chosen_dataset(settings: Settings) -> "Dataset":
     from carvalue.listings.store import DatasetStore
 
     try:
-        name = (_model_work(settings) / DATASET_FILE).read_text()
+        name = (work / DATASET_FILE).read_text()
     except FileNotFoundError as error:
         raise NothingTuned(f"{error.filename} is missing: no training has begun.") from error
     return DatasetStore(_store(settings)).version(name)

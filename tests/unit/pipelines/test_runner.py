@@ -1,5 +1,7 @@
 """A pipeline runs in order, from the step that is asked for, and says how far it is."""
 
+from pathlib import Path
+
 import pytest
 
 from carvalue.errors import AppError
@@ -15,15 +17,15 @@ def nothing_done() -> None:
     DONE.clear()
 
 
-def first(settings: Settings) -> None:
+def first(*, settings: Settings, work: Path) -> None:
     DONE.append("first")
 
 
-def second(settings: Settings) -> None:
+def second(*, settings: Settings, work: Path) -> None:
     DONE.append("second")
 
 
-def broken(settings: Settings) -> None:
+def broken(*, settings: Settings, work: Path) -> None:
     raise AppError("no rows")
 
 
@@ -31,10 +33,10 @@ def a_pipeline(*steps: Step) -> Pipeline:
     return Pipeline(name="small", doc="", steps=steps or (Step(run=first), Step(run=second)))
 
 
-def test_steps_run_in_order_and_are_told() -> None:
+def test_steps_run_in_order_and_are_told(tmp_path: Path) -> None:
     said: list[str] = []
 
-    run(a_pipeline(), Settings(), say=said.append)
+    run(a_pipeline(), Settings(state_dir=tmp_path), say=said.append)
 
     assert DONE == ["first", "second"]
     assert [line.split(" took ")[0] for line in said] == [
@@ -45,20 +47,24 @@ def test_steps_run_in_order_and_are_told() -> None:
     ]
 
 
-def test_a_pipeline_resumes_at_a_step() -> None:
-    run(a_pipeline(), Settings(), start="second", say=DONE.append)
+def test_a_pipeline_resumes_at_a_step(tmp_path: Path) -> None:
+    run(a_pipeline(), Settings(state_dir=tmp_path), start="second", say=DONE.append)
 
     assert DONE[0] == "small 2/2 second ..."
     assert "first" not in DONE
 
 
-def test_an_unknown_step_is_answered_with_those_there_are() -> None:
+def test_an_unknown_step_is_answered_with_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(NoSuchStep, match="no step 'third': expected first, second"):
-        run(a_pipeline(), Settings(), start="third", say=DONE.append)
+        run(a_pipeline(), Settings(state_dir=tmp_path), start="third", say=DONE.append)
 
 
-def test_a_failed_step_ends_the_run() -> None:
+def test_a_failed_step_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(AppError, match="no rows"):
-        run(a_pipeline(Step(run=broken), Step(run=second)), Settings(), say=lambda line: None)
+        run(
+            a_pipeline(Step(run=broken), Step(run=second)),
+            Settings(state_dir=tmp_path),
+            say=DONE.append,
+        )
 
-    assert not DONE
+    assert DONE == ["small 1/2 broken ..."]  # and nothing of the second
