@@ -4,6 +4,7 @@ Needs nothing but Python. The key of your S3 is yours to write: s3_key_id and s3
 """
 
 import base64
+import hashlib
 import secrets
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ def main(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, value in draw().items():
         _write_once(folder / name, value)
+    _write_once(folder / "service_keys", key_line("page", (folder / "page_key").read_text().strip()))
     missing = [name for name in YOURS if not (folder / name).is_file()]
     if missing:
         sys.exit(
@@ -39,8 +41,14 @@ def draw() -> dict[str, str]:
         "airflow_jwt_secret": secrets.token_hex(32),
         "airflow_password": secrets.token_urlsafe(16),
         "grafana_password": secrets.token_urlsafe(16),
+        "page_key": f"carvalue.page.{secrets.token_urlsafe(32)}",  # as `carvalue keys new page` makes it
         "alert_urls": "console:",  # no secret until it names a webhook or a mailbox
     }
+
+
+def key_line(client: str, key: str) -> str:
+    """Spell what the price service keeps of a key."""
+    return f"{client} sha256:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def _database(name: str, password: str) -> str:

@@ -35,10 +35,11 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True)
 class Aws:
-    """The two services that a release talks to, and where it finds things there."""
+    """The services that a release talks to, and where it finds things there."""
 
     ecs: Any
     ssm: Any
+    secrets: Any
     where: dict[str, Any]
     pause_s: float = 10.0
     patience_s: float = PATIENCE_S
@@ -65,7 +66,7 @@ def release(aws: Aws, *, digests: dict[str, str], url: str) -> None:
             for role in SERVICES
         }
         _roll(aws, wanted)
-        smoke(url=url, patience_s=aws.patience_s, pause_s=aws.pause_s)
+        smoke(url=url, key=_service_key(aws), patience_s=aws.patience_s, pause_s=aws.pause_s)
     except (ReleaseFailed, ClientError) as error:
         if not any(standing.copies for standing in before.values()):
             raise ReleaseFailed(f"The first release stays; train a model, release again: {error}") from error
@@ -102,7 +103,7 @@ def run_once(aws: Aws, *, revision: str, command: list[str]) -> None:
     logger.info("task done", extra={"command": command})
 
 
-def smoke(*, url: str, patience_s: float, pause_s: float) -> None:
+def smoke(*, url: str, key: str, patience_s: float, pause_s: float) -> None:
     """Ask for a price the way a visitor does.
 
     Raises:
@@ -110,7 +111,7 @@ def smoke(*, url: str, patience_s: float, pause_s: float) -> None:
     """
     deadline = time.monotonic() + patience_s
     while True:
-        said = _price(url)
+        said = _price(url, key=key)
         if isinstance(said, int):
             logger.info("priced a car", extra={"price": said})
             return
@@ -119,9 +120,10 @@ def smoke(*, url: str, patience_s: float, pause_s: float) -> None:
         time.sleep(pause_s)
 
 
-def _price(url: str) -> int | str:
+def _price(url: str, *, key: str) -> int | str:
+    asked = urljoin(url, "/predict")
     try:
-        answer = httpx.post(urljoin(url, "/predict"), json=SMOKE_LISTING, timeout=10)
+        answer = httpx.post(asked, json=SMOKE_LISTING, headers={"X-API-Key": key}, timeout=10)
         price = answer.json()["price"] if answer.is_success else None
     except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
         return f"{type(error).__name__}: {error}"
@@ -193,6 +195,10 @@ def _ended(aws: Aws, *, task: str) -> dict[str, Any]:
         time.sleep(aws.pause_s)
 
 
+def _service_key(aws: Aws) -> str:
+    return aws.secrets.get_secret_value(SecretId=aws.where["service_key"])["SecretString"]  # type: ignore[no-any-return]
+
+
 def _mlflow_image(aws: Aws) -> str:
     return aws.ssm.get_parameter(Name=aws.where["mlflow"]["parameter"])["Parameter"]["Value"]  # type: ignore[no-any-return]
 
@@ -232,7 +238,12 @@ def main(arguments: list[str]) -> None:
 def _aws(platform: str) -> Aws:
     ssm = boto3.client("ssm")
     written = ssm.get_parameter(Name=f"/{platform}/deployment")["Parameter"]["Value"]
-    return Aws(ecs=boto3.client("ecs"), ssm=ssm, where=json.loads(written))
+    return Aws(
+        ecs=boto3.client("ecs"),
+        ssm=ssm,
+        secrets=boto3.client("secretsmanager"),
+        where=json.loads(written),
+    )
 
 
 if __name__ == "__main__":

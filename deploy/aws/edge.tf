@@ -1,7 +1,10 @@
 locals {
   behind_edge = {
-    service = { ready = "/healthz", paths = ["/predict", "/predict/*", "/docs", "/openapi.json", "/readyz"] } # not /metrics
-    page    = { ready = "/_stcore/health", paths = [] }                                                       # everything else
+    service = {
+      ready = "/healthz"
+      paths = ["/predict", "/predict/*", "/docs", "/static-offline-docs/*", "/openapi.json", "/readyz"] # not /metrics
+    }
+    page = { ready = "/_stcore/health", paths = [] } # everything else
   }
 }
 
@@ -69,8 +72,10 @@ resource "aws_lb_listener" "https" {
 }
 
 resource "aws_lb_listener_rule" "service" {
+  for_each = { for number, paths in chunklist(local.behind_edge["service"].paths, 5) : number => paths } # a rule takes five
+
   listener_arn = aws_lb_listener.https.arn
-  priority     = 10
+  priority     = 10 + each.key
 
   action {
     type             = "forward"
@@ -78,7 +83,7 @@ resource "aws_lb_listener_rule" "service" {
   }
   condition {
     path_pattern {
-      values = local.behind_edge["service"].paths
+      values = each.value
     }
   }
 }

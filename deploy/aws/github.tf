@@ -97,6 +97,22 @@ data "aws_iam_policy_document" "deploy" {
     resources = [aws_ssm_parameter.deployment.arn, aws_ssm_parameter.mlflow_image.arn]
   }
   statement {
+    sid       = "AskForAPrice"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = [aws_secretsmanager_secret.this["release-key"].arn]
+  }
+  statement {
+    sid       = "ReadTheKeyForIt"
+    actions   = ["kms:Decrypt"]
+    resources = [aws_kms_key.this.arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = ["secretsmanager.${var.region}.amazonaws.com"]
+    }
+  }
+  statement {
     sid       = "NameMlflowsImage"
     actions   = ["ssm:PutParameter"]
     resources = [aws_ssm_parameter.mlflow_image.arn]
@@ -121,6 +137,7 @@ resource "aws_ssm_parameter" "deployment" {
     registry        = { for image, repository in aws_ecr_repository.this : image => repository.repository_url }
     subnets         = [for subnet in aws_subnet.private : subnet.id]
     security_groups = { for role in keys(local.tasks) : role => aws_security_group.this[role].id }
+    service_key     = aws_secretsmanager_secret.this["release-key"].name
     mlflow = {
       instance  = aws_instance.mlflow.id
       parameter = aws_ssm_parameter.mlflow_image.name

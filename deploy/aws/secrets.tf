@@ -7,7 +7,12 @@ locals {
     "airflow-fernet-key", # encrypts Airflow's connections: 32 bytes in URL-safe base64
     "airflow-jwt-secret", # signs what its parts say to each other
     "airflow-password",   # of its one user
+    "page-key",           # by which the price service knows the page
+    "release-key",        # by which it knows the deployment that asks it for a price
+    "service-keys",       # what it keeps of both; other clients are added here (docs/deploy-aws.md)
   ])
+
+  service_keys = { for client in ["page", "release"] : client => "carvalue.${client}.${sha256("${var.entropy}/${client}-key")}" }
 
   secret_values = merge(
     {
@@ -18,7 +23,9 @@ locals {
       airflow-fernet-key = replace(replace(base64sha256("${var.entropy}/fernet"), "+", "-"), "/", "_")
       airflow-jwt-secret = sha256("${var.entropy}/jwt")
       airflow-password   = substr(sha256("${var.entropy}/airflow-ui"), 0, 32)
+      service-keys       = join(",", [for client, key in local.service_keys : "${client} sha256:${sha256(key)}"])
     },
+    { for client, key in local.service_keys : "${client}-key" => key },
   )
 }
 

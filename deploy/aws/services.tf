@@ -27,7 +27,7 @@ locals {
           port        = local.ports.service
           ready       = "/healthz"
           environment = { MLFLOW_TRACKING_URI = local.tracking, STATE_DIR = local.state }
-          secrets     = { JOURNAL_URL = "journal-database" }
+          secrets     = { JOURNAL_URL = "journal-database", SERVICE_KEYS = "service-keys" }
         }
       }
     }
@@ -39,7 +39,7 @@ locals {
           port        = local.ports.page
           ready       = "/_stcore/health"
           environment = { SERVICE_URL = "http://service.${aws_service_discovery_private_dns_namespace.this.name}:${local.ports.service}" }
-          secrets     = {}
+          secrets     = { SERVICE_API_KEY = "page-key" }
         }
       }
     }

@@ -52,6 +52,10 @@ def _journal_file(chosen: Mapping[str, object]) -> SecretStr:
     return SecretStr(f"sqlite:///{chosen.get('state_dir')}/service/journal.db")
 
 
+def _keys_file(chosen: Mapping[str, object]) -> Path:
+    return Path(str(chosen.get("state_dir"))) / "service" / "keys"
+
+
 def _tracking_uri(value: str) -> str:
     return value if value.startswith(("sqlite:///", "postgresql")) else _http_url(value)
 
@@ -99,6 +103,9 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: TrackingUri = Field(default_factory=lambda chosen: _local(chosen, "mlflow_port"))
     service_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "service_port"))
     watcher_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "watcher_port"))
+    service_keys_file: Path = Field(default_factory=_keys_file)
+    service_keys: SecretStr = SecretStr("")
+    service_api_key: SecretStr = SecretStr("")
     airflow_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "airflow_port"))
     airflow_user: str = Field(default="airflow", min_length=1)
     airflow_password: SecretStr = Field(default=SecretStr(LOCAL_PASSWORD), min_length=1)
@@ -118,6 +125,12 @@ class Settings(BaseSettings):
         """The URLs of ALERT_URLS."""
         urls = self.alert_urls.get_secret_value().split(",")
         return tuple(url.strip() for url in urls if url.strip())
+
+    @property
+    def service_headers(self) -> dict[str, str]:
+        """What whoever asks the price service sends along."""
+        key = self.service_api_key.get_secret_value()
+        return {"X-API-Key": key} if key else {}
 
     @property
     def storage_root(self) -> Path:

@@ -18,6 +18,7 @@ import httpx
 import pytest
 import yaml
 
+from carvalue.serving.keys import StoredKey, digest_of, read_keys
 from production import START, answers, environment, fake_aws, free_port, postgres, redis, role
 from waiting import until
 
@@ -134,6 +135,15 @@ def test_every_secret_of_compose_is_drawn_or_asked_for(tmp_path: Path) -> None:
     assert "s3_key_id and s3_key" in done.stderr
     assert drawn | {"s3_key_id", "s3_key"} == set(COMPOSE["secrets"])
     assert (tmp_path / "airflow_database").read_text() in (tmp_path / "celery_results").read_text()
+
+
+def test_the_price_service_knows_the_key_that_is_drawn_for_the_page(tmp_path: Path) -> None:
+    (tmp_path / "page_key").write_text("carvalue.page.mine\n")  # a person wrote it
+    subprocess.run([sys.executable, ROOT / "deploy" / "make_secrets.py", tmp_path], check=False)
+
+    (kept,) = read_keys((tmp_path / "service_keys").read_text(), source="service_keys")
+
+    assert kept == StoredKey(client="page", digest=digest_of("carvalue.page.mine"))
 
 
 def test_a_drawn_secret_is_not_drawn_again(tmp_path: Path) -> None:

@@ -82,6 +82,13 @@ class FakeSsm:
         self.restarts += 1
 
 
+class FakeSecrets:
+    """Keeps the key of the release."""
+
+    def get_secret_value(self, *, SecretId: str) -> dict[str, Any]:  # noqa: N803
+        return {"SecretString": {"carvalue/release-key": "key of the release"}[SecretId]}
+
+
 @pytest.fixture
 def aws() -> Any:
     ecs = FakeEcs()
@@ -104,9 +111,12 @@ def aws() -> Any:
         "registry": {target: f"{REGISTRY}/{target}" for target in TARGETS},
         "subnets": ["subnet-1"],
         "security_groups": {"migrate": "sg-1"},
+        "service_key": "carvalue/release-key",
         "mlflow": {"instance": "i-1", "parameter": "/carvalue/mlflow/image", "document": "restart"},
     }
-    return release.Aws(ecs=ecs, ssm=FakeSsm(image="old"), where=where, pause_s=0, patience_s=0.2)
+    return release.Aws(
+        ecs=ecs, ssm=FakeSsm(image="old"), secrets=FakeSecrets(), where=where, pause_s=0, patience_s=0.2
+    )
 
 
 @pytest.fixture
@@ -116,7 +126,8 @@ def front_door() -> Iterator[dict[str, Any]]:
     class Answer(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(says["status"])
+            admitted = self.headers["X-API-Key"] == "key of the release"
+            self.send_response(says["status"] if admitted else 401)
             self.end_headers()
             self.wfile.write(says["body"])
 

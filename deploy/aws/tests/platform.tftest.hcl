@@ -136,3 +136,16 @@ run "an_existing_identity_provider_is_used" {
     error_message = "An account can have only one provider for GitHub."
   }
 }
+
+run "the_price_service_knows_its_callers_by_hashes_alone" {
+  command = plan
+
+  assert {
+    condition     = nonsensitive(local.secret_values["service-keys"]) == join(",", [for client in ["page", "release"] : "${client} sha256:${sha256("carvalue.${client}.${sha256("${var.entropy}/${client}-key")}")}"])
+    error_message = "What is kept of a key must be its hash."
+  }
+  assert {
+    condition     = local.tasks.service.containers.service.secrets == { JOURNAL_URL = "journal-database", SERVICE_KEYS = "service-keys" } && local.tasks.page.containers.page.secrets == { SERVICE_API_KEY = "page-key" }
+    error_message = "The service gets hashes, the page its key, neither more."
+  }
+}

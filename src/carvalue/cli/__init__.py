@@ -4,12 +4,13 @@ import sys
 
 import typer
 
-from carvalue.cli import console, model, platform, traffic, upkeep
+from carvalue.cli import console, keys, model, platform, traffic, upkeep
 from carvalue.errors import AppError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for part in (platform, model, traffic, upkeep):
     app.add_typer(part.app)
+app.add_typer(keys.app, name="keys")
 
 
 @app.callback()

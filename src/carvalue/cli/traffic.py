@@ -32,7 +32,8 @@ def simulate(
 
     settings, drifts = load_settings(), [read_drift(text) for text in drift or ()]
     dataset = DatasetStore(settings.storage_root / "datasets").current()
-    with Console() as console, httpx.Client(base_url=settings.service_url, timeout=30) as client:
+    asking = httpx.Client(base_url=settings.service_url, headers=settings.service_headers, timeout=30)
+    with Console() as console, asking as client:
 
         def tell(traffic: Traffic) -> None:
             console.doing(f"{traffic.sent:,} of {requests:,} listings, median ${traffic.usual_price:,.0f}")

@@ -32,6 +32,12 @@ REQUEST_SECONDS = Metric(
     help="Time from the request's head to the end of its answer, by route.",
     labels=("route",),
 )
+REJECTED = Metric(
+    name="carvalue_rejected_requests_total",
+    kind="counter",
+    help="Requests turned away by whose they were or how they came: key.",
+    labels=("reason",),
+)
 QUOTES = Metric(
     name="carvalue_quotes_total",
     kind="counter",
@@ -99,6 +105,7 @@ SPOOL_BYTES = Metric(
 SERVICE_METRICS = (
     REQUESTS,
     REQUEST_SECONDS,
+    REJECTED,
     QUOTES,
     WARNED_QUOTES,
     QUOTE_WARNINGS,
@@ -217,6 +224,7 @@ class ServiceMetrics:
             buckets=LATENCY_BUCKETS_S,
             registry=self.registry,
         )
+        self.rejected = self._counter(REJECTED)
         self.quotes = self._counter(QUOTES)
         self.warned_quotes = self._counter(WARNED_QUOTES)
         self.quote_warnings = self._counter(QUOTE_WARNINGS)

@@ -11,7 +11,7 @@ from typing import Any
 from carvalue.ops import platform
 from carvalue.ops.airflow_api import AirflowApi, DagRun
 from carvalue.ops.follow import Progress, follow, wait_for_dags, wait_for_next
-from carvalue.ops.health import local_client
+from carvalue.ops.health import service_client
 from carvalue.ops.logs import log_folder
 from carvalue.ops.serving import wait_for_service
 from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL
@@ -64,7 +64,7 @@ def build(settings: Settings, *, progress: Progress, again: bool = False) -> Bui
     serving = wait_for_service(settings)
     if serving.made_version != serving.version:
         progress.say(f"version {serving.made_version} is not in production: MLflow and `promote` say why")
-    with local_client(settings.service_port) as service:
+    with service_client(settings) as service:
         return Built(
             was_there=was_there,
             model=service.get("/model").raise_for_status().json(),

@@ -19,7 +19,7 @@ import httpx
 from carvalue.errors import AppError
 from carvalue.listings.store import DatasetStore
 from carvalue.ops.drifts import Drift, read_drift
-from carvalue.ops.health import local_client
+from carvalue.ops.health import local_client, service_client
 from carvalue.ops.ports import free_port
 from carvalue.ops.service import Service, local_url
 from carvalue.ops.services import price_service, watcher
@@ -140,7 +140,7 @@ def _stage(settings: Settings, *, say: Say) -> Iterator[Stage]:
         with (
             _running(price_service(own), say=say),
             _running(watcher(own), say=say),
-            local_client(own.service_port) as service,
+            service_client(own) as service,
             local_client(own.watcher_port) as watching,
         ):
             _wait("a model to quote with", lambda: service.get("/readyz").is_success)
@@ -149,8 +149,10 @@ def _stage(settings: Settings, *, say: Say) -> Iterator[Stage]:
 
 def _own_settings(settings: Settings, folder: Path, *, webhook: str) -> Settings:
     (folder / "storage").symlink_to(settings.storage_root.resolve())
-    chosen = settings.model_dump(exclude={"journal_url", "alert_urls", "service_url", "watcher_url"})
-    ports = {"service_port": free_port(), "watcher_port": free_port()}
+    chosen = settings.model_dump(
+        exclude={"journal_url", "alert_urls", "service_url", "watcher_url", "service_keys_file"}
+    )
+    ports = {"bind_host": "127.0.0.1", "service_port": free_port(), "watcher_port": free_port()}
     return Settings.model_validate(
         chosen | ports | {"state_dir": folder, "alert_urls": f"console:,{webhook}"}
     )

@@ -11,7 +11,7 @@ import psutil
 
 from carvalue.errors import AppError
 from carvalue.listings.store import DatasetStore
-from carvalue.ops.health import local_client
+from carvalue.ops.health import service_client
 from carvalue.ops.ports import PortTaken, check_ports
 from carvalue.ops.services import services
 from carvalue.ops.status import platform_status
@@ -117,7 +117,7 @@ def _model(settings: Settings) -> Iterator[Finding]:
 
 def _price_service(settings: Settings) -> Iterator[Finding]:
     try:
-        with local_client(settings.service_port) as client:
+        with service_client(settings) as client:
             body = client.get("/readyz").json()
     except (httpx.HTTPError, ValueError) as error:
         said = f"does not answer on port {settings.service_port} ({error})"

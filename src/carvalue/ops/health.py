@@ -5,6 +5,7 @@ from datetime import datetime
 import httpx
 
 from carvalue.ops.service import Health, local_url
+from carvalue.settings import Settings
 
 TIMEOUT_S = 5.0
 
@@ -18,6 +19,13 @@ def local_client(port: int | None = None, *, timeout_s: float = TIMEOUT_S) -> ht
     """
     base = local_url(port) if port else ""
     return httpx.Client(base_url=base, timeout=timeout_s, verify=False, trust_env=False)  # noqa: S501
+
+
+def service_client(settings: Settings) -> httpx.Client:
+    """Make a client, as above, for the price service, with the key of the settings."""
+    client = local_client(settings.service_port)
+    client.headers.update(settings.service_headers)
+    return client
 
 
 def is_healthy(client: httpx.Client, health: Health, *, since: datetime) -> bool:

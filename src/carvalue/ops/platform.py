@@ -14,6 +14,7 @@ from carvalue.ops.ports import check_ports
 from carvalue.ops.service import Service
 from carvalue.ops.services import services
 from carvalue.ops.supervisor import ProcessState, State, Supervisor
+from carvalue.serving.key_ring import key_ring
 from carvalue.settings import BadSetting, Settings
 
 HEALTH_LIMIT_S = 240.0  # a cold, busy machine needs more than a minute for Airflow alone
@@ -35,6 +36,7 @@ def up(settings: Settings, *, say: Say) -> None:
 
     Raises:
         BadSetting: MLflow is a database, which the price service cannot read from.
+        NoKeys: the price service would be reachable from elsewhere without asking for a key.
         PortTaken: another process listens where a service would.
         ServiceFailed: a service ended, or was not healthy in time.
     """
@@ -43,6 +45,7 @@ def up(settings: Settings, *, say: Say) -> None:
             f"MLFLOW_TRACKING_URI is {settings.mlflow_tracking_uri!r}: the price service asks MLflow over "
             "HTTP; expected a URL such as http://127.0.0.1:5000, or none for a server of the platform's own."
         )
+    key_ring(settings)  # before anything starts
     start_up(settings, services(settings), say=say)
     for line in missing_observers():
         say(line)

@@ -8,7 +8,7 @@ from carvalue.ops.airflow_config import airflow_environment
 from carvalue.ops.observers import observers
 from carvalue.ops.service import Health, Service, local_url
 from carvalue.pipelines.runner import PATIENT_THREADS
-from carvalue.settings import Settings
+from carvalue.settings import SECRETS, Settings
 
 TASK_SETTINGS = (
     "data_source",
@@ -44,12 +44,11 @@ def shared_environment(settings: Settings) -> dict[str, str]:
 
     What only tasks need is left out: other data shall not restart every service.
     """
-    chosen = settings.model_dump(
-        mode="json", exclude={"airflow_password", "journal_url", "alert_urls", *TASK_SETTINGS}
-    )
+    chosen = settings.model_dump(mode="json", exclude={*SECRETS, "journal_url", *TASK_SETTINGS})
     return {
         **_spelled(chosen),
         "STATE_DIR": str(settings.state_dir.resolve()),
+        "SERVICE_KEYS_FILE": str(settings.service_keys_file.resolve()),
         "AIRFLOW_PASSWORD": settings.airflow_password.get_secret_value(),  # BIND_HOST may demand it
         "PYTHONDONTWRITEBYTECODE": "",  # empty: bytecode is cached, or every start compiles everything again
         "PYTHONUNBUFFERED": "1",
@@ -151,11 +150,12 @@ def _journal_tables(settings: Settings) -> Service:
 def price_service(settings: Settings) -> Service:
     """Describe the process that prices cars."""
     address = local_url(settings.service_port)
+    keys = {"SERVICE_KEYS": settings.service_keys.get_secret_value()}
     return Service(
         name="price-service",
         does="prices cars over HTTP",
         command=_python("carvalue.serving"),
-        environment=shared_environment(settings) | _journal(settings),
+        environment=shared_environment(settings) | _journal(settings) | keys,
         health=Health(url=f"{address}/healthz"),  # without a model it is alive, though not ready
         needs=("journal-tables",) if _has_journal_server(settings) else (),
         port=settings.service_port,
@@ -171,11 +171,12 @@ def _journal(settings: Settings) -> dict[str, str]:
 
 def _page(settings: Settings) -> Service:
     address = local_url(settings.page_port)
+    key = {"SERVICE_API_KEY": settings.service_api_key.get_secret_value()}
     return Service(
         name="page",
         does="prices cars in a browser",
         command=_python("carvalue.web"),
-        environment=shared_environment(settings),
+        environment=shared_environment(settings) | key,
         health=Health(url=f"{address}/_stcore/health"),
         port=settings.page_port,
         port_setting="PAGE_PORT",

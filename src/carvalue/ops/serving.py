@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import httpx
 
 from carvalue.errors import AppError
-from carvalue.ops.health import local_client
+from carvalue.ops.health import service_client
 from carvalue.pipelines.definitions import INITIAL_MODEL
 from carvalue.pipelines.steps import VERSION_FILE, work_folder
 from carvalue.registry.model_version import ModelVersion
@@ -47,7 +47,7 @@ def wait_for_service(settings: Settings) -> Serving:
     production = ProductionReader(settings.mlflow_tracking_uri).latest()
     if production is None:
         raise NothingInProduction(f"{settings.mlflow_tracking_uri} has no version in production.")
-    with local_client(settings.service_port) as service:
+    with service_client(settings) as service:
         _wait_for(service, production.version)
     file = work_folder(settings, INITIAL_MODEL.name) / VERSION_FILE
     made = ModelVersion.load(file) if file.exists() else production

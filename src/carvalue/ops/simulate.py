@@ -28,6 +28,12 @@ class ServiceAway(AppError):
     status, hint = 503, "Start it with `make up`, or set SERVICE_URL."
 
 
+class TrafficRejected(AppError):
+    """The price service turns this client away."""
+
+    status, hint = 401, "Set SERVICE_API_KEY to a key that `carvalue keys new CLIENT` made."
+
+
 @dataclass(kw_only=True)
 class Traffic:
     """What has been asked and answered so far. Prices are in dollars.
@@ -73,6 +79,7 @@ def simulate(
 
     Raises:
         ServiceAway: the service does not answer.
+        TrafficRejected: it asks for a key, or for another one.
     """
     random, traffic = Random(SEED), Traffic()  # noqa: S311  # a play, no secret
     cars, began = _cars(dataset), time.monotonic()
@@ -126,6 +133,8 @@ def _quotes(client: httpx.Client, listings: list[dict[str, Value]]) -> list[dict
         raise ServiceAway(f"The price service at {client.base_url} does not answer: {error}.") from error
     if answer.is_success:
         return list(answer.json())
+    if answer.status_code == TrafficRejected.status:
+        raise TrafficRejected(str(answer.json()["detail"]))
     if len(listings) == 1:
         return [None]
     return [quote for listing in listings for quote in _quotes(client, [listing])]

@@ -72,7 +72,8 @@ def what_runs_where(settings: Settings, built: Built) -> str:
 def example_request(settings: Settings) -> str:
     """Spell out the request that prices the example car."""
     url, header = f"{local_url(settings.service_port)}/predict", "content-type: application/json"
-    return f"curl {url} -H '{header}' -d '{json.dumps(EXAMPLE)}'"
+    key = ' -H "X-API-Key: $SERVICE_API_KEY"' if settings.service_headers else ""
+    return f"curl {url} -H '{header}'{key} -d '{json.dumps(EXAMPLE)}'"
 
 
 def last_words(found: tuple[ServiceStatus, ...]) -> list[str]:

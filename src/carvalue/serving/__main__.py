@@ -1,9 +1,11 @@
 """`python -m carvalue.serving`: one worker of the price service, until it is told to stop."""
 
 import logging
+import sys
 
 import uvicorn
 
+from carvalue.errors import AppError
 from carvalue.logs import configure_logs
 from carvalue.serving.app import create_app
 from carvalue.settings import load_settings
@@ -12,12 +14,16 @@ STOP_S = 5  # answers under way take milliseconds; what hangs longer is an idle 
 
 
 def main() -> None:
-    """Serve on the address of the settings."""
-    settings = load_settings()
+    """Serve on the address of the settings; where they do not allow it, end with 1 and what to do."""
     configure_logs()
+    try:
+        settings = load_settings()
+        app = create_app(settings)
+    except AppError as error:
+        sys.exit(f"carvalue: {error}")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for each question to the registry
     uvicorn.run(
-        create_app(settings),
+        app,
         host=settings.bind_host,
         port=settings.service_port,
         log_config=None,  # `configure_logs` has the say

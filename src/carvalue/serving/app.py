@@ -18,8 +18,10 @@ from carvalue.registry.model_version import Registry
 from carvalue.registry.production import ProductionReader
 from carvalue.serving import contract
 from carvalue.serving.access_log import AccessLog
+from carvalue.serving.admission import Admission
 from carvalue.serving.edge import Edge
 from carvalue.serving.headers import ProtectiveHeaders
+from carvalue.serving.key_ring import key_ring
 from carvalue.serving.problems import install_problems
 from carvalue.serving.routes import documented, plain
 from carvalue.serving.service import running_service
@@ -36,8 +38,13 @@ def create_app(
         settings: those of the environment unless given.
         registry: stands in for the one that the settings name.
         access_log: where a line for each request goes; standard output unless given.
+
+    Raises:
+        BadKeys: a key of the settings cannot be read.
+        NoKeys: the service is reachable from elsewhere, and no client has a key.
     """
     settings, metrics = settings or load_settings(), ServiceMetrics()
+    keys = key_ring(settings)
     log = AccessLog(access_log or sys.stdout)
     app: FastAPI = FastAPIOffline(
         redoc_url=None,
@@ -46,11 +53,12 @@ def create_app(
         version=version("carvalue"),
         lifespan=partial(_lifespan, settings=settings, registry=registry, metrics=metrics, log=log),
     )
-    app.include_router(plain)
-    app.include_router(documented)
+    for router in (plain, documented):
+        app.include_router(router, dependencies=[contract.KEY], responses=contract.rejections())
     install_problems(app)
     routes = frozenset(route.path for route in app.routes if isinstance(route, APIRoute))
-    return Edge(app, metrics=metrics, routes=routes, headers=ProtectiveHeaders(app), log=log)
+    admission = Admission(app, keys=keys, metrics=metrics)
+    return Edge(admission, metrics=metrics, routes=routes, headers=ProtectiveHeaders(app), log=log)
 
 
 @asynccontextmanager

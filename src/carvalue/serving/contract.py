@@ -1,6 +1,10 @@
 """The API's contract as OpenAPI: derived from the listing schema, with examples that really work."""
 
 from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Security
+from fastapi.security import APIKeyHeader
 
 from carvalue.listings.schema import FIELDS, REQUIRED_FIELDS, CategoryField, Field, NumberField
 from carvalue.serving.bodies import MAX_BODY_BYTES
@@ -15,7 +19,8 @@ DESCRIPTION = f"""What a used car is worth.
 and answers a list in the same order. Absent, `null` and blank mean *not known*. Numbers are whole: `2012`
 and `2012.0` are, `"2012"`, `true` and `2012.5` are not.
 Texts are compared without regard to case and repeated spaces. Unknown field names are refused,
-bodies are at most {MAX_BODY_BYTES // 1024:,} KiB. Every failure is a problem
+bodies are at most {MAX_BODY_BYTES // 1024:,} KiB.
+Where the service has keys, one is asked for as `X-API-Key`. Every failure is a problem
 (RFC 9457) with a `hint`, and with `errors` where single fields are wrong.
 """
 
@@ -40,6 +45,11 @@ QUOTE: Json = {
     "warnings": [],
     "quote_id": "0199a1b2c3d4e5f60718293a4b5c6d7e",
 }
+KEY = Security(
+    APIKeyHeader(
+        name="X-API-Key", auto_error=False, description="Asked for where the service has keys (docs/api.md)."
+    )
+)
 PROBLEM: Json = {
     "type": "about:blank",
     "title": "Unprocessable Entity",
@@ -123,6 +133,11 @@ def _examples() -> Json:
 def problem_response(description: str) -> Json:
     """Describe one way to fail."""
     return {"description": description, "content": {"application/problem+json": {"example": PROBLEM}}}
+
+
+def rejections() -> dict[int | str, dict[str, Any]]:
+    """Describe what may come instead of any answer."""
+    return {401: dict(problem_response("The service has keys, and the request bears none of them."))}
 
 
 def listing_schema() -> Json:

@@ -15,6 +15,7 @@ from starlette.types import Scope
 from carvalue.errors import AppError
 from carvalue.serving.validation import FieldError, InvalidListings, came
 
+CHALLENGE = 'ApiKey realm="carvalue", header="X-API-Key"'
 RETRY_AFTER_S = "5"  # a promoted model is in use by then
 
 logger = logging.getLogger(__name__)
@@ -74,6 +75,8 @@ def _problem(
 def _headers(status: int) -> dict[str, str]:
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return {"retry-after": RETRY_AFTER_S}
+    if status == HTTPStatus.UNAUTHORIZED:
+        return {"www-authenticate": CHALLENGE}
     if status in {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT}:
         return {"connection": "close"}  # the rest of the body is not read
     return {}

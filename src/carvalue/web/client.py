@@ -11,7 +11,7 @@ from carvalue.listings.schema import Listing
 from carvalue.web.answers import Answer, Curves, Explained, InProduction, Offers, Problem, Quoted
 
 CONNECT_S, ANSWER_S = 2.0, 10.0  # a quote takes milliseconds; past this the service is as good as down
-NOT_FOUND = 404
+UNAUTHORIZED, NOT_FOUND = 401, 404
 MODELS_OFFERED = 500  # a select of thousands of options crawls; any other model can be typed
 
 
@@ -19,6 +19,12 @@ class ServiceDown(AppError):
     """The service gives no usable answer."""
 
     status, hint = 503, "What you typed is kept; try again in a moment."
+
+
+class KeyNotAccepted(ServiceDown):
+    """The service asks for a key, or for another one than the page has."""
+
+    hint = "What you typed is kept; whoever runs this page sets SERVICE_API_KEY."
 
 
 class NotReady(AppError):
@@ -46,13 +52,19 @@ class PriceService:
 
     Every method raises:
         NotReady: the service has no model yet.
-        ServiceDown: no answer, or none that makes sense.
+        ServiceDown: no answer, or none that makes sense; KeyNotAccepted: none for this page.
     """
 
-    def __init__(self, url: str, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         timeout = httpx.Timeout(ANSWER_S, connect=CONNECT_S)
         self._url = url
-        self._http = httpx.Client(base_url=url, timeout=timeout, transport=transport)
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport)
 
     def offers(self, make: str | None) -> Mapping[str, tuple[str, ...]]:
         """Suggest words for the fields that take any text, by field name; models are those of `make`."""
@@ -127,6 +139,8 @@ class PriceService:
 def _failure(status: int, problem: Problem) -> AppError:
     if status == NotReady.status:
         return NotReady(problem.detail)
+    if status == UNAUTHORIZED:
+        return KeyNotAccepted(problem.detail)
     if status in {Refused.status, NOT_FOUND}:
         return Refused(problem.detail, expected={error.field: error.expected for error in problem.errors})
     return ServiceDown(f"The price service failed: {problem.detail}")

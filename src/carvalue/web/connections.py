@@ -2,14 +2,15 @@
 
 import streamlit as st
 
+from carvalue.settings import load_settings
 from carvalue.web.client import PriceService
 from carvalue.web.watching import Watcher
 
 
 @st.cache_resource
 def service(url: str) -> PriceService:
-    """Give the price service at a URL."""
-    return PriceService(url)
+    """Give the price service at a URL, asked with the page's key."""
+    return PriceService(url, headers=load_settings().service_headers)
 
 
 @st.cache_resource

@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from carvalue.ops.service import Service
 from carvalue.ops.services import services
 from carvalue.settings import Settings
@@ -62,3 +64,15 @@ def test_paths_do_not_depend_on_where_a_service_runs(tmp_path: Path) -> None:
 
 def test_bytecode_is_cached_even_where_the_environment_forbids_it() -> None:
     assert all(service.environment["PYTHONDONTWRITEBYTECODE"] == "" for service in our_own(Settings()))
+
+
+def test_each_gets_the_secrets_that_it_needs_and_no_others() -> None:
+    settings = Settings(service_keys=SecretStr("page sha256:0"), service_api_key=SecretStr("the key itself"))
+    found = {service.name: service.environment for service in services(settings)}
+
+    having = {
+        secret: {name for name, given in found.items() if secret in given.values()}
+        for secret in ("page sha256:0", "the key itself")
+    }
+    assert having == {"page sha256:0": {"price-service"}, "the key itself": {"page"}}
+    assert all("**" not in str(given) for given in found.values())

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from carvalue.listings.store import Dataset
 from carvalue.ops.drifts import read_drift
-from carvalue.ops.simulate import ServiceAway, Traffic, simulate
+from carvalue.ops.simulate import ServiceAway, Traffic, TrafficRejected, simulate
 from markets import a_market
 from servers import serving
 
@@ -120,3 +120,19 @@ def test_a_service_that_is_away_is_named(dataset: Dataset) -> None:
         pytest.raises(ServiceAway, match="http://127"),
     ):
         send(nobody, dataset)
+
+
+def test_a_service_that_wants_a_key_is_not_asked_for_every_car(dataset: Dataset) -> None:
+    asked: list[Request] = []
+
+    async def refuse(request: Request) -> JSONResponse:
+        asked.append(request)
+        return JSONResponse({"detail": "This service asks for a key."}, 401)
+
+    with (
+        serving(Starlette(routes=[Route("/predict", refuse, methods=["POST"])])) as client,
+        pytest.raises(TrafficRejected, match="SERVICE_API_KEY"),
+    ):
+        send(client, dataset)
+
+    assert len(asked) == 1

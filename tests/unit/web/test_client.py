@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from carvalue.web.client import NotReady, PriceService, Refused, ServiceDown
+from carvalue.web.client import KeyNotAccepted, NotReady, PriceService, Refused, ServiceDown
 
 F150 = {"manufacturer": "ford", "model": "f-150", "year": 2015}
 QUOTE = {
@@ -74,6 +74,20 @@ def test_no_answer_names_the_service(error: type[httpx.TransportError]) -> None:
 
     with pytest.raises(ServiceDown, match="http://prices does not answer"):
         PriceService("http://prices", transport=httpx.MockTransport(failing)).quote(F150)
+
+
+def test_a_key_is_sent_along_and_one_that_is_not_accepted_is_for_the_operator() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.headers.get("X-API-Key") == "mine":
+            return httpx.Response(200, json=QUOTE)
+        return httpx.Response(401, json={"detail": "This service asks for a key."})
+
+    def asking(headers: dict[str, str]) -> PriceService:
+        return PriceService("http://prices", headers=headers, transport=httpx.MockTransport(answer))
+
+    assert asking({"X-API-Key": "mine"}).quote(F150).price == 18_750
+    with pytest.raises(KeyNotAccepted, match="SERVICE_API_KEY"):
+        asking({}).quote(F150)
 
 
 def test_offers_are_by_field() -> None:

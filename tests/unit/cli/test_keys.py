@@ -1,0 +1,59 @@
+"""The commands for keys: what they print is what a person or a script goes on with."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from carvalue.cli import app
+from carvalue.serving.key_ring import KeyRing
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SERVICE_KEYS_FILE", str(tmp_path / "keys"))
+    return tmp_path / "keys"
+
+
+def carvalue(*words: str) -> Result:
+    return CliRunner().invoke(app, ["keys", *words], catch_exceptions=False)
+
+
+def test_a_new_key_is_all_that_is_on_standard_output(file: Path) -> None:
+    done = carvalue("new", "shop")
+
+    assert KeyRing(file=file).client_of(done.stdout.strip()) == "shop"
+    assert file.read_text().splitlines()[-1] in done.stderr
+
+
+def test_the_list_shows_clients_and_not_their_hashes(file: Path) -> None:
+    for client in ("shop", "page"):
+        carvalue("new", client)
+
+    listed = carvalue("list").stdout
+
+    assert [line.split()[0] for line in listed.splitlines()] == ["shop", "page"]
+    assert not [line for line in file.read_text().splitlines()[1:] if line.split()[1] in listed]
+
+
+def test_a_client_changes_its_key_without_a_moment_in_which_it_has_none(file: Path) -> None:
+    old, new = (carvalue("new", "shop").stdout.strip() for _ in range(2))
+
+    assert "1 of shop's keys revoked" in carvalue("revoke", "shop", "--old").stdout
+    assert [KeyRing(file=file).client_of(key) for key in (old, new)] == [None, "shop"]
+    assert "1 of shop's keys revoked" in carvalue("revoke", "shop").stdout
+    assert KeyRing(file=file).client_of(new) is None
+
+
+def test_a_client_that_is_not_there_ends_in_one_line(file: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "carvalue", "keys", "revoke", "shop"], capture_output=True, text=True
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"carvalue: 'shop' has no key in {file}. `carvalue keys list` shows who has."
+    ]
