@@ -31,7 +31,9 @@ def run(
 
 @app.command()
 def score(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A .csv, .zip or .parquet of listings.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="A .csv, .zip, .parquet, .ndjson or .arrow of listings.")
+    ],
     target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The .csv or .parquet to write.")],
     bundle: Annotated[
         Path | None, typer.Option(help="A bundle's folder; without it, the model in production.")

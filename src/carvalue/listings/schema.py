@@ -190,6 +190,8 @@ FIELDS: tuple[Field, ...] = (
     ),
 )
 FIELD_BY_NAME: Mapping[str, Field] = {field.name: field for field in FIELDS}
+ALIASES: Mapping[str, str] = {"make": "manufacturer"}
+"""The word people use -> the source's, which is ours."""
 REQUIRED_FIELDS = tuple(field.name for field in FIELDS if field.required)
 
 RAW_COLUMNS = (

@@ -1,6 +1,6 @@
-"""Files of rows that people bring and take away, of any size, in batches: CSV, a zip with one, Parquet."""
+"""Files of rows that people bring and take away, of any size, in batches: CSV, Parquet, JSON lines, Arrow."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -10,8 +10,10 @@ import polars as pl
 from carvalue.errors import AppError
 from carvalue.listings.aside import written_aside
 from carvalue.listings.files import unpack
+from carvalue.listings.ndjson import UNREADABLE, read_lines
+from carvalue.listings.schema import ALIASES
 
-READ_SUFFIXES = (".csv", ".zip", ".parquet")
+READ_SUFFIXES = (".csv", ".zip", ".parquet", ".ndjson", ".arrow")
 WRITE_SUFFIXES = (".csv", ".parquet")
 LIST_SEPARATOR = "; "  # a CSV has no lists
 
@@ -20,7 +22,9 @@ class TableUnreadable(AppError):
     """The file is not there, or not what its name says."""
 
     status: ClassVar[int] = 422
-    hint: ClassVar[str] = "Expected a CSV in UTF-8, a zip with one CSV in it, or a Parquet file."
+    hint: ClassVar[str] = (
+        "Expected a CSV in UTF-8, a zip with one CSV in it, Parquet, lines of JSON, or a stream of Arrow."
+    )
 
 
 class WrongSuffix(AppError):
@@ -31,11 +35,11 @@ class WrongSuffix(AppError):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Table:
-    """An opened file: the wanted columns that it has, and its rows."""
+    """An opened file: the wanted columns that it has, and how to read so many rows at a time."""
 
     path: Path
     columns: tuple[str, ...]
-    scan: pl.LazyFrame
+    read: Callable[[int], Iterator[pl.DataFrame]]
 
     def batches(self, *, rows: int) -> Iterator[pl.DataFrame]:
         """Give all rows in their order, as text; whitespace and numbers stand as they were.
@@ -43,11 +47,8 @@ class Table:
         Raises:
             TableUnreadable: the file turns out to be damaged.
         """
-        texts = self.scan.select(_text(name, kind) for name, kind in self.scan.collect_schema().items())
         try:
-            yield from texts.collect_batches(
-                chunk_size=rows, maintain_order=True, lazy=True, engine="streaming"
-            )
+            yield from self.read(rows)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise TableUnreadable(f"{self.path} cannot be read to its end: {_first_line(error)}.") from error
 
@@ -55,23 +56,29 @@ class Table:
 def open_table(path: Path, *, columns: Sequence[str], scratch: Path) -> Table:
     """Open a file by its suffix, for these columns; a zip's CSV is unpacked into the folder `scratch`.
 
+    Lines of JSON have every column, and `UNREADABLE`.
+
     Raises:
         WrongSuffix: the name ends otherwise.
-        TableUnreadable: no such file, not of that format, or it has none of the columns.
+        TableUnreadable: no such file, not of that format, or it has none of the columns, or one by two names.
         ZipUnusable: the zip is damaged, or holds no CSV or several.
     """
     check_suffix(path, READ_SUFFIXES)
     try:
         path.open("rb").close()
+        if path.suffix.lower() == ".ndjson":
+            return Table(path=path, columns=(*columns, UNREADABLE), read=_lines(path, columns))
         scan = _scan(path, scratch=scratch)
         found = scan.collect_schema().names()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise TableUnreadable(f"{path} cannot be read: {_first_line(error)}.") from error
-    here = tuple(name for name in columns if name in found)
+    names = _names(path, found)
+    here = tuple(name for name in columns if name in names)
     if not here:
         wanted = ", ".join(columns)
         raise TableUnreadable(f"{path} has none of the columns {wanted}: found {_shown(found)}.")
-    return Table(path=path, columns=here, scan=scan.select(here))
+    chosen = scan.select(pl.col(names[name]).alias(name) for name in here)
+    return Table(path=path, columns=here, read=lambda rows: _texts(chosen, rows))
 
 
 def write_table(batches: Iterable[pl.DataFrame], *, schema: pl.Schema, into: Path, scratch: Path) -> None:
@@ -113,9 +120,30 @@ def scan_csv(path: Path) -> pl.LazyFrame:
 
 
 def _scan(path: Path, *, scratch: Path) -> pl.LazyFrame:
-    if path.suffix.lower() == ".parquet":
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
         return pl.scan_parquet(path, glob=False, hive_partitioning=False)
-    return scan_csv(unpack(path, into=scratch / "table.csv") if path.suffix.lower() == ".zip" else path)
+    if suffix == ".arrow":
+        return pl.read_ipc_stream(path).lazy()  # the one format that is read as a whole
+    return scan_csv(unpack(path, into=scratch / "table.csv") if suffix == ".zip" else path)
+
+
+def _lines(path: Path, columns: Sequence[str]) -> Callable[[int], Iterator[pl.DataFrame]]:
+    return lambda rows: read_lines(path, columns=columns, rows=rows)
+
+
+def _names(path: Path, found: Sequence[str]) -> dict[str, str]:
+    """Give the name in the file for each of ours, where people use another word."""
+    names = {ALIASES.get(name, name): name for name in found}
+    for alias, name in ALIASES.items():
+        if alias in found and name in found:
+            raise TableUnreadable(f"{path} has the columns {alias} and {name}: expected one of them.")
+    return names
+
+
+def _texts(scan: pl.LazyFrame, rows: int) -> Iterator[pl.DataFrame]:
+    texts = scan.select(_text(name, kind) for name, kind in scan.collect_schema().items())
+    yield from texts.collect_batches(chunk_size=rows, maintain_order=True, lazy=True, engine="streaming")
 
 
 def _text(name: str, kind: pl.DataType) -> pl.Expr:

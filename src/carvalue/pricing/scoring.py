@@ -1,12 +1,14 @@
 """Raw rows in, quotes out, row for row; text is read by the rules that cleaned the training data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 
 from carvalue.listings import rules
+from carvalue.listings.ndjson import UNREADABLE
 from carvalue.listings.schema import FIELDS, PRICE, CategoryField, NumberField
 from carvalue.pricing.model import PriceModel
+from carvalue.pricing.quote import unknown_kind
 
 COLUMNS = tuple(field.name for field in FIELDS)
 """The raw columns that a quote depends on."""
@@ -27,29 +29,39 @@ SHOWN_LETTERS = 40  # of a text to blame; a broken quotation mark makes a cell o
 
 def score(rows: pl.DataFrame, *, model: PriceModel) -> pl.DataFrame:
     """Price raw rows: text in `COLUMNS`, of which any may be absent; one row of `SCORED` each, in order."""
-    read = _read(rows)
-    sound = read["reason"].is_null()
-    quoted = read.filter(sound)
-    quotes = model.quote_frame(quoted.select(COLUMNS)).select(
-        "price", "low", "high", pl.col("warnings").list.concat(quoted["not taken"])
-    )
-    place = pl.select(pl.when(sound).then(sound.cum_sum() - 1)).to_series()
-    scored = quotes.select(pl.all().gather(place)).with_columns(read["reason"])
-    nothing = pl.lit([], dtype=SCORED["warnings"])
-    return scored.with_columns(pl.col("warnings").fill_null(nothing)).cast(SCORED)
+    return price(read_rows(rows), model=model).select(SCORED.names())
 
 
-def _read(rows: pl.DataFrame) -> pl.DataFrame:
+def read_rows(rows: pl.DataFrame) -> pl.DataFrame:
     """Give `COLUMNS` as the model takes them, the reason against a row, and words that are no choice."""
-    absent = [pl.lit(None, pl.String).alias(name) for name in COLUMNS if name not in rows.columns]
-    texts = rows.with_columns(absent).select(pl.col(COLUMNS).name.prefix("raw."))
+    absent = [
+        pl.lit(None, pl.String).alias(name) for name in (*COLUMNS, UNREADABLE) if name not in rows.columns
+    ]
+    texts = rows.with_columns(absent).select(UNREADABLE, pl.col(COLUMNS).name.prefix("raw."))
     reasons = pl.concat_str(list(_reasons()), separator="; ", ignore_nulls=True)
     return texts.with_columns(rules.described()).select(
         *(pl.col(field.name).cast(pl.Int32, strict=False) for field in NUMBERS),
         *(pl.col(field.name) for field in rules.CATEGORIES),
-        reasons.replace("", None).alias("reason"),
-        pl.concat_list(_not_taken(field) for field in rules.CLOSED).list.drop_nulls().alias("not taken"),
+        pl.coalesce(UNREADABLE, reasons.replace("", None)).alias("reason"),
+        _lists(_not_taken(field) for field in rules.CLOSED).alias("not taken"),
+        _lists(_not_taken_kind(field) for field in rules.CLOSED).alias("not taken kinds"),
     )
+
+
+def price(read: pl.DataFrame, *, model: PriceModel) -> pl.DataFrame:
+    """Price what `read_rows` gave: `SCORED` and the kinds of the warnings, row for row."""
+    sound = read["reason"].is_null()
+    listings = read.filter(sound)
+    quotes = model.quote_frame(listings.select(COLUMNS)).with_columns(
+        pl.col("warnings").list.concat(listings["not taken"]),
+        pl.col("kinds").list.concat(listings["not taken kinds"]),
+    )
+    place = pl.select(pl.when(sound).then(sound.cum_sum() - 1)).to_series()
+    nothing = pl.lit([], dtype=SCORED["warnings"])
+    priced = quotes.select(pl.all().gather(place)).with_columns(
+        read["reason"], pl.col("warnings", "kinds").fill_null(nothing)
+    )
+    return priced.with_columns(pl.col(name).cast(kind) for name, kind in SCORED.items())
 
 
 def _reasons() -> Iterator[pl.Expr]:
@@ -69,6 +81,14 @@ def _reasons() -> Iterator[pl.Expr]:
 def _not_taken(field: CategoryField) -> pl.Expr:
     warning = pl.format("{} '{}' is not known: taken as missing", pl.lit(field.name), _shown(field))
     return pl.when(rules.not_taken(field.name)).then(warning)
+
+
+def _not_taken_kind(field: CategoryField) -> pl.Expr:
+    return pl.when(rules.not_taken(field.name)).then(pl.lit(unknown_kind(field.name)))
+
+
+def _lists(texts: Iterable[pl.Expr]) -> pl.Expr:
+    return pl.concat_list(texts).list.drop_nulls()
 
 
 def _shown(field: CategoryField | NumberField) -> pl.Expr:

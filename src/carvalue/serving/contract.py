@@ -6,9 +6,9 @@ from typing import Any
 from fastapi import Security
 from fastapi.security import APIKeyHeader
 
-from carvalue.listings.schema import FIELDS, REQUIRED_FIELDS, CategoryField, Field, NumberField
+from carvalue.listings.schema import ALIASES, FIELDS, REQUIRED_FIELDS, CategoryField, Field, NumberField
 from carvalue.serving.bodies import MAX_BODY_BYTES
-from carvalue.serving.validation import ALIASES, MAX_LISTINGS, MAX_TEXT
+from carvalue.serving.validation import MAX_LISTINGS, MAX_TEXT
 
 Json = Mapping[str, object]
 

@@ -16,6 +16,7 @@ from difflib import get_close_matches
 
 from carvalue.errors import AppError
 from carvalue.listings.schema import (
+    ALIASES,
     FIELD_BY_NAME,
     REQUIRED_FIELDS,
     CategoryField,
@@ -25,7 +26,6 @@ from carvalue.listings.schema import (
     Value,
 )
 
-ALIASES: Mapping[str, str] = {"make": "manufacturer"}  # the word people use; the schema keeps the source's
 MAX_TEXT = 100  # characters; the longest model of 400,000 real advertisements that means anything is shorter
 MAX_LISTINGS = 1_000  # keeps one answer in the milliseconds, so that other clients do not wait behind it
 MAX_ERRORS = 20  # nobody reads more, and looking for similar names costs time
@@ -64,7 +64,7 @@ class TooManyListings(AppError):
 
     status, hint = (
         413,
-        f"Send at most {MAX_LISTINGS:,} listings a request, several requests after each other.",
+        f"Send at most {MAX_LISTINGS:,} listings a request, or a file of any length to POST /predict/batch.",
     )
 
 

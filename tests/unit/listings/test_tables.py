@@ -45,6 +45,27 @@ def test_numbers_of_a_parquet_become_text_and_nan_is_missing(tmp_path: Path) -> 
     assert rows_in(tmp_path / "a.parquet") == [("2012.0", "1"), (None, "2"), (None, None)]
 
 
+def test_arrow_and_lines_of_json_give_the_same_rows(frame: pl.DataFrame, tmp_path: Path) -> None:
+    frame.write_ipc_stream(tmp_path / "a.arrow")
+    frame.write_ndjson(tmp_path / "a.ndjson")
+
+    lines = open_table(tmp_path / "a.ndjson", columns=("year", "model"), scratch=tmp_path)
+
+    assert rows_in(tmp_path / "a.arrow") == ROWS
+    assert [row for batch in lines.batches(rows=2) for row in batch.rows()] == [(*row, None) for row in ROWS]
+
+
+def test_make_is_another_word_for_manufacturer(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("make,year\nkia,2012\n")
+    (tmp_path / "b.csv").write_text("make,manufacturer\nkia,kia\n")
+
+    table = open_table(tmp_path / "a.csv", columns=("manufacturer", "year"), scratch=tmp_path)
+
+    assert next(table.batches(rows=2)).to_dicts() == [{"manufacturer": "kia", "year": "2012"}]
+    with pytest.raises(TableUnreadable, match="make and manufacturer: expected one of them"):
+        open_table(tmp_path / "b.csv", columns=("manufacturer",), scratch=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
@@ -88,7 +109,7 @@ def test_a_zip_without_a_csv_is_refused(tmp_path: Path) -> None:
 
 
 def test_another_suffix_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WrongSuffix, match=r"ends in .csv, .zip or .parquet"):
+    with pytest.raises(WrongSuffix, match=r"ends in .csv, .zip, .parquet, .ndjson or .arrow"):
         rows_in(tmp_path / "a.xlsx")
 
 
