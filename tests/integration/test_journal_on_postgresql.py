@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from production import environment, postgres
 pytestmark = pytest.mark.platform
 pytest.importorskip("psycopg", reason="needs `uv sync --extra platform --extra postgres`")
 
+LATER = datetime(2030, 1, 1, tzinfo=UTC)
 RELEASES = sorted((Path(__file__).parents[1] / "schemas").glob("*.postgresql.sql"))
 
 
@@ -71,7 +73,7 @@ def test_every_release_s_tables_come_up_to_date(tmp_path: Path, release: Path) -
         told = [process.communicate(timeout=60)[0] for process in running]
         journal = Journal(url)
         journal.write([an_entry(2)])
-        found = journal.after("", until=datetime(2030, 1, 1, tzinfo=UTC), limit=9)
+        found = journal.after("", until=LATER, limit=9)
         with owner.connect() as connection:
             context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
             differences = compare_metadata(context, TABLES)
@@ -81,3 +83,29 @@ def test_every_release_s_tables_come_up_to_date(tmp_path: Path, release: Path) -
     assert told == [f"the journal's tables are at revision {newest()}\n"] * 4
     assert found == [an_entry(1), an_entry(2)]
     assert differences == []
+
+
+def test_a_dump_of_the_journal_is_put_back_whole(tmp_path: Path) -> None:
+    """Word for word what docs/operate.md says."""
+    with postgres(tmp_path) as (port, password):
+        url = f"postgresql://owner:{password}@127.0.0.1:{port}"
+        journal = Journal(f"{url}/postgres")
+        journal.migrate()
+        journal.write([an_entry(number) for number in range(100)])
+        journal.add_feedback(quote_id=an_entry(7).quote_id, sale_price=20_000, told_at=LATER)
+        programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]
+        dump = tmp_path / "journal.dump"
+
+        run = partial(subprocess.run, check=True, timeout=60)
+        run([programs / "pg_dump", "--format=custom", f"--file={dump}", f"{url}/postgres"])
+        run([programs / "createdb", f"--maintenance-db={url}/postgres", "again"])
+        run([programs / "pg_restore", "--no-owner", "--exit-on-error", f"--dbname={url}/again", dump])
+
+        again = Journal(f"{url}/again")
+        found = again.after("", until=LATER, limit=1_000)
+        sales = again.sales(model_version="3", limit=9)
+        for each in (journal, again):
+            each.close()
+
+    assert found == [an_entry(number) for number in range(100)]
+    assert [sale.sale_price for sale in sales] == [20_000]

@@ -92,13 +92,21 @@ class DatasetStore:
         """
         if missing := [name for name in SPLITS if not (folder / f"{name}.parquet").is_file()]:
             raise DatasetIncomplete(f"{folder} lacks {', '.join(missing)}.")
-        self._root.mkdir(parents=True, exist_ok=True)
-        with self._one_writer():
+        with self.undisturbed():
             version = self._write(folder, manifest)
             self._point_to(version)
             self._prune(current=version)
         logger.info("dataset published", extra={"fingerprint": manifest.fingerprint, "path": str(version)})
         return Dataset(version)
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Keep others from publishing and pruning meanwhile."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        # the system lets go of the lock when its holder dies, however it dies
+        with (self._root / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def current(self) -> Dataset:
         """Find the current version.
@@ -137,13 +145,6 @@ class DatasetStore:
             DatasetMissing: none was published, or it is damaged.
         """
         return self.current().path(name)
-
-    @contextmanager
-    def _one_writer(self) -> Iterator[None]:
-        # the system lets go of the lock when its holder dies, however it dies
-        with (self._root / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
     def _write(self, folder: Path, manifest: Manifest) -> Path:
         name = f"{manifest.created_at:%Y%m%dT%H%M%S}-{manifest.fingerprint}-{uuid4().hex[:8]}"
