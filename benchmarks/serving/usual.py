@@ -22,7 +22,7 @@ class UsualModel:
         """Price one listing."""
         listing = pd.DataFrame([request]).rename(columns={"make": "manufacturer"}).iloc[0].to_dict()
         encoded = self._model.encoder.row(listing)
-        columns = pd.DataFrame(encoded, columns=self._model.encoder.names)
+        columns = pd.DataFrame(encoded, columns=list(self._model.encoder.names))
         matrix = xgb.DMatrix(columns, base_margin=encoded[:, -1], nthread=1)
         log_price = float(self._model.booster.predict(matrix, output_margin=True)[0])
         return {"price": round(float(np.exp(log_price)))}

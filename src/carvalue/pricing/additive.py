@@ -44,10 +44,11 @@ def level_keys(name: CarName) -> list[str]:
     )
 
 
-def curve_keys(name: CarName) -> list[str]:
+@lru_cache(maxsize=CACHED_NAMES)
+def curve_keys(name: CarName) -> tuple[str, str, str]:
     """List the groups that age and gather miles in their own way: make, family, first two words."""
     start = " ".join(name.text.split()[:2])
-    return [f"M:{name.make}", f"F:{name.make}|{name.family}", f"P2:{name.make}|{start}"]
+    return f"M:{name.make}", f"F:{name.make}|{name.family}", f"P2:{name.make}|{start}"
 
 
 def family_word(family: str, word: str) -> str:

@@ -1,7 +1,7 @@
 """The additive model's design: one sparse column for each name group, word and knot, one row a listing."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,9 +108,9 @@ def _word_blocks(frame: pl.DataFrame) -> dict[str, Block]:
 
 
 def _membership(
-    names: Sequence[CarName], rows: Ints, *, keys_of: Callable[[CarName], list[str]], fewest: int
+    names: Sequence[CarName], rows: Ints, *, keys_of: Callable[[CarName], Iterable[str]], fewest: int
 ) -> tuple[sparse.csr_matrix, tuple[str, ...]]:
-    keys = [keys_of(name) for name in names]
+    keys = [tuple(keys_of(name)) for name in names]
     counts: Counter[str] = Counter()
     for groups, times in zip(keys, rows.tolist(), strict=True):
         for group in groups:

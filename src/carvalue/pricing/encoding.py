@@ -1,18 +1,21 @@
 """Listings to numbers: one encoder for a training frame and for a single listing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from math import nan
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from carvalue.listings.schema import Listing, Value
-from carvalue.pricing.features import Feature
+from carvalue.pricing.features import NAME_FIELDS, Feature
 
 Matrix = npt.NDArray[np.float32]
 
 ADDITIVE = "additive"
+CACHED_NAMES = 16_384
 MONOTONE = {"year": 1, "odometer": -1, "name_year": 1, "name_miles": 1, ADDITIVE: 1}
 
 
@@ -24,10 +27,10 @@ class Encoder:
     summed: tuple[str, ...] = ()
     """The features whose sum is the last column, `additive`: the log price that the trees start from."""
 
-    @property
-    def names(self) -> list[str]:
+    @cached_property
+    def names(self) -> tuple[str, ...]:
         """The columns' names."""
-        return [feature.name for feature in self.features] + [ADDITIVE] * bool(self.summed)
+        return (*(feature.name for feature in self.features), *(ADDITIVE,) * bool(self.summed))
 
     @property
     def monotone(self) -> tuple[int, ...]:
@@ -36,11 +39,37 @@ class Encoder:
 
     def row(self, listing: Listing) -> Matrix:
         """Encode one listing, shape (1, features)."""
-        row = np.empty((1, len(self.names)), dtype=np.float32)
-        for position, feature in enumerate(self.features):
-            row[0, position] = feature.value(*(listing.get(field) for field in feature.inputs))
-        self.add_up(row)
-        return row
+        return self.rows((listing,))
+
+    def rows(self, listings: Sequence[Listing]) -> Matrix:
+        """Encode listings one by one, shape (listings, features)."""
+        matrix = np.empty((len(listings), len(self.names)), dtype=np.float32)
+        matrix[:, : len(self.features)] = [self._values(listing.get) for listing in listings]
+        self.add_up(matrix)
+        return matrix
+
+    def _values(self, cell: Callable[[str], Value]) -> list[float]:
+        of_name = self._of_name(cell("manufacturer"), cell("model"))
+        return [
+            known if feature is None else feature.value(*map(cell, feature.inputs))
+            for known, feature in zip(of_name, self._of_more, strict=True)
+        ]
+
+    @cached_property
+    def _of_name(self) -> Callable[[Value, Value], tuple[float, ...]]:
+        """What depends on the name alone, remembered: the same names come again and again."""
+        return lru_cache(maxsize=CACHED_NAMES, typed=True)(self._name_values)
+
+    def _name_values(self, manufacturer: Value, model: Value) -> tuple[float, ...]:
+        return tuple(
+            nan if more else feature.value(manufacturer, model)
+            for more, feature in zip(self._of_more, self.features, strict=True)
+        )
+
+    @cached_property
+    def _of_more(self) -> tuple[Feature | None, ...]:
+        """The features that depend on more than the name, in their places."""
+        return tuple(None if item.inputs == NAME_FIELDS else item for item in self.features)
 
     def matrix(self, frame: pl.DataFrame) -> Matrix:
         """Encode a frame, shape (rows, features); a column that the frame lacks counts as missing."""
@@ -54,10 +83,10 @@ class Encoder:
         """Fill the last column: always in the same order, so that a row and a frame get the same bits."""
         if not self.summed:
             return
-        names = self.names
-        total = matrix[:, names.index(self.summed[0])]
-        for name in self.summed[1:]:
-            total = total + matrix[:, names.index(name)]
+        first, *others = map(self.names.index, self.summed)
+        total = matrix[:, first]
+        for place in others:
+            total = total + matrix[:, place]
         matrix[:, -1] = total
 
 

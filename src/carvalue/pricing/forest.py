@@ -1,8 +1,8 @@
-"""The trees as flat arrays, walked all at once: one listing costs a fraction of XGBoost's own call.
+"""The trees as flat arrays: a listing costs a fraction of XGBoost's own call.
 
 XGBoost 3.2 prepares every tree anew on each call, about 3 us a tree: at a thousand trees, most of a quote.
-Here a row walks down all trees level by level, and the leaves are added in XGBoost's order and precision, so
-that the sum is the same bit for bit.
+Here the leaves are added in XGBoost's order and precision, so that the sum is the same bit for bit. The walk
+is compiled where the installation could (`compiled.py`); else NumPy walks a row down all trees at once.
 """
 
 import io
@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xgboost as xgb
+
+from carvalue.pricing.compiled import MOST, NODE, CompiledWalk, is_compiled
 
 Ints = npt.NDArray[np.int32]
 Places = npt.NDArray[np.intp]
@@ -46,8 +48,24 @@ class Forest:
         joined["left"] += np.repeat(starts, [len(part["left"]) for part in parts])
         return cls(roots=starts, **joined)
 
+    def scores(self, rows: Singles, *, starts: Singles) -> Singles:
+        """Add up each row's leaves, from its start on. Shapes (rows, features) and (rows,)."""
+        if self.compiled:
+            return self.compiled.scores(rows, starts=starts)
+        pairs = zip(rows, starts, strict=True)
+        return np.array([self.score(row, start=start) for row, start in pairs], dtype=np.float32)
+
+    @cached_property
+    def compiled(self) -> CompiledWalk | None:
+        """The compiled walk, where this installation has it and the trees fit its nodes."""
+        if not is_compiled() or self._sizes.max(initial=0) > MOST or self.feature.max(initial=0) >= MOST // 2:
+            return None
+        return CompiledWalk(
+            nodes=self._nodes(), leaves=self.leaf, roots=self.roots, order=self._shallow_first()
+        )
+
     def score(self, row: Singles, *, start: np.float32) -> np.float32:
-        """Add up one row's leaves, from `start` on. The row has shape (features,); missing is NaN."""
+        """Add up one row's leaves with NumPy. The row has shape (features,)."""
         leaves = self.leaf[self._reached(row)]
         in_order = np.add.accumulate(np.concatenate([[start], leaves]))  # np.sum would add in pairs
         return np.float32(in_order[-1])
@@ -65,10 +83,47 @@ class Forest:
         """Read what `as_bytes` wrote.
 
         Raises:
-            KeyError, ValueError: an array is missing, or the file is none.
+            KeyError, ValueError: an array is missing, the file is none, or its nodes make no trees.
         """
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return cls(**{item.name: arrays[item.name] for item in fields(cls)})
+            forest = cls(**{item.name: arrays[item.name] for item in fields(cls)})
+        forest._require_trees()
+        return forest
+
+    def _nodes(self) -> npt.NDArray[Any]:
+        nodes = np.empty(len(self.left), dtype=NODE)
+        nodes["threshold"], nodes["left"] = self.threshold, self.left - np.repeat(self.roots, self._sizes)
+        nodes["cell"] = np.where(self._is_leaf, 0, 1 + 2 * self.feature + self.missing_right)
+        return nodes
+
+    def _shallow_first(self) -> Ints:
+        """Order the trees by depth."""
+        depths, at, tree = np.zeros(len(self.roots), dtype=np.int32), self.roots, np.arange(len(self.roots))
+        while len(at):
+            inner = self.left[at] != at
+            at, tree = self.left[at[inner]], tree[inner]
+            depths[tree] += 1  # once for each tree, however often it is named
+            at, tree = np.concatenate([at, at + 1]), np.concatenate([tree, tree])
+        return np.argsort(depths, kind="stable").astype(np.int32)
+
+    def _require_trees(self) -> None:
+        """See that each node leads to two of its own tree, and no other to these: so every walk ends."""
+        inner = np.flatnonzero(~self._is_leaf)
+        tree = np.repeat(np.arange(len(self.roots)), self._sizes)
+        children = np.concatenate([self.left[inner], self.left[inner] + 1])
+        inside = (children > 0) & (children < len(tree))
+        if not (inside.all() and (tree[children] == np.tile(tree[inner], 2)).all()):
+            raise ValueError("A node of the forest leads out of its tree.")
+        if len(np.unique(children)) < len(children) or np.isin(self.roots, children).any():
+            raise ValueError("Two nodes of the forest lead to the same.")
+
+    @property
+    def _sizes(self) -> Ints:
+        return np.diff(self.roots, append=len(self.left))
+
+    @property
+    def _is_leaf(self) -> Bits:
+        return np.equal(self.left, np.arange(len(self.left)))
 
     def _reached(self, row: Singles) -> Places:
         """Walk down every tree; those that have come to a leaf wait, and are left out every few levels."""

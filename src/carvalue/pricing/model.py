@@ -34,9 +34,9 @@ BOOSTER, FOREST, CARD, FEATURES, FAMILIAR, RANGES, GOLDEN, USUAL, COMPARABLES = 
     "usual.json",
     "comparables.parquet",
 )
-Dollars = tuple[Floats, Floats, Floats]
-"""Price, low and high."""
-FEW_ROWS = 4  # up to here the forest is quicker than XGBoost; both give the same bits
+Dollars = npt.NDArray[np.int64]
+"""Price, low and high of each listing, shape (3, listings)."""
+FEW_ROWS = 4  # up to here a forest that is not compiled is quicker than XGBoost; both give the same bits
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,16 +56,22 @@ class PriceModel:
 
     def quote(self, listing: Listing) -> Quote:
         """Price one listing."""
-        return self._quotes((listing,), self.encoder.row(listing))[0]
+        return self.quote_many((listing,))[0]
 
     def quote_many(self, listings: Sequence[Listing]) -> tuple[Quote, ...]:
-        """Price listings in order, all in one pass of the trees.
-
-        A long list goes another way than a single listing, to the same quotes.
-        """
+        """Price listings in order, all in one pass of the trees; one costs more alone than among others."""
         if not listings:
             return ()
-        return self._quotes(listings, np.concatenate([self.encoder.row(listing) for listing in listings]))
+        dollars = self._dollars(self.encoder.rows(listings))
+        newest = self.familiar.newest_year
+        doubted = [place for place, item in enumerate(listings) if doubtful(item, newest_year=newest)]
+        if doubted:
+            unknown = [without_odometer(listings[place]) for place in doubted]
+            _take_lower(dollars, np.array(doubted), self._dollars(self.encoder.rows(unknown)))
+        cautions = [self.familiar.cautions(listing) for listing in listings]
+        warnings = (tuple(caution.text for caution in found) for found in cautions)
+        kinds = (tuple(caution.kind for caution in found) for found in cautions)
+        return tuple(map(Quote, *dollars.tolist(), warnings, kinds))
 
     def quote_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Price a frame of listings: price, low, high, warnings and their kinds, row for row in its order."""
@@ -73,7 +79,7 @@ class PriceModel:
         dollars = self._dollars(self.encoder.matrix(frame))
         if doubted.any():
             unknown = frame.filter(doubted).with_columns(odometer=None)
-            _take_lower(dollars, doubted.to_numpy(), self._dollars(self.encoder.matrix(unknown)))
+            _take_lower(dollars, doubted.to_numpy().nonzero()[0], self._dollars(self.encoder.matrix(unknown)))
         price, low, high = dollars
         quoted = pl.DataFrame({"price": price, "low": low, "high": high})
         return quoted.hstack(frame_warnings(frame, self.familiar))
@@ -83,7 +89,7 @@ class PriceModel:
         if not doubtful(listing, newest_year=self.familiar.newest_year):
             return listing
         ways = (listing, without_odometer(listing))
-        typed, unknown = self.log_prices(np.concatenate([self.encoder.row(way) for way in ways]))
+        typed, unknown = self.log_prices(self.encoder.rows(ways))
         return ways[int(unknown < typed)]
 
     @property
@@ -102,8 +108,8 @@ class PriceModel:
 
     def log_prices(self, matrix: Matrix) -> Floats:
         """Score encoded rows. Unit: log dollars."""
-        if len(matrix) <= FEW_ROWS:
-            return np.array([self.forest.score(row, start=row[-1]) for row in matrix], dtype=np.float64)
+        if self.forest.compiled or len(matrix) <= FEW_ROWS:
+            return self.forest.scores(matrix, starts=matrix[:, -1]).astype(np.float64)
         quoted = self.booster.inplace_predict(matrix, validate_features=False, base_margin=matrix[:, -1])
         return quoted.astype(np.float64)
 
@@ -140,24 +146,15 @@ class PriceModel:
         model._check_golden(folder)
         return model
 
-    def _quotes(self, listings: Sequence[Listing], matrix: Matrix) -> tuple[Quote, ...]:
-        dollars = self._dollars(matrix)
-        newest = self.familiar.newest_year
-        doubted = [place for place, item in enumerate(listings) if doubtful(item, newest_year=newest)]
-        if doubted:
-            unknown = [self.encoder.row(without_odometer(listings[place])) for place in doubted]
-            _take_lower(dollars, np.array(doubted), self._dollars(np.concatenate(unknown)))
-        cautions = [self.familiar.cautions(listing) for listing in listings]
-        warnings = (tuple(caution.text for caution in found) for found in cautions)
-        kinds = (tuple(caution.kind for caution in found) for found in cautions)
-        return tuple(map(Quote, *(column.tolist() for column in dollars), warnings, kinds))
-
     def _dollars(self, matrix: Matrix) -> Dollars:
         log_price = self.log_prices(matrix)
-        price = _whole(log_price)
         below, above = self.ranges.ends(what_is_seen(self.encoder, matrix, log_price=log_price))
-        low, high = _whole(log_price - below), _whole(log_price + above)
-        return price, np.minimum(low, price), np.maximum(high, price)
+        ends = np.concatenate([log_price, log_price - below, log_price + above])
+        dollars: Dollars = np.rint(np.exp(ends)).astype(np.int64).reshape(3, -1)
+        price, low, high = dollars
+        np.minimum(low, price, out=low)
+        np.maximum(high, price, out=high)
+        return dollars
 
     def _check_golden(self, folder: Path) -> None:
         for listing, expected in self.golden:
@@ -193,12 +190,7 @@ def _from_files(files: dict[str, bytes], *, folder: Path) -> PriceModel:
     )
 
 
-def _take_lower(dollars: Dollars, places: npt.NDArray[np.generic], others: Dollars) -> None:
+def _take_lower(dollars: Dollars, places: npt.NDArray[np.intp], others: Dollars) -> None:
     """Put the other price and range in these places where that price is lower."""
-    lower = others[0] < dollars[0][places]
-    for column, other in zip(dollars, others, strict=True):
-        column[places] = np.where(lower, other, column[places])
-
-
-def _whole(log_price: Floats) -> Floats:
-    return np.rint(np.exp(log_price)).astype(np.int64)
+    lower = others[0] < dollars[0, places]
+    dollars[:, places[lower]] = others[:, lower]

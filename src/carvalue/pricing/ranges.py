@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from math import ceil
 from typing import Any
 
@@ -37,7 +38,15 @@ class PriceRange:
         """Say how far the ends are below and above the price. Unit: log dollars."""
         spread = np.exp(log_scale(self.factors, seen, rows=len(seen[PRICE])))
         cell = _cell(self.cells, seen)
-        return spread * np.array(self.below)[cell], spread * np.array(self.above)[cell]
+        return spread * self._below[cell], spread * self._above[cell]
+
+    @cached_property
+    def _below(self) -> Floats:
+        return np.array(self.below)
+
+    @cached_property
+    def _above(self) -> Floats:
+        return np.array(self.above)
 
     def recoded(self, *, old: Encoder, new: Encoder) -> "PriceRange":
         """Make the factors of words speak the codes of another encoder."""

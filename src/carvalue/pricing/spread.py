@@ -26,8 +26,7 @@ class Factor:
 
     def bands(self, values: Floats) -> Ints:
         """Place values in bands."""
-        found = np.searchsorted(self._edges, values, side="right")
-        return np.where(np.isnan(values), len(self.worth) - 1, found)
+        return self._edges.searchsorted(values, side="right")  # NaN goes behind all, past the last edge
 
     def log_scale(self, values: Floats) -> Floats:
         """Look up the worth of each value's band."""
@@ -36,7 +35,7 @@ class Factor:
     # a quote looks up hundreds of edges: made into arrays once, not for each quote
     @cached_property
     def _edges(self) -> Floats:
-        return np.array(self.edges, dtype=np.float64)
+        return np.array([*self.edges, np.inf], dtype=np.float64)
 
     @cached_property
     def _worth(self) -> Floats:

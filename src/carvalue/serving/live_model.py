@@ -125,8 +125,12 @@ class LiveModel:
         self._metrics.model_version.set(fresh.version.version)
         self._metrics.model_data_timestamp.set(seen_until.timestamp())
         self._metrics.model_swaps.inc()
-        was = earlier.version.version if earlier else None
-        logger.info("model taken into use", extra={"version": fresh.version.version, "earlier": was})
+        told = {
+            "version": fresh.version.version,
+            "earlier": earlier.version.version if earlier else None,
+            "walk": "compiled" if fresh.model.forest.compiled else "numpy",  # the slower one, same quotes
+        }
+        logger.info("model taken into use", extra=told)
 
     def _refuse(self, version: ModelVersion, error: Exception) -> None:
         self._refused[version] = self._clock()

@@ -1,9 +1,13 @@
 """The flat forest gives XGBoost's own sums, bit for bit, with and without missing values."""
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xgboost as xgb
 
+from carvalue.pricing.compiled import is_compiled
 from carvalue.pricing.forest import Forest
 
 START = np.float32(9.3)
@@ -32,12 +36,48 @@ def booster(rows: np.ndarray) -> xgb.Booster:
     return xgb.train(params, xgb.DMatrix(rows, target, base_margin=rows[:, -1]), num_boost_round=120)
 
 
-def test_a_forest_scores_as_xgboost_does_bit_for_bit(booster: xgb.Booster, rows: np.ndarray) -> None:
+@pytest.fixture(params=["compiled", "NumPy"])
+def _walk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Walk in both ways, whatever this installation has; without a compiler the first is not there to try."""
+    if request.param == "NumPy":
+        monkeypatch.setattr("carvalue.pricing.forest.is_compiled", lambda: False)
+    elif not is_compiled():
+        pytest.skip("this installation has not compiled walk.c")
+
+
+@pytest.mark.usefixtures("_walk")
+@pytest.mark.parametrize("count", [1, 3, 500])
+def test_a_forest_scores_as_xgboost_does_bit_for_bit(
+    booster: xgb.Booster, rows: np.ndarray, count: int
+) -> None:
+    some = rows[-count:]
+
+    scores = Forest.of(booster).scores(some, starts=some[:, -1])
+
+    assert scores.tobytes() == booster.inplace_predict(some, base_margin=some[:, -1]).tobytes()
+
+
+def test_this_installation_walks_compiled() -> None:
+    assert is_compiled() or shutil.which("cc") is None
+
+
+def test_a_forest_that_leads_out_of_its_trees_is_refused(booster: xgb.Booster) -> None:
+    forest = Forest.of(booster)
+    outside, twice = forest.left.copy(), forest.left.copy()
+    outside[0] = forest.roots[1]
+    inner = np.flatnonzero(forest.left > np.arange(len(forest.left)))
+    twice[inner[2]] = forest.left[inner[0]]
+
+    for left, reason in ((outside, "out of its tree"), (twice, "to the same")):
+        with pytest.raises(ValueError, match=reason):
+            Forest.from_bytes(replace(forest, left=left).as_bytes())
+
+
+def test_rows_too_narrow_for_the_trees_are_refused(booster: xgb.Booster, rows: np.ndarray) -> None:
     forest = Forest.of(booster)
 
-    scores = np.array([forest.score(row, start=row[-1]) for row in rows[:500]], dtype=np.float32)
-
-    assert scores.tobytes() == booster.inplace_predict(rows[:500], base_margin=rows[:500, -1]).tobytes()
+    with pytest.raises((ValueError, IndexError)):
+        forest.scores(rows[:1, :2], starts=rows[:1, -1])
 
 
 def test_a_forest_passes_through_its_bytes(booster: xgb.Booster, rows: np.ndarray) -> None:
@@ -45,7 +85,10 @@ def test_a_forest_passes_through_its_bytes(booster: xgb.Booster, rows: np.ndarra
 
     again = Forest.from_bytes(forest.as_bytes())
 
-    assert again.score(rows[0], start=START) == forest.score(rows[0], start=START)
+    assert (
+        again.scores(rows[:9], starts=rows[:9, -1]).tolist()
+        == forest.scores(rows[:9], starts=rows[:9, -1]).tolist()
+    )
     assert again.as_bytes() == forest.as_bytes()
 
 
@@ -53,4 +96,4 @@ def test_a_tree_that_never_splits_is_a_leaf(rows: np.ndarray) -> None:
     stump = xgb.train({"eta": 1.0}, xgb.DMatrix(rows, np.full(len(rows), 3.0)), num_boost_round=1)
     quoted = stump.inplace_predict(rows[:1], base_margin=np.array([START]))
 
-    assert Forest.of(stump).score(rows[0], start=START) == quoted[0]
+    assert Forest.of(stump).scores(rows[:1], starts=np.array([START]))[0] == quoted[0]
