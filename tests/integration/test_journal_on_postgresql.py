@@ -17,7 +17,6 @@ from factories import an_entry
 from production import environment, postgres
 
 pytestmark = pytest.mark.platform
-pytest.importorskip("psycopg", reason="needs `uv sync --extra platform --extra postgres`")
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
 RELEASES = sorted((Path(__file__).parents[1] / "schemas").glob("*.postgresql.sql"))
