@@ -15,6 +15,7 @@ locals {
     AIRFLOW__CORE__FERNET_KEY           = "airflow-fernet-key"
     AIRFLOW__API_AUTH__JWT_SECRET       = "airflow-jwt-secret"
     AIRFLOW_PASSWORD                    = "airflow-password"
+    JOURNAL_URL                         = "journal-database" # a retraining learns from reported sales
   }
 
   # role -> the containers of one task; `port` and `ready` mark the one that others talk to

@@ -84,6 +84,7 @@ class Settings(BaseSettings):
     sample_rows: int = Field(default=30_000, ge=1_000)
     sample_seed: int = 2021
     training_budget: Literal["auto", "quick", "default"] = "auto"
+    retrain_schedule: str = Field(default="", pattern=r"^(@(hourly|daily|weekly|monthly)|\S+( \S+){4})?$")
 
     state_dir: Path = Path("var")
     journal_url: JournalUrl = Field(default_factory=_journal_file)

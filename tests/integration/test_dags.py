@@ -10,6 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
+LEARNING = ["tune", "train", "evaluate", "register", "promote"]
+
 # Airflow reads its configuration at import and keeps it, so each look at it is a process of its own
 PARSE = """
 import json
@@ -66,29 +68,40 @@ def airflow(code: str, home: Path, **environment: str) -> str:
     return done.stdout
 
 
-def test_both_dags_are_read_without_errors_and_no_file_is_left_over(airflow_home: Path) -> None:
+def test_all_dags_are_read_without_errors_and_no_file_is_left_over(airflow_home: Path) -> None:
     found = json.loads(airflow(PARSE, airflow_home).splitlines()[-1])
 
     assert not found["errors"]
     assert {name: dag["tasks"] for name, dag in found["dags"].items()} == {
         "creates_datasets_dag": ["download", "clean", "split", "publish", "publish_reference"],
-        "initial_model_dag": ["tune", "train", "evaluate", "register", "promote"],
+        "initial_model_dag": LEARNING,
+        "retrain_model_dag": [
+            *("download", "clean", "join_sales", "split", "look_for_news", "publish", "publish_reference"),
+            *LEARNING,
+        ],
     }
     assert sorted(path.stem for path in (ROOT / "dags").glob("*.py")) == sorted(found["dags"])
     assert all(dag["documented"] for dag in found["dags"].values())
     assert found["dags"]["initial_model_dag"]["schedule"] == "AssetTriggeredTimetable"
+    assert found["dags"]["retrain_model_dag"]["schedule"] == "NullTimetable"
     assert found["dags"]["creates_datasets_dag"]["retries"]["download"] == 2
 
 
 def test_parsing_the_dag_files_loads_no_heavy_library(airflow_home: Path) -> None:
     code = """
 import runpy, sys
-for name in ("creates_datasets_dag", "initial_model_dag"):
+for name in ("creates_datasets_dag", "initial_model_dag", "retrain_model_dag"):
     runpy.run_path(f"dags/{name}.py")
 """
     loaded = airflow(code + "print(*{name.split('.')[0] for name in sys.modules})", airflow_home)
 
     assert not {"polars", "xgboost", "mlflow", "matplotlib", "optuna", "kagglehub"} & set(loaded.split())
+
+
+def test_a_retraining_is_scheduled_where_the_setting_says_so(airflow_home: Path) -> None:
+    found = json.loads(airflow(PARSE, airflow_home, RETRAIN_SCHEDULE="0 3 * * 1").splitlines()[-1])
+
+    assert found["dags"]["retrain_model_dag"]["schedule"] == "CronTriggerTimetable"
 
 
 def test_the_steps_run_as_tasks(airflow_home: Path) -> None:

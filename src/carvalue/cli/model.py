@@ -14,7 +14,7 @@ app = typer.Typer()
 
 @app.command()
 def run(
-    pipeline: Annotated[str, typer.Argument(help="creates_datasets_dag or initial_model_dag.")],
+    pipeline: Annotated[str, typer.Argument(help="The id of its DAG; docs/architecture.md draws all.")],
     start: Annotated[str, typer.Option("--from", help="The step to resume at.")] = "",
 ) -> None:
     """Run a pipeline in this process, without Airflow."""
@@ -27,6 +27,16 @@ def run(
     configure_logs()
     os.environ.update(PATIENT_THREADS)
     run_pipeline(find(pipeline), load_settings(), start=start or None, say=say)
+
+
+@app.command()
+def retrain() -> None:
+    """Let Airflow learn from the newest listings and reported sales, and say what became of it."""
+    from carvalue.ops.retrain import retrain as start
+    from carvalue.settings import load_settings
+
+    with Console() as console:
+        console.say(start(load_settings(), progress=console))
 
 
 @app.command()

@@ -56,3 +56,18 @@ class Sale:
     low: int
     high: int
     sale_price: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SoldCar:
+    """A quoted car with what it was sold for, to be learned from. Prices are in whole dollars."""
+
+    told_at: datetime
+    quoted: int
+    sale_price: int
+    listing: Listing
+
+    def as_row(self) -> dict[str, object]:
+        """Give the listing's fields and the rest side by side."""
+        told = {"told_at": self.told_at, "quoted": self.quoted, "sale_price": self.sale_price}
+        return {**self.listing, **told}

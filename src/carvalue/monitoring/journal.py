@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from carvalue.errors import AppError
-from carvalue.monitoring.entries import JournalEntry, Sale
+from carvalue.monitoring.entries import JournalEntry, Sale, SoldCar
 from carvalue.monitoring.journal_schema import (
     FEEDBACK,
     QUOTES,
@@ -181,6 +181,24 @@ class Journal:
             self._demand(self._upgrade())
             return revision_of(self._engine)
 
+    def sold_cars(self, *, limit: int) -> list[SoldCar]:
+        """Read what quoted cars were sold for, whichever version quoted them, the last told first.
+
+        Raises:
+            JournalUnavailable: the journal does not answer.
+        """
+        wanted = (
+            select(FEEDBACK.c.told_at, QUOTES.c.price, FEEDBACK.c.sale_price, QUOTES.c.listing)
+            .join(FEEDBACK, FEEDBACK.c.quote_id == QUOTES.c.quote_id)
+            .order_by(FEEDBACK.c.told_at.desc(), QUOTES.c.quote_id)
+            .limit(limit)
+        )
+        with self._transaction() as connection:
+            return [
+                SoldCar(told_at=_aware(told_at), quoted=price, sale_price=sale_price, listing=listing)
+                for told_at, price, sale_price, listing in connection.execute(wanted)
+            ]
+
     def close(self) -> None:
         """Close what is open."""
         self._engine.dispose()
@@ -234,9 +252,11 @@ def _count(connection: Connection, start: datetime, end: datetime) -> int:
 
 
 def _entry(row: RowMapping) -> JournalEntry:
-    # SQLite forgets the time zone
-    quoted_at = row["quoted_at"].replace(tzinfo=row["quoted_at"].tzinfo or UTC)
-    return JournalEntry(**{**row, "quoted_at": quoted_at, "warnings": tuple(row["warnings"])})
+    return JournalEntry(**{**row, "quoted_at": _aware(row["quoted_at"]), "warnings": tuple(row["warnings"])})
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=moment.tzinfo or UTC)  # SQLite forgets the time zone
 
 
 def _engine(url: URL, answer_s: int) -> Engine:

@@ -19,6 +19,8 @@ TASK_SETTINGS = (
     "training_budget",
 )
 """Settings that only the pipelines read; the scheduler hands them to its tasks."""
+PRIVATE_SETTINGS = ("journal_url", "retrain_schedule")
+"""What only some services read."""
 
 
 def services(settings: Settings) -> tuple[Service, ...]:
@@ -28,7 +30,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
         _airflow_database(settings),
         *([_mlflow(settings)] if own_mlflow else []),
         _airflow_api(settings),
-        _airflow_part(settings, "dag-processor", does="reads the DAG files"),
+        _dag_processor(settings),
         _scheduler(settings),
         *([_journal_tables(settings)] if _has_journal_server(settings) else []),
         price_service(settings),
@@ -44,7 +46,7 @@ def shared_environment(settings: Settings) -> dict[str, str]:
 
     What only tasks need is left out: other data shall not restart every service.
     """
-    chosen = settings.model_dump(mode="json", exclude={*SECRETS, "journal_url", *TASK_SETTINGS})
+    chosen = settings.model_dump(mode="json", exclude={*SECRETS, *PRIVATE_SETTINGS, *TASK_SETTINGS})
     return {
         **_spelled(chosen),
         "STATE_DIR": str(settings.state_dir.resolve()),
@@ -56,7 +58,7 @@ def shared_environment(settings: Settings) -> dict[str, str]:
 
 
 def task_environment(settings: Settings) -> dict[str, str]:
-    """Spell out what the tasks of both pipelines need."""
+    """Spell out what the tasks of the pipelines need."""
     return _spelled(settings.model_dump(mode="json", include=set(TASK_SETTINGS))) | PATIENT_THREADS
 
 
@@ -104,9 +106,15 @@ def _airflow_part(settings: Settings, part: str, *, does: str) -> Service:
     )
 
 
+def _dag_processor(settings: Settings) -> Service:
+    part = _airflow_part(settings, "dag-processor", does="reads the DAG files")
+    schedule = {"RETRAIN_SCHEDULE": settings.retrain_schedule}
+    return replace(part, environment={**part.environment, **schedule})
+
+
 def _scheduler(settings: Settings) -> Service:
-    part = _airflow_part(settings, "scheduler", does="runs the tasks of both DAGs")
-    return replace(part, environment={**part.environment, **task_environment(settings)})
+    part = _airflow_part(settings, "scheduler", does="runs the tasks of all DAGs")
+    return replace(part, environment={**part.environment, **task_environment(settings), **_journal(settings)})
 
 
 def _mlflow(settings: Settings) -> Service:

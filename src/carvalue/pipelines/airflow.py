@@ -5,11 +5,12 @@ from datetime import timedelta
 
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG, Asset, chain
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from carvalue.errors import AppError
 from carvalue.logs import fold_fields
 from carvalue.pipelines.definitions import PIPELINES, Pipeline, Step
+from carvalue.pipelines.retraining import NothingNew
 from carvalue.pipelines.steps import work_folder
 from carvalue.settings import load_settings
 
@@ -19,11 +20,11 @@ WORTH_ANOTHER_TRY = frozenset({429, 502, 503, 504})  # the other side was busy, 
 RETRY_DELAY = timedelta(seconds=5)
 
 
-def as_dag(pipeline: Pipeline) -> DAG:
-    """Wire the steps up, one task each."""
+def as_dag(pipeline: Pipeline, *, schedule: str = "") -> DAG:
+    """Wire the steps up, one task each; `schedule` is cron's, empty where data or people start a run."""
     with DAG(
         dag_id=pipeline.name,
-        schedule=Asset(pipeline.awaits) if pipeline.awaits else None,
+        schedule=Asset(pipeline.awaits) if pipeline.awaits else schedule or None,
         doc_md=pipeline.doc,
         max_active_runs=1,  # runs share their working files
         catchup=False,
@@ -52,6 +53,7 @@ def run_step(*, pipeline: str, step: str) -> None:
     """Run one step in a task; say an expected failure in one line, try again only where it may help.
 
     Raises:
+        AirflowSkipException: there is nothing to do; the steps that follow are skipped.
         AirflowFailException: the step would fail again in the same way.
         AppError: another try may succeed.
     """
@@ -61,6 +63,9 @@ def run_step(*, pipeline: str, step: str) -> None:
     try:
         settings = load_settings()
         chosen.run(settings=settings, work=work_folder(settings, pipeline))
+    except NothingNew as news:
+        logger.info("%s ends the run: %s", step, news)
+        raise AirflowSkipException(str(news)) from None
     except AppError as error:
         logger.error("%s failed: %s", step, error)  # noqa: TRY400  # the message says all; a trace hides it
         if error.status in WORTH_ANOTHER_TRY:

@@ -1,11 +1,11 @@
-"""The two pipelines: their steps in order, and what each hands to the other."""
+"""The pipelines: their steps in order, and what each hands to the other."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from carvalue.errors import AppError
-from carvalue.pipelines import steps
+from carvalue.pipelines import retraining, steps
 from carvalue.settings import Settings
 
 
@@ -91,6 +91,15 @@ test sets together with the reference that live requests are compared with. Publ
     produces=DATASETS,
 )
 
+LEARNING = (
+    Step(run=steps.tune),
+    Step(run=steps.train),
+    Step(run=steps.evaluate),
+    Step(run=steps.register),
+    Step(run=steps.promote),
+)
+"""From the current datasets to a decision about production."""
+
 INITIAL_MODEL = Pipeline(
     name="initial_model_dag",
     doc="""
@@ -103,17 +112,36 @@ MLflow and promotes it if it is no worse than the one in production.
 *How much it searches* is the setting `TRAINING_BUDGET`.
 *A model that is not promoted* is not a failure: the log of `promote` gives the reasons, and so does MLflow.
 """,
-    steps=(
-        Step(run=steps.tune),
-        Step(run=steps.train),
-        Step(run=steps.evaluate),
-        Step(run=steps.register),
-        Step(run=steps.promote),
-    ),
+    steps=LEARNING,
     awaits=DATASETS,
 )
 
-PIPELINES = {pipeline.name: pipeline for pipeline in (CREATES_DATASETS, INITIAL_MODEL)}
+RETRAIN_MODEL = Pipeline(
+    name="retrain_model_dag",
+    doc="""
+### From the newest listings and reported sales to the next version
+
+Fetches the newest listings, joins what quoted cars were sold for (from 200 sales on), publishes datasets and
+drift reference, trains, and lets the new version into production if it passes the gates of any other.
+
+*Started by* the clock (`RETRAIN_SCHEDULE`), here by hand, or by `carvalue retrain`.
+*Nothing new* since the version in production learned: the run ends in green after `look_for_news`.
+*A version that is refused* is no failure: production stays, and the log of `promote` gives the reasons.
+*A run that fails* leaves production as it is, too.
+""",
+    steps=(
+        Step(run=steps.download, retries=2),
+        Step(run=steps.clean),
+        Step(run=retraining.join_sales),
+        Step(run=steps.split),
+        Step(run=retraining.look_for_news),
+        Step(run=steps.publish),
+        Step(run=steps.publish_reference),
+        *LEARNING,
+    ),
+)
+
+PIPELINES = {pipeline.name: pipeline for pipeline in (CREATES_DATASETS, INITIAL_MODEL, RETRAIN_MODEL)}
 
 
 def find(name: str) -> Pipeline:

@@ -11,7 +11,7 @@ MODEL_NAME = "vehicles-price-model"
 EXPERIMENT = "vehicles-price"
 PRODUCTION, PREVIOUS = "production", "previous"
 """Aliases: the version that quotes, and the one to go back to."""
-DIGEST_TAG, DATA_SOURCE_TAG = "bundle.sha256", "data.source"
+DIGEST_TAG, DATA_SOURCE_TAG, FINGERPRINT_TAG = "bundle.sha256", "data.source", "data.fingerprint"
 BUNDLE_PATH = "bundle"
 """Where a version's bundle lies among its artifacts."""
 

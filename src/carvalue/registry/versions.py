@@ -22,6 +22,7 @@ from carvalue.registry.model_version import (
     BUNDLE_PATH,
     DATA_SOURCE_TAG,
     DIGEST_TAG,
+    FINGERPRINT_TAG,
     MODEL_NAME,
     PRODUCTION,
     ModelVersion,
@@ -169,7 +170,7 @@ def _card(bundle: Path) -> ModelCard:
 def _card_tags(card: ModelCard) -> dict[str, str]:
     return {
         DATA_SOURCE_TAG: card.data_source,
-        "data.fingerprint": card.dataset_fingerprint,
+        FINGERPRINT_TAG: card.dataset_fingerprint,
         "data.as_of": card.data_as_of.isoformat(),
         "git.commit": card.git_commit,
     }

@@ -76,3 +76,12 @@ def test_each_gets_the_secrets_that_it_needs_and_no_others() -> None:
     }
     assert having == {"page sha256:0": {"price-service"}, "the key itself": {"page"}}
     assert all("**" not in str(given) for given in found.values())
+
+
+def test_the_tasks_reach_the_journal_and_the_dags_their_schedule() -> None:
+    url = "postgresql://journal:secret@db.example/journal"
+    found = {item.name: item for item in services(Settings(journal_url=url, retrain_schedule="@weekly"))}
+
+    assert found["airflow-scheduler"].environment["JOURNAL_URL"] == url
+    assert found["airflow-dag-processor"].environment["RETRAIN_SCHEDULE"] == "@weekly"
+    assert "RETRAIN_SCHEDULE" not in found["price-service"].environment

@@ -1,10 +1,10 @@
-"""The two pipelines as data."""
+"""The pipelines as data."""
 
-from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL, PIPELINES
+from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL, LEARNING, PIPELINES, RETRAIN_MODEL
 
 
 def test_the_pipelines_are_called_as_documented() -> None:
-    assert list(PIPELINES) == ["creates_datasets_dag", "initial_model_dag"]
+    assert list(PIPELINES) == ["creates_datasets_dag", "initial_model_dag", "retrain_model_dag"]
 
 
 def test_the_datasets_start_the_training() -> None:
@@ -16,3 +16,10 @@ def test_every_step_says_what_it_does() -> None:
     for pipeline in PIPELINES.values():
         assert pipeline.doc.strip()
         assert all(step.doc.strip() for step in pipeline.steps)
+
+
+def test_a_retraining_learns_and_is_judged_as_the_first_model_was() -> None:
+    assert RETRAIN_MODEL.steps[-len(LEARNING) :] == INITIAL_MODEL.steps
+    assert "publish_reference" in [step.name for step in RETRAIN_MODEL.steps]
+    assert RETRAIN_MODEL.awaits is None
+    assert RETRAIN_MODEL.produces is None  # its datasets start no second training

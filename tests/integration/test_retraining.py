@@ -1,0 +1,88 @@
+"""What a retraining does before it trains, on real files, a real journal and a real registry."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from mlflow import MlflowClient
+
+from carvalue.listings.reports import read_report
+from carvalue.listings.sales import LEAST_SALES
+from carvalue.listings.splits import REPORT_FILE, SplitReport
+from carvalue.listings.store import DatasetStore
+from carvalue.monitoring.journal import Journal
+from carvalue.pipelines import retraining, steps
+from carvalue.registry.model_version import FINGERPRINT_TAG, MODEL_NAME, PRODUCTION
+from carvalue.settings import Settings
+from factories import an_entry
+
+# MLflow in this process, not in its server's: it declares its tables in a way that SQLAlchemy has left behind
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+    MlflowClient(uri, uri).create_registered_model(MODEL_NAME)
+    return uri
+
+
+@pytest.fixture
+def settings(tmp_path: Path, uri: str) -> Settings:
+    return Settings(
+        state_dir=tmp_path / "var", data_source="sample", sample_rows=1_000, mlflow_tracking_uri=uri
+    )
+
+
+def prepare(settings: Settings) -> SplitReport:
+    work = steps.work_folder(settings, "retrain_model_dag")
+    for step in (steps.download, steps.clean, retraining.join_sales, steps.split):
+        step(settings=settings, work=work)
+    return read_report(SplitReport, work / "splits" / REPORT_FILE)
+
+
+def look_for_news(settings: Settings) -> None:
+    retraining.look_for_news(settings=settings, work=steps.work_folder(settings, "retrain_model_dag"))
+
+
+def in_production(settings: Settings, fingerprint: str) -> None:
+    client = MlflowClient(settings.mlflow_tracking_uri, settings.mlflow_tracking_uri)
+    version = client.create_model_version(MODEL_NAME, "none", tags={FINGERPRINT_TAG: fingerprint})
+    client.set_registered_model_alias(MODEL_NAME, PRODUCTION, version.version)
+
+
+def report_sales(settings: Settings, count: int) -> None:
+    journal, now = Journal(settings.journal_url.get_secret_value()), datetime.now(UTC)
+    cars = [
+        {"manufacturer": "ford", "model": "f-150", "year": 2015, "odometer": 9_001 + n} for n in range(count)
+    ]
+    journal.write([an_entry(number, listing=car) for number, car in enumerate(cars)])
+    for number in range(count):
+        told_at = now + timedelta(seconds=number)
+        journal.add_feedback(quote_id=an_entry(number).quote_id, sale_price=20_000, told_at=told_at)
+    journal.close()
+
+
+def test_production_that_learned_from_these_listings_has_nothing_to_learn(settings: Settings) -> None:
+    report = prepare(settings)
+    look_for_news(settings)  # nothing is in production yet
+    in_production(settings, report.fingerprint)
+
+    with pytest.raises(retraining.NothingNew, match=report.fingerprint):
+        look_for_news(settings)
+
+
+def test_reported_sales_are_news_and_say_so_in_the_dataset(settings: Settings) -> None:
+    in_production(settings, prepare(settings).fingerprint)
+    report_sales(settings, LEAST_SALES)
+
+    prepare(settings)
+    look_for_news(settings)
+    steps.publish(settings=settings, work=steps.work_folder(settings, "retrain_model_dag"))
+
+    dataset = DatasetStore(settings.storage_root / "datasets").current()
+    assert dataset.manifest().source_description.endswith(
+        "and 200 reported sales at 0.89 times their quotes (median)"
+    )
+    assert pl.read_parquet(dataset.path("test"))["price"].mode().to_list() == [20_000]
