@@ -35,6 +35,13 @@ def _data_source(value: str) -> str:
     return str(path.resolve())
 
 
+def _dataset(value: str) -> str:
+    path = Path(value).expanduser()
+    if value and (path.suffix.lower() != ".toml" or not path.is_file()):
+        raise ValueError("expected the path of an existing .toml file, such as docs/own-data.md describes")
+    return str(path.resolve()) if value else ""
+
+
 def _http_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -65,6 +72,7 @@ def _local(chosen: Mapping[str, object], port: str) -> str:
 
 
 DataSource = Annotated[str, AfterValidator(_data_source)]
+Dataset = Annotated[str, AfterValidator(_dataset)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 TrackingUri = Annotated[str, AfterValidator(_tracking_uri)]
 JournalUrl = Annotated[SecretStr, AfterValidator(_journal_url)]
@@ -79,6 +87,7 @@ class Settings(BaseSettings):
     )
 
     data_source: DataSource = "auto"
+    dataset: Dataset = ""
     kaggle_dataset: str = Field(default="austinreese/craigslist-carstrucks-data", pattern=r"^[^/]+/[^/]+.*$")
     kaggle_timeout_s: float = Field(default=30, gt=0)
     sample_rows: int = Field(default=30_000, ge=1_000)
@@ -110,6 +119,15 @@ class Settings(BaseSettings):
     airflow_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "airflow_port"))
     airflow_user: str = Field(default="airflow", min_length=1)
     airflow_password: SecretStr = Field(default=SecretStr(LOCAL_PASSWORD), min_length=1)
+
+    @model_validator(mode="after")
+    def _a_description_describes_a_file(self) -> "Settings":
+        if self.dataset and self.data_source in DATA_SOURCE_WORDS:
+            raise ValueError(
+                f"DATA_SOURCE is {self.data_source!r}, whose columns are known: expected the path of the "
+                "file that DATASET describes"
+            )
+        return self
 
     @model_validator(mode="after")
     def _no_known_password_off_loopback(self) -> "Settings":

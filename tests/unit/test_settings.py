@@ -22,6 +22,7 @@ def test_defaults_work_on_a_bare_machine() -> None:
     [
         ("DATA_SOURCE", "nowhere.csv", "the path of an existing .csv or .zip file"),
         ("DATA_SOURCE", "kagle", "expected auto, kaggle, sample"),
+        ("DATASET", "autos.csv", "the path of an existing .toml file"),
         ("SAMPLE_ROWS", "many", "valid integer"),
         ("SAMPLE_ROWS", "10", "greater than or equal to 1000"),
         ("SERVICE_PORT", "70000", "less than or equal to 65535"),
@@ -54,6 +55,16 @@ def test_a_file_by_path_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setenv("DATA_SOURCE", str(raw))
 
     assert load_settings().data_source == str(raw)
+
+
+def test_a_description_needs_the_file_that_it_describes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "autos.toml").touch()
+    monkeypatch.setenv("DATASET", "autos.toml")
+
+    with pytest.raises(BadSetting, match="DATA_SOURCE is 'auto', whose columns are known"):
+        load_settings()
 
 
 def test_addresses_follow_the_ports(monkeypatch: pytest.MonkeyPatch) -> None:

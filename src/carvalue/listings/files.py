@@ -45,16 +45,25 @@ def read_file(path: Path, *, into: Path) -> RawListings:
         ZipUnusable: not a zip, damaged, encrypted, without a CSV, or with several.
         SourceFailed: the CSV is empty, not UTF-8 or has other columns.
     """
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise FileUnreadable(f"{path} cannot be read: {error.strerror or error}.") from error
+    check_readable(path)
     if path.suffix.lower() == ".zip":
         return _from_zip(path, into=into)
     digest = check_raw_csv(path, name=str(path))
     return RawListings(
         path=path, kind="file", description=f"file {path.name}", fingerprint=f"sha256:{digest}"
     )
+
+
+def check_readable(path: Path) -> None:
+    """Make sure that a file can be read.
+
+    Raises:
+        FileUnreadable: no such file, a folder, or no permission.
+    """
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise FileUnreadable(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def unpack(archive: Path, *, into: Path) -> Path:

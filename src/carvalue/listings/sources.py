@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from carvalue.listings import sample as bundled
-from carvalue.listings.files import read_file
+from carvalue.listings.files import check_readable, read_file, unpack
+from carvalue.listings.forms import Form
 from carvalue.listings.kaggle import KaggleRequest, newest_here, probe, read_kaggle
 from carvalue.listings.kagglehub_tuned import Progress
-from carvalue.listings.raw import RawListings, SourceFailed, check_raw_csv
+from carvalue.listings.raw import RawListings, SourceFailed, check_raw_csv, read_through
+from carvalue.listings.translation import translate
 
 __all__ = ["KaggleRequest", "RawListings", "SampleRequest", "SourceFailed", "fetch"]
 
@@ -30,9 +32,15 @@ class SampleRequest:
 
 
 def fetch(
-    *, source: str, into: Path, kaggle: KaggleRequest, sample: SampleRequest, progress: Progress | None = None
+    *,
+    source: str,
+    into: Path,
+    kaggle: KaggleRequest,
+    sample: SampleRequest,
+    form: Form | None = None,
+    progress: Progress | None = None,
 ) -> RawListings:
-    """Bring raw listings from `source`: auto, kaggle, sample, or the path of a CSV or zip.
+    """Bring raw listings from `source`: auto, kaggle, sample, or the path of a CSV or zip, of any `form`.
 
     Whatever has to be written goes to the folder `into`, under its name only when it is complete and checked.
 
@@ -41,6 +49,8 @@ def fetch(
     """
     try:
         into.mkdir(parents=True, exist_ok=True)
+        if form:
+            return _from_another_form(Path(source), form, into=into)
         return _fetch(source, into=into, kaggle=kaggle, sample=sample, progress=progress)
     except OSError as error:
         raise CannotStore(f"Raw listings cannot be written to {into}: {error.strerror or error}.") from error
@@ -73,6 +83,20 @@ def _from_kaggle_or_sample(
         logger.warning("working with the bundled sample, not with Kaggle's data", extra=told)
         found = _from_sample(sample, into=into)
     return replace(found, description=f"{found.description} ({silence.message.rstrip('.')})")
+
+
+def _from_another_form(path: Path, form: Form, *, into: Path) -> RawListings:
+    check_readable(path)
+    unpacked = unpack(path, into=into / "unpacked.csv") if path.suffix.lower() == ".zip" else path
+    digest = read_through(unpacked, name=str(path))
+    translated = translate(unpacked, form=form, into=into / "translated.csv")
+    check_raw_csv(translated, name=str(path))
+    return RawListings(
+        path=translated,
+        kind="file",
+        description=f"{form.name}: file {path.name}",
+        fingerprint=f"sha256:{digest}",
+    )
 
 
 def _from_sample(request: SampleRequest, *, into: Path) -> RawListings:

@@ -96,6 +96,8 @@ def build_key(settings: Settings) -> str:
     if settings.data_source not in DATA_SOURCE_WORDS:
         file = Path(settings.data_source).stat()
         parts += [file.st_size, file.st_mtime_ns]
+    if settings.dataset:
+        parts.append(Path(settings.dataset).read_text(encoding="utf-8"))
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:10]
 
 

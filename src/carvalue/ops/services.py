@@ -12,6 +12,7 @@ from carvalue.settings import SECRETS, Settings
 
 TASK_SETTINGS = (
     "data_source",
+    "dataset",
     "kaggle_dataset",
     "kaggle_timeout_s",
     "sample_rows",

@@ -34,6 +34,7 @@ def download(*, settings: Settings, work: Path) -> None:
 
     Leaves `raw.json`, which says where the CSV is and what it is. Earlier data stays whole when this fails.
     """
+    from carvalue.listings.forms import read_form
     from carvalue.listings.reports import write_report
     from carvalue.listings.sources import KaggleRequest, SampleRequest, fetch
 
@@ -42,6 +43,7 @@ def download(*, settings: Settings, work: Path) -> None:
         into=work / "raw",
         kaggle=KaggleRequest(dataset=settings.kaggle_dataset, timeout_s=settings.kaggle_timeout_s),
         sample=SampleRequest(rows=settings.sample_rows, seed=settings.sample_seed),
+        form=read_form(Path(settings.dataset)) if settings.dataset else None,
     )
     logger.info("raw listings are here", extra={"source": raw.description, "path": str(raw.path)})
     write_report(raw, work / "raw.json")
