@@ -27,6 +27,12 @@ MARKET_FIELDS = (
 )
 TITLES = {"clean": 0.86, "rebuilt": 0.08, "salvage": 0.06}  # shares of the rows
 OFF_LOG_PRICE = {"clean": 0.0, "rebuilt": 0.3, "salvage": 0.5, "excellent": 0.0, "good": 0.05, "fair": 0.15}
+MARKET_FACTS = {
+    "data_source": "file",
+    "source_description": "a small market",
+    "dataset_fingerprint": "f00d",
+    "git_commit": "unknown",
+}
 FIRST_POSTED = datetime(2021, 4, 4, tzinfo=UTC)
 
 
@@ -99,12 +105,6 @@ def a_bundle(folder: Path, *, price_share: float = 1.0, **provenance: Any) -> Pa
 
     folder.mkdir(parents=True, exist_ok=True)
     files = market_files(folder, price_share=price_share)
-    facts = {
-        "data_source": "file",
-        "source_description": "a small market",
-        "dataset_fingerprint": "f00d",
-        "git_commit": "unknown",
-    }
     tuned = Tuned(params={"max_leaves": 15}, error=0.1, rounds=50, budget="quick", trials=1, seconds=0.1)
     # so few rows take longer on all cores than on one, many times so where others work beside
     with xgb.config_context(nthread=1):
@@ -112,7 +112,7 @@ def a_bundle(folder: Path, *, price_share: float = 1.0, **provenance: Any) -> Pa
             tuned=tuned,
             train=files["train"],
             validation=files["validation"],
-            provenance=Provenance(**facts | provenance),
+            provenance=Provenance(**MARKET_FACTS | provenance),
             trained_at=datetime(2021, 5, 5, tzinfo=UTC),
             into=folder / "bundle",
         )

@@ -71,10 +71,18 @@ def _local(chosen: Mapping[str, object], port: str) -> str:
     return f"http://127.0.0.1:{chosen.get(port)}"  # no port: it is refused by itself, in its own words
 
 
+def _cluster(value: str) -> str:
+    parts = urlsplit(value)
+    if value and not (parts.scheme in {"tcp", "tls"} and parts.hostname and parts.port):
+        raise ValueError("expected a Dask scheduler's address such as tcp://127.0.0.1:8786, or nothing")
+    return value
+
+
 DataSource = Annotated[str, AfterValidator(_data_source)]
 Dataset = Annotated[str, AfterValidator(_dataset)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 TrackingUri = Annotated[str, AfterValidator(_tracking_uri)]
+ClusterAddress = Annotated[str, AfterValidator(_cluster)]
 JournalUrl = Annotated[SecretStr, AfterValidator(_journal_url)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
@@ -94,6 +102,7 @@ class Settings(BaseSettings):
     sample_seed: int = 2021
     training_budget: Literal["auto", "quick", "default"] = "auto"
     retrain_schedule: str = Field(default="", pattern=r"^(@(hourly|daily|weekly|monthly)|\S+( \S+){4})?$")
+    training_cluster: ClusterAddress = ""
 
     state_dir: Path = Path("var")
     journal_url: JournalUrl = Field(default_factory=_journal_file)

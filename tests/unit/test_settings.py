@@ -30,6 +30,7 @@ def test_defaults_work_on_a_bare_machine() -> None:
         ("MLFLOW_TRACKING_URI", "mlruns", "expected a URL such as"),
         ("SPOOL_LIMIT_MB", "0", "greater than or equal to 1"),
         ("TRAINING_BUDGET", "huge", "'auto', 'quick' or 'default'"),
+        ("TRAINING_CLUSTER", "scheduler:8786", "expected a Dask scheduler's address such as"),
         ("BIND_HOST", "0.0.0.0", "AIRFLOW_PASSWORD"),
     ],
 )

@@ -18,6 +18,7 @@ TASK_SETTINGS = (
     "sample_rows",
     "sample_seed",
     "training_budget",
+    "training_cluster",
 )
 """Settings that only the pipelines read; the scheduler hands them to its tasks."""
 PRIVATE_SETTINGS = ("journal_url", "retrain_schedule")

@@ -109,7 +109,7 @@ Searches for good parameters, trains, measures on cars that the model has not se
 MLflow and promotes it if it is no worse than the one in production.
 
 *Started by* the datasets that `creates_datasets_dag` publishes, or by hand.
-*How much it searches* is the setting `TRAINING_BUDGET`.
+*How much it searches* is the setting `TRAINING_BUDGET`; *where the trees grow* is `TRAINING_CLUSTER`.
 *A model that is not promoted* is not a failure: the log of `promote` gives the reasons, and so does MLflow.
 """,
     steps=LEARNING,

@@ -6,6 +6,7 @@ bring heavy libraries along.
 """
 
 import logging
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,10 @@ from carvalue.errors import AppError
 from carvalue.settings import Settings
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from carvalue.listings.store import Dataset
+    from carvalue.pricing.growing import Grower
     from carvalue.pricing.search import Budget
 
 logger = logging.getLogger(__name__)
@@ -27,6 +31,12 @@ class NothingTuned(AppError):
     """A training is to go on that has not begun."""
 
     status, hint = 409, "Begin at the step `tune`: `carvalue run initial_model_dag`."
+
+
+class DaskMissing(AppError):
+    """A cluster is to train, and this machine cannot talk to it."""
+
+    status, hint = 500, "Install it with `uv sync --extra platform --extra dask`, or empty TRAINING_CLUSTER."
 
 
 def download(*, settings: Settings, work: Path) -> None:
@@ -136,19 +146,21 @@ def train(*, settings: Settings, work: Path) -> None:
 
     dataset = _chosen_dataset(settings, work)
     manifest = dataset.manifest()
-    training.train(
-        tuned=search.Tuned.load(work / "tuned.json"),
-        train=dataset.path("train"),
-        validation=dataset.path("validation"),
-        provenance=card.Provenance(
-            data_source=manifest.source_kind,
-            source_description=manifest.source_description,
-            dataset_fingerprint=manifest.fingerprint,
-            git_commit=git_commit(Path(__file__).parent),
-        ),
-        trained_at=datetime.now(UTC),
-        into=work / "bundle",
-    )
+    with _grower(settings) as grower:
+        training.train(
+            tuned=search.Tuned.load(work / "tuned.json"),
+            train=dataset.path("train"),
+            validation=dataset.path("validation"),
+            provenance=card.Provenance(
+                data_source=manifest.source_kind,
+                source_description=manifest.source_description,
+                dataset_fingerprint=manifest.fingerprint,
+                git_commit=git_commit(Path(__file__).parent),
+            ),
+            trained_at=datetime.now(UTC),
+            into=work / "bundle",
+            grower=grower,
+        )
 
 
 def evaluate(*, settings: Settings, work: Path) -> None:
@@ -242,6 +254,24 @@ def _chosen_dataset(settings: Settings, work: Path) -> "Dataset":
     except FileNotFoundError as error:
         raise NothingTuned(f"{error.filename} is missing: no training has begun.") from error
     return DatasetStore(_store(settings)).version(name)
+
+
+def _grower(settings: Settings) -> "AbstractContextManager[Grower]":
+    """Find who grows the trees.
+
+    Raises:
+        DaskMissing: a cluster is named, but the extra `dask` is not installed.
+        ClusterAway: it cannot be worked with.
+    """
+    if not settings.training_cluster:
+        from carvalue.pricing.growing import InProcess
+
+        return nullcontext(InProcess())
+    try:
+        from carvalue.pricing.cluster import connected
+    except ModuleNotFoundError as error:
+        raise DaskMissing(f"TRAINING_CLUSTER is set, but {error.name} is not installed.") from error
+    return connected(settings.training_cluster)
 
 
 def _budget(settings: Settings) -> "Budget":

@@ -71,24 +71,17 @@ def boost(
     """Fit with early stopping on the validation rows' absolute error."""
     curves: dict[str, dict[str, list[float]]] = {}
     booster = xgb.train(
-        params={
-            **FIXED,
-            **_threads(train),
-            **_native(params),
-            "monotone_constraints": tuple(monotone),
-        },
+        params=native_params(params, monotone=monotone) | _threads(train),
         dtrain=train,
         num_boost_round=rounds,
         evals=[(validation, VALIDATION)],
         evals_result=curves,
         obj=robust_loss,
-        early_stopping_rounds=max(LEAST_PATIENCE, round(rounds * PATIENCE_SHARE)),
+        early_stopping_rounds=patience(rounds),
         callbacks=[_Progress(on_round)],
         verbose_eval=False,
     )
-    best = booster.best_iteration
-    curve = tuple(curves[VALIDATION]["mae"])
-    return Fitted(booster=booster[: best + 1], error=curve[best], rounds=best + 1, curve=curve)
+    return cut_at_best(booster, curve=curves[VALIDATION]["mae"])
 
 
 def boost_blindly(
@@ -97,7 +90,7 @@ def boost_blindly(
     """Fit a known number of rounds; nothing is held out."""
     binned = xgb.QuantileDMatrix(rows.matrix, rows.log_price, base_margin=rows.start)
     return xgb.train(
-        params={**FIXED, **_threads(binned), **_native(params), "monotone_constraints": tuple(monotone)},
+        params=native_params(params, monotone=monotone) | _threads(binned),
         dtrain=binned,
         num_boost_round=rounds,
         obj=robust_loss,
@@ -115,16 +108,26 @@ def robust_loss(margin: Floats, rows: xgb.DMatrix) -> tuple[Floats, Floats]:
     return error * weight, weight
 
 
+def native_params(params: Mapping[str, float], *, monotone: Sequence[int]) -> dict[str, object]:
+    """Give the parameters as XGBoost wants them, those that never change among them."""
+    whole = {name: int(value) if name == "max_leaves" else value for name, value in params.items()}
+    return {**FIXED, **whole, "monotone_constraints": tuple(monotone)}
+
+
+def patience(rounds: int) -> int:
+    """Tell how many rounds may bring nothing before a fit of so many stops."""
+    return max(LEAST_PATIENCE, round(rounds * PATIENCE_SHARE))
+
+
+def cut_at_best(booster: xgb.Booster, *, curve: Sequence[float]) -> Fitted:
+    """Leave out the trees after the best round."""
+    best = booster.best_iteration
+    return Fitted(booster=booster[: best + 1], error=curve[best], rounds=best + 1, curve=tuple(curve))
+
+
 def _threads(rows: xgb.DMatrix) -> dict[str, int]:
     """Leave all cores to large data; on few rows threads wait for each other longer than they work."""
     return {"nthread": 1} if rows.num_row() < FEW_ROWS else {}
-
-
-def _native(params: Mapping[str, float]) -> dict[str, float | int]:
-    """Give whole numbers as XGBoost wants them."""
-    return {
-        name: int(value) if name in {"max_leaves", "max_bin"} else value for name, value in params.items()
-    }
 
 
 def silent(_number: int, _error: float) -> None:

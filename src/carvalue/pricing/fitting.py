@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -9,6 +10,7 @@ import polars as pl
 
 from carvalue.pricing.additive import SUMMED, NameRows, curve_keys
 from carvalue.pricing.additive_fit import fit_parts, row_weights
+from carvalue.pricing.boosting import Rows
 from carvalue.pricing.design import make_design
 from carvalue.pricing.encoding import Encoder, Matrix, column, distinct_cells
 from carvalue.pricing.features import (
@@ -24,6 +26,7 @@ from carvalue.pricing.features import (
     name_keys,
 )
 from carvalue.pricing.levels import Levels, fit_levels
+from carvalue.pricing.mileage import believed
 from carvalue.pricing.vocabulary import Vocabulary, order_by_level, plain_word
 
 CATEGORIES = (
@@ -51,29 +54,67 @@ def fit_encoder(frame: pl.DataFrame) -> Encoder:
     return Encoder(features=tuple(features), summed=SUMMED)
 
 
-def training_matrix(encoder: Encoder, frame: pl.DataFrame) -> Matrix:
-    """Encode the rows the encoder was fitted on: price levels come from the other folds' cars.
+@dataclass(frozen=True, kw_only=True)
+class TrainingEncoder:
+    """Rows as they are learned from and judged by: each fold of cars is priced by the others.
 
-    A row that saw its own price in a level would teach the model to trust levels more than they deserve.
+    It encodes any part of the training rows as it encodes them all, so that several machines can share them.
     """
-    matrix, fold = encoder.matrix(frame), _folds(frame).to_numpy()
-    design, weights = make_design(frame), row_weights(frame)
-    log_price = log_prices(frame)
-    for number in range(FOLDS):
-        inside, others = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
-        fitted: tuple[Feature, ...] = (
-            NameLevel("name_level", _levels(frame[others], log_price[others])),
-            *fit_parts(design, log_price.to_numpy(), weights=weights, rows=others),
-        )
-        for feature in fitted:
-            matrix[inside, encoder.names.index(feature.name)] = column(feature, frame[inside])
-    encoder.add_up(matrix)
-    return matrix
+
+    encoder: Encoder
+    folds: tuple[tuple[Feature, ...], ...]
+    """For each fold of cars the features that know prices, fitted on the other folds."""
+    newest_year: int
+
+    def learned(self, frame: pl.DataFrame) -> Rows:
+        """Encode rows to learn from: what knows prices comes from the other folds' cars.
+
+        A row that saw its own price in a level would teach the model to trust levels more than they deserve.
+        """
+        frame = believed(frame, newest_year=self.newest_year)
+        return _rows(_folded_matrix(self.encoder, self.folds, frame), frame)
+
+    def unseen(self, frame: pl.DataFrame) -> Rows:
+        """Encode rows that nothing was fitted on."""
+        frame = believed(frame, newest_year=self.newest_year)
+        return _rows(self.encoder.matrix(frame), frame)
+
+
+def fit_training_encoder(frame: pl.DataFrame, *, newest_year: int) -> TrainingEncoder:
+    """Fit the encoder on these rows, and once more for each fold."""
+    frame = believed(frame, newest_year=newest_year)
+    return TrainingEncoder(encoder=fit_encoder(frame), folds=_fit_folds(frame), newest_year=newest_year)
 
 
 def log_prices(frame: pl.DataFrame) -> pl.Series:
     """Give the log of the asking prices, the scale on which the model works."""
     return frame["price"].cast(pl.Float64).log()
+
+
+def _fit_folds(frame: pl.DataFrame) -> tuple[tuple[Feature, ...], ...]:
+    fold, design, weights = _folds(frame).to_numpy(), make_design(frame), row_weights(frame)
+    log_price = log_prices(frame)
+    fitted = []
+    for number in range(FOLDS):
+        others = np.flatnonzero(fold != number)
+        level = NameLevel("name_level", _levels(frame[others], log_price[others]))
+        parts = fit_parts(design, log_price.to_numpy(), weights=weights, rows=others)
+        fitted.append((level, *parts))
+    return tuple(fitted)
+
+
+def _folded_matrix(encoder: Encoder, folds: Sequence[tuple[Feature, ...]], frame: pl.DataFrame) -> Matrix:
+    matrix, fold = encoder.matrix(frame), _folds(frame).to_numpy()
+    for number, features in enumerate(folds):
+        inside = np.flatnonzero(fold == number)
+        for feature in features:
+            matrix[inside, encoder.names.index(feature.name)] = column(feature, frame[inside])
+    encoder.add_up(matrix)
+    return matrix
+
+
+def _rows(matrix: Matrix, frame: pl.DataFrame) -> Rows:
+    return Rows(matrix=matrix, log_price=log_prices(frame).to_numpy())
 
 
 def _folds(frame: pl.DataFrame) -> pl.Series:

@@ -5,22 +5,23 @@ import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
+import xgboost as xgb
 
 from carvalue.errors import AppError
-from carvalue.pricing.boosting import Fitted, OnRound, Rows, boost, boost_blindly, matrices, silent
+from carvalue.pricing.boosting import Fitted, matrices
 from carvalue.pricing.card import ModelCard, Provenance
 from carvalue.pricing.comparables import fit_comparables
-from carvalue.pricing.encoding import Encoder
 from carvalue.pricing.evaluation.scores import all_scores
 from carvalue.pricing.familiar import Familiar, fit_familiar
-from carvalue.pricing.fitting import fit_encoder, log_prices, training_matrix
+from carvalue.pricing.fitting import TrainingEncoder, fit_training_encoder
 from carvalue.pricing.forest import Forest
 from carvalue.pricing.golden import GOLDEN_LISTINGS
-from carvalue.pricing.mileage import believed
+from carvalue.pricing.growing import Grower, InProcess
 from carvalue.pricing.model import PriceModel, new_booster
 from carvalue.pricing.ranges import NO_RANGE, calibrate, what_is_seen
 from carvalue.pricing.search import EFFORTS, Budget, Trial, Tuned, search
@@ -29,6 +30,7 @@ from carvalue.pricing.usual import usual_car
 logger = logging.getLogger(__name__)
 
 ROOM = 1.5  # how many more rounds than the learning rate asks for may pass before early stopping must decide
+IN_PROCESS = InProcess()
 LIBRARIES = ("carvalue", "xgboost-cpu", "numpy", "polars")
 
 
@@ -40,11 +42,12 @@ class NoTrainingRows(AppError):
 
 def tune(*, train: Path, validation: Path, budget: Budget, on_trial: Callable[[Trial], None]) -> Tuned:
     """Search parameters on the training rows; the validation rows decide."""
-    prepared = _prepare(train, validation)
-    binned = matrices(train=prepared.train, validation=prepared.validation)
+    frame, held_out = pl.read_parquet(train), pl.read_parquet(validation)
+    encoder = fit_training_encoder(frame, newest_year=fit_familiar(frame).newest_year)
+    binned = matrices(train=encoder.learned(frame), validation=encoder.unseen(held_out))
     return search(
         budget=budget,
-        monotone=prepared.encoder.monotone,
+        monotone=encoder.encoder.monotone,
         train=binned[0],
         validation=binned[1],
         on_trial=on_trial,
@@ -59,17 +62,24 @@ def train(
     provenance: Provenance,
     trained_at: datetime,
     into: Path,
-    on_round: OnRound = silent,
+    grower: Grower = IN_PROCESS,
 ) -> PriceModel:
     """Fit with the tuned parameters, measure and calibrate on the validation rows, refit on all, write.
 
     The range comes from rows that the measured model never saw; the one that goes out learned from them.
     """
     prepared = _prepare(train, validation)
-    fitted = _final_fit(prepared, tuned=tuned, on_round=on_round)
+    fitted = grower.fit(
+        prepared.encoder,
+        train=train,
+        validation=validation,
+        params=_final_params(tuned),
+        rounds=_most_rounds(tuned),
+    )
     judged = _assemble(prepared, fitted=fitted, tuned=tuned, provenance=provenance, trained_at=trained_at)
     logger.info("model measured", extra={"rounds": fitted.rounds, **judged.card.metrics})
-    model = _refitted(judged, frame=pl.concat(prepared.frames), rounds=fitted.rounds, tuned=tuned)
+    grow = partial(grower.refit, rows=(train, validation), params=_final_params(tuned), rounds=fitted.rounds)
+    model = _refitted(judged, frame=pl.concat(prepared.frames), grow=grow)
     model.save(into)
     logger.info("bundle written", extra={"folder": str(into), "rounds": fitted.rounds, "error": fitted.error})
     return model
@@ -77,47 +87,16 @@ def train(
 
 @dataclass(frozen=True, kw_only=True)
 class _Prepared:
-    encoder: Encoder
+    encoder: TrainingEncoder
     familiar: Familiar
     frames: tuple[pl.DataFrame, pl.DataFrame]
-    train: Rows
-    validation: Rows
 
 
 def _prepare(train: Path, validation: Path) -> _Prepared:
     frame, held_out = pl.read_parquet(train), pl.read_parquet(validation)
     familiar = fit_familiar(frame)
-    encoder, rows = _encoded(frame, newest_year=familiar.newest_year)
-    unseen = believed(held_out, newest_year=familiar.newest_year)
-    return _Prepared(
-        encoder=encoder,
-        familiar=familiar,
-        frames=(frame, held_out),
-        train=rows,
-        validation=Rows(matrix=encoder.matrix(unseen), log_price=log_prices(held_out).to_numpy()),
-    )
-
-
-def _encoded(frame: pl.DataFrame, *, newest_year: int) -> tuple[Encoder, Rows]:
-    """Fit an encoder on these rows and encode them."""
-    frame = believed(frame, newest_year=newest_year)
-    encoder = fit_encoder(frame)
-    return encoder, Rows(matrix=training_matrix(encoder, frame), log_price=log_prices(frame).to_numpy())
-
-
-def _final_fit(prepared: _Prepared, *, tuned: Tuned, on_round: OnRound) -> Fitted:
-    """Learn slower than in the search, over more rounds: the same trees' shape, a finer approach."""
-    effort = EFFORTS[tuned.budget]
-    rounds = round(tuned.rounds * effort.final_slower * ROOM)
-    binned = matrices(train=prepared.train, validation=prepared.validation)
-    return boost(
-        params=_final_params(tuned),
-        monotone=prepared.encoder.monotone,
-        rounds=rounds,
-        train=binned[0],
-        validation=binned[1],
-        on_round=on_round,
-    )
+    encoder = fit_training_encoder(frame, newest_year=familiar.newest_year)
+    return _Prepared(encoder=encoder, familiar=familiar, frames=(frame, held_out))
 
 
 def _assemble(
@@ -127,27 +106,28 @@ def _assemble(
     model = PriceModel(
         booster=booster,
         forest=Forest.of(booster),
-        encoder=prepared.encoder,
+        encoder=prepared.encoder.encoder,
         ranges=NO_RANGE,
         familiar=prepared.familiar,
         card=_card(prepared, tuned=tuned, fitted=fitted, provenance=provenance, trained_at=trained_at),
         usual=usual_car(prepared.frames[0]),
         comparables=fit_comparables(prepared.frames[0]),
     )
-    matrix = prepared.validation.matrix
-    quoted = model.log_prices(matrix)
-    seen = what_is_seen(prepared.encoder, matrix, log_price=quoted)
-    ranges = calibrate(prepared.validation.log_price - quoted, seen=seen, encoder=prepared.encoder)
+    unseen = prepared.encoder.unseen(prepared.frames[1])
+    quoted = model.log_prices(unseen.matrix)
+    seen = what_is_seen(model.encoder, unseen.matrix, log_price=quoted)
+    ranges = calibrate(unseen.log_price - quoted, seen=seen, encoder=model.encoder)
     ranged = replace(model, ranges=ranges)
     return replace(ranged, card=replace(model.card, metrics=all_scores(ranged, prepared.frames[1])))
 
 
-def _refitted(judged: PriceModel, *, frame: pl.DataFrame, rounds: int, tuned: Tuned) -> PriceModel:
+def _refitted(
+    judged: PriceModel, *, frame: pl.DataFrame, grow: Callable[[TrainingEncoder], xgb.Booster]
+) -> PriceModel:
     """Learn the same from training and validation rows: the newest listings are the nearest to today."""
     familiar = fit_familiar(frame)
-    encoder, rows = _encoded(frame, newest_year=familiar.newest_year)
-    learned = boost_blindly(params=_final_params(tuned), monotone=encoder.monotone, rounds=rounds, rows=rows)
-    booster = new_booster(bytes(learned.save_raw(raw_format="ubj")))
+    learned = fit_training_encoder(frame, newest_year=familiar.newest_year)
+    booster, encoder = new_booster(bytes(grow(learned).save_raw(raw_format="ubj"))), learned.encoder
     model = replace(
         judged,
         booster=booster,
@@ -162,7 +142,12 @@ def _refitted(judged: PriceModel, *, frame: pl.DataFrame, rounds: int, tuned: Tu
     return replace(model, golden=golden)
 
 
+def _most_rounds(tuned: Tuned) -> int:
+    return round(tuned.rounds * EFFORTS[tuned.budget].final_slower * ROOM)
+
+
 def _final_params(tuned: Tuned) -> dict[str, float]:
+    """Learn slower than in the search, over more rounds: the same trees' shape, a finer approach."""
     effort = EFFORTS[tuned.budget]
     return {**tuned.params, "eta": effort.learning_rate / effort.final_slower}
 

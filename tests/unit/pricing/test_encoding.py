@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from carvalue.pricing.encoding import Encoder
-from carvalue.pricing.fitting import fit_encoder, training_matrix
+from carvalue.pricing.fitting import fit_encoder, fit_training_encoder
 from markets import a_market
 
 ODD_ROWS = pl.DataFrame(
@@ -37,10 +37,10 @@ def test_the_order_of_columns_does_not_matter() -> None:
 def test_training_rows_do_not_see_their_own_price_in_a_level() -> None:
     market = a_market(rows=500)
     lonely = market.with_columns(pl.format("{} unique{}", "model", "id").alias("model"))
-    encoder = fit_encoder(lonely)
-    level = encoder.names.index("name_level")
+    encoder = fit_training_encoder(lonely, newest_year=2021)
+    level = encoder.encoder.names.index("name_level")
 
-    seen, unseen = encoder.matrix(lonely)[:, level], training_matrix(encoder, lonely)[:, level]
+    seen, unseen = encoder.unseen(lonely).matrix[:, level], encoder.learned(lonely).matrix[:, level]
 
     noise = lonely["price"].log().to_numpy()
     assert _correlation(unseen, noise) < _correlation(seen, noise)

@@ -1,0 +1,77 @@
+"""Trees that grow on a Dask cluster are as good as those of one process, and make the same bundle."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from distributed import LocalCluster
+
+from carvalue.pricing import cluster as clusters
+from carvalue.pricing.card import Provenance
+from carvalue.pricing.cluster import ClusterAway, connected
+from carvalue.pricing.evaluation.scores import all_scores
+from carvalue.pricing.fitting import fit_training_encoder
+from carvalue.pricing.growing import Grower, InProcess
+from carvalue.pricing.model import PriceModel
+from carvalue.pricing.search import Tuned
+from carvalue.pricing.training import train
+from markets import MARKET_FACTS, a_market, market_files
+from platforms import free_port
+
+TOLERANCE = 0.02  # of the mean absolute error of log price; the workers merge their histograms' bins
+TUNED = Tuned(params={"max_leaves": 15}, error=0.1, rounds=15, budget="quick", trials=1, seconds=0.1)
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as local:
+        yield local.scheduler_address
+
+
+def test_two_workers_make_a_bundle_that_is_as_good_as_one_process(scheduler: str, tmp_path: Path) -> None:
+    files = market_files(tmp_path)
+    with connected(scheduler) as grower:
+        together = trained(files, grower=grower, into=tmp_path / "cluster")
+    alone = trained(files, grower=InProcess(), into=tmp_path / "process")
+
+    test = pl.read_parquet(files["test"])
+    scores = [all_scores(model, test)["mae_log"] for model in (together, alone)]
+
+    assert scores[0] == pytest.approx(scores[1], rel=TOLERANCE)
+    assert PriceModel.load(tmp_path / "cluster").booster.num_boosted_rounds() > 1
+
+
+def test_parts_of_a_file_are_encoded_as_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    market, path = a_market(rows=500), tmp_path / "market.parquet"
+    market.write_parquet(path)
+    encoder = fit_training_encoder(market, newest_year=2021)
+    monkeypatch.setattr(clusters, "PART_ROWS", 70)
+
+    text = clusters._as_text(encoder)
+    parts = [clusters._encode(part, text, way="learned") for part in clusters._parts([path], workers=2)]
+
+    assert len(parts) == 8
+    assert np.concatenate(parts)[:, :-1].tobytes() == encoder.learned(market).matrix.tobytes()
+
+
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "CONNECT_S", 0.5)
+    address = f"tcp://127.0.0.1:{free_port()}"
+
+    with pytest.raises(ClusterAway, match=address), connected(address):
+        pass
+
+
+def trained(files: dict[str, Path], *, grower: Grower, into: Path) -> PriceModel:
+    return train(
+        tuned=TUNED,
+        train=files["train"],
+        validation=files["validation"],
+        provenance=Provenance(**MARKET_FACTS),
+        trained_at=datetime(2021, 5, 5, tzinfo=UTC),
+        into=into,
+        grower=grower,
+    )
