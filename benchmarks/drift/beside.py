@@ -4,6 +4,7 @@ It needs an older pandas and much else, so uv makes it an environment of its own
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -59,7 +60,8 @@ def asked(folder: Path) -> str:
         sys.exit("uv is not on the PATH: it makes the environment that NannyML needs")
     wanted = (word for package in PACKAGES for word in ("--with", package))
     command = (uv, "run", "--no-project", "--python", sys.executable, *wanted, "python", "-W", "ignore")
-    done = subprocess.run([*command, SIDE, folder], check=True, stdout=subprocess.PIPE, text=True)
+    silent = os.environ | {"NML_DISABLE_USAGE_LOGGING": "1"}  # it would tell its makers of every call
+    done = subprocess.run([*command, SIDE, folder], check=True, stdout=subprocess.PIPE, text=True, env=silent)
     return done.stdout.strip().splitlines()[-1]
 
 

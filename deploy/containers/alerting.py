@@ -1,7 +1,10 @@
-"""Write Alertmanager's configuration out of ALERT_URLS, so that it tells the same people as the watcher."""
+"""Write out of ALERT_URLS whom Alertmanager and Grafana tell: the same people as the watcher does."""
 
-from carvalue.ops.observers import ALERTMANAGER, write_files
+from carvalue.ops.grafana_alerting import alerting_files
+from carvalue.ops.observers import ALERTMANAGER, GRAFANA, write_files
 from carvalue.settings import load_settings
 
 if __name__ == "__main__":
-    write_files(ALERTMANAGER, load_settings())
+    settings = load_settings()
+    write_files(ALERTMANAGER.files(settings), folder=ALERTMANAGER.folder(settings))
+    write_files(alerting_files(settings.alert_sinks), folder=GRAFANA.folder(settings))

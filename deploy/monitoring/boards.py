@@ -276,6 +276,13 @@ SERVICE = Board(
             width=24,
         ),
         Panel(
+            title="Airflow's parts",
+            shape="states",
+            queries={metrics.AIRFLOW_PART_UP.name: "{{part}}"},
+            says="1 while it shows signs of life.",
+            width=24,
+        ),
+        Panel(
             title="Pipelines: did the last run end well?",
             shape="states",
             queries={metrics.PIPELINE_SUCCESS.name: "{{dag}}", metrics.AIRFLOW_UP.name: "Airflow answers"},

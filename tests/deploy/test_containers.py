@@ -100,8 +100,9 @@ def test_only_the_proxy_is_published_and_only_its_visitors_port_to_everyone() ->
 
 
 def test_the_page_can_reach_neither_database_nor_mlflow() -> None:
-    assert SERVICES["page"]["networks"] == ["front"]
-    assert not [name for name in ("postgres", "mlflow", "redis") if "front" in SERVICES[name]["networks"]]
+    reached = set(SERVICES["page"]["networks"])
+
+    assert not [name for name in ("postgres", "mlflow", "redis") if reached & set(SERVICES[name]["networks"])]
 
 
 def test_every_role_of_compose_and_aws_is_one_that_start_knows() -> None:

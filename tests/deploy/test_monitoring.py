@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 import yaml
 
-from carvalue.monitoring.rules import SERVICE_JOB, WATCHER_JOB
+from carvalue.monitoring.rules import (
+    AIRFLOW_JOB,
+    ALERTMANAGER_JOB,
+    METRICS_PATHS,
+    PAGE_JOB,
+    SERVICE_JOB,
+    WATCHER_JOB,
+)
 from production import START, environment
 
 ROOT = Path(__file__).parents[2]
@@ -25,10 +32,13 @@ def test_prometheus_asks_the_jobs_that_the_rules_name_where_they_listen() -> Non
     (replicas,) = jobs[SERVICE_JOB]["dns_sd_configs"]
     assert (replicas["names"], replicas["port"]) == (["service"], 9696)
     assert jobs[WATCHER_JOB]["static_configs"] == [{"targets": ["watcher:9697"]}]
-    assert jobs.keys() == {SERVICE_JOB, WATCHER_JOB}
+    assert jobs.keys() == {SERVICE_JOB, WATCHER_JOB, PAGE_JOB, AIRFLOW_JOB, ALERTMANAGER_JOB}
+    assert {name: job["metrics_path"] for name, job in jobs.items() if "metrics_path" in job} == METRICS_PATHS
 
 
-@pytest.mark.parametrize("name", ["service", "watcher", "alertmanager", "grafana", "proxy"])
+@pytest.mark.parametrize(
+    "name", ["service", "watcher", "page", "airflow-api", "alertmanager", "grafana", "proxy"]
+)
 def test_whoever_prometheus_asks_or_tells_shares_its_network(name: str) -> None:
     assert SERVICES["prometheus"]["networks"] == ["metrics"]
     assert "metrics" in SERVICES[name]["networks"]
@@ -77,3 +87,7 @@ def test_alertmanager_is_written_a_file_that_tells_whom_the_watcher_tells(tmp_pa
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "hooks.example.com/one" in file.read_text()
     assert "mail.example.com" in file.read_text()
+    provisioning = SERVICES["grafana"]["environment"]["GF_PATHS_PROVISIONING"]
+    found = tmp_path / "state" / provisioning.removeprefix("/var/lib/carvalue/")
+    points = found / "alerting" / "contact_points.yaml"
+    assert "hooks.example.com/one" in points.read_text()

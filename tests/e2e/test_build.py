@@ -61,13 +61,21 @@ def test_prometheus_scrapes_what_runs(settings: Settings, built: str) -> None:
     if shutil.which("prometheus") is None:
         pytest.skip("prometheus is not installed: apt install prometheus")
     with local_client(settings.prometheus_port) as prometheus:
-        until(lambda: _up(prometheus) == {"price-service": "1", "watcher": "1"}, within_s=60)
+        jobs = ("price-service", "watcher", "page", "airflow")
+        until(lambda: _up(prometheus).items() >= dict.fromkeys(jobs, "1").items(), within_s=60)
+        assert _parts_up(prometheus) >= {"scheduler", "dag_processor", "triggerer", "metadatabase"}
     assert "grafana is not installed" in built or shutil.which("grafana")
 
 
 def _up(prometheus: httpx.Client) -> dict[str, str]:
     found = prometheus.get("/api/v1/query", params={"query": "up"}).json()["data"]["result"]
     return {series["metric"]["job"]: series["value"][1] for series in found}
+
+
+def _parts_up(prometheus: httpx.Client) -> set[str]:
+    query = {"query": "carvalue_airflow_part_up == 1"}
+    found = prometheus.get("/api/v1/query", params=query).json()["data"]["result"]
+    return {series["metric"]["part"] for series in found}
 
 
 def test_the_story_of_drift(settings: Settings, built: str) -> None:

@@ -16,11 +16,20 @@ from carvalue.monitoring.bins import Floats
 from carvalue.monitoring.profile import Profile, profile_of
 from carvalue.monitoring.scores import STRIDE, scores, stride_counts
 
-WINDOWS = (50, 200, 500, 1000, 2000)  # rows
+# rows; a drift is found soonest by the window that it just fills
+WINDOWS = (50, 130, 250, 400, 700, 1200, 2000)
+    50,
+    130,
+    250,
+    400,
+    700,
+    1200,
+    2000,
+)  # rows; a drift is found soonest by the window that it just fills
 LEAST_REFERENCE = 2_000  # rows; below, a null distribution is a guess
 SEGMENT = 5_000  # rows of replay that one maximum stands for
 LEAST_SEGMENTS = 10  # of each half; a small reference has shorter ones
-CONFIRMED_PER_100K = 2.0  # false alarms that are aimed at, in 100,000 requests, all features together
+CONFIRMED_PER_100K = 3.0  # false alarms that are aimed at, in 100,000 requests, all features together
 SUSPECTED_PER_100K = 40.0
 LEAST_SPREAD = (
     0.3  # of the square root of a segment's maximum: fewer segments than this would need prove less

@@ -10,7 +10,7 @@ import polars as pl
 
 from carvalue.monitoring.bins import Floats
 from carvalue.monitoring.calibration import Null, Thresholds
-from carvalue.monitoring.profile import Profile
+from carvalue.monitoring.profile import TITLES, Profile
 from carvalue.monitoring.scores import STRIDE, Statistic, scores, statistics_of, stride_counts
 from carvalue.monitoring.shifts import describe
 
@@ -46,6 +46,11 @@ class FeatureDrift:
     labels: tuple[str, ...]
     reference: tuple[float, ...]
     window: tuple[float, ...]
+
+    @property
+    def title(self) -> str:
+        """The feature in words."""
+        return TITLES.get(self.name, self.name.replace("_", " "))
 
 
 @dataclass(frozen=True, kw_only=True)

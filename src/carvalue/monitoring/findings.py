@@ -53,7 +53,7 @@ def alerts_of(findings: Findings, *, metrics: Mapping[str, float], now: datetime
 
 def _drift(drift: DriftReport, report: str) -> Alert:
     features = drift.drifted
-    lines = [f"{item.name}: {item.says} (score {item.score:.1f} times its threshold)" for item in features]
+    lines = [f"{item.title}: {item.says} (score {item.score:.1f} times its threshold)" for item in features]
     more = [f"and {len(lines) - NAMED} more"] if len(lines) > NAMED else []
     since = min(item.since for item in features if item.since)
     advice = (
@@ -62,7 +62,7 @@ def _drift(drift: DriftReport, report: str) -> Alert:
     )
     if drift.provisional:
         advice += " The thresholds are provisional: they rest on the training data alone so far."
-    names = ", ".join(item.name for item in features[:NAMED])
+    names = "; ".join(item.title for item in features[:NAMED])
     return Alert(
         key="drift",
         kind="drift",

@@ -31,9 +31,10 @@ class Level:
     usual: float
 
     def of_rows(self, rows: pl.DataFrame, codes: Codes) -> pl.Series:
-        """Give each row's level: years, or log dollars for the price; None where the feature is missing."""
+        """Give each row's level: years, or percent of the price; None where the feature is missing."""
         expected = self.usual + self.worth[codes[:, self.known_by]].sum(axis=1)
-        return _value(rows, self.of) - pl.Series(expected)
+        beside = _value(rows, self.of) - pl.Series(expected)
+        return (beside.exp() - 1) * 100 if self.of == "price" else beside
 
 
 def fit_level(rows: pl.DataFrame, codes: Codes, *, of: str, known_by: tuple[int, ...]) -> Level:

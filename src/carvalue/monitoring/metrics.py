@@ -170,6 +170,7 @@ LIVE_COVERAGE_LOW = _gauge("live_coverage_low", "Lower 95 % bound of carvalue_li
 LIVE_COVERAGE_HIGH = _gauge("live_coverage_high", "Upper 95 % bound of carvalue_live_coverage.")
 ESTIMATED_ERROR = _gauge("estimated_error", "Median error estimated from the widths of recent ranges.")
 AIRFLOW_UP = _gauge("airflow_up", "1 while Airflow answers the watcher, else 0.")
+AIRFLOW_PART_UP = _gauge("airflow_part_up", "1 while a part of Airflow shows signs of life, else 0.", "part")
 PIPELINE_SUCCESS = _gauge(
     "pipeline_last_run_success", "1 if the last run of a pipeline ended well, else 0.", "dag"
 )

@@ -92,6 +92,7 @@ def _drift(found: Findings) -> Mapping[str, object]:
 def _feature(item: FeatureDrift) -> Mapping[str, object]:
     return {
         "name": item.name,
+        "title": item.title,
         "state": item.state,
         "score": item.score,
         "threshold": 1,

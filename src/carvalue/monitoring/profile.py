@@ -16,6 +16,13 @@ ANSWERS = ("price", "range_width")
 INPUTS = tuple(field.name for field in FIELDS)
 LEVELS = {"year": "year_level", "price": "price_level"}
 """The levels that are watched, by the feature that each is of."""
+TITLES = {
+    "manufacturer": "make",
+    "range_width": "width of the range",
+    "year_level": "year beside what is usual for such a car",
+    "price_level": "price beside what is usual for such a car, in %",
+}
+"""What to call a feature where its name would not tell people."""
 SMOOTHING = 0.5  # rows added to every bin, so that none is impossible
 LEAST_RATE = 0.002  # of missing and of unseen values: a reference without any proves no smaller one
 

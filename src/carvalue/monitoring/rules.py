@@ -6,11 +6,16 @@ from typing import Any, Literal
 
 from carvalue.monitoring import metrics
 
-SERVICE_JOB, WATCHER_JOB = "price-service", "watcher"
+SERVICE_JOB, WATCHER_JOB, PAGE_JOB, AIRFLOW_JOB = "price-service", "watcher", "page", "airflow"
+ALERTMANAGER_JOB = "alertmanager"
+METRICS_PATHS = {PAGE_JOB: "/_stcore/metrics", AIRFLOW_JOB: "/metrics/"}
+"""Where a job's metrics are, if not at `/metrics`: Streamlit's place; Airflow would send on to the slash."""
 RUNBOOK = "docs/alerts.md"
 SLOW_S = 0.25  # a quote takes a millisecond: at this p99 something holds requests up
 SPOOL_BYTES = 128 * 2**20  # half of what SPOOL_LIMIT_MB allows by default
 TOLD_BY_WATCHER = "watcher"
+ALERTING_DOWN = "CarvalueAlertingDown"
+"""The one alert that Grafana tells: Prometheus and Alertmanager cannot tell that they are away."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,10 +157,24 @@ RULES = (
     ),
     Rule(
         name="CarvalueAirflowDown",
-        query=f"{metrics.AIRFLOW_UP.name} == 0",
+        query=f'{metrics.AIRFLOW_UP.name} == 0 or up{{job="{AIRFLOW_JOB}"}} == 0',
         after="10m",
         severity="warning",
         summary="Airflow does not answer: no pipeline runs.",
+    ),
+    Rule(
+        name="CarvalueAirflowPartDown",
+        query=f"{metrics.AIRFLOW_PART_UP.name} == 0",
+        after="5m",
+        severity="warning",
+        summary="A part of Airflow shows no sign of life; pipelines may wait for it for ever.",
+    ),
+    Rule(
+        name="CarvaluePageDown",
+        query=f'up{{job="{PAGE_JOB}"}} == 0',
+        after="1m",
+        severity="critical",
+        summary="The page does not answer.",
     ),
     Rule(
         name="CarvalueDriftConfirmed",

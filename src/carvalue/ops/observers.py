@@ -4,13 +4,23 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from carvalue.listings.aside import written_aside
-from carvalue.monitoring.rules import SERVICE_JOB, TOLD_BY_WATCHER, WATCHER_JOB, rule_file
+from carvalue.monitoring.rules import (
+    AIRFLOW_JOB,
+    ALERTMANAGER_JOB,
+    METRICS_PATHS,
+    PAGE_JOB,
+    SERVICE_JOB,
+    TOLD_BY_WATCHER,
+    WATCHER_JOB,
+    rule_file,
+)
+from carvalue.ops.grafana_alerting import SOURCE, alerting_files, mail_options
 from carvalue.ops.service import Health, Service, local_url
 from carvalue.settings import Settings
 
@@ -56,7 +66,7 @@ def observers(settings: Settings) -> Iterator[Service]:
             made = item.service(settings, item.program, item.folder(settings))
             # other files are other settings: it is started anew
             digest = hashlib.sha256(json.dumps(item.files(settings)).encode()).hexdigest()
-            yield Service(**vars(made) | {"environment": {"CARVALUE_CONFIGURATION": digest}})
+            yield replace(made, environment={**made.environment, "CARVALUE_CONFIGURATION": digest})
 
 
 def missing_observers() -> tuple[str, ...]:
@@ -70,35 +80,42 @@ def write_observer_files(settings: Settings) -> None:
     """Write the configuration of what is installed; it may hold secrets of ALERT_URLS."""
     for item in OBSERVERS:
         if item.program:
-            write_files(item, settings)
+            write_files(item.files(settings), folder=item.folder(settings))
 
 
-def write_files(item: Observer, settings: Settings) -> None:
-    """Write one program's configuration into its folder, readable by nobody else."""
-    for name, content in item.files(settings).items():
-        with written_aside(item.folder(settings) / name) as aside:
+def write_files(files: Files, *, folder: Path) -> None:
+    """Write a program's configuration, readable by nobody else."""
+    for name, content in files.items():
+        with written_aside(folder / name) as aside:
             aside.touch(mode=0o600)
             aside.write_text(json.dumps(content, indent=1))
 
 
 def _prometheus_files(settings: Settings) -> Files:
-    targets = {SERVICE_JOB: settings.service_url, WATCHER_JOB: settings.watcher_url}
-    scraped = [
-        {
-            "job_name": job,
-            "scheme": urlsplit(url).scheme,
-            "static_configs": [{"targets": [urlsplit(url).netloc]}],
-        }
-        for job, url in targets.items()
-    ]
+    targets = {
+        SERVICE_JOB: settings.service_url,
+        WATCHER_JOB: settings.watcher_url,
+        PAGE_JOB: local_url(settings.page_port),
+        AIRFLOW_JOB: settings.airflow_url,
+        ALERTMANAGER_JOB: local_url(settings.alertmanager_port),
+    }
     alertmanager = [{"static_configs": [{"targets": [f"{LOOPBACK}:{settings.alertmanager_port}"]}]}]
     configuration = {
         "global": {"scrape_interval": SCRAPE_EVERY, "evaluation_interval": SCRAPE_EVERY},
         "rule_files": ["rules.yml"],
         "alerting": {"alertmanagers": alertmanager},
-        "scrape_configs": scraped,
+        "scrape_configs": [_scraped(job, url) for job, url in targets.items()],
     }
     return {"prometheus.yml": configuration, "rules.yml": rule_file()}
+
+
+def _scraped(job: str, url: str) -> Mapping[str, Any]:
+    return {
+        "job_name": job,
+        "scheme": urlsplit(url).scheme,
+        "metrics_path": METRICS_PATHS.get(job, "/metrics"),
+        "static_configs": [{"targets": [urlsplit(url).netloc]}],
+    }
 
 
 def _prometheus(settings: Settings, program: str, folder: Path) -> Service:
@@ -187,7 +204,7 @@ def _alertmanager(settings: Settings, program: str, folder: Path) -> Service:
 def _grafana_files(settings: Settings) -> Files:
     source = {
         "name": "Prometheus",
-        "uid": "prometheus",
+        "uid": SOURCE,
         "type": "prometheus",
         "access": "proxy",
         "url": local_url(settings.prometheus_port),
@@ -197,11 +214,12 @@ def _grafana_files(settings: Settings) -> Files:
     return {
         "provisioning/datasources/prometheus.yaml": {"apiVersion": 1, "datasources": [source]},
         "provisioning/dashboards/carvalue.yaml": {"apiVersion": 1, "providers": [boards]},
+        **alerting_files(settings.alert_sinks),
     }
 
 
 def _grafana(settings: Settings, program: str, folder: Path) -> Service:
-    address = local_url(settings.grafana_port)
+    address, sinks = local_url(settings.grafana_port), settings.alert_sinks
     options = {
         "paths.data": folder / "data",
         "paths.logs": folder / "logs",
@@ -212,6 +230,7 @@ def _grafana(settings: Settings, program: str, folder: Path) -> Service:
         "analytics.reporting_enabled": "false",
         "analytics.check_for_updates": "false",
     }
+    mail = {f"GF_{name.upper().replace('.', '_')}": value for name, value in mail_options(sinks).items()}
     home = "/usr/share/grafana"  # where its packages put what it needs
     return Service(
         name="grafana",
@@ -221,6 +240,7 @@ def _grafana(settings: Settings, program: str, folder: Path) -> Service:
             f"--homepath={home}",
             *(f"cfg:default.{name}={value}" for name, value in options.items()),
         ),
+        environment=mail,  # not among the words above: every user of the machine can read those
         health=Health(url=f"{address}/api/health"),
         port=settings.grafana_port,
         port_setting="GRAFANA_PORT",
@@ -234,6 +254,12 @@ ALERTMANAGER = Observer(
     files=_alertmanager_files,
     service=_alertmanager,
 )
+GRAFANA = Observer(
+    programs=("grafana", "grafana-server"),
+    package="https://grafana.com/docs/grafana/latest/setup-grafana/installation (then `make up`)",
+    files=_grafana_files,
+    service=_grafana,
+)
 OBSERVERS = (
     Observer(
         programs=("prometheus",),
@@ -242,10 +268,5 @@ OBSERVERS = (
         service=_prometheus,
     ),
     ALERTMANAGER,
-    Observer(
-        programs=("grafana", "grafana-server"),
-        package="https://grafana.com/docs/grafana/latest/setup-grafana/installation (then `make up`)",
-        files=_grafana_files,
-        service=_grafana,
-    ),
+    GRAFANA,
 )

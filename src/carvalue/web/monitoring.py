@@ -107,15 +107,15 @@ def _show_drift(drift: Drift) -> None:
             )
         },
     )
-    names = [item.name for item in drift.features]
+    names = [item.title for item in drift.features]
     chosen = st.selectbox("Distributions of", names, help="The feature that stands out most comes first.")
-    item = next(item for item in drift.features if item.name == chosen)
+    item = next(item for item in drift.features if item.title == chosen)
     st.altair_chart(two_distributions(item.labels, item.reference, item.window), width="stretch")
-    st.caption(f"{plain(item.name)}: {plain(item.says)}" if item.says else "")
+    st.caption(f"{plain(item.title)}: {plain(item.says)}" if item.says else "")
 
 
 def _feature(item: Feature) -> dict[str, object]:
-    return {"feature": item.name, "state": item.state, "score": item.score, "how far": item.says}
+    return {"feature": item.title, "state": item.state, "score": item.score, "how far": item.says}
 
 
 def _show_quotes(watching: Watcher) -> None:

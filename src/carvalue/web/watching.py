@@ -42,7 +42,7 @@ class Alerts(Answer):
 class Feature(Answer):
     """One feature that is watched."""
 
-    name: str
+    title: str
     state: str
     score: float
     says: str

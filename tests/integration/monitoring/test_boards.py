@@ -13,6 +13,10 @@ import polars as pl
 import pytest
 from boards import BOARDS, Board, Panel
 from generate import files
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from carvalue.monitoring.__main__ import keep_watching
 from carvalue.monitoring.alerts import AlertDesk
@@ -20,10 +24,11 @@ from carvalue.monitoring.journal import Journal
 from carvalue.monitoring.pages import pages
 from carvalue.monitoring.reference import publish_reference
 from carvalue.monitoring.reports import Reports
-from carvalue.monitoring.rules import SERVICE_JOB, WATCHER_JOB
+from carvalue.monitoring.rules import AIRFLOW_JOB, SERVICE_JOB, WATCHER_JOB
 from carvalue.monitoring.sinks import sinks_of
 from carvalue.monitoring.watcher import Watcher
 from carvalue.monitoring.watcher_metrics import WatcherMetrics
+from carvalue.pipelines.airflow_metrics import exposition
 from carvalue.serving.app import create_app
 from carvalue.settings import Settings
 from fakes import FakeRegistry
@@ -47,14 +52,20 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     a_market(rows=6_000, seed=5).write_parquet(folder / "train.parquet")
     publish_reference(folder / "train.parquet", fingerprint="f00d", root=settings.storage_root / "reference")
     watcher, stop = _watcher(settings, registry), Event()
-    with serving(create_app(settings, registry=registry)) as service, serving(pages(watcher)) as watching:
+    airflow = Starlette(routes=[Route("/metrics", _airflow_metrics)])
+    with (
+        serving(create_app(settings, registry=registry)) as service,
+        serving(pages(watcher)) as watching,
+        serving(airflow) as health,
+    ):
         until(lambda: service.get("/readyz").is_success)
         threads = [
             Thread(target=keep_watching, args=(watcher, stop)),
             Thread(target=_keep_sending, args=(service, stop)),
         ]
         try:
-            with _prometheus(binary, folder, {SERVICE_JOB: service, WATCHER_JOB: watching}) as address:
+            jobs = {SERVICE_JOB: service, WATCHER_JOB: watching, AIRFLOW_JOB: health}
+            with _prometheus(binary, folder, jobs) as address:
                 for thread in threads:
                     thread.start()
                 watcher.metrics.show_pipelines({"initial_model_dag": True})
@@ -65,6 +76,10 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             for thread in threads:
                 thread.join()
     watcher.close()
+
+
+def _airflow_metrics(_: Request) -> Response:
+    return Response(exposition({"scheduler": {"status": "healthy"}}), media_type="text/plain; version=0.0.4")
 
 
 def _watcher(settings: Settings, registry: FakeRegistry) -> Watcher:

@@ -62,6 +62,11 @@ SERIES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {'carvalue_pipeline_last_run_success{dag="initial_model_dag"}': "1x40"},
     ),
     "CarvalueAirflowDown": ({"carvalue_airflow_up": "0x40"}, {"carvalue_airflow_up": "1x40"}),
+    "CarvalueAirflowPartDown": (
+        {'carvalue_airflow_part_up{part="scheduler"}': "0x40"},
+        {'carvalue_airflow_part_up{part="scheduler"}': "1x40"},
+    ),
+    "CarvaluePageDown": ({'up{job="page"}': "1x5 0x30"}, {'up{job="page"}': "1x40"}),
     "CarvalueDriftConfirmed": ({"carvalue_drift_state": "2x40"}, {"carvalue_drift_state": "1x40"}),
     "CarvalueLiveErrorHigh": (
         {'carvalue_alerts_firing{kind="live_accuracy"}': "1x40"},

@@ -34,7 +34,7 @@ ALERT = {
     "report": "20261124T100000Z-drift.html",
 }
 FEATURE = {
-    "name": "odometer",
+    "title": "odometer",
     "state": "confirmed",
     "score": 2.5,
     "threshold": 1,

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.monitoring.rules import RULES, RUNBOOK, Rule
+from carvalue.monitoring.rules import ALERTING_DOWN, RULES, RUNBOOK, Rule
 
 TEXT = (Path(__file__).parents[3] / RUNBOOK).read_text()
 SECTIONS = dict(re.findall(r"^### (Carvalue\w+)\n(.*?)(?=^##|\Z)", TEXT, flags=re.MULTILINE | re.DOTALL))
 
 
 def test_the_runbook_speaks_of_the_alerts_that_there_are() -> None:
-    assert SECTIONS.keys() == {rule.name for rule in RULES}
+    assert SECTIONS.keys() == {rule.name for rule in RULES} | {ALERTING_DOWN}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
