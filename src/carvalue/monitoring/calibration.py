@@ -18,14 +18,6 @@ from carvalue.monitoring.scores import STRIDE, scores, stride_counts
 
 # rows; a drift is found soonest by the window that it just fills
 WINDOWS = (50, 130, 250, 400, 700, 1200, 2000)
-    50,
-    130,
-    250,
-    400,
-    700,
-    1200,
-    2000,
-)  # rows; a drift is found soonest by the window that it just fills
 LEAST_REFERENCE = 2_000  # rows; below, a null distribution is a guess
 SEGMENT = 5_000  # rows of replay that one maximum stands for
 LEAST_SEGMENTS = 10  # of each half; a small reference has shorter ones
