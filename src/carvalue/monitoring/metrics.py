@@ -35,7 +35,7 @@ REQUEST_SECONDS = Metric(
 REJECTED = Metric(
     name="carvalue_rejected_requests_total",
     kind="counter",
-    help="Requests turned away by whose they were or how they came: key.",
+    help="Requests and connections turned away: key, slow, crowded, malformed.",
     labels=("reason",),
 )
 QUOTES = Metric(

@@ -8,6 +8,7 @@ import uvicorn
 from carvalue.errors import AppError
 from carvalue.logs import configure_logs
 from carvalue.serving.app import create_app
+from carvalue.serving.deadlines import DeadlineProtocol
 from carvalue.settings import load_settings
 
 STOP_S = 5  # answers under way take milliseconds; what hangs longer is an idle connection
@@ -26,6 +27,8 @@ def main() -> None:
         app,
         host=settings.bind_host,
         port=settings.service_port,
+        http=DeadlineProtocol,
+        ws="none",
         log_config=None,  # `configure_logs` has the say
         access_log=False,  # `serving.access_log` writes one, without what people sent
         server_header=False,
