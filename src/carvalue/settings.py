@@ -101,6 +101,8 @@ class Settings(BaseSettings):
     sample_rows: int = Field(default=30_000, ge=1_000)
     sample_seed: int = 2021
     training_budget: Literal["auto", "quick", "default"] = "auto"
+    retrain_on_alarm: bool = True
+    retrain_cooldown_h: float = Field(default=24, ge=0)
     retrain_schedule: str = Field(default="", pattern=r"^(@(hourly|daily|weekly|monthly)|\S+( \S+){4})?$")
     training_cluster: ClusterAddress = ""
 

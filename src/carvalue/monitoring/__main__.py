@@ -1,19 +1,23 @@
 """The watcher's process: `python -m carvalue.monitoring`."""
 
 import logging
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from threading import Event, Thread
 
 import uvicorn
 
 from carvalue.logs import configure_logs
-from carvalue.monitoring.alerts import AlertDesk
+from carvalue.monitoring.alerts import Alert, AlertDesk
 from carvalue.monitoring.journal import Journal
 from carvalue.monitoring.pages import pages
 from carvalue.monitoring.pipeline_runs import AirflowAway, PipelineRuns
 from carvalue.monitoring.reports import Reports
+from carvalue.monitoring.retraining import Retraining
 from carvalue.monitoring.sinks import sinks_of
 from carvalue.monitoring.watcher import BATCH, Watcher
 from carvalue.monitoring.watcher_metrics import WatcherMetrics
+from carvalue.registry.audit import AUDIT_FILE, Audit
 from carvalue.registry.production import ProductionReader
 from carvalue.settings import Settings, load_settings
 
@@ -27,17 +31,18 @@ def main() -> None:
     """Follow the journal in a thread, answer HTTP in this one, until told to stop."""
     configure_logs()
     settings = load_settings()
-    watcher, stop = make_watcher(settings), Event()
     runs = PipelineRuns(settings.airflow_url, user=settings.airflow_user, password=settings.airflow_password)
+    retraining, stop = make_retraining(settings, runs), Event()
+    watcher = make_watcher(settings, others=lambda: retraining.alerts)
     threads = (
         Thread(target=keep_watching, args=(watcher, stop)),
-        Thread(target=keep_asking, args=(runs, watcher.metrics, stop)),
+        Thread(target=keep_asking, args=(runs, watcher, retraining, stop)),
     )
     for thread in threads:
         thread.start()
     try:
         uvicorn.run(
-            pages(watcher),
+            pages(watcher, retraining),
             host=settings.bind_host,
             port=settings.watcher_port,
             log_config=None,
@@ -50,7 +55,18 @@ def main() -> None:
         watcher.close()
 
 
-def make_watcher(settings: Settings) -> Watcher:
+def make_retraining(settings: Settings, runs: PipelineRuns) -> Retraining:
+    """Put together what starts retrainings, as the settings say."""
+    return Retraining(
+        runs=runs,
+        decisions=Audit(settings.storage_root / AUDIT_FILE).entries,
+        state=settings.state_dir / "watcher" / "retraining.json",
+        on_alarm=settings.retrain_on_alarm,
+        cooldown=timedelta(hours=settings.retrain_cooldown_h),
+    )
+
+
+def make_watcher(settings: Settings, *, others: Callable[[], Iterable[Alert]] = tuple) -> Watcher:
     """Put the watcher together as the settings name its parts.
 
     Raises:
@@ -65,6 +81,7 @@ def make_watcher(settings: Settings) -> Watcher:
         desk=AlertDesk(folder / "alerts.db", sinks_of(settings.alert_sinks)),
         reports=Reports(folder / "reports"),
         metrics=WatcherMetrics(),
+        others=others,
     )
 
 
@@ -81,13 +98,16 @@ def keep_watching(watcher: Watcher, stop: Event) -> None:
             stop.wait(POLL_S)
 
 
-def keep_asking(runs: PipelineRuns, metrics: WatcherMetrics, stop: Event) -> None:
+def keep_asking(runs: PipelineRuns, watcher: Watcher, retraining: Retraining, stop: Event) -> None:
     """Ask Airflow again and again until told to stop; apart, so that a slow Airflow holds up no check."""
     while not stop.is_set():
         try:
-            metrics.show_pipelines(runs.outcomes())
+            watcher.metrics.show_pipelines(runs.outcomes())
+            retraining.look(watcher.alarms)
         except AirflowAway:
-            metrics.show_pipelines(None)
+            watcher.metrics.show_pipelines(None)
+        except Exception:  # as above; a full disk, for one
+            logger.exception("looking after retrainings failed")
         stop.wait(ASK_AIRFLOW_S)
 
 

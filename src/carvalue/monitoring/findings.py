@@ -1,6 +1,6 @@
 """What the watcher's findings are to people: alerts, with how far, since when, and what to do."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,6 +34,31 @@ class Findings:
     report: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Alarms:
+    """What may ask for a retraining, by the alerts' kinds.
+
+    Attributes:
+        firing: lasts now.
+        well: is fine now, by enough quotes or sales to say so.
+    """
+
+    firing: frozenset[str]
+    well: frozenset[str]
+
+
+def alarms_of(findings: Findings, alerts: Iterable[Alert]) -> Alarms:
+    """Tell which alarms last and which are over; in between, too little is known."""
+    firing = frozenset(alert.kind for alert in alerts)
+    is_known = {
+        "drift": findings.drift.state == "clean",
+        "live_accuracy": findings.live.error is not None,
+        "coverage": findings.live.coverage is not None,
+    }
+    known = frozenset(kind for kind, known in is_known.items() if known)
+    return Alarms(firing=firing, well=known - firing)
+
+
 def alerts_of(findings: Findings, *, metrics: Mapping[str, float], now: datetime) -> Iterator[Alert]:
     """List what a person must know now.
 
@@ -58,7 +83,7 @@ def _drift(drift: DriftReport, report: str) -> Alert:
     since = min(item.since for item in features if item.since)
     advice = (
         "What to do: see on the monitoring page whether the cars have changed or a program that sends them. "
-        "If the cars have, train on newer listings; else correct the program."
+        "If the cars have, retrain on newer listings (`carvalue retrain`); else correct the program."
     )
     if drift.provisional:
         advice += " The thresholds are provisional: they rest on the training data alone so far."
@@ -83,7 +108,8 @@ def _inaccurate(error: Bounded, sales: int, *, expected: float, now: datetime) -
         text=(
             f"{sales} sales, median error {error.low:.1%} to {error.high:.1%} (95 %); "
             f"{expected:.1%} was measured before production.\n"
-            "What to do: retrain on newer listings and sales, or roll back to the version before."
+            "What to do: retrain on newer listings and sales (`carvalue retrain`), or roll back to the "
+            "version before."
         ),
         since=now,
     )

@@ -209,7 +209,7 @@ WATCHER_GAUGES = (
     ALERTS_WAITING,
 )
 WATCHER_METRICS = (*WATCHER_GAUGES, WATCHED_QUOTES, QUOTED_PRICE, RANGE_WIDTH, ALERT_DELIVERIES, REPORTS)
-ALERT_KINDS = ("drift", "live_accuracy", "coverage")
+ALERT_KINDS = ("drift", "live_accuracy", "coverage", "retraining")
 
 
 class ServiceMetrics:

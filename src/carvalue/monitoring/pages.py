@@ -15,12 +15,13 @@ from carvalue.monitoring.alerts import Alert
 from carvalue.monitoring.drift import FeatureDrift
 from carvalue.monitoring.findings import Findings
 from carvalue.monitoring.live import Bounded
+from carvalue.monitoring.retraining import Retraining
 from carvalue.monitoring.watcher import Watcher
 
 PAST_ALERTS = 50
 
 
-def pages(watcher: Watcher) -> Starlette:
+def pages(watcher: Watcher, retraining: Retraining) -> Starlette:
     """Build the application."""
 
     async def healthz(_: Request) -> Response:
@@ -36,6 +37,9 @@ def pages(watcher: Watcher) -> Starlette:
     async def alerts(_: Request) -> Response:
         firing, past = watcher.desk.firing(), watcher.desk.past(PAST_ALERTS)
         return JSONResponse({"firing": [*map(_alert, firing)], "past": [*map(_alert, past)]})
+
+    async def retrainings(_: Request) -> Response:
+        return JSONResponse(_retraining(retraining))
 
     async def quotes(_: Request) -> Response:
         try:
@@ -62,6 +66,7 @@ def pages(watcher: Watcher) -> Starlette:
             Route("/metrics", metrics),
             Route("/drift", drift),
             Route("/alerts", alerts),
+            Route("/retraining", retrainings),
             Route("/quotes", quotes),
             Route("/reports", reports),
             Route("/reports/{name}", report),
@@ -86,6 +91,18 @@ def _drift(found: Findings) -> Mapping[str, object]:
             "coverage": _bounded(found.live.coverage),
             "estimated_error": found.estimated_error,
         },
+    }
+
+
+def _retraining(found: Retraining) -> Mapping[str, object]:
+    outcome = found.outcome
+    ended = outcome and outcome.run.ended_at
+    return {
+        "run": outcome.run.name if outcome else None,
+        "outcome": outcome.word if outcome else None,
+        "reasons": outcome.reasons if outcome else (),
+        "ended_at": ended.isoformat() if ended else None,
+        "next": found.next,
     }
 
 

@@ -200,6 +200,14 @@ RULES = (
         summary="Ranges hold fewer sale prices than they promise.",
         told_by=TOLD_BY_WATCHER,
     ),
+    Rule(
+        name="CarvalueRetrainingFruitless",
+        query=f'{metrics.ALERTS_FIRING.name}{{kind="retraining"}} > 0',
+        after="0s",
+        severity="warning",
+        summary="A retraining failed, was refused, or found nothing new; production is what it was.",
+        told_by=TOLD_BY_WATCHER,
+    ),
 )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ import polars as pl
 
 from carvalue.errors import AppError
 from carvalue.listings.aside import written_aside
-from carvalue.monitoring.alerts import AlertDesk
+from carvalue.monitoring.alerts import Alert, AlertDesk
 from carvalue.monitoring.drift import LEAST_ROWS, DriftReport, Memory
 from carvalue.monitoring.entries import JournalEntry
-from carvalue.monitoring.findings import Findings, alerts_of
+from carvalue.monitoring.findings import Alarms, Findings, alarms_of, alerts_of
 from carvalue.monitoring.journal import Journal
 from carvalue.monitoring.live import estimated_error, live_accuracy
 from carvalue.monitoring.reports import Reports
@@ -47,16 +47,18 @@ class Watcher:
         desk: AlertDesk,
         reports: Reports,
         metrics: WatcherMetrics,
+        others: Callable[[], Iterable[Alert]] = tuple,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._journal, self._registry, self._references = journal, registry, references
         self._state, self.desk, self.reports = folder / "state.json", desk, reports
-        self.metrics, self._clock = metrics, clock
+        self.metrics, self._others, self._clock = metrics, others, clock
         self._watched: Watched | None = None
         self._recent = pl.DataFrame()
         self._cursor = ""
         self._reported: str | None = None
         self.findings: Findings | None = None
+        self.alarms: Alarms | None = None
         self.trouble = ""
         """Why the last round could not be finished; empty when it could."""
 
@@ -138,8 +140,9 @@ class Watcher:
             estimated_error=self._estimate(now_watched),
             report=self._reported or "",
         )
-        alerts = alerts_of(self.findings, metrics=now_watched.card.metrics, now=now)
-        self.desk.update(tuple(alerts), now=now)
+        alerts = tuple(alerts_of(self.findings, metrics=now_watched.card.metrics, now=now))
+        self.alarms = alarms_of(self.findings, alerts)
+        self.desk.update((*alerts, *self._others()), now=now)
         caught_up = len(entries) < BATCH
         lag = timedelta() if caught_up else now - entries[-1].quoted_at
         self.metrics.show(self.findings, lag=lag, now=now)

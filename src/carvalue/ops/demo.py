@@ -64,9 +64,9 @@ class Stage:
         return found
 
     def firing(self) -> list[dict[str, Any]]:
-        """Ask the watcher which alerts last."""
+        """Ask the watcher which alerts of these quotes last; retrainings are the platform's own."""
         found: list[dict[str, Any]] = self.watcher.get("/alerts").json()["firing"]
-        return found
+        return [alert for alert in found if alert["kind"] != "retraining"]
 
 
 class _Webhook(BaseHTTPRequestHandler):
@@ -154,7 +154,7 @@ def _own_settings(settings: Settings, folder: Path, *, webhook: str) -> Settings
     )
     ports = {"bind_host": "127.0.0.1", "service_port": free_port(), "watcher_port": free_port()}
     return Settings.model_validate(
-        chosen | ports | {"state_dir": folder, "alert_urls": f"console:,{webhook}"}
+        chosen | ports | {"state_dir": folder, "alert_urls": f"console:,{webhook}", "retrain_on_alarm": False}
     )
 
 

@@ -21,7 +21,9 @@ TASK_SETTINGS = (
     "training_cluster",
 )
 """Settings that only the pipelines read; the scheduler hands them to its tasks."""
-PRIVATE_SETTINGS = ("journal_url", "retrain_schedule")
+WATCHER_SETTINGS = ("retrain_on_alarm", "retrain_cooldown_h")
+"""Settings that only the watcher reads."""
+PRIVATE_SETTINGS = ("journal_url", "retrain_schedule", *WATCHER_SETTINGS)
 """What only some services read."""
 
 
@@ -197,12 +199,13 @@ def _page(settings: Settings) -> Service:
 def watcher(settings: Settings) -> Service:
     """Describe the process that watches for drift."""
     address = local_url(settings.watcher_port)
-    urls = {"ALERT_URLS": settings.alert_urls.get_secret_value()}
+    own = _spelled(settings.model_dump(mode="json", include=set(WATCHER_SETTINGS)))
+    own["ALERT_URLS"] = settings.alert_urls.get_secret_value()
     return Service(
         name="watcher",
         does="watches for drift and tells who must know",
         command=_python("carvalue.monitoring"),
-        environment=shared_environment(settings) | _journal(settings) | urls,
+        environment=shared_environment(settings) | _journal(settings) | own,
         health=Health(url=f"{address}/healthz"),
         port=settings.watcher_port,
         port_setting="WATCHER_PORT",

@@ -124,10 +124,11 @@ RETRAIN_MODEL = Pipeline(
 Fetches the newest listings, joins what quoted cars were sold for (from 200 sales on), publishes datasets and
 drift reference, trains, and lets the new version into production if it passes the gates of any other.
 
-*Started by* the clock (`RETRAIN_SCHEDULE`), here by hand, or by `carvalue retrain`.
+*Started by* the watcher's alarms (drift, live accuracy, coverage; `RETRAIN_ON_ALARM`), the clock
+(`RETRAIN_SCHEDULE`), here by hand, or by `carvalue retrain`.
 *Nothing new* since the version in production learned: the run ends in green after `look_for_news`.
-*A version that is refused* is no failure: production stays, and the log of `promote` gives the reasons.
-*A run that fails* leaves production as it is, too.
+*A version that is refused* is no failure: production stays, the log of `promote` gives the reasons, and the
+watcher tells people. *A run that fails* leaves production as it is, too.
 """,
     steps=(
         Step(run=steps.download, retries=2),

@@ -212,7 +212,9 @@ def promote(*, settings: Settings, work: Path) -> None:
 
 def audit_file(settings: Settings) -> Path:
     """Tell where decisions about production are noted."""
-    return settings.storage_root / "promotions.ndjson"
+    from carvalue.registry.audit import AUDIT_FILE
+
+    return settings.storage_root / AUDIT_FILE
 
 
 def work_folder(settings: Settings, pipeline: str) -> Path:

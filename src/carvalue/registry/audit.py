@@ -10,6 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+AUDIT_FILE = "promotions.ndjson"
+"""Below the root of the storage."""
+
 Act = Literal["promoted", "refused", "rolled back"]
 
 

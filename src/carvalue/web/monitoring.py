@@ -7,7 +7,7 @@ from carvalue.settings import Settings, load_settings
 from carvalue.web.answers import InProduction
 from carvalue.web.charts import per_hour, two_distributions
 from carvalue.web.connections import service, watcher
-from carvalue.web.watching import Alerts, Drift, Feature, Live, Told, Watcher
+from carvalue.web.watching import Alerts, Drift, Feature, Live, Retraining, Told, Watcher
 from carvalue.web.words import plain
 
 COLORS = {"insufficient data": "gray", "clean": "green", "suspected": "orange", "confirmed": "red"}
@@ -27,6 +27,7 @@ def show() -> None:
         st.warning(f"{error.message} {error.hint}")
         return
     _show_alerts(alerts)
+    _show_retraining(watching.retraining())
     _show_drift(drift)
     _show_quotes(watching)
     _show_live(drift)
@@ -86,6 +87,15 @@ def _show_alerts(alerts: Alerts) -> None:
 def _past(alert: Told) -> dict[str, str]:
     ended = f"{alert.resolved_at:%Y-%m-%d %H:%M}" if alert.resolved_at else ""
     return {"what": alert.title, "from": f"{alert.since:%Y-%m-%d %H:%M}", "to": ended}
+
+
+def _show_retraining(found: Retraining) -> None:
+    st.subheader("Retraining")
+    ended = f", {found.ended_at:%Y-%m-%d %H:%M} UTC" if found.ended_at else ""
+    last = f"The last one: **{found.outcome}**{ended}." if found.outcome else "None yet."
+    reasons = f" {plain('; '.join(found.reasons))}." if found.reasons else ""
+    after = found.next or "an alarm of drift, live accuracy or coverage starts one"
+    st.markdown(f"{last}{reasons} Next: {plain(after)}. By hand: `carvalue retrain`.")
 
 
 def _show_drift(drift: Drift) -> None:

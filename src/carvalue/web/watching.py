@@ -79,6 +79,16 @@ class Drift(Answer):
     live: Live | None = None
 
 
+class Retraining(Answer):
+    """How the newest retraining ended, and what comes next."""
+
+    run: str | None
+    outcome: str | None
+    reasons: tuple[str, ...]
+    ended_at: datetime | None
+    next: str
+
+
 class Hour(Answer):
     """How many quotes were given in an hour."""
 
@@ -112,6 +122,10 @@ class Watcher:
     def drift(self) -> Drift:
         """Ask what it has found."""
         return self._read("/drift", TypeAdapter(Drift))
+
+    def retraining(self) -> Retraining:
+        """Ask how the newest retraining ended."""
+        return self._read("/retraining", TypeAdapter(Retraining))
 
     def quotes_per_hour(self) -> tuple[Hour, ...]:
         """Ask how many quotes were given in each of the last 24 hours."""

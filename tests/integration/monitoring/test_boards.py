@@ -13,15 +13,17 @@ import polars as pl
 import pytest
 from boards import BOARDS, Board, Panel
 from generate import files
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from carvalue.monitoring.__main__ import keep_watching
+from carvalue.monitoring.__main__ import keep_watching, make_retraining
 from carvalue.monitoring.alerts import AlertDesk
 from carvalue.monitoring.journal import Journal
 from carvalue.monitoring.pages import pages
+from carvalue.monitoring.pipeline_runs import PipelineRuns
 from carvalue.monitoring.reference import publish_reference
 from carvalue.monitoring.reports import Reports
 from carvalue.monitoring.rules import AIRFLOW_JOB, SERVICE_JOB, WATCHER_JOB
@@ -52,10 +54,12 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     a_market(rows=6_000, seed=5).write_parquet(folder / "train.parquet")
     publish_reference(folder / "train.parquet", fingerprint="f00d", root=settings.storage_root / "reference")
     watcher, stop = _watcher(settings, registry), Event()
+    never_asked = PipelineRuns(settings.airflow_url, user="nobody", password=SecretStr(""))
+    watched = pages(watcher, make_retraining(settings, never_asked))
     airflow = Starlette(routes=[Route("/metrics", _airflow_metrics)])
     with (
         serving(create_app(settings, registry=registry)) as service,
-        serving(pages(watcher)) as watching,
+        serving(watched) as watching,
         serving(airflow) as health,
     ):
         until(lambda: service.get("/readyz").is_success)

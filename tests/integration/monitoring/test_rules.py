@@ -76,6 +76,10 @@ SERIES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {'carvalue_alerts_firing{kind="coverage"}': "1x40"},
         {'carvalue_alerts_firing{kind="coverage"}': "0x40"},
     ),
+    "CarvalueRetrainingFruitless": (
+        {'carvalue_alerts_firing{kind="retraining"}': "1x40"},
+        {'carvalue_alerts_firing{kind="retraining"}': "0x40"},
+    ),
 }
 AT = "25m"
 

@@ -62,6 +62,13 @@ FOUND: dict[str, Any] = {
         },
     },
     "/alerts": {"firing": [ALERT], "past": [ALERT | {"resolved_at": "2026-11-24T09:00:00+00:00"}]},
+    "/retraining": {
+        "run": "by-alarm-20261124T100000",
+        "outcome": "refused",
+        "reasons": ["it is worse than the version in production"],
+        "ended_at": "2026-11-24T10:20:00+00:00",
+        "next": "no alarm starts another before 2026-11-25 10:20 UTC (RETRAIN_COOLDOWN_H)",
+    },
     "/quotes": [{"hour": "2026-11-24T10:00:00+00:00", "quotes": 7}],
     "/reports": [{"name": ALERT["report"], "made_at": "2026-11-24T10:00:00+00:00", "why": "drift"}],
 }
@@ -175,6 +182,8 @@ def test_monitoring_shows_model_drift_alerts_and_sales(open_page: Open) -> None:
     assert {item.label: item.value for item in shown.metric}["Version"] == "3"
     assert "What to do: look." in said
     assert "4,000 quotes judged" in said
+    assert "The last one: **refused**, 2026-11-24 10:20 UTC." in said
+    assert "no alarm starts another before 2026-11-25 10:20 UTC" in said
     assert shown.selectbox[0].options == ["odometer"]
     assert [item.value for item in shown.metric][-2:] == ["12.0%", "90.0%"]
 

@@ -14,8 +14,10 @@ from carvalue.monitoring.entries import JournalEntry
 from carvalue.monitoring.journal import Journal
 from carvalue.monitoring.metrics import WATCHER_METRICS
 from carvalue.monitoring.pages import pages
+from carvalue.monitoring.pipeline_runs import Run
 from carvalue.monitoring.reference import publish_reference
 from carvalue.monitoring.reports import Reports
+from carvalue.monitoring.retraining import Retraining
 from carvalue.monitoring.watcher import Watcher
 from carvalue.monitoring.watcher_metrics import WatcherMetrics
 from carvalue.pricing.model import PriceModel
@@ -32,6 +34,16 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return a_bundle(tmp_path_factory.mktemp("bundle"))
 
 
+class NoRuns:
+    """An Airflow whose only run of a retraining failed."""
+
+    def newest(self, dag: str) -> Run:
+        return Run(name="by-hand-1", state="failed", began_at=START, ended_at=START)
+
+    def start(self, dag: str, *, run: str, note: str) -> None:
+        raise AssertionError("it cools down")
+
+
 class Stage:
     """A journal with quotes of a real model, and the watcher over it."""
 
@@ -43,6 +55,14 @@ class Stage:
         self.now = START
         a_market(rows=6_000, seed=5).write_parquet(folder / "train.parquet")
         publish_reference(folder / "train.parquet", fingerprint="f00d", root=folder / "reference")
+        self.retraining = Retraining(
+            runs=NoRuns(),
+            decisions=tuple,
+            state=folder / "watcher" / "retraining.json",
+            on_alarm=True,
+            cooldown=timedelta(hours=24),
+            clock=lambda: self.now,
+        )
         self.watcher = self.a_watcher()
 
     def a_watcher(self) -> Watcher:
@@ -54,6 +74,7 @@ class Stage:
             desk=AlertDesk(self.folder / "watcher" / "alerts.db", ()),
             reports=Reports(self.folder / "watcher" / "reports"),
             metrics=WatcherMetrics(),
+            others=lambda: self.retraining.alerts,
             clock=lambda: self.now,
         )
 
@@ -196,6 +217,22 @@ def test_sales_that_are_far_off_alert(stage: Stage) -> None:
     assert {alert.kind for alert in stage.watcher.desk.firing()} == {"live_accuracy", "coverage"}
 
 
+def test_a_retraining_that_failed_is_told_as_any_alert(stage: Stage) -> None:
+    stage.quote(600, seed=12, change=older)
+    stage.watcher.step()
+    assert stage.watcher.alarms is not None
+    assert stage.watcher.alarms.firing == {"drift"}
+
+    stage.retraining.look(stage.watcher.alarms)
+    stage.watcher.step()
+
+    assert {alert.kind for alert in stage.watcher.desk.firing()} == {"drift", "retraining"}
+    with serving(pages(stage.watcher, stage.retraining)) as client:
+        told = client.get("/retraining").json()
+        assert (told["run"], told["outcome"]) == ("by-hand-1", "failed")
+        assert "RETRAIN_COOLDOWN_H" in told["next"]
+
+
 def test_a_damaged_state_begins_anew(stage: Stage) -> None:
     stage.quote(300, seed=11)
     stage.watcher.step()
@@ -210,13 +247,14 @@ def test_what_it_found_is_read_over_http(stage: Stage) -> None:
     stage.quote(600, seed=12, change=older)
     stage.watcher.step()
 
-    with serving(pages(stage.watcher)) as client:
+    with serving(pages(stage.watcher, stage.retraining)) as client:
         drift: dict[str, Any] = client.get("/drift").json()
         assert drift["state"] == "confirmed"
         assert drift["features"][0]["score"] > 1
         assert len(drift["features"][0]["labels"]) == len(drift["features"][0]["window"])
         assert client.get("/alerts").json()["firing"][0]["kind"] == "drift"
         assert len(client.get("/quotes").json()) == 24
+        assert client.get("/retraining").json()["next"] == ""  # Airflow has not been asked yet
         assert client.get("/reports").json() == []  # still in the making
         assert client.get("/reports/..%2Falerts.db").status_code == 404
         assert client.get("/healthz").json() == {"status": "alive", "trouble": ""}
@@ -237,5 +275,5 @@ def test_before_anything_is_in_production_there_is_nothing_to_say(stage: Stage) 
     stage.registry.production = None
 
     assert stage.watcher.step() == 0
-    with serving(pages(stage.watcher)) as client:
+    with serving(pages(stage.watcher, stage.retraining)) as client:
         assert client.get("/drift").json()["state"] == "insufficient data"
