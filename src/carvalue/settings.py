@@ -109,6 +109,7 @@ class Settings(BaseSettings):
     state_dir: Path = Path("var")
     journal_url: JournalUrl = Field(default_factory=_journal_file)
     spool_limit_mb: int = Field(default=256, ge=1)
+    batch_limit_mb: int = Field(default=512, ge=1)
 
     alert_urls: SecretStr = SecretStr("console:")
 

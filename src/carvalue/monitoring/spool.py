@@ -47,6 +47,11 @@ class Spool:
         with self._lock:
             return sum(segment.waiting_bytes for segment in self._segments)
 
+    @property
+    def is_for_the_hasty(self) -> bool:
+        """Whether the room that is left belongs to those who cannot wait; long before an alert about it."""
+        return self.waiting_bytes > self._limit // 4
+
     def append(self, entries: Sequence[JournalEntry]) -> None:
         """Bring entries to disk; they are there when this returns.
 

@@ -26,6 +26,7 @@ from carvalue.serving.problems import install_problems
 from carvalue.serving.routes import documented, plain
 from carvalue.serving.service import running_service
 from carvalue.serving.shelf import Shelf, bundles_folder
+from carvalue.serving.upload import Uploads
 from carvalue.settings import Settings, load_settings
 
 
@@ -69,8 +70,11 @@ async def _lifespan(
     shelf = Shelf(bundles_folder(settings.state_dir))
     spool = Spool(settings.state_dir / "service" / "spool", limit_bytes=settings.spool_limit_mb * 2**20)
     journal = Journal(settings.journal_url.get_secret_value())
+    uploads = Uploads(
+        folder=settings.state_dir / "service" / "batches", limit_bytes=settings.batch_limit_mb * 2**20
+    )
     async with running_service(
-        registry=registry, shelf=shelf, journal=journal, spool=spool, metrics=metrics
+        registry=registry, shelf=shelf, journal=journal, spool=spool, uploads=uploads, metrics=metrics
     ) as service:
         yield {"service": service}
     log.flush()

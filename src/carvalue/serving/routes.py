@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 
-from carvalue.serving import contract, explain, explain_contract, predict
+from carvalue.serving import batch_contract, contract, explain, explain_contract, predict
 from carvalue.serving.feedback import feedback
 from carvalue.serving.options import Options, options, vocabulary_sizes
 from carvalue.serving.service import Service
@@ -45,6 +45,17 @@ def _service(request: Request) -> Service:
 async def post_predict(request: Request) -> Response:
     """See the examples; `make` may be called `manufacturer` as well."""
     return await predict.predict(request, _service(request).quoting)
+
+
+@plain.post(
+    "/predict/batch",
+    tags=["quotes"],
+    summary="Quote every row of a file",
+    openapi_extra=batch_contract.batch_operation(),
+)
+async def post_batch(request: Request) -> Response:
+    """A row that cannot be priced keeps its place with a reason; unknown columns are ignored."""
+    return await _service(request).batches.answer(request)
 
 
 @plain.post(

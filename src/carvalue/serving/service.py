@@ -10,10 +10,12 @@ from carvalue.monitoring.metrics import ServiceMetrics
 from carvalue.monitoring.replay import Replay, keep_passing_on
 from carvalue.monitoring.spool import Spool
 from carvalue.registry.model_version import Registry
+from carvalue.serving.batch import Batches
 from carvalue.serving.live_model import LiveModel, keep_following
 from carvalue.serving.quotes import Quoting
 from carvalue.serving.recording import Recorder
 from carvalue.serving.shelf import Shelf
+from carvalue.serving.upload import Uploads
 
 LAST_PASS_S = 3  # what the journal lacks then waits on disk for the next start
 
@@ -24,6 +26,7 @@ class Service:
 
     live: LiveModel
     quoting: Quoting
+    batches: Batches
     journal: Journal
     replay: Replay
     recorder: Recorder
@@ -47,7 +50,13 @@ class Service:
 
 @asynccontextmanager
 async def running_service(
-    *, registry: Registry, shelf: Shelf, journal: Journal, spool: Spool, metrics: ServiceMetrics
+    *,
+    registry: Registry,
+    shelf: Shelf,
+    journal: Journal,
+    spool: Spool,
+    uploads: Uploads,
+    metrics: ServiceMetrics,
 ) -> AsyncIterator[Service]:
     """Start the parts, give them, stop them."""
     live = LiveModel(registry=registry, shelf=shelf, metrics=metrics)
@@ -59,6 +68,7 @@ async def running_service(
         yield Service(
             live=live,
             quoting=Quoting(live=live, recorder=recorder, metrics=metrics),
+            batches=Batches(live=live, recorder=recorder, spool=spool, metrics=metrics, uploads=uploads),
             journal=journal,
             replay=replay,
             recorder=recorder,
