@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 logger = logging.getLogger("release")
 
-SERVICES = ("service", "airflow", "page")  # the page last: it may rely on what the service has learned
+SERVICES = ("service", "airflow", "watcher", "page")  # the page last: it may rely on the others
 PATIENCE_S = 900.0  # Airflow takes minutes to come up; ECS itself gives up on a bad image earlier
 SMOKE_LISTING = {"manufacturer": "toyota", "model": "camry", "year": 2015, "odometer": 80_000}
 

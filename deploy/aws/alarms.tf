@@ -13,6 +13,7 @@ locals {
   edge_service = { LoadBalancer = aws_lb.this.arn_suffix, TargetGroup = aws_lb_target_group.this["service"].arn_suffix }
   edge_page    = { LoadBalancer = aws_lb.this.arn_suffix, TargetGroup = aws_lb_target_group.this["page"].arn_suffix }
   database     = { DBInstanceIdentifier = aws_db_instance.this.identifier }
+  watcher      = { ClusterName = aws_ecs_cluster.this.name, ServiceName = aws_ecs_service.this["watcher"].name }
   airflow      = { ClusterName = aws_ecs_cluster.this.name, ServiceName = aws_ecs_service.this["airflow"].name }
 
   # Each alarm is something a person must act on; what it means is in its description.
@@ -41,6 +42,16 @@ locals {
       about     = "Airflow does not run: no new data, no new model. (Each task that runs sends one sample a minute.)"
       space     = "AWS/ECS", metric = "CPUUtilization", of = local.airflow
       statistic = "SampleCount", below = 1, minutes = 10, silent = "breaching"
+    }
+    watcher-down = {
+      about     = "The watcher does not run: quotes are kept, nobody looks at them. It goes on where it stopped."
+      space     = "AWS/ECS", metric = "CPUUtilization", of = local.watcher
+      statistic = "SampleCount", below = 1, minutes = 10, silent = "breaching"
+    }
+    watcher-told = {
+      about     = "The watcher has begun an alert: drift, or prices that miss. Its log and the page's monitoring say which; docs/alerts.md what to do."
+      space     = "${var.name}/watcher", metric = "AlertsBegun", of = {}
+      statistic = "Sum", above = 0, minutes = 1, silent = "notBreaching"
     }
     mlflow-down = {
       about     = "The MLflow host fails its checks: nothing can be registered; prices go on with the model they have."
@@ -82,6 +93,20 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   treat_missing_data  = each.value.silent
   alarm_actions       = [aws_sns_topic.alerts.arn]
   ok_actions          = [aws_sns_topic.alerts.arn]
+}
+
+# What the watcher tells its own receivers is one line of its log as well, so that it reaches the mailbox of the alarms.
+resource "aws_cloudwatch_log_metric_filter" "told" {
+  name           = "${var.name}-watcher-told"
+  log_group_name = aws_cloudwatch_log_group.this["watcher"].name
+  pattern        = "\"WARNING carvalue.monitoring.alerts: alert key=\""
+
+  metric_transformation {
+    namespace = "${var.name}/watcher"
+    name      = "AlertsBegun"
+    value     = "1"
+    unit      = "Count"
+  }
 }
 
 resource "aws_budgets_budget" "monthly" {

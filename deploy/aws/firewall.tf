@@ -5,29 +5,32 @@ locals {
     service  = "the price service"
     page     = "the page"
     airflow  = "Airflow"
+    watcher  = "the watcher"
     migrate  = "the migrations before a deployment"
     mlflow   = "the MLflow host, also the way in for operators"
     database = "PostgreSQL"
-    files    = "the shared file system of Airflow"
+    files    = "the file system that Airflow and the watcher share"
   }
 
-  ports = { service = 9696, page = 8501, airflow = 8080, mlflow = 5000, database = 5432, files = 2049 }
+  ports = { service = 9696, page = 8501, watcher = 9697, airflow = 8080, mlflow = 5000, database = 5432, files = 2049 }
 
   flows = {
     edge    = ["service", "page"]
     service = ["mlflow", "database"] # the production model; the journal
-    page    = ["service"]
+    page    = ["service", "watcher"]
     airflow = ["mlflow", "database", "files", "service"]
+    watcher = ["mlflow", "database", "files", "airflow"] # the model, the quotes, the reference, whether pipelines failed
     migrate = ["database", "mlflow"]
-    mlflow  = ["database", "airflow", "service"] # the last two: an operator's tunnel ends here
+    mlflow  = ["database", "airflow", "service", "watcher"] # the last three: an operator's tunnel ends here
   }
 
   arrows = merge([
     for source, targets in local.flows : { for target in targets : "${source}-${target}" => { from = source, to = target } }
   ]...)
 
-  # Images, secrets, logs and (Airflow) Kaggle are fetched over HTTPS.
-  reach_https = toset(["service", "page", "airflow", "migrate", "mlflow"])
+  # Images, secrets, logs and (Airflow) Kaggle are fetched over HTTPS; the watcher tells webhooks over it.
+  reach_https = toset(["service", "page", "airflow", "watcher", "migrate", "mlflow"])
+  mail_ports  = toset(["465", "587"]) # both encrypt
 }
 
 resource "aws_security_group" "this" {
@@ -83,4 +86,15 @@ resource "aws_vpc_security_group_egress_rule" "https" {
   from_port         = 443
   to_port           = 443
   description       = "images, secrets, logs, public data"
+}
+
+resource "aws_vpc_security_group_egress_rule" "mail" {
+  for_each = local.mail_ports
+
+  security_group_id = aws_security_group.this["watcher"].id
+  cidr_ipv4         = "0.0.0.0/0"
+  ip_protocol       = "tcp"
+  from_port         = tonumber(each.value)
+  to_port           = tonumber(each.value)
+  description       = "alerts by mail"
 }

@@ -92,21 +92,23 @@ resource "aws_iam_role" "task" {
   assume_role_policy = data.aws_iam_policy_document.assume["ecs-tasks"].json
 }
 
-resource "aws_iam_role_policy" "airflow_files" {
+resource "aws_iam_role_policy" "files" {
+  for_each = toset([for role, task in local.tasks : role if task.shares_files])
+
   name   = "files"
-  role   = aws_iam_role.task["airflow"].id
-  policy = data.aws_iam_policy_document.airflow_files.json
+  role   = aws_iam_role.task[each.key].id
+  policy = data.aws_iam_policy_document.files.json
 }
 
-data "aws_iam_policy_document" "airflow_files" {
+data "aws_iam_policy_document" "files" {
   statement {
     actions   = ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"]
-    resources = [aws_efs_file_system.airflow.arn]
+    resources = [aws_efs_file_system.files.arn]
 
     condition {
       test     = "StringEquals"
       variable = "elasticfilesystem:AccessPointArn"
-      values   = [aws_efs_access_point.airflow.arn]
+      values   = [aws_efs_access_point.files.arn]
     }
   }
 }

@@ -105,7 +105,7 @@ resource "aws_flow_log" "this" {
   iam_role_arn    = aws_iam_role.flow_log.arn
 }
 
-# Names inside the network: mlflow.<name>.internal, service.<name>.internal, airflow.<name>.internal.
+# Names inside the network: mlflow.<name>.internal, and so for service, watcher and airflow.
 resource "aws_service_discovery_private_dns_namespace" "this" {
   name        = "${var.name}.internal"
   description = "How the parts of ${var.name} find each other."

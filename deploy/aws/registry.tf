@@ -1,5 +1,5 @@
 locals {
-  images = toset(["service", "page", "airflow", "mlflow"]) # the targets of the Dockerfile
+  images = toset(["service", "page", "watcher", "airflow", "mlflow"]) # the targets of the Dockerfile
 }
 
 resource "aws_ecr_repository" "this" {

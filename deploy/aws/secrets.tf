@@ -7,6 +7,7 @@ locals {
     "airflow-fernet-key", # encrypts Airflow's connections: 32 bytes in URL-safe base64
     "airflow-jwt-secret", # signs what its parts say to each other
     "airflow-password",   # of its one user
+    "alert-urls",         # whom the watcher tells; receivers are put in by hand (docs/deploy-aws.md)
     "page-key",           # by which the price service knows the page
     "release-key",        # by which it knows the deployment that asks it for a price
     "service-keys",       # what it keeps of both; other clients are added here (docs/deploy-aws.md)
@@ -23,6 +24,7 @@ locals {
       airflow-fernet-key = replace(replace(base64sha256("${var.entropy}/fernet"), "+", "-"), "/", "_")
       airflow-jwt-secret = sha256("${var.entropy}/jwt")
       airflow-password   = substr(sha256("${var.entropy}/airflow-ui"), 0, 32)
+      alert-urls         = "console:"
       service-keys       = join(",", [for client, key in local.service_keys : "${client} sha256:${sha256(key)}"])
     },
     { for client, key in local.service_keys : "${client}-key" => key },
@@ -43,5 +45,5 @@ resource "aws_secretsmanager_secret_version" "this" {
 
   secret_id                = each.value.id
   secret_string_wo         = local.secret_values[each.key]
-  secret_string_wo_version = var.secrets_version
+  secret_string_wo_version = each.key == "alert-urls" ? 1 : var.secrets_version # new passwords are no reason to fall silent
 }

@@ -1,6 +1,7 @@
 # Each container as data. Terraform lays down the first revision; deployments add revisions with other images.
 locals {
-  tracking = "http://mlflow.${aws_service_discovery_private_dns_namespace.this.name}:5000"
+  inside   = aws_service_discovery_private_dns_namespace.this.name
+  tracking = "http://mlflow.${local.inside}:5000"
   state    = "/var/lib/carvalue"
 
   airflow_environment = {
@@ -18,10 +19,11 @@ locals {
     JOURNAL_URL                         = "journal-database" # a retraining learns from reported sales
   }
 
-  # role -> the containers of one task; `port` and `ready` mark the one that others talk to
+  # role -> the containers of one task; `port` is where others talk to one, and `ready` what ECS asks it again and again
   tasks = {
     service = {
-      size = var.sizes["service"]
+      size         = var.sizes["service"]
+      shares_files = false
       containers = {
         service = {
           image       = "service"
@@ -33,19 +35,41 @@ locals {
       }
     }
     page = {
-      size = var.sizes["page"]
+      size         = var.sizes["page"]
+      shares_files = false
       containers = {
         page = {
-          image       = "page"
-          port        = local.ports.page
-          ready       = "/_stcore/health"
-          environment = { SERVICE_URL = "http://service.${aws_service_discovery_private_dns_namespace.this.name}:${local.ports.service}" }
-          secrets     = { SERVICE_API_KEY = "page-key" }
+          image = "page"
+          port  = local.ports.page
+          ready = "/_stcore/health"
+          environment = {
+            SERVICE_URL = "http://service.${local.inside}:${local.ports.service}"
+            WATCHER_URL = "http://watcher.${local.inside}:${local.ports.watcher}"
+          }
+          secrets = { SERVICE_API_KEY = "page-key" }
+        }
+      }
+    }
+    watcher = {
+      size         = var.sizes["watcher"]
+      shares_files = true
+      containers = {
+        watcher = {
+          image = "watcher"
+          port  = local.ports.watcher
+          ready = "/healthz"
+          environment = {
+            MLFLOW_TRACKING_URI = local.tracking
+            STATE_DIR           = local.state
+            AIRFLOW_URL         = "http://airflow.${local.inside}:${local.ports.airflow}"
+          }
+          secrets = { JOURNAL_URL = "journal-database", AIRFLOW_PASSWORD = "airflow-password", ALERT_URLS = "alert-urls" }
         }
       }
     }
     airflow = {
-      size = var.sizes["airflow"]
+      size         = var.sizes["airflow"]
+      shares_files = true
       containers = {
         airflow-api           = merge(local.airflow_container, { port = local.ports.airflow, ready = "/api/v2/monitor/health" })
         airflow-scheduler     = local.airflow_container
@@ -53,7 +77,8 @@ locals {
       }
     }
     migrate = {
-      size = { cpu = 512, memory = 1024, copies = 0 } # run once by each deployment
+      size         = { cpu = 512, memory = 1024, copies = 0 } # run once by each deployment
+      shares_files = false
       containers = {
         migrate = {
           image       = "airflow"
@@ -76,6 +101,7 @@ locals {
     environment = local.airflow_environment
     secrets     = local.airflow_secrets
   }
+  alone = toset(["airflow", "watcher"]) # never two of them: one executor's state, one memory of what was told
 
   secrets_of = { for role, task in local.tasks : role => distinct(flatten([for item in task.containers : values(item.secrets)])) }
   standing   = { for role, task in local.tasks : role => task if task.size.copies > 0 }
@@ -113,7 +139,7 @@ resource "aws_ecs_task_definition" "this" {
     cpu_architecture        = "ARM64" # a fifth cheaper than x86 for the same work
   }
 
-  container_definitions = jsonencode([for name, item in each.value.containers : {
+  container_definitions = jsonencode([for name, item in each.value.containers : merge({
     name                   = name
     image                  = "${aws_ecr_repository.this[item.image].repository_url}:none" # the first deployment names one
     command                = [name]
@@ -137,7 +163,15 @@ resource "aws_ecs_task_definition" "this" {
         awslogs-stream-prefix = name
       }
     }
-  }])
+    }, item.ready == null ? {} : {
+    healthCheck = { # Fargate does not read the image's own
+      command     = ["CMD", "python", "/app/containers/start.py", "healthy", "http://127.0.0.1:${item.port}${item.ready}"]
+      interval    = 15
+      timeout     = 6
+      retries     = 5
+      startPeriod = 300 # Airflow takes minutes
+    }
+  })])
 
   volume {
     name = "tmp"
@@ -146,10 +180,10 @@ resource "aws_ecs_task_definition" "this" {
     name = "state"
 
     dynamic "efs_volume_configuration" {
-      for_each = each.key == "airflow" ? [aws_efs_access_point.airflow] : []
+      for_each = each.value.shares_files ? [aws_efs_access_point.files] : []
 
       content {
-        file_system_id     = aws_efs_file_system.airflow.id
+        file_system_id     = aws_efs_file_system.files.id
         transit_encryption = "ENABLED"
 
         authorization_config {
@@ -162,7 +196,7 @@ resource "aws_ecs_task_definition" "this" {
 }
 
 resource "aws_service_discovery_service" "this" {
-  for_each = toset(["service", "airflow"]) # who is called by name from inside
+  for_each = toset(["service", "airflow", "watcher"]) # who is called by name from inside
 
   name = each.key
 
@@ -184,8 +218,8 @@ resource "aws_ecs_service" "this" {
   launch_type     = "FARGATE"
   desired_count   = 0 # there is no image yet; the first deployment raises it
 
-  deployment_minimum_healthy_percent = each.key == "airflow" ? 0 : 100 # never two schedulers over one executor's state
-  deployment_maximum_percent         = each.key == "airflow" ? 100 : 200
+  deployment_minimum_healthy_percent = contains(local.alone, each.key) ? 0 : 100
+  deployment_maximum_percent         = contains(local.alone, each.key) ? 100 : 200
   health_check_grace_period_seconds  = contains(keys(aws_lb_target_group.this), each.key) ? 120 : null
 
   deployment_circuit_breaker {

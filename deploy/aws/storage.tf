@@ -154,28 +154,29 @@ data "aws_iam_policy_document" "bucket" {
   }
 }
 
-# Airflow's datasets between two steps, and its task logs: they outlive a container.
-resource "aws_efs_file_system" "airflow" {
+# What outlives a container: Airflow's datasets and task logs, the reference that the watcher reads among them, and what
+# the watcher has read, told and drawn. Both see one folder, as on one machine: the reference lies where pipelines put it.
+resource "aws_efs_file_system" "files" {
   encrypted  = true
   kms_key_id = aws_kms_key.this.arn
-  tags       = { Name = "${var.name}-airflow" }
+  tags       = { Name = "${var.name}-files" }
 
   lifecycle_policy {
     transition_to_ia = "AFTER_30_DAYS"
   }
 }
 
-resource "aws_efs_mount_target" "airflow" {
+resource "aws_efs_mount_target" "files" {
   for_each = aws_subnet.private
 
-  file_system_id  = aws_efs_file_system.airflow.id
+  file_system_id  = aws_efs_file_system.files.id
   subnet_id       = each.value.id
   security_groups = [aws_security_group.this["files"].id]
 }
 
-resource "aws_efs_access_point" "airflow" {
-  file_system_id = aws_efs_file_system.airflow.id
-  tags           = { Name = "${var.name}-airflow" }
+resource "aws_efs_access_point" "files" {
+  file_system_id = aws_efs_file_system.files.id
+  tags           = { Name = "${var.name}-files" }
 
   posix_user {
     uid = 10001 # the user of our images

@@ -154,12 +154,13 @@ variable "sizes" {
   default = {
     service = { cpu = 512, memory = 1024, copies = 2 }
     page    = { cpu = 256, memory = 1024, copies = 1 }
+    watcher = { cpu = 512, memory = 2048, copies = 1 }
     airflow = { cpu = 1024, memory = 4096, copies = 1 }
   }
 
   validation {
-    condition     = toset(keys(var.sizes)) == toset(["service", "page", "airflow"])
-    error_message = "Expected exactly service, page and airflow."
+    condition     = toset(keys(var.sizes)) == toset(["service", "page", "watcher", "airflow"])
+    error_message = "Expected exactly service, page, watcher and airflow."
   }
   validation {
     condition     = alltrue([for size in var.sizes : contains([256, 512, 1024, 2048, 4096, 8192, 16384], size.cpu)])
@@ -170,8 +171,8 @@ variable "sizes" {
     error_message = "Fargate needs 2 to 8 MiB of memory per CPU unit."
   }
   validation {
-    condition     = try(var.sizes["airflow"].copies, 1) == 1
-    error_message = "Airflow's three processes share one task: give it more CPU, not more copies."
+    condition     = alltrue([for role in ["airflow", "watcher"] : try(var.sizes[role].copies, 1) == 1])
+    error_message = "Airflow's three processes share one task, and two watchers would tell everything twice: give them more CPU, not more copies."
   }
 }
 
@@ -200,7 +201,7 @@ variable "log_days" {
 variable "monthly_budget_usd" {
   description = "A mail goes out at 80 % spent and when the forecast passes it."
   type        = number
-  default     = 200
+  default     = 250
 
   validation {
     condition     = var.monthly_budget_usd > 0

@@ -3,6 +3,8 @@
 import logging
 import sys
 
+LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"  # an alarm on AWS reads it: deploy/aws/alarms.tf
+
 # what every LogRecord carries (the last: uvicorn's second copy of its text); anything else came in through
 # `extra` and belongs to the event
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
@@ -38,6 +40,6 @@ def _spelled(fields: dict[str, object]) -> str:
 def configure_logs(level: int = logging.INFO) -> None:
     """Send every event of this process to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(FieldsFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(FieldsFormatter(LINE))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it writes a line for every request that went well

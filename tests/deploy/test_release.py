@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/carvalue"
-TARGETS = ("service", "page", "airflow", "mlflow")
+ROLES = ("service", "page", "watcher", "airflow")
+TARGETS = (*ROLES, "mlflow")
 DIGESTS = {target: f"sha256:{target}" for target in TARGETS}
 
 
@@ -92,12 +93,7 @@ class FakeSecrets:
 @pytest.fixture
 def aws() -> Any:
     ecs = FakeEcs()
-    for role, image in {
-        "service": "service",
-        "page": "page",
-        "airflow": "airflow",
-        "migrate": "airflow",
-    }.items():
+    for role, image in {**{role: role for role in ROLES}, "migrate": "airflow"}.items():
         ecs.definitions[f"carvalue-{role}"] = {
             "family": f"carvalue-{role}",
             "containerDefinitions": [{"name": role, "image": f"{REGISTRY}/{image}:none"}],
@@ -106,8 +102,8 @@ def aws() -> Any:
         ecs.definitions[f"old-{role}"] = {}
     where = {
         "cluster": "carvalue",
-        "copies": {"service": 2, "page": 1, "airflow": 1},
-        "families": {role: f"carvalue-{role}" for role in ("service", "page", "airflow", "migrate")},
+        "copies": {"service": 2, "page": 1, "watcher": 1, "airflow": 1},
+        "families": {role: f"carvalue-{role}" for role in (*ROLES, "migrate")},
         "registry": {target: f"{REGISTRY}/{target}" for target in TARGETS},
         "subnets": ["subnet-1"],
         "security_groups": {"migrate": "sg-1"},
@@ -149,8 +145,8 @@ def _images(aws: Any, role: str) -> list[str]:
 def test_every_service_runs_its_image_by_digest(aws: Any, front_door: dict[str, Any]) -> None:
     release.release(aws, digests=DIGESTS, url=front_door["url"])
 
-    assert {role: _images(aws, role) for role in ("service", "page", "airflow")} == {
-        role: [f"{REGISTRY}/{role}@sha256:{role}"] for role in ("service", "page", "airflow")
+    assert {role: _images(aws, role) for role in ROLES} == {
+        role: [f"{REGISTRY}/{role}@sha256:{role}"] for role in ROLES
     }
     assert aws.ssm.image == f"{REGISTRY}/mlflow@sha256:mlflow"
 
@@ -205,14 +201,14 @@ def test_no_price_at_the_front_door_goes_back(
 
 def test_a_first_release_stays_so_that_a_model_can_be_trained(aws: Any, front_door: dict[str, Any]) -> None:
     front_door.update(status=503, body=b"no model")
-    for role in ("service", "page", "airflow"):
+    for role in ROLES:
         aws.ecs.running[role] = (f"old-{role}", 0)
 
     with pytest.raises(release.ReleaseFailed, match="The first release stays; train a model"):
         release.release(aws, digests=DIGESTS, url=front_door["url"])
 
     assert _images(aws, "airflow") == [f"{REGISTRY}/airflow@sha256:airflow"]
-    assert {role: aws.ecs.running[role][1] for role in ("service", "page", "airflow")} == aws.where["copies"]
+    assert {role: aws.ecs.running[role][1] for role in ROLES} == aws.where["copies"]
 
 
 def test_a_service_that_does_not_come_up_takes_all_of_them_back(aws: Any, front_door: dict[str, Any]) -> None:

@@ -94,7 +94,7 @@ run "small_by_default" {
     error_message = "One NAT gateway and one database unless asked for more."
   }
   assert {
-    condition     = aws_budgets_budget.monthly.limit_amount == "200"
+    condition     = aws_budgets_budget.monthly.limit_amount == "250"
     error_message = "The budget must exist."
   }
 }
@@ -109,6 +109,7 @@ run "grows_by_variables" {
     sizes = {
       service = { cpu = 1024, memory = 2048, copies = 4 }
       page    = { cpu = 512, memory = 1024, copies = 2 }
+      watcher = { cpu = 1024, memory = 4096, copies = 1 }
       airflow = { cpu = 4096, memory = 16384, copies = 1 }
     }
     service_max_copies = 40
@@ -147,5 +148,37 @@ run "the_price_service_knows_its_callers_by_hashes_alone" {
   assert {
     condition     = local.tasks.service.containers.service.secrets == { JOURNAL_URL = "journal-database", SERVICE_KEYS = "service-keys" } && local.tasks.page.containers.page.secrets == { SERVICE_API_KEY = "page-key" }
     error_message = "The service gets hashes, the page its key, neither more."
+  }
+}
+
+run "there_is_never_a_second_watcher_nor_a_second_scheduler" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for role in ["airflow", "watcher"] :
+      aws_ecs_service.this[role].deployment_minimum_healthy_percent == 0 && aws_ecs_service.this[role].deployment_maximum_percent == 100
+    ])
+    error_message = "The old one must end before the new one begins."
+  }
+  assert {
+    condition     = toset([for role, task in local.tasks : role if task.shares_files]) == toset(["airflow", "watcher"])
+    error_message = "Who writes alone keeps its state on the file system, and nobody else sees it."
+  }
+}
+
+run "what_stops_and_what_the_watcher_finds_reaches_people" {
+  command = plan
+
+  assert {
+    condition     = length(setsubtract(["service-down", "page-down", "airflow-down", "watcher-down", "mlflow-down"], keys(aws_cloudwatch_metric_alarm.this))) == 0
+    error_message = "Each part that can stop must have an alarm."
+  }
+  assert {
+    condition = (
+      aws_cloudwatch_log_metric_filter.told.metric_transformation[0].name == local.alarms["watcher-told"].metric
+      && aws_cloudwatch_log_metric_filter.told.log_group_name == aws_cloudwatch_log_group.this["watcher"].name
+    )
+    error_message = "The alarm must follow what is counted in the watcher's log."
   }
 }

@@ -60,6 +60,7 @@ run "sizes_that_fargate_does_not_offer" {
     sizes = {
       service = { cpu = 300, memory = 100, copies = 1 }
       page    = { cpu = 256, memory = 512, copies = 1 }
+      watcher = { cpu = 512, memory = 2048, copies = 2 }
       airflow = { cpu = 1024, memory = 4096, copies = 2 }
     }
   }
