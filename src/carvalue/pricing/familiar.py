@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -12,6 +12,7 @@ from carvalue.pricing.encoding import distinct_cells
 from carvalue.pricing.features import car_name
 from carvalue.pricing.mileage import BELIEVED_MILES, doubtful
 from carvalue.pricing.quote import Caution, unknown_kind
+from carvalue.pricing.usual_spelling import spelling, usual_spelling
 from carvalue.pricing.vocabulary import plain_word
 
 SEEN = 2  # rows
@@ -19,12 +20,19 @@ SEEN = 2  # rows
 About = Callable[..., Caution | None]
 
 
+class Family(NamedTuple):
+    """A model as most sellers spell it, such as f-150 for our f150, and how many training rows have it."""
+
+    spelled: str
+    rows: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Familiar:
     """What the training rows held. Words are ordered, the most frequent first."""
 
-    makes: Mapping[str, tuple[str, ...]]
-    """Make -> its families."""
+    makes: Mapping[str, Mapping[str, Family]]
+    """Make -> its families by our word."""
     regions: tuple[str, ...]
     newest_year: int
 
@@ -45,13 +53,19 @@ class Familiar:
 
     def as_json(self) -> dict[str, Any]:
         """Give the words as JSON's own types."""
-        makes = [[make, list(families)] for make, families in self.makes.items()]
+        makes = [
+            [make, [[word, *family] for word, family in families.items()]]
+            for make, families in self.makes.items()
+        ]
         return {"makes": makes, "regions": list(self.regions), "newest_year": self.newest_year}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Familiar":
         """Read what `as_json` wrote."""
-        makes = {make: tuple(families) for make, families in content["makes"]}
+        makes = {
+            make: {word: Family(spelled, rows) for word, spelled, rows in families}
+            for make, families in content["makes"]
+        }
         return cls(makes=makes, regions=tuple(content["regions"]), newest_year=content["newest_year"])
 
     def _about_name(self, manufacturer: Value, model: Value) -> Caution | None:
@@ -97,13 +111,21 @@ def _unknown(field: str, what: str) -> Caution:
 def fit_familiar(frame: pl.DataFrame) -> Familiar:
     """List what these rows hold; a name seen once may be a slip of the pen and stays unknown."""
     families: dict[str, Counter[str]] = defaultdict(Counter)
+    spellings: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for manufacturer, model, rows in frame.group_by("manufacturer", "model").len().iter_rows():
         name = car_name(manufacturer, model)
         families[name.make][name.family] += rows
+        spellings[name.make, name.family][spelling(plain_word(model), name.family)] += rows
     totals = {make: counts.total() for make, counts in families.items() if make and counts.total() >= SEEN}
     regions = Counter({plain_word(word): rows for word, rows in frame["region"].value_counts().iter_rows()})
     return Familiar(
-        makes={make: _frequent(families[make]) for make in _frequent(Counter(totals))},
+        makes={
+            make: {
+                word: Family(usual_spelling(make, word, spellings[make, word]), families[make][word])
+                for word in _frequent(families[make])
+            }
+            for make in _frequent(Counter(totals))
+        },
         regions=_frequent(regions),
         newest_year=int(frame["year"].max() or 0),  # type: ignore[arg-type]
     )

@@ -14,7 +14,7 @@ from carvalue.pricing.bundle import BundleIncompatible, json_bytes, read_bundle,
 from carvalue.pricing.card import ModelCard
 from carvalue.pricing.comparables import Comparables
 from carvalue.pricing.encoding import Encoder, Matrix
-from carvalue.pricing.familiar import Familiar, frame_warnings
+from carvalue.pricing.familiar import Familiar, Family, frame_warnings
 from carvalue.pricing.feature_files import encoder_as_json, encoder_from_json
 from carvalue.pricing.forest import Forest
 from carvalue.pricing.golden import Golden, golden_as_json, golden_from_json
@@ -102,9 +102,9 @@ class PriceModel:
         """The regions of the training rows, the most frequent first."""
         return self.familiar.regions
 
-    def models_of(self, manufacturer: str) -> tuple[str, ...]:
+    def models_of(self, manufacturer: str) -> tuple[Family, ...]:
         """The model families of a make, the most frequent first; none where the make is unknown."""
-        return self.familiar.makes.get(read_name(manufacturer, "").make, ())
+        return tuple(self.familiar.makes.get(read_name(manufacturer, "").make, {}).values())
 
     def log_prices(self, matrix: Matrix) -> Floats:
         """Score encoded rows. Unit: log dollars."""

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from carvalue.listings.schema import FIELDS, Field, NumberField
+from carvalue.pricing.familiar import Family
 from carvalue.pricing.model import PriceModel
+from carvalue.pricing.usual_spelling import letters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,14 @@ class FieldOption:
     choices: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class ModelOption:
+    """A model in its usual spelling, and how many listings the price model has learned of it."""
+
+    name: str
+    listings: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Offers, the most frequent in the training data first.
@@ -34,7 +44,7 @@ class Options:
 
     makes: tuple[str, ...]
     regions: tuple[str, ...]
-    models: tuple[str, ...]
+    models: tuple[ModelOption, ...]
     matching: int
     fields: tuple[FieldOption, ...]
 
@@ -45,7 +55,7 @@ def options(model: PriceModel, *, make: str, search: str, limit: int) -> Options
     return Options(
         makes=model.makes,
         regions=model.regions,
-        models=matching[:limit],
+        models=tuple(ModelOption(*family) for family in matching[:limit]),
         matching=len(matching),
         fields=tuple(map(_field_option, FIELDS)),
     )
@@ -57,15 +67,11 @@ def vocabulary_sizes(model: PriceModel) -> Mapping[str, int]:
     return {"makes": len(model.makes), "models": models, "regions": len(model.regions)}
 
 
-def _matching(models: tuple[str, ...], search: str) -> tuple[str, ...]:
-    wanted = _letters(search)
-    holding = [name for name in models if wanted in _letters(name)]
-    return tuple(sorted(holding, key=lambda name: not _letters(name).startswith(wanted)))  # sorting is stable
-
-
-def _letters(text: str) -> str:
-    """What remains when f-150, F150 and f 150 are the same word."""
-    return "".join(filter(str.isalnum, text.lower()))
+def _matching(models: tuple[Family, ...], search: str) -> tuple[Family, ...]:
+    wanted = letters(search)
+    holding = [model for model in models if wanted in letters(model.spelled)]
+    # sorting is stable
+    return tuple(sorted(holding, key=lambda model: not letters(model.spelled).startswith(wanted)))
 
 
 def _field_option(field: Field) -> FieldOption:

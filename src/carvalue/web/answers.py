@@ -24,11 +24,17 @@ class Quoted(Answer):
     quote_id: str
 
 
+class OfferedModel(Answer):
+    """A model in the spelling that people know."""
+
+    name: str
+
+
 class Offers(Answer):
     """Makes, regions, and the models of the make that was asked for."""
 
     makes: tuple[str, ...]
-    models: tuple[str, ...]
+    models: tuple[OfferedModel, ...]
     regions: tuple[str, ...]
 
 

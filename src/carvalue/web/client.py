@@ -70,7 +70,8 @@ class PriceService:
         """Suggest words for the fields that take any text, by field name; models are those of `make`."""
         query = {"make": make or "", "limit": str(MODELS_OFFERED)}
         offers = self._get("/options", query, Offers)
-        return {"manufacturer": offers.makes, "model": offers.models, "region": offers.regions}
+        models = tuple(model.name for model in offers.models)
+        return {"manufacturer": offers.makes, "model": models, "region": offers.regions}
 
     def in_production(self) -> InProduction:
         """Tell which model is in use."""

@@ -65,7 +65,7 @@ def test_a_car_is_priced_with_its_range_date_and_source(shown: AppTest) -> None:
 
 def test_models_follow_the_make(shown: AppTest) -> None:
     enter(shown, manufacturer="ford")
-    assert set(shown.selectbox("model").options) == {"f150", "focus"}
+    assert set(shown.selectbox("model").options) == {"f-150", "focus"}
 
     enter(shown, model="focus", manufacturer="toyota")
 

@@ -174,8 +174,20 @@ def test_options_offer_the_models_of_a_make(client: httpx.Client) -> None:
     assert set(everything["makes"]) == {"ford", "toyota", "honda", "porsche"}
     assert everything["models"] == []
     assert [field["name"] for field in everything["fields"]] == list(FIELD_BY_NAME)
-    assert ford["models"] == ["focus"]
+    assert [model["name"] for model in ford["models"]] == ["focus"]
     assert ford["matching"] == 1
+
+
+@pytest.mark.parametrize("search", ["f-1", "F1", "f 15", "150"])
+def test_a_model_is_found_by_any_spelling_and_offered_in_the_usual_one(
+    client: httpx.Client, search: str
+) -> None:
+    (found,) = client.get("/options", params={"make": "ford", "q": search}).json()["models"]
+
+    quote = client.post("/predict", json=F150 | {"model": found["name"]}).json()
+    assert found["name"] == "f-150"
+    assert found["listings"] > 300
+    assert not any("training data" in warning for warning in quote["warnings"])
 
 
 def test_a_bad_query_is_a_problem(client: httpx.Client) -> None:

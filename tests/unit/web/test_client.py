@@ -91,6 +91,9 @@ def test_a_key_is_sent_along_and_one_that_is_not_accepted_is_for_the_operator() 
 
 
 def test_offers_are_by_field() -> None:
-    offers = service(200, {"makes": ["ford"], "models": ["f-150"], "regions": ["austin"]}).offers("ford")
+    models = [{"name": "f-150", "listings": 20_000}]
+    answer = {"makes": ["ford"], "models": models, "regions": ["austin"]}
+
+    offers = service(200, answer).offers("ford")
 
     assert offers == {"manufacturer": ("ford",), "model": ("f-150",), "region": ("austin",)}
