@@ -243,6 +243,13 @@ SERVICE = Board(
             unit="s",
         ),
         Panel(
+            title="Turned away a second",
+            shape="lines",
+            queries={f"sum by (reason) ({_rate(metrics.REJECTED)})": "{{reason}}"},
+            says="Without a good key, beyond a client's rate; connections too slow, too many, or no HTTP.",
+            unit="reqps",
+        ),
+        Panel(
             title="Journal lag",
             shape="lines",
             queries={metrics.JOURNAL_LAG.name: "{{instance}}"},

@@ -1,6 +1,7 @@
 """Every setting, validated once; the defaults make a bare machine work, production is other values."""
 
 from collections.abc import Mapping
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from carvalue.errors import AppError
 
 DATA_SOURCE_WORDS = ("auto", "kaggle", "sample")
+RATE_LIMIT = 50.0  # requests a second: one client takes a small part of what a worker answers
 LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
 FOLLOWS_FROM_A_BAD_ONE = "default_factory_not_called"  # what pydantic says of a default that needs another
 LOCAL_PASSWORD = "airflow"  # noqa: S105  # known to everyone, hence accepted on loopback only
@@ -61,6 +63,14 @@ def _journal_file(chosen: Mapping[str, object]) -> SecretStr:
 
 def _keys_file(chosen: Mapping[str, object]) -> Path:
     return Path(str(chosen.get("state_dir"))) / "service" / "keys"
+
+
+def _rate_limit(chosen: Mapping[str, object]) -> float:
+    return 0 if chosen.get("bind_host") in LOOPBACK_HOSTS else RATE_LIMIT
+
+
+def _rate_burst(chosen: Mapping[str, object]) -> int:
+    return max(1, 2 * ceil(float(str(chosen.get("rate_limit", 0)))))
 
 
 def _tracking_uri(value: str) -> str:
@@ -128,6 +138,8 @@ class Settings(BaseSettings):
     service_keys_file: Path = Field(default_factory=_keys_file)
     service_keys: SecretStr = SecretStr("")
     service_api_key: SecretStr = SecretStr("")
+    rate_limit: float = Field(default_factory=_rate_limit, ge=0)
+    rate_burst: int = Field(default_factory=_rate_burst, ge=1)
     airflow_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "airflow_port"))
     airflow_user: str = Field(default="airflow", min_length=1)
     airflow_password: SecretStr = Field(default=SecretStr(LOCAL_PASSWORD), min_length=1)

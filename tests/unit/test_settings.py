@@ -29,6 +29,7 @@ def test_defaults_work_on_a_bare_machine() -> None:
         ("SERVICE_URL", "localhost:9696", "expected a URL such as"),
         ("MLFLOW_TRACKING_URI", "mlruns", "expected a URL such as"),
         ("SPOOL_LIMIT_MB", "0", "greater than or equal to 1"),
+        ("RATE_LIMIT", "-1", "greater than or equal to 0"),
         ("TRAINING_BUDGET", "huge", "'auto', 'quick' or 'default'"),
         ("TRAINING_CLUSTER", "scheduler:8786", "expected a Dask scheduler's address such as"),
         ("BIND_HOST", "0.0.0.0", "AIRFLOW_PASSWORD"),
@@ -91,3 +92,20 @@ def test_the_journal_follows_the_state_and_its_password_is_never_shown(
     assert by_default == "sqlite:///elsewhere/service/journal.db"
     assert "JOURNAL_URL" in str(caught.value)
     assert "hidden" not in str(caught.value)
+
+
+def test_off_loopback_clients_are_limited_unless_it_is_said_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = load_settings()
+    monkeypatch.setenv("BIND_HOST", "0.0.0.0")
+    monkeypatch.setenv("AIRFLOW_PASSWORD", "of my own")
+    reachable = load_settings()
+    monkeypatch.setenv("RATE_LIMIT", "2.5")
+    chosen = load_settings()
+
+    assert [(item.rate_limit, item.rate_burst) for item in (here, reachable, chosen)] == [
+        (0, 1),
+        (50, 100),
+        (2.5, 6),
+    ]

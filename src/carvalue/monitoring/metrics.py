@@ -32,10 +32,11 @@ REQUEST_SECONDS = Metric(
     help="Time from the request's head to the end of its answer, by route.",
     labels=("route",),
 )
+REJECTION_REASONS = ("key", "rate", "slow", "crowded", "malformed")
 REJECTED = Metric(
     name="carvalue_rejected_requests_total",
     kind="counter",
-    help="Requests and connections turned away: key, slow, crowded, malformed.",
+    help="Requests and connections turned away, by reason.",
     labels=("reason",),
 )
 QUOTES = Metric(
@@ -226,6 +227,8 @@ class ServiceMetrics:
             registry=self.registry,
         )
         self.rejected = self._counter(REJECTED)
+        for reason in REJECTION_REASONS:  # 0 from the start: the first rejection shall show as a rise
+            self.rejected.labels(reason)
         self.quotes = self._counter(QUOTES)
         self.warned_quotes = self._counter(WARNED_QUOTES)
         self.quote_warnings = self._counter(QUOTE_WARNINGS)

@@ -18,6 +18,7 @@ from carvalue.ops.drifts import Drift
 
 TICK_S = 0.1  # requests of one tick go as one list: one listing each would cap the rate
 SEED = 2021
+REJECTIONS = (httpx.codes.UNAUTHORIZED, httpx.codes.TOO_MANY_REQUESTS)
 
 OnTick = Callable[["Traffic"], None]
 
@@ -31,7 +32,7 @@ class ServiceAway(AppError):
 class TrafficRejected(AppError):
     """The price service turns this client away."""
 
-    status, hint = 401, "Set SERVICE_API_KEY to a key that `carvalue keys new CLIENT` made."
+    status, hint = 401, "Set SERVICE_API_KEY to a key that `carvalue keys new CLIENT` made, or lower --rate."
 
 
 @dataclass(kw_only=True)
@@ -79,7 +80,7 @@ def simulate(
 
     Raises:
         ServiceAway: the service does not answer.
-        TrafficRejected: it asks for a key, or for another one.
+        TrafficRejected: it asks for a key, or for fewer requests.
     """
     random, traffic = Random(SEED), Traffic()  # noqa: S311  # a play, no secret
     cars, began = _cars(dataset), time.monotonic()
@@ -133,7 +134,7 @@ def _quotes(client: httpx.Client, listings: list[dict[str, Value]]) -> list[dict
         raise ServiceAway(f"The price service at {client.base_url} does not answer: {error}.") from error
     if answer.is_success:
         return list(answer.json())
-    if answer.status_code == TrafficRejected.status:
+    if answer.status_code in REJECTIONS:
         raise TrafficRejected(str(answer.json()["detail"]))
     if len(listings) == 1:
         return [None]

@@ -23,6 +23,7 @@ from carvalue.serving.edge import Edge
 from carvalue.serving.headers import ProtectiveHeaders
 from carvalue.serving.key_ring import key_ring
 from carvalue.serving.problems import install_problems
+from carvalue.serving.rate_limits import RateLimits
 from carvalue.serving.routes import documented, plain
 from carvalue.serving.service import running_service
 from carvalue.serving.shelf import Shelf, bundles_folder
@@ -58,7 +59,8 @@ def create_app(
         app.include_router(router, dependencies=[contract.KEY], responses=contract.rejections())
     install_problems(app)
     routes = frozenset(route.path for route in app.routes if isinstance(route, APIRoute))
-    admission = Admission(app, keys=keys, metrics=metrics)
+    limits = RateLimits(rate=settings.rate_limit, burst=settings.rate_burst)
+    admission = Admission(app, keys=keys, limits=limits, metrics=metrics)
     return Edge(admission, metrics=metrics, routes=routes, headers=ProtectiveHeaders(app), log=log)
 
 

@@ -137,7 +137,10 @@ def problem_response(description: str) -> Json:
 
 def rejections() -> dict[int | str, dict[str, Any]]:
     """Describe what may come instead of any answer."""
-    return {401: dict(problem_response("The service has keys, and the request bears none of them."))}
+    return {
+        401: dict(problem_response("The service has keys, and the request bears none of them.")),
+        429: dict(problem_response("The client is over its limit; `Retry-After` says when to ask again.")),
+    }
 
 
 def listing_schema() -> Json:

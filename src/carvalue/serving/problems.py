@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from carvalue.errors import AppError
+from carvalue.serving.rate_limits import TooManyRequests
 from carvalue.serving.validation import FieldError, InvalidListings, came
 
 CHALLENGE = 'ApiKey realm="carvalue", header="X-API-Key"'
@@ -39,7 +40,10 @@ def install_problems(app: FastAPI) -> None:
 def problem(error: AppError, *, scope: Scope) -> Response:
     """Render an expected failure of the request that `scope` stands for."""
     errors = error.errors if isinstance(error, InvalidListings) else ()
-    return _problem(scope, status=error.status, detail=error.message, hint=error.hint, errors=errors)
+    headers = {"retry-after": str(error.retry_after_s)} if isinstance(error, TooManyRequests) else None
+    return _problem(
+        scope, status=error.status, detail=error.message, hint=error.hint, errors=errors, headers=headers
+    )
 
 
 def _problem(

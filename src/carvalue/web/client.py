@@ -11,7 +11,7 @@ from carvalue.listings.schema import Listing
 from carvalue.web.answers import Answer, Curves, Explained, InProduction, Offers, Problem, Quoted
 
 CONNECT_S, ANSWER_S = 2.0, 10.0  # a quote takes milliseconds; past this the service is as good as down
-UNAUTHORIZED, NOT_FOUND = 401, 404
+UNAUTHORIZED, NOT_FOUND, TOO_MANY = 401, 404, 429
 MODELS_OFFERED = 500  # a select of thousands of options crawls; any other model can be typed
 
 
@@ -25,6 +25,10 @@ class KeyNotAccepted(ServiceDown):
     """The service asks for a key, or for another one than the page has."""
 
     hint = "What you typed is kept; whoever runs this page sets SERVICE_API_KEY."
+
+
+class Busy(ServiceDown):
+    """The page asks for more than the service gives to one client."""
 
 
 class NotReady(AppError):
@@ -142,6 +146,8 @@ def _failure(status: int, problem: Problem) -> AppError:
         return NotReady(problem.detail)
     if status == UNAUTHORIZED:
         return KeyNotAccepted(problem.detail)
+    if status == TOO_MANY:
+        return Busy("The price service is asked for more than it gives to one client.")
     if status in {Refused.status, NOT_FOUND}:
         return Refused(problem.detail, expected={error.field: error.expected for error in problem.errors})
     return ServiceDown(f"The price service failed: {problem.detail}")

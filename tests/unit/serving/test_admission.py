@@ -117,3 +117,39 @@ def test_the_documentation_says_how_to_send_a_key(client: httpx.Client) -> None:
     assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", "X-API-Key")
     assert "401" in described["paths"]["/predict"]["post"]["responses"]
     assert described["paths"]["/predict"]["post"]["security"]
+
+
+def test_a_client_over_its_limit_is_told_when_to_come_again_and_costs_no_other_its_turn(
+    bundle: Path, tmp_path: Path
+) -> None:
+    registry, settings = FakeRegistry(), Settings(state_dir=tmp_path, rate_limit=0.01, rate_burst=3)
+    registry.promote(bundle, version=3)
+    keys = [KeyFile(settings.service_keys_file).add(name, today=date(2026, 11, 24))[0] for name in "ab"]
+
+    def status(headers: dict[str, str]) -> int:
+        return client.get("/model", headers=headers).status_code
+
+    with serving(create_app(settings, registry=registry)) as client:
+        until(lambda: client.get("/readyz").is_success)  # asked as often as need be
+        ours = [status({"X-API-Key": keys[0]}) for _ in range(4)]
+        over = client.get("/model", headers={"X-API-Key": keys[0]})
+        theirs, nobodys = status({"X-API-Key": keys[1]}), [status({}) for _ in range(4)]
+        told = client.get("/metrics").text
+
+    assert ours == [200, 200, 200, 429]
+    assert over.headers["content-type"] == "application/problem+json"
+    assert 90 <= int(over.headers["retry-after"]) <= 100
+    assert over.json()["request_id"] == over.headers["x-request-id"]
+    assert theirs == 200
+    assert nobodys == [401, 401, 401, 429]
+    assert 'carvalue_rejected_requests_total{reason="rate"} 3.0' in told
+    assert 'carvalue_rejected_requests_total{reason="key"} 3.0' in told
+
+
+def test_without_keys_everyone_is_limited_by_address(tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path, rate_limit=0.01, rate_burst=1)
+
+    with serving(create_app(settings, registry=FakeRegistry())) as client:
+        first, second = client.get("/model"), client.get("/model")
+
+    assert (first.status_code, second.status_code) == (503, 429)

@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from carvalue.web.client import KeyNotAccepted, NotReady, PriceService, Refused, ServiceDown
+from carvalue.web.client import Busy, KeyNotAccepted, NotReady, PriceService, Refused, ServiceDown
 
 F150 = {"manufacturer": "ford", "model": "f-150", "year": 2015}
 QUOTE = {
@@ -88,6 +88,11 @@ def test_a_key_is_sent_along_and_one_that_is_not_accepted_is_for_the_operator() 
     assert asking({"X-API-Key": "mine"}).quote(F150).price == 18_750
     with pytest.raises(KeyNotAccepted, match="SERVICE_API_KEY"):
         asking({}).quote(F150)
+
+
+def test_a_page_that_asks_too_often_says_so() -> None:
+    with pytest.raises(Busy, match="try again in a moment"):
+        service(429, {"detail": "x"}).quote(F150)
 
 
 def test_offers_are_by_field() -> None:
