@@ -1,5 +1,6 @@
 """Many cars: a file in, the same file with prices out."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 
@@ -17,6 +18,7 @@ from carvalue.web.connections import service
 MOST_ROWS = 20_000  # more is work for `carvalue score`
 AT_ONCE = 200
 ANSWERS = ("price", "low", "high", "warnings", "problem")
+FORMULA = r"^[=+\-@\t\r]"  # how a cell begins that a spreadsheet would work out
 EXAMPLE = "manufacturer,model,year,odometer,condition\nford,f-150 xlt,2015,80000,good\n"
 
 
@@ -94,6 +96,15 @@ def price_all(client: PriceService, listings: Sequence[Listing]) -> Iterator[Quo
             yield from (_one(client, listing) for listing in batch)
 
 
+def for_spreadsheets(table: pl.DataFrame) -> str:
+    """Write a CSV in which no text is a formula: what looks like one begins with an apostrophe."""
+    text = pl.col(pl.String)
+    risky = text.str.contains(FORMULA) & text.str.strip_chars().cast(pl.Float64, strict=False).is_null()
+    marked = text.str.replace(r"\A", "'")
+    harmless = table.with_columns(pl.when(risky).then(marked).otherwise(text))
+    return harmless.rename(lambda name: f"'{name}" if re.match(FORMULA, name) else name).write_csv()
+
+
 def _one(client: PriceService, listing: Listing) -> Quoted | str:
     try:
         return client.quote(listing)
@@ -133,7 +144,11 @@ def _show(priced: pl.DataFrame) -> None:
     shown = [*ANSWERS, *(name for name in priced.columns if name not in ANSWERS)]
     st.dataframe(priced.select(shown), hide_index=True, width="stretch")
     st.download_button(
-        "Download with prices", priced.write_csv(), file_name="priced.csv", mime="text/csv", type="primary"
+        "Download with prices",
+        for_spreadsheets(priced),
+        file_name="priced.csv",
+        mime="text/csv",
+        type="primary",
     )
     if len(bad):
         st.warning(f"{len(bad):,} rows could not be priced; the column *problem* says why.")

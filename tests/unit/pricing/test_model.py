@@ -1,6 +1,7 @@
 """The model uses its inputs, quotes alike one by one and in frames, and knows a damaged bundle."""
 
 import json
+import pickle
 from pathlib import Path
 from shutil import copytree
 
@@ -9,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carvalue.listings.schema import FIELDS, CategoryField
-from carvalue.pricing.bundle import BundleCorrupt, BundleIncompatible, bundle_digest, json_bytes, write_bundle
+from carvalue.pricing.bundle import (
+    BundleCorrupt,
+    BundleIncompatible,
+    bundle_digest,
+    json_bytes,
+    read_bundle,
+    write_bundle,
+)
 from carvalue.pricing.model import PriceModel
 from markets import a_listing, a_market
 
@@ -130,6 +138,31 @@ def test_a_damaged_bundle_names_the_file(bundle: Path, tmp_path: Path, name: str
 
     with pytest.raises(BundleCorrupt, match=name):
         PriceModel.load(damaged)
+
+
+class _Marked:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self._mark = mark
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self._mark,)
+
+
+def test_a_pickle_in_the_place_of_any_file_is_refused_and_not_run(bundle: Path, tmp_path: Path) -> None:
+    """With a checksum that fits, as whoever may write a bundle would give it."""
+    mark, payload = tmp_path / "ran", pickle.dumps(_Marked(tmp_path / "ran"))
+    files = read_bundle(bundle)
+
+    for name in files:
+        write_bundle(tmp_path / "bundle", files | {name: payload})
+        with pytest.raises((BundleCorrupt, BundleIncompatible)):
+            PriceModel.load(tmp_path / "bundle")
+    assert not mark.exists()
+
+    pickle.loads(payload)  # noqa: S301  # it would have left its mark
+    assert mark.exists()
 
 
 def test_a_missing_file_is_named(bundle: Path, tmp_path: Path) -> None:

@@ -1,14 +1,15 @@
 """A file of cars: read as people write it, priced row by row, what cannot be priced keeps its place."""
 
+import csv
 import json
-from io import BytesIO
+from io import BytesIO, StringIO
 
 import httpx
 import polars as pl
 import pytest
 
 from carvalue.web.client import PriceService
-from carvalue.web.many import MOST_ROWS, UnreadableFile, listings_of, price_all, read_table
+from carvalue.web.many import MOST_ROWS, UnreadableFile, for_spreadsheets, listings_of, price_all, read_table
 
 CSV = b'make,model,year,odometer,note\nford,f-150,2015,"80,000",mine\n,civic,2012,,\nhonda,civic,new,1.5,x\n'
 QUOTE = {
@@ -74,3 +75,14 @@ def test_one_bad_row_costs_no_other_its_price() -> None:
         "manufacturer: expected who built the car",
         10_000,
     ]
+
+
+def test_no_cell_of_the_download_is_a_formula() -> None:
+    cells = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "-5", "+1.5", "f-150", ""]
+    table = pl.DataFrame({"manufacturer": cells, "=HYPERLINK(1)": cells, "price": range(len(cells))})
+
+    written = csv.reader(StringIO(for_spreadsheets(table)))
+
+    header, *rows = written
+    assert header == ["manufacturer", "'=HYPERLINK(1)", "price"]
+    assert [row[0] for row in rows] == [*(f"'{cell}" for cell in cells[:5]), *cells[5:]]
