@@ -3,10 +3,13 @@
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv || echo .tools/bin/uv)
 RUN := "$(UV)" run --frozen --no-sync
+# keys and tokens of known forms, and passwords in URLs but for those of examples
+SECRETS := detect-secrets-hook --no-verify --exclude-secrets '^(PASSWORD|hidden|secret|se%40cret)$$' \
+  $(addprefix --disable-plugin ,Base64HighEntropyString HexHighEntropyString KeywordDetector)
 CARVALUE := .venv/bin/python -m carvalue
 PYTHONS := >=3.11,<3.14
 
-.PHONY: help install install-dev build up down status logs test check lint format demo-drift bench bench-drift bench-serving screenshots
+.PHONY: help install install-dev build up down status logs test check lint audit format demo-drift bench bench-drift bench-serving screenshots
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,6 +39,13 @@ lint: install-dev
 	@$(RUN) ruff check .
 	@$(RUN) mypy
 	@$(RUN) lint-imports --no-logo
+
+audit: install-dev ## weaknesses of what is locked, secrets in any commit, workflows, infrastructure (needs the internet)
+	@"$(UV)" audit --frozen
+	@$(RUN) zizmor --offline --persona=pedantic .github
+	@"$(UV)" tool run --isolated checkov@3.3.30 --directory . --compact --quiet --framework terraform dockerfile
+	@mkdir -p var && git log --all --patch > var/history.patch
+	@"$(UV)" tool run --isolated --from detect-secrets==1.5.0 $(SECRETS) var/history.patch && rm var/history.patch
 
 format: install-dev ## put the code into its format
 	@$(RUN) ruff format .
