@@ -30,9 +30,9 @@ COPY src src
 RUN uv sync --no-editable --extra monitoring --extra postgres
 
 FROM build AS build-airflow
-RUN uv sync --no-install-project --extra airflow --extra training --extra postgres --extra celery --extra aws
+RUN uv sync --no-install-project --extra airflow --extra training --extra postgres --extra celery --extra login --extra aws
 COPY src src
-RUN uv sync --no-editable --extra airflow --extra training --extra postgres --extra celery --extra aws
+RUN uv sync --no-editable --extra airflow --extra training --extra postgres --extra celery --extra login --extra aws
 
 FROM build AS build-mlflow
 RUN uv sync --no-install-project --extra training --extra postgres --extra aws
@@ -43,7 +43,7 @@ FROM base AS runtime
 RUN groupadd --gid 10001 carvalue \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin carvalue \
     && install -d -o carvalue -g carvalue -m 0750 /var/lib/carvalue
-ENV STATE_DIR=/var/lib/carvalue HOME=/tmp
+ENV STATE_DIR=/var/lib/carvalue HOME=/tmp MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false
 # The only places that are written to; everything else may be mounted read-only.
 VOLUME ["/tmp", "/var/lib/carvalue"]
 COPY deploy/containers /app/containers

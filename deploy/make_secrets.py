@@ -41,6 +41,7 @@ def draw() -> dict[str, str]:
         "airflow_jwt_secret": secrets.token_hex(32),
         "airflow_password": secrets.token_urlsafe(16),
         "grafana_password": secrets.token_urlsafe(16),
+        "mlflow_password": secrets.token_urlsafe(16),
         "page_key": f"carvalue.page.{secrets.token_urlsafe(32)}",  # as `carvalue keys new page` makes it
         "alert_urls": "console:",  # no secret until it names a webhook or a mailbox
     }

@@ -89,6 +89,7 @@ locals {
             AIRFLOW__DATABASE__SQL_ALCHEMY_CONN = "airflow-database"
             MLFLOW_BACKEND_STORE_URI            = "mlflow-database"
             JOURNAL_URL                         = "journal-database"
+            AIRFLOW_PASSWORD                    = "airflow-password" # its user is made with it
           }
         }
       }

@@ -1,13 +1,15 @@
-"""Bring every database up to date before a deployment: missing users and databases, then schemas."""
+"""Bring every database up to date before a deployment: users, databases, schemas, and who may log in."""
 
 import os
 import subprocess
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
 
+ADMIN = Path(__file__).with_name("airflow_admin.py")
 AIRFLOW, MLFLOW, JOURNAL = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "MLFLOW_BACKEND_STORE_URI", "JOURNAL_URL"
 
 
@@ -18,6 +20,7 @@ def main() -> None:
         _make_databases(urls)
     _run("carvalue", "migrate")
     _run("airflow", "db", "migrate")
+    subprocess.run([sys.executable, ADMIN], check=True)  # noqa: S603
     if _has_tables(urls[MLFLOW]):  # an empty one is filled by MLflow itself, at its first start
         _run("mlflow", "db", "upgrade", urls[MLFLOW])
 

@@ -1,5 +1,7 @@
 """Start one role of the platform in a container: `start.py ROLE [ARGUMENT ...]`."""
 
+import hashlib
+import hmac
 import importlib
 import os
 import secrets
@@ -30,12 +32,15 @@ DEFAULTS = {
 }
 NEEDS_AIRFLOW = frozenset({"migrate", "trigger", *(role for role in ROLES if role.startswith("airflow"))})
 
+# users with roles, and passwords kept as hashes
+FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+
 # What each image must be able to import: its self-test, without network or state.
 CONTENTS = {
     "service": ("carvalue.serving", "carvalue.pricing.model", "psycopg"),
     "page": ("carvalue.web", "streamlit"),
     "watcher": ("carvalue.monitoring.watcher", "carvalue.ops.observers", "evidently", "psycopg"),
-    "airflow": ("carvalue.pipelines.steps", "airflow", "mlflow", "celery", "psycopg", "asyncpg"),
+    "airflow": ("carvalue.pipelines.steps", "airflow.providers.fab", "mlflow", "celery", "asyncpg"),
     "mlflow": ("mlflow.server", "psycopg", "boto3"),
 }
 
@@ -59,9 +64,10 @@ def main(words: list[str]) -> None:
 def environment(role: str, *, mounted: Path = MOUNTED_SECRETS) -> dict[str, str]:
     """Add to what was given: secrets mounted as files, and what the role needs by itself."""
     given = DEFAULTS | dict(os.environ) | mounted_secrets(mounted)
+    if role in NEEDS_AIRFLOW:
+        return _airflow(given)
     # BIND_HOST demands a password of Airflow's; where there is no Airflow, one that nobody knows
-    settled = {"AIRFLOW_PASSWORD": secrets.token_hex()} | given
-    return _airflow(settled, passwords=role == "airflow-api") if role in NEEDS_AIRFLOW else settled
+    return {"AIRFLOW_PASSWORD": secrets.token_hex()} | given
 
 
 def mounted_secrets(folder: Path) -> dict[str, str]:
@@ -70,15 +76,22 @@ def mounted_secrets(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text().strip() for path in files}
 
 
-def _airflow(given: dict[str, str], *, passwords: bool) -> dict[str, str]:
-    from carvalue.ops.airflow_config import airflow_environment, write_passwords  # noqa: PLC0415  # only its image
+def _airflow(given: dict[str, str]) -> dict[str, str]:
+    from carvalue.ops.airflow_config import airflow_environment  # noqa: PLC0415  # only its image has all of it
     from carvalue.settings import load_settings  # noqa: PLC0415
 
     os.environ.update(given)
     settings = load_settings()
-    if passwords:
-        write_passwords(settings)
-    return airflow_environment(settings) | given  # what was given wins over what suits one machine
+    login = {"AIRFLOW__CORE__AUTH_MANAGER": FAB} | _session_key(given)
+    return airflow_environment(settings) | login | given  # what was given wins over what suits one machine
+
+
+def _session_key(given: dict[str, str]) -> dict[str, str]:
+    """Sign the sessions of all copies alike, without one more secret to keep."""
+    signed = given.get("AIRFLOW__API_AUTH__JWT_SECRET")
+    if not signed:
+        return {}  # Airflow draws one of its own
+    return {"AIRFLOW__API__SECRET_KEY": hmac.new(signed.encode(), b"sessions", hashlib.sha256).hexdigest()}
 
 
 if __name__ == "__main__":

@@ -19,11 +19,13 @@ import pytest
 import yaml
 
 from carvalue.serving.keys import StoredKey, digest_of, read_keys
-from production import START, answers, environment, fake_aws, free_port, postgres, redis, role
+from production import START, answers, environment, fake_aws, free_port, postgres, redis, role, running
 from waiting import until
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+CADDYFILE = ROOT / "deploy" / "proxy" / "Caddyfile"
+CADDY = Path(sys.executable).with_name("caddy")
 SERVICES: dict[str, Any] = COMPOSE["services"]
 
 
@@ -119,6 +121,81 @@ def test_secrets_mounted_as_files_become_variables(tmp_path: Path) -> None:
     assert _start().mounted_secrets(tmp_path) == {"MLFLOW_BACKEND_STORE_URI": "postgresql://one"}
 
 
+@pytest.mark.parametrize("password", ["", "airflow"])
+def test_no_part_of_airflow_starts_off_loopback_with_a_password_that_everyone_knows(password: str) -> None:
+    given = {"PATH": os.environ["PATH"], "AIRFLOW_PASSWORD": password}
+    command = [sys.executable, START, "airflow-api"]
+    done = subprocess.run(command, env=given, capture_output=True, text=True, check=False)
+
+    assert done.returncode != 0
+    assert "expected an AIRFLOW_PASSWORD other than the well-known default" in done.stderr
+
+
+def test_airflow_in_containers_has_users_and_one_key_for_the_sessions_of_all_copies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIRFLOW_PASSWORD", "tested")
+    monkeypatch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "signs what parts say")
+
+    first, second = (_start().environment("airflow-api") for _ in range(2))
+
+    assert first["AIRFLOW__CORE__AUTH_MANAGER"].endswith(".FabAuthManager")
+    assert first["AIRFLOW__API__SECRET_KEY"] == second["AIRFLOW__API__SECRET_KEY"] != "signs what parts say"
+
+
+def test_mlflow_is_behind_a_password_at_the_proxy(tmp_path: Path) -> None:
+    """The proxy's own command and its own block of the Caddyfile, on other ports and without TLS."""
+    (tmp_path / "password").write_text("let me in")
+    block = re.search(r"^{\$PUBLIC_NAME}:5443 {.*?^}", CADDYFILE.read_text(), re.DOTALL | re.MULTILINE)
+    port, upstream = free_port(), free_port()
+    ours = {"{$PUBLIC_NAME}:5443": f"http://127.0.0.1:{port}", "mlflow:5000": f"127.0.0.1:{upstream}"}
+    (tmp_path / "Caddyfile").write_text("{\nadmin off\n}\n" + _replaced(block[0] if block else "", ours))
+    paths = {"/run/secrets/mlflow_password": str(tmp_path / "password"), "/etc/caddy": str(tmp_path)}
+    command = [_replaced(word, paths).replace("$$", "$") for word in SERVICES["proxy"]["command"]]
+    given = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    url = f"http://127.0.0.1:{port}/"
+
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "index.html").write_text("experiments")
+    mlflow = [sys.executable, "-m", "http.server", str(upstream), "--bind", "127.0.0.1"]
+    with (
+        running([*mlflow, "--directory", str(tmp_path / "page")], log=tmp_path / "mlflow.log"),
+        running(command, log=tmp_path / "caddy.log", environment=given),
+    ):
+        until(partial(answers_with, url, 401), within_s=60)
+        until(partial(answers, f"http://127.0.0.1:{upstream}/"))
+        wrong = httpx.get(url, auth=("operator", "mlflow"), timeout=30)
+        right = httpx.get(url, auth=("operator", "let me in"), timeout=30)
+
+    assert wrong.status_code == 401
+    assert right.text == "experiments"
+
+
+def test_the_whole_configuration_of_the_proxy_is_valid(tmp_path: Path) -> None:
+    given = {
+        "PUBLIC_NAME": "cars.example.com",
+        "MLFLOW_PASSWORD_HASH": "$2a$14$" + "x" * 53,
+        "HOME": str(tmp_path),
+    }
+    command = [CADDY, "validate", "--adapter", "caddyfile", "--config", CADDYFILE]
+    done = subprocess.run(command, env=given, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+def answers_with(url: str, status: int) -> bool:
+    try:
+        return httpx.get(url, timeout=5).status_code == status
+    except httpx.HTTPError:
+        return False
+
+
+def _replaced(text: str, words: dict[str, str]) -> str:
+    for old, new in words.items():
+        text = text.replace(old, new)
+    return text
+
+
 def test_an_unknown_role_is_refused_with_those_that_exist() -> None:
     done = subprocess.run([sys.executable, START, "nobody"], capture_output=True, text=True, check=False)
 
@@ -184,9 +261,10 @@ def s3(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 @pytest.mark.deploy
 def test_production_runs_as_its_containers_start_it(tmp_path: Path, s3: Any) -> None:
     """Migrations twice, MLflow on PostgreSQL and S3, and a DAG whose tasks a Celery worker runs."""
-    for module in ("psycopg", "celery"):
+    for module in ("psycopg", "celery", "airflow.providers.fab"):
         pytest.importorskip(
-            module, reason="uv sync --extra platform --extra postgres --extra aws --extra celery"
+            module,
+            reason="uv sync --extra platform --extra postgres --extra aws --extra celery --extra login",
         )
     with ExitStack() as stack:
         port, password = stack.enter_context(postgres(tmp_path))
@@ -206,6 +284,12 @@ def test_production_runs_as_its_containers_start_it(tmp_path: Path, s3: Any) -> 
         _log_an_artifact(given)
         assert [item["Key"] for item in s3.list_objects_v2(Bucket="models")["Contents"]]
         _run_a_dag(given)
+        assert not _logs_in(given, password="airflow")
+        import psycopg
+
+        with closing(psycopg.connect(given["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])) as database:
+            ((kept,),) = database.execute("select password from ab_user").fetchall()
+        assert kept.startswith(("scrypt:", "pbkdf2:"))
         assert "succeeded" in (tmp_path / "airflow-worker.log").read_text()
 
 
@@ -284,10 +368,15 @@ def _log_an_artifact(given: dict[str, str]) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
+def _logs_in(given: dict[str, str], *, password: str) -> str:
+    address = f"http://127.0.0.1:{given['AIRFLOW_PORT']}/auth/token"
+    answer = httpx.post(address, json={"username": "airflow", "password": password}, timeout=30)
+    return answer.json()["access_token"] if answer.is_success else ""
+
+
 def _run_a_dag(given: dict[str, str]) -> None:
     address = f"http://127.0.0.1:{given['AIRFLOW_PORT']}"
-    login = httpx.post(f"{address}/auth/token", json={"username": "airflow", "password": "tested"})
-    known = {"Authorization": f"Bearer {login.json()['access_token']}"}
+    known = {"Authorization": f"Bearer {_logs_in(given, password='tested')}"}
     with httpx.Client(base_url=f"{address}/api/v2/dags", headers=known, timeout=30) as client:
         until(lambda: client.get("/creates_datasets_dag").is_success, within_s=180)
         started = client.post("/creates_datasets_dag/dagRuns", json={"logical_date": None})

@@ -21,13 +21,12 @@ from carvalue.monitoring.rules import (
     rule_file,
 )
 from carvalue.ops.grafana_alerting import SOURCE, alerting_files, mail_options
-from carvalue.ops.service import Health, Service, local_url
+from carvalue.ops.service import LOOPBACK, Health, Service, local_url
 from carvalue.settings import Settings
 
 DASHBOARDS = Path(__file__).parents[3] / "deploy" / "monitoring" / "grafana" / "dashboards"
 SCRAPE_EVERY = "5s"
 KEPT = "30d"
-LOOPBACK = "127.0.0.1"  # they ask nobody for a password
 
 Files = Mapping[str, Mapping[str, Any]]
 """File name, relative to the observer's folder -> content, written as JSON, which is YAML as well."""

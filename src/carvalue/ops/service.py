@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+LOOPBACK = "127.0.0.1"  # where whatever asks nobody for a password, or all for the same one, stays
+
 
 @dataclass(frozen=True, kw_only=True)
 class Health:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from carvalue.ops.airflow_config import airflow_environment
 from carvalue.ops.observers import observers
-from carvalue.ops.service import Health, Service, local_url
+from carvalue.ops.service import LOOPBACK, Health, Service, local_url
 from carvalue.pipelines.runner import PATIENT_THREADS
 from carvalue.settings import SECRETS, Settings
 
@@ -58,6 +58,7 @@ def shared_environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW_PASSWORD": settings.airflow_password.get_secret_value(),  # BIND_HOST may demand it
         "PYTHONDONTWRITEBYTECODE": "",  # empty: bytecode is cached, or every start compiles everything again
         "PYTHONUNBUFFERED": "1",
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",  # loading a model must not be able to run code
     }
 
 
@@ -83,9 +84,7 @@ def _airflow_api(settings: Settings) -> Service:
     return Service(
         name="airflow-api-server",
         does="Airflow's pages and API",
-        command=_python(
-            "airflow", "api-server", "--host", settings.bind_host, "--port", str(settings.airflow_port)
-        ),
+        command=_python("airflow", "api-server", "--host", LOOPBACK, "--port", str(settings.airflow_port)),
         environment=_airflow_environment(settings),
         health=Health(url=f"{local_url(settings.airflow_port)}/api/v2/version"),
         needs=("airflow-database",),
@@ -124,14 +123,13 @@ def _scheduler(settings: Settings) -> Service:
 def _mlflow(settings: Settings) -> Service:
     home = settings.state_dir.resolve() / "mlflow"
     port = settings.mlflow_port
-    hosts = f"localhost:{port},127.0.0.1:{port},{settings.bind_host}:{port}"
     arguments = {
-        "--host": settings.bind_host,
+        "--host": LOOPBACK,
         "--port": str(port),
         "--workers": "1",
         "--backend-store-uri": f"sqlite:///{home}/mlflow.db",
         "--artifacts-destination": str(home / "artifacts"),
-        "--allowed-hosts": hosts,
+        "--allowed-hosts": f"localhost:{port},{LOOPBACK}:{port}",
     }
     return Service(
         name="mlflow",
@@ -205,7 +203,7 @@ def watcher(settings: Settings) -> Service:
         name="watcher",
         does="watches for drift and tells who must know",
         command=_python("carvalue.monitoring"),
-        environment=shared_environment(settings) | _journal(settings) | own,
+        environment=shared_environment(settings) | _journal(settings) | own | {"BIND_HOST": LOOPBACK},
         health=Health(url=f"{address}/healthz"),
         port=settings.watcher_port,
         port_setting="WATCHER_PORT",

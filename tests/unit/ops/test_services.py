@@ -53,6 +53,18 @@ def test_a_journal_on_a_server_gets_its_tables_before_the_service_writes() -> No
     assert "journal-tables" in elsewhere["price-service"].needs
 
 
+def test_only_page_and_price_service_can_be_bound_off_loopback() -> None:
+    settings = Settings(bind_host="0.0.0.0", airflow_password="of my own")
+    found = {service.name: service for service in services(settings)}
+
+    assert [name for name, service in found.items() if "0.0.0.0" in service.command] == []
+    for name in ("airflow-api-server", "mlflow"):
+        place = found[name].command.index("--host")
+        assert found[name].command[place + 1] == "127.0.0.1"
+    assert found["watcher"].environment["BIND_HOST"] == "127.0.0.1"
+    assert {found[name].environment["BIND_HOST"] for name in ("page", "price-service")} == {"0.0.0.0"}
+
+
 def our_own(settings: Settings) -> list[Service]:
     return [service for service in services(settings) if service.command[0] == sys.executable]
 
