@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -13,6 +14,7 @@ import pytest
 
 from carvalue.ops import platform
 from carvalue.ops.leftovers import find_leftovers
+from carvalue.ops.logs import log_files, log_folder
 from carvalue.ops.ports import PortTaken
 from carvalue.ops.service import Service
 from carvalue.ops.status import ServiceStatus, status_of
@@ -40,6 +42,20 @@ def test_services_start_in_order_of_need(settings: Settings) -> None:
 
     assert said == ["database is ready", "web is ready"]
     assert [item.state for item in _status(settings, wanted)] == ["healthy", "done"]
+
+
+def test_requests_do_not_push_out_what_else_a_service_says(settings: Settings) -> None:
+    both = "import sys; print('a request'); print('a word', file=sys.stderr)"
+    wanted = (a_job("plain", both), replace(a_job("asked", both), has_access_log=True))
+
+    platform.start_up(settings, wanted, say=_nothing)
+
+    said = {path.stem: path.read_text().split("\n") for path in log_folder(settings.state_dir).glob("*.log")}
+    assert said["asked"] == ["a word", ""]
+    assert said["asked-access"] == ["a request", ""]
+    assert sorted(said["plain"]) == ["", "a request", "a word"]
+    assert [path.stem for path in log_files(settings.state_dir)] == ["asked", "plain", "supervisord"]
+    assert [path.stem for path in log_files(settings.state_dir, "asked-access")] == ["asked-access"]
 
 
 def test_a_killed_service_comes_back_without_its_old_children(settings: Settings) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 from carvalue.errors import AppError
 
 TAIL_BYTES = 16_384
+ACCESS = "-access"
+"""What the name of an access log ends with; it is shown to who asks for it, not among all."""
 
 
 class NoSuchLog(AppError):
@@ -27,7 +29,7 @@ def log_files(state_dir: Path, service: str = "") -> list[Path]:
     """
     folder = log_folder(state_dir)
     there = sorted(folder.glob("*.log"))
-    chosen = [path for path in there if service in ("", path.stem)]
+    chosen = [path for path in there if path.stem == service or not (service or path.stem.endswith(ACCESS))]
     if not chosen:
         names = ", ".join(path.stem for path in there) or "nothing; the platform has not run here yet"
         raise NoSuchLog(f"No log of {service or 'any service'} in {folder}: there is {names}.")

@@ -32,6 +32,8 @@ class Service:
         needs: services that must be healthy before this one starts.
         port: where it listens, and the setting that moves it.
         address: what a person opens in a browser.
+        has_access_log: whether it writes a line for each request to standard output, and all else to standard
+            error; then these have a file of their own, since requests would push everything else out.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Service:
     port: int | None = None
     port_setting: str = ""
     address: str = ""
+    has_access_log: bool = False
 
     @property
     def runs_once(self) -> bool:

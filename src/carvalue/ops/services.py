@@ -171,6 +171,7 @@ def price_service(settings: Settings) -> Service:
         port=settings.service_port,
         port_setting="SERVICE_PORT",
         address=f"{address}/docs",
+        has_access_log=True,
     )
 
 

@@ -19,7 +19,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from carvalue.errors import AppError
 from carvalue.ops.launch import Launch
 from carvalue.ops.leftovers import marks
-from carvalue.ops.logs import log_folder
+from carvalue.ops.logs import ACCESS, log_folder
 from carvalue.ops.service import Service
 
 SOCKET_PATH_LIMIT = 107 - len(".4194304")  # of the kernel; supervisord appends its pid while it binds
@@ -164,11 +164,14 @@ class Supervisor:
             stopwaitsecs=str(STOP_WAIT_S),
             stopasgroup="true",
             killasgroup="true",
-            redirect_stderr="true",
-            stdout_logfile=str(self.log(service.name)).replace("%", "%%"),  # expanded once more than others
-            stdout_logfile_maxbytes="10MB",
-            stdout_logfile_backups="3",
+            **self._log_files(service),
         )
+
+    def _log_files(self, service: Service) -> dict[str, str]:
+        words = self.log(service.name)
+        if not service.has_access_log:
+            return {"redirect_stderr": "true", **_log_file("stdout", words)}
+        return {**_log_file("stdout", words.with_stem(f"{words.stem}{ACCESS}")), **_log_file("stderr", words)}
 
     def _call(self, method: str, *arguments: object) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self.socket}")
@@ -177,6 +180,14 @@ class Supervisor:
                 return getattr(server.supervisor, method)(*arguments)
         except xmlrpc.client.Fault as fault:
             raise SupervisorFailed(f"{method} {arguments}: {fault.faultString}.") from fault
+
+
+def _log_file(stream: str, path: Path) -> dict[str, str]:
+    return {
+        f"{stream}_logfile": str(path).replace("%", "%%"),  # expanded once more than others
+        f"{stream}_logfile_maxbytes": "10MB",
+        f"{stream}_logfile_backups": "3",
+    }
 
 
 def _socket_path(run: Path) -> Path:
