@@ -199,6 +199,20 @@ class Journal:
                 for told_at, price, sale_price, listing in connection.execute(wanted)
             ]
 
+    def revision(self) -> str:
+        """Name the revision of the tables without changing any; empty where none were made yet.
+
+        Raises:
+            WrongSchema: they are newer than this code, or older and nobody would bring them up to date.
+            JournalUnavailable: the journal does not answer.
+        """
+        if self._is_file and not Path(self._url.database or "").is_file():
+            return ""  # connecting would make one
+        with self._errors_told():
+            found = standing(self._engine)
+            self._demand(Standing.READY if self._is_file and found is Standing.BEHIND else found)
+            return revision_of(self._engine)
+
     def close(self) -> None:
         """Close what is open."""
         self._engine.dispose()

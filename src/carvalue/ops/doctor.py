@@ -2,26 +2,33 @@
 
 import os
 import shutil
+import stat
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 import httpx
 import psutil
 
 from carvalue.errors import AppError
 from carvalue.listings.store import DatasetStore
+from carvalue.monitoring.journal import Journal
 from carvalue.ops.health import service_client
 from carvalue.ops.ports import PortTaken, check_ports
 from carvalue.ops.services import services
 from carvalue.ops.status import platform_status
 from carvalue.ops.supervisor import Supervisor
 from carvalue.registry.production import ProductionReader
+from carvalue.serving.key_ring import key_ring
 from carvalue.settings import Settings
 
 GB = 2**30
 ROOM_GB = 4.0  # the real listings, what is made of them, and logs
 MEMORY_GB = 2.5  # the platform takes 1.8 while it trains on the sample
+CLOCK_SLACK_S = 60.0
 PARTS = ("airflow", "mlflow", "streamlit", "xgboost", "fastapi")
 
 
@@ -82,6 +89,51 @@ def _memory(settings: Settings) -> Iterator[Finding]:
     yield Finding(subject="memory", found=f"{free:.1f} GB available", remedy=remedy)
 
 
+def _clock(settings: Settings) -> Iterator[Finding]:
+    ahead_s = _newest_change(settings.state_dir) - time.time()
+    if ahead_s <= CLOCK_SLACK_S:
+        yield Finding(subject="clock", found="not behind")
+        return
+    found = f"{ahead_s / 60:,.0f} minutes behind the newest file of STATE_DIR"
+    remedy = "Set it (`timedatectl`): quotes are read in the order of their times."
+    yield Finding(subject="clock", found=found, remedy=remedy)
+
+
+def _newest_change(folder: Path) -> float:
+    newest = 0.0
+    for path in folder.glob("*/*"):
+        with suppress(FileNotFoundError):  # programs run meanwhile
+            newest = max(newest, path.stat().st_mtime)
+    return newest
+
+
+def _secrets(_: Settings) -> Iterator[Finding]:
+    file = Path(".env")
+    if file.is_file() and file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        yield Finding(subject="secrets", found=".env can be read by others", remedy="Run `chmod 600 .env`.")
+
+
+def _keys(settings: Settings) -> Iterator[Finding]:
+    ring = key_ring(settings)
+    client = ring.client_of(settings.service_api_key.get_secret_value())
+    if client or not ring.is_required:
+        found = f"{client}'s is SERVICE_API_KEY" if client else "none, and none is asked for on loopback"
+        yield Finding(subject="keys", found=found)
+        return
+    remedy = "Run `carvalue keys new page`, and write what it prints into .env as SERVICE_API_KEY."
+    yield Finding(subject="keys", found="SERVICE_API_KEY is none that the price service knows", remedy=remedy)
+
+
+def _journal(settings: Settings) -> Iterator[Finding]:
+    journal = Journal(settings.journal_url.get_secret_value())
+    try:
+        revision = journal.revision()
+    finally:
+        journal.close()
+    found = f"tables at revision {revision}" if revision else "none yet: the first use makes its tables"
+    yield Finding(subject="journal", found=found)
+
+
 def _processes(settings: Settings) -> Iterator[Finding]:
     if not Supervisor(state_dir=settings.state_dir).is_running:
         yield from _ports(settings)
@@ -137,7 +189,11 @@ LOOKS: tuple[Look, ...] = (
     _packages,
     _state_folder,
     _memory,
+    _clock,
+    _secrets,
+    _keys,
     _processes,
+    _journal,
     _datasets,
     _model,
     _price_service,

@@ -1,15 +1,23 @@
 """The doctor names what is amiss and what to do, and is silent about what is well."""
 
 import json
+import os
+import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
 import pytest
+from pydantic import SecretStr
 
+from carvalue.monitoring.journal import Journal
+from carvalue.monitoring.journal_schema import newest
 from carvalue.ops.doctor import Finding, examine
+from carvalue.serving.keys import KeyFile
 from carvalue.settings import Settings
 from platforms import platform_settings
 
@@ -79,3 +87,57 @@ def test_a_service_that_quotes_is_well(settings: Settings) -> None:
 def test_another_program_on_the_port_is_no_price_service(settings: Settings) -> None:
     with a_service(settings.service_port, "<html>"):
         assert "does not answer" in _findings(settings)["price service"].found
+
+
+def test_a_clock_that_was_set_back_is_noticed(settings: Settings) -> None:
+    (settings.state_dir / "logs").mkdir(parents=True)
+    file = settings.state_dir / "logs" / "mlflow.log"
+    file.touch()
+    assert _findings(settings)["clock"].is_well
+
+    in_an_hour = time.time() + 3_630
+    os.utime(file, (in_an_hour, in_an_hour))
+
+    assert "60 minutes behind" in _findings(settings)["clock"].found
+
+
+def test_the_journal_is_looked_at_and_not_made(settings: Settings) -> None:
+    path = settings.state_dir / "service" / "journal.db"
+    assert "none yet" in _findings(settings)["journal"].found
+    assert not path.exists()
+
+    journal = Journal(f"sqlite:///{path}")
+    journal.migrate()
+    assert _findings(settings)["journal"].found == f"tables at revision {newest()}"
+
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("update journal_schema set version_num = '9.0'")
+    found = _findings(settings)["journal"]
+    assert "install the release that made them" in found.found
+    assert "Upgrade" in found.remedy
+
+
+def test_a_page_without_a_key_is_noticed(settings: Settings) -> None:
+    key = new_key(settings)
+    assert "carvalue keys new page" in _findings(settings)["keys"].remedy
+
+    with_key = settings.model_copy(update={"service_api_key": SecretStr(key)})
+    assert _findings(with_key)["keys"].found == "page's is SERVICE_API_KEY"
+
+
+def new_key(settings: Settings) -> str:
+    settings.service_keys_file.parent.mkdir(parents=True)
+    key, _ = KeyFile(settings.service_keys_file).add("page", today=date(2026, 1, 2))
+    return key
+
+
+def test_secrets_that_others_can_read_are_noticed(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").touch(mode=0o600)
+    assert "secrets" not in _findings(settings)
+
+    (tmp_path / ".env").chmod(0o644)
+
+    assert _findings(settings)["secrets"].remedy == "Run `chmod 600 .env`."
