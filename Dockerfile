@@ -30,9 +30,9 @@ COPY src src
 RUN uv sync --no-editable --extra monitoring --extra postgres
 
 FROM build AS build-airflow
-RUN uv sync --no-install-project --extra airflow --extra training --extra postgres --extra celery --extra login --extra aws
+RUN uv sync --no-install-project --extra airflow --extra training --extra postgres --extra celery --extra kubernetes --extra login --extra aws
 COPY src src
-RUN uv sync --no-editable --extra airflow --extra training --extra postgres --extra celery --extra login --extra aws
+RUN uv sync --no-editable --extra airflow --extra training --extra postgres --extra celery --extra kubernetes --extra login --extra aws
 
 FROM build AS build-mlflow
 RUN uv sync --no-install-project --extra training --extra postgres --extra aws

@@ -3,6 +3,7 @@
 Needs nothing but Python. The key of your S3 is yours to write: s3_key_id and s3_key.
 """
 
+import argparse
 import base64
 import hashlib
 import secrets
@@ -13,10 +14,10 @@ FOLDER = Path(__file__).with_name("secrets")
 YOURS = ("s3_key_id", "s3_key")
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, *, database: str) -> None:
     """Write what is missing; end with 1 where something is left for a person to write."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, value in draw().items():
+    for name, value in draw(database).items():
         _write_once(folder / name, value)
     _write_once(folder / "service_keys", key_line("page", (folder / "page_key").read_text().strip()))
     missing = [name for name in YOURS if not (folder / name).is_file()]
@@ -26,14 +27,14 @@ def main(folder: Path) -> None:
         )
 
 
-def draw() -> dict[str, str]:
-    """Draw all at once, since some speak of the same password."""
+def draw(database: str) -> dict[str, str]:
+    """Draw all at once, since some speak of the same password; `database` is PostgreSQL's host and port."""
     airflow, redis = secrets.token_hex(32), secrets.token_hex(32)
     return {
-        "airflow_database": _database("airflow", airflow),
-        "celery_results": f"db+{_database('airflow', airflow)}",
-        "mlflow_database": _database("mlflow", secrets.token_hex(32)),
-        "journal_database": _database("journal", secrets.token_hex(32)),
+        "airflow_database": _url("airflow", airflow, database),
+        "celery_results": f"db+{_url('airflow', airflow, database)}",
+        "mlflow_database": _url("mlflow", secrets.token_hex(32), database),
+        "journal_database": _url("journal", secrets.token_hex(32), database),
         "database_password": secrets.token_hex(32),
         "redis_configuration": f"requirepass {redis}",
         "celery_broker": f"redis://:{redis}@redis:6379/0",
@@ -52,8 +53,8 @@ def key_line(client: str, key: str) -> str:
     return f"{client} sha256:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def _database(name: str, password: str) -> str:
-    return f"postgresql://{name}:{password}@postgres:5432/{name}"
+def _url(name: str, password: str, database: str) -> str:
+    return f"postgresql://{name}:{password}@{database}/{name}"
 
 
 def _write_once(path: Path, value: str) -> None:
@@ -64,4 +65,8 @@ def _write_once(path: Path, value: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if sys.argv[1:] else FOLDER)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
+    parser.add_argument("--database", metavar="HOST:PORT", default="postgres:5432", help="of PostgreSQL")
+    chosen = parser.parse_args()
+    main(chosen.folder, database=chosen.database)

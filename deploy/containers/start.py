@@ -30,7 +30,9 @@ DEFAULTS = {
     "MLFLOW_PORT": "5000",
     "AIRFLOW_PORT": "8080",
 }
-NEEDS_AIRFLOW = frozenset({"migrate", "trigger", *(role for role in ROLES if role.startswith("airflow"))})
+NEEDS_AIRFLOW = frozenset(
+    {"airflow-task", "migrate", "trigger", *(role for role in ROLES if role.startswith("airflow"))}
+)
 
 # users with roles, and passwords kept as hashes
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
@@ -40,7 +42,10 @@ CONTENTS = {
     "service": ("carvalue.serving", "carvalue.pricing.model", "psycopg"),
     "page": ("carvalue.web", "streamlit"),
     "watcher": ("carvalue.monitoring.watcher", "carvalue.ops.observers", "evidently", "psycopg"),
-    "airflow": ("carvalue.pipelines.steps", "airflow.providers.fab", "mlflow", "celery", "asyncpg"),
+    "airflow": (
+        *("carvalue.pipelines.steps", "airflow.providers.fab", "mlflow", "celery", "asyncpg"),
+        "airflow.providers.cncf.kubernetes",
+    ),
     "mlflow": ("mlflow.server", "psycopg", "boto3"),
 }
 
@@ -53,6 +58,8 @@ def main(words: list[str]) -> None:
                 importlib.import_module(module)
         case ["healthy", url]:
             urllib.request.urlopen(url, timeout=5).close()  # noqa: S310  # an error ends with 1, which says unhealthy
+        case ["airflow-task", "python", *words]:  # KubernetesExecutor hands over the whole command of a task
+            os.execve(sys.executable, [sys.executable, *words], environment("airflow-task"))  # noqa: S606
         case [role, *arguments] if role in ROLES:
             given = environment(role)
             command = [word.format_map(given) for word in ROLES[role].split()]

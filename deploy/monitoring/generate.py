@@ -24,6 +24,7 @@ from carvalue.monitoring.metrics import STATE_NUMBERS
 from carvalue.monitoring.rules import rule_file
 
 HERE = Path(__file__).parent
+KUBERNETES = HERE.parent / "kubernetes" / "monitoring"
 SOURCE = DataSourceRef(type_val="prometheus", uid="prometheus")
 HEIGHT = 8  # rows of Grafana's grid
 HEAD = "# Written by deploy/monitoring/generate.py from src/carvalue/monitoring/rules.py.\n"
@@ -53,7 +54,17 @@ def files() -> dict[Path, str]:
     """Give every file's content."""
     boards = {HERE / "grafana" / "dashboards" / f"{board.uid}.json": drawn(board) for board in BOARDS}
     rules = HEAD + yaml.safe_dump(rule_file(), sort_keys=False, width=110)
-    return {HERE / "rules.yml": rules, **boards}
+    return {HERE / "rules.yml": rules, KUBERNETES / "rules.yaml": _resource_of_rules(), **boards}
+
+
+def _resource_of_rules() -> str:
+    """Wrap the rules for the operator of Prometheus on Kubernetes."""
+    named = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "carvalue"},
+    }
+    return HEAD + yaml.safe_dump({**named, "spec": rule_file()}, sort_keys=False, width=110)
 
 
 def drawn(board: Board) -> str:

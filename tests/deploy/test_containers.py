@@ -205,7 +205,8 @@ def test_an_unknown_role_is_refused_with_those_that_exist() -> None:
 
 def test_every_secret_of_compose_is_drawn_or_asked_for(tmp_path: Path) -> None:
     program = ROOT / "deploy" / "make_secrets.py"
-    done = subprocess.run([sys.executable, program, tmp_path], capture_output=True, text=True, check=False)
+    words = [sys.executable, program, tmp_path, "--database", "db.example.com:5433"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
 
     drawn = {path.name for path in tmp_path.iterdir()}
 
@@ -213,6 +214,7 @@ def test_every_secret_of_compose_is_drawn_or_asked_for(tmp_path: Path) -> None:
     assert "s3_key_id and s3_key" in done.stderr
     assert drawn | {"s3_key_id", "s3_key"} == set(COMPOSE["secrets"])
     assert (tmp_path / "airflow_database").read_text() in (tmp_path / "celery_results").read_text()
+    assert "@db.example.com:5433/journal" in (tmp_path / "journal_database").read_text()
 
 
 def test_the_price_service_knows_the_key_that_is_drawn_for_the_page(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from production import fake_aws
 
 ROOT = Path(__file__).parents[2]
 INFRASTRUCTURE = ROOT / "deploy" / "aws"
+FRAMEWORKS = ("terraform", "dockerfile", "kubernetes")
 NO_TERRAFORM = "terraform is not installed"
 NO_PROVIDER = "set TF_PLUGIN_DIR to a folder with the AWS provider (terraform providers mirror)"
 needs_terraform = pytest.mark.skipif(shutil.which("terraform") is None, reason=NO_TERRAFORM)
@@ -95,7 +96,7 @@ def test_has_no_known_weakness_without_a_reason_beside_it() -> None:
     """Scan with checkov, in an environment of its own: its requirements clash with ours."""
     scanner = ["uv", "tool", "run", "--isolated", "checkov@3.3.30", "--skip-download", "--compact", "--quiet"]
     done = subprocess.run(
-        [*scanner, "--directory", "deploy", "--file", "Dockerfile", "--framework", "terraform", "dockerfile"],
+        [*scanner, "--directory", "deploy", "--file", "Dockerfile", "--framework", *FRAMEWORKS],
         cwd=ROOT,
         env=os.environ | {"LOG_LEVEL": "CRITICAL"},
         capture_output=True,
