@@ -157,8 +157,10 @@ def serve(mode: str) -> None:
     from carvalue.serving import __main__ as service
     from carvalue.serving.recording import Recorder
 
-    async def nothing(*_: object) -> None:
-        pass
+    def nothing(*_: object) -> asyncio.Future[None]:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
 
     if mode == "without":
         Recorder.record = nothing  # type: ignore[method-assign]

@@ -1,16 +1,23 @@
 """Asks a service with wrk, which is written in C and takes a small part of one core."""
 
-import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 SCRIPT = """
 wrk.method = "POST"
 wrk.headers["content-type"] = "application/json"
-wrk.body = %s
+local requests, place = {}, 0
+init = function()
+  for body in io.lines("%s") do table.insert(requests, wrk.format(nil, nil, nil, body)) end
+end
+request = function()
+  place = place %% #requests + 1
+  return requests[place]
+end
 done = function(summary, latency, requests)
   io.write(string.format("FIGURES %%d %%d %%d %%d %%d %%d\\n", summary.requests, summary.duration,
     latency:percentile(50), latency:percentile(99),
@@ -29,11 +36,12 @@ class Round:
     p99_ms: float
 
 
-def ask(url: str, body: str, *, clients: int, seconds: float, folder: Path) -> Round:
-    """Ask with so many clients at once, each on one connection; end where one answer is no success."""
-    script = folder / "ask.lua"
-    script.write_text(SCRIPT % json.dumps(body))
-    command = ("wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "30s", "-s", str(script), url)
+def ask(url: str, bodies: Sequence[str], *, clients: int, seconds: float, folder: Path) -> Round:
+    """Ask one body after the other with so many clients at once; end where one answer is no success."""
+    script, lines = folder / "ask.lua", folder / "bodies"
+    lines.write_text("\n".join(bodies))
+    script.write_text(SCRIPT % lines)
+    command = ("wrk", "-t1", f"-c{clients}", f"-d{seconds:.0f}s", "--timeout", "30s", "-s", str(script), url)
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     figures = re.search(r"FIGURES (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", said)
     if figures is None:

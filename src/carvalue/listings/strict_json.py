@@ -17,7 +17,7 @@ def parse_json(text: bytes) -> object:
     """
     try:
         # without an explicit codec, `json` would guess UTF-16 and UTF-32
-        value: object = json.loads(text.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value: object = _STRICT.decode(text.decode())
     except UnicodeDecodeError as error:
         raise NotStrictJson(f"is not UTF-8: byte {error.start} cannot be read") from None
     except json.JSONDecodeError as error:
@@ -42,3 +42,6 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _refuse_constant(word: str) -> object:
     raise NotStrictJson(f"holds {word}, which is not JSON; leave out what is not known")
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)  # slow to make

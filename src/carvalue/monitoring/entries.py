@@ -6,6 +6,8 @@ from datetime import datetime
 
 from carvalue.listings.schema import Listing
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JournalEntry:
@@ -24,7 +26,7 @@ class JournalEntry:
         """Give one line of JSON, its end included."""
         values = self.as_row()
         values["quoted_at"] = self.quoted_at.isoformat()
-        return json.dumps(values, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+        return _COMPACT.encode(values).encode() + b"\n"
 
     @classmethod
     def from_line(cls, line: bytes) -> "JournalEntry":

@@ -8,6 +8,7 @@ from pathlib import Path
 
 SUFFIX = ".ndjson"
 UNNAMED = ".new"
+_NEW = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 UNNAMED_S = 3_600  # naming takes milliseconds: the process was killed meanwhile
 
 
@@ -27,7 +28,7 @@ class Segment:
         """
         path = folder / f"{time.time_ns():020d}-{os.getpid()}{SUFFIX}"
         aside = path.with_suffix(UNNAMED)
-        file = os.open(aside, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        file = os.open(aside, _NEW | os.O_DSYNC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             aside.rename(path)
@@ -62,7 +63,7 @@ class Segment:
         return self.end - self.taken
 
     def append(self, data: bytes) -> None:
-        """Bring whole lines to disk, all of them or none.
+        """Bring whole lines to disk, all of them or none; `O_DSYNC` has each write return when it is there.
 
         Raises:
             OSError: the disk is full or broken.
@@ -71,7 +72,6 @@ class Segment:
             written = 0
             while written < len(data):
                 written += os.write(self._file, data[written:])
-            os.fsync(self._file)
         except OSError:
             with suppress(OSError):
                 os.ftruncate(self._file, self.end)

@@ -49,27 +49,28 @@ class Encoder:
         return matrix
 
     def _values(self, cell: Callable[[str], Value]) -> list[float]:
-        of_name = self._of_name(cell("manufacturer"), cell("model"))
-        return [
-            known if feature is None else feature.value(*map(cell, feature.inputs))
-            for known, feature in zip(of_name, self._of_more, strict=True)
-        ]
+        values = list(self._of_name(cell("manufacturer"), cell("model")))
+        for place, inputs, value in self._of_more:
+            values[place] = value(*map(cell, inputs))
+        return values
 
     @cached_property
     def _of_name(self) -> Callable[[Value, Value], tuple[float, ...]]:
-        """What depends on the name alone, remembered: the same names come again and again."""
+        """What depends on the name alone, in its places, remembered: names come again and again."""
         return lru_cache(maxsize=CACHED_NAMES, typed=True)(self._name_values)
 
     def _name_values(self, manufacturer: Value, model: Value) -> tuple[float, ...]:
+        more = {place for place, _, _ in self._of_more}
         return tuple(
-            nan if more else feature.value(manufacturer, model)
-            for more, feature in zip(self._of_more, self.features, strict=True)
+            nan if place in more else feature.value(manufacturer, model)
+            for place, feature in enumerate(self.features)
         )
 
     @cached_property
-    def _of_more(self) -> tuple[Feature | None, ...]:
-        """The features that depend on more than the name, in their places."""
-        return tuple(None if item.inputs == NAME_FIELDS else item for item in self.features)
+    def _of_more(self) -> tuple[tuple[int, tuple[str, ...], Callable[..., float]], ...]:
+        """Place, fields and function of what depends on more than the name."""
+        found = enumerate(self.features)
+        return tuple((place, item.inputs, item.value) for place, item in found if item.inputs != NAME_FIELDS)
 
     def matrix(self, frame: pl.DataFrame) -> Matrix:
         """Encode a frame, shape (rows, features); a column that the frame lacks counts as missing."""

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -38,10 +39,10 @@ class Familiar:
 
     def cautions(self, listing: Listing) -> tuple[Caution, ...]:
         """Say what about this listing the model had to guess."""
-        found = (about(*map(listing.get, fields)) for fields, about in self.parts)
-        return tuple(caution for caution in found if caution)
+        found = [about(*map(listing.get, fields)) for fields, about in self.parts]
+        return tuple(filter(None, found))
 
-    @property
+    @cached_property
     def parts(self) -> tuple[tuple[tuple[str, ...], About], ...]:
         """What is warned about, in order: the fields it depends on, and what is to be said of them."""
         return (
@@ -50,6 +51,10 @@ class Familiar:
             (("odometer", "year"), self._about_odometer),
             (("year",), self._about_year),
         )
+
+    @cached_property
+    def _regions(self) -> frozenset[str]:
+        return frozenset(self.regions)
 
     def as_json(self) -> dict[str, Any]:
         """Give the words as JSON's own types."""
@@ -83,7 +88,7 @@ class Familiar:
 
     def _about_region(self, region: Value) -> Caution | None:
         word = plain_word(region)
-        known = not word or word in self.regions
+        known = not word or word in self._regions
         return None if known else _unknown("region", f"region {word!r}")
 
     def _about_odometer(self, odometer: Value, year: Value) -> Caution | None:

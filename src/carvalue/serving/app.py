@@ -24,9 +24,10 @@ from carvalue.serving.headers import ProtectiveHeaders
 from carvalue.serving.key_ring import key_ring
 from carvalue.serving.problems import install_problems
 from carvalue.serving.rate_limits import RateLimits
-from carvalue.serving.routes import documented, plain
+from carvalue.serving.routes import PREDICT, documented, plain, post_predict
 from carvalue.serving.service import running_service
 from carvalue.serving.shelf import Shelf, bundles_folder
+from carvalue.serving.shortcut import Shortcut
 from carvalue.serving.upload import Uploads
 from carvalue.settings import Settings, load_settings
 
@@ -60,7 +61,8 @@ def create_app(
     install_problems(app)
     routes = frozenset(route.path for route in app.routes if isinstance(route, APIRoute))
     limits = RateLimits(rate=settings.rate_limit, burst=settings.rate_burst)
-    admission = Admission(app, keys=keys, limits=limits, metrics=metrics)
+    quick = Shortcut(app, path=PREDICT, endpoint=post_predict)
+    admission = Admission(quick, keys=keys, limits=limits, metrics=metrics)
     return Edge(admission, metrics=metrics, routes=routes, headers=ProtectiveHeaders(app), log=log)
 
 

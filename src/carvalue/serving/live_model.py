@@ -5,6 +5,7 @@ out again. Whatever goes wrong on that way is logged and counted, and the earlie
 """
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Callable
@@ -120,6 +121,7 @@ class LiveModel:
 
     def _swap(self, fresh: InUse) -> None:
         earlier, self._in_use = self._in_use, fresh
+        gc.freeze()  # the tables of a model are a million objects that no collection needs to walk over again
         self._refused.clear()
         seen_until = datetime.combine(fresh.model.card.data_as_of, time_of_day(), tzinfo=UTC)
         self._metrics.model_version.set(fresh.version.version)

@@ -9,11 +9,22 @@ from carvalue.serving.bodies import read_json
 from carvalue.serving.quotes import Quoting
 from carvalue.serving.validation import read_listings
 
+_JSON = json.JSONEncoder(allow_nan=False)
+
+
+class QuoteResponse(Response):
+    """A response whose two headers are known; the general one takes longer for them than for its text."""
+
+    def __init__(self, text: str) -> None:
+        self.status_code, self.background = 200, None
+        self.body = text.encode()
+        length = str(len(self.body)).encode()
+        self.raw_headers = [(b"content-type", b"application/json"), (b"content-length", length)]
+
 
 async def predict(request: Request, quoting: Quoting) -> Response:
     """Answer one listing with a quote, a list of listings with a list."""
     value = await read_json(request)
     quotes = await quoting.answer(read_listings(value))
     answers = [quote.as_json() for quote in quotes]
-    content = json.dumps(answers if isinstance(value, list) else answers[0], allow_nan=False)
-    return Response(content, media_type="application/json")
+    return QuoteResponse(_JSON.encode(answers if isinstance(value, list) else answers[0]))

@@ -30,11 +30,20 @@ class InternalProblem(AppError):
 
 def install_problems(app: FastAPI) -> None:
     """Answer every kind of failure as a problem."""
-    app.add_exception_handler(AppError, _on_app_error)
+    for kind in (AppError, ClientDisconnect, Exception):
+        app.add_exception_handler(kind, _on_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_bad_query)
-    app.add_exception_handler(ClientDisconnect, _on_disconnect)
-    app.add_exception_handler(Exception, _on_fault)
+
+
+def answer_to(error: Exception, *, scope: Scope) -> Response:
+    """Render whatever may come out of an endpoint."""
+    if isinstance(error, AppError):
+        return problem(error, scope=scope)
+    if isinstance(error, ClientDisconnect):
+        return Response(status_code=400)  # nobody is there to read it
+    logger.error("request failed", exc_info=error, extra={"request_id": scope["request_id"]})
+    return problem(InternalProblem("The service failed on this request."), scope=scope)
 
 
 def problem(error: AppError, *, scope: Scope) -> Response:
@@ -93,9 +102,8 @@ def _error_json(error: FieldError) -> dict[str, object]:
     return {"field": error.field, "pointer": pointer, "came": error.came, "expected": error.expected}
 
 
-async def _on_app_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, AppError)  # noqa: S101  # Starlette's type of handlers is wider than its use
-    return problem(error, scope=request.scope)
+async def _on_error(request: Request, error: Exception) -> Response:
+    return answer_to(error, scope=request.scope)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -112,12 +120,3 @@ async def _on_bad_query(request: Request, error: Exception) -> Response:
         for item in error.errors()
     )
     return _problem(request.scope, status=422, detail="The query cannot be used.", errors=errors)
-
-
-async def _on_disconnect(_: Request, __: Exception) -> Response:
-    return Response(status_code=400)  # nobody is there to read it
-
-
-async def _on_fault(request: Request, error: Exception) -> Response:
-    logger.error("request failed", exc_info=error, extra={"request_id": request.scope["request_id"]})
-    return problem(InternalProblem("The service failed on this request."), scope=request.scope)

@@ -1,9 +1,12 @@
-"""The use case: listings in, quotes out, all by one model, each with its own id, counted and recorded."""
+"""The use case: listings in, quotes out, all by one model, each with its own id, counted and recorded.
+
+Requests that arrive together are quoted together: a listing costs less in company (`PriceModel.quote_many`).
+"""
 
 import asyncio
-import secrets
+import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,6 +16,7 @@ from carvalue.monitoring.metrics import ServiceMetrics
 from carvalue.serving.counting import count_quotes
 from carvalue.serving.live_model import InUse, LiveModel
 from carvalue.serving.recording import Recorder
+from carvalue.serving.together import Together
 
 CURRENCY = "USD"
 INLINE_LISTINGS = 8  # as many are quoted in the time that a hand-over to a thread and back would cost
@@ -38,7 +42,7 @@ class AnsweredQuote:
 
 def new_quote_id() -> str:
     """Make an id that sorts by time, so that a journal appends at the end of its index."""
-    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
 class Quoting:
@@ -53,10 +57,11 @@ class Quoting:
         new_id: Callable[[], str] = new_quote_id,
     ) -> None:
         self._live, self._recorder, self._metrics, self._new_id = live, recorder, metrics, new_id
+        self._together = Together(self._quote_together)
 
     async def answer(
-        self, listings: tuple[Listing, ...], *, by: InUse | None = None
-    ) -> tuple[AnsweredQuote, ...]:
+        self, listings: Sequence[Listing], *, by: InUse | None = None
+    ) -> Sequence[AnsweredQuote]:
         """Quote every listing, in order, by the model in use or the given one.
 
         The quotes are recorded when this returns.
@@ -65,17 +70,28 @@ class Quoting:
             NoModelYet: there is no model to quote with.
         """
         in_use = by or self._live.in_use()
-        if len(listings) <= INLINE_LISTINGS:
-            quotes = self._quote(listings, in_use)
-        else:
+        if len(listings) > INLINE_LISTINGS:
             quotes = await asyncio.to_thread(self._quote, listings, in_use)
-        quoted_at = datetime.now(UTC)
-        await self._recorder.record(
-            [_entry(listing, quote, quoted_at) for listing, quote in zip(listings, quotes, strict=True)]
-        )
+        elif by is None:
+            return await self._together.ask(listings)
+        else:
+            quotes = self._quote(listings, in_use)
+        await self._record(listings, quotes)
         return quotes
 
-    def _quote(self, listings: tuple[Listing, ...], in_use: InUse) -> tuple[AnsweredQuote, ...]:
+    def _quote_together(
+        self, listings: Sequence[Listing]
+    ) -> tuple[Sequence[AnsweredQuote], asyncio.Future[None]]:
+        quotes = self._quote(listings, self._live.in_use())
+        return quotes, self._record(listings, quotes)
+
+    def _record(self, listings: Sequence[Listing], quotes: Sequence[AnsweredQuote]) -> asyncio.Future[None]:
+        quoted_at = datetime.now(UTC)
+        return self._recorder.record(
+            [_entry(listing, quote, quoted_at) for listing, quote in zip(listings, quotes, strict=True)]
+        )
+
+    def _quote(self, listings: Sequence[Listing], in_use: InUse) -> tuple[AnsweredQuote, ...]:
         version, data_as_of = str(in_use.version.version), in_use.model.card.data_as_of.isoformat()
         quotes = in_use.model.quote_many(listings)
         count_quotes(self._metrics, version=version, kinds=[quote.kinds for quote in quotes])

@@ -4,10 +4,13 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from carvalue.monitoring.entries import JournalEntry
 from carvalue.monitoring.metrics import ServiceMetrics
 from carvalue.monitoring.spool import Spool, SpoolFull
+
+Waiting = list[tuple[Sequence[JournalEntry], asyncio.Future[None]]]
 
 logger = logging.getLogger(__name__)
 
@@ -18,30 +21,39 @@ class Recorder:
     def __init__(self, *, spool: Spool, metrics: ServiceMetrics) -> None:
         self._spool, self._metrics = spool, metrics
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
-        self._waiting: list[tuple[Sequence[JournalEntry], asyncio.Future[None]]] = []
-        self._committing: asyncio.Task[None] | None = None
+        self._waiting: Waiting = []
+        self._is_committing = False
         self.is_dropping = False
 
-    async def record(self, entries: Sequence[JournalEntry]) -> None:
-        """Return when the entries are on disk, or counted as dropped: a quote is answered in any case."""
+    def record(self, entries: Sequence[JournalEntry]) -> asyncio.Future[None]:
+        """Give what is done when the entries are on disk, or dropped and counted: each quote is answered."""
         on_disk = asyncio.get_running_loop().create_future()
         self._waiting.append((entries, on_disk))
-        if self._committing is None:
-            self._committing = asyncio.create_task(self._commit_waiting())
-        await on_disk
+        if not self._is_committing:
+            self._commit_waiting()
+        return on_disk
 
     def close(self) -> None:
         """Wait for the flush under way."""
         self._thread.shutdown()
 
-    async def _commit_waiting(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting, []
-            entries = [entry for some, _ in group for entry in some]
-            commit = asyncio.get_running_loop().run_in_executor(self._thread, self._commit, entries)
-            await asyncio.wait([commit])
-            _settle([on_disk for _, on_disk in group], commit.exception())
-        self._committing = None
+    def _commit_waiting(self) -> None:
+        group, self._waiting, self._is_committing = self._waiting, [], True
+        entries = [entry for some, _ in group for entry in some]
+        commit = asyncio.get_running_loop().run_in_executor(self._thread, self._commit, entries)
+        commit.add_done_callback(partial(self._settle, group))
+
+    def _settle(self, group: Waiting, commit: asyncio.Future[None]) -> None:
+        self._is_committing = False
+        if self._waiting:
+            self._commit_waiting()  # first, so that the disk works while answers are written
+        for _, on_disk in group:
+            if on_disk.done():  # its client went away
+                continue
+            if (error := commit.exception()) is None:
+                on_disk.set_result(None)
+            else:
+                on_disk.set_exception(error)
 
     def _commit(self, entries: Sequence[JournalEntry]) -> None:
         try:
@@ -59,13 +71,3 @@ class Recorder:
                 "quotes are answered but not journaled", extra={"reason": reason, "because": str(error)}
             )
         self.is_dropping = True
-
-
-def _settle(waiting: list[asyncio.Future[None]], error: BaseException | None) -> None:
-    for on_disk in waiting:
-        if on_disk.done():  # its client went away
-            continue
-        if error is None:
-            on_disk.set_result(None)
-        else:
-            on_disk.set_exception(error)

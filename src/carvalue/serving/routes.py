@@ -15,6 +15,7 @@ from carvalue.serving.options import Options, options, vocabulary_sizes
 from carvalue.serving.service import Service
 from carvalue.serving.validation import MAX_TEXT, as_text
 
+PREDICT = "/predict"
 MAX_OFFERS = 500  # a select with thousands of options crawls
 
 
@@ -37,7 +38,7 @@ def _service(request: Request) -> Service:
 
 
 @plain.post(
-    "/predict",
+    PREDICT,
     tags=["quotes"],
     summary="Quote one listing, or a list of them",
     openapi_extra=contract.predict_operation(),

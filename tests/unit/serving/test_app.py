@@ -5,6 +5,8 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -46,6 +48,18 @@ def test_one_listing_gets_one_quote(client: httpx.Client) -> None:
     assert list(quote) == list(QUOTE)
     assert quote["low"] <= quote["price"] <= quote["high"]
     assert (quote["currency"], quote["model_version"], quote["data_as_of"]) == ("USD", "3", "2021-04-05")
+
+
+def test_who_asks_at_the_same_time_gets_what_is_his(client: httpx.Client) -> None:
+    years = list(range(1990, 2020))
+    ask = partial(client.post, "/predict")
+
+    with ThreadPoolExecutor(len(years)) as threads:
+        answers = list(threads.map(lambda year: ask(json=CAMRY | {"year": year}).json(), years))
+
+    singles = [ask(json=CAMRY | {"year": year}).json()["price"] for year in years]
+    assert [answer["price"] for answer in answers] == singles
+    assert len({answer["quote_id"] for answer in answers}) == len(years)
 
 
 def test_a_list_gets_a_list_in_order(client: httpx.Client) -> None:

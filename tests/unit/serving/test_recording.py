@@ -31,11 +31,15 @@ class SlowSpool(Spool):
         super().append(entries)
 
 
+async def recorded(recorder: Recorder, entries: Sequence[JournalEntry]) -> None:
+    await recorder.record(entries)
+
+
 async def record_ten(spool: SlowSpool, recorder: Recorder) -> None:
-    first = asyncio.create_task(recorder.record([an_entry(0)]))
+    first = asyncio.ensure_future(recorder.record([an_entry(0)]))
     while not spool.groups:
         await asyncio.sleep(0)
-    others = [asyncio.create_task(recorder.record([an_entry(number)])) for number in range(1, 10)]
+    others = [asyncio.ensure_future(recorder.record([an_entry(number)])) for number in range(1, 10)]
     await asyncio.sleep(0)
     others[0].cancel()  # a client that goes away holds up nobody
     assert not first.done()
@@ -63,12 +67,12 @@ def test_a_spool_that_cannot_be_written_drops_and_counts(tmp_path: Path) -> None
     metrics = ServiceMetrics()
     recorder = Recorder(spool=Spool(tmp_path / "spool", limit_bytes=2**20), metrics=metrics)
 
-    asyncio.run(recorder.record([an_entry(0), an_entry(1)]))
+    asyncio.run(recorded(recorder, [an_entry(0), an_entry(1)]))
 
     assert metrics.registry.get_sample_value("carvalue_journal_dropped_total", {"reason": "disk"}) == 2
     assert recorder.is_dropping
     (tmp_path / "spool").unlink()
-    asyncio.run(recorder.record([an_entry(2)]))
+    asyncio.run(recorded(recorder, [an_entry(2)]))
     assert not recorder.is_dropping
     recorder.close()
 
@@ -79,10 +83,10 @@ def test_a_fault_reaches_the_request_and_not_those_after_it(tmp_path: Path) -> N
     spool.go_on.set()
     spool.fault = RuntimeError("a fault of ours")
     with pytest.raises(RuntimeError):
-        asyncio.run(recorder.record([an_entry(0)]))
+        asyncio.run(recorded(recorder, [an_entry(0)]))
 
     spool.fault = None
-    asyncio.run(recorder.record([an_entry(1)]))
+    asyncio.run(recorded(recorder, [an_entry(1)]))
 
     assert spool.waiting_bytes == len(an_entry(1).as_line())
     recorder.close()
