@@ -32,7 +32,7 @@ REQUEST_SECONDS = Metric(
     help="Time from the request's head to the end of its answer, by route.",
     labels=("route",),
 )
-REJECTION_REASONS = ("key", "rate", "slow", "crowded", "malformed")
+REJECTION_REASONS = ("key", "rate", "slow", "crowded", "large", "malformed")
 REJECTED = Metric(
     name="carvalue_rejected_requests_total",
     kind="counter",

@@ -21,6 +21,9 @@ LEAST_BYTES_S = 10_000  # of a body
 ANSWER_S = 30.0  # for some of an answer to be read, once the client's and our buffers are full
 LOOK_S = 5.0  # between two looks at a connection that owes nothing
 
+MOST_HEAD_BYTES = 65_536  # of a request line with its headers; the parser itself would keep as many as come
+MOST_WAITING = 64  # requests of one connection that came before earlier ones were answered
+
 RESERVED_HANDLES = 128  # for the spool, the journal, the model, the registry, logs
 MOST_CONNECTIONS = 10_000
 
@@ -32,14 +35,13 @@ class DeadlineProtocol(HttpToolsProtocol):
     _answer_due: float | None = None
     _timer: asyncio.TimerHandle | None = None
     _began = False
+    _head_bytes = 0  # that came since something else than a head did
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request, unless there are too many who do."""
         super().connection_made(transport)
         if len(self.connections) > most_connections():
-            self._metrics.rejected.labels("crowded").inc()
-            transport.write(_problem(HTTPStatus.SERVICE_UNAVAILABLE, "There are too many connections."))
-            transport.close()
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "There are too many connections.", "crowded")
         self._due = self.loop.time() + HEAD_S
         self._timer = self.loop.call_later(LOOK_S, self._look)
 
@@ -53,27 +55,37 @@ class DeadlineProtocol(HttpToolsProtocol):
         """Wait for a request from its first byte on, be it an empty line."""
         if self._due is None and (self.cycle is None or self.cycle.response_complete):
             self._due = self.loop.time() + HEAD_S
+        self._head_bytes += len(data)
         super().data_received(data)
+        if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head is too large.", "large")
 
     def on_message_begin(self) -> None:
-        """Wait for the rest of the head."""
+        """Wait for the rest of the head.
+
+        Raises:
+            ValueError: too many requests wait already; the parser stops at it, and the connection ends.
+        """
+        if len(self.pipeline) >= MOST_WAITING:
+            raise ValueError
         super().on_message_begin()
         self._began, self._due = True, self.loop.time() + HEAD_S
 
     def on_headers_complete(self) -> None:
         """Wait for the body."""
-        self._began, self._due = False, self.loop.time() + BODY_S
+        self._began, self._head_bytes, self._due = False, 0, self.loop.time() + BODY_S
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Wait longer for what is large and comes fast enough."""
+        self._head_bytes = 0
         if self._due is not None:
             self._due = min(self._due + len(body) / LEAST_BYTES_S, self.loop.time() + BODY_S)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Wait for nothing: the application has the floor."""
-        self._due = None
+        self._head_bytes, self._due = 0, None
         super().on_message_complete()
 
     def pause_writing(self) -> None:
@@ -88,8 +100,11 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, in the form of every other refusal."""
-        self._metrics.rejected.labels("malformed").inc()
-        self.transport.write(_problem(HTTPStatus.BAD_REQUEST, msg))
+        self._refuse(HTTPStatus.BAD_REQUEST, msg, "malformed")
+
+    def _refuse(self, status: HTTPStatus, detail: str, reason: str) -> None:
+        self._metrics.rejected.labels(reason).inc()
+        self.transport.write(_problem(status, detail))
         self.transport.close()
 
     @property
