@@ -304,10 +304,13 @@ SERVICE = Board(
             width=8,
         ),
         Panel(
-            title="Age of the model's data",
+            title="Age of the model and of its data",
             shape="stat",
-            queries={f"time() - {metrics.MODEL_DATA_TIMESTAMP.name}": "{{instance}}"},
-            says="Since the newest listing that the model has seen.",
+            queries={
+                f"time() - {metrics.MODEL_TRAINED_TIMESTAMP.name}": "version",
+                f"time() - {metrics.MODEL_DATA_TIMESTAMP.name}": "its newest listing",
+            },
+            says="Since its training, and since the newest listing that it has seen.",
             unit="s",
             width=8,
         ),

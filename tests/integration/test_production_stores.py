@@ -85,7 +85,8 @@ def test_a_model_trained_into_production_stores_is_what_the_service_quotes_with(
 ) -> None:
     for pipeline in (CREATES_DATASETS, INITIAL_MODEL):
         run(pipeline, stores.settings, say=lambda _: None)
-    version = ProductionReader(stores.settings.mlflow_tracking_uri).latest()
+    with ProductionReader(stores.settings.mlflow_tracking_uri) as reader:
+        version = reader.latest()
     assert version is not None
 
     assert _rows(stores.mlflow_database, "select name, version, run_id from model_versions") == [

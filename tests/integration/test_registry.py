@@ -100,7 +100,8 @@ def test_a_training_that_breaks_off_is_a_failed_run(run: TrainingRun) -> None:
 
 
 def test_nothing_is_in_production_at_first(uri: str) -> None:
-    assert ProductionReader(uri).latest() is None
+    with ProductionReader(uri) as reader:
+        assert reader.latest() is None
 
 
 def test_a_training_is_one_run_with_a_nested_run_per_trial(
@@ -150,7 +151,8 @@ def test_from_run_to_production_and_back_out(uri: str, market: Path, tmp_path: P
     assert decision.promote
     assert _standing(uri, first) == ({"previous"}, "Archived", "archived")
     assert _standing(uri, second) == ({"production"}, "Production", "production")
-    assert ProductionReader(uri).latest() == second
+    with ProductionReader(uri) as reader:
+        assert reader.latest() == second
     assert [(entry.act, entry.version, entry.by) for entry in audit.entries()][:2] == [
         ("promoted", first.version, "pipeline"),
         ("promoted", second.version, "pipeline"),
@@ -164,7 +166,8 @@ def test_people_promote_and_go_back_and_every_step_is_noted(uri: str, market: Pa
         by_hand.promote(uri, version.version, audit=audit, by="tests")
 
     assert by_hand.roll_back(uri, audit=audit, by="tests") == second
-    assert ProductionReader(uri).latest() == second
+    with ProductionReader(uri) as reader:
+        assert reader.latest() == second
     assert _standing(uri, third)[1:] == ("Archived", "archived")
     # not back to the one that was left: that was bad
     assert by_hand.roll_back(uri, audit=audit, by="tests") == first
@@ -191,7 +194,11 @@ def test_a_version_that_cannot_be_used_does_not_go_into_production(
     with pytest.raises(by_hand.NoSuchVersion, match="no version 999"):
         by_hand.promote(uri, 999, audit=audit, by="tests")
 
-    assert ProductionReader(uri).latest() == good
+    with ProductionReader(uri) as reader:
+        found = reader.latest()
+    assert found == good
+    assert found.test["rows"] == 400
+    assert 0 < found.test["mdape"] < 1
 
 
 def test_two_at_once_leave_one_in_production(uri: str, market: Path, tmp_path: Path) -> None:
@@ -228,7 +235,8 @@ def test_the_reader_fetches_the_bundle_that_was_registered(
 ) -> None:
     version = _register(run, market)
 
-    folder = ProductionReader(run.uri).download(version, into=tmp_path / "live")
+    with ProductionReader(run.uri) as reader:
+        folder = reader.download(version, into=tmp_path / "live")
 
     quote = PriceModel.load(market / "bundle").quote(a_listing())
     assert PriceModel.load(folder).quote(a_listing()) == quote
@@ -255,8 +263,8 @@ def test_what_is_no_longer_the_registered_bundle_is_refused(
 
     version = replace(_register(run, market), bundle_digest="0" * 64)
 
-    with pytest.raises(BundleCorrupt, match="not the one registered"):
-        ProductionReader(run.uri).download(version, into=tmp_path / "live")
+    with ProductionReader(run.uri) as reader, pytest.raises(BundleCorrupt, match="not the one registered"):
+        reader.download(version, into=tmp_path / "live")
     assert not (tmp_path / "live").exists()
 
 

@@ -18,6 +18,7 @@ from carvalue.monitoring.sinks import sinks_of
 from carvalue.monitoring.watcher import BATCH, Watcher
 from carvalue.monitoring.watcher_metrics import WatcherMetrics
 from carvalue.registry.audit import AUDIT_FILE, Audit
+from carvalue.registry.model_version import Registry
 from carvalue.registry.production import ProductionReader
 from carvalue.settings import Settings, load_settings
 
@@ -31,9 +32,15 @@ def main() -> None:
     """Follow the journal in a thread, answer HTTP in this one, until told to stop."""
     configure_logs()
     settings = load_settings()
+    with ProductionReader(settings.mlflow_tracking_uri) as registry:
+        watch(settings, registry)
+
+
+def watch(settings: Settings, registry: Registry) -> None:
+    """Watch by these settings until told to stop."""
     runs = PipelineRuns(settings.airflow_url, user=settings.airflow_user, password=settings.airflow_password)
     retraining, stop = make_retraining(settings, runs), Event()
-    watcher = make_watcher(settings, others=lambda: retraining.alerts)
+    watcher = make_watcher(settings, registry=registry, others=lambda: retraining.alerts)
     threads = (
         Thread(target=keep_watching, args=(watcher, stop)),
         Thread(target=keep_asking, args=(runs, watcher, retraining, stop)),
@@ -66,7 +73,9 @@ def make_retraining(settings: Settings, runs: PipelineRuns) -> Retraining:
     )
 
 
-def make_watcher(settings: Settings, *, others: Callable[[], Iterable[Alert]] = tuple) -> Watcher:
+def make_watcher(
+    settings: Settings, *, registry: Registry, others: Callable[[], Iterable[Alert]] = tuple
+) -> Watcher:
     """Put the watcher together as the settings name its parts.
 
     Raises:
@@ -75,7 +84,7 @@ def make_watcher(settings: Settings, *, others: Callable[[], Iterable[Alert]] = 
     folder = settings.state_dir / "watcher"
     return Watcher(
         journal=Journal(settings.journal_url.get_secret_value()),
-        registry=ProductionReader(settings.mlflow_tracking_uri),
+        registry=registry,
         references=settings.storage_root / "reference",
         folder=folder,
         desk=AlertDesk(folder / "alerts.db", sinks_of(settings.alert_sinks)),

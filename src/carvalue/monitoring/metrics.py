@@ -68,6 +68,16 @@ MODEL_DATA_TIMESTAMP = Metric(
     kind="gauge",
     help="Date of the newest listing that the model in use has seen, as Unix time.",
 )
+MODEL_TRAINED_TIMESTAMP = Metric(
+    name="carvalue_model_trained_timestamp_seconds",
+    kind="gauge",
+    help="When the version in use was trained, as Unix time; 0 while there is none.",
+)
+MODEL_OLD_AFTER = Metric(
+    name="carvalue_model_old_after_seconds",
+    kind="gauge",
+    help="From which age on a version counts as old (MODEL_OLD_DAYS).",
+)
 MODEL_SWAPS = Metric(
     name="carvalue_model_swaps_total", kind="counter", help="Times that another version was taken into use."
 )
@@ -113,6 +123,8 @@ SERVICE_METRICS = (
     UNKNOWN_CATEGORIES,
     MODEL_VERSION,
     MODEL_DATA_TIMESTAMP,
+    MODEL_TRAINED_TIMESTAMP,
+    MODEL_OLD_AFTER,
     MODEL_SWAPS,
     MODEL_REFUSALS,
     REGISTRY_UP,
@@ -235,6 +247,8 @@ class ServiceMetrics:
         self.unknown_categories = self._counter(UNKNOWN_CATEGORIES)
         self.model_version = self._gauge(MODEL_VERSION)
         self.model_data_timestamp = self._gauge(MODEL_DATA_TIMESTAMP)
+        self.model_trained_timestamp = self._gauge(MODEL_TRAINED_TIMESTAMP)
+        self.model_old_after = self._gauge(MODEL_OLD_AFTER)
         self.model_swaps = self._counter(MODEL_SWAPS)
         self.model_refusals = self._counter(MODEL_REFUSALS)
         self.registry_up = self._gauge(REGISTRY_UP)

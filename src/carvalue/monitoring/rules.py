@@ -107,6 +107,13 @@ RULES = (
         summary="The price service quotes with another version than the one in production.",
     ),
     Rule(
+        name="CarvalueModelOld",
+        query=f"time() - ({metrics.MODEL_TRAINED_TIMESTAMP.name} > 0) > {metrics.MODEL_OLD_AFTER.name}",
+        after="10m",
+        severity="warning",
+        summary="The version that quotes was trained longer ago than MODEL_OLD_DAYS says.",
+    ),
+    Rule(
         name="CarvalueModelMissing",
         query=f"{metrics.MODEL_VERSION.name} == 0",
         after="5m",

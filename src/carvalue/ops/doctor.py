@@ -161,7 +161,8 @@ def _datasets(settings: Settings) -> Iterator[Finding]:
 
 
 def _model(settings: Settings) -> Iterator[Finding]:
-    version = ProductionReader(settings.mlflow_tracking_uri).latest()
+    with ProductionReader(settings.mlflow_tracking_uri) as registry:
+        version = registry.latest()
     found = f"version {version.version} in production" if version else "nothing in production"
     remedy = "" if version else "`make build` makes a version; MLflow's description of it says why it waits."
     yield Finding(subject="model", found=found, remedy=remedy)

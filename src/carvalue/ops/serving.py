@@ -44,7 +44,8 @@ def wait_for_service(settings: Settings) -> Serving:
         NothingInProduction: no version was ever promoted.
         ServiceNotReady: it does not do so in time.
     """
-    production = ProductionReader(settings.mlflow_tracking_uri).latest()
+    with ProductionReader(settings.mlflow_tracking_uri) as registry:
+        production = registry.latest()
     if production is None:
         raise NothingInProduction(f"{settings.mlflow_tracking_uri} has no version in production.")
     with service_client(settings) as service:

@@ -120,8 +120,8 @@ def _switch(client: MlflowClient, uri: str, wanted: Registered) -> int | None:
 
 def _try(uri: str, version: ModelVersion) -> None:
     """Fetch it as the service will, checksums and golden prices included."""
-    with TemporaryDirectory() as folder:
-        PriceModel.load(ProductionReader(uri).download(version, into=Path(folder) / "bundle"))
+    with TemporaryDirectory() as folder, ProductionReader(uri) as registry:
+        PriceModel.load(registry.download(version, into=Path(folder) / "bundle"))
 
 
 def _last_good(client: MlflowClient, left: Registered | None) -> Registered | None:

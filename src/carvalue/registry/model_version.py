@@ -1,7 +1,8 @@
 """A version of the registered model: which bundle it is, and where it came from."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +13,8 @@ EXPERIMENT = "vehicles-price"
 PRODUCTION, PREVIOUS = "production", "previous"
 """Aliases: the version that quotes, and the one to go back to."""
 DIGEST_TAG, DATA_SOURCE_TAG, FINGERPRINT_TAG = "bundle.sha256", "data.source", "data.fingerprint"
+TEST_TAG = "test.figures"
+"""What a version scored on the test rows, as JSON."""
 BUNDLE_PATH = "bundle"
 """Where a version's bundle lies among its artifacts."""
 
@@ -33,6 +36,8 @@ class ModelVersion:
     source: str
     bundle_digest: str
     """Checksum of the bundle's manifest, which holds the checksum of every file."""
+    test: Mapping[str, float] = field(default_factory=dict, compare=False)
+    """What it scored on the test rows when it was registered; empty for versions of before."""
 
     def save(self, path: Path) -> None:
         """Write JSON for the next step."""

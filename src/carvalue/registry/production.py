@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 from uuid import uuid4
 
 import httpx
@@ -14,6 +15,7 @@ from carvalue.registry.model_version import (
     DIGEST_TAG,
     MODEL_NAME,
     PRODUCTION,
+    TEST_TAG,
     ModelVersion,
     RegistryUnavailable,
 )
@@ -26,11 +28,17 @@ NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # no such mo
 
 
 class ProductionReader:
-    """Asks one MLflow server; each call takes at most some seconds."""
+    """Asks one MLflow server over connections that are kept; each call takes at most some seconds."""
 
     def __init__(self, tracking_uri: str, *, timeout_s: float = 5) -> None:
         self._uri = tracking_uri
-        self._timeout_s = timeout_s
+        self._http = httpx.Client(timeout=timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
 
     def latest(self) -> ModelVersion | None:
         """Name the version in production; None where nothing is.
@@ -80,7 +88,7 @@ class ProductionReader:
 
     def _get(self, path: str, query: Mapping[str, str]) -> httpx.Response:
         try:
-            return httpx.get(f"{self._uri}{path}", params=query, timeout=self._timeout_s)
+            return self._http.get(f"{self._uri}{path}", params=query)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             problem = f"MLflow at MLFLOW_TRACKING_URI={self._uri} does not answer: {error}."
             raise RegistryUnavailable(problem) from error
@@ -108,6 +116,7 @@ def _version(found: object) -> ModelVersion:
         run_id=found.get("run_id", ""),
         source=found.get("source", ""),
         bundle_digest=tags[DIGEST_TAG],
+        test=json.loads(tags.get(TEST_TAG, "{}")),
     )
 
 

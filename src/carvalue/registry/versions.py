@@ -25,6 +25,7 @@ from carvalue.registry.model_version import (
     FINGERPRINT_TAG,
     MODEL_NAME,
     PRODUCTION,
+    TEST_TAG,
     ModelVersion,
 )
 from carvalue.registry.promotion import Decision, Score, decide
@@ -51,7 +52,8 @@ def register(*, uri: str, run: TrainingRun, bundle: Path, evaluation: Path) -> M
         found = _registered(client, run_id=run.run_id, digest=digest)
         if found is None:
             _log_evaluation(client, run.run_id, evaluation)
-            found = _create(run, bundle=bundle, tags={DIGEST_TAG: digest, **_card_tags(card)})
+            tags = {DIGEST_TAG: digest, TEST_TAG: _test_figures(evaluation), **_card_tags(card)}
+            found = _create(run, bundle=bundle, tags=tags)
             stages.mirror(client)
         logger.info("version registered", extra={"version": found.version, "run": run.run_id})
         return _ours(found)
@@ -176,6 +178,11 @@ def _card_tags(card: ModelCard) -> dict[str, str]:
     }
 
 
+def _test_figures(evaluation: Path) -> str:
+    found = Evaluation.load(evaluation)
+    return json.dumps({"rows": found.rows, **found.metrics})
+
+
 def _note(client: MlflowClient, version: ModelVersion, decision: Decision) -> None:
     word = "promoted" if decision.promote else "refused"
     reasons = f"{word}: {'; '.join(decision.reasons)}"
@@ -191,4 +198,5 @@ def _ours(found: Registered) -> ModelVersion:
         run_id=found.run_id or "",
         source=found.source or "",
         bundle_digest=found.tags.get(DIGEST_TAG, ""),
+        test=json.loads(found.tags.get(TEST_TAG, "{}")),
     )

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from typing import TextIO
@@ -70,15 +71,21 @@ def create_app(
 async def _lifespan(
     _: FastAPI, *, settings: Settings, registry: Registry | None, metrics: ServiceMetrics, log: AccessLog
 ) -> AsyncIterator[Mapping[str, object]]:
-    registry = registry or ProductionReader(settings.mlflow_tracking_uri)
+    metrics.model_old_after.set(timedelta(days=settings.model_old_days).total_seconds())
     shelf = Shelf(bundles_folder(settings.state_dir))
     spool = Spool(settings.state_dir / "service" / "spool", limit_bytes=settings.spool_limit_mb * 2**20)
     journal = Journal(settings.journal_url.get_secret_value())
     uploads = Uploads(
         folder=settings.state_dir / "service" / "batches", limit_bytes=settings.batch_limit_mb * 2**20
     )
-    async with running_service(
-        registry=registry, shelf=shelf, journal=journal, spool=spool, uploads=uploads, metrics=metrics
-    ) as service:
-        yield {"service": service}
+    with ProductionReader(settings.mlflow_tracking_uri) as reader:
+        async with running_service(
+            registry=registry or reader,
+            shelf=shelf,
+            journal=journal,
+            spool=spool,
+            uploads=uploads,
+            metrics=metrics,
+        ) as service:
+            yield {"service": service}
     log.flush()

@@ -14,11 +14,8 @@ from carvalue.settings import Settings
 
 def borrow_by(settings: Settings, *, warn: Callable[[str], None]) -> InUse:
     """Load the model that the service of these settings quotes with; see `borrow`."""
-    return borrow(
-        registry=ProductionReader(settings.mlflow_tracking_uri),
-        shelf=Shelf(bundles_folder(settings.state_dir)),
-        warn=warn,
-    )
+    with ProductionReader(settings.mlflow_tracking_uri) as registry:
+        return borrow(registry=registry, shelf=Shelf(bundles_folder(settings.state_dir)), warn=warn)
 
 
 def borrow(*, registry: Registry, shelf: Shelf, warn: Callable[[str], None]) -> InUse:

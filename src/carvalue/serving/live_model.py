@@ -8,9 +8,9 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
 from typing import Literal
 
@@ -42,6 +42,16 @@ class InUse:
 
     model: PriceModel
     version: ModelVersion
+
+
+def age(in_use: InUse, *, now: datetime) -> Mapping[str, float]:
+    """Tell how old a version and its newest listing are, in days."""
+    card = in_use.model.card
+    seen_until = datetime.combine(card.data_as_of, time_of_day(), tzinfo=UTC)
+    return {
+        "age_days": round((now - card.trained_at) / timedelta(days=1), 1),
+        "data_age_days": round((now - seen_until) / timedelta(days=1), 1),
+    }
 
 
 class LiveModel:
@@ -126,6 +136,7 @@ class LiveModel:
         seen_until = datetime.combine(fresh.model.card.data_as_of, time_of_day(), tzinfo=UTC)
         self._metrics.model_version.set(fresh.version.version)
         self._metrics.model_data_timestamp.set(seen_until.timestamp())
+        self._metrics.model_trained_timestamp.set(fresh.model.card.trained_at.timestamp())
         self._metrics.model_swaps.inc()
         told = {
             "version": fresh.version.version,

@@ -1,6 +1,7 @@
 """The routes: each one translates between HTTP and a use case, and nothing else."""
 
 from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from carvalue.serving import batch_contract, contract, explain, explain_contract, predict
 from carvalue.serving.feedback import feedback
+from carvalue.serving.live_model import InUse, age
 from carvalue.serving.options import Options, options, vocabulary_sizes
 from carvalue.serving.service import Service
 from carvalue.serving.validation import MAX_TEXT, as_text
@@ -108,7 +110,10 @@ async def get_options(
 
 @documented.get("/model", tags=["model"], summary="The model in use")
 async def get_model(request: Request) -> Mapping[str, object]:
-    """Version, and the model's card: where its data came from, how accurate it is, what its limits are."""
+    """Version, age and card of the model: where its data came from, how accurate it is, what its limits are.
+
+    `card.metrics` are of the validation rows, `test` of the rows that nothing was tuned on.
+    """
     live = _service(request).live
     in_use = live.in_use()
     return {
@@ -116,7 +121,9 @@ async def get_model(request: Request) -> Mapping[str, object]:
         "version": str(in_use.version.version),
         "run_id": in_use.version.run_id,
         "registry": live.registry_state,
+        **age(in_use, now=datetime.now(UTC)),
         "card": in_use.model.card.as_json(),
+        "test": in_use.version.test,
         "vocabulary": vocabulary_sizes(in_use.model),
     }
 
@@ -133,8 +140,17 @@ async def get_readyz(request: Request) -> Response:
     service = _service(request)
     down = service.down()
     status = HTTPStatus.SERVICE_UNAVAILABLE if down else HTTPStatus.OK
-    body = {"status": "not ready" if down else "ready", "down": down, "degraded": service.degraded()}
+    body = {
+        "status": "not ready" if down else "ready",
+        "down": down,
+        "degraded": service.degraded(),
+        "model": None if down else _model_in_short(service.live.in_use()),
+    }
     return JSONResponse(body, status)
+
+
+def _model_in_short(in_use: InUse) -> Mapping[str, object]:
+    return {"version": str(in_use.version.version), **age(in_use, now=datetime.now(UTC))}
 
 
 @plain.get("/metrics", tags=["operation"], summary="Counters for Prometheus")

@@ -45,6 +45,16 @@ SERIES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {"carvalue_watched_model_version": "2x40", "carvalue_model_version": "1x40"},
         {"carvalue_watched_model_version": "2x40", "carvalue_model_version": "2x40"},
     ),
+    "CarvalueModelOld": (
+        {
+            "carvalue_model_trained_timestamp_seconds": "1x40",
+            "carvalue_model_old_after_seconds": "600x40",
+        },
+        {
+            "carvalue_model_trained_timestamp_seconds": "1x40",
+            "carvalue_model_old_after_seconds": "7776000x40",
+        },
+    ),
     "CarvalueModelMissing": ({"carvalue_model_version": "0x40"}, {"carvalue_model_version": "3x40"}),
     "CarvalueModelRefused": (
         {'carvalue_model_refusals_total{reason="BundleCorrupt"}': "0x20 1x20"},

@@ -20,11 +20,15 @@ VERSION = ModelVersion(name="m", version=1, run_id="r", source="s", bundle_diges
 class Answers(BaseHTTPRequestHandler):
     """Gives the same answer to everyone."""
 
+    protocol_version = "HTTP/1.1"
     status: ClassVar[int]
     body: ClassVar[bytes]
+    clients: ClassVar[set[object]] = set()
 
     def do_GET(self) -> None:
+        self.clients.add(self.client_address)
         self.send_response(self.status)
+        self.send_header("Content-Length", str(len(self.body)))
         self.end_headers()
         self.wfile.write(self.body)
 
@@ -51,7 +55,8 @@ def answer(status: int, body: bytes) -> None:
 def test_no_model_and_no_alias_mean_that_nothing_is_in_production(uri: str, code: bytes) -> None:
     answer(404, b'{"error_code": "%s"}' % code)
 
-    assert ProductionReader(uri).latest() is None
+    with ProductionReader(uri) as reader:
+        assert reader.latest() is None
 
 
 @pytest.mark.parametrize(
@@ -69,13 +74,30 @@ def test_no_model_and_no_alias_mean_that_nothing_is_in_production(uri: str, code
 def test_a_strange_answer_is_not_taken_for_an_empty_registry(uri: str, status: int, body: bytes) -> None:
     answer(status, body)
 
-    with pytest.raises(RegistryUnavailable, match=f"MLFLOW_TRACKING_URI={uri} answered {status}"):
-        ProductionReader(uri).latest()
+    with (
+        ProductionReader(uri) as reader,
+        pytest.raises(RegistryUnavailable, match=f"MLFLOW_TRACKING_URI={uri} answered {status}"),
+    ):
+        reader.latest()
+
+
+def test_polls_share_a_connection_that_is_closed_in_the_end(uri: str) -> None:
+    answer(404, b'{"error_code": "RESOURCE_DOES_NOT_EXIST"}')
+    Answers.clients.clear()
+
+    with ProductionReader(uri) as reader:
+        for _ in range(3):
+            reader.latest()
+
+    assert len(Answers.clients) == 1
 
 
 def test_a_registry_that_does_not_answer_is_named_with_the_way_out() -> None:
-    with pytest.raises(RegistryUnavailable, match=r"MLFLOW_TRACKING_URI=http://127.0.0.1:1 .*make up"):
-        ProductionReader("http://127.0.0.1:1").latest()
+    with (
+        ProductionReader("http://127.0.0.1:1") as reader,
+        pytest.raises(RegistryUnavailable, match=r"MLFLOW_TRACKING_URI=http://127.0.0.1:1 .*make up"),
+    ):
+        reader.latest()
 
 
 @pytest.mark.parametrize(
@@ -84,16 +106,19 @@ def test_a_registry_that_does_not_answer_is_named_with_the_way_out() -> None:
 def test_a_manifest_cannot_lead_out_of_the_folder(uri: str, tmp_path: Path, manifest: bytes) -> None:
     answer(200, manifest)
 
-    with pytest.raises(BundleCorrupt):
-        ProductionReader(uri).download(VERSION, into=tmp_path / "live")
+    with ProductionReader(uri) as reader, pytest.raises(BundleCorrupt):
+        reader.download(VERSION, into=tmp_path / "live")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_artifact_that_is_missing_is_named(uri: str, tmp_path: Path) -> None:
     answer(404, b"{}")
 
-    with pytest.raises(RegistryUnavailable, match=r"artifacts/bundle/MANIFEST\.json of version 1"):
-        ProductionReader(uri).download(VERSION, into=tmp_path / "live")
+    with (
+        ProductionReader(uri) as reader,
+        pytest.raises(RegistryUnavailable, match=r"artifacts/bundle/MANIFEST\.json of version 1"),
+    ):
+        reader.download(VERSION, into=tmp_path / "live")
 
 
 def test_reading_needs_no_mlflow() -> None:

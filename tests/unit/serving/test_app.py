@@ -216,6 +216,8 @@ def test_the_model_in_use_shows_its_card(client: httpx.Client) -> None:
 
     assert model["version"] == "3"
     assert model["card"]["data_source"] == "sample"
+    assert model["age_days"] > 365
+    assert model["data_age_days"] == pytest.approx(model["age_days"] + 30, abs=1)
     assert model["vocabulary"] == {"makes": 4, "models": 6, "regions": 3}
 
 
