@@ -25,7 +25,11 @@ def chosen_make() -> str | None:
 
 def entered_listing() -> Listing:
     """Give what stands in the form; a field left alone is absent."""
-    values = {field.name: st.session_state.get(field.name) for field in FIELDS}
+    # a suggestion that was just taken may not have reached its field: a quick hand presses on at once
+    values = {
+        field.name: st.session_state.get(_similar(field.name)) or st.session_state.get(field.name)
+        for field in FIELDS
+    }
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -112,7 +116,7 @@ def _any_text(field: CategoryField, offered: tuple[str, ...]) -> None:
             "Not in the list. Did you mean:",
             similar,
             format_func=name,
-            key=f"similar {field.name}",
+            key=_similar(field.name),
             on_change=_take_similar,
             args=(field.name,),
         )
@@ -130,8 +134,12 @@ def _settle(name: str, offered: tuple[str, ...]) -> None:
 
 
 def _take_similar(name: str) -> None:
-    st.session_state[name] = st.session_state[f"similar {name}"]
+    st.session_state[name] = st.session_state[_similar(name)]
     _settle(name, ())
+
+
+def _similar(name: str) -> str:
+    return f"similar {name}"
 
 
 def _label(field: Field) -> str:

@@ -45,6 +45,7 @@ def show() -> None:
         priced = _priced(table)
     except AppError as error:
         st.error(str(error))
+        st.button("Try again", icon=":material/refresh:")  # the file is still there
         return
     _show(priced)
 

@@ -8,7 +8,7 @@ from carvalue.web.answers import InProduction
 from carvalue.web.charts import per_hour, two_distributions
 from carvalue.web.connections import service, watcher
 from carvalue.web.watching import Alerts, Drift, Feature, Live, Retraining, Told, Watcher
-from carvalue.web.words import plain
+from carvalue.web.words import day, plain, source_name
 
 COLORS = {"insufficient data": "gray", "clean": "green", "suspected": "orange", "confirmed": "red"}
 PAST = 10
@@ -61,7 +61,8 @@ def _show_model(settings: Settings) -> None:
     }
     for column, (name, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
         column.metric(name, value)
-    st.caption(f"On validation rows. Learned from {plain(card.source_description)}, up to {card.data_as_of}.")
+    source = plain(source_name(card.data_source))
+    st.caption(f"On validation rows. Learned from {source}, up to {day(card.data_as_of)}.")
     _show_card(model)
 
 

@@ -8,14 +8,7 @@ import streamlit as st
 from carvalue.listings.schema import Listing
 from carvalue.web.answers import Explained, InProduction, Quoted
 from carvalue.web.fairness import verdict
-from carvalue.web.words import car_name, day, money, plain
-
-SOURCES = {
-    "kaggle": "advertisements on Craigslist, United States",
-    "file": "the operator's own file of advertisements",
-    "sample": "generated sample data, not real advertisements",
-}
-
+from carvalue.web.words import car_name, day, money, plain, source_name
 
 CLEAR, SCATTERED = 0.5, 1.0  # of the price
 
@@ -88,6 +81,5 @@ def _how_sure(quote: Quoted) -> str:
 def _ground(quote: Quoted, model: InProduction | None) -> str:
     parts = [f"Prices as of {day(quote.data_as_of)}", f"model version {plain(quote.model_version)}"]
     if model is not None:
-        source = SOURCES.get(model.card.data_source, model.card.data_source)
-        parts.append(f"learned from {plain(source)}")
+        parts.append(f"learned from {plain(source_name(model.card.data_source))}")
     return " · ".join([*parts, f"quote {quote.quote_id}"])

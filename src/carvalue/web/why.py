@@ -109,11 +109,11 @@ def show_comparables(listing: Listing, explained: Explained) -> None:
 
 def _shown(car: Comparable) -> Row:
     return {
+        "Asking price": f"${car.price:,}",  # a phone shows the first three
         "Year": str(car.year),
-        "Car": f"{make_name(car.manufacturer)} {car.model}",
         "Miles": "" if car.odometer is None else f"{car.odometer:,}",
+        "Car": f"{make_name(car.manufacturer)} {car.model}",
         "Condition": choice_name(car.condition or ""),
-        "Asking price": f"${car.price:,}",
         "Where": f"{car.region or ''} {choice_name(car.state or '')}".strip(),
         "Seen": car.posted_at.isoformat(),
     }

@@ -11,6 +11,12 @@ MARKDOWN = re.compile(
     r"([\\`*_{}\[\]()#+!|$~<>:])"
 )  # `$` too: between two of them Streamlit sees mathematics
 
+SOURCES = {
+    "kaggle": "advertisements on Craigslist, United States",
+    "file": "the operator's own file of advertisements",
+    "sample": "generated sample data, not real advertisements",
+}
+
 
 def plain(text: str) -> str:
     """Escape a text so that it shows as it is."""
@@ -26,6 +32,11 @@ def day(iso: str) -> str:
     """Say a date as people write it."""
     when = date.fromisoformat(iso)
     return f"{when:%B} {when.day}, {when.year}"
+
+
+def source_name(source: str) -> str:
+    """Say where listings came from; a source that the page does not know has its own name."""
+    return SOURCES.get(source, source)
 
 
 def make_name(make: str) -> str:

@@ -1,96 +1,17 @@
 """People on the page in a real browser: type, choose, get a price; also while the service is away."""
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from typing import Literal
 
-import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from carvalue.serving.app import create_app
-from carvalue.serving.edge import Edge
-from carvalue.settings import Settings
-from fakes import FakeRegistry
-from markets import a_bundle
-from platforms import free_port
 from servers import serving
 from waiting import until
 
-MakeApp = Callable[[], Edge]
-CHROMIUM = shutil.which("chromium")
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+from .conftest import MakeApp, broken_rules, in_a_browser, press
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no chromium on this machine: THE PAGE IS NOT TESTED IN A BROWSER"
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def service_port() -> int:
-    return free_port()
-
-
-@pytest.fixture(scope="module")
-def make_app(tmp_path_factory: pytest.TempPathFactory) -> MakeApp:
-    registry, state_dir = FakeRegistry(), tmp_path_factory.mktemp("state")
-    registry.promote(a_bundle(tmp_path_factory.mktemp("market"), data_source="sample"), version=3)
-    return lambda: create_app(Settings(state_dir=state_dir), registry=registry)
-
-
-@pytest.fixture(scope="module")
-def page_url(service_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Streamlit in a process of its own, as in production."""
-    url = f"http://127.0.0.1:{free_port()}"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "carvalue.web"],
-        env=os.environ
-        | {"SERVICE_URL": f"http://127.0.0.1:{service_port}", "PAGE_PORT": url.rsplit(":", 1)[1]},
-        cwd=tmp_path_factory.mktemp("page"),
-    )
-    try:
-        until(lambda: _answers(f"{url}/_stcore/health"), within_s=60)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=2).is_success
-    except httpx.TransportError:
-        return False
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        # the sandbox needs a user that is not root, which a container rarely has
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(params=[DESK, PHONE], ids=["desk", "phone"])
-def page(browser: Browser, page_url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
-    page = browser.new_page(viewport=request.param)
-    page.set_default_timeout(30_000)
-    expect.set_options(timeout=30_000)
-    elsewhere: list[str] = []
-    page.on("requestfailed", lambda request: elsewhere.append(request.url))
-    page.goto(page_url)
-    yield page
-    page.close()
-    assert not [url for url in elsewhere if not url.startswith(page_url)]
+pytestmark = in_a_browser
 
 
 def choose(page: Page, field: str, text: str) -> None:
@@ -103,10 +24,6 @@ def fill(page: Page, field: str, number: int) -> None:
     box = page.get_by_role("spinbutton", name=field)
     box.fill(str(number))
     box.press("Tab")
-
-
-def press(page: Page) -> None:
-    page.get_by_role("button", name="Price this car").click()
 
 
 def test_a_car_is_priced(page: Page, make_app: MakeApp, service_port: int) -> None:
@@ -180,13 +97,3 @@ def test_a_priced_page_breaks_no_rule_of_wcag_aa(
         background = page.locator(".stApp").evaluate("app => getComputedStyle(app).backgroundColor")
         assert (background == "rgb(255, 255, 255)") == (scheme == "light")
         assert broken_rules(page) == []
-
-
-def broken_rules(page: Page) -> list[str]:
-    """Give what axe-core objects to, each with the element."""
-    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})
-    return [
-        f"{rule['id']}: {node['target']} {node['failureSummary']}"
-        for rule in found.response["violations"]
-        for node in rule["nodes"]
-    ]
