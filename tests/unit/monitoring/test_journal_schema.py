@@ -15,6 +15,9 @@ from sqlalchemy import create_engine
 
 from carvalue.monitoring.journal import Journal, JournalUnavailable, WrongSchema
 from carvalue.monitoring.journal_schema import TABLES, VERSION_TABLE, newest
+from carvalue.monitoring.metrics import ServiceMetrics
+from carvalue.monitoring.replay import Replay
+from carvalue.monitoring.spool import Spool
 from factories import an_entry
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -66,6 +69,25 @@ def test_tables_of_a_later_generation_are_refused_and_left_alone(tmp_path: Path)
 
     assert issubclass(WrongSchema, JournalUnavailable)  # so that quotes wait in the spool
     assert len(journal.after("", until=LATER, limit=9)) == 2
+
+
+def test_quotes_wait_in_the_spool_until_a_program_knows_the_tables(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    Journal(f"sqlite:///{path}").migrate()
+    script(path, "update journal_schema set version_num = '9.0'")
+    spool = Spool(tmp_path / "spool", limit_bytes=2**20)
+    spool.append([an_entry(1), an_entry(2)])
+    metrics = ServiceMetrics()
+    Replay(spool=spool, journal=Journal(f"sqlite:///{path}"), metrics=metrics).pass_on()
+    assert spool.waiting_bytes
+
+    script(path, "update journal_schema set version_num = '1.0'")  # as the right program would find it
+    journal = Journal(f"sqlite:///{path}")
+    Replay(spool=spool, journal=journal, metrics=ServiceMetrics()).pass_on()
+
+    assert journal.after("", until=LATER, limit=9) == [an_entry(1), an_entry(2)]
+    assert not spool.waiting_bytes
+    spool.close()
 
 
 def test_a_program_gone_back_to_writes_into_tables_that_only_gained(tmp_path: Path) -> None:
