@@ -37,7 +37,7 @@ def main() -> None:
         log_config=None,  # `configure_logs` has the say
         access_log=False,  # `serving.access_log` writes one, without what people sent
         server_header=False,
-        proxy_headers=False,  # nobody asks for a client's address
+        proxy_headers=False,  # whoever is limited by address could claim any
         timeout_graceful_shutdown=STOP_S,
     )
 

@@ -18,7 +18,7 @@ from carvalue.monitoring.metrics import ServiceMetrics
 HEAD_S = 10.0  # for a whole request head; it fits into one packet, a slow phone's too
 BODY_S = 15.0  # ahead of the least rate, and after the limit of routes that read one, which say more
 LEAST_BYTES_S = 10_000  # of a body
-ANSWER_S = 30.0  # for some of an answer to be read, once the client's and our buffers are full
+ANSWER_S = 60.0  # for some of an answer to be read, once the buffers of both ends are full: as for a batch
 LOOK_S = 5.0  # between two looks at a connection that owes nothing
 
 MOST_HEAD_BYTES = 65_536  # of a request line with its headers; the parser itself would keep as many as come
