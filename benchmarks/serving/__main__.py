@@ -15,11 +15,13 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.serving.contenders import CONTENDERS, Running, running
+from benchmarks.serving.listings import Listing, listings_of
 from benchmarks.serving.load import Round, ask
 
 CLIENTS = (1, 16, 64)
 HEAD = (
-    "| clients | service | requests/s | times the first | p50 ms | p99 ms | of the first's p99 | memory MB |"
+    "| clients | service | requests/s | times the first | p50 ms | p99 ms | of the first's p99 "
+    "| CPU us a request | memory MB |"
 )
 
 
@@ -33,17 +35,18 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # else the services outlive it
     if shutil.which("wrk") is None:
         sys.exit("This needs wrk: apt-get install wrk")
-    print(f"{HEAD}\n|{'---|' * 8}")
+    print(f"{HEAD}\n|{'---|' * 9}")
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         services = [
             stack.enter_context(running(contender, chosen.bundle, folder / str(number)))
             for number, contender in enumerate(CONTENDERS)
         ]
+        listings = listings_of(chosen.bundle)
         for clients in CLIENTS:
             turns = [
                 [
-                    _round(service, clients=clients, seconds=chosen.seconds, folder=folder)
+                    _round(service, listings, clients=clients, seconds=chosen.seconds, folder=folder)
                     for service in services
                 ]
                 for _ in range(chosen.rounds)
@@ -51,21 +54,29 @@ def main() -> None:
             _print(services, turns, clients=clients)
 
 
-def _round(service: Running, *, clients: int, seconds: float, folder: Path) -> Round:
-    body = service.contender.body
-    ask(service.url, body, clients=clients, seconds=1, folder=folder)
-    return ask(service.url, body, clients=clients, seconds=seconds, folder=folder)
+def _round(
+    service: Running, listings: Sequence[Listing], *, clients: int, seconds: int, folder: Path
+) -> tuple[Round, float]:
+    """Ask for a while; give what that showed, and CPU microseconds a request."""
+    bodies = [service.contender.body(listing) for listing in listings]
+    ask(service.url, bodies, clients=clients, seconds=1, folder=folder)
+    began = service.cpu_s
+    shown = ask(service.url, bodies, clients=clients, seconds=seconds, folder=folder)
+    return shown, 1e6 * (service.cpu_s - began) / (shown.rate * seconds)
 
 
-def _print(services: Sequence[Running], turns: Sequence[Sequence[Round]], *, clients: int) -> None:
+def _print(
+    services: Sequence[Running], turns: Sequence[Sequence[tuple[Round, float]]], *, clients: int
+) -> None:
     for place, service in enumerate(services):
-        pairs = [(turn[0], turn[place]) for turn in turns]
+        pairs = [(turn[0][0], turn[place][0]) for turn in turns]
         cells = (
             f"{median(own.rate for _, own in pairs):,.0f}",
             f"{median(own.rate / first.rate for first, own in pairs):.1f}",
             f"{median(own.p50_ms for _, own in pairs):.1f}",
             f"{median(own.p99_ms for _, own in pairs):.1f}",
             f"1/{median(first.p99_ms / own.p99_ms for first, own in pairs):.1f}",
+            f"{median(turn[place][1] for turn in turns):,.0f}",
             f"{service.memory_mb:.0f}",
         )
         print(f"| {clients} | {service.contender.name} | {' | '.join(cells)} |", flush=True)

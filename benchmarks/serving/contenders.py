@@ -15,16 +15,13 @@ from pathlib import Path
 import httpx
 import psutil
 from benchmarks.journal_cost import shelve
+from benchmarks.serving.listings import Listing
 
-from carvalue.serving.contract import F150
+from carvalue.listings.schema import FIELD_BY_NAME
 
 START_S = 120
-LISTING = {"manufacturer" if name == "make" else name: value for name, value in F150.items()}
-FIELDS = (
-    "manufacturer model year odometer condition cylinders fuel title_status "
-    "transmission drive type paint_color state region"
-).split()
-ROW = [LISTING.get(field) for field in FIELDS]
+FIRST: Listing = {"manufacturer": "ford", "model": "f-150", "year": 2015, "odometer": 80_000}
+COLUMNS = tuple(FIELD_BY_NAME)
 
 Start = Callable[[Path, int, Path], tuple[Sequence[str], Mapping[str, str]]]
 """Bundle, port and an empty folder in; command and environment out."""
@@ -37,7 +34,8 @@ class Contender:
     name: str
     start: Start
     path: str
-    body: str
+    body: Callable[[Listing], str]
+    """A listing as the body of a request."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +54,16 @@ class Running:
     @property
     def memory_mb(self) -> float:
         """Resident memory of its largest process, which is its worker."""
-        process = psutil.Process(self.process.pid)
-        return max(one.memory_info().rss for one in (process, *process.children(recursive=True))) / 1e6
+        return max(one.memory_info().rss for one in self._processes()) / 1e6
+
+    @property
+    def cpu_s(self) -> float:
+        """What its processes took so far."""
+        return sum(sum(one.cpu_times()[:2]) for one in self._processes())
+
+    def _processes(self) -> tuple[psutil.Process, ...]:
+        first = psutil.Process(self.process.pid)
+        return (first, *first.children(recursive=True))
 
 
 @contextmanager
@@ -86,7 +92,7 @@ def _wait(service: Running, log: Path) -> None:
         try:
             answer = httpx.post(
                 service.url,
-                content=service.contender.body,
+                content=service.contender.body(FIRST),
                 headers={"content-type": "application/json"},
                 timeout=10,
             )
@@ -139,11 +145,19 @@ def _ours(*mode: str) -> Start:
     return start
 
 
-_ONE, _FRAME = json.dumps(F150), json.dumps({"dataframe_split": {"columns": FIELDS, "data": [ROW]}})
+def _frame(listing: Listing) -> str:
+    row = [listing.get(name) for name in COLUMNS]
+    return json.dumps({"dataframe_split": {"columns": COLUMNS, "data": [row]}})
+
+
+def _wrapped(listing: Listing) -> str:
+    return json.dumps({"listing": listing})
+
+
 CONTENDERS = (
-    Contender(name="Flask + gunicorn, DataFrame + DMatrix", start=_flask, path="/predict", body=_ONE),
-    Contender(name="mlflow models serve", start=_mlflow, path="/invocations", body=_FRAME),
-    Contender(name="BentoML", start=_bento, path="/predict", body=json.dumps({"listing": F150})),
-    Contender(name="carvalue, journal on", start=_ours(), path="/predict", body=_ONE),
-    Contender(name="the same server, a constant", start=_ours("constant"), path="/predict", body=_ONE),
+    Contender(name="Flask + gunicorn, DataFrame + DMatrix", start=_flask, path="/predict", body=json.dumps),
+    Contender(name="mlflow models serve", start=_mlflow, path="/invocations", body=_frame),
+    Contender(name="BentoML", start=_bento, path="/predict", body=_wrapped),
+    Contender(name="carvalue, journal on", start=_ours(), path="/predict", body=json.dumps),
+    Contender(name="the same server, a constant", start=_ours("constant"), path="/predict", body=json.dumps),
 )

@@ -36,12 +36,12 @@ class Round:
     p99_ms: float
 
 
-def ask(url: str, bodies: Sequence[str], *, clients: int, seconds: float, folder: Path) -> Round:
+def ask(url: str, bodies: Sequence[str], *, clients: int, seconds: int, folder: Path) -> Round:
     """Ask one body after the other with so many clients at once; end where one answer is no success."""
     script, lines = folder / "ask.lua", folder / "bodies"
     lines.write_text("\n".join(bodies))
     script.write_text(SCRIPT % lines)
-    command = ("wrk", "-t1", f"-c{clients}", f"-d{seconds:.0f}s", "--timeout", "30s", "-s", str(script), url)
+    command = ("wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "30s", "-s", str(script), url)
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     figures = re.search(r"FIGURES (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", said)
     if figures is None:
