@@ -1,9 +1,9 @@
 """Small stand-ins for the platform's services, run by the real process manager."""
 
-import socket
 import sys
 from pathlib import Path
 
+from carvalue.ops.ports import free_port
 from carvalue.ops.service import Health, Service
 from carvalue.settings import Settings
 
@@ -17,14 +17,6 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), handler).serve_
 
 
 PORTS = ("airflow", "mlflow", "service", "page", "watcher", "prometheus", "alertmanager", "grafana")
-
-
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def a_server(name: str, *arguments: str, needs: tuple[str, ...] = ()) -> Service:

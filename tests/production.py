@@ -14,15 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from carvalue.ops.ports import free_port
 from waiting import until
 
 START = Path(__file__).parents[1] / "deploy" / "containers" / "start.py"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def answers(url: str) -> bool:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import httpx
 
+from carvalue.ops.ports import free_port
 from carvalue.pricing.evaluation.evaluate import evaluate
 from carvalue.registry.connection import connected
 from carvalue.registry.stages import switch
 from carvalue.registry.tracking import RunFacts, start_run
 from carvalue.registry.versions import register
 from markets import a_bundle
-from platforms import free_port
 from waiting import until
 
 FACTS = RunFacts(

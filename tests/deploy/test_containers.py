@@ -18,8 +18,9 @@ import httpx
 import pytest
 import yaml
 
+from carvalue.ops.ports import free_port
 from carvalue.serving.keys import StoredKey, digest_of, read_keys
-from production import START, answers, environment, fake_aws, free_port, postgres, redis, role, running
+from production import START, answers, environment, fake_aws, postgres, redis, role, running
 from waiting import until
 
 ROOT = Path(__file__).parents[2]

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from distributed import LocalCluster
 
+from carvalue.ops.ports import free_port
 from carvalue.pricing import cluster as clusters
 from carvalue.pricing.card import Provenance
 from carvalue.pricing.cluster import ClusterAway, connected
@@ -19,7 +20,6 @@ from carvalue.pricing.model import PriceModel
 from carvalue.pricing.search import Tuned
 from carvalue.pricing.training import train
 from markets import MARKET_FACTS, a_market, market_files
-from platforms import free_port
 
 TOLERANCE = 0.02  # of the mean absolute error of log price; the workers merge their histograms' bins
 TUNED = Tuned(params={"max_leaves": 15}, error=0.1, rounds=15, budget="quick", trials=1, seconds=0.1)

@@ -19,23 +19,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from carvalue.monitoring.__main__ import keep_watching, make_retraining
-from carvalue.monitoring.alerts import AlertDesk
-from carvalue.monitoring.journal import Journal
+from carvalue.monitoring.__main__ import keep_watching, make_retraining, make_watcher
 from carvalue.monitoring.pages import pages
 from carvalue.monitoring.pipeline_runs import PipelineRuns
 from carvalue.monitoring.reference import publish_reference
-from carvalue.monitoring.reports import Reports
 from carvalue.monitoring.rules import AIRFLOW_JOB, SERVICE_JOB, WATCHER_JOB
-from carvalue.monitoring.sinks import sinks_of
-from carvalue.monitoring.watcher import Watcher
-from carvalue.monitoring.watcher_metrics import WatcherMetrics
+from carvalue.ops.ports import free_port
 from carvalue.pipelines.airflow_metrics import exposition
 from carvalue.serving.app import create_app
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from markets import MARKET_FIELDS, a_bundle, a_market
-from production import answers, free_port, running
+from production import answers, running
 from servers import serving
 from waiting import until
 
@@ -53,7 +48,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     registry.promote(a_bundle(folder / "bundle"), version=1)
     a_market(rows=6_000, seed=5).write_parquet(folder / "train.parquet")
     publish_reference(folder / "train.parquet", fingerprint="f00d", root=settings.storage_root / "reference")
-    watcher, stop = _watcher(settings, registry), Event()
+    watcher, stop = make_watcher(settings, registry=registry), Event()
     never_asked = PipelineRuns(settings.airflow_url, user="nobody", password=SecretStr(""))
     watched = pages(watcher, make_retraining(settings, never_asked))
     airflow = Starlette(routes=[Route("/metrics", _airflow_metrics)])
@@ -84,19 +79,6 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def _airflow_metrics(_: Request) -> Response:
     return Response(exposition({"scheduler": {"status": "healthy"}}), media_type="text/plain; version=0.0.4")
-
-
-def _watcher(settings: Settings, registry: FakeRegistry) -> Watcher:
-    folder = settings.state_dir / "watcher"
-    return Watcher(
-        journal=Journal(settings.journal_url.get_secret_value()),
-        registry=registry,
-        references=settings.storage_root / "reference",
-        folder=folder,
-        desk=AlertDesk(folder / "alerts.db", sinks_of(settings.alert_sinks)),
-        reports=Reports(folder / "reports"),
-        metrics=WatcherMetrics(),
-    )
 
 
 @contextmanager

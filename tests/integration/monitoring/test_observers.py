@@ -12,10 +12,11 @@ from typing import Any, ClassVar
 import pytest
 
 from carvalue.ops.observers import missing_observers, observers, write_observer_files
+from carvalue.ops.ports import free_port
 from carvalue.ops.service import Service
 from carvalue.settings import Settings
 from platforms import PORTS
-from production import answers, free_port, running
+from production import answers, running
 from waiting import until
 
 from .conftest import program

@@ -21,11 +21,11 @@ import pytest
 from carvalue.monitoring.entries import JournalEntry
 from carvalue.monitoring.journal import Journal
 from carvalue.monitoring.reference import publish_reference
+from carvalue.ops.ports import free_port
 from carvalue.pricing.bundle import bundle_digest
 from carvalue.pricing.model import PriceModel
 from carvalue.registry.model_version import DIGEST_TAG, MODEL_NAME
 from markets import MARKET_FIELDS, a_bundle, a_market
-from platforms import free_port
 from waiting import until
 
 pytestmark = pytest.mark.platform

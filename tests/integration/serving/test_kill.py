@@ -14,11 +14,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from carvalue.ops.ports import free_port
 from carvalue.serving.contract import CAMRY, F150
 from carvalue.serving.shelf import Shelf, Shelved
 from fakes import FakeRegistry
 from markets import a_bundle
-from platforms import free_port
 from waiting import until
 
 pytestmark = pytest.mark.platform

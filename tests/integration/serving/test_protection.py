@@ -6,8 +6,9 @@ from pathlib import Path
 
 import httpx
 
+from carvalue.ops.ports import free_port
 from carvalue.serving.keys import digest_of
-from production import environment, free_port, running
+from production import environment, running
 from waiting import until
 
 SERVICE = [sys.executable, "-m", "carvalue.serving"]

@@ -9,16 +9,11 @@ import pytest
 from playwright.sync_api import Page, expect
 from pydantic import SecretStr
 
-from carvalue.monitoring.__main__ import make_retraining
-from carvalue.monitoring.alerts import AlertDesk
-from carvalue.monitoring.journal import Journal
+from carvalue.monitoring.__main__ import make_retraining, make_watcher
 from carvalue.monitoring.pages import pages
 from carvalue.monitoring.pipeline_runs import PipelineRuns
 from carvalue.monitoring.reference import publish_reference
-from carvalue.monitoring.reports import Reports
-from carvalue.monitoring.sinks import sinks_of
 from carvalue.monitoring.watcher import Watcher
-from carvalue.monitoring.watcher_metrics import WatcherMetrics
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from markets import MARKET_FIELDS, a_market
@@ -46,19 +41,11 @@ def service(make_app: MakeApp, service_port: int) -> Iterator[httpx.Client]:
 @pytest.fixture
 def watching(state_dir: Path, registry: FakeRegistry, watcher_port: int) -> Iterator[Watcher]:
     """A watcher of the service's journal, one round at a time."""
-    settings, folder = Settings(state_dir=state_dir), state_dir / "watcher"
+    settings = Settings(state_dir=state_dir)
     train = state_dir / "train.parquet"
     a_market(rows=6_000, seed=5).write_parquet(train)
     publish_reference(train, fingerprint="f00d", root=settings.storage_root / "reference")
-    watcher = Watcher(
-        journal=Journal(settings.journal_url.get_secret_value()),
-        registry=registry,
-        references=settings.storage_root / "reference",
-        folder=folder,
-        desk=AlertDesk(folder / "alerts.db", sinks_of(settings.alert_sinks)),
-        reports=Reports(folder / "reports"),
-        metrics=WatcherMetrics(),
-    )
+    watcher = make_watcher(settings, registry=registry)
     never_asked = PipelineRuns(settings.airflow_url, user="nobody", password=SecretStr(""))
     with serving(pages(watcher, make_retraining(settings, never_asked)), port=watcher_port):
         yield watcher

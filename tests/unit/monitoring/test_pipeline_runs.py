@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from carvalue.monitoring.pipeline_runs import AirflowAway, PipelineRuns, Run
-from platforms import free_port
+from carvalue.ops.ports import free_port
 
 PASSWORD = SecretStr("airflow")
 

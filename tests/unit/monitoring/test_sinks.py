@@ -15,7 +15,7 @@ from aiosmtpd.handlers import Message as MessageHandler
 
 from carvalue.monitoring.alerts import Alert, SinkFailed
 from carvalue.monitoring.sinks import BadAlertUrl, sinks_of
-from platforms import free_port
+from carvalue.ops.ports import free_port
 
 NOW = datetime(2026, 11, 1, 12, 30, tzinfo=UTC)
 ALERT = Alert(
