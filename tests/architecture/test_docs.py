@@ -1,0 +1,38 @@
+"""The documents name every command, and every link between them leads somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from carvalue.cli import app
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
+
+
+def test_every_command_is_in_the_documents() -> None:
+    text = "\n".join(page.read_text() for page in PAGES)
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+    missing = [name for name in commands if not re.search(rf"(carvalue|make) {name}\b", text)]
+
+    assert commands
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for path, anchor in LINK.findall(page.read_text()):
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{page.name}: {path}"
+        if anchor and target.suffix == ".md":
+            assert anchor in anchors(target), f"{page.name}: {path}#{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """Make GitHub's anchors of the headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
