@@ -24,6 +24,7 @@ from carvalue.settings import Settings, load_settings
 
 POLL_S = 1.0
 ASK_AIRFLOW_S = 30.0
+TROUBLE_CHARACTERS = 300  # a fault of a database brings its statement along
 
 logger = logging.getLogger(__name__)
 
@@ -101,8 +102,9 @@ def keep_watching(watcher: Watcher, stop: Event) -> None:
         try:
             read = watcher.step()
             watcher.metrics.reports.inc(watcher.reports.collect())
-        except Exception:  # one bad round must not end the watching; the next may find the cause gone
+        except Exception as error:  # one bad round must not end the watching; its cause may go
             logger.exception("a round of the watcher failed")
+            watcher.note_trouble(f"{type(error).__name__}: {error}"[:TROUBLE_CHARACTERS])
         if read < BATCH:
             stop.wait(POLL_S)
 

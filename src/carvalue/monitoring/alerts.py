@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     create_engine,
+    or_,
     select,
     update,
 )
@@ -180,7 +181,8 @@ class AlertDesk:
             due = connection.execute(
                 select(DELIVERIES, ALERTS)
                 .join(ALERTS, ALERTS.c.id == DELIVERIES.c.alert_id)
-                .where(DELIVERIES.c.due_at <= _stored(now))
+                # made at a moment to come: the clock was set back since, and what is due must not wait for it
+                .where(or_(DELIVERIES.c.due_at <= _stored(now), DELIVERIES.c.made_at > _stored(now)))
                 .order_by(DELIVERIES.c.id)
                 .with_only_columns(*ALERTS.c, *(column.label(f"of_{column.name}") for column in DELIVERIES.c))
             ).mappings()

@@ -73,3 +73,8 @@ class SoldCar:
         """Give the listing's fields and the rest side by side."""
         told = {"told_at": self.told_at, "quoted": self.quoted, "sale_price": self.sale_price}
         return {**self.listing, **told}
+
+
+def first_id_of(moment: datetime) -> str:
+    """Give what the ids of a moment begin with; all earlier ones sort before it."""
+    return f"{int(moment.timestamp() * 1000):012x}"

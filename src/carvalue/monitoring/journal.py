@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from carvalue.errors import AppError
-from carvalue.monitoring.entries import JournalEntry, Sale, SoldCar
+from carvalue.monitoring.entries import JournalEntry, Sale, SoldCar, first_id_of
 from carvalue.monitoring.journal_schema import (
     FEEDBACK,
     QUOTES,
@@ -260,7 +260,7 @@ class Journal:
 
 
 def _count(connection: Connection, start: datetime, end: datetime) -> int:
-    ids = [f"{int(moment.timestamp() * 1000):012x}" for moment in (start, end)]
+    ids = [first_id_of(moment) for moment in (start, end)]
     wanted = select(func.count()).where(QUOTES.c.quote_id >= ids[0], QUOTES.c.quote_id < ids[1])
     return connection.execute(wanted).scalar_one()
 

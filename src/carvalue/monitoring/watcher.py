@@ -13,7 +13,7 @@ from carvalue.errors import AppError
 from carvalue.listings.aside import written_aside
 from carvalue.monitoring.alerts import Alert, AlertDesk
 from carvalue.monitoring.drift import LEAST_ROWS, DriftReport, Memory
-from carvalue.monitoring.entries import JournalEntry
+from carvalue.monitoring.entries import JournalEntry, first_id_of
 from carvalue.monitoring.findings import Alarms, Findings, alarms_of, alerts_of
 from carvalue.monitoring.journal import Journal
 from carvalue.monitoring.live import estimated_error, live_accuracy
@@ -27,6 +27,7 @@ BATCH = 5_000  # quotes read at once
 SETTLED = timedelta(
     seconds=2
 )  # by then all quotes of a moment are in the journal, whichever process gave them
+NOTICED = timedelta(minutes=5)  # by then a clock that was set back is noticed, restarts included
 NEWEST_SALES = 500
 REPORT_ROWS = 2_000
 REPORT_EVERY = timedelta(days=1)
@@ -67,10 +68,10 @@ class Watcher:
         try:
             read = self._step()
         except AppError as error:
-            self._note(error.message)
+            self.note_trouble(error.message)
             read = 0
         else:
-            self._note("")
+            self.note_trouble("")
         self.metrics.show_deliveries(self.desk)
         return read
 
@@ -92,7 +93,10 @@ class Watcher:
         self._follow_production()
         if self._watched is None:
             return 0
-        entries = self._journal.after(self._cursor, until=self._clock() - SETTLED, limit=BATCH)
+        now = self._clock()
+        # ids begin with their time: after a clock was set back, new quotes sort before what was read
+        cursor = self._cursor if self._cursor <= first_id_of(now) else first_id_of(now - NOTICED)
+        entries = self._journal.after(cursor, until=now - SETTLED, limit=BATCH)
         self._judge(self._watched, entries)
         self._conclude(self._watched, entries)
         return len(entries)
@@ -189,7 +193,8 @@ class Watcher:
         with written_aside(self._state) as aside:
             aside.write_text(json.dumps(state))
 
-    def _note(self, trouble: str) -> None:
+    def note_trouble(self, trouble: str) -> None:
+        """Tell why a round could not be finished; an empty text: it could."""
         if trouble and trouble != self.trouble:
             logger.warning("a round could not be finished", extra={"because": trouble})
         self.trouble = trouble

@@ -109,3 +109,13 @@ def test_its_words_are_kept_up_to_date(desk: AlertDesk, receiver: Receiver) -> N
 
     assert [(alert.text, alert.report) for alert in desk.firing()] == [("year and odometer", "a.html")]
     assert len(receiver.heard) == 1
+
+
+def test_a_clock_that_is_set_back_holds_up_no_news(desk: AlertDesk, receiver: Receiver) -> None:
+    receiver.is_down = True
+    desk.update([DRIFT], now=NOW + timedelta(days=365))
+    receiver.is_down = False
+
+    desk.update([DRIFT], now=NOW)
+
+    assert receiver.heard == [("drift", True)]

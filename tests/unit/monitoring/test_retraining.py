@@ -231,6 +231,14 @@ def test_a_damaged_state_leaves_the_newest_run_as_guard(stage: Stage) -> None:
     assert stage.started == 1
 
 
+def test_what_cannot_be_noted_is_not_asked_for(stage: Stage) -> None:
+    (stage.folder / "retraining.json").mkdir()  # cannot be written, as on a full disk
+    with pytest.raises(OSError, match=r"retraining\.json"):
+        stage.guard.look(DRIFT)
+
+    assert stage.started == 0
+
+
 def titles(stage: Stage, alarms: Alarms) -> list[str]:
     stage.guard.look(alarms)
     return [alert.title for alert in stage.guard.alerts]

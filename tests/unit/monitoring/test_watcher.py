@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import polars as pl
 import pytest
 from prometheus_client import generate_latest
 
+from carvalue.monitoring.__main__ import keep_watching
 from carvalue.monitoring.alerts import AlertDesk
 from carvalue.monitoring.entries import JournalEntry
 from carvalue.monitoring.journal import Journal
@@ -24,6 +26,7 @@ from carvalue.pricing.model import PriceModel
 from fakes import FakeRegistry
 from markets import MARKET_FIELDS, a_bundle, a_market
 from servers import serving
+from waiting import until
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 INPUTS = ("manufacturer", "model", "year", "odometer", "state", "region", *MARKET_FIELDS)
@@ -79,7 +82,12 @@ class Stage:
         )
 
     def quote(
-        self, rows: int, *, seed: int, change: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+        self,
+        rows: int,
+        *,
+        seed: int,
+        change: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
+        id_form: str = "{:032d}",
     ) -> None:
         market = a_market(rows=rows, seed=seed).select(INPUTS)
         listings = (change(market) if change else market).to_dicts()
@@ -88,8 +96,8 @@ class Stage:
             self.number += 1
             entries.append(
                 JournalEntry(
-                    quote_id=f"{self.number:032d}",
-                    quoted_at=self.now + timedelta(milliseconds=self.number),
+                    quote_id=id_form.format(self.number),
+                    quoted_at=self.now + timedelta(milliseconds=len(entries) + 1),
                     model_version=str(self.version),
                     price=quote.price,
                     low=quote.low,
@@ -187,6 +195,29 @@ def test_quotes_too_young_are_left_for_the_next_round(stage: Stage) -> None:
     stage.now = START + timedelta(milliseconds=100) + timedelta(seconds=2)
 
     assert stage.watcher.step() == 99
+
+
+def test_a_clock_that_is_set_back_hides_no_quotes(stage: Stage) -> None:
+    for moment in (START + timedelta(days=365), START):
+        stage.now = moment
+        stage.number = int(moment.timestamp() * 1000) * 16**5  # as ids are made: the time comes first
+        stage.quote(250, seed=11, id_form="{:017x}000000000000000")
+        stage.now += timedelta(minutes=1)
+
+        assert stage.watcher.step() == 250
+
+
+def test_what_nobody_foresaw_is_told_as_trouble(stage: Stage) -> None:
+    (stage.folder / "watcher" / "state.json").mkdir(parents=True)  # cannot be written, as on a full disk
+    stage.quote(300, seed=11)
+    stop = Event()
+    thread = Thread(target=keep_watching, args=(stage.watcher, stop))
+    thread.start()
+    until(lambda: "state.json" in stage.watcher.trouble)
+    stop.set()
+    thread.join()
+
+    assert "carvalue_watcher_up 0.0" in generate_latest(stage.watcher.metrics.registry).decode()
 
 
 @pytest.mark.parametrize("away", ["registry", "reference"])

@@ -1,0 +1,118 @@
+"""What a retraining needs goes away, or the disk is full: production stays, and the run can go on later."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from carvalue.listings.store import DatasetStore
+from carvalue.monitoring.journal import JournalUnavailable
+from carvalue.pipelines import retraining, steps
+from carvalue.pipelines.airflow import WORTH_ANOTHER_TRY
+from carvalue.pipelines.definitions import RETRAIN_MODEL, Step
+from carvalue.registry.model_version import RegistryUnavailable
+from carvalue.settings import Settings
+from markets import a_bundle
+from platforms import free_port
+
+FULL_AFTER_BYTES = 5_000
+
+# a limit on the size of files stands for a disk that is full: the same calls fail, in the same places
+WITH_A_FULL_DISK = """
+import resource, sys
+from carvalue.cli import main
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)
+main()
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    away = f"http://127.0.0.1:{free_port()}"
+    return Settings(
+        state_dir=tmp_path / "var", data_source="sample", sample_rows=1_000, mlflow_tracking_uri=away
+    )
+
+
+@pytest.fixture
+def work(settings: Settings) -> Path:
+    """Working files as they are before the first step that needs MLflow."""
+    work = steps.work_folder(settings, RETRAIN_MODEL.name)
+    for step in (steps.download, steps.clean, retraining.join_sales, steps.split, steps.publish):
+        step(settings=settings, work=work)
+    return work
+
+
+def run_with_a_full_disk(settings: Settings, *, start: str) -> subprocess.CompletedProcess[str]:
+    chosen = {"STATE_DIR": settings.state_dir, "DATA_SOURCE": "sample", "SAMPLE_ROWS": 1_000}
+    words = (str(FULL_AFTER_BYTES), "run", RETRAIN_MODEL.name, "--from", start)
+    return subprocess.run(
+        [sys.executable, "-c", WITH_A_FULL_DISK, *words],
+        env=os.environ | {name: str(value) for name, value in chosen.items()},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("step", [retraining.look_for_news, steps.tune, steps.evaluate, steps.promote])
+def test_an_mlflow_that_is_away_fails_the_step_in_words_and_is_tried_again(
+    settings: Settings, work: Path, step: Callable[..., None]
+) -> None:
+    a_bundle(work)
+    (work / steps.DATASET_FILE).write_text(DatasetStore(settings.storage_root / "datasets").current().name)
+    (work / steps.VERSION_FILE).write_text(
+        '{"name": "m", "version": 1, "run_id": "r", "source": "s", "bundle_digest": "d"}'
+    )
+
+    with pytest.raises(RegistryUnavailable) as away:
+        step(settings=settings, work=work)
+
+    assert away.value.status in WORTH_ANOTHER_TRY
+
+
+def test_a_journal_that_is_away_fails_the_step_and_is_tried_again(settings: Settings, work: Path) -> None:
+    url = f"sqlite:///{work / 'raw'}"  # a folder
+    away = Settings.model_validate(settings.model_dump() | {"journal_url": url})
+
+    with pytest.raises(JournalUnavailable) as error:
+        retraining.join_sales(settings=away, work=work)
+
+    assert error.value.status in WORTH_ANOTHER_TRY
+
+
+def test_every_step_of_a_retraining_is_tried_again_when_its_process_is_killed() -> None:
+    def may_be_tried_again(step: Step) -> bool:
+        return step.retries >= 1
+
+    assert all(map(may_be_tried_again, RETRAIN_MODEL.steps))
+
+
+@pytest.mark.parametrize("start", ["download", "split", "publish", "publish_reference"])
+def test_a_full_disk_fails_the_run_and_leaves_what_was_published_whole(
+    settings: Settings, work: Path, start: str
+) -> None:
+    store = DatasetStore(settings.storage_root / "datasets")
+    before, published = store.current(), store.current().path("test").read_bytes()
+
+    done = run_with_a_full_disk(settings, start=start)
+
+    assert done.returncode != 0
+    assert "File too large" in done.stderr, done.stderr
+    assert store.current() == before
+    assert store.current().path("test").read_bytes() == published
+    assert not list((settings.storage_root / "reference").glob("*.json"))
+
+
+def test_a_step_that_a_full_disk_broke_off_is_done_again_from_where_it_was(
+    settings: Settings, work: Path
+) -> None:
+    run_with_a_full_disk(settings, start="split")
+    steps.split(settings=settings, work=work)
+    steps.publish(settings=settings, work=work)
+
+    assert DatasetStore(settings.storage_root / "datasets").current().manifest().rows_kept > 0
