@@ -78,8 +78,8 @@ def _window_scores(profile: Profile, counts: Floats, *, rows: int) -> Floats:
         [
             _of_values(profile, values, totals),
             _of_shift(profile, values, totals),
-            _of_rate(counts[:, ends], rows, profile.missing),
-            _of_rate(counts[:, ends[words] + 1], rows, profile.unseen[words]),
+            rate_scores(counts[:, ends], rows, profile.missing),
+            rate_scores(counts[:, ends[words] + 1], rows, profile.unseen[words]),
         ]
     )
 
@@ -106,13 +106,14 @@ def _of_shift(profile: Profile, values: Floats, totals: Floats) -> Floats:
     return np.column_stack(columns)
 
 
-def _of_rate(found: Floats, rows: int, usual: Floats) -> Floats:
+def rate_scores(found: Floats, rows: int, usual: Floats) -> Floats:
     """Score a rate that rose; one that fell is good news."""
     risen = np.maximum(found, rows * usual)
     rest = rows - risen
     with_them = _xlogx(risen) - risen * np.log(rows * usual)
     without: Floats = _xlogx(rest) - rest * np.log(rows * (1 - usual))
-    found_score: Floats = 2 * (with_them + without)
+    # rounding may leave a hair less than nothing, of which no square root can be taken
+    found_score: Floats = 2 * np.maximum(with_them + without, 0)
     return found_score
 
 

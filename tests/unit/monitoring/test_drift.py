@@ -11,6 +11,7 @@ from carvalue.monitoring.bins import bins_of
 from carvalue.monitoring.calibration import Null, ReferenceTooSmall, calibrate
 from carvalue.monitoring.drift import LEAST_ROWS, Detector, Memory
 from carvalue.monitoring.profile import Profile
+from carvalue.monitoring.scores import rate_scores
 from markets import a_market
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -165,3 +166,12 @@ def test_moments_are_those_of_the_rows(detector: Detector) -> None:
     since = detector.report().since
     assert since is not None
     assert START + timedelta(seconds=LEAST_ROWS - 1) <= since < START + timedelta(seconds=400)
+
+
+def test_a_rate_as_usual_scores_nothing_and_never_less() -> None:
+    for rows in (200, 500, 1_000, 2_000):
+        usual = np.linspace(0.002, 0.5, 400)
+        scores = rate_scores(np.zeros_like(usual), rows, usual)
+
+        assert scores.min() >= 0  # a square root is taken of it
+        assert scores.max() < 1e-9
