@@ -51,6 +51,25 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _links(value: str) -> str:
+    for link in value.split(","):
+        name, _, url = link.partition("=")
+        if not name.strip() or urlsplit(url).scheme not in {"http", "https"}:
+            raise ValueError("expected NAME=URL, with commas between them")
+    return value
+
+
+def _local_links(chosen: Mapping[str, object]) -> str:
+    places = {
+        "Airflow": chosen.get("airflow_url"),
+        "MLflow": chosen.get("mlflow_tracking_uri"),
+        "Prometheus": _local(chosen, "prometheus_port"),
+        "Grafana": _local(chosen, "grafana_port"),
+        "API": f"{chosen.get('service_url')}/docs",
+    }
+    return ",".join(f"{name}={place}" for name, place in places.items())
+
+
 def _journal_url(value: SecretStr) -> SecretStr:
     if not value.get_secret_value().startswith(("sqlite:///", "postgresql:", "postgresql+psycopg:")):
         raise ValueError("expected sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE")
@@ -142,6 +161,7 @@ class Settings(BaseSettings):
     rate_limit: float = Field(default_factory=_rate_limit, ge=0)
     rate_burst: int = Field(default_factory=_rate_burst, ge=1)
     airflow_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "airflow_port"))
+    operator_links: Annotated[str, AfterValidator(_links)] = Field(default_factory=_local_links)
     airflow_user: str = Field(default="airflow", min_length=1)
     airflow_password: SecretStr = Field(default=SecretStr(LOCAL_PASSWORD), min_length=1)
 
@@ -175,6 +195,12 @@ class Settings(BaseSettings):
         """What whoever asks the price service sends along."""
         key = self.service_api_key.get_secret_value()
         return {"X-API-Key": key} if key else {}
+
+    @property
+    def links(self) -> Mapping[str, str]:
+        """Where operators find the other parts in their browsers: name -> URL."""
+        pairs = (link.partition("=") for link in self.operator_links.split(","))
+        return {name.strip(): url.strip() for name, _, url in pairs}
 
     @property
     def storage_root(self) -> Path:

@@ -32,6 +32,7 @@ def test_defaults_work_on_a_bare_machine() -> None:
         ("RATE_LIMIT", "-1", "greater than or equal to 0"),
         ("TRAINING_BUDGET", "huge", "'auto', 'quick' or 'default'"),
         ("TRAINING_CLUSTER", "scheduler:8786", "expected a Dask scheduler's address such as"),
+        ("OPERATOR_LINKS", "https://airflow.example", "expected NAME=URL"),
         ("BIND_HOST", "0.0.0.0", "AIRFLOW_PASSWORD"),
     ],
 )
@@ -77,6 +78,19 @@ def test_addresses_follow_the_ports(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert settings.mlflow_tracking_uri == "http://127.0.0.1:5001"
     assert settings.service_url == "http://prices.example:80"
+
+
+def test_operators_are_sent_where_the_parts_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_PORT", "8081")
+    here = load_settings().links
+    monkeypatch.setenv("OPERATOR_LINKS", "Airflow=https://cars.example:8443, Grafana=https://cars.example/g")
+
+    assert here["Airflow"] == "http://127.0.0.1:8081"
+    assert here.keys() == {"Airflow", "MLflow", "Prometheus", "Grafana", "API"}
+    assert load_settings().links == {
+        "Airflow": "https://cars.example:8443",
+        "Grafana": "https://cars.example/g",
+    }
 
 
 def test_the_journal_follows_the_state_and_its_password_is_never_shown(

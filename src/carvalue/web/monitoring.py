@@ -35,14 +35,7 @@ def show() -> None:
 
 
 def _links(settings: Settings) -> None:
-    links = {
-        "Airflow": settings.airflow_url,
-        "MLflow": settings.mlflow_tracking_uri,
-        "Prometheus": f"http://127.0.0.1:{settings.prometheus_port}",
-        "Grafana": f"http://127.0.0.1:{settings.grafana_port}",
-        "API": f"{settings.service_url}/docs",
-    }
-    st.markdown(" · ".join(f"[{name}]({url})" for name, url in links.items()))
+    st.markdown(" · ".join(f"[{plain(name)}]({url})" for name, url in settings.links.items()))
 
 
 def _show_model(settings: Settings) -> None:
