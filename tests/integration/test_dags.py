@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-LEARNING = ["tune", "train", "evaluate", "register", "promote"]
+LEARNING = ["tune", "train", "evaluate", "register", "judge", "promote"]
 
 # Airflow reads its configuration at import and keeps it, so each look at it is a process of its own
 PARSE = """

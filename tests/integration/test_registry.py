@@ -1,7 +1,6 @@
 """Training runs and versions in a real MLflow server, seen through its REST API as any client sees them."""
 
 import json
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -24,7 +23,7 @@ from carvalue.registry.production import ProductionReader
 from carvalue.registry.rival import fetch_rival
 from carvalue.registry.stages import switch
 from carvalue.registry.tracking import RunFacts, RunMissing, TrainingRun, resume_run, start_run
-from carvalue.registry.versions import promote, register
+from carvalue.registry.versions import register
 from markets import a_bundle, a_listing
 from mlflow_servers import mlflow_server
 
@@ -132,31 +131,6 @@ def test_a_run_that_nobody_knows_is_named(uri: str, tmp_path: Path) -> None:
 
     with pytest.raises(RunMissing, match="tune"):
         resume_run(uri=uri, state=tmp_path / "run.json")
-
-
-def test_from_run_to_production_and_back_out(uri: str, market: Path, tmp_path: Path) -> None:
-    first, second = (_register(_run(uri, tmp_path / name), market) for name in ("a.json", "b.json"))
-    audit = Audit(tmp_path / "promotions.ndjson")
-    files = {"bundle": market / "bundle", "test": market / "test.parquet", "scratch": tmp_path / "scratch"}
-    files |= {"audit": audit}
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", FutureWarning)
-        assert promote(uri=uri, version=first, **files).promote
-        before = _standing(uri, first)
-        for _ in range(2):  # twice is the same as once
-            decision = promote(uri=uri, version=second, **files)
-
-    assert before == ({"production"}, "Production", "production")
-    assert decision.promote
-    assert _standing(uri, first) == ({"previous"}, "Archived", "archived")
-    assert _standing(uri, second) == ({"production"}, "Production", "production")
-    with ProductionReader(uri) as reader:
-        assert reader.latest() == second
-    assert [(entry.act, entry.version, entry.by) for entry in audit.entries()][:2] == [
-        ("promoted", first.version, "pipeline"),
-        ("promoted", second.version, "pipeline"),
-    ]
 
 
 def test_people_promote_and_go_back_and_every_step_is_noted(uri: str, market: Path, tmp_path: Path) -> None:

@@ -46,11 +46,14 @@ def findings_table(findings: tuple[Finding, ...]) -> Table:
 
 def versions_table(versions: "tuple[Listed, ...]") -> Table:
     """Show one row a version."""
-    table = Table("version", "state", "learned from", "test error", "decision", box=None, pad_edge=False)
+    columns = ("version", "state", "learned from", "test error", "in range", "gates", "decision")
+    table = Table(*columns, box=None, pad_edge=False)
     for item in versions:
-        error = "-" if item.error is None else f"{item.error:.1%}"
+        error, held = ("-" if share is None else f"{share:.1%}" for share in (item.error, item.coverage))
         state = Text(item.state, style="bold green" if item.state == "production" else "")
-        table.add_row(str(item.version), state, item.data_source, error, item.decision)
+        table.add_row(
+            str(item.version), state, item.data_source, error, held, item.gates or "-", item.decision
+        )
     return table
 
 

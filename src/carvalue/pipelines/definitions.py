@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from carvalue.errors import AppError
-from carvalue.pipelines import retraining, steps
+from carvalue.pipelines import deciding, retraining, steps
 from carvalue.settings import Settings
 
 
@@ -96,7 +96,8 @@ LEARNING = (
     Step(run=steps.train),
     Step(run=steps.evaluate),
     Step(run=steps.register),
-    Step(run=steps.promote),
+    Step(run=deciding.judge),
+    Step(run=deciding.promote),
 )
 """From the current datasets to a decision about production."""
 
@@ -106,11 +107,11 @@ INITIAL_MODEL = Pipeline(
 ### From datasets to a model in production
 
 Searches for good parameters, trains, measures on cars that the model has not seen, registers the model in
-MLflow and promotes it if it is no worse than the one in production.
+MLflow, brings it to every gate, and promotes it if it passes all of them.
 
 *Started by* the datasets that `creates_datasets_dag` publishes, or by hand.
 *How much it searches* is the setting `TRAINING_BUDGET`; *where the trees grow* is `TRAINING_CLUSTER`.
-*A model that is not promoted* is not a failure: the log of `promote` gives the reasons, and so does MLflow.
+*A model that is not promoted* is not a failure: the log of `judge` gives the reasons, and so does MLflow.
 """,
     steps=LEARNING,
     awaits=DATASETS,
@@ -127,7 +128,7 @@ drift reference, trains, and lets the new version into production if it passes t
 *Started by* the watcher's alarms (drift, live accuracy, coverage; `RETRAIN_ON_ALARM`), the clock
 (`RETRAIN_SCHEDULE`), here by hand, or by `carvalue retrain`.
 *Nothing new* since the version in production learned: the run ends in green after `look_for_news`.
-*A version that is refused* is no failure: production stays, the log of `promote` gives the reasons, and the
+*A version that is refused* is no failure: production stays, the log of `judge` gives the reasons, and the
 watcher tells people. *A run that fails* leaves production as it is, too.
 """,
     steps=(

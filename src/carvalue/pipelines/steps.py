@@ -144,7 +144,7 @@ def train(*, settings: Settings, work: Path) -> None:
     from carvalue.pricing import card, search, training
     from carvalue.registry.tracking import git_commit
 
-    dataset = _chosen_dataset(settings, work)
+    dataset = chosen_dataset(settings, work)
     manifest = dataset.manifest()
     with _grower(settings) as grower:
         training.train(
@@ -168,7 +168,7 @@ def evaluate(*, settings: Settings, work: Path) -> None:
     from carvalue.pricing.evaluation.evaluate import evaluate as measure
     from carvalue.registry.rival import fetch_rival
 
-    dataset = _chosen_dataset(settings, work)
+    dataset = chosen_dataset(settings, work)
     measure(
         bundle=work / "bundle",
         train=dataset.path("train"),
@@ -191,23 +191,6 @@ def register(*, settings: Settings, work: Path) -> None:
         evaluation=work / "evaluation",
     )
     version.save(work / VERSION_FILE)
-
-
-def promote(*, settings: Settings, work: Path) -> None:
-    """Put the version into production unless it is worse than the one there; the log gives the reasons."""
-    from carvalue.registry import versions
-    from carvalue.registry.audit import Audit
-    from carvalue.registry.model_version import ModelVersion
-
-    decision = versions.promote(
-        uri=settings.mlflow_tracking_uri,
-        version=ModelVersion.load(work / VERSION_FILE),
-        bundle=work / "bundle",
-        test=_chosen_dataset(settings, work).path("test"),
-        scratch=work / "promotion",
-        audit=Audit(audit_file(settings)),
-    )
-    logger.info("promoted" if decision.promote else "not promoted", extra={"reasons": decision.reasons})
 
 
 def audit_file(settings: Settings) -> Path:
@@ -242,7 +225,7 @@ def _dataset(settings: Settings) -> "Dataset":
     return DatasetStore(_store(settings)).current()
 
 
-def _chosen_dataset(settings: Settings, work: Path) -> "Dataset":
+def chosen_dataset(settings: Settings, work: Path) -> "Dataset":
     """Find the version that `tune` began with.
 
     Raises:

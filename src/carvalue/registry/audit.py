@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from carvalue.registry.gates.gate import Gate
+
 AUDIT_FILE = "promotions.ndjson"
 """Below the root of the storage."""
 
@@ -27,6 +29,7 @@ class Entry:
         earlier: the version that was in production before; None: none was.
         by: the pipeline, or a person at the command line.
         reasons: why.
+        gates: what every gate found; none where a person decided.
     """
 
     at: datetime
@@ -35,6 +38,7 @@ class Entry:
     earlier: int | None
     by: str
     reasons: tuple[str, ...]
+    gates: tuple[Gate, ...] = ()
 
 
 class Audit:
@@ -51,9 +55,26 @@ class Audit:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def note(self, act: Act, *, version: int, earlier: int | None, by: str, reasons: tuple[str, ...]) -> None:
+    def note(
+        self,
+        act: Act,
+        *,
+        version: int,
+        earlier: int | None,
+        by: str,
+        reasons: tuple[str, ...],
+        gates: tuple[Gate, ...] = (),
+    ) -> None:
         """Append a decision, and bring it to disk."""
-        entry = Entry(at=datetime.now(UTC), act=act, version=version, earlier=earlier, by=by, reasons=reasons)
+        entry = Entry(
+            at=datetime.now(UTC),
+            act=act,
+            version=version,
+            earlier=earlier,
+            by=by,
+            reasons=reasons,
+            gates=gates,
+        )
         line = json.dumps(asdict(entry) | {"at": entry.at.isoformat()}, ensure_ascii=False)
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         with os.fdopen(descriptor, "w") as file:
@@ -69,8 +90,14 @@ class Audit:
             return ()
         return tuple(_entry(line) for line in lines)
 
+    def in_production(self) -> int | None:
+        """Tell which version the last decision left in production; None where none was noted."""
+        switched = [entry.version for entry in self.entries() if entry.act != "refused"]
+        return switched[-1] if switched else None
+
 
 def _entry(line: str) -> Entry:
     values = json.loads(line)
     at, reasons = datetime.fromisoformat(values["at"]), tuple(values["reasons"])
-    return Entry(**values | {"at": at, "reasons": reasons})
+    gates = tuple(Gate(**gate) for gate in values.get("gates", ()))
+    return Entry(**values | {"at": at, "reasons": reasons, "gates": gates})

@@ -12,16 +12,16 @@ from carvalue.errors import AppError
 from carvalue.pricing.model import PriceModel
 from carvalue.registry import stages
 from carvalue.registry.audit import Audit
+from carvalue.registry.bundles import as_version, fetch_bundle
 from carvalue.registry.connection import connected
 from carvalue.registry.model_version import (
     DATA_SOURCE_TAG,
-    DIGEST_TAG,
     MODEL_NAME,
     PREVIOUS,
     PRODUCTION,
     ModelVersion,
 )
-from carvalue.registry.production import ProductionReader
+from carvalue.registry.record import DECISION_TAG, GATES_TAG
 
 LEFT_TAG = "rolled_back"
 """On a version that people went back from: it is nothing to go back to."""
@@ -48,6 +48,8 @@ class Listed:
         state: production, archived or candidate.
         data_source: what it learned from.
         error: its median absolute percentage error on test rows; None where it was not measured.
+        coverage: the share of their prices that its ranges held, likewise.
+        gates: how many gates it passed; empty where it was not judged.
         decision: why it went into production or did not.
     """
 
@@ -55,6 +57,8 @@ class Listed:
     state: str
     data_source: str
     error: float | None
+    coverage: float | None
+    gates: str
     decision: str
 
 
@@ -83,7 +87,7 @@ def promote(uri: str, number: int, *, audit: Audit, by: str) -> ModelVersion:
         earlier = _switch(client, uri, wanted)
         audit.note("promoted", version=number, earlier=earlier, by=by, reasons=("by hand",))
         client.delete_model_version_tag(MODEL_NAME, wanted.version, LEFT_TAG)
-        return _ours(wanted)
+        return as_version(wanted)
 
 
 def roll_back(uri: str, *, audit: Audit, by: str) -> ModelVersion:
@@ -108,11 +112,11 @@ def roll_back(uri: str, *, audit: Audit, by: str) -> ModelVersion:
             by=by,
             reasons=(f"back from version {left.version}",),
         )
-        return _ours(target)
+        return as_version(target)
 
 
 def _switch(client: MlflowClient, uri: str, wanted: Registered) -> int | None:
-    _try(uri, _ours(wanted))
+    _try(uri, as_version(wanted))
     left = stages.aliased(client, PRODUCTION)
     stages.switch(client, version=wanted.version)
     return int(left.version) if left else None
@@ -120,8 +124,8 @@ def _switch(client: MlflowClient, uri: str, wanted: Registered) -> int | None:
 
 def _try(uri: str, version: ModelVersion) -> None:
     """Fetch it as the service will, checksums and golden prices included."""
-    with TemporaryDirectory() as folder, ProductionReader(uri) as registry:
-        PriceModel.load(registry.download(version, into=Path(folder) / "bundle"))
+    with TemporaryDirectory() as folder:
+        PriceModel.load(fetch_bundle(uri=uri, version=version, into=Path(folder) / "bundle"))
 
 
 def _last_good(client: MlflowClient, left: Registered | None) -> Registered | None:
@@ -147,15 +151,7 @@ def _listed(client: MlflowClient, found: Registered) -> Listed:
         state=found.tags.get(stages.STATUS_TAG, "candidate"),
         data_source=found.tags.get(DATA_SOURCE_TAG, ""),
         error=metrics.get("test_mdape"),
-        decision=found.tags.get("decision", ""),
-    )
-
-
-def _ours(found: Registered) -> ModelVersion:
-    return ModelVersion(
-        name=found.name,
-        version=int(found.version),
-        run_id=found.run_id or "",
-        source=found.source or "",
-        bundle_digest=found.tags.get(DIGEST_TAG, ""),
+        coverage=metrics.get("test_coverage"),
+        gates=found.tags.get(GATES_TAG, ""),
+        decision=found.tags.get(DECISION_TAG, ""),
     )

@@ -20,7 +20,7 @@ from carvalue.registry.model_version import (
     RegistryUnavailable,
 )
 
-__all__ = ["ProductionReader", "RegistryUnavailable"]
+__all__ = ["ProductionReader", "RegistryUnavailable", "check_bundle"]
 
 BY_ALIAS = "/api/2.0/mlflow/registered-models/alias"
 ARTIFACT = "/model-versions/get-artifact"  # the server fetches from whatever store it keeps artifacts in
@@ -65,7 +65,7 @@ class ProductionReader:
         aside = into.with_name(f".{into.name}.{uuid4().hex[:8]}")
         try:
             self._fetch(version, aside)
-            _check(version, aside)
+            check_bundle(version, aside)
             shutil.rmtree(into, ignore_errors=True)
             aside.rename(into)
         finally:
@@ -106,6 +106,18 @@ class ProductionReader:
         return f"MLflow at MLFLOW_TRACKING_URI={self._uri} answered {answer.status_code} and"
 
 
+def check_bundle(version: ModelVersion, folder: Path) -> None:
+    """Make sure that a folder holds the bundle that was registered, whole.
+
+    Raises:
+        BundleCorrupt: it does not.
+        BundleIncompatible: it is of another format than this program reads.
+    """
+    if bundle_digest(folder) != version.bundle_digest:
+        raise BundleCorrupt(f"The bundle that came is not the one registered as version {version.version}.")
+    read_bundle(folder)
+
+
 def _version(found: object) -> ModelVersion:
     if not isinstance(found, dict):
         raise TypeError(type(found).__name__)
@@ -130,9 +142,3 @@ def _files(manifest: bytes) -> list[str]:
         if Path(name).name != name:
             raise BundleCorrupt(f"The {MANIFEST} that came names {name!r}, which is not a file of a bundle.")
     return names
-
-
-def _check(version: ModelVersion, folder: Path) -> None:
-    if bundle_digest(folder) != version.bundle_digest:
-        raise BundleCorrupt(f"The bundle that came is not the one registered as version {version.version}.")
-    read_bundle(folder)

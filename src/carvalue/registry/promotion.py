@@ -1,83 +1,130 @@
-"""The pure rule: challenger and champion in, decision with its reasons out."""
+"""From a registered version to production: judged by every gate, then switched, and written down.
 
-from collections.abc import Mapping
+The two are apart so that a person may look at what the gates found in between. What was judged is put into
+production only if the version that it was judged against is still there.
+"""
+
+import json
+import logging
 from dataclasses import dataclass
+from pathlib import Path
 
-WORSE_AT_MOST = 0.01  # of the champion's error: on a few thousand test rows a smaller difference is chance
+from mlflow.entities.model_registry import ModelVersion as Registered
+
+from carvalue.errors import AppError
+from carvalue.pricing.bundle import BundleCorrupt, BundleIncompatible
+from carvalue.registry import record, stages
+from carvalue.registry.audit import Audit
+from carvalue.registry.bundles import fetch_bundle
+from carvalue.registry.connection import connected
+from carvalue.registry.gates.evidence import gather
+from carvalue.registry.gates.gate import Decision
+from carvalue.registry.gates.judge import judge, unusable
+from carvalue.registry.model_version import DIGEST_TAG, PREVIOUS, PRODUCTION, ModelVersion
+from carvalue.registry.rival import fetch_rival
+
+logger = logging.getLogger(__name__)
+
+
+class ProductionMoved(AppError):
+    """Another version went into production after this one was judged against the one before."""
+
+    status, hint = 409, "Judge it anew: `carvalue run initial_model_dag --from judge`."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Score:
-    """What the rule looks at: the median relative error on the test rows, and the data's origin."""
+class Judgement:
+    """What the gates found.
 
-    mdape: float
-    data_source: str
-    """kaggle, file or sample."""
+    Attributes:
+        version: of which version.
+        against: the version that was in production then; None: none was.
+        decision: what follows.
+    """
+
+    version: int
+    against: int | None
+    decision: Decision
+
+    def save(self, path: Path) -> None:
+        """Write JSON for the next step."""
+        plain = {"version": self.version, "against": self.against, "decision": self.decision.as_json()}
+        path.write_text(json.dumps(plain, indent=1))
 
     @classmethod
-    def of(cls, metrics: Mapping[str, float], *, data_source: str) -> "Score":
-        """Take the score out of an evaluation's metrics."""
-        return cls(mdape=metrics["mdape"], data_source=data_source)
+    def load(cls, path: Path) -> "Judgement":
+        """Read what `save` wrote."""
+        plain = json.loads(path.read_text())
+        return cls(**plain | {"decision": Decision.from_json(plain["decision"])})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """Whether to promote, and why or why not; reasons are never empty."""
+def judge_version(*, uri: str, version: ModelVersion, train: Path, test: Path, scratch: Path) -> Judgement:
+    """Fetch a version as the price service would, and bring it to every gate.
 
-    promote: bool
-    reasons: tuple[str, ...]
-
-
-def decide(
-    *,
-    challenger: Score,
-    baseline_mdape: float,
-    champion: Score | None,
-    broken_promises: tuple[str, ...] = (),
-) -> Decision:
-    """Let a challenger in if it beats the baseline, behaves, and is not worse than the version in production.
-
-    Both were scored on the same test rows. `champion` is None where nothing usable is in production;
-    `broken_promises` are what the checks of behaviour found.
+    Raises:
+        RegistryUnavailable: MLflow does not answer: nothing is decided.
     """
-    objections = [
-        *broken_promises,
-        _no_better_than_the_baseline(challenger, baseline_mdape),
-        _made_up_data(challenger, champion),
-        _worse_than_the_champion(challenger, champion),
-    ]
-    against = tuple(objection for objection in objections if objection)
-    if against:
-        return Decision(promote=False, reasons=against)
-    return Decision(promote=True, reasons=_praise(challenger, baseline_mdape, champion))
+    with connected(uri) as client:
+        production = stages.aliased(client, PRODUCTION)
+        if production is not None and int(production.version) == version.version:
+            decision = Decision(promote=True, reasons=("it is in production already",))
+        elif production is not None and production.tags.get(DIGEST_TAG) == version.bundle_digest:
+            same = f"the same bundle is in production as version {production.version}"
+            decision = Decision(promote=False, reasons=(same,))
+        else:
+            decision = _judged(uri, version, train=train, test=test, scratch=scratch)
+    return Judgement(version=version.version, against=_number(production), decision=decision)
 
 
-def _no_better_than_the_baseline(challenger: Score, baseline_mdape: float) -> str:
-    if challenger.mdape < baseline_mdape:
-        return ""
-    return f"its error {_percent(challenger.mdape)} does not beat the baseline's {_percent(baseline_mdape)}"
+def promote(
+    *, uri: str, version: ModelVersion, judgement: Judgement, card: Path, audit: Audit, by: str
+) -> Decision:
+    """Do what was decided, once: switch or leave production, and write down why.
+
+    Broken off at any point, it is completed by doing it again. `card` is the version's model card, which
+    gets the decision as its last section.
+
+    Raises:
+        ProductionMoved: the version was judged against another one than is in production now.
+        RegistryUnavailable: MLflow does not answer.
+    """
+    decision, number = judgement.decision, version.version
+    with connected(uri) as client, audit.deciding():
+        production = stages.aliased(client, PRODUCTION)
+        is_there = _number(production) == number
+        if decision.promote:
+            if not is_there and _number(production) != judgement.against:
+                raise ProductionMoved(_moved(judgement, now=_number(production)))
+            stages.switch(client, version=str(number))
+        if not (is_there and audit.in_production() == number):
+            record.write_down(client, version=version, decision=decision, card=card)
+            audit.note(
+                "promoted" if decision.promote else "refused",
+                version=number,
+                earlier=_number(stages.aliased(client, PREVIOUS) if is_there else production),
+                by=by,
+                reasons=decision.reasons,
+                gates=decision.gates,
+            )
+    logger.info("decided on promotion", extra={"version": number, "promoted": decision.promote})
+    return decision
 
 
-def _made_up_data(challenger: Score, champion: Score | None) -> str:
-    if champion is None or challenger.data_source != "sample" or champion.data_source == "sample":
-        return ""
-    return "it learned from the made-up sample, the version in production from real listings"
+def _judged(uri: str, version: ModelVersion, *, train: Path, test: Path, scratch: Path) -> Decision:
+    try:
+        bundle = fetch_bundle(uri=uri, version=version, into=scratch / "candidate")
+        rival = fetch_rival(uri=uri, bundle=bundle, into=scratch / "production")
+        return judge(gather(bundle=bundle, train=train, test=test, rival=rival))
+    except (BundleCorrupt, BundleIncompatible) as error:
+        return unusable(error)
 
 
-def _worse_than_the_champion(challenger: Score, champion: Score | None) -> str:
-    if champion is None or challenger.mdape <= champion.mdape * (1 + WORSE_AT_MOST):
-        return ""
-    errors = f"{_percent(challenger.mdape)} against {_percent(champion.mdape)}"
-    return f"it is worse than the version in production: error {errors} on the same test rows"
+def _number(found: Registered | None) -> int | None:
+    return int(found.version) if found else None
 
 
-def _praise(challenger: Score, baseline_mdape: float, champion: Score | None) -> tuple[str, ...]:
-    mine = _percent(challenger.mdape)
-    beats = f"error {mine} beats the baseline's {_percent(baseline_mdape)}"
-    if champion is None:
-        return beats, "nothing usable is in production"
-    return beats, f"error {mine} against {_percent(champion.mdape)} of the version in production"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
+def _moved(judgement: Judgement, *, now: int | None) -> str:
+    was, now_it_is = (
+        "nothing" if number is None else f"version {number}" for number in (judgement.against, now)
+    )
+    return f"Version {judgement.version} was judged while {was} was in production, now {now_it_is} is."

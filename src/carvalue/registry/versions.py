@@ -1,4 +1,4 @@
-"""Versions in MLflow: a bundle becomes a version, a version goes into production by the rule."""
+"""Versions in MLflow: a bundle becomes a version, with its evaluation beside it."""
 
 import json
 import logging
@@ -10,13 +10,11 @@ import polars as pl
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion as Registered
 
-from carvalue.pricing.behaviour import Check, broken_promises, check_behaviour
-from carvalue.pricing.bundle import BundleCorrupt, BundleIncompatible, bundle_digest
+from carvalue.pricing.bundle import BundleCorrupt, bundle_digest
 from carvalue.pricing.card import ModelCard
-from carvalue.pricing.evaluation.evaluate import TABLES, Evaluation, bundle_scores
-from carvalue.pricing.model import PriceModel
+from carvalue.pricing.evaluation.evaluate import TABLES, Evaluation
 from carvalue.registry import stages
-from carvalue.registry.audit import Audit
+from carvalue.registry.bundles import as_version
 from carvalue.registry.connection import connected
 from carvalue.registry.model_version import (
     BUNDLE_PATH,
@@ -24,11 +22,9 @@ from carvalue.registry.model_version import (
     DIGEST_TAG,
     FINGERPRINT_TAG,
     MODEL_NAME,
-    PRODUCTION,
     TEST_TAG,
     ModelVersion,
 )
-from carvalue.registry.promotion import Decision, Score, decide
 from carvalue.registry.signature import example, signature
 from carvalue.registry.tracking import TrainingRun
 
@@ -36,8 +32,6 @@ logger = logging.getLogger(__name__)
 
 MODEL_CODE = Path(__file__).with_name("pyfunc_model.py")
 REQUIREMENTS = ("carvalue", "mlflow", "xgboost-cpu")
-BEHAVIOUR = "behaviour.json"
-"""Among a training run's artifacts: what the checks of behaviour found before the decision."""
 
 
 def register(*, uri: str, run: TrainingRun, bundle: Path, evaluation: Path) -> ModelVersion:
@@ -56,77 +50,7 @@ def register(*, uri: str, run: TrainingRun, bundle: Path, evaluation: Path) -> M
             found = _create(run, bundle=bundle, tags=tags)
             stages.mirror(client)
         logger.info("version registered", extra={"version": found.version, "run": run.run_id})
-        return _ours(found)
-
-
-def promote(
-    *, uri: str, version: ModelVersion, bundle: Path, test: Path, scratch: Path, audit: Audit
-) -> Decision:
-    """Compare a version with the one in production on the same test rows; put it in if the rule says so.
-
-    Raises:
-        RegistryUnavailable: MLflow does not answer.
-    """
-    # nobody else may switch between the comparison and what follows from it
-    with connected(uri) as client, audit.deciding():
-        champion = stages.aliased(client, PRODUCTION)
-        decision = _decision(client, version=version, bundle=bundle, test=test, scratch=scratch)
-        if decision.promote:
-            stages.switch(client, version=str(version.version))
-        _note(client, version, decision)
-        audit.note(
-            "promoted" if decision.promote else "refused",
-            version=version.version,
-            earlier=int(champion.version) if champion else None,
-            by="pipeline",
-            reasons=decision.reasons,
-        )
-    logger.info("decided on promotion", extra={"version": version.version, "promoted": decision.promote})
-    return decision
-
-
-def _decision(
-    client: MlflowClient, *, version: ModelVersion, bundle: Path, test: Path, scratch: Path
-) -> Decision:
-    champion = stages.aliased(client, PRODUCTION)
-    if champion is not None and int(champion.version) == version.version:
-        return Decision(promote=True, reasons=("it is in production already",))
-    metrics = client.get_run(version.run_id).data.metrics
-    scored = bundle_scores(bundle=bundle, test=test)
-    checks = check_behaviour(PriceModel.load(bundle), pl.read_parquet(test))
-    client.log_dict(version.run_id, _as_json(checks), BEHAVIOUR)
-    return decide(
-        challenger=Score.of(scored, data_source=_card(bundle).data_source),
-        baseline_mdape=metrics["baseline_mdape"],
-        champion=_champion_score(champion, test=test, scratch=scratch),
-        broken_promises=broken_promises(checks),
-    )
-
-
-def _as_json(checks: tuple[Check, ...]) -> dict[str, dict[str, object]]:
-    return {
-        check.name: {"tried": check.tried, "broken": check.broken, "worst": check.worst} for check in checks
-    }
-
-
-def _champion_score(champion: Registered | None, *, test: Path, scratch: Path) -> Score | None:
-    """Score the version in production; one that cannot be used any more is no rival, as the log says."""
-    if champion is None:
-        return None
-    scratch.mkdir(parents=True, exist_ok=True)
-    try:
-        model = mlflow.artifacts.download_artifacts(
-            f"models:/{MODEL_NAME}/{champion.version}", dst_path=str(scratch)
-        )
-        bundle = Path(model) / "artifacts" / BUNDLE_PATH
-        return Score.of(
-            bundle_scores(bundle=bundle, test=test), data_source=champion.tags.get(DATA_SOURCE_TAG, "")
-        )
-    except (BundleCorrupt, BundleIncompatible) as error:
-        logger.warning(
-            "version in production is unusable", extra={"version": champion.version, "error": str(error)}
-        )
-        return None
+        return as_version(found)
 
 
 def _registered(client: MlflowClient, *, run_id: str, digest: str) -> Registered | None:
@@ -181,22 +105,3 @@ def _card_tags(card: ModelCard) -> dict[str, str]:
 def _test_figures(evaluation: Path) -> str:
     found = Evaluation.load(evaluation)
     return json.dumps({"rows": found.rows, **found.metrics})
-
-
-def _note(client: MlflowClient, version: ModelVersion, decision: Decision) -> None:
-    word = "promoted" if decision.promote else "refused"
-    reasons = f"{word}: {'; '.join(decision.reasons)}"
-    client.set_model_version_tag(MODEL_NAME, str(version.version), "decision", reasons)
-    client.update_model_version(MODEL_NAME, str(version.version), description=reasons)
-    client.set_terminated(version.run_id, status="FINISHED")
-
-
-def _ours(found: Registered) -> ModelVersion:
-    return ModelVersion(
-        name=found.name,
-        version=int(found.version),
-        run_id=found.run_id or "",
-        source=found.source or "",
-        bundle_digest=found.tags.get(DIGEST_TAG, ""),
-        test=json.loads(found.tags.get(TEST_TAG, "{}")),
-    )

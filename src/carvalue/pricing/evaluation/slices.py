@@ -6,20 +6,24 @@ LARGEST_MAKES = 15
 FEWEST_ROWS = 30  # a slice of fewer rows is left out: its median is noise
 RIVALS = ("baseline", "production")
 """Whose quotes may stand beside the model's; each gets a column `<rival>_mdape`."""
+SLICES = ("make", "age", "age third", "price third", "state")
 
 
 def by_slice(quoted: pl.DataFrame) -> pl.DataFrame:
     """Score every slice: slice, value, rows, mdape, mae, within_20, bias, coverage, width, rivals' mdape."""
+    rows = sliced(quoted)
+    return pl.concat([_table(rows, name) for name in SLICES])
+
+
+def sliced(quoted: pl.DataFrame) -> pl.DataFrame:
+    """Put beside each row which slices it belongs to: one column for each of `SLICES`."""
     newest = pl.col("year").max()
-    rows = quoted.with_columns(
+    return quoted.with_columns(
         pl.col("manufacturer").fill_null("(missing)").alias("make"),
         _age_group(newest - pl.col("year")).alias("age"),
-        _third(pl.col("price").rank("ordinal")).alias("price third"),
         _third((newest - pl.col("year")).rank("average")).alias("age third"),
-        (pl.col("quoted") / pl.col("price") - 1).abs().alias("_relative"),
+        _third(pl.col("price").rank("ordinal")).alias("price third"),
     )
-    tables = [_table(rows, name) for name in ("make", "age", "age third", "price third", "state")]
-    return pl.concat(tables)
 
 
 def _age_group(age: pl.Expr) -> pl.Expr:
@@ -39,7 +43,8 @@ def _third(rank: pl.Expr) -> pl.Expr:
 
 
 def _table(rows: pl.DataFrame, name: str) -> pl.DataFrame:
-    asked, quoted, relative = pl.col("price"), pl.col("quoted"), pl.col("_relative")
+    asked, quoted = pl.col("price"), pl.col("quoted")
+    relative = (quoted / asked - 1).abs()
     rivals = [rival for rival in RIVALS if rival in rows.columns]
     table = rows.group_by(pl.col(name).cast(pl.String).alias("value")).agg(
         pl.len().alias("rows"),

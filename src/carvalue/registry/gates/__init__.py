@@ -1,0 +1,1 @@
+"""What a candidate must pass to go into production: every gate, and each fails closed."""

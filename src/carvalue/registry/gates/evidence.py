@@ -1,0 +1,51 @@
+"""What the gates look at: the candidate as it would be served, and what it and others quote."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import polars as pl
+
+from carvalue.pricing.evaluation.evaluate import Rival, quoted_rows
+from carvalue.pricing.model import PriceModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What the gates look at.
+
+    Attributes:
+        model: the candidate.
+        bundle: the folder that it was loaded from, as the price service would.
+        loading_s: how long loading took, checksums and golden prices included.
+        quoted: the test rows with `quoted`, `low`, `high`, the `baseline` of medians, and `production`
+            where there is a rival; prices in dollars.
+        rival: the version in production; None where nothing usable is.
+    """
+
+    model: PriceModel
+    bundle: Path
+    loading_s: float
+    quoted: pl.DataFrame
+    rival: Rival | None
+
+    def errors(self, column: str = "quoted", *, rows: pl.DataFrame | None = None) -> pl.Series:
+        """Give the relative errors of the quotes in a column, on all rows or on these."""
+        frame = self.quoted if rows is None else rows
+        return (frame[column].cast(pl.Float64) / frame["price"] - 1).abs()
+
+
+def gather(*, bundle: Path, train: Path, test: Path, rival: Rival | None) -> Evidence:
+    """Load the candidate and have everyone quote the test rows.
+
+    Raises:
+        BundleCorrupt, BundleIncompatible: the price service could not load it either.
+    """
+    began = perf_counter()
+    model = PriceModel.load(bundle)
+    loading_s = perf_counter() - began
+    rows = pl.read_parquet(test)
+    quoted = quoted_rows(model, rows, known=pl.read_parquet(train))
+    if rival is not None:
+        quoted = quoted.with_columns(rival.model.quote_frame(rows)["price"].alias("production"))
+    return Evidence(model=model, bundle=bundle, loading_s=loading_s, quoted=quoted, rival=rival)

@@ -1,0 +1,76 @@
+"""Gates that ask whether a candidate can be served: it behaves, is small, quick, and loads as it should."""
+
+from statistics import median
+from time import perf_counter
+
+from carvalue.pricing.behaviour import broken_promises, check_behaviour
+from carvalue.registry.gates.evidence import Evidence
+from carvalue.registry.gates.gate import Gate
+
+LOADING = "loads as the service does"
+BUNDLE_MB = 60  # what a service fetches at each promotion, and a machine keeps twice
+LOADING_S = 5.0  # of the 10 s in which a promotion is to be in use; a busy machine included
+QUOTE_MS = 5.0  # the present model takes a fifth of one; the service quotes on its event loop
+ROUNDS = 20  # over the golden listings; the median of so many is not moved by a busy machine's pauses
+
+
+def behaviour(evidence: Evidence) -> Gate:
+    """Ask for every promise of `pricing/behaviour.py`."""
+    checks = check_behaviour(evidence.model, evidence.quoted)
+    broken = broken_promises(checks)
+    return Gate(
+        name="behaviour",
+        figure=len(broken),
+        limit=0,
+        passed=not broken,
+        words="; ".join(broken) or f"keeps all {len(checks)} promises: {', '.join(c.name for c in checks)}",
+    )
+
+
+def size(evidence: Evidence) -> Gate:
+    """Ask for a bundle that is quickly fetched."""
+    found = sum(path.stat().st_size for path in evidence.bundle.iterdir()) / 1e6
+    return Gate(
+        name="size of the bundle",
+        figure=found,
+        limit=BUNDLE_MB,
+        passed=found <= BUNDLE_MB,
+        words=f"the bundle is {found:.1f} MB (at most {BUNDLE_MB})",
+    )
+
+
+def speed(evidence: Evidence) -> Gate:
+    """Ask for a quick quote of one listing."""
+    found = 1_000 * median(_times(evidence))
+    return Gate(
+        name="time of a quote",
+        figure=found,
+        limit=QUOTE_MS,
+        passed=found <= QUOTE_MS,
+        words=f"one listing takes {found:.2f} ms (at most {QUOTE_MS:g})",
+    )
+
+
+def loading(evidence: Evidence) -> Gate:
+    """Ask that it loads as the price service loads it, and prices its golden listings as when it was made."""
+    golden = evidence.model.golden
+    wrong = [listing for listing, expected in golden if evidence.model.quote(listing) != expected]
+    in_time = evidence.loading_s <= LOADING_S
+    return Gate(
+        name=LOADING,
+        figure=evidence.loading_s,
+        limit=LOADING_S,
+        passed=bool(golden) and not wrong and in_time,
+        words=f"{len(golden) - len(wrong)} of {len(golden)} golden prices came out again, "
+        f"{evidence.loading_s:.1f} s after its bundle had been fetched (at most {LOADING_S:g})",
+    )
+
+
+def _times(evidence: Evidence) -> list[float]:
+    times = []
+    for _ in range(ROUNDS):
+        for listing, _ in evidence.model.golden:
+            began = perf_counter()
+            evidence.model.quote(listing)
+            times.append(perf_counter() - began)
+    return times

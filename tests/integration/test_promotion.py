@@ -1,0 +1,223 @@
+"""From a registered version to production, over a real MLflow: judged, switched, written down, killed."""
+
+import multiprocessing
+import signal
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from carvalue.pricing.evaluation.evaluate import MODEL_CARD, evaluate
+from carvalue.pricing.model import PriceModel
+from carvalue.registry.audit import Audit
+from carvalue.registry.connection import connected
+from carvalue.registry.gates.gate import Decision, Gate
+from carvalue.registry.model_version import DIGEST_TAG, MODEL_NAME, ModelVersion
+from carvalue.registry.production import ProductionReader
+from carvalue.registry.promotion import Judgement, ProductionMoved, judge_version, promote
+from carvalue.registry.record import DECISION_FILE, HEADING
+from carvalue.registry.stages import switch
+from carvalue.registry.tracking import start_run
+from carvalue.registry.versions import register
+from killed import WRITES, promote_and_die
+from markets import a_bundle
+from mlflow_servers import mlflow_server
+from released import FACTS
+
+pytestmark = [
+    pytest.mark.platform,
+    # MLflow's own code and those it imports warn of each other
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*type hint:UserWarning"),
+]
+
+PASSED = Decision.by([Gate(name="a gate", figure=0.1, limit=0.2, passed=True, words="10 % (at most 20 %)")])
+
+
+@dataclass(frozen=True)
+class Market:
+    """A running MLflow, and what a candidate is made of."""
+
+    uri: str
+    folder: Path
+
+    def register(self, bundle: Path, name: str) -> ModelVersion:
+        run = start_run(uri=self.uri, facts=FACTS, state=self.folder / f"{name}.json")
+        return register(uri=self.uri, run=run, bundle=bundle, evaluation=self.folder / "evaluation")
+
+    def judge(self, version: ModelVersion) -> Judgement:
+        files = {name: self.folder / f"{name}.parquet" for name in ("train", "test")}
+        return judge_version(uri=self.uri, version=version, scratch=self.folder / "judged", **files)
+
+    def promote(self, version: ModelVersion, judgement: Judgement) -> Decision:
+        return promote(**self.arguments(version, judgement))
+
+    def arguments(self, version: ModelVersion, judgement: Judgement) -> dict[str, Any]:
+        card = self.folder / "evaluation" / MODEL_CARD
+        what = {"uri": self.uri, "version": version, "judgement": judgement}
+        return what | {"card": card, "audit": self.audit, "by": "pipeline"}
+
+    @property
+    def audit(self) -> Audit:
+        return Audit(self.folder / "promotions.ndjson")
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
+    folder = tmp_path_factory.mktemp("market")
+    files = {name: folder / f"{name}.parquet" for name in ("train", "test")}
+    evaluate(bundle=a_bundle(folder), into=folder / "evaluation", **files)
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as uri:
+        yield Market(uri, folder)
+
+
+def _newer(market: Market, name: str) -> Path:
+    """Write the same model as one that has seen another day."""
+    model = PriceModel.load(market.folder / "bundle")
+    card = replace(model.card, data_as_of=model.card.data_as_of + timedelta(days=1))
+    replace(model, card=card).save(market.folder / name / "bundle")
+    return market.folder / name / "bundle"
+
+
+def _standing(market: Market, version: ModelVersion) -> tuple[set[str], str, str]:
+    """Alias, stage and status tag of a version."""
+    with connected(market.uri) as client:
+        found = client.get_model_version(MODEL_NAME, str(version.version))
+        return set(found.aliases), found.current_stage, found.tags["status"]
+
+
+def test_a_candidate_is_judged_promoted_and_written_down(market: Market) -> None:
+    first = market.register(market.folder / "bundle", "first")
+    same = market.register(market.folder / "bundle", "same")
+    newer = market.register(_newer(market, "newer"), "newer")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        assert market.promote(first, market.judge(first)).promote
+        before = _standing(market, first)
+        refused = market.promote(same, market.judge(same))
+        for _ in range(2):  # twice is the same as once
+            decision = market.promote(newer, market.judge(newer))
+
+    assert before == ({"production"}, "Production", "production")
+    assert not refused.promote
+    assert refused.reasons == (f"the same bundle is in production as version {first.version}",)
+    assert decision.promote
+    assert _standing(market, first) == ({"previous"}, "Archived", "archived")
+    assert _standing(market, same) == (set(), "None", "candidate")
+    assert _standing(market, newer) == ({"production"}, "Production", "production")
+    assert _live(market) == newer
+    assert [(entry.act, entry.version, entry.earlier) for entry in market.audit.entries()] == [
+        ("promoted", first.version, None),
+        ("refused", same.version, first.version),
+        ("promoted", newer.version, first.version),
+    ]
+    _is_written_down(market, newer)
+
+
+def _is_written_down(market: Market, version: ModelVersion) -> None:
+    gates = market.audit.entries()[-1].gates
+    with connected(market.uri) as client:
+        said = client.get_model_version(MODEL_NAME, str(version.version)).description
+        kept = {file.path for file in client.list_artifacts(version.run_id)}
+        card = Path(client.download_artifacts(version.run_id, f"evaluation/{MODEL_CARD}", market.folder))
+    text = card.read_text()
+    assert len(gates) == 10
+    assert all(gate.passed and gate.name in said and gate.words in text for gate in gates)
+    assert DECISION_FILE in kept
+    assert text.count(HEADING) == 1
+
+
+def test_of_two_at_once_the_later_is_judged_anew(market: Market) -> None:
+    start, one, two = _versions(market, 3)
+    _put_in(market, start)
+    judgements = {item: _passed(item, against=start) for item in (one, two)}
+
+    market.promote(one, judgements[one])
+    with pytest.raises(ProductionMoved, match=f"judged while version {start.version} was in production"):
+        market.promote(two, judgements[two])
+
+    assert _in_production(market) == [one.version]
+    assert market.audit.in_production() == one.version
+
+
+def test_killed_at_any_write_it_is_completed_by_another_try(market: Market) -> None:
+    """A process of its own is killed at its first write, at its second one, and so on, until none is left."""
+    context = multiprocessing.get_context("forkserver")  # each is a fork of one that has MLflow loaded
+    context.set_forkserver_preload(["carvalue.registry.promotion"])
+    deaths = 0
+    for at_write in count(1):
+        old, new = _versions(market, 2)
+        _put_in(market, old)
+        arguments = market.arguments(new, _passed(new, against=old))
+
+        process = context.Process(
+            target=promote_and_die, kwargs={"at_write": at_write, "arguments": arguments}
+        )
+        process.start()
+        process.join(timeout=60)
+
+        assert _live(market) in (old, new)
+        if process.exitcode == 0:
+            break
+        deaths += process.exitcode == -signal.SIGKILL
+        assert deaths == at_write
+        promote(**arguments)
+        _is_complete(market, old=old, new=new)
+    assert deaths > len(WRITES)
+
+
+def _is_complete(market: Market, *, old: ModelVersion, new: ModelVersion) -> None:
+    assert _standing(market, old) == ({"previous"}, "Archived", "archived")
+    assert _standing(market, new) == ({"production"}, "Production", "production")
+    assert _in_production(market) == [new.version]
+    noted = [entry for entry in market.audit.entries() if entry.version == new.version]
+    assert [(entry.act, entry.earlier) for entry in noted] == [("promoted", old.version)]
+
+
+def _live(market: Market) -> ModelVersion | None:
+    with ProductionReader(market.uri) as registry:
+        return registry.latest()
+
+
+def _versions(market: Market, number: int) -> list[ModelVersion]:
+    """Register versions without the bundle: who only switches does not load it."""
+    run = start_run(uri=market.uri, facts=FACTS, state=market.folder / "run.json")
+    with connected(market.uri) as client:
+        if not client.search_registered_models(f"name='{MODEL_NAME}'"):
+            client.create_registered_model(MODEL_NAME)
+        found = [
+            client.create_model_version(
+                MODEL_NAME, source=f"runs:/{run.run_id}/model", run_id=run.run_id, tags={DIGEST_TAG: "f00d"}
+            )
+            for _ in range(number)
+        ]
+        return [
+            ModelVersion(
+                name=MODEL_NAME,
+                version=int(item.version),
+                run_id=run.run_id,
+                source=item.source,
+                bundle_digest="f00d",
+            )
+            for item in found
+        ]
+
+
+def _put_in(market: Market, version: ModelVersion) -> None:
+    with connected(market.uri) as client:
+        switch(client, version=str(version.version))
+
+
+def _passed(version: ModelVersion, *, against: ModelVersion) -> Judgement:
+    return Judgement(version=version.version, against=against.version, decision=PASSED)
+
+
+def _in_production(market: Market) -> list[int]:
+    with connected(market.uri) as client:
+        found = client.search_model_versions(f"name='{MODEL_NAME}'")
+        return [int(item.version) for item in found if item.current_stage == "Production"]

@@ -1,0 +1,40 @@
+"""A promotion that is killed at one of its writes; a module, so that a process of its own can import it."""
+
+import os
+import signal
+from collections.abc import Callable, Mapping
+from typing import Any
+from unittest.mock import patch
+
+from mlflow import MlflowClient
+
+from carvalue.registry.audit import Audit
+from carvalue.registry.promotion import promote
+
+WRITES = (
+    (MlflowClient, "set_registered_model_alias"),
+    (MlflowClient, "transition_model_version_stage"),
+    (MlflowClient, "set_model_version_tag"),
+    (MlflowClient, "update_model_version"),
+    (MlflowClient, "log_dict"),
+    (MlflowClient, "log_artifact"),
+    (MlflowClient, "set_terminated"),
+    (Audit, "note"),
+)
+
+
+def promote_and_die(*, at_write: int, arguments: Mapping[str, Any]) -> None:
+    """Promote, and be killed just before this write, counted from 1; end well where there are fewer."""
+    writes = iter(range(1, at_write + 1))
+
+    def deadly(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if next(writes) == at_write:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return method(*args, **kwargs)
+
+        return call
+
+    for owner, name in WRITES:
+        patch.object(owner, name, deadly(getattr(owner, name))).start()
+    promote(**arguments)
