@@ -29,8 +29,12 @@ locals {
           image       = "service"
           port        = local.ports.service
           ready       = "/healthz"
-          environment = { MLFLOW_TRACKING_URI = local.tracking, STATE_DIR = local.state }
-          secrets     = { JOURNAL_URL = "journal-database", SERVICE_KEYS = "service-keys" }
+          environment = {
+            MLFLOW_TRACKING_URI = local.tracking
+            STATE_DIR           = local.state
+            SERVICE_WORKERS     = tostring(var.service_workers)
+          }
+          secrets = { JOURNAL_URL = "journal-database", SERVICE_KEYS = "service-keys" }
         }
       }
     }

@@ -28,3 +28,9 @@ def loaded_after(code: str) -> set[str]:
 )
 def test_commands_and_definitions_load_nothing_heavy(code: str) -> None:
     assert not loaded_after(code) & {*HEAVY, "airflow"}
+
+
+def test_the_service_loads_no_library_that_only_training_needs() -> None:
+    loaded = loaded_after("import carvalue.serving.app")
+
+    assert not loaded & {"xgboost", "sklearn", "scipy", "pandas", "mlflow", "pyarrow"}

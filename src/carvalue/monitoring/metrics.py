@@ -1,13 +1,18 @@
 """The Prometheus metrics, each declared once: what a process counts, and what rules and boards may name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 # a quote takes about a millisecond, a request of a thousand listings a hundred
 LATENCY_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+
+OfWorkers = Literal["livemin", "livemax", "livesum"]
+"""What a gauge says of several workers that live: the least, the most, or all together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,9 +231,15 @@ ALERT_KINDS = ("drift", "live_accuracy", "coverage", "retraining")
 
 
 class ServiceMetrics:
-    """The price service's metrics in one registry of their own, so that two services fit in one process."""
+    """The price service's metrics in one registry of their own, so that two services fit in one process.
 
-    def __init__(self) -> None:
+    Args:
+        folder: where several workers put theirs together (`prometheus_client.multiprocess`); each tells all.
+    """
+
+    def __init__(self, *, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._measured: dict[Gauge, Callable[[], float]] = {}
         self.registry = CollectorRegistry()
         self.requests = self._counter(REQUESTS)
         self.request_seconds = Histogram(
@@ -245,21 +256,44 @@ class ServiceMetrics:
         self.warned_quotes = self._counter(WARNED_QUOTES)
         self.quote_warnings = self._counter(QUOTE_WARNINGS)
         self.unknown_categories = self._counter(UNKNOWN_CATEGORIES)
-        self.model_version = self._gauge(MODEL_VERSION)
-        self.model_data_timestamp = self._gauge(MODEL_DATA_TIMESTAMP)
-        self.model_trained_timestamp = self._gauge(MODEL_TRAINED_TIMESTAMP)
-        self.model_old_after = self._gauge(MODEL_OLD_AFTER)
+        self.model_version = self._gauge(MODEL_VERSION, of_workers="livemin")
+        self.model_data_timestamp = self._gauge(MODEL_DATA_TIMESTAMP, of_workers="livemin")
+        self.model_trained_timestamp = self._gauge(MODEL_TRAINED_TIMESTAMP, of_workers="livemin")
+        self.model_old_after = self._gauge(MODEL_OLD_AFTER, of_workers="livemax")
         self.model_swaps = self._counter(MODEL_SWAPS)
         self.model_refusals = self._counter(MODEL_REFUSALS)
-        self.registry_up = self._gauge(REGISTRY_UP)
-        self.journal_up = self._gauge(JOURNAL_UP)
+        self.registry_up = self._gauge(REGISTRY_UP, of_workers="livemin")
+        self.journal_up = self._gauge(JOURNAL_UP, of_workers="livemin")
         self.journal_writes = self._counter(JOURNAL_WRITES)
-        self.journal_lag = self._gauge(JOURNAL_LAG)
+        self.journal_lag = self._gauge(JOURNAL_LAG, of_workers="livemax")
         self.journal_dropped = self._counter(JOURNAL_DROPPED)
-        self.spool_bytes = self._gauge(SPOOL_BYTES)
+        self.spool_bytes = self._gauge(SPOOL_BYTES, of_workers="livesum")
+
+    def measure(self, gauge: Gauge, value: Callable[[], float]) -> None:
+        """Let a gauge follow a function: asked with the metrics, or by `remeasure` among several workers."""
+        if self._folder is None:
+            gauge.set_function(value)
+        else:
+            self._measured[gauge] = value
+
+    def remeasure(self) -> None:
+        """Put down what this worker's functions say now, for whichever worker is asked next."""
+        for gauge, value in self._measured.items():
+            gauge.set(value())
+
+    def text(self) -> bytes:
+        """Give the metrics of all workers in Prometheus's own format."""
+        self.remeasure()
+        if self._folder is None:
+            return generate_latest(self.registry)
+        of_all = CollectorRegistry()
+        MultiProcessCollector(of_all, path=str(self._folder))
+        return generate_latest(of_all)
 
     def _counter(self, metric: Metric) -> Counter:
         return Counter(metric.name, metric.help, metric.labels, registry=self.registry)
 
-    def _gauge(self, metric: Metric) -> Gauge:
-        return Gauge(metric.name, metric.help, metric.labels, registry=self.registry)
+    def _gauge(self, metric: Metric, *, of_workers: OfWorkers) -> Gauge:
+        return Gauge(
+            metric.name, metric.help, metric.labels, registry=self.registry, multiprocess_mode=of_workers
+        )

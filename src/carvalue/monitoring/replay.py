@@ -43,8 +43,8 @@ class Replay:
         self._lock = Lock()
         self._oldest: float | None = None
         self.journal_state: JournalState = "not asked yet"
-        metrics.journal_lag.set_function(self.lag_s)
-        metrics.spool_bytes.set_function(lambda: spool.waiting_bytes)
+        metrics.measure(metrics.journal_lag, self.lag_s)
+        metrics.measure(metrics.spool_bytes, lambda: spool.waiting_bytes)
 
     def lag_s(self) -> float:
         """How long the oldest entry that the journal lacks has been waiting, in seconds."""

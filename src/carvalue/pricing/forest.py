@@ -10,13 +10,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import xgboost as xgb
 
 from carvalue.pricing.compiled import MOST, NODE, CompiledWalk, is_compiled
+
+if TYPE_CHECKING:
+    import xgboost as xgb
 
 Ints = npt.NDArray[np.int32]
 Places = npt.NDArray[np.intp]
@@ -40,7 +42,7 @@ class Forest:
     leaf: Singles
 
     @classmethod
-    def of(cls, booster: xgb.Booster) -> "Forest":
+    def of(cls, booster: "xgb.Booster") -> "Forest":
         """Read the trees out of a booster with numeric features and one output."""
         parts = [_flat(tree) for tree in _trees(booster)]
         starts = np.cumsum([0, *(len(part["left"]) for part in parts)], dtype=np.int32)[:-1]
@@ -162,7 +164,7 @@ def _with_missing_twice(row: Singles) -> Singles:
     return cells
 
 
-def _trees(booster: xgb.Booster) -> Iterator[dict[str, Any]]:
+def _trees(booster: "xgb.Booster") -> Iterator[dict[str, Any]]:
     rounds = booster.num_boosted_rounds()
     for start in range(0, rounds, TREES_AT_ONCE):
         part = booster[start : min(start + TREES_AT_ONCE, rounds)]

@@ -1,13 +1,14 @@
 """The price model: listing in, quote out; a bundle folder that describes itself."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import xgboost as xgb
 
 from carvalue.listings.schema import Listing
 from carvalue.pricing.bundle import BundleIncompatible, json_bytes, read_bundle, read_json, write_bundle
@@ -22,6 +23,9 @@ from carvalue.pricing.mileage import doubtful, doubtful_rows, without_odometer
 from carvalue.pricing.names import read_name
 from carvalue.pricing.quote import Quote
 from carvalue.pricing.ranges import Floats, PriceRange, what_is_seen
+
+if TYPE_CHECKING:
+    import xgboost as xgb
 
 BOOSTER, FOREST, CARD, FEATURES, FAMILIAR, RANGES, GOLDEN, USUAL, COMPARABLES = (
     "model.ubj",
@@ -43,7 +47,8 @@ FEW_ROWS = 4  # up to here a forest that is not compiled is quicker than XGBoost
 class PriceModel:
     """A fitted model. Safe to share between threads: quoting changes nothing."""
 
-    booster: xgb.Booster
+    trees: bytes = field(repr=False)
+    """As XGBoost writes them."""
     forest: Forest
     encoder: Encoder
     ranges: PriceRange
@@ -92,6 +97,11 @@ class PriceModel:
         typed, unknown = self.log_prices(self.encoder.rows(ways))
         return ways[int(unknown < typed)]
 
+    @cached_property
+    def booster(self) -> "xgb.Booster":
+        """XGBoost's own form of the trees, made when first asked for: a compiled forest quotes without it."""
+        return new_booster(self.trees)
+
     @property
     def makes(self) -> tuple[str, ...]:
         """The makes of the training rows, the most frequent first."""
@@ -118,7 +128,7 @@ class PriceModel:
         write_bundle(
             folder,
             {
-                BOOSTER: bytes(self.booster.save_raw(raw_format="ubj")),
+                BOOSTER: self.trees,
                 FOREST: self.forest.as_bytes(),
                 FEATURES: json_bytes(encoder_as_json(self.encoder)),
                 FAMILIAR: json_bytes(self.familiar.as_json()),
@@ -141,7 +151,7 @@ class PriceModel:
         files = read_bundle(folder)
         try:
             model = _from_files(files, folder=folder)
-        except (KeyError, TypeError, ValueError, xgb.core.XGBoostError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise BundleIncompatible(f"{folder} cannot be read: {type(error).__name__} {error}.") from error
         model._check_golden(folder)
         return model
@@ -165,8 +175,10 @@ class PriceModel:
                 )
 
 
-def new_booster(raw: bytes) -> xgb.Booster:
+def new_booster(raw: bytes) -> "xgb.Booster":
     """Read a booster for quoting: one thread, because a request is one row and requests run side by side."""
+    import xgboost as xgb  # noqa: PLC0415  # 150 MB, with all that it imports where it finds it
+
     booster = xgb.Booster({"nthread": 1})
     booster.load_model(bytearray(raw))
     booster.set_param({"nthread": 1})
@@ -178,7 +190,7 @@ def _from_files(files: dict[str, bytes], *, folder: Path) -> PriceModel:
         name: read_json(files[name], name=name, folder=folder) for name in files if name.endswith(".json")
     }
     return PriceModel(
-        booster=new_booster(files[BOOSTER]),
+        trees=_ubjson(files[BOOSTER]),
         forest=Forest.from_bytes(files[FOREST]),
         encoder=encoder_from_json(read[FEATURES]),
         ranges=PriceRange.from_json(read[RANGES]),
@@ -188,6 +200,12 @@ def _from_files(files: dict[str, bytes], *, folder: Path) -> PriceModel:
         comparables=Comparables.from_bytes(files[COMPARABLES]),
         golden=golden_from_json(read[GOLDEN]),
     )
+
+
+def _ubjson(trees: bytes) -> bytes:
+    if not trees.startswith(b"{"):
+        raise ValueError(f"{BOOSTER} is no UBJSON")
+    return trees
 
 
 def _take_lower(dollars: Dollars, places: npt.NDArray[np.intp], others: Dollars) -> None:

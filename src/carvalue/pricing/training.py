@@ -102,10 +102,10 @@ def _prepare(train: Path, validation: Path) -> _Prepared:
 def _assemble(
     prepared: _Prepared, *, fitted: Fitted, tuned: Tuned, provenance: Provenance, trained_at: datetime
 ) -> PriceModel:
-    booster = new_booster(bytes(fitted.booster.save_raw(raw_format="ubj")))
+    trees = bytes(fitted.booster.save_raw(raw_format="ubj"))
     model = PriceModel(
-        booster=booster,
-        forest=Forest.of(booster),
+        trees=trees,
+        forest=Forest.of(new_booster(trees)),
         encoder=prepared.encoder.encoder,
         ranges=NO_RANGE,
         familiar=prepared.familiar,
@@ -127,11 +127,11 @@ def _refitted(
     """Learn the same from training and validation rows: the newest listings are the nearest to today."""
     familiar = fit_familiar(frame)
     learned = fit_training_encoder(frame, newest_year=familiar.newest_year)
-    booster, encoder = new_booster(bytes(grow(learned).save_raw(raw_format="ubj"))), learned.encoder
+    trees, encoder = bytes(grow(learned).save_raw(raw_format="ubj")), learned.encoder
     model = replace(
         judged,
-        booster=booster,
-        forest=Forest.of(booster),
+        trees=trees,
+        forest=Forest.of(new_booster(trees)),
         encoder=encoder,
         ranges=judged.ranges.recoded(old=judged.encoder, new=encoder),
         familiar=familiar,

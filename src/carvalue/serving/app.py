@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import TextIO
 
 from fastapi import FastAPI
@@ -34,7 +35,11 @@ from carvalue.settings import Settings, load_settings
 
 
 def create_app(
-    settings: Settings | None = None, *, registry: Registry | None = None, access_log: TextIO | None = None
+    settings: Settings | None = None,
+    *,
+    registry: Registry | None = None,
+    access_log: TextIO | None = None,
+    metrics_folder: Path | None = None,
 ) -> Edge:
     """Build the application.
 
@@ -42,12 +47,13 @@ def create_app(
         settings: those of the environment unless given.
         registry: stands in for the one that the settings name.
         access_log: where a line for each request goes; standard output unless given.
+        metrics_folder: where several workers put their metrics together; nowhere if it is the only one.
 
     Raises:
         BadKeys: a key of the settings cannot be read.
         NoKeys: the service is reachable from elsewhere, and no client has a key.
     """
-    settings, metrics = settings or load_settings(), ServiceMetrics()
+    settings, metrics = settings or load_settings(), ServiceMetrics(folder=metrics_folder)
     keys = key_ring(settings)
     log = AccessLog(access_log or sys.stdout)
     app: FastAPI = FastAPIOffline(
@@ -73,7 +79,8 @@ async def _lifespan(
 ) -> AsyncIterator[Mapping[str, object]]:
     metrics.model_old_after.set(timedelta(days=settings.model_old_days).total_seconds())
     shelf = Shelf(bundles_folder(settings.state_dir))
-    spool = Spool(settings.state_dir / "service" / "spool", limit_bytes=settings.spool_limit_mb * 2**20)
+    spool_bytes = settings.spool_limit_mb * 2**20 // settings.service_workers
+    spool = Spool(settings.state_dir / "service" / "spool", limit_bytes=spool_bytes)
     journal = Journal(settings.journal_url.get_secret_value())
     uploads = Uploads(
         folder=settings.state_dir / "service" / "batches", limit_bytes=settings.batch_limit_mb * 2**20

@@ -112,8 +112,9 @@ class LiveModel:
     def _fetch(self, version: ModelVersion) -> None:
         folder = self._shelf.place(version)
         try:
-            if not folder.is_dir():
-                folder = self._registry.download(version, into=folder)
+            with self._shelf.alone():  # one worker fetches it for all
+                if not folder.is_dir():
+                    folder = self._registry.download(version, into=folder)
         except (AppError, OSError) as error:
             self._refuse(version, error)
         else:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.routing import APIRoute
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, Response
 
 from carvalue.serving import batch_contract, contract, explain, explain_contract, predict
@@ -156,4 +156,4 @@ def _model_in_short(in_use: InUse) -> Mapping[str, object]:
 @plain.get("/metrics", tags=["operation"], summary="Counters for Prometheus")
 async def get_metrics(request: Request) -> Response:
     """The text format of Prometheus."""
-    return Response(generate_latest(_service(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(_service(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -17,6 +17,7 @@ from carvalue.serving.recording import Recorder
 from carvalue.serving.shelf import Shelf
 from carvalue.serving.upload import Uploads
 
+REMEASURE_S = 1  # more often than Prometheus asks
 LAST_PASS_S = 3  # what the journal lacks then waits on disk for the next start
 
 
@@ -64,6 +65,7 @@ async def running_service(
     async with (
         _recording(journal=journal, spool=spool, metrics=metrics) as (recorder, replay),
         _in_background(keep_following(live)),
+        _in_background(_keep_remeasuring(metrics)),
     ):
         yield Service(
             live=live,
@@ -90,6 +92,12 @@ async def _recording(
         await asyncio.to_thread(replay.pass_on, within_s=LAST_PASS_S)
         spool.close()
         journal.close()
+
+
+async def _keep_remeasuring(metrics: ServiceMetrics) -> None:
+    while True:
+        metrics.remeasure()
+        await asyncio.sleep(REMEASURE_S)
 
 
 @asynccontextmanager

@@ -1,6 +1,9 @@
 """Bundles on this machine's disk: the last good one outlives a restart and an outage of the registry."""
 
+import fcntl
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +33,14 @@ class Shelf:
         self._root = root
         self._label = root / "last_good.json"
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other workers from the shelf; it is free again when this process leaves or ends."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        with (self._root / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def place(self, version: ModelVersion) -> Path:
         """Where a version belongs; the digest keeps apart registries that both count from 1."""
         self._root.mkdir(parents=True, exist_ok=True)
@@ -46,11 +57,12 @@ class Shelf:
 
     def keep(self, shelved: Shelved) -> None:
         """Name this version the last good one, then drop what is older than the last `KEPT`."""
-        aside = self._label.with_suffix(f".{shelved.folder.name}")
-        shelved.version.save(aside)
-        aside.replace(self._label)
-        shelved.folder.touch()  # the time of last use, by which older ones are told
-        self._drop_older(than=shelved.folder)
+        with self.alone():
+            aside = self._label.with_suffix(f".{shelved.folder.name}")
+            shelved.version.save(aside)
+            aside.replace(self._label)
+            shelved.folder.touch()  # the time of last use, by which older ones are told
+            self._drop_older(than=shelved.folder)
 
     def discard(self, folder: Path) -> None:
         """Remove a bundle that cannot be used."""

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -192,3 +193,21 @@ def test_the_disk_keeps_two_bundles(stage: Stage, bundle: Path) -> None:
     kept = sorted(path.name.split("-")[0] for path in stage.root.iterdir() if path.is_dir())
 
     assert kept == [".9", "4", "5"]
+
+
+def test_workers_that_follow_at_the_same_time_fetch_a_version_once(bundle: Path, tmp_path: Path) -> None:
+    stages = [Stage(tmp_path / "bundles") for _ in range(3)]
+    registry = stages[0].registry
+    registry.promote(bundle, version=4)
+    for stage in stages:
+        stage.registry = registry
+        stage.start()
+
+    with ThreadPoolExecutor(len(stages)) as threads:
+        list(threads.map(lambda stage: stage.live.follow(), stages))
+
+    assert [stage.live.in_use().version.version for stage in stages] == [4, 4, 4]
+    assert registry.downloads == 1
+    assert not any(
+        stage.counted("carvalue_model_refusals_total", reason="FileNotFoundError") for stage in stages
+    )

@@ -1,0 +1,90 @@
+"""Several workers on one port: they answer and count as one, and one that is killed is replaced."""
+
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from carvalue.serving.contract import F150
+from carvalue.serving.shelf import Shelf, Shelved
+from fakes import FakeRegistry
+from markets import a_bundle
+from production import answers, free_port, running
+from waiting import until
+
+pytestmark = pytest.mark.platform
+
+WORKERS = 2
+BUSY_S = 60
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    registry, shelf = FakeRegistry(), Shelf(tmp_path / "state" / "service" / "bundles")
+    version = registry.promote(a_bundle(tmp_path / "made"), version=1)
+    shelf.keep(Shelved(version=version, folder=registry.download(version, into=shelf.place(version))))
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def url(state: Path) -> Iterator[str]:
+    port = free_port()
+    given = {
+        "STATE_DIR": str(state),
+        "SERVICE_PORT": str(port),
+        "SERVICE_WORKERS": str(WORKERS),
+        "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
+    }
+    url, log = f"http://127.0.0.1:{port}", state / "log"
+    with running([sys.executable, "-m", "carvalue.serving"], log=log, environment=os.environ | given):
+        until(lambda: answers(f"{url}/readyz"), within_s=BUSY_S)
+        until(lambda: len(workers(port)) == WORKERS, within_s=BUSY_S)
+        yield url
+
+
+def workers(port: int) -> set[int]:
+    """Every worker that listens, by its process id."""
+    found = psutil.net_connections("tcp")
+    return {
+        one.pid for one in found if one.laddr.port == port and one.status == psutil.CONN_LISTEN and one.pid
+    }
+
+
+def ask(url: str, times: int) -> list[str]:
+    """Each time on a connection of its own, which the kernel gives to one worker or the other."""
+    asked = [httpx.post(f"{url}/predict", json=F150, timeout=BUSY_S) for _ in range(times)]
+    return [answer.raise_for_status().json()["quote_id"] for answer in asked]
+
+
+def counted(url: str, name: str) -> float:
+    families = text_string_to_metric_families(httpx.get(f"{url}/metrics", timeout=BUSY_S).text)
+    return sum(sample.value for family in families for sample in family.samples if sample.name == name)
+
+
+def journaled(state: Path) -> set[str]:
+    with closing(sqlite3.connect(state / "service" / "journal.db")) as journal:
+        return {quote_id for (quote_id,) in journal.execute("SELECT quote_id FROM quotes")}
+
+
+def test_workers_answer_count_and_journal_as_one_also_after_one_was_killed(url: str, state: Path) -> None:
+    port = int(url.rpartition(":")[2])
+    before = workers(port)
+    answered = ask(url, 30)
+
+    os.kill(min(before), signal.SIGKILL)
+    until(lambda: min(before) not in workers(port), within_s=BUSY_S)
+    answered += ask(url, 30)
+    until(lambda: len(workers(port)) == WORKERS, within_s=BUSY_S)
+    answered += ask(url, 10)
+
+    assert counted(url, "carvalue_quotes_total") == len(answered) == 70
+    assert counted(url, "carvalue_model_version") == 1
+    until(lambda: journaled(state) == set(answered), within_s=BUSY_S)
