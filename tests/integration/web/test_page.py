@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
 from carvalue.serving.app import create_app
+from carvalue.serving.keys import digest_of
 from carvalue.settings import Settings
 from carvalue.web import page
 from fakes import FakeRegistry
@@ -15,15 +17,17 @@ from servers import serving
 from waiting import until
 
 NOWHERE = "http://127.0.0.1:9"
+KEY = "carvalue.page.tested"
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     registry = FakeRegistry()
     registry.promote(a_bundle(tmp_path_factory.mktemp("market"), data_source="sample"), version=3)
-    with serving(
-        create_app(Settings(state_dir=tmp_path_factory.mktemp("state")), registry=registry)
-    ) as client:
+    settings = Settings(
+        state_dir=tmp_path_factory.mktemp("state"), service_keys=SecretStr(f"page sha256:{digest_of(KEY)}")
+    )
+    with serving(create_app(settings, registry=registry)) as client:
         until(lambda: client.get("/readyz").is_success)
         yield client
 
@@ -31,6 +35,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 @pytest.fixture
 def shown(service: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.setenv("SERVICE_URL", str(service.base_url).rstrip("/"))
+    monkeypatch.setenv("SERVICE_API_KEY", KEY)
     return AppTest.from_file(page.__file__, default_timeout=30).run()
 
 
@@ -95,6 +100,19 @@ def test_a_changed_form_says_that_the_price_is_of_before(shown: AppTest) -> None
     enter(shown, odometer=90_000)
 
     assert "changed the form" in texts(shown)
+
+
+def test_a_page_without_a_key_says_what_its_operator_sets(
+    service: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # by another name, since a page keeps its connections
+    monkeypatch.setenv("SERVICE_URL", str(service.base_url.copy_with(host="localhost")).rstrip("/"))
+    shown = AppTest.from_file(page.__file__, default_timeout=30).run()
+
+    press(enter(shown, year=2015))
+
+    assert "This service asks for a key" in texts(shown)
+    assert "SERVICE_API_KEY" in texts(shown)
 
 
 def test_with_the_service_down_it_says_so_and_keeps_what_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
