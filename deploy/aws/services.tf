@@ -26,9 +26,9 @@ locals {
       shares_files = false
       containers = {
         service = {
-          image       = "service"
-          port        = local.ports.service
-          ready       = "/healthz"
+          image = "service"
+          port  = local.ports.service
+          ready = "/healthz"
           environment = {
             MLFLOW_TRACKING_URI = local.tracking
             STATE_DIR           = local.state

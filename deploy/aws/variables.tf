@@ -176,6 +176,17 @@ variable "sizes" {
   }
 }
 
+variable "service_workers" {
+  description = "Processes of one copy of the price service: one for each core that sizes.service gives it."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.service_workers >= 1 && var.service_workers <= 64
+    error_message = "Expected 1 to 64."
+  }
+}
+
 variable "service_max_copies" {
   description = "How far the price service may scale out."
   type        = number
