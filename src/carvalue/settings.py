@@ -67,7 +67,8 @@ def _local_links(chosen: Mapping[str, object]) -> str:
         "Grafana": _local(chosen, "grafana_port"),
         "API": f"{chosen.get('service_url')}/docs",
     }
-    return ",".join(f"{name}={place}" for name, place in places.items())
+    # MLflow may be a database, which no browser opens
+    return ",".join(f"{name}={place}" for name, place in places.items() if str(place).startswith("http"))
 
 
 def _journal_url(value: SecretStr) -> SecretStr:

@@ -123,3 +123,9 @@ def test_off_loopback_clients_are_limited_unless_it_is_said_otherwise(
         (50, 100),
         (2.5, 6),
     ]
+
+
+def test_an_mlflow_that_is_a_database_is_no_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+
+    assert "MLflow" not in load_settings().links
