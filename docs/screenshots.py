@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from playwright.sync_api import Page, ViewportSize, sync_playwright
+from playwright.sync_api import FilePayload, Page, ViewportSize, sync_playwright
 
 from carvalue.settings import Settings, load_settings
 
@@ -12,7 +12,13 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 MODEL = "vehicles-price-model"
 DESK: ViewportSize = {"width": 1280, "height": 1000}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-CAR = "manufacturer=ford&model=f150&year=2015&odometer=80000&condition=Good&asking=23000"
+CARS = """manufacturer,model,year,odometer,condition
+ford,f-150 xlt,2015,80000,good
+toyota,camry le,2012,120000,excellent
+honda,civic lx,1899,60000,good
+porsche,911 carrera,2010,45000,excellent
+"""
+CAR = "manufacturer=Ford&model=f-150&year=2015&odometer=80000&condition=Good&asking=23000"
 
 
 def main() -> None:
@@ -22,6 +28,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport=DESK)
         photograph_page(page, settings)
+        photograph_many(page, settings)
         photograph_monitoring(page, settings)
         photograph_airflow(page, settings)
         photograph_mlflow(page, settings)
@@ -38,6 +45,16 @@ def photograph_page(page: Page, settings: Settings) -> None:
     _whole(page, IMAGES / "page.png")
     page.set_viewport_size(PHONE)
     _whole(page, IMAGES / "phone.png")
+
+
+def photograph_many(page: Page, settings: Settings) -> None:
+    """Upload a few cars, one of them impossible."""
+    page.set_viewport_size(DESK)
+    page.goto(f"http://127.0.0.1:{settings.page_port}/many")
+    file: FilePayload = {"name": "cars.csv", "mimeType": "text/csv", "buffer": CARS.encode()}
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_text("could not be priced").wait_for()
+    _whole(page, IMAGES / "many.png")
 
 
 def photograph_monitoring(page: Page, settings: Settings) -> None:

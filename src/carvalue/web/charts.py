@@ -26,7 +26,7 @@ def waterfall(rows: Rows) -> Picture:
             x=alt.X(
                 "begin:Q",
                 title="dollars",
-                axis=alt.Axis(format=DOLLARS, tickCount=5, labelFlush=True),
+                axis=alt.Axis(format=DOLLARS, tickCount=5, labelBound=True),
                 # room for the words to the right of the longest bar
                 scale=alt.Scale(domain=[0, 1.2 * max(row["right"] for row in rows)], nice=False),
             ),

@@ -152,5 +152,6 @@ def _show(priced: pl.DataFrame) -> None:
         type="primary",
     )
     if len(bad):
-        st.warning(f"{len(bad):,} rows could not be priced; the column *problem* says why.")
+        rows = "1 row" if len(bad) == 1 else f"{len(bad):,} rows"
+        st.warning(f"{rows} could not be priced; the column *problem* says why.")
         st.dataframe(bad.select("problem", pl.exclude(*ANSWERS)), hide_index=True, width="stretch")

@@ -63,7 +63,7 @@ def test_a_file_of_cars_comes_back_with_prices(page: Page, page_url: str, servic
     upload(page, CARS)
 
     expect(page.get_by_text("2 of 3 cars priced.")).to_be_visible()
-    expect(page.get_by_text("1 rows could not be priced")).to_be_visible()
+    expect(page.get_by_text("1 row could not be priced")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download with prices").click()
     priced = pl.read_csv(download.value.path())
