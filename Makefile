@@ -7,9 +7,12 @@ RUN := "$(UV)" run --frozen --no-sync
 SECRETS := detect-secrets-hook --no-verify --exclude-secrets '^(PASSWORD|hidden|secret|se%40cret)$$' \
   $(addprefix --disable-plugin ,Base64HighEntropyString HexHighEntropyString KeywordDetector)
 CARVALUE := .venv/bin/python -m carvalue
+# a small model of its own, without servers
+QUICKLY := DATA_SOURCE=sample SAMPLE_ROWS=4000 TRAINING_BUDGET=quick STATE_DIR=var/bench-quote \
+  MLFLOW_TRACKING_URI=sqlite:///var/bench-quote/mlflow.db
 PYTHONS := >=3.11,<3.14
 
-.PHONY: help install install-dev build up down status logs test check lint audit format demo-drift bench bench-drift bench-serving screenshots
+.PHONY: help install install-dev build up down status logs test check lint audit format demo-drift bench bench-drift bench-quote bench-serving screenshots
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -63,6 +66,11 @@ bench-drift: install-dev ## false alarms and delays of drift detectors: make ben
 	@"$(UV)" sync --frozen --extra platform --group bench --quiet
 	@for part in '' /estimate.py /beside.py; do \
 	  $(RUN) python "benchmarks/drift$$part" "$(DATASETS)" var/bench-drift || exit 1; done
+
+bench-quote: install-dev ## time one quote and its parts, by a model trained on the sample
+	@$(QUICKLY) $(CARVALUE) run creates_datasets_dag >&2
+	@$(QUICKLY) $(CARVALUE) run initial_model_dag >&2
+	@$(RUN) python benchmarks/one_quote.py var/bench-quote/storage/work/initial_model_dag/bundle
 
 bench-serving: install-dev ## compare ways to serve a model: BUNDLE=FOLDER (needs wrk)
 	@$(RUN) python -m benchmarks.serving $(BUNDLE)
