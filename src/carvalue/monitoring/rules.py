@@ -14,6 +14,8 @@ RUNBOOK = "docs/alerts.md"
 SLOW_S = 0.25  # a quote takes a millisecond: at this p99 something holds requests up
 SPOOL_BYTES = 128 * 2**20  # half of what SPOOL_LIMIT_MB allows by default
 TOLD_BY_WATCHER = "watcher"
+# `other` is no route of ours: whoever tries paths is no client that misses a key
+ASKED_WITH_A_KEY = 'route!~"/healthz|/readyz|/metrics|other"'
 ALERTING_DOWN = "CarvalueAlertingDown"
 """The one alert that Grafana tells: Prometheus and Alertmanager cannot tell that they are away."""
 
@@ -77,6 +79,16 @@ RULES = (
         after="5m",
         severity="warning",
         summary="One quote in a hundred takes more than a quarter of a second.",
+    ),
+    Rule(
+        name="CarvalueClientsTurnedAway",
+        query=(
+            f'sum(rate({metrics.REQUESTS.name}{{{ASKED_WITH_A_KEY},status=~"401|429"}}[5m]))'
+            f" / sum(rate({metrics.REQUESTS.name}{{{ASKED_WITH_A_KEY}}}[5m])) > 0.2"
+        ),
+        after="5m",
+        severity="warning",
+        summary="More than a fifth of the requests are turned away: without a good key, or beyond a limit.",
     ),
     Rule(
         name="CarvalueJournalDown",

@@ -32,6 +32,18 @@ SERIES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
             'carvalue_http_request_seconds_bucket{route="/predict",le="+Inf"}': "0+100x40",
         },
     ),
+    "CarvalueClientsTurnedAway": (
+        {
+            'carvalue_http_requests_total{route="/predict",status="200"}': "0+70x40",
+            'carvalue_http_requests_total{route="/explain",status="401"}': "0+30x40",
+            'carvalue_http_requests_total{route="/readyz",status="200"}': "0+900x40",
+        },
+        {
+            'carvalue_http_requests_total{route="/predict",status="200"}': "0+70x40",
+            'carvalue_http_requests_total{route="/explain",status="429"}': "0+5x40",
+            'carvalue_http_requests_total{route="other",status="401"}': "0+900x40",
+        },
+    ),
     "CarvalueJournalDown": ({"carvalue_journal_up": "0x40"}, {"carvalue_journal_up": "1x40"}),
     "CarvalueSpoolFilling": (
         {"carvalue_spool_bytes": "200000000x40"},
