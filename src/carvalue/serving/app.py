@@ -26,7 +26,7 @@ from carvalue.serving.headers import ProtectiveHeaders
 from carvalue.serving.key_ring import key_ring
 from carvalue.serving.problems import install_problems
 from carvalue.serving.rate_limits import RateLimits
-from carvalue.serving.routes import PREDICT, documented, plain, post_predict
+from carvalue.serving.routes import PREDICT, documented, operation, plain, post_predict
 from carvalue.serving.service import running_service
 from carvalue.serving.shelf import Shelf, bundles_folder
 from carvalue.serving.shortcut import Shortcut
@@ -65,6 +65,7 @@ def create_app(
     )
     for router in (plain, documented):
         app.include_router(router, dependencies=[contract.KEY], responses=contract.rejections())
+    app.include_router(operation)
     install_problems(app)
     routes = frozenset(route.path for route in app.routes if isinstance(route, APIRoute))
     limits = RateLimits(rate=settings.rate_limit, burst=settings.rate_burst)

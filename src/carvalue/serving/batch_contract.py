@@ -37,6 +37,7 @@ def batch_operation() -> dict[str, object]:
             "413": problem_response(f"The body is larger than BATCH_LIMIT_MB, or over {MAX_ROWS:,} rows."),
             "415": problem_response("The body is declared as no format that is known, or as compressed."),
             "422": problem_response("The body is damaged, or has no column of a listing."),
+            "507": problem_response("The disk of the service takes no more."),
             "503": problem_response("No model yet, two files are being priced, or the journal is behind."),
         },
     }

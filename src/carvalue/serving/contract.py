@@ -6,8 +6,17 @@ from typing import Any
 from fastapi import Security
 from fastapi.security import APIKeyHeader
 
-from carvalue.listings.schema import ALIASES, FIELDS, REQUIRED_FIELDS, CategoryField, Field, NumberField
+from carvalue.listings.schema import (
+    ALIASES,
+    FIELD_BY_NAME,
+    FIELDS,
+    REQUIRED_FIELDS,
+    CategoryField,
+    Field,
+    NumberField,
+)
 from carvalue.serving.bodies import MAX_BODY_BYTES
+from carvalue.serving.feedback import MAX_SALE_PRICE
 from carvalue.serving.validation import MAX_LISTINGS, MAX_TEXT
 
 Json = Mapping[str, object]
@@ -68,6 +77,33 @@ PROBLEM: Json = {
 }
 
 
+PROBLEM_SCHEMA: Json = {
+    "title": "Problem",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "hint": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "pointer", "came", "expected"],
+                "properties": {name: {"type": "string"} for name in ("field", "pointer", "came", "expected")},
+            },
+        },
+    },
+}
+# of what is no letter, only white space is taken; Unicode has more of the kind than a pattern should list
+_CONTROL = "\\x00-\\x08\\x0e-\\x1b\\x7f-\\x84\\x86-\\x9f\\xad"
+PRINTABLE = f"^[^{_CONTROL}]*$"
+NOT_BLANK = f"^[^\\s{_CONTROL}][^{_CONTROL}]*$"
+
+
 def predict_operation() -> dict[str, object]:
     """What FastAPI cannot read off the code of `POST /predict`, whose body it never parses itself."""
     listing, quote = listing_schema(), quote_schema()
@@ -83,10 +119,7 @@ def predict_operation() -> dict[str, object]:
                 "description": "One quote for one listing, a list for a list.",
                 "content": {"application/json": {"schema": answer, "example": QUOTE}},
             },
-            "400": problem_response("The body is not strict JSON."),
-            "413": problem_response("The body or the list is too large."),
-            "415": problem_response("The body is not declared as JSON."),
-            "422": problem_response("Fields are missing, unknown or out of range; `errors` names each."),
+            **body_problems("Fields are missing, unknown or out of range; `errors` names each."),
             "503": problem_response("There is no model in production yet."),
         },
     }
@@ -95,10 +128,15 @@ def predict_operation() -> dict[str, object]:
 def feedback_operation() -> dict[str, object]:
     """Describe `POST /feedback`, as above."""
     properties = {
-        "quote_id": {"type": "string", "description": "Of the quote that the car was sold after."},
+        "quote_id": {
+            "type": "string",
+            "pattern": "^[0-9a-f]{32}$",
+            "description": "Of the quote that the car was sold after.",
+        },
         "sale_price": {
             "type": "integer",
             "minimum": 1,
+            "maximum": MAX_SALE_PRICE,
             "description": "What the car was sold for, in dollars.",
         },
     }
@@ -115,8 +153,8 @@ def feedback_operation() -> dict[str, object]:
         "requestBody": {"required": True, "content": content},
         "responses": {
             "200": {"description": "Stored.", "content": content},
+            **body_problems("A field is missing, unknown or out of range."),
             "404": problem_response("No quote bears this id."),
-            "422": problem_response("A field is missing, unknown or out of range."),
             "503": problem_response("The journal is away; nothing was stored."),
         },
     }
@@ -132,7 +170,19 @@ def _examples() -> Json:
 
 def problem_response(description: str) -> Json:
     """Describe one way to fail."""
-    return {"description": description, "content": {"application/problem+json": {"example": PROBLEM}}}
+    content = {"application/problem+json": {"schema": PROBLEM_SCHEMA, "example": PROBLEM}}
+    return {"description": description, "content": content}
+
+
+def body_problems(unprocessable: str) -> dict[str, Json]:
+    """Describe what can be wrong with a body of JSON."""
+    return {
+        "400": problem_response("The body is not strict JSON."),
+        "408": problem_response("The body did not arrive in time."),
+        "413": problem_response("The body or the list is too large."),
+        "415": problem_response("The body is not declared as JSON."),
+        "422": problem_response(unprocessable),
+    }
 
 
 def rejections() -> dict[int | str, dict[str, Any]]:
@@ -145,18 +195,23 @@ def rejections() -> dict[int | str, dict[str, Any]]:
 
 def listing_schema() -> Json:
     """Describe a listing as it is sent."""
+    once = [name for name in REQUIRED_FIELDS if name not in ALIASES.values()]
     return {
         "title": "Listing",
         "type": "object",
         "additionalProperties": False,
-        "required": list(REQUIRED_FIELDS),
+        "required": once,
+        "oneOf": [{"required": [name]} for pair in ALIASES.items() for name in pair],
         "properties": {field.name: _property(field) for field in FIELDS} | _aliases(),
     }
 
 
 def _aliases() -> dict[str, Json]:
     return {
-        alias: {"type": "string", "description": f"The same as `{name}`; give one of the two."}
+        alias: {
+            **_property(FIELD_BY_NAME[name]),
+            "description": f"The same as `{name}`; give one of the two.",
+        }
         for alias, name in ALIASES.items()
     }
 
@@ -173,7 +228,7 @@ def _limits(field: NumberField | CategoryField) -> dict[str, object]:
     if isinstance(field, NumberField):
         return {"minimum": field.minimum, "maximum": field.maximum}
     if field.is_open:
-        return {"maxLength": MAX_TEXT}
+        return {"maxLength": MAX_TEXT, "pattern": NOT_BLANK if field.required else PRINTABLE}
     return {"enum": [*field.choices, *(() if field.required else (None,))]}
 
 

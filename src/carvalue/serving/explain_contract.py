@@ -5,7 +5,15 @@ from dataclasses import fields
 
 from carvalue.pricing.comparables import LIMIT, Comparable
 from carvalue.pricing.reason_groups import GROUPS
-from carvalue.serving.contract import F150, QUOTE, Json, listing_schema, problem_response, quote_schema
+from carvalue.serving.contract import (
+    F150,
+    QUOTE,
+    Json,
+    body_problems,
+    listing_schema,
+    problem_response,
+    quote_schema,
+)
 
 WHOLE: Json = {"type": "integer"}
 TEXT: Json = {"type": "string"}
@@ -72,10 +80,7 @@ def _operation(*, answered: str, schema: Json, example: Json) -> dict[str, objec
                 "description": answered,
                 "content": {"application/json": {"schema": schema, "example": example}},
             },
-            "400": problem_response("The body is not strict JSON."),
-            "413": problem_response("The body is too large."),
-            "415": problem_response("The body is not declared as JSON."),
-            "422": problem_response("It is not one listing, or fields are missing, unknown or out of range."),
+            **body_problems("It is not one listing, or fields are missing, unknown or out of range."),
             "503": problem_response("There is no model in production yet."),
         },
     }

@@ -50,6 +50,8 @@ def read_feedback(value: object) -> Feedback:
     if not isinstance(value, dict):
         raise InvalidFeedback((_error("", value, "an object with quote_id and sale_price"),))
     quote_id, sale_price = value.get("quote_id"), value.get("sale_price")
+    if type(sale_price) is float and sale_price.is_integer():
+        sale_price = int(sale_price)
     errors = [_error(name, value[name], "quote_id or sale_price") for name in value if name not in EXPECTED]
     if not isinstance(quote_id, str) or len(quote_id) != 32 or not quote_id.isalnum():
         errors.append(_error("quote_id", quote_id, EXPECTED["quote_id"]))

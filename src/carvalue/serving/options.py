@@ -57,7 +57,7 @@ def options(model: PriceModel, *, make: str, search: str, limit: int) -> Options
         regions=model.regions,
         models=tuple(ModelOption(*family) for family in matching[:limit]),
         matching=len(matching),
-        fields=tuple(map(_field_option, FIELDS)),
+        fields=tuple(map(field_option, FIELDS)),
     )
 
 
@@ -74,7 +74,8 @@ def _matching(models: tuple[Family, ...], search: str) -> tuple[Family, ...]:
     return tuple(sorted(holding, key=lambda model: not letters(model.spelled).startswith(wanted)))
 
 
-def _field_option(field: Field) -> FieldOption:
+def field_option(field: Field) -> FieldOption:
+    """Describe one field of a listing."""
     if isinstance(field, NumberField):
         return FieldOption(
             name=field.name,

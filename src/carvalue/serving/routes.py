@@ -8,9 +8,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from carvalue.serving import batch_contract, contract, explain, explain_contract, predict
+from carvalue.serving import (
+    batch_contract,
+    contract,
+    explain,
+    explain_contract,
+    predict,
+    reading_contract,
+)
 from carvalue.serving.feedback import feedback
 from carvalue.serving.live_model import InUse, age
 from carvalue.serving.options import Options, options, vocabulary_sizes
@@ -32,6 +39,8 @@ class PlainRoute(APIRoute):
 
 plain = APIRouter(route_class=PlainRoute)
 documented = APIRouter()
+operation = APIRouter()
+"""What is asked without a key."""
 
 
 def _service(request: Request) -> Service:
@@ -55,6 +64,7 @@ async def post_predict(request: Request) -> Response:
     tags=["quotes"],
     summary="Quote every row of a file",
     openapi_extra=batch_contract.batch_operation(),
+    response_class=Response,
 )
 async def post_batch(request: Request) -> Response:
     """A row that cannot be priced keeps its place with a reason; unknown columns are ignored."""
@@ -96,7 +106,13 @@ async def post_feedback(request: Request) -> Response:
     return await feedback(request, journal=service.journal, replay=service.replay)
 
 
-@documented.get("/options", tags=["quotes"], summary="What a form can offer")
+@documented.get(
+    "/options",
+    tags=["quotes"],
+    summary="What a form can offer",
+    responses={422: dict(contract.problem_response("The query cannot be used."))},
+    openapi_extra=reading_contract.options_operation(),
+)
 async def get_options(
     request: Request,
     make: Annotated[str, Query(max_length=MAX_TEXT, examples=["ford"])] = "",
@@ -108,7 +124,9 @@ async def get_options(
     return options(model, make=as_text(make), search=as_text(q), limit=limit)
 
 
-@documented.get("/model", tags=["model"], summary="The model in use")
+@documented.get(
+    "/model", tags=["model"], summary="The model in use", openapi_extra=reading_contract.model_operation()
+)
 async def get_model(request: Request) -> Mapping[str, object]:
     """Version, age and card of the model: where its data came from, how accurate it is, what its limits are.
 
@@ -128,13 +146,20 @@ async def get_model(request: Request) -> Mapping[str, object]:
     }
 
 
-@documented.get("/healthz", tags=["operation"], summary="Is the process alive")
+@operation.get(
+    "/healthz",
+    tags=["operation"],
+    summary="Is the process alive",
+    openapi_extra=reading_contract.health_operation(),
+)
 async def get_healthz() -> Mapping[str, str]:
     """Answers as long as the process can answer at all."""
     return {"status": "alive"}
 
 
-@documented.get("/readyz", tags=["operation"], summary="Can it quote")
+@operation.get(
+    "/readyz", tags=["operation"], summary="Can it quote", openapi_extra=reading_contract.ready_operation()
+)
 async def get_readyz(request: Request) -> Response:
     """200 when quotes are answered, 503 naming what is down when not."""
     service = _service(request)
@@ -153,7 +178,13 @@ def _model_in_short(in_use: InUse) -> Mapping[str, object]:
     return {"version": str(in_use.version.version), **age(in_use, now=datetime.now(UTC))}
 
 
-@plain.get("/metrics", tags=["operation"], summary="Counters for Prometheus")
+@operation.get(
+    "/metrics",
+    tags=["operation"],
+    summary="Counters for Prometheus",
+    openapi_extra=reading_contract.metrics_operation(),
+    response_class=PlainTextResponse,
+)
 async def get_metrics(request: Request) -> Response:
     """The text format of Prometheus."""
     return Response(_service(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)

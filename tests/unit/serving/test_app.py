@@ -355,7 +355,7 @@ def test_a_fault_of_ours_is_a_problem_without_its_insides(
 def test_a_sale_price_is_stored_for_a_quote_that_was_answered(client: httpx.Client) -> None:
     quote_id = client.post("/predict", json=F150).json()["quote_id"]
 
-    stored = client.post("/feedback", json={"quote_id": quote_id, "sale_price": 21_500})
+    stored = client.post("/feedback", json={"quote_id": quote_id, "sale_price": 21_500.0})
     unknown = client.post("/feedback", json={"quote_id": "0" * 32, "sale_price": 21_500})
 
     assert (stored.status_code, stored.json()) == (200, {"quote_id": quote_id, "sale_price": 21_500})
