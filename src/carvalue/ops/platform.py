@@ -31,12 +31,19 @@ class ServiceFailed(AppError):
     status, hint = 503, "`make status` shows the others; `make down` stops them."
 
 
+class NoKeyOfOurs(AppError):
+    """The price service has keys, and neither the page nor the commands of this machine has one of them."""
+
+    status, hint = 401, "Run `carvalue keys new page`; write what it prints into .env as SERVICE_API_KEY."
+
+
 def up(settings: Settings, *, say: Say) -> None:
     """Start what does not run yet or runs with other settings, and wait until everything is healthy.
 
     Raises:
         BadSetting: MLflow is a database, which the price service cannot read from.
         NoKeys: the price service would be reachable from elsewhere without asking for a key.
+        NoKeyOfOurs: it would ask the page for a key that the page has not.
         PortTaken: another process listens where a service would.
         ServiceFailed: a service ended, or was not healthy in time.
     """
@@ -45,7 +52,7 @@ def up(settings: Settings, *, say: Say) -> None:
             f"MLFLOW_TRACKING_URI is {settings.mlflow_tracking_uri!r}: the price service asks MLflow over "
             "HTTP; expected a URL such as http://127.0.0.1:5000, or none for a server of the platform's own."
         )
-    key_ring(settings)  # before anything starts
+    _check_keys(settings)
     start_up(settings, services(settings), say=say)
     for line in missing_observers():
         say(line)
@@ -65,6 +72,12 @@ def start_up(settings: Settings, wanted: tuple[Service, ...], *, say: Say) -> No
         check_ports(wanted, host=settings.bind_host)
         supervisor.start(wanted)
     _Start(supervisor, wanted, say).run()
+
+
+def _check_keys(settings: Settings) -> None:
+    ring = key_ring(settings)
+    if ring.is_required and ring.client_of(settings.service_api_key.get_secret_value()) is None:
+        raise NoKeyOfOurs("The price service asks for a key, and SERVICE_API_KEY is none that it knows.")
 
 
 def down(settings: Settings) -> int:
