@@ -10,7 +10,7 @@ import pytest
 
 from carvalue.listings.store import DatasetStore
 from carvalue.monitoring.journal import JournalUnavailable
-from carvalue.pipelines import retraining, steps
+from carvalue.pipelines import deciding, retraining, steps
 from carvalue.pipelines.airflow import WORTH_ANOTHER_TRY
 from carvalue.pipelines.definitions import RETRAIN_MODEL, Step
 from carvalue.registry.model_version import RegistryUnavailable
@@ -59,7 +59,7 @@ def run_with_a_full_disk(settings: Settings, *, start: str) -> subprocess.Comple
     )
 
 
-@pytest.mark.parametrize("step", [retraining.look_for_news, steps.tune, steps.evaluate, steps.promote])
+@pytest.mark.parametrize("step", [retraining.to_todays_prices, steps.tune, steps.evaluate, deciding.judge])
 def test_an_mlflow_that_is_away_fails_the_step_in_words_and_is_tried_again(
     settings: Settings, work: Path, step: Callable[..., None]
 ) -> None:
