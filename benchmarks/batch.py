@@ -26,7 +26,10 @@ from carvalue.serving.batch_formats import FORMATS, Format
 from carvalue.serving.contract import F150
 
 DRAWN_ROWS = 100_000  # generating more takes longer than pricing them
-HEAD = "| format | rows | upload MB | answer MB | s | rows/s | service MB | reader MB | single p50 / p99 ms |"
+HEAD = (
+    "| format | rows | upload MB | answer MB | s | rows/s | CPU us a row | service MB | reader MB "
+    "| single p50 / p99 ms |"
+)
 
 
 class Memory:
@@ -71,6 +74,12 @@ def ask_single(url: str, times: list[float], stop: Event) -> None:
             times.append(1_000 * (time.perf_counter() - began))
 
 
+def cpu_seconds(pid: int) -> float:
+    """Tell how long a process and the children that ended have worked; single quotes are in it."""
+    spent = psutil.Process(pid).cpu_times()
+    return float(spent.user + spent.system + spent.children_user + spent.children_system)
+
+
 def write(frame: pl.DataFrame, kind: Format, path: Path) -> None:
     """Write the upload."""
     ways: dict[str, Callable[[Path], object]] = {
@@ -113,7 +122,7 @@ def main() -> None:
     given.add_argument("--rows", type=int, default=1_000_000)
     given.add_argument("--formats", nargs="*", default=[kind.suffix for kind in FORMATS])
     chosen = given.parse_args()
-    print(f"{HEAD}\n|{'---|' * 9}")
+    print(f"{HEAD}\n|{'---|' * 10}")
     with tempfile.TemporaryDirectory() as folder:
         frame = listings(Path(folder), rows=chosen.rows)
         for kind in FORMATS:
@@ -135,10 +144,12 @@ def measure(frame: pl.DataFrame, kind: Format, *, bundle: Path, folder: Path) ->
     write(frame, kind, path)
     with price_service(bundle, mode="with") as (port, pid), ThreadPoolExecutor(1) as pool:
         url, memory, times = f"http://127.0.0.1:{port}", Memory(), list[float]()
+        before = cpu_seconds(pid)
         with meanwhile(lambda stop: memory.watch(pid, stop), lambda stop: ask_single(url, times, stop)):
             seconds, came = pool.submit(upload, url, kind, path).result()
+        spent = cpu_seconds(pid) - before
     sizes = f"{frame.height:,} | {path.stat().st_size / 1e6:.0f} | {came / 1e6:.0f}"
-    speed = f"{seconds:.0f} | {frame.height / seconds:,.0f}"
+    speed = f"{seconds:.0f} | {frame.height / seconds:,.0f} | {1e6 * spent / frame.height:.0f}"
     print(
         f"| {kind.suffix} | {sizes} | {speed} | {memory.service} | {memory.reader} | {told(times)} |",
         flush=True,
