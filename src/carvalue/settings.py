@@ -140,7 +140,7 @@ class Settings(BaseSettings):
     journal_url: JournalUrl = Field(default_factory=_journal_file)
     service_workers: int = Field(default=1, ge=1, le=64)
     spool_limit_mb: int = Field(default=256, ge=1)
-    batch_limit_mb: int = Field(default=512, ge=1)
+    batch_limit_mb: int = Field(default=256, ge=1)
     model_old_days: int = Field(default=90, ge=1)
 
     alert_urls: SecretStr = SecretStr("console:")
