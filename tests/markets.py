@@ -68,7 +68,7 @@ def a_market(*, rows: int = 2_000, seed: int = 1) -> pl.DataFrame:
         "manufacturer": [make for make, _ in names],
         "model": [model for _, model in names],
         "year": years,
-        "odometer": [None if i % 20 == 0 else int(value) for i, value in enumerate(miles)],
+        "odometer": [_typed_miles(i, int(value)) for i, value in enumerate(miles)],
         "title_status": title,
         "condition": condition,
         "state": random.choice(["tx", "ca", "ny"], rows),
@@ -84,6 +84,13 @@ def a_market(*, rows: int = 2_000, seed: int = 1) -> pl.DataFrame:
         pl.col("car").cast(pl.UInt64),
         pl.col(*absent).cast(pl.String),
     )
+
+
+def _typed_miles(row: int, miles: int) -> int | None:
+    """Leave some out, and write some in thousands as sellers do: 120 for 120,000."""
+    if row % 20 == 0:
+        return None
+    return miles // 1_000 if row % 20 == 1 else miles
 
 
 def market_files(folder: Path, *, price_share: float = 1.0) -> dict[str, Path]:

@@ -6,10 +6,12 @@ Fitted by `additive_fit.py`; here are the same small functions of cells for a fr
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import chain
 from math import log1p
 
 from carvalue.listings.schema import EARLIEST_YEAR, Value
 from carvalue.pricing.features import NAME_FIELDS, car_name
+from carvalue.pricing.mileage import DOUBTED
 from carvalue.pricing.monotone import between, falling, place, rising
 from carvalue.pricing.names import CarName
 from carvalue.pricing.vocabulary import plain_word
@@ -21,7 +23,7 @@ SLOPE = tuple(min(miles / 1e5, 2.5) - 0.8 for miles in MILES)
 WORD_FIELDS = (
     "condition cylinders fuel title_status transmission drive type paint_color state region"
 ).split()
-FAMILY_WORD_FIELDS = WORD_FIELDS[:7]  # colour and place are worth the same for every family
+FAMILY_WORD_FIELDS = WORD_FIELDS[:9]  # a region has too few cars of a family; its state has more
 CACHED_NAMES = 16_384
 
 
@@ -32,7 +34,7 @@ def level_keys(name: CarName) -> list[str]:
     return list(
         dict.fromkeys(
             (
-                *curve_keys(name),
+                *group_keys(name),
                 f"P3:{make}|{' '.join(tokens[:3])}",
                 f"X:{make}|{name.text}",
                 f"S:{make}|{' '.join(sorted(tokens))}",
@@ -45,10 +47,17 @@ def level_keys(name: CarName) -> list[str]:
 
 
 @lru_cache(maxsize=CACHED_NAMES)
-def curve_keys(name: CarName) -> tuple[str, str, str]:
-    """List the groups that age and gather miles in their own way: make, family, first two words."""
+def group_keys(name: CarName) -> tuple[str, str, str]:
+    """List the groups of a name, each within the one before: make, family, first two words."""
     start = " ".join(name.text.split()[:2])
     return f"M:{name.make}", f"F:{name.make}|{name.family}", f"P2:{name.make}|{start}"
+
+
+def curve_keys(name: CarName) -> list[str]:
+    """List the groups that age and gather miles in their own way: the name's, and each word."""
+    tokens = name.text.split()
+    words = (f"t:{token}" for token in tokens), (f"mt:{name.make}|{token}" for token in tokens[1:])
+    return list(dict.fromkeys((*group_keys(name), *chain(*words))))
 
 
 def family_word(family: str, word: str) -> str:
@@ -137,13 +146,17 @@ class NameMiles:
     rows: Sequence[float]
     unknown: float
     """Worth of a missing odometer."""
+    doubted: float
+    """Worth of one that is not believed."""
     slopes: Mapping[str, float]
     name: str = "name_miles"
-    inputs: tuple[str, ...] = (*NAME_FIELDS, "odometer")
+    inputs: tuple[str, ...] = (*NAME_FIELDS, "odometer", DOUBTED)
 
     def value(self, *cells: Value) -> float:
         """Give the worth, in log dollars against the usual car."""
-        miles = cells[2]
+        miles, doubted = cells[2:]
+        if doubted:
+            return self.doubted
         if miles is None or miles != miles:
             return self.unknown
         return between(self._remembered(car_name(*cells[:2])), *place(MILES, float(miles)))
@@ -190,7 +203,7 @@ class FamilyWords:
     def value(self, *cells: Value) -> float:
         """Add up the words' worth."""
         total, name = 0.0, car_name(*cells[:2])
-        family = curve_keys(name)[1]
+        family = group_keys(name)[1]
         for table, cell in zip(self.worth, cells[2:], strict=True):
             total += table.get(family_word(family, plain_word(cell)), 0.0)
         return total
@@ -202,13 +215,13 @@ class NameRows:
 
     rows: Mapping[str, int]
     group: int
-    """Which of the name's groups is counted, a place in `curve_keys`."""
+    """Which of the name's groups is counted, a place in `group_keys`."""
     name: str
     inputs: tuple[str, ...] = NAME_FIELDS
 
     def value(self, *cells: Value) -> float:
         """Give the log of the count."""
-        return log1p(self.rows.get(curve_keys(car_name(*cells))[self.group], 0))
+        return log1p(self.rows.get(group_keys(car_name(*cells))[self.group], 0))
 
 
 SUMMED = ("name_year", "name_miles", "words", "family_words")

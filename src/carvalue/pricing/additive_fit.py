@@ -84,6 +84,7 @@ def _name_miles(design: Design, found: Floats, mean: Floats) -> NameMiles:
         miles=tuple(worth[:-1]),
         rows=tuple(shares[:-1]),
         unknown=worth[-1],
+        doubted=worth[-1] + sum(_table(design, found, "doubted").values()),
         slopes=_table(design, found, "slopes"),
     )
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from carvalue.errors import AppError
 
-FORMAT = 4  # raised whenever an older reader would misread the files
+FORMAT = 5  # raised whenever an older reader would misread the files
 MANIFEST = "MANIFEST.json"
 
 

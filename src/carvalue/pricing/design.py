@@ -18,10 +18,12 @@ from carvalue.pricing.additive import (
     WORD_FIELDS,
     curve_keys,
     family_word,
+    group_keys,
     level_keys,
 )
 from carvalue.pricing.encoding import distinct_cells
 from carvalue.pricing.features import NAME_FIELDS, car_name
+from carvalue.pricing.mileage import DOUBTED
 from carvalue.pricing.monotone import between, place
 from carvalue.pricing.names import CarName
 from carvalue.pricing.vocabulary import plain_word
@@ -87,6 +89,7 @@ def _name_blocks(frame: pl.DataFrame, *, year: Ints) -> dict[str, Block]:
         "levels": Block(values=levels[where], keys=level_names, penalty=LEVEL),
         "ages": Block(values=age_values, keys=age_names, penalty=AGE),
         "miles": Block(values=sparse.csr_matrix(miles), keys=mile_names, penalty=YEAR),
+        "doubted": _doubted(frame),
         "slopes": Block(values=slopes, keys=curve_names, penalty=MILE_SLOPE),
     }
 
@@ -100,7 +103,7 @@ def _word_blocks(frame: pl.DataFrame) -> dict[str, Block]:
         codes, words = _coded(
             frame,
             (*NAME_FIELDS, field),
-            lambda *cells: family_word(curve_keys(car_name(*cells[:2]))[1], plain_word(cells[2])),
+            lambda *cells: family_word(group_keys(car_name(*cells[:2]))[1], plain_word(cells[2])),
             fewest=FEWEST_PAIR,
         )
         blocks[f"family {field}"] = _one_hot(codes, keys=words, penalty=FAMILY_WORD)
@@ -134,6 +137,13 @@ def _coded(
     known = tuple(sorted(word for word, times in counts.items() if times >= fewest))
     code = {word: i for i, word in enumerate(known)}
     return np.array([code.get(word, -1) for word in words], dtype=np.int64)[where], known
+
+
+def _doubted(frame: pl.DataFrame) -> Block:
+    """Mark odometers that are not believed: what they are worth beyond an unknown one."""
+    where, cells = distinct_cells(frame, (DOUBTED,))
+    doubted = np.array([float(bool(cell)) for (cell,) in cells])[where]
+    return Block(values=sparse.csr_matrix(doubted[:, None]), keys=(DOUBTED,), penalty=YEAR)
 
 
 def _one_hot(codes: Ints, *, keys: tuple[str, ...], penalty: float) -> Block:

@@ -6,7 +6,7 @@ from typing import Any
 
 from carvalue.pricing.additive import FamilyWords, NameAtAge, NameCurves, NameMiles, NameRows, NameYear, Words
 from carvalue.pricing.encoding import Encoder
-from carvalue.pricing.features import Category, Engine, Feature, NameCategory, NameLevel, Number
+from carvalue.pricing.features import Category, Engine, Feature, Flag, NameCategory, NameLevel, Number
 from carvalue.pricing.levels import Levels
 from carvalue.pricing.vocabulary import Vocabulary
 
@@ -55,12 +55,15 @@ def _levels(item: Mapping[str, Any]) -> Levels:
 
 _READERS: Mapping[str, Callable[[Mapping[str, Any]], Feature]] = {
     "Number": lambda item: Number(item["name"]),
+    "Flag": lambda item: Flag(item["name"]),
     "Engine": lambda item: Engine(item["name"]),
     "Category": lambda item: Category(item["name"], Vocabulary.of(item["words"])),
     "NameCategory": lambda item: NameCategory(item["name"], Vocabulary.of(item["words"])),
     "NameYear": lambda item: NameYear(item[CURVES], item["name"]),
     "NameAtAge": lambda item: NameAtAge(item[CURVES], item["age"], item["name"]),
-    "NameMiles": lambda item: NameMiles(*(item[name] for name in ("miles", "rows", "unknown", "slopes"))),
+    "NameMiles": lambda item: NameMiles(
+        *(item[name] for name in ("miles", "rows", "unknown", "doubted", "slopes"))
+    ),
     "Words": lambda item: Words(item["worth"]),
     "FamilyWords": lambda item: FamilyWords(item["worth"]),
     "NameRows": lambda item: NameRows(item["rows"], item["group"], item["name"]),

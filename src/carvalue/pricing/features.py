@@ -59,6 +59,22 @@ class Engine:
 
 
 @dataclass(frozen=True)
+class Flag:
+    """One where something is said of the listing, else zero."""
+
+    name: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The field of the same name."""
+        return (self.name,)
+
+    def value(self, *cells: Value) -> float:
+        """Give one or zero."""
+        return 1.0 if cells[0] else 0.0
+
+
+@dataclass(frozen=True)
 class Category:
     """The code of a field's word."""
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from carvalue.pricing.additive import SUMMED, NameRows, curve_keys
+from carvalue.pricing.additive import SUMMED, NameRows, group_keys
 from carvalue.pricing.additive_fit import fit_parts, row_weights
 from carvalue.pricing.boosting import Rows
 from carvalue.pricing.design import make_design
@@ -19,6 +19,7 @@ from carvalue.pricing.features import (
     Category,
     Engine,
     Feature,
+    Flag,
     NameCategory,
     NameLevel,
     Number,
@@ -26,7 +27,7 @@ from carvalue.pricing.features import (
     name_keys,
 )
 from carvalue.pricing.levels import Levels, fit_levels
-from carvalue.pricing.mileage import believed
+from carvalue.pricing.mileage import DOUBTED, believed
 from carvalue.pricing.vocabulary import Vocabulary, order_by_level, plain_word
 
 CATEGORIES = (
@@ -39,7 +40,7 @@ FOLDS = 5
 def fit_encoder(frame: pl.DataFrame) -> Encoder:
     """Fit every vocabulary and price level on these rows."""
     log_price = log_prices(frame)
-    features: list[Feature] = [Number("year"), Number("odometer"), Engine()]
+    features: list[Feature] = [Number("year"), Number("odometer"), Flag(DOUBTED), Engine()]
     features += [Category(name, _vocabulary(frame, name)) for name in CATEGORIES]
     features += [NameCategory("make", _name_vocabulary(frame, "make"))]
     features += [NameCategory("family", _name_vocabulary(frame, "family"))]
@@ -155,7 +156,7 @@ def _levels(frame: pl.DataFrame, log_price: pl.Series) -> Levels:
 
 def _name_rows(frame: pl.DataFrame) -> list[tuple[dict[str, int], int, str]]:
     where, cells = distinct_cells(frame, NAME_FIELDS)
-    groups = [curve_keys(car_name(*row)) for row in cells]
+    groups = [group_keys(car_name(*row)) for row in cells]
     counts: tuple[Counter[str], ...] = (Counter(), Counter(), Counter())
     for keys, rows in zip(groups, np.bincount(where, minlength=len(groups)).tolist(), strict=True):
         for counter, key in zip(counts, keys, strict=True):

@@ -8,6 +8,8 @@ import polars as pl
 
 from carvalue.listings.schema import Listing
 
+DOUBTED = "odometer_doubted"
+"""The cell that says so: such cars are cheaper than those whose sellers name no mileage."""
 BELIEVED_MILES = 1_000
 USED_YEARS = (
     3  # a model year sells from the summer before: the newest one's cars and the last's may be unused
@@ -32,11 +34,13 @@ def doubtful_rows(frame: pl.DataFrame, *, newest_year: int) -> pl.Series:
 
 
 def without_odometer(listing: Listing) -> Listing:
-    """Take the odometer away."""
-    return {**listing, "odometer": None}
+    """Take the odometer away, and say that it was not believed."""
+    return {**listing, "odometer": None, DOUBTED: 1}
 
 
 def believed(frame: pl.DataFrame, *, newest_year: int) -> pl.DataFrame:
-    """Take the odometer away where it is not believed."""
+    """Take the odometer away where it is not believed, and say so."""
     doubted = doubtful_rows(frame, newest_year=newest_year)
-    return frame.with_columns(odometer=pl.when(~doubted).then(pl.col("odometer")))
+    return frame.with_columns(
+        pl.when(~doubted).then(pl.col("odometer")).alias("odometer"), doubted.cast(pl.Int8).alias(DOUBTED)
+    )

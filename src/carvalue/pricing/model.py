@@ -19,7 +19,7 @@ from carvalue.pricing.familiar import Familiar, Family, frame_warnings
 from carvalue.pricing.feature_files import encoder_as_json, encoder_from_json
 from carvalue.pricing.forest import Forest
 from carvalue.pricing.golden import Golden, golden_as_json, golden_from_json
-from carvalue.pricing.mileage import doubtful, doubtful_rows, without_odometer
+from carvalue.pricing.mileage import believed, doubtful, doubtful_rows, without_odometer
 from carvalue.pricing.names import read_name
 from carvalue.pricing.quote import Quote
 from carvalue.pricing.ranges import Floats, PriceRange, what_is_seen
@@ -83,7 +83,7 @@ class PriceModel:
         doubted = doubtful_rows(frame, newest_year=self.familiar.newest_year)
         dollars = self._dollars(self.encoder.matrix(frame))
         if doubted.any():
-            unknown = frame.filter(doubted).with_columns(odometer=None)
+            unknown = believed(frame.filter(doubted), newest_year=self.familiar.newest_year)
             _take_lower(dollars, doubted.to_numpy().nonzero()[0], self._dollars(self.encoder.matrix(unknown)))
         price, low, high = dollars
         quoted = pl.DataFrame({"price": price, "low": low, "high": high})

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from carvalue.listings.schema import FIELD_BY_NAME, Listing, Value
+from carvalue.pricing.mileage import DOUBTED
 from carvalue.pricing.vocabulary import plain_word
 
 Label = Callable[[Listing], str]
@@ -75,7 +76,7 @@ EQUIPMENT = ("cylinders", "fuel", "transmission", "drive", "type", "paint_color"
 GROUPS = (
     Group(name="make_model", fields=("manufacturer", "model"), label=_make_and_model),
     Group(name="year", fields=("year",), label=_year),
-    Group(name="odometer", fields=("odometer",), label=_miles),
+    Group(name="odometer", fields=("odometer", DOUBTED), label=_miles),
     Group(name="condition", fields=("condition",), label=_condition),
     Group(name="title", fields=("title_status",), label=_title),
     Group(name="equipment", fields=EQUIPMENT, label=_equipment),

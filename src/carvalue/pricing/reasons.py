@@ -13,7 +13,7 @@ from math import factorial, floor
 import numpy as np
 import numpy.typing as npt
 
-from carvalue.listings.schema import Listing
+from carvalue.listings.schema import FIELD_BY_NAME, Listing
 from carvalue.pricing.encoding import Encoder, Matrix
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.reason_groups import GROUPS, Group, usual_label
@@ -50,7 +50,7 @@ def explain(model: PriceModel, listing: Listing) -> Reasons:
     start, price = (int(np.rint(prices[end])) for end in (0, -1))
     dollars = whole_dollars(shapley(prices), total=price - start)
     items = [
-        Reason(group=group.name, fields=group.fields, label=_label(group, listing, priced), dollars=part)
+        Reason(group=group.name, fields=_of_a_form(group), label=_label(group, listing, priced), dollars=part)
         for group, part in zip(told, dollars, strict=True)
         if part
     ]
@@ -100,6 +100,11 @@ def mixtures(encoder: Encoder, listing: Listing, *, usual: Listing, groups: Sequ
             matrix[seen == subset, position] = feature.value(*cells)
     encoder.add_up(matrix)
     return matrix
+
+
+def _of_a_form(group: Group) -> tuple[str, ...]:
+    """Leave out what nobody fills in."""
+    return tuple(field for field in group.fields if field in FIELD_BY_NAME)
 
 
 def _label(group: Group, listing: Listing, priced: Listing) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from carvalue.listings.schema import Listing
-from carvalue.pricing.mileage import believed, doubtful, doubtful_rows, without_odometer
+from carvalue.pricing.mileage import DOUBTED, believed, doubtful, doubtful_rows, without_odometer
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.reasons import explain
 from markets import a_listing
@@ -28,6 +28,7 @@ def test_a_frame_is_doubted_as_its_listings_are() -> None:
 
     assert doubtful_rows(frame, newest_year=2022).to_list() == [doubted for _, doubted in CARS]
     assert believed(frame, newest_year=2022)["odometer"].to_list() == [None, 1_000, 120, None, 120]
+    assert believed(frame, newest_year=2022)[DOUBTED].to_list() == [doubted for _, doubted in CARS]
     assert doubtful_rows(frame.drop("year"), newest_year=2022).to_list() == [False] * len(CARS)
 
 

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from carvalue.listings.schema import FIELDS, CategoryField
-from carvalue.pricing.mileage import BELIEVED_MILES
+from carvalue.pricing.mileage import BELIEVED_MILES, DOUBTED, without_odometer
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.reason_groups import GROUPS
 from carvalue.pricing.reasons import Floats, Reasons, explain, mixtures, shapley, whole_dollars
@@ -147,14 +147,14 @@ def test_the_usual_car_is_one_of_the_market(model: PriceModel) -> None:
     assert name in explain(model, a_listing()).start_label
 
 
-def test_miles_that_are_not_believed_are_told_and_priced_as_unknown(model: PriceModel) -> None:
-    typed, unknown = a_listing(year=2005, odometer=12), a_listing(year=2005, odometer=None)
+def test_miles_that_are_not_believed_are_told_and_priced_without(model: PriceModel) -> None:
+    typed = a_listing(year=2005, odometer=12)
 
     reasons = explain(model, typed)
 
     assert model.as_priced(typed)["odometer"] is None
     assert "12 miles, not believed" in {item.label for item in reasons.items}
-    assert dollars_of(reasons, "odometer") == dollars_of(explain(model, unknown), "odometer")
+    assert dollars_of(reasons, "odometer") == dollars_of(explain(model, without_odometer(typed)), "odometer")
 
 
 def test_labels_are_the_customers_words(model: PriceModel) -> None:
@@ -179,7 +179,7 @@ def test_labels_are_the_customers_words(model: PriceModel) -> None:
 def test_every_field_belongs_to_one_group() -> None:
     grouped = [field for group in GROUPS for field in group.fields]
 
-    assert sorted(grouped) == sorted(field.name for field in FIELDS)
+    assert sorted(grouped) == sorted([*(field.name for field in FIELDS), DOUBTED])
 
 
 def test_what_a_field_is_worth_alone_is_its_share() -> None:
