@@ -175,19 +175,62 @@ class NameMiles:
 
 
 @dataclass(frozen=True)
+class Word:
+    """What the word of one field is worth; the empty word is a missing one."""
+
+    name: str
+    worth: Mapping[str, float]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The field of the same name."""
+        return (self.name,)
+
+    def value(self, *cells: Value) -> float:
+        """Look the word up."""
+        return self.worth.get(plain_word(cells[0]), 0.0)
+
+
+@dataclass(frozen=True)
+class FamilyWord:
+    """What the word of one field is worth more or less in this model family."""
+
+    name: str
+    worth: Mapping[str, float]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The name and the field."""
+        return (*NAME_FIELDS, self.name)
+
+    def value(self, *cells: Value) -> float:
+        """Look the word up among the family's."""
+        return self.of(group_keys(car_name(*cells[:2]))[1], cells[2])
+
+    def of(self, family: str, cell: Value) -> float:
+        """Look the word up among those of a family that is already read."""
+        return self.worth.get(family_word(family, plain_word(cell)), 0.0)
+
+
+@dataclass(frozen=True)
 class Words:
     """What the category words are worth, the same for every car."""
 
     worth: Sequence[Mapping[str, float]]
-    """One table for each of `WORD_FIELDS`; the empty word is a missing one."""
+    """One table for each of `WORD_FIELDS`."""
     name: str = "words"
     inputs: tuple[str, ...] = tuple(WORD_FIELDS)
+
+    @cached_property
+    def terms(self) -> tuple[Word, ...]:
+        """Each field's word."""
+        return tuple(map(Word, WORD_FIELDS, self.worth))
 
     def value(self, *cells: Value) -> float:
         """Add up the words' worth."""
         total = 0.0
-        for table, cell in zip(self.worth, cells, strict=True):
-            total += table.get(plain_word(cell), 0.0)
+        for term, cell in zip(self.terms, cells, strict=True):
+            total += term.value(cell)
         return total
 
 
@@ -200,12 +243,16 @@ class FamilyWords:
     name: str = "family_words"
     inputs: tuple[str, ...] = (*NAME_FIELDS, *FAMILY_WORD_FIELDS)
 
+    @cached_property
+    def terms(self) -> tuple[FamilyWord, ...]:
+        """Each field's word."""
+        return tuple(map(FamilyWord, FAMILY_WORD_FIELDS, self.worth))
+
     def value(self, *cells: Value) -> float:
         """Add up the words' worth."""
-        total, name = 0.0, car_name(*cells[:2])
-        family = group_keys(name)[1]
-        for table, cell in zip(self.worth, cells[2:], strict=True):
-            total += table.get(family_word(family, plain_word(cell)), 0.0)
+        total, family = 0.0, group_keys(car_name(*cells[:2]))[1]
+        for term, cell in zip(self.terms, cells[2:], strict=True):
+            total += term.of(family, cell)
         return total
 
 

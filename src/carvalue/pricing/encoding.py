@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import chain
 from math import nan
 
 import numpy as np
@@ -10,9 +11,11 @@ import numpy.typing as npt
 import polars as pl
 
 from carvalue.listings.schema import Listing, Value
-from carvalue.pricing.features import NAME_FIELDS, Feature
+from carvalue.pricing.features import NAME_FIELDS, Feature, Sum
 
 Matrix = npt.NDArray[np.float32]
+Distinct = tuple[npt.NDArray[np.int64], list[tuple[Value, ...]]]
+"""For each row the place of its combination of cells, and the combinations."""
 
 ADDITIVE = "additive"
 CACHED_NAMES = 16_384
@@ -74,9 +77,13 @@ class Encoder:
 
     def matrix(self, frame: pl.DataFrame) -> Matrix:
         """Encode a frame, shape (rows, features); a column that the frame lacks counts as missing."""
-        matrix = np.empty((frame.height, len(self.names)), dtype=np.float32, order="F")
-        for position, feature in enumerate(self.features):
-            matrix[:, position] = column(feature, frame)
+        cells, matrix = Cells(frame), np.empty((frame.height, len(self.names)), dtype=np.float32, order="F")
+        place, names = cells.distinct(NAME_FIELDS)
+        of_name = np.array([self._of_name(*name) for name in names], dtype=np.float32)
+        of_name = of_name.reshape(len(names), len(self.features))
+        matrix[:, : len(self.features)] = of_name[place]
+        for position, _, _ in self._of_more:
+            matrix[:, position] = cells.column(self.features[position])
         self.add_up(matrix)
         return np.ascontiguousarray(matrix)
 
@@ -91,16 +98,49 @@ class Encoder:
         matrix[:, -1] = total
 
 
-def column(feature: Feature, frame: pl.DataFrame) -> npt.NDArray[np.float64]:
-    """Encode one feature of a frame: once for each distinct combination of its cells."""
-    place, cells = distinct_cells(frame, feature.inputs)
-    values = np.fromiter((feature.value(*row) for row in cells), dtype=np.float64, count=len(cells))
-    return values[place]
+class Cells:
+    """A frame's cells: what is equal is looked at once, names above all."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+        self._known: dict[tuple[str, ...], Distinct] = {}
+
+    def column(self, feature: Feature) -> npt.NDArray[np.float64]:
+        """Encode one feature, or add up its terms in their order as a single listing does."""
+        if not isinstance(feature, Sum):
+            return self._values(feature)
+        total = np.zeros(self._frame.height)
+        for term in feature.terms:
+            total = total + self._values(term)
+        return total
+
+    def distinct(self, fields: tuple[str, ...]) -> Distinct:
+        """Give the distinct combinations of these fields, and for each row the place of its combination."""
+        named = fields[: len(NAME_FIELDS)] == NAME_FIELDS
+        parts = [NAME_FIELDS] * named + [(field,) for field in fields[len(NAME_FIELDS) * named :]]
+        found = [self._distinct(part) for part in parts]
+        return found[0] if len(found) == 1 else _combined(found)
+
+    def _values(self, feature: Feature) -> npt.NDArray[np.float64]:
+        place, cells = self.distinct(feature.inputs)
+        return np.fromiter((feature.value(*row) for row in cells), dtype=np.float64, count=len(cells))[place]
+
+    def _distinct(self, fields: tuple[str, ...]) -> Distinct:
+        if fields not in self._known:
+            self._known[fields] = distinct_cells(self._frame, fields)
+        return self._known[fields]
 
 
-def distinct_cells(
-    frame: pl.DataFrame, fields: Sequence[str]
-) -> tuple[npt.NDArray[np.int64], list[tuple[Value, ...]]]:
+def _combined(parts: Sequence[Distinct]) -> Distinct:
+    code = np.zeros(len(parts[0][0]), dtype=np.int64)
+    for place, cells in parts:
+        code = code * len(cells) + place
+    _, first, places = np.unique(code, return_index=True, return_inverse=True)
+    columns = [[cells[i] for i in place[first].tolist()] for place, cells in parts]
+    return places, [tuple(chain(*row)) for row in zip(*columns, strict=True)]
+
+
+def distinct_cells(frame: pl.DataFrame, fields: Sequence[str]) -> Distinct:
     """Give the distinct combinations of these fields, and for each row the place of its combination."""
     missing = [pl.lit(None).alias(field) for field in fields if field not in frame.columns]
     cells = frame.with_columns(missing).select(fields)

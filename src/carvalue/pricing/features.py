@@ -7,7 +7,7 @@ calls it once, a frame calls it once for each distinct combination of cells (`en
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import nan
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from carvalue.listings.schema import Value
 from carvalue.pricing.levels import Levels
@@ -28,6 +28,14 @@ class Feature(Protocol):
     def inputs(self) -> tuple[str, ...]: ...  # noqa: D102
 
     def value(self, *cells: Value) -> float: ...  # noqa: D102
+
+
+@runtime_checkable
+class Sum(Protocol):
+    """A feature that adds up others: of a frame column by column, for few rows are equal in all."""
+
+    @property
+    def terms(self) -> tuple[Feature, ...]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)

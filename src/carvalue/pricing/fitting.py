@@ -12,7 +12,7 @@ from carvalue.pricing.additive import SUMMED, NameRows, group_keys
 from carvalue.pricing.additive_fit import fit_parts, row_weights
 from carvalue.pricing.boosting import Rows
 from carvalue.pricing.design import make_design
-from carvalue.pricing.encoding import Encoder, Matrix, column, distinct_cells
+from carvalue.pricing.encoding import Cells, Encoder, Matrix, distinct_cells
 from carvalue.pricing.features import (
     NAME_FIELDS,
     NAME_PARTS,
@@ -108,8 +108,9 @@ def _folded_matrix(encoder: Encoder, folds: Sequence[tuple[Feature, ...]], frame
     matrix, fold = encoder.matrix(frame), _folds(frame).to_numpy()
     for number, features in enumerate(folds):
         inside = np.flatnonzero(fold == number)
+        cells = Cells(frame[inside])
         for feature in features:
-            matrix[inside, encoder.names.index(feature.name)] = column(feature, frame[inside])
+            matrix[inside, encoder.names.index(feature.name)] = cells.column(feature)
     encoder.add_up(matrix)
     return matrix
 
