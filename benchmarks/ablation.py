@@ -6,21 +6,24 @@ learned from. Test rows are not read. The table is printed, and put between the 
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import nan
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import polars as pl
 import xgboost as xgb
 
-from carvalue.pricing.boosting import Rows, boost, matrices, silent
+from carvalue.pricing import additive, boosting, design, features, mileage
+from carvalue.pricing.boosting import ROBUST_SCALE, Rows, boost, matrices, robust_loss, silent
 from carvalue.pricing.encoding import Encoder
 from carvalue.pricing.evaluation.baseline import median_quotes
 from carvalue.pricing.evaluation.scores import scores
 from carvalue.pricing.familiar import fit_familiar
-from carvalue.pricing.fitting import fit_encoder, log_prices, training_matrix
-from carvalue.pricing.mileage import believed
+from carvalue.pricing.fitting import fit_training_encoder
+from carvalue.pricing.names import CarName
 from carvalue.pricing.ranges import Floats
 from carvalue.pricing.search import START
 
@@ -30,6 +33,9 @@ HEAD = """\
 | {rows:,} rows to learn from; on validation rows | median error | mean error | within 20 % |
 |---|---|---|---|
 """
+
+
+Loss = Callable[[Floats, xgb.DMatrix], tuple[Floats, Floats]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,23 +66,50 @@ def main(dataset: Path, *, one_of: int, document: Path | None) -> None:
 def variants(train: pl.DataFrame, validation: pl.DataFrame) -> Iterator[tuple[str, Floats]]:
     """Give each variant's name and its log prices of the validation rows."""
     yield "median by make, family, year", np.log(median_quotes(train=train, frame=validation))
-    typed = encoded(train, validation)
-    yield "trees alone: words, codes and price levels", fitted(without_additive(typed))
+    believing = patch.object(mileage, "BELIEVED_MILES", 0)
+    with believing, patch.object(features, "read_name", as_typed):
+        typed = encoded(train, validation)
+    yield "names as typed: trees alone, on words, codes and price levels", fitted(without_additive(typed))
+    yield "the same on the additive model", fitted(typed)
+    with believing:
+        typed = encoded(train, validation)
+    yield "names read: trees alone", fitted(without_additive(typed))
     yield "the additive model alone", typed.validation.start.astype(np.float64)
     yield "trees on the additive model, monotone", fitted(typed)
-    newest = fit_familiar(train).newest_year
-    doubted = encoded(*(believed(frame, newest_year=newest) for frame in (train, validation)))
-    yield "odometers below 1,000 miles of used cars not believed: **the model**", fitted(doubted)
-    yield "the same, not monotone", fitted(doubted, monotone=[0] * len(doubted.encoder.names))
+    with (
+        patch.multiple(additive, curve_keys=additive.group_keys),
+        patch.multiple(design, curve_keys=additive.group_keys),
+    ):
+        yield "doubted odometers by themselves", fitted(encoded(train, validation))
+    whole = encoded(train, validation)
+    yield "each word of a name ages in its own way: **the model**", fitted(whole)
+    yield "the model with squared error", fitted(whole, loss=squared)
+    yield "with a smooth absolute error", fitted(whole, loss=smooth_absolute)
+    yield "not monotone", fitted(whole, monotone=[0] * len(whole.encoder.names))
+
+
+def as_typed(manufacturer: str, model: str) -> CarName:
+    """Take a name without reading it: make, first word and text as the seller wrote them."""
+    return CarName(make=manufacturer, family=model.split(" ")[0], text=model, litres=nan)
+
+
+def squared(margin: Floats, rows: xgb.DMatrix) -> tuple[Floats, Floats]:
+    """Aim at the mean."""
+    return margin - rows.get_label(), np.ones_like(margin)
+
+
+def smooth_absolute(margin: Floats, rows: xgb.DMatrix) -> tuple[Floats, Floats]:
+    """Aim at the median: quadratic up to `ROBUST_SCALE`, linear beyond."""
+    error = margin - rows.get_label()
+    weight = 1 / np.maximum(np.abs(error) / ROBUST_SCALE, 1)
+    return error * weight, weight
 
 
 def encoded(train: pl.DataFrame, validation: pl.DataFrame) -> Encoded:
     """Fit the encoder and encode both sets."""
-    encoder = fit_encoder(train)
+    fitted_on = fit_training_encoder(train, newest_year=fit_familiar(train).newest_year)
     return Encoded(
-        encoder=encoder,
-        train=Rows(matrix=training_matrix(encoder, train), log_price=log_prices(train).to_numpy()),
-        validation=Rows(matrix=encoder.matrix(validation), log_price=log_prices(validation).to_numpy()),
+        encoder=fitted_on.encoder, train=fitted_on.learned(train), validation=fitted_on.unseen(validation)
     )
 
 
@@ -100,17 +133,18 @@ def without_additive(sets: Encoded) -> Encoded:
     return Encoded(encoder=encoder, train=cut[0], validation=cut[1])
 
 
-def fitted(sets: Encoded, *, monotone: Sequence[int] | None = None) -> Floats:
+def fitted(sets: Encoded, *, monotone: Sequence[int] | None = None, loss: Loss = robust_loss) -> Floats:
     """Fit with fixed parameters and give the log prices of the validation rows."""
     binned = matrices(train=sets.train, validation=sets.validation)
-    found = boost(
-        params={**START, "eta": RATE},
-        monotone=sets.encoder.monotone if monotone is None else monotone,
-        rounds=ROUNDS,
-        train=binned[0],
-        validation=binned[1],
-        on_round=silent,
-    )
+    with patch.object(boosting, "robust_loss", loss):
+        found = boost(
+            params={**START, "eta": RATE},
+            monotone=sets.encoder.monotone if monotone is None else monotone,
+            rounds=ROUNDS,
+            train=binned[0],
+            validation=binned[1],
+            on_round=silent,
+        )
     rows = xgb.DMatrix(sets.validation.matrix, base_margin=sets.validation.start)
     return np.asarray(found.booster.predict(rows), dtype=np.float64)
 
