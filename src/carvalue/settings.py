@@ -133,6 +133,7 @@ class Settings(BaseSettings):
     training_budget: Literal["auto", "quick", "default"] = "auto"
     retrain_on_alarm: bool = True
     retrain_cooldown_h: float = Field(default=24, ge=0)
+    promotion_approval: Literal["none", "required"] = "none"
     retrain_schedule: str = Field(default="", pattern=r"^(@(hourly|daily|weekly|monthly)|\S+( \S+){4})?$")
     training_cluster: ClusterAddress = ""
 

@@ -2,13 +2,16 @@
 
 import logging
 from datetime import timedelta
+from typing import Any
 
+from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.providers.standard.operators.python import PythonOperator
-from airflow.sdk import DAG, Asset, chain
+from airflow.sdk import DAG, Asset, BaseOperator, Context, chain
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from carvalue.errors import AppError
 from carvalue.logs import fold_fields
+from carvalue.pipelines.deciding import answer
 from carvalue.pipelines.definitions import PIPELINES, Pipeline, Step
 from carvalue.pipelines.retraining import NothingNew
 from carvalue.pipelines.steps import work_folder
@@ -18,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 WORTH_ANOTHER_TRY = frozenset({429, 502, 503, 504})  # the other side was busy, away or slow
 RETRY_DELAY = timedelta(seconds=5)
+ANSWER_WITHIN = timedelta(days=7)  # the next run of the pipeline waits for it; after that it is a no
 
 
 def as_dag(pipeline: Pipeline, *, schedule: str = "") -> DAG:
@@ -30,8 +34,54 @@ def as_dag(pipeline: Pipeline, *, schedule: str = "") -> DAG:
         catchup=False,
         tags=["carvalue"],
     ) as dag:
-        chain(*(_task(pipeline, step) for step in pipeline.steps))
+        chain(*(task for step in pipeline.steps for task in _tasks(pipeline, step)))
     return dag
+
+
+class Approval(HITLOperator):
+    """Asks a person before a step, unless there is nothing to ask; who does not answer in time says no."""
+
+    APPROVE, REJECT = "Approve", "Reject"
+
+    def __init__(self, *, pipeline: str, step: str, **kwargs: Any) -> None:
+        super().__init__(
+            subject=f"{step}?",  # the task itself says what for
+            options=[self.APPROVE, self.REJECT],
+            defaults=self.REJECT,
+            response_timeout=ANSWER_WITHIN,
+            **kwargs,
+        )
+        self.pipeline, self.step = pipeline, step
+
+    def execute(self, context: Context) -> Any:
+        """Ask, and wait without taking a worker's place."""
+        settings = load_settings()
+        asks = _step(self.pipeline, self.step).asks
+        asked = asks(settings=settings, work=work_folder(settings, self.pipeline)) if asks else None
+        if asked is None:
+            return None
+        self.subject, self.body = asked.subject, asked.body
+        return super().execute(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Keep the answer for the step, which goes on in either case: a no is an outcome, not a failure."""
+        said = super().execute_complete(context, event)
+        user = said["responded_by_user"]
+        answer(
+            work=work_folder(load_settings(), self.pipeline),
+            person=user["name"] if user else f"nobody within {ANSWER_WITHIN.days} days",
+            approved=said["chosen_options"] == [self.APPROVE],
+        )
+        return None
+
+
+def _tasks(pipeline: Pipeline, step: Step) -> list[BaseOperator]:
+    if step.asks is None or load_settings().promotion_approval == "none":
+        return [_task(pipeline, step)]
+    asking = Approval(
+        task_id=f"approve_{step.name}", pipeline=pipeline.name, step=step.name, doc_md=Approval.__doc__
+    )
+    return [asking, _task(pipeline, step)]
 
 
 def _task(pipeline: Pipeline, step: Step) -> PythonOperator:
@@ -59,10 +109,9 @@ def run_step(*, pipeline: str, step: str) -> None:
     """
     for handler in logging.getLogger().handlers:
         handler.addFilter(fold_fields)  # Airflow's own would drop an event's fields
-    chosen = next(item for item in PIPELINES[pipeline].steps if item.name == step)
     try:
         settings = load_settings()
-        chosen.run(settings=settings, work=work_folder(settings, pipeline))
+        _step(pipeline, step).run(settings=settings, work=work_folder(settings, pipeline))
     except NothingNew as news:
         logger.info("%s ends the run: %s", step, news)
         raise AirflowSkipException(str(news)) from None
@@ -71,3 +120,7 @@ def run_step(*, pipeline: str, step: str) -> None:
         if error.status in WORTH_ANOTHER_TRY:
             raise
         raise AirflowFailException(str(error)) from None
+
+
+def _step(pipeline: str, name: str) -> Step:
+    return next(step for step in PIPELINES[pipeline].steps if step.name == name)

@@ -24,6 +24,13 @@ class Work(Protocol):
         """Do it."""
 
 
+class Asks(Protocol):
+    """The question before a step; None where there is nothing to ask."""
+
+    def __call__(self, *, settings: Settings, work: Path) -> deciding.Question | None:
+        """Put it together from the working files."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """One step: reads what the step before left in files, calls a room, leaves files for the next.
@@ -31,10 +38,12 @@ class Step:
     Attributes:
         run: does it; its name is the step's name and its docstring the step's page.
         retries: how often another try may help; a step fails at once where it cannot.
+        asks: what a person may have to say yes to before; only Airflow asks.
     """
 
     run: Work
     retries: int = 1  # a task whose process is killed is not to blame
+    asks: Asks | None = None
 
     @property
     def name(self) -> str:
@@ -97,7 +106,7 @@ LEARNING = (
     Step(run=steps.evaluate),
     Step(run=steps.register),
     Step(run=deciding.judge),
-    Step(run=deciding.promote),
+    Step(run=deciding.promote, asks=deciding.question),
 )
 """From the current datasets to a decision about production."""
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from carvalue.registry.gates.gate import Decision, Gate
+from carvalue.registry.gates.gate import Decision
+from carvalue.registry.gates.words import gates_table, in_words
 from carvalue.registry.model_version import MODEL_NAME, ModelVersion
 
 DECISION_TAG, GATES_TAG = "decision", "gates"
 DECISION_FILE = "decision.json"
 """Among a training run's artifacts: the decision with all figures."""
 HEADING = "## Into production?"
-MOST_WORDS = 300  # characters of one gate; MLflow keeps 5,000 of a description
 
 
 def write_down(client: MlflowClient, *, version: ModelVersion, decision: Decision, card: Path) -> None:
@@ -29,20 +29,6 @@ def write_down(client: MlflowClient, *, version: ModelVersion, decision: Decisio
     _describe(client, version, decision)
 
 
-def in_words(decision: Decision) -> str:
-    """Say what was decided and why, in one line."""
-    return f"{'promoted' if decision.promote else 'refused'}: {'; '.join(map(_short, decision.reasons))}"
-
-
-def gates_table(gates: tuple[Gate, ...]) -> list[str]:
-    """Show every gate with what it found, as lines of Markdown."""
-    rows = [
-        f"| {gate.name} | {'passed' if gate.passed else '**not passed**'} | {_short(gate.words)} |"
-        for gate in gates
-    ]
-    return ["| gate | | found |", "|---|---|---|", *rows]
-
-
 def _describe(client: MlflowClient, version: ModelVersion, decision: Decision) -> None:
     said, number = in_words(decision), str(version.version)
     client.set_model_version_tag(MODEL_NAME, number, DECISION_TAG, said)
@@ -55,8 +41,3 @@ def _add_to_card(card: Path, decision: Decision) -> None:
     text, _, _ = card.read_text().partition(f"\n{HEADING}")
     section = ["", HEADING, "", in_words(decision), "", *gates_table(decision.gates), ""]
     card.write_text(text.rstrip("\n") + "\n" + "\n".join(section))
-
-
-def _short(words: str) -> str:
-    plain = words.replace("|", "/").replace("\n", " ")
-    return plain if len(plain) <= MOST_WORDS else plain[: MOST_WORDS - 3] + "..."

@@ -1,7 +1,7 @@
 """What one gate found, and what follows from all of them."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 
@@ -44,6 +44,12 @@ class Decision:
             return cls(promote=False, reasons=against or ("no gate was tried",), gates=gates)
         because = (gate.words for gate in gates if gate.name in telling)
         return cls(promote=True, reasons=(f"passed all {len(gates)} gates", *because), gates=gates)
+
+    def asked(self, person: str, *, approved: bool) -> "Decision":
+        """Give what is decided once a person has answered; nobody can approve what a gate refused."""
+        said = f"{'approved' if approved else 'rejected'} by {person}"
+        reasons = (said, *self.reasons) if approved else (said,)
+        return replace(self, promote=self.promote and approved, reasons=reasons)
 
     def as_json(self) -> dict[str, Any]:
         """Give it as JSON's own types."""
