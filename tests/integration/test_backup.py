@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from carvalue.monitoring.alerts import Alert, AlertDesk
 from carvalue.monitoring.journal import Journal
+from carvalue.serving.app import create_app
 from carvalue.serving.contract import F150
+from carvalue.settings import Settings
 from mlflow_servers import mlflow_server
 from production import environment
-from released import price_service, put_into_production
+from released import put_into_production
+from servers import serving
 from waiting import until
 
 pytestmark = [
@@ -35,7 +39,7 @@ def test_a_machine_that_was_lost_prices_the_same_car_alike(tmp_path: Path) -> No
     alerts.update([ALERT], now=NOW)
     with mlflow_server(state / "mlflow") as uri:
         put_into_production(uri, tmp_path / "training", price_share=1.0)
-        with price_service(state, uri=uri) as client:
+        with serving(a_service(state, uri)) as client:
             until(lambda: client.get("/readyz").is_success, within_s=60)
             before = client.post("/predict", json=F150).raise_for_status().json()
             carvalue("backup", str(file), state=state)
@@ -43,7 +47,7 @@ def test_a_machine_that_was_lost_prices_the_same_car_alike(tmp_path: Path) -> No
     shutil.rmtree(state)
 
     carvalue("restore", str(file), state=state)
-    with mlflow_server(state / "mlflow") as uri, price_service(state, uri=uri) as client:
+    with mlflow_server(state / "mlflow") as uri, serving(a_service(state, uri)) as client:
         until(lambda: client.get("/readyz").is_success, within_s=60)
         after = client.post("/predict", json=F150).raise_for_status().json()
         told = {"quote_id": before["quote_id"], "sale_price": 20_000}
@@ -55,6 +59,10 @@ def test_a_machine_that_was_lost_prices_the_same_car_alike(tmp_path: Path) -> No
     alerts = AlertDesk(state / "watcher" / "alerts.db", [])
     assert [alert.key for alert in alerts.firing()] == ["drift"]
     alerts.close()
+
+
+def a_service(state: Path, uri: str) -> FastAPI:
+    return create_app(Settings(state_dir=state, mlflow_tracking_uri=uri))
 
 
 def carvalue(*words: str, state: Path) -> None:
