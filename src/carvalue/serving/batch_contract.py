@@ -1,9 +1,9 @@
 """The contract of `POST /predict/batch` as OpenAPI."""
 
+from carvalue.listings.read_upload import MAX_ROWS
 from carvalue.serving.batch import ANSWERED
 from carvalue.serving.batch_formats import ARROW, CSV, NDJSON, PARQUET
 from carvalue.serving.contract import problem_response
-from carvalue.serving.read_upload import MAX_ROWS
 
 ASKED_CSV = "make,model,year,odometer,my_number\nford,f-150 xlt,2015,80000,17\nford,f-150 xlt,next,80000,18\n"
 ASKED_NDJSON = (

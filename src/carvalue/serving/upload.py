@@ -1,11 +1,7 @@
-"""An upload on its way to rows: onto disk as it comes, then read by a process of its own."""
+"""An upload on its way to rows: onto disk as it comes, then read apart."""
 
 import asyncio
-import json
-import logging
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
@@ -16,32 +12,20 @@ from tempfile import mkdtemp
 from starlette.requests import Request
 
 from carvalue.errors import AppError
+from carvalue.listings.apart import read_apart
 from carvalue.serving.bodies import BodyTooSlow
-from carvalue.serving.read_upload import TooManyRows
 
 AT_ONCE = 2  # a core each at most, and disk for as many; single quotes need some as well
 ABANDONED_S = 3_600  # nothing is priced for so long: its process was killed
 SILENCE_S = 10  # a client that says nothing for so long is stuck, or wants to be
 UPLOAD_S = 900
-READ_S = 180
 PIECE_BYTES = 2**20
-READER = "carvalue.serving.read_upload"
-# no setting and no secret of the service; as many threads as leave its memory to the rows
-ENVIRONMENT = {"POLARS_MAX_THREADS": "2", "LC_ALL": "C.UTF-8"}
-
-logger = logging.getLogger(__name__)
 
 
 class UploadTooLarge(AppError):
     """More bytes than are taken for one request."""
 
     status, hint = 413, "Send it in parts, one request after the other; BATCH_LIMIT_MB is the limit."
-
-
-class UploadUnreadable(AppError):
-    """The body is not what its header says."""
-
-    status, hint = 422, "Make sure that the file is whole and is what `Content-Type` names."
 
 
 class UploadsBusy(AppError):
@@ -104,7 +88,8 @@ class Uploads:
             raise BodyTooSlow(f"Nothing came for {SILENCE_S} s, or not all in {UPLOAD_S} s.") from None
         except OSError as error:
             raise NoRoom(f"The body cannot be stored: {error.strerror}.") from error
-        await asyncio.to_thread(_read_apart, upload, rows)
+        await asyncio.to_thread(read_apart, "listings", upload, into=rows)
+        upload.unlink()
         return rows
 
 
@@ -123,24 +108,6 @@ async def _receive(request: Request, *, into: Path, limit_bytes: int) -> None:
                     await asyncio.to_thread(file.write, bytes(piece))
                     piece.clear()
         await asyncio.to_thread(file.write, bytes(piece))
-
-
-def _read_apart(upload: Path, rows: Path) -> None:
-    """Let a process of its own read, which may die of it."""
-    command = [sys.executable, "-m", READER, upload.name, rows.name]
-    try:
-        read = subprocess.run(  # noqa: S603  # our own program, with names that we gave
-            command, cwd=upload.parent, env=ENVIRONMENT, capture_output=True, timeout=READ_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise UploadUnreadable(f"The body cannot be read within {READ_S} s.") from None
-    if read.returncode:
-        logger.warning("an upload ended its reader", extra={"code": read.returncode})
-        raise UploadUnreadable("The body is damaged, or unfolds to more than can be held.")
-    told = json.loads(read.stdout)
-    if "rows" not in told:
-        raise (TooManyRows if told["status"] == TooManyRows.status else UploadUnreadable)(told["message"])
-    upload.unlink()
 
 
 def _make_folder(root: Path) -> Path:

@@ -3,12 +3,15 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 import streamlit as st
 from polars.exceptions import PolarsError
 
 from carvalue.errors import AppError
+from carvalue.listings.apart import UploadUnreadable, read_apart
 from carvalue.listings.schema import FIELD_BY_NAME, FIELDS, Listing, NumberField
 from carvalue.settings import load_settings
 from carvalue.web.answers import Quoted
@@ -57,16 +60,25 @@ def read_table(name: str, content: bytes) -> pl.DataFrame:
         UnreadableFile: says what is wrong with it.
     """
     try:
-        source, is_parquet = BytesIO(content), name.endswith(".parquet")
-        table = pl.read_parquet(source) if is_parquet else pl.read_csv(source, infer_schema=False)
-    except (PolarsError, UnicodeDecodeError) as error:
+        is_parquet = name.endswith(".parquet")
+        table = _parquet(content) if is_parquet else pl.read_csv(BytesIO(content), infer_schema=False)
+    except (PolarsError, UnicodeDecodeError, UploadUnreadable) as error:
         reason = str(error).splitlines()[0]
         raise UnreadableFile(f"{name} cannot be read as a table: {reason}.") from error
     if not {"manufacturer", "make"} & set(table.columns):
         raise UnreadableFile(f"{name} has no column 'manufacturer'; it has {', '.join(table.columns[:8])}.")
     if len(table) > MOST_ROWS:
-        raise UnreadableFile(f"{name} has {len(table):,} rows, at most {MOST_ROWS:,} are priced here.")
+        raise UnreadableFile(f"{name} has too many rows: at most {MOST_ROWS:,} are priced here.")
     return table.rename({"make": "manufacturer"}, strict=False)
+
+
+def _parquet(content: bytes) -> pl.DataFrame:
+    """Read Parquet that a visitor sent; a damaged one may end the process that reads it: not ours."""
+    with TemporaryDirectory() as folder:
+        upload, table = Path(folder) / "upload.parquet", Path(folder) / "table.parquet"
+        upload.write_bytes(content)
+        read_apart("table", upload, into=table)
+        return pl.read_parquet(table, n_rows=MOST_ROWS + 1)
 
 
 def listings_of(table: pl.DataFrame) -> list[Listing]:

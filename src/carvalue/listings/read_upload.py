@@ -1,7 +1,7 @@
-"""`python -m carvalue.serving.read_upload UPLOAD ROWS`: an upload in any format becomes rows of text.
+"""`python -m carvalue.listings.read_upload listings|table UPLOAD INTO`: a stranger's file, made ours.
 
-A process of its own, because a damaged Parquet or Arrow file can end the process that reads it, and a few
-bytes of either can unfold to gigabytes. What it dies of does no harm: the service tells its client so.
+A process of its own (`apart.py` starts it), because a damaged Parquet or Arrow file can end the process that
+reads it, and a few bytes of either can unfold to gigabytes.
 """
 
 import json
@@ -15,7 +15,7 @@ import polars as pl
 
 from carvalue.errors import AppError
 from carvalue.listings.schema import FIELD_BY_NAME
-from carvalue.listings.tables import open_table, write_table
+from carvalue.listings.tables import TableUnreadable, open_table, write_table
 
 MEMORY_BYTES = 2 * 2**30  # of addresses; Polars reserves more than half of that and touches a tenth
 CPU_S = 120  # a million rows take a few
@@ -29,7 +29,7 @@ class TooManyRows(AppError):
     status, hint = 413, f"Send at most {MAX_ROWS:,} rows a request, several requests after each other."
 
 
-def convert(upload: Path, *, into: Path) -> int:
+def write_listings(upload: Path, into: Path) -> int:
     """Write the columns of a listing as text to a Parquet file of ours; give the number of rows.
 
     Raises:
@@ -42,6 +42,27 @@ def convert(upload: Path, *, into: Path) -> int:
         schema = pl.Schema(dict.fromkeys(table.columns, pl.String()))
         write_table(rows, schema=schema, into=into, scratch=Path(scratch))
     return rows.number
+
+
+def write_whole(upload: Path, into: Path) -> int:
+    """Write a Parquet file anew, with all its columns as they are; give the number of rows.
+
+    Raises:
+        TableUnreadable: it is no Parquet file, or damaged.
+        TooManyRows: it has more than `MAX_ROWS`.
+    """
+    try:
+        scan = pl.scan_parquet(upload, glob=False, hive_partitioning=False)
+        rows = int(scan.select(pl.len()).collect().item())
+        if rows > MAX_ROWS:
+            raise TooManyRows(f"The file has more than {MAX_ROWS:,} rows.")
+        scan.sink_parquet(into, engine="streaming")
+    except pl.exceptions.PolarsError as error:
+        raise TableUnreadable(f"It cannot be read as Parquet: {str(error).splitlines()[0][:200]}.") from error
+    return rows
+
+
+WAYS = {"listings": write_listings, "table": write_whole}
 
 
 class _Counted:
@@ -63,9 +84,9 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    upload, into = map(Path, sys.argv[1:])
+    way, upload, into = sys.argv[1:]
     try:
-        told: dict[str, object] = {"rows": convert(upload, into=into)}
+        told: dict[str, object] = {"rows": WAYS[way](Path(upload), Path(into))}
     except AppError as error:
         told = {"status": error.status, "message": error.message, "hint": error.hint}
     sys.stdout.write(json.dumps(told))
