@@ -12,7 +12,7 @@ QUICKLY := DATA_SOURCE=sample SAMPLE_ROWS=4000 TRAINING_BUDGET=quick STATE_DIR=v
   MLFLOW_TRACKING_URI=sqlite:///var/bench-quote/mlflow.db
 PYTHONS := >=3.11,<3.14
 
-.PHONY: help install install-dev build up down status logs test check lint audit format demo-drift bench bench-drift bench-quote bench-serving screenshots
+.PHONY: help install install-dev build up down status logs test check lint audit format demo-drift bench bench-drift bench-quote bench-serving bench-load screenshots
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -74,6 +74,9 @@ bench-quote: install-dev ## time one quote and its parts, by a model trained on 
 
 bench-serving: install-dev ## compare ways to serve a model: BUNDLE=FOLDER (needs wrk)
 	@$(RUN) python -m benchmarks.serving $(BUNDLE)
+
+bench-load: install-dev ## ten minutes of load with swaps of the model and an outage of the journal: BUNDLE=FOLDER
+	@$(RUN) python -m benchmarks.load $(BUNDLE) $(if $(SECONDS),--seconds $(SECONDS))
 
 screenshots: install-dev ## photograph the running platform for the README
 	@$(RUN) python docs/screenshots.py

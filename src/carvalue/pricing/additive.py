@@ -14,6 +14,7 @@ from carvalue.pricing.features import NAME_FIELDS, car_name
 from carvalue.pricing.mileage import DOUBTED
 from carvalue.pricing.monotone import between, falling, place, rising
 from carvalue.pricing.names import CarName
+from carvalue.pricing.remembered import remembered
 from carvalue.pricing.vocabulary import plain_word
 
 AGES = (0.0, 2.0, 4.0, 7.0, 10.0, 14.0, 19.0, 27.0, 37.0)  # years; a name's curve has its knots here
@@ -88,7 +89,7 @@ class NameCurves:
 
     @cached_property
     def _remembered(self) -> Callable[[CarName], list[float]]:
-        return lru_cache(maxsize=CACHED_NAMES)(self._curve)
+        return remembered(self._curve, size=CACHED_NAMES)
 
     def _curve(self, name: CarName) -> list[float]:
         level = 0.0
@@ -163,7 +164,7 @@ class NameMiles:
 
     @cached_property
     def _remembered(self) -> Callable[[CarName], list[float]]:
-        return lru_cache(maxsize=CACHED_NAMES)(self._curve)
+        return remembered(self._curve, size=CACHED_NAMES)
 
     def _curve(self, name: CarName) -> list[float]:
         slope = 0.0

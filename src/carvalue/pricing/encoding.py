@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import chain
 from math import nan
 
@@ -12,6 +12,7 @@ import polars as pl
 
 from carvalue.listings.schema import Listing, Value
 from carvalue.pricing.features import NAME_FIELDS, Feature, Sum
+from carvalue.pricing.remembered import remembered
 
 Matrix = npt.NDArray[np.float32]
 Distinct = tuple[npt.NDArray[np.int64], list[tuple[Value, ...]]]
@@ -60,7 +61,7 @@ class Encoder:
     @cached_property
     def _of_name(self) -> Callable[[Value, Value], tuple[float, ...]]:
         """What depends on the name alone, in its places, remembered: names come again and again."""
-        return lru_cache(maxsize=CACHED_NAMES, typed=True)(self._name_values)
+        return remembered(self._name_values, size=CACHED_NAMES)
 
     def _name_values(self, manufacturer: Value, model: Value) -> tuple[float, ...]:
         more = {place for place, _, _ in self._of_more}

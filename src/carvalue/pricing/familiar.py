@@ -42,7 +42,7 @@ class Familiar:
         found = [about(*map(listing.get, fields)) for fields, about in self.parts]
         return tuple(filter(None, found))
 
-    @cached_property
+    @property
     def parts(self) -> tuple[tuple[tuple[str, ...], About], ...]:
         """What is warned about, in order: the fields it depends on, and what is to be said of them."""
         return (

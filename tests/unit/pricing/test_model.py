@@ -1,7 +1,9 @@
 """The model uses its inputs, quotes alike one by one and in frames, and knows a damaged bundle."""
 
+import gc
 import json
 import pickle
+import weakref
 from pathlib import Path
 from shutil import copytree
 
@@ -196,3 +198,17 @@ def test_the_digest_names_the_content(model: PriceModel, bundle: Path, tmp_path:
     model.save(tmp_path / "again")
 
     assert bundle_digest(tmp_path / "again") == bundle_digest(bundle)
+
+
+def test_a_model_that_nobody_needs_any_more_is_gone_at_once(bundle: Path) -> None:
+    """The service freezes what it loads, so that a cycle would never be found again."""
+    model = PriceModel.load(bundle)
+    model.quote_many([a_listing(), a_listing(year=2018)])
+    parts = [weakref.ref(part) for part in (model, model.encoder, model.forest, model.familiar, model.ranges)]
+
+    gc.disable()
+    del model
+    left = [part() for part in parts if part() is not None]
+    gc.enable()
+
+    assert not left
