@@ -12,7 +12,7 @@ QUICKLY := DATA_SOURCE=sample SAMPLE_ROWS=4000 TRAINING_BUDGET=quick STATE_DIR=v
   MLFLOW_TRACKING_URI=sqlite:///var/bench-quote/mlflow.db
 PYTHONS := >=3.11,<3.14
 
-.PHONY: help install install-dev build up down status logs test check lint audit format demo-drift bench bench-drift bench-quote bench-serving bench-load screenshots
+.PHONY: help install install-dev build up down status logs test check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-serving bench-load screenshots
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ format: install-dev ## put the code into its format
 
 demo-drift: .venv ## the story of drift in one terminal, on the platform that `make build` left running
 	@$(CARVALUE) demo-drift
+
+demo-loop: .venv ## the story of the whole loop, from drift to retraining to rollback, on a platform of its own
+	@$(CARVALUE) demo-loop
 
 bench: install-dev ## measure what the README claims
 	@for file in benchmarks/bench_*.py; do $(RUN) python "$$file" || exit 1; done

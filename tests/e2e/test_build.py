@@ -129,6 +129,27 @@ def test_a_second_build_finds_everything_there(settings: Settings, built: str) -
     assert time.monotonic() - began < LIMIT_S
 
 
+def test_the_story_of_the_whole_loop(settings: Settings, built: str) -> None:
+    told = carvalue(settings, "demo-loop", "--here")
+
+    assert told.returncode == 0, told.stdout + told.stderr
+    for chapter in (
+        "no alert",
+        "Quotes have drifted from the training data",
+        "the watcher has started retrain_model_dag (by-alarm-",
+        "the gates let version 2 in",
+        "the price service quotes with version 2",
+        "the alarm has ended; the same traffic is clean",
+        "quotes with version 1 again",
+        "not one request failed",
+    ):
+        assert chapter in told.stdout, told.stdout
+    url, query = "/api/2.0/mlflow/model-versions/search", {"filter": "name='vehicles-price-model'"}
+    with local_client(settings.mlflow_port) as mlflow:
+        found = mlflow.get(url, params=query).raise_for_status().json()["model_versions"]
+    assert {item["version"]: item["current_stage"] for item in found} == {"1": "Production", "2": "Archived"}
+
+
 def test_a_killed_service_is_restarted_and_status_tells_the_truth(settings: Settings, built: str) -> None:
     [killed] = find_leftovers(state_dir=settings.state_dir, service="price-service")
     os.kill(killed.pid, signal.SIGKILL)

@@ -51,3 +51,19 @@ def demo_drift() -> None:
 
     with Console() as console:
         tell(load_settings(), say=console.say)
+
+
+@app.command()
+def demo_loop(
+    here: Annotated[
+        bool,
+        typer.Option("--here", help="On the running platform; its production changes, and back."),
+    ] = False,
+) -> None:
+    """Tell the story of the whole loop, from drift to rollback, on a platform of its own; takes minutes."""
+    from carvalue.ops import demo_loop as story
+    from carvalue.settings import load_settings
+
+    with Console() as console:
+        begin = story.tell if here else story.demo_loop
+        begin(load_settings(), progress=console)

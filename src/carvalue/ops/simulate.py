@@ -83,7 +83,7 @@ def simulate(
         TrafficRejected: it asks for a key, or for fewer requests.
     """
     random, traffic = Random(SEED), Traffic()  # noqa: S311  # a play, no secret
-    cars, began = _cars(dataset), time.monotonic()
+    cars, began = cars_of(dataset), time.monotonic()
     size = max(1, round(rate * TICK_S))
     while traffic.sent < requests:
         _wait_until(began + traffic.sent / rate)
@@ -93,7 +93,8 @@ def simulate(
     return traffic
 
 
-def _cars(dataset: Dataset) -> Iterator[tuple[dict[str, Value], int]]:
+def cars_of(dataset: Dataset) -> Iterator[tuple[dict[str, Value], int]]:
+    """Go through the held-out cars in the order of posting, each once and again, with their asking prices."""
     names = [item.name for item in FIELDS]
     rows = pl.read_parquet(dataset.path("test")).sort("posted_at", maintain_order=True)
     # the service asks people for these; sellers' advertisements lack them now and then
