@@ -37,7 +37,8 @@ def settings(tmp_path: Path, uri: str) -> Settings:
 
 def prepare(settings: Settings) -> SplitReport:
     work = steps.work_folder(settings, "retrain_model_dag")
-    for step in (steps.download, steps.clean, retraining.join_sales, steps.split):
+    own = (retraining.join_sales, retraining.to_todays_prices)
+    for step in (steps.download, steps.clean, *own, steps.split):
         step(settings=settings, work=work)
     return read_report(SplitReport, work / "splits" / REPORT_FILE)
 

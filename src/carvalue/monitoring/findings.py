@@ -10,6 +10,7 @@ from carvalue.monitoring.live import Bounded, LiveAccuracy
 
 WORSE = 1.25  # times the error on the validation rows; by the lower bound, so that chance does not alarm
 LEAST_COVERAGE = 0.85  # of a range that should hold nine prices in ten; by the upper bound
+BIASED = 0.05  # of the price, to one side at the median; by the nearer bound
 NAMED = 6  # features in an alert; the page shows all
 
 
@@ -72,6 +73,8 @@ def alerts_of(findings: Findings, *, metrics: Mapping[str, float], now: datetime
         yield _drift(drift, findings.report)
     if live.error and live.error.low > WORSE * metrics["mdape"]:
         yield _inaccurate(live.error, live.sales, expected=metrics["mdape"], now=now)
+    if live.bias and max(live.bias.low, -live.bias.high) > BIASED:
+        yield _biased(live.bias, live.sales, now=now)
     if live.coverage and live.coverage.high < LEAST_COVERAGE:
         yield _uncovered(live.coverage, live.sales, now=now)
 
@@ -110,6 +113,22 @@ def _inaccurate(error: Bounded, sales: int, *, expected: float, now: datetime) -
             f"{expected:.1%} was measured before production.\n"
             "What to do: retrain on newer listings and sales (`carvalue retrain`), or roll back to the "
             "version before."
+        ),
+        since=now,
+    )
+
+
+def _biased(bias: Bounded, sales: int, *, now: datetime) -> Alert:
+    side = "above" if bias.value > 0 else "below"
+    return Alert(
+        key="live_bias",
+        kind="live_accuracy",
+        severity="warning",
+        title=f"Quotes lie {abs(bias.value):.1%} {side} the sale prices at the median",
+        text=(
+            f"{sales} sales, {bias.low:+.1%} to {bias.high:+.1%} (95 %).\n"
+            "What to do: the market has moved, or buyers pay less than sellers ask. Retrain on newer "
+            "listings and sales (`carvalue retrain`)."
         ),
         since=now,
     )

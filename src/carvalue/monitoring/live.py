@@ -29,24 +29,28 @@ class LiveAccuracy:
         sales: how many were told.
         error: the median absolute percentage error; None with fewer than `LEAST_SALES`.
         coverage: the share of sale prices within the quoted range; None likewise.
+        bias: the median of quote / sale price - 1; None likewise.
     """
 
     sales: int
     error: Bounded | None
     coverage: Bounded | None
+    bias: Bounded | None = None
 
 
 def live_accuracy(sales: Sequence[Sale]) -> LiveAccuracy:
     """Compare quotes with sale prices."""
     if len(sales) < LEAST_SALES:
         return LiveAccuracy(sales=len(sales), error=None, coverage=None)
-    errors = sorted(abs(sale.price / sale.sale_price - 1) for sale in sales)
+    distances = sorted(sale.price / sale.sale_price - 1 for sale in sales)
+    errors = sorted(map(abs, distances))
     held = sum(sale.low <= sale.sale_price <= sale.high for sale in sales)
     share = binomtest(held, len(sales)).proportion_ci(CONFIDENCE, method="wilson")
     return LiveAccuracy(
         sales=len(sales),
         error=_median(errors),
         coverage=Bounded(value=held / len(sales), low=float(share.low), high=float(share.high)),
+        bias=_median(distances),
     )
 
 

@@ -89,6 +89,7 @@ def _drift(found: Findings) -> Mapping[str, object]:
             "sales": found.live.sales,
             "error": _bounded(found.live.error),
             "coverage": _bounded(found.live.coverage),
+            "bias": _bounded(found.live.bias),
             "estimated_error": found.estimated_error,
         },
     }

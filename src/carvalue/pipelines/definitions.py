@@ -131,8 +131,9 @@ RETRAIN_MODEL = Pipeline(
     doc="""
 ### From the newest listings and reported sales to the next version
 
-Fetches the newest listings, joins what quoted cars were sold for (from 200 sales on), publishes datasets and
-drift reference, trains, and lets the new version into production if it passes the gates of any other.
+Fetches the newest listings, joins what quoted cars were sold for (from 200 sales on), brings earlier prices
+to the level of the newest if the market has moved, publishes datasets and drift reference, trains, and lets
+the new version into production if it passes the gates of any other.
 
 *Started by* the watcher's alarms (drift, live accuracy, coverage; `RETRAIN_ON_ALARM`), the clock
 (`RETRAIN_SCHEDULE`), here by hand, or by `carvalue retrain`.
@@ -144,6 +145,7 @@ watcher tells people. *A run that fails* leaves production as it is, too.
         Step(run=steps.download, retries=2),
         Step(run=steps.clean),
         Step(run=retraining.join_sales),
+        Step(run=retraining.to_todays_prices),
         Step(run=steps.split),
         Step(run=retraining.look_for_news),
         Step(run=steps.publish),

@@ -1,10 +1,15 @@
-"""The steps that only a retraining has: sales join the listings, and nothing new is nothing to do."""
+"""The steps that only a retraining has: sales join, old prices become today's, nothing new ends it."""
 
+import logging
 from pathlib import Path
 
 from carvalue.errors import AppError
 from carvalue.settings import Settings
 
+logger = logging.getLogger(__name__)
+
+KNOWN_FILE, RESTATED_FILE = "known.parquet", "restated.json"
+"""What a retraining splits, and what was done to its prices."""
 NEWEST_SALES = 100_000  # older ones tell of an older market, and no machine is to choke on them
 
 
@@ -26,6 +31,40 @@ def join_sales(*, settings: Settings, work: Path) -> None:
     finally:
         journal.close()
     sales.join_sales(work / "clean" / LISTINGS_FILE, sold=(car.as_row() for car in sold), into=work / "clean")
+
+
+def to_todays_prices(*, settings: Settings, work: Path) -> None:
+    """Bring earlier prices to the level of the newest, where the market has moved since they were asked.
+
+    The ruler is the model in production; before there is one, prices stay as they are.
+    """
+    import polars as pl
+
+    from carvalue.listings.aside import written_aside
+    from carvalue.listings.reports import write_report
+    from carvalue.listings.sales import WITH_SALES_FILE
+    from carvalue.pricing.market_level import Restatement, restate
+    from carvalue.registry.rival import fetch_production
+
+    known, done = pl.read_parquet(work / "clean" / WITH_SALES_FILE), Restatement(moved=0, factor=1.0)
+    if production := fetch_production(uri=settings.mlflow_tracking_uri, into=work / "production"):
+        known, done = restate(known, ruler=production.model)
+    with written_aside(work / "clean" / KNOWN_FILE) as aside:
+        known.write_parquet(aside)
+    write_report(done, work / "clean" / RESTATED_FILE)
+    logger.info("prices of today", extra={"moved": done.moved, "factor": done.factor})
+
+
+def additions(clean: Path) -> str:
+    """Say what was done to the listings beyond cleaning; empty for a pipeline that is no retraining."""
+    from carvalue.listings import sales
+    from carvalue.listings.reports import read_report
+    from carvalue.pricing.market_level import Restatement
+
+    if not (clean / KNOWN_FILE).is_file():
+        return ""
+    joined = read_report(sales.SalesReport, clean / sales.REPORT_FILE)
+    return joined.says + read_report(Restatement, clean / RESTATED_FILE).says
 
 
 def look_for_news(*, settings: Settings, work: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carvalue.errors import AppError
+from carvalue.pipelines.retraining import KNOWN_FILE, additions
 from carvalue.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,11 +72,10 @@ def clean(*, settings: Settings, work: Path) -> None:
 def split(*, settings: Settings, work: Path) -> None:
     """Part the listings into train, validation and test, by time and by car; ends with a leak report."""
     from carvalue.listings.cleaning import LISTINGS_FILE
-    from carvalue.listings.sales import WITH_SALES_FILE
     from carvalue.listings.splits import split as split_listings
 
-    with_sales = work / "clean" / WITH_SALES_FILE  # only a retraining joins them
-    listings = with_sales if with_sales.is_file() else work / "clean" / LISTINGS_FILE
+    known = work / "clean" / KNOWN_FILE  # only a retraining has it
+    listings = known if known.is_file() else work / "clean" / LISTINGS_FILE
     split_listings(listings, into=work / "splits")
 
 
@@ -89,7 +89,7 @@ def publish(*, settings: Settings, work: Path) -> None:
     raw = read_report(RawListings, work / "raw.json")
     described = manifest.describe(
         source_kind=raw.kind,
-        source_description=raw.description + _sales_say(work / "clean"),
+        source_description=raw.description + additions(work / "clean"),
         source_fingerprint=raw.fingerprint,
         cleaning=read_report(cleaning.CleaningReport, work / "clean" / cleaning.REPORT_FILE),
         splits=read_report(splits.SplitReport, work / "splits" / splits.REPORT_FILE),
@@ -205,14 +205,6 @@ def work_folder(settings: Settings, pipeline: str) -> Path:
     folder = settings.storage_root / "work" / pipeline
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def _sales_say(clean: Path) -> str:
-    from carvalue.listings import sales
-    from carvalue.listings.reports import read_report
-
-    report = clean / sales.REPORT_FILE
-    return read_report(sales.SalesReport, report).says if report.is_file() else ""
 
 
 def _store(settings: Settings) -> Path:

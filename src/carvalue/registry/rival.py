@@ -21,12 +21,25 @@ def fetch_rival(*, uri: str, bundle: Path, into: Path) -> Rival | None:
         RegistryUnavailable: MLflow does not answer.
         BundleCorrupt: there is no whole bundle in the folder `bundle`.
     """
+    return _fetch(uri, into=into, but=bundle_digest(bundle))
+
+
+def fetch_production(*, uri: str, into: Path) -> Rival | None:
+    """Load the model in production; None where there is none, or none that can be used.
+
+    Raises:
+        RegistryUnavailable: MLflow does not answer.
+    """
+    return _fetch(uri, into=into, but=None)
+
+
+def _fetch(uri: str, *, into: Path, but: str | None) -> Rival | None:
     with connected(uri) as client:
         found = stages.aliased(client, PRODUCTION)
         if found is None:
             return None
         champion = as_version(found)
-        if champion.bundle_digest == bundle_digest(bundle):
+        if champion.bundle_digest == but:
             return None
         try:
             loaded = PriceModel.load(fetch_bundle(uri=uri, version=champion, into=into))

@@ -245,7 +245,21 @@ def test_sales_that_are_far_off_alert(stage: Stage) -> None:
 
     stage.watcher.step()
 
-    assert {alert.kind for alert in stage.watcher.desk.firing()} == {"live_accuracy", "coverage"}
+    assert {alert.key for alert in stage.watcher.desk.firing()} == {"live_accuracy", "live_bias", "coverage"}
+
+
+def test_sales_that_are_all_a_little_dearer_alert_although_the_error_is_usual(stage: Stage) -> None:
+    stage.quote(300, seed=11)
+    for entry in stage.journal.after("", until=stage.now, limit=300):
+        dearer = round(entry.price * 1.1)
+        stage.journal.add_feedback(quote_id=entry.quote_id, sale_price=dearer, told_at=stage.now)
+
+    stage.watcher.step()
+
+    (alert,) = stage.watcher.desk.firing()
+    assert "9.1% below the sale prices" in alert.title
+    assert stage.watcher.alarms is not None
+    assert stage.watcher.alarms.firing == {"live_accuracy"}
 
 
 def test_a_retraining_that_failed_is_told_as_any_alert(stage: Stage) -> None:
