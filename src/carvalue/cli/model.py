@@ -40,6 +40,38 @@ def retrain() -> None:
 
 
 @app.command()
+def backtest(
+    dataset: Annotated[Path, typer.Argument(help="A folder of STATE_DIR/storage/datasets.")],
+    into: Annotated[Path, typer.Argument(help="The folder for the table and the picture.")],
+    move: Annotated[str, typer.Option(help="All prices change: FACTOR@DAY, for example 1.1@18.")] = "",
+    every: Annotated[int, typer.Option(min=0, help="Retrain after so many days too; 0: on alarms only.")] = 0,
+    as_listed: Annotated[bool, typer.Option("--as-listed", help="Leave old prices as they were.")] = False,
+    cars: Annotated[int, typer.Option(min=1_000, help="How many different cars at most.")] = 40_000,
+) -> None:
+    """Replay past listings day by day, with and without the loop, and draw how good the quotes were."""
+    from carvalue.listings.store import Dataset
+    from carvalue.pipelines.backtest import drawing
+    from carvalue.pipelines.backtest.market import Habits, read_listings, read_move
+    from carvalue.pipelines.backtest.replay import Plan, replay
+
+    plan = Plan(
+        every=every or None,
+        at_todays_prices=not as_listed,
+        habits=Habits(cars=cars),
+        move=read_move(move),
+    )
+    into.mkdir(parents=True, exist_ok=True)
+    with Console() as console:
+        console.doing("training the first model")
+        days = replay(read_listings(Dataset(dataset)), plan=plan, folder=into / "work", say=console.say)
+    table = drawing.write_table(days, into / drawing.TABLE)
+    drawing.draw(table, plan=plan, into=into / drawing.PICTURE)
+    since = plan.move.day if plan.move else plan.history
+    show(str(drawing.summary(table, since=since)))
+    say(f"{into / drawing.TABLE}, {into / drawing.PICTURE}")
+
+
+@app.command()
 def score(
     source: Annotated[
         Path, typer.Argument(metavar="INPUT", help="A .csv, .zip, .parquet, .ndjson or .arrow of listings.")
