@@ -164,7 +164,7 @@ class _Loop:
         learned = self._school.learn(known, now=self._now, champion=self.version.model)
         self._airflow.done(self._now)
         if not learned.decision.promote:
-            return f"retrained ({because}), refused"
+            return f"retrained ({because}), refused: {'; '.join(learned.decision.reasons)}"
         self.version = learned
         return f"retrained ({because}), version {learned.number} is in"
 
