@@ -2,14 +2,21 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Literal
 
 from carvalue.monitoring.entries import JournalEntry
+from carvalue.monitoring.journal import EntriesRefused, JournalUnavailable
 from carvalue.monitoring.metrics import ServiceMetrics
+from carvalue.monitoring.replay import Writes
 from carvalue.monitoring.spool import Spool, SpoolFull
 
+TRY_JOURNAL_S = 10  # an answer waits up to 5 s for a journal that is away; so often is enough
+
+Trouble = Literal["spool full", "disk"]
 Waiting = list[tuple[Sequence[JournalEntry], asyncio.Future[None]]]
 
 logger = logging.getLogger(__name__)
@@ -18,12 +25,14 @@ logger = logging.getLogger(__name__)
 class Recorder:
     """Group commit into the spool: while one group is being flushed, the next one gathers."""
 
-    def __init__(self, *, spool: Spool, metrics: ServiceMetrics) -> None:
-        self._spool, self._metrics = spool, metrics
+    def __init__(self, *, spool: Spool, journal: Writes, metrics: ServiceMetrics) -> None:
+        self._spool, self._journal, self._metrics = spool, journal, metrics
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._waiting: Waiting = []
         self._is_committing = False
-        self.is_dropping = False
+        self._try_journal_at = 0.0
+        self.trouble: Trouble | None = None
+        """What keeps quotes from the spool right now."""
 
     def record(self, entries: Sequence[JournalEntry]) -> asyncio.Future[None]:
         """Give what is done when the entries are on disk, or dropped and counted: each quote is answered."""
@@ -58,16 +67,33 @@ class Recorder:
     def _commit(self, entries: Sequence[JournalEntry]) -> None:
         try:
             self._spool.append(entries)
-        except (SpoolFull, OSError) as error:
-            self._drop(entries, error)
+        except SpoolFull as error:  # the journal is away, or it would not be full
+            self._note("spool full", because=str(error))
+            self._drop(entries, "spool full")
+        except OSError as error:
+            self._note("disk", because=str(error))
+            if not self._writes_past(entries):
+                self._drop(entries, "disk")
         else:
-            self.is_dropping = False
+            self.trouble = None
 
-    def _drop(self, entries: Sequence[JournalEntry], error: Exception) -> None:
-        reason = "spool full" if isinstance(error, SpoolFull) else "disk"
+    def _writes_past(self, entries: Sequence[JournalEntry]) -> bool:
+        """Write to the journal itself, which may be on another machine; where it is away too, not each time."""
+        if time.monotonic() < self._try_journal_at:
+            return False
+        try:
+            self._journal.write(list(entries))
+        except (JournalUnavailable, EntriesRefused):
+            self._try_journal_at = time.monotonic() + TRY_JOURNAL_S
+            return False
+        self._metrics.journal_writes.inc(len(entries))
+        return True
+
+    def _drop(self, entries: Sequence[JournalEntry], reason: Trouble) -> None:
         self._metrics.journal_dropped.labels(reason).inc(len(entries))
-        if not self.is_dropping:  # once, not for every quote: a full disk needs no longer log
-            logger.error(
-                "quotes are answered but not journaled", extra={"reason": reason, "because": str(error)}
-            )
-        self.is_dropping = True
+
+    def _note(self, trouble: Trouble, *, because: str) -> None:
+        if self.trouble != trouble:  # once, not for every quote: a full disk needs no longer log
+            told = {"reason": trouble, "because": because}
+            logger.error("quotes are answered without a spool", extra=told)
+        self.trouble = trouble

@@ -13,11 +13,15 @@ from carvalue.registry.model_version import Registry
 from carvalue.serving.batch import Batches
 from carvalue.serving.live_model import LiveModel, keep_following
 from carvalue.serving.quotes import Quoting
-from carvalue.serving.recording import Recorder
+from carvalue.serving.recording import Recorder, Trouble
 from carvalue.serving.shelf import Shelf
 from carvalue.serving.upload import Uploads
 
 REMEASURE_S = 1  # more often than Prometheus asks
+DEGRADED: Mapping[Trouble, str] = {
+    "spool full": "full: quotes are answered, not kept",
+    "disk": "the local disk takes nothing: quotes are kept only where the journal takes them at once",
+}
 LAST_PASS_S = 3  # what the journal lacks then waits on disk for the next start
 
 
@@ -44,8 +48,8 @@ class Service:
             amiss["registry"] = self.live.registry_state
         if self.replay.journal_state == "down":
             amiss["journal"] = "down"
-        if self.recorder.is_dropping:
-            amiss["spool"] = "full: quotes are answered, not kept"
+        if self.recorder.trouble:
+            amiss["spool"] = DEGRADED[self.recorder.trouble]
         return amiss
 
 
@@ -82,7 +86,7 @@ async def running_service(
 async def _recording(
     *, journal: Journal, spool: Spool, metrics: ServiceMetrics
 ) -> AsyncIterator[tuple[Recorder, Replay]]:
-    recorder = Recorder(spool=spool, metrics=metrics)
+    recorder = Recorder(spool=spool, journal=journal, metrics=metrics)
     replay = Replay(spool=spool, journal=journal, metrics=metrics)
     try:
         async with _in_background(keep_passing_on(replay)):

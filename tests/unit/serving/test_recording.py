@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
 import pytest
 
 from carvalue.monitoring.entries import JournalEntry
+from carvalue.monitoring.journal import JournalUnavailable
 from carvalue.monitoring.metrics import ServiceMetrics
 from carvalue.monitoring.spool import Spool
 from carvalue.serving.recording import Recorder
@@ -29,6 +31,21 @@ class SlowSpool(Spool):
         if self.fault:
             raise self.fault
         super().append(entries)
+
+
+@dataclass
+class Desk:
+    """A journal in memory, there or away."""
+
+    is_away: bool = False
+    asked: int = 0
+    written: list[JournalEntry] = field(default_factory=list)
+
+    def write(self, entries: list[JournalEntry]) -> None:
+        self.asked += 1
+        if self.is_away:
+            raise JournalUnavailable("The journal is away.")
+        self.written += entries
 
 
 async def recorded(recorder: Recorder, entries: Sequence[JournalEntry]) -> None:
@@ -53,7 +70,7 @@ async def record_ten(spool: SlowSpool, recorder: Recorder) -> None:
 
 def test_what_waits_together_is_flushed_together(tmp_path: Path) -> None:
     spool = SlowSpool(tmp_path)
-    recorder = Recorder(spool=spool, metrics=ServiceMetrics())
+    recorder = Recorder(spool=spool, journal=Desk(), metrics=ServiceMetrics())
 
     asyncio.run(record_ten(spool, recorder))
 
@@ -62,24 +79,42 @@ def test_what_waits_together_is_flushed_together(tmp_path: Path) -> None:
     spool.close()
 
 
-def test_a_spool_that_cannot_be_written_drops_and_counts(tmp_path: Path) -> None:
-    (tmp_path / "spool").write_text("a file where the folder should be")
-    metrics = ServiceMetrics()
-    recorder = Recorder(spool=Spool(tmp_path / "spool", limit_bytes=2**20), metrics=metrics)
+def a_file_in_its_place(folder: Path) -> Spool:
+    folder.write_text("a file where the folder should be")
+    return Spool(folder, limit_bytes=2**20)
+
+
+def test_a_disk_that_fails_sends_quotes_straight_to_the_journal(tmp_path: Path) -> None:
+    desk, metrics = Desk(), ServiceMetrics()
+    recorder = Recorder(spool=a_file_in_its_place(tmp_path / "spool"), journal=desk, metrics=metrics)
 
     asyncio.run(recorded(recorder, [an_entry(0), an_entry(1)]))
 
-    assert metrics.registry.get_sample_value("carvalue_journal_dropped_total", {"reason": "disk"}) == 2
-    assert recorder.is_dropping
+    assert desk.written == [an_entry(0), an_entry(1)]
+    assert recorder.trouble == "disk"
+    assert metrics.registry.get_sample_value("carvalue_journal_dropped_total", {"reason": "disk"}) is None
     (tmp_path / "spool").unlink()
     asyncio.run(recorded(recorder, [an_entry(2)]))
-    assert not recorder.is_dropping
+    assert recorder.trouble is None
+    assert len(desk.written) == 2
+    recorder.close()
+
+
+def test_what_neither_the_disk_nor_the_journal_takes_is_dropped_and_counted(tmp_path: Path) -> None:
+    desk, metrics = Desk(is_away=True), ServiceMetrics()
+    recorder = Recorder(spool=a_file_in_its_place(tmp_path / "spool"), journal=desk, metrics=metrics)
+
+    for number in range(3):
+        asyncio.run(recorded(recorder, [an_entry(number)]))
+
+    assert metrics.registry.get_sample_value("carvalue_journal_dropped_total", {"reason": "disk"}) == 3
+    assert desk.asked == 1  # each time would hold up the answers
     recorder.close()
 
 
 def test_a_fault_reaches_the_request_and_not_those_after_it(tmp_path: Path) -> None:
     spool = SlowSpool(tmp_path)
-    recorder = Recorder(spool=spool, metrics=ServiceMetrics())
+    recorder = Recorder(spool=spool, journal=Desk(), metrics=ServiceMetrics())
     spool.go_on.set()
     spool.fault = RuntimeError("a fault of ours")
     with pytest.raises(RuntimeError):
