@@ -276,6 +276,7 @@ SERVICE = Board(
             queries={
                 "up": "{{job}}",
                 metrics.JOURNAL_UP.name: "journal",
+                metrics.SPOOL_UP.name: "local disk for quotes",
                 metrics.REGISTRY_UP.name: "registry",
                 metrics.WATCHER_UP.name: "watcher's last round",
             },

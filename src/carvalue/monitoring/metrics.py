@@ -25,6 +25,10 @@ class Metric:
     labels: tuple[str, ...] = ()
 
 
+def _gauge(name: str, meaning: str, *labels: str) -> Metric:
+    return Metric(name=f"carvalue_{name}", kind="gauge", help=meaning, labels=labels)
+
+
 REQUESTS = Metric(
     name="carvalue_http_requests_total",
     kind="counter",
@@ -37,6 +41,7 @@ REQUEST_SECONDS = Metric(
     help="Time from the request's head to the end of its answer, by route.",
     labels=("route",),
 )
+DROP_REASONS = ("spool full", "disk", "refused", "unreadable")
 REJECTION_REASONS = ("key", "rate", "slow", "crowded", "large", "malformed")
 REJECTED = Metric(
     name="carvalue_rejected_requests_total",
@@ -65,13 +70,10 @@ UNKNOWN_CATEGORIES = Metric(
     help="Words that the model does not know, by field.",
     labels=("field",),
 )
-MODEL_VERSION = Metric(
-    name="carvalue_model_version", kind="gauge", help="The version in use; 0 while there is none."
-)
-MODEL_DATA_TIMESTAMP = Metric(
-    name="carvalue_model_data_as_of_timestamp_seconds",
-    kind="gauge",
-    help="Date of the newest listing that the model in use has seen, as Unix time.",
+MODEL_VERSION = _gauge("model_version", "The version in use; 0 while there is none.")
+MODEL_DATA_TIMESTAMP = _gauge(
+    "model_data_as_of_timestamp_seconds",
+    "Date of the newest listing that the model in use has seen, as Unix time.",
 )
 MODEL_TRAINED_TIMESTAMP = Metric(
     name="carvalue_model_trained_timestamp_seconds",
@@ -92,21 +94,15 @@ MODEL_REFUSALS = Metric(
     help="Bundles refused, by reason; the earlier version stayed in use.",
     labels=("reason",),
 )
-REGISTRY_UP = Metric(
-    name="carvalue_registry_up", kind="gauge", help="1 while the model registry answers the service, else 0."
-)
-JOURNAL_UP = Metric(
-    name="carvalue_journal_up", kind="gauge", help="1 while the journal takes quotes, else 0."
-)
+REGISTRY_UP = _gauge("registry_up", "1 while the model registry answers the service, else 0.")
+JOURNAL_UP = _gauge("journal_up", "1 while the journal takes quotes, else 0.")
 JOURNAL_WRITES = Metric(
     name="carvalue_journal_writes_total",
     kind="counter",
     help="Quotes handed to the journal and stored there.",
 )
-JOURNAL_LAG = Metric(
-    name="carvalue_journal_lag_seconds",
-    kind="gauge",
-    help="How long the oldest quote that the journal lacks has been waiting.",
+JOURNAL_LAG = _gauge(
+    "journal_lag_seconds", "How long the oldest quote that the journal lacks has been waiting."
 )
 JOURNAL_DROPPED = Metric(
     name="carvalue_journal_dropped_total",
@@ -114,9 +110,8 @@ JOURNAL_DROPPED = Metric(
     help="Quotes answered that will never be in the journal, by reason.",
     labels=("reason",),
 )
-SPOOL_BYTES = Metric(
-    name="carvalue_spool_bytes", kind="gauge", help="Bytes of quotes on local disk that the journal lacks."
-)
+SPOOL_BYTES = _gauge("spool_bytes", "Bytes of quotes on local disk that the journal lacks.")
+SPOOL_UP = _gauge("spool_up", "1 while local disk takes quotes for the journal, else 0.")
 
 SERVICE_METRICS = (
     REQUESTS,
@@ -138,15 +133,11 @@ SERVICE_METRICS = (
     JOURNAL_LAG,
     JOURNAL_DROPPED,
     SPOOL_BYTES,
+    SPOOL_UP,
 )
 SERVICE_METRIC_BY_NAME: Mapping[str, Metric] = {metric.name: metric for metric in SERVICE_METRICS}
 
 STATE_NUMBERS = {"insufficient data": -1, "clean": 0, "suspected": 1, "confirmed": 2}
-
-
-def _gauge(name: str, meaning: str, *labels: str) -> Metric:
-    return Metric(name=f"carvalue_{name}", kind="gauge", help=meaning, labels=labels)
-
 
 WATCHER_UP = _gauge("watcher_up", "1 while the watcher's last round came to its end, else 0.")
 WATCHER_LAG = _gauge("watcher_lag_seconds", "Age of the newest quote read while more wait; 0 when none does.")
@@ -250,7 +241,7 @@ class ServiceMetrics:
             registry=self.registry,
         )
         self.rejected = self._counter(REJECTED)
-        for reason in REJECTION_REASONS:  # 0 from the start: the first rejection shall show as a rise
+        for reason in REJECTION_REASONS:  # 0 from the start: the first shall show as a rise
             self.rejected.labels(reason)
         self.quotes = self._counter(QUOTES)
         self.warned_quotes = self._counter(WARNED_QUOTES)
@@ -267,7 +258,10 @@ class ServiceMetrics:
         self.journal_writes = self._counter(JOURNAL_WRITES)
         self.journal_lag = self._gauge(JOURNAL_LAG, of_workers="livemax")
         self.journal_dropped = self._counter(JOURNAL_DROPPED)
+        for reason in DROP_REASONS:
+            self.journal_dropped.labels(reason)
         self.spool_bytes = self._gauge(SPOOL_BYTES, of_workers="livesum")
+        self.spool_up = self._gauge(SPOOL_UP, of_workers="livemin")
 
     def measure(self, gauge: Gauge, value: Callable[[], float]) -> None:
         """Let a gauge follow a function: asked with the metrics, or by `remeasure` among several workers."""

@@ -98,6 +98,13 @@ RULES = (
         summary="The journal takes no quotes; they wait on local disk.",
     ),
     Rule(
+        name="CarvalueSpoolDown",
+        query=f"{metrics.SPOOL_UP.name} == 0",
+        after="1m",
+        severity="critical",
+        summary="Local disk takes no quotes: those that the journal does not take at once are lost.",
+    ),
+    Rule(
         name="CarvalueSpoolFilling",
         query=f"{metrics.SPOOL_BYTES.name} > {SPOOL_BYTES}",
         after="1m",

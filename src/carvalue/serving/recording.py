@@ -31,6 +31,7 @@ class Recorder:
         self._waiting: Waiting = []
         self._is_committing = False
         self._try_journal_at = 0.0
+        metrics.spool_up.set(1)
         self.trouble: Trouble | None = None
         """What keeps quotes from the spool right now."""
 
@@ -76,9 +77,10 @@ class Recorder:
                 self._drop(entries, "disk")
         else:
             self.trouble = None
+            self._metrics.spool_up.set(1)
 
     def _writes_past(self, entries: Sequence[JournalEntry]) -> bool:
-        """Write to the journal itself, which may be on another machine; where it is away too, not each time."""
+        """Write to the journal itself, which may be elsewhere; where it is away too, not each time."""
         if time.monotonic() < self._try_journal_at:
             return False
         try:
@@ -97,3 +99,4 @@ class Recorder:
             told = {"reason": trouble, "because": because}
             logger.error("quotes are answered without a spool", extra=told)
         self.trouble = trouble
+        self._metrics.spool_up.set(0)

@@ -45,6 +45,7 @@ SERIES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         },
     ),
     "CarvalueJournalDown": ({"carvalue_journal_up": "0x40"}, {"carvalue_journal_up": "1x40"}),
+    "CarvalueSpoolDown": ({"carvalue_spool_up": "0x40"}, {"carvalue_spool_up": "1x40"}),
     "CarvalueSpoolFilling": (
         {"carvalue_spool_bytes": "200000000x40"},
         {"carvalue_spool_bytes": "1000000x40"},

@@ -92,10 +92,12 @@ def test_a_disk_that_fails_sends_quotes_straight_to_the_journal(tmp_path: Path) 
 
     assert desk.written == [an_entry(0), an_entry(1)]
     assert recorder.trouble == "disk"
-    assert metrics.registry.get_sample_value("carvalue_journal_dropped_total", {"reason": "disk"}) is None
+    assert metrics.registry.get_sample_value("carvalue_spool_up") == 0
+    assert metrics.registry.get_sample_value("carvalue_journal_dropped_total", {"reason": "disk"}) == 0
     (tmp_path / "spool").unlink()
     asyncio.run(recorded(recorder, [an_entry(2)]))
     assert recorder.trouble is None
+    assert metrics.registry.get_sample_value("carvalue_spool_up") == 1
     assert len(desk.written) == 2
     recorder.close()
 
