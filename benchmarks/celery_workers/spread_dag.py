@@ -1,0 +1,20 @@
+"""Tasks that do not wait for one another, each with seconds of work for a processor; for Airflow to find."""
+
+import time
+
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.sdk import DAG
+
+TASKS, WORK_S = 6, 2.0
+
+
+def work() -> None:
+    """Calculate until the process has had so much of a processor."""
+    until = time.process_time() + WORK_S
+    while time.process_time() < until:
+        sum(range(10_000))
+
+
+with DAG(dag_id="spread", schedule=None, catchup=False):
+    for number in range(TASKS):
+        PythonOperator(task_id=f"work_{number}", python_callable=work)
