@@ -26,6 +26,8 @@ from carvalue.pricing.fitting import TrainingEncoder
 
 PART_ROWS = 100_000  # of a task: about 60 MB while it is encoded
 CONNECT_S = 20
+# Workers exchange histograms once for each level of a tree; leaf by leaf they wait for each other 200 times.
+LEVEL_BY_LEVEL: Mapping[str, object] = {"grow_policy": "depthwise", "max_depth": 9}
 
 Way = Literal["learned", "unseen"]
 
@@ -70,7 +72,7 @@ class OnCluster:
         held_out = self._matrix(sent, [validation], way="unseen", ref=binned)
         found = dxgb.train(
             self.client,
-            native_params(params, monotone=encoder.encoder.monotone),
+            _params(params, encoder=encoder),
             binned,
             rounds,
             evals=[(held_out, VALIDATION)],
@@ -86,7 +88,7 @@ class OnCluster:
         """Fit a known number of rounds on the rows of all these files."""
         found = dxgb.train(
             self.client,
-            native_params(params, monotone=encoder.encoder.monotone),
+            _params(params, encoder=encoder),
             self._matrix(self._send(encoder), rows, way="learned"),
             rounds,
             obj=robust_loss,
@@ -151,6 +153,10 @@ class _Sent:
 
     text: "Future[str]"
     columns: int
+
+
+def _params(params: Mapping[str, float], *, encoder: TrainingEncoder) -> dict[str, object]:
+    return native_params(params, monotone=encoder.encoder.monotone) | dict(LEVEL_BY_LEVEL)
 
 
 def _parts(paths: Sequence[Path], *, workers: int) -> Iterator[Part]:
