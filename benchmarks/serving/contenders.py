@@ -132,17 +132,23 @@ def _mlflow(bundle: Path, port: int, folder: Path) -> tuple[Sequence[str], Mappi
     return (*command, "-m", str(model), "-h", "127.0.0.1", "-p", str(port)), {"PATH": path}
 
 
-def _ours(*mode: str) -> Start:
+def with_workers(count: int) -> Start:
+    """Start our service as it is, with so many workers."""
+
     def start(bundle: Path, port: int, folder: Path) -> tuple[Sequence[str], Mapping[str, str]]:
-        shelve(bundle, folder)
-        given = {
-            "STATE_DIR": str(folder),
-            "SERVICE_PORT": str(port),
-            "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
-        }
-        return (sys.executable, "-m", "benchmarks.serving.our_service", *mode), given
+        given = _given(bundle, port, folder) | {"SERVICE_WORKERS": str(count)}
+        return (sys.executable, "-m", "carvalue.serving"), given
 
     return start
+
+
+def _constant(bundle: Path, port: int, folder: Path) -> tuple[Sequence[str], Mapping[str, str]]:
+    return (sys.executable, "-m", "benchmarks.serving.constant_service"), _given(bundle, port, folder)
+
+
+def _given(bundle: Path, port: int, folder: Path) -> dict[str, str]:
+    shelve(bundle, folder)
+    return {"STATE_DIR": str(folder), "SERVICE_PORT": str(port), "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
 
 
 def _frame(listing: Listing) -> str:
@@ -158,6 +164,6 @@ CONTENDERS = (
     Contender(name="Flask + gunicorn, DataFrame + DMatrix", start=_flask, path="/predict", body=json.dumps),
     Contender(name="mlflow models serve", start=_mlflow, path="/invocations", body=_frame),
     Contender(name="BentoML", start=_bento, path="/predict", body=_wrapped),
-    Contender(name="carvalue, journal on", start=_ours(), path="/predict", body=json.dumps),
-    Contender(name="the same server, a constant", start=_ours("constant"), path="/predict", body=json.dumps),
+    Contender(name="carvalue, journal on", start=with_workers(1), path="/predict", body=json.dumps),
+    Contender(name="the same server, a constant", start=_constant, path="/predict", body=json.dumps),
 )

@@ -1,7 +1,6 @@
-"""Our service: as it is, or answering a constant without looking at the request."""
+"""Our service answering a constant without looking at the request: what Python's HTTP leaves to win."""
 
 import json
-import sys
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +19,5 @@ async def constant(_: Request, __: Quoting) -> Response:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["constant"]:
-        predict.predict = constant
+    predict.predict = constant
     service.main()
