@@ -124,7 +124,9 @@ def price_service(bundle: Path, *, mode: str) -> Iterator[tuple[int, int]]:
     with tempfile.TemporaryDirectory() as folder:
         shelve(bundle, Path(folder))
         given = {"STATE_DIR": folder, "SERVICE_PORT": str(port), "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
-        process = subprocess.Popen([sys.executable, __file__, mode], env=os.environ | given)
+        process = subprocess.Popen(
+            [sys.executable, __file__, mode], env=os.environ | given, stdout=subprocess.DEVNULL
+        )
         try:
             while not ready(port):
                 time.sleep(0.1)

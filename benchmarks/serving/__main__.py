@@ -62,7 +62,7 @@ def _round(
     ask(service.url, bodies, clients=clients, seconds=1, folder=folder)
     began = service.cpu_s
     shown = ask(service.url, bodies, clients=clients, seconds=seconds, folder=folder)
-    return shown, 1e6 * (service.cpu_s - began) / (shown.rate * seconds)
+    return shown, 1e6 * (service.cpu_s - began) / max(shown.rate * seconds, 1)
 
 
 def _print(
