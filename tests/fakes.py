@@ -12,27 +12,37 @@ class FakeRegistry:
 
     def __init__(self) -> None:
         self.production: ModelVersion | None = None
+        self.challenger: ModelVersion | None = None
         self.is_down = False
         self.downloads = 0
         self._bundles: dict[ModelVersion, Path] = {}
 
     def promote(self, bundle: Path, *, version: int) -> ModelVersion:
         """Put a bundle into production."""
-        self.production = ModelVersion(
+        self.production = self._register(bundle, version)
+        return self.production
+
+    def challenge(self, bundle: Path, *, version: int) -> ModelVersion:
+        """Try a bundle beside production."""
+        self.challenger = self._register(bundle, version)
+        return self.challenger
+
+    def _register(self, bundle: Path, number: int) -> ModelVersion:
+        version = ModelVersion(
             name="vehicles-price-model",
-            version=version,
-            run_id=f"run{version}",
+            version=number,
+            run_id=f"run{number}",
             source=str(bundle),
             bundle_digest=bundle_digest(bundle),
         )
-        self._bundles[self.production] = bundle
-        return self.production
+        self._bundles[version] = bundle
+        return version
 
-    def latest(self) -> ModelVersion | None:
-        """Name the version in production."""
+    def latest(self, *, alias: str = "production") -> ModelVersion | None:
+        """Name the version that bears an alias."""
         if self.is_down:
             raise RegistryUnavailable("The registry is down.")
-        return self.production
+        return self.challenger if alias == "challenger" else self.production
 
     def download(self, version: ModelVersion, *, into: Path) -> Path:
         """Copy the bundle."""

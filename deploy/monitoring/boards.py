@@ -180,6 +180,25 @@ PRICES = Board(
             unit="currencyUSD",
         ),
         Panel(
+            title="Challenger against production",
+            shape="lines",
+            queries={
+                _quantile(0.1, metrics.SHADOW_DIFFERENCE): "one in ten below",
+                _quantile(0.5, metrics.SHADOW_DIFFERENCE): "median",
+                _quantile(0.9, metrics.SHADOW_DIFFERENCE): "one in ten above",
+            },
+            says="The challenger's price over the quoted one, less 1; `carvalue shadow N`.",
+            unit="percentunit",
+            width=18,
+        ),
+        Panel(
+            title="Challenger",
+            shape="stat",
+            queries={metrics.SHADOW_VERSION.name: "version"},
+            says="0: none quotes beside production.",
+            width=6,
+        ),
+        Panel(
             title="Error against sale prices",
             shape="lines",
             queries={

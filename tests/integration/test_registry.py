@@ -165,6 +165,8 @@ def test_a_version_that_cannot_be_used_does_not_go_into_production(
 
     with pytest.raises(BundleCorrupt):
         by_hand.promote(uri, bad.version, audit=audit, by="tests")
+    with pytest.raises(BundleCorrupt):
+        by_hand.challenge(uri, bad.version)
     with pytest.raises(by_hand.NoSuchVersion, match="no version 999"):
         by_hand.promote(uri, 999, audit=audit, by="tests")
 
@@ -173,6 +175,18 @@ def test_a_version_that_cannot_be_used_does_not_go_into_production(
     assert found == good
     assert found.test["rows"] == 400
     assert 0 < found.test["mdape"] < 1
+
+
+def test_a_challenger_bears_its_alias_until_told_otherwise(run: TrainingRun, market: Path) -> None:
+    version = _register(run, market)
+
+    by_hand.challenge(run.uri, version.version)
+
+    with ProductionReader(run.uri) as reader:
+        assert reader.latest(alias="challenger") == version
+        for _ in range(2):  # twice is the same as once
+            by_hand.challenge_no_more(run.uri)
+        assert reader.latest(alias="challenger") is None
 
 
 def test_two_at_once_leave_one_in_production(uri: str, market: Path, tmp_path: Path) -> None:

@@ -125,6 +125,25 @@ def promote(number: Annotated[int, typer.Argument(min=1, help="The version's num
 
 
 @app.command()
+def shadow(
+    version: Annotated[str, typer.Argument(help="The number of the version that quotes beside, or off.")],
+) -> None:
+    """Let a version quote beside production, so that the board Prices compares them; no customer sees it."""
+    from carvalue.registry import by_hand
+    from carvalue.settings import load_settings
+
+    uri = load_settings().mlflow_tracking_uri
+    if version == "off":
+        by_hand.challenge_no_more(uri)
+        say("no version quotes beside production")
+        return
+    if not version.isdigit():
+        raise typer.BadParameter("expected the number of a version, or off")
+    challenger = by_hand.challenge(uri, int(version))
+    say(f"version {challenger.version} quotes beside production")
+
+
+@app.command()
 def rollback() -> None:
     """Put the last good version before the present one back into production."""
     from carvalue.pipelines.steps import audit_file

@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
 import uvicorn
 
+from carvalue.errors import AppError
 from carvalue.logs import configure_logs
 from carvalue.monitoring.alerts import Alert, AlertDesk
 from carvalue.monitoring.journal import Journal
@@ -14,6 +15,8 @@ from carvalue.monitoring.pages import pages
 from carvalue.monitoring.pipeline_runs import AirflowAway, PipelineRuns
 from carvalue.monitoring.reports import Reports
 from carvalue.monitoring.retraining import Retraining
+from carvalue.monitoring.shadow import BATCH as SHADOW_BATCH
+from carvalue.monitoring.shadow import Shadow
 from carvalue.monitoring.sinks import sinks_of
 from carvalue.monitoring.watcher import BATCH, Watcher
 from carvalue.monitoring.watcher_metrics import WatcherMetrics
@@ -24,6 +27,7 @@ from carvalue.settings import Settings, load_settings
 
 POLL_S = 1.0
 ASK_AIRFLOW_S = 30.0
+SHADOW_S = 3.0
 TROUBLE_CHARACTERS = 300  # a fault of a database brings its statement along
 
 logger = logging.getLogger(__name__)
@@ -42,9 +46,11 @@ def watch(settings: Settings, registry: Registry) -> None:
     runs = PipelineRuns(settings.airflow_url, user=settings.airflow_user, password=settings.airflow_password)
     retraining, stop = make_retraining(settings, runs), Event()
     watcher = make_watcher(settings, registry=registry, others=lambda: retraining.alerts)
+    shadow = make_shadow(settings, registry=registry, metrics=watcher.metrics)
     threads = (
         Thread(target=keep_watching, args=(watcher, stop)),
         Thread(target=keep_asking, args=(runs, watcher, retraining, stop)),
+        Thread(target=keep_shadowing, args=(shadow, stop)),
     )
     for thread in threads:
         thread.start()
@@ -61,6 +67,7 @@ def watch(settings: Settings, registry: Registry) -> None:
         for thread in threads:
             thread.join()
         watcher.close()
+        shadow.close()
 
 
 def make_retraining(settings: Settings, runs: PipelineRuns) -> Retraining:
@@ -93,6 +100,30 @@ def make_watcher(
         metrics=WatcherMetrics(),
         others=others,
     )
+
+
+def make_shadow(settings: Settings, *, registry: Registry, metrics: WatcherMetrics) -> Shadow:
+    """Put together what lets a challenger quote beside production."""
+    return Shadow(
+        journal=Journal(settings.journal_url.get_secret_value()),
+        registry=registry,
+        folder=settings.state_dir / "watcher" / "shadow",
+        metrics=metrics,
+    )
+
+
+def keep_shadowing(shadow: Shadow, stop: Event) -> None:
+    """Let the challenger quote until told to stop; apart, so that no check waits for it."""
+    while not stop.is_set():
+        read = 0
+        try:
+            read = shadow.step(now=datetime.now(UTC))
+        except AppError as error:
+            logger.warning("the challenger does not quote", extra={"because": str(error)})
+        except Exception:  # as below
+            logger.exception("a round of the challenger failed")
+        if read < SHADOW_BATCH:
+            stop.wait(SHADOW_S)
 
 
 def keep_watching(watcher: Watcher, stop: Event) -> None:

@@ -192,6 +192,10 @@ ALERT_DELIVERIES = Metric(
     labels=("sink", "outcome"),
 )
 REPORTS = Metric(name="carvalue_reports_total", kind="counter", help="Reports drawn.")
+SHADOW_VERSION = _gauge("shadow_version", "The challenger that quotes beside production; 0 while none does.")
+SHADOW_DIFFERENCE = Metric(
+    name="carvalue_shadow_difference_ratio", kind="histogram", help="Challenger's over quoted price, less 1."
+)
 
 WATCHER_GAUGES = (
     WATCHER_UP,
@@ -216,8 +220,10 @@ WATCHER_GAUGES = (
     PIPELINE_SUCCESS,
     ALERTS_FIRING,
     ALERTS_WAITING,
+    SHADOW_VERSION,
 )
-WATCHER_METRICS = (*WATCHER_GAUGES, WATCHED_QUOTES, QUOTED_PRICE, RANGE_WIDTH, ALERT_DELIVERIES, REPORTS)
+WATCHER_HISTOGRAMS = (QUOTED_PRICE, RANGE_WIDTH, SHADOW_DIFFERENCE)
+WATCHER_METRICS = (*WATCHER_GAUGES, *WATCHER_HISTOGRAMS, WATCHED_QUOTES, ALERT_DELIVERIES, REPORTS)
 ALERT_KINDS = ("drift", "live_accuracy", "coverage", "retraining")
 
 

@@ -32,6 +32,8 @@ from carvalue.monitoring.metrics import (
     RANGE_WIDTH,
     REPORTED_SALES,
     REPORTS,
+    SHADOW_DIFFERENCE,
+    SHADOW_VERSION,
     STATE_NUMBERS,
     WATCHED_QUOTES,
     WATCHED_VERSION,
@@ -42,6 +44,7 @@ from carvalue.monitoring.metrics import (
 )
 
 PRICE_BUCKETS = (1_000, 2_500, 5_000, 7_500, 10_000, 15_000, 20_000, 25_000, 30_000, 40_000, 60_000, 100_000)
+DIFFERENCE_BUCKETS = (-0.5, -0.3, -0.2, -0.1, -0.05, -0.02, 0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 WIDTH_BUCKETS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0)
 
 
@@ -59,9 +62,14 @@ class WatcherMetrics:
             Counter(metric.name, metric.help, metric.labels, registry=self.registry)
             for metric in (WATCHED_QUOTES, ALERT_DELIVERIES, REPORTS)
         )
-        self._prices, self._widths = (
+        self.shadow_version = self._gauges[SHADOW_VERSION]
+        self._prices, self._widths, self.shadow_difference = (
             Histogram(metric.name, metric.help, buckets=buckets, registry=self.registry)
-            for metric, buckets in ((QUOTED_PRICE, PRICE_BUCKETS), (RANGE_WIDTH, WIDTH_BUCKETS))
+            for metric, buckets in (
+                (QUOTED_PRICE, PRICE_BUCKETS),
+                (RANGE_WIDTH, WIDTH_BUCKETS),
+                (SHADOW_DIFFERENCE, DIFFERENCE_BUCKETS),
+            )
         )
         self._told: dict[tuple[str, str], int] = {}
 

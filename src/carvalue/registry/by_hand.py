@@ -15,6 +15,7 @@ from carvalue.registry.audit import Audit
 from carvalue.registry.bundles import as_version, fetch_bundle
 from carvalue.registry.connection import connected
 from carvalue.registry.model_version import (
+    CHALLENGER,
     DATA_SOURCE_TAG,
     MODEL_NAME,
     PREVIOUS,
@@ -81,9 +82,7 @@ def promote(uri: str, number: int, *, audit: Audit, by: str) -> ModelVersion:
         RegistryUnavailable: MLflow does not answer.
     """
     with connected(uri) as client, audit.deciding():
-        wanted = next((found for found in _newest_first(client) if int(found.version) == number), None)
-        if wanted is None:
-            raise NoSuchVersion(f"{MODEL_NAME} has no version {number}.")
+        wanted = _wanted(client, number)
         earlier = _switch(client, uri, wanted)
         audit.note("promoted", version=number, earlier=earlier, by=by, reasons=("by hand",))
         client.delete_model_version_tag(MODEL_NAME, wanted.version, LEFT_TAG)
@@ -113,6 +112,39 @@ def roll_back(uri: str, *, audit: Audit, by: str) -> ModelVersion:
             reasons=(f"back from version {left.version}",),
         )
         return as_version(target)
+
+
+def challenge(uri: str, number: int) -> ModelVersion:
+    """Let a version quote beside production, for nobody to see but those who compare.
+
+    Raises:
+        NoSuchVersion: MLflow does not know it.
+        BundleCorrupt, BundleIncompatible: it cannot be used; an earlier challenger goes on.
+        RegistryUnavailable: MLflow does not answer.
+    """
+    with connected(uri) as client:
+        version = as_version(_wanted(client, number))
+        _try(uri, version)
+        client.set_registered_model_alias(MODEL_NAME, CHALLENGER, str(number))
+        return version
+
+
+def challenge_no_more(uri: str) -> None:
+    """Let no version quote beside production any more; twice is the same as once.
+
+    Raises:
+        RegistryUnavailable: MLflow does not answer.
+    """
+    with connected(uri) as client:
+        if stages.aliased(client, CHALLENGER) is not None:
+            client.delete_registered_model_alias(MODEL_NAME, CHALLENGER)
+
+
+def _wanted(client: MlflowClient, number: int) -> Registered:
+    for found in _newest_first(client):
+        if int(found.version) == number:
+            return found
+    raise NoSuchVersion(f"{MODEL_NAME} has no version {number}.")
 
 
 def _switch(client: MlflowClient, uri: str, wanted: Registered) -> int | None:

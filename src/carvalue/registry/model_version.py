@@ -10,8 +10,8 @@ from carvalue.errors import AppError
 
 MODEL_NAME = "vehicles-price-model"
 EXPERIMENT = "vehicles-price"
-PRODUCTION, PREVIOUS = "production", "previous"
-"""Aliases: the version that quotes, and the one to go back to."""
+PRODUCTION, PREVIOUS, CHALLENGER = "production", "previous", "challenger"
+"""Aliases: the version that quotes, the one to go back to, the one that is tried beside."""
 DIGEST_TAG, DATA_SOURCE_TAG, FINGERPRINT_TAG = "bundle.sha256", "data.source", "data.fingerprint"
 TEST_TAG = "test.figures"
 """What a version scored on the test rows, as JSON."""
@@ -52,8 +52,8 @@ class ModelVersion:
 class Registry(Protocol):
     """What is asked of the model registry by those who quote or watch."""
 
-    def latest(self) -> ModelVersion | None:
-        """Name the version in production."""
+    def latest(self, *, alias: str = PRODUCTION) -> ModelVersion | None:
+        """Name the version that bears an alias."""
 
     def download(self, version: ModelVersion, *, into: Path) -> Path:
         """Fetch its bundle, checksums verified."""

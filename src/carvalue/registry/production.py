@@ -40,13 +40,13 @@ class ProductionReader:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def latest(self) -> ModelVersion | None:
-        """Name the version in production; None where nothing is.
+    def latest(self, *, alias: str = PRODUCTION) -> ModelVersion | None:
+        """Name the version that bears an alias; None where none does.
 
         Raises:
             RegistryUnavailable: MLflow does not answer, or answers what it should not.
         """
-        answer = self._get(BY_ALIAS, {"name": MODEL_NAME, "alias": PRODUCTION})
+        answer = self._get(BY_ALIAS, {"name": MODEL_NAME, "alias": alias})
         found = self._object(answer)
         if answer.status_code >= httpx.codes.BAD_REQUEST and found.get("error_code") in NOT_THERE:
             return None

@@ -19,7 +19,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from carvalue.monitoring.__main__ import keep_watching, make_retraining, make_watcher
+from carvalue.monitoring.__main__ import (
+    keep_shadowing,
+    keep_watching,
+    make_retraining,
+    make_shadow,
+    make_watcher,
+)
 from carvalue.monitoring.pages import pages
 from carvalue.monitoring.pipeline_runs import PipelineRuns
 from carvalue.monitoring.reference import publish_reference
@@ -46,9 +52,11 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     settings = Settings(state_dir=folder / "var")
     registry = FakeRegistry()
     registry.promote(a_bundle(folder / "bundle"), version=1)
+    registry.challenge(a_bundle(folder / "challenger", price_share=0.9), version=2)
     a_market(rows=6_000, seed=5).write_parquet(folder / "train.parquet")
     publish_reference(folder / "train.parquet", fingerprint="f00d", root=settings.storage_root / "reference")
     watcher, stop = make_watcher(settings, registry=registry), Event()
+    shadow = make_shadow(settings, registry=registry, metrics=watcher.metrics)
     never_asked = PipelineRuns(settings.airflow_url, user="nobody", password=SecretStr(""))
     watched = pages(watcher, make_retraining(settings, never_asked))
     airflow = Starlette(routes=[Route("/metrics", _airflow_metrics)])
@@ -60,6 +68,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         until(lambda: service.get("/readyz").is_success)
         threads = [
             Thread(target=keep_watching, args=(watcher, stop)),
+            Thread(target=keep_shadowing, args=(shadow, stop)),
             Thread(target=_keep_sending, args=(service, stop)),
         ]
         try:
@@ -75,6 +84,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             for thread in threads:
                 thread.join()
     watcher.close()
+    shadow.close()
 
 
 def _airflow_metrics(_: Request) -> Response:
