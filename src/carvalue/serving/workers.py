@@ -26,7 +26,7 @@ from carvalue.settings import Settings, load_settings
 STOP_S = 5  # answers under way take milliseconds; what hangs longer is an idle connection
 YOUNG_OBJECTS = 10_000  # between two collections; a hundred requests leave hardly a cycle behind
 SWITCH_S = 0.0005  # a thread that comes from the disk waits no longer for one that computes; by default 0.005
-SILENT_S = 30.0  # a worker that does not answer its supervisor for so long hangs
+SILENT_S = 120.0  # a worker that does not answer its supervisor for so long hangs; a start may take a minute
 METRICS_FOLDER = (
     "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client when it is imported, so by workers only
 )
@@ -123,8 +123,12 @@ def _options(settings: Settings) -> dict[str, Any]:
 
 
 def _shared_socket(config: uvicorn.Config) -> socket.socket:
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    return socket.create_server((config.host, config.port), family=family, reuse_port=True)
+    """Take the port beside the others; it listens, and gets its share, once the application has started."""
+    shared = socket.socket(socket.AF_INET6 if ":" in config.host else socket.AF_INET)
+    shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    shared.bind((config.host, config.port))
+    return shared
 
 
 def _stop_after_supervisor() -> None:
