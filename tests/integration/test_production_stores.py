@@ -56,7 +56,7 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
         s3 = stack.enter_context(closing(boto3.client("s3", endpoint_url=address)))
         s3.create_bucket(Bucket=BUCKET)
         settings = platform_settings(
-            tmp_path / "state", data_source="sample", sample_rows=2_000, journal_url=f"{server}/journal"
+            tmp_path / "state", data_source="sample", sample_rows=6_000, journal_url=f"{server}/journal"
         )
         given = environment(
             tmp_path,

@@ -13,6 +13,7 @@ BASELINE, PRODUCTION = "better than the baseline", "against production"
 FEWEST_TRAINED, FEWEST_TESTED = 1_000, 300  # rows; with fewer, the figures below are mostly chance
 CONFIDENCE = 0.95  # on one side: one candidate in twenty that is no better may look better
 WORSE_AT_MOST = 0.05  # of production's error, for newer data: as much as 1,700 test rows can rule out
+SLICES = "no bad slice"
 SLICE_ROWS = 100
 SLICE_ERROR = 0.3  # the hardest slice of the real listings, cars without a make, has 0.22
 SLICE_WORSE = 0.1  # of production's error in the same slice
@@ -86,18 +87,19 @@ def beats_production(evidence: Evidence) -> Gate:
 def no_bad_slice(evidence: Evidence) -> Gate:
     """Ask that no make, age, price or state of some size is priced badly, or surely worse than before."""
     slices = _slices(evidence.quoted)
+    if not slices:
+        words = f"no slice of the test rows has {SLICE_ROWS} rows: none could be judged"
+        return Gate(name=SLICES, figure=None, limit=SLICE_ERROR, passed=False, words=words)
     worst_name, worst = max(
         ((name, _median(evidence.errors(rows=rows))) for name, rows in slices.items()),
         key=lambda item: item[1],
-        default=("none", float("nan")),
     )
     worse = _surely_worse(evidence, slices)
-    passed = worst <= SLICE_ERROR and not worse  # nothing is less than not-a-number: no slice, no pass
     return Gate(
-        name="no bad slice",
+        name=SLICES,
         figure=worst,
         limit=SLICE_ERROR,
-        passed=passed,
+        passed=worst <= SLICE_ERROR and not worse,
         words=f"of {len(slices)} slices of {SLICE_ROWS} rows and more the worst is {worst_name}: "
         f"error {worst:.2%} (at most {SLICE_ERROR:.0%})" + "".join(f"; {said}" for said in worse),
     )
