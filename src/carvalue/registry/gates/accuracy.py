@@ -9,11 +9,10 @@ from carvalue.registry.gates.bootstrap import Change, paired_change
 from carvalue.registry.gates.evidence import Evidence
 from carvalue.registry.gates.gate import Gate
 
-BASELINE, PRODUCTION = "better than the baseline", "against production"
+BASELINE, PRODUCTION, BAD_SLICE = "better than the baseline", "against production", "no bad slice"
 FEWEST_TRAINED, FEWEST_TESTED = 1_000, 300  # rows; with fewer, the figures below are mostly chance
 CONFIDENCE = 0.95  # on one side: one candidate in twenty that is no better may look better
 WORSE_AT_MOST = 0.05  # of production's error, for newer data: as much as 1,700 test rows can rule out
-SLICES = "no bad slice"
 SLICE_ROWS = 100
 SLICE_ERROR = 0.3  # the hardest slice of the real listings, cars without a make, has 0.22
 SLICE_WORSE = 0.1  # of production's error in the same slice
@@ -89,14 +88,14 @@ def no_bad_slice(evidence: Evidence) -> Gate:
     slices = _slices(evidence.quoted)
     if not slices:
         words = f"no slice of the test rows has {SLICE_ROWS} rows: none could be judged"
-        return Gate(name=SLICES, figure=None, limit=SLICE_ERROR, passed=False, words=words)
+        return Gate(name=BAD_SLICE, figure=None, limit=SLICE_ERROR, passed=False, words=words)
     worst_name, worst = max(
         ((name, _median(evidence.errors(rows=rows))) for name, rows in slices.items()),
         key=lambda item: item[1],
     )
     worse = _surely_worse(evidence, slices)
     return Gate(
-        name=SLICES,
+        name=BAD_SLICE,
         figure=worst,
         limit=SLICE_ERROR,
         passed=worst <= SLICE_ERROR and not worse,
