@@ -39,6 +39,7 @@ def main() -> None:
     chosen.run()
 
 
+@st.fragment(run_every=ALERTS_S)  # it comes and goes by itself, whatever the visitor does
 def _banner(url: str) -> None:
     for title in _firing(url):
         st.error(f"**{plain(title)}.** Prices may be off; *Monitoring* says more.", icon=":material/warning:")
