@@ -26,8 +26,9 @@ def main() -> None:
     settings = load_settings()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport=DESK)
-        photograph_page(page, settings)
+        for viewport, name in ((PHONE, "phone.png"), (DESK, "page.png")):
+            page = browser.new_page(viewport=viewport)
+            photograph_page(page, settings, name)
         photograph_many(page, settings)
         photograph_monitoring(page, settings)
         photograph_airflow(page, settings)
@@ -35,16 +36,14 @@ def main() -> None:
         browser.close()
 
 
-def photograph_page(page: Page, settings: Settings) -> None:
+def photograph_page(page: Page, settings: Settings, name: str) -> None:
     """Fill the form by its link, and price the car."""
     page.goto(f"http://127.0.0.1:{settings.page_port}/?{CAR}")
     page.get_by_role("spinbutton", name="Mileage").and_(page.locator("[value='80000']")).wait_for()
     page.get_by_role("button", name="Price this car").click()
     page.get_by_text("Cars like yours").wait_for()
     page.get_by_text("model year", exact=True).first.wait_for()  # the last chart's axis: all are drawn
-    _whole(page, IMAGES / "page.png")
-    page.set_viewport_size(PHONE)
-    _whole(page, IMAGES / "phone.png")
+    _whole(page, IMAGES / name)
 
 
 def photograph_many(page: Page, settings: Settings) -> None:
@@ -77,6 +76,7 @@ def _whole(page: Page, path: Path) -> None:
 
 def photograph_airflow(page: Page, settings: Settings) -> None:
     """Enter Airflow, and show the list of DAGs with their last runs."""
+    page.set_viewport_size(DESK)
     page.goto(f"http://127.0.0.1:{settings.airflow_port}/")
     page.locator("input[name=username]").fill(settings.airflow_user)
     page.locator("input[name=password]").fill(settings.airflow_password.get_secret_value())

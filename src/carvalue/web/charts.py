@@ -28,7 +28,7 @@ def waterfall(rows: Rows) -> Picture:
                 title="dollars",
                 axis=alt.Axis(format=DOLLARS, tickCount=5, labelBound=True),
                 # room for the words to the right of the longest bar
-                scale=alt.Scale(domain=[0, 1.2 * max(row["right"] for row in rows)], nice=False),
+                scale=alt.Scale(domain=[0, 1.4 * max(row["right"] for row in rows)], nice=False),
             ),
             x2="end:Q",
             color=alt.Color("kind:N", scale=colors, legend=None),

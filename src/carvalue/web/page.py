@@ -9,6 +9,7 @@ from carvalue.web.connections import watcher
 from carvalue.web.words import plain
 
 ALERTS_S = 10  # how long the banner may be behind
+FOR_OPERATORS = frozenset({"retraining"})  # kinds of alert that say nothing of a price; Monitoring shows them
 STYLE = """
 <style>
 /* Streamlit's own grey, and the slider's blue on black, are too pale to read (WCAG AA) */
@@ -48,7 +49,8 @@ def _banner(url: str) -> None:
 @st.cache_data(ttl=ALERTS_S, show_spinner=False)
 def _firing(url: str) -> tuple[str, ...]:
     try:
-        return tuple(alert.title for alert in watcher(url).alerts().firing)
+        firing = watcher(url).alerts().firing
+        return tuple(alert.title for alert in firing if alert.kind not in FOR_OPERATORS)
     except AppError:
         return ()  # a car can be priced without it; the monitoring page says that it is away
 

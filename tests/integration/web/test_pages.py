@@ -61,7 +61,10 @@ FOUND: dict[str, Any] = {
             "estimated_error": 0.11,
         },
     },
-    "/alerts": {"firing": [ALERT], "past": [ALERT | {"resolved_at": "2026-11-24T09:00:00+00:00"}]},
+    "/alerts": {
+        "firing": [ALERT, ALERT | {"kind": "retraining", "title": "A retraining failed"}],
+        "past": [ALERT | {"resolved_at": "2026-11-24T09:00:00+00:00"}],
+    },
     "/retraining": {
         "run": "by-alarm-20261124T100000",
         "outcome": "refused",
@@ -121,6 +124,7 @@ def test_a_price_comes_with_its_reasons_similar_cars_and_a_banner_while_an_alert
 
     said = texts(shown)
     assert "Quotes have drifted from the training data: odometer" in said
+    assert "A retraining failed" not in said  # that is for operators
     assert [item.value for item in shown.subheader] == ["Why this price", "What if", "Cars like yours"]
     assert "80,000 miles" in said
     assert len(shown.dataframe[0].value) > 1
