@@ -1,12 +1,16 @@
-"""Small stand-ins for the platform's services, run by the real process manager."""
+"""A platform under test: small stand-ins for its services, ports of its own, its commands."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 from carvalue.ops.ports import free_port
 from carvalue.ops.service import Health, Service
-from carvalue.settings import Settings
+from carvalue.settings import SECRETS, Settings
 
+ROOT = Path(__file__).parents[1]
+COMMAND_LIMIT_S = 480.0
 SERVER = """
 import http.server, subprocess, sys
 if "--with-child" in sys.argv:
@@ -42,3 +46,18 @@ def platform_settings(state_dir: Path, **changes: object) -> Settings:
     """Make settings of a platform of its own, on free ports."""
     ports = {f"{name}_port": free_port() for name in PORTS}
     return Settings.model_validate(ports | {"state_dir": state_dir} | changes)
+
+
+def carvalue(settings: Settings, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as a person would, by these settings."""
+    chosen = settings.model_dump(mode="json", exclude=set(SECRETS))  # no secret, ever
+    environment = os.environ | {name.upper(): str(value) for name, value in chosen.items()}
+    return subprocess.run(
+        [sys.executable, "-m", "carvalue", *words],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=COMMAND_LIMIT_S,
+    )

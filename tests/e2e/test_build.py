@@ -3,11 +3,8 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -16,14 +13,12 @@ from carvalue.ops import platform
 from carvalue.ops.airflow_api import AirflowApi
 from carvalue.ops.health import local_client
 from carvalue.ops.leftovers import find_leftovers
-from carvalue.settings import SECRETS, Settings
-from platforms import platform_settings
+from carvalue.settings import Settings
+from platforms import carvalue, platform_settings
 from waiting import until
 
 pytestmark = pytest.mark.platform
 
-ROOT = Path(__file__).parents[2]
-BUILD_LIMIT_S = 480.0
 LIMIT_S = 120.0
 CARS = {"camry": "toyota", "f-150": "ford", "911": "porsche"}
 
@@ -34,20 +29,6 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     settings = platform_settings(state_dir, data_source="sample", sample_rows=6_000)
     yield settings
     platform.down(settings)
-
-
-def carvalue(settings: Settings, *words: str) -> subprocess.CompletedProcess[str]:
-    chosen = settings.model_dump(mode="json", exclude=set(SECRETS))  # no secret, ever
-    environment = os.environ | {name.upper(): str(value) for name, value in chosen.items()}
-    return subprocess.run(
-        [sys.executable, "-m", "carvalue", *words],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=BUILD_LIMIT_S,
-    )
 
 
 @pytest.fixture(scope="module")
