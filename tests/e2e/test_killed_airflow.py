@@ -49,18 +49,15 @@ def test_a_retraining_outlives_airflow_killed_at_each_of_its_steps(settings: Set
         until(lambda: airflow.run(run.dag, run.run).is_over, within_s=STEP_S)
 
         assert airflow.run(run.dag, run.run).state == "success"
-    assert _stages(settings) in (
-        {"1": "Archived", "2": "Production"},
-        {"1": "Production", "2": "None"},  # the gates may refuse what so few other listings taught
-    )
+    assert _stages(settings).count("Production") == 1
 
 
 def _state(airflow: AirflowApi, run: DagRun, step: str) -> str | None:
     return next((task.state for task in airflow.tasks(run) if task.name == step), None)
 
 
-def _stages(settings: Settings) -> dict[str, str]:
+def _stages(settings: Settings) -> list[str]:
     url, query = "/api/2.0/mlflow/model-versions/search", {"filter": "name='vehicles-price-model'"}
     with local_client(settings.mlflow_port) as mlflow:
         found = mlflow.get(url, params=query).raise_for_status().json()["model_versions"]
-    return {item["version"]: item["current_stage"] for item in found}
+    return [item["current_stage"] for item in found]
