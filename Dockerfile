@@ -6,7 +6,7 @@ WORKDIR /app
 
 FROM base AS build
 RUN pip install --no-cache-dir uv==0.13.9
-# for src/carvalue/pricing/walk.c
+# for src/carvalue/pricing/trees/predict.c
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_NO_DEV=1 UV_FROZEN=1
@@ -17,7 +17,7 @@ FROM build AS build-service
 RUN uv sync --no-install-project --extra postgres
 COPY src src
 RUN uv sync --no-editable --extra postgres \
-    && .venv/bin/python -c "from carvalue.pricing.compiled import is_compiled; assert is_compiled()"
+    && .venv/bin/python -c "from carvalue.pricing.trees.native import is_compiled; assert is_compiled()"
 
 FROM build AS build-page
 RUN uv sync --no-install-project --extra web

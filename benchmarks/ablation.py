@@ -16,16 +16,20 @@ import numpy as np
 import polars as pl
 import xgboost as xgb
 
-from carvalue.pricing import additive, boosting, design, features, mileage
-from carvalue.pricing.boosting import ROBUST_SCALE, Rows, boost, matrices, robust_loss, silent
-from carvalue.pricing.encoding import Encoder
+from carvalue.pricing.additive import design_matrix as design
+from carvalue.pricing.additive import lookups as additive
 from carvalue.pricing.evaluation.baseline import median_quotes
 from carvalue.pricing.evaluation.scores import scores
-from carvalue.pricing.familiar import fit_familiar
-from carvalue.pricing.fitting import fit_training_encoder
-from carvalue.pricing.names import CarName
-from carvalue.pricing.ranges import Floats
-from carvalue.pricing.search import START
+from carvalue.pricing.features import columns as features
+from carvalue.pricing.features import odometer as mileage
+from carvalue.pricing.features.encoder import Encoder
+from carvalue.pricing.features.model_names import CarName
+from carvalue.pricing.intervals.conformal import Floats
+from carvalue.pricing.market.known_categories import fit_familiar
+from carvalue.pricing.training import boosting
+from carvalue.pricing.training.boosting import ROBUST_SCALE, Rows, boost, matrices, robust_loss, silent
+from carvalue.pricing.training.cross_fitting import fit_training_encoder
+from carvalue.pricing.training.search import START
 
 ROUNDS, RATE = 400, 0.1
 MARKS = ("<!-- ablation -->\n", "<!-- /ablation -->")

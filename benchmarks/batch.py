@@ -20,10 +20,10 @@ import polars as pl
 import psutil
 from benchmarks.journal_cost import price_service
 
-from carvalue.listings.sample import write_sample
 from carvalue.listings.schema import FIELDS
-from carvalue.serving.batch_formats import FORMATS, Format
-from carvalue.serving.contract import F150
+from carvalue.listings.synthetic import write_sample
+from carvalue.serving.batch.formats import FORMATS, Format
+from carvalue.serving.openapi.predict import F150
 
 DRAWN_ROWS = 100_000  # generating more takes longer than pricing them
 HEAD = (

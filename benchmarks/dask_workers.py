@@ -15,9 +15,9 @@ import polars as pl
 import xgboost as xgb
 from distributed import LocalCluster
 
-from carvalue.pricing.cluster import OnCluster, connected
-from carvalue.pricing.fitting import TrainingEncoder, fit_training_encoder
-from carvalue.pricing.growing import Grower, InProcess
+from carvalue.pricing.training.backends import Grower, InProcess
+from carvalue.pricing.training.cross_fitting import TrainingEncoder, fit_training_encoder
+from carvalue.pricing.training.dask_backend import OnCluster, connected
 
 WORKERS, ROUNDS = (1, 2), 20
 PARAMS: Mapping[str, float] = {

@@ -22,10 +22,10 @@ from statistics import median
 
 import httpx
 
-from carvalue.pricing.bundle import bundle_digest
+from carvalue.pricing.bundle.folder import bundle_digest
 from carvalue.registry.model_version import ModelVersion
-from carvalue.serving.contract import F150
-from carvalue.serving.shelf import Shelf, Shelved
+from carvalue.serving.model.bundle_cache import Shelf, Shelved
+from carvalue.serving.openapi.predict import F150
 
 ROUNDS, ROUND_S = 5, 1.0
 CLIENTS = (1, 16, 64)
@@ -156,8 +156,8 @@ def ready(port: int) -> bool:
 
 def serve(mode: str) -> None:
     """Be the service, with or without its journal."""
+    from carvalue.journal.writer import Recorder
     from carvalue.serving import __main__ as service
-    from carvalue.serving.recording import Recorder
 
     def nothing(*_: object) -> asyncio.Future[None]:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

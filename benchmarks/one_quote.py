@@ -9,9 +9,9 @@ from statistics import median
 import polars as pl
 import xgboost as xgb
 
-from carvalue.pricing.curves import curves
+from carvalue.pricing.explain.shapley import explain
+from carvalue.pricing.explain.what_if import curves
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.reasons import explain
 
 LISTING = {"manufacturer": "toyota", "model": "camry le", "year": 2012, "odometer": 98_000, "state": "tx"}
 FRAME_ROWS = 20_000

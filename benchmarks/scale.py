@@ -27,7 +27,7 @@ from benchmarks.serving.listings import listings_of
 from benchmarks.serving.load import Round, ask
 from sqlalchemy import Engine, create_engine, text
 
-from carvalue.monitoring.journal import Journal
+from carvalue.journal.store import Journal
 
 SERVICES, CLIENTS, SECONDS = (1, 2, 4), 32, 8
 HEAD = (

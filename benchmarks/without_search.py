@@ -5,10 +5,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from carvalue.pricing.card import Provenance
+from carvalue.pricing.bundle.model_card import Provenance
 from carvalue.pricing.evaluation.evaluate import evaluate
-from carvalue.pricing.search import EFFORTS, START, Budget, Tuned
-from carvalue.pricing.training import train
+from carvalue.pricing.training.search import EFFORTS, START, Budget, Tuned
+from carvalue.pricing.training.train import train
 
 
 def main(folder: Path, budget: Budget) -> None:

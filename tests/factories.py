@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from carvalue.journal.entries import JournalEntry
 from carvalue.listings.schema import RAW_COLUMNS
-from carvalue.monitoring.entries import JournalEntry
 
 FIRST_POSTING = datetime(2021, 4, 4, 12, 0, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from unittest.mock import patch
 from mlflow import MlflowClient
 
 from carvalue.registry.audit import Audit
-from carvalue.registry.promotion import promote
+from carvalue.registry.promotion.promote import promote
 
 WRITES = (
     (MlflowClient, "set_registered_model_alias"),

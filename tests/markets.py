@@ -106,9 +106,9 @@ def a_bundle(folder: Path, *, price_share: float = 1.0, **provenance: Any) -> Pa
     """Train a small real model on the small market; give the folder of its bundle."""
     import xgboost as xgb
 
-    from carvalue.pricing.card import Provenance
-    from carvalue.pricing.search import Tuned
-    from carvalue.pricing.training import train
+    from carvalue.pricing.bundle.model_card import Provenance
+    from carvalue.pricing.training.search import Tuned
+    from carvalue.pricing.training.train import train
 
     folder.mkdir(parents=True, exist_ok=True)
     files = market_files(folder, price_share=price_share)

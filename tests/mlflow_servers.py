@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from carvalue.ops.ports import free_port
+from carvalue.platform.processes.ports import free_port
 
 START_LIMIT_S = 180.0
 

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from carvalue.ops.ports import free_port
-from carvalue.ops.service import Health, Service
+from carvalue.platform.processes.ports import free_port
+from carvalue.platform.spec import Health, Service
 from carvalue.settings import SECRETS, Settings
 
 ROOT = Path(__file__).parents[1]

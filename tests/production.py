@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from carvalue.ops.ports import free_port
+from carvalue.platform.processes.ports import free_port
 from waiting import until
 
 START = Path(__file__).parents[1] / "deploy" / "containers" / "start.py"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import httpx
 
-from carvalue.ops.ports import free_port
+from carvalue.platform.processes.ports import free_port
 from carvalue.pricing.evaluation.evaluate import evaluate
-from carvalue.registry.connection import connected
-from carvalue.registry.stages import switch
-from carvalue.registry.tracking import RunFacts, start_run
-from carvalue.registry.versions import register
+from carvalue.registry.mlflow.connection import connected
+from carvalue.registry.mlflow.stages import switch
+from carvalue.registry.mlflow.tracking import RunFacts, start_run
+from carvalue.registry.mlflow.versions import register
 from markets import a_bundle
 from waiting import until
 

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from carvalue.listings.cleaning import clean
-from carvalue.listings.splits import split
+from carvalue.listings.datasets.cleaning import clean
+from carvalue.listings.datasets.splits import split
 
 if __name__ == "__main__":
     raw, into = map(Path, sys.argv[1:])

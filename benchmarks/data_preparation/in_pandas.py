@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from carvalue.listings.cars import DELIVERY_MILES, MODEL_HEAD, ROUND_MILES, SAID, TRAITS, VIN
+from carvalue.listings.datasets.splits import HELD_OUT, SPLITS
+from carvalue.listings.identity import DELIVERY_MILES, MODEL_HEAD, ROUND_MILES, SAID, TRAITS, VIN
 from carvalue.listings.rules import (
     CATEGORIES,
     CLOCK_SLACK,
@@ -24,7 +25,6 @@ from carvalue.listings.rules import (
     REQUIRED_COLUMNS,
     WHOLE,
 )
-from carvalue.listings.splits import HELD_OUT, SPLITS
 
 
 def prepare(raw: Path, into: Path, *, columns: list[str] | None) -> None:

@@ -17,7 +17,7 @@ from typing import get_args
 from runs import runs, summed_up
 from streams import DRIFTS, Regime, Streams, streams
 
-from carvalue.monitoring.profile import readable
+from carvalue.monitoring.drift.profile import readable
 
 PACKAGES = ("nannyml==0.13.1", "pandas<3", "statsmodels", "pyarrow")  # it imports the last two unasked
 SIDE = Path(__file__).with_name("nannyml_side.py")

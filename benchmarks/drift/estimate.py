@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 from streams import INPUT_DRIFTS, Streams, streams
 
-from carvalue.monitoring.live import estimated_error
+from carvalue.monitoring.watcher.live_accuracy import estimated_error
 
 OTHER_CARS: Mapping[str, pl.Expr] = {
     "none": pl.lit(value=True),

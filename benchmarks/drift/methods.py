@@ -11,10 +11,10 @@ from evidently.legacy.core import ColumnType
 from river.drift import ADWIN
 from scipy.stats import chi2_contingency, ks_2samp
 
-from carvalue.monitoring.bins import Codes, Floats
-from carvalue.monitoring.calibration import calibrate
-from carvalue.monitoring.drift import CONFIRMED, Detector
-from carvalue.monitoring.profile import Profile, profile_of, readable
+from carvalue.monitoring.drift.bins import Codes, Floats
+from carvalue.monitoring.drift.detector import CONFIRMED, Detector
+from carvalue.monitoring.drift.profile import Profile, profile_of, readable
+from carvalue.monitoring.drift.thresholds import calibrate
 
 WINDOW = 1_000  # rows; what others recommend is a thousand or so
 SAMPLE_ROWS = 5_000  # of the reference, for methods whose time grows with it

@@ -12,13 +12,13 @@ from typing import Literal
 
 import polars as pl
 
+from carvalue.listings.datasets.splits import SPLITS
 from carvalue.listings.schema import REQUIRED_FIELDS
-from carvalue.listings.splits import SPLITS
-from carvalue.monitoring.rows import rows_of_reference
-from carvalue.pricing.card import Provenance
+from carvalue.monitoring.drift.frames import rows_of_reference
+from carvalue.pricing.bundle.model_card import Provenance
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.search import EFFORTS, START, Tuned
-from carvalue.pricing.training import train
+from carvalue.pricing.training.search import EFFORTS, START, Tuned
+from carvalue.pricing.training.train import train
 
 Regime = Literal["independent", "consecutive"]
 EDGE_ROWS = 1_000

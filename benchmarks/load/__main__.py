@@ -22,7 +22,7 @@ from benchmarks.load.clients import Answered, Memory, ask_all
 from benchmarks.load.servers import model_registry, price_service, promote
 from benchmarks.serving.listings import Listing, listings_of
 
-from carvalue.serving.validation import read_listing
+from carvalue.serving.requests.validation import read_listing
 
 SWAPS = 8
 OUTAGE = (0.4, 0.6)  # from and to which share of the time

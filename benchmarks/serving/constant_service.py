@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from carvalue.serving import __main__ as service
 from carvalue.serving import predict
-from carvalue.serving.contract import QUOTE
+from carvalue.serving.openapi.predict import QUOTE
 from carvalue.serving.quotes import Quoting
 
 ANSWER = json.dumps(QUOTE)

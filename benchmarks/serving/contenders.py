@@ -121,7 +121,7 @@ def _bento(bundle: Path, port: int, folder: Path) -> tuple[Sequence[str], Mappin
 def _mlflow(bundle: Path, port: int, folder: Path) -> tuple[Sequence[str], Mapping[str, str]]:
     import mlflow
 
-    from carvalue.registry import pyfunc_model
+    from carvalue.registry.mlflow import pyfunc_model
 
     model = folder / "model"
     mlflow.pyfunc.save_model(

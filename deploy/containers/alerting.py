@@ -1,7 +1,7 @@
 """Write out of ALERT_URLS whom Alertmanager and Grafana tell: the same people as the watcher does."""
 
-from carvalue.ops.grafana_alerting import alerting_files
-from carvalue.ops.observers import ALERTMANAGER, GRAFANA, write_files
+from carvalue.platform.observability.grafana import alerting_files
+from carvalue.platform.observability.stack import ALERTMANAGER, GRAFANA, write_files
 from carvalue.settings import load_settings
 
 if __name__ == "__main__":

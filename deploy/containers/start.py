@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 ROLES = {
     "service": "-m carvalue.serving",
     "page": "-m carvalue.web",
-    "watcher": "-m carvalue.monitoring",
+    "watcher": "-m carvalue.monitoring.watcher",
     "alerting": f"{HERE / 'alerting.py'}",
     "mlflow": "-m mlflow server --host {BIND_HOST} --port {MLFLOW_PORT} --workers 1",
     "airflow-api": "-m airflow api-server --host {BIND_HOST} --port {AIRFLOW_PORT}",
@@ -41,7 +41,12 @@ FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 CONTENTS = {
     "service": ("carvalue.serving", "carvalue.pricing.model", "psycopg"),
     "page": ("carvalue.web", "streamlit"),
-    "watcher": ("carvalue.monitoring.watcher", "carvalue.ops.observers", "evidently", "psycopg"),
+    "watcher": (
+        "carvalue.monitoring.watcher.watcher",
+        "carvalue.platform.observability.stack",
+        "evidently",
+        "psycopg",
+    ),
     "airflow": (
         *("carvalue.pipelines.steps", "airflow.providers.fab", "mlflow", "celery", "asyncpg"),
         "airflow.providers.cncf.kubernetes",
@@ -84,7 +89,7 @@ def mounted_secrets(folder: Path) -> dict[str, str]:
 
 
 def _airflow(given: dict[str, str]) -> dict[str, str]:
-    from carvalue.ops.airflow_config import airflow_environment  # noqa: PLC0415  # only its image has all of it
+    from carvalue.platform.airflow.config import airflow_environment  # noqa: PLC0415  # only its image has all of it
     from carvalue.settings import load_settings  # noqa: PLC0415
 
     os.environ.update(given)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from carvalue.monitoring import metrics
+from carvalue.telemetry import metrics
 
 Shape = Literal["lines", "stat", "states", "heat"]
 ERRORS = '{status=~"5.."}'

@@ -20,8 +20,8 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from carvalue.monitoring.metrics import STATE_NUMBERS
-from carvalue.monitoring.rules import rule_file
+from carvalue.telemetry.alert_rules import rule_file
+from carvalue.telemetry.metrics import STATE_NUMBERS
 
 HERE = Path(__file__).parent
 KUBERNETES = HERE.parent / "kubernetes" / "monitoring"

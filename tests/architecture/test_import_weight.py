@@ -23,7 +23,7 @@ def loaded_after(code: str) -> set[str]:
     [
         "import carvalue.cli",
         "import carvalue.pipelines.definitions, carvalue.pipelines.runner",
-        "import carvalue.ops.platform, carvalue.ops.build",
+        "import carvalue.platform.lifecycle, carvalue.platform.build",
     ],
 )
 def test_commands_and_definitions_load_nothing_heavy(code: str) -> None:

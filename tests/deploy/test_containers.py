@@ -18,8 +18,8 @@ import httpx
 import pytest
 import yaml
 
-from carvalue.ops.ports import free_port
-from carvalue.serving.keys import StoredKey, digest_of, read_keys
+from carvalue.platform.processes.ports import free_port
+from carvalue.serving.auth.api_keys import StoredKey, digest_of, read_keys
 from production import START, answers, environment, fake_aws, postgres, redis, role, running
 from waiting import until
 

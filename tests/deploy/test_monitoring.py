@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from carvalue.monitoring.rules import (
+from carvalue.telemetry.alert_rules import (
     AIRFLOW_JOB,
     ALERTMANAGER_JOB,
     METRICS_PATHS,

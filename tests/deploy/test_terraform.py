@@ -16,7 +16,7 @@ import boto3
 import pytest
 
 from carvalue.logs import LINE, FieldsFormatter
-from carvalue.monitoring.alerts import Alert, AlertDesk
+from carvalue.monitoring.alerting.store import Alert, AlertDesk
 from production import fake_aws
 
 ROOT = Path(__file__).parents[2]

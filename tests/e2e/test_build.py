@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from carvalue.ops import platform
-from carvalue.ops.airflow_api import AirflowApi
-from carvalue.ops.health import local_client
-from carvalue.ops.leftovers import find_leftovers
+from carvalue.platform import lifecycle as platform
+from carvalue.platform.airflow.client import AirflowApi
+from carvalue.platform.health import local_client
+from carvalue.platform.processes.orphans import find_leftovers
 from carvalue.settings import Settings
 from platforms import carvalue, platform_settings
 from waiting import until

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from carvalue.ops import platform
-from carvalue.ops.airflow_api import AirflowApi, DagRun
-from carvalue.ops.health import local_client
-from carvalue.ops.leftovers import find_leftovers
 from carvalue.pipelines.definitions import RETRAIN_MODEL
+from carvalue.platform import lifecycle as platform
+from carvalue.platform.airflow.client import AirflowApi, DagRun
+from carvalue.platform.health import local_client
+from carvalue.platform.processes.orphans import find_leftovers
 from carvalue.settings import Settings
 from platforms import carvalue, platform_settings
 from waiting import until

@@ -24,12 +24,12 @@ dag = as_dag(short)
 """
 JUDGED = """
 from pathlib import Path
-from carvalue.pipelines.deciding import JUDGEMENT_FILE
+from carvalue.pipelines.promotion_steps import JUDGEMENT_FILE
 from carvalue.pipelines.steps import VERSION_FILE, work_folder
-from carvalue.registry.connection import connected
+from carvalue.registry.mlflow.connection import connected
 from carvalue.registry.gates.gate import Decision, Gate
 from carvalue.registry.model_version import DIGEST_TAG, MODEL_NAME, ModelVersion
-from carvalue.registry.promotion import Judgement
+from carvalue.registry.promotion.promote import Judgement
 from carvalue.settings import load_settings
 
 settings = load_settings()

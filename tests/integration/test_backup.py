@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from carvalue.monitoring.alerts import Alert, AlertDesk
-from carvalue.monitoring.journal import Journal
+from carvalue.journal.store import Journal
+from carvalue.monitoring.alerting.store import Alert, AlertDesk
 from carvalue.serving.app import create_app
-from carvalue.serving.contract import F150
+from carvalue.serving.openapi.predict import F150
 from carvalue.settings import Settings
 from mlflow_servers import mlflow_server
 from production import environment

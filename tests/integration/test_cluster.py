@@ -9,16 +9,16 @@ import polars as pl
 import pytest
 from distributed import LocalCluster
 
-from carvalue.ops.ports import free_port
-from carvalue.pricing import cluster as clusters
-from carvalue.pricing.card import Provenance
-from carvalue.pricing.cluster import ClusterAway, connected
+from carvalue.platform.processes.ports import free_port
+from carvalue.pricing.bundle.model_card import Provenance
 from carvalue.pricing.evaluation.scores import all_scores
-from carvalue.pricing.fitting import fit_training_encoder
-from carvalue.pricing.growing import Grower, InProcess
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.search import Tuned
-from carvalue.pricing.training import train
+from carvalue.pricing.training import dask_backend as clusters
+from carvalue.pricing.training.backends import Grower, InProcess
+from carvalue.pricing.training.cross_fitting import fit_training_encoder
+from carvalue.pricing.training.dask_backend import ClusterAway, connected
+from carvalue.pricing.training.search import Tuned
+from carvalue.pricing.training.train import train
 from markets import MARKET_FACTS, a_market, market_files
 
 TOLERANCE = 0.02  # of the mean absolute error of log price; the workers merge their histograms' bins

@@ -9,12 +9,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from carvalue.listings.cleaning import CleaningReport, clean
-from carvalue.listings.manifest import describe
-from carvalue.listings.sample import write_sample
-from carvalue.listings.splits import SPLITS, SplitReport, split
-from carvalue.listings.store import DatasetStore
-from carvalue.monitoring.reference import publish_reference
+from carvalue.listings.datasets.cleaning import CleaningReport, clean
+from carvalue.listings.datasets.manifest import describe
+from carvalue.listings.datasets.splits import SPLITS, SplitReport, split
+from carvalue.listings.datasets.store import DatasetStore
+from carvalue.listings.synthetic import write_sample
+from carvalue.monitoring.drift.reference import publish_reference
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 ROWS = 40_000

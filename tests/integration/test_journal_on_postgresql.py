@@ -11,8 +11,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
-from carvalue.monitoring.journal import Journal, JournalUnavailable, UnknownQuote, WrongSchema
-from carvalue.monitoring.journal_schema import TABLES, VERSION_TABLE, newest
+from carvalue.journal.schema import TABLES, VERSION_TABLE, newest
+from carvalue.journal.store import Journal, JournalUnavailable, UnknownQuote, WrongSchema
 from factories import an_entry
 from production import environment, postgres
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.listings.store import DatasetStore
-from carvalue.monitoring.journal import JournalUnavailable
-from carvalue.pipelines import deciding, retraining, steps
+from carvalue.journal.store import JournalUnavailable
+from carvalue.listings.datasets.store import DatasetStore
+from carvalue.pipelines import promotion_steps as deciding
+from carvalue.pipelines import retraining_steps as retraining
+from carvalue.pipelines import steps
 from carvalue.pipelines.airflow import WORTH_ANOTHER_TRY
 from carvalue.pipelines.definitions import RETRAIN_MODEL, Step
 from carvalue.registry.model_version import RegistryUnavailable

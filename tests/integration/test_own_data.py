@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from carvalue.listings.store import DatasetStore
+from carvalue.listings.datasets.store import DatasetStore
 from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL
 from carvalue.pipelines.runner import run
 from carvalue.pipelines.steps import train, tune, work_folder

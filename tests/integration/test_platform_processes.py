@@ -12,13 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from carvalue.ops import platform
-from carvalue.ops.leftovers import find_leftovers
-from carvalue.ops.logs import log_files, log_folder
-from carvalue.ops.ports import PortTaken
-from carvalue.ops.service import Service
-from carvalue.ops.status import ServiceStatus, status_of
-from carvalue.ops.supervisor import Supervisor
+from carvalue.platform import lifecycle as platform
+from carvalue.platform.processes.logs import log_files, log_folder
+from carvalue.platform.processes.orphans import find_leftovers
+from carvalue.platform.processes.ports import PortTaken
+from carvalue.platform.processes.supervisor import Supervisor
+from carvalue.platform.spec import Service
+from carvalue.platform.status import ServiceStatus, status_of
 from carvalue.settings import Settings
 from platforms import a_job, a_server, platform_settings
 

@@ -11,14 +11,14 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, text
 
-from carvalue.monitoring.entries import JournalEntry
-from carvalue.monitoring.journal import Journal
+from carvalue.journal.entries import JournalEntry
+from carvalue.journal.store import Journal
 from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL
 from carvalue.pipelines.runner import run
-from carvalue.pricing.bundle import bundle_digest
+from carvalue.pricing.bundle.folder import bundle_digest
+from carvalue.registry.http_reader import ProductionReader
 from carvalue.registry.model_version import BUNDLE_PATH
-from carvalue.registry.production import ProductionReader
-from carvalue.serving.contract import F150
+from carvalue.serving.openapi.predict import F150
 from carvalue.settings import Settings
 from platforms import platform_settings
 from production import answers, environment, fake_aws, postgres, role

@@ -15,15 +15,15 @@ import pytest
 from carvalue.pricing.evaluation.evaluate import MODEL_CARD, evaluate
 from carvalue.pricing.model import PriceModel
 from carvalue.registry.audit import Audit
-from carvalue.registry.connection import connected
 from carvalue.registry.gates.gate import Decision, Gate
+from carvalue.registry.http_reader import ProductionReader
+from carvalue.registry.mlflow.connection import connected
+from carvalue.registry.mlflow.stages import switch
+from carvalue.registry.mlflow.tracking import start_run
+from carvalue.registry.mlflow.versions import register
 from carvalue.registry.model_version import DIGEST_TAG, MODEL_NAME, ModelVersion
-from carvalue.registry.production import ProductionReader
-from carvalue.registry.promotion import Judgement, ProductionMoved, judge_version, promote
-from carvalue.registry.record import DECISION_FILE, HEADING
-from carvalue.registry.stages import switch
-from carvalue.registry.tracking import start_run
-from carvalue.registry.versions import register
+from carvalue.registry.promotion.notes import DECISION_FILE, HEADING
+from carvalue.registry.promotion.promote import Judgement, ProductionMoved, judge_version, promote
 from killed import WRITES, promote_and_die
 from markets import a_bundle
 from mlflow_servers import mlflow_server
@@ -148,7 +148,7 @@ def test_of_two_at_once_the_later_is_judged_anew(market: Market) -> None:
 def test_killed_at_any_write_it_is_completed_by_another_try(market: Market) -> None:
     """A process of its own is killed at its first write, at its second one, and so on, until none is left."""
     context = multiprocessing.get_context("forkserver")  # each is a fork of one that has MLflow loaded
-    context.set_forkserver_preload(["carvalue.registry.promotion"])
+    context.set_forkserver_preload(["carvalue.registry.promotion.promote"])
     deaths = 0
     for at_write in count(1):
         old, new = _versions(market, 2)

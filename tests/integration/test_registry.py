@@ -11,19 +11,19 @@ from typing import Any
 import httpx
 import pytest
 
-from carvalue.pricing.bundle import MANIFEST, BundleCorrupt
+from carvalue.pricing.bundle.folder import MANIFEST, BundleCorrupt
 from carvalue.pricing.evaluation.evaluate import evaluate
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.search import Trial, Tuned
-from carvalue.registry import by_hand
+from carvalue.pricing.training.search import Trial, Tuned
 from carvalue.registry.audit import Audit
-from carvalue.registry.connection import connected
+from carvalue.registry.http_reader import ProductionReader
+from carvalue.registry.mlflow.connection import connected
+from carvalue.registry.mlflow.stages import switch
+from carvalue.registry.mlflow.tracking import RunFacts, RunMissing, TrainingRun, resume_run, start_run
+from carvalue.registry.mlflow.versions import register
 from carvalue.registry.model_version import DIGEST_TAG, EXPERIMENT, MODEL_NAME, ModelVersion
-from carvalue.registry.production import ProductionReader
-from carvalue.registry.rival import fetch_rival
-from carvalue.registry.stages import switch
-from carvalue.registry.tracking import RunFacts, RunMissing, TrainingRun, resume_run, start_run
-from carvalue.registry.versions import register
+from carvalue.registry.promotion import operations as by_hand
+from carvalue.registry.promotion.champion import fetch_rival
 from markets import a_bundle, a_listing
 from mlflow_servers import mlflow_server
 
@@ -247,7 +247,7 @@ def test_mlflow_itself_can_quote_with_a_version(run: TrainingRun, market: Path) 
 def test_what_is_no_longer_the_registered_bundle_is_refused(
     run: TrainingRun, market: Path, tmp_path: Path
 ) -> None:
-    from carvalue.pricing.bundle import BundleCorrupt
+    from carvalue.pricing.bundle.folder import BundleCorrupt
 
     version = replace(_register(run, market), bundle_digest="0" * 64)
 

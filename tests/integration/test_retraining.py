@@ -7,12 +7,13 @@ import polars as pl
 import pytest
 from mlflow import MlflowClient
 
-from carvalue.listings.reports import read_report
-from carvalue.listings.sales import LEAST_SALES
-from carvalue.listings.splits import REPORT_FILE, SplitReport
-from carvalue.listings.store import DatasetStore
-from carvalue.monitoring.journal import Journal
-from carvalue.pipelines import retraining, steps
+from carvalue.files.artifacts import read_report
+from carvalue.journal.store import Journal
+from carvalue.listings.datasets.sales import LEAST_SALES
+from carvalue.listings.datasets.splits import REPORT_FILE, SplitReport
+from carvalue.listings.datasets.store import DatasetStore
+from carvalue.pipelines import retraining_steps as retraining
+from carvalue.pipelines import steps
 from carvalue.registry.model_version import FINGERPRINT_TAG, MODEL_NAME, PRODUCTION
 from carvalue.settings import Settings
 from factories import an_entry

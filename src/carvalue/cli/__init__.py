@@ -4,7 +4,8 @@ import sys
 
 import typer
 
-from carvalue.cli import console, keys, model, platform, traffic, upkeep
+from carvalue.cli import console, keys, model, platform, upkeep
+from carvalue.cli import demo as traffic
 from carvalue.errors import AppError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)

@@ -20,7 +20,7 @@ def new(client: Client) -> None:
     """Make a key for a client, beside those it has, and print it: it is kept nowhere."""
     from datetime import UTC, datetime
 
-    from carvalue.serving.keys import KeyFile
+    from carvalue.serving.auth.api_keys import KeyFile
     from carvalue.settings import load_settings
 
     path = load_settings().service_keys_file
@@ -34,7 +34,7 @@ def new(client: Client) -> None:
 @app.command("list")
 def list_keys() -> None:
     """List who has keys in the file, since when, and how their hashes begin."""
-    from carvalue.serving.keys import LONGEST_CLIENT, KeyFile
+    from carvalue.serving.auth.api_keys import LONGEST_CLIENT, KeyFile
     from carvalue.settings import load_settings
 
     for key in KeyFile(load_settings().service_keys_file).read():
@@ -47,7 +47,7 @@ def revoke(
     old: Annotated[bool, typer.Option("--old", help="Keep the newest key.")] = False,
 ) -> None:
     """Take a client's keys away: all of them, or all but the newest."""
-    from carvalue.serving.keys import KeyFile
+    from carvalue.serving.auth.api_keys import KeyFile
     from carvalue.settings import load_settings
 
     file = KeyFile(load_settings().service_keys_file)

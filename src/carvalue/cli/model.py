@@ -32,7 +32,7 @@ def run(
 @app.command()
 def retrain() -> None:
     """Let Airflow learn from the newest listings and reported sales, and say what became of it."""
-    from carvalue.ops.retrain import retrain as start
+    from carvalue.platform.airflow.retrain import retrain as start
     from carvalue.settings import load_settings
 
     with Console() as console:
@@ -49,10 +49,10 @@ def backtest(
     cars: Annotated[int, typer.Option(min=1_000, help="How many different cars at most.")] = 40_000,
 ) -> None:
     """Replay past listings day by day, with and without the loop, and draw how good the quotes were."""
-    from carvalue.listings.store import Dataset
-    from carvalue.pipelines.backtest import drawing
-    from carvalue.pipelines.backtest.market import Habits, read_listings, read_move
-    from carvalue.pipelines.backtest.replay import Plan, replay
+    from carvalue.backtest import plots as drawing
+    from carvalue.backtest.market import Habits, read_listings, read_move
+    from carvalue.backtest.replay import Plan, replay
+    from carvalue.listings.datasets.store import Dataset
 
     plan = Plan(
         every=every or None,
@@ -82,10 +82,10 @@ def score(
     ] = None,
 ) -> None:
     """Price every row of a file: price, low, high, warnings, or the reason why a row has no price."""
-    from carvalue.listings.tables import READ_SUFFIXES, WRITE_SUFFIXES, check_suffix
-    from carvalue.pipelines.scoring import score_file
+    from carvalue.files.tables import READ_SUFFIXES, WRITE_SUFFIXES, check_suffix
+    from carvalue.pipelines.score_file import score_file
     from carvalue.pricing.model import PriceModel
-    from carvalue.serving.borrowed import borrow_by
+    from carvalue.serving.model.load_production import borrow_by
     from carvalue.settings import load_settings
 
     check_suffix(source, READ_SUFFIXES)
@@ -103,8 +103,8 @@ def score(
 @app.command()
 def models() -> None:
     """List the versions of the model: state, figures, and why each is where it is."""
-    from carvalue.ops.tables import versions_table
-    from carvalue.registry.by_hand import versions
+    from carvalue.cli.render import versions_table
+    from carvalue.registry.promotion.operations import versions
     from carvalue.settings import load_settings
 
     show(versions_table(versions(load_settings().mlflow_tracking_uri)))
@@ -114,8 +114,8 @@ def models() -> None:
 def promote(number: Annotated[int, typer.Argument(min=1, help="The version's number.")]) -> None:
     """Put a version into production by hand; the price service follows within 10 s."""
     from carvalue.pipelines.steps import audit_file
-    from carvalue.registry import by_hand
     from carvalue.registry.audit import Audit
+    from carvalue.registry.promotion import operations as by_hand
     from carvalue.settings import load_settings
 
     settings = load_settings()
@@ -129,7 +129,7 @@ def shadow(
     version: Annotated[str, typer.Argument(help="The number of the version that quotes beside, or off.")],
 ) -> None:
     """Let a version quote beside production, so that the board Prices compares them; no customer sees it."""
-    from carvalue.registry import by_hand
+    from carvalue.registry.promotion import operations as by_hand
     from carvalue.settings import load_settings
 
     uri = load_settings().mlflow_tracking_uri
@@ -147,8 +147,8 @@ def shadow(
 def rollback() -> None:
     """Put the last good version before the present one back into production."""
     from carvalue.pipelines.steps import audit_file
-    from carvalue.registry import by_hand
     from carvalue.registry.audit import Audit
+    from carvalue.registry.promotion import operations as by_hand
     from carvalue.settings import load_settings
 
     settings = load_settings()

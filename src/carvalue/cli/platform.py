@@ -16,8 +16,8 @@ def build(
     again: Annotated[bool, typer.Option("--again", help="Build even what is there.")] = False,
 ) -> None:
     """Bring everything up, run both DAGs unless their results are there, and price a car."""
-    from carvalue.ops.build import build as build_platform
-    from carvalue.ops.tables import example_request, what_runs_where
+    from carvalue.cli.render import example_request, what_runs_where
+    from carvalue.platform.build import build as build_platform
     from carvalue.settings import load_settings
 
     settings = load_settings()
@@ -33,7 +33,7 @@ def build(
 @app.command()
 def up() -> None:
     """Start what does not run yet or runs with other settings, and wait until all is healthy."""
-    from carvalue.ops import platform
+    from carvalue.platform import lifecycle as platform
     from carvalue.settings import load_settings
 
     settings = load_settings()
@@ -45,7 +45,7 @@ def up() -> None:
 @app.command()
 def down() -> None:
     """Stop the platform; its data stays."""
-    from carvalue.ops import platform
+    from carvalue.platform import lifecycle as platform
     from carvalue.settings import load_settings
 
     platform.down(load_settings())
@@ -55,8 +55,8 @@ def down() -> None:
 @app.command()
 def status() -> None:
     """Show how every part of the platform is; ends with 1 when one is not well."""
-    from carvalue.ops.status import platform_status
-    from carvalue.ops.tables import last_words, status_table
+    from carvalue.cli.render import last_words, status_table
+    from carvalue.platform.status import platform_status
     from carvalue.settings import load_settings
 
     found = platform_status(load_settings())
@@ -69,8 +69,8 @@ def status() -> None:
 @app.command()
 def doctor() -> None:
     """Look for what keeps this installation from working, and say what to do; ends with 1 on any finding."""
-    from carvalue.ops.doctor import examine
-    from carvalue.ops.tables import findings_table
+    from carvalue.cli.render import findings_table
+    from carvalue.platform.doctor import examine
     from carvalue.settings import load_settings
 
     with Console() as console:
@@ -85,7 +85,7 @@ def logs(
     service: Annotated[str, typer.Argument(help="One service, or all of them.")] = "",
 ) -> None:
     """Follow the logs of the platform, or of one service."""
-    from carvalue.ops.logs import log_files
+    from carvalue.platform.processes.logs import log_files
     from carvalue.settings import load_settings
 
     files = log_files(load_settings().state_dir, service)

@@ -14,7 +14,7 @@ app = typer.Typer()
 @app.command()
 def migrate() -> None:
     """Bring the tables of the journal up to date, beside a running service too; again, it does nothing."""
-    from carvalue.monitoring.journal import MIGRATION_S, Journal
+    from carvalue.journal.store import MIGRATION_S, Journal
     from carvalue.settings import load_settings
 
     journal = Journal(load_settings().journal_url.get_secret_value(), answer_s=MIGRATION_S)
@@ -28,7 +28,7 @@ def backup(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
 ) -> None:
     """Write the journal, models, data, watcher and Airflow of this machine into one file; all may run."""
-    from carvalue.ops.backup import backup as keep
+    from carvalue.platform.backup.backup import backup as keep
     from carvalue.settings import load_settings
 
     kept = keep(load_settings(), into=file, now=datetime.now(UTC), overwrite=overwrite)
@@ -43,7 +43,7 @@ def restore(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the state that is there.")] = False,
 ) -> None:
     """Put back what `backup` wrote, once every checksum is found right; the platform must be down."""
-    from carvalue.ops.backup import restore as put_back
+    from carvalue.platform.backup.backup import restore as put_back
     from carvalue.settings import load_settings
 
     contents = put_back(load_settings(), source=file, overwrite=overwrite)

@@ -11,9 +11,9 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from carvalue.errors import AppError
 from carvalue.logs import fold_fields
-from carvalue.pipelines.deciding import answer
 from carvalue.pipelines.definitions import PIPELINES, Pipeline, Step
-from carvalue.pipelines.retraining import NothingNew
+from carvalue.pipelines.promotion_steps import answer
+from carvalue.pipelines.retraining_steps import NothingNew
 from carvalue.pipelines.steps import work_folder
 from carvalue.settings import load_settings
 

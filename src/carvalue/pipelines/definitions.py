@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Protocol
 
 from carvalue.errors import AppError
-from carvalue.pipelines import deciding, retraining, steps
+from carvalue.pipelines import promotion_steps as deciding
+from carvalue.pipelines import retraining_steps as retraining
+from carvalue.pipelines import steps
 from carvalue.settings import Settings
 
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carvalue.errors import AppError
-from carvalue.pipelines.retraining import KNOWN_FILE, additions
+from carvalue.pipelines.retraining_steps import KNOWN_FILE, additions
 from carvalue.settings import Settings
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from carvalue.listings.store import Dataset
-    from carvalue.pricing.growing import Grower
-    from carvalue.pricing.search import Budget
+    from carvalue.listings.datasets.store import Dataset
+    from carvalue.pricing.training.backends import Grower
+    from carvalue.pricing.training.search import Budget
 
 logger = logging.getLogger(__name__)
 
@@ -45,9 +45,9 @@ def download(*, settings: Settings, work: Path) -> None:
 
     Leaves `raw.json`, which says where the CSV is and what it is. Earlier data stays whole when this fails.
     """
-    from carvalue.listings.forms import read_form
-    from carvalue.listings.reports import write_report
-    from carvalue.listings.sources import KaggleRequest, SampleRequest, fetch
+    from carvalue.files.artifacts import write_report
+    from carvalue.listings.sources.column_mapping import read_form
+    from carvalue.listings.sources.fetch import KaggleRequest, SampleRequest, fetch
 
     raw = fetch(
         source=settings.data_source,
@@ -62,17 +62,17 @@ def download(*, settings: Settings, work: Path) -> None:
 
 def clean(*, settings: Settings, work: Path) -> None:
     """Turn raw rows into listings; every rejected row is counted by reason and kept in `rejects.parquet`."""
-    from carvalue.listings.cleaning import clean as clean_rows
-    from carvalue.listings.reports import read_report
-    from carvalue.listings.sources import RawListings
+    from carvalue.files.artifacts import read_report
+    from carvalue.listings.datasets.cleaning import clean as clean_rows
+    from carvalue.listings.sources.fetch import RawListings
 
     clean_rows(read_report(RawListings, work / "raw.json").path, into=work / "clean")
 
 
 def split(*, settings: Settings, work: Path) -> None:
     """Part the listings into train, validation and test, by time and by car; ends with a leak report."""
-    from carvalue.listings.cleaning import LISTINGS_FILE
-    from carvalue.listings.splits import split as split_listings
+    from carvalue.listings.datasets.cleaning import LISTINGS_FILE
+    from carvalue.listings.datasets.splits import split as split_listings
 
     known = work / "clean" / KNOWN_FILE  # only a retraining has it
     listings = known if known.is_file() else work / "clean" / LISTINGS_FILE
@@ -81,10 +81,10 @@ def split(*, settings: Settings, work: Path) -> None:
 
 def publish(*, settings: Settings, work: Path) -> None:
     """Make the three sets the current ones, with a manifest that says where they came from."""
-    from carvalue.listings import cleaning, manifest, splits
-    from carvalue.listings.reports import read_report
-    from carvalue.listings.sources import RawListings
-    from carvalue.listings.store import DatasetStore
+    from carvalue.files.artifacts import read_report
+    from carvalue.listings.datasets import cleaning, manifest, splits
+    from carvalue.listings.datasets.store import DatasetStore
+    from carvalue.listings.sources.fetch import RawListings
 
     raw = read_report(RawListings, work / "raw.json")
     described = manifest.describe(
@@ -100,7 +100,7 @@ def publish(*, settings: Settings, work: Path) -> None:
 
 def publish_reference(*, settings: Settings, work: Path) -> None:
     """Make the training rows the reference that live requests are compared with."""
-    from carvalue.monitoring.reference import publish_reference as publish_rows
+    from carvalue.monitoring.drift.reference import publish_reference as publish_rows
 
     dataset = _dataset(settings)
     publish_rows(
@@ -112,8 +112,8 @@ def publish_reference(*, settings: Settings, work: Path) -> None:
 
 def tune(*, settings: Settings, work: Path) -> None:
     """Search for good parameters with Optuna; every trial is a nested run in MLflow."""
-    from carvalue.pricing import training
-    from carvalue.registry import tracking
+    from carvalue.pricing.training import train as training
+    from carvalue.registry.mlflow import tracking
 
     dataset = _dataset(settings)
     # datasets published while this model is in the making are for the next one
@@ -141,8 +141,10 @@ def tune(*, settings: Settings, work: Path) -> None:
 
 def train(*, settings: Settings, work: Path) -> None:
     """Train a model with the best parameters, and write it as a bundle: no pickle, its words in it."""
-    from carvalue.pricing import card, search, training
-    from carvalue.registry.tracking import git_commit
+    from carvalue.pricing.bundle import model_card as card
+    from carvalue.pricing.training import search
+    from carvalue.pricing.training import train as training
+    from carvalue.registry.mlflow.tracking import git_commit
 
     dataset = chosen_dataset(settings, work)
     manifest = dataset.manifest()
@@ -166,7 +168,7 @@ def train(*, settings: Settings, work: Path) -> None:
 def evaluate(*, settings: Settings, work: Path) -> None:
     """Measure the model on the test cars beside a baseline of medians and the model in production."""
     from carvalue.pricing.evaluation.evaluate import evaluate as measure
-    from carvalue.registry.rival import fetch_rival
+    from carvalue.registry.promotion.champion import fetch_rival
 
     dataset = chosen_dataset(settings, work)
     measure(
@@ -181,7 +183,7 @@ def evaluate(*, settings: Settings, work: Path) -> None:
 
 def register(*, settings: Settings, work: Path) -> None:
     """Register the bundle in MLflow as a version of `vehicles-price-model`."""
-    from carvalue.registry import tracking, versions
+    from carvalue.registry.mlflow import tracking, versions
 
     uri = settings.mlflow_tracking_uri
     version = versions.register(
@@ -212,7 +214,7 @@ def _store(settings: Settings) -> Path:
 
 
 def _dataset(settings: Settings) -> "Dataset":
-    from carvalue.listings.store import DatasetStore
+    from carvalue.listings.datasets.store import DatasetStore
 
     return DatasetStore(_store(settings)).current()
 
@@ -224,7 +226,7 @@ def chosen_dataset(settings: Settings, work: Path) -> "Dataset":
         NothingTuned: no training has begun.
         DatasetMissing: the version was pruned since.
     """
-    from carvalue.listings.store import DatasetStore
+    from carvalue.listings.datasets.store import DatasetStore
 
     try:
         name = (work / DATASET_FILE).read_text()
@@ -241,11 +243,11 @@ def _grower(settings: Settings) -> "AbstractContextManager[Grower]":
         ClusterAway: it cannot be worked with.
     """
     if not settings.training_cluster:
-        from carvalue.pricing.growing import InProcess
+        from carvalue.pricing.training.backends import InProcess
 
         return nullcontext(InProcess())
     try:
-        from carvalue.pricing.cluster import connected
+        from carvalue.pricing.training.dask_backend import connected
     except ModuleNotFoundError as error:
         raise DaskMissing(f"TRAINING_CLUSTER is set, but {error.name} is not installed.") from error
     return connected(settings.training_cluster)

@@ -11,18 +11,24 @@ import numpy.typing as npt
 import polars as pl
 
 from carvalue.listings.schema import Listing
-from carvalue.pricing.bundle import BundleIncompatible, json_bytes, read_bundle, read_json, write_bundle
-from carvalue.pricing.card import ModelCard
-from carvalue.pricing.comparables import Comparables
-from carvalue.pricing.encoding import Encoder, Matrix
-from carvalue.pricing.familiar import Familiar, Family, frame_warnings
-from carvalue.pricing.feature_files import encoder_as_json, encoder_from_json
-from carvalue.pricing.forest import Forest
-from carvalue.pricing.golden import Golden, golden_as_json, golden_from_json
-from carvalue.pricing.mileage import believed, doubtful, doubtful_rows, without_odometer
-from carvalue.pricing.names import read_name
+from carvalue.pricing.bundle.encoder_json import encoder_as_json, encoder_from_json
+from carvalue.pricing.bundle.folder import (
+    BundleIncompatible,
+    json_bytes,
+    read_bundle,
+    read_json,
+    write_bundle,
+)
+from carvalue.pricing.bundle.golden import Golden, golden_as_json, golden_from_json
+from carvalue.pricing.bundle.model_card import ModelCard
+from carvalue.pricing.features.encoder import Encoder, Matrix
+from carvalue.pricing.features.model_names import read_name
+from carvalue.pricing.features.odometer import believed, doubtful, doubtful_rows, without_odometer
+from carvalue.pricing.intervals.conformal import Floats, PriceRange, what_is_seen
+from carvalue.pricing.market.comparables import Comparables
+from carvalue.pricing.market.known_categories import Familiar, Family, frame_warnings
 from carvalue.pricing.quote import Quote
-from carvalue.pricing.ranges import Floats, PriceRange, what_is_seen
+from carvalue.pricing.trees.flat import Forest
 
 if TYPE_CHECKING:
     import xgboost as xgb

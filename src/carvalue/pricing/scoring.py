@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 import polars as pl
 
+from carvalue.files.ndjson import UNREADABLE
 from carvalue.listings import rules
-from carvalue.listings.ndjson import UNREADABLE
 from carvalue.listings.schema import FIELDS, PRICE, CategoryField, NumberField
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.quote import unknown_kind

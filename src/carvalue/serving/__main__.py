@@ -5,7 +5,7 @@ import sys
 from carvalue.errors import AppError
 from carvalue.logs import configure_logs
 from carvalue.serving.app import create_app
-from carvalue.serving.workers import serve
+from carvalue.serving.server.workers import serve
 from carvalue.settings import load_settings
 
 

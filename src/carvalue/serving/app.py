@@ -13,25 +13,25 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
-from carvalue.monitoring.journal import Journal
-from carvalue.monitoring.metrics import ServiceMetrics
-from carvalue.monitoring.spool import Spool
+from carvalue.journal.outbox import Spool
+from carvalue.journal.store import Journal
+from carvalue.registry.http_reader import ProductionReader
 from carvalue.registry.model_version import Registry
-from carvalue.registry.production import ProductionReader
-from carvalue.serving import contract
-from carvalue.serving.access_log import AccessLog
-from carvalue.serving.admission import Admission
-from carvalue.serving.edge import Edge
-from carvalue.serving.headers import ProtectiveHeaders
-from carvalue.serving.key_ring import key_ring
-from carvalue.serving.problems import install_problems
-from carvalue.serving.rate_limits import RateLimits
+from carvalue.serving.auth.key_store import key_ring
+from carvalue.serving.auth.rate_limits import RateLimits
+from carvalue.serving.batch.upload import Uploads
+from carvalue.serving.middleware.access_log import AccessLog
+from carvalue.serving.middleware.authentication import Admission
+from carvalue.serving.middleware.fast_path import Shortcut
+from carvalue.serving.middleware.observability import Edge
+from carvalue.serving.middleware.problems import install_problems
+from carvalue.serving.middleware.security_headers import ProtectiveHeaders
+from carvalue.serving.model.bundle_cache import Shelf, bundles_folder
+from carvalue.serving.openapi import predict as contract
 from carvalue.serving.routes import PREDICT, documented, operation, plain, post_predict
 from carvalue.serving.service import running_service
-from carvalue.serving.shelf import Shelf, bundles_folder
-from carvalue.serving.shortcut import Shortcut
-from carvalue.serving.upload import Uploads
 from carvalue.settings import Settings, load_settings
+from carvalue.telemetry.metrics import ServiceMetrics
 
 
 def create_app(

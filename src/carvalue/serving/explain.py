@@ -9,12 +9,12 @@ from fastapi import Request
 from starlette.responses import Response
 
 from carvalue.listings.schema import Listing
-from carvalue.pricing.curves import curves
-from carvalue.pricing.reasons import explain
-from carvalue.serving.bodies import read_json
-from carvalue.serving.live_model import InUse, LiveModel
+from carvalue.pricing.explain.shapley import explain
+from carvalue.pricing.explain.what_if import curves
+from carvalue.serving.model.live_model import InUse, LiveModel
 from carvalue.serving.quotes import Quoting
-from carvalue.serving.validation import read_listing
+from carvalue.serving.requests.request_body import read_json
+from carvalue.serving.requests.validation import read_listing
 
 Answer = dict[str, object]
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from fastapi import Request
 from starlette.responses import Response
 
-from carvalue.monitoring.journal import Journal
-from carvalue.monitoring.replay import Replay
-from carvalue.serving.bodies import read_json
-from carvalue.serving.validation import FieldError, InvalidListings, came
+from carvalue.journal.forwarder import Replay
+from carvalue.journal.store import Journal
+from carvalue.serving.requests.request_body import read_json
+from carvalue.serving.requests.validation import FieldError, InvalidListings, came
 
 MAX_SALE_PRICE = 1_000_000  # dollars; ten times the dearest asking price that the model knows
 CATCH_UP_S = 2

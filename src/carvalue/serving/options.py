@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from carvalue.listings.schema import FIELDS, Field, NumberField
-from carvalue.pricing.familiar import Family
+from carvalue.pricing.market.display_names import letters
+from carvalue.pricing.market.known_categories import Family
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.usual_spelling import letters
 
 
 @dataclass(frozen=True, kw_only=True)

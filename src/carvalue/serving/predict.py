@@ -5,9 +5,9 @@ import json
 from fastapi import Request
 from starlette.responses import Response
 
-from carvalue.serving.bodies import read_json
 from carvalue.serving.quotes import Quoting
-from carvalue.serving.validation import read_listings
+from carvalue.serving.requests.request_body import read_json
+from carvalue.serving.requests.validation import read_listings
 
 _JSON = json.JSONEncoder(allow_nan=False)
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from carvalue.journal.entries import JournalEntry
+from carvalue.journal.writer import Recorder
 from carvalue.listings.schema import Listing
-from carvalue.monitoring.entries import JournalEntry
-from carvalue.monitoring.metrics import ServiceMetrics
 from carvalue.serving.counting import count_quotes
-from carvalue.serving.live_model import InUse, LiveModel
-from carvalue.serving.recording import Recorder
-from carvalue.serving.together import Together
+from carvalue.serving.micro_batching import Together
+from carvalue.serving.model.live_model import InUse, LiveModel
+from carvalue.telemetry.metrics import ServiceMetrics
 
 CURRENCY = "USD"
 INLINE_LISTINGS = 8  # as many are quoted in the time that a hand-over to a thread and back would cost

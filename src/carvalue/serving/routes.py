@@ -10,19 +10,16 @@ from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from carvalue.serving import (
-    batch_contract,
-    contract,
-    explain,
-    explain_contract,
-    predict,
-    reading_contract,
-)
+from carvalue.serving import explain, predict
 from carvalue.serving.feedback import feedback
-from carvalue.serving.live_model import InUse, age
+from carvalue.serving.model.live_model import InUse, age
+from carvalue.serving.openapi import batch as batch_contract
+from carvalue.serving.openapi import explain as explain_contract
+from carvalue.serving.openapi import predict as contract
+from carvalue.serving.openapi import reading as reading_contract
 from carvalue.serving.options import Options, options, vocabulary_sizes
+from carvalue.serving.requests.validation import MAX_TEXT, as_text
 from carvalue.serving.service import Service
-from carvalue.serving.validation import MAX_TEXT, as_text
 
 PREDICT = "/predict"
 MAX_OFFERS = 500  # a select with thousands of options crawls

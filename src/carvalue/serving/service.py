@@ -5,17 +5,17 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from carvalue.monitoring.journal import Journal
-from carvalue.monitoring.metrics import ServiceMetrics
-from carvalue.monitoring.replay import Replay, keep_passing_on
-from carvalue.monitoring.spool import Spool
+from carvalue.journal.forwarder import Replay, keep_passing_on
+from carvalue.journal.outbox import Spool
+from carvalue.journal.store import Journal
+from carvalue.journal.writer import Recorder, Trouble
 from carvalue.registry.model_version import Registry
-from carvalue.serving.batch import Batches
-from carvalue.serving.live_model import LiveModel, keep_following
+from carvalue.serving.batch.batches import Batches
+from carvalue.serving.batch.upload import Uploads
+from carvalue.serving.model.bundle_cache import Shelf
+from carvalue.serving.model.live_model import LiveModel, keep_following
 from carvalue.serving.quotes import Quoting
-from carvalue.serving.recording import Recorder, Trouble
-from carvalue.serving.shelf import Shelf
-from carvalue.serving.upload import Uploads
+from carvalue.telemetry.metrics import ServiceMetrics
 
 REMEASURE_S = 1  # more often than Prometheus asks
 DEGRADED: Mapping[Trouble, str] = {

@@ -4,9 +4,11 @@ import streamlit as st
 
 from carvalue.errors import AppError
 from carvalue.settings import load_settings
-from carvalue.web import many, monitoring, sale, valuing
-from carvalue.web.connections import watcher
-from carvalue.web.words import plain
+from carvalue.web.client.connections import watcher
+from carvalue.web.components.formatting import plain
+from carvalue.web.pages import many_cars as many
+from carvalue.web.pages import monitoring, sale
+from carvalue.web.pages import one_car as valuing
 
 ALERTS_S = 10  # how long the banner may be behind
 FOR_OPERATORS = frozenset({"retraining"})  # kinds of alert that say nothing of a price; Monitoring shows them

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from kagglesdk import kaggle_env
 
-from carvalue.listings.files import ZipUnusable
-from carvalue.listings.kaggle import KaggleRequest, probe, read_kaggle
-from carvalue.listings.kaggle_errors import (
+from carvalue.errors import AppError
+from carvalue.files.archives import ZipUnusable
+from carvalue.listings.sources.fetch import SampleRequest, fetch
+from carvalue.listings.sources.kaggle import KaggleRequest, probe, read_kaggle
+from carvalue.listings.sources.kaggle_errors import (
     KaggleArchiveUnusable,
     KaggleBusy,
     KaggleCorrupt,
@@ -23,9 +25,8 @@ from carvalue.listings.kaggle_errors import (
     KaggleNotFound,
     KaggleUnreachable,
 )
-from carvalue.listings.raw import ColumnsChanged, FileEmpty, RawListings, SourceFailed
-from carvalue.listings.sample import write_sample
-from carvalue.listings.sources import SampleRequest, fetch
+from carvalue.listings.sources.raw import ColumnsChanged, FileEmpty, RawListings
+from carvalue.listings.synthetic import write_sample
 from fake_kaggle import FakeKaggle, Fault, zipped
 
 REQUEST = KaggleRequest(dataset="austinreese/craigslist-carstrucks-data", timeout_s=5)
@@ -312,7 +313,7 @@ def test_a_failure_says_what_happened_and_leaves_earlier_data_whole(
     ],
 )
 def test_an_unusable_archive_is_refused_and_leaves_earlier_data_whole(
-    kaggle: FakeKaggle, tmp_path: Path, archive: bytes, error: type[SourceFailed], message: str
+    kaggle: FakeKaggle, tmp_path: Path, archive: bytes, error: type[AppError], message: str
 ) -> None:
     earlier = the_earlier_version(kaggle, tmp_path)
     kaggle.archive = archive

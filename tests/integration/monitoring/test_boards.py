@@ -19,21 +19,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from carvalue.monitoring.__main__ import (
+from carvalue.monitoring.drift.reference import publish_reference
+from carvalue.monitoring.watcher.__main__ import (
     keep_shadowing,
     keep_watching,
     make_retraining,
     make_shadow,
     make_watcher,
 )
-from carvalue.monitoring.pages import pages
-from carvalue.monitoring.pipeline_runs import PipelineRuns
-from carvalue.monitoring.reference import publish_reference
-from carvalue.monitoring.rules import AIRFLOW_JOB, SERVICE_JOB, WATCHER_JOB
-from carvalue.ops.ports import free_port
+from carvalue.monitoring.watcher.airflow_runs import PipelineRuns
+from carvalue.monitoring.watcher.api import pages
 from carvalue.pipelines.airflow_metrics import exposition
+from carvalue.platform.processes.ports import free_port
 from carvalue.serving.app import create_app
 from carvalue.settings import Settings
+from carvalue.telemetry.alert_rules import AIRFLOW_JOB, SERVICE_JOB, WATCHER_JOB
 from fakes import FakeRegistry
 from markets import MARKET_FIELDS, a_bundle, a_market
 from production import answers, running

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from carvalue.ops.observers import missing_observers, observers, write_observer_files
-from carvalue.ops.ports import free_port
-from carvalue.ops.service import Service
+from carvalue.platform.observability.stack import missing_observers, observers, write_observer_files
+from carvalue.platform.processes.ports import free_port
+from carvalue.platform.spec import Service
 from carvalue.settings import Settings
 from platforms import PORTS
 from production import answers, running

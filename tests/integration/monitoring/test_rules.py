@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.monitoring.rules import RULES, Rule, rule_file
+from carvalue.telemetry.alert_rules import RULES, Rule, rule_file
 
 # rule -> (what is amiss, what is well), each as metric -> values over minutes, in promtool's notation
 SERIES: dict[str, tuple[dict[str, str], dict[str, str]]] = {

@@ -18,11 +18,11 @@ import httpx
 import polars as pl
 import pytest
 
-from carvalue.monitoring.entries import JournalEntry
-from carvalue.monitoring.journal import Journal
-from carvalue.monitoring.reference import publish_reference
-from carvalue.ops.ports import free_port
-from carvalue.pricing.bundle import bundle_digest
+from carvalue.journal.entries import JournalEntry
+from carvalue.journal.store import Journal
+from carvalue.monitoring.drift.reference import publish_reference
+from carvalue.platform.processes.ports import free_port
+from carvalue.pricing.bundle.folder import bundle_digest
 from carvalue.pricing.model import PriceModel
 from carvalue.registry.model_version import DIGEST_TAG, MODEL_NAME
 from markets import MARKET_FIELDS, a_bundle, a_market
@@ -92,7 +92,10 @@ def watcher(state: Path, *, outside: str) -> Iterator[tuple[httpx.Client, subpro
         "ALERT_URLS": f"{outside}/hook",
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "carvalue.monitoring"], env=environment, cwd=state, start_new_session=True
+        [sys.executable, "-m", "carvalue.monitoring.watcher"],
+        env=environment,
+        cwd=state,
+        start_new_session=True,
     )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=BUSY_S) as client:

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from carvalue.serving.app import create_app
-from carvalue.serving.keys import KeyFile
+from carvalue.serving.auth.api_keys import KeyFile
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from markets import a_bundle

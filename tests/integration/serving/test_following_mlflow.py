@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from carvalue.serving.contract import F150
+from carvalue.serving.openapi.predict import F150
 from mlflow_servers import mlflow_server
 from released import answers, price_service, put_into_production
 from waiting import until

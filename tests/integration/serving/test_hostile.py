@@ -16,8 +16,8 @@ import httpx
 import psutil
 import pytest
 
-from carvalue.ops.ports import free_port
-from carvalue.serving.shelf import Shelf, Shelved
+from carvalue.platform.processes.ports import free_port
+from carvalue.serving.model.bundle_cache import Shelf, Shelved
 from fakes import FakeRegistry
 from markets import a_bundle
 from waiting import until

@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from carvalue.ops.ports import free_port
-from carvalue.serving.contract import CAMRY, F150
-from carvalue.serving.shelf import Shelf, Shelved
+from carvalue.platform.processes.ports import free_port
+from carvalue.serving.model.bundle_cache import Shelf, Shelved
+from carvalue.serving.openapi.predict import CAMRY, F150
 from fakes import FakeRegistry
 from markets import a_bundle
 from waiting import until

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx
 
-from carvalue.ops.ports import free_port
-from carvalue.serving.keys import digest_of
+from carvalue.platform.processes.ports import free_port
+from carvalue.serving.auth.api_keys import digest_of
 from production import environment, running
 from waiting import until
 

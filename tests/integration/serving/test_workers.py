@@ -13,8 +13,8 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from carvalue.serving.contract import F150
-from carvalue.serving.shelf import Shelf, Shelved
+from carvalue.serving.model.bundle_cache import Shelf, Shelved
+from carvalue.serving.openapi.predict import F150
 from fakes import FakeRegistry
 from markets import a_bundle
 from production import answers, free_port, running

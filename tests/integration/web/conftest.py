@@ -12,9 +12,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from carvalue.ops.ports import free_port
+from carvalue.platform.processes.ports import free_port
 from carvalue.serving.app import create_app
-from carvalue.serving.edge import Edge
+from carvalue.serving.middleware.observability import Edge
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from markets import a_bundle

@@ -9,11 +9,11 @@ import pytest
 from playwright.sync_api import Page, expect
 from pydantic import SecretStr
 
-from carvalue.monitoring.__main__ import make_retraining, make_watcher
-from carvalue.monitoring.pages import pages
-from carvalue.monitoring.pipeline_runs import PipelineRuns
-from carvalue.monitoring.reference import publish_reference
-from carvalue.monitoring.watcher import Watcher
+from carvalue.monitoring.drift.reference import publish_reference
+from carvalue.monitoring.watcher.__main__ import make_retraining, make_watcher
+from carvalue.monitoring.watcher.airflow_runs import PipelineRuns
+from carvalue.monitoring.watcher.api import pages
+from carvalue.monitoring.watcher.watcher import Watcher
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from markets import MARKET_FIELDS, a_market

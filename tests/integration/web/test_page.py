@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
 from carvalue.serving.app import create_app
-from carvalue.serving.keys import digest_of
+from carvalue.serving.auth.api_keys import digest_of
 from carvalue.settings import Settings
 from carvalue.web import page
 from fakes import FakeRegistry

@@ -14,8 +14,8 @@ from streamlit.testing.v1 import AppTest
 from carvalue.serving.app import create_app
 from carvalue.settings import Settings
 from carvalue.web import page
-from carvalue.web.answers import Explained
-from carvalue.web.why import steps
+from carvalue.web.client.answers import Explained
+from carvalue.web.components.explanation import steps
 from fakes import FakeRegistry
 from markets import a_bundle
 from servers import serving

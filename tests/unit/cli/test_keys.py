@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from carvalue.cli import app
-from carvalue.serving.key_ring import KeyRing
+from carvalue.serving.auth.key_store import KeyRing
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from carvalue.listings.cleaning import CleaningReport, NothingClean, clean
+from carvalue.listings.datasets.cleaning import CleaningReport, NothingClean, clean
 from carvalue.listings.schema import FIELDS, PRICE, RAW_COLUMNS, CategoryField, NumberField
 from factories import a_raw_row, write_raw
 

@@ -17,7 +17,7 @@ def test_training_that_was_not_begun_cannot_go_on(tmp_path: Path) -> None:
 def test_a_cluster_without_dask_is_refused_with_a_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "carvalue.pricing.cluster", None)
+    monkeypatch.setitem(sys.modules, "carvalue.pricing.training.dask_backend", None)
 
     with pytest.raises(steps.DaskMissing, match="TRAINING_CLUSTER") as caught:
         steps._grower(Settings(state_dir=tmp_path, training_cluster="tcp://127.0.0.1:8786"))

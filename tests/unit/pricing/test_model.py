@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carvalue.listings.schema import FIELDS, CategoryField
-from carvalue.pricing.bundle import (
+from carvalue.pricing.bundle.folder import (
     BundleCorrupt,
     BundleIncompatible,
     bundle_digest,

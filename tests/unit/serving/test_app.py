@@ -17,9 +17,9 @@ from pydantic import SecretStr
 
 from carvalue.listings.schema import FIELD_BY_NAME
 from carvalue.serving.app import create_app
-from carvalue.serving.bodies import MAX_BODY_BYTES
-from carvalue.serving.contract import CAMRY, F150, QUOTE
-from carvalue.serving.edge import Edge
+from carvalue.serving.middleware.observability import Edge
+from carvalue.serving.openapi.predict import CAMRY, F150, QUOTE
+from carvalue.serving.requests.request_body import MAX_BODY_BYTES
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from servers import serving

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from carvalue.serving.app import create_app
-from carvalue.serving.contract import CAMRY, F150, QUOTE
-from carvalue.serving.explain_contract import COMPARABLE, POINT, REASONS
+from carvalue.serving.openapi.explain import COMPARABLE, POINT, REASONS
+from carvalue.serving.openapi.predict import CAMRY, F150, QUOTE
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from servers import serving

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from carvalue.pricing.encoding import distinct_cells
-from carvalue.pricing.features import car_name
+from carvalue.pricing.features.columns import car_name
+from carvalue.pricing.features.encoder import distinct_cells
 
 ENOUGH = 3  # rows; a median of fewer says less than the median of the wider group
 # from the narrowest group to the widest; a car without a known group falls through to the next

@@ -10,8 +10,8 @@ import polars as pl
 
 from carvalue.pricing.evaluation.baseline import median_quotes
 from carvalue.pricing.evaluation.calibration import calibration
-from carvalue.pricing.evaluation.model_card import model_card
-from carvalue.pricing.evaluation.pictures import draw_all
+from carvalue.pricing.evaluation.plots import draw_all
+from carvalue.pricing.evaluation.report import model_card
 from carvalue.pricing.evaluation.scores import range_scores, scores
 from carvalue.pricing.evaluation.slices import by_slice
 from carvalue.pricing.model import PriceModel

@@ -3,7 +3,7 @@
 from statistics import median
 from time import perf_counter
 
-from carvalue.pricing.behaviour import broken_promises, check_behaviour
+from carvalue.pricing.evaluation.invariants import broken_promises, check_behaviour
 from carvalue.registry.gates.evidence import Evidence
 from carvalue.registry.gates.gate import Gate
 

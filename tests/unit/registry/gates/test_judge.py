@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from carvalue.pricing.bundle import BundleCorrupt
-from carvalue.pricing.card import ModelCard
+from carvalue.pricing.bundle.folder import BundleCorrupt
+from carvalue.pricing.bundle.model_card import ModelCard
 from carvalue.pricing.evaluation.evaluate import Rival
 from carvalue.registry.gates.accuracy import PRODUCTION
 from carvalue.registry.gates.evidence import Evidence, gather

@@ -1,0 +1,1 @@
+"""Replay past listings day by day to measure the retraining loop."""

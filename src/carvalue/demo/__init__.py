@@ -1,0 +1,1 @@
+"""Simulated traffic and end-to-end demonstrations."""

@@ -1,0 +1,1 @@
+"""From raw listings to versioned training, validation and test sets."""

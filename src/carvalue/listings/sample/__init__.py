@@ -1,5 +1,0 @@
-"""The bundled sample: raw listings out of a seeded generator, nobody's rows."""
-
-from carvalue.listings.sample.writing import DEFAULT_ROWS, DEFAULT_SEED, GENERATOR, write_sample
-
-__all__ = ["DEFAULT_ROWS", "DEFAULT_SEED", "GENERATOR", "write_sample"]

@@ -1,0 +1,1 @@
+"""Read raw listings from Kaggle, a file, or the bundled sample."""

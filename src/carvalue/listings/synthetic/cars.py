@@ -1,0 +1,160 @@
+"""Draw cars as they really are: model, trim, age, mileage, condition and the rest, before any dirt."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carvalue.listings.synthetic.catalogue import Catalogue, CatalogueModel, Floats, Ints
+
+Words = NDArray[np.object_]
+Rng = np.random.Generator
+
+NEWEST_YEAR = 2021
+OLDEST_YEAR = 1985
+# how many cars of each model year are offered, from 2021 back to 1985
+_BY_AGE = (
+    "6 46 60 87 87 72 74 71 73 56 48 37 27 40 34 29 23 19 15 11 9 7 6 5 4 3.5 3 2.5 2 2 1.5 1.5 1.2 1.2 1 1 1"
+)
+MILES_A_YEAR = 13_000.0
+
+_CONDITIONS = {
+    "good": 0.48,
+    "excellent": 0.4,
+    "like new": 0.085,
+    "fair": 0.028,
+    "new": 0.005,
+    "salvage": 0.002,
+}
+_TITLES = {
+    "clean": 0.9685,
+    "rebuilt": 0.0172,
+    "salvage": 0.0088,
+    "lien": 0.0033,
+    "missing": 0.0017,
+    "parts only": 0.0005,
+}
+_COLORS = {
+    "white": 0.27,
+    "black": 0.212,
+    "silver": 0.145,
+    "blue": 0.105,
+    "red": 0.102,
+    "grey": 0.081,
+    "green": 0.025,
+    "custom": 0.023,
+    "brown": 0.022,
+    "yellow": 0.007,
+    "orange": 0.006,
+    "purple": 0.002,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cars:
+    """Cars in columns, one position per car."""
+
+    models: tuple[CatalogueModel, ...]
+    year: Ints
+    trim: Ints
+    odometer: Floats
+    condition: Words
+    title_status: Words
+    fuel: Words
+    cylinders: Words
+    drive: Words
+    transmission: Words
+    paint_color: Words
+    by_dealer: NDArray[np.bool_]
+    region: Ints
+
+    @property
+    def age(self) -> Floats:
+        """Years on the road at the time of the listing; never below zero."""
+        return ages(self.year)
+
+
+def draw_cars(rng: Rng, catalogue: Catalogue, *, count: int) -> Cars:
+    """Draw `count` cars."""
+    chosen = rng.choice(len(catalogue.models), size=count, p=catalogue.model_shares)
+    models = tuple(catalogue.models[index] for index in chosen)
+    year = _years(rng, catalogue, chosen)
+    age = ages(year)
+    return Cars(
+        models=models,
+        year=year,
+        trim=_trims(rng, catalogue, chosen),
+        odometer=np.round(usual_miles(age) * rng.lognormal(0.0, 0.38, count)).clip(3, 390_000),
+        condition=_conditions(rng, age),
+        title_status=_words(rng, _TITLES, count),
+        fuel=_first_mostly(rng, [model.fuels for model in models], first=0.8),
+        cylinders=_first_mostly(rng, [model.cylinders for model in models], first=0.62),
+        drive=_first_mostly(rng, [model.drives for model in models], first=0.62),
+        transmission=_transmissions(rng, models, age),
+        paint_color=_words(rng, _COLORS, count),
+        by_dealer=rng.random(count) < 0.55,
+        region=rng.choice(len(catalogue.regions), size=count, p=catalogue.region_shares),
+    )
+
+
+def ages(year: Ints) -> Floats:
+    """Years on the road when the sample's month ends."""
+    return np.asarray(NEWEST_YEAR + 0.3 - year, dtype=np.float64).clip(0.0)
+
+
+def usual_miles(age: Floats) -> Floats:
+    """What a car of this age has usually been driven; old cars stand more than new ones."""
+    return np.asarray(MILES_A_YEAR * age**0.93 + 2_000.0, dtype=np.float64)
+
+
+def _years(rng: Rng, catalogue: Catalogue, chosen: Ints) -> Ints:
+    by_age = np.asarray(_BY_AGE.split(), dtype=np.float64)
+    years = NEWEST_YEAR - np.arange(len(by_age))
+    first = np.asarray([model.first_year for model in catalogue.models])[:, None]
+    last = np.asarray([model.last_year for model in catalogue.models])[:, None]
+    built = np.where((years >= first) & (years <= last), by_age, 0.0)
+    ladder = np.cumsum(built, axis=1) / built.sum(axis=1, keepdims=True)
+    steps = (ladder[chosen] < rng.random(len(chosen))[:, None]).sum(axis=1)
+    return np.asarray(years[steps], dtype=np.int64)
+
+
+def _trims(rng: Rng, catalogue: Catalogue, chosen: Ints) -> Ints:
+    """Draw trims, the nearer to the list price the more often: few buy the top of the range."""
+    draws = rng.random(len(chosen)).tolist()
+    ladders = [np.cumsum(np.exp(-4.0 * np.abs(np.log(model.trim_factors)))) for model in catalogue.models]
+    picks = [
+        int(np.searchsorted(ladders[index], u * ladders[index][-1]))
+        for index, u in zip(chosen.tolist(), draws, strict=True)
+    ]
+    return np.asarray(picks, dtype=np.int64)
+
+
+def _conditions(rng: Rng, age: Floats) -> Words:
+    words = _words(rng, _CONDITIONS, len(age))
+    too_old = (age > 4) & (words == "new")
+    worn = (age > 15) & (rng.random(len(age)) < 0.1)
+    return np.where(worn, "fair", np.where(too_old, "excellent", words)).astype(object)
+
+
+def _transmissions(rng: Rng, models: Sequence[CatalogueModel], age: Floats) -> Words:
+    sporty = np.asarray([model.type in {"coupe", "convertible"} for model in models])
+    electric = np.asarray([model.fuels[0] == "electric" for model in models])
+    manual_share = np.where(electric, 0.0, np.where(sporty, 0.22, 0.02) + 0.004 * age.clip(0, 20))
+    return np.where(rng.random(len(age)) < manual_share, "manual", "automatic").astype(object)
+
+
+def _words(rng: Rng, shares: dict[str, float], count: int) -> Words:
+    weights = np.asarray(list(shares.values()))
+    return rng.choice(np.asarray(list(shares), dtype=object), size=count, p=weights / weights.sum())
+
+
+def _first_mostly(rng: Rng, options: Sequence[tuple[str, ...]], *, first: float) -> Words:
+    """Choose the usual option with probability `first`, else any of the others."""
+    count = len(options)
+    usual, other = rng.random(count) < first, rng.random(count)
+    picks = [
+        choices[0] if is_usual or len(choices) == 1 else choices[1 + int(u * (len(choices) - 1))]
+        for choices, is_usual, u in zip(options, usual, other, strict=True)
+    ]
+    return np.asarray(picks, dtype=object)

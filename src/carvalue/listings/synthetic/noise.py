@@ -1,0 +1,125 @@
+"""Soil clean columns in the original's proportions: zeros, absurdities, slips of the pen, empty fields."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carvalue.listings.synthetic.cars import Cars, Rng, Words
+from carvalue.listings.synthetic.catalogue import Floats, Ints
+
+ZERO_PRICE_SHARE = 0.074
+TOKEN_PRICE_SHARE = 0.03  # the down payment or a joke instead of the price
+ABSURD_PRICE_SHARE = 0.0016
+_TOKEN_PRICES = (1, 1, 1, 123, 99, 199, 250, 299, 399, 495, 500, 500, 799, 995)
+_ABSURD_PRICES = (
+    *(111_111, 123_456, 150_000, 169_999, 189_500, 225_000, 249_900, 325_000, 499_999, 655_000, 999_999),
+    *(1_111_111, 1_234_567, 2_950_000, 9_999_999, 11_111_111, 12_345_678, 99_999_999, 123_456_789),
+    *(987_654_321, 1_111_111_111, 1_234_567_890, 3_456_789_123),
+)
+CLASSIC_SHARE = 0.022
+_ODOMETER_SLIPS = {"zero": 0.005, "one": 0.0053, "thousands": 0.01, "ten_times": 0.003, "nines": 0.0013}
+_NINES = (999_999.0, 9_999_999.0, 1_234_567.0, 10_000_000.0, 1_111_111.0)
+
+# how often a field is left empty
+MISSING: Mapping[str, float] = {
+    "year": 0.003,
+    "model": 0.012,
+    "fuel": 0.008,
+    "odometer": 0.012,
+    "title_status": 0.02,
+    "transmission": 0.007,
+    "drive": 0.3,
+    "type": 0.215,
+    "paint_color": 0.304,
+    "VIN": 0.38,
+    "size": 0.72,
+}
+_CONDITION_MISSING, _BOTH_MISSING = 0.414, 0.29  # who leaves out the condition often leaves out the cylinders
+
+
+def soil_prices(rng: Rng, prices: Ints) -> Ints:
+    """Replace a few prices by zeros, tokens and absurdities."""
+    count, u = len(prices), rng.random(len(prices))
+    tokens = rng.choice(np.asarray(_TOKEN_PRICES), size=count)
+    absurd = rng.choice(np.asarray(_ABSURD_PRICES), size=count)
+    soiled = np.where(u < ZERO_PRICE_SHARE, 0, prices)
+    soiled = np.where((u > 0.5) & (u < 0.5 + TOKEN_PRICE_SHARE), tokens, soiled)
+    return np.where(u > 1 - ABSURD_PRICE_SHARE, absurd, soiled).astype(np.int64)
+
+
+def soil_odometers(rng: Rng, odometer: Floats) -> Floats:
+    """Enter some odometers as 0, as 1, in thousands, with a digit too many, or as a row of nines."""
+    kind = rng.choice(len(_ODOMETER_SLIPS) + 1, size=len(odometer), p=[*_ODOMETER_SLIPS.values(), _rest()])
+    nines = rng.choice(np.asarray(_NINES), size=len(odometer))
+    slips = [
+        np.zeros_like(odometer),
+        np.ones_like(odometer),
+        np.round(odometer / 1_000),
+        odometer * 10,
+        nines,
+    ]
+    return np.select([kind == index for index in range(len(slips))], slips, odometer).clip(0, 10_000_000)
+
+
+def _rest() -> float:
+    return 1.0 - sum(_ODOMETER_SLIPS.values())
+
+
+def soil_years(rng: Rng, year: Ints) -> Ints:
+    """Slip in collectors' cars, the year 1900 and next year's models."""
+    u = rng.random(len(year))
+    classic = rng.triangular(1923, 1972, 1985, len(year)).astype(np.int64)
+    soiled = np.where(u < CLASSIC_SHARE, classic, year)
+    return np.where(u > 0.9997, 2022, np.where(u > 0.9994, 1900, soiled)).astype(np.int64)
+
+
+def soil_types(rng: Rng, cars: Cars) -> Words:
+    """Name the body as sellers do: a pickup is often a truck, much is 'other'."""
+    types = np.asarray([model.type for model in cars.models], dtype=object)
+    u = rng.random(len(types))
+    types = np.where((types == "pickup") & (u < 0.4), "truck", types)
+    types = np.where((types == "truck") & (u > 0.75), "pickup", types)
+    return np.where((u > 0.4) & (u < 0.45), "other", types).astype(object)
+
+
+def soil_fuels(rng: Rng, fuel: Words) -> Words:
+    """Let some dealers answer 'other'."""
+    return np.where(rng.random(len(fuel)) < 0.06, "other", fuel).astype(object)
+
+
+def soil_transmissions(rng: Rng, transmission: Words) -> Words:
+    """Let some dealers answer 'other', mostly for automatics."""
+    soiled = (transmission == "automatic") & (rng.random(len(transmission)) < 0.155)
+    return np.where(soiled, "other", transmission).astype(object)
+
+
+def name_cylinders(rng: Rng, cylinders: Words) -> Words:
+    """Write '6 cylinders'; an engine without any is left empty or called 'other'."""
+    other = rng.random(len(cylinders)) < 0.003
+    named = [
+        "other" if is_other or count == "other" else f"{count} cylinders" if count else None
+        for count, is_other in zip(cylinders, other, strict=True)
+    ]
+    return np.asarray(named, dtype=object)
+
+
+def leave_empty(rng: Rng, columns: Mapping[str, Words]) -> dict[str, Words]:
+    """Empty each field as often as the original's sellers do."""
+    soiled = {name: _emptied(rng, column, MISSING.get(name, 0.0)) for name, column in columns.items()}
+    u = rng.random(len(soiled["condition"]))
+    both, only = u < _BOTH_MISSING, (u >= _BOTH_MISSING) & (u < _CONDITION_MISSING)
+    only_cylinders = (u >= _CONDITION_MISSING) & (u < 2 * _CONDITION_MISSING - _BOTH_MISSING)
+    soiled["condition"] = _blank(soiled["condition"], both | only)
+    soiled["cylinders"] = _blank(soiled["cylinders"], both | only_cylinders)
+    return soiled
+
+
+def _emptied(rng: Rng, column: Words, share: float) -> Words:
+    return _blank(column, rng.random(len(column)) < share)
+
+
+def _blank(column: Words, empty: NDArray[np.bool_]) -> Words:
+    blanked = column.copy()
+    blanked[empty] = None
+    return blanked

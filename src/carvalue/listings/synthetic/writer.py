@@ -1,0 +1,148 @@
+"""Write the sample as the raw CSV, chunk by chunk, so that memory does not grow with the file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import polars as pl
+
+from carvalue.listings.schema import RAW_COLUMNS
+from carvalue.listings.synthetic.cars import Cars, Rng, Words, draw_cars
+from carvalue.listings.synthetic.catalogue import Catalogue, load_catalogue
+from carvalue.listings.synthetic.noise import (
+    leave_empty,
+    name_cylinders,
+    soil_fuels,
+    soil_odometers,
+    soil_prices,
+    soil_transmissions,
+    soil_types,
+    soil_years,
+)
+from carvalue.listings.synthetic.postings import Posts, cars_for, ids_in_time_order, post_cars
+from carvalue.listings.synthetic.prices import ask_prices
+from carvalue.listings.synthetic.spelling import spell
+from carvalue.listings.synthetic.texts import describe, image_urls, listing_urls, region_urls, vins
+
+GENERATOR = 1  # raise it with every change of what a seed gives
+DEFAULT_ROWS = 30_000
+DEFAULT_SEED = 2021
+CHUNK_ROWS = 20_000  # about 60 MB with long descriptions
+BARE_ROWS_SHARE = 0.0002  # rows with little more than a price and a state
+
+
+def write_sample(
+    path: Path, *, rows: int = DEFAULT_ROWS, seed: int = DEFAULT_SEED, description_bytes: int = 0
+) -> None:
+    """Write `rows` raw listings as CSV; the same arguments give the same bytes.
+
+    Descriptions are empty unless `description_bytes` says how long they are on average; the original's
+    are about 2,700 bytes. The file appears under its name only when it is complete.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.part")
+    with aside.open("wb") as file:
+        for number, frame in enumerate(_chunks(rows, seed, description_bytes)):
+            _append(file, frame, with_header=number == 0)
+    aside.replace(path)
+
+
+def _append(file: BinaryIO, frame: pl.DataFrame, *, with_header: bool) -> None:
+    frame.write_csv(file, include_header=with_header)
+
+
+def _chunks(rows: int, seed: int, description_bytes: int) -> Iterator[pl.DataFrame]:
+    catalogue = load_catalogue()
+    chunks = -(-rows // CHUNK_ROWS)
+    for chunk in range(chunks):
+        rng = np.random.default_rng([seed % 2**64, chunk])
+        count = min(CHUNK_ROWS, rows - chunk * CHUNK_ROWS)
+        yield _chunk(
+            rng, catalogue, rows=count, chunk=chunk, chunks=chunks, description_bytes=description_bytes
+        )
+
+
+def _chunk(
+    rng: Rng, catalogue: Catalogue, *, rows: int, chunk: int, chunks: int, description_bytes: int
+) -> pl.DataFrame:
+    cars = draw_cars(rng, catalogue, count=cars_for(rows))
+    prices = soil_prices(rng, ask_prices(rng, cars, catalogue))
+    told = _as_told(rng, cars, description_bytes=description_bytes)
+    posts = post_cars(rng, catalogue, prices=prices, home=cars.region, rows=rows)
+    ids = ids_in_time_order(rng, posts.posted_s, chunk=chunk, chunks=chunks)
+    frame = _rows(rng, catalogue, posts, ids, told)
+    return _with_bare_rows(rng, frame)
+
+
+def _as_told(rng: Rng, cars: Cars, *, description_bytes: int) -> pl.DataFrame:
+    """One row per car: its fields as its seller fills them in, the same in each of its posts."""
+    makers, texts = spell(rng, cars)
+    columns: dict[str, Words] = {
+        "year": soil_years(rng, cars.year).astype(object),
+        "manufacturer": np.asarray(makers, dtype=object),
+        "model": np.asarray(texts, dtype=object),
+        "condition": cars.condition,
+        "cylinders": name_cylinders(rng, cars.cylinders),
+        "fuel": soil_fuels(rng, cars.fuel),
+        "odometer": soil_odometers(rng, cars.odometer).astype(np.int64).astype(object),
+        "title_status": cars.title_status,
+        "transmission": soil_transmissions(rng, cars.transmission),
+        "VIN": vins(rng, len(cars.models)),
+        "drive": cars.drive,
+        "size": rng.choice(
+            np.asarray(["full-size", "mid-size", "compact", "sub-compact"], object), len(makers)
+        ),
+        "type": soil_types(rng, cars),
+        "paint_color": cars.paint_color,
+        "description": describe(rng, len(makers), mean_bytes=description_bytes),
+    }
+    numbers = {"year": pl.Int64, "odometer": pl.Int64}
+    told = leave_empty(rng, columns)
+    series = [pl.Series(name, told[name].tolist(), numbers.get(name, pl.String)) for name in told]
+    return pl.DataFrame(series).with_columns(pl.format("{}.0", name).alias(name) for name in numbers)
+
+
+def _rows(rng: Rng, catalogue: Catalogue, posts: Posts, ids: np.ndarray, told: pl.DataFrame) -> pl.DataFrame:
+    regions = pl.DataFrame(
+        {
+            "region": [region.name for region in catalogue.regions],
+            "state": [region.state for region in catalogue.regions],
+            "utc_offset_h": [region.utc_offset_h for region in catalogue.regions],
+        }
+    )
+    unknown_place = rng.random(len(ids)) < 0.0162
+    where = {
+        "lat": np.where(unknown_place, np.nan, posts.lat),
+        "long": np.where(unknown_place, np.nan, posts.long),
+    }
+    frame = pl.DataFrame({"id": ids, "price": posts.price, "posted_s": posts.posted_s, **where}).hstack(
+        told[posts.car]
+    )
+    frame = frame.hstack(regions[posts.region]).sort(
+        "state", "region", "posted_s", descending=[False, False, True]
+    )
+    return _in_raw_form(frame)
+
+
+def _in_raw_form(frame: pl.DataFrame) -> pl.DataFrame:
+    clock = pl.from_epoch("posted_s", time_unit="s").dt.strftime("%Y-%m-%dT%H:%M:%S")
+    offset = pl.format("-{}00", (-pl.col("utc_offset_h")).cast(pl.String).str.zfill(2))
+    return frame.with_columns(
+        pl.col("lat", "long").fill_nan(None),
+        url=listing_urls(),
+        region_url=region_urls(),
+        image_url=image_urls(),
+        county=pl.lit(None, pl.String),
+        posting_date=clock + offset,
+    ).select(RAW_COLUMNS)
+
+
+def _with_bare_rows(rng: Rng, frame: pl.DataFrame) -> pl.DataFrame:
+    """Strip a few rows down to what the original's first 27 rows hold, and put them first."""
+    bare = pl.Series(rng.random(len(frame)) < BARE_ROWS_SHARE)
+    kept = {"id", "url", "region", "region_url", "price", "state", "posting_date"}
+    stripped = frame.filter(bare).with_columns(
+        pl.lit(None, frame.schema[name]).alias(name) for name in RAW_COLUMNS if name not in kept
+    )
+    return pl.concat([stripped, frame.filter(~bare)])

@@ -1,0 +1,1 @@
+"""Store alerts and deliver them to their receivers."""

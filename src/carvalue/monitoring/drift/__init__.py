@@ -1,0 +1,1 @@
+"""Detect when recent quotes differ from the training data."""

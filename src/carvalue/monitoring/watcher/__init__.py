@@ -1,0 +1,1 @@
+"""The watcher process: follows the journal, detects drift, sends alerts, requests retrainings."""

@@ -1,0 +1,131 @@
+"""What the watcher answers over HTTP: its findings, alerts and reports."""
+
+from asyncio import to_thread
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from carvalue.errors import AppError
+from carvalue.monitoring.alerting.store import Alert
+from carvalue.monitoring.drift.detector import FeatureDrift
+from carvalue.monitoring.watcher.alert_conditions import Findings
+from carvalue.monitoring.watcher.live_accuracy import Bounded
+from carvalue.monitoring.watcher.retraining import Retraining
+from carvalue.monitoring.watcher.watcher import Watcher
+
+PAST_ALERTS = 50
+
+
+def pages(watcher: Watcher, retraining: Retraining) -> Starlette:
+    """Build the application."""
+
+    async def healthz(_: Request) -> Response:
+        return JSONResponse({"status": "alive", "trouble": watcher.trouble})
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(watcher.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def drift(_: Request) -> Response:
+        found = watcher.findings
+        return JSONResponse(_drift(found) if found else {"state": "insufficient data", "features": []})
+
+    async def alerts(_: Request) -> Response:
+        firing, past = watcher.desk.firing(), watcher.desk.past(PAST_ALERTS)
+        return JSONResponse({"firing": [*map(_alert, firing)], "past": [*map(_alert, past)]})
+
+    async def retrainings(_: Request) -> Response:
+        return JSONResponse(_retraining(retraining))
+
+    async def quotes(_: Request) -> Response:
+        try:
+            found = await to_thread(watcher.quotes_per_hour)
+        except AppError as error:
+            return JSONResponse({"detail": str(error)}, error.status)
+        return JSONResponse([{"hour": hour.isoformat(), "quotes": count} for hour, count in found])
+
+    async def reports(_: Request) -> Response:
+        found = watcher.reports.all()
+        return JSONResponse(
+            [{"name": item.name, "made_at": item.made_at.isoformat(), "why": item.why} for item in found]
+        )
+
+    async def report(request: Request) -> Response:
+        try:
+            return HTMLResponse(watcher.reports.read(request.path_params["name"]))
+        except AppError as error:
+            return JSONResponse({"detail": str(error)}, error.status)
+
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/metrics", metrics),
+            Route("/drift", drift),
+            Route("/alerts", alerts),
+            Route("/retraining", retrainings),
+            Route("/quotes", quotes),
+            Route("/reports", reports),
+            Route("/reports/{name}", report),
+        ]
+    )
+
+
+def _drift(found: Findings) -> Mapping[str, object]:
+    drift = found.drift
+    return {
+        "state": drift.state,
+        "provisional": drift.provisional,
+        "since": drift.since.isoformat() if drift.since else None,
+        "model_version": found.model_version,
+        "reference": found.reference,
+        "rows_seen": drift.rows,
+        "window_rows": drift.window,
+        "features": [*map(_feature, drift.features)],
+        "live": {
+            "sales": found.live.sales,
+            "error": _bounded(found.live.error),
+            "coverage": _bounded(found.live.coverage),
+            "bias": _bounded(found.live.bias),
+            "estimated_error": found.estimated_error,
+        },
+    }
+
+
+def _retraining(found: Retraining) -> Mapping[str, object]:
+    outcome = found.outcome
+    ended = outcome and outcome.run.ended_at
+    return {
+        "run": outcome.run.name if outcome else None,
+        "outcome": outcome.word if outcome else None,
+        "reasons": outcome.reasons if outcome else (),
+        "ended_at": ended.isoformat() if ended else None,
+        "next": found.next,
+    }
+
+
+def _feature(item: FeatureDrift) -> Mapping[str, object]:
+    return {
+        "name": item.name,
+        "title": item.title,
+        "state": item.state,
+        "score": item.score,
+        "threshold": 1,
+        "says": item.says,
+        "since": item.since.isoformat() if item.since else None,
+        "labels": item.labels,
+        "reference": item.reference,
+        "window": item.window,
+    }
+
+
+def _bounded(value: Bounded | None) -> Mapping[str, float] | None:
+    return asdict(value) if value else None
+
+
+def _alert(alert: Alert) -> Mapping[str, object]:
+    ended = alert.resolved_at.isoformat() if alert.resolved_at else None
+    return asdict(alert) | {"since": alert.since.isoformat(), "resolved_at": ended}

@@ -1,0 +1,121 @@
+"""The last two steps to production: what the gates find, and what is done about it."""
+
+import json
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from carvalue.errors import AppError
+from carvalue.pipelines.steps import VERSION_FILE, audit_file, chosen_dataset
+from carvalue.settings import Settings
+
+if TYPE_CHECKING:
+    from carvalue.registry.promotion.promote import Judgement
+
+logger = logging.getLogger(__name__)
+
+JUDGEMENT_FILE = "judgement.json"  # in a training's working files: what the gates found
+ANSWER_FILE = "answer.json"  # likewise: what a person said to it
+
+
+class NobodyApproved(AppError):
+    """A person must say yes first, and none has been asked."""
+
+    status, hint = 409, "Airflow asks in the DAG's run; without it, `carvalue promote N` is a person's word."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a person is asked; `body` is Markdown."""
+
+    subject: str
+    body: str
+
+
+def judge(*, settings: Settings, work: Path) -> None:
+    """Bring the version to every gate that production has; one gate that it does not pass refuses it."""
+    from carvalue.registry.model_version import ModelVersion
+    from carvalue.registry.promotion.promote import judge_version
+
+    dataset = chosen_dataset(settings, work)
+    judgement = judge_version(
+        uri=settings.mlflow_tracking_uri,
+        version=ModelVersion.load(work / VERSION_FILE),
+        train=dataset.path("train"),
+        test=dataset.path("test"),
+        scratch=work / "judged",
+    )
+    judgement.save(work / JUDGEMENT_FILE)
+    for gate in judgement.decision.gates:
+        logger.info("gate", extra={"gate": gate.name, "passed": gate.passed, "found": gate.words})
+
+
+def question(*, settings: Settings, work: Path) -> Question | None:
+    """Tell what a person is asked before `promote`; None where a gate has refused the version already."""
+    from carvalue.registry.gates.formatting import gates_table
+    from carvalue.registry.promotion.promote import Judgement
+
+    judgement = Judgement.load(work / JUDGEMENT_FILE)
+    if not judgement.decision.promote:
+        return None
+    now = "nothing" if judgement.against is None else f"version {judgement.against}"
+    lines = [f"In production now: {now}. MLflow at {settings.mlflow_tracking_uri} has the model card.", ""]
+    return Question(
+        subject=f"Version {judgement.version} into production?",
+        body="\n".join(lines + gates_table(judgement.decision.gates)),
+    )
+
+
+def answer(*, work: Path, person: str, approved: bool) -> None:
+    """Keep what a person answered, for `promote`; it counts for the version that was asked about."""
+    from carvalue.registry.promotion.promote import Judgement
+
+    version = Judgement.load(work / JUDGEMENT_FILE).version
+    said = {"version": version, "person": person, "approved": approved}
+    (work / ANSWER_FILE).write_text(json.dumps(said))
+
+
+def promote(*, settings: Settings, work: Path) -> None:
+    """Put the version into production if it passed every gate; write the decision down in either case."""
+    from carvalue.registry.promotion.promote import ProductionMoved
+
+    try:
+        _promote(settings, work)
+    except ProductionMoved as moved:
+        if settings.promotion_approval == "required":
+            raise  # a person said yes to something else
+        logger.info("judging anew", extra={"because": str(moved)})
+        judge(settings=settings, work=work)
+        _promote(settings, work)
+
+
+def _promote(settings: Settings, work: Path) -> None:
+    from carvalue.pricing.evaluation.evaluate import MODEL_CARD
+    from carvalue.registry.audit import Audit
+    from carvalue.registry.model_version import ModelVersion
+    from carvalue.registry.promotion import promote as promotion
+
+    judgement = promotion.Judgement.load(work / JUDGEMENT_FILE)
+    if settings.promotion_approval == "required" and judgement.decision.promote:
+        judgement = _approved(judgement, work)
+    decision = promotion.promote(
+        uri=settings.mlflow_tracking_uri,
+        version=ModelVersion.load(work / VERSION_FILE),
+        judgement=judgement,
+        card=work / "evaluation" / MODEL_CARD,
+        audit=Audit(audit_file(settings)),
+        by="pipeline",
+    )
+    logger.info("promoted" if decision.promote else "not promoted", extra={"reasons": decision.reasons})
+
+
+def _approved(judgement: "Judgement", work: Path) -> "Judgement":
+    try:
+        said = json.loads((work / ANSWER_FILE).read_text())
+    except FileNotFoundError:
+        said = {}
+    if said.get("version") != judgement.version:
+        raise NobodyApproved(f"PROMOTION_APPROVAL=required: nobody approved version {judgement.version}.")
+    decision = judgement.decision.asked(said["person"], approved=said["approved"])
+    return replace(judgement, decision=decision)

@@ -1,0 +1,1 @@
+"""Run every process of the system on one machine."""

@@ -1,0 +1,1 @@
+"""Configure Airflow and talk to its REST API."""

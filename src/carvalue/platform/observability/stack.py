@@ -1,0 +1,271 @@
+"""Prometheus, Alertmanager and Grafana on one machine, where they are installed."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from carvalue.files.atomic import written_aside
+from carvalue.platform.observability.grafana import SOURCE, alerting_files, mail_options
+from carvalue.platform.spec import LOOPBACK, Health, Service, local_url
+from carvalue.settings import Settings
+from carvalue.telemetry.alert_rules import (
+    AIRFLOW_JOB,
+    ALERTMANAGER_JOB,
+    METRICS_PATHS,
+    PAGE_JOB,
+    SERVICE_JOB,
+    TOLD_BY_WATCHER,
+    WATCHER_JOB,
+    rule_file,
+)
+
+DASHBOARDS = Path(__file__).parents[4] / "deploy" / "monitoring" / "grafana" / "dashboards"
+SCRAPE_EVERY = "5s"
+KEPT = "30d"
+
+Files = Mapping[str, Mapping[str, Any]]
+"""File name, relative to the observer's folder -> content, written as JSON, which is YAML as well."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observer:
+    """One program.
+
+    Attributes:
+        programs: names that it may be installed under.
+        package: what to install to have it.
+        files: its configuration.
+        service: its process, given the program that was found and the folder of its files.
+    """
+
+    programs: tuple[str, ...]
+    package: str
+    files: Callable[[Settings], Files]
+    service: Callable[[Settings, str, Path], Service]
+
+    @property
+    def program(self) -> str | None:
+        """The program on this machine; None where it is not installed."""
+        return next((found for name in self.programs if (found := shutil.which(name))), None)
+
+    def folder(self, settings: Settings) -> Path:
+        """Where its configuration and its data are."""
+        return settings.state_dir.resolve() / self.programs[0]
+
+
+def observers(settings: Settings) -> Iterator[Service]:
+    """List the processes of what is installed."""
+    for item in OBSERVERS:
+        if item.program:
+            made = item.service(settings, item.program, item.folder(settings))
+            # other files are other settings: it is started anew
+            digest = hashlib.sha256(json.dumps(item.files(settings)).encode()).hexdigest()
+            yield replace(made, environment={**made.environment, "CARVALUE_CONFIGURATION": digest})
+
+
+def missing_observers() -> tuple[str, ...]:
+    """Tell how to get what is not installed."""
+    return tuple(
+        f"{item.programs[0]} is not installed: {item.package}" for item in OBSERVERS if not item.program
+    )
+
+
+def write_observer_files(settings: Settings) -> None:
+    """Write the configuration of what is installed; it may hold secrets of ALERT_URLS."""
+    for item in OBSERVERS:
+        if item.program:
+            write_files(item.files(settings), folder=item.folder(settings))
+
+
+def write_files(files: Files, *, folder: Path) -> None:
+    """Write a program's configuration, readable by nobody else."""
+    for name, content in files.items():
+        with written_aside(folder / name) as aside:
+            aside.touch(mode=0o600)
+            aside.write_text(json.dumps(content, indent=1))
+
+
+def _prometheus_files(settings: Settings) -> Files:
+    targets = {
+        SERVICE_JOB: settings.service_url,
+        WATCHER_JOB: settings.watcher_url,
+        PAGE_JOB: local_url(settings.page_port),
+        AIRFLOW_JOB: settings.airflow_url,
+        ALERTMANAGER_JOB: local_url(settings.alertmanager_port),
+    }
+    alertmanager = [{"static_configs": [{"targets": [f"{LOOPBACK}:{settings.alertmanager_port}"]}]}]
+    configuration = {
+        "global": {"scrape_interval": SCRAPE_EVERY, "evaluation_interval": SCRAPE_EVERY},
+        "rule_files": ["rules.yml"],
+        "alerting": {"alertmanagers": alertmanager},
+        "scrape_configs": [_scraped(job, url) for job, url in targets.items()],
+    }
+    return {"prometheus.yml": configuration, "rules.yml": rule_file()}
+
+
+def _scraped(job: str, url: str) -> Mapping[str, Any]:
+    return {
+        "job_name": job,
+        "scheme": urlsplit(url).scheme,
+        "metrics_path": METRICS_PATHS.get(job, "/metrics"),
+        "static_configs": [{"targets": [urlsplit(url).netloc]}],
+    }
+
+
+def _prometheus(settings: Settings, program: str, folder: Path) -> Service:
+    address = local_url(settings.prometheus_port)
+    return Service(
+        name="prometheus",
+        does="collects metrics, evaluates alert rules",
+        command=(
+            program,
+            f"--config.file={folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--storage.tsdb.retention.time={KEPT}",
+            f"--web.listen-address={LOOPBACK}:{settings.prometheus_port}",
+        ),
+        health=Health(url=f"{address}/-/ready"),
+        port=settings.prometheus_port,
+        port_setting="PROMETHEUS_PORT",
+        address=address,
+    )
+
+
+def _alertmanager_files(settings: Settings) -> Files:
+    receivers = _receivers(settings.alert_sinks)
+    quiet = {"receiver": "nobody", "matchers": [f'told_by="{TOLD_BY_WATCHER}"']}
+    route = {"receiver": "people", "group_by": ["alertname"], "group_wait": "5s", "routes": [quiet]}
+    return {
+        "alertmanager.yml": {
+            "route": route,
+            "receivers": [{"name": "nobody"}, {"name": "people", **receivers}],
+        }
+    }
+
+
+def _receivers(urls: tuple[str, ...]) -> Mapping[str, Any]:
+    """Tell the same people as the watcher does: what it sends to a webhook is what Slack reads."""
+    webhooks = [url for url in urls if urlsplit(url).scheme in {"http", "https"}]
+    mails = [url for url in urls if urlsplit(url).scheme in {"smtp", "smtps"}]
+    slack = [
+        {
+            "api_url": url,
+            "send_resolved": True,
+            "title": "{{ .Status | toUpper }}: {{ .CommonLabels.alertname }}",
+            "text": "{{ range .Alerts }}{{ .Annotations.summary }} {{ .Annotations.runbook }}\n{{ end }}",
+        }
+        for url in webhooks
+    ]
+    return {"slack_configs": slack, "email_configs": [_mail(url) for url in mails]}
+
+
+def _mail(url: str) -> Mapping[str, Any]:
+    parts = urlsplit(url)
+    asked = parse_qs(parts.query)
+    login = {
+        "auth_username": unquote(parts.username or ""),
+        "auth_password": unquote(parts.password or ""),
+    }
+    return {
+        "smarthost": f"{parts.hostname}:{parts.port or 587}",
+        "from": asked["from"][0],
+        "to": ", ".join(asked["to"]),
+        "require_tls": bool(parts.username),
+        "send_resolved": True,
+        **(login if parts.username else {}),
+    }
+
+
+def _alertmanager(settings: Settings, program: str, folder: Path) -> Service:
+    address = local_url(settings.alertmanager_port)
+    return Service(
+        name="alertmanager",
+        does="tells people what Prometheus finds",
+        command=(
+            program,
+            f"--config.file={folder / 'alertmanager.yml'}",
+            f"--storage.path={folder / 'data'}",
+            f"--web.listen-address={LOOPBACK}:{settings.alertmanager_port}",
+            "--cluster.listen-address=",  # one machine: no other to gossip with
+        ),
+        health=Health(url=f"{address}/-/ready"),
+        port=settings.alertmanager_port,
+        port_setting="ALERTMANAGER_PORT",
+        address=address,
+    )
+
+
+def _grafana_files(settings: Settings) -> Files:
+    source = {
+        "name": "Prometheus",
+        "uid": SOURCE,
+        "type": "prometheus",
+        "access": "proxy",
+        "url": local_url(settings.prometheus_port),
+        "isDefault": True,
+    }
+    boards = {"name": "carvalue", "type": "file", "folder": "carvalue", "options": {"path": str(DASHBOARDS)}}
+    return {
+        "provisioning/datasources/prometheus.yaml": {"apiVersion": 1, "datasources": [source]},
+        "provisioning/dashboards/carvalue.yaml": {"apiVersion": 1, "providers": [boards]},
+        **alerting_files(settings.alert_sinks),
+    }
+
+
+def _grafana(settings: Settings, program: str, folder: Path) -> Service:
+    address, sinks = local_url(settings.grafana_port), settings.alert_sinks
+    options = {
+        "paths.data": folder / "data",
+        "paths.logs": folder / "logs",
+        "paths.provisioning": folder / "provisioning",
+        "server.http_addr": LOOPBACK,
+        "server.http_port": settings.grafana_port,
+        "auth.anonymous.enabled": "true",  # on loopback only, to look: changing anything takes a login
+        "analytics.reporting_enabled": "false",
+        "analytics.check_for_updates": "false",
+    }
+    mail = {f"GF_{name.upper().replace('.', '_')}": value for name, value in mail_options(sinks).items()}
+    home = "/usr/share/grafana"  # where its packages put what it needs
+    return Service(
+        name="grafana",
+        does="shows drift, prices and health",
+        command=(
+            *((program, "server") if Path(program).name == "grafana" else (program,)),
+            f"--homepath={home}",
+            *(f"cfg:default.{name}={value}" for name, value in options.items()),
+        ),
+        environment=mail,  # not among the words above: every user of the machine can read those
+        health=Health(url=f"{address}/api/health"),
+        port=settings.grafana_port,
+        port_setting="GRAFANA_PORT",
+        address=address,
+    )
+
+
+ALERTMANAGER = Observer(
+    programs=("alertmanager", "prometheus-alertmanager"),
+    package="apt install prometheus-alertmanager (then `make up`)",
+    files=_alertmanager_files,
+    service=_alertmanager,
+)
+GRAFANA = Observer(
+    programs=("grafana", "grafana-server"),
+    package="https://grafana.com/docs/grafana/latest/setup-grafana/installation (then `make up`)",
+    files=_grafana_files,
+    service=_grafana,
+)
+OBSERVERS = (
+    Observer(
+        programs=("prometheus",),
+        package="apt install prometheus (then `make up`)",
+        files=_prometheus_files,
+        service=_prometheus,
+    ),
+    ALERTMANAGER,
+    GRAFANA,
+)

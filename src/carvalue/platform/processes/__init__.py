@@ -1,0 +1,1 @@
+"""Start, supervise and stop operating-system processes."""

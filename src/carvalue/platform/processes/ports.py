@@ -1,0 +1,70 @@
+"""Who holds a port."""
+
+import errno
+import socket
+from collections.abc import Iterable
+
+import psutil
+
+from carvalue.errors import AppError
+from carvalue.platform.spec import Service
+
+
+class PortTaken(AppError):
+    """Another process listens where a service would: names both."""
+
+    status, hint = 409, "Stop that process, or set another port; `make down` stops what an earlier run left."
+
+
+def check_ports(services: Iterable[Service], *, host: str) -> None:
+    """See that every service can have its port.
+
+    Raises:
+        PortTaken: names each port that is taken, the process that holds it and the setting that moves it.
+    """
+    wanted = [service for service in services if service.port and not _is_free(host, service.port)]
+    if wanted:
+        raise PortTaken(" ".join(_describe(service) for service in wanted))
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a closed connection is no holder
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return False
+    return True
+
+
+def _describe(service: Service) -> str:
+    return (
+        f"Port {service.port} of {service.name} ({service.port_setting}) is held by "
+        f"{_holder(service.port or 0)}."
+    )
+
+
+def _holder(port: int) -> str:
+    for connection in psutil.net_connections(kind="tcp"):
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            return _name(connection.pid)
+    return "a process of another user"
+
+
+def _name(pid: int) -> str:
+    try:
+        process = psutil.Process(pid)
+        return f"pid {pid}, {process.name()}: {' '.join(process.cmdline())[:160]}"
+    except psutil.Error:
+        return f"pid {pid}"

@@ -1,0 +1,224 @@
+"""The process manager: its configuration, its start and end, and what it knows of each process."""
+
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import xmlrpc.client
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from carvalue.errors import AppError
+from carvalue.platform.processes.exec import Launch
+from carvalue.platform.processes.logs import ACCESS, log_folder
+from carvalue.platform.processes.orphans import marks
+from carvalue.platform.spec import Service
+
+SOCKET_PATH_LIMIT = 107 - len(".4194304")  # of the kernel; supervisord appends its pid while it binds
+START_TIMEOUT_S = 20.0
+AT_ONCE = False  # of its "wait" parameter, which goes by position
+STOP_WAIT_S = 10  # then by force; Airflow's scheduler would otherwise wait for its running tasks
+
+
+class SupervisorFailed(AppError):
+    """The process manager did not do what it was asked to."""
+
+    status, hint = 500, "Its log is logs/supervisord.log under STATE_DIR."
+
+
+class State(StrEnum):
+    """What the process manager says of a process, in its words."""
+
+    STOPPED = "STOPPED"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    BACKOFF = "BACKOFF"
+    STOPPING = "STOPPING"
+    EXITED = "EXITED"
+    FATAL = "FATAL"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessState:
+    """One process as the process manager sees it."""
+
+    name: str
+    state: State
+    pid: int | None
+    started_at: datetime
+    exit_code: int
+
+
+class Supervisor:
+    """The process manager of one platform, whose files live under its state directory."""
+
+    def __init__(self, *, state_dir: Path) -> None:
+        self._state_dir = state_dir.resolve()
+        self._run = self._state_dir / "run"
+        self.logs = log_folder(state_dir)
+        self.socket = _socket_path(self._run)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it answers."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.socket)) == 0
+
+    def log(self, name: str) -> Path:
+        """Tell where a service's output goes."""
+        return self.logs / f"{name}.log"
+
+    def start(self, services: Iterable[Service]) -> None:
+        """Start the process manager, with every service known and none running.
+
+        Raises:
+            SupervisorFailed: it did not start; says what it printed.
+        """
+        self._write(services)
+        command = (sys.executable, "-m", "supervisor.supervisord", "-c", str(self._run / "supervisord.conf"))
+        environment = os.environ | marks(state_dir=self._state_dir, service="supervisord")
+        done = subprocess.run(  # noqa: S603  # our own command; it goes on in the background
+            command, env=environment, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False
+        )
+        if done.returncode:
+            raise SupervisorFailed(f"supervisord ended with {done.returncode}: {done.stderr.strip()}")
+
+    def update(self, services: Iterable[Service]) -> frozenset[str]:
+        """Take other services over: stop those that changed or went, know the new; tell the names."""
+        self._write(services)
+        [[added, changed, removed]] = self._call("reloadConfig")
+        for name in (*changed, *removed):
+            self._call("stopProcessGroup", name)
+            self._call("removeProcessGroup", name)
+        for name in (*added, *changed):
+            self._call("addProcessGroup", name)
+        return frozenset((*added, *changed, *removed))
+
+    def launch(self, name: str) -> None:
+        """Start one service; returns at once."""
+        self._call("startProcess", name, AT_ONCE)
+
+    def states(self) -> Mapping[str, ProcessState]:
+        """Tell how each process is; nothing when the process manager does not run."""
+        if not self.is_running:
+            return {}
+        return {str(item["name"]): _process_state(item) for item in self._call("getAllProcessInfo")}
+
+    def shut_down(self) -> None:
+        """Ask it to stop every service and then to end; returns at once."""
+        for name, process in self.states().items():
+            if process.pid is not None:
+                self._call("stopProcessGroup", name, AT_ONCE)  # `shutdown` alone goes one by one
+        self._call("shutdown")
+
+    def _write(self, services: Iterable[Service]) -> None:
+        for folder in (self._run, self.logs, self.socket.parent):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        services = tuple(services)
+        for service in services:
+            _launch_of(service, self._state_dir).write(self._run / f"{service.name}.json")
+        programs = [self._program(service) for service in services]
+        (self._run / "supervisord.conf").write_text("\n\n".join((self._head(), *programs)) + "\n")
+
+    def _head(self) -> str:
+        return (
+            _section("unix_http_server", file=str(self.socket), chmod="0700")
+            + "\n\n"
+            + _section(
+                "supervisord",
+                logfile=str(self.logs / "supervisord.log"),
+                logfile_maxbytes="10MB",
+                logfile_backups="2",
+                pidfile=str(self._run / "supervisord.pid"),
+                childlogdir=str(self.logs),
+                directory=str(Path.cwd()),
+            )
+            + "\n\n"
+            + _section(
+                "rpcinterface:supervisor",
+                **{"supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"},
+            )
+        )
+
+    def _program(self, service: Service) -> str:
+        file = self._run / f"{service.name}.json"
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+        command = (sys.executable, "-m", "carvalue.platform.processes.exec", str(file), digest)
+        return _section(
+            f"program:{service.name}",
+            # the digest makes a changed environment a changed command, so that `update` restarts the service
+            command=" ".join(f'"{word}"' for word in command),
+            autostart="false",  # in order of need, by health
+            autorestart="false" if service.runs_once else "true",
+            startsecs="0" if service.runs_once else "2",
+            startretries="5",
+            stopwaitsecs=str(STOP_WAIT_S),
+            stopasgroup="true",
+            killasgroup="true",
+            **self._log_files(service),
+        )
+
+    def _log_files(self, service: Service) -> dict[str, str]:
+        words = self.log(service.name)
+        if not service.has_access_log:
+            return {"redirect_stderr": "true", **_log_file("stdout", words)}
+        return {**_log_file("stdout", words.with_stem(f"{words.stem}{ACCESS}")), **_log_file("stderr", words)}
+
+    def _call(self, method: str, *arguments: object) -> Any:
+        transport = SupervisorTransport(None, None, f"unix://{self.socket}")
+        try:
+            with xmlrpc.client.ServerProxy("http://localhost", transport=transport) as server:
+                return getattr(server.supervisor, method)(*arguments)
+        except xmlrpc.client.Fault as fault:
+            raise SupervisorFailed(f"{method} {arguments}: {fault.faultString}.") from fault
+
+
+def _log_file(stream: str, path: Path) -> dict[str, str]:
+    return {
+        f"{stream}_logfile": str(path).replace("%", "%%"),  # expanded once more than others
+        f"{stream}_logfile_maxbytes": "10MB",
+        f"{stream}_logfile_backups": "3",
+    }
+
+
+def _socket_path(run: Path) -> Path:
+    path = run / "supervisord.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
+        return path
+    name = hashlib.sha256(os.fsencode(run)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"carvalue-{os.getuid()}-{name}" / "supervisord.sock"
+
+
+def _launch_of(service: Service, state_dir: Path) -> Launch:
+    return Launch(
+        service=service.name,
+        state_dir=state_dir,
+        command=service.command,
+        environment=dict(service.environment),
+    )
+
+
+def _section(title: str, /, **options: str) -> str:
+    # a percent sign would start an expansion
+    lines = (f"{key} = {value.replace('%', '%%')}" for key, value in options.items())
+    return "\n".join((f"[{title}]", *lines))
+
+
+def _process_state(item: Mapping[str, object]) -> ProcessState:
+    pid = int(str(item["pid"]))
+    return ProcessState(
+        name=str(item["name"]),
+        state=State(str(item["statename"])),
+        pid=pid or None,
+        started_at=datetime.fromtimestamp(int(str(item["start"])), tz=UTC),
+        exit_code=int(str(item["exitstatus"])),
+    )

@@ -1,0 +1,1 @@
+"""Additive model of log price that the trees start from."""

@@ -1,0 +1,1 @@
+"""Read and write a trained model as a folder without pickles."""

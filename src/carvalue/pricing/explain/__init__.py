@@ -1,0 +1,1 @@
+"""Explain a price: Shapley contributions and what-if curves."""

@@ -1,0 +1,1 @@
+"""Turn a listing into numeric model features."""

@@ -1,0 +1,1 @@
+"""Conformal prediction intervals for prices."""

@@ -1,0 +1,1 @@
+"""Market context of a listing: known categories, comparable cars, the reference car."""

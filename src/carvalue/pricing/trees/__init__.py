@@ -1,0 +1,1 @@
+"""Fast prediction with gradient-boosted trees."""

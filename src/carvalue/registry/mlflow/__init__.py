@@ -1,0 +1,1 @@
+"""MLflow adapter: tracking, model versions, aliases and bundles."""

@@ -1,0 +1,107 @@
+"""Versions in MLflow: a bundle becomes a version, with its evaluation beside it."""
+
+import json
+import logging
+from importlib.metadata import version as installed
+from pathlib import Path
+
+import mlflow
+import polars as pl
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion as Registered
+
+from carvalue.pricing.bundle.folder import BundleCorrupt, bundle_digest
+from carvalue.pricing.bundle.model_card import ModelCard
+from carvalue.pricing.evaluation.evaluate import TABLES, Evaluation
+from carvalue.registry.mlflow import stages
+from carvalue.registry.mlflow.bundles import as_version
+from carvalue.registry.mlflow.connection import connected
+from carvalue.registry.mlflow.signature import example, signature
+from carvalue.registry.mlflow.tracking import TrainingRun
+from carvalue.registry.model_version import (
+    BUNDLE_PATH,
+    DATA_SOURCE_TAG,
+    DIGEST_TAG,
+    FINGERPRINT_TAG,
+    MODEL_NAME,
+    TEST_TAG,
+    ModelVersion,
+)
+
+logger = logging.getLogger(__name__)
+
+MODEL_CODE = Path(__file__).with_name("pyfunc_model.py")
+REQUIREMENTS = ("carvalue", "mlflow", "xgboost-cpu")
+
+
+def register(*, uri: str, run: TrainingRun, bundle: Path, evaluation: Path) -> ModelVersion:
+    """Log a bundle with its evaluation, and make it a version; the same bundle of the same run only once.
+
+    Raises:
+        RegistryUnavailable: MLflow does not answer.
+        BundleCorrupt: there is no whole bundle in the folder.
+    """
+    digest, card = bundle_digest(bundle), _card(bundle)
+    with connected(uri) as client:
+        found = _registered(client, run_id=run.run_id, digest=digest)
+        if found is None:
+            _log_evaluation(client, run.run_id, evaluation)
+            tags = {DIGEST_TAG: digest, TEST_TAG: _test_figures(evaluation), **_card_tags(card)}
+            found = _create(run, bundle=bundle, tags=tags)
+            stages.mirror(client)
+        logger.info("version registered", extra={"version": found.version, "run": run.run_id})
+        return as_version(found)
+
+
+def _registered(client: MlflowClient, *, run_id: str, digest: str) -> Registered | None:
+    for version in client.search_model_versions(f"name='{MODEL_NAME}' and run_id='{run_id}'"):
+        if version.tags.get(DIGEST_TAG) == digest:
+            return version
+    return None
+
+
+def _log_evaluation(client: MlflowClient, run_id: str, folder: Path) -> None:
+    found = Evaluation.load(folder)
+    kinds = {"test": found.metrics, "baseline": found.baseline, "production": found.production}
+    kinds |= {"new_listings": found.new_listings}
+    for prefix, scores in kinds.items():
+        for name, value in scores.items():
+            client.log_metric(run_id, f"{prefix}_{name}", value)
+    client.log_artifacts(run_id, str(folder), "evaluation")
+    for table in TABLES:
+        target = f"evaluation/{Path(table).stem}.json"
+        client.log_table(run_id, pl.read_csv(folder / table).to_pandas(), target)
+
+
+def _create(run: TrainingRun, *, bundle: Path, tags: dict[str, str]) -> Registered:
+    with mlflow.start_run(run_id=run.run_id):
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(MODEL_CODE),
+            artifacts={BUNDLE_PATH: str(bundle)},
+            signature=signature(),
+            input_example=example(),
+            pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
+        )
+    return mlflow.register_model(logged.model_uri, MODEL_NAME, tags=tags)
+
+
+def _card(bundle: Path) -> ModelCard:
+    try:
+        return ModelCard.from_json(json.loads((bundle / "card.json").read_text()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleCorrupt(f"{bundle / 'card.json'} is no model card.") from error
+
+
+def _card_tags(card: ModelCard) -> dict[str, str]:
+    return {
+        DATA_SOURCE_TAG: card.data_source,
+        FINGERPRINT_TAG: card.dataset_fingerprint,
+        "data.as_of": card.data_as_of.isoformat(),
+        "git.commit": card.git_commit,
+    }
+
+
+def _test_figures(evaluation: Path) -> str:
+    found = Evaluation.load(evaluation)
+    return json.dumps({"rows": found.rows, **found.metrics})

@@ -1,0 +1,1 @@
+"""Decide whether a challenger becomes the champion, and carry it out."""

@@ -1,0 +1,43 @@
+"""What was decided on a version, written where people look: its run, its description, its model card."""
+
+from pathlib import Path
+
+from mlflow import MlflowClient
+
+from carvalue.registry.gates.formatting import gates_table, in_words
+from carvalue.registry.gates.gate import Decision
+from carvalue.registry.model_version import MODEL_NAME, ModelVersion
+
+DECISION_TAG, GATES_TAG = "decision", "gates"
+DECISION_FILE = "decision.json"
+"""Among a training run's artifacts: the decision with all figures."""
+HEADING = "## Into production?"
+
+
+def write_down(client: MlflowClient, *, version: ModelVersion, decision: Decision, card: Path) -> None:
+    """Write a decision down; twice is the same as once."""
+    if not decision.gates:  # nothing new was found, and what was found is written down already
+        _describe(client, version, decision)
+        return
+    client.log_dict(version.run_id, decision.as_json(), DECISION_FILE)
+    _add_to_card(card, decision)
+    client.log_artifact(version.run_id, str(card), "evaluation")
+    passed = sum(gate.passed for gate in decision.gates)
+    client.set_model_version_tag(
+        MODEL_NAME, str(version.version), GATES_TAG, f"{passed} of {len(decision.gates)}"
+    )
+    _describe(client, version, decision)
+
+
+def _describe(client: MlflowClient, version: ModelVersion, decision: Decision) -> None:
+    said, number = in_words(decision), str(version.version)
+    client.set_model_version_tag(MODEL_NAME, number, DECISION_TAG, said)
+    table = ["", *gates_table(decision.gates)] if decision.gates else []
+    client.update_model_version(MODEL_NAME, number, description="\n".join([said, *table]))
+    client.set_terminated(version.run_id, status="FINISHED")
+
+
+def _add_to_card(card: Path, decision: Decision) -> None:
+    text, _, _ = card.read_text().partition(f"\n{HEADING}")
+    section = ["", HEADING, "", in_words(decision), "", *gates_table(decision.gates), ""]
+    card.write_text(text.rstrip("\n") + "\n" + "\n".join(section))

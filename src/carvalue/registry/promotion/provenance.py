@@ -1,0 +1,16 @@
+"""What the version in production has learned from."""
+
+from carvalue.registry.mlflow import stages
+from carvalue.registry.mlflow.connection import connected
+from carvalue.registry.model_version import FINGERPRINT_TAG, PRODUCTION
+
+
+def fingerprint_in_production(uri: str) -> str | None:
+    """Name the dataset that the version in production was trained on; None where nothing is there.
+
+    Raises:
+        RegistryUnavailable: MLflow does not answer.
+    """
+    with connected(uri) as client:
+        found = stages.aliased(client, PRODUCTION)
+        return found.tags.get(FINGERPRINT_TAG) if found else None

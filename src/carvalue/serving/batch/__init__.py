@@ -1,0 +1,1 @@
+"""Price files of many cars."""

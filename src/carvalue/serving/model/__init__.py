@@ -1,0 +1,1 @@
+"""The production model that the service has loaded."""

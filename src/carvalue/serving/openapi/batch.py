@@ -1,0 +1,47 @@
+"""The contract of `POST /predict/batch` as OpenAPI."""
+
+from carvalue.files.sandboxed_reader import MAX_ROWS
+from carvalue.serving.batch.batches import ANSWERED
+from carvalue.serving.batch.formats import ARROW, CSV, NDJSON, PARQUET
+from carvalue.serving.openapi.predict import problem_response
+
+ASKED_CSV = "make,model,year,odometer,my_number\nford,f-150 xlt,2015,80000,17\nford,f-150 xlt,next,80000,18\n"
+ASKED_NDJSON = (
+    '{"make": "ford", "model": "f-150 xlt", "year": 2015, "odometer": 80000}\n'
+    '{"make": "toyota", "model": "camry le", "year": 2012}\n'
+)
+ANSWER_CSV = (
+    ",".join(ANSWERED.names())
+    + "\n22450,18900,26100,USD,3,2021-05-04,,0199a1b2c3d4e5f60718293a4b5c6d7e,\n"
+    + ",,,,,,,,year next: expected a whole number\n"
+)
+
+
+def batch_operation() -> dict[str, object]:
+    """What FastAPI cannot read off the code, which never parses the body itself."""
+    file = {"schema": {"type": "string", "format": "binary"}}
+    other = {item.media_type: file for item in (PARQUET, ARROW)}
+    asked = {CSV.media_type: _text(ASKED_CSV), NDJSON.media_type: _text(ASKED_NDJSON), **other}
+    return {
+        "requestBody": {"required": True, "content": asked},
+        "responses": {
+            "200": {
+                "description": (
+                    f"{', '.join(ANSWERED.names())}: a row for each row, in order, in the format of the "
+                    "request or the one that `Accept` names. An answer that is cut off was not finished."
+                ),
+                "content": {CSV.media_type: _text(ANSWER_CSV), NDJSON.media_type: file, **other},
+            },
+            "406": problem_response("`Accept` names other formats only."),
+            "408": problem_response("The body stopped coming."),
+            "413": problem_response(f"The body is larger than BATCH_LIMIT_MB, or over {MAX_ROWS:,} rows."),
+            "415": problem_response("The body is declared as no format that is known, or as compressed."),
+            "422": problem_response("The body is damaged, or has no column of a listing."),
+            "507": problem_response("The disk of the service takes no more."),
+            "503": problem_response("No model yet, two files are being priced, or the journal is behind."),
+        },
+    }
+
+
+def _text(example: str) -> dict[str, object]:
+    return {"schema": {"type": "string"}, "example": example}

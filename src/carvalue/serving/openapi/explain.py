@@ -1,0 +1,124 @@
+"""The contract of `POST /explain` and `POST /curves` as OpenAPI: schemas by what is really answered."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+
+from carvalue.pricing.explain.groups import GROUPS
+from carvalue.pricing.market.comparables import LIMIT, Comparable
+from carvalue.serving.openapi.predict import (
+    F150,
+    QUOTE,
+    Json,
+    body_problems,
+    listing_schema,
+    problem_response,
+    quote_schema,
+)
+
+WHOLE: Json = {"type": "integer"}
+TEXT: Json = {"type": "string"}
+REASONS: Json = {
+    "start": 16_950,
+    "start_label": "a usual car in the training data (2014 jeep grand cherokee, 86,000 miles)",
+    "items": [
+        {
+            "group": "make_model",
+            "fields": ["manufacturer", "model"],
+            "label": "make and model: ford f-150",
+            "dollars": 4_900,
+        },
+        {"group": "odometer", "fields": ["odometer"], "label": "80,000 miles", "dollars": 600},
+    ],
+}
+COMPARABLE: Json = {
+    "manufacturer": "ford",
+    "model": "f150 xlt",
+    "year": 2015,
+    "odometer": 81_250,
+    "condition": "good",
+    "title_status": "clean",
+    "state": "tx",
+    "region": "austin",
+    "price": 22_900,
+    "posted_at": "2021-04-28",
+}
+POINT: Json = {"value": 80_000, "price": 22_450, "low": 18_900, "high": 26_100}
+
+
+def explain_operation() -> dict[str, object]:
+    """What FastAPI cannot read off the code of `POST /explain`."""
+    return _operation(
+        answered="The quote, recorded as any; what moved its price; similar cars of the training data.",
+        schema=_object(
+            "Explanation",
+            {
+                "quote": quote_schema(),
+                "reasons": _reasons_schema(),
+                "comparables": {"type": "array", "items": _comparable_schema(), "maxItems": LIMIT},
+            },
+        ),
+        example={"quote": QUOTE, "reasons": REASONS, "comparables": [COMPARABLE]},
+    )
+
+
+def curves_operation() -> dict[str, object]:
+    """Describe `POST /curves`, as above."""
+    curve = {"type": "array", "items": _object("Point", dict.fromkeys(POINT, WHOLE))}
+    return _operation(
+        answered="The price with its range at other mileages and in other years; nothing is recorded.",
+        schema=_object("Curves", {"odometer": curve, "year": curve}),
+        example={"odometer": [POINT], "year": [{**POINT, "value": 2015}]},
+    )
+
+
+def _operation(*, answered: str, schema: Json, example: Json) -> dict[str, object]:
+    content = {"schema": listing_schema(), "examples": {"one car": {"value": F150}}}
+    return {
+        "requestBody": {"required": True, "content": {"application/json": content}},
+        "responses": {
+            "200": {
+                "description": answered,
+                "content": {"application/json": {"schema": schema, "example": example}},
+            },
+            **body_problems("It is not one listing, or fields are missing, unknown or out of range."),
+            "503": problem_response("There is no model in production yet."),
+        },
+    }
+
+
+def _reasons_schema() -> Json:
+    reason = _object(
+        "Reason",
+        {
+            "group": {**TEXT, "enum": [group.name for group in GROUPS]},
+            "fields": {"type": "array", "items": TEXT},
+            "label": {**TEXT, "description": "This part of the listing in words."},
+            "dollars": {**WHOLE, "description": "What it adds to the price."},
+        },
+    )
+    return _object(
+        "Reasons",
+        {
+            "start": {
+                **WHOLE,
+                "description": "What the usual car costs; with all `dollars` it is the price.",
+            },
+            "start_label": TEXT,
+            "items": {"type": "array", "items": reason, "description": "The largest first."},
+        },
+    )
+
+
+def _comparable_schema() -> Json:
+    number, text = {"type": ["integer", "null"]}, {"type": ["string", "null"]}
+    return _object(
+        "Comparable",
+        {
+            item.name: number if item.name in {"year", "odometer", "price"} else text
+            for item in fields(Comparable)
+        },
+    )
+
+
+def _object(title: str, properties: Mapping[str, object]) -> dict[str, object]:
+    return {"title": title, "type": "object", "required": list(properties), "properties": properties}

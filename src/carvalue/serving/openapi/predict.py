@@ -1,0 +1,253 @@
+"""The API's contract as OpenAPI: derived from the listing schema, with examples that really work."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Security
+from fastapi.security import APIKeyHeader
+
+from carvalue.listings.schema import (
+    ALIASES,
+    FIELD_BY_NAME,
+    FIELDS,
+    REQUIRED_FIELDS,
+    CategoryField,
+    Field,
+    NumberField,
+)
+from carvalue.serving.feedback import MAX_SALE_PRICE
+from carvalue.serving.requests.request_body import MAX_BODY_BYTES
+from carvalue.serving.requests.validation import MAX_LISTINGS, MAX_TEXT
+
+Json = Mapping[str, object]
+
+TITLE = "carvalue price service"
+DESCRIPTION = f"""What a used car is worth.
+
+`POST /predict` takes one listing and answers one quote, or a list of at most {MAX_LISTINGS:,} listings
+and answers a list in the same order. Absent, `null` and blank mean *not known*. Numbers are whole: `2012`
+and `2012.0` are, `"2012"`, `true` and `2012.5` are not.
+Texts are compared without regard to case and repeated spaces. Unknown field names are refused,
+bodies are at most {MAX_BODY_BYTES // 1024:,} KiB.
+Where the service has keys, one is asked for as `X-API-Key`. Every failure is a problem
+(RFC 9457) with a `hint`, and with `errors` where single fields are wrong.
+"""
+
+F150: Json = {
+    "make": "ford",
+    "model": "f-150",
+    "year": 2015,
+    "odometer": 80_000,
+    "condition": "good",
+    "fuel": "gas",
+    "drive": "4wd",
+    "state": "tx",
+}
+CAMRY: Json = {"make": "toyota", "model": "camry le", "year": 2012, "odometer": 110_000}
+QUOTE: Json = {
+    "price": 22_450,
+    "low": 18_900,
+    "high": 26_100,
+    "currency": "USD",
+    "model_version": "3",
+    "data_as_of": "2021-05-04",
+    "warnings": [],
+    "quote_id": "0199a1b2c3d4e5f60718293a4b5c6d7e",
+}
+KEY = Security(
+    APIKeyHeader(
+        name="X-API-Key", auto_error=False, description="Asked for where the service has keys (docs/api.md)."
+    )
+)
+PROBLEM: Json = {
+    "type": "about:blank",
+    "title": "Unprocessable Entity",
+    "status": 422,
+    "detail": "1 value(s) cannot be used: year.",
+    "request_id": "5d0f3c1a9b7e24680c1d2e3f",
+    "hint": "GET /docs shows every field with its range.",
+    "errors": [
+        {
+            "field": "year",
+            "pointer": "/year",
+            "came": '"twenty"',
+            "expected": "a whole number from 1985 to 2030",
+        }
+    ],
+}
+
+
+PROBLEM_SCHEMA: Json = {
+    "title": "Problem",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "hint": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "pointer", "came", "expected"],
+                "properties": {name: {"type": "string"} for name in ("field", "pointer", "came", "expected")},
+            },
+        },
+    },
+}
+# of what is no letter, only white space is taken; Unicode has more of the kind than a pattern should list
+_CONTROL = "\\x00-\\x08\\x0e-\\x1b\\x7f-\\x84\\x86-\\x9f\\xad"
+PRINTABLE = f"^[^{_CONTROL}]*$"
+NOT_BLANK = f"^[^\\s{_CONTROL}][^{_CONTROL}]*$"
+
+
+def predict_operation() -> dict[str, object]:
+    """What FastAPI cannot read off the code of `POST /predict`, whose body it never parses itself."""
+    listing, quote = listing_schema(), quote_schema()
+    body = {"oneOf": [listing, {"type": "array", "items": listing, "maxItems": MAX_LISTINGS}]}
+    answer = {"oneOf": [quote, {"type": "array", "items": quote}]}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": body, "examples": _examples()}},
+        },
+        "responses": {
+            "200": {
+                "description": "One quote for one listing, a list for a list.",
+                "content": {"application/json": {"schema": answer, "example": QUOTE}},
+            },
+            **body_problems("Fields are missing, unknown or out of range; `errors` names each."),
+            "503": problem_response("There is no model in production yet."),
+        },
+    }
+
+
+def feedback_operation() -> dict[str, object]:
+    """Describe `POST /feedback`, as above."""
+    properties = {
+        "quote_id": {
+            "type": "string",
+            "pattern": "^[0-9a-f]{32}$",
+            "description": "Of the quote that the car was sold after.",
+        },
+        "sale_price": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_SALE_PRICE,
+            "description": "What the car was sold for, in dollars.",
+        },
+    }
+    schema = {
+        "title": "Feedback",
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(properties),
+        "properties": properties,
+    }
+    example = {"quote_id": QUOTE["quote_id"], "sale_price": 21_500}
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {
+        "requestBody": {"required": True, "content": content},
+        "responses": {
+            "200": {"description": "Stored.", "content": content},
+            **body_problems("A field is missing, unknown or out of range."),
+            "404": problem_response("No quote bears this id."),
+            "503": problem_response("The journal is away; nothing was stored."),
+        },
+    }
+
+
+def _examples() -> Json:
+    return {
+        "one car": {"value": F150},
+        "little known": {"value": CAMRY},
+        "several cars": {"value": [F150, CAMRY]},
+    }
+
+
+def problem_response(description: str) -> Json:
+    """Describe one way to fail."""
+    content = {"application/problem+json": {"schema": PROBLEM_SCHEMA, "example": PROBLEM}}
+    return {"description": description, "content": content}
+
+
+def body_problems(unprocessable: str) -> dict[str, Json]:
+    """Describe what can be wrong with a body of JSON."""
+    return {
+        "400": problem_response("The body is not strict JSON."),
+        "408": problem_response("The body did not arrive in time."),
+        "413": problem_response("The body or the list is too large."),
+        "415": problem_response("The body is not declared as JSON."),
+        "422": problem_response(unprocessable),
+    }
+
+
+def rejections() -> dict[int | str, dict[str, Any]]:
+    """Describe what may come instead of any answer."""
+    return {
+        401: dict(problem_response("The service has keys, and the request bears none of them.")),
+        429: dict(problem_response("The client is over its limit; `Retry-After` says when to ask again.")),
+    }
+
+
+def listing_schema() -> Json:
+    """Describe a listing as it is sent."""
+    once = [name for name in REQUIRED_FIELDS if name not in ALIASES.values()]
+    return {
+        "title": "Listing",
+        "type": "object",
+        "additionalProperties": False,
+        "required": once,
+        "oneOf": [{"required": [name]} for pair in ALIASES.items() for name in pair],
+        "properties": {field.name: _property(field) for field in FIELDS} | _aliases(),
+    }
+
+
+def _aliases() -> dict[str, Json]:
+    return {
+        alias: {
+            **_property(FIELD_BY_NAME[name]),
+            "description": f"The same as `{name}`; give one of the two.",
+        }
+        for alias, name in ALIASES.items()
+    }
+
+
+def _property(field: Field) -> Json:
+    types = ("integer" if isinstance(field, NumberField) else "string",) + (
+        () if field.required else ("null",)
+    )
+    named: dict[str, object] = {"type": list(types), "title": field.label, "description": field.help}
+    return named | _limits(field)
+
+
+def _limits(field: NumberField | CategoryField) -> dict[str, object]:
+    if isinstance(field, NumberField):
+        return {"minimum": field.minimum, "maximum": field.maximum}
+    if field.is_open:
+        return {"maxLength": MAX_TEXT, "pattern": NOT_BLANK if field.required else PRINTABLE}
+    return {"enum": [*field.choices, *(() if field.required else (None,))]}
+
+
+def quote_schema() -> Json:
+    """Describe a quote as it is answered."""
+    whole, text = {"type": "integer"}, {"type": "string"}
+    return {
+        "title": "Quote",
+        "type": "object",
+        "required": list(QUOTE),
+        "properties": {
+            "price": whole | {"description": "The most likely asking price."},
+            "low": whole | {"description": "The lower end of the range."},
+            "high": whole | {"description": "The upper end of the range."},
+            "currency": text,
+            "model_version": text | {"description": "The version of `vehicles-price-model` that quoted."},
+            "data_as_of": text
+            | {"format": "date", "description": "The newest listing that the model has seen."},
+            "warnings": {"type": "array", "items": text, "description": "What makes this quote less sure."},
+            "quote_id": text,
+        },
+    }

@@ -1,0 +1,83 @@
+"""From the bytes of a request to a JSON value: strict, since a listing needs no more."""
+
+import asyncio
+
+from starlette.requests import Request
+
+from carvalue.errors import AppError
+from carvalue.files.strict_json import NotStrictJson, parse_json
+
+MAX_BODY_BYTES = 1_048_576  # a thousand full listings take half of it
+BODY_TIMEOUT_S = 10  # a megabyte in 10 s is a slow phone; slower is a stuck or hostile client
+
+
+class MalformedBody(AppError):
+    """The body is not JSON as RFC 8259 means it; says where it stops being so."""
+
+    status, hint = 400, 'Send one JSON object such as {"make": "ford", "model": "f-150", "year": 2015}.'
+
+
+class NotJson(AppError):
+    """The body is declared as something else than JSON."""
+
+    status, hint = 415, "Send the header `Content-Type: application/json`."
+
+
+class BodyTooLarge(AppError):
+    """The body is larger than any request of listings needs to be."""
+
+    status, hint = 413, "Send fewer listings a request, or a file of any length to POST /predict/batch."
+
+
+class BodyTooSlow(AppError):
+    """The body did not arrive in time."""
+
+    status, hint = 408, "Send the body at once."
+
+
+async def read_json(request: Request) -> object:
+    """Read the body of a request as strict JSON.
+
+    Raises:
+        NotJson: it is declared as something else.
+        BodyTooLarge: it is longer than `MAX_BODY_BYTES`.
+        BodyTooSlow: it did not arrive in time.
+        MalformedBody: it is no strict JSON.
+    """
+    _require_json(request)
+    return parse(await _read_body(request))
+
+
+def parse(body: bytes) -> object:
+    """Read a body strictly: UTF-8, no key twice, no NaN or Infinity.
+
+    Raises:
+        MalformedBody: the body is something else.
+    """
+    try:
+        return parse_json(body)
+    except NotStrictJson as error:
+        raise MalformedBody(f"The body {error}.") from None
+
+
+def _require_json(request: Request) -> None:
+    declared = request.headers.get("content-type", "application/json")
+    media_type = declared.partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise NotJson(f"The body is declared as {media_type[:60]!r}.")
+
+
+async def _read_body(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:20]) > MAX_BODY_BYTES:
+        raise BodyTooLarge(f"The body has {declared[:20]} bytes, the limit is {MAX_BODY_BYTES}.")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise BodyTooLarge(f"The body has more than {MAX_BODY_BYTES} bytes.")
+    except TimeoutError:
+        raise BodyTooSlow(f"The body did not arrive within {BODY_TIMEOUT_S} s.") from None
+    return bytes(body)

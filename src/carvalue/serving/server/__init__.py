@@ -1,0 +1,1 @@
+"""Uvicorn workers and connection deadlines."""

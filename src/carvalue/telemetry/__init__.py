@@ -1,0 +1,1 @@
+"""Prometheus metrics and the alert rules that use them."""

@@ -1,0 +1,79 @@
+"""Value my car: enter a car, see what it is worth and why. Streamlit runs it at every interaction."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from carvalue.errors import AppError
+from carvalue.settings import load_settings
+from carvalue.web.client.answers import InProduction
+from carvalue.web.client.connections import service
+from carvalue.web.client.price_service import Refused
+from carvalue.web.components.explanation import show_comparables, show_reasons, show_what_if
+from carvalue.web.components.form import chosen_make, entered_listing, show_form
+from carvalue.web.components.result import Refusal, Valuation, show_valuation, show_verdict
+
+OFFERS_S = 60  # how long suggestions are kept; a new model's vocabulary may wait that long
+NO_OFFERS: Mapping[str, tuple[str, ...]] = {}
+
+
+def show() -> None:
+    """Draw the page."""
+    st.title("What is your car worth?")
+    st.write("Make, model and year are enough for a first price; the more you tell, the closer it gets.")
+    url = load_settings().service_url
+    show_form(offers=_offers_or_notice(url), expected=_still_wrong())
+    st.button("Price this car", type="primary", width="stretch", on_click=_price, args=(url,))
+    _show_answer(url)
+
+
+@st.cache_data(ttl=OFFERS_S, show_spinner=False)
+def _offers(url: str, make: str | None) -> Mapping[str, tuple[str, ...]]:
+    return service(url).offers(make)
+
+
+def _offers_or_notice(url: str) -> Mapping[str, tuple[str, ...]]:
+    try:
+        return _offers(url, chosen_make())
+    except AppError as error:
+        st.warning(f"{error.message} Makes and models cannot be suggested now; you can type them.")
+        return NO_OFFERS
+
+
+def _price(url: str) -> None:
+    """Ask for a quote; runs before the page is drawn again, so that what is wrong shows beside its field."""
+    listing = entered_listing()
+    answer: dict[str, object] = {"refused": None, "failure": None}
+    try:
+        answer["valuation"] = Valuation(listing=listing, explained=service(url).explain(listing))
+    except Refused as error:
+        answer |= {"refused": Refusal(listing=listing, expected=error.expected), "valuation": None}
+    except AppError as error:
+        answer["failure"] = str(error)
+    st.session_state.update(answer)
+
+
+def _still_wrong() -> Mapping[str, str]:
+    refusal: Refusal | None = st.session_state.get("refused")
+    return refusal.still_wrong(entered_listing()) if refusal else {}
+
+
+def _show_answer(url: str) -> None:
+    if st.session_state.get("failure"):
+        st.error(st.session_state["failure"])
+    if _still_wrong():
+        st.error("Some fields need another look; what is expected stands below each of them.")
+    valuation: Valuation | None = st.session_state.get("valuation")
+    if valuation is not None:
+        show_valuation(valuation, entered=entered_listing(), model=_model_or_none(url))
+        show_verdict(valuation.explained.quote)
+        show_reasons(valuation.explained)
+        show_what_if(valuation.listing, valuation.explained.quote, url=url)
+        show_comparables(valuation.listing, valuation.explained)
+
+
+def _model_or_none(url: str) -> InProduction | None:
+    try:
+        return service(url).in_production()
+    except AppError:
+        return None  # the quote itself says version and date; where the data came from is left out

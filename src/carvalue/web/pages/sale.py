@@ -1,0 +1,39 @@
+"""Report a sale: what a quoted car was really sold for, which is how the prices are checked."""
+
+import streamlit as st
+
+from carvalue.errors import AppError
+from carvalue.settings import load_settings
+from carvalue.web.client.connections import service
+from carvalue.web.client.price_service import Refused
+from carvalue.web.components.formatting import money
+
+QUOTE_ID_LENGTH = 32
+
+
+def show() -> None:
+    """Draw the page."""
+    st.title("Report a sale")
+    st.write("Sold or bought a car that was priced here? Its price shows how good ours are; nobody is named.")
+    with st.form("sale", border=False):
+        quote_id = st.text_input(
+            "Quote", max_chars=QUOTE_ID_LENGTH, help="The number at the end of the quote's small print."
+        )
+        price = st.number_input("Sale price (\\$)", min_value=1, max_value=1_000_000, value=None, step=100)
+        sent = st.form_submit_button("Report", type="primary")
+    if sent:
+        _report(quote_id.strip(), price)
+
+
+def _report(quote_id: str, price: float | None) -> None:
+    if not quote_id or price is None:
+        st.error("Both are needed: the quote's number and the price.")
+        return
+    try:
+        service(load_settings().service_url).report_sale(quote_id, int(price))
+    except Refused as error:
+        st.error(f"{error.message} See whether the quote's number is whole.")
+    except AppError as error:
+        st.error(str(error))
+    else:
+        st.success(f"Thank you: sold for {money(int(price))}.")

@@ -1,0 +1,45 @@
+"""The replayed loop hears a market that moves and learns its level; without it, quotes stay behind."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from carvalue.backtest.market import Habits, MarketTooShort, Move
+from carvalue.backtest.plots import TABLE, draw, summary, write_table
+from carvalue.backtest.replay import Plan, replay
+from markets import FIRST_POSTED, a_market
+
+ROWS, DAYS, MOVED_ON = 14_000, 20, 10
+
+
+def spread(rows: int) -> pl.DataFrame:
+    step = timedelta(days=DAYS) / rows
+    moments = pl.Series([FIRST_POSTED + number * step for number in range(rows)])
+    nowhere = pl.lit(None, pl.Float32)
+    return a_market(rows=rows).with_columns(posted_at=moments, lat=nowhere, long=nowhere)
+
+
+def test_the_loop_follows_a_market_that_moves(tmp_path: Path) -> None:
+    plan = Plan(
+        history=9, habits=Habits(asking=0.3, told=0.6, last_told=3), move=Move(factor=1.25, day=MOVED_ON)
+    )
+    told: list[str] = []
+
+    days = replay(spread(ROWS), plan=plan, folder=tmp_path, say=told.append)
+
+    table = write_table(days, tmp_path / TABLE)
+    draw(table, plan=plan, into=tmp_path / "picture.png")
+    late = summary(table, since=DAYS - 4).rows_by_key("arm", named=True, unique=True)
+    assert late["without the loop"]["bias"] == pytest.approx(1 / 1.25 - 1, abs=0.03)
+    assert abs(late["with the loop"]["bias"]) < 0.03
+    assert late["with the loop"]["mdape"] < 0.7 * late["without the loop"]["mdape"]
+    assert any("version 2 is in" in line for line in told), told
+    assert not any(day.event for day in days if day.day <= MOVED_ON)
+    assert (tmp_path / "picture.png").stat().st_size > 10_000
+
+
+def test_a_market_of_a_few_days_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MarketTooShort, match="span 20 days: expected 25 or more"):
+        replay(spread(200), plan=Plan(history=20), folder=tmp_path, say=print)

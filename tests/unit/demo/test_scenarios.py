@@ -1,0 +1,55 @@
+"""What a person types changes just the requests that it names."""
+
+from random import Random
+
+import pytest
+
+from carvalue.demo.scenarios import BadDrift, read_drift
+from carvalue.listings.schema import Value
+
+CAR: dict[str, Value] = {"manufacturer": "ford", "year": 2014, "odometer": 100_000, "fuel": "gas"}
+
+
+def applied(text: str, *, number: int = 5) -> dict[str, Value]:
+    return read_drift(text).applied(CAR, number=number, random=Random(1))  # noqa: S311
+
+
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [
+        ("odometer*1.3@0", {"odometer": 130_000}),
+        ("odometer*9@0", {"odometer": 400_000}),
+        ("year+3@0", {"year": 2017}),
+        ("year-1@5", {"year": 2013}),
+        ("year=2020@0", {"year": 2020}),
+        ("fuel=electric@0-6", {"fuel": "electric"}),
+        ("odometer=@0", {"odometer": None}),
+        ("fuel=electric@6", {}),
+        ("fuel=electric@0-5", {}),
+        ("fuel=electric~0%@0", {}),
+    ],
+)
+def test_it_changes_what_it_says(text: str, changed: dict[str, Value]) -> None:
+    assert applied(text) == CAR | changed
+
+
+def test_a_share_changes_about_that_many() -> None:
+    drift, random = read_drift("fuel=electric~10%@0"), Random(1)  # noqa: S311
+
+    changed = [drift.applied(CAR, number=number, random=random)["fuel"] for number in range(2_000)]
+
+    assert 150 < changed.count("electric") < 250
+
+
+def test_what_is_not_there_stays_away() -> None:
+    drift = read_drift("odometer*2@0")
+
+    assert drift.applied({"year": 2014}, number=0, random=Random(1)) == {"year": 2014, "odometer": None}  # noqa: S311
+
+
+@pytest.mark.parametrize(
+    "text", ["odometer*1.3", "wheels+1@0", "fuel*2@0", "year+x@0", "year+@0", "year==3@0", "", "year+1@-3"]
+)
+def test_what_cannot_be_read_is_said(text: str) -> None:
+    with pytest.raises(BadDrift, match=r"expected|no number"):
+        read_drift(text)

@@ -1,0 +1,31 @@
+"""The later market has other cars, newer, driven further and dearer, in the raw form."""
+
+from pathlib import Path
+
+import polars as pl
+
+from carvalue.demo.shifted_market import DEARER, YEARS, later_cars, write_later_listings
+from carvalue.demo.traffic import cars_of
+from carvalue.listings.datasets.cleaning import clean
+from carvalue.listings.synthetic import write_sample
+
+
+def test_it_is_a_raw_file_of_a_dearer_market_with_newer_cars(tmp_path: Path) -> None:
+    write_sample(tmp_path / "now.csv", rows=2_000, seed=5)
+    now = pl.read_parquet(clean(tmp_path / "now.csv", into=tmp_path / "now").listings)
+    later_file = write_later_listings(tmp_path / "later.csv", rows=2_000, seed=5)
+    later = pl.read_parquet(clean(later_file, into=tmp_path / "later").listings)
+
+    assert later.height > 0.9 * now.height
+    assert later["year"].median() == now["year"].median() + YEARS
+    assert abs(later["price"].median() / now["price"].median() - DEARER) < 0.1
+    assert later["posted_at"].min() > now["posted_at"].max()
+    assert not set(later["id"]) & set(now["id"])
+
+
+def test_its_cars_can_be_asked_for(tmp_path: Path) -> None:
+    cars = cars_of(later_cars(tmp_path, rows=1_000, seed=6))
+
+    listing, asked = next(cars)
+    assert listing["manufacturer"]
+    assert asked >= 1_000

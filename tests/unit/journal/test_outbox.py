@@ -1,0 +1,123 @@
+"""What is appended is on disk, is given out until the journal has it, and survives whoever wrote it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from carvalue.journal.entries import JournalEntry
+from carvalue.journal.outbox import Spool, SpoolFull
+from factories import an_entry
+from limits import files_of_at_most
+
+LIMIT = 2**20
+
+
+def a_spool(folder: Path, **options: int) -> Spool:
+    return Spool(folder, **({"limit_bytes": LIMIT} | options))
+
+
+def taken(spool: Spool) -> list[JournalEntry]:
+    """Everything that waits, as the journal would take it."""
+    entries = []
+    while chunk := spool.next_chunk():
+        entries += [JournalEntry.from_line(line) for line in chunk.data.splitlines()]
+        spool.forget(chunk)
+    return entries
+
+
+def test_an_entry_comes_back_as_it_was(tmp_path: Path) -> None:
+    spool, entry = a_spool(tmp_path), an_entry(listing={"model": "citroën ds \u2028 ", "year": 2015})
+
+    spool.append([entry])
+
+    assert taken(spool) == [entry]
+    assert taken(spool) == []
+    spool.close()
+
+
+def test_what_waits_is_adopted_by_the_next_process(tmp_path: Path) -> None:
+    entries = [an_entry(number) for number in range(3)]
+    killed, following = a_spool(tmp_path), a_spool(tmp_path)
+    killed.append(entries)
+
+    following.adopt()
+    while_alive = taken(following)
+    killed.close()  # what the end of a process does to its locks
+    following.adopt()
+
+    assert while_alive == []
+    assert taken(following) == entries
+    assert list(tmp_path.iterdir()) == []
+    following.close()
+
+
+def test_what_a_crash_left_unnamed_is_removed_once_it_is_old(tmp_path: Path) -> None:
+    old, fresh = tmp_path / "1-7.new", tmp_path / "2-8.new"
+    for path in (old, fresh):
+        path.touch()
+    os.utime(old, (0, 0))
+    spool = a_spool(tmp_path)
+
+    spool.adopt()
+
+    assert list(tmp_path.iterdir()) == [fresh]
+    spool.close()
+
+
+def test_a_line_that_a_crash_cut_off_is_not_whole(tmp_path: Path) -> None:
+    whole, torn = an_entry(1).as_line(), an_entry(2).as_line()[:-20]
+    (tmp_path / "1.ndjson").write_bytes(whole + torn)
+    spool = a_spool(tmp_path)
+    spool.adopt()
+
+    first = spool.next_chunk()
+    assert first is not None
+    spool.forget(first)
+    second = spool.next_chunk()
+
+    assert first.data == whole
+    assert second is not None
+    assert second.data == torn
+    spool.close()
+
+
+def test_segments_rotate_and_go_once_taken(tmp_path: Path) -> None:
+    spool = a_spool(tmp_path, segment_bytes=1_000)
+    entries = [an_entry(number) for number in range(20)]
+    for entry in entries:
+        spool.append([entry])
+    many = len(list(tmp_path.iterdir()))
+
+    assert taken(spool) == entries
+    assert many == 5
+    assert len(list(tmp_path.iterdir())) == 1
+    spool.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_limit_holds_and_room_is_made(tmp_path: Path) -> None:
+    spool = a_spool(tmp_path, limit_bytes=1_000)
+    spool.append([an_entry(1)])
+    spool.append([an_entry(2)])
+
+    with pytest.raises(SpoolFull):
+        spool.append([an_entry(number) for number in range(3, 8)])
+
+    assert [entry.quote_id for entry in taken(spool)] == [an_entry(1).quote_id, an_entry(2).quote_id]
+    spool.append([an_entry(3)])
+    assert taken(spool) == [an_entry(3)]
+    spool.close()
+
+
+def test_a_write_cut_short_by_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+    spool = a_spool(tmp_path)
+    spool.append([an_entry(1)])
+
+    with files_of_at_most(spool.waiting_bytes + 100), pytest.raises(OSError, match="large"):
+        spool.append([an_entry(2)])
+    spool.append([an_entry(3)])
+
+    assert taken(spool) == [an_entry(1), an_entry(3)]
+    assert all(path.read_bytes().endswith(b"\n") for path in tmp_path.iterdir())
+    spool.close()

@@ -1,0 +1,125 @@
+"""The journal's tables come up to date from every release, once, whole, and never down."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from carvalue.journal.forwarder import Replay
+from carvalue.journal.outbox import Spool
+from carvalue.journal.schema import TABLES, VERSION_TABLE, newest
+from carvalue.journal.store import Journal, JournalUnavailable, WrongSchema
+from carvalue.telemetry.metrics import ServiceMetrics
+from factories import an_entry
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+LATER = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def script(path: Path, sql: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(sql)
+
+
+def differences(path: Path) -> list[object]:
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        return list(compare_metadata(context, TABLES))
+
+
+@pytest.mark.parametrize("release", sorted(SCHEMAS.glob("*.sqlite.sql")), ids=lambda path: path.name)
+def test_every_release_s_tables_come_up_to_date_with_what_they_hold(tmp_path: Path, release: Path) -> None:
+    script(tmp_path / "journal.db", release.read_text())
+    journal = Journal(f"sqlite:///{tmp_path}/journal.db")
+
+    journal.write([an_entry(2)])
+
+    assert journal.after("", until=LATER, limit=9) == [an_entry(1), an_entry(2)]
+    assert [sale.sale_price for sale in journal.sales(model_version="3", limit=9)] == [20_000]
+    assert journal.migrate() == newest()
+    assert differences(tmp_path / "journal.db") == []
+
+
+def test_new_tables_are_those_that_this_code_knows(tmp_path: Path) -> None:
+    Journal(f"sqlite:///{tmp_path}/journal.db").migrate()
+
+    assert differences(tmp_path / "journal.db") == []
+
+
+def test_tables_of_a_later_generation_are_refused_and_left_alone(tmp_path: Path) -> None:
+    journal = Journal(f"sqlite:///{tmp_path}/journal.db")
+    journal.write([an_entry(1)])
+    script(tmp_path / "journal.db", "update journal_schema set version_num = '9.0'")
+    again = Journal(f"sqlite:///{tmp_path}/journal.db")
+
+    with pytest.raises(WrongSchema, match=r"revision 9\.0, this program knows"):
+        again.write([an_entry(2)])
+    with pytest.raises(WrongSchema, match=r"9\.0"):
+        again.migrate()
+    journal.write([an_entry(2)])  # who wrote before goes on
+
+    assert issubclass(WrongSchema, JournalUnavailable)  # so that quotes wait in the spool
+    assert len(journal.after("", until=LATER, limit=9)) == 2
+
+
+def test_quotes_wait_in_the_spool_until_a_program_knows_the_tables(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    Journal(f"sqlite:///{path}").migrate()
+    script(path, "update journal_schema set version_num = '9.0'")
+    spool = Spool(tmp_path / "spool", limit_bytes=2**20)
+    spool.append([an_entry(1), an_entry(2)])
+    metrics = ServiceMetrics()
+    Replay(spool=spool, journal=Journal(f"sqlite:///{path}"), metrics=metrics).pass_on()
+    assert spool.waiting_bytes
+
+    script(path, "update journal_schema set version_num = '1.0'")  # as the right program would find it
+    journal = Journal(f"sqlite:///{path}")
+    Replay(spool=spool, journal=journal, metrics=ServiceMetrics()).pass_on()
+
+    assert journal.after("", until=LATER, limit=9) == [an_entry(1), an_entry(2)]
+    assert not spool.waiting_bytes
+    spool.close()
+
+
+def test_a_program_gone_back_to_writes_into_tables_that_only_gained(tmp_path: Path) -> None:
+    journal = Journal(f"sqlite:///{tmp_path}/journal.db")
+    journal.write([an_entry(1)])
+    script(tmp_path / "journal.db", "update journal_schema set version_num = '1.99'")
+
+    Journal(f"sqlite:///{tmp_path}/journal.db").write([an_entry(2)])
+
+    assert len(journal.after("", until=LATER, limit=9)) == 2
+
+
+def test_of_several_processes_at_once_each_finds_the_tables(tmp_path: Path) -> None:
+    script(tmp_path / "journal.db", (SCHEMAS / "before_revisions.sqlite.sql").read_text())
+    command = [sys.executable, "-m", "carvalue", "migrate"]
+    given = os.environ | {"JOURNAL_URL": f"sqlite:///{tmp_path}/journal.db"}
+
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=given) for _ in range(4)]
+    told = [process.communicate(timeout=60)[0].strip() for process in running]
+
+    assert told == [f"the journal's tables are at revision {newest()}"] * 4
+
+
+def test_a_migration_that_was_killed_leaves_the_tables_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("alembic.runtime.migration.HeadMaintainer.update_to_step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        Journal(f"sqlite:///{tmp_path}/journal.db").migrate()
+
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as connection:
+        assert connection.execute("select name from sqlite_master").fetchall() == []

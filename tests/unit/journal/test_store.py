@@ -1,0 +1,106 @@
+"""The journal on SQLite: stores once, notices when its file is gone, locked or full, and comes back."""
+
+import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from carvalue.journal.store import EntriesRefused, Journal, JournalUnavailable, UnknownQuote
+from factories import an_entry
+from limits import files_of_at_most
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def rows(path: Path, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def a_journal(path: Path) -> Journal:
+    return Journal(f"sqlite:///{path}", answer_s=1)
+
+
+def test_an_entry_is_stored_once_and_whole(tmp_path: Path) -> None:
+    path, entry = tmp_path / "new" / "journal.db", an_entry(7)
+    journal = a_journal(path)
+
+    journal.write([entry])
+    journal.write([an_entry(7, price=1), an_entry(8)])
+
+    quote_id, price, warnings, listing = rows(path, "select quote_id, price, warnings, listing from quotes")[
+        0
+    ]
+    assert (quote_id, price) == (entry.quote_id, entry.price)
+    assert json.loads(str(warnings)) == list(entry.warnings)
+    assert json.loads(str(listing)) == entry.listing
+    assert len(rows(path, "select * from quotes")) == 2
+    assert rows(path, "pragma journal_mode") == [("wal",)]
+
+
+def test_a_locked_journal_is_unavailable_until_it_is_free(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path / "journal.db")
+    journal.write([an_entry(1)])
+
+    with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as other:
+        other.execute("begin immediate")
+        with pytest.raises(JournalUnavailable, match="locked"):
+            journal.write([an_entry(2)])
+        other.execute("rollback")
+
+    journal.write([an_entry(2)])
+    assert len(rows(tmp_path / "journal.db", "select * from quotes")) == 2
+
+
+def test_a_journal_that_was_deleted_is_made_anew(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path / "journal.db")
+    journal.write([an_entry(1)])
+    (tmp_path / "journal.db").unlink()
+
+    with pytest.raises(JournalUnavailable):
+        journal.write([an_entry(2)])
+    journal.write([an_entry(2)])
+
+    assert rows(tmp_path / "journal.db", "select price from quotes") == [(22_450,)]
+
+
+def test_a_full_disk_is_unavailable(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path / "journal.db")
+    journal.write([an_entry(0)])
+
+    with files_of_at_most(100_000), pytest.raises(JournalUnavailable):
+        journal.write([an_entry(number) for number in range(2_000)])
+
+    journal.write([an_entry(5_000)])
+
+
+def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").write_text("once upon a time " * 1_000)
+
+    with pytest.raises(JournalUnavailable, match="not a database"):
+        a_journal(tmp_path / "journal.db").write([an_entry()])
+
+
+def test_what_the_tables_cannot_hold_is_refused_without_its_values(tmp_path: Path) -> None:
+    impossible = an_entry(2, price=None, listing={"vin": "a secret"})
+
+    with pytest.raises(EntriesRefused) as caught:
+        a_journal(tmp_path / "journal.db").write([an_entry(1), impossible])
+
+    assert "secret" not in str(caught.value)
+    assert rows(tmp_path / "journal.db", "select * from quotes") == []
+
+
+def test_feedback_needs_its_quote_and_the_last_word_counts(tmp_path: Path) -> None:
+    journal, quote_id = a_journal(tmp_path / "journal.db"), an_entry(1).quote_id
+    with pytest.raises(UnknownQuote):
+        journal.add_feedback(quote_id=quote_id, sale_price=20_000, told_at=NOW)
+    journal.write([an_entry(1)])
+
+    for sale_price in (20_000, 21_000):
+        journal.add_feedback(quote_id=quote_id, sale_price=sale_price, told_at=NOW)
+
+    assert rows(tmp_path / "journal.db", "select quote_id, sale_price from feedback") == [(quote_id, 21_000)]

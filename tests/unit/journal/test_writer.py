@@ -1,0 +1,130 @@
+"""Quotes that wait together share one flush; a spool that takes nothing stops no answer."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from carvalue.journal.entries import JournalEntry
+from carvalue.journal.outbox import Spool
+from carvalue.journal.store import JournalUnavailable
+from carvalue.journal.writer import Recorder
+from carvalue.telemetry.metrics import ServiceMetrics
+from factories import an_entry
+
+
+class SlowSpool(Spool):
+    """A spool whose disk waits for a word, and that remembers what was flushed together."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, limit_bytes=2**20)
+        self.groups: list[int] = []
+        self.go_on = Event()
+        self.fault: Exception | None = None
+
+    def append(self, entries: Sequence[JournalEntry]) -> None:
+        self.groups.append(len(entries))
+        assert self.go_on.wait(timeout=10)
+        if self.fault:
+            raise self.fault
+        super().append(entries)
+
+
+@dataclass
+class Desk:
+    """A journal in memory, there or away."""
+
+    is_away: bool = False
+    asked: int = 0
+    written: list[JournalEntry] = field(default_factory=list)
+
+    def write(self, entries: list[JournalEntry]) -> None:
+        self.asked += 1
+        if self.is_away:
+            raise JournalUnavailable("The journal is away.")
+        self.written += entries
+
+
+async def recorded(recorder: Recorder, entries: Sequence[JournalEntry]) -> None:
+    await recorder.record(entries)
+
+
+async def record_ten(spool: SlowSpool, recorder: Recorder) -> None:
+    first = asyncio.ensure_future(recorder.record([an_entry(0)]))
+    while not spool.groups:
+        await asyncio.sleep(0)
+    others = [asyncio.ensure_future(recorder.record([an_entry(number)])) for number in range(1, 10)]
+    await asyncio.sleep(0)
+    others[0].cancel()  # a client that goes away holds up nobody
+    assert not first.done()
+
+    spool.go_on.set()
+    await asyncio.gather(first, *others[1:])
+
+    assert spool.groups == [1, 9]
+    assert others[0].cancelled()
+
+
+def test_what_waits_together_is_flushed_together(tmp_path: Path) -> None:
+    spool = SlowSpool(tmp_path)
+    recorder = Recorder(spool=spool, journal=Desk(), metrics=ServiceMetrics())
+
+    asyncio.run(record_ten(spool, recorder))
+
+    assert spool.waiting_bytes == sum(len(an_entry(number).as_line()) for number in range(10))
+    recorder.close()
+    spool.close()
+
+
+def a_file_in_its_place(folder: Path) -> Spool:
+    folder.write_text("a file where the folder should be")
+    return Spool(folder, limit_bytes=2**20)
+
+
+def test_a_disk_that_fails_sends_quotes_straight_to_the_journal(tmp_path: Path) -> None:
+    desk, metrics = Desk(), ServiceMetrics()
+    recorder = Recorder(spool=a_file_in_its_place(tmp_path / "spool"), journal=desk, metrics=metrics)
+
+    asyncio.run(recorded(recorder, [an_entry(0), an_entry(1)]))
+
+    assert desk.written == [an_entry(0), an_entry(1)]
+    assert recorder.trouble == "disk"
+    assert metrics.registry.get_sample_value("carvalue_spool_up") == 0
+    assert metrics.registry.get_sample_value("carvalue_journal_dropped_total", {"reason": "disk"}) == 0
+    (tmp_path / "spool").unlink()
+    asyncio.run(recorded(recorder, [an_entry(2)]))
+    assert recorder.trouble is None
+    assert metrics.registry.get_sample_value("carvalue_spool_up") == 1
+    assert len(desk.written) == 2
+    recorder.close()
+
+
+def test_what_neither_the_disk_nor_the_journal_takes_is_dropped_and_counted(tmp_path: Path) -> None:
+    desk, metrics = Desk(is_away=True), ServiceMetrics()
+    recorder = Recorder(spool=a_file_in_its_place(tmp_path / "spool"), journal=desk, metrics=metrics)
+
+    for number in range(3):
+        asyncio.run(recorded(recorder, [an_entry(number)]))
+
+    assert metrics.registry.get_sample_value("carvalue_journal_dropped_total", {"reason": "disk"}) == 3
+    assert desk.asked == 1  # each time would hold up the answers
+    recorder.close()
+
+
+def test_a_fault_reaches_the_request_and_not_those_after_it(tmp_path: Path) -> None:
+    spool = SlowSpool(tmp_path)
+    recorder = Recorder(spool=spool, journal=Desk(), metrics=ServiceMetrics())
+    spool.go_on.set()
+    spool.fault = RuntimeError("a fault of ours")
+    with pytest.raises(RuntimeError):
+        asyncio.run(recorded(recorder, [an_entry(0)]))
+
+    spool.fault = None
+    asyncio.run(recorded(recorder, [an_entry(1)]))
+
+    assert spool.waiting_bytes == len(an_entry(1).as_line())
+    recorder.close()
+    spool.close()

@@ -1,0 +1,57 @@
+"""One door to every source; none of these needs a network."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from carvalue.listings.sources.fetch import CannotStore, RawListings, SampleRequest, fetch
+from carvalue.listings.sources.kaggle import KaggleRequest
+from carvalue.listings.sources.local_file import FileUnreadable
+from carvalue.listings.synthetic import write_sample
+
+KAGGLE = KaggleRequest(dataset="somebody/something")
+SAMPLE = SampleRequest(rows=1_000, seed=3)
+
+
+def test_the_sample_describes_itself(tmp_path: Path) -> None:
+    raw = fetch(source="sample", into=tmp_path / "raw", kaggle=KAGGLE, sample=SAMPLE)
+
+    assert raw == RawListings(
+        path=tmp_path / "raw" / "sample.csv",
+        kind="sample",
+        description="bundled sample 1: 1,000 rows of seed 3",
+        fingerprint=f"sha256:{hashlib.sha256(raw.path.read_bytes()).hexdigest()}",
+    )
+
+
+def test_the_same_sample_has_the_same_fingerprint(tmp_path: Path) -> None:
+    one, two = (
+        fetch(source="sample", into=tmp_path / name, kaggle=KAGGLE, sample=SAMPLE) for name in ("one", "two")
+    )
+
+    assert one.fingerprint == two.fingerprint
+
+
+def test_a_path_is_read_as_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    write_sample(path, rows=1_000)
+
+    raw = fetch(source=str(path), into=tmp_path / "raw", kaggle=KAGGLE, sample=SAMPLE)
+
+    assert (raw.path, raw.kind) == (path, "file")
+
+
+def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileUnreadable, match=r"gone\.csv"):
+        fetch(source=str(tmp_path / "gone.csv"), into=tmp_path / "raw", kaggle=KAGGLE, sample=SAMPLE)
+
+
+@pytest.mark.parametrize("source", ["sample", "auto", "kaggle"])
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, source: str) -> None:
+    (tmp_path / "raw").write_text("a file where the folder should be")
+
+    with pytest.raises(CannotStore, match=r"cannot be written to .*raw: File exists") as caught:
+        fetch(source=source, into=tmp_path / "raw", kaggle=KAGGLE, sample=SAMPLE)
+
+    assert "STATE_DIR" in str(caught.value)

@@ -1,0 +1,92 @@
+"""A description that cannot work is refused before any work; what it says of a file comes out in our form."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from carvalue.listings.schema import RAW_COLUMNS
+from carvalue.listings.sources.column_mapping import Form, FormUnusable, read_form
+from carvalue.listings.sources.fetch import KaggleRequest, SampleRequest, fetch
+from carvalue.listings.sources.raw import NotUtf8
+from carvalue.listings.sources.translation import FormUnlike, translate
+
+COLUMNS = {"price": "cost", "posting_date": "seen", "manufacturer": "maker", "model": "kind", "year": "built"}
+
+
+def a_form(**changes: Any) -> Form:
+    return Form.model_validate({"name": "another", "date_format": "%d.%m.%Y", "columns": COLUMNS} | changes)
+
+
+def translated(folder: Path, text: str, form: Form) -> list[dict[str, Any]]:
+    (folder / "other.csv").write_text(text, encoding="utf-8")
+    path = translate(folder / "other.csv", form=form, into=folder / "ours.csv")
+    return pl.read_csv(path, infer_schema=False).to_dicts()
+
+
+def test_columns_dates_units_and_words_become_ours(tmp_path: Path) -> None:
+    form = a_form(
+        columns=COLUMNS | {"odometer": "km", "fuel": "drives on"},
+        units={"odometer": "km", "price": 2},
+        words={"fuel": {"Petrol": "gas"}},
+    )
+    text = "kind,cost,maker,built,seen,km,drives on\n Golf ,5000,VW,2012,03.05.2021,100000,PETROL\n"
+
+    (row,) = translated(tmp_path, text, form)
+
+    assert tuple(row) == RAW_COLUMNS
+    told = {name: value for name, value in row.items() if value}
+    assert told == {
+        "id": "1", "price": "10000.0", "year": "2012", "manufacturer": "VW", "model": "Golf",
+        "fuel": "gas", "odometer": "62137.0", "posting_date": "2021-05-03T00:00:00+0000",
+    }  # fmt: skip
+
+
+def test_what_cannot_be_read_stays_for_cleaning_to_blame(tmp_path: Path) -> None:
+    form = a_form(columns=COLUMNS | {"id": "number"}, units={"price": 2})
+
+    (row,) = translated(tmp_path, "kind,cost,maker,built,seen,number\nGolf,call me,VW,2012,May,A-7\n", form)
+
+    assert (row["id"], row["price"], row["posting_date"]) == ("A-7", "call me", "May")
+
+
+def test_a_file_that_is_not_as_described_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FormUnlike, match="lacks cost, seen"):
+        translated(tmp_path, "kind,maker,built\n1,2,3\n", a_form())
+
+
+def test_another_encoding_is_refused_as_in_any_file(tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_bytes("kind,cost,maker,built,seen\nCitroën,1,2,3,4\n".encode("latin-1"))
+
+    with pytest.raises(NotUtf8):
+        fetch(
+            source=str(tmp_path / "other.csv"),
+            into=tmp_path / "raw",
+            kaggle=KaggleRequest(dataset="owner/name"),
+            sample=SampleRequest(),
+            form=a_form(),
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("name = ", "cannot be read"),
+        ('name = "x"', "columns: Field required"),
+        ('name = "x"\nspeed = 1\n[columns]\nprice = "p"', "speed: Extra"),
+        ('name = "x"\n[columns]\nprice = "p"\npower = "kW"', "columns: power: expected"),
+        ('name = "x"\n[columns]\nprice = "p"', "posting_date, manufacturer, model, year missing"),
+        ("{sound}\n[units]\nfuel = 2", "units: fuel: expected price, year, odometer"),
+        ('{sound}\n[units]\nodometer = "leagues"', "units.odometer"),
+        ('{sound}\n[words.fuel]\nPetrol = "petrol"', "fuel is never petrol: expected gas"),
+        ('{sound}\n[words.price]\nten = "10"', "price is not told in words"),
+    ],
+)
+def test_a_description_that_cannot_work_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    sound = 'name = "x"\n[columns]\n' + "\n".join(f'{ours} = "{theirs}"' for ours, theirs in COLUMNS.items())
+    (tmp_path / "form.toml").write_text(text.replace("{sound}", sound))
+
+    with pytest.raises(FormUnusable, match=complaint) as caught:
+        read_form(tmp_path / "form.toml")
+    assert "own-data.md" in str(caught.value)

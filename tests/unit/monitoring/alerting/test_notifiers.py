@@ -1,0 +1,144 @@
+"""Alerts over a real HTTP server, a real SMTP server, and the console."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any, ClassVar
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message as MessageHandler
+
+from carvalue.monitoring.alerting.notifiers import BadAlertUrl, sinks_of
+from carvalue.monitoring.alerting.store import Alert, SinkFailed
+from carvalue.platform.processes.ports import free_port
+
+NOW = datetime(2026, 11, 1, 12, 30, tzinfo=UTC)
+ALERT = Alert(
+    key="drift", kind="drift", severity="warning", title="Quotes have drifted", text="year: far", since=NOW
+)
+
+
+class Webhook(BaseHTTPRequestHandler):
+    """Keeps what it is sent."""
+
+    bodies: ClassVar[list[Any]] = []
+    status = 200
+
+    def do_POST(self) -> None:
+        type(self).bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        self.send_response(self.status)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Mailbox(MessageHandler):
+    """Keeps what it is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[Message] = []
+
+    def handle_message(self, message: Message) -> None:
+        self.messages.append(message)
+
+
+@pytest.fixture
+def webhook() -> Iterator[str]:
+    Webhook.bodies, Webhook.status = [], 200
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Webhook)
+    Thread(target=server.serve_forever).start()
+    yield f"http://127.0.0.1:{server.server_port}/services/T0/SECRET"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def mailbox() -> Iterator[tuple[Mailbox, str]]:
+    kept, port = Mailbox(), free_port()
+    server = Controller(kept, hostname="127.0.0.1", port=port)
+    server.start()
+    yield kept, f"smtp://127.0.0.1:{port}/?from=cars@example.com&to=you@example.com"
+    server.stop()
+
+
+def test_a_webhook_gets_a_message_and_the_parts(webhook: str) -> None:
+    (sink,) = sinks_of([webhook])
+
+    sink.tell(ALERT)
+    sink.tell(replace(ALERT, resolved_at=NOW))
+
+    began, ended = Webhook.bodies
+    assert began["text"] == "*WARNING: Quotes have drifted, since 2026-11-01 12:30 UTC*\nyear: far"
+    assert ended["text"] == "*RESOLVED: Quotes have drifted, 2026-11-01 12:30 to 12:30 UTC*"
+    assert (began["status"], ended["status"]) == ("firing", "resolved")
+    assert began["kind"] == "drift"
+
+
+def test_a_webhook_that_refuses_has_failed_and_its_secret_is_not_told(webhook: str) -> None:
+    Webhook.status = 500
+    (sink,) = sinks_of([webhook])
+
+    with pytest.raises(SinkFailed, match="answered 500") as refused:
+        sink.tell(ALERT)
+
+    assert "SECRET" not in str(refused.value) + sink.name
+
+
+def test_a_webhook_that_is_away_has_failed() -> None:
+    (sink,) = sinks_of([f"http://127.0.0.1:{free_port()}/"])
+
+    with pytest.raises(SinkFailed, match="ConnectError"):
+        sink.tell(ALERT)
+
+
+def test_mail_is_sent(mailbox: tuple[Mailbox, str]) -> None:
+    kept, url = mailbox
+    (sink,) = sinks_of([url])
+
+    sink.tell(ALERT)
+
+    (message,) = kept.messages
+    assert message["subject"] == "[carvalue] WARNING: Quotes have drifted, since 2026-11-01 12:30 UTC"
+    assert (message["from"], message["to"]) == ("cars@example.com", "you@example.com")
+    assert "year: far" in str(message.get_payload())
+
+
+def test_a_password_is_not_sent_in_the_clear(mailbox: tuple[Mailbox, str]) -> None:
+    kept, url = mailbox
+    (sink,) = sinks_of([url.replace("smtp://", "smtp://me:secret@")])
+
+    with pytest.raises(SinkFailed):
+        sink.tell(ALERT)
+
+    assert kept.messages == []
+
+
+def test_the_console_shows_what_began(capsys: pytest.CaptureFixture[str]) -> None:
+    (sink,) = sinks_of(["console:"])
+
+    sink.tell(ALERT)
+
+    assert capsys.readouterr().err == (
+        "WARNING: Quotes have drifted, since 2026-11-01 12:30 UTC\n  year: far\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["pigeon://loft", "mailto:you@example.com", "smtp://host/?to=you@example.com"]
+)
+def test_a_url_that_names_no_sink_is_refused(url: str) -> None:
+    with pytest.raises(BadAlertUrl):
+        sinks_of([url])
+
+
+def test_two_receivers_of_one_host_are_told_apart() -> None:
+    names = [sink.name for sink in sinks_of(["https://hooks.example.com/a", "https://hooks.example.com/b"])]
+
+    assert names == ["webhook hooks.example.com", "webhook hooks.example.com 2"]

@@ -1,0 +1,121 @@
+"""Each alert is told once when it begins and once when it ends, whatever fails in between."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from carvalue.monitoring.alerting.store import Alert, AlertDesk, SinkFailed
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+DRIFT = Alert(key="drift", kind="drift", severity="warning", title="drifted", text="year", since=NOW)
+
+
+class Receiver:
+    """A sink in memory; down, it takes nothing."""
+
+    name = "receiver"
+
+    def __init__(self) -> None:
+        self.is_down, self.heard = False, list[tuple[str, bool]]()
+
+    def tell(self, alert: Alert) -> None:
+        if self.is_down:
+            raise SinkFailed("receiver is down.")
+        self.heard.append((alert.key, alert.is_firing))
+
+
+@pytest.fixture
+def receiver() -> Receiver:
+    return Receiver()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, receiver: Receiver) -> Iterator[AlertDesk]:
+    desk = AlertDesk(tmp_path / "alerts.db", [receiver])
+    yield desk
+    desk.close()
+
+
+def test_an_alert_is_told_once_while_it_lasts_and_once_when_it_ends(
+    desk: AlertDesk, receiver: Receiver
+) -> None:
+    for minute in range(3):
+        desk.update([DRIFT], now=NOW + timedelta(minutes=minute))
+    desk.update([], now=NOW + timedelta(minutes=3))
+    desk.update([], now=NOW + timedelta(minutes=4))
+
+    assert receiver.heard == [("drift", True), ("drift", False)]
+    assert desk.firing() == []
+    assert desk.past(5) == [replace(DRIFT, resolved_at=NOW + timedelta(minutes=3))]
+
+
+def test_it_is_not_told_again_after_a_restart(desk: AlertDesk, receiver: Receiver, tmp_path: Path) -> None:
+    desk.update([DRIFT], now=NOW)
+    restarted = AlertDesk(tmp_path / "alerts.db", [receiver])
+
+    restarted.update([DRIFT], now=NOW + timedelta(minutes=1))
+
+    assert receiver.heard == [("drift", True)]
+    assert restarted.firing() == [DRIFT]
+    restarted.close()
+
+
+def test_what_a_sink_did_not_take_is_told_later_less_and_less_often(
+    desk: AlertDesk, receiver: Receiver
+) -> None:
+    receiver.is_down = True
+    for second in range(0, 600, 5):
+        desk.update([DRIFT], now=NOW + timedelta(seconds=second))
+
+    assert desk.waiting() == {"receiver": 1}
+    assert desk.delivered == {("receiver", "failed"): 7}  # after 5, 15, 35, 75, 155 and 315 seconds
+
+    receiver.is_down = False
+    desk.update([DRIFT], now=NOW + timedelta(hours=1))
+    assert receiver.heard == [("drift", True)]
+    assert desk.waiting() == {"receiver": 0}
+
+
+def test_an_alert_that_ended_before_it_could_be_told_is_told_from_its_beginning(
+    desk: AlertDesk, receiver: Receiver
+) -> None:
+    receiver.is_down = True
+    desk.update([DRIFT], now=NOW)
+    desk.update([], now=NOW + timedelta(seconds=1))
+
+    receiver.is_down = False
+    desk.update([], now=NOW + timedelta(minutes=5))
+
+    assert receiver.heard == [("drift", True), ("drift", False)]
+
+
+def test_news_that_nobody_took_for_a_day_is_dropped(desk: AlertDesk, receiver: Receiver) -> None:
+    receiver.is_down = True
+    desk.update([DRIFT], now=NOW)
+
+    desk.update([DRIFT], now=NOW + timedelta(days=2))
+
+    assert desk.waiting() == {"receiver": 0}
+    assert desk.delivered["receiver", "dropped"] == 1
+
+
+def test_its_words_are_kept_up_to_date(desk: AlertDesk, receiver: Receiver) -> None:
+    desk.update([DRIFT], now=NOW)
+
+    desk.update([replace(DRIFT, text="year and odometer", report="a.html")], now=NOW)
+
+    assert [(alert.text, alert.report) for alert in desk.firing()] == [("year and odometer", "a.html")]
+    assert len(receiver.heard) == 1
+
+
+def test_a_clock_that_is_set_back_holds_up_no_news(desk: AlertDesk, receiver: Receiver) -> None:
+    receiver.is_down = True
+    desk.update([DRIFT], now=NOW + timedelta(days=365))
+    receiver.is_down = False
+
+    desk.update([DRIFT], now=NOW)
+
+    assert receiver.heard == [("drift", True)]

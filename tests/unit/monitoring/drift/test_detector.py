@@ -1,0 +1,177 @@
+"""Clean traffic is silent, drift is found and named; portions and restarts change nothing."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from carvalue.monitoring.drift.bins import bins_of
+from carvalue.monitoring.drift.detector import LEAST_ROWS, Detector, Memory
+from carvalue.monitoring.drift.profile import Profile
+from carvalue.monitoring.drift.statistics import rate_scores
+from carvalue.monitoring.drift.thresholds import Null, ReferenceTooSmall, calibrate
+from markets import a_market
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+DRIFTS = {
+    "year": pl.col("year") + 3,
+    "odometer": (pl.col("odometer") * 1.5).cast(pl.Int32),
+    "state": pl.lit("tx").alias("state"),
+    "manufacturer": pl.when(pl.int_range(pl.len()) % 5 == 0)
+    .then(pl.lit("tesla"))
+    .otherwise("manufacturer")
+    .alias("manufacturer"),
+    "title_status": pl.when(pl.int_range(pl.len()) % 4 > 0).then("title_status").alias("title_status"),
+    "price_level": (pl.col("price") * 1.3).alias("price"),
+}
+
+
+def some_rows(rows: int, seed: int) -> pl.DataFrame:
+    width = np.random.default_rng(seed).uniform(0.5, 0.9, rows)
+    return a_market(rows=rows, seed=seed).with_columns(
+        quoted_at=pl.lit(START) + pl.duration(seconds=pl.int_range(rows)),
+        range_width=pl.Series(width),
+    )
+
+
+@pytest.fixture(scope="module")
+def calibrated() -> tuple[Profile, Null]:
+    return calibrate(some_rows(12_000, seed=1))
+
+
+@pytest.fixture
+def detector(calibrated: tuple[Profile, Null]) -> Detector:
+    return Detector(*calibrated)
+
+
+def test_clean_traffic_is_clean(detector: Detector) -> None:
+    detector.add(some_rows(8_000, seed=2))
+
+    report = detector.report()
+    assert report.state == "clean"
+    assert report.since is None
+    assert report.rows == 8_000
+
+
+def test_a_few_rows_say_nothing(detector: Detector) -> None:
+    detector.add(some_rows(LEAST_ROWS - 10, seed=2).with_columns(DRIFTS["year"]))
+
+    assert detector.report().state == "insufficient data"
+    assert {item.state for item in detector.report().features} == {"insufficient data"}
+
+
+@pytest.mark.parametrize("feature", DRIFTS)
+def test_drift_is_found_and_named(detector: Detector, feature: str) -> None:
+    detector.add(some_rows(1_000, seed=3))
+    detector.add(some_rows(1_000, seed=4).with_columns(DRIFTS[feature]))
+
+    report = detector.report()
+    assert report.state == "confirmed"
+    assert feature in {item.name for item in report.drifted}
+    assert all(item.since and item.since >= START for item in report.drifted)
+
+
+def test_it_says_how_far(detector: Detector) -> None:
+    detector.add(some_rows(2_000, seed=5).with_columns(DRIFTS["title_status"]))
+
+    (found,) = (item for item in detector.report().features if item.name == "title_status")
+    assert found.says == "missing 0.2% -> 25.0%"
+    assert found.labels[-2:] == ("(missing)", "(unseen)")
+    assert sum(found.window) == pytest.approx(1)
+    assert sum(found.reference) == pytest.approx(1, abs=0.01)
+
+
+def test_drift_ends_when_traffic_is_as_before(detector: Detector) -> None:
+    detector.add(some_rows(1_000, seed=6).with_columns(DRIFTS["state"]))
+    assert detector.report().state == "confirmed"
+
+    detector.add(some_rows(4_000, seed=7))
+
+    assert detector.report().state == "clean"
+    assert detector.report().since is None
+
+
+def test_portions_change_nothing(calibrated: tuple[Profile, Null]) -> None:
+    rows = pl.concat([some_rows(900, seed=8), some_rows(600, seed=9).with_columns(DRIFTS["odometer"])])
+    at_once, bit_by_bit = Detector(*calibrated), Detector(*calibrated)
+
+    at_once.add(rows)
+    for start in range(0, len(rows), 37):
+        bit_by_bit.add(rows[start : start + 37])
+
+    assert bit_by_bit.report() == at_once.report()
+
+
+def test_a_restart_changes_nothing(calibrated: tuple[Profile, Null]) -> None:
+    before = pl.concat([some_rows(900, seed=8), some_rows(600, seed=9).with_columns(DRIFTS["odometer"])])
+    after = some_rows(50, seed=10)
+    steady, earlier = Detector(*calibrated), Detector(*calibrated)
+    steady.add(before)
+    earlier.add(before)
+
+    restarted = Detector(*calibrated, Memory.from_json(json.loads(json.dumps(earlier.memory.as_json()))))
+    restarted.recall(before[-restarted.reach :])
+    steady.add(after)
+    restarted.add(after)
+
+    assert restarted.report() == steady.report()
+
+
+def test_thresholds_are_provisional_until_proven_on_own_traffic(calibrated: tuple[Profile, Null]) -> None:
+    detector = Detector(*calibrated)
+    assert detector.report().provisional
+
+    for number in range(5):
+        detector.add(some_rows(calibrated[1].segment, seed=20 + number))
+
+    assert not detector.report().provisional
+
+
+def test_rows_that_come_in_clusters_are_no_drift_when_the_reference_had_them_too() -> None:
+    def in_order_of_state(frame: pl.DataFrame) -> pl.DataFrame:
+        block = pl.int_range(pl.len()) // 400
+        return frame.with_columns(block=block).sort("block", "state", maintain_order=True).drop("block")
+
+    detector = Detector(*calibrate(in_order_of_state(some_rows(12_000, seed=1))))
+    shuffled = Detector(*calibrate(some_rows(12_000, seed=1)))
+    traffic = in_order_of_state(some_rows(4_000, seed=2)).with_columns(
+        quoted_at=pl.lit(START) + pl.duration(seconds=pl.int_range(4_000))
+    )
+
+    detector.add(traffic)
+    shuffled.add(traffic)
+
+    assert detector.report().state != "confirmed"
+    assert shuffled.report().state == "confirmed"
+
+
+def test_a_reference_of_few_rows_is_refused() -> None:
+    with pytest.raises(ReferenceTooSmall, match="1,999 rows"):
+        calibrate(some_rows(1_999, seed=1))
+
+
+def test_a_year_newer_than_all_has_a_bin_of_its_own() -> None:
+    bins = bins_of(pl.Series("year", [2019, 2020, 2021] * 100))
+
+    codes = bins.codes(pl.Series("year", [2021.0, 2022.0, None]))
+    assert bins.labels[codes[1]] == "2022 and more"
+    assert codes.tolist() == [len(bins.labels) - 2, len(bins.labels) - 1, len(bins.labels)]
+
+
+def test_moments_are_those_of_the_rows(detector: Detector) -> None:
+    detector.add(some_rows(1_000, seed=3).with_columns(DRIFTS["state"]))
+
+    since = detector.report().since
+    assert since is not None
+    assert START + timedelta(seconds=LEAST_ROWS - 1) <= since < START + timedelta(seconds=400)
+
+
+def test_a_rate_as_usual_scores_nothing_and_never_less() -> None:
+    for rows in (200, 500, 1_000, 2_000):
+        usual = np.linspace(0.002, 0.5, 400)
+        scores = rate_scores(np.zeros_like(usual), rows, usual)
+
+        assert scores.min() >= 0  # a square root is taken of it
+        assert scores.max() < 1e-9

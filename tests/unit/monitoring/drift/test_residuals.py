@@ -1,0 +1,47 @@
+"""A level is silent while other cars come, and speaks when its own feature moves."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from carvalue.monitoring.drift.bins import Codes
+from carvalue.monitoring.drift.residuals import fit_level
+
+MAKES = 4
+YEARS = pl.Series([2000.0, 2005.0, 2010.0, 2015.0])
+
+
+def some_cars(*, shares: list[float], seed: int) -> tuple[pl.DataFrame, Codes]:
+    """Cars whose year follows their make, with the makes' codes."""
+    random = np.random.default_rng(seed)
+    makes = random.choice(MAKES, 4_000, p=shares)
+    years = YEARS.to_numpy()[makes] + random.normal(0, 2, len(makes))
+    rows = pl.DataFrame({"year": years, "price": 10_000 * np.exp(years / 100 - 20)})
+    return rows, makes.astype(np.int64)[:, None]
+
+
+@pytest.mark.parametrize("feature", ["year", "price"])
+def test_other_cars_move_no_level(feature: str) -> None:
+    level = fit_level(*some_cars(shares=[0.25] * MAKES, seed=1), of=feature, known_by=(0,))
+
+    newer, codes = some_cars(shares=[0.05, 0.05, 0.1, 0.8], seed=2)
+    spread = level.of_rows(newer, codes).std()
+
+    assert isinstance(spread, float)
+    assert level.of_rows(newer, codes).mean() == pytest.approx(0, abs=0.1 * spread)
+
+
+def test_a_year_that_moves_by_itself_moves_its_level() -> None:
+    rows, codes = some_cars(shares=[0.25] * MAKES, seed=1)
+    level = fit_level(rows, codes, of="year", known_by=(0,))
+
+    assert level.of_rows(rows.with_columns(pl.col("year") + 1), codes).mean() == pytest.approx(1, abs=0.05)
+
+
+def test_a_missing_value_has_no_level() -> None:
+    rows, codes = some_cars(shares=[0.25] * MAKES, seed=1)
+    with_gaps = rows.with_columns(year=pl.when(pl.int_range(pl.len()) % 3 > 0).then("year"))
+
+    level = fit_level(with_gaps, codes, of="year", known_by=(0,))
+
+    assert level.of_rows(with_gaps, codes).null_count() == with_gaps["year"].null_count()

@@ -1,0 +1,324 @@
+"""The watcher judges every quote of the version in production once, and tells who must know."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import polars as pl
+import pytest
+from prometheus_client import generate_latest
+
+from carvalue.journal.entries import JournalEntry
+from carvalue.journal.store import Journal
+from carvalue.monitoring.alerting.store import AlertDesk
+from carvalue.monitoring.drift.reference import publish_reference
+from carvalue.monitoring.watcher.__main__ import keep_watching
+from carvalue.monitoring.watcher.airflow_runs import Run
+from carvalue.monitoring.watcher.api import pages
+from carvalue.monitoring.watcher.exporter import WatcherMetrics
+from carvalue.monitoring.watcher.reports import Reports
+from carvalue.monitoring.watcher.retraining import Retraining
+from carvalue.monitoring.watcher.watcher import Watcher
+from carvalue.pricing.model import PriceModel
+from carvalue.telemetry.metrics import WATCHER_METRICS
+from fakes import FakeRegistry
+from markets import MARKET_FIELDS, a_bundle, a_market
+from servers import serving
+from waiting import until
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+INPUTS = ("manufacturer", "model", "year", "odometer", "state", "region", *MARKET_FIELDS)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return a_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+class NoRuns:
+    """An Airflow whose only run of a retraining failed."""
+
+    def newest(self, dag: str) -> Run:
+        return Run(name="by-hand-1", state="failed", began_at=START, ended_at=START)
+
+    def start(self, dag: str, *, run: str, note: str) -> None:
+        raise AssertionError("it cools down")
+
+
+class Stage:
+    """A journal with quotes of a real model, and the watcher over it."""
+
+    def __init__(self, folder: Path, bundle: Path) -> None:
+        self.folder, self.model, self.number = folder, PriceModel.load(bundle), 0
+        self.journal = Journal(f"sqlite:///{folder}/journal.db")
+        self.registry = FakeRegistry()
+        self.registry.promote(bundle, version=1)
+        self.now = START
+        a_market(rows=6_000, seed=5).write_parquet(folder / "train.parquet")
+        publish_reference(folder / "train.parquet", fingerprint="f00d", root=folder / "reference")
+        self.retraining = Retraining(
+            runs=NoRuns(),
+            decisions=tuple,
+            state=folder / "watcher" / "retraining.json",
+            on_alarm=True,
+            cooldown=timedelta(hours=24),
+            clock=lambda: self.now,
+        )
+        self.watcher = self.a_watcher()
+
+    def a_watcher(self) -> Watcher:
+        return Watcher(
+            journal=self.journal,
+            registry=self.registry,
+            references=self.folder / "reference",
+            folder=self.folder / "watcher",
+            desk=AlertDesk(self.folder / "watcher" / "alerts.db", ()),
+            reports=Reports(self.folder / "watcher" / "reports"),
+            metrics=WatcherMetrics(),
+            others=lambda: self.retraining.alerts,
+            clock=lambda: self.now,
+        )
+
+    def quote(
+        self,
+        rows: int,
+        *,
+        seed: int,
+        change: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
+        id_form: str = "{:032d}",
+    ) -> None:
+        market = a_market(rows=rows, seed=seed).select(INPUTS)
+        listings = (change(market) if change else market).to_dicts()
+        entries = []
+        for listing, quote in zip(listings, self.model.quote_many(listings), strict=True):
+            self.number += 1
+            entries.append(
+                JournalEntry(
+                    quote_id=id_form.format(self.number),
+                    quoted_at=self.now + timedelta(milliseconds=len(entries) + 1),
+                    model_version=str(self.version),
+                    price=quote.price,
+                    low=quote.low,
+                    high=quote.high,
+                    warnings=quote.warnings,
+                    listing={name: value for name, value in listing.items() if value is not None},
+                )
+            )
+        self.journal.write(entries)
+        self.now += timedelta(minutes=1)
+
+    @property
+    def version(self) -> int:
+        assert self.registry.production is not None
+        return self.registry.production.version
+
+
+@pytest.fixture
+def stage(tmp_path: Path, bundle: Path) -> Iterator[Stage]:
+    stage = Stage(tmp_path, bundle)
+    yield stage
+    stage.watcher.close()
+
+
+def older(market: pl.DataFrame) -> pl.DataFrame:
+    return market.with_columns((pl.col("year") - 6).clip(1985), pl.col("odometer") * 2)
+
+
+def state(watcher: Watcher) -> str:
+    assert watcher.findings is not None
+    return watcher.findings.drift.state
+
+
+def test_clean_quotes_raise_nothing(stage: Stage) -> None:
+    stage.quote(1_500, seed=11)
+
+    assert stage.watcher.step() == 1_500
+    assert state(stage.watcher) == "clean"
+    assert stage.watcher.desk.firing() == []
+    assert stage.watcher.trouble == ""
+
+
+def test_drift_alerts_and_the_alert_ends_with_it(stage: Stage) -> None:
+    stage.quote(1_000, seed=11)
+    stage.quote(600, seed=12, change=older)
+    stage.watcher.step()
+
+    (alert,) = stage.watcher.desk.firing()
+    assert "year" in alert.title
+    assert "What to do" in alert.text
+    assert alert.report.endswith("-drift.html")
+
+    stage.quote(4_000, seed=13)
+    stage.watcher.step()
+    assert state(stage.watcher) == "clean"
+    assert stage.watcher.desk.firing() == []
+
+
+def test_a_restart_goes_on_where_it_stopped(stage: Stage) -> None:
+    stage.quote(1_000, seed=11)
+    stage.quote(600, seed=12, change=older)
+    stage.watcher.step()
+    before = stage.watcher.findings
+
+    restarted = stage.a_watcher()
+    assert restarted.step() == 0
+    assert restarted.findings is not None
+    assert before is not None
+    assert restarted.findings.drift.state == before.drift.state == "confirmed"
+    assert restarted.findings.drift.since == before.drift.since
+    assert restarted.findings.report == before.report
+    assert len(restarted.desk.firing()) == 1
+
+    stage.quote(20, seed=14)
+    assert restarted.step() == 20
+    restarted.close()
+
+
+def test_a_new_version_begins_with_a_clean_slate(stage: Stage, bundle: Path) -> None:
+    stage.quote(600, seed=12, change=older)
+    stage.watcher.step()
+    assert state(stage.watcher) == "confirmed"
+
+    # the same reference under another bundle, as after a training with other parameters
+    other = a_bundle(stage.folder / "other", price_share=1.1)
+    stage.registry.promote(other, version=2)
+    stage.watcher.step()
+
+    assert state(stage.watcher) == "insufficient data"
+    assert stage.watcher.desk.firing() == []
+
+
+def test_quotes_too_young_are_left_for_the_next_round(stage: Stage) -> None:
+    stage.quote(300, seed=11)
+    stage.now = START + timedelta(milliseconds=100) + timedelta(seconds=2)
+
+    assert stage.watcher.step() == 99
+
+
+def test_a_clock_that_is_set_back_hides_no_quotes(stage: Stage) -> None:
+    for moment in (START + timedelta(days=365), START):
+        stage.now = moment
+        stage.number = int(moment.timestamp() * 1000) * 16**5  # as ids are made: the time comes first
+        stage.quote(250, seed=11, id_form="{:017x}000000000000000")
+        stage.now += timedelta(minutes=1)
+
+        assert stage.watcher.step() == 250
+
+
+def test_what_nobody_foresaw_is_told_as_trouble(stage: Stage) -> None:
+    (stage.folder / "watcher" / "state.json").mkdir(parents=True)  # cannot be written, as on a full disk
+    stage.quote(300, seed=11)
+    stop = Event()
+    thread = Thread(target=keep_watching, args=(stage.watcher, stop))
+    thread.start()
+    until(lambda: "state.json" in stage.watcher.trouble)
+    stop.set()
+    thread.join()
+
+    assert "carvalue_watcher_up 0.0" in generate_latest(stage.watcher.metrics.registry).decode()
+
+
+@pytest.mark.parametrize("away", ["registry", "reference"])
+def test_what_is_away_is_told_and_tried_again(stage: Stage, away: str) -> None:
+    moved = stage.folder / "moved"
+    stage.registry.is_down = away == "registry"
+    if away == "reference":
+        (stage.folder / "reference").rename(moved)
+    stage.quote(300, seed=11)
+
+    assert stage.watcher.step() == 0
+    assert away in stage.watcher.trouble.lower()
+
+    stage.registry.is_down = False
+    if away == "reference":
+        moved.rename(stage.folder / "reference")
+    assert stage.watcher.step() == 300
+    assert stage.watcher.trouble == ""
+
+
+def test_sales_that_are_far_off_alert(stage: Stage) -> None:
+    stage.quote(300, seed=11)
+    for number in range(1, 61):
+        stage.journal.add_feedback(quote_id=f"{number:032d}", sale_price=3_000, told_at=stage.now)
+
+    stage.watcher.step()
+
+    assert {alert.key for alert in stage.watcher.desk.firing()} == {"live_accuracy", "live_bias", "coverage"}
+
+
+def test_sales_that_are_all_a_little_dearer_alert_although_the_error_is_usual(stage: Stage) -> None:
+    stage.quote(300, seed=11)
+    for entry in stage.journal.after("", until=stage.now, limit=300):
+        dearer = round(entry.price * 1.1)
+        stage.journal.add_feedback(quote_id=entry.quote_id, sale_price=dearer, told_at=stage.now)
+
+    stage.watcher.step()
+
+    (alert,) = stage.watcher.desk.firing()
+    assert "9.1% below the sale prices" in alert.title
+    assert stage.watcher.alarms is not None
+    assert stage.watcher.alarms.firing == {"live_accuracy"}
+
+
+def test_a_retraining_that_failed_is_told_as_any_alert(stage: Stage) -> None:
+    stage.quote(600, seed=12, change=older)
+    stage.watcher.step()
+    assert stage.watcher.alarms is not None
+    assert stage.watcher.alarms.firing == {"drift"}
+
+    stage.retraining.look(stage.watcher.alarms)
+    stage.watcher.step()
+
+    assert {alert.kind for alert in stage.watcher.desk.firing()} == {"drift", "retraining"}
+    with serving(pages(stage.watcher, stage.retraining)) as client:
+        told = client.get("/retraining").json()
+        assert (told["run"], told["outcome"]) == ("by-hand-1", "failed")
+        assert "RETRAIN_COOLDOWN_H" in told["next"]
+
+
+def test_a_damaged_state_begins_anew(stage: Stage) -> None:
+    stage.quote(300, seed=11)
+    stage.watcher.step()
+    (stage.folder / "watcher" / "state.json").write_text("{")
+
+    restarted = stage.a_watcher()
+    assert restarted.step() == 300
+    restarted.close()
+
+
+def test_what_it_found_is_read_over_http(stage: Stage) -> None:
+    stage.quote(600, seed=12, change=older)
+    stage.watcher.step()
+
+    with serving(pages(stage.watcher, stage.retraining)) as client:
+        drift: dict[str, Any] = client.get("/drift").json()
+        assert drift["state"] == "confirmed"
+        assert drift["features"][0]["score"] > 1
+        assert len(drift["features"][0]["labels"]) == len(drift["features"][0]["window"])
+        assert client.get("/alerts").json()["firing"][0]["kind"] == "drift"
+        assert len(client.get("/quotes").json()) == 24
+        assert client.get("/retraining").json()["next"] == ""  # Airflow has not been asked yet
+        assert client.get("/reports").json() == []  # still in the making
+        assert client.get("/reports/..%2Falerts.db").status_code == 404
+        assert client.get("/healthz").json() == {"status": "alive", "trouble": ""}
+
+
+def test_every_declared_metric_is_shown(stage: Stage) -> None:
+    stage.quote(600, seed=12, change=older)
+    stage.watcher.step()
+
+    shown = generate_latest(stage.watcher.metrics.registry).decode()
+    assert all(f"# HELP {metric.name.removesuffix('_total')}" in shown for metric in WATCHER_METRICS)
+    assert 'carvalue_feature_drift_state{feature="year"} 2.0' in shown
+    assert 'carvalue_alerts_firing{kind="drift"} 1.0' in shown
+    assert "carvalue_watched_quotes_total 600.0" in shown
+
+
+def test_before_anything_is_in_production_there_is_nothing_to_say(stage: Stage) -> None:
+    stage.registry.production = None
+
+    assert stage.watcher.step() == 0
+    with serving(pages(stage.watcher, stage.retraining)) as client:
+        assert client.get("/drift").json()["state"] == "insufficient data"

@@ -1,0 +1,58 @@
+"""What a person is asked, and what is done without an answer."""
+
+from pathlib import Path
+
+import pytest
+
+from carvalue.pipelines import promotion_steps as deciding
+from carvalue.pipelines.steps import VERSION_FILE
+from carvalue.registry.gates.gate import Decision, Gate
+from carvalue.registry.model_version import ModelVersion
+from carvalue.registry.promotion.promote import Judgement
+from carvalue.settings import Settings
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of MLflow's own imports
+
+
+def judged(work: Path, *, passed: bool) -> None:
+    gate = Gate(name="speed", figure=1.0, limit=5.0, passed=passed, words="one listing takes 1 ms")
+    Judgement(version=2, against=1, decision=Decision.by([gate])).save(work / deciding.JUDGEMENT_FILE)
+    version = ModelVersion(name="m", version=2, run_id="r", source="s", bundle_digest="d")
+    version.save(work / VERSION_FILE)
+
+
+def test_a_person_is_shown_every_gate(tmp_path: Path) -> None:
+    judged(tmp_path, passed=True)
+
+    asked = deciding.question(settings=Settings(), work=tmp_path)
+
+    assert asked is not None
+    assert asked.subject == "Version 2 into production?"
+    assert "version 1" in asked.body
+    assert "one listing takes 1 ms" in asked.body
+
+
+def test_nobody_is_asked_about_what_a_gate_refused(tmp_path: Path) -> None:
+    judged(tmp_path, passed=False)
+
+    assert deciding.question(settings=Settings(), work=tmp_path) is None
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_without_an_answer_to_this_version_nothing_goes_into_production(
+    tmp_path: Path, *, earlier: bool
+) -> None:
+    judged(tmp_path, passed=True)
+    if earlier:
+        deciding.answer(work=tmp_path, person="ann", approved=True)
+        text = (tmp_path / deciding.ANSWER_FILE).read_text()
+        (tmp_path / deciding.ANSWER_FILE).write_text(text.replace('"version": 2', '"version": 1'))
+
+    with pytest.raises(deciding.NobodyApproved, match="version 2"):
+        deciding.promote(settings=Settings(promotion_approval="required"), work=tmp_path)
+
+
+def test_an_answer_does_not_overrule_a_gate() -> None:
+    refused = Decision.by([Gate(name="g", figure=1, limit=0, passed=False, words="no")])
+
+    assert not refused.asked("ann", approved=True).promote

@@ -1,0 +1,24 @@
+"""Airflow's user and password are those of the settings, and nobody else reads them."""
+
+import json
+import stat
+from pathlib import Path
+
+from carvalue.platform.airflow.config import airflow_environment, passwords_file, write_passwords
+from carvalue.settings import Settings
+
+
+def test_the_password_is_the_one_of_the_settings(tmp_path: Path) -> None:
+    settings = Settings.model_validate(
+        {"state_dir": tmp_path, "airflow_user": "ann", "airflow_password": 'x"y'}
+    )
+
+    write_passwords(settings)
+    write_passwords(settings)
+
+    path = passwords_file(settings)
+    assert json.loads(path.read_text()) == {"ann": 'x"y'}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    environment = airflow_environment(settings)
+    assert environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "ann:admin"
+    assert environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"] == str(path)

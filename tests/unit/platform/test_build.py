@@ -1,0 +1,150 @@
+"""A build goes on with what an earlier one left, and notices when it would make something else."""
+
+import os
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from carvalue.platform.airflow import wait as following
+from carvalue.platform.airflow.client import DagRun, TaskRun
+from carvalue.platform.airflow.wait import RunFailed
+from carvalue.platform.build import build_key, run_pipelines
+from carvalue.settings import Settings
+
+
+@dataclass
+class FakeAirflow:
+    """Airflow whose runs end the moment they are looked at, well unless told otherwise."""
+
+    runs: list[DagRun] = field(default_factory=list)
+    outcomes: dict[str, str] = field(default_factory=dict)
+    again: list[str] = field(default_factory=list)
+
+    def latest_run(self, dag: str) -> DagRun | None:
+        return next((run for run in reversed(self.runs) if run.dag == dag), None)
+
+    def trigger(self, dag: str, run: str) -> DagRun:
+        return self._add(dag, run, "queued")
+
+    def try_again(self, run: DagRun) -> DagRun:
+        self.again.append(run.dag)
+        return self._put(replace(run, state="queued"))
+
+    def run(self, dag: str, run: str) -> DagRun:
+        found = next(item for item in self.runs if (item.dag, item.run) == (dag, run))
+        if found.is_over:
+            return found
+        return self._put(replace(found, state=self.outcomes.get(dag, "success")))
+
+    def runs_started_by(self, run: DagRun) -> tuple[DagRun, ...]:
+        name = f"asset-{run.run}"
+        there = tuple(item for item in self.runs if item.run == name)
+        return there or (self._add("initial_model_dag", name, "queued"),)
+
+    def tasks(self, run: DagRun) -> tuple[TaskRun, ...]:
+        return (TaskRun(name="only", state=run.state, tries=1, seconds=1.0),)
+
+    def log(self, run: DagRun, task: TaskRun) -> tuple[str, ...]:
+        return ("error only failed: no rows",)
+
+    def triggered(self) -> list[str]:
+        return [run.run for run in self.runs if run.dag == "creates_datasets_dag"]
+
+    def age(self) -> None:
+        """Let time pass: runs of the same settings are told apart by the second they were asked for."""
+        self.runs = [replace(run, run=f"{run.run}-earlier") for run in self.runs]
+
+    def _add(self, dag: str, run: str, state: str) -> DagRun:
+        made = DagRun(dag=dag, run=run, state=state, started_at=datetime.now(UTC))
+        self.runs.append(made)
+        return made
+
+    def _put(self, run: DagRun) -> DagRun:
+        at = next(i for i, item in enumerate(self.runs) if (item.dag, item.run) == (run.dag, run.run))
+        self.runs[at] = run
+        return run
+
+
+class Quiet:
+    """Progress that nobody reads."""
+
+    def say(self, line: str) -> None:
+        """Say nothing."""
+
+    def doing(self, what: str) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def airflow() -> FakeAirflow:
+    return FakeAirflow()
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "POLL_S", 0.0)
+
+
+def make(airflow: FakeAirflow, *, again: bool = False, **settings: object) -> bool:
+    chosen = Settings.model_validate(settings)
+    return run_pipelines(airflow, chosen, progress=Quiet(), again=again)  # type: ignore[arg-type]
+
+
+def test_the_first_build_runs_both(airflow: FakeAirflow) -> None:
+    assert not make(airflow)
+
+    assert [run.state for run in airflow.runs] == ["success", "success"]
+
+
+def test_the_second_build_finds_everything_there(airflow: FakeAirflow) -> None:
+    make(airflow)
+
+    assert make(airflow)
+
+    assert len(airflow.triggered()) == 1
+
+
+def test_other_settings_are_built_anew_and_so_are_the_first_ones_after_them(airflow: FakeAirflow) -> None:
+    make(airflow)
+
+    assert not make(airflow, sample_seed=7)
+    assert len(airflow.triggered()) == 2
+
+    airflow.age()
+    assert not make(airflow)
+    assert len(airflow.triggered()) == 3
+
+
+def test_again_builds_what_is_there(airflow: FakeAirflow) -> None:
+    make(airflow)
+    airflow.age()
+
+    assert not make(airflow, again=True)
+
+    assert len(airflow.triggered()) == 2
+
+
+@pytest.mark.parametrize("dag", ["creates_datasets_dag", "initial_model_dag"])
+def test_a_failed_build_goes_on_at_the_task_that_failed(airflow: FakeAirflow, dag: str) -> None:
+    airflow.outcomes[dag] = "failed"
+    with pytest.raises(RunFailed, match="only failed: no rows") as caught:
+        make(airflow)
+    assert f"dag_id={dag}" in str(caught.value)
+    airflow.outcomes.clear()
+
+    assert not make(airflow)
+
+    assert airflow.again == [dag]
+    assert len(airflow.triggered()) == 1
+
+
+def test_a_changed_file_is_another_build(tmp_path: Path) -> None:
+    file = tmp_path / "cars.csv"
+    file.write_text("id\n1\n")
+    before = build_key(Settings(data_source=str(file)))
+
+    os.utime(file, (1, 1))
+
+    assert build_key(Settings(data_source=str(file))) != before

@@ -1,0 +1,50 @@
+"""The additive model finds back what a market was made of, and says the same after a file."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy import sparse
+
+from carvalue.pricing.additive.robust_ridge import solve
+from carvalue.pricing.bundle.encoder_json import encoder_as_json, encoder_from_json
+from carvalue.pricing.features.encoder import ADDITIVE
+from carvalue.pricing.training.cross_fitting import fit_encoder, log_prices
+from markets import a_market
+
+
+def test_the_sum_alone_prices_a_market() -> None:
+    encoder, later = fit_encoder(a_market(rows=3_000)), a_market(rows=500, seed=4)
+
+    quoted = encoder.matrix(later)[:, encoder.names.index(ADDITIVE)]
+
+    assert np.median(np.abs(quoted - log_prices(later).to_numpy())) < 0.1
+
+
+def test_an_encoder_passes_through_its_file_bit_for_bit() -> None:
+    market = a_market(rows=500)
+    encoder = fit_encoder(market)
+
+    again = encoder_from_json(json.loads(json.dumps(encoder_as_json(encoder))))
+
+    assert again.names == encoder.names
+    assert again.matrix(market).tobytes() == encoder.matrix(market).tobytes()
+
+
+def test_rows_far_off_do_not_bend_the_ridge() -> None:
+    random = np.random.default_rng(1)
+    matrix = sparse.csr_matrix(random.normal(size=(2_000, 3)))
+    target = matrix @ np.array([1.0, -2.0, 0.5]) + random.normal(0, 0.05, 2_000)
+    target[:100] += 5.0
+
+    found, weights = solve(matrix, target, weights=np.ones(2_000), penalty=np.full(3, 1e-3))
+
+    assert found == pytest.approx([1.0, -2.0, 0.5], abs=0.03)
+    assert weights[:100].max() < 0.1 < weights[100:].min()
+
+
+def test_a_market_of_one_car_can_be_fitted() -> None:
+    lonely = pl.concat([a_market(rows=1)] * 3)
+
+    assert np.isfinite(fit_encoder(lonely).matrix(lonely)[:, -1]).all()

@@ -1,0 +1,88 @@
+"""What any price must do; a model that breaks a promise is found out by the check of that promise."""
+
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+from tests.markets import a_market
+
+from carvalue.listings.schema import Listing
+from carvalue.pricing.evaluation.invariants import broken_promises, check_behaviour
+from carvalue.pricing.model import PriceModel
+from carvalue.pricing.quote import Quote
+
+Price = Callable[[Listing], float]
+
+
+def sound(listing: Listing) -> float:
+    """Price a car as the trade would: enough for every promise."""
+    miles, year = float(listing.get("odometer") or 0), float(listing.get("year") or 2000)
+    price = 20_000 - miles / 100 + 50 * (year - 2000) + 10 * len(str(listing.get("model")))
+    price -= 900 * (listing.get("title_status") == "salvage") + 500 * (listing.get("condition") == "fair")
+    return min(max(price, 1_000), 100_000)
+
+
+class Priced:
+    """A model that is one function."""
+
+    def __init__(self, one: Price, many: Price | None = None) -> None:
+        self.one, self.many = one, many or one
+
+    def quote(self, listing: Listing) -> Quote:
+        price = round(self.one(listing))
+        return Quote(price, price, price)
+
+    def quote_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
+        prices = [round(self.many(listing)) for listing in frame.iter_rows(named=True)]
+        return pl.DataFrame({"price": prices, "low": prices, "high": prices})
+
+
+def names_nothing(listing: Listing) -> float:
+    return sound({**listing, "model": "x"})
+
+
+def chokes_on_nothing(listing: Listing) -> float:
+    return sound(listing) + 0 * len(str(listing["model"]))
+
+
+def test_a_trained_model_keeps_every_promise(model: PriceModel) -> None:
+    checks = check_behaviour(model, a_market(rows=400))
+
+    assert broken_promises(checks) == ()
+    assert all(check.tried for check in checks)
+
+
+def test_a_sound_price_keeps_every_promise() -> None:
+    assert broken_promises(check_behaviour(Priced(sound), a_market(rows=400))) == ()
+
+
+@pytest.mark.parametrize(
+    ("promise", "model"),
+    [
+        (
+            "more miles never raise",
+            Priced(lambda car: sound(car) + 2 * float(car.get("odometer") or 0) / 100),
+        ),
+        (
+            "newer never lowers",
+            Priced(lambda car: sound(car) - 100 * (float(car.get("year") or 2000) - 2000)),
+        ),
+        ("a salvage title", Priced(lambda car: sound({**car, "title_status": None}))),
+        ("fair is below", Priced(lambda car: sound({**car, "condition": None}))),
+        ("make and model move", Priced(names_nothing)),
+        ("nonsense has a price", Priced(chokes_on_nothing)),
+        ("one row is priced as in a frame", Priced(sound, lambda car: sound(car) + 1)),
+    ],
+)
+def test_a_broken_promise_is_found(promise: str, model: Priced) -> None:
+    broken = broken_promises(check_behaviour(model, a_market(rows=400)))
+
+    assert any(said.startswith(promise) for said in broken), broken
+
+
+def test_rows_that_try_nothing_pass_nothing() -> None:
+    undated = a_market(rows=40).with_columns(year=pl.lit(None, pl.Int64))
+
+    broken = broken_promises(check_behaviour(Priced(sound), undated))
+
+    assert any(said.startswith("newer never lowers") for said in broken)

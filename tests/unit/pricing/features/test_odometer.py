@@ -1,0 +1,60 @@
+"""A used car with hardly any miles is priced as one of unknown mileage, the same way alone and in a frame."""
+
+import numpy as np
+import polars as pl
+
+from carvalue.listings.schema import Listing
+from carvalue.pricing.explain.shapley import explain
+from carvalue.pricing.features.odometer import DOUBTED, believed, doubtful, doubtful_rows, without_odometer
+from carvalue.pricing.model import PriceModel
+from markets import a_listing
+
+CARS: tuple[tuple[Listing, bool], ...] = (
+    ({"year": 2019, "odometer": 120}, True),
+    ({"year": 2019, "odometer": 1_000}, False),
+    ({"year": 2020, "odometer": 120}, False),
+    ({"year": 2019, "odometer": None}, False),
+    ({"year": None, "odometer": 120}, False),
+)
+
+
+def test_hardly_any_miles_are_believed_of_a_new_car_only() -> None:
+    for listing, doubted in CARS:
+        assert doubtful(listing, newest_year=2022) is doubted
+
+
+def test_a_frame_is_doubted_as_its_listings_are() -> None:
+    frame = pl.DataFrame([dict(listing) for listing, _ in CARS])
+
+    assert doubtful_rows(frame, newest_year=2022).to_list() == [doubted for _, doubted in CARS]
+    assert believed(frame, newest_year=2022)["odometer"].to_list() == [None, 1_000, 120, None, 120]
+    assert believed(frame, newest_year=2022)[DOUBTED].to_list() == [doubted for _, doubted in CARS]
+    assert doubtful_rows(frame.drop("year"), newest_year=2022).to_list() == [False] * len(CARS)
+
+
+def test_the_lower_of_both_prices_is_quoted(model: PriceModel) -> None:
+    listing = a_listing(odometer=120)
+
+    quote = model.quote(listing)
+
+    typed = np.exp(model.log_prices(model.encoder.row(listing)))[0]
+    unknown = model.quote(without_odometer(listing))
+    assert quote.price == min(round(typed), unknown.price)
+    assert any("not believed" in warning for warning in quote.warnings)
+    frame = pl.DataFrame([dict(listing), dict(a_listing())])
+    told = (list(quote.warnings), list(quote.kinds))
+    assert model.quote_frame(frame).row(0) == (quote.price, quote.low, quote.high, *told)
+
+
+def test_reasons_add_up_to_that_price(model: PriceModel) -> None:
+    listing = a_listing(odometer=120)
+
+    found = explain(model, listing)
+
+    assert found.start + sum(item.dollars for item in found.items) == model.quote(listing).price
+
+
+def test_a_newer_car_is_not_cheaper_where_the_doubt_ends(model: PriceModel) -> None:
+    quotes = model.quote_many([a_listing(odometer=120, year=year) for year in range(1985, 2031)])
+
+    assert np.all(np.diff([quote.price for quote in quotes]) >= 0)

@@ -1,0 +1,25 @@
+"""Every word has a code: its own, that of `(other)`, or NaN where it is missing."""
+
+import math
+
+from carvalue.pricing.features.ordinal import OTHER, order_by_level, plain_word
+
+
+def test_words_are_ordered_by_price_level() -> None:
+    vocabulary = order_by_level([("dear", 0.5, 90), ("cheap", -0.5, 90), ("rare", 0.1, 1)], at_least=20)
+
+    assert vocabulary.words == ("cheap", OTHER, "dear")
+
+
+def test_unknown_rare_and_missing_words_have_codes_of_their_own() -> None:
+    vocabulary = order_by_level([("dear", 0.5, 90), ("rare", 0.1, 1)], at_least=20)
+
+    assert vocabulary.code("rare") == vocabulary.code("never seen") == vocabulary.other
+    assert vocabulary.code("dear") != vocabulary.other
+    assert math.isnan(vocabulary.code(""))
+
+
+def test_a_word_is_written_one_way() -> None:
+    assert plain_word(" SUV ") == "suv"
+    assert plain_word(2012.0) == plain_word(2012) == "2012"
+    assert plain_word(float("nan")) == plain_word(None) == ""

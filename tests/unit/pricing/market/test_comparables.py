@@ -1,0 +1,83 @@
+"""Comparables are real cars of the same family, each once, the nearest first, and say nothing private."""
+
+import polars as pl
+import pytest
+
+from carvalue.pricing.market.comparables import Comparables, fit_comparables
+from markets import a_listing, a_market
+
+
+@pytest.fixture(scope="module")
+def market() -> pl.DataFrame:
+    return a_market(rows=1_500)
+
+
+@pytest.fixture(scope="module")
+def comparables(market: pl.DataFrame) -> Comparables:
+    return fit_comparables(market)
+
+
+def test_the_nearest_are_of_the_family_and_near_in_year_and_miles(comparables: Comparables) -> None:
+    found = comparables.nearest(a_listing(year=2014, odometer=60_000))
+
+    assert len(found) == 12
+    assert {(car.manufacturer, car.model) for car in found} == {("toyota", "camry le")}
+    assert all(abs(car.year - 2014) <= 3 for car in found)
+    assert max(abs((car.odometer or 60_000) - 60_000) for car in found) < 60_000
+
+
+def test_a_car_of_the_market_is_its_own_nearest(comparables: Comparables, market: pl.DataFrame) -> None:
+    for row in market.filter(pl.col("odometer") > 0).head(50).to_dicts():
+        nearest = comparables.nearest(row, limit=1)[0]
+
+        assert (nearest.year, nearest.odometer) == (row["year"], row["odometer"])
+
+
+def test_a_title_of_another_kind_comes_last(comparables: Comparables) -> None:
+    rebuilt = comparables.nearest(a_listing(title_status="rebuilt", year=2012, odometer=80_000), limit=5)
+
+    assert rebuilt[0].title_status == "rebuilt"
+
+
+@pytest.mark.parametrize(
+    "unknown", [{"model": "zzz"}, {"manufacturer": "lada"}, {"manufacturer": None, "model": None}]
+)
+def test_an_unknown_family_has_none(comparables: Comparables, unknown: dict[str, object]) -> None:
+    assert comparables.nearest(a_listing(**unknown)) == ()
+
+
+def test_without_miles_and_year_the_family_remains(comparables: Comparables) -> None:
+    assert len(comparables.nearest({"manufacturer": "ford", "model": "f-150"}, limit=3)) == 3
+
+
+def test_a_car_posted_again_appears_once_with_its_last_price() -> None:
+    again = a_market(rows=30).with_columns(pl.lit(7).cast(pl.UInt64).alias("car"))
+
+    comparables = fit_comparables(again.with_columns(manufacturer=pl.lit("ford"), model=pl.lit("focus")))
+
+    (only,) = comparables.nearest({"manufacturer": "ford", "model": "focus"})
+    assert only.price == again["price"][-1]
+
+
+def test_a_sellers_own_words_are_left_out(market: pl.DataFrame) -> None:
+    private = market.with_row_index().with_columns(
+        pl.when(pl.col("index") == 0)
+        .then(pl.lit("focus se call bob 5551234"))
+        .otherwise("model")
+        .alias("model"),
+        pl.when(pl.col("index") == 0).then(pl.lit("ford")).otherwise("manufacturer").alias("manufacturer"),
+    )
+
+    models = fit_comparables(private).listings.filter(pl.col("family") == "focus")["model"]
+
+    assert set(models) == {"focus se"}
+    assert not {"id", "url", "car", "lat", "long", "VIN"} & set(fit_comparables(private).listings.columns)
+
+
+def test_the_file_brings_the_same_cars_back(comparables: Comparables) -> None:
+    again = Comparables.from_bytes(comparables.as_bytes())
+
+    assert again.listings.equals(comparables.listings)
+    assert again.nearest(a_listing()) == comparables.nearest(a_listing())
+    with pytest.raises(ValueError, match="comparables"):
+        Comparables.from_bytes(b"no parquet")

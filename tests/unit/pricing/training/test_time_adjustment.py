@@ -1,0 +1,58 @@
+"""Old prices come to today's level where the market has moved, and stay where it has not."""
+
+import polars as pl
+import pytest
+
+from carvalue.pricing.model import PriceModel
+from carvalue.pricing.training.time_adjustment import restate
+from markets import a_bundle, a_market
+
+OLD = 2_500
+
+
+@pytest.fixture(scope="module")
+def ruler(tmp_path_factory: pytest.TempPathFactory) -> PriceModel:
+    return PriceModel.load(a_bundle(tmp_path_factory.mktemp("market")))
+
+
+def a_market_that_moved(factor: float) -> pl.DataFrame:
+    market = a_market(rows=4_000, seed=9).with_row_index("place")
+    moved = pl.when(pl.col("place") >= OLD).then(pl.col("price") * factor).otherwise("price")
+    return market.with_columns(price=moved.round().cast(pl.Int32)).drop("place")
+
+
+@pytest.mark.parametrize("factor", [0.85, 1.15])
+def test_prices_from_before_a_move_become_todays(ruler: PriceModel, factor: float) -> None:
+    market = a_market_that_moved(factor)
+
+    restated, done = restate(market, ruler=ruler)
+
+    ratio = (restated["price"] / market["price"]).to_list()
+    assert done.moved == pytest.approx(OLD, abs=1_000)  # the block across the move is neither
+    assert all(found == pytest.approx(factor, abs=0.04) for found in ratio[:1_000])
+    assert all(found == 1 for found in ratio[-500:])
+    assert restated.schema == market.schema
+    assert f"times {done.factor:.2f}" in done.says
+
+
+def test_a_market_that_stands_still_stays_as_it_is(ruler: PriceModel) -> None:
+    market = a_market(rows=4_000, seed=9)
+
+    restated, done = restate(market, ruler=ruler)
+
+    assert restated.equals(market)
+    assert (done.moved, done.factor, done.says) == (0, 1.0, "")
+
+
+def test_the_order_of_the_rows_is_that_of_time(ruler: PriceModel) -> None:
+    market = a_market_that_moved(1.2)
+
+    shuffled, _ = restate(market.sample(fraction=1, shuffle=True, seed=3), ruler=ruler)
+
+    assert shuffled.equals(restate(market, ruler=ruler)[0])
+
+
+def test_too_few_rows_say_nothing_of_the_market(ruler: PriceModel) -> None:
+    market = a_market_that_moved(1.5).head(1_000)
+
+    assert restate(market, ruler=ruler)[0].equals(market)

@@ -1,0 +1,99 @@
+"""The flat forest gives XGBoost's own sums, bit for bit, with and without missing values."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xgboost as xgb
+
+from carvalue.pricing.trees.flat import Forest
+from carvalue.pricing.trees.native import is_compiled
+
+START = np.float32(9.3)
+
+
+@pytest.fixture(scope="module")
+def rows() -> np.ndarray:
+    random = np.random.default_rng(5)
+    rows = random.normal(size=(3_000, 8)).astype(np.float32)
+    rows[random.random(rows.shape) < 0.1] = np.nan
+    rows[:, -1] = 9 + np.abs(np.nan_to_num(rows[:, -1]))  # what the sum starts with is never missing
+    rows[:, 0] = np.round(rows[:, 0])  # values that meet a threshold exactly
+    return rows
+
+
+@pytest.fixture(scope="module")
+def booster(rows: np.ndarray) -> xgb.Booster:
+    target = np.nan_to_num(rows[:, 0] * rows[:, 1]) + np.nan_to_num(rows[:, 2])
+    params = {
+        "grow_policy": "lossguide",
+        "max_leaves": 63,
+        "max_depth": 0,
+        "eta": 0.1,
+        "nthread": 1,
+    }
+    return xgb.train(params, xgb.DMatrix(rows, target, base_margin=rows[:, -1]), num_boost_round=120)
+
+
+@pytest.fixture(params=["compiled", "NumPy"])
+def _walk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Walk in both ways, whatever this installation has; without a compiler the first is not there to try."""
+    if request.param == "NumPy":
+        monkeypatch.setattr("carvalue.pricing.trees.flat.is_compiled", lambda: False)
+    elif not is_compiled():
+        pytest.skip("this installation has not compiled walk.c")
+
+
+@pytest.mark.usefixtures("_walk")
+@pytest.mark.parametrize("count", [1, 3, 500])
+def test_a_forest_scores_as_xgboost_does_bit_for_bit(
+    booster: xgb.Booster, rows: np.ndarray, count: int
+) -> None:
+    some = rows[-count:]
+
+    scores = Forest.of(booster).scores(some, starts=some[:, -1])
+
+    assert scores.tobytes() == booster.inplace_predict(some, base_margin=some[:, -1]).tobytes()
+
+
+def test_this_installation_walks_compiled() -> None:
+    assert is_compiled() or shutil.which("cc") is None
+
+
+def test_a_forest_that_leads_out_of_its_trees_is_refused(booster: xgb.Booster) -> None:
+    forest = Forest.of(booster)
+    outside, twice = forest.left.copy(), forest.left.copy()
+    outside[0] = forest.roots[1]
+    inner = np.flatnonzero(forest.left > np.arange(len(forest.left)))
+    twice[inner[2]] = forest.left[inner[0]]
+
+    for left, reason in ((outside, "out of its tree"), (twice, "to the same")):
+        with pytest.raises(ValueError, match=reason):
+            Forest.from_bytes(replace(forest, left=left).as_bytes())
+
+
+def test_rows_too_narrow_for_the_trees_are_refused(booster: xgb.Booster, rows: np.ndarray) -> None:
+    forest = Forest.of(booster)
+
+    with pytest.raises((ValueError, IndexError)):
+        forest.scores(rows[:1, :2], starts=rows[:1, -1])
+
+
+def test_a_forest_passes_through_its_bytes(booster: xgb.Booster, rows: np.ndarray) -> None:
+    forest = Forest.of(booster)
+
+    again = Forest.from_bytes(forest.as_bytes())
+
+    assert (
+        again.scores(rows[:9], starts=rows[:9, -1]).tolist()
+        == forest.scores(rows[:9], starts=rows[:9, -1]).tolist()
+    )
+    assert again.as_bytes() == forest.as_bytes()
+
+
+def test_a_tree_that_never_splits_is_a_leaf(rows: np.ndarray) -> None:
+    stump = xgb.train({"eta": 1.0}, xgb.DMatrix(rows, np.full(len(rows), 3.0)), num_boost_round=1)
+    quoted = stump.inplace_predict(rows[:1], base_margin=np.array([START]))
+
+    assert Forest.of(stump).scores(rows[:1], starts=np.array([START]))[0] == quoted[0]

@@ -1,0 +1,15 @@
+"""A step that cannot reach MLflow says so at once, with the setting and the way out."""
+
+import pytest
+
+from carvalue.registry.mlflow.connection import connected
+from carvalue.registry.model_version import RegistryUnavailable
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_an_mlflow_that_does_not_answer_is_named_at_once() -> None:
+    with (
+        pytest.raises(RegistryUnavailable, match=r"MLFLOW_TRACKING_URI=http://127.0.0.1:1 .*make up"),
+        connected("http://127.0.0.1:1"),
+    ):
+        pass

@@ -1,0 +1,106 @@
+"""The access log: one line a request that says what happened and nothing of what was sent."""
+
+import asyncio
+import json
+import logging
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from carvalue.serving.app import create_app
+from carvalue.serving.middleware.access_log import LINES_AT_ONCE, AccessLog
+from carvalue.serving.openapi.predict import F150
+from carvalue.settings import Settings
+from fakes import FakeRegistry
+from servers import serving
+from waiting import until
+
+LINE: dict[str, Any] = {
+    "request_id": "a-1",
+    "client": None,
+    "method": "GET",
+    "route": "/model",
+    "status": 200,
+    "seconds": 0.0123,
+    "size": 77,
+}
+
+
+def note(log: AccessLog, times: int, **changes: object) -> None:
+    async def inside_a_loop() -> None:
+        for _ in range(times):
+            log.note(**LINE | changes)
+
+    asyncio.run(inside_a_loop())
+
+
+def test_a_line_waits_for_others_only_a_moment() -> None:
+    stream = StringIO()
+
+    async def one_request() -> str:
+        AccessLog(stream).note(**LINE)
+        at_once = stream.getvalue()
+        async with asyncio.timeout(10):
+            while not stream.getvalue():
+                await asyncio.sleep(0.01)
+        return at_once
+
+    assert asyncio.run(one_request()) == ""
+    (line,) = stream.getvalue().splitlines()
+    assert json.loads(line) | {"time": ""} == {
+        "time": "",
+        "request_id": "a-1",
+        "client": None,
+        "method": "GET",
+        "route": "/model",
+        "status": 200,
+        "ms": 12.3,
+        "bytes": 77,
+    }
+
+
+def test_many_lines_are_written_at_once_and_never_more_than_a_pipe_takes_whole() -> None:
+    stream = StringIO()
+
+    note(AccessLog(stream), LINES_AT_ONCE, request_id="x" * 128, client="c" * 64, route="/r" * 20)
+
+    assert len(stream.getvalue().splitlines()) == LINES_AT_ONCE
+    assert len(stream.getvalue()) <= 4096
+
+
+def test_a_log_that_cannot_be_written_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    class Full(StringIO):
+        def flush(self) -> None:
+            raise OSError("no space left")
+
+    with caplog.at_level(logging.WARNING, "carvalue"):
+        note(AccessLog(Full()), 3 * LINES_AT_ONCE)
+
+    assert [record.message for record in caplog.records] == ["the access log cannot be written"]
+
+
+def test_nothing_that_people_send_is_in_it(bundle: Path, tmp_path: Path) -> None:
+    registry, stream = FakeRegistry(), StringIO()
+    registry.promote(bundle, version=1)
+    app = create_app(Settings(state_dir=tmp_path), registry=registry, access_log=stream)
+
+    with serving(app) as client:
+        until(lambda: client.get("/readyz").is_success)
+        priced = client.post("/predict", json=F150, headers={"x-request-id": "mine"})
+        client.get("/options", params={"make": "porsche"})
+        client.get("/porsche")
+        client.request("PROPFIND", "/model")
+
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    (quote,) = [line for line in lines if line["request_id"] == "mine"]
+    assert (quote["method"], quote["route"], quote["status"]) == ("POST", "/predict", 200)
+    assert quote["bytes"] == len(priced.content)
+    assert quote["ms"] > 0
+    assert [(line["route"], line["method"]) for line in lines[-3:]] == [
+        ("/options", "GET"),
+        ("other", "GET"),
+        ("/model", "other"),
+    ]
+    assert not [word for word in ("porsche", "f-150", "127.0.0.1") if word in stream.getvalue()]

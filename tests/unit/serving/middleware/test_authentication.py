@@ -1,0 +1,155 @@
+"""Who may ask: with keys, whoever has one; without any, everyone on this machine."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import date
+from http.client import HTTPConnection
+from io import StringIO
+from pathlib import Path
+
+import httpx
+import pytest
+
+from carvalue.serving.app import create_app
+from carvalue.serving.auth.api_keys import KeyFile
+from carvalue.serving.openapi.predict import F150
+from carvalue.settings import Settings
+from fakes import FakeRegistry
+from servers import serving
+from waiting import until
+
+LOG = StringIO()
+
+
+@pytest.fixture(scope="module")
+def key_file(tmp_path_factory: pytest.TempPathFactory) -> KeyFile:
+    return KeyFile(tmp_path_factory.mktemp("keys") / "keys")
+
+
+@pytest.fixture(scope="module")
+def key(key_file: KeyFile) -> str:
+    return key_file.add("shop", today=date(2026, 11, 24))[0]
+
+
+@pytest.fixture(scope="module")
+def client(
+    bundle: Path, key: str, key_file: KeyFile, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
+    """A service that asks for keys."""
+    registry = FakeRegistry()
+    registry.promote(bundle, version=3)
+    settings = Settings(state_dir=tmp_path_factory.mktemp("state"), service_keys_file=key_file.path)
+    with serving(create_app(settings, registry=registry, access_log=LOG)) as client:
+        until(lambda: client.get("/readyz").is_success)
+        yield client
+
+
+def test_a_key_lets_its_client_in_and_the_log_names_the_client(client: httpx.Client, key: str) -> None:
+    answer = client.post("/predict", json=F150, headers={"X-API-Key": key, "X-Request-ID": "named"})
+
+    assert answer.status_code == 200
+    until(lambda: '"named"' in LOG.getvalue())
+    (line,) = [json.loads(line) for line in LOG.getvalue().splitlines() if '"named"' in line]
+    assert line["client"] == "shop"
+    assert key not in LOG.getvalue()
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-API-Key": ""}, {"X-API-Key": "carvalue.shop.guess"}])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/predict"), ("POST", "/explain"), ("GET", "/model"), ("GET", "/options"), ("GET", "/no")],
+)
+def test_nobody_else_comes_in(client: httpx.Client, headers: dict[str, str], method: str, path: str) -> None:
+    answer = client.request(method, path, headers=headers, content=b"never read")
+
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["www-authenticate"] == 'ApiKey realm="carvalue", header="X-API-Key"'
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "carvalue keys new" in answer.json()["hint"]
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"])
+def test_what_watches_over_the_service_needs_no_key(client: httpx.Client, path: str) -> None:
+    assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/healthz/../model", "/%6dodel", "//model", "/static-offline-docs/../model", "/model/"]
+)
+def test_a_path_that_only_looks_open_is_not(client: httpx.Client, path: str) -> None:
+    url = client.base_url
+    with closing(HTTPConnection(url.host, url.port or 80)) as connection:
+        connection.request("GET", path)  # as it is: httpx would tidy it up
+        answer = connection.getresponse()
+
+        assert answer.status in {401, 404}
+        assert b"card" not in answer.read()
+
+
+def test_rejections_are_counted(client: httpx.Client) -> None:
+    def counted() -> float:
+        name = 'carvalue_rejected_requests_total{reason="key"} '
+        lines = client.get("/metrics").text.splitlines()
+        return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
+
+    before = counted()
+    client.get("/model")
+
+    assert counted() == before + 1
+
+
+def test_a_key_may_be_drawn_and_revoked_while_it_runs(client: httpx.Client, key_file: KeyFile) -> None:
+    new, _ = key_file.add("guest", today=date(2026, 11, 24))
+    until(lambda: client.get("/model", headers={"X-API-Key": new}).status_code == 200)
+
+    key_file.revoke("guest")
+
+    until(lambda: client.get("/model", headers={"X-API-Key": new}).status_code == 401)
+
+
+def test_the_documentation_says_how_to_send_a_key(client: httpx.Client) -> None:
+    described = client.get("/openapi.json").json()
+
+    (scheme,) = described["components"]["securitySchemes"].values()
+    assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", "X-API-Key")
+    assert "401" in described["paths"]["/predict"]["post"]["responses"]
+    assert described["paths"]["/predict"]["post"]["security"]
+
+
+def test_a_client_over_its_limit_is_told_when_to_come_again_and_costs_no_other_its_turn(
+    bundle: Path, tmp_path: Path
+) -> None:
+    registry, settings = FakeRegistry(), Settings(state_dir=tmp_path, rate_limit=0.01, rate_burst=3)
+    registry.promote(bundle, version=3)
+    keys = [KeyFile(settings.service_keys_file).add(name, today=date(2026, 11, 24))[0] for name in "ab"]
+
+    def status(headers: dict[str, str]) -> int:
+        return client.get("/model", headers=headers).status_code
+
+    with serving(create_app(settings, registry=registry)) as client:
+        until(lambda: client.get("/readyz").is_success)  # asked as often as need be
+        ours = [status({"X-API-Key": keys[0]}) for _ in range(4)]
+        over = client.get("/model", headers={"X-API-Key": keys[0]})
+        theirs, nobodys = status({"X-API-Key": keys[1]}), [status({}) for _ in range(4)]
+        told = client.get("/metrics").text
+
+    assert ours == [200, 200, 200, 429]
+    assert over.headers["content-type"] == "application/problem+json"
+    assert 90 <= int(over.headers["retry-after"]) <= 100
+    assert over.json()["request_id"] == over.headers["x-request-id"]
+    assert theirs == 200
+    assert nobodys == [401, 401, 401, 429]
+    assert 'carvalue_rejected_requests_total{reason="rate"} 3.0' in told
+    assert 'carvalue_rejected_requests_total{reason="key"} 3.0' in told
+
+
+def test_without_keys_everyone_is_limited_by_address(tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path, rate_limit=0.01, rate_burst=1)
+
+    with serving(create_app(settings, registry=FakeRegistry())) as client:
+        first, second = client.get("/model"), client.get("/model")
+
+    assert (first.status_code, second.status_code) == (503, 429)

@@ -1,0 +1,211 @@
+"""The model in use: booted from disk, swapped whole, never exchanged for a worse bundle."""
+
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from carvalue.serving.model.bundle_cache import Shelf
+from carvalue.serving.model.live_model import RETRY_REFUSED_S, LiveModel, NoModelYet
+from carvalue.telemetry.metrics import ServiceMetrics
+from fakes import FakeRegistry
+
+F150 = {"manufacturer": "ford", "model": "f-150", "year": 2015, "odometer": 80_000}
+
+
+class Clock:
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Stage:
+    """A service's model beside a registry, and what the metrics say of it."""
+
+    def __init__(self, root: Path) -> None:
+        self.registry, self.clock, self.root = FakeRegistry(), Clock(), root
+        self.start()
+
+    def start(self) -> None:
+        self.metrics = ServiceMetrics()
+        self.live = LiveModel(
+            registry=self.registry, shelf=Shelf(self.root), metrics=self.metrics, clock=self.clock
+        )
+        self.live.boot()
+
+    def counted(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(name, labels) or 0
+
+    def price(self) -> int:
+        return self.live.in_use().model.quote(F150).price
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path / "bundles")
+
+
+def broken(bundle: Path, into: Path) -> Path:
+    shutil.copytree(bundle, into)
+    (into / "model.ubj").write_bytes((into / "model.ubj").read_bytes()[:-100])
+    return into
+
+
+def test_without_any_model_there_is_none(stage: Stage) -> None:
+    stage.live.follow()
+
+    with pytest.raises(NoModelYet):
+        stage.live.in_use()
+    assert stage.live.registry_state == "nothing in production"
+
+
+def test_the_version_in_production_is_taken_into_use(stage: Stage, bundle: Path) -> None:
+    stage.registry.promote(bundle, version=3)
+
+    stage.live.follow()
+
+    assert stage.live.in_use().version.version == 3
+    assert stage.counted("carvalue_model_version") == 3
+    assert stage.counted("carvalue_model_swaps_total") == 1
+
+
+def test_a_new_version_is_swapped_in_and_fetched_once(
+    stage: Stage, bundle: Path, cheaper_bundle: Path
+) -> None:
+    stage.registry.promote(bundle, version=1)
+    stage.live.follow()
+    before = stage.price()
+    stage.registry.promote(cheaper_bundle, version=2)
+
+    for _ in range(3):
+        stage.live.follow()
+
+    assert stage.price() < before * 0.8
+    assert stage.registry.downloads == 2
+
+
+def test_going_back_to_the_previous_version_needs_no_download(
+    stage: Stage, bundle: Path, cheaper_bundle: Path
+) -> None:
+    for version, promoted in ((1, bundle), (2, cheaper_bundle), (1, bundle)):
+        stage.registry.promote(promoted, version=version)
+        stage.live.follow()
+
+    assert stage.live.in_use().version.version == 1
+    assert stage.registry.downloads == 2
+
+
+def test_a_restart_without_registry_boots_from_disk(stage: Stage, bundle: Path) -> None:
+    stage.registry.promote(bundle, version=3)
+    stage.live.follow()
+    price = stage.price()
+    stage.registry.is_down = True
+
+    stage.start()
+    stage.live.follow()
+
+    assert stage.price() == price
+    assert stage.live.registry_state == "down"
+    assert stage.counted("carvalue_registry_up") == 0
+
+
+def test_a_corrupt_bundle_is_refused_and_the_earlier_stays(
+    stage: Stage, bundle: Path, tmp_path: Path
+) -> None:
+    stage.registry.promote(bundle, version=1)
+    stage.live.follow()
+    stage.registry.promote(broken(bundle, tmp_path / "broken"), version=2)
+
+    stage.live.follow()
+
+    assert stage.live.in_use().version.version == 1
+    assert stage.counted("carvalue_model_refusals_total", reason="BundleCorrupt") == 1
+    stage.registry.is_down = True
+    stage.start()
+    assert stage.live.in_use().version.version == 1
+
+
+def test_a_refused_version_is_tried_again_later_and_not_before(
+    stage: Stage, bundle: Path, tmp_path: Path
+) -> None:
+    folder = broken(bundle, tmp_path / "broken")
+    stage.registry.promote(folder, version=1)
+    stage.live.follow()
+    shutil.copy(bundle / "model.ubj", folder)
+
+    stage.live.follow()
+    assert not stage.live.has_model
+
+    stage.clock.now += RETRY_REFUSED_S
+    stage.live.follow()
+    assert stage.live.has_model
+
+
+def test_a_bundle_damaged_on_disk_is_fetched_anew(stage: Stage, bundle: Path) -> None:
+    version = stage.registry.promote(bundle, version=1)
+    stage.live.follow()
+    (Shelf(stage.root).place(version) / "card.json").write_text("{")
+
+    stage.start()
+    assert not stage.live.has_model
+
+    stage.live.follow()
+    assert stage.live.has_model
+
+
+@pytest.mark.parametrize("label", ["", "{}", "[1]", "\x00"])
+def test_an_unreadable_label_is_as_no_label(stage: Stage, bundle: Path, label: str) -> None:
+    stage.registry.promote(bundle, version=1)
+    stage.live.follow()
+    (stage.root / "last_good.json").write_text(label)
+
+    stage.start()
+
+    assert not stage.live.has_model
+
+
+def test_a_disk_that_cannot_be_written_is_a_refusal(
+    stage: Stage, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(stage.registry, "download", full)
+    stage.registry.promote(bundle, version=1)
+
+    stage.live.follow()
+
+    assert stage.counted("carvalue_model_refusals_total", reason="OSError") == 1
+
+
+def test_the_disk_keeps_two_bundles(stage: Stage, bundle: Path) -> None:
+    under_way, abandoned = stage.root / ".9-download", stage.root / ".8-download"
+    for folder in (under_way, abandoned):
+        folder.mkdir(parents=True)
+    os.utime(abandoned, (0, 0))
+    for version in range(1, 6):
+        stage.registry.promote(bundle, version=version)
+        stage.live.follow()
+
+    kept = sorted(path.name.split("-")[0] for path in stage.root.iterdir() if path.is_dir())
+
+    assert kept == [".9", "4", "5"]
+
+
+def test_workers_that_follow_at_the_same_time_fetch_a_version_once(bundle: Path, tmp_path: Path) -> None:
+    stages = [Stage(tmp_path / "bundles") for _ in range(3)]
+    registry = stages[0].registry
+    registry.promote(bundle, version=4)
+    for stage in stages:
+        stage.registry = registry
+        stage.start()
+
+    with ThreadPoolExecutor(len(stages)) as threads:
+        list(threads.map(lambda stage: stage.live.follow(), stages))
+
+    assert [stage.live.in_use().version.version for stage in stages] == [4, 4, 4]
+    assert registry.downloads == 1
+    assert sum(stage.counted("carvalue_model_swaps_total") for stage in stages) == len(stages)

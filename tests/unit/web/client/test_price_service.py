@@ -1,0 +1,111 @@
+"""The service as the page sees it: answers as values, failures as words."""
+
+import json
+
+import httpx
+import pytest
+
+from carvalue.web.client.price_service import (
+    Busy,
+    KeyNotAccepted,
+    NotReady,
+    PriceService,
+    Refused,
+    ServiceDown,
+)
+
+F150 = {"manufacturer": "ford", "model": "f-150", "year": 2015}
+QUOTE = {
+    "price": 18_750,
+    "low": 16_400,
+    "high": 20_900,
+    "currency": "USD",
+    "model_version": "3",
+    "data_as_of": "2021-05-04",
+    "warnings": ["odometer is missing"],
+    "quote_id": "q1",
+}
+
+
+def service(status: int, body: object) -> PriceService:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return PriceService(
+        "http://prices", transport=httpx.MockTransport(lambda _: httpx.Response(status, content=content))
+    )
+
+
+def test_a_quote_comes_as_a_value() -> None:
+    quote = service(200, QUOTE).quote(F150)
+
+    assert (quote.low, quote.price, quote.high) == (16_400, 18_750, 20_900)
+    assert quote.warnings == ("odometer is missing",)
+
+
+def test_a_refusal_says_what_each_field_expects() -> None:
+    problem = {
+        "detail": "x",
+        "errors": [{"field": "year", "pointer": "/year", "came": "1", "expected": "a year"}],
+    }
+
+    with pytest.raises(Refused) as caught:
+        service(422, problem).quote(F150)
+
+    assert caught.value.expected == {"year": "a year"}
+
+
+def test_a_service_without_a_model_is_not_ready() -> None:
+    with pytest.raises(NotReady, match="There is no model"):
+        service(503, {"detail": "There is no model."}).quote(F150)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b"<html>"),
+        (200, {}),
+        (200, []),
+        (200, QUOTE | {"price": "much"}),
+        (502, b"<html>"),
+        (500, {"detail": "x"}),
+    ],
+)
+def test_what_is_no_answer_of_the_service_is_said_so(status: int, body: object) -> None:
+    with pytest.raises(ServiceDown):
+        service(status, body).quote(F150)
+
+
+@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError])
+def test_no_answer_names_the_service(error: type[httpx.TransportError]) -> None:
+    def failing(_: httpx.Request) -> httpx.Response:
+        raise error("broken")
+
+    with pytest.raises(ServiceDown, match="http://prices does not answer"):
+        PriceService("http://prices", transport=httpx.MockTransport(failing)).quote(F150)
+
+
+def test_a_key_is_sent_along_and_one_that_is_not_accepted_is_for_the_operator() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.headers.get("X-API-Key") == "mine":
+            return httpx.Response(200, json=QUOTE)
+        return httpx.Response(401, json={"detail": "This service asks for a key."})
+
+    def asking(headers: dict[str, str]) -> PriceService:
+        return PriceService("http://prices", headers=headers, transport=httpx.MockTransport(answer))
+
+    assert asking({"X-API-Key": "mine"}).quote(F150).price == 18_750
+    with pytest.raises(KeyNotAccepted, match="SERVICE_API_KEY"):
+        asking({}).quote(F150)
+
+
+def test_a_page_that_asks_too_often_says_so() -> None:
+    with pytest.raises(Busy, match="try again in a moment"):
+        service(429, {"detail": "x"}).quote(F150)
+
+
+def test_offers_are_by_field() -> None:
+    models = [{"name": "f-150", "listings": 20_000}]
+    answer = {"makes": ["ford"], "models": models, "regions": ["austin"]}
+
+    offers = service(200, answer).offers("ford")
+
+    assert offers == {"manufacturer": ("ford",), "model": ("f-150",), "region": ("austin",)}

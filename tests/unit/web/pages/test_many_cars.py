@@ -1,0 +1,95 @@
+"""A file of cars: read as people write it, priced row by row, what cannot be priced keeps its place."""
+
+import csv
+import json
+from io import BytesIO, StringIO
+
+import httpx
+import polars as pl
+import pytest
+
+from carvalue.web.client.price_service import PriceService
+from carvalue.web.pages.many_cars import (
+    MOST_ROWS,
+    UnreadableFile,
+    for_spreadsheets,
+    listings_of,
+    price_all,
+    read_table,
+)
+
+CSV = b'make,model,year,odometer,note\nford,f-150,2015,"80,000",mine\n,civic,2012,,\nhonda,civic,new,1.5,x\n'
+QUOTE = {
+    "price": 10_000,
+    "low": 8_000,
+    "high": 12_000,
+    "model_version": "1",
+    "data_as_of": "2021-05-04",
+    "warnings": [],
+    "quote_id": "q",
+}
+
+
+def test_cells_become_listings() -> None:
+    assert listings_of(read_table("cars.csv", CSV)) == [
+        {"manufacturer": "ford", "model": "f-150", "year": 2015, "odometer": 80_000},
+        {"model": "civic", "year": 2012},
+        {"manufacturer": "honda", "model": "civic", "year": "new", "odometer": 1.5},
+    ]
+
+
+def test_parquet_is_read_as_it_is() -> None:
+    file = BytesIO()
+    pl.DataFrame({"manufacturer": ["ford"], "year": [2015], "odometer": [None]}).write_parquet(file)
+
+    assert listings_of(read_table("cars.parquet", file.getvalue())) == [
+        {"manufacturer": "ford", "year": 2015}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("cars.csv", b"", "cannot be read"),
+        ("cars.csv", b"colour\nred\n", "no column 'manufacturer'; it has colour"),
+        ("cars.parquet", b"PAR1 nonsense", "cannot be read"),
+        ("cars.csv", b"\xff\xfe\x00manufacturer", "cannot be read|no column"),
+        ("cars.csv", b"make\n" + b"ford\n" * (MOST_ROWS + 1), "at most 20,000"),
+    ],
+)
+def test_what_is_no_table_of_cars_is_said(name: str, content: bytes, said: str) -> None:
+    with pytest.raises(UnreadableFile, match=said):
+        read_table(name, content)
+
+
+def answer(request: httpx.Request) -> httpx.Response:
+    """Price fords; refuse what has no make, and any list that holds such a car."""
+    body = json.loads(request.content)
+    cars = body if isinstance(body, list) else [body]
+    if all("manufacturer" in car for car in cars):
+        return httpx.Response(200, json=[QUOTE for _ in cars] if isinstance(body, list) else QUOTE)
+    wrong = {"field": "manufacturer", "pointer": "", "came": "nothing", "expected": "who built the car"}
+    return httpx.Response(422, json={"detail": "1 field", "errors": [wrong]})
+
+
+def test_one_bad_row_costs_no_other_its_price() -> None:
+    service = PriceService("http://prices", transport=httpx.MockTransport(answer))
+
+    answers = list(price_all(service, [{"manufacturer": "ford"}, {"year": 2012}, {"manufacturer": "honda"}]))
+
+    assert [getattr(item, "price", item) for item in answers] == [
+        10_000,
+        "manufacturer: expected who built the car",
+        10_000,
+    ]
+
+
+def test_no_cell_of_the_download_is_a_formula() -> None:
+    cells = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "-5", "+1.5", "f-150", ""]
+    table = pl.DataFrame({"manufacturer": cells, "=HYPERLINK(1)": cells, "price": range(len(cells))})
+
+    written = csv.reader(StringIO(for_spreadsheets(table)))
+
+    header, *rows = written
+    assert header == ["manufacturer", "'=HYPERLINK(1)", "price"]
+    assert [row[0] for row in rows] == [*(f"'{cell}" for cell in cells[:5]), *cells[5:]]
