@@ -16,18 +16,24 @@ import numpy as np
 import polars as pl
 import xgboost as xgb
 
-from carvalue.pricing.additive import design_matrix as design
-from carvalue.pricing.additive import lookups as additive
+from carvalue.pricing.additive import lookups
+from carvalue.pricing.additive.fitting import design_matrix
 from carvalue.pricing.evaluation.baseline import median_quotes
-from carvalue.pricing.evaluation.scores import scores
-from carvalue.pricing.features import columns as features
-from carvalue.pricing.features import odometer as mileage
-from carvalue.pricing.features.encoder import Encoder
+from carvalue.pricing.evaluation.scores import price_scores
+from carvalue.pricing.features import columns, odometer
+from carvalue.pricing.features.encoder import FeatureEncoder
 from carvalue.pricing.features.model_names import CarName
 from carvalue.pricing.intervals.conformal import Floats
-from carvalue.pricing.market.known_categories import fit_familiar
+from carvalue.pricing.market.known_categories import fit_known_categories
 from carvalue.pricing.training import boosting
-from carvalue.pricing.training.boosting import ROBUST_SCALE, Rows, boost, matrices, robust_loss, silent
+from carvalue.pricing.training.boosting import (
+    ROBUST_SCALE,
+    EncodedRows,
+    boost,
+    ignore_round,
+    matrices,
+    robust_loss,
+)
 from carvalue.pricing.training.cross_fitting import fit_training_encoder
 from carvalue.pricing.training.search import START
 
@@ -46,9 +52,9 @@ Loss = Callable[[Floats, xgb.DMatrix], tuple[Floats, Floats]]
 class Encoded:
     """Both sets as the trees take them."""
 
-    encoder: Encoder
-    train: Rows
-    validation: Rows
+    encoder: FeatureEncoder
+    train: EncodedRows
+    validation: EncodedRows
 
 
 def main(dataset: Path, *, one_of: int, document: Path | None) -> None:
@@ -70,8 +76,8 @@ def main(dataset: Path, *, one_of: int, document: Path | None) -> None:
 def variants(train: pl.DataFrame, validation: pl.DataFrame) -> Iterator[tuple[str, Floats]]:
     """Give each variant's name and its log prices of the validation rows."""
     yield "median by make, family, year", np.log(median_quotes(train=train, frame=validation))
-    believing = patch.object(mileage, "BELIEVED_MILES", 0)
-    with believing, patch.object(features, "read_name", as_typed):
+    believing = patch.object(odometer, "BELIEVED_MILES", 0)
+    with believing, patch.object(columns, "read_name", as_typed):
         typed = encoded(train, validation)
     yield "names as typed: trees alone, on words, codes and price levels", fitted(without_additive(typed))
     yield "the same on the additive model", fitted(typed)
@@ -81,8 +87,8 @@ def variants(train: pl.DataFrame, validation: pl.DataFrame) -> Iterator[tuple[st
     yield "the additive model alone", typed.validation.start.astype(np.float64)
     yield "trees on the additive model, monotone", fitted(typed)
     with (
-        patch.multiple(additive, curve_keys=additive.group_keys),
-        patch.multiple(design, curve_keys=additive.group_keys),
+        patch.multiple(lookups, curve_keys=lookups.group_keys),
+        patch.multiple(design_matrix, curve_keys=lookups.group_keys),
     ):
         yield "doubted odometers by themselves", fitted(encoded(train, validation))
     whole = encoded(train, validation)
@@ -111,7 +117,7 @@ def smooth_absolute(margin: Floats, rows: xgb.DMatrix) -> tuple[Floats, Floats]:
 
 def encoded(train: pl.DataFrame, validation: pl.DataFrame) -> Encoded:
     """Fit the encoder and encode both sets."""
-    fitted_on = fit_training_encoder(train, newest_year=fit_familiar(train).newest_year)
+    fitted_on = fit_training_encoder(train, newest_year=fit_known_categories(train).newest_year)
     return Encoded(
         encoder=fitted_on.encoder, train=fitted_on.learned(train), validation=fitted_on.unseen(validation)
     )
@@ -147,7 +153,7 @@ def fitted(sets: Encoded, *, monotone: Sequence[int] | None = None, loss: Loss =
             rounds=ROUNDS,
             train=binned[0],
             validation=binned[1],
-            on_round=silent,
+            on_round=ignore_round,
         )
     rows = xgb.DMatrix(sets.validation.matrix, base_margin=sets.validation.start)
     return np.asarray(found.booster.predict(rows), dtype=np.float64)
@@ -155,7 +161,7 @@ def fitted(sets: Encoded, *, monotone: Sequence[int] | None = None, loss: Loss =
 
 def row(name: str, *, asked: Floats, quoted: Floats) -> str:
     """Write one row of the table."""
-    found = scores(asked=asked, quoted=quoted)
+    found = price_scores(asked=asked, quoted=quoted)
     return f"| {name} | {found['mdape']:.2%} | ${found['mae']:,.0f} | {found['within_20']:.1%} |"
 
 

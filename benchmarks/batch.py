@@ -21,8 +21,8 @@ import psutil
 from benchmarks.journal_cost import price_service
 
 from carvalue.listings.schema import FIELDS
-from carvalue.listings.synthetic import write_sample
-from carvalue.serving.batch.formats import FORMATS, Format
+from carvalue.listings.synthetic.writer import write_sample
+from carvalue.serving.batch.formats import FORMATS, BatchFormat
 from carvalue.serving.openapi.predict import F150
 
 DRAWN_ROWS = 100_000  # generating more takes longer than pricing them
@@ -80,7 +80,7 @@ def cpu_seconds(pid: int) -> float:
     return float(spent.user + spent.system + spent.children_user + spent.children_system)
 
 
-def write(frame: pl.DataFrame, kind: Format, path: Path) -> None:
+def write(frame: pl.DataFrame, kind: BatchFormat, path: Path) -> None:
     """Write the upload."""
     ways: dict[str, Callable[[Path], object]] = {
         ".csv": frame.write_csv,
@@ -91,7 +91,7 @@ def write(frame: pl.DataFrame, kind: Format, path: Path) -> None:
     ways[kind.suffix](path)
 
 
-def upload(url: str, kind: Format, path: Path) -> tuple[float, int]:
+def upload(url: str, kind: BatchFormat, path: Path) -> tuple[float, int]:
     """Send a file and read the whole answer; give the seconds and the bytes of the answer."""
     began, came = time.perf_counter(), 0
     with (
@@ -138,7 +138,7 @@ def listings(folder: Path, *, rows: int) -> pl.DataFrame:
     return pl.concat([drawn] * (rows // DRAWN_ROWS + 1))[:rows]
 
 
-def measure(frame: pl.DataFrame, kind: Format, *, bundle: Path, folder: Path) -> None:
+def measure(frame: pl.DataFrame, kind: BatchFormat, *, bundle: Path, folder: Path) -> None:
     """Print one line, of a service that was just started."""
     path = folder / f"upload{kind.suffix}"
     write(frame, kind, path)

@@ -16,7 +16,7 @@ from statistics import median
 import polars as pl
 
 from carvalue.listings.datasets.splits import SPLITS
-from carvalue.listings.synthetic import write_sample
+from carvalue.listings.synthetic.writer import write_sample
 
 HERE = Path(__file__).parent
 SCRIPTS = HERE / "data_preparation"

@@ -15,9 +15,9 @@ import polars as pl
 import xgboost as xgb
 from distributed import LocalCluster
 
-from carvalue.pricing.training.backends import Grower, InProcess
+from carvalue.pricing.training.backends import LocalBackend, TrainingBackend
 from carvalue.pricing.training.cross_fitting import TrainingEncoder, fit_training_encoder
-from carvalue.pricing.training.dask_backend import OnCluster, connected
+from carvalue.pricing.training.distributed.dask_backend import DaskBackend, connect_dask
 
 WORKERS, ROUNDS = (1, 2), 20
 PARAMS: Mapping[str, float] = {
@@ -38,7 +38,9 @@ class Work:
     dataset: Path
     encoder: TrainingEncoder
 
-    def row(self, grower: Grower, *, cpu_s: Callable[[], float], memory_mb: Callable[[], float]) -> str:
+    def row(
+        self, grower: TrainingBackend, *, cpu_s: Callable[[], float], memory_mb: Callable[[], float]
+    ) -> str:
         """Grow the trees once; give every figure."""
         began, took = time.perf_counter(), cpu_s()
         booster = grower.refit(
@@ -62,17 +64,17 @@ def main() -> None:
     newest = rows["year"].cast(pl.Int64).to_list()
     work = Work(dataset=dataset, encoder=fit_training_encoder(rows, newest_year=max(newest)))
     print(f"{len(rows):,} rows, {ROUNDS} rounds\n\n{HEAD}\n|{'---|' * 5}")
-    alone = work.row(InProcess(), cpu_s=time.process_time, memory_mb=_memory_mb)
+    alone = work.row(LocalBackend(), cpu_s=time.process_time, memory_mb=_memory_mb)
     print(f"| one process | {alone} |", flush=True)
     for count in WORKERS:
         with (
             LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
-            connected(cluster.scheduler_address) as grower,
+            connect_dask(cluster.scheduler_address) as grower,
         ):
             print(f"| {count} Dask workers | {_on_cluster(work, grower)} |", flush=True)
 
 
-def _on_cluster(work: Work, grower: OnCluster) -> str:
+def _on_cluster(work: Work, grower: DaskBackend) -> str:
     def of_workers(ask: Callable[[], float]) -> list[float]:
         return list(grower.client.run(ask).values())
 

@@ -22,9 +22,9 @@ from statistics import median
 
 import httpx
 
-from carvalue.pricing.bundle.folder import bundle_digest
+from carvalue.files.bundle import bundle_digest
 from carvalue.registry.model_version import ModelVersion
-from carvalue.serving.model.bundle_cache import Shelf, Shelved
+from carvalue.serving.model.bundle_cache import BundleCache, CachedBundle
 from carvalue.serving.openapi.predict import F150
 
 ROUNDS, ROUND_S = 5, 1.0
@@ -60,9 +60,9 @@ def main(bundle: Path) -> None:
     with ExitStack() as stack:
         services = [stack.enter_context(price_service(bundle, mode=mode)) for mode in ("without", "with")]
         for clients in CLIENTS:
-            for service in services:
-                one_round(service, clients=clients)
-            rounds = [[one_round(service, clients=clients) for service in services] for _ in range(ROUNDS)]
+            for __main__ in services:
+                one_round(__main__, clients=clients)
+            rounds = [[one_round(__main__, clients=clients) for __main__ in services] for _ in range(ROUNDS)]
             names = ("rate", "p99_ms", "cpu_us")
             print(f"{clients:7}  {'   '.join(figures(rounds, name) for name in names)}", flush=True)
 
@@ -141,9 +141,9 @@ def shelve(bundle: Path, state: Path) -> None:
     version = ModelVersion(
         name="benchmark", version=1, run_id="", source="", bundle_digest=bundle_digest(bundle)
     )
-    shelf = Shelf(state / "service" / "bundles")
+    shelf = BundleCache(state / "service" / "bundles")
     folder = Path(shutil.copytree(bundle, shelf.place(version)))
-    shelf.keep(Shelved(version=version, folder=folder))
+    shelf.keep(CachedBundle(version=version, folder=folder))
 
 
 def ready(port: int) -> bool:
@@ -156,8 +156,8 @@ def ready(port: int) -> bool:
 
 def serve(mode: str) -> None:
     """Be the service, with or without its journal."""
-    from carvalue.journal.writer import Recorder
-    from carvalue.serving import __main__ as service
+    from carvalue.journal.writer import JournalWriter
+    from carvalue.serving import __main__
 
     def nothing(*_: object) -> asyncio.Future[None]:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -165,8 +165,8 @@ def serve(mode: str) -> None:
         return done
 
     if mode == "without":
-        Recorder.record = nothing  # type: ignore[method-assign]
-    service.main()
+        JournalWriter.record = nothing  # type: ignore[method-assign]
+    __main__.main()
 
 
 if __name__ == "__main__":

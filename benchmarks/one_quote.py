@@ -9,8 +9,8 @@ from statistics import median
 import polars as pl
 import xgboost as xgb
 
-from carvalue.pricing.explain.shapley import explain
-from carvalue.pricing.explain.what_if import curves
+from carvalue.pricing.explain.shapley import explain_price
+from carvalue.pricing.explain.what_if import what_if_curves
 from carvalue.pricing.model import PriceModel
 
 LISTING = {"manufacturer": "toyota", "model": "camry le", "year": 2012, "odometer": 98_000, "state": "tx"}
@@ -45,9 +45,9 @@ def main(folder: Path) -> None:
             xgb.DMatrix(row, base_margin=row[:, -1]), output_margin=True
         ),
         "quote": lambda: model.quote(LISTING),
-        "reasons": lambda: explain(model, LISTING),
+        "reasons": lambda: explain_price(model, LISTING),
         "comparables": lambda: model.comparables.nearest(LISTING),
-        "curves": lambda: curves(model, LISTING),
+        "curves": lambda: what_if_curves(model, LISTING),
     }.items():
         print(f"{name:30} {microseconds(work):8.0f} us")
     per_row = microseconds(lambda: model.quote_frame(frame), times=3) / FRAME_ROWS

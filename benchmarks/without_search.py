@@ -6,17 +6,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from carvalue.pricing.bundle.model_card import Provenance
-from carvalue.pricing.evaluation.evaluate import evaluate
-from carvalue.pricing.training.search import EFFORTS, START, Budget, Tuned
-from carvalue.pricing.training.train import train
+from carvalue.pricing.evaluation.evaluate import evaluate_bundle
+from carvalue.pricing.training.search import SEARCH_BUDGETS, START, Budget, SearchResult
+from carvalue.pricing.training.train import train_model
 
 
 def main(folder: Path, budget: Budget) -> None:
     """Print the scores on the validation rows, before the refit, and on the test rows."""
     files = {name: folder / f"{name}.parquet" for name in ("train", "validation", "test")}
-    model = train(
-        tuned=Tuned(
-            params=START, error=0.0, rounds=EFFORTS[budget].rounds, budget=budget, trials=0, seconds=0.0
+    model = train_model(
+        tuned=SearchResult(
+            params=START,
+            error=0.0,
+            rounds=SEARCH_BUDGETS[budget].rounds,
+            budget=budget,
+            trials=0,
+            seconds=0.0,
         ),
         train=files["train"],
         validation=files["validation"],
@@ -29,7 +34,7 @@ def main(folder: Path, budget: Budget) -> None:
         trained_at=datetime.now(UTC),
         into=folder / "bundle",
     )
-    found = evaluate(
+    found = evaluate_bundle(
         bundle=folder / "bundle", train=files["train"], test=files["test"], into=folder / "evaluation"
     )
     print(

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from carvalue.pricing.bundle.folder import bundle_digest
+from carvalue.files.bundle import bundle_digest
 from carvalue.registry.model_version import ModelVersion, RegistryUnavailable
 
 

@@ -8,8 +8,8 @@ from unittest.mock import patch
 
 from mlflow import MlflowClient
 
-from carvalue.registry.audit import Audit
-from carvalue.registry.promotion.promote import promote
+from carvalue.registry.audit import AuditLog
+from carvalue.registry.promotion.promote import apply_judgement
 
 WRITES = (
     (MlflowClient, "set_registered_model_alias"),
@@ -19,7 +19,7 @@ WRITES = (
     (MlflowClient, "log_dict"),
     (MlflowClient, "log_artifact"),
     (MlflowClient, "set_terminated"),
-    (Audit, "note"),
+    (AuditLog, "note"),
 )
 
 
@@ -37,4 +37,4 @@ def promote_and_die(*, at_write: int, arguments: Mapping[str, Any]) -> None:
 
     for owner, name in WRITES:
         patch.object(owner, name, deadly(getattr(owner, name))).start()
-    promote(**arguments)
+    apply_judgement(**arguments)

@@ -107,15 +107,17 @@ def a_bundle(folder: Path, *, price_share: float = 1.0, **provenance: Any) -> Pa
     import xgboost as xgb
 
     from carvalue.pricing.bundle.model_card import Provenance
-    from carvalue.pricing.training.search import Tuned
-    from carvalue.pricing.training.train import train
+    from carvalue.pricing.training.search import SearchResult
+    from carvalue.pricing.training.train import train_model
 
     folder.mkdir(parents=True, exist_ok=True)
     files = market_files(folder, price_share=price_share)
-    tuned = Tuned(params={"max_leaves": 15}, error=0.1, rounds=50, budget="quick", trials=1, seconds=0.1)
+    tuned = SearchResult(
+        params={"max_leaves": 15}, error=0.1, rounds=50, budget="quick", trials=1, seconds=0.1
+    )
     # so few rows take longer on all cores than on one, many times so where others work beside
     with xgb.config_context(nthread=1):
-        train(
+        train_model(
             tuned=tuned,
             train=files["train"],
             validation=files["validation"],

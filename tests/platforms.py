@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from carvalue.platform.processes.ports import free_port
-from carvalue.platform.spec import Health, Service
+from carvalue.platform.spec import HealthCheck, ServiceSpec
 from carvalue.settings import SECRETS, Settings
 
 ROOT = Path(__file__).parents[1]
@@ -23,23 +23,23 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), handler).serve_
 PORTS = ("airflow", "mlflow", "service", "page", "watcher", "prometheus", "alertmanager", "grafana")
 
 
-def a_server(name: str, *arguments: str, needs: tuple[str, ...] = ()) -> Service:
+def a_server(name: str, *arguments: str, needs: tuple[str, ...] = ()) -> ServiceSpec:
     """Make a service that answers on a free port; `--with-child` leaves a child in a session of its own."""
     port = free_port()
-    return Service(
+    return ServiceSpec(
         name=name,
         does="answers",
         command=(sys.executable, "-c", SERVER, str(port), *arguments),
-        health=Health(url=f"http://127.0.0.1:{port}/"),
+        health=HealthCheck(url=f"http://127.0.0.1:{port}/"),
         port=port,
         port_setting=f"{name.upper()}_PORT",
         needs=needs,
     )
 
 
-def a_job(name: str, code: str = "print('done')") -> Service:
+def a_job(name: str, code: str = "print('done')") -> ServiceSpec:
     """Make a service that runs once and ends."""
-    return Service(name=name, does="ends", command=(sys.executable, "-c", code))
+    return ServiceSpec(name=name, does="ends", command=(sys.executable, "-c", code))
 
 
 def platform_settings(state_dir: Path, **changes: object) -> Settings:

@@ -11,15 +11,15 @@ from pathlib import Path
 import httpx
 
 from carvalue.platform.processes.ports import free_port
-from carvalue.pricing.evaluation.evaluate import evaluate
-from carvalue.registry.mlflow.connection import connected
-from carvalue.registry.mlflow.stages import switch
-from carvalue.registry.mlflow.tracking import RunFacts, start_run
-from carvalue.registry.mlflow.versions import register
+from carvalue.pricing.evaluation.evaluate import evaluate_bundle
+from carvalue.registry.mlflow.connection import connect_mlflow
+from carvalue.registry.mlflow.stages import set_production
+from carvalue.registry.mlflow.tracking import RunDescription, start_run
+from carvalue.registry.mlflow.versions import register_version
 from markets import a_bundle
 from waiting import until
 
-FACTS = RunFacts(
+FACTS = RunDescription(
     budget="quick",
     data_source="sample",
     source_description="a small market",
@@ -33,11 +33,13 @@ def put_into_production(uri: str, folder: Path, *, price_share: float) -> int:
     """Train, register and promote, as the pipeline does, without its rule: the test wants both versions."""
     bundle = a_bundle(folder, price_share=price_share)
     evaluation = folder / "evaluation"
-    evaluate(bundle=bundle, train=folder / "train.parquet", test=folder / "test.parquet", into=evaluation)
+    evaluate_bundle(
+        bundle=bundle, train=folder / "train.parquet", test=folder / "test.parquet", into=evaluation
+    )
     run = start_run(uri=uri, facts=FACTS, state=folder / "run.json")
-    version = register(uri=uri, run=run, bundle=bundle, evaluation=evaluation)
-    with connected(uri) as client:
-        switch(client, version=str(version.version))
+    version = register_version(uri=uri, run=run, bundle=bundle, evaluation=evaluation)
+    with connect_mlflow(uri) as client:
+        set_production(client, version=str(version.version))
     return version.version
 
 

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from carvalue.listings.datasets.cleaning import clean
+from carvalue.listings.cleaning.cleaner import clean
 from carvalue.listings.datasets.splits import split
 
 if __name__ == "__main__":

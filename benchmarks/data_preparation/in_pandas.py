@@ -12,9 +12,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from carvalue.listings.datasets.splits import HELD_OUT, SPLITS
-from carvalue.listings.identity import DELIVERY_MILES, MODEL_HEAD, ROUND_MILES, SAID, TRAITS, VIN
-from carvalue.listings.rules import (
+from carvalue.listings.cleaning.identity import (
+    ADVERTISED_FIELDS,
+    DELIVERY_MILES,
+    MODEL_HEAD,
+    ROUND_MILES,
+    TRAITS,
+    VIN,
+)
+from carvalue.listings.cleaning.rules import (
     CATEGORIES,
     CLOCK_SLACK,
     DEGREES,
@@ -25,6 +31,7 @@ from carvalue.listings.rules import (
     REQUIRED_COLUMNS,
     WHOLE,
 )
+from carvalue.listings.datasets.splits import HELD_OUT, SPLITS
 
 
 def prepare(raw: Path, into: Path, *, columns: list[str] | None) -> None:
@@ -44,7 +51,7 @@ def clean(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     reason = judge(raw, table)
     sound = table[reason == ""].sort_values(["posted_at", "id"], kind="stable")
     new_id = sound.drop_duplicates("id")
-    new = new_id.drop_duplicates([*SAID])
+    new = new_id.drop_duplicates([*ADVERTISED_FIELDS])
     reason[sound.index.difference(new_id.index)] = "id came before"
     reason[new_id.index.difference(new.index)] = "same advertisement came before"
     listings = new.sort_index().assign(car=cars(new.sort_index()))

@@ -13,7 +13,7 @@ from scipy.stats import chi2_contingency, ks_2samp
 
 from carvalue.monitoring.drift.bins import Codes, Floats
 from carvalue.monitoring.drift.detector import CONFIRMED, Detector
-from carvalue.monitoring.drift.profile import Profile, profile_of, readable
+from carvalue.monitoring.drift.profile import ReferenceProfile, fit_profile, readable
 from carvalue.monitoring.drift.thresholds import calibrate
 
 WINDOW = 1_000  # rows; what others recommend is a thousand or so
@@ -77,7 +77,7 @@ class Adwin:
     """ADWIN (river, its default delta) on every feature: numbers as they are, words by how usual they are."""
 
     def __init__(self, reference: pl.DataFrame) -> None:
-        self._profile = profile_of(reference)
+        self._profile = fit_profile(reference)
 
     def raised(self, rows: pl.DataFrame) -> Iterator[int]:
         """Feed row after row."""
@@ -105,7 +105,7 @@ class EDetector:
     TRUST = 20.0  # rows that the reference counts for in a bet
 
     def __init__(self, reference: pl.DataFrame) -> None:
-        self._profile = profile_of(reference)
+        self._profile = fit_profile(reference)
         starts, sizes = self._profile.starts, self._profile.sizes
         self._shares = self._profile.shares.copy()
         there = 1 - self._profile.missing - self._profile.unseen
@@ -150,7 +150,7 @@ def p_values(reference: pl.DataFrame, *, level: float) -> Method:
 
 def population_stability(reference: pl.DataFrame) -> Method:
     """PSI over 0.2 in any feature, missing and unseen values counted as bins."""
-    profile = profile_of(reference)
+    profile = fit_profile(reference)
     usual = _shares(profile, profile.codes(reference))
 
     def rule(window: pl.DataFrame) -> bool:
@@ -205,7 +205,7 @@ def _chi_squared(known: pl.Series, now: pl.Series) -> float:
     return float(chi2_contingency(table).pvalue)
 
 
-def _shares(profile: Profile, codes: Codes) -> Floats:
+def _shares(profile: ReferenceProfile, codes: Codes) -> Floats:
     counts = np.bincount(codes.ravel(), minlength=len(profile.shares)) + 0.5
     sums = np.add.reduceat(counts, profile.starts)
     shares: Floats = counts / np.repeat(sums, profile.sizes + 2)

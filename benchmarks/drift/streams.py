@@ -14,11 +14,11 @@ import polars as pl
 
 from carvalue.listings.datasets.splits import SPLITS
 from carvalue.listings.schema import REQUIRED_FIELDS
-from carvalue.monitoring.drift.frames import rows_of_reference
+from carvalue.monitoring.drift.frames import reference_frame
 from carvalue.pricing.bundle.model_card import Provenance
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.training.search import EFFORTS, START, Tuned
-from carvalue.pricing.training.train import train
+from carvalue.pricing.training.search import SEARCH_BUDGETS, START, SearchResult
+from carvalue.pricing.training.train import train_model
 
 Regime = Literal["independent", "consecutive"]
 EDGE_ROWS = 1_000
@@ -81,14 +81,14 @@ def streams(datasets: Path, *, regime: Regime, work: Path) -> Streams:
     border = int(len(rows) * REFERENCE_SHARE)
     model = _model(rows[:border], work / regime)
     requests = rows[border:].drop_nulls(REQUIRED_FIELDS)
-    clean = rows_of_reference(requests, model)
+    clean = reference_frame(requests, model)
     drifted = {
-        name: rows_of_reference(change(requests), model).cast(dict(clean.schema))
+        name: reference_frame(change(requests), model).cast(dict(clean.schema))
         for name, change in INPUT_DRIFTS.items()
     }
     drifted[PRICES] = clean.with_columns(pl.col("price") * 1.1)
     # the reference as it is published: sellers leave the make out now and then, people may not
-    reference = rows_of_reference(rows[:border], model)
+    reference = reference_frame(rows[:border], model)
     return Streams(model=model, listings=requests, reference=reference, clean=clean, drifted=drifted)
 
 
@@ -105,9 +105,14 @@ def _model(rows: pl.DataFrame, folder: Path) -> PriceModel:
     border = int(len(rows) * (1 - VALIDATION_SHARE))
     rows[:border].write_parquet(folder / "train.parquet")
     rows[border:].write_parquet(folder / "validation.parquet")
-    return train(
-        tuned=Tuned(
-            params=START, error=0.0, rounds=EFFORTS["quick"].rounds, budget="quick", trials=0, seconds=0.0
+    return train_model(
+        tuned=SearchResult(
+            params=START,
+            error=0.0,
+            rounds=SEARCH_BUDGETS["quick"].rounds,
+            budget="quick",
+            trials=0,
+            seconds=0.0,
         ),
         train=folder / "train.parquet",
         validation=folder / "validation.parquet",

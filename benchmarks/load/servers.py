@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from carvalue.pricing.bundle.folder import bundle_digest
+from carvalue.files.bundle import bundle_digest
 
 START_S = 180
 

@@ -40,12 +40,12 @@ class Board:
     panels: tuple[Panel, ...]
 
 
-def _rate(metric: metrics.Metric, *, where: str = "") -> str:
+def _rate(metric: metrics.MetricSpec, *, where: str = "") -> str:
     series = metric.name + ("_bucket" if metric.kind == "histogram" else "")
     return f"rate({series}{where}[$__rate_interval])"
 
 
-def _quantile(share: float, metric: metrics.Metric, *, where: str = "") -> str:
+def _quantile(share: float, metric: metrics.MetricSpec, *, where: str = "") -> str:
     return f"histogram_quantile({share}, sum by (le) ({_rate(metric, where=where)}))"
 
 

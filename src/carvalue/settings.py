@@ -19,7 +19,7 @@ FOLLOWS_FROM_A_BAD_ONE = "default_factory_not_called"  # what pydantic says of a
 LOCAL_PASSWORD = "airflow"  # noqa: S105  # known to everyone, hence accepted on loopback only
 
 
-class BadSetting(AppError):
+class InvalidSetting(AppError):
     """A setting that cannot work: names the setting, what came and what is expected."""
 
     status, hint = 500, "Correct it in the environment or in .env; .env.example explains every setting."
@@ -218,13 +218,13 @@ def load_settings() -> Settings:
     """Read and check every setting.
 
     Raises:
-        BadSetting: names each setting that cannot work, what came and what is expected, in one line.
+        InvalidSetting: names each setting that cannot work, what came and what is expected, in one line.
     """
     try:
         return Settings()
     except ValidationError as error:
         bad = [item for item in error.errors() if item["type"] != FOLLOWS_FROM_A_BAD_ONE]
-        raise BadSetting("; ".join(_describe(item) for item in bad)) from None
+        raise InvalidSetting("; ".join(_describe(item) for item in bad)) from None
 
 
 def _describe(item: ErrorDetails) -> str:

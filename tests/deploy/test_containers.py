@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from carvalue.platform.processes.ports import free_port
-from carvalue.serving.auth.api_keys import StoredKey, digest_of, read_keys
+from carvalue.serving.auth.api_keys import StoredKey, key_digest, read_keys
 from production import START, answers, environment, fake_aws, postgres, redis, role, running
 from waiting import until
 
@@ -224,7 +224,7 @@ def test_the_price_service_knows_the_key_that_is_drawn_for_the_page(tmp_path: Pa
 
     (kept,) = read_keys((tmp_path / "service_keys").read_text(), source="service_keys")
 
-    assert kept == StoredKey(client="page", digest=digest_of("carvalue.page.mine"))
+    assert kept == StoredKey(client="page", digest=key_digest("carvalue.page.mine"))
 
 
 def test_a_drawn_secret_is_not_drawn_again(tmp_path: Path) -> None:

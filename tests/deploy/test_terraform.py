@@ -16,7 +16,7 @@ import boto3
 import pytest
 
 from carvalue.logs import LINE, FieldsFormatter
-from carvalue.monitoring.alerting.store import Alert, AlertDesk
+from carvalue.monitoring.alerting.store import Alert, AlertStore
 from production import fake_aws
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +81,7 @@ def test_the_alarm_counts_what_the_watcher_writes_when_it_begins_an_alert(
     began = datetime(2026, 1, 2, tzinfo=UTC)
     alert = Alert(key="drift", kind="drift", severity="warning", title="Drift", text="", since=began)
 
-    with caplog.at_level("INFO"), closing(AlertDesk(tmp_path / "alerts.db", ())) as desk:
+    with caplog.at_level("INFO"), closing(AlertStore(tmp_path / "alerts.db", ())) as desk:
         desk.update((alert,), now=began)
         desk.update((), now=began)
     lines = [FieldsFormatter(LINE).format(record) for record in caplog.records]

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from carvalue.platform import lifecycle as platform
-from carvalue.platform.airflow.client import AirflowApi
+from carvalue.platform import lifecycle
+from carvalue.platform.airflow.client import AirflowClient
 from carvalue.platform.health import local_client
-from carvalue.platform.processes.orphans import find_leftovers
+from carvalue.platform.processes.orphans import find_orphans
 from carvalue.settings import Settings
 from platforms import carvalue, platform_settings
 from waiting import until
@@ -28,7 +28,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     state_dir = tmp_path_factory.mktemp("platform") / "var"
     settings = platform_settings(state_dir, data_source="sample", sample_rows=6_000)
     yield settings
-    platform.down(settings)
+    lifecycle.stop_platform(settings)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_the_story_of_drift(settings: Settings, built: str) -> None:
 
 
 def test_both_dags_succeeded(settings: Settings, built: str) -> None:
-    with AirflowApi(settings) as airflow:
+    with AirflowClient(settings) as airflow:
         runs = [airflow.latest_run(name) for name in ("creates_datasets_dag", "initial_model_dag")]
 
     assert [run and run.state for run in runs] == ["success", "success"]
@@ -132,7 +132,7 @@ def test_the_story_of_the_whole_loop(settings: Settings, built: str) -> None:
 
 
 def test_a_killed_service_is_restarted_and_status_tells_the_truth(settings: Settings, built: str) -> None:
-    [killed] = find_leftovers(state_dir=settings.state_dir, service="price-service")
+    [killed] = find_orphans(state_dir=settings.state_dir, service="price-service")
     os.kill(killed.pid, signal.SIGKILL)
     _wait(lambda: "price-service" not in _well(settings), "status to notice")
 
@@ -148,7 +148,7 @@ def test_down_leaves_nothing(settings: Settings, built: str) -> None:
     done = carvalue(settings, "down")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert not find_leftovers(state_dir=settings.state_dir)
+    assert not find_orphans(state_dir=settings.state_dir)
     assert not list(settings.state_dir.rglob("*.sock"))
     assert carvalue(settings, "status").returncode == 1
 

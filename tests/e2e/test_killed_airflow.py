@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from carvalue.pipelines.definitions import RETRAIN_MODEL
-from carvalue.platform import lifecycle as platform
-from carvalue.platform.airflow.client import AirflowApi, DagRun
+from carvalue.platform import lifecycle
+from carvalue.platform.airflow.client import AirflowClient, DagRun
 from carvalue.platform.health import local_client
-from carvalue.platform.processes.orphans import find_leftovers
+from carvalue.platform.processes.orphans import find_orphans
 from carvalue.settings import Settings
 from platforms import carvalue, platform_settings
 from waiting import until
@@ -31,7 +31,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
             assert done.returncode == 0, done.stdout + done.stderr
         yield settings
     finally:
-        platform.down(settings)
+        lifecycle.stop_platform(settings)
 
 
 def _with_news(settings: Settings) -> Settings:
@@ -39,11 +39,11 @@ def _with_news(settings: Settings) -> Settings:
 
 
 def test_a_retraining_outlives_airflow_killed_at_each_of_its_steps(settings: Settings) -> None:
-    with AirflowApi(settings) as airflow:
+    with AirflowClient(settings) as airflow:
         run = airflow.trigger(RETRAIN_MODEL.name, RUN)
         for step in RETRAIN_MODEL.steps:
             until(lambda step=step: _state(airflow, run, step.name) == "running", within_s=STEP_S)  # type: ignore[misc]
-            for process in find_leftovers(state_dir=settings.state_dir, service="airflow-scheduler"):
+            for process in find_orphans(state_dir=settings.state_dir, service="airflow-scheduler"):
                 process.kill()  # the scheduler and its tasks at once
             until(lambda step=step: _state(airflow, run, step.name) == "success", within_s=STEP_S)  # type: ignore[misc]
         until(lambda: airflow.run(run.dag, run.run).is_over, within_s=STEP_S)
@@ -52,7 +52,7 @@ def test_a_retraining_outlives_airflow_killed_at_each_of_its_steps(settings: Set
     assert _stages(settings).count("Production") == 1
 
 
-def _state(airflow: AirflowApi, run: DagRun, step: str) -> str | None:
+def _state(airflow: AirflowClient, run: DagRun, step: str) -> str | None:
     return next((task.state for task in airflow.tasks(run) if task.name == step), None)
 
 

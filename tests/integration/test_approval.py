@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.registry.audit import AUDIT_FILE, Audit
+from carvalue.registry.audit import AUDIT_FILE, AuditLog
 
 pytestmark = pytest.mark.platform
 
@@ -27,7 +27,7 @@ from pathlib import Path
 from carvalue.pipelines.promotion_steps import JUDGEMENT_FILE
 from carvalue.pipelines.steps import VERSION_FILE, work_folder
 from carvalue.registry.mlflow.connection import connected
-from carvalue.registry.gates.gate import Decision, Gate
+from carvalue.registry.decision import Decision, Gate
 from carvalue.registry.model_version import DIGEST_TAG, MODEL_NAME, ModelVersion
 from carvalue.registry.promotion.promote import Judgement
 from carvalue.settings import load_settings
@@ -114,6 +114,6 @@ def test_a_person_decides_what_becomes_of_a_version_that_passed(tmp_path: Path) 
         assert end["tasks"] == {"approve_promote": "success", "promote": "success"}
         assert end["asked"][0]["subject"] == "Version 1 into production?"
         assert "| speed | passed | 1 ms (at most 5) |" in end["asked"][0]["body"]
-    no, yes = Audit(tmp_path / "var" / "storage" / AUDIT_FILE).entries()
+    no, yes = AuditLog(tmp_path / "var" / "storage" / AUDIT_FILE).entries()
     assert (no.act, no.version, no.reasons[0].split(" by ")[0]) == ("refused", 1, "rejected")
     assert (yes.act, yes.version, yes.reasons[0].split(" by ")[0]) == ("promoted", 1, "approved")

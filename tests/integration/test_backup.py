@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from carvalue.journal.store import Journal
-from carvalue.monitoring.alerting.store import Alert, AlertDesk
+from carvalue.monitoring.alerting.store import Alert, AlertStore
 from carvalue.serving.app import create_app
 from carvalue.serving.openapi.predict import F150
 from carvalue.settings import Settings
@@ -35,7 +35,7 @@ ALERT = Alert(key="drift", kind="drift", severity="warning", title="Years", text
 def test_a_machine_that_was_lost_prices_the_same_car_alike(tmp_path: Path) -> None:
     state, file = tmp_path / "var", tmp_path / "file"
     (state / "mlflow").mkdir(parents=True)
-    alerts = AlertDesk(state / "watcher" / "alerts.db", [])
+    alerts = AlertStore(state / "watcher" / "alerts.db", [])
     alerts.update([ALERT], now=NOW)
     with mlflow_server(state / "mlflow") as uri:
         put_into_production(uri, tmp_path / "training", price_share=1.0)
@@ -56,7 +56,7 @@ def test_a_machine_that_was_lost_prices_the_same_car_alike(tmp_path: Path) -> No
     assert without_id(after) == without_id(before)
     journal = Journal(f"sqlite:///{state}/service/journal.db")
     assert journal.after("", until=LATER, limit=9)[0].quote_id == before["quote_id"]
-    alerts = AlertDesk(state / "watcher" / "alerts.db", [])
+    alerts = AlertStore(state / "watcher" / "alerts.db", [])
     assert [alert.key for alert in alerts.firing()] == ["drift"]
     alerts.close()
 

@@ -11,18 +11,18 @@ from distributed import LocalCluster
 
 from carvalue.platform.processes.ports import free_port
 from carvalue.pricing.bundle.model_card import Provenance
-from carvalue.pricing.evaluation.scores import all_scores
+from carvalue.pricing.evaluation.scores import score_model
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.training import dask_backend as clusters
-from carvalue.pricing.training.backends import Grower, InProcess
+from carvalue.pricing.training.backends import LocalBackend, TrainingBackend
 from carvalue.pricing.training.cross_fitting import fit_training_encoder
-from carvalue.pricing.training.dask_backend import ClusterAway, connected
-from carvalue.pricing.training.search import Tuned
-from carvalue.pricing.training.train import train
+from carvalue.pricing.training.distributed import dask_backend
+from carvalue.pricing.training.distributed.dask_backend import ClusterUnavailable, connect_dask
+from carvalue.pricing.training.search import SearchResult
+from carvalue.pricing.training.train import train_model
 from markets import MARKET_FACTS, a_market, market_files
 
 TOLERANCE = 0.02  # of the mean absolute error of log price; the workers merge their histograms' bins
-TUNED = Tuned(params={"max_leaves": 15}, error=0.1, rounds=15, budget="quick", trials=1, seconds=0.1)
+TUNED = SearchResult(params={"max_leaves": 15}, error=0.1, rounds=15, budget="quick", trials=1, seconds=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +33,12 @@ def scheduler() -> Iterator[str]:
 
 def test_two_workers_make_a_bundle_that_is_as_good_as_one_process(scheduler: str, tmp_path: Path) -> None:
     files = market_files(tmp_path)
-    with connected(scheduler) as grower:
+    with connect_dask(scheduler) as grower:
         together = trained(files, grower=grower, into=tmp_path / "cluster")
-    alone = trained(files, grower=InProcess(), into=tmp_path / "process")
+    alone = trained(files, grower=LocalBackend(), into=tmp_path / "process")
 
     test = pl.read_parquet(files["test"])
-    scores = [all_scores(model, test)["mae_log"] for model in (together, alone)]
+    scores = [score_model(model, test)["mae_log"] for model in (together, alone)]
 
     assert scores[0] == pytest.approx(scores[1], rel=TOLERANCE)
     assert PriceModel.load(tmp_path / "cluster").booster.num_boosted_rounds() > 1
@@ -48,25 +48,27 @@ def test_parts_of_a_file_are_encoded_as_the_whole(tmp_path: Path, monkeypatch: p
     market, path = a_market(rows=500), tmp_path / "market.parquet"
     market.write_parquet(path)
     encoder = fit_training_encoder(market, newest_year=2021)
-    monkeypatch.setattr(clusters, "PART_ROWS", 70)
+    monkeypatch.setattr(dask_backend, "PART_ROWS", 70)
 
-    text = clusters._as_text(encoder)
-    parts = [clusters._encode(part, text, way="learned") for part in clusters._parts([path], workers=2)]
+    text = dask_backend._as_text(encoder)
+    parts = [
+        dask_backend._encode(part, text, way="learned") for part in dask_backend._parts([path], workers=2)
+    ]
 
     assert len(parts) == 8
     assert np.concatenate(parts)[:, :-1].tobytes() == encoder.learned(market).matrix.tobytes()
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clusters, "CONNECT_S", 0.5)
+    monkeypatch.setattr(dask_backend, "CONNECT_S", 0.5)
     address = f"tcp://127.0.0.1:{free_port()}"
 
-    with pytest.raises(ClusterAway, match=address), connected(address):
+    with pytest.raises(ClusterUnavailable, match=address), connect_dask(address):
         pass
 
 
-def trained(files: dict[str, Path], *, grower: Grower, into: Path) -> PriceModel:
-    return train(
+def trained(files: dict[str, Path], *, grower: TrainingBackend, into: Path) -> PriceModel:
+    return train_model(
         tuned=TUNED,
         train=files["train"],
         validation=files["validation"],

@@ -76,7 +76,7 @@ def test_all_dags_are_read_without_errors_and_no_file_is_left_over(airflow_home:
         "creates_datasets_dag": ["download", "clean", "split", "publish", "publish_reference"],
         "initial_model_dag": LEARNING,
         "retrain_model_dag": [
-            *("download", "clean", "join_sales", "to_todays_prices", "split", "look_for_news"),
+            *("download", "clean", "join_sales", "adjust_prices", "split", "skip_if_unchanged"),
             *("publish", "publish_reference"),
             *LEARNING,
         ],

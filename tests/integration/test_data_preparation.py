@@ -9,11 +9,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from carvalue.listings.datasets.cleaning import CleaningReport, clean
-from carvalue.listings.datasets.manifest import describe
+from carvalue.listings.cleaning.cleaner import CleaningReport, clean
+from carvalue.listings.datasets.manifest import describe_dataset
 from carvalue.listings.datasets.splits import SPLITS, SplitReport, split
 from carvalue.listings.datasets.store import DatasetStore
-from carvalue.listings.synthetic import write_sample
+from carvalue.listings.synthetic.writer import write_sample
 from carvalue.monitoring.drift.reference import publish_reference
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -55,7 +55,7 @@ def test_the_splits_are_apart(parted: SplitReport) -> None:
 def test_a_dataset_and_its_reference_are_published(
     cleaned: CleaningReport, parted: SplitReport, tmp_path: Path
 ) -> None:
-    manifest = describe(
+    manifest = describe_dataset(
         source_kind="sample",
         source_description="generated",
         source_fingerprint="abc",

@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
-from carvalue.journal.schema import TABLES, VERSION_TABLE, newest
+from carvalue.journal.schema import TABLES, VERSION_TABLE, newest_revision
 from carvalue.journal.store import Journal, JournalUnavailable, UnknownQuote, WrongSchema
 from factories import an_entry
 from production import environment, postgres
@@ -79,7 +79,7 @@ def test_every_release_s_tables_come_up_to_date(tmp_path: Path, release: Path) -
         owner.dispose()
         journal.close()
 
-    assert told == [f"the journal's tables are at revision {newest()}\n"] * 4
+    assert told == [f"the journal's tables are at revision {newest_revision()}\n"] * 4
     assert found == [an_entry(1), an_entry(2)]
     assert differences == []
 

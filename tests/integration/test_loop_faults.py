@@ -10,9 +10,7 @@ import pytest
 
 from carvalue.journal.store import JournalUnavailable
 from carvalue.listings.datasets.store import DatasetStore
-from carvalue.pipelines import promotion_steps as deciding
-from carvalue.pipelines import retraining_steps as retraining
-from carvalue.pipelines import steps
+from carvalue.pipelines import promotion_steps, retraining_steps, steps
 from carvalue.pipelines.airflow import WORTH_ANOTHER_TRY
 from carvalue.pipelines.definitions import RETRAIN_MODEL, Step
 from carvalue.registry.model_version import RegistryUnavailable
@@ -44,7 +42,7 @@ def settings(tmp_path: Path) -> Settings:
 def work(settings: Settings) -> Path:
     """Working files as they are before the first step that needs MLflow."""
     work = steps.work_folder(settings, RETRAIN_MODEL.name)
-    for step in (steps.download, steps.clean, retraining.join_sales, steps.split, steps.publish):
+    for step in (steps.download, steps.clean, retraining_steps.join_sales, steps.split, steps.publish):
         step(settings=settings, work=work)
     return work
 
@@ -61,7 +59,9 @@ def run_with_a_full_disk(settings: Settings, *, start: str) -> subprocess.Comple
     )
 
 
-@pytest.mark.parametrize("step", [retraining.to_todays_prices, steps.tune, steps.evaluate, deciding.judge])
+@pytest.mark.parametrize(
+    "step", [retraining_steps.adjust_prices, steps.tune, steps.evaluate, promotion_steps.judge]
+)
 def test_an_mlflow_that_is_away_fails_the_step_in_words_and_is_tried_again(
     settings: Settings, work: Path, step: Callable[..., None]
 ) -> None:
@@ -82,7 +82,7 @@ def test_a_journal_that_is_away_fails_the_step_and_is_tried_again(settings: Sett
     away = Settings.model_validate(settings.model_dump() | {"journal_url": url})
 
     with pytest.raises(JournalUnavailable) as error:
-        retraining.join_sales(settings=away, work=work)
+        retraining_steps.join_sales(settings=away, work=work)
 
     assert error.value.status in WORTH_ANOTHER_TRY
 

@@ -9,7 +9,7 @@ import pytest
 
 from carvalue.listings.datasets.store import DatasetStore
 from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL
-from carvalue.pipelines.runner import run
+from carvalue.pipelines.runner import run_pipeline
 from carvalue.pipelines.steps import train, tune, work_folder
 from carvalue.pricing.model import PriceModel
 from carvalue.settings import Settings
@@ -56,7 +56,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_a_described_file_becomes_datasets_and_a_model_that_prices_its_cars(settings: Settings) -> None:
-    run(CREATES_DATASETS, settings, say=lambda _: None)
+    run_pipeline(CREATES_DATASETS, settings, say=lambda _: None)
     for step in (tune, train):
         step(settings=settings, work=work_folder(settings, INITIAL_MODEL.name))
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from carvalue.platform import lifecycle as platform
+from carvalue.platform import lifecycle
 from carvalue.platform.processes.logs import log_files, log_folder
-from carvalue.platform.processes.orphans import find_leftovers
+from carvalue.platform.processes.orphans import find_orphans
 from carvalue.platform.processes.ports import PortTaken
 from carvalue.platform.processes.supervisor import Supervisor
-from carvalue.platform.spec import Service
+from carvalue.platform.spec import ServiceSpec
 from carvalue.platform.status import ServiceStatus, status_of
 from carvalue.settings import Settings
 from platforms import a_job, a_server, platform_settings
@@ -31,14 +31,14 @@ LIMIT_S = 60.0
 def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Settings]:
     settings = platform_settings(tmp_path / request.param)
     yield settings
-    platform.down(settings)
+    lifecycle.stop_platform(settings)
 
 
 def test_services_start_in_order_of_need(settings: Settings) -> None:
     said: list[str] = []
     wanted = (a_server("web", needs=("database",)), a_job("database"))
 
-    platform.start_up(settings, wanted, say=said.append)
+    lifecycle.start_services(settings, wanted, say=said.append)
 
     assert said == ["database is ready", "web is ready"]
     assert [item.state for item in _status(settings, wanted)] == ["healthy", "done"]
@@ -48,7 +48,7 @@ def test_requests_do_not_push_out_what_else_a_service_says(settings: Settings) -
     both = "import sys; print('a request'); print('a word', file=sys.stderr)"
     wanted = (a_job("plain", both), replace(a_job("asked", both), has_access_log=True))
 
-    platform.start_up(settings, wanted, say=_nothing)
+    lifecycle.start_services(settings, wanted, say=_nothing)
 
     said = {path.stem: path.read_text().split("\n") for path in log_folder(settings.state_dir).glob("*.log")}
     assert said["asked"] == ["a word", ""]
@@ -60,7 +60,7 @@ def test_requests_do_not_push_out_what_else_a_service_says(settings: Settings) -
 
 def test_a_killed_service_comes_back_without_its_old_children(settings: Settings) -> None:
     wanted = (a_server("web", "--with-child"),)
-    platform.start_up(settings, wanted, say=_nothing)
+    lifecycle.start_services(settings, wanted, say=_nothing)
     [before] = _status(settings, wanted)
     before_pids = {process.pid for process in _processes(settings, "web")}
     assert before.pid
@@ -74,24 +74,24 @@ def test_a_killed_service_comes_back_without_its_old_children(settings: Settings
 
 def test_down_leaves_no_process_and_no_socket(settings: Settings) -> None:
     wanted = (a_server("web", "--with-child"), a_server("other"))
-    platform.start_up(settings, wanted, say=_nothing)
+    lifecycle.start_services(settings, wanted, say=_nothing)
 
-    platform.down(settings)
+    lifecycle.stop_platform(settings)
 
-    assert not find_leftovers(state_dir=settings.state_dir)
+    assert not find_orphans(state_dir=settings.state_dir)
     assert not Supervisor(state_dir=settings.state_dir).socket.exists()
     assert [item.state for item in _status(settings, wanted)] == ["down", "down"]
 
 
 def test_down_stops_what_a_killed_process_manager_left(settings: Settings) -> None:
-    platform.start_up(settings, (a_server("web"),), say=_nothing)
+    lifecycle.start_services(settings, (a_server("web"),), say=_nothing)
     [manager] = _processes(settings, "supervisord")
     manager.kill()
     _wait(lambda: not Supervisor(state_dir=settings.state_dir).is_running)
 
-    assert platform.down(settings) == 1
+    assert lifecycle.stop_platform(settings) == 1
 
-    assert not find_leftovers(state_dir=settings.state_dir)
+    assert not find_orphans(state_dir=settings.state_dir)
 
 
 def test_a_taken_port_is_named_with_its_holder_before_anything_starts(settings: Settings) -> None:
@@ -103,7 +103,7 @@ def test_a_taken_port_is_named_with_its_holder_before_anything_starts(settings: 
         holder.stdout.readline()
 
         with pytest.raises(PortTaken) as caught:
-            platform.start_up(settings, (a_job("database"), web), say=_nothing)
+            lifecycle.start_services(settings, (a_job("database"), web), say=_nothing)
 
         holder.kill()
     assert f"Port {web.port} of web (WEB_PORT)" in str(caught.value)
@@ -117,19 +117,19 @@ def test_a_service_that_fails_is_told_with_the_end_of_its_log(settings: Settings
         a_server("web", needs=("database",)),
     )
 
-    with pytest.raises(platform.ServiceFailed, match="no space left"):
-        platform.start_up(settings, wanted, say=_nothing)
+    with pytest.raises(lifecycle.ServiceFailed, match="no space left"):
+        lifecycle.start_services(settings, wanted, say=_nothing)
 
     assert [item.state for item in _status(settings, wanted)] == ["down", "down"]
 
 
 def test_only_services_with_other_settings_are_restarted(settings: Settings) -> None:
     kept, changed = a_server("kept"), a_server("changed")
-    platform.start_up(settings, (kept, changed), say=_nothing)
+    lifecycle.start_services(settings, (kept, changed), say=_nothing)
     before = [item.pid for item in _status(settings, (kept, changed))]
-    with_source = Service(**vars(changed) | {"environment": {"DATA_SOURCE": 'it\'s 100% "new"'}})
+    with_source = ServiceSpec(**vars(changed) | {"environment": {"DATA_SOURCE": 'it\'s 100% "new"'}})
 
-    platform.start_up(settings, (kept, with_source), say=_nothing)
+    lifecycle.start_services(settings, (kept, with_source), say=_nothing)
 
     after = [item.pid for item in _status(settings, (kept, with_source))]
     assert after[0] == before[0]
@@ -138,12 +138,12 @@ def test_only_services_with_other_settings_are_restarted(settings: Settings) -> 
     assert process.environ()["DATA_SOURCE"] == 'it\'s 100% "new"'
 
 
-def _status(settings: Settings, wanted: tuple[Service, ...]) -> tuple[ServiceStatus, ...]:
+def _status(settings: Settings, wanted: tuple[ServiceSpec, ...]) -> tuple[ServiceStatus, ...]:
     return status_of(wanted, supervisor=Supervisor(state_dir=settings.state_dir))
 
 
 def _processes(settings: Settings, service: str) -> tuple[psutil.Process, ...]:
-    return find_leftovers(state_dir=settings.state_dir, service=service)
+    return find_orphans(state_dir=settings.state_dir, service=service)
 
 
 def _came_back(status: ServiceStatus, old_pid: int | None) -> bool:

@@ -11,11 +11,11 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, text
 
+from carvalue.files.bundle import bundle_digest
 from carvalue.journal.entries import JournalEntry
 from carvalue.journal.store import Journal
 from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL
-from carvalue.pipelines.runner import run
-from carvalue.pricing.bundle.folder import bundle_digest
+from carvalue.pipelines.runner import run_pipeline
 from carvalue.registry.http_reader import ProductionReader
 from carvalue.registry.model_version import BUNDLE_PATH
 from carvalue.serving.openapi.predict import F150
@@ -84,7 +84,7 @@ def test_a_model_trained_into_production_stores_is_what_the_service_quotes_with(
     stores: Stores, tmp_path: Path
 ) -> None:
     for pipeline in (CREATES_DATASETS, INITIAL_MODEL):
-        run(pipeline, stores.settings, say=lambda _: None)
+        run_pipeline(pipeline, stores.settings, say=lambda _: None)
     with ProductionReader(stores.settings.mlflow_tracking_uri) as reader:
         version = reader.latest()
     assert version is not None

@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 
-from carvalue.pricing.evaluation.evaluate import MODEL_CARD, evaluate
+from carvalue.pricing.evaluation.evaluate import MODEL_CARD, evaluate_bundle
 from carvalue.pricing.model import PriceModel
-from carvalue.registry.audit import Audit
-from carvalue.registry.gates.gate import Decision, Gate
+from carvalue.registry.audit import AuditLog
+from carvalue.registry.decision import GateResult, PromotionDecision
 from carvalue.registry.http_reader import ProductionReader
-from carvalue.registry.mlflow.connection import connected
-from carvalue.registry.mlflow.stages import switch
+from carvalue.registry.mlflow.connection import connect_mlflow
+from carvalue.registry.mlflow.stages import set_production
 from carvalue.registry.mlflow.tracking import start_run
-from carvalue.registry.mlflow.versions import register
+from carvalue.registry.mlflow.versions import register_version
 from carvalue.registry.model_version import DIGEST_TAG, MODEL_NAME, ModelVersion
 from carvalue.registry.promotion.notes import DECISION_FILE, HEADING
-from carvalue.registry.promotion.promote import Judgement, ProductionMoved, judge_version, promote
+from carvalue.registry.promotion.promote import ChampionChanged, GateJudgement, apply_judgement, judge_version
 from killed import WRITES, promote_and_die
 from markets import a_bundle
 from mlflow_servers import mlflow_server
@@ -35,7 +35,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*type hint:UserWarning"),
 ]
 
-PASSED = Decision.by([Gate(name="a gate", figure=0.1, limit=0.2, passed=True, words="10 % (at most 20 %)")])
+PASSED = PromotionDecision.by(
+    [GateResult(name="a gate", figure=0.1, limit=0.2, passed=True, words="10 % (at most 20 %)")]
+)
 
 
 @dataclass(frozen=True)
@@ -47,30 +49,30 @@ class Market:
 
     def register(self, bundle: Path, name: str) -> ModelVersion:
         run = start_run(uri=self.uri, facts=FACTS, state=self.folder / f"{name}.json")
-        return register(uri=self.uri, run=run, bundle=bundle, evaluation=self.folder / "evaluation")
+        return register_version(uri=self.uri, run=run, bundle=bundle, evaluation=self.folder / "evaluation")
 
-    def judge(self, version: ModelVersion) -> Judgement:
+    def judge(self, version: ModelVersion) -> GateJudgement:
         files = {name: self.folder / f"{name}.parquet" for name in ("train", "test")}
         return judge_version(uri=self.uri, version=version, scratch=self.folder / "judged", **files)
 
-    def promote(self, version: ModelVersion, judgement: Judgement) -> Decision:
-        return promote(**self.arguments(version, judgement))
+    def promote(self, version: ModelVersion, judgement: GateJudgement) -> PromotionDecision:
+        return apply_judgement(**self.arguments(version, judgement))
 
-    def arguments(self, version: ModelVersion, judgement: Judgement) -> dict[str, Any]:
+    def arguments(self, version: ModelVersion, judgement: GateJudgement) -> dict[str, Any]:
         card = self.folder / "evaluation" / MODEL_CARD
         what = {"uri": self.uri, "version": version, "judgement": judgement}
         return what | {"card": card, "audit": self.audit, "by": "pipeline"}
 
     @property
-    def audit(self) -> Audit:
-        return Audit(self.folder / "promotions.ndjson")
+    def audit(self) -> AuditLog:
+        return AuditLog(self.folder / "promotions.ndjson")
 
 
 @pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
     folder = tmp_path_factory.mktemp("market")
     files = {name: folder / f"{name}.parquet" for name in ("train", "test")}
-    evaluate(bundle=a_bundle(folder), into=folder / "evaluation", **files)
+    evaluate_bundle(bundle=a_bundle(folder), into=folder / "evaluation", **files)
     with mlflow_server(tmp_path_factory.mktemp("mlflow")) as uri:
         yield Market(uri, folder)
 
@@ -85,7 +87,7 @@ def _newer(market: Market, name: str) -> Path:
 
 def _standing(market: Market, version: ModelVersion) -> tuple[set[str], str, str]:
     """Alias, stage and status tag of a version."""
-    with connected(market.uri) as client:
+    with connect_mlflow(market.uri) as client:
         found = client.get_model_version(MODEL_NAME, str(version.version))
         return set(found.aliases), found.current_stage, found.tags["status"]
 
@@ -121,7 +123,7 @@ def test_a_candidate_is_judged_promoted_and_written_down(market: Market) -> None
 
 def _is_written_down(market: Market, version: ModelVersion) -> None:
     gates = market.audit.entries()[-1].gates
-    with connected(market.uri) as client:
+    with connect_mlflow(market.uri) as client:
         said = client.get_model_version(MODEL_NAME, str(version.version)).description
         kept = {file.path for file in client.list_artifacts(version.run_id)}
         card = Path(client.download_artifacts(version.run_id, f"evaluation/{MODEL_CARD}", market.folder))
@@ -138,7 +140,7 @@ def test_of_two_at_once_the_later_is_judged_anew(market: Market) -> None:
     judgements = {item: _passed(item, against=start) for item in (one, two)}
 
     market.promote(one, judgements[one])
-    with pytest.raises(ProductionMoved, match=f"judged while version {start.version} was in production"):
+    with pytest.raises(ChampionChanged, match=f"judged while version {start.version} was in production"):
         market.promote(two, judgements[two])
 
     assert _in_production(market) == [one.version]
@@ -166,7 +168,7 @@ def test_killed_at_any_write_it_is_completed_by_another_try(market: Market) -> N
             break
         deaths += process.exitcode == -signal.SIGKILL
         assert deaths == at_write
-        promote(**arguments)
+        apply_judgement(**arguments)
         _is_complete(market, old=old, new=new)
     assert deaths > len(WRITES)
 
@@ -187,7 +189,7 @@ def _live(market: Market) -> ModelVersion | None:
 def _versions(market: Market, number: int) -> list[ModelVersion]:
     """Register versions without the bundle: who only switches does not load it."""
     run = start_run(uri=market.uri, facts=FACTS, state=market.folder / "run.json")
-    with connected(market.uri) as client:
+    with connect_mlflow(market.uri) as client:
         if not client.search_registered_models(f"name='{MODEL_NAME}'"):
             client.create_registered_model(MODEL_NAME)
         found = [
@@ -209,15 +211,15 @@ def _versions(market: Market, number: int) -> list[ModelVersion]:
 
 
 def _put_in(market: Market, version: ModelVersion) -> None:
-    with connected(market.uri) as client:
-        switch(client, version=str(version.version))
+    with connect_mlflow(market.uri) as client:
+        set_production(client, version=str(version.version))
 
 
-def _passed(version: ModelVersion, *, against: ModelVersion) -> Judgement:
-    return Judgement(version=version.version, against=against.version, decision=PASSED)
+def _passed(version: ModelVersion, *, against: ModelVersion) -> GateJudgement:
+    return GateJudgement(version=version.version, against=against.version, decision=PASSED)
 
 
 def _in_production(market: Market) -> list[int]:
-    with connected(market.uri) as client:
+    with connect_mlflow(market.uri) as client:
         found = client.search_model_versions(f"name='{MODEL_NAME}'")
         return [int(item.version) for item in found if item.current_stage == "Production"]

@@ -11,19 +11,19 @@ from typing import Any
 import httpx
 import pytest
 
-from carvalue.pricing.bundle.folder import MANIFEST, BundleCorrupt
-from carvalue.pricing.evaluation.evaluate import evaluate
+from carvalue.files.bundle import MANIFEST, BundleCorrupt
+from carvalue.pricing.evaluation.evaluate import evaluate_bundle
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.training.search import Trial, Tuned
-from carvalue.registry.audit import Audit
+from carvalue.pricing.training.search import SearchResult, Trial
+from carvalue.registry.audit import AuditLog
 from carvalue.registry.http_reader import ProductionReader
-from carvalue.registry.mlflow.connection import connected
-from carvalue.registry.mlflow.stages import switch
-from carvalue.registry.mlflow.tracking import RunFacts, RunMissing, TrainingRun, resume_run, start_run
-from carvalue.registry.mlflow.versions import register
+from carvalue.registry.mlflow.connection import connect_mlflow
+from carvalue.registry.mlflow.stages import set_production
+from carvalue.registry.mlflow.tracking import RunDescription, RunMissing, TrainingRun, resume_run, start_run
+from carvalue.registry.mlflow.versions import register_version
 from carvalue.registry.model_version import DIGEST_TAG, EXPERIMENT, MODEL_NAME, ModelVersion
-from carvalue.registry.promotion import operations as by_hand
-from carvalue.registry.promotion.champion import fetch_rival
+from carvalue.registry.promotion import operations
+from carvalue.registry.promotion.champion import fetch_other_champion
 from markets import a_bundle, a_listing
 from mlflow_servers import mlflow_server
 
@@ -33,7 +33,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*type hint:UserWarning"),
 ]
 
-FACTS = RunFacts(
+FACTS = RunDescription(
     budget="quick",
     data_source="file",
     source_description="a small market",
@@ -51,7 +51,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle, its datasets and its evaluation."""
     folder = tmp_path_factory.mktemp("market")
     bundle = a_bundle(folder)
-    evaluate(
+    evaluate_bundle(
         bundle=bundle,
         train=folder / "train.parquet",
         test=folder / "test.parquet",
@@ -72,7 +72,7 @@ def run(uri: str, tmp_path: Path) -> TrainingRun:
 
 
 def _register(run: TrainingRun, market: Path) -> ModelVersion:
-    return register(uri=run.uri, run=run, bundle=market / "bundle", evaluation=market / "evaluation")
+    return register_version(uri=run.uri, run=run, bundle=market / "bundle", evaluation=market / "evaluation")
 
 
 def _rest(uri: str, path: str, /, **query: str) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def test_a_training_is_one_run_with_a_nested_run_per_trial(
     again = resume_run(uri=uri, state=tmp_path / "run.json")
     again.log_trial(TRIAL)
     again.log_tuned(
-        Tuned(params={"max_leaves": 15}, error=0.1, rounds=2, budget="quick", trials=1, seconds=0.5)
+        SearchResult(params={"max_leaves": 15}, error=0.1, rounds=2, budget="quick", trials=1, seconds=0.5)
     )
     again.finish()
 
@@ -134,22 +134,22 @@ def test_a_run_that_nobody_knows_is_named(uri: str, tmp_path: Path) -> None:
 
 
 def test_people_promote_and_go_back_and_every_step_is_noted(uri: str, market: Path, tmp_path: Path) -> None:
-    audit = Audit(tmp_path / "promotions.ndjson")
+    audit = AuditLog(tmp_path / "promotions.ndjson")
     first, second, third = (_register(_run(uri, tmp_path / f"{name}.json"), market) for name in "cde")
     for version in (first, second, third):
-        by_hand.promote(uri, version.version, audit=audit, by="tests")
+        operations.promote_by_hand(uri, version.version, audit=audit, by="tests")
 
-    assert by_hand.roll_back(uri, audit=audit, by="tests") == second
+    assert operations.roll_back(uri, audit=audit, by="tests") == second
     with ProductionReader(uri) as reader:
         assert reader.latest() == second
     assert _standing(uri, third)[1:] == ("Archived", "archived")
     # not back to the one that was left: that was bad
-    assert by_hand.roll_back(uri, audit=audit, by="tests") == first
+    assert operations.roll_back(uri, audit=audit, by="tests") == first
     assert [(entry.act, entry.version, entry.earlier) for entry in audit.entries()][-2:] == [
         ("rolled back", second.version, third.version),
         ("rolled back", first.version, second.version),
     ]
-    listed = {item.version: item.state for item in by_hand.versions(uri)}
+    listed = {item.version: item.state for item in operations.list_versions(uri)}
     assert listed[first.version] == "production"
     assert list(listed.values()).count("production") == 1
 
@@ -157,18 +157,18 @@ def test_people_promote_and_go_back_and_every_step_is_noted(uri: str, market: Pa
 def test_a_version_that_cannot_be_used_does_not_go_into_production(
     uri: str, market: Path, tmp_path: Path
 ) -> None:
-    audit = Audit(tmp_path / "promotions.ndjson")
+    audit = AuditLog(tmp_path / "promotions.ndjson")
     good, bad = (_register(_run(uri, tmp_path / f"{name}.json"), market) for name in "fg")
-    by_hand.promote(uri, good.version, audit=audit, by="tests")
-    with connected(uri) as client:
+    operations.promote_by_hand(uri, good.version, audit=audit, by="tests")
+    with connect_mlflow(uri) as client:
         client.set_model_version_tag(MODEL_NAME, str(bad.version), DIGEST_TAG, "0" * 64)
 
     with pytest.raises(BundleCorrupt):
-        by_hand.promote(uri, bad.version, audit=audit, by="tests")
+        operations.promote_by_hand(uri, bad.version, audit=audit, by="tests")
     with pytest.raises(BundleCorrupt):
-        by_hand.challenge(uri, bad.version)
-    with pytest.raises(by_hand.NoSuchVersion, match="no version 999"):
-        by_hand.promote(uri, 999, audit=audit, by="tests")
+        operations.set_challenger(uri, bad.version)
+    with pytest.raises(operations.VersionNotFound, match="no version 999"):
+        operations.promote_by_hand(uri, 999, audit=audit, by="tests")
 
     with ProductionReader(uri) as reader:
         found = reader.latest()
@@ -180,23 +180,27 @@ def test_a_version_that_cannot_be_used_does_not_go_into_production(
 def test_a_challenger_bears_its_alias_until_told_otherwise(run: TrainingRun, market: Path) -> None:
     version = _register(run, market)
 
-    by_hand.challenge(run.uri, version.version)
+    operations.set_challenger(run.uri, version.version)
 
     with ProductionReader(run.uri) as reader:
         assert reader.latest(alias="challenger") == version
         for _ in range(2):  # twice is the same as once
-            by_hand.challenge_no_more(run.uri)
+            operations.clear_challenger(run.uri)
         assert reader.latest(alias="challenger") is None
 
 
 def test_two_at_once_leave_one_in_production(uri: str, market: Path, tmp_path: Path) -> None:
-    audit = Audit(tmp_path / "promotions.ndjson")
+    audit = AuditLog(tmp_path / "promotions.ndjson")
     versions = [_register(_run(uri, tmp_path / f"{name}.json"), market) for name in "hi"]
 
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda item: by_hand.promote(uri, item.version, audit=audit, by="t"), versions))
+        list(
+            pool.map(
+                lambda item: operations.promote_by_hand(uri, item.version, audit=audit, by="t"), versions
+            )
+        )
 
-    states = {item.version: item.state for item in by_hand.versions(uri)}
+    states = {item.version: item.state for item in operations.list_versions(uri)}
     last = audit.entries()[-1]
     assert [number for number, state in states.items() if state == "production"] == [last.version]
     assert last.earlier == audit.entries()[-2].version
@@ -205,9 +209,9 @@ def test_two_at_once_leave_one_in_production(uri: str, market: Path, tmp_path: P
 def test_the_version_before_the_previous_loses_the_alias(uri: str, market: Path, tmp_path: Path) -> None:
     one, two, three = (_register(_run(uri, tmp_path / f"{name}.json"), market) for name in "abc")
 
-    with connected(uri) as client:
+    with connect_mlflow(uri) as client:
         for version in (one, two, three):
-            switch(client, version=str(version.version))
+            set_production(client, version=str(version.version))
 
     assert _standing(uri, one) == (set(), "Archived", "archived")
     assert _standing(uri, two) == ({"previous"}, "Archived", "archived")
@@ -237,7 +241,7 @@ def test_mlflow_itself_can_quote_with_a_version(run: TrainingRun, market: Path) 
 
     version = _register(run, market)
 
-    with connected(run.uri):
+    with connect_mlflow(run.uri):
         loaded = mlflow.pyfunc.load_model(f"models:/{version.name}/{version.version}")
         quoted = loaded.predict(pd.DataFrame([a_listing(year=2014.0, odometer=90_000.0)]))
 
@@ -247,7 +251,7 @@ def test_mlflow_itself_can_quote_with_a_version(run: TrainingRun, market: Path) 
 def test_what_is_no_longer_the_registered_bundle_is_refused(
     run: TrainingRun, market: Path, tmp_path: Path
 ) -> None:
-    from carvalue.pricing.bundle.folder import BundleCorrupt
+    from carvalue.files.bundle import BundleCorrupt
 
     version = replace(_register(run, market), bundle_digest="0" * 64)
 
@@ -274,17 +278,17 @@ def test_a_new_bundle_is_measured_beside_the_one_in_production(
     uri: str, run: TrainingRun, market: Path, tmp_path: Path
 ) -> None:
     version = _register(run, market)
-    with connected(uri) as client:
-        switch(client, version=str(version.version))
+    with connect_mlflow(uri) as client:
+        set_production(client, version=str(version.version))
     model = PriceModel.load(market / "bundle")
     replace(model, card=replace(model.card, git_commit="newer")).save(tmp_path / "newer")
 
-    rival = fetch_rival(uri=uri, bundle=tmp_path / "newer", into=tmp_path / "production")
+    rival = fetch_other_champion(uri=uri, bundle=tmp_path / "newer", into=tmp_path / "production")
 
     assert rival is not None
     assert rival.name == f"version {version.version}"
     assert rival.model.quote(a_listing()) == model.quote(a_listing())
-    assert fetch_rival(uri=uri, bundle=market / "bundle", into=tmp_path / "production") is None
+    assert fetch_other_champion(uri=uri, bundle=market / "bundle", into=tmp_path / "production") is None
 
 
 def test_a_version_in_production_that_cannot_be_read_is_no_rival(
@@ -293,11 +297,11 @@ def test_a_version_in_production_that_cannot_be_read_is_no_rival(
     old = Path(copytree(market / "bundle", tmp_path / "old" / "bundle"))
     manifest = json.loads((old / MANIFEST).read_text())
     (old / MANIFEST).write_text(json.dumps(manifest | {"format": 1}))
-    version = register(uri=uri, run=run, bundle=old, evaluation=market / "evaluation")
-    with connected(uri) as client:
-        switch(client, version=str(version.version))
+    version = register_version(uri=uri, run=run, bundle=old, evaluation=market / "evaluation")
+    with connect_mlflow(uri) as client:
+        set_production(client, version=str(version.version))
 
-    assert fetch_rival(uri=uri, bundle=market / "bundle", into=tmp_path / "production") is None
+    assert fetch_other_champion(uri=uri, bundle=market / "bundle", into=tmp_path / "production") is None
 
 
 def _run(uri: str, state: Path) -> TrainingRun:

@@ -7,13 +7,12 @@ import polars as pl
 import pytest
 from mlflow import MlflowClient
 
-from carvalue.files.artifacts import read_report
+from carvalue.files.artifacts import read_artifact
 from carvalue.journal.store import Journal
-from carvalue.listings.datasets.sales import LEAST_SALES
-from carvalue.listings.datasets.splits import REPORT_FILE, SplitReport
+from carvalue.listings.datasets.sales import MIN_SALES
+from carvalue.listings.datasets.splits import SPLIT_REPORT, SplitReport
 from carvalue.listings.datasets.store import DatasetStore
-from carvalue.pipelines import retraining_steps as retraining
-from carvalue.pipelines import steps
+from carvalue.pipelines import retraining_steps, steps
 from carvalue.registry.model_version import FINGERPRINT_TAG, MODEL_NAME, PRODUCTION
 from carvalue.settings import Settings
 from factories import an_entry
@@ -38,14 +37,16 @@ def settings(tmp_path: Path, uri: str) -> Settings:
 
 def prepare(settings: Settings) -> SplitReport:
     work = steps.work_folder(settings, "retrain_model_dag")
-    own = (retraining.join_sales, retraining.to_todays_prices)
+    own = (retraining_steps.join_sales, retraining_steps.adjust_prices)
     for step in (steps.download, steps.clean, *own, steps.split):
         step(settings=settings, work=work)
-    return read_report(SplitReport, work / "splits" / REPORT_FILE)
+    return read_artifact(SplitReport, work / "splits" / SPLIT_REPORT)
 
 
 def look_for_news(settings: Settings) -> None:
-    retraining.look_for_news(settings=settings, work=steps.work_folder(settings, "retrain_model_dag"))
+    retraining_steps.skip_if_unchanged(
+        settings=settings, work=steps.work_folder(settings, "retrain_model_dag")
+    )
 
 
 def in_production(settings: Settings, fingerprint: str) -> None:
@@ -71,13 +72,13 @@ def test_production_that_learned_from_these_listings_has_nothing_to_learn(settin
     look_for_news(settings)  # nothing is in production yet
     in_production(settings, report.fingerprint)
 
-    with pytest.raises(retraining.NothingNew, match=report.fingerprint):
+    with pytest.raises(retraining_steps.NothingToLearn, match=report.fingerprint):
         look_for_news(settings)
 
 
 def test_reported_sales_are_news_and_say_so_in_the_dataset(settings: Settings) -> None:
     in_production(settings, prepare(settings).fingerprint)
-    report_sales(settings, LEAST_SALES)
+    report_sales(settings, MIN_SALES)
 
     prepare(settings)
     look_for_news(settings)

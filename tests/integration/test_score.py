@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from carvalue.listings.synthetic import write_sample
-from carvalue.pipelines.score_file import BATCH_ROWS
+from carvalue.listings.synthetic.writer import write_sample
+from carvalue.pricing.file_scoring import BATCH_ROWS
 from carvalue.pricing.model import PriceModel
 from factories import a_raw_row, raw_rows, write_raw
 from markets import a_bundle
@@ -72,7 +72,7 @@ def test_many_batches_keep_their_order_within_bounded_memory(bundle: Path, tmp_p
     source = tmp_path / "cars.csv"
     write_sample(source, rows=ROWS, description_bytes=2_700)
     measured = (
-        "import re, sys; from pathlib import Path; from carvalue.pipelines.score_file import score_file; "
+        "import re, sys; from pathlib import Path; from carvalue.pricing.file_scoring import score_file; "
         "from carvalue.pricing.model import PriceModel; "
         "score_file(Path(sys.argv[1]), into=Path(sys.argv[2]), model=PriceModel.load(Path(sys.argv[3])), "
         "progress=lambda rows: None); "

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.settings import BadSetting, load_settings
+from carvalue.settings import InvalidSetting, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def test_a_bad_setting_is_named_in_one_line(
 ) -> None:
     monkeypatch.setenv(name, value)
 
-    with pytest.raises(BadSetting) as caught:
+    with pytest.raises(InvalidSetting) as caught:
         load_settings()
 
     line = str(caught.value)
@@ -66,7 +66,7 @@ def test_a_description_needs_the_file_that_it_describes(
     (tmp_path / "autos.toml").touch()
     monkeypatch.setenv("DATASET", "autos.toml")
 
-    with pytest.raises(BadSetting, match="DATA_SOURCE is 'auto', whose columns are known"):
+    with pytest.raises(InvalidSetting, match="DATA_SOURCE is 'auto', whose columns are known"):
         load_settings()
 
 
@@ -100,7 +100,7 @@ def test_the_journal_follows_the_state_and_its_password_is_never_shown(
     by_default = load_settings().journal_url.get_secret_value()
     monkeypatch.setenv("JOURNAL_URL", "mysql://owner:hidden@host/journal")
 
-    with pytest.raises(BadSetting, match="expected sqlite:///PATH or postgresql:") as caught:
+    with pytest.raises(InvalidSetting, match="expected sqlite:///PATH or postgresql:") as caught:
         load_settings()
 
     assert by_default == "sqlite:///elsewhere/service/journal.db"

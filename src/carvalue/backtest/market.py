@@ -9,8 +9,7 @@ from functools import cached_property
 import polars as pl
 
 from carvalue.errors import AppError
-from carvalue.listings.datasets.splits import SPLITS
-from carvalue.listings.datasets.store import Dataset
+from carvalue.listings.datasets import SPLITS, Dataset
 
 SEED = 2021
 
@@ -21,14 +20,14 @@ class MarketTooShort(AppError):
     status, hint = 422, "Give a dataset of more days, or fewer days of history."
 
 
-class BadMove(AppError):
+class InvalidPriceShift(AppError):
     """A change of prices that cannot be read."""
 
     status, hint = 422, "For example --move 1.1@18: a tenth dearer from day 18 on."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Move:
+class PriceShift:
     """All prices change at once.
 
     Attributes:
@@ -40,22 +39,22 @@ class Move:
     day: int
 
 
-def read_move(text: str) -> Move | None:
+def parse_price_shift(text: str) -> PriceShift | None:
     """Read FACTOR@DAY; empty is none.
 
     Raises:
-        BadMove: it is neither.
+        InvalidPriceShift: it is neither.
     """
     if not text:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)@(\d+)", text)
     if found is None or not float(found[1]):
-        raise BadMove(f"--move {text!r}: expected FACTOR@DAY.")
-    return Move(factor=float(found[1]), day=int(found[2]))
+        raise InvalidPriceShift(f"--move {text!r}: expected FACTOR@DAY.")
+    return PriceShift(factor=float(found[1]), day=int(found[2]))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Habits:
+class MarketAssumptions:
     """What is assumed of people and of the source.
 
     Attributes:
@@ -75,7 +74,9 @@ class Habits:
 class Market:
     """Listings of the past in two parts that share no car: published ones, and those that people ask for."""
 
-    def __init__(self, listings: pl.DataFrame, *, habits: Habits, move: Move | None = None) -> None:
+    def __init__(
+        self, listings: pl.DataFrame, *, habits: MarketAssumptions, move: PriceShift | None = None
+    ) -> None:
         self._began: datetime = listings["posted_at"].min()  # type: ignore[assignment]
         self._listings = _with_habits(_moved(_in_days(listings, self._began), move), habits)
 
@@ -108,7 +109,7 @@ def read_listings(dataset: Dataset) -> pl.DataFrame:
     return pl.concat([pl.read_parquet(dataset.path(name)) for name in SPLITS]).sort("posted_at", "id")
 
 
-def known_by(market: Market, day: int, *, sold: Sequence[pl.DataFrame]) -> pl.DataFrame:
+def listings_known_by(market: Market, day: int, *, sold: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """List what may be learned from in the evening of a day: published listings, and sales told by then."""
     known = market.published(day)
     told = [sales.filter(pl.col("told_on") <= day) for sales in sold]
@@ -121,14 +122,14 @@ def _in_days(listings: pl.DataFrame, began: datetime) -> pl.DataFrame:
     return listings.with_columns(day=(pl.col("posted_at") - began).dt.total_days())
 
 
-def _moved(listings: pl.DataFrame, move: Move | None) -> pl.DataFrame:
+def _moved(listings: pl.DataFrame, move: PriceShift | None) -> pl.DataFrame:
     if move is None:
         return listings
     moved = (pl.col("price") * move.factor).round().cast(listings.schema["price"])
     return listings.with_columns(price=pl.when(pl.col("day") >= move.day).then(moved).otherwise("price"))
 
 
-def _with_habits(listings: pl.DataFrame, habits: Habits) -> pl.DataFrame:
+def _with_habits(listings: pl.DataFrame, habits: MarketAssumptions) -> pl.DataFrame:
     """Draw by car, so that a car that is posted again has one fate; the same seed draws the same."""
     cars = listings.select("car").unique(maintain_order=True)
     cars = cars.sample(min(habits.cars, cars.height), seed=SEED, shuffle=False)

@@ -9,14 +9,14 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from carvalue.backtest.replay import Arm, Day, Plan
+from carvalue.backtest.replay import Arm, ReplayDay, ReplayPlan
 
 TABLE, PICTURE = "backtest.csv", "backtest.png"
 COLORS = {"without the loop": "tab:gray", "with the loop": "tab:blue"}
 MEASURES = {"mdape": "median error, %", "bias": "quoted above sold, median, %", "coverage": "range holds, %"}
 
 
-def write_table(days: Sequence[Day], into: Path) -> pl.DataFrame:
+def write_table(days: Sequence[ReplayDay], into: Path) -> pl.DataFrame:
     """Write one row for each day and arm."""
     table = pl.DataFrame([asdict(day) for day in days])
     table.write_csv(into)
@@ -32,7 +32,7 @@ def summary(table: pl.DataFrame, *, since: int) -> pl.DataFrame:
     return late.group_by("arm", maintain_order=True).agg(pl.col("quotes").sum(), *named, events)
 
 
-def draw(table: pl.DataFrame, *, plan: Plan, into: Path) -> None:
+def draw(table: pl.DataFrame, *, plan: ReplayPlan, into: Path) -> None:
     """Draw each measure over the days, both arms, with what happened."""
     figure = Figure(figsize=(8, 9), layout="constrained")
     for place, (name, label) in enumerate(MEASURES.items(), start=1):
@@ -43,7 +43,7 @@ def draw(table: pl.DataFrame, *, plan: Plan, into: Path) -> None:
     figure.savefig(into, dpi=110)
 
 
-def _draw_measure(axes: Axes, table: pl.DataFrame, *, name: str, plan: Plan) -> None:
+def _draw_measure(axes: Axes, table: pl.DataFrame, *, name: str, plan: ReplayPlan) -> None:
     for arm in get_args(Arm):
         days = table.filter(pl.col("arm") == arm)
         axes.plot(days["day"], 100 * days[name], color=COLORS[arm], marker=".", label=arm)

@@ -8,17 +8,22 @@ from typing import Literal
 
 import polars as pl
 
-from carvalue.backtest.market import Habits, Market, MarketTooShort, Move, known_by
-from carvalue.backtest.trainer import Learned, School
-from carvalue.journal.entries import Sale
-from carvalue.monitoring.drift.frames import rows_of_reference
-from carvalue.monitoring.watcher.airflow_runs import Run
-from carvalue.monitoring.watcher.alert_conditions import Alarms, Findings, alarms_of, alerts_of
-from carvalue.monitoring.watcher.live_accuracy import live_accuracy
-from carvalue.monitoring.watcher.retraining import Retraining
-from carvalue.monitoring.watcher.watcher import NEWEST_SALES
-from carvalue.pricing.evaluation.scores import range_scores, scores
-from carvalue.pricing.training.search import Budget
+from carvalue.backtest.market import Market, MarketAssumptions, MarketTooShort, PriceShift, listings_known_by
+from carvalue.backtest.trainer import ReplayTrainer, TrainedVersion
+from carvalue.journal import Sale
+from carvalue.monitoring.drift import reference_frame
+from carvalue.monitoring.watcher import (
+    NEWEST_SALES,
+    AlarmChanges,
+    PipelineRun,
+    RetrainingTrigger,
+    WatcherSnapshot,
+    alarm_changes,
+    current_alerts,
+    measure_live_accuracy,
+)
+from carvalue.pricing.evaluation import price_scores, range_scores
+from carvalue.pricing.training import Budget
 
 Arm = Literal["without the loop", "with the loop"]
 LEAST_DAYS = 5  # to look at, after the history
@@ -27,7 +32,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class ReplayPlan:
     """How to replay.
 
     Attributes:
@@ -45,12 +50,12 @@ class Plan:
     cooldown: int = 1
     budget: Budget = "quick"
     at_todays_prices: bool = True
-    habits: Habits = field(default_factory=Habits)
-    move: Move | None = None
+    habits: MarketAssumptions = field(default_factory=MarketAssumptions)
+    move: PriceShift | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Day:
+class ReplayDay:
     """One day of one arm: how good its quotes turned out to be, and what happened in the evening."""
 
     arm: Arm
@@ -63,7 +68,7 @@ class Day:
     event: str
 
 
-def replay(listings: pl.DataFrame, *, plan: Plan, folder: Path, say: Say) -> list[Day]:
+def run_replay(listings: pl.DataFrame, *, plan: ReplayPlan, folder: Path, say: Say) -> list[ReplayDay]:
     """Go through the days; both arms begin with the same model and quote the same cars.
 
     Raises:
@@ -74,7 +79,7 @@ def replay(listings: pl.DataFrame, *, plan: Plan, folder: Path, say: Say) -> lis
         raise MarketTooShort(
             f"The listings span {market.days} days: expected {plan.history + LEAST_DAYS} or more."
         )
-    school = School(folder / "school", budget=plan.budget, at_todays_prices=plan.at_todays_prices)
+    school = ReplayTrainer(folder / "school", budget=plan.budget, at_todays_prices=plan.at_todays_prices)
     evening = market.evening(plan.history - 1)
     first = school.learn(market.published(plan.history - 1), now=evening, champion=None)
     loop = _Loop(first, market=market, school=school, plan=plan, state=folder / "retraining.json")
@@ -92,30 +97,32 @@ class _Airflow:
     """Takes a retraining as Airflow would; the evening carries it out."""
 
     def __init__(self) -> None:
-        self.last: Run | None = None
+        self.last: PipelineRun | None = None
         self.is_asked = False
 
-    def newest(self, dag: str) -> Run | None:  # noqa: ARG002  # there is one
+    def newest(self, dag: str) -> PipelineRun | None:  # noqa: ARG002  # there is one
         return self.last
 
     def start(self, dag: str, *, run: str, note: str) -> None:  # noqa: ARG002
         self.is_asked = True
-        self.last = Run(name=run, state="queued", began_at=None, ended_at=None)
+        self.last = PipelineRun(name=run, state="queued", began_at=None, ended_at=None)
 
     def done(self, at: datetime) -> None:
         """Note that a run has ended."""
         self.is_asked = False
-        self.last = Run(name="replayed", state="success", began_at=at, ended_at=at)
+        self.last = PipelineRun(name="replayed", state="success", began_at=at, ended_at=at)
 
 
 class _Loop:
     """The arm that watches, retrains and lets new versions in."""
 
-    def __init__(self, first: Learned, *, market: Market, school: School, plan: Plan, state: Path) -> None:
+    def __init__(
+        self, first: TrainedVersion, *, market: Market, school: ReplayTrainer, plan: ReplayPlan, state: Path
+    ) -> None:
         self.version, self._market, self._school, self._plan = first, market, school, plan
         self._sold: list[pl.DataFrame] = []
         self._airflow, self._now = _Airflow(), market.evening(plan.history - 1)
-        self._guard = Retraining(
+        self._guard = RetrainingTrigger(
             runs=self._airflow,
             decisions=tuple,
             state=state,
@@ -128,7 +135,7 @@ class _Loop:
         """Watch what was quoted on a day; in the evening, retrain if something asks for it."""
         self._now = self._market.evening(day)
         quotes = self.version.model.quote_frame(cars).select("price", "low", "high")
-        rows = rows_of_reference(cars, self.version.model)
+        rows = reference_frame(cars, self.version.model)
         self.version.detector.add(rows.with_columns(quoted_at=cars["posted_at"]))
         quoted = quotes.rename({"price": "quoted"}).with_columns(version=pl.lit(self.version.number))
         self._sold.append(cars.hstack(quoted).drop_nulls("told_on"))
@@ -139,17 +146,17 @@ class _Loop:
             because = "the clock"
         return self._retrain(day, because) if because else ""
 
-    def _alarms(self, day: int) -> Alarms:
+    def _alarms(self, day: int) -> AlarmChanges:
         metrics = self.version.model.card.metrics
-        findings = Findings(
+        findings = WatcherSnapshot(
             model_version=str(self.version.number),
             reference="",
             drift=self.version.detector.report(),
-            live=live_accuracy(self._told_sales(day)),
+            live=measure_live_accuracy(self._told_sales(day)),
             estimated_error=None,
             report="",
         )
-        return alarms_of(findings, tuple(alerts_of(findings, metrics=metrics, now=self._now)))
+        return alarm_changes(findings, tuple(current_alerts(findings, metrics=metrics, now=self._now)))
 
     def _told_sales(self, day: int) -> list[Sale]:
         mine = (pl.col("told_on") <= day) & (pl.col("version") == self.version.number)
@@ -160,7 +167,7 @@ class _Loop:
     def _retrain(self, day: int, because: str) -> str:
         listings = self._market.published(day).columns
         sold = [part.select(listings) for part in self._sold]
-        known = known_by(self._market, day, sold=sold)
+        known = listings_known_by(self._market, day, sold=sold)
         learned = self._school.learn(known, now=self._now, champion=self.version.model)
         self._airflow.done(self._now)
         if not learned.decision.promote:
@@ -169,13 +176,13 @@ class _Loop:
         return f"retrained ({because}), version {learned.number} is in"
 
 
-def _judged(arm: Arm, day: int, version: Learned, cars: pl.DataFrame, *, event: str) -> Day:
+def _judged(arm: Arm, day: int, version: TrainedVersion, cars: pl.DataFrame, *, event: str) -> ReplayDay:
     quotes = version.model.quote_frame(cars)
     asked = cars["price"].cast(pl.Float64).to_numpy()
     price, low, high = (quotes[name].cast(pl.Float64).to_numpy() for name in ("price", "low", "high"))
-    measured = scores(asked=asked, quoted=price)
+    measured = price_scores(asked=asked, quoted=price)
     ranges = range_scores(asked=asked, quoted=price, low=low, high=high)
-    return Day(
+    return ReplayDay(
         arm=arm,
         day=day,
         quotes=cars.height,
@@ -187,5 +194,5 @@ def _judged(arm: Arm, day: int, version: Learned, cars: pl.DataFrame, *, event: 
     )
 
 
-def _told(day: Day) -> str:
+def _told(day: ReplayDay) -> str:
     return f"{day.mdape:.2%}"

@@ -8,24 +8,18 @@ from pathlib import Path
 
 import polars as pl
 
-from carvalue.listings.datasets.splits import split
-from carvalue.monitoring.drift.detector import Detector
-from carvalue.monitoring.drift.frames import rows_of_reference
-from carvalue.monitoring.drift.reference import publish_reference
-from carvalue.monitoring.drift.thresholds import calibrate
-from carvalue.pricing.bundle.model_card import Provenance
-from carvalue.pricing.evaluation.evaluate import Rival
-from carvalue.pricing.model import PriceModel
-from carvalue.pricing.training import search
-from carvalue.pricing.training import train as training
-from carvalue.pricing.training.time_adjustment import restate
-from carvalue.registry.gates.evidence import gather
-from carvalue.registry.gates.gate import Decision
-from carvalue.registry.gates.judge import judge
+from carvalue.listings.datasets import split
+from carvalue.monitoring.drift import Detector, calibrate, publish_reference, reference_frame
+from carvalue.pricing import PriceModel
+from carvalue.pricing.bundle import Provenance
+from carvalue.pricing.evaluation import Champion
+from carvalue.pricing.training import Budget, SearchResult, adjust_to_newest, train_model, tune_model
+from carvalue.registry import PromotionDecision
+from carvalue.registry.gates import gather_evidence, run_gates
 
 
 @dataclass(frozen=True, kw_only=True)
-class Learned:
+class TrainedVersion:
     """A version that a replay has trained.
 
     Attributes:
@@ -38,18 +32,18 @@ class Learned:
     number: int
     model: PriceModel
     detector: Detector
-    decision: Decision
+    decision: PromotionDecision
 
 
-class School:
+class ReplayTrainer:
     """Trains versions of one replay. Parameters are searched once: a search takes longer than a training."""
 
-    def __init__(self, folder: Path, *, budget: search.Budget, at_todays_prices: bool) -> None:
+    def __init__(self, folder: Path, *, budget: Budget, at_todays_prices: bool) -> None:
         self._folder, self._budget, self._at_todays_prices = folder, budget, at_todays_prices
-        self._tuned: search.Tuned | None = None
+        self._tuned: SearchResult | None = None
         self._number = 0
 
-    def learn(self, known: pl.DataFrame, *, now: datetime, champion: PriceModel | None) -> Learned:
+    def learn(self, known: pl.DataFrame, *, now: datetime, champion: PriceModel | None) -> TrainedVersion:
         """Split what is known by time and by car, train, and decide on the newest part.
 
         Args:
@@ -59,15 +53,18 @@ class School:
         """
         self._number += 1
         if champion and self._at_todays_prices:
-            known, _ = restate(known, ruler=champion)
+            known, _ = adjust_to_newest(known, ruler=champion)
         parts = self._parts(known)
         model = self._train(parts, now=now)
-        rival = Rival(name="in production", model=champion) if champion else None
-        evidence = gather(
+        rival = Champion(name="in production", model=champion) if champion else None
+        evidence = gather_evidence(
             bundle=self._folder / "bundle", train=parts("train"), test=parts("test"), rival=rival
         )
-        return Learned(
-            number=self._number, model=model, detector=self._detector(model, parts), decision=judge(evidence)
+        return TrainedVersion(
+            number=self._number,
+            model=model,
+            detector=self._detector(model, parts),
+            decision=run_gates(evidence),
         )
 
     def _parts(self, known: pl.DataFrame) -> Callable[[str], Path]:
@@ -80,10 +77,10 @@ class School:
     def _train(self, parts: Callable[[str], Path], *, now: datetime) -> PriceModel:
         train, validation = parts("train"), parts("validation")
         if self._tuned is None:
-            self._tuned = training.tune(
+            self._tuned = tune_model(
                 train=train, validation=validation, budget=self._budget, on_trial=lambda _: None
             )
-        return training.train(
+        return train_model(
             tuned=self._tuned,
             train=train,
             validation=validation,
@@ -99,4 +96,4 @@ class School:
 
     def _detector(self, model: PriceModel, parts: Callable[[str], Path]) -> Detector:
         reference = publish_reference(parts("train"), fingerprint="replay", root=self._folder / "reference")
-        return Detector(*calibrate(rows_of_reference(pl.read_parquet(reference.path), model)))
+        return Detector(*calibrate(reference_frame(pl.read_parquet(reference.path), model)))

@@ -4,12 +4,11 @@ import sys
 
 import typer
 
-from carvalue.cli import console, keys, model, platform, upkeep
-from carvalue.cli import demo as traffic
+from carvalue.cli import console, demo, keys, model, platform, upkeep
 from carvalue.errors import AppError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for part in (platform, model, traffic, upkeep):
+for part in (platform, model, demo, upkeep):
     app.add_typer(part.app)
 app.add_typer(keys.app, name="keys")
 
@@ -24,5 +23,5 @@ def main() -> None:
     try:
         app()
     except AppError as error:
-        console.warn(str(error))
+        console.print_error(str(error))
         sys.exit(1)

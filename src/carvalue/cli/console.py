@@ -5,7 +5,7 @@ import time
 from typing import Self
 
 
-class Console:
+class ProgressConsole:
     """Lines for what has happened, with the time; on a terminal, a spinner for what is going on."""
 
     def __init__(self) -> None:
@@ -31,17 +31,17 @@ class Console:
         self._status.update(what)
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Write a line to standard output."""
     print(line, flush=True)
 
 
-def warn(line: str) -> None:
+def print_error(line: str) -> None:
     """Write a line to standard error."""
     print(f"carvalue: {line}", file=sys.stderr, flush=True)
 
 
-def show(renderable: object) -> None:
+def print_table(renderable: object) -> None:
     """Write what rich can draw, a table for one."""
     import rich.console
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from carvalue.cli.console import Console
+from carvalue.cli.console import ProgressConsole
 
 app = typer.Typer()
 
@@ -24,16 +24,15 @@ def simulate(
     """Ask the price service for held-out cars, as people would, with drift where it is wanted."""
     import httpx
 
-    from carvalue.demo.scenarios import read_drift
-    from carvalue.demo.traffic import Traffic
-    from carvalue.demo.traffic import simulate as send
-    from carvalue.listings.datasets.store import DatasetStore
+    from carvalue.demo import Traffic, parse_drift
+    from carvalue.demo import simulate as send
+    from carvalue.listings.datasets import DatasetStore
     from carvalue.settings import load_settings
 
-    settings, drifts = load_settings(), [read_drift(text) for text in drift or ()]
+    settings, drifts = load_settings(), [parse_drift(text) for text in drift or ()]
     dataset = DatasetStore(settings.storage_root / "datasets").current()
     asking = httpx.Client(base_url=settings.service_url, headers=settings.service_headers, timeout=30)
-    with Console() as console, asking as client:
+    with ProgressConsole() as console, asking as client:
 
         def tell(traffic: Traffic) -> None:
             console.doing(f"{traffic.sent:,} of {requests:,} listings, median ${traffic.usual_price:,.0f}")
@@ -46,10 +45,10 @@ def simulate(
 @app.command()
 def demo_drift() -> None:
     """Tell the story of drift in one terminal: silence, an alert with its report, its end; takes a minute."""
-    from carvalue.demo.drift_story import demo_drift as tell
+    from carvalue.demo import demo_drift as tell
     from carvalue.settings import load_settings
 
-    with Console() as console:
+    with ProgressConsole() as console:
         tell(load_settings(), say=console.say)
 
 
@@ -61,9 +60,9 @@ def demo_loop(
     ] = False,
 ) -> None:
     """Tell the story of the whole loop, from drift to rollback, on a platform of its own; takes minutes."""
-    from carvalue.demo import loop_story as story
+    from carvalue.demo import demo_loop, run_story
     from carvalue.settings import load_settings
 
-    with Console() as console:
-        begin = story.tell if here else story.demo_loop
+    with ProgressConsole() as console:
+        begin = run_story if here else demo_loop
         begin(load_settings(), progress=console)

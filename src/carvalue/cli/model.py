@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from carvalue.cli.console import Console, say, show, warn
+from carvalue.cli.console import ProgressConsole, print_error, print_line, print_table
 
 app = typer.Typer()
 
@@ -19,23 +19,22 @@ def run(
 ) -> None:
     """Run a pipeline in this process, without Airflow."""
     from carvalue.logs import configure_logs
-    from carvalue.pipelines.definitions import find
-    from carvalue.pipelines.runner import PATIENT_THREADS
-    from carvalue.pipelines.runner import run as run_pipeline
+    from carvalue.pipelines import THREAD_ENVIRONMENT, find
+    from carvalue.pipelines import run_pipeline as run_pipeline
     from carvalue.settings import load_settings
 
     configure_logs()
-    os.environ.update(PATIENT_THREADS)
-    run_pipeline(find(pipeline), load_settings(), start=start or None, say=say)
+    os.environ.update(THREAD_ENVIRONMENT)
+    run_pipeline(find(pipeline), load_settings(), start=start or None, say=print_line)
 
 
 @app.command()
 def retrain() -> None:
     """Let Airflow learn from the newest listings and reported sales, and say what became of it."""
-    from carvalue.platform.airflow.retrain import retrain as start
+    from carvalue.platform.airflow import run_retraining as start
     from carvalue.settings import load_settings
 
-    with Console() as console:
+    with ProgressConsole() as console:
         console.say(start(load_settings(), progress=console))
 
 
@@ -49,26 +48,35 @@ def backtest(
     cars: Annotated[int, typer.Option(min=1_000, help="How many different cars at most.")] = 40_000,
 ) -> None:
     """Replay past listings day by day, with and without the loop, and draw how good the quotes were."""
-    from carvalue.backtest import plots as drawing
-    from carvalue.backtest.market import Habits, read_listings, read_move
-    from carvalue.backtest.replay import Plan, replay
-    from carvalue.listings.datasets.store import Dataset
+    from carvalue.backtest import (
+        PICTURE,
+        TABLE,
+        MarketAssumptions,
+        ReplayPlan,
+        draw,
+        parse_price_shift,
+        read_listings,
+        run_replay,
+        summary,
+        write_table,
+    )
+    from carvalue.listings.datasets import Dataset
 
-    plan = Plan(
+    plan = ReplayPlan(
         every=every or None,
         at_todays_prices=not as_listed,
-        habits=Habits(cars=cars),
-        move=read_move(move),
+        habits=MarketAssumptions(cars=cars),
+        move=parse_price_shift(move),
     )
     into.mkdir(parents=True, exist_ok=True)
-    with Console() as console:
+    with ProgressConsole() as console:
         console.doing("training the first model")
-        days = replay(read_listings(Dataset(dataset)), plan=plan, folder=into / "work", say=console.say)
-    table = drawing.write_table(days, into / drawing.TABLE)
-    drawing.draw(table, plan=plan, into=into / drawing.PICTURE)
+        days = run_replay(read_listings(Dataset(dataset)), plan=plan, folder=into / "work", say=console.say)
+    table = write_table(days, into / TABLE)
+    draw(table, plan=plan, into=into / PICTURE)
     since = plan.move.day if plan.move else plan.history
-    show(str(drawing.summary(table, since=since)))
-    say(f"{into / drawing.TABLE}, {into / drawing.PICTURE}")
+    print_table(str(summary(table, since=since)))
+    print_line(f"{into / TABLE}, {into / PICTURE}")
 
 
 @app.command()
@@ -82,16 +90,19 @@ def score(
     ] = None,
 ) -> None:
     """Price every row of a file: price, low, high, warnings, or the reason why a row has no price."""
-    from carvalue.files.tables import READ_SUFFIXES, WRITE_SUFFIXES, check_suffix
-    from carvalue.pipelines.score_file import score_file
-    from carvalue.pricing.model import PriceModel
-    from carvalue.serving.model.load_production import borrow_by
+    from carvalue.files.tabular import READ_SUFFIXES, WRITE_SUFFIXES, check_suffix
+    from carvalue.pricing import PriceModel
+    from carvalue.serving.model import load_production_model
     from carvalue.settings import load_settings
 
     check_suffix(source, READ_SUFFIXES)
     check_suffix(target, WRITE_SUFFIXES)
-    model = PriceModel.load(bundle) if bundle else borrow_by(load_settings(), warn=warn).model
-    with Console() as console:
+    model = (
+        PriceModel.load(bundle) if bundle else load_production_model(load_settings(), warn=print_error).model
+    )
+    from carvalue.pricing import score_file
+
+    with ProgressConsole() as console:
         scored = score_file(
             source, into=target, model=model, progress=lambda rows: console.doing(f"{rows:,} rows done")
         )
@@ -104,24 +115,24 @@ def score(
 def models() -> None:
     """List the versions of the model: state, figures, and why each is where it is."""
     from carvalue.cli.render import versions_table
-    from carvalue.registry.promotion.operations import versions
+    from carvalue.registry.promotion import list_versions
     from carvalue.settings import load_settings
 
-    show(versions_table(versions(load_settings().mlflow_tracking_uri)))
+    print_table(versions_table(list_versions(load_settings().mlflow_tracking_uri)))
 
 
 @app.command()
 def promote(number: Annotated[int, typer.Argument(min=1, help="The version's number.")]) -> None:
     """Put a version into production by hand; the price service follows within 10 s."""
-    from carvalue.pipelines.steps import audit_file
-    from carvalue.registry.audit import Audit
-    from carvalue.registry.promotion import operations as by_hand
+    from carvalue.pipelines import audit_file
+    from carvalue.registry import AuditLog
+    from carvalue.registry.promotion import promote_by_hand
     from carvalue.settings import load_settings
 
     settings = load_settings()
-    audit = Audit(audit_file(settings))
-    version = by_hand.promote(settings.mlflow_tracking_uri, number, audit=audit, by=getuser())
-    say(f"version {version.version} is in production")
+    audit = AuditLog(audit_file(settings))
+    version = promote_by_hand(settings.mlflow_tracking_uri, number, audit=audit, by=getuser())
+    print_line(f"version {version.version} is in production")
 
 
 @app.command()
@@ -129,29 +140,29 @@ def shadow(
     version: Annotated[str, typer.Argument(help="The number of the version that quotes beside, or off.")],
 ) -> None:
     """Let a version quote beside production, so that the board Prices compares them; no customer sees it."""
-    from carvalue.registry.promotion import operations as by_hand
+    from carvalue.registry.promotion import clear_challenger, set_challenger
     from carvalue.settings import load_settings
 
     uri = load_settings().mlflow_tracking_uri
     if version == "off":
-        by_hand.challenge_no_more(uri)
-        say("no version quotes beside production")
+        clear_challenger(uri)
+        print_line("no version quotes beside production")
         return
     if not version.isdigit():
         raise typer.BadParameter("expected the number of a version, or off")
-    challenger = by_hand.challenge(uri, int(version))
-    say(f"version {challenger.version} quotes beside production")
+    challenger = set_challenger(uri, int(version))
+    print_line(f"version {challenger.version} quotes beside production")
 
 
 @app.command()
 def rollback() -> None:
     """Put the last good version before the present one back into production."""
-    from carvalue.pipelines.steps import audit_file
-    from carvalue.registry.audit import Audit
-    from carvalue.registry.promotion import operations as by_hand
+    from carvalue.pipelines import audit_file
+    from carvalue.registry import AuditLog
+    from carvalue.registry.promotion import roll_back
     from carvalue.settings import load_settings
 
     settings = load_settings()
-    audit = Audit(audit_file(settings))
-    version = by_hand.roll_back(settings.mlflow_tracking_uri, audit=audit, by=getuser())
-    say(f"version {version.version} is in production again")
+    audit = AuditLog(audit_file(settings))
+    version = roll_back(settings.mlflow_tracking_uri, audit=audit, by=getuser())
+    print_line(f"version {version.version} is in production again")

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from carvalue.platform.build import EXAMPLE, Built
-from carvalue.platform.doctor import Finding
-from carvalue.platform.spec import local_url
-from carvalue.platform.status import ServiceStatus
+from carvalue.platform import EXAMPLE, BuildResult, ServiceStatus, local_url
+from carvalue.platform.admin import Diagnosis
 from carvalue.settings import LOCAL_PASSWORD, Settings
 
 if TYPE_CHECKING:  # it brings MLflow along, which takes seconds
-    from carvalue.registry.promotion.operations import Listed
+    from carvalue.registry.promotion import VersionSummary
 
 COLORS = {"healthy": "green", "done": "green", "starting": "yellow", "unhealthy": "red", "down": "red"}
 
@@ -34,7 +32,7 @@ def status_table(found: tuple[ServiceStatus, ...]) -> Table:
     return table
 
 
-def findings_table(findings: tuple[Finding, ...]) -> Table:
+def findings_table(findings: tuple[Diagnosis, ...]) -> Table:
     """Show one row for what was looked at, with the remedy below where there is something to do."""
     table = Table("", "looked at", "found", box=None, pad_edge=False)
     for item in findings:
@@ -44,7 +42,7 @@ def findings_table(findings: tuple[Finding, ...]) -> Table:
     return table
 
 
-def versions_table(versions: "tuple[Listed, ...]") -> Table:
+def versions_table(versions: "tuple[VersionSummary, ...]") -> Table:
     """Show one row a version."""
     columns = ("version", "state", "learned from", "test error", "in range", "gates", "decision")
     table = Table(*columns, box=None, pad_edge=False)
@@ -57,7 +55,7 @@ def versions_table(versions: "tuple[Listed, ...]") -> Table:
     return table
 
 
-def what_runs_where(settings: Settings, built: Built) -> str:
+def build_summary(settings: Settings, built: BuildResult) -> str:
     """Tell what runs where, what the model in use is, and what a car costs."""
     card = built.model["card"]
     rows = {
@@ -79,7 +77,7 @@ def example_request(settings: Settings) -> str:
     return f"curl {url} -H '{header}'{key} -d '{json.dumps(EXAMPLE)}'"
 
 
-def last_words(found: tuple[ServiceStatus, ...]) -> list[str]:
+def log_excerpts(found: tuple[ServiceStatus, ...]) -> list[str]:
     """Tell the last line of the log of every service that is not well and said something."""
     return [f"{item.service.name}: {item.last_line}" for item in found if item.last_line]
 

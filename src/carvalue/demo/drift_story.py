@@ -16,14 +16,19 @@ from typing import Any, ClassVar, Protocol
 
 import httpx
 
-from carvalue.demo.scenarios import Drift, read_drift
+from carvalue.demo.scenarios import SimulatedDrift, parse_drift
 from carvalue.demo.traffic import Traffic, simulate
 from carvalue.errors import AppError
-from carvalue.listings.datasets.store import DatasetStore
-from carvalue.platform.health import local_client, service_client
-from carvalue.platform.processes.ports import free_port
-from carvalue.platform.services import price_service, watcher
-from carvalue.platform.spec import Service, local_url
+from carvalue.listings.datasets import DatasetStore
+from carvalue.platform import (
+    ServiceSpec,
+    local_client,
+    local_url,
+    price_service_spec,
+    service_client,
+    watcher_spec,
+)
+from carvalue.platform.processes import free_port
 from carvalue.settings import Settings
 
 RATE = 300.0  # listings a second
@@ -51,7 +56,7 @@ class DemoFailed(AppError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class DemoServices:
     """A price service and a watcher of the demonstration's own, over the platform's MLflow and datasets."""
 
     settings: Settings
@@ -93,7 +98,7 @@ def demo_drift(settings: Settings, *, say: Say) -> None:
     dataset = DatasetStore(settings.storage_root / "datasets").current()
     with _stage(settings, say=say) as stage:
 
-        def send(requests: int, drifts: Sequence[Drift] = ()) -> Traffic:
+        def send(requests: int, drifts: Sequence[SimulatedDrift] = ()) -> Traffic:
             return simulate(
                 stage.service,
                 dataset,
@@ -111,7 +116,7 @@ def demo_drift(settings: Settings, *, say: Say) -> None:
             raise DemoFailed(f"clean traffic raised an alert: {stage.firing()[0]['title']}.")
         say("nothing drifts: no alert")
         say(f"now {DRIFTED} people ask for cars that are newer and were driven further ({', '.join(DRIFTS)})")
-        send(DRIFTED, [read_drift(text) for text in DRIFTS])
+        send(DRIFTED, [parse_drift(text) for text in DRIFTS])
         _wait("the alert", lambda: bool(stage.firing()))
         _keep_report(stage, settings.state_dir / "demo", say)
         say("the cars are as before again; the alert ends once the windows have forgotten")
@@ -123,7 +128,7 @@ def demo_drift(settings: Settings, *, say: Say) -> None:
         say("resolved")
 
 
-def _keep_report(stage: Stage, folder: Path, say: Say) -> None:
+def _keep_report(stage: DemoServices, folder: Path, say: Say) -> None:
     """Put the report where it can still be read when the demonstration's own state is gone."""
     _wait("the report", lambda: any(item["why"] == "drift" for item in stage.watcher.get("/reports").json()))
     (alert,) = stage.firing()
@@ -134,17 +139,17 @@ def _keep_report(stage: Stage, folder: Path, say: Say) -> None:
 
 
 @contextmanager
-def _stage(settings: Settings, *, say: Say) -> Iterator[Stage]:
+def _stage(settings: Settings, *, say: Say) -> Iterator[DemoServices]:
     with TemporaryDirectory(prefix="carvalue-demo-") as folder, _webhook(say) as webhook:
         own = _own_settings(settings, Path(folder), webhook=webhook)
         with (
-            _running(price_service(own), say=say),
-            _running(watcher(own), say=say),
+            _running(price_service_spec(own), say=say),
+            _running(watcher_spec(own), say=say),
             service_client(own) as service,
             local_client(own.watcher_port) as watching,
         ):
             _wait("a model to quote with", lambda: service.get("/readyz").is_success)
-            yield Stage(settings=own, service=service, watcher=watching)
+            yield DemoServices(settings=own, service=service, watcher=watching)
 
 
 def _own_settings(settings: Settings, folder: Path, *, webhook: str) -> Settings:
@@ -171,7 +176,7 @@ def _webhook(say: Say) -> Iterator[str]:
 
 
 @contextmanager
-def _running(service: Service, *, say: Say) -> Iterator[None]:
+def _running(service: ServiceSpec, *, say: Say) -> Iterator[None]:
     environment = {**os.environ, **service.environment}
     with subprocess.Popen(  # noqa: S603
         service.command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -196,7 +201,7 @@ def _tell(output: Iterable[str], say: Say) -> None:
             say(f"on the watcher's console: {line.rstrip()}", style=style)
 
 
-def _answers(client: httpx.Client, service: Service) -> bool:
+def _answers(client: httpx.Client, service: ServiceSpec) -> bool:
     try:
         return service.health is not None and client.get(service.health.url).is_success
     except httpx.HTTPError:

@@ -13,20 +13,14 @@ from typing import Any
 import httpx
 
 from carvalue.demo.shifted_market import later_cars, write_later_listings
-from carvalue.demo.traffic import cars_of, simulate
+from carvalue.demo.traffic import held_out_cars, simulate
 from carvalue.errors import AppError
-from carvalue.listings.datasets.sales import LEAST_SALES
-from carvalue.listings.datasets.store import Dataset, DatasetStore
-from carvalue.pipelines.definitions import RETRAIN_MODEL
-from carvalue.pipelines.steps import audit_file
-from carvalue.platform import lifecycle as platform
-from carvalue.platform.airflow.client import AirflowApi
-from carvalue.platform.airflow.wait import Progress, follow
-from carvalue.platform.build import build
-from carvalue.platform.health import local_client, service_client
-from carvalue.platform.processes.logs import log_folder
-from carvalue.platform.processes.ports import free_port
-from carvalue.registry.audit import Audit
+from carvalue.listings.datasets import MIN_SALES, Dataset, DatasetStore
+from carvalue.pipelines import RETRAIN_MODEL, audit_file
+from carvalue.platform import build_platform, local_client, service_client, start_platform, stop_platform
+from carvalue.platform.airflow import AirflowClient, ProgressReporter, wait_for_run
+from carvalue.platform.processes import free_port, log_folder
+from carvalue.registry import AuditLog
 from carvalue.settings import Settings
 
 ROWS = 6_000  # listings of each market: enough to learn from, little enough for a minute
@@ -39,14 +33,14 @@ FOLLOW_LIMIT_S = 10.0  # promised: the service follows production within it
 POLL_S = 0.5
 
 
-class LoopFailed(AppError):
+class LoopDemoFailed(AppError):
     """The story went another way: says where."""
 
     status, hint = 500, "`make logs SERVICE=watcher` and Airflow's pages say more."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class LoopDemo:
     """A running platform, and the cars of a later market that people ask it for."""
 
     settings: Settings
@@ -80,29 +74,29 @@ class Stage:
         return int(self.service.get("/model").raise_for_status().json()["version"])
 
 
-def demo_loop(settings: Settings, *, progress: Progress) -> None:
+def demo_loop(settings: Settings, *, progress: ProgressReporter) -> None:
     """Build a platform of the story's own below STATE_DIR, on free ports, tell the story on it, stop it.
 
     Raises:
-        LoopFailed: something did not happen that should have.
+        LoopDemoFailed: something did not happen that should have.
         AppError: the platform could not be built.
     """
     own = _own_settings(settings)
-    platform.down(own)  # one that a killed story left
+    stop_platform(own)  # one that a killed story left
     shutil.rmtree(own.state_dir, ignore_errors=True)
     progress.say(f"a platform of the story's own comes up, its state in {own.state_dir}")
     try:
-        build(own, progress=progress)
-        tell(own, progress=progress)
+        build_platform(own, progress=progress)
+        run_story(own, progress=progress)
     finally:
-        platform.down(own)
+        stop_platform(own)
 
 
-def tell(settings: Settings, *, progress: Progress) -> None:
+def run_story(settings: Settings, *, progress: ProgressReporter) -> None:
     """Tell the story on a running platform; it changes that platform's production, and changes it back.
 
     Raises:
-        LoopFailed: something did not happen that should have.
+        LoopDemoFailed: something did not happen that should have.
     """
     say = progress.say
     with _stage(settings) as stage:
@@ -111,16 +105,16 @@ def tell(settings: Settings, *, progress: Progress) -> None:
         with _steady_traffic(stage) as lost:
             _tell_of_the_later_market(stage, first, progress)
         if lost:
-            raise LoopFailed(f"{len(lost)} requests failed meanwhile, the first: {lost[0]}.")
+            raise LoopDemoFailed(f"{len(lost)} requests failed meanwhile, the first: {lost[0]}.")
         say("not one request failed meanwhile")
 
 
-def _tell_of_the_later_market(stage: Stage, first: int, progress: Progress) -> None:
+def _tell_of_the_later_market(stage: LoopDemo, first: int, progress: ProgressReporter) -> None:
     newest = stage.settings.state_dir.resolve() / "demo-loop.csv"
     write_later_listings(newest, rows=ROWS, seed=SOURCE_SEED)
     progress.say(f"two years pass: cars are newer, driven further, a quarter dearer; DATA_SOURCE={newest}")
     later = {"data_source": str(newest), "training_budget": "quick"}
-    platform.up(stage.settings.model_copy(update=later), say=lambda _: None)
+    start_platform(stage.settings.model_copy(update=later), say=lambda _: None)
     _alarm(stage, progress.say)
     _retrain(stage, progress)
     second = _followed(stage, lambda version: version != first)
@@ -129,20 +123,20 @@ def _tell_of_the_later_market(stage: Stage, first: int, progress: Progress) -> N
     _roll_back(stage, first, progress.say)
 
 
-def _silence(stage: Stage, say: Callable[[str], None]) -> None:
+def _silence(stage: LoopDemo, say: Callable[[str], None]) -> None:
     say(f"{CLEAN:,} people ask for cars like those of the training")
     stage.ask(CLEAN, cars=DatasetStore(stage.settings.storage_root / "datasets").current(), sales=0)
     _wait("quotes to be judged", lambda: stage.told("/drift").get("rows_seen", 0) >= CLEAN)
     if alerts := stage.firing():
-        raise LoopFailed(f"Clean traffic raised an alert: {alerts[0]}.")
+        raise LoopDemoFailed(f"Clean traffic raised an alert: {alerts[0]}.")
     say("nothing drifts: no alert")
 
 
-def _alarm(stage: Stage, say: Callable[[str], None]) -> None:
+def _alarm(stage: LoopDemo, say: Callable[[str], None]) -> None:
     asked, kinds = 0, set[str]()
-    while not kinds >= {"drift", "live_accuracy"} or asked * SOLD < 1.1 * LEAST_SALES:
+    while not kinds >= {"drift", "live_accuracy"} or asked * SOLD < 1.1 * MIN_SALES:
         if asked >= MOST_DRIFTED:
-            raise LoopFailed(f"No alarm after {MOST_DRIFTED:,} people: {sorted(kinds) or 'none'}.")
+            raise LoopDemoFailed(f"No alarm after {MOST_DRIFTED:,} people: {sorted(kinds) or 'none'}.")
         stage.ask(CHUNK, cars=stage.cars, sales=SOLD)
         asked += CHUNK
         kinds = {alert["kind"] for alert in stage.told("/alerts")["firing"]}
@@ -151,60 +145,60 @@ def _alarm(stage: Stage, say: Callable[[str], None]) -> None:
         say(f"  {title}")
 
 
-def _retrain(stage: Stage, progress: Progress) -> None:
+def _retrain(stage: LoopDemo, progress: ProgressReporter) -> None:
     _wait("the watcher to ask for a retraining", lambda: stage.told("/retraining")["run"] is not None)
-    with AirflowApi(stage.settings) as airflow:
+    with AirflowClient(stage.settings) as airflow:
         run = airflow.latest_run(RETRAIN_MODEL.name)
         if run is None:
-            raise LoopFailed("The watcher tells of a retraining that Airflow does not have.")
+            raise LoopDemoFailed("The watcher tells of a retraining that Airflow does not have.")
         progress.say(f"the watcher has started {run.dag} ({run.run})")
-        follow(airflow, run, logs=log_folder(stage.settings.state_dir) / "tasks", progress=progress)
-    decision = Audit(audit_file(stage.settings)).entries()[-1]
+        wait_for_run(airflow, run, logs=log_folder(stage.settings.state_dir) / "tasks", progress=progress)
+    decision = AuditLog(audit_file(stage.settings)).entries()[-1]
     if decision.act != "promoted":
-        raise LoopFailed(f"Version {decision.version} was {decision.act}: {'; '.join(decision.reasons)}.")
+        raise LoopDemoFailed(f"Version {decision.version} was {decision.act}: {'; '.join(decision.reasons)}.")
     progress.say(f"the gates let version {decision.version} in: {'; '.join(decision.reasons)}")
 
 
-def _cured(stage: Stage, say: Callable[[str], None]) -> None:
+def _cured(stage: LoopDemo, say: Callable[[str], None]) -> None:
     _wait("the alarm to end", lambda: not stage.firing())
     stage.ask(AFTER, cars=stage.cars, sales=SOLD)
     _wait("the new version to be judged", lambda: stage.told("/drift")["rows_seen"] >= AFTER)
     found = stage.told("/drift")
     if alerts := stage.firing():
-        raise LoopFailed(f"The retraining did not cure the alarm: {alerts[0]}.")
+        raise LoopDemoFailed(f"The retraining did not cure the alarm: {alerts[0]}.")
     error = found["live"]["error"]["value"]
     say(f"the alarm has ended; the same traffic is {found['state']}, half of the sales within {error:.1%}")
 
 
-def _roll_back(stage: Stage, first: int, say: Callable[[str], None]) -> None:
-    from carvalue.registry.promotion.operations import roll_back  # noqa: PLC0415  # brings MLflow along
+def _roll_back(stage: LoopDemo, first: int, say: Callable[[str], None]) -> None:
+    from carvalue.registry.promotion import roll_back  # noqa: PLC0415  # brings MLflow along
 
     settings = stage.settings
-    back = roll_back(settings.mlflow_tracking_uri, audit=Audit(audit_file(settings)), by="demo-loop")
+    back = roll_back(settings.mlflow_tracking_uri, audit=AuditLog(audit_file(settings)), by="demo-loop")
     if back.version != first:
-        raise LoopFailed(f"Rolled back to version {back.version}, not to {first}.")
+        raise LoopDemoFailed(f"Rolled back to version {back.version}, not to {first}.")
     _followed(stage, lambda version: version == first)
     say(f"rolled back: the price service quotes with version {first} again")
 
 
-def _followed(stage: Stage, wanted: Callable[[int], bool]) -> int:
+def _followed(stage: LoopDemo, wanted: Callable[[int], bool]) -> int:
     _wait("the service to follow production", lambda: wanted(stage.version()), limit_s=FOLLOW_LIMIT_S)
     return stage.version()
 
 
 @contextmanager
-def _stage(settings: Settings) -> Iterator[Stage]:
+def _stage(settings: Settings) -> Iterator[LoopDemo]:
     with (
         TemporaryDirectory(prefix="carvalue-loop-") as folder,
         service_client(settings) as service,
         local_client(settings.watcher_port) as watcher,
     ):
         cars = later_cars(Path(folder), rows=ROWS, seed=TRAFFIC_SEED)
-        yield Stage(settings=settings, service=service, watcher=watcher, cars=cars)
+        yield LoopDemo(settings=settings, service=service, watcher=watcher, cars=cars)
 
 
 @contextmanager
-def _steady_traffic(stage: Stage) -> Iterator[list[str]]:
+def _steady_traffic(stage: LoopDemo) -> Iterator[list[str]]:
     """Ask for a car ten times a second all the while; give the list of what failed."""
     lost: list[str] = []
     stop = Event()
@@ -217,8 +211,8 @@ def _steady_traffic(stage: Stage) -> Iterator[list[str]]:
         thread.join()
 
 
-def _keep_asking(stage: Stage, stop: Event, lost: list[str]) -> None:
-    for car, _ in cars_of(stage.cars):
+def _keep_asking(stage: LoopDemo, stop: Event, lost: list[str]) -> None:
+    for car, _ in held_out_cars(stage.cars):
         if stop.wait(1 / STEADY_RATE):
             return
         known = {name: value for name, value in car.items() if value is not None}
@@ -242,5 +236,5 @@ def _wait(what: str, condition: Callable[[], bool], *, limit_s: float = START_LI
     deadline = time.monotonic() + limit_s
     while not condition():
         if time.monotonic() > deadline:
-            raise LoopFailed(f"Waited {limit_s:.0f} s for {what}.")
+            raise LoopDemoFailed(f"Waited {limit_s:.0f} s for {what}.")
         time.sleep(POLL_S)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 
 from carvalue.errors import AppError
-from carvalue.listings.schema import FIELD_BY_NAME, Field, NumberField, Value
+from carvalue.listings import FIELD_BY_NAME, Field, NumberField, Value
 
 FORM = re.compile(
     r"(?P<field>\w+)(?P<change>[*+=-])(?P<value>[^@~]*)(~(?P<share>[\d.]+)%)?@(?P<start>\d+)(-(?P<end>\d+))?"
@@ -15,14 +15,14 @@ EXPECTED = (
 )
 
 
-class BadDrift(AppError):
+class InvalidDrift(AppError):
     """A drift that cannot be read: says what came and what is expected."""
 
     status, hint = 422, "For example --drift 'odometer*1.3@2000' --drift 'fuel=electric~5%@1000-3000'."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drift:
+class SimulatedDrift:
     """One change of one field.
 
     Attributes:
@@ -60,21 +60,21 @@ class Drift:
         return min(max(round(moved), self.field.minimum), self.field.maximum)
 
 
-def read_drift(text: str) -> Drift:
+def parse_drift(text: str) -> SimulatedDrift:
     """Read what a person typed.
 
     Raises:
-        BadDrift: says what came and what is expected.
+        InvalidDrift: says what came and what is expected.
     """
     found = FORM.fullmatch(text.strip())
     field = FIELD_BY_NAME.get(found["field"]) if found else None
     if not found or field is None:
         fields = ", ".join(FIELD_BY_NAME)
-        raise BadDrift(f"--drift {text!r}: expected {EXPECTED}, with FIELD one of {fields}.")
+        raise InvalidDrift(f"--drift {text!r}: expected {EXPECTED}, with FIELD one of {fields}.")
     _check_value(text, field, change=found["change"], value=found["value"])
     share = float(found["share"] or 100) / 100
     end = int(found["end"]) if found["end"] else None
-    return Drift(
+    return SimulatedDrift(
         field=field,
         change=found["change"],
         value=found["value"],
@@ -87,6 +87,6 @@ def read_drift(text: str) -> Drift:
 def _check_value(text: str, field: Field, *, change: str, value: str) -> None:
     is_number = isinstance(field, NumberField)
     if change != "=" and not is_number:
-        raise BadDrift(f"--drift {text!r}: {field.name} is a word, expected {field.name}=WORD.")
+        raise InvalidDrift(f"--drift {text!r}: {field.name} is a word, expected {field.name}=WORD.")
     if is_number and (value or change != "=") and not re.fullmatch(r"\d+(\.\d+)?", value):
-        raise BadDrift(f"--drift {text!r}: {value!r} is no number.")
+        raise InvalidDrift(f"--drift {text!r}: {value!r} is no number.")

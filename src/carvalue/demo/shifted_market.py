@@ -4,9 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
-from carvalue.listings import synthetic as sample
-from carvalue.listings.datasets.cleaning import clean
-from carvalue.listings.datasets.store import Dataset
+from carvalue.listings.cleaning import clean
+from carvalue.listings.datasets import Dataset
+from carvalue.listings.synthetic import write_sample
 
 YEARS = 2  # the newest cars of then are two years newer
 DAYS = 730
@@ -16,7 +16,7 @@ FIRST_FREE_ID = 10_000_000_000  # ids grow with time; the sample's end below
 
 def write_later_listings(path: Path, *, rows: int, seed: int) -> Path:
     """Write raw listings of two years after the sample's month, a quarter dearer and driven further."""
-    sample.write_sample(path, rows=rows, seed=seed)
+    write_sample(path, rows=rows, seed=seed)
     raw = pl.read_csv(path, infer_schema=False)
     moved = raw.with_columns(
         id=(pl.col("id").cast(pl.Int64) + FIRST_FREE_ID).cast(pl.String),

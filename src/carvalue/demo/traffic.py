@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import polars as pl
 
-from carvalue.demo.scenarios import Drift
+from carvalue.demo.scenarios import SimulatedDrift
 from carvalue.errors import AppError
-from carvalue.listings.datasets.store import Dataset
-from carvalue.listings.schema import FIELDS, REQUIRED_FIELDS, Value
+from carvalue.listings import FIELDS, REQUIRED_FIELDS, Value
+from carvalue.listings.datasets import Dataset
 
 TICK_S = 0.1  # requests of one tick go as one list: one listing each would cap the rate
 SEED = 2021
@@ -23,7 +23,7 @@ REJECTIONS = (httpx.codes.UNAUTHORIZED, httpx.codes.TOO_MANY_REQUESTS)
 OnTick = Callable[["Traffic"], None]
 
 
-class ServiceAway(AppError):
+class ServiceUnreachable(AppError):
     """The price service does not answer."""
 
     status, hint = 503, "Start it with `make up`, or set SERVICE_URL."
@@ -63,7 +63,7 @@ def simulate(
     *,
     rate: float,
     requests: int,
-    drifts: Sequence[Drift],
+    drifts: Sequence[SimulatedDrift],
     sales: float,
     on_tick: OnTick,
 ) -> Traffic:
@@ -79,11 +79,11 @@ def simulate(
         on_tick: told after each tick.
 
     Raises:
-        ServiceAway: the service does not answer.
+        ServiceUnreachable: the service does not answer.
         TrafficRejected: it asks for a key, or for fewer requests.
     """
     random, traffic = Random(SEED), Traffic()  # noqa: S311  # a play, no secret
-    cars, began = cars_of(dataset), time.monotonic()
+    cars, began = held_out_cars(dataset), time.monotonic()
     size = max(1, round(rate * TICK_S))
     while traffic.sent < requests:
         _wait_until(began + traffic.sent / rate)
@@ -93,7 +93,7 @@ def simulate(
     return traffic
 
 
-def cars_of(dataset: Dataset) -> Iterator[tuple[dict[str, Value], int]]:
+def held_out_cars(dataset: Dataset) -> Iterator[tuple[dict[str, Value], int]]:
     """Go through the held-out cars in the order of posting, each once and again, with their asking prices."""
     names = [item.name for item in FIELDS]
     rows = pl.read_parquet(dataset.path("test")).sort("posted_at", maintain_order=True)
@@ -107,7 +107,7 @@ def _send(
     client: httpx.Client,
     batch: Sequence[tuple[dict[str, Value], int]],
     *,
-    drifts: Sequence[Drift],
+    drifts: Sequence[SimulatedDrift],
     sales: float,
     traffic: Traffic,
     random: Random,
@@ -132,7 +132,9 @@ def _quotes(client: httpx.Client, listings: list[dict[str, Value]]) -> list[dict
     try:
         answer = client.post("/predict", json=listings)
     except httpx.HTTPError as error:
-        raise ServiceAway(f"The price service at {client.base_url} does not answer: {error}.") from error
+        raise ServiceUnreachable(
+            f"The price service at {client.base_url} does not answer: {error}."
+        ) from error
     if answer.is_success:
         return list(answer.json())
     if answer.status_code in REJECTIONS:

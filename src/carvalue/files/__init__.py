@@ -1,1 +1,38 @@
-"""Atomic writes, JSON artifacts, tabular files in any format, and sandboxed parsing of untrusted files."""
+"""Atomic writes, JSON artifacts, checksummed folders, zip archives and strict JSON."""
+
+from carvalue.files.archives import MEMBER, ZipUnusable, unpack
+from carvalue.files.artifacts import ArtifactUnreadable, read_artifact, write_artifact
+from carvalue.files.atomic import TEMPORARY_MARK, atomic_write, fsync
+from carvalue.files.bundle import (
+    MANIFEST,
+    BundleCorrupt,
+    BundleIncompatible,
+    bundle_digest,
+    json_bytes,
+    read_bundle,
+    read_json,
+    write_bundle,
+)
+from carvalue.files.strict_json import NotStrictJson, parse_json
+
+__all__ = [
+    "MANIFEST",
+    "MEMBER",
+    "TEMPORARY_MARK",
+    "ArtifactUnreadable",
+    "BundleCorrupt",
+    "BundleIncompatible",
+    "NotStrictJson",
+    "ZipUnusable",
+    "atomic_write",
+    "bundle_digest",
+    "fsync",
+    "json_bytes",
+    "parse_json",
+    "read_artifact",
+    "read_bundle",
+    "read_json",
+    "unpack",
+    "write_artifact",
+    "write_bundle",
+]

@@ -6,25 +6,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-MARK = ".aside-"
+TEMPORARY_MARK = ".aside-"
 """Names of unfinished files and folders contain it; what bears it after a crash is rubbish."""
 
 
 @contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a path to write to; it becomes `path` at the end, or goes if the writing fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}{MARK}{uuid4().hex}")
+    aside = path.with_name(f"{path.name}{TEMPORARY_MARK}{uuid4().hex}")
     try:
         yield aside
-        flush(aside)
+        fsync(aside)
         aside.replace(path)
-        flush(path.parent)
+        fsync(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 
 
-def flush(path: Path) -> None:
+def fsync(path: Path) -> None:
     """Make a file's bytes, or a folder's names, outlive a loss of power."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

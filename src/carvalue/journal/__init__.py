@@ -1,1 +1,20 @@
 """The durable record of every quote and every reported sale."""
+
+from carvalue.journal.entries import JournalEntry, Sale, first_id_at
+from carvalue.journal.forwarder import Forwarder, forward_forever
+from carvalue.journal.outbox import Outbox
+from carvalue.journal.store import MIGRATION_S, Journal
+from carvalue.journal.writer import JournalWriter, OutboxState
+
+__all__ = [
+    "MIGRATION_S",
+    "Forwarder",
+    "Journal",
+    "JournalEntry",
+    "JournalWriter",
+    "Outbox",
+    "OutboxState",
+    "Sale",
+    "first_id_at",
+    "forward_forever",
+]

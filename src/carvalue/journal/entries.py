@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from carvalue.listings.schema import Listing
+from carvalue.listings import Listing
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
@@ -75,6 +75,6 @@ class SoldCar:
         return {**self.listing, **told}
 
 
-def first_id_of(moment: datetime) -> str:
+def first_id_at(moment: datetime) -> str:
     """Give what the ids of a moment begin with; all earlier ones sort before it."""
     return f"{int(moment.timestamp() * 1000):012x}"

@@ -9,9 +9,9 @@ from threading import Lock
 from typing import Literal, Protocol
 
 from carvalue.journal.entries import JournalEntry
-from carvalue.journal.outbox import Spool
+from carvalue.journal.outbox import Outbox
 from carvalue.journal.store import EntriesRefused, JournalUnavailable
-from carvalue.telemetry.metrics import ServiceMetrics
+from carvalue.telemetry import ServiceMetrics
 
 PASS_EVERY_S = 0.5  # gathers a few hundred quotes into one transaction of a busy service
 RETRY_S = 2  # a journal that is away is asked again this often
@@ -21,21 +21,21 @@ logger = logging.getLogger(__name__)
 JournalState = Literal["not asked yet", "up", "down"]
 
 
-class Writes(Protocol):
+class JournalWrites(Protocol):
     """What is asked of the journal here."""
 
     def write(self, entries: list[JournalEntry]) -> None:
         """Store entries, all or none; one that is there already stays as it is."""
 
 
-class Replay:
+class Forwarder:
     """From the spool to the journal. Any thread may pass on, one at a time does."""
 
     def __init__(
         self,
         *,
-        spool: Spool,
-        journal: Writes,
+        spool: Outbox,
+        journal: JournalWrites,
         metrics: ServiceMetrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -107,7 +107,7 @@ class Replay:
         self.journal_state = state
 
 
-async def keep_passing_on(replay: Replay) -> None:
+async def forward_forever(replay: Forwarder) -> None:
     """Pass on until cancelled, in a thread: a slow journal must not hold up a quote."""
     while True:
         try:

@@ -18,21 +18,21 @@ SEGMENT_BYTES = 4 * 2**20  # about 10,000 quotes: what is passed on again after 
 CHUNK_BYTES = 128 * 2**10  # about 300 quotes: one transaction of the journal
 
 
-class SpoolFull(AppError):
+class OutboxFull(AppError):
     """The journal has been away for so long that no more may be kept for it."""
 
     status, hint = 503, "Bring the journal back (JOURNAL_URL), or raise SPOOL_LIMIT_MB."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chunk:
+class OutboxChunk:
     """Lines that the journal lacks, and where they come from."""
 
     segment: Segment
     data: bytes
 
 
-class Spool:
+class Outbox:
     """Appended to by one thread, passed on by another."""
 
     def __init__(self, folder: Path, *, limit_bytes: int, segment_bytes: int = SEGMENT_BYTES) -> None:
@@ -56,12 +56,12 @@ class Spool:
         """Bring entries to disk; they are there when this returns.
 
         Raises:
-            SpoolFull: the journal is away and the limit is reached.
+            OutboxFull: the journal is away and the limit is reached.
             OSError: the disk is full or broken.
         """
         data = b"".join(entry.as_line() for entry in entries)
         if self.waiting_bytes + len(data) > self._limit:
-            raise SpoolFull(f"The journal lacks {self.waiting_bytes:,} bytes of quotes; no more are kept.")
+            raise OutboxFull(f"The journal lacks {self.waiting_bytes:,} bytes of quotes; no more are kept.")
         segment = self._writable()
         try:
             segment.append(data)
@@ -84,15 +84,15 @@ class Spool:
         with self._lock:
             self._segments[:0] = [segment for segment in found if segment is not None]
 
-    def next_chunk(self) -> Chunk | None:
+    def next_chunk(self) -> OutboxChunk | None:
         """Read what the journal lacks, oldest first, and delete segments that it has whole."""
         for segment in self._held():
             if segment.waiting_bytes:
-                return Chunk(segment=segment, data=segment.read(CHUNK_BYTES))
+                return OutboxChunk(segment=segment, data=segment.read(CHUNK_BYTES))
             self._remove(segment)
         return None
 
-    def forget(self, chunk: Chunk) -> None:
+    def forget(self, chunk: OutboxChunk) -> None:
         """Note that the journal has a chunk."""
         chunk.segment.taken += len(chunk.data)
 

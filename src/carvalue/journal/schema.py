@@ -40,7 +40,7 @@ ADVISORY_LOCK = 0x63617276  # "carv": any number that no other program of this d
 _one_at_a_time = Lock()  # Alembic keeps what runs in global names
 
 
-class Standing(StrEnum):
+class SchemaStatus(StrEnum):
     """How a database stands to this code."""
 
     READY = "ready"
@@ -48,7 +48,7 @@ class Standing(StrEnum):
     TOO_NEW = "too new"
 
 
-def newest() -> str:
+def newest_revision() -> str:
     """Name the revision that this code brings about."""
     return ScriptDirectory(str(REVISIONS)).get_current_head() or ""
 
@@ -59,7 +59,7 @@ def revision_of(engine: Engine) -> str:
         return _revision(connection)
 
 
-def standing(engine: Engine) -> Standing:
+def schema_status(engine: Engine) -> SchemaStatus:
     """Compare a database with this code.
 
     Within one generation (what stands before the dot) tables only gain, so code of that generation goes on
@@ -68,26 +68,26 @@ def standing(engine: Engine) -> Standing:
     return _standing(revision_of(engine))
 
 
-def upgrade(engine: Engine) -> Standing:
+def upgrade(engine: Engine) -> SchemaStatus:
     """Bring a database up to the newest revision, whole or not at all; of several processes one does it."""
-    now = standing(engine)
-    if now is not Standing.BEHIND:
+    now = schema_status(engine)
+    if now is not SchemaStatus.BEHIND:
         return now
     with _one_at_a_time, engine.begin() as connection:
         _hold_off_others(connection)
         now = _standing(_revision(connection))  # another one may have been faster
-        if now is Standing.BEHIND:
+        if now is SchemaStatus.BEHIND:
             command.upgrade(_config(connection), "head")
-            now = Standing.READY
+            now = SchemaStatus.READY
     return now
 
 
-def _standing(revision: str) -> Standing:
+def _standing(revision: str) -> SchemaStatus:
     known = [script.revision for script in ScriptDirectory(str(REVISIONS)).walk_revisions()]
     if revision in known[1:] or not revision:
-        return Standing.BEHIND
+        return SchemaStatus.BEHIND
     same_generation = revision.partition(".")[0] == known[0].partition(".")[0]
-    return Standing.READY if same_generation else Standing.TOO_NEW
+    return SchemaStatus.READY if same_generation else SchemaStatus.TOO_NEW
 
 
 def _revision(connection: Connection) -> str:

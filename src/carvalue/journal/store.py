@@ -27,8 +27,16 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from carvalue.errors import AppError
-from carvalue.journal.entries import JournalEntry, Sale, SoldCar, first_id_of
-from carvalue.journal.schema import FEEDBACK, QUOTES, Standing, newest, revision_of, standing, upgrade
+from carvalue.journal.entries import JournalEntry, Sale, SoldCar, first_id_at
+from carvalue.journal.schema import (
+    FEEDBACK,
+    QUOTES,
+    SchemaStatus,
+    newest_revision,
+    revision_of,
+    schema_status,
+    upgrade,
+)
 
 MIGRATION_S = 600  # building an index over a year of quotes takes longer than an answer may
 ANSWER_S = 5  # a journal that takes longer counts as away; the spool holds what it lacks meanwhile
@@ -201,8 +209,8 @@ class Journal:
         if self._is_file and not Path(self._url.database or "").is_file():
             return ""  # connecting would make one
         with self._errors_told():
-            found = standing(self._engine)
-            self._demand(Standing.READY if self._is_file and found is Standing.BEHIND else found)
+            found = schema_status(self._engine)
+            self._demand(SchemaStatus.READY if self._is_file and found is SchemaStatus.BEHIND else found)
             return revision_of(self._engine)
 
     def close(self) -> None:
@@ -233,26 +241,26 @@ class Journal:
     def _get_ready(self) -> None:
         with self._lock:
             if not self._is_ready:
-                self._demand(self._upgrade() if self._is_file else standing(self._engine))
+                self._demand(self._upgrade() if self._is_file else schema_status(self._engine))
                 self._is_ready = True
 
-    def _upgrade(self) -> Standing:
+    def _upgrade(self) -> SchemaStatus:
         if self._is_file and self._url.database:
             Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
         return upgrade(self._engine)
 
-    def _demand(self, found: Standing) -> None:
-        if found is Standing.BEHIND:
+    def _demand(self, found: SchemaStatus) -> None:
+        if found is SchemaStatus.BEHIND:
             raise WrongSchema("The journal's tables are older than this program: run `carvalue migrate`.")
-        if found is Standing.TOO_NEW:
+        if found is SchemaStatus.TOO_NEW:
             raise WrongSchema(
                 f"The journal's tables are at revision {revision_of(self._engine)}, this program knows "
-                f"{newest()}: install the release that made them, or a later one."
+                f"{newest_revision()}: install the release that made them, or a later one."
             )
 
 
 def _count(connection: Connection, start: datetime, end: datetime) -> int:
-    ids = [first_id_of(moment) for moment in (start, end)]
+    ids = [first_id_at(moment) for moment in (start, end)]
     wanted = select(func.count()).where(QUOTES.c.quote_id >= ids[0], QUOTES.c.quote_id < ids[1])
     return connection.execute(wanted).scalar_one()
 

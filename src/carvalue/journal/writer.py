@@ -9,30 +9,30 @@ from functools import partial
 from typing import Literal
 
 from carvalue.journal.entries import JournalEntry
-from carvalue.journal.forwarder import Writes
-from carvalue.journal.outbox import Spool, SpoolFull
+from carvalue.journal.forwarder import JournalWrites
+from carvalue.journal.outbox import Outbox, OutboxFull
 from carvalue.journal.store import EntriesRefused, JournalUnavailable
-from carvalue.telemetry.metrics import ServiceMetrics
+from carvalue.telemetry import ServiceMetrics
 
 TRY_JOURNAL_S = 10  # an answer waits up to 5 s for a journal that is away; so often is enough
 
-Trouble = Literal["spool full", "disk"]
+OutboxState = Literal["spool full", "disk"]
 Waiting = list[tuple[Sequence[JournalEntry], asyncio.Future[None]]]
 
 logger = logging.getLogger(__name__)
 
 
-class Recorder:
+class JournalWriter:
     """Group commit into the spool: while one group is being flushed, the next one gathers."""
 
-    def __init__(self, *, spool: Spool, journal: Writes, metrics: ServiceMetrics) -> None:
+    def __init__(self, *, spool: Outbox, journal: JournalWrites, metrics: ServiceMetrics) -> None:
         self._spool, self._journal, self._metrics = spool, journal, metrics
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._waiting: Waiting = []
         self._is_committing = False
         self._try_journal_at = 0.0
         metrics.spool_up.set(1)
-        self.trouble: Trouble | None = None
+        self.trouble: OutboxState | None = None
         """What keeps quotes from the spool right now."""
 
     def record(self, entries: Sequence[JournalEntry]) -> asyncio.Future[None]:
@@ -68,7 +68,7 @@ class Recorder:
     def _commit(self, entries: Sequence[JournalEntry]) -> None:
         try:
             self._spool.append(entries)
-        except SpoolFull as error:  # the journal is away, or it would not be full
+        except OutboxFull as error:  # the journal is away, or it would not be full
             self._note("spool full", because=str(error))
             self._drop(entries, "spool full")
         except OSError as error:
@@ -91,10 +91,10 @@ class Recorder:
         self._metrics.journal_writes.inc(len(entries))
         return True
 
-    def _drop(self, entries: Sequence[JournalEntry], reason: Trouble) -> None:
+    def _drop(self, entries: Sequence[JournalEntry], reason: OutboxState) -> None:
         self._metrics.journal_dropped.labels(reason).inc(len(entries))
 
-    def _note(self, trouble: Trouble, *, because: str) -> None:
+    def _note(self, trouble: OutboxState, *, because: str) -> None:
         if self.trouble != trouble:  # once, not for every quote: a full disk needs no longer log
             told = {"reason": trouble, "because": because}
             logger.error("quotes are answered without a spool", extra=told)

@@ -1,1 +1,17 @@
 """The order of work, with or without Airflow."""
+
+from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL, RETRAIN_MODEL, find
+from carvalue.pipelines.runner import THREAD_ENVIRONMENT, run_pipeline
+from carvalue.pipelines.steps import VERSION_FILE, audit_file, work_folder
+
+__all__ = [
+    "CREATES_DATASETS",
+    "INITIAL_MODEL",
+    "RETRAIN_MODEL",
+    "THREAD_ENVIRONMENT",
+    "VERSION_FILE",
+    "audit_file",
+    "find",
+    "run_pipeline",
+    "work_folder",
+]

@@ -13,7 +13,7 @@ from carvalue.errors import AppError
 from carvalue.logs import fold_fields
 from carvalue.pipelines.definitions import PIPELINES, Pipeline, Step
 from carvalue.pipelines.promotion_steps import answer
-from carvalue.pipelines.retraining_steps import NothingNew
+from carvalue.pipelines.retraining_steps import NothingToLearn
 from carvalue.pipelines.steps import work_folder
 from carvalue.settings import load_settings
 
@@ -38,7 +38,7 @@ def as_dag(pipeline: Pipeline, *, schedule: str = "") -> DAG:
     return dag
 
 
-class Approval(HITLOperator):
+class ApprovalOperator(HITLOperator):
     """Asks a person before a step, unless there is nothing to ask; who does not answer in time says no."""
 
     APPROVE, REJECT = "Approve", "Reject"
@@ -78,8 +78,11 @@ class Approval(HITLOperator):
 def _tasks(pipeline: Pipeline, step: Step) -> list[BaseOperator]:
     if step.asks is None or load_settings().promotion_approval == "none":
         return [_task(pipeline, step)]
-    asking = Approval(
-        task_id=f"approve_{step.name}", pipeline=pipeline.name, step=step.name, doc_md=Approval.__doc__
+    asking = ApprovalOperator(
+        task_id=f"approve_{step.name}",
+        pipeline=pipeline.name,
+        step=step.name,
+        doc_md=ApprovalOperator.__doc__,
     )
     return [asking, _task(pipeline, step)]
 
@@ -112,7 +115,7 @@ def run_step(*, pipeline: str, step: str) -> None:
     try:
         settings = load_settings()
         _step(pipeline, step).run(settings=settings, work=work_folder(settings, pipeline))
-    except NothingNew as news:
+    except NothingToLearn as news:
         logger.info("%s ends the run: %s", step, news)
         raise AirflowSkipException(str(news)) from None
     except AppError as error:

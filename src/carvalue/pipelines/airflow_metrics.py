@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from carvalue.telemetry.metrics import AIRFLOW_PART_UP
+from carvalue.telemetry import AIRFLOW_PART_UP
 
 
 def exposition(health: Mapping[str, Mapping[str, str | None]]) -> bytes:

@@ -5,19 +5,17 @@ from pathlib import Path
 from typing import Protocol
 
 from carvalue.errors import AppError
-from carvalue.pipelines import promotion_steps as deciding
-from carvalue.pipelines import retraining_steps as retraining
-from carvalue.pipelines import steps
+from carvalue.pipelines import promotion_steps, retraining_steps, steps
 from carvalue.settings import Settings
 
 
-class NoSuchPipeline(AppError):
+class PipelineNotFound(AppError):
     """A pipeline that does not exist; names those that do."""
 
     status, hint = 404, ""
 
 
-class Work(Protocol):
+class StepFunction(Protocol):
     """What a step does, with the settings and the folder of its pipeline's working files."""
 
     __name__: str
@@ -26,10 +24,10 @@ class Work(Protocol):
         """Do it."""
 
 
-class Asks(Protocol):
+class QuestionFunction(Protocol):
     """The question before a step; None where there is nothing to ask."""
 
-    def __call__(self, *, settings: Settings, work: Path) -> deciding.Question | None:
+    def __call__(self, *, settings: Settings, work: Path) -> promotion_steps.ApprovalQuestion | None:
         """Put it together from the working files."""
 
 
@@ -43,9 +41,9 @@ class Step:
         asks: what a person may have to say yes to before; only Airflow asks.
     """
 
-    run: Work
+    run: StepFunction
     retries: int = 1  # a task whose process is killed is not to blame
-    asks: Asks | None = None
+    asks: QuestionFunction | None = None
 
     @property
     def name(self) -> str:
@@ -102,13 +100,13 @@ test sets together with the reference that live requests are compared with. Publ
     produces=DATASETS,
 )
 
-LEARNING = (
+TRAINING = (
     Step(run=steps.tune),
     Step(run=steps.train),
     Step(run=steps.evaluate),
     Step(run=steps.register),
-    Step(run=deciding.judge),
-    Step(run=deciding.promote, asks=deciding.question),
+    Step(run=promotion_steps.judge),
+    Step(run=promotion_steps.promote, asks=promotion_steps.question),
 )
 """From the current datasets to a decision about production."""
 
@@ -124,7 +122,7 @@ MLflow, brings it to every gate, and promotes it if it passes all of them.
 *How much it searches* is the setting `TRAINING_BUDGET`; *where the trees grow* is `TRAINING_CLUSTER`.
 *A model that is not promoted* is not a failure: the log of `judge` gives the reasons, and so does MLflow.
 """,
-    steps=LEARNING,
+    steps=TRAINING,
     awaits=DATASETS,
 )
 
@@ -139,20 +137,20 @@ the new version into production if it passes the gates of any other.
 
 *Started by* the watcher's alarms (drift, live accuracy, coverage; `RETRAIN_ON_ALARM`), the clock
 (`RETRAIN_SCHEDULE`), here by hand, or by `carvalue retrain`.
-*Nothing new* since the version in production learned: the run ends in green after `look_for_news`.
+*Nothing new* since the version in production learned: the run ends in green after `skip_if_unchanged`.
 *A version that is refused* is no failure: production stays, the log of `judge` gives the reasons, and the
 watcher tells people. *A run that fails* leaves production as it is, too.
 """,
     steps=(
         Step(run=steps.download, retries=2),
         Step(run=steps.clean),
-        Step(run=retraining.join_sales),
-        Step(run=retraining.to_todays_prices),
+        Step(run=retraining_steps.join_sales),
+        Step(run=retraining_steps.adjust_prices),
         Step(run=steps.split),
-        Step(run=retraining.look_for_news),
+        Step(run=retraining_steps.skip_if_unchanged),
         Step(run=steps.publish),
         Step(run=steps.publish_reference),
-        *LEARNING,
+        *TRAINING,
     ),
 )
 
@@ -163,8 +161,8 @@ def find(name: str) -> Pipeline:
     """Find a pipeline by its name.
 
     Raises:
-        NoSuchPipeline: names those that there are.
+        PipelineNotFound: names those that there are.
     """
     if name not in PIPELINES:
-        raise NoSuchPipeline(f"No pipeline {name!r}: expected {' or '.join(PIPELINES)}.")
+        raise PipelineNotFound(f"No pipeline {name!r}: expected {' or '.join(PIPELINES)}.")
     return PIPELINES[name]

@@ -11,7 +11,7 @@ from carvalue.pipelines.steps import VERSION_FILE, audit_file, chosen_dataset
 from carvalue.settings import Settings
 
 if TYPE_CHECKING:
-    from carvalue.registry.promotion.promote import Judgement
+    from carvalue.registry.promotion import GateJudgement
 
 logger = logging.getLogger(__name__)
 
@@ -19,14 +19,14 @@ JUDGEMENT_FILE = "judgement.json"  # in a training's working files: what the gat
 ANSWER_FILE = "answer.json"  # likewise: what a person said to it
 
 
-class NobodyApproved(AppError):
+class ApprovalMissing(AppError):
     """A person must say yes first, and none has been asked."""
 
     status, hint = 409, "Airflow asks in the DAG's run; without it, `carvalue promote N` is a person's word."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class ApprovalQuestion:
     """What a person is asked; `body` is Markdown."""
 
     subject: str
@@ -35,8 +35,8 @@ class Question:
 
 def judge(*, settings: Settings, work: Path) -> None:
     """Bring the version to every gate that production has; one gate that it does not pass refuses it."""
-    from carvalue.registry.model_version import ModelVersion
-    from carvalue.registry.promotion.promote import judge_version
+    from carvalue.registry import ModelVersion
+    from carvalue.registry.promotion import judge_version
 
     dataset = chosen_dataset(settings, work)
     judgement = judge_version(
@@ -51,38 +51,38 @@ def judge(*, settings: Settings, work: Path) -> None:
         logger.info("gate", extra={"gate": gate.name, "passed": gate.passed, "found": gate.words})
 
 
-def question(*, settings: Settings, work: Path) -> Question | None:
-    """Tell what a person is asked before `promote`; None where a gate has refused the version already."""
-    from carvalue.registry.gates.formatting import gates_table
-    from carvalue.registry.promotion.promote import Judgement
+def question(*, settings: Settings, work: Path) -> ApprovalQuestion | None:
+    """Return the question put to a person before promotion; None if a gate has refused the version."""
+    from carvalue.registry.gates import gates_table
+    from carvalue.registry.promotion import GateJudgement
 
-    judgement = Judgement.load(work / JUDGEMENT_FILE)
+    judgement = GateJudgement.load(work / JUDGEMENT_FILE)
     if not judgement.decision.promote:
         return None
     now = "nothing" if judgement.against is None else f"version {judgement.against}"
     lines = [f"In production now: {now}. MLflow at {settings.mlflow_tracking_uri} has the model card.", ""]
-    return Question(
+    return ApprovalQuestion(
         subject=f"Version {judgement.version} into production?",
         body="\n".join(lines + gates_table(judgement.decision.gates)),
     )
 
 
 def answer(*, work: Path, person: str, approved: bool) -> None:
-    """Keep what a person answered, for `promote`; it counts for the version that was asked about."""
-    from carvalue.registry.promotion.promote import Judgement
+    """Keep what a person answered, for `apply_judgement`; it counts for the version that was asked about."""
+    from carvalue.registry.promotion import GateJudgement
 
-    version = Judgement.load(work / JUDGEMENT_FILE).version
+    version = GateJudgement.load(work / JUDGEMENT_FILE).version
     said = {"version": version, "person": person, "approved": approved}
     (work / ANSWER_FILE).write_text(json.dumps(said))
 
 
 def promote(*, settings: Settings, work: Path) -> None:
     """Put the version into production if it passed every gate; write the decision down in either case."""
-    from carvalue.registry.promotion.promote import ProductionMoved
+    from carvalue.registry.promotion import ChampionChanged
 
     try:
         _promote(settings, work)
-    except ProductionMoved as moved:
+    except ChampionChanged as moved:
         if settings.promotion_approval == "required":
             raise  # a person said yes to something else
         logger.info("judging anew", extra={"because": str(moved)})
@@ -91,31 +91,30 @@ def promote(*, settings: Settings, work: Path) -> None:
 
 
 def _promote(settings: Settings, work: Path) -> None:
-    from carvalue.pricing.evaluation.evaluate import MODEL_CARD
-    from carvalue.registry.audit import Audit
-    from carvalue.registry.model_version import ModelVersion
-    from carvalue.registry.promotion import promote as promotion
+    from carvalue.pricing.evaluation import MODEL_CARD
+    from carvalue.registry import AuditLog, ModelVersion
+    from carvalue.registry.promotion import GateJudgement, apply_judgement
 
-    judgement = promotion.Judgement.load(work / JUDGEMENT_FILE)
+    judgement = GateJudgement.load(work / JUDGEMENT_FILE)
     if settings.promotion_approval == "required" and judgement.decision.promote:
         judgement = _approved(judgement, work)
-    decision = promotion.promote(
+    decision = apply_judgement(
         uri=settings.mlflow_tracking_uri,
         version=ModelVersion.load(work / VERSION_FILE),
         judgement=judgement,
         card=work / "evaluation" / MODEL_CARD,
-        audit=Audit(audit_file(settings)),
+        audit=AuditLog(audit_file(settings)),
         by="pipeline",
     )
     logger.info("promoted" if decision.promote else "not promoted", extra={"reasons": decision.reasons})
 
 
-def _approved(judgement: "Judgement", work: Path) -> "Judgement":
+def _approved(judgement: "GateJudgement", work: Path) -> "GateJudgement":
     try:
         said = json.loads((work / ANSWER_FILE).read_text())
     except FileNotFoundError:
         said = {}
     if said.get("version") != judgement.version:
-        raise NobodyApproved(f"PROMOTION_APPROVAL=required: nobody approved version {judgement.version}.")
+        raise ApprovalMissing(f"PROMOTION_APPROVAL=required: nobody approved version {judgement.version}.")
     decision = judgement.decision.asked(said["person"], approved=said["approved"])
     return replace(judgement, decision=decision)

@@ -12,16 +12,16 @@ Say = Callable[[str], None]
 
 # Threads that wait in a busy loop take the processor from those that they wait for: on a machine with other
 # work, training took 7 times as long. OpenMP reads this once, when the first library loads it.
-PATIENT_THREADS = {"OMP_WAIT_POLICY": "passive"}
+THREAD_ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
 
 
-class NoSuchStep(AppError):
+class StepNotFound(AppError):
     """A step that the pipeline does not have; names those that it has."""
 
     status, hint = 404, ""
 
 
-def run(pipeline: Pipeline, settings: Settings, *, start: str | None = None, say: Say) -> None:
+def run_pipeline(pipeline: Pipeline, settings: Settings, *, start: str | None = None, say: Say) -> None:
     """Run the steps in order, telling how far it is.
 
     Args:
@@ -31,7 +31,7 @@ def run(pipeline: Pipeline, settings: Settings, *, start: str | None = None, say
         say: takes one line of progress.
 
     Raises:
-        NoSuchStep: names the steps that there are.
+        StepNotFound: names the steps that there are.
     """
     steps = _steps_from(pipeline, start)
     skipped = len(pipeline.steps) - len(steps)
@@ -47,7 +47,7 @@ def _steps_from(pipeline: Pipeline, start: str | None) -> tuple[Step, ...]:
     if start is None:
         return pipeline.steps
     if start not in names:
-        raise NoSuchStep(f"{pipeline.name} has no step {start!r}: expected {', '.join(names)}.")
+        raise StepNotFound(f"{pipeline.name} has no step {start!r}: expected {', '.join(names)}.")
     return pipeline.steps[names.index(start) :]
 
 

@@ -12,23 +12,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carvalue.errors import AppError
-from carvalue.pipelines.retraining_steps import KNOWN_FILE, additions
+from carvalue.pipelines.retraining_steps import KNOWN_FILE, dataset_changes
 from carvalue.settings import Settings
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from carvalue.listings.datasets.store import Dataset
-    from carvalue.pricing.training.backends import Grower
-    from carvalue.pricing.training.search import Budget
+    from carvalue.listings.datasets import Dataset
+    from carvalue.pricing.training import Budget, TrainingBackend
 
 logger = logging.getLogger(__name__)
 
 DATASET_FILE = "dataset"  # in a training's working files: the name of the version that it learns from
-VERSION_FILE = "version.json"  # likewise: the version that `register` made
+VERSION_FILE = "version.json"  # likewise: the version that `register_version` made
 
 
-class NothingTuned(AppError):
+class TuningMissing(AppError):
     """A training is to go on that has not begun."""
 
     status, hint = 409, "Begin at the step `tune`: `carvalue run initial_model_dag`."
@@ -45,34 +44,33 @@ def download(*, settings: Settings, work: Path) -> None:
 
     Leaves `raw.json`, which says where the CSV is and what it is. Earlier data stays whole when this fails.
     """
-    from carvalue.files.artifacts import write_report
-    from carvalue.listings.sources.column_mapping import read_form
-    from carvalue.listings.sources.fetch import KaggleRequest, SampleRequest, fetch
+    from carvalue.files import write_artifact
+    from carvalue.listings.sources import KaggleRequest, SampleRequest, fetch_listings, read_column_mapping
 
-    raw = fetch(
+    raw = fetch_listings(
         source=settings.data_source,
         into=work / "raw",
         kaggle=KaggleRequest(dataset=settings.kaggle_dataset, timeout_s=settings.kaggle_timeout_s),
         sample=SampleRequest(rows=settings.sample_rows, seed=settings.sample_seed),
-        form=read_form(Path(settings.dataset)) if settings.dataset else None,
+        form=read_column_mapping(Path(settings.dataset)) if settings.dataset else None,
     )
     logger.info("raw listings are here", extra={"source": raw.description, "path": str(raw.path)})
-    write_report(raw, work / "raw.json")
+    write_artifact(raw, work / "raw.json")
 
 
 def clean(*, settings: Settings, work: Path) -> None:
     """Turn raw rows into listings; every rejected row is counted by reason and kept in `rejects.parquet`."""
-    from carvalue.files.artifacts import read_report
-    from carvalue.listings.datasets.cleaning import clean as clean_rows
-    from carvalue.listings.sources.fetch import RawListings
+    from carvalue.files import read_artifact
+    from carvalue.listings.cleaning import clean as clean_rows
+    from carvalue.listings.sources import RawListings
 
-    clean_rows(read_report(RawListings, work / "raw.json").path, into=work / "clean")
+    clean_rows(read_artifact(RawListings, work / "raw.json").path, into=work / "clean")
 
 
 def split(*, settings: Settings, work: Path) -> None:
     """Part the listings into train, validation and test, by time and by car; ends with a leak report."""
-    from carvalue.listings.datasets.cleaning import LISTINGS_FILE
-    from carvalue.listings.datasets.splits import split as split_listings
+    from carvalue.listings.cleaning import LISTINGS_FILE
+    from carvalue.listings.datasets import split as split_listings
 
     known = work / "clean" / KNOWN_FILE  # only a retraining has it
     listings = known if known.is_file() else work / "clean" / LISTINGS_FILE
@@ -81,18 +79,18 @@ def split(*, settings: Settings, work: Path) -> None:
 
 def publish(*, settings: Settings, work: Path) -> None:
     """Make the three sets the current ones, with a manifest that says where they came from."""
-    from carvalue.files.artifacts import read_report
-    from carvalue.listings.datasets import cleaning, manifest, splits
-    from carvalue.listings.datasets.store import DatasetStore
-    from carvalue.listings.sources.fetch import RawListings
+    from carvalue.files import read_artifact
+    from carvalue.listings.cleaning import CLEANING_REPORT, CleaningReport
+    from carvalue.listings.datasets import SPLIT_REPORT, DatasetStore, SplitReport, describe_dataset
+    from carvalue.listings.sources import RawListings
 
-    raw = read_report(RawListings, work / "raw.json")
-    described = manifest.describe(
+    raw = read_artifact(RawListings, work / "raw.json")
+    described = describe_dataset(
         source_kind=raw.kind,
-        source_description=raw.description + additions(work / "clean"),
+        source_description=raw.description + dataset_changes(work / "clean"),
         source_fingerprint=raw.fingerprint,
-        cleaning=read_report(cleaning.CleaningReport, work / "clean" / cleaning.REPORT_FILE),
-        splits=read_report(splits.SplitReport, work / "splits" / splits.REPORT_FILE),
+        cleaning=read_artifact(CleaningReport, work / "clean" / CLEANING_REPORT),
+        splits=read_artifact(SplitReport, work / "splits" / SPLIT_REPORT),
         created_at=datetime.now(UTC),
     )
     DatasetStore(_store(settings)).publish(work / "splits", manifest=described)
@@ -100,7 +98,7 @@ def publish(*, settings: Settings, work: Path) -> None:
 
 def publish_reference(*, settings: Settings, work: Path) -> None:
     """Make the training rows the reference that live requests are compared with."""
-    from carvalue.monitoring.drift.reference import publish_reference as publish_rows
+    from carvalue.monitoring.drift import publish_reference as publish_rows
 
     dataset = _dataset(settings)
     publish_rows(
@@ -112,24 +110,24 @@ def publish_reference(*, settings: Settings, work: Path) -> None:
 
 def tune(*, settings: Settings, work: Path) -> None:
     """Search for good parameters with Optuna; every trial is a nested run in MLflow."""
-    from carvalue.pricing.training import train as training
-    from carvalue.registry.mlflow import tracking
+    from carvalue.pricing.training import tune_model
+    from carvalue.registry.mlflow import RunDescription, git_commit, start_run
 
     dataset = _dataset(settings)
     # datasets published while this model is in the making are for the next one
     (work / DATASET_FILE).write_text(dataset.name)
     manifest, budget = dataset.manifest(), _budget(settings)
-    facts = tracking.RunFacts(
+    facts = RunDescription(
         budget=budget,
         data_source=manifest.source_kind,
         source_description=manifest.source_description,
         dataset_fingerprint=manifest.fingerprint,
-        git_commit=tracking.git_commit(Path(__file__).parent),
+        git_commit=git_commit(Path(__file__).parent),
         rows={name: period.rows for name, period in manifest.splits.items()},
     )
-    run = tracking.start_run(uri=settings.mlflow_tracking_uri, facts=facts, state=work / "run.json")
+    run = start_run(uri=settings.mlflow_tracking_uri, facts=facts, state=work / "run.json")
     with run.failed_if_it_breaks_off():
-        tuned = training.tune(
+        tuned = tune_model(
             train=dataset.path("train"),
             validation=dataset.path("validation"),
             budget=budget,
@@ -141,19 +139,18 @@ def tune(*, settings: Settings, work: Path) -> None:
 
 def train(*, settings: Settings, work: Path) -> None:
     """Train a model with the best parameters, and write it as a bundle: no pickle, its words in it."""
-    from carvalue.pricing.bundle import model_card as card
-    from carvalue.pricing.training import search
-    from carvalue.pricing.training import train as training
-    from carvalue.registry.mlflow.tracking import git_commit
+    from carvalue.pricing.bundle import Provenance
+    from carvalue.pricing.training import SearchResult, train_model
+    from carvalue.registry.mlflow import git_commit
 
     dataset = chosen_dataset(settings, work)
     manifest = dataset.manifest()
     with _grower(settings) as grower:
-        training.train(
-            tuned=search.Tuned.load(work / "tuned.json"),
+        train_model(
+            tuned=SearchResult.load(work / "tuned.json"),
             train=dataset.path("train"),
             validation=dataset.path("validation"),
-            provenance=card.Provenance(
+            provenance=Provenance(
                 data_source=manifest.source_kind,
                 source_description=manifest.source_description,
                 dataset_fingerprint=manifest.fingerprint,
@@ -167,28 +164,30 @@ def train(*, settings: Settings, work: Path) -> None:
 
 def evaluate(*, settings: Settings, work: Path) -> None:
     """Measure the model on the test cars beside a baseline of medians and the model in production."""
-    from carvalue.pricing.evaluation.evaluate import evaluate as measure
-    from carvalue.registry.promotion.champion import fetch_rival
+    from carvalue.pricing.evaluation import evaluate_bundle
+    from carvalue.registry.promotion import fetch_other_champion
 
     dataset = chosen_dataset(settings, work)
-    measure(
+    evaluate_bundle(
         bundle=work / "bundle",
         train=dataset.path("train"),
         test=dataset.path("test"),
         reposts=dataset.reposts,
         into=work / "evaluation",
-        rival=fetch_rival(uri=settings.mlflow_tracking_uri, bundle=work / "bundle", into=work / "production"),
+        rival=fetch_other_champion(
+            uri=settings.mlflow_tracking_uri, bundle=work / "bundle", into=work / "production"
+        ),
     )
 
 
 def register(*, settings: Settings, work: Path) -> None:
     """Register the bundle in MLflow as a version of `vehicles-price-model`."""
-    from carvalue.registry.mlflow import tracking, versions
+    from carvalue.registry.mlflow import register_version, resume_run
 
     uri = settings.mlflow_tracking_uri
-    version = versions.register(
+    version = register_version(
         uri=uri,
-        run=tracking.resume_run(uri=uri, state=work / "run.json"),
+        run=resume_run(uri=uri, state=work / "run.json"),
         bundle=work / "bundle",
         evaluation=work / "evaluation",
     )
@@ -197,7 +196,7 @@ def register(*, settings: Settings, work: Path) -> None:
 
 def audit_file(settings: Settings) -> Path:
     """Tell where decisions about production are noted."""
-    from carvalue.registry.audit import AUDIT_FILE
+    from carvalue.registry import AUDIT_FILE
 
     return settings.storage_root / AUDIT_FILE
 
@@ -214,7 +213,7 @@ def _store(settings: Settings) -> Path:
 
 
 def _dataset(settings: Settings) -> "Dataset":
-    from carvalue.listings.datasets.store import DatasetStore
+    from carvalue.listings.datasets import DatasetStore
 
     return DatasetStore(_store(settings)).current()
 
@@ -223,19 +222,19 @@ def chosen_dataset(settings: Settings, work: Path) -> "Dataset":
     """Find the version that `tune` began with.
 
     Raises:
-        NothingTuned: no training has begun.
+        TuningMissing: no training has begun.
         DatasetMissing: the version was pruned since.
     """
-    from carvalue.listings.datasets.store import DatasetStore
+    from carvalue.listings.datasets import DatasetStore
 
     try:
         name = (work / DATASET_FILE).read_text()
     except FileNotFoundError as error:
-        raise NothingTuned(f"{error.filename} is missing: no training has begun.") from error
+        raise TuningMissing(f"{error.filename} is missing: no training has begun.") from error
     return DatasetStore(_store(settings)).version(name)
 
 
-def _grower(settings: Settings) -> "AbstractContextManager[Grower]":
+def _grower(settings: Settings) -> "AbstractContextManager[TrainingBackend]":
     """Find who grows the trees.
 
     Raises:
@@ -243,14 +242,14 @@ def _grower(settings: Settings) -> "AbstractContextManager[Grower]":
         ClusterAway: it cannot be worked with.
     """
     if not settings.training_cluster:
-        from carvalue.pricing.training.backends import InProcess
+        from carvalue.pricing.training import LocalBackend
 
-        return nullcontext(InProcess())
+        return nullcontext(LocalBackend())
     try:
-        from carvalue.pricing.training.dask_backend import connected
+        from carvalue.pricing.training.distributed import connect_dask
     except ModuleNotFoundError as error:
         raise DaskMissing(f"TRAINING_CLUSTER is set, but {error.name} is not installed.") from error
-    return connected(settings.training_cluster)
+    return connect_dask(settings.training_cluster)
 
 
 def _budget(settings: Settings) -> "Budget":

@@ -8,12 +8,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL
-from carvalue.platform import lifecycle as platform
-from carvalue.platform.airflow.client import AirflowApi, DagRun
-from carvalue.platform.airflow.wait import Progress, follow, wait_for_dags, wait_for_next
+from carvalue.pipelines import CREATES_DATASETS, INITIAL_MODEL
+from carvalue.platform import lifecycle
+from carvalue.platform.airflow import (
+    AirflowClient,
+    DagRun,
+    ProgressReporter,
+    wait_for_dags,
+    wait_for_next,
+    wait_for_run,
+)
 from carvalue.platform.health import service_client
-from carvalue.platform.processes.logs import log_folder
+from carvalue.platform.processes import log_folder
 from carvalue.platform.readiness import wait_for_service
 from carvalue.settings import DATA_SOURCE_WORDS, Settings
 
@@ -29,7 +35,7 @@ EXAMPLE = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Built:
+class BuildResult:
     """What is there after a build.
 
     Attributes:
@@ -43,7 +49,7 @@ class Built:
     quote: dict[str, Any]
 
 
-def build(settings: Settings, *, progress: Progress, again: bool = False) -> Built:
+def build_platform(settings: Settings, *, progress: ProgressReporter, again: bool = False) -> BuildResult:
     """Bring everything up, make the data and the model unless they are there, and price a car.
 
     Args:
@@ -55,8 +61,8 @@ def build(settings: Settings, *, progress: Progress, again: bool = False) -> Bui
         AppError: PortTaken, ServiceFailed, RunFailed and their like; each says what to do.
     """
     progress.doing("starting the platform")
-    platform.up(settings, say=progress.say)
-    with AirflowApi(settings) as airflow:
+    lifecycle.start_platform(settings, say=progress.say)
+    with AirflowClient(settings) as airflow:
         progress.doing("waiting for Airflow to read the DAGs")
         wait_for_dags(airflow, (CREATES_DATASETS.name, INITIAL_MODEL.name))
         was_there = run_pipelines(airflow, settings, progress=progress, again=again)
@@ -65,14 +71,16 @@ def build(settings: Settings, *, progress: Progress, again: bool = False) -> Bui
     if serving.made_version != serving.version:
         progress.say(f"version {serving.made_version} is not in production: MLflow and `promote` say why")
     with service_client(settings) as service:
-        return Built(
+        return BuildResult(
             was_there=was_there,
             model=service.get("/model").raise_for_status().json(),
             quote=service.post("/predict", json=EXAMPLE).raise_for_status().json(),
         )
 
 
-def run_pipelines(airflow: AirflowApi, settings: Settings, *, progress: Progress, again: bool) -> bool:
+def run_pipelines(
+    airflow: AirflowClient, settings: Settings, *, progress: ProgressReporter, again: bool
+) -> bool:
     """Make datasets and model, or go on with what an earlier build left; tell whether all was there."""
     logs = log_folder(settings.state_dir) / "tasks"
     datasets = None if again else _run_to_go_on_with(airflow, settings)
@@ -81,11 +89,11 @@ def run_pipelines(airflow: AirflowApi, settings: Settings, *, progress: Progress
         datasets = airflow.trigger(
             CREATES_DATASETS.name, f"{_prefix(settings)}{datetime.now(UTC):%Y%m%dT%H%M%S}"
         )
-    follow(airflow, datasets, logs=logs, progress=progress)
+    wait_for_run(airflow, datasets, logs=logs, progress=progress)
     progress.doing(f"waiting for the datasets to start {INITIAL_MODEL.name}")
     model = wait_for_next(airflow, datasets)
     was_there = was_there and model.state == "success"
-    follow(airflow, _revived(airflow, model), logs=logs, progress=progress)
+    wait_for_run(airflow, _revived(airflow, model), logs=logs, progress=progress)
     return was_there
 
 
@@ -101,14 +109,14 @@ def build_key(settings: Settings) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:10]
 
 
-def _run_to_go_on_with(airflow: AirflowApi, settings: Settings) -> DagRun | None:
+def _run_to_go_on_with(airflow: AirflowClient, settings: Settings) -> DagRun | None:
     latest = airflow.latest_run(CREATES_DATASETS.name)
     if latest is None or not latest.run.startswith(_prefix(settings)):
         return None  # what is there, or under way, was made with other settings
     return _revived(airflow, latest)
 
 
-def _revived(airflow: AirflowApi, run: DagRun) -> DagRun:
+def _revived(airflow: AirflowClient, run: DagRun) -> DagRun:
     return airflow.try_again(run) if run.state == "failed" else run
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import httpx
 
-from carvalue.platform.spec import Health, local_url
+from carvalue.platform.spec import HealthCheck, local_url
 from carvalue.settings import Settings
 
 TIMEOUT_S = 5.0
@@ -28,7 +28,7 @@ def service_client(settings: Settings) -> httpx.Client:
     return client
 
 
-def is_healthy(client: httpx.Client, health: Health, *, since: datetime) -> bool:
+def is_healthy(client: httpx.Client, health: HealthCheck, *, since: datetime) -> bool:
     """Ask a service, or the part of Airflow's answer that speaks for it.
 
     Args:

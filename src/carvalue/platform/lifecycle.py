@@ -5,17 +5,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from carvalue.errors import AppError
-from carvalue.platform.airflow.config import write_passwords
+from carvalue.platform.airflow import write_passwords
 from carvalue.platform.health import is_healthy, local_client
-from carvalue.platform.observability.stack import missing_observers, write_observer_files
-from carvalue.platform.processes.logs import last_lines
-from carvalue.platform.processes.orphans import stop_leftovers
-from carvalue.platform.processes.ports import check_ports
-from carvalue.platform.processes.supervisor import ProcessState, State, Supervisor
-from carvalue.platform.services import services
-from carvalue.platform.spec import Service
-from carvalue.serving.auth.key_store import key_ring
-from carvalue.settings import BadSetting, Settings
+from carvalue.platform.observability import missing_tools, write_tool_configuration
+from carvalue.platform.processes import ProcessState, State, Supervisor, check_ports, last_lines, stop_orphans
+from carvalue.platform.services import platform_services
+from carvalue.platform.spec import ServiceSpec
+from carvalue.serving.auth import load_key_store
+from carvalue.settings import InvalidSetting, Settings
 
 HEALTH_LIMIT_S = 240.0  # a cold, busy machine needs more than a minute for Airflow alone
 STOP_LIMIT_S = 60.0
@@ -31,37 +28,37 @@ class ServiceFailed(AppError):
     status, hint = 503, "`make status` shows the others; `make down` stops them."
 
 
-class NoKeyOfOurs(AppError):
+class OwnKeyMissing(AppError):
     """The price service has keys, and neither the page nor the commands of this machine has one of them."""
 
     status, hint = 401, "Run `carvalue keys new page`; write what it prints into .env as SERVICE_API_KEY."
 
 
-def up(settings: Settings, *, say: Say) -> None:
+def start_platform(settings: Settings, *, say: Say) -> None:
     """Start what does not run yet or runs with other settings, and wait until everything is healthy.
 
     Raises:
-        BadSetting: MLflow is a database, which the price service cannot read from.
+        InvalidSetting: MLflow is a database, which the price service cannot read from.
         NoKeys: the price service would be reachable from elsewhere without asking for a key.
-        NoKeyOfOurs: it would ask the page for a key that the page has not.
+        OwnKeyMissing: it would ask the page for a key that the page has not.
         PortTaken: another process listens where a service would.
         ServiceFailed: a service ended, or was not healthy in time.
     """
     if not settings.mlflow_tracking_uri.startswith("http"):
-        raise BadSetting(
+        raise InvalidSetting(
             f"MLFLOW_TRACKING_URI is {settings.mlflow_tracking_uri!r}: the price service asks MLflow over "
             "HTTP; expected a URL such as http://127.0.0.1:5000, or none for a server of the platform's own."
         )
     _check_keys(settings)
-    start_up(settings, services(settings), say=say)
-    for line in missing_observers():
+    start_services(settings, platform_services(settings), say=say)
+    for line in missing_tools():
         say(line)
 
 
-def start_up(settings: Settings, wanted: tuple[Service, ...], *, say: Say) -> None:
-    """Do what `up` does, for the given services."""
+def start_services(settings: Settings, wanted: tuple[ServiceSpec, ...], *, say: Say) -> None:
+    """Do what `start_platform` does, for the given services."""
     write_passwords(settings)
-    write_observer_files(settings)
+    write_tool_configuration(settings)
     supervisor = Supervisor(state_dir=settings.state_dir)
     if supervisor.is_running:
         supervisor.update(wanted)
@@ -75,18 +72,18 @@ def start_up(settings: Settings, wanted: tuple[Service, ...], *, say: Say) -> No
 
 
 def _check_keys(settings: Settings) -> None:
-    ring = key_ring(settings)
+    ring = load_key_store(settings)
     if ring.is_required and ring.client_of(settings.service_api_key.get_secret_value()) is None:
-        raise NoKeyOfOurs("The price service asks for a key, and SERVICE_API_KEY is none that it knows.")
+        raise OwnKeyMissing("The price service asks for a key, and SERVICE_API_KEY is none that it knows.")
 
 
-def down(settings: Settings) -> int:
+def stop_platform(settings: Settings) -> int:
     """Stop every process of the platform; tell how many its process manager did not stop."""
     supervisor = Supervisor(state_dir=settings.state_dir)
     if supervisor.is_running:
         supervisor.shut_down()
         _wait_until(lambda: not supervisor.is_running, limit_s=STOP_LIMIT_S)
-    strays = stop_leftovers(state_dir=settings.state_dir)
+    strays = stop_orphans(state_dir=settings.state_dir)
     supervisor.socket.unlink(missing_ok=True)
     return strays
 
@@ -94,7 +91,7 @@ def down(settings: Settings) -> int:
 class _Start:
     """One start of several services, each as soon as what it needs is healthy."""
 
-    def __init__(self, supervisor: Supervisor, wanted: Iterable[Service], say: Say) -> None:
+    def __init__(self, supervisor: Supervisor, wanted: Iterable[ServiceSpec], say: Say) -> None:
         self._supervisor = supervisor
         self._waiting = {service.name: service for service in wanted}
         self._launched: set[str] = set()
@@ -113,7 +110,7 @@ class _Start:
                 self._give_up()
             time.sleep(POLL_S)
 
-    def _advance(self, service: Service, states: Mapping[str, ProcessState]) -> None:
+    def _advance(self, service: ServiceSpec, states: Mapping[str, ProcessState]) -> None:
         process = states[service.name]
         if not self._done.issuperset(service.needs):
             return
@@ -130,7 +127,7 @@ class _Start:
                 _story(service, f"failed ({process.state})", self._supervisor.log(service.name))
             )
 
-    def _is_ready(self, service: Service, process: ProcessState) -> bool:
+    def _is_ready(self, service: ServiceSpec, process: ProcessState) -> bool:
         if service.health is None:
             return process.state is State.EXITED and process.exit_code == 0
         running = process.state in {State.STARTING, State.RUNNING}
@@ -143,12 +140,12 @@ class _Start:
         )
 
 
-def _has_failed(service: Service, process: ProcessState) -> bool:
+def _has_failed(service: ServiceSpec, process: ProcessState) -> bool:
     ended = service.runs_once and process.state is State.EXITED and process.exit_code != 0
     return ended or process.state is State.FATAL
 
 
-def _story(service: Service, what: str, log: Path) -> str:
+def _story(service: ServiceSpec, what: str, log: Path) -> str:
     lines = last_lines(log, count=LOG_LINES)
     return "\n".join(
         (f"{service.name} {what}. Its last lines, of {log}:", *(f"  {line}" for line in lines), "")

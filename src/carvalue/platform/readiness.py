@@ -6,11 +6,9 @@ from dataclasses import dataclass
 import httpx
 
 from carvalue.errors import AppError
-from carvalue.pipelines.definitions import INITIAL_MODEL
-from carvalue.pipelines.steps import VERSION_FILE, work_folder
+from carvalue.pipelines import INITIAL_MODEL, VERSION_FILE, work_folder
 from carvalue.platform.health import service_client
-from carvalue.registry.http_reader import ProductionReader
-from carvalue.registry.model_version import ModelVersion
+from carvalue.registry import ModelVersion, ProductionReader
 from carvalue.settings import Settings
 
 READY_LIMIT_S = 120.0
@@ -30,14 +28,14 @@ class NothingInProduction(AppError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Serving:
+class ServedVersion:
     """The version that quotes, and the one that the latest run of the pipeline made."""
 
     version: int
     made_version: int
 
 
-def wait_for_service(settings: Settings) -> Serving:
+def wait_for_service(settings: Settings) -> ServedVersion:
     """Wait until the service quotes with the version in production; it follows with a little delay.
 
     Raises:
@@ -52,7 +50,7 @@ def wait_for_service(settings: Settings) -> Serving:
         _wait_for(service, production.version)
     file = work_folder(settings, INITIAL_MODEL.name) / VERSION_FILE
     made = ModelVersion.load(file) if file.exists() else production
-    return Serving(version=production.version, made_version=made.version)
+    return ServedVersion(version=production.version, made_version=made.version)
 
 
 def _wait_for(service: httpx.Client, version: int) -> None:

@@ -4,10 +4,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 
-from carvalue.pipelines.runner import PATIENT_THREADS
-from carvalue.platform.airflow.config import airflow_environment
-from carvalue.platform.observability.stack import observers
-from carvalue.platform.spec import LOOPBACK, Health, Service, local_url
+from carvalue.pipelines import THREAD_ENVIRONMENT
+from carvalue.platform.airflow import airflow_environment
+from carvalue.platform.observability import observability_services
+from carvalue.platform.spec import LOOPBACK, HealthCheck, ServiceSpec, local_url
 from carvalue.settings import SECRETS, Settings
 
 TASK_SETTINGS = (
@@ -27,7 +27,7 @@ PRIVATE_SETTINGS = ("journal_url", "retrain_schedule", *WATCHER_SETTINGS)
 """What only some services read."""
 
 
-def services(settings: Settings) -> tuple[Service, ...]:
+def platform_services(settings: Settings) -> tuple[ServiceSpec, ...]:
     """List what the platform consists of, every service after those that it needs."""
     own_mlflow = settings.mlflow_tracking_uri == local_url(settings.mlflow_port)
     return (
@@ -37,11 +37,11 @@ def services(settings: Settings) -> tuple[Service, ...]:
         _dag_processor(settings),
         _scheduler(settings),
         *([_journal_tables(settings)] if _has_journal_server(settings) else []),
-        price_service(settings),
+        price_service_spec(settings),
         _page(settings),
-        watcher(settings),
+        watcher_spec(settings),
         _airflow_part(settings, "triggerer", does="waits on behalf of deferred tasks"),
-        *observers(settings),
+        *observability_services(settings),
     )
 
 
@@ -64,15 +64,15 @@ def shared_environment(settings: Settings) -> dict[str, str]:
 
 def task_environment(settings: Settings) -> dict[str, str]:
     """Spell out what the tasks of the pipelines need."""
-    return _spelled(settings.model_dump(mode="json", include=set(TASK_SETTINGS))) | PATIENT_THREADS
+    return _spelled(settings.model_dump(mode="json", include=set(TASK_SETTINGS))) | THREAD_ENVIRONMENT
 
 
 def _spelled(values: Mapping[str, object]) -> dict[str, str]:
     return {name.upper(): str(value) for name, value in values.items()}
 
 
-def _airflow_database(settings: Settings) -> Service:
-    return Service(
+def _airflow_database(settings: Settings) -> ServiceSpec:
+    return ServiceSpec(
         name="airflow-database",
         does="brings Airflow's database up to date, then ends",
         command=_python("airflow", "db", "migrate"),
@@ -80,13 +80,13 @@ def _airflow_database(settings: Settings) -> Service:
     )
 
 
-def _airflow_api(settings: Settings) -> Service:
-    return Service(
+def _airflow_api(settings: Settings) -> ServiceSpec:
+    return ServiceSpec(
         name="airflow-api-server",
         does="Airflow's pages and API",
         command=_python("airflow", "api-server", "--host", LOOPBACK, "--port", str(settings.airflow_port)),
         environment=_airflow_environment(settings),
-        health=Health(url=f"{local_url(settings.airflow_port)}/api/v2/version"),
+        health=HealthCheck(url=f"{local_url(settings.airflow_port)}/api/v2/version"),
         needs=("airflow-database",),
         port=settings.airflow_port,
         port_setting="AIRFLOW_PORT",
@@ -94,33 +94,33 @@ def _airflow_api(settings: Settings) -> Service:
     )
 
 
-def _airflow_part(settings: Settings, part: str, *, does: str) -> Service:
+def _airflow_part(settings: Settings, part: str, *, does: str) -> ServiceSpec:
     # their log servers would bind 0.0.0.0, and on one machine the API server reads the files anyway
     silent = () if part == "dag-processor" else ("--skip-serve-logs",)
-    return Service(
+    return ServiceSpec(
         name=f"airflow-{part}",
         does=does,
         command=_python("airflow", part, *silent),
         environment=_airflow_environment(settings),
-        health=Health(
+        health=HealthCheck(
             url=f"{local_url(settings.airflow_port)}/api/v2/monitor/health", component=part.replace("-", "_")
         ),
         needs=("airflow-api-server",),  # a task that starts before the API answers fails
     )
 
 
-def _dag_processor(settings: Settings) -> Service:
+def _dag_processor(settings: Settings) -> ServiceSpec:
     part = _airflow_part(settings, "dag-processor", does="reads the DAG files")
     schedule = {"RETRAIN_SCHEDULE": settings.retrain_schedule}
     return replace(part, environment={**part.environment, **schedule})
 
 
-def _scheduler(settings: Settings) -> Service:
+def _scheduler(settings: Settings) -> ServiceSpec:
     part = _airflow_part(settings, "scheduler", does="runs the tasks of all DAGs")
     return replace(part, environment={**part.environment, **task_environment(settings), **_journal(settings)})
 
 
-def _mlflow(settings: Settings) -> Service:
+def _mlflow(settings: Settings) -> ServiceSpec:
     home = settings.state_dir.resolve() / "mlflow"
     port = settings.mlflow_port
     arguments = {
@@ -131,13 +131,13 @@ def _mlflow(settings: Settings) -> Service:
         "--artifacts-destination": str(home / "artifacts"),
         "--allowed-hosts": f"localhost:{port},{LOOPBACK}:{port}",
     }
-    return Service(
+    return ServiceSpec(
         name="mlflow",
         does="experiments and the model registry",
         command=_python("mlflow", "server", *(word for pair in arguments.items() for word in pair)),
         # three more processes and 800 MB, for jobs that this project has none of
         environment=shared_environment(settings) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-        health=Health(url=f"{local_url(port)}/health"),
+        health=HealthCheck(url=f"{local_url(port)}/health"),
         port=port,
         port_setting="MLFLOW_PORT",
         address=local_url(port),
@@ -148,8 +148,8 @@ def _has_journal_server(settings: Settings) -> bool:
     return settings.journal_url.get_secret_value().startswith("postgresql")
 
 
-def _journal_tables(settings: Settings) -> Service:
-    return Service(
+def _journal_tables(settings: Settings) -> ServiceSpec:
+    return ServiceSpec(
         name="journal-tables",
         does="brings the journal's tables up to date, then ends",
         command=_python("carvalue", "migrate"),
@@ -157,16 +157,16 @@ def _journal_tables(settings: Settings) -> Service:
     )
 
 
-def price_service(settings: Settings) -> Service:
+def price_service_spec(settings: Settings) -> ServiceSpec:
     """Describe the process that prices cars."""
     address = local_url(settings.service_port)
     keys = {"SERVICE_KEYS": settings.service_keys.get_secret_value()}
-    return Service(
+    return ServiceSpec(
         name="price-service",
         does="prices cars over HTTP",
         command=_python("carvalue.serving"),
         environment=shared_environment(settings) | _journal(settings) | keys,
-        health=Health(url=f"{address}/healthz"),  # without a model it is alive, though not ready
+        health=HealthCheck(url=f"{address}/healthz"),  # without a model it is alive, though not ready
         needs=("journal-tables",) if _has_journal_server(settings) else (),
         port=settings.service_port,
         port_setting="SERVICE_PORT",
@@ -180,32 +180,32 @@ def _journal(settings: Settings) -> dict[str, str]:
     return {"JOURNAL_URL": settings.journal_url.get_secret_value() if chosen else ""}
 
 
-def _page(settings: Settings) -> Service:
+def _page(settings: Settings) -> ServiceSpec:
     address = local_url(settings.page_port)
     key = {"SERVICE_API_KEY": settings.service_api_key.get_secret_value()}
-    return Service(
+    return ServiceSpec(
         name="page",
         does="prices cars in a browser",
         command=_python("carvalue.web"),
         environment=shared_environment(settings) | key,
-        health=Health(url=f"{address}/_stcore/health"),
+        health=HealthCheck(url=f"{address}/_stcore/health"),
         port=settings.page_port,
         port_setting="PAGE_PORT",
         address=address,
     )
 
 
-def watcher(settings: Settings) -> Service:
+def watcher_spec(settings: Settings) -> ServiceSpec:
     """Describe the process that watches for drift."""
     address = local_url(settings.watcher_port)
     own = _spelled(settings.model_dump(mode="json", include=set(WATCHER_SETTINGS)))
     own["ALERT_URLS"] = settings.alert_urls.get_secret_value()
-    return Service(
+    return ServiceSpec(
         name="watcher",
         does="watches for drift and tells who must know",
         command=_python("carvalue.monitoring.watcher"),
         environment=shared_environment(settings) | _journal(settings) | own | {"BIND_HOST": LOOPBACK},
-        health=Health(url=f"{address}/healthz"),
+        health=HealthCheck(url=f"{address}/healthz"),
         port=settings.watcher_port,
         port_setting="WATCHER_PORT",
         address=address,

@@ -7,7 +7,7 @@ LOOPBACK = "127.0.0.1"  # where whatever asks nobody for a password, or all for 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Health:
+class HealthCheck:
     """Where a service shows that it works.
 
     Attributes:
@@ -20,7 +20,7 @@ class Health:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Service:
+class ServiceSpec:
     """One process.
 
     Attributes:
@@ -40,7 +40,7 @@ class Service:
     does: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
-    health: Health | None = None
+    health: HealthCheck | None = None
     needs: tuple[str, ...] = ()
     port: int | None = None
     port_setting: str = ""

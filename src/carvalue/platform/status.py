@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 
 from carvalue.platform.health import is_healthy, local_client
-from carvalue.platform.processes.logs import last_lines
-from carvalue.platform.processes.supervisor import ProcessState, State, Supervisor
-from carvalue.platform.services import services
-from carvalue.platform.spec import Service
+from carvalue.platform.processes import ProcessState, State, Supervisor, last_lines
+from carvalue.platform.services import platform_services
+from carvalue.platform.spec import ServiceSpec
 from carvalue.settings import Settings
 
 STATES_WITHOUT_AN_ANSWER = {
@@ -29,7 +28,7 @@ class ServiceStatus:
         last_line: the end of its log, where it is not well.
     """
 
-    service: Service
+    service: ServiceSpec
     state: str
     pid: int | None = None
     uptime: timedelta | None = None
@@ -43,10 +42,10 @@ class ServiceStatus:
 
 def platform_status(settings: Settings) -> tuple[ServiceStatus, ...]:
     """Look at every service of the platform."""
-    return status_of(services(settings), supervisor=Supervisor(state_dir=settings.state_dir))
+    return status_of(platform_services(settings), supervisor=Supervisor(state_dir=settings.state_dir))
 
 
-def status_of(wanted: tuple[Service, ...], *, supervisor: Supervisor) -> tuple[ServiceStatus, ...]:
+def status_of(wanted: tuple[ServiceSpec, ...], *, supervisor: Supervisor) -> tuple[ServiceStatus, ...]:
     """Look at the given services."""
     states = supervisor.states()
     with local_client() as client:
@@ -57,7 +56,7 @@ def status_of(wanted: tuple[Service, ...], *, supervisor: Supervisor) -> tuple[S
 
 
 def _status(
-    service: Service, process: ProcessState | None, *, client: httpx.Client, supervisor: Supervisor
+    service: ServiceSpec, process: ProcessState | None, *, client: httpx.Client, supervisor: Supervisor
 ) -> ServiceStatus:
     if process is None:
         return ServiceStatus(service=service, state="down")
@@ -72,7 +71,7 @@ def _status(
     )
 
 
-def _state(service: Service, process: ProcessState, client: httpx.Client) -> str:
+def _state(service: ServiceSpec, process: ProcessState, client: httpx.Client) -> str:
     if service.health is None:
         return "done" if process.state is State.EXITED and process.exit_code == 0 else "down"
     if process.pid and is_healthy(client, service.health, since=process.started_at):

@@ -10,25 +10,29 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from carvalue.listings.schema import Listing
-from carvalue.pricing.bundle.encoder_json import encoder_as_json, encoder_from_json
-from carvalue.pricing.bundle.folder import (
-    BundleIncompatible,
-    json_bytes,
-    read_bundle,
-    read_json,
-    write_bundle,
+from carvalue.files import BundleIncompatible, json_bytes, read_bundle, read_json, write_bundle
+from carvalue.listings import Listing
+from carvalue.pricing.bundle import (
+    Golden,
+    ModelCard,
+    encoder_from_json,
+    encoder_to_json,
+    golden_from_json,
+    golden_to_json,
 )
-from carvalue.pricing.bundle.golden import Golden, golden_as_json, golden_from_json
-from carvalue.pricing.bundle.model_card import ModelCard
-from carvalue.pricing.features.encoder import Encoder, Matrix
-from carvalue.pricing.features.model_names import read_name
-from carvalue.pricing.features.odometer import believed, doubtful, doubtful_rows, without_odometer
-from carvalue.pricing.intervals.conformal import Floats, PriceRange, what_is_seen
-from carvalue.pricing.market.comparables import Comparables
-from carvalue.pricing.market.known_categories import Familiar, Family, frame_warnings
+from carvalue.pricing.features import (
+    FeatureEncoder,
+    Matrix,
+    drop_implausible,
+    drop_odometer,
+    implausible_rows,
+    is_implausible,
+    read_name,
+)
+from carvalue.pricing.intervals import Floats, PriceRange, interval_inputs
+from carvalue.pricing.market import Comparables, KnownCategories, ModelFamily, frame_warnings
 from carvalue.pricing.quote import Quote
-from carvalue.pricing.trees.flat import Forest
+from carvalue.pricing.trees import FlatTrees
 
 if TYPE_CHECKING:
     import xgboost as xgb
@@ -55,10 +59,10 @@ class PriceModel:
 
     trees: bytes = field(repr=False)
     """As XGBoost writes them."""
-    forest: Forest
-    encoder: Encoder
+    forest: FlatTrees
+    encoder: FeatureEncoder
     ranges: PriceRange
-    familiar: Familiar
+    familiar: KnownCategories
     card: ModelCard
     usual: Listing
     """The usual car of the training rows, against which prices are explained."""
@@ -75,9 +79,9 @@ class PriceModel:
             return ()
         dollars = self._dollars(self.encoder.rows(listings))
         newest = self.familiar.newest_year
-        doubted = [place for place, item in enumerate(listings) if doubtful(item, newest_year=newest)]
+        doubted = [place for place, item in enumerate(listings) if is_implausible(item, newest_year=newest)]
         if doubted:
-            unknown = [without_odometer(listings[place]) for place in doubted]
+            unknown = [drop_odometer(listings[place]) for place in doubted]
             _take_lower(dollars, np.array(doubted), self._dollars(self.encoder.rows(unknown)))
         cautions = [self.familiar.cautions(listing) for listing in listings]
         warnings = (tuple(caution.text for caution in found) for found in cautions)
@@ -86,10 +90,10 @@ class PriceModel:
 
     def quote_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Price a frame of listings: price, low, high, warnings and their kinds, row for row in its order."""
-        doubted = doubtful_rows(frame, newest_year=self.familiar.newest_year)
+        doubted = implausible_rows(frame, newest_year=self.familiar.newest_year)
         dollars = self._dollars(self.encoder.matrix(frame))
         if doubted.any():
-            unknown = believed(frame.filter(doubted), newest_year=self.familiar.newest_year)
+            unknown = drop_implausible(frame.filter(doubted), newest_year=self.familiar.newest_year)
             _take_lower(dollars, doubted.to_numpy().nonzero()[0], self._dollars(self.encoder.matrix(unknown)))
         price, low, high = dollars
         quoted = pl.DataFrame({"price": price, "low": low, "high": high})
@@ -97,9 +101,9 @@ class PriceModel:
 
     def as_priced(self, listing: Listing) -> Listing:
         """Give the listing that is priced: without an odometer that is not believed, if that costs less."""
-        if not doubtful(listing, newest_year=self.familiar.newest_year):
+        if not is_implausible(listing, newest_year=self.familiar.newest_year):
             return listing
-        ways = (listing, without_odometer(listing))
+        ways = (listing, drop_odometer(listing))
         typed, unknown = self.log_prices(self.encoder.rows(ways))
         return ways[int(unknown < typed)]
 
@@ -118,7 +122,7 @@ class PriceModel:
         """The regions of the training rows, the most frequent first."""
         return self.familiar.regions
 
-    def models_of(self, manufacturer: str) -> tuple[Family, ...]:
+    def models_of(self, manufacturer: str) -> tuple[ModelFamily, ...]:
         """The model families of a make, the most frequent first; none where the make is unknown."""
         return tuple(self.familiar.makes.get(read_name(manufacturer, "").make, {}).values())
 
@@ -136,10 +140,10 @@ class PriceModel:
             {
                 BOOSTER: self.trees,
                 FOREST: self.forest.as_bytes(),
-                FEATURES: json_bytes(encoder_as_json(self.encoder)),
+                FEATURES: json_bytes(encoder_to_json(self.encoder)),
                 FAMILIAR: json_bytes(self.familiar.as_json()),
                 RANGES: json_bytes(self.ranges.as_json()),
-                GOLDEN: json_bytes(golden_as_json(self.golden)),
+                GOLDEN: json_bytes(golden_to_json(self.golden)),
                 CARD: json_bytes(self.card.as_json()),
                 USUAL: json_bytes(dict(self.usual)),
                 COMPARABLES: self.comparables.as_bytes(),
@@ -164,7 +168,7 @@ class PriceModel:
 
     def _dollars(self, matrix: Matrix) -> Dollars:
         log_price = self.log_prices(matrix)
-        below, above = self.ranges.ends(what_is_seen(self.encoder, matrix, log_price=log_price))
+        below, above = self.ranges.ends(interval_inputs(self.encoder, matrix, log_price=log_price))
         ends = np.concatenate([log_price, log_price - below, log_price + above])
         dollars: Dollars = np.rint(np.exp(ends)).astype(np.int64).reshape(3, -1)
         price, low, high = dollars
@@ -197,10 +201,10 @@ def _from_files(files: dict[str, bytes], *, folder: Path) -> PriceModel:
     }
     return PriceModel(
         trees=_ubjson(files[BOOSTER]),
-        forest=Forest.from_bytes(files[FOREST]),
+        forest=FlatTrees.from_bytes(files[FOREST]),
         encoder=encoder_from_json(read[FEATURES]),
         ranges=PriceRange.from_json(read[RANGES]),
-        familiar=Familiar.from_json(read[FAMILIAR]),
+        familiar=KnownCategories.from_json(read[FAMILIAR]),
         card=ModelCard.from_json(read[CARD]),
         usual=read[USUAL],
         comparables=Comparables.from_bytes(files[COMPARABLES]),

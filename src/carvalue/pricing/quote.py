@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from carvalue.listings.schema import FIELDS, CategoryField
+from carvalue.listings import FIELDS, CategoryField
 
 UNKNOWN = "_unknown"
 
 
-class Caution(NamedTuple):
+class QuoteWarning(NamedTuple):
     """One thing that makes a quote less sure: its kind, by which it is counted, and the words for people."""
 
     kind: str
@@ -28,12 +28,12 @@ class Quote:
     """The kind of each warning. Two quotes that say the same are the same."""
 
 
-def unknown_kind(name: str) -> str:
+def unknown_category_kind(name: str) -> str:
     """Name the kind of the warning that a field's word is not known."""
     return ("make" if name == "manufacturer" else name) + UNKNOWN
 
 
 UNKNOWN_FIELDS: Mapping[str, str] = {
-    unknown_kind(item.name): item.name for item in FIELDS if isinstance(item, CategoryField)
+    unknown_category_kind(item.name): item.name for item in FIELDS if isinstance(item, CategoryField)
 }
 """Kind of warning -> the field whose word is not known."""

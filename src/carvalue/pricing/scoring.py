@@ -4,15 +4,23 @@ from collections.abc import Iterable, Iterator
 
 import polars as pl
 
-from carvalue.files.ndjson import UNREADABLE
-from carvalue.listings import rules
-from carvalue.listings.schema import FIELDS, PRICE, CategoryField, NumberField
+from carvalue.files.tabular import PARSE_ERROR
+from carvalue.listings import FIELDS, PRICE, CategoryField, NumberField
+from carvalue.listings.cleaning import (
+    CATEGORIES,
+    CLOSED,
+    NUMBERS,
+    describe_car,
+    is_blank,
+    out_of_range,
+    unparsed,
+)
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.quote import unknown_kind
+from carvalue.pricing.quote import unknown_category_kind
 
 COLUMNS = tuple(field.name for field in FIELDS)
 """The raw columns that a quote depends on."""
-NUMBERS = tuple(field for field in rules.NUMBERS if field is not PRICE)
+NUMBERS = tuple(field for field in NUMBERS if field is not PRICE)
 SCORED = pl.Schema(
     {
         "price": pl.Int64(),
@@ -35,16 +43,16 @@ def score(rows: pl.DataFrame, *, model: PriceModel) -> pl.DataFrame:
 def read_rows(rows: pl.DataFrame) -> pl.DataFrame:
     """Give `COLUMNS` as the model takes them, the reason against a row, and words that are no choice."""
     absent = [
-        pl.lit(None, pl.String).alias(name) for name in (*COLUMNS, UNREADABLE) if name not in rows.columns
+        pl.lit(None, pl.String).alias(name) for name in (*COLUMNS, PARSE_ERROR) if name not in rows.columns
     ]
-    texts = rows.with_columns(absent).select(UNREADABLE, pl.col(COLUMNS).name.prefix("raw."))
+    texts = rows.with_columns(absent).select(PARSE_ERROR, pl.col(COLUMNS).name.prefix("raw."))
     reasons = pl.concat_str(list(_reasons()), separator="; ", ignore_nulls=True)
-    return texts.with_columns(rules.described()).select(
+    return texts.with_columns(describe_car()).select(
         *(pl.col(field.name).cast(pl.Int32, strict=False) for field in NUMBERS),
-        *(pl.col(field.name) for field in rules.CATEGORIES),
-        pl.coalesce(UNREADABLE, reasons.replace("", None)).alias("reason"),
-        _lists(_not_taken(field) for field in rules.CLOSED).alias("not taken"),
-        _lists(_not_taken_kind(field) for field in rules.CLOSED).alias("not taken kinds"),
+        *(pl.col(field.name) for field in CATEGORIES),
+        pl.coalesce(PARSE_ERROR, reasons.replace("", None)).alias("reason"),
+        _lists(_not_taken(field) for field in CLOSED).alias("not taken"),
+        _lists(_not_taken_kind(field) for field in CLOSED).alias("not taken kinds"),
     )
 
 
@@ -67,24 +75,24 @@ def price(read: pl.DataFrame, *, model: PriceModel) -> pl.DataFrame:
 def _reasons() -> Iterator[pl.Expr]:
     for field in NUMBERS:
         if field.required:
-            yield pl.when(rules.missing(field)).then(pl.lit(f"{field.name} missing"))
-        yield pl.when(rules.not_taken(field.name)).then(
+            yield pl.when(is_blank(field)).then(pl.lit(f"{field.name} missing"))
+        yield pl.when(unparsed(field.name)).then(
             pl.format("{} {}: expected a whole number", pl.lit(field.name), _shown(field))
         )
         expected = f"expected {field.minimum}-{field.maximum}"
         number = pl.col(field.name).cast(pl.Int64, strict=False).cast(pl.String)
-        yield pl.when(rules.out_of_range(field)).then(
+        yield pl.when(out_of_range(field)).then(
             pl.format("{} {}: {}", pl.lit(field.name), pl.coalesce(number, _shown(field)), pl.lit(expected))
         )
 
 
 def _not_taken(field: CategoryField) -> pl.Expr:
     warning = pl.format("{} '{}' is not known: taken as missing", pl.lit(field.name), _shown(field))
-    return pl.when(rules.not_taken(field.name)).then(warning)
+    return pl.when(unparsed(field.name)).then(warning)
 
 
 def _not_taken_kind(field: CategoryField) -> pl.Expr:
-    return pl.when(rules.not_taken(field.name)).then(pl.lit(unknown_kind(field.name)))
+    return pl.when(unparsed(field.name)).then(pl.lit(unknown_category_kind(field.name)))
 
 
 def _lists(texts: Iterable[pl.Expr]) -> pl.Expr:

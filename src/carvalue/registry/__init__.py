@@ -1,1 +1,18 @@
 """Which model is in production, and how every version came to be."""
+
+from carvalue.registry.audit import AUDIT_FILE, AuditEntry, AuditLog
+from carvalue.registry.decision import PromotionDecision
+from carvalue.registry.http_reader import ProductionReader
+from carvalue.registry.model_version import CHALLENGER, ModelRegistry, ModelVersion, RegistryUnavailable
+
+__all__ = [
+    "AUDIT_FILE",
+    "CHALLENGER",
+    "AuditEntry",
+    "AuditLog",
+    "ModelRegistry",
+    "ModelVersion",
+    "ProductionReader",
+    "PromotionDecision",
+    "RegistryUnavailable",
+]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from carvalue.registry.gates.gate import Gate
+from carvalue.registry.decision import GateResult
 
 AUDIT_FILE = "promotions.ndjson"
 """Below the root of the storage."""
@@ -19,7 +19,7 @@ Act = Literal["promoted", "refused", "rolled back"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class AuditEntry:
     """One decision.
 
     Attributes:
@@ -38,10 +38,10 @@ class Entry:
     earlier: int | None
     by: str
     reasons: tuple[str, ...]
-    gates: tuple[Gate, ...] = ()
+    gates: tuple[GateResult, ...] = ()
 
 
-class Audit:
+class AuditLog:
     """The file of decisions; whoever decides holds its lock, so that two decisions never mix."""
 
     def __init__(self, path: Path) -> None:
@@ -63,10 +63,10 @@ class Audit:
         earlier: int | None,
         by: str,
         reasons: tuple[str, ...],
-        gates: tuple[Gate, ...] = (),
+        gates: tuple[GateResult, ...] = (),
     ) -> None:
         """Append a decision, and bring it to disk."""
-        entry = Entry(
+        entry = AuditEntry(
             at=datetime.now(UTC),
             act=act,
             version=version,
@@ -82,7 +82,7 @@ class Audit:
             file.flush()
             os.fsync(file.fileno())
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[AuditEntry, ...]:
         """Read all decisions, the first one first; a line that a crash cut off is left out."""
         try:
             lines = self._path.read_text().split("\n")[:-1]
@@ -96,8 +96,8 @@ class Audit:
         return switched[-1] if switched else None
 
 
-def _entry(line: str) -> Entry:
+def _entry(line: str) -> AuditEntry:
     values = json.loads(line)
     at, reasons = datetime.fromisoformat(values["at"]), tuple(values["reasons"])
-    gates = tuple(Gate(**gate) for gate in values.get("gates", ()))
-    return Entry(**values | {"at": at, "reasons": reasons, "gates": gates})
+    gates = tuple(GateResult(**gate) for gate in values.get("gates", ()))
+    return AuditEntry(**values | {"at": at, "reasons": reasons, "gates": gates})

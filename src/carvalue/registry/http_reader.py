@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import httpx
 
-from carvalue.pricing.bundle.folder import MANIFEST, BundleCorrupt, bundle_digest, read_bundle
+from carvalue.files import MANIFEST, BundleCorrupt, bundle_digest, read_bundle
 from carvalue.registry.model_version import (
     BUNDLE_PATH,
     DIGEST_TAG,
@@ -22,7 +22,7 @@ from carvalue.registry.model_version import (
 
 __all__ = ["ProductionReader", "RegistryUnavailable", "check_bundle"]
 
-BY_ALIAS = "/api/2.0/mlflow/registered-models/alias"
+ALIAS_PATH = "/api/2.0/mlflow/registered-models/alias"
 ARTIFACT = "/model-versions/get-artifact"  # the server fetches from whatever store it keeps artifacts in
 NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # no such model; no such alias
 
@@ -46,7 +46,7 @@ class ProductionReader:
         Raises:
             RegistryUnavailable: MLflow does not answer, or answers what it should not.
         """
-        answer = self._get(BY_ALIAS, {"name": MODEL_NAME, "alias": alias})
+        answer = self._get(ALIAS_PATH, {"name": MODEL_NAME, "alias": alias})
         found = self._object(answer)
         if answer.status_code >= httpx.codes.BAD_REQUEST and found.get("error_code") in NOT_THERE:
             return None

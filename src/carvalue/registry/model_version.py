@@ -49,7 +49,7 @@ class ModelVersion:
         return cls(**json.loads(path.read_text()))
 
 
-class Registry(Protocol):
+class ModelRegistry(Protocol):
     """What is asked of the model registry by those who quote or watch."""
 
     def latest(self, *, alias: str = PRODUCTION) -> ModelVersion | None:

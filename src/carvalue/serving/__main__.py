@@ -5,7 +5,7 @@ import sys
 from carvalue.errors import AppError
 from carvalue.logs import configure_logs
 from carvalue.serving.app import create_app
-from carvalue.serving.server.workers import serve
+from carvalue.serving.server import run_server
 from carvalue.settings import load_settings
 
 
@@ -17,7 +17,7 @@ def main() -> None:
         app = create_app(settings)
     except AppError as error:
         sys.exit(f"carvalue: {error}")
-    serve(settings, app)
+    run_server(settings, app)
 
 
 if __name__ == "__main__":

@@ -13,34 +13,33 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
-from carvalue.journal.outbox import Spool
-from carvalue.journal.store import Journal
-from carvalue.registry.http_reader import ProductionReader
-from carvalue.registry.model_version import Registry
-from carvalue.serving.auth.key_store import key_ring
-from carvalue.serving.auth.rate_limits import RateLimits
-from carvalue.serving.batch.upload import Uploads
-from carvalue.serving.middleware.access_log import AccessLog
-from carvalue.serving.middleware.authentication import Admission
-from carvalue.serving.middleware.fast_path import Shortcut
-from carvalue.serving.middleware.observability import Edge
-from carvalue.serving.middleware.problems import install_problems
-from carvalue.serving.middleware.security_headers import ProtectiveHeaders
-from carvalue.serving.model.bundle_cache import Shelf, bundles_folder
-from carvalue.serving.openapi import predict as contract
+from carvalue.journal import Journal, Outbox
+from carvalue.registry import ModelRegistry, ProductionReader
+from carvalue.serving.auth import RateLimits, load_key_store
+from carvalue.serving.batch import UploadFolder
+from carvalue.serving.middleware import (
+    AccessLog,
+    AuthenticationMiddleware,
+    FastPathMiddleware,
+    ObservabilityMiddleware,
+    SecurityHeaders,
+    install_problems,
+)
+from carvalue.serving.model import BundleCache, bundles_folder
+from carvalue.serving.openapi import DESCRIPTION, KEY, TITLE, rejections
 from carvalue.serving.routes import PREDICT, documented, operation, plain, post_predict
 from carvalue.serving.service import running_service
 from carvalue.settings import Settings, load_settings
-from carvalue.telemetry.metrics import ServiceMetrics
+from carvalue.telemetry import ServiceMetrics
 
 
 def create_app(
     settings: Settings | None = None,
     *,
-    registry: Registry | None = None,
+    registry: ModelRegistry | None = None,
     access_log: TextIO | None = None,
     metrics_folder: Path | None = None,
-) -> Edge:
+) -> ObservabilityMiddleware:
     """Build the application.
 
     Args:
@@ -54,36 +53,38 @@ def create_app(
         NoKeys: the service is reachable from elsewhere, and no client has a key.
     """
     settings, metrics = settings or load_settings(), ServiceMetrics(folder=metrics_folder)
-    keys = key_ring(settings)
+    keys = load_key_store(settings)
     log = AccessLog(access_log or sys.stdout)
     app: FastAPI = FastAPIOffline(
         redoc_url=None,
-        title=contract.TITLE,
-        description=contract.DESCRIPTION,
+        title=TITLE,
+        description=DESCRIPTION,
         version=version("carvalue"),
         lifespan=partial(_lifespan, settings=settings, registry=registry, metrics=metrics, log=log),
     )
     for router in (plain, documented):
-        app.include_router(router, dependencies=[contract.KEY], responses=contract.rejections())
+        app.include_router(router, dependencies=[KEY], responses=rejections())
     app.include_router(operation)
     install_problems(app)
     routes = frozenset(route.path for route in app.routes if isinstance(route, APIRoute))
     limits = RateLimits(rate=settings.rate_limit, burst=settings.rate_burst)
-    quick = Shortcut(app, path=PREDICT, endpoint=post_predict)
-    admission = Admission(quick, keys=keys, limits=limits, metrics=metrics)
-    return Edge(admission, metrics=metrics, routes=routes, headers=ProtectiveHeaders(app), log=log)
+    quick = FastPathMiddleware(app, path=PREDICT, endpoint=post_predict)
+    admission = AuthenticationMiddleware(quick, keys=keys, limits=limits, metrics=metrics)
+    return ObservabilityMiddleware(
+        admission, metrics=metrics, routes=routes, headers=SecurityHeaders(app), log=log
+    )
 
 
 @asynccontextmanager
 async def _lifespan(
-    _: FastAPI, *, settings: Settings, registry: Registry | None, metrics: ServiceMetrics, log: AccessLog
+    _: FastAPI, *, settings: Settings, registry: ModelRegistry | None, metrics: ServiceMetrics, log: AccessLog
 ) -> AsyncIterator[Mapping[str, object]]:
     metrics.model_old_after.set(timedelta(days=settings.model_old_days).total_seconds())
-    shelf = Shelf(bundles_folder(settings.state_dir))
+    shelf = BundleCache(bundles_folder(settings.state_dir))
     spool_bytes = settings.spool_limit_mb * 2**20 // settings.service_workers
-    spool = Spool(settings.state_dir / "service" / "spool", limit_bytes=spool_bytes)
+    spool = Outbox(settings.state_dir / "service" / "spool", limit_bytes=spool_bytes)
     journal = Journal(settings.journal_url.get_secret_value())
-    uploads = Uploads(
+    uploads = UploadFolder(
         folder=settings.state_dir / "service" / "batches", limit_bytes=settings.batch_limit_mb * 2**20
     )
     with ProductionReader(settings.mlflow_tracking_uri) as reader:

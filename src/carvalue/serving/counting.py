@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from carvalue.pricing.quote import UNKNOWN_FIELDS
-from carvalue.telemetry.metrics import ServiceMetrics
+from carvalue.pricing import UNKNOWN_FIELDS
+from carvalue.telemetry import ServiceMetrics
 
 
 def count_quotes(metrics: ServiceMetrics, *, version: str, kinds: Sequence[Sequence[str]]) -> None:

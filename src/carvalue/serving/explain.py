@@ -8,18 +8,16 @@ from datetime import date
 from fastapi import Request
 from starlette.responses import Response
 
-from carvalue.listings.schema import Listing
-from carvalue.pricing.explain.shapley import explain
-from carvalue.pricing.explain.what_if import curves
-from carvalue.serving.model.live_model import InUse, LiveModel
-from carvalue.serving.quotes import Quoting
-from carvalue.serving.requests.request_body import read_json
-from carvalue.serving.requests.validation import read_listing
+from carvalue.listings import Listing
+from carvalue.pricing.explain import explain_price, what_if_curves
+from carvalue.serving.model import LiveModel, LoadedModel
+from carvalue.serving.quotes import QuoteService
+from carvalue.serving.requests import read_json, read_listing
 
 Answer = dict[str, object]
 
 
-async def post_reasons(request: Request, *, live: LiveModel, quoting: Quoting) -> Response:
+async def post_reasons(request: Request, *, live: LiveModel, quoting: QuoteService) -> Response:
     """Answer one listing with its quote, recorded as any, the reasons for the price and similar cars."""
     listing = read_listing(await read_json(request))
     in_use = live.in_use()
@@ -30,14 +28,14 @@ async def post_reasons(request: Request, *, live: LiveModel, quoting: Quoting) -
 async def post_curves(request: Request, *, live: LiveModel) -> Response:
     """Answer one listing with its price over the miles and over the year; no quote, nothing recorded."""
     listing = read_listing(await read_json(request))
-    return _json(asdict(await asyncio.to_thread(curves, live.in_use().model, listing)))
+    return _json(asdict(await asyncio.to_thread(what_if_curves, live.in_use().model, listing)))
 
 
-def _background(in_use: InUse, listing: Listing) -> Answer:
+def _background(in_use: LoadedModel, listing: Listing) -> Answer:
     model = in_use.model
     comparables = model.comparables.nearest(model.as_priced(listing))
     return {
-        "reasons": asdict(explain(model, listing)),
+        "reasons": asdict(explain_price(model, listing)),
         "comparables": [asdict(comparable) for comparable in comparables],
     }
 

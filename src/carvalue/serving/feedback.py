@@ -8,10 +8,8 @@ from datetime import UTC, datetime
 from fastapi import Request
 from starlette.responses import Response
 
-from carvalue.journal.forwarder import Replay
-from carvalue.journal.store import Journal
-from carvalue.serving.requests.request_body import read_json
-from carvalue.serving.requests.validation import FieldError, InvalidListings, came
+from carvalue.journal import Forwarder, Journal
+from carvalue.serving.requests import FieldError, InvalidListings, describe_value, read_json
 
 MAX_SALE_PRICE = 1_000_000  # dollars; ten times the dearest asking price that the model knows
 CATCH_UP_S = 2
@@ -33,7 +31,7 @@ class Feedback:
     sale_price: int
 
 
-async def feedback(request: Request, *, journal: Journal, replay: Replay) -> Response:
+async def store_feedback(request: Request, *, journal: Journal, replay: Forwarder) -> Response:
     """Store the sale price of a quoted car; told again, the last word counts."""
     told = read_feedback(await read_json(request))
     await asyncio.to_thread(_store, told, journal, replay)
@@ -64,10 +62,10 @@ def read_feedback(value: object) -> Feedback:
     return Feedback(quote_id=quote_id, sale_price=sale_price)
 
 
-def _store(told: Feedback, journal: Journal, replay: Replay) -> None:
+def _store(told: Feedback, journal: Journal, replay: Forwarder) -> None:
     replay.pass_on(within_s=CATCH_UP_S)  # the quote may be a moment old and not yet in the journal
     journal.add_feedback(quote_id=told.quote_id, sale_price=told.sale_price, told_at=datetime.now(UTC))
 
 
 def _error(field: str, value: object, expected: str) -> FieldError:
-    return FieldError(field=field, position=None, came=came(value), expected=expected)
+    return FieldError(field=field, position=None, came=describe_value(value), expected=expected)

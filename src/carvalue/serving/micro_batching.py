@@ -15,7 +15,7 @@ Work = Callable[[Sequence[Item]], tuple[Sequence[Answer], asyncio.Future[None]]]
 """Items in; an answer for each, in order, and what is done when they may be given."""
 
 
-class Together(Generic[Item, Answer]):
+class MicroBatcher(Generic[Item, Answer]):
     """Gathers items until the event loop's next turn."""
 
     def __init__(self, work: Work[Item, Answer]) -> None:

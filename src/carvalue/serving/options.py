@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from carvalue.listings.schema import FIELDS, Field, NumberField
-from carvalue.pricing.market.display_names import letters
-from carvalue.pricing.market.known_categories import Family
-from carvalue.pricing.model import PriceModel
+from carvalue.listings import FIELDS, Field, NumberField
+from carvalue.pricing import PriceModel
+from carvalue.pricing.market import ModelFamily, alphanumeric
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +66,11 @@ def vocabulary_sizes(model: PriceModel) -> Mapping[str, int]:
     return {"makes": len(model.makes), "models": models, "regions": len(model.regions)}
 
 
-def _matching(models: tuple[Family, ...], search: str) -> tuple[Family, ...]:
-    wanted = letters(search)
-    holding = [model for model in models if wanted in letters(model.spelled)]
+def _matching(models: tuple[ModelFamily, ...], search: str) -> tuple[ModelFamily, ...]:
+    wanted = alphanumeric(search)
+    holding = [model for model in models if wanted in alphanumeric(model.spelled)]
     # sorting is stable
-    return tuple(sorted(holding, key=lambda model: not letters(model.spelled).startswith(wanted)))
+    return tuple(sorted(holding, key=lambda model: not alphanumeric(model.spelled).startswith(wanted)))
 
 
 def field_option(field: Field) -> FieldOption:

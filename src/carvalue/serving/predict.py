@@ -5,9 +5,8 @@ import json
 from fastapi import Request
 from starlette.responses import Response
 
-from carvalue.serving.quotes import Quoting
-from carvalue.serving.requests.request_body import read_json
-from carvalue.serving.requests.validation import read_listings
+from carvalue.serving.quotes import QuoteService
+from carvalue.serving.requests import read_json, read_listings
 
 _JSON = json.JSONEncoder(allow_nan=False)
 
@@ -22,7 +21,7 @@ class QuoteResponse(Response):
         self.raw_headers = [(b"content-type", b"application/json"), (b"content-length", length)]
 
 
-async def predict(request: Request, quoting: Quoting) -> Response:
+async def answer_predict(request: Request, quoting: QuoteService) -> Response:
     """Answer one listing with a quote, a list of listings with a list."""
     value = await read_json(request)
     quotes = await quoting.answer(read_listings(value))

@@ -10,20 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from carvalue.journal.entries import JournalEntry
-from carvalue.journal.writer import Recorder
-from carvalue.listings.schema import Listing
+from carvalue.journal import JournalEntry, JournalWriter
+from carvalue.listings import Listing
 from carvalue.serving.counting import count_quotes
-from carvalue.serving.micro_batching import Together
-from carvalue.serving.model.live_model import InUse, LiveModel
-from carvalue.telemetry.metrics import ServiceMetrics
+from carvalue.serving.micro_batching import MicroBatcher
+from carvalue.serving.model import LiveModel, LoadedModel
+from carvalue.telemetry import ServiceMetrics
 
 CURRENCY = "USD"
 INLINE_LISTINGS = 8  # as many are quoted in the time that a hand-over to a thread and back would cost
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AnsweredQuote:
+class QuoteAnswer:
     """A quote as it is answered: the price with its range, and what it rests on."""
 
     price: int
@@ -45,23 +44,23 @@ def new_quote_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
-class Quoting:
+class QuoteService:
     """Quotes listings with the model in use."""
 
     def __init__(
         self,
         *,
         live: LiveModel,
-        recorder: Recorder,
+        recorder: JournalWriter,
         metrics: ServiceMetrics,
         new_id: Callable[[], str] = new_quote_id,
     ) -> None:
         self._live, self._recorder, self._metrics, self._new_id = live, recorder, metrics, new_id
-        self._together = Together(self._quote_together)
+        self._together = MicroBatcher(self._quote_together)
 
     async def answer(
-        self, listings: Sequence[Listing], *, by: InUse | None = None
-    ) -> Sequence[AnsweredQuote]:
+        self, listings: Sequence[Listing], *, by: LoadedModel | None = None
+    ) -> Sequence[QuoteAnswer]:
         """Quote every listing, in order, by the model in use or the given one.
 
         The quotes are recorded when this returns.
@@ -81,22 +80,22 @@ class Quoting:
 
     def _quote_together(
         self, listings: Sequence[Listing]
-    ) -> tuple[Sequence[AnsweredQuote], asyncio.Future[None]]:
+    ) -> tuple[Sequence[QuoteAnswer], asyncio.Future[None]]:
         quotes = self._quote(listings, self._live.in_use())
         return quotes, self._record(listings, quotes)
 
-    def _record(self, listings: Sequence[Listing], quotes: Sequence[AnsweredQuote]) -> asyncio.Future[None]:
+    def _record(self, listings: Sequence[Listing], quotes: Sequence[QuoteAnswer]) -> asyncio.Future[None]:
         quoted_at = datetime.now(UTC)
         return self._recorder.record(
             [_entry(listing, quote, quoted_at) for listing, quote in zip(listings, quotes, strict=True)]
         )
 
-    def _quote(self, listings: Sequence[Listing], in_use: InUse) -> tuple[AnsweredQuote, ...]:
+    def _quote(self, listings: Sequence[Listing], in_use: LoadedModel) -> tuple[QuoteAnswer, ...]:
         version, data_as_of = str(in_use.version.version), in_use.model.card.data_as_of.isoformat()
         quotes = in_use.model.quote_many(listings)
         count_quotes(self._metrics, version=version, kinds=[quote.kinds for quote in quotes])
         return tuple(
-            AnsweredQuote(
+            QuoteAnswer(
                 price=quote.price,
                 low=quote.low,
                 high=quote.high,
@@ -110,7 +109,7 @@ class Quoting:
         )
 
 
-def _entry(listing: Listing, quote: AnsweredQuote, quoted_at: datetime) -> JournalEntry:
+def _entry(listing: Listing, quote: QuoteAnswer, quoted_at: datetime) -> JournalEntry:
     return JournalEntry(
         quote_id=quote.quote_id,
         quoted_at=quoted_at,

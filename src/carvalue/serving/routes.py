@@ -11,15 +11,24 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from carvalue.serving import explain, predict
-from carvalue.serving.feedback import feedback
-from carvalue.serving.model.live_model import InUse, age
-from carvalue.serving.openapi import batch as batch_contract
-from carvalue.serving.openapi import explain as explain_contract
-from carvalue.serving.openapi import predict as contract
-from carvalue.serving.openapi import reading as reading_contract
+from carvalue.serving.feedback import store_feedback
+from carvalue.serving.model import LoadedModel, model_age
+from carvalue.serving.openapi import (
+    batch_operation,
+    curves_operation,
+    explain_operation,
+    feedback_operation,
+    health_operation,
+    metrics_operation,
+    model_operation,
+    options_operation,
+    predict_operation,
+    problem_response,
+    ready_operation,
+)
 from carvalue.serving.options import Options, options, vocabulary_sizes
-from carvalue.serving.requests.validation import MAX_TEXT, as_text
-from carvalue.serving.service import Service
+from carvalue.serving.requests import MAX_TEXT, normalize_text
+from carvalue.serving.service import ServiceState
 
 PREDICT = "/predict"
 MAX_OFFERS = 500  # a select with thousands of options crawls
@@ -40,8 +49,8 @@ operation = APIRouter()
 """What is asked without a key."""
 
 
-def _service(request: Request) -> Service:
-    service: Service = request.state.service
+def _service(request: Request) -> ServiceState:
+    service: ServiceState = request.state.service
     return service
 
 
@@ -49,18 +58,18 @@ def _service(request: Request) -> Service:
     PREDICT,
     tags=["quotes"],
     summary="Quote one listing, or a list of them",
-    openapi_extra=contract.predict_operation(),
+    openapi_extra=predict_operation(),
 )
 async def post_predict(request: Request) -> Response:
     """See the examples; `make` may be called `manufacturer` as well."""
-    return await predict.predict(request, _service(request).quoting)
+    return await predict.answer_predict(request, _service(request).quoting)
 
 
 @plain.post(
     "/predict/batch",
     tags=["quotes"],
     summary="Quote every row of a file",
-    openapi_extra=batch_contract.batch_operation(),
+    openapi_extra=batch_operation(),
     response_class=Response,
 )
 async def post_batch(request: Request) -> Response:
@@ -72,7 +81,7 @@ async def post_batch(request: Request) -> Response:
     "/explain",
     tags=["quotes"],
     summary="Quote one listing, with reasons and similar cars",
-    openapi_extra=explain_contract.explain_operation(),
+    openapi_extra=explain_operation(),
 )
 async def post_explain(request: Request) -> Response:
     """The reasons' dollars and their start add up to the price."""
@@ -84,7 +93,7 @@ async def post_explain(request: Request) -> Response:
     "/curves",
     tags=["quotes"],
     summary="The price of one listing over its miles and its year",
-    openapi_extra=explain_contract.curves_operation(),
+    openapi_extra=curves_operation(),
 )
 async def post_curves(request: Request) -> Response:
     """What-ifs: they are not recorded as quotes."""
@@ -95,20 +104,20 @@ async def post_curves(request: Request) -> Response:
     "/feedback",
     tags=["quotes"],
     summary="Say what a quoted car was sold for",
-    openapi_extra=contract.feedback_operation(),
+    openapi_extra=feedback_operation(),
 )
 async def post_feedback(request: Request) -> Response:
     """The price in whole dollars; told again, the last word counts."""
     service = _service(request)
-    return await feedback(request, journal=service.journal, replay=service.replay)
+    return await store_feedback(request, journal=service.journal, replay=service.replay)
 
 
 @documented.get(
     "/options",
     tags=["quotes"],
     summary="What a form can offer",
-    responses={422: dict(contract.problem_response("The query cannot be used."))},
-    openapi_extra=reading_contract.options_operation(),
+    responses={422: dict(problem_response("The query cannot be used."))},
+    openapi_extra=options_operation(),
 )
 async def get_options(
     request: Request,
@@ -118,12 +127,10 @@ async def get_options(
 ) -> Options:
     """Makes, the models of a make that match `q`, and every field with its range; most frequent first."""
     model = _service(request).live.in_use().model
-    return options(model, make=as_text(make), search=as_text(q), limit=limit)
+    return options(model, make=normalize_text(make), search=normalize_text(q), limit=limit)
 
 
-@documented.get(
-    "/model", tags=["model"], summary="The model in use", openapi_extra=reading_contract.model_operation()
-)
+@documented.get("/model", tags=["model"], summary="The model in use", openapi_extra=model_operation())
 async def get_model(request: Request) -> Mapping[str, object]:
     """Version, age and card of the model: where its data came from, how accurate it is, what its limits are.
 
@@ -136,7 +143,7 @@ async def get_model(request: Request) -> Mapping[str, object]:
         "version": str(in_use.version.version),
         "run_id": in_use.version.run_id,
         "registry": live.registry_state,
-        **age(in_use, now=datetime.now(UTC)),
+        **model_age(in_use, now=datetime.now(UTC)),
         "card": in_use.model.card.as_json(),
         "test": in_use.version.test,
         "vocabulary": vocabulary_sizes(in_use.model),
@@ -147,16 +154,14 @@ async def get_model(request: Request) -> Mapping[str, object]:
     "/healthz",
     tags=["operation"],
     summary="Is the process alive",
-    openapi_extra=reading_contract.health_operation(),
+    openapi_extra=health_operation(),
 )
 async def get_healthz() -> Mapping[str, str]:
     """Answers as long as the process can answer at all."""
     return {"status": "alive"}
 
 
-@operation.get(
-    "/readyz", tags=["operation"], summary="Can it quote", openapi_extra=reading_contract.ready_operation()
-)
+@operation.get("/readyz", tags=["operation"], summary="Can it quote", openapi_extra=ready_operation())
 async def get_readyz(request: Request) -> Response:
     """200 when quotes are answered, 503 naming what is down when not."""
     service = _service(request)
@@ -171,15 +176,15 @@ async def get_readyz(request: Request) -> Response:
     return JSONResponse(body, status)
 
 
-def _model_in_short(in_use: InUse) -> Mapping[str, object]:
-    return {"version": str(in_use.version.version), **age(in_use, now=datetime.now(UTC))}
+def _model_in_short(in_use: LoadedModel) -> Mapping[str, object]:
+    return {"version": str(in_use.version.version), **model_age(in_use, now=datetime.now(UTC))}
 
 
 @operation.get(
     "/metrics",
     tags=["operation"],
     summary="Counters for Prometheus",
-    openapi_extra=reading_contract.metrics_operation(),
+    openapi_extra=metrics_operation(),
     response_class=PlainTextResponse,
 )
 async def get_metrics(request: Request) -> Response:

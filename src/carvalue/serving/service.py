@@ -5,20 +5,15 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from carvalue.journal.forwarder import Replay, keep_passing_on
-from carvalue.journal.outbox import Spool
-from carvalue.journal.store import Journal
-from carvalue.journal.writer import Recorder, Trouble
-from carvalue.registry.model_version import Registry
-from carvalue.serving.batch.batches import Batches
-from carvalue.serving.batch.upload import Uploads
-from carvalue.serving.model.bundle_cache import Shelf
-from carvalue.serving.model.live_model import LiveModel, keep_following
-from carvalue.serving.quotes import Quoting
-from carvalue.telemetry.metrics import ServiceMetrics
+from carvalue.journal import Forwarder, Journal, JournalWriter, Outbox, OutboxState, forward_forever
+from carvalue.registry import ModelRegistry
+from carvalue.serving.batch import BatchPricer, UploadFolder
+from carvalue.serving.model import BundleCache, LiveModel, follow_forever
+from carvalue.serving.quotes import QuoteService
+from carvalue.telemetry import ServiceMetrics
 
 REMEASURE_S = 1  # more often than Prometheus asks
-DEGRADED: Mapping[Trouble, str] = {
+DEGRADED: Mapping[OutboxState, str] = {
     "spool full": "full: quotes are answered, not kept",
     "disk": "the local disk takes nothing: quotes are kept only where the journal takes them at once",
 }
@@ -26,15 +21,15 @@ LAST_PASS_S = 3  # what the journal lacks then waits on disk for the next start
 
 
 @dataclass(frozen=True, kw_only=True)
-class Service:
+class ServiceState:
     """Everything that routes use."""
 
     live: LiveModel
-    quoting: Quoting
-    batches: Batches
+    quoting: QuoteService
+    batches: BatchPricer
     journal: Journal
-    replay: Replay
-    recorder: Recorder
+    replay: Forwarder
+    recorder: JournalWriter
     metrics: ServiceMetrics
 
     def down(self) -> Mapping[str, str]:
@@ -56,25 +51,25 @@ class Service:
 @asynccontextmanager
 async def running_service(
     *,
-    registry: Registry,
-    shelf: Shelf,
+    registry: ModelRegistry,
+    shelf: BundleCache,
     journal: Journal,
-    spool: Spool,
-    uploads: Uploads,
+    spool: Outbox,
+    uploads: UploadFolder,
     metrics: ServiceMetrics,
-) -> AsyncIterator[Service]:
+) -> AsyncIterator[ServiceState]:
     """Start the parts, give them, stop them."""
     live = LiveModel(registry=registry, shelf=shelf, metrics=metrics)
     await asyncio.to_thread(live.boot)
     async with (
         _recording(journal=journal, spool=spool, metrics=metrics) as (recorder, replay),
-        _in_background(keep_following(live)),
+        _in_background(follow_forever(live)),
         _in_background(_keep_remeasuring(metrics)),
     ):
-        yield Service(
+        yield ServiceState(
             live=live,
-            quoting=Quoting(live=live, recorder=recorder, metrics=metrics),
-            batches=Batches(live=live, recorder=recorder, spool=spool, metrics=metrics, uploads=uploads),
+            quoting=QuoteService(live=live, recorder=recorder, metrics=metrics),
+            batches=BatchPricer(live=live, recorder=recorder, spool=spool, metrics=metrics, uploads=uploads),
             journal=journal,
             replay=replay,
             recorder=recorder,
@@ -84,12 +79,12 @@ async def running_service(
 
 @asynccontextmanager
 async def _recording(
-    *, journal: Journal, spool: Spool, metrics: ServiceMetrics
-) -> AsyncIterator[tuple[Recorder, Replay]]:
-    recorder = Recorder(spool=spool, journal=journal, metrics=metrics)
-    replay = Replay(spool=spool, journal=journal, metrics=metrics)
+    *, journal: Journal, spool: Outbox, metrics: ServiceMetrics
+) -> AsyncIterator[tuple[JournalWriter, Forwarder]]:
+    recorder = JournalWriter(spool=spool, journal=journal, metrics=metrics)
+    replay = Forwarder(spool=spool, journal=journal, metrics=metrics)
     try:
-        async with _in_background(keep_passing_on(replay)):
+        async with _in_background(forward_forever(replay)):
             yield recorder, replay
     finally:
         recorder.close()

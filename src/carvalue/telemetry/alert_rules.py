@@ -13,7 +13,7 @@ METRICS_PATHS = {PAGE_JOB: "/_stcore/metrics", AIRFLOW_JOB: "/metrics/"}
 RUNBOOK = "docs/alerts.md"
 SLOW_S = 0.25  # a quote takes a millisecond: at this p99 something holds requests up
 SPOOL_BYTES = 128 * 2**20  # half of what SPOOL_LIMIT_MB allows by default
-TOLD_BY_WATCHER = "watcher"
+SENT_BY_WATCHER = "watcher"
 # `other` is no route of ours: whoever tries paths is no client that misses a key
 ASKED_WITH_A_KEY = 'route!~"/healthz|/readyz|/metrics|other"'
 ALERTING_DOWN = "CarvalueAlertingDown"
@@ -21,7 +21,7 @@ ALERTING_DOWN = "CarvalueAlertingDown"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class AlertRule:
     """One alert.
 
     Attributes:
@@ -53,14 +53,14 @@ class Rule:
 
 
 RULES = (
-    Rule(
+    AlertRule(
         name="CarvalueServiceDown",
         query=f'up{{job="{SERVICE_JOB}"}} == 0',
         after="1m",
         severity="critical",
         summary="A price service does not answer Prometheus.",
     ),
-    Rule(
+    AlertRule(
         name="CarvalueServiceErrors",
         query=(
             f'sum(rate({metrics.REQUESTS.name}{{status=~"5.."}}[5m]))'
@@ -70,7 +70,7 @@ RULES = (
         severity="critical",
         summary="More than 1 % of the requests end in an error of the service.",
     ),
-    Rule(
+    AlertRule(
         name="CarvalueServiceSlow",
         query=(
             "histogram_quantile(0.99, sum by (le) "
@@ -80,7 +80,7 @@ RULES = (
         severity="warning",
         summary="One quote in a hundred takes more than a quarter of a second.",
     ),
-    Rule(
+    AlertRule(
         name="CarvalueClientsTurnedAway",
         query=(
             f'sum(rate({metrics.REQUESTS.name}{{{ASKED_WITH_A_KEY},status=~"401|429"}}[5m]))'
@@ -90,149 +90,149 @@ RULES = (
         severity="warning",
         summary="More than a fifth of the requests are turned away: without a good key, or beyond a limit.",
     ),
-    Rule(
+    AlertRule(
         name="CarvalueJournalDown",
         query=f"{metrics.JOURNAL_UP.name} == 0",
         after="2m",
         severity="warning",
         summary="The journal takes no quotes; they wait on local disk.",
     ),
-    Rule(
+    AlertRule(
         name="CarvalueSpoolDown",
         query=f"{metrics.SPOOL_UP.name} == 0",
         after="1m",
         severity="critical",
         summary="Local disk takes no quotes: those that the journal does not take at once are lost.",
     ),
-    Rule(
+    AlertRule(
         name="CarvalueSpoolFilling",
         query=f"{metrics.SPOOL_BYTES.name} > {SPOOL_BYTES}",
         after="1m",
         severity="critical",
         summary="Quotes that the journal lacks fill half of the room they have on local disk.",
     ),
-    Rule(
+    AlertRule(
         name="CarvalueQuotesDropped",
         query=f"sum by (instance, reason) (increase({metrics.JOURNAL_DROPPED.name}[10m])) > 0",
         after="0s",
         severity="critical",
         summary="Quotes were answered that will never be in the journal.",
     ),
-    Rule(
+    AlertRule(
         name="CarvalueModelStale",
         query=f"max({metrics.WATCHED_VERSION.name}) != max({metrics.MODEL_VERSION.name})",
         after="5m",
         severity="warning",
         summary="The price service quotes with another version than the one in production.",
     ),
-    Rule(
+    AlertRule(
         name="CarvalueModelOld",
         query=f"time() - ({metrics.MODEL_TRAINED_TIMESTAMP.name} > 0) > {metrics.MODEL_OLD_AFTER.name}",
         after="10m",
         severity="warning",
         summary="The version that quotes was trained longer ago than MODEL_OLD_DAYS says.",
     ),
-    Rule(
+    AlertRule(
         name="CarvalueModelMissing",
         query=f"{metrics.MODEL_VERSION.name} == 0",
         after="5m",
         severity="critical",
         summary="A price service has no model to quote with.",
     ),
-    Rule(
+    AlertRule(
         name="CarvalueModelRefused",
         query=f"sum by (reason) (increase({metrics.MODEL_REFUSALS.name}[15m])) > 0",
         after="0s",
         severity="critical",
         summary="A bundle in production was refused; the earlier version still quotes.",
     ),
-    Rule(
+    AlertRule(
         name="CarvalueRegistryDown",
         query=f"{metrics.REGISTRY_UP.name} == 0",
         after="5m",
         severity="warning",
         summary="MLflow does not answer the price service; it quotes with the version it has.",
     ),
-    Rule(
+    AlertRule(
         name="CarvalueWatcherDown",
         query=f'up{{job="{WATCHER_JOB}"}} == 0 or absent(up{{job="{WATCHER_JOB}"}})',
         after="2m",
         severity="critical",
         summary="The watcher does not answer: nobody looks for drift.",
     ),
-    Rule(
+    AlertRule(
         name="CarvalueWatcherStuck",
         query=f"{metrics.WATCHER_UP.name} == 0",
         after="5m",
         severity="critical",
         summary="The watcher cannot finish a round; /healthz of the watcher says why.",
     ),
-    Rule(
+    AlertRule(
         name="CarvalueAlertsUndelivered",
         query=f"{metrics.ALERTS_WAITING.name} > 0",
         after="10m",
         severity="critical",
         summary="A receiver of ALERT_URLS takes no alerts.",
     ),
-    Rule(
+    AlertRule(
         name="CarvaluePipelineFailed",
         query=f"{metrics.PIPELINE_SUCCESS.name} == 0",
         after="0s",
         severity="warning",
         summary="The last run of a pipeline failed.",
     ),
-    Rule(
+    AlertRule(
         name="CarvalueAirflowDown",
         query=f'{metrics.AIRFLOW_UP.name} == 0 or up{{job="{AIRFLOW_JOB}"}} == 0',
         after="10m",
         severity="warning",
         summary="Airflow does not answer: no pipeline runs.",
     ),
-    Rule(
+    AlertRule(
         name="CarvalueAirflowPartDown",
         query=f"{metrics.AIRFLOW_PART_UP.name} == 0",
         after="5m",
         severity="warning",
         summary="A part of Airflow shows no sign of life; pipelines may wait for it for ever.",
     ),
-    Rule(
+    AlertRule(
         name="CarvaluePageDown",
         query=f'up{{job="{PAGE_JOB}"}} == 0',
         after="1m",
         severity="critical",
         summary="The page does not answer.",
     ),
-    Rule(
+    AlertRule(
         name="CarvalueDriftConfirmed",
         query=f"{metrics.DRIFT_STATE.name} == {metrics.STATE_NUMBERS['confirmed']}",
         after="0s",
         severity="warning",
         summary="What people enter, or what the model answers, has drifted from the training data.",
-        told_by=TOLD_BY_WATCHER,
+        told_by=SENT_BY_WATCHER,
     ),
-    Rule(
+    AlertRule(
         name="CarvalueLiveErrorHigh",
         query=f'{metrics.ALERTS_FIRING.name}{{kind="live_accuracy"}} > 0',
         after="0s",
         severity="critical",
         summary="Quotes are further from sale prices than they were from asked prices before production.",
-        told_by=TOLD_BY_WATCHER,
+        told_by=SENT_BY_WATCHER,
     ),
-    Rule(
+    AlertRule(
         name="CarvalueCoverageLow",
         query=f'{metrics.ALERTS_FIRING.name}{{kind="coverage"}} > 0',
         after="0s",
         severity="warning",
         summary="Ranges hold fewer sale prices than they promise.",
-        told_by=TOLD_BY_WATCHER,
+        told_by=SENT_BY_WATCHER,
     ),
-    Rule(
+    AlertRule(
         name="CarvalueRetrainingFruitless",
         query=f'{metrics.ALERTS_FIRING.name}{{kind="retraining"}} > 0',
         after="0s",
         severity="warning",
         summary="A retraining failed, was refused, or found nothing new; production is what it was.",
-        told_by=TOLD_BY_WATCHER,
+        told_by=SENT_BY_WATCHER,
     ),
 )
 

@@ -16,7 +16,7 @@ OfWorkers = Literal["livemin", "livemax", "livesum"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Metric:
+class MetricSpec:
     """One metric as a rule or a board names it; the client appends `_total` to a counter by itself."""
 
     name: str
@@ -25,17 +25,17 @@ class Metric:
     labels: tuple[str, ...] = ()
 
 
-def _gauge(name: str, meaning: str, *labels: str) -> Metric:
-    return Metric(name=f"carvalue_{name}", kind="gauge", help=meaning, labels=labels)
+def _gauge(name: str, meaning: str, *labels: str) -> MetricSpec:
+    return MetricSpec(name=f"carvalue_{name}", kind="gauge", help=meaning, labels=labels)
 
 
-REQUESTS = Metric(
+REQUESTS = MetricSpec(
     name="carvalue_http_requests_total",
     kind="counter",
     help="Requests answered, by route and status.",
     labels=("route", "status"),
 )
-REQUEST_SECONDS = Metric(
+REQUEST_SECONDS = MetricSpec(
     name="carvalue_http_request_seconds",
     kind="histogram",
     help="Time from the request's head to the end of its answer, by route.",
@@ -43,28 +43,28 @@ REQUEST_SECONDS = Metric(
 )
 DROP_REASONS = ("spool full", "disk", "refused", "unreadable")
 REJECTION_REASONS = ("key", "rate", "slow", "crowded", "large", "malformed")
-REJECTED = Metric(
+REJECTED = MetricSpec(
     name="carvalue_rejected_requests_total",
     kind="counter",
     help="Requests and connections turned away, by reason.",
     labels=("reason",),
 )
-QUOTES = Metric(
+QUOTES = MetricSpec(
     name="carvalue_quotes_total",
     kind="counter",
     help="Quotes answered, by model version.",
     labels=("version",),
 )
-WARNED_QUOTES = Metric(
+WARNED_QUOTES = MetricSpec(
     name="carvalue_warned_quotes_total", kind="counter", help="Quotes that carried at least one warning."
 )
-QUOTE_WARNINGS = Metric(
+QUOTE_WARNINGS = MetricSpec(
     name="carvalue_quote_warnings_total",
     kind="counter",
     help="Warnings that quotes carried, by kind.",
     labels=("kind",),
 )
-UNKNOWN_CATEGORIES = Metric(
+UNKNOWN_CATEGORIES = MetricSpec(
     name="carvalue_unknown_categories_total",
     kind="counter",
     help="Words that the model does not know, by field.",
@@ -75,20 +75,20 @@ MODEL_DATA_TIMESTAMP = _gauge(
     "model_data_as_of_timestamp_seconds",
     "Date of the newest listing that the model in use has seen, as Unix time.",
 )
-MODEL_TRAINED_TIMESTAMP = Metric(
+MODEL_TRAINED_TIMESTAMP = MetricSpec(
     name="carvalue_model_trained_timestamp_seconds",
     kind="gauge",
     help="When the version in use was trained, as Unix time; 0 while there is none.",
 )
-MODEL_OLD_AFTER = Metric(
+MODEL_OLD_AFTER = MetricSpec(
     name="carvalue_model_old_after_seconds",
     kind="gauge",
     help="From which age on a version counts as old (MODEL_OLD_DAYS).",
 )
-MODEL_SWAPS = Metric(
+MODEL_SWAPS = MetricSpec(
     name="carvalue_model_swaps_total", kind="counter", help="Times that another version was taken into use."
 )
-MODEL_REFUSALS = Metric(
+MODEL_REFUSALS = MetricSpec(
     name="carvalue_model_refusals_total",
     kind="counter",
     help="Bundles refused, by reason; the earlier version stayed in use.",
@@ -96,7 +96,7 @@ MODEL_REFUSALS = Metric(
 )
 REGISTRY_UP = _gauge("registry_up", "1 while the model registry answers the service, else 0.")
 JOURNAL_UP = _gauge("journal_up", "1 while the journal takes quotes, else 0.")
-JOURNAL_WRITES = Metric(
+JOURNAL_WRITES = MetricSpec(
     name="carvalue_journal_writes_total",
     kind="counter",
     help="Quotes handed to the journal and stored there.",
@@ -104,7 +104,7 @@ JOURNAL_WRITES = Metric(
 JOURNAL_LAG = _gauge(
     "journal_lag_seconds", "How long the oldest quote that the journal lacks has been waiting."
 )
-JOURNAL_DROPPED = Metric(
+JOURNAL_DROPPED = MetricSpec(
     name="carvalue_journal_dropped_total",
     kind="counter",
     help="Quotes answered that will never be in the journal, by reason.",
@@ -135,7 +135,7 @@ SERVICE_METRICS = (
     SPOOL_BYTES,
     SPOOL_UP,
 )
-SERVICE_METRIC_BY_NAME: Mapping[str, Metric] = {metric.name: metric for metric in SERVICE_METRICS}
+SERVICE_METRIC_BY_NAME: Mapping[str, MetricSpec] = {metric.name: metric for metric in SERVICE_METRICS}
 
 STATE_NUMBERS = {"insufficient data": -1, "clean": 0, "suspected": 1, "confirmed": 2}
 
@@ -144,7 +144,7 @@ WATCHER_LAG = _gauge("watcher_lag_seconds", "Age of the newest quote read while 
 WATCHER_CHECKED = _gauge(
     "watcher_last_check_timestamp_seconds", "When the last round came to its end, as Unix time."
 )
-WATCHED_QUOTES = Metric(
+WATCHED_QUOTES = MetricSpec(
     name="carvalue_watched_quotes_total", kind="counter", help="Quotes that the watcher has judged."
 )
 WATCHED_VERSION = _gauge(
@@ -164,10 +164,10 @@ FEATURE_SCORE = _gauge(
 FEATURE_THRESHOLD = _gauge(
     "feature_drift_threshold", "The score from which drift is confirmed; 1, by its unit.", "feature"
 )
-QUOTED_PRICE = Metric(
+QUOTED_PRICE = MetricSpec(
     name="carvalue_quoted_price_dollars", kind="histogram", help="Prices of the quotes that were judged."
 )
-RANGE_WIDTH = Metric(
+RANGE_WIDTH = MetricSpec(
     name="carvalue_range_width_ratio", kind="histogram", help="Widths of ranges, as shares of the price."
 )
 REPORTED_SALES = _gauge("reported_sales", "Sales told for the version, at most the newest 500.")
@@ -185,15 +185,15 @@ PIPELINE_SUCCESS = _gauge(
 )
 ALERTS_FIRING = _gauge("alerts_firing", "Alerts that last, by kind.", "kind")
 ALERTS_WAITING = _gauge("alert_deliveries_waiting", "News that a sink has not taken yet.", "sink")
-ALERT_DELIVERIES = Metric(
+ALERT_DELIVERIES = MetricSpec(
     name="carvalue_alert_deliveries_total",
     kind="counter",
     help="Attempts to tell an alert, by sink and outcome.",
     labels=("sink", "outcome"),
 )
-REPORTS = Metric(name="carvalue_reports_total", kind="counter", help="Reports drawn.")
+REPORTS = MetricSpec(name="carvalue_reports_total", kind="counter", help="Reports drawn.")
 SHADOW_VERSION = _gauge("shadow_version", "The challenger that quotes beside production; 0 while none does.")
-SHADOW_DIFFERENCE = Metric(
+SHADOW_DIFFERENCE = MetricSpec(
     name="carvalue_shadow_difference_ratio", kind="histogram", help="Challenger's over quoted price, less 1."
 )
 
@@ -290,10 +290,10 @@ class ServiceMetrics:
         MultiProcessCollector(of_all, path=str(self._folder))
         return generate_latest(of_all)
 
-    def _counter(self, metric: Metric) -> Counter:
+    def _counter(self, metric: MetricSpec) -> Counter:
         return Counter(metric.name, metric.help, metric.labels, registry=self.registry)
 
-    def _gauge(self, metric: Metric, *, of_workers: OfWorkers) -> Gauge:
+    def _gauge(self, metric: MetricSpec, *, of_workers: OfWorkers) -> Gauge:
         return Gauge(
             metric.name, metric.help, metric.labels, registry=self.registry, multiprocess_mode=of_workers
         )

@@ -4,11 +4,9 @@ import streamlit as st
 
 from carvalue.errors import AppError
 from carvalue.settings import load_settings
-from carvalue.web.client.connections import watcher
-from carvalue.web.components.formatting import plain
-from carvalue.web.pages import many_cars as many
-from carvalue.web.pages import monitoring, sale
-from carvalue.web.pages import one_car as valuing
+from carvalue.web.client import watcher_client
+from carvalue.web.components import escape_markdown
+from carvalue.web.pages import show_many_cars, show_monitoring, show_one_car, show_sale
 
 ALERTS_S = 10  # how long the banner may be behind
 FOR_OPERATORS = frozenset({"retraining"})  # kinds of alert that say nothing of a price; Monitoring shows them
@@ -32,10 +30,10 @@ def main() -> None:
     st.html(STYLE)
     chosen = st.navigation(
         [
-            st.Page(valuing.show, title="Value my car", icon=":material/sell:", url_path="", default=True),
-            st.Page(many.show, title="Many cars", icon=":material/table:", url_path="many"),
-            st.Page(sale.show, title="Report a sale", icon=":material/handshake:", url_path="sale"),
-            st.Page(monitoring.show, title="Monitoring", icon=":material/monitoring:", url_path="monitoring"),
+            st.Page(show_one_car, title="Value my car", icon=":material/sell:", url_path="", default=True),
+            st.Page(show_many_cars, title="Many cars", icon=":material/table:", url_path="many"),
+            st.Page(show_sale, title="Report a sale", icon=":material/handshake:", url_path="sale"),
+            st.Page(show_monitoring, title="Monitoring", icon=":material/monitoring:", url_path="monitoring"),
         ]
     )
     _banner(load_settings().watcher_url)
@@ -45,13 +43,16 @@ def main() -> None:
 @st.fragment(run_every=ALERTS_S)  # it comes and goes by itself, whatever the visitor does
 def _banner(url: str) -> None:
     for title in _firing(url):
-        st.error(f"**{plain(title)}.** Prices may be off; *Monitoring* says more.", icon=":material/warning:")
+        st.error(
+            f"**{escape_markdown(title)}.** Prices may be off; *Monitoring* says more.",
+            icon=":material/warning:",
+        )
 
 
 @st.cache_data(ttl=ALERTS_S, show_spinner=False)
 def _firing(url: str) -> tuple[str, ...]:
     try:
-        firing = watcher(url).alerts().firing
+        firing = watcher_client(url).alerts().firing
         return tuple(alert.title for alert in firing if alert.kind not in FOR_OPERATORS)
     except AppError:
         return ()  # a car can be priced without it; the monitoring page says that it is away

@@ -12,21 +12,21 @@ from kagglesdk import kaggle_env
 
 from carvalue.errors import AppError
 from carvalue.files.archives import ZipUnusable
-from carvalue.listings.sources.fetch import SampleRequest, fetch
+from carvalue.listings.sources.fetch import SampleRequest, fetch_listings
 from carvalue.listings.sources.kaggle import KaggleRequest, probe, read_kaggle
 from carvalue.listings.sources.kaggle_errors import (
     KaggleArchiveUnusable,
     KaggleBusy,
     KaggleCorrupt,
-    KaggleCutOff,
     KaggleDown,
     KaggleFailed,
     KaggleForbidden,
+    KaggleInterrupted,
     KaggleNotFound,
     KaggleUnreachable,
 )
 from carvalue.listings.sources.raw import ColumnsChanged, FileEmpty, RawListings
-from carvalue.listings.synthetic import write_sample
+from carvalue.listings.synthetic.writer import write_sample
 from fake_kaggle import FakeKaggle, Fault, zipped
 
 REQUEST = KaggleRequest(dataset="austinreese/craigslist-carstrucks-data", timeout_s=5)
@@ -151,7 +151,7 @@ def test_a_download_that_is_always_cut_off_can_be_continued_by_the_next_run(
     kaggle: FakeKaggle, tmp_path: Path, table: bytes
 ) -> None:
     kaggle.spoil_always("store", Fault(cut_after=1_000))
-    with pytest.raises(KaggleCutOff, match="Run again: the download goes on where it stopped"):
+    with pytest.raises(KaggleInterrupted, match="Run again: the download goes on where it stopped"):
         read_kaggle(REQUEST, into=tmp_path, sleep=Waits())
     kaggle.heal()
 
@@ -347,7 +347,7 @@ def test_a_handle_that_makes_no_sense_is_refused(kaggle: FakeKaggle, tmp_path: P
 
 
 def test_auto_takes_kaggle_where_it_answers(kaggle: FakeKaggle, tmp_path: Path) -> None:
-    raw = fetch(source="auto", into=tmp_path, kaggle=REQUEST, sample=SAMPLE)
+    raw = fetch_listings(source="auto", into=tmp_path, kaggle=REQUEST, sample=SAMPLE)
 
     assert raw.kind == "kaggle"
 
@@ -358,7 +358,7 @@ def test_auto_falls_back_to_the_sample_and_says_so(
 ) -> None:
     kaggle.spoil_always("GetDataset", fault)
 
-    raw = fetch(source="auto", into=tmp_path, kaggle=IMPATIENT, sample=SAMPLE)
+    raw = fetch_listings(source="auto", into=tmp_path, kaggle=IMPATIENT, sample=SAMPLE)
 
     assert raw.kind == "sample"
     assert "bundled sample" in raw.description
@@ -373,7 +373,7 @@ def test_auto_keeps_to_earlier_data_rather_than_make_up_rows(
     earlier, _ = the_earlier_version(kaggle, tmp_path)
     kaggle.spoil_always("GetDataset", Fault(status=503))
 
-    raw = fetch(source="auto", into=tmp_path, kaggle=REQUEST, sample=SAMPLE)
+    raw = fetch_listings(source="auto", into=tmp_path, kaggle=REQUEST, sample=SAMPLE)
 
     assert (raw.kind, raw.path) == ("kaggle", earlier.path)
     assert raw.description == f"{earlier.description} (Kaggle has a fault of its own (status 503))"
@@ -385,31 +385,31 @@ def test_auto_takes_no_other_version_than_the_pinned_one(kaggle: FakeKaggle, tmp
     kaggle.spoil_always("GetDataset", Fault(status=503))
     other = KaggleRequest(dataset=PINNED.dataset.replace("10", "9"))
 
-    assert fetch(source="auto", into=tmp_path, kaggle=other, sample=SAMPLE).kind == "sample"
-    assert fetch(source="auto", into=tmp_path, kaggle=PINNED, sample=SAMPLE).kind == "kaggle"
+    assert fetch_listings(source="auto", into=tmp_path, kaggle=other, sample=SAMPLE).kind == "sample"
+    assert fetch_listings(source="auto", into=tmp_path, kaggle=PINNED, sample=SAMPLE).kind == "kaggle"
 
 
 def test_a_download_that_broke_off_is_no_earlier_data(kaggle: FakeKaggle, tmp_path: Path) -> None:
     kaggle.spoil_always("store", Fault(cut_after=5_000))
-    with pytest.raises(KaggleCutOff):
+    with pytest.raises(KaggleInterrupted):
         read_kaggle(REQUEST, into=tmp_path, sleep=Waits())
     kaggle.spoil_always("GetDataset", Fault(status=503))
 
-    assert fetch(source="auto", into=tmp_path, kaggle=REQUEST, sample=SAMPLE).kind == "sample"
+    assert fetch_listings(source="auto", into=tmp_path, kaggle=REQUEST, sample=SAMPLE).kind == "sample"
 
 
 def test_auto_does_not_make_up_rows_once_kaggle_has_answered(kaggle: FakeKaggle, tmp_path: Path) -> None:
     kaggle.spoil_always("DownloadDataset", Fault(status=403))
 
     with pytest.raises(KaggleForbidden):
-        fetch(source="auto", into=tmp_path, kaggle=REQUEST, sample=SAMPLE)
+        fetch_listings(source="auto", into=tmp_path, kaggle=REQUEST, sample=SAMPLE)
 
 
 def test_kaggle_asked_for_by_name_never_falls_back(kaggle: FakeKaggle, tmp_path: Path) -> None:
     kaggle.spoil_always("GetDataset", Fault(status=404))
 
     with pytest.raises(KaggleNotFound):
-        fetch(source="kaggle", into=tmp_path, kaggle=REQUEST, sample=SAMPLE)
+        fetch_listings(source="kaggle", into=tmp_path, kaggle=REQUEST, sample=SAMPLE)
 
     assert not list(tmp_path.rglob("*.csv"))
 
@@ -437,8 +437,8 @@ def test_a_zip_and_its_table_have_the_same_fingerprint(kaggle: FakeKaggle, tmp_p
     archive = tmp_path / "mine.zip"
     archive.write_bytes(kaggle.archive)
 
-    by_path = fetch(source=str(archive), into=tmp_path / "file", kaggle=REQUEST, sample=SAMPLE)
-    by_kaggle = fetch(source="kaggle", into=tmp_path / "kaggle", kaggle=REQUEST, sample=SAMPLE)
+    by_path = fetch_listings(source=str(archive), into=tmp_path / "file", kaggle=REQUEST, sample=SAMPLE)
+    by_kaggle = fetch_listings(source="kaggle", into=tmp_path / "kaggle", kaggle=REQUEST, sample=SAMPLE)
 
     assert by_path.fingerprint == by_kaggle.fingerprint
 

@@ -21,14 +21,14 @@ from starlette.routing import Route
 
 from carvalue.monitoring.drift.reference import publish_reference
 from carvalue.monitoring.watcher.__main__ import (
-    keep_shadowing,
-    keep_watching,
-    make_retraining,
-    make_shadow,
-    make_watcher,
+    build_retraining,
+    build_shadow,
+    build_watcher,
+    shadow_forever,
+    watch_forever,
 )
-from carvalue.monitoring.watcher.airflow_runs import PipelineRuns
-from carvalue.monitoring.watcher.api import pages
+from carvalue.monitoring.watcher.airflow_runs import AirflowRuns
+from carvalue.monitoring.watcher.api import create_api
 from carvalue.pipelines.airflow_metrics import exposition
 from carvalue.platform.processes.ports import free_port
 from carvalue.serving.app import create_app
@@ -55,10 +55,10 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     registry.challenge(a_bundle(folder / "challenger", price_share=0.9), version=2)
     a_market(rows=6_000, seed=5).write_parquet(folder / "train.parquet")
     publish_reference(folder / "train.parquet", fingerprint="f00d", root=settings.storage_root / "reference")
-    watcher, stop = make_watcher(settings, registry=registry), Event()
-    shadow = make_shadow(settings, registry=registry, metrics=watcher.metrics)
-    never_asked = PipelineRuns(settings.airflow_url, user="nobody", password=SecretStr(""))
-    watched = pages(watcher, make_retraining(settings, never_asked))
+    watcher, stop = build_watcher(settings, registry=registry), Event()
+    shadow = build_shadow(settings, registry=registry, metrics=watcher.metrics)
+    never_asked = AirflowRuns(settings.airflow_url, user="nobody", password=SecretStr(""))
+    watched = create_api(watcher, build_retraining(settings, never_asked))
     airflow = Starlette(routes=[Route("/metrics", _airflow_metrics)])
     with (
         serving(create_app(settings, registry=registry)) as service,
@@ -67,8 +67,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     ):
         until(lambda: service.get("/readyz").is_success)
         threads = [
-            Thread(target=keep_watching, args=(watcher, stop)),
-            Thread(target=keep_shadowing, args=(shadow, stop)),
+            Thread(target=watch_forever, args=(watcher, stop)),
+            Thread(target=shadow_forever, args=(shadow, stop)),
             Thread(target=_keep_sending, args=(service, stop)),
         ]
         try:

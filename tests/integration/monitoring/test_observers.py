@@ -11,9 +11,13 @@ from typing import Any, ClassVar
 
 import pytest
 
-from carvalue.platform.observability.stack import missing_observers, observers, write_observer_files
+from carvalue.platform.observability.stack import (
+    missing_tools,
+    observability_services,
+    write_tool_configuration,
+)
 from carvalue.platform.processes.ports import free_port
-from carvalue.platform.spec import Service
+from carvalue.platform.spec import ServiceSpec
 from carvalue.settings import Settings
 from platforms import PORTS
 from production import answers, running
@@ -67,8 +71,8 @@ def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 
 @contextmanager
 def observing(settings: Settings, *names: str) -> Iterator[None]:
-    write_observer_files(settings)
-    found = {service.name: service for service in observers(settings)}
+    write_tool_configuration(settings)
+    found = {service.name: service for service in observability_services(settings)}
     with _process(found[names[0]], settings.state_dir):
         if names[1:]:
             with observing(settings, *names[1:]):
@@ -78,7 +82,7 @@ def observing(settings: Settings, *names: str) -> Iterator[None]:
 
 
 @contextmanager
-def _process(service: Service, folder: Path) -> Iterator[None]:
+def _process(service: ServiceSpec, folder: Path) -> Iterator[None]:
     with running(list(service.command), log=folder / f"{service.name}.log"):
         assert service.health is not None
         url = service.health.url
@@ -109,7 +113,7 @@ def test_a_password_in_an_alert_url_is_readable_by_nobody_else(tmp_path: Path) -
     program("alertmanager", "prometheus-alertmanager")
     url = "smtp://me:secret@mail.example.com/?from=cars@example.com&to=you@example.com"
 
-    write_observer_files(some_settings(tmp_path, alert_urls=url))
+    write_tool_configuration(some_settings(tmp_path, alert_urls=url))
 
     file = tmp_path / "alertmanager" / "alertmanager.yml"
     (mail,) = json.loads(file.read_text())["receivers"][1]["email_configs"]
@@ -120,10 +124,10 @@ def test_a_password_in_an_alert_url_is_readable_by_nobody_else(tmp_path: Path) -
 def test_what_is_missing_is_named_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
 
-    assert [line.split(" is not installed: ")[0] for line in missing_observers()] == [
+    assert [line.split(" is not installed: ")[0] for line in missing_tools()] == [
         "prometheus",
         "alertmanager",
         "grafana",
     ]
-    assert "apt install prometheus" in missing_observers()[0]
-    assert list(observers(Settings())) == []
+    assert "apt install prometheus" in missing_tools()[0]
+    assert list(observability_services(Settings())) == []

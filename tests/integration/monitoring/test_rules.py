@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.telemetry.alert_rules import RULES, Rule, rule_file
+from carvalue.telemetry.alert_rules import RULES, AlertRule, rule_file
 
 # rule -> (what is amiss, what is well), each as metric -> values over minutes, in promtool's notation
 SERIES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
@@ -112,7 +112,7 @@ def test_every_rule_is_tried() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_it_fires_when_it_should_and_only_then(rule: Rule, promtool: str, tmp_path: Path) -> None:
+def test_it_fires_when_it_should_and_only_then(rule: AlertRule, promtool: str, tmp_path: Path) -> None:
     amiss, well = SERIES[rule.name]
     assert _fires(promtool, tmp_path, rule.name, amiss)
     assert not _fires(promtool, tmp_path, rule.name, well)

@@ -18,11 +18,11 @@ import httpx
 import polars as pl
 import pytest
 
+from carvalue.files.bundle import bundle_digest
 from carvalue.journal.entries import JournalEntry
 from carvalue.journal.store import Journal
 from carvalue.monitoring.drift.reference import publish_reference
 from carvalue.platform.processes.ports import free_port
-from carvalue.pricing.bundle.folder import bundle_digest
 from carvalue.pricing.model import PriceModel
 from carvalue.registry.model_version import DIGEST_TAG, MODEL_NAME
 from markets import MARKET_FIELDS, a_bundle, a_market

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from carvalue.platform.processes.ports import free_port
-from carvalue.serving.model.bundle_cache import Shelf, Shelved
+from carvalue.serving.model.bundle_cache import BundleCache, CachedBundle
 from fakes import FakeRegistry
 from markets import a_bundle
 from waiting import until
@@ -51,9 +51,9 @@ class Answer(NamedTuple):
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder, port = tmp_path_factory.mktemp("service"), free_port()
-    registry, shelf = FakeRegistry(), Shelf(folder / "state" / "service" / "bundles")
+    registry, shelf = FakeRegistry(), BundleCache(folder / "state" / "service" / "bundles")
     version = registry.promote(a_bundle(folder / "market"), version=1)
-    shelf.keep(Shelved(version=version, folder=registry.download(version, into=shelf.place(version))))
+    shelf.keep(CachedBundle(version=version, folder=registry.download(version, into=shelf.place(version))))
     environment = os.environ | {
         "STATE_DIR": str(folder / "state"),
         "SERVICE_PORT": str(port),

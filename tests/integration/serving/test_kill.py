@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from carvalue.platform.processes.ports import free_port
-from carvalue.serving.model.bundle_cache import Shelf, Shelved
+from carvalue.serving.model.bundle_cache import BundleCache, CachedBundle
 from carvalue.serving.openapi.predict import CAMRY, F150
 from fakes import FakeRegistry
 from markets import a_bundle
@@ -60,9 +60,9 @@ class Load:
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state folder whose last good bundle is there, as after any earlier run."""
     folder = tmp_path_factory.mktemp("state")
-    registry, shelf = FakeRegistry(), Shelf(folder / "service" / "bundles")
+    registry, shelf = FakeRegistry(), BundleCache(folder / "service" / "bundles")
     version = registry.promote(a_bundle(tmp_path_factory.mktemp("bundle")), version=1)
-    shelf.keep(Shelved(version=version, folder=registry.download(version, into=shelf.place(version))))
+    shelf.keep(CachedBundle(version=version, folder=registry.download(version, into=shelf.place(version))))
     return folder
 
 

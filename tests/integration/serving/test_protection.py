@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from carvalue.platform.processes.ports import free_port
-from carvalue.serving.auth.api_keys import digest_of
+from carvalue.serving.auth.api_keys import key_digest
 from production import environment, running
 from waiting import until
 
@@ -33,7 +33,7 @@ def test_off_loopback_it_does_not_start_without_keys_and_says_what_to_do(tmp_pat
 def test_off_loopback_it_starts_with_keys_and_asks_for_one(tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "log"
     url = f"http://127.0.0.1:{port}"
-    given = outside(tmp_path, SERVICE_PORT=str(port), SERVICE_KEYS=f"page sha256:{digest_of(KEY)}")
+    given = outside(tmp_path, SERVICE_PORT=str(port), SERVICE_KEYS=f"page sha256:{key_digest(KEY)}")
 
     with (
         running(SERVICE, log=log, environment=given),

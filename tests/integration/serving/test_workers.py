@@ -13,7 +13,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from carvalue.serving.model.bundle_cache import Shelf, Shelved
+from carvalue.serving.model.bundle_cache import BundleCache, CachedBundle
 from carvalue.serving.openapi.predict import F150
 from fakes import FakeRegistry
 from markets import a_bundle
@@ -28,9 +28,9 @@ BUSY_S = 60
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    registry, shelf = FakeRegistry(), Shelf(tmp_path / "state" / "service" / "bundles")
+    registry, shelf = FakeRegistry(), BundleCache(tmp_path / "state" / "service" / "bundles")
     version = registry.promote(a_bundle(tmp_path / "made"), version=1)
-    shelf.keep(Shelved(version=version, folder=registry.download(version, into=shelf.place(version))))
+    shelf.keep(CachedBundle(version=version, folder=registry.download(version, into=shelf.place(version))))
     return tmp_path / "state"
 
 

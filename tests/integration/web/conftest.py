@@ -14,13 +14,13 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from carvalue.platform.processes.ports import free_port
 from carvalue.serving.app import create_app
-from carvalue.serving.middleware.observability import Edge
+from carvalue.serving.middleware.observability import ObservabilityMiddleware
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from markets import a_bundle
 from waiting import until
 
-MakeApp = Callable[[], Edge]
+MakeApp = Callable[[], ObservabilityMiddleware]
 CHROMIUM = shutil.which("chromium")
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 in_a_browser = [

@@ -10,9 +10,9 @@ from playwright.sync_api import Page, expect
 from pydantic import SecretStr
 
 from carvalue.monitoring.drift.reference import publish_reference
-from carvalue.monitoring.watcher.__main__ import make_retraining, make_watcher
-from carvalue.monitoring.watcher.airflow_runs import PipelineRuns
-from carvalue.monitoring.watcher.api import pages
+from carvalue.monitoring.watcher.__main__ import build_retraining, build_watcher
+from carvalue.monitoring.watcher.airflow_runs import AirflowRuns
+from carvalue.monitoring.watcher.api import create_api
 from carvalue.monitoring.watcher.watcher import Watcher
 from carvalue.settings import Settings
 from fakes import FakeRegistry
@@ -45,9 +45,9 @@ def watching(state_dir: Path, registry: FakeRegistry, watcher_port: int) -> Iter
     train = state_dir / "train.parquet"
     a_market(rows=6_000, seed=5).write_parquet(train)
     publish_reference(train, fingerprint="f00d", root=settings.storage_root / "reference")
-    watcher = make_watcher(settings, registry=registry)
-    never_asked = PipelineRuns(settings.airflow_url, user="nobody", password=SecretStr(""))
-    with serving(pages(watcher, make_retraining(settings, never_asked)), port=watcher_port):
+    watcher = build_watcher(settings, registry=registry)
+    never_asked = AirflowRuns(settings.airflow_url, user="nobody", password=SecretStr(""))
+    with serving(create_api(watcher, build_retraining(settings, never_asked)), port=watcher_port):
         yield watcher
     watcher.close()
 

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
 from carvalue.serving.app import create_app
-from carvalue.serving.auth.api_keys import digest_of
+from carvalue.serving.auth.api_keys import key_digest
 from carvalue.settings import Settings
 from carvalue.web import page
 from fakes import FakeRegistry
@@ -25,7 +25,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     registry = FakeRegistry()
     registry.promote(a_bundle(tmp_path_factory.mktemp("market"), data_source="sample"), version=3)
     settings = Settings(
-        state_dir=tmp_path_factory.mktemp("state"), service_keys=SecretStr(f"page sha256:{digest_of(KEY)}")
+        state_dir=tmp_path_factory.mktemp("state"), service_keys=SecretStr(f"page sha256:{key_digest(KEY)}")
     )
     with serving(create_app(settings, registry=registry)) as client:
         until(lambda: client.get("/readyz").is_success)

@@ -14,8 +14,8 @@ from streamlit.testing.v1 import AppTest
 from carvalue.serving.app import create_app
 from carvalue.settings import Settings
 from carvalue.web import page
-from carvalue.web.client.answers import Explained
-from carvalue.web.components.explanation import steps
+from carvalue.web.client.answers import ExplainedQuoteView
+from carvalue.web.components.explanation import waterfall_rows
 from fakes import FakeRegistry
 from markets import a_bundle
 from servers import serving
@@ -205,9 +205,9 @@ def test_monitoring_without_a_watcher_still_shows_the_model(
 
 def test_the_waterfall_adds_up(service: httpx.Client) -> None:
     car = {"manufacturer": "ford", "model": "focus", "year": 2015, "odometer": 80_000}
-    explained = Explained.model_validate(service.post("/explain", json=car).json())
+    explained = ExplainedQuoteView.model_validate(service.post("/explain", json=car).json())
 
-    start, *parts, end = steps(explained)
+    start, *parts, end = waterfall_rows(explained)
 
     assert end["end"] == explained.quote.price
     assert [row["begin"] for row in parts] == [row["end"] for row in [start, *parts[:-1]]]

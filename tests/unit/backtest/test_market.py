@@ -5,7 +5,14 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from carvalue.backtest.market import BadMove, Habits, Market, Move, known_by, read_move
+from carvalue.backtest.market import (
+    InvalidPriceShift,
+    Market,
+    MarketAssumptions,
+    PriceShift,
+    listings_known_by,
+    parse_price_shift,
+)
 from markets import FIRST_POSTED, a_market
 
 ROWS = 2_000
@@ -20,7 +27,7 @@ def listings() -> pl.DataFrame:
 
 
 def test_what_is_published_is_never_asked_for(listings: pl.DataFrame) -> None:
-    market = Market(listings, habits=Habits())
+    market = Market(listings, habits=MarketAssumptions())
 
     published = market.published(market.days)
     asked = pl.concat([market.asked(day) for day in range(market.days)])
@@ -32,21 +39,24 @@ def test_what_is_published_is_never_asked_for(listings: pl.DataFrame) -> None:
 
 
 def test_sales_are_told_late_and_only_some(listings: pl.DataFrame) -> None:
-    habits = Habits(told=0.3, first_told=2, last_told=5)
+    habits = MarketAssumptions(told=0.3, first_told=2, last_told=5)
     market = Market(listings, habits=habits)
     asked = market.asked(3)
     waits = (asked["told_on"] - 3).drop_nulls()
 
     assert set(waits) == {2, 3, 4, 5}
     assert 0.1 < len(waits) / asked.height < 0.5
-    assert known_by(market, 4, sold=[asked.drop_nulls("told_on")]).height == market.published(4).height
-    later = known_by(market, 8, sold=[asked.drop_nulls("told_on")])
+    assert (
+        listings_known_by(market, 4, sold=[asked.drop_nulls("told_on")]).height == market.published(4).height
+    )
+    later = listings_known_by(market, 8, sold=[asked.drop_nulls("told_on")])
     assert later.height == market.published(8).height + len(waits)
 
 
 def test_a_move_changes_all_prices_from_its_day_on(listings: pl.DataFrame) -> None:
     as_it_was, moved = (
-        Market(listings, habits=Habits(), move=move) for move in (None, Move(factor=2.0, day=10))
+        Market(listings, habits=MarketAssumptions(), move=move)
+        for move in (None, PriceShift(factor=2.0, day=10))
     )
 
     for day, factor in ((9, 1), (10, 2), (19, 2)):
@@ -54,14 +64,14 @@ def test_a_move_changes_all_prices_from_its_day_on(listings: pl.DataFrame) -> No
 
 
 def test_fewer_cars_are_drawn_whole(listings: pl.DataFrame) -> None:
-    market = Market(listings, habits=Habits(cars=500))
+    market = Market(listings, habits=MarketAssumptions(cars=500))
 
     assert sum(market.asked(day).height for day in range(market.days)) + market.published(20).height == 500
 
 
 def test_a_move_is_read_as_people_type_it() -> None:
-    assert read_move("1.1@18") == Move(factor=1.1, day=18)
-    assert read_move("") is None
+    assert parse_price_shift("1.1@18") == PriceShift(factor=1.1, day=18)
+    assert parse_price_shift("") is None
     for text in ("1.1", "x@3", "0@3", "1.1@-2"):
-        with pytest.raises(BadMove, match="FACTOR@DAY"):
-            read_move(text)
+        with pytest.raises(InvalidPriceShift, match="FACTOR@DAY"):
+            parse_price_shift(text)

@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from carvalue.backtest.market import Habits, MarketTooShort, Move
+from carvalue.backtest.market import MarketAssumptions, MarketTooShort, PriceShift
 from carvalue.backtest.plots import TABLE, draw, summary, write_table
-from carvalue.backtest.replay import Plan, replay
+from carvalue.backtest.replay import ReplayPlan, run_replay
 from markets import FIRST_POSTED, a_market
 
 ROWS, DAYS, MOVED_ON = 14_000, 20, 10
@@ -22,12 +22,14 @@ def spread(rows: int) -> pl.DataFrame:
 
 
 def test_the_loop_follows_a_market_that_moves(tmp_path: Path) -> None:
-    plan = Plan(
-        history=9, habits=Habits(asking=0.3, told=0.6, last_told=3), move=Move(factor=1.25, day=MOVED_ON)
+    plan = ReplayPlan(
+        history=9,
+        habits=MarketAssumptions(asking=0.3, told=0.6, last_told=3),
+        move=PriceShift(factor=1.25, day=MOVED_ON),
     )
     told: list[str] = []
 
-    days = replay(spread(ROWS), plan=plan, folder=tmp_path, say=told.append)
+    days = run_replay(spread(ROWS), plan=plan, folder=tmp_path, say=told.append)
 
     table = write_table(days, tmp_path / TABLE)
     draw(table, plan=plan, into=tmp_path / "picture.png")
@@ -42,4 +44,4 @@ def test_the_loop_follows_a_market_that_moves(tmp_path: Path) -> None:
 
 def test_a_market_of_a_few_days_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MarketTooShort, match="span 20 days: expected 25 or more"):
-        replay(spread(200), plan=Plan(history=20), folder=tmp_path, say=print)
+        run_replay(spread(200), plan=ReplayPlan(history=20), folder=tmp_path, say=print)

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from carvalue.cli import app
-from carvalue.serving.auth.key_store import KeyRing
+from carvalue.serving.auth.key_store import KeyStore
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def carvalue(*words: str) -> Result:
 def test_a_new_key_is_all_that_is_on_standard_output(file: Path) -> None:
     done = carvalue("new", "shop")
 
-    assert KeyRing(file=file).client_of(done.stdout.strip()) == "shop"
+    assert KeyStore(file=file).client_of(done.stdout.strip()) == "shop"
     assert file.read_text().splitlines()[-1] in done.stderr
 
 
@@ -43,9 +43,9 @@ def test_a_client_changes_its_key_without_a_moment_in_which_it_has_none(file: Pa
     old, new = (carvalue("new", "shop").stdout.strip() for _ in range(2))
 
     assert "1 of shop's keys revoked" in carvalue("revoke", "shop", "--old").stdout
-    assert [KeyRing(file=file).client_of(key) for key in (old, new)] == [None, "shop"]
+    assert [KeyStore(file=file).client_of(key) for key in (old, new)] == [None, "shop"]
     assert "1 of shop's keys revoked" in carvalue("revoke", "shop").stdout
-    assert KeyRing(file=file).client_of(new) is None
+    assert KeyStore(file=file).client_of(new) is None
 
 
 def test_a_client_that_is_not_there_ends_in_one_line(file: Path) -> None:

@@ -4,14 +4,14 @@ from random import Random
 
 import pytest
 
-from carvalue.demo.scenarios import BadDrift, read_drift
+from carvalue.demo.scenarios import InvalidDrift, parse_drift
 from carvalue.listings.schema import Value
 
 CAR: dict[str, Value] = {"manufacturer": "ford", "year": 2014, "odometer": 100_000, "fuel": "gas"}
 
 
 def applied(text: str, *, number: int = 5) -> dict[str, Value]:
-    return read_drift(text).applied(CAR, number=number, random=Random(1))  # noqa: S311
+    return parse_drift(text).applied(CAR, number=number, random=Random(1))  # noqa: S311
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_it_changes_what_it_says(text: str, changed: dict[str, Value]) -> None:
 
 
 def test_a_share_changes_about_that_many() -> None:
-    drift, random = read_drift("fuel=electric~10%@0"), Random(1)  # noqa: S311
+    drift, random = parse_drift("fuel=electric~10%@0"), Random(1)  # noqa: S311
 
     changed = [drift.applied(CAR, number=number, random=random)["fuel"] for number in range(2_000)]
 
@@ -42,7 +42,7 @@ def test_a_share_changes_about_that_many() -> None:
 
 
 def test_what_is_not_there_stays_away() -> None:
-    drift = read_drift("odometer*2@0")
+    drift = parse_drift("odometer*2@0")
 
     assert drift.applied({"year": 2014}, number=0, random=Random(1)) == {"year": 2014, "odometer": None}  # noqa: S311
 
@@ -51,5 +51,5 @@ def test_what_is_not_there_stays_away() -> None:
     "text", ["odometer*1.3", "wheels+1@0", "fuel*2@0", "year+x@0", "year+@0", "year==3@0", "", "year+1@-3"]
 )
 def test_what_cannot_be_read_is_said(text: str) -> None:
-    with pytest.raises(BadDrift, match=r"expected|no number"):
-        read_drift(text)
+    with pytest.raises(InvalidDrift, match=r"expected|no number"):
+        parse_drift(text)

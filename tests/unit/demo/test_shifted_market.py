@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 
 from carvalue.demo.shifted_market import DEARER, YEARS, later_cars, write_later_listings
-from carvalue.demo.traffic import cars_of
-from carvalue.listings.datasets.cleaning import clean
-from carvalue.listings.synthetic import write_sample
+from carvalue.demo.traffic import held_out_cars
+from carvalue.listings.cleaning.cleaner import clean
+from carvalue.listings.synthetic.writer import write_sample
 
 
 def test_it_is_a_raw_file_of_a_dearer_market_with_newer_cars(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_it_is_a_raw_file_of_a_dearer_market_with_newer_cars(tmp_path: Path) -> 
 
 
 def test_its_cars_can_be_asked_for(tmp_path: Path) -> None:
-    cars = cars_of(later_cars(tmp_path, rows=1_000, seed=6))
+    cars = held_out_cars(later_cars(tmp_path, rows=1_000, seed=6))
 
     listing, asked = next(cars)
     assert listing["manufacturer"]

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from carvalue.demo.scenarios import read_drift
-from carvalue.demo.traffic import ServiceAway, Traffic, TrafficRejected, simulate
+from carvalue.demo.scenarios import parse_drift
+from carvalue.demo.traffic import ServiceUnreachable, Traffic, TrafficRejected, simulate
 from carvalue.listings.datasets.store import Dataset
 from markets import a_market
 from servers import serving
@@ -71,7 +71,7 @@ def dataset(tmp_path: Path) -> Dataset:
 def send(
     client: httpx.Client, dataset: Dataset, *drifts: str, requests: int = CARS, sales: float = 0
 ) -> Traffic:
-    read = [read_drift(text) for text in drifts]
+    read = [parse_drift(text) for text in drifts]
     return simulate(
         client,
         dataset,
@@ -117,7 +117,7 @@ def test_sales_are_told_for_the_asking_price(
 def test_a_service_that_is_away_is_named(dataset: Dataset) -> None:
     with (
         httpx.Client(base_url="http://127.0.0.1:9") as nobody,
-        pytest.raises(ServiceAway, match="http://127"),
+        pytest.raises(ServiceUnreachable, match="http://127"),
     ):
         send(nobody, dataset)
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from carvalue.journal.entries import JournalEntry
-from carvalue.journal.forwarder import Replay
-from carvalue.journal.outbox import Spool
+from carvalue.journal.forwarder import Forwarder
+from carvalue.journal.outbox import Outbox
 from carvalue.journal.store import EntriesRefused, JournalUnavailable
 from carvalue.telemetry.metrics import ServiceMetrics
 from factories import an_entry
@@ -30,12 +30,14 @@ class Desk:
 
     def __init__(self, folder: Path) -> None:
         self.spool, self.journal, self.metrics = (
-            Spool(folder, limit_bytes=2**20),
+            Outbox(folder, limit_bytes=2**20),
             FakeJournal(),
             ServiceMetrics(),
         )
         at = an_entry().quoted_at.timestamp() + 10
-        self.replay = Replay(spool=self.spool, journal=self.journal, metrics=self.metrics, clock=lambda: at)
+        self.replay = Forwarder(
+            spool=self.spool, journal=self.journal, metrics=self.metrics, clock=lambda: at
+        )
 
     def metric(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(name, labels) or 0.0

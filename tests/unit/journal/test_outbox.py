@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from carvalue.journal.entries import JournalEntry
-from carvalue.journal.outbox import Spool, SpoolFull
+from carvalue.journal.outbox import Outbox, OutboxFull
 from factories import an_entry
 from limits import files_of_at_most
 
 LIMIT = 2**20
 
 
-def a_spool(folder: Path, **options: int) -> Spool:
-    return Spool(folder, **({"limit_bytes": LIMIT} | options))
+def a_spool(folder: Path, **options: int) -> Outbox:
+    return Outbox(folder, **({"limit_bytes": LIMIT} | options))
 
 
-def taken(spool: Spool) -> list[JournalEntry]:
+def taken(spool: Outbox) -> list[JournalEntry]:
     """Everything that waits, as the journal would take it."""
     entries = []
     while chunk := spool.next_chunk():
@@ -101,7 +101,7 @@ def test_the_limit_holds_and_room_is_made(tmp_path: Path) -> None:
     spool.append([an_entry(1)])
     spool.append([an_entry(2)])
 
-    with pytest.raises(SpoolFull):
+    with pytest.raises(OutboxFull):
         spool.append([an_entry(number) for number in range(3, 8)])
 
     assert [entry.quote_id for entry in taken(spool)] == [an_entry(1).quote_id, an_entry(2).quote_id]

@@ -13,9 +13,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
-from carvalue.journal.forwarder import Replay
-from carvalue.journal.outbox import Spool
-from carvalue.journal.schema import TABLES, VERSION_TABLE, newest
+from carvalue.journal.forwarder import Forwarder
+from carvalue.journal.outbox import Outbox
+from carvalue.journal.schema import TABLES, VERSION_TABLE, newest_revision
 from carvalue.journal.store import Journal, JournalUnavailable, WrongSchema
 from carvalue.telemetry.metrics import ServiceMetrics
 from factories import an_entry
@@ -45,7 +45,7 @@ def test_every_release_s_tables_come_up_to_date_with_what_they_hold(tmp_path: Pa
 
     assert journal.after("", until=LATER, limit=9) == [an_entry(1), an_entry(2)]
     assert [sale.sale_price for sale in journal.sales(model_version="3", limit=9)] == [20_000]
-    assert journal.migrate() == newest()
+    assert journal.migrate() == newest_revision()
     assert differences(tmp_path / "journal.db") == []
 
 
@@ -75,15 +75,15 @@ def test_quotes_wait_in_the_spool_until_a_program_knows_the_tables(tmp_path: Pat
     path = tmp_path / "journal.db"
     Journal(f"sqlite:///{path}").migrate()
     script(path, "update journal_schema set version_num = '9.0'")
-    spool = Spool(tmp_path / "spool", limit_bytes=2**20)
+    spool = Outbox(tmp_path / "spool", limit_bytes=2**20)
     spool.append([an_entry(1), an_entry(2)])
     metrics = ServiceMetrics()
-    Replay(spool=spool, journal=Journal(f"sqlite:///{path}"), metrics=metrics).pass_on()
+    Forwarder(spool=spool, journal=Journal(f"sqlite:///{path}"), metrics=metrics).pass_on()
     assert spool.waiting_bytes
 
     script(path, "update journal_schema set version_num = '1.0'")  # as the right program would find it
     journal = Journal(f"sqlite:///{path}")
-    Replay(spool=spool, journal=journal, metrics=ServiceMetrics()).pass_on()
+    Forwarder(spool=spool, journal=journal, metrics=ServiceMetrics()).pass_on()
 
     assert journal.after("", until=LATER, limit=9) == [an_entry(1), an_entry(2)]
     assert not spool.waiting_bytes
@@ -108,7 +108,7 @@ def test_of_several_processes_at_once_each_finds_the_tables(tmp_path: Path) -> N
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=given) for _ in range(4)]
     told = [process.communicate(timeout=60)[0].strip() for process in running]
 
-    assert told == [f"the journal's tables are at revision {newest()}"] * 4
+    assert told == [f"the journal's tables are at revision {newest_revision()}"] * 4
 
 
 def test_a_migration_that_was_killed_leaves_the_tables_as_they_were(

@@ -9,14 +9,14 @@ from threading import Event
 import pytest
 
 from carvalue.journal.entries import JournalEntry
-from carvalue.journal.outbox import Spool
+from carvalue.journal.outbox import Outbox
 from carvalue.journal.store import JournalUnavailable
-from carvalue.journal.writer import Recorder
+from carvalue.journal.writer import JournalWriter
 from carvalue.telemetry.metrics import ServiceMetrics
 from factories import an_entry
 
 
-class SlowSpool(Spool):
+class SlowSpool(Outbox):
     """A spool whose disk waits for a word, and that remembers what was flushed together."""
 
     def __init__(self, folder: Path) -> None:
@@ -48,11 +48,11 @@ class Desk:
         self.written += entries
 
 
-async def recorded(recorder: Recorder, entries: Sequence[JournalEntry]) -> None:
+async def recorded(recorder: JournalWriter, entries: Sequence[JournalEntry]) -> None:
     await recorder.record(entries)
 
 
-async def record_ten(spool: SlowSpool, recorder: Recorder) -> None:
+async def record_ten(spool: SlowSpool, recorder: JournalWriter) -> None:
     first = asyncio.ensure_future(recorder.record([an_entry(0)]))
     while not spool.groups:
         await asyncio.sleep(0)
@@ -70,7 +70,7 @@ async def record_ten(spool: SlowSpool, recorder: Recorder) -> None:
 
 def test_what_waits_together_is_flushed_together(tmp_path: Path) -> None:
     spool = SlowSpool(tmp_path)
-    recorder = Recorder(spool=spool, journal=Desk(), metrics=ServiceMetrics())
+    recorder = JournalWriter(spool=spool, journal=Desk(), metrics=ServiceMetrics())
 
     asyncio.run(record_ten(spool, recorder))
 
@@ -79,14 +79,14 @@ def test_what_waits_together_is_flushed_together(tmp_path: Path) -> None:
     spool.close()
 
 
-def a_file_in_its_place(folder: Path) -> Spool:
+def a_file_in_its_place(folder: Path) -> Outbox:
     folder.write_text("a file where the folder should be")
-    return Spool(folder, limit_bytes=2**20)
+    return Outbox(folder, limit_bytes=2**20)
 
 
 def test_a_disk_that_fails_sends_quotes_straight_to_the_journal(tmp_path: Path) -> None:
     desk, metrics = Desk(), ServiceMetrics()
-    recorder = Recorder(spool=a_file_in_its_place(tmp_path / "spool"), journal=desk, metrics=metrics)
+    recorder = JournalWriter(spool=a_file_in_its_place(tmp_path / "spool"), journal=desk, metrics=metrics)
 
     asyncio.run(recorded(recorder, [an_entry(0), an_entry(1)]))
 
@@ -104,7 +104,7 @@ def test_a_disk_that_fails_sends_quotes_straight_to_the_journal(tmp_path: Path) 
 
 def test_what_neither_the_disk_nor_the_journal_takes_is_dropped_and_counted(tmp_path: Path) -> None:
     desk, metrics = Desk(is_away=True), ServiceMetrics()
-    recorder = Recorder(spool=a_file_in_its_place(tmp_path / "spool"), journal=desk, metrics=metrics)
+    recorder = JournalWriter(spool=a_file_in_its_place(tmp_path / "spool"), journal=desk, metrics=metrics)
 
     for number in range(3):
         asyncio.run(recorded(recorder, [an_entry(number)]))
@@ -116,7 +116,7 @@ def test_what_neither_the_disk_nor_the_journal_takes_is_dropped_and_counted(tmp_
 
 def test_a_fault_reaches_the_request_and_not_those_after_it(tmp_path: Path) -> None:
     spool = SlowSpool(tmp_path)
-    recorder = Recorder(spool=spool, journal=Desk(), metrics=ServiceMetrics())
+    recorder = JournalWriter(spool=spool, journal=Desk(), metrics=ServiceMetrics())
     spool.go_on.set()
     spool.fault = RuntimeError("a fault of ours")
     with pytest.raises(RuntimeError):

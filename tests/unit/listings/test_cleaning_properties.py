@@ -8,7 +8,7 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from carvalue.listings.datasets.cleaning import CleaningReport, NothingClean, clean
+from carvalue.listings.cleaning.cleaner import CleaningReport, NoCleanListings, clean
 from carvalue.listings.schema import FIELDS, PRICE, RAW_COLUMNS, CategoryField, NumberField
 from factories import a_raw_row, write_raw
 
@@ -92,7 +92,7 @@ def test_bytes_below_the_header_never_crash(noise: bytes) -> None:
             file.write(noise)
         try:
             report = clean(raw, into=Path(folder) / "clean", now=NOW)
-        except NothingClean:
+        except NoCleanListings:
             return
         assert report.kept + sum(report.rejected.values()) == report.read
 

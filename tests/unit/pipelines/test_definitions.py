@@ -1,6 +1,6 @@
 """The pipelines as data."""
 
-from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL, LEARNING, PIPELINES, RETRAIN_MODEL
+from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL, PIPELINES, RETRAIN_MODEL, TRAINING
 
 
 def test_the_pipelines_are_called_as_documented() -> None:
@@ -19,7 +19,7 @@ def test_every_step_says_what_it_does() -> None:
 
 
 def test_a_retraining_learns_and_is_judged_as_the_first_model_was() -> None:
-    assert RETRAIN_MODEL.steps[-len(LEARNING) :] == INITIAL_MODEL.steps
+    assert RETRAIN_MODEL.steps[-len(TRAINING) :] == INITIAL_MODEL.steps
     assert "publish_reference" in [step.name for step in RETRAIN_MODEL.steps]
     assert RETRAIN_MODEL.awaits is None
     assert RETRAIN_MODEL.produces is None  # its datasets start no second training

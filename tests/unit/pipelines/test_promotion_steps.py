@@ -4,19 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.pipelines import promotion_steps as deciding
+from carvalue.pipelines import promotion_steps
 from carvalue.pipelines.steps import VERSION_FILE
-from carvalue.registry.gates.gate import Decision, Gate
+from carvalue.registry.decision import GateResult, PromotionDecision
 from carvalue.registry.model_version import ModelVersion
-from carvalue.registry.promotion.promote import Judgement
+from carvalue.registry.promotion.promote import GateJudgement
 from carvalue.settings import Settings
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of MLflow's own imports
 
 
 def judged(work: Path, *, passed: bool) -> None:
-    gate = Gate(name="speed", figure=1.0, limit=5.0, passed=passed, words="one listing takes 1 ms")
-    Judgement(version=2, against=1, decision=Decision.by([gate])).save(work / deciding.JUDGEMENT_FILE)
+    gate = GateResult(name="speed", figure=1.0, limit=5.0, passed=passed, words="one listing takes 1 ms")
+    GateJudgement(version=2, against=1, decision=PromotionDecision.by([gate])).save(
+        work / promotion_steps.JUDGEMENT_FILE
+    )
     version = ModelVersion(name="m", version=2, run_id="r", source="s", bundle_digest="d")
     version.save(work / VERSION_FILE)
 
@@ -24,7 +26,7 @@ def judged(work: Path, *, passed: bool) -> None:
 def test_a_person_is_shown_every_gate(tmp_path: Path) -> None:
     judged(tmp_path, passed=True)
 
-    asked = deciding.question(settings=Settings(), work=tmp_path)
+    asked = promotion_steps.question(settings=Settings(), work=tmp_path)
 
     assert asked is not None
     assert asked.subject == "Version 2 into production?"
@@ -35,7 +37,7 @@ def test_a_person_is_shown_every_gate(tmp_path: Path) -> None:
 def test_nobody_is_asked_about_what_a_gate_refused(tmp_path: Path) -> None:
     judged(tmp_path, passed=False)
 
-    assert deciding.question(settings=Settings(), work=tmp_path) is None
+    assert promotion_steps.question(settings=Settings(), work=tmp_path) is None
 
 
 @pytest.mark.parametrize("earlier", [False, True])
@@ -44,15 +46,15 @@ def test_without_an_answer_to_this_version_nothing_goes_into_production(
 ) -> None:
     judged(tmp_path, passed=True)
     if earlier:
-        deciding.answer(work=tmp_path, person="ann", approved=True)
-        text = (tmp_path / deciding.ANSWER_FILE).read_text()
-        (tmp_path / deciding.ANSWER_FILE).write_text(text.replace('"version": 2', '"version": 1'))
+        promotion_steps.answer(work=tmp_path, person="ann", approved=True)
+        text = (tmp_path / promotion_steps.ANSWER_FILE).read_text()
+        (tmp_path / promotion_steps.ANSWER_FILE).write_text(text.replace('"version": 2', '"version": 1'))
 
-    with pytest.raises(deciding.NobodyApproved, match="version 2"):
-        deciding.promote(settings=Settings(promotion_approval="required"), work=tmp_path)
+    with pytest.raises(promotion_steps.ApprovalMissing, match="version 2"):
+        promotion_steps.promote(settings=Settings(promotion_approval="required"), work=tmp_path)
 
 
 def test_an_answer_does_not_overrule_a_gate() -> None:
-    refused = Decision.by([Gate(name="g", figure=1, limit=0, passed=False, words="no")])
+    refused = PromotionDecision.by([GateResult(name="g", figure=1, limit=0, passed=False, words="no")])
 
     assert not refused.asked("ann", approved=True).promote

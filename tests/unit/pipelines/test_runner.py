@@ -6,7 +6,7 @@ import pytest
 
 from carvalue.errors import AppError
 from carvalue.pipelines.definitions import Pipeline, Step
-from carvalue.pipelines.runner import NoSuchStep, run
+from carvalue.pipelines.runner import StepNotFound, run_pipeline
 from carvalue.settings import Settings
 
 DONE: list[str] = []
@@ -36,7 +36,7 @@ def a_pipeline(*steps: Step) -> Pipeline:
 def test_steps_run_in_order_and_are_told(tmp_path: Path) -> None:
     said: list[str] = []
 
-    run(a_pipeline(), Settings(state_dir=tmp_path), say=said.append)
+    run_pipeline(a_pipeline(), Settings(state_dir=tmp_path), say=said.append)
 
     assert DONE == ["first", "second"]
     assert [line.split(" took ")[0] for line in said] == [
@@ -48,20 +48,20 @@ def test_steps_run_in_order_and_are_told(tmp_path: Path) -> None:
 
 
 def test_a_pipeline_resumes_at_a_step(tmp_path: Path) -> None:
-    run(a_pipeline(), Settings(state_dir=tmp_path), start="second", say=DONE.append)
+    run_pipeline(a_pipeline(), Settings(state_dir=tmp_path), start="second", say=DONE.append)
 
     assert DONE[0] == "small 2/2 second ..."
     assert "first" not in DONE
 
 
 def test_an_unknown_step_is_answered_with_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(NoSuchStep, match="no step 'third': expected first, second"):
-        run(a_pipeline(), Settings(state_dir=tmp_path), start="third", say=DONE.append)
+    with pytest.raises(StepNotFound, match="no step 'third': expected first, second"):
+        run_pipeline(a_pipeline(), Settings(state_dir=tmp_path), start="third", say=DONE.append)
 
 
 def test_a_failed_step_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(AppError, match="no rows"):
-        run(
+        run_pipeline(
             a_pipeline(Step(run=broken), Step(run=second)),
             Settings(state_dir=tmp_path),
             say=DONE.append,

@@ -10,14 +10,14 @@ from carvalue.settings import Settings
 
 
 def test_training_that_was_not_begun_cannot_go_on(tmp_path: Path) -> None:
-    with pytest.raises(steps.NothingTuned, match="no training has begun"):
+    with pytest.raises(steps.TuningMissing, match="no training has begun"):
         steps.train(settings=Settings(state_dir=tmp_path), work=tmp_path)
 
 
 def test_a_cluster_without_dask_is_refused_with_a_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "carvalue.pricing.training.dask_backend", None)
+    monkeypatch.setitem(sys.modules, "carvalue.pricing.training.distributed", None)
 
     with pytest.raises(steps.DaskMissing, match="TRAINING_CLUSTER") as caught:
         steps._grower(Settings(state_dir=tmp_path, training_cluster="tcp://127.0.0.1:8786"))

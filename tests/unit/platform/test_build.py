@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.platform.airflow import wait as following
+from carvalue.platform.airflow import wait
 from carvalue.platform.airflow.client import DagRun, TaskRun
 from carvalue.platform.airflow.wait import RunFailed
 from carvalue.platform.build import build_key, run_pipelines
@@ -84,7 +84,7 @@ def airflow() -> FakeAirflow:
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "POLL_S", 0.0)
+    monkeypatch.setattr(wait, "POLL_S", 0.0)
 
 
 def make(airflow: FakeAirflow, *, again: bool = False, **settings: object) -> bool:

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from carvalue.platform.lifecycle import NoKeyOfOurs, up
+from carvalue.platform.lifecycle import OwnKeyMissing, start_platform
 from carvalue.serving.auth.api_keys import KeyFile
 from carvalue.serving.auth.key_store import NoKeys
-from carvalue.settings import BadSetting, Settings
+from carvalue.settings import InvalidSetting, Settings
 
 
 def test_mlflow_must_be_a_server(tmp_path: Path) -> None:
     settings = Settings(mlflow_tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", state_dir=tmp_path / "var")
 
-    with pytest.raises(BadSetting, match="over HTTP"):
-        up(settings, say=lambda _: None)
+    with pytest.raises(InvalidSetting, match="over HTTP"):
+        start_platform(settings, say=lambda _: None)
 
     assert not settings.state_dir.exists()
 
@@ -25,7 +25,7 @@ def test_off_loopback_the_price_service_must_have_keys(tmp_path: Path) -> None:
     settings = Settings(state_dir=tmp_path, bind_host="0.0.0.0", airflow_password=SecretStr("of my own"))
 
     with pytest.raises(NoKeys, match="carvalue keys new CLIENT"):
-        up(settings, say=lambda _: None)
+        start_platform(settings, say=lambda _: None)
 
 
 @pytest.mark.parametrize("ours", ["", "carvalue.page.lost"])
@@ -33,5 +33,5 @@ def test_the_page_must_have_one_of_them(tmp_path: Path, ours: str) -> None:
     settings = Settings(state_dir=tmp_path, service_api_key=SecretStr(ours))
     KeyFile(settings.service_keys_file).add("page", today=date(2026, 11, 24))
 
-    with pytest.raises(NoKeyOfOurs, match="SERVICE_API_KEY"):
-        up(settings, say=lambda _: None)
+    with pytest.raises(OwnKeyMissing, match="SERVICE_API_KEY"):
+        start_platform(settings, say=lambda _: None)

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from carvalue.platform import readiness as serving
+from carvalue.platform import readiness
 from carvalue.platform.readiness import ServiceNotReady
 
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "POLL_S", 0.0)
+    monkeypatch.setattr(readiness, "POLL_S", 0.0)
 
 
 def a_service(answers: Iterator[httpx.Response | None]) -> httpx.Client:
@@ -40,14 +40,14 @@ def test_it_waits_for_the_version_in_production() -> None:
     ]
     left = iter(answers)
 
-    serving._wait_for(a_service(left), 2)
+    readiness._wait_for(a_service(left), 2)
 
     assert next(left, "none") == "none"
 
 
 def test_it_tells_what_the_service_says_when_it_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "READY_LIMIT_S", 0.0)
+    monkeypatch.setattr(readiness, "READY_LIMIT_S", 0.0)
     answers: Iterator[httpx.Response | None] = iter([httpx.Response(503, json={"down": ["model"]})] * 9)
 
     with pytest.raises(ServiceNotReady, match=r"version 2 after 0 s: 503 .*model"):
-        serving._wait_for(a_service(answers), 2)
+        readiness._wait_for(a_service(answers), 2)

@@ -5,26 +5,28 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from carvalue.platform.services import services
-from carvalue.platform.spec import Service
+from carvalue.platform.services import platform_services
+from carvalue.platform.spec import ServiceSpec
 from carvalue.settings import Settings
 
 
 def test_every_service_comes_after_those_that_it_needs() -> None:
     known: set[str] = set()
-    for service in services(Settings()):
+    for service in platform_services(Settings()):
         assert known.issuperset(service.needs), service.name
         known.add(service.name)
 
 
 def test_every_port_can_be_moved_by_a_setting_of_its_name() -> None:
-    for service in services(Settings()):
+    for service in platform_services(Settings()):
         if service.port:
             assert getattr(Settings(), service.port_setting.lower()) == service.port
 
 
 def test_services_listen_where_the_settings_say() -> None:
-    found = {service.name: service for service in services(Settings(mlflow_port=5001, airflow_port=8081))}
+    found = {
+        service.name: service for service in platform_services(Settings(mlflow_port=5001, airflow_port=8081))
+    }
 
     assert found["mlflow"].health
     assert found["mlflow"].health.url == "http://127.0.0.1:5001/health"
@@ -38,15 +40,17 @@ def test_services_listen_where_the_settings_say() -> None:
 
 
 def test_a_foreign_mlflow_is_not_started() -> None:
-    names = {service.name for service in services(Settings(mlflow_tracking_uri="http://mlflow.example"))}
+    names = {
+        service.name for service in platform_services(Settings(mlflow_tracking_uri="http://mlflow.example"))
+    }
 
     assert "mlflow" not in names
 
 
 def test_a_journal_on_a_server_gets_its_tables_before_the_service_writes() -> None:
-    at_home = {service.name for service in services(Settings())}
+    at_home = {service.name for service in platform_services(Settings())}
     url = "postgresql://journal:secret@db.example/journal"
-    elsewhere = {service.name: service for service in services(Settings(journal_url=url))}
+    elsewhere = {service.name: service for service in platform_services(Settings(journal_url=url))}
 
     assert "journal-tables" not in at_home
     assert elsewhere["journal-tables"].environment["JOURNAL_URL"] == url
@@ -55,7 +59,7 @@ def test_a_journal_on_a_server_gets_its_tables_before_the_service_writes() -> No
 
 def test_only_page_and_price_service_can_be_bound_off_loopback() -> None:
     settings = Settings(bind_host="0.0.0.0", airflow_password="of my own")
-    found = {service.name: service for service in services(settings)}
+    found = {service.name: service for service in platform_services(settings)}
 
     assert [name for name, service in found.items() if "0.0.0.0" in service.command] == []
     for name in ("airflow-api-server", "mlflow"):
@@ -65,8 +69,8 @@ def test_only_page_and_price_service_can_be_bound_off_loopback() -> None:
     assert {found[name].environment["BIND_HOST"] for name in ("page", "price-service")} == {"0.0.0.0"}
 
 
-def our_own(settings: Settings) -> list[Service]:
-    return [service for service in services(settings) if service.command[0] == sys.executable]
+def our_own(settings: Settings) -> list[ServiceSpec]:
+    return [service for service in platform_services(settings) if service.command[0] == sys.executable]
 
 
 def test_paths_do_not_depend_on_where_a_service_runs(tmp_path: Path) -> None:
@@ -80,7 +84,7 @@ def test_bytecode_is_cached_even_where_the_environment_forbids_it() -> None:
 
 def test_each_gets_the_secrets_that_it_needs_and_no_others() -> None:
     settings = Settings(service_keys=SecretStr("page sha256:0"), service_api_key=SecretStr("the key itself"))
-    found = {service.name: service.environment for service in services(settings)}
+    found = {service.name: service.environment for service in platform_services(settings)}
 
     having = {
         secret: {name for name, given in found.items() if secret in given.values()}
@@ -92,7 +96,9 @@ def test_each_gets_the_secrets_that_it_needs_and_no_others() -> None:
 
 def test_the_tasks_reach_the_journal_and_the_dags_their_schedule() -> None:
     url = "postgresql://journal:secret@db.example/journal"
-    found = {item.name: item for item in services(Settings(journal_url=url, retrain_schedule="@weekly"))}
+    found = {
+        item.name: item for item in platform_services(Settings(journal_url=url, retrain_schedule="@weekly"))
+    }
 
     assert found["airflow-scheduler"].environment["JOURNAL_URL"] == url
     assert found["airflow-dag-processor"].environment["RETRAIN_SCHEDULE"] == "@weekly"

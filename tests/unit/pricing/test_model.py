@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carvalue.listings.schema import FIELDS, CategoryField
-from carvalue.pricing.bundle.folder import (
+from carvalue.files.bundle import (
     BundleCorrupt,
     BundleIncompatible,
     bundle_digest,
@@ -20,6 +19,7 @@ from carvalue.pricing.bundle.folder import (
     read_bundle,
     write_bundle,
 )
+from carvalue.listings.schema import FIELDS, CategoryField
 from carvalue.pricing.model import PriceModel
 from markets import a_listing, a_market
 

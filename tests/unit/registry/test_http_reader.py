@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import pytest
 
-from carvalue.pricing.bundle.folder import BundleCorrupt
+from carvalue.files.bundle import BundleCorrupt
 from carvalue.registry.http_reader import ProductionReader, RegistryUnavailable
 from carvalue.registry.model_version import ModelVersion
 

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from carvalue.listings.schema import FIELD_BY_NAME
 from carvalue.serving.app import create_app
-from carvalue.serving.middleware.observability import Edge
+from carvalue.serving.middleware.observability import ObservabilityMiddleware
 from carvalue.serving.openapi.predict import CAMRY, F150, QUOTE
 from carvalue.serving.requests.request_body import MAX_BODY_BYTES
 from carvalue.settings import Settings
@@ -26,7 +26,7 @@ from servers import serving
 from waiting import until
 
 
-def an_app(registry: FakeRegistry, state_dir: Path) -> Edge:
+def an_app(registry: FakeRegistry, state_dir: Path) -> ObservabilityMiddleware:
     return create_app(Settings(state_dir=state_dir), registry=registry)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from carvalue.serving.micro_batching import Together
+from carvalue.serving.micro_batching import MicroBatcher
 
 
 class Shares:
@@ -14,7 +14,7 @@ class Shares:
     def __init__(self) -> None:
         self.batches: list[Sequence[int]] = []
         self.held: list[asyncio.Future[None]] = []
-        self.together = Together(self.work)
+        self.together = MicroBatcher(self.work)
 
     def work(self, numbers: Sequence[int]) -> tuple[Sequence[int], asyncio.Future[None]]:
         self.batches.append(numbers)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.telemetry.alert_rules import ALERTING_DOWN, RULES, RUNBOOK, Rule
+from carvalue.telemetry.alert_rules import ALERTING_DOWN, RULES, RUNBOOK, AlertRule
 
 TEXT = (Path(__file__).parents[3] / RUNBOOK).read_text()
 SECTIONS = dict(re.findall(r"^### (Carvalue\w+)\n(.*?)(?=^##|\Z)", TEXT, flags=re.MULTILINE | re.DOTALL))
@@ -16,7 +16,7 @@ def test_the_runbook_speaks_of_the_alerts_that_there_are() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_a_runbook_says_what_it_means_how_to_look_and_what_to_do(rule: Rule) -> None:
+def test_a_runbook_says_what_it_means_how_to_look_and_what_to_do(rule: AlertRule) -> None:
     assert re.findall(r"^- \*\*(\w+)\*\*: \S", SECTIONS[rule.name], flags=re.MULTILINE) == [
         "Means",
         "Look",

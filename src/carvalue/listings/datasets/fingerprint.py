@@ -6,14 +6,14 @@ from pathlib import Path
 
 import polars as pl
 
-from carvalue.listings.identity import SAID
+from carvalue.listings.cleaning import ADVERTISED_FIELDS
 
 BATCH_ROWS = 50_000
 MISSING = -(2**63)
 DEGREE_STEPS = 10_000  # whole numbers have one spelling everywhere, fractions have not
 
 
-def fingerprint_of(splits: Iterable[Path]) -> str:
+def dataset_fingerprint(splits: Iterable[Path]) -> str:
     """Hash the listings of sorted splits, in the order given; derived columns do not count.
 
     Values are hashed column by column, not with the library's own hashes: those differ between its versions.
@@ -30,7 +30,9 @@ def fingerprint_of(splits: Iterable[Path]) -> str:
 
 def _said(path: Path) -> pl.LazyFrame:
     degrees = [(pl.col(name) * DEGREE_STEPS).round().cast(pl.Int64) for name in ("lat", "long")]
-    return pl.scan_parquet(path).select("id", *SAID, pl.col("posted_at").dt.epoch("us"), *degrees)
+    return pl.scan_parquet(path).select(
+        "id", *ADVERTISED_FIELDS, pl.col("posted_at").dt.epoch("us"), *degrees
+    )
 
 
 def _bytes(column: pl.Series) -> bytes:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 
-from carvalue.listings.datasets.cleaning import CleaningReport
-from carvalue.listings.datasets.splits import Period, SplitName, SplitReport
+from carvalue.listings.cleaning import CleaningReport
+from carvalue.listings.datasets.splits import SplitName, SplitReport, SplitSummary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +24,10 @@ class Manifest:
     rejected: dict[str, int]
     repaired: dict[str, int]
     reposts_dropped: dict[SplitName, int]
-    splits: dict[SplitName, Period]
+    splits: dict[SplitName, SplitSummary]
 
 
-def describe(
+def describe_dataset(
     *,
     source_kind: str,
     source_description: str,

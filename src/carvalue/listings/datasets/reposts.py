@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from carvalue.listings.identity import same_advertisement
+from carvalue.listings.cleaning import advertisement_key
 
 REPOSTS_FILE = "reposts.parquet"
 
@@ -22,8 +22,8 @@ def write_reposts(listings: pl.LazyFrame, *, ids: pl.DataFrame, known: Iterable[
     Returns:
         how many rows were written.
     """
-    said = pl.concat(pl.scan_parquet(path).select(said=same_advertisement()) for path in known)
-    later = listings.join(ids.lazy(), on="id", how="semi").with_columns(said=same_advertisement())
+    said = pl.concat(pl.scan_parquet(path).select(said=advertisement_key()) for path in known)
+    later = listings.join(ids.lazy(), on="id", how="semi").with_columns(said=advertisement_key())
     new = later.join(said.unique(), on="said", how="anti").drop("said").sort("posted_at", "id")
     new.sink_parquet(into / REPOSTS_FILE, engine="streaming")
     return int(pl.scan_parquet(into / REPOSTS_FILE).select(pl.len()).collect().item())

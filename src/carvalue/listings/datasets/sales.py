@@ -8,17 +8,16 @@ from statistics import median
 
 import polars as pl
 
-from carvalue.files.artifacts import write_report
-from carvalue.files.atomic import written_aside
-from carvalue.listings.identity import described_car
+from carvalue.files import atomic_write, write_artifact
+from carvalue.listings.cleaning import description_key
 from carvalue.listings.schema import FIELDS, PRICE, REQUIRED_FIELDS, NumberField
 
 logger = logging.getLogger(__name__)
 
 WITH_SALES_FILE = "with_sales.parquet"
-REPORT_FILE = "sales.json"
+SALES_REPORT = "sales.json"
 
-LEAST_SALES = 200  # fewer are a handful of people's; they would say more of those people than of the market
+MIN_SALES = 200  # fewer are a handful of people's; they would say more of those people than of the market
 FARTHEST = 3.0  # times the quote, or a third of it: a slipped digit, a monthly rate or a bad joke
 
 COLUMNS: dict[str, pl.DataType] = {
@@ -66,9 +65,9 @@ def join_sales(listings: Path, *, sold: Iterable[Mapping[str, object]], into: Pa
     """
     told = pl.DataFrame([*sold], schema=COLUMNS, orient="row", strict=False)
     judged = told.sort("told_at").with_columns(why=_why_not(), price=pl.col("sale_price"))
-    usable = judged.filter(pl.col("why").is_null()).with_columns(car=described_car())
+    usable = judged.filter(pl.col("why").is_null()).with_columns(car=description_key())
     usable = usable.unique("car", keep="last", maintain_order=True)
-    joined = usable if usable.height >= LEAST_SALES else usable.clear()
+    joined = usable if usable.height >= MIN_SALES else usable.clear()
     _write(listings, joined, into=into)
     report = SalesReport(
         told=told.height,
@@ -76,7 +75,7 @@ def join_sales(listings: Path, *, sold: Iterable[Mapping[str, object]], into: Pa
         left_out=_left_out(judged, usable, joined),
         to_quote=_ratio(joined),
     )
-    write_report(report, into / REPORT_FILE)
+    write_artifact(report, into / SALES_REPORT)
     logger.info(
         "reported sales", extra={"told": report.told, "joined": report.joined, "to_quote": report.to_quote}
     )
@@ -121,5 +120,5 @@ def _write(listings: Path, sales: pl.DataFrame, *, into: Path) -> None:
         .alias(name)
         for name, kind in schema.items()
     )
-    with written_aside(into / WITH_SALES_FILE) as aside:
+    with atomic_write(into / WITH_SALES_FILE) as aside:
         pl.concat([known, as_listings.lazy()]).sink_parquet(aside, compression="lz4", engine="streaming")

@@ -11,16 +11,16 @@ from typing import Literal, cast, get_args
 import polars as pl
 
 from carvalue.errors import AppError
-from carvalue.files.artifacts import write_report
-from carvalue.listings.datasets.fingerprint import fingerprint_of
+from carvalue.files import write_artifact
+from carvalue.listings.cleaning import advertisement_key
+from carvalue.listings.datasets.fingerprint import dataset_fingerprint
 from carvalue.listings.datasets.reposts import write_reposts
-from carvalue.listings.identity import same_advertisement
 
 logger = logging.getLogger(__name__)
 
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
-REPORT_FILE = "splits.json"
+SPLIT_REPORT = "splits.json"
 HELD_OUT = 0.15  # of all listings, by time: the latest for the test, those before for the validation
 
 
@@ -30,14 +30,14 @@ class NotEnoughListings(AppError):
     status, hint = 422, "Point DATA_SOURCE at more listings, posted over a longer time."
 
 
-class Leak(AppError):
+class SplitLeak(AppError):
     """A split holds what another one holds: a fault of this program, caught before it spoils a model."""
 
     hint = "Report it with the leak report; the earlier datasets are untouched."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Period:
+class SplitSummary:
     """What one split consists of."""
 
     rows: int
@@ -60,7 +60,7 @@ class SplitReport:
     """The written splits, `<name>.parquet` in a folder; listings = rows of all splits + re-posts dropped."""
 
     folder: Path
-    periods: Mapping[SplitName, Period]
+    periods: Mapping[SplitName, SplitSummary]
     fingerprint: str
     reposts_dropped: Mapping[SplitName, int]
     leaks: LeakReport
@@ -77,7 +77,7 @@ def split(clean: Path, *, into: Path) -> SplitReport:
         Leak: the written splits share a car, an advertisement or a time.
     """
     into.mkdir(parents=True, exist_ok=True)
-    (into / REPORT_FILE).unlink(missing_ok=True)  # it must not speak for splits that are being rewritten
+    (into / SPLIT_REPORT).unlink(missing_ok=True)  # it must not speak for splits that are being rewritten
     listings = pl.scan_parquet(clean)
     assigned = _assign(listings)
     paths = _write(listings, assigned, into=into)
@@ -87,15 +87,15 @@ def split(clean: Path, *, into: Path) -> SplitReport:
     reposts = write_reposts(listings, ids=moved, known=known, into=into)
     leaks = _leaks(paths, periods)
     if leaks != LeakReport(cars_shared=0, listings_shared=0, periods_overlapping=0):
-        raise Leak(f"The splits are not apart: {leaks}.")
+        raise SplitLeak(f"The splits are not apart: {leaks}.")
     report = SplitReport(
         folder=into,
         periods=periods,
-        fingerprint=fingerprint_of(paths[name] for name in SPLITS),
+        fingerprint=dataset_fingerprint(paths[name] for name in SPLITS),
         reposts_dropped=_dropped(assigned),
         leaks=leaks,
     )
-    write_report(report, into / REPORT_FILE)
+    write_artifact(report, into / SPLIT_REPORT)
     logger.info(
         "listings split",
         extra={name: period.rows for name, period in periods.items()}
@@ -158,13 +158,13 @@ def _spread(listings: pl.LazyFrame) -> str:
     )
 
 
-def _measure(path: Path) -> Period:
+def _measure(path: Path) -> SplitSummary:
     moment = pl.col("posted_at")
     found = pl.scan_parquet(path).select(
         rows=pl.len(), cars=pl.col("car").n_unique(), first=moment.min(), last=moment.max()
     )
     row = found.collect().row(0, named=True)
-    return Period(
+    return SplitSummary(
         rows=row["rows"],
         cars=row["cars"],
         first_posted_at=row["first"],
@@ -172,9 +172,9 @@ def _measure(path: Path) -> Period:
     )
 
 
-def _leaks(paths: Mapping[SplitName, Path], periods: Mapping[SplitName, Period]) -> LeakReport:
+def _leaks(paths: Mapping[SplitName, Path], periods: Mapping[SplitName, SplitSummary]) -> LeakReport:
     keys = pl.concat(
-        pl.scan_parquet(path).select("car", said=same_advertisement(), split=pl.lit(name))
+        pl.scan_parquet(path).select("car", said=advertisement_key(), split=pl.lit(name))
         for name, path in paths.items()
     ).collect(engine="streaming")
     ordered = [periods[name] for name in SPLITS]

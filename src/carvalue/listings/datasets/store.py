@@ -10,8 +10,14 @@ from pathlib import Path
 from uuid import uuid4
 
 from carvalue.errors import AppError
-from carvalue.files.artifacts import ReportUnreadable, read_report, write_report
-from carvalue.files.atomic import MARK, flush, written_aside
+from carvalue.files import (
+    TEMPORARY_MARK,
+    ArtifactUnreadable,
+    atomic_write,
+    fsync,
+    read_artifact,
+    write_artifact,
+)
 from carvalue.listings.datasets.manifest import Manifest
 from carvalue.listings.datasets.reposts import REPOSTS_FILE
 from carvalue.listings.datasets.splits import SPLITS, SplitName
@@ -71,8 +77,8 @@ class Dataset:
         """
         path = self.folder / MANIFEST_FILE
         try:
-            return read_report(Manifest, path)
-        except ReportUnreadable as error:
+            return read_artifact(Manifest, path)
+        except ArtifactUnreadable as error:
             raise DatasetMissing(error.message) from error
 
 
@@ -148,24 +154,24 @@ class DatasetStore:
 
     def _write(self, folder: Path, manifest: Manifest) -> Path:
         name = f"{manifest.created_at:%Y%m%dT%H%M%S}-{manifest.fingerprint}-{uuid4().hex[:8]}"
-        aside = self._root / f"{name}{MARK}"
+        aside = self._root / f"{name}{TEMPORARY_MARK}"
         aside.mkdir()
         for split in SPLITS:
             shutil.copyfile(folder / f"{split}.parquet", aside / f"{split}.parquet")
         if (folder / REPOSTS_FILE).is_file():
             shutil.copyfile(folder / REPOSTS_FILE, aside / REPOSTS_FILE)
-        write_report(manifest, aside / MANIFEST_FILE)
+        write_artifact(manifest, aside / MANIFEST_FILE)
         for path in (*aside.iterdir(), aside):
-            flush(path)
+            fsync(path)
         return aside.rename(self._root / name)
 
     def _point_to(self, version: Path) -> None:
-        with written_aside(self._root / POINTER_FILE) as pointer:
+        with atomic_write(self._root / POINTER_FILE) as pointer:
             pointer.write_text(version.name)
 
     def _prune(self, *, current: Path) -> None:
         folders = [path for path in self._root.iterdir() if path.is_dir()]
-        whole = sorted(path for path in folders if MARK not in path.name and path != current)
+        whole = sorted(path for path in folders if TEMPORARY_MARK not in path.name and path != current)
         kept = (
             {current, *whole[len(whole) - (KEPT_VERSIONS - 1) :]}
             if len(whole) >= KEPT_VERSIONS

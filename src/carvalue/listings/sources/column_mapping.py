@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from carvalue.listings.rules import NUMBERS, POSTING_DATE_FORMAT
+from carvalue.listings.cleaning import NUMBERS, POSTING_DATE_FORMAT
 from carvalue.listings.schema import FIELD_BY_NAME, RAW_COLUMNS, REQUIRED_FIELDS, CategoryField
 from carvalue.listings.sources.raw import SourceFailed
 
 NEEDED = ("price", "posting_date", *REQUIRED_FIELDS)
 
 
-class FormUnusable(SourceFailed):
+class MappingInvalid(SourceFailed):
     """The description cannot be read, or speaks of something that listings do not have."""
 
     hint = "Correct the file that DATASET names; docs/own-data.md explains every word of it."
@@ -45,7 +45,7 @@ def _known_words(words: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping
     return words
 
 
-class Form(BaseModel):
+class ColumnMapping(BaseModel):
     """How the columns of another file become ours.
 
     Attributes:
@@ -67,16 +67,16 @@ class Form(BaseModel):
     words: Annotated[Mapping[str, Mapping[str, str]], AfterValidator(_known_words)] = {}
 
 
-def read_form(path: Path) -> Form:
+def read_column_mapping(path: Path) -> ColumnMapping:
     """Read a description.
 
     Raises:
-        FormUnusable: says which word of it cannot be used, and why.
+        MappingInvalid: says which word of it cannot be used, and why.
     """
     try:
-        return Form.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return ColumnMapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         said = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise FormUnusable(f"{path}: {said.replace('Value error, ', '')}.") from None
+        raise MappingInvalid(f"{path}: {said.replace('Value error, ', '')}.") from None
     except (OSError, ValueError) as error:  # TOML's own error is a ValueError
-        raise FormUnusable(f"{path} cannot be read: {error}.") from error
+        raise MappingInvalid(f"{path} cannot be read: {error}.") from error

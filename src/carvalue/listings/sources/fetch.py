@@ -4,16 +4,16 @@ import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from carvalue.files.archives import unpack
-from carvalue.listings import synthetic as bundled
-from carvalue.listings.sources.column_mapping import Form
-from carvalue.listings.sources.kaggle import KaggleRequest, newest_here, probe, read_kaggle
-from carvalue.listings.sources.kagglehub_client import Progress
+from carvalue.files import unpack
+from carvalue.listings.sources.column_mapping import ColumnMapping
+from carvalue.listings.sources.kaggle import KaggleRequest, newest_cached, probe, read_kaggle
+from carvalue.listings.sources.kagglehub_client import DownloadProgress
 from carvalue.listings.sources.local_file import check_readable, read_file
-from carvalue.listings.sources.raw import RawListings, SourceFailed, check_raw_csv, read_through
-from carvalue.listings.sources.translation import translate
+from carvalue.listings.sources.raw import RawListings, SourceFailed, check_raw_csv, file_digest
+from carvalue.listings.sources.translation import apply_mapping
+from carvalue.listings.synthetic import DEFAULT_ROWS, DEFAULT_SEED, GENERATOR, write_sample
 
-__all__ = ["KaggleRequest", "RawListings", "SampleRequest", "SourceFailed", "fetch"]
+__all__ = ["KaggleRequest", "RawListings", "SampleRequest", "SourceFailed", "fetch_listings"]
 
 logger = logging.getLogger(__name__)
 
@@ -28,18 +28,18 @@ class CannotStore(SourceFailed):
 class SampleRequest:
     """How large a sample, and out of which seed."""
 
-    rows: int = bundled.DEFAULT_ROWS
-    seed: int = bundled.DEFAULT_SEED
+    rows: int = DEFAULT_ROWS
+    seed: int = DEFAULT_SEED
 
 
-def fetch(
+def fetch_listings(
     *,
     source: str,
     into: Path,
     kaggle: KaggleRequest,
     sample: SampleRequest,
-    form: Form | None = None,
-    progress: Progress | None = None,
+    form: ColumnMapping | None = None,
+    progress: DownloadProgress | None = None,
 ) -> RawListings:
     """Bring raw listings from `source`: auto, kaggle, sample, or the path of a CSV or zip, of any `form`.
 
@@ -58,7 +58,12 @@ def fetch(
 
 
 def _fetch(
-    source: str, *, into: Path, kaggle: KaggleRequest, sample: SampleRequest, progress: Progress | None
+    source: str,
+    *,
+    into: Path,
+    kaggle: KaggleRequest,
+    sample: SampleRequest,
+    progress: DownloadProgress | None,
 ) -> RawListings:
     if source == "sample":
         return _from_sample(sample, into=into)
@@ -70,14 +75,14 @@ def _fetch(
 
 
 def _from_kaggle_or_sample(
-    kaggle: KaggleRequest, sample: SampleRequest, *, into: Path, progress: Progress | None
+    kaggle: KaggleRequest, sample: SampleRequest, *, into: Path, progress: DownloadProgress | None
 ) -> RawListings:
     """Take Kaggle where it answers; once it has, its failure is no reason for made-up rows."""
     silence = probe(kaggle)
     if silence is None:
         return read_kaggle(kaggle, into=into, progress=progress)
     told = {"reason": silence.message}
-    if earlier := newest_here(kaggle, into=into):
+    if earlier := newest_cached(kaggle, into=into):
         logger.warning("working with Kaggle's data from an earlier run", extra=told)
         found = read_kaggle(earlier, into=into, progress=progress)
     else:
@@ -86,11 +91,11 @@ def _from_kaggle_or_sample(
     return replace(found, description=f"{found.description} ({silence.message.rstrip('.')})")
 
 
-def _from_another_form(path: Path, form: Form, *, into: Path) -> RawListings:
+def _from_another_form(path: Path, form: ColumnMapping, *, into: Path) -> RawListings:
     check_readable(path)
     unpacked = unpack(path, into=into / "unpacked.csv") if path.suffix.lower() == ".zip" else path
-    digest = read_through(unpacked, name=str(path))
-    translated = translate(unpacked, form=form, into=into / "translated.csv")
+    digest = file_digest(unpacked, name=str(path))
+    translated = apply_mapping(unpacked, form=form, into=into / "translated.csv")
     check_raw_csv(translated, name=str(path))
     return RawListings(
         path=translated,
@@ -102,10 +107,10 @@ def _from_another_form(path: Path, form: Form, *, into: Path) -> RawListings:
 
 def _from_sample(request: SampleRequest, *, into: Path) -> RawListings:
     path = into / "sample.csv"
-    bundled.write_sample(path, rows=request.rows, seed=request.seed)
+    write_sample(path, rows=request.rows, seed=request.seed)
     return RawListings(
         path=path,
         kind="sample",
-        description=f"bundled sample {bundled.GENERATOR}: {request.rows:,} rows of seed {request.seed}",
+        description=f"bundled sample {GENERATOR}: {request.rows:,} rows of seed {request.seed}",
         fingerprint=f"sha256:{check_raw_csv(path, name=str(path))}",
     )

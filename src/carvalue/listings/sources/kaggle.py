@@ -16,9 +16,14 @@ from kagglehub.exceptions import handle_call
 from kagglehub.handle import parse_dataset_handle
 from kagglesdk.datasets.types.dataset_api_service import ApiGetDatasetRequest
 
-from carvalue.files.archives import MEMBER, ZipUnusable, unpack
+from carvalue.files import MEMBER, ZipUnusable, unpack
 from carvalue.listings.sources.kaggle_errors import EXPLAINED, KaggleFailed, KaggleUnreachable, explain
-from carvalue.listings.sources.kagglehub_client import Progress, cache_in, patient_client, tuned
+from carvalue.listings.sources.kagglehub_client import (
+    DownloadProgress,
+    cache_in,
+    client_with_timeout,
+    configured_kagglehub,
+)
 from carvalue.listings.sources.raw import RawListings, SourceFailed, check_raw_csv
 
 logger = logging.getLogger(__name__)
@@ -42,7 +47,7 @@ def read_kaggle(
     request: KaggleRequest,
     *,
     into: Path,
-    progress: Progress | None = None,
+    progress: DownloadProgress | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> RawListings:
     """Download the data set's vehicles.csv to a folder of its version below `into`, and check it.
@@ -75,7 +80,7 @@ def probe(request: KaggleRequest, *, deadline_s: float = PROBE_DEADLINE_S) -> So
         return KaggleUnreachable(f"Kaggle did not answer within {deadline_s:g} seconds.")
 
 
-def newest_here(request: KaggleRequest, *, into: Path) -> KaggleRequest | None:
+def newest_cached(request: KaggleRequest, *, into: Path) -> KaggleRequest | None:
     """Pin the newest version that an earlier run has brought whole, of the asked ones; needs no network."""
     with cache_in(into / CACHE_FOLDER):
         try:
@@ -99,7 +104,7 @@ def _ask(request: KaggleRequest) -> SourceFailed | None:
     try:
         handle = parse_dataset_handle(request.dataset)
         wanted.owner_slug, wanted.dataset_slug = handle.owner, handle.dataset
-        with patient_client(timeout_s=min(PROBE_TIMEOUT_S, request.timeout_s)) as client:
+        with client_with_timeout(timeout_s=min(PROBE_TIMEOUT_S, request.timeout_s)) as client:
             handle_call(lambda: client.datasets.dataset_api_client.get_dataset(wanted), handle)
     except EXPLAINED as error:
         return explain(error, dataset=request.dataset)
@@ -107,7 +112,7 @@ def _ask(request: KaggleRequest) -> SourceFailed | None:
 
 
 def _download_patiently(
-    request: KaggleRequest, *, into: Path, progress: Progress, sleep: Callable[[float], None]
+    request: KaggleRequest, *, into: Path, progress: DownloadProgress, sleep: Callable[[float], None]
 ) -> Path:
     for attempt in itertools.count(1):
         try:
@@ -122,9 +127,9 @@ def _download_patiently(
     raise AssertionError("unreachable: count() does not end")
 
 
-def _download(request: KaggleRequest, *, into: Path, progress: Progress) -> Path:
+def _download(request: KaggleRequest, *, into: Path, progress: DownloadProgress) -> Path:
     try:
-        with tuned(timeout_s=request.timeout_s, cache=into / CACHE_FOLDER, progress=progress):
+        with configured_kagglehub(timeout_s=request.timeout_s, cache=into / CACHE_FOLDER, progress=progress):
             path = Path(kagglehub.dataset_download(request.dataset, path=MEMBER))
     except EXPLAINED as error:
         raise explain(error, dataset=request.dataset) from error

@@ -68,7 +68,7 @@ class KaggleUnreachable(KaggleFailed):
     attempts = 3
 
 
-class KaggleCutOff(KaggleFailed):
+class KaggleInterrupted(KaggleFailed):
     """The connection broke in the middle."""
 
     status = 502
@@ -104,7 +104,7 @@ def explain(error: Exception, *, dataset: str) -> KaggleFailed:
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return _refusal(error.response, dataset=dataset)
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return KaggleCutOff(f"The download of {dataset} broke off.")
+        return KaggleInterrupted(f"The download of {dataset} broke off.")
     if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
         return KaggleUnreachable(f"Kaggle did not answer in time when asked for {dataset}.")
     if isinstance(error, json.JSONDecodeError):

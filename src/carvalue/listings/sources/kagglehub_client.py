@@ -19,18 +19,18 @@ from kagglesdk.kaggle_client import KaggleClient
 
 CACHE_VARIABLE = "KAGGLEHUB_CACHE"
 
-Progress = Callable[[int, int | None], None]
+DownloadProgress = Callable[[int, int | None], None]
 """Called with the bytes that are here and the bytes there will be, where Kaggle says so."""
 
 
 @contextmanager
-def tuned(*, timeout_s: float, cache: Path, progress: Progress) -> Iterator[None]:
+def configured_kagglehub(*, timeout_s: float, cache: Path, progress: DownloadProgress) -> Iterator[None]:
     """Tune kagglehub for the downloads inside; a KAGGLEHUB_CACHE of the user's own stays in force."""
     with ExitStack() as stack:
         stack.enter_context(cache_in(cache))
         stack.enter_context(_level(logging.getLogger("kagglehub"), logging.WARNING))
         stack.enter_context(
-            _replaced(http_resolver, "build_kaggle_client", lambda: patient_client(timeout_s=timeout_s))
+            _replaced(http_resolver, "build_kaggle_client", lambda: client_with_timeout(timeout_s=timeout_s))
         )
         stack.enter_context(_replaced(clients, "tqdm", lambda **told: _Meter(progress, **told)))
         yield
@@ -49,7 +49,7 @@ def cache_in(folder: Path) -> Iterator[None]:
         del os.environ[CACHE_VARIABLE]
 
 
-def patient_client(*, timeout_s: float) -> KaggleClient:
+def client_with_timeout(*, timeout_s: float) -> KaggleClient:
     """Make kagglehub's own client, credentials and all, with a time limit on each answer."""
     client = clients.build_kaggle_client()
     http = client.http_client()
@@ -63,7 +63,7 @@ class _Meter:
     """Stand where kagglehub puts its progress bar, and tell the callback instead."""
 
     def __init__(
-        self, progress: Progress, *, total: int | None = None, initial: int = 0, **_: object
+        self, progress: DownloadProgress, *, total: int | None = None, initial: int = 0, **_: object
     ) -> None:
         self._progress, self._total, self._here = progress, total, initial
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from carvalue.files.archives import MEMBER, unpack
+from carvalue.files import MEMBER, unpack
 from carvalue.listings.sources.raw import RawListings, SourceFailed, check_raw_csv
 
 

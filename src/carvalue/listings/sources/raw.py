@@ -58,7 +58,7 @@ def check_raw_csv(path: Path, *, name: str) -> str:
         NotUtf8: says where the first byte is that UTF-8 does not know.
         ColumnsChanged: says which columns are missing and which came instead.
     """
-    digest = read_through(path, name=name)
+    digest = file_digest(path, name=name)
     with path.open(encoding="utf-8-sig", newline="") as file:
         _check_header(_first_record(file, name=name), name=name)
         if not any(line.strip() for line in file):
@@ -66,7 +66,7 @@ def check_raw_csv(path: Path, *, name: str) -> str:
     return digest
 
 
-def read_through(path: Path, *, name: str) -> str:
+def file_digest(path: Path, *, name: str) -> str:
     """Read the whole file once; return its SHA-256.
 
     Raises:

@@ -5,26 +5,26 @@ from pathlib import Path
 
 import polars as pl
 
-from carvalue.files.atomic import written_aside
-from carvalue.listings.rules import POSTING_DATE_FORMAT
+from carvalue.files import atomic_write
+from carvalue.listings.cleaning import POSTING_DATE_FORMAT
 from carvalue.listings.schema import RAW_COLUMNS
-from carvalue.listings.sources.column_mapping import Form
+from carvalue.listings.sources.column_mapping import ColumnMapping
 from carvalue.listings.sources.raw import SourceFailed
 
 MILES = {"km": 0.621371}
 
 
-class FormUnlike(SourceFailed):
+class MappingMismatch(SourceFailed):
     """The file is not as its description says."""
 
     hint = "Correct the file that DATASET names, or point DATA_SOURCE at the file that it describes."
 
 
-def translate(path: Path, *, form: Form, into: Path) -> Path:
+def apply_mapping(path: Path, *, form: ColumnMapping, into: Path) -> Path:
     """Write such a file as a CSV of the 26 raw columns, row for row; what cannot be read stays as it is.
 
     Raises:
-        FormUnlike: a column is missing, or the file is no such CSV.
+        MappingMismatch: a column is missing, or the file is no such CSV.
     """
     table = pl.scan_csv(
         path, separator=form.separator, infer_schema=False, truncate_ragged_lines=True, glob=False
@@ -32,20 +32,20 @@ def translate(path: Path, *, form: Form, into: Path) -> Path:
     try:
         found = table.collect_schema().names()
         if missing := [name for name in form.columns.values() if name not in found]:
-            raise FormUnlike(f"{path} lacks {', '.join(missing)}: found {', '.join(found)}.")
-        with written_aside(into) as aside:
+            raise MappingMismatch(f"{path} lacks {', '.join(missing)}: found {', '.join(found)}.")
+        with atomic_write(into) as aside:
             _translated(table, form).sink_csv(aside, engine="streaming", check_extension=False)
     except pl.exceptions.PolarsError as error:
-        raise FormUnlike(f"{path} is not a readable CSV: {error}.") from error
+        raise MappingMismatch(f"{path} is not a readable CSV: {error}.") from error
     return into
 
 
-def _translated(table: pl.LazyFrame, form: Form) -> pl.LazyFrame:
+def _translated(table: pl.LazyFrame, form: ColumnMapping) -> pl.LazyFrame:
     numbered = table.with_row_index("row of the file", offset=1)
     return numbered.select(_cell(form, name).alias(name) for name in RAW_COLUMNS)
 
 
-def _cell(form: Form, name: str) -> pl.Expr:
+def _cell(form: ColumnMapping, name: str) -> pl.Expr:
     if name not in form.columns:
         # a row without an identity of its own is known by its place
         return pl.col("row of the file") if name == "id" else pl.lit(None, pl.String)

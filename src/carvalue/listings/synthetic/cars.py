@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from carvalue.listings.synthetic.catalogue import Catalogue, CatalogueModel, Floats, Ints
 
-Words = NDArray[np.object_]
+WordColumn = NDArray[np.object_]
 Rng = np.random.Generator
 
 NEWEST_YEAR = 2021
@@ -59,13 +59,13 @@ class Cars:
     year: Ints
     trim: Ints
     odometer: Floats
-    condition: Words
-    title_status: Words
-    fuel: Words
-    cylinders: Words
-    drive: Words
-    transmission: Words
-    paint_color: Words
+    condition: WordColumn
+    title_status: WordColumn
+    fuel: WordColumn
+    cylinders: WordColumn
+    drive: WordColumn
+    transmission: WordColumn
+    paint_color: WordColumn
     by_dealer: NDArray[np.bool_]
     region: Ints
 
@@ -85,7 +85,7 @@ def draw_cars(rng: Rng, catalogue: Catalogue, *, count: int) -> Cars:
         models=models,
         year=year,
         trim=_trims(rng, catalogue, chosen),
-        odometer=np.round(usual_miles(age) * rng.lognormal(0.0, 0.38, count)).clip(3, 390_000),
+        odometer=np.round(expected_miles(age) * rng.lognormal(0.0, 0.38, count)).clip(3, 390_000),
         condition=_conditions(rng, age),
         title_status=_words(rng, _TITLES, count),
         fuel=_first_mostly(rng, [model.fuels for model in models], first=0.8),
@@ -103,7 +103,7 @@ def ages(year: Ints) -> Floats:
     return np.asarray(NEWEST_YEAR + 0.3 - year, dtype=np.float64).clip(0.0)
 
 
-def usual_miles(age: Floats) -> Floats:
+def expected_miles(age: Floats) -> Floats:
     """What a car of this age has usually been driven; old cars stand more than new ones."""
     return np.asarray(MILES_A_YEAR * age**0.93 + 2_000.0, dtype=np.float64)
 
@@ -130,26 +130,26 @@ def _trims(rng: Rng, catalogue: Catalogue, chosen: Ints) -> Ints:
     return np.asarray(picks, dtype=np.int64)
 
 
-def _conditions(rng: Rng, age: Floats) -> Words:
+def _conditions(rng: Rng, age: Floats) -> WordColumn:
     words = _words(rng, _CONDITIONS, len(age))
     too_old = (age > 4) & (words == "new")
     worn = (age > 15) & (rng.random(len(age)) < 0.1)
     return np.where(worn, "fair", np.where(too_old, "excellent", words)).astype(object)
 
 
-def _transmissions(rng: Rng, models: Sequence[CatalogueModel], age: Floats) -> Words:
+def _transmissions(rng: Rng, models: Sequence[CatalogueModel], age: Floats) -> WordColumn:
     sporty = np.asarray([model.type in {"coupe", "convertible"} for model in models])
     electric = np.asarray([model.fuels[0] == "electric" for model in models])
     manual_share = np.where(electric, 0.0, np.where(sporty, 0.22, 0.02) + 0.004 * age.clip(0, 20))
     return np.where(rng.random(len(age)) < manual_share, "manual", "automatic").astype(object)
 
 
-def _words(rng: Rng, shares: dict[str, float], count: int) -> Words:
+def _words(rng: Rng, shares: dict[str, float], count: int) -> WordColumn:
     weights = np.asarray(list(shares.values()))
     return rng.choice(np.asarray(list(shares), dtype=object), size=count, p=weights / weights.sum())
 
 
-def _first_mostly(rng: Rng, options: Sequence[tuple[str, ...]], *, first: float) -> Words:
+def _first_mostly(rng: Rng, options: Sequence[tuple[str, ...]], *, first: float) -> WordColumn:
     """Choose the usual option with probability `first`, else any of the others."""
     count = len(options)
     usual, other = rng.random(count) < first, rng.random(count)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from carvalue.listings.synthetic.cars import Cars, Rng, Words
+from carvalue.listings.synthetic.cars import Cars, Rng, WordColumn
 from carvalue.listings.synthetic.catalogue import Floats, Ints
 
 ZERO_PRICE_SHARE = 0.074
@@ -38,7 +38,7 @@ MISSING: Mapping[str, float] = {
 _CONDITION_MISSING, _BOTH_MISSING = 0.414, 0.29  # who leaves out the condition often leaves out the cylinders
 
 
-def soil_prices(rng: Rng, prices: Ints) -> Ints:
+def corrupt_prices(rng: Rng, prices: Ints) -> Ints:
     """Replace a few prices by zeros, tokens and absurdities."""
     count, u = len(prices), rng.random(len(prices))
     tokens = rng.choice(np.asarray(_TOKEN_PRICES), size=count)
@@ -48,7 +48,7 @@ def soil_prices(rng: Rng, prices: Ints) -> Ints:
     return np.where(u > 1 - ABSURD_PRICE_SHARE, absurd, soiled).astype(np.int64)
 
 
-def soil_odometers(rng: Rng, odometer: Floats) -> Floats:
+def corrupt_odometers(rng: Rng, odometer: Floats) -> Floats:
     """Enter some odometers as 0, as 1, in thousands, with a digit too many, or as a row of nines."""
     kind = rng.choice(len(_ODOMETER_SLIPS) + 1, size=len(odometer), p=[*_ODOMETER_SLIPS.values(), _rest()])
     nines = rng.choice(np.asarray(_NINES), size=len(odometer))
@@ -66,7 +66,7 @@ def _rest() -> float:
     return 1.0 - sum(_ODOMETER_SLIPS.values())
 
 
-def soil_years(rng: Rng, year: Ints) -> Ints:
+def corrupt_years(rng: Rng, year: Ints) -> Ints:
     """Slip in collectors' cars, the year 1900 and next year's models."""
     u = rng.random(len(year))
     classic = rng.triangular(1923, 1972, 1985, len(year)).astype(np.int64)
@@ -74,7 +74,7 @@ def soil_years(rng: Rng, year: Ints) -> Ints:
     return np.where(u > 0.9997, 2022, np.where(u > 0.9994, 1900, soiled)).astype(np.int64)
 
 
-def soil_types(rng: Rng, cars: Cars) -> Words:
+def corrupt_types(rng: Rng, cars: Cars) -> WordColumn:
     """Name the body as sellers do: a pickup is often a truck, much is 'other'."""
     types = np.asarray([model.type for model in cars.models], dtype=object)
     u = rng.random(len(types))
@@ -83,18 +83,18 @@ def soil_types(rng: Rng, cars: Cars) -> Words:
     return np.where((u > 0.4) & (u < 0.45), "other", types).astype(object)
 
 
-def soil_fuels(rng: Rng, fuel: Words) -> Words:
+def corrupt_fuels(rng: Rng, fuel: WordColumn) -> WordColumn:
     """Let some dealers answer 'other'."""
     return np.where(rng.random(len(fuel)) < 0.06, "other", fuel).astype(object)
 
 
-def soil_transmissions(rng: Rng, transmission: Words) -> Words:
+def corrupt_transmissions(rng: Rng, transmission: WordColumn) -> WordColumn:
     """Let some dealers answer 'other', mostly for automatics."""
     soiled = (transmission == "automatic") & (rng.random(len(transmission)) < 0.155)
     return np.where(soiled, "other", transmission).astype(object)
 
 
-def name_cylinders(rng: Rng, cylinders: Words) -> Words:
+def format_cylinders(rng: Rng, cylinders: WordColumn) -> WordColumn:
     """Write '6 cylinders'; an engine without any is left empty or called 'other'."""
     other = rng.random(len(cylinders)) < 0.003
     named = [
@@ -104,7 +104,7 @@ def name_cylinders(rng: Rng, cylinders: Words) -> Words:
     return np.asarray(named, dtype=object)
 
 
-def leave_empty(rng: Rng, columns: Mapping[str, Words]) -> dict[str, Words]:
+def drop_values(rng: Rng, columns: Mapping[str, WordColumn]) -> dict[str, WordColumn]:
     """Empty each field as often as the original's sellers do."""
     soiled = {name: _emptied(rng, column, MISSING.get(name, 0.0)) for name, column in columns.items()}
     u = rng.random(len(soiled["condition"]))
@@ -115,11 +115,11 @@ def leave_empty(rng: Rng, columns: Mapping[str, Words]) -> dict[str, Words]:
     return soiled
 
 
-def _emptied(rng: Rng, column: Words, share: float) -> Words:
+def _emptied(rng: Rng, column: WordColumn, share: float) -> WordColumn:
     return _blank(column, rng.random(len(column)) < share)
 
 
-def _blank(column: Words, empty: NDArray[np.bool_]) -> Words:
+def _blank(column: WordColumn, empty: NDArray[np.bool_]) -> WordColumn:
     blanked = column.copy()
     blanked[empty] = None
     return blanked

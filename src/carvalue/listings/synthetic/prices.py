@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from carvalue.listings.synthetic.cars import Cars, Rng, usual_miles
+from carvalue.listings.synthetic.cars import Cars, Rng, expected_miles
 from carvalue.listings.synthetic.catalogue import Catalogue, CatalogueModel, Floats, Ints
 
 # all effects are in the logarithm of the price: -0.3 means about a quarter less
@@ -39,7 +39,7 @@ def _age_and_miles(cars: Cars) -> Floats:
     kept = np.log([model.kept_a_year for model in cars.models])
     slow = np.maximum(cars.age - SLOWER_AFTER_YEARS, 0.0)
     drop = FIRST_YEAR_DROP * np.minimum(cars.age, 1.0)
-    more_miles = (cars.odometer - usual_miles(cars.age)) / 100_000
+    more_miles = (cars.odometer - expected_miles(cars.age)) / 100_000
     worth = kept * (cars.age - slow / 2) - drop - LOSS_PER_100K_MILES * more_miles.clip(-1.2, 2.0)
     return np.asarray(worth, dtype=np.float64)
 

@@ -64,7 +64,7 @@ _NONSENSE = (
 )
 
 
-def spell(rng: Rng, cars: Cars) -> tuple[list[str | None], list[str]]:
+def write_names(rng: Rng, cars: Cars) -> tuple[list[str | None], list[str]]:
     """Write each car's (manufacturer, model) as its seller would."""
     draws = rng.random((len(cars.models), 10)).tolist()
     names = (model.trims[trim] for model, trim in zip(cars.models, cars.trim, strict=True))

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from carvalue.listings.synthetic.cars import Rng, Words
+from carvalue.listings.synthetic.cars import Rng, WordColumn
 
 VIN_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ0123456789"  # I, O and Q are never used
 POOL_BYTES = 2_000_000  # descriptions are cut out of one pool: long, different, and quick to make
@@ -27,14 +27,14 @@ _PHRASES = (
 )
 
 
-def vins(rng: Rng, count: int) -> Words:
+def vins(rng: Rng, count: int) -> WordColumn:
     """Draw vehicle identification numbers of the right form."""
     letters = np.frombuffer(VIN_LETTERS.encode(), dtype=np.uint8)
     drawn = letters[rng.integers(0, len(letters), (count, 17))]
     return np.asarray([row.tobytes().decode() for row in drawn], dtype=object)
 
 
-def describe(rng: Rng, count: int, *, mean_bytes: int) -> Words:
+def describe(rng: Rng, count: int, *, mean_bytes: int) -> WordColumn:
     """Write free text of `mean_bytes` on average; none at all for 0."""
     if mean_bytes == 0:
         return np.full(count, None, dtype=object)

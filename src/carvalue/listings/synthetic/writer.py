@@ -8,21 +8,21 @@ import numpy as np
 import polars as pl
 
 from carvalue.listings.schema import RAW_COLUMNS
-from carvalue.listings.synthetic.cars import Cars, Rng, Words, draw_cars
+from carvalue.listings.synthetic.cars import Cars, Rng, WordColumn, draw_cars
 from carvalue.listings.synthetic.catalogue import Catalogue, load_catalogue
 from carvalue.listings.synthetic.noise import (
-    leave_empty,
-    name_cylinders,
-    soil_fuels,
-    soil_odometers,
-    soil_prices,
-    soil_transmissions,
-    soil_types,
-    soil_years,
+    corrupt_fuels,
+    corrupt_odometers,
+    corrupt_prices,
+    corrupt_transmissions,
+    corrupt_types,
+    corrupt_years,
+    drop_values,
+    format_cylinders,
 )
 from carvalue.listings.synthetic.postings import Posts, cars_for, ids_in_time_order, post_cars
 from carvalue.listings.synthetic.prices import ask_prices
-from carvalue.listings.synthetic.spelling import spell
+from carvalue.listings.synthetic.spelling import write_names
 from carvalue.listings.synthetic.texts import describe, image_urls, listing_urls, region_urls, vins
 
 GENERATOR = 1  # raise it with every change of what a seed gives
@@ -67,7 +67,7 @@ def _chunk(
     rng: Rng, catalogue: Catalogue, *, rows: int, chunk: int, chunks: int, description_bytes: int
 ) -> pl.DataFrame:
     cars = draw_cars(rng, catalogue, count=cars_for(rows))
-    prices = soil_prices(rng, ask_prices(rng, cars, catalogue))
+    prices = corrupt_prices(rng, ask_prices(rng, cars, catalogue))
     told = _as_told(rng, cars, description_bytes=description_bytes)
     posts = post_cars(rng, catalogue, prices=prices, home=cars.region, rows=rows)
     ids = ids_in_time_order(rng, posts.posted_s, chunk=chunk, chunks=chunks)
@@ -77,28 +77,28 @@ def _chunk(
 
 def _as_told(rng: Rng, cars: Cars, *, description_bytes: int) -> pl.DataFrame:
     """One row per car: its fields as its seller fills them in, the same in each of its posts."""
-    makers, texts = spell(rng, cars)
-    columns: dict[str, Words] = {
-        "year": soil_years(rng, cars.year).astype(object),
+    makers, texts = write_names(rng, cars)
+    columns: dict[str, WordColumn] = {
+        "year": corrupt_years(rng, cars.year).astype(object),
         "manufacturer": np.asarray(makers, dtype=object),
         "model": np.asarray(texts, dtype=object),
         "condition": cars.condition,
-        "cylinders": name_cylinders(rng, cars.cylinders),
-        "fuel": soil_fuels(rng, cars.fuel),
-        "odometer": soil_odometers(rng, cars.odometer).astype(np.int64).astype(object),
+        "cylinders": format_cylinders(rng, cars.cylinders),
+        "fuel": corrupt_fuels(rng, cars.fuel),
+        "odometer": corrupt_odometers(rng, cars.odometer).astype(np.int64).astype(object),
         "title_status": cars.title_status,
-        "transmission": soil_transmissions(rng, cars.transmission),
+        "transmission": corrupt_transmissions(rng, cars.transmission),
         "VIN": vins(rng, len(cars.models)),
         "drive": cars.drive,
         "size": rng.choice(
             np.asarray(["full-size", "mid-size", "compact", "sub-compact"], object), len(makers)
         ),
-        "type": soil_types(rng, cars),
+        "type": corrupt_types(rng, cars),
         "paint_color": cars.paint_color,
         "description": describe(rng, len(makers), mean_bytes=description_bytes),
     }
     numbers = {"year": pl.Int64, "odometer": pl.Int64}
-    told = leave_empty(rng, columns)
+    told = drop_values(rng, columns)
     series = [pl.Series(name, told[name].tolist(), numbers.get(name, pl.String)) for name in told]
     return pl.DataFrame(series).with_columns(pl.format("{}.0", name).alias(name) for name in numbers)
 

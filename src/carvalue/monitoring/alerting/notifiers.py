@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import httpx
 
 from carvalue.errors import AppError
-from carvalue.monitoring.alerting.store import Alert, Sink, SinkFailed
+from carvalue.monitoring.alerting.store import Alert, DeliveryFailed, Notifier
 
 TIMEOUT_S = 10.0
 RED, GREEN, PLAIN = "\033[1;31m", "\033[1;32m", "\033[0m"
@@ -26,7 +26,7 @@ class BadAlertUrl(AppError):
     )
 
 
-class Console:
+class ConsoleNotifier:
     """Tells in the process's own output, in red what began and in green what ended."""
 
     name = "console"
@@ -40,7 +40,7 @@ class Console:
         sys.stderr.flush()
 
 
-class Webhook:
+class WebhookNotifier:
     """Posts JSON that Slack and its like show as a message; the alert's parts stand beside it."""
 
     def __init__(self, url: str) -> None:
@@ -51,7 +51,7 @@ class Webhook:
         """Post it.
 
         Raises:
-            SinkFailed: no answer, or one that is no success.
+            DeliveryFailed: no answer, or one that is no success.
         """
         body = {
             "text": "\n".join((f"*{headline(alert)}*", *details(alert))),
@@ -64,12 +64,12 @@ class Webhook:
         try:
             answer = httpx.post(self._url, json=body, timeout=TIMEOUT_S)
         except httpx.HTTPError as error:
-            raise SinkFailed(f"{self.name} does not answer: {type(error).__name__}.") from None
+            raise DeliveryFailed(f"{self.name} does not answer: {type(error).__name__}.") from None
         if not answer.is_success:
-            raise SinkFailed(f"{self.name} answered {answer.status_code}.")
+            raise DeliveryFailed(f"{self.name} answered {answer.status_code}.")
 
 
-class Mail:
+class MailNotifier:
     """Sends one message by SMTP, encrypted where the server can (STARTTLS), always with smtps://."""
 
     def __init__(self, url: str) -> None:
@@ -88,7 +88,7 @@ class Mail:
         """Send it.
 
         Raises:
-            SinkFailed: the server does not answer or refuses it.
+            DeliveryFailed: the server does not answer or refuses it.
         """
         try:
             with self._connect() as server:
@@ -96,7 +96,7 @@ class Mail:
                     server.login(*self._login)
                 server.send_message(self._message(alert))
         except (OSError, smtplib.SMTPException) as error:
-            raise SinkFailed(f"{self.name} refused it: {type(error).__name__}.") from None
+            raise DeliveryFailed(f"{self.name} refused it: {type(error).__name__}.") from None
 
     def _connect(self) -> smtplib.SMTP:
         if self._encrypted:
@@ -120,7 +120,7 @@ class Mail:
         return message
 
 
-def sinks_of(urls: Sequence[str]) -> tuple[Sink, ...]:
+def notifiers_from_urls(urls: Sequence[str]) -> tuple[Notifier, ...]:
     """Make the sinks that the URLs name; two receivers at one host are told apart.
 
     Raises:
@@ -145,12 +145,12 @@ def details(alert: Alert) -> list[str]:
     return alert.text.splitlines() if alert.is_firing else []
 
 
-def _sink(url: str) -> Sink:
+def _sink(url: str) -> Notifier:
     scheme = urlsplit(url).scheme
     if scheme == "console":
-        return Console()
+        return ConsoleNotifier()
     if scheme in {"http", "https"}:
-        return Webhook(url)
+        return WebhookNotifier(url)
     if scheme in {"smtp", "smtps"}:
-        return Mail(url)
+        return MailNotifier(url)
     raise BadAlertUrl(f"ALERT_URLS names a sink of the kind {scheme!r}.")

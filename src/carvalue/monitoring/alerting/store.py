@@ -59,7 +59,7 @@ DELIVERIES = Table(
 """What still has to be told; a row goes when its sink has taken it."""
 
 
-class SinkFailed(AppError):
+class DeliveryFailed(AppError):
     """A sink did not take an alert: says which and why; it is tried again."""
 
     status, hint = 502, "See to the receiver that ALERT_URLS names; nothing is lost meanwhile."
@@ -95,7 +95,7 @@ class Alert:
         return self.resolved_at is None
 
 
-class Sink(Protocol):
+class Notifier(Protocol):
     """Where alerts are told."""
 
     name: str
@@ -104,14 +104,14 @@ class Sink(Protocol):
         """Tell that an alert began or ended.
 
         Raises:
-            SinkFailed: the receiver did not take it.
+            DeliveryFailed: the receiver did not take it.
         """
 
 
-class AlertDesk:
+class AlertStore:
     """Knows which alerts last, over restarts too, and what each sink still has to be told."""
 
-    def __init__(self, path: Path, sinks: Sequence[Sink]) -> None:
+    def __init__(self, path: Path, sinks: Sequence[Notifier]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
         TABLES.create_all(self._engine)
@@ -209,10 +209,10 @@ class AlertDesk:
         self.delivered[sink, outcome] = self.delivered.get((sink, outcome), 0) + 1
 
 
-def _told(sink: Sink, alert: Alert) -> str:
+def _told(sink: Notifier, alert: Alert) -> str:
     try:
         sink.tell(alert)
-    except SinkFailed as error:
+    except DeliveryFailed as error:
         logger.error(  # noqa: TRY400  # the message says all
             "alert not delivered", extra={"sink": sink.name, "key": alert.key, "error": error.message}
         )

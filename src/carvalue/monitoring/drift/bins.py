@@ -14,8 +14,8 @@ Floats = npt.NDArray[np.float64]
 
 QUANTILES = 10
 FEW_VALUES = 60  # a number with no more distinct values, such as a year, gets a bin for each
-LEAST_SHARE = 0.004  # of the rows; rarer values share a bin
-MOST_WORDS = 40
+MIN_SHARE = 0.004  # of the rows; rarer values share a bin
+MAX_WORDS = 40
 WITH_COMMAS = 10_000  # years come without
 SEEN = 2  # rows; a word seen once may be a slip of the pen, and counts as unseen
 
@@ -76,12 +76,12 @@ class WordBins:
 Bins = NumberBins | WordBins
 
 
-def bins_of(values: pl.Series) -> Bins:
+def fit_bins(values: pl.Series) -> Bins:
     """Cut bins that fit the values of a reference."""
     if values.dtype.is_numeric():
         return NumberBins(edges=_edges(values.drop_nulls().to_numpy().astype(np.float64)))
     counts = values.drop_nulls().value_counts(sort=True).filter(pl.col("count") >= SEEN)
-    often = counts.filter(pl.col("count") >= LEAST_SHARE * len(values))[values.name].to_list()[:MOST_WORDS]
+    often = counts.filter(pl.col("count") >= MIN_SHARE * len(values))[values.name].to_list()[:MAX_WORDS]
     return WordBins(frequent=tuple(often), rare=frozenset(counts[values.name].to_list()) - frozenset(often))
 
 
@@ -90,7 +90,7 @@ def _edges(values: Floats) -> tuple[float, ...]:
     if len(distinct) > FEW_VALUES:
         return _as_edges(np.quantile(values, np.arange(1, QUANTILES) / QUANTILES))
     # the last edge lies above all that was seen: a model year newer than the reference shows at once
-    return _as_edges([*distinct[counts >= LEAST_SHARE * len(values)], distinct[-1] + 1])
+    return _as_edges([*distinct[counts >= MIN_SHARE * len(values)], distinct[-1] + 1])
 
 
 def _written(number: float) -> str:

@@ -7,19 +7,19 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from carvalue.monitoring.drift.detector import Detector, Memory
-from carvalue.monitoring.drift.frames import rows_of_reference
+from carvalue.monitoring.drift.detector import Detector, DetectorState
+from carvalue.monitoring.drift.frames import reference_frame
 from carvalue.monitoring.drift.reference import find_reference
 from carvalue.monitoring.drift.thresholds import calibrate
-from carvalue.pricing.bundle.model_card import ModelCard
-from carvalue.pricing.model import PriceModel
-from carvalue.registry.model_version import ModelVersion, Registry
+from carvalue.pricing import PriceModel
+from carvalue.pricing.bundle import ModelCard
+from carvalue.registry import ModelRegistry, ModelVersion
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watched:
+class CalibratedDetector:
     """A version in production with what its quotes are compared with.
 
     Attributes:
@@ -35,9 +35,9 @@ class Watched:
     detector: Detector
 
 
-def watched(
-    version: ModelVersion, *, registry: Registry, references: Path, memory: Memory | None = None
-) -> Watched:
+def calibrate_detector(
+    version: ModelVersion, *, registry: ModelRegistry, references: Path, memory: DetectorState | None = None
+) -> CalibratedDetector:
     """Fetch a version, quote its reference with it, and calibrate a detector on the answers.
 
     Raises:
@@ -47,10 +47,10 @@ def watched(
     with TemporaryDirectory() as folder:
         model = PriceModel.load(registry.download(version, into=Path(folder) / "bundle"))
     found = find_reference(fingerprint=model.card.dataset_fingerprint, root=references)
-    reference = rows_of_reference(pl.read_parquet(found.path), model)
+    reference = reference_frame(pl.read_parquet(found.path), model)
     profile, null = calibrate(reference)
     logger.info("watching", extra={"version": version.version, "reference_rows": len(reference)})
-    return Watched(
+    return CalibratedDetector(
         version=version,
         card=model.card,
         reference=reference,

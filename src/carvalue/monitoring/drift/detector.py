@@ -10,16 +10,22 @@ import polars as pl
 
 from carvalue.monitoring.drift.bins import Floats
 from carvalue.monitoring.drift.describe import describe
-from carvalue.monitoring.drift.profile import TITLES, Profile
-from carvalue.monitoring.drift.statistics import STRIDE, Statistic, scores, statistics_of, stride_counts
-from carvalue.monitoring.drift.thresholds import Null, Thresholds
+from carvalue.monitoring.drift.profile import TITLES, ReferenceProfile
+from carvalue.monitoring.drift.statistics import (
+    STRIDE,
+    Statistic,
+    list_statistics,
+    stride_counts,
+    window_scores,
+)
+from carvalue.monitoring.drift.thresholds import NullDistribution, Thresholds
 
-LEAST_ROWS = 200  # under which nothing is said, least of all that there is no drift
+MIN_ROWS = 200  # under which nothing is said, least of all that there is no drift
 RELEASE = 0.6  # of a threshold: what was raised is let go only when well below, so that it does not flap
 OWN_SEGMENTS = 4  # of quiet traffic, before thresholds count as proven on it
 
-State = Literal["insufficient data", "clean", "suspected", "confirmed"]
-LEVELS: tuple[State, ...] = ("clean", "suspected", "confirmed")
+DriftState = Literal["insufficient data", "clean", "suspected", "confirmed"]
+LEVELS: tuple[DriftState, ...] = ("clean", "suspected", "confirmed")
 SUSPECTED, CONFIRMED = 1, 2
 
 
@@ -39,7 +45,7 @@ class FeatureDrift:
     """
 
     name: str
-    state: State
+    state: DriftState
     score: float
     says: str
     since: datetime | None
@@ -66,7 +72,7 @@ class DriftReport:
         features: every feature, worst first.
     """
 
-    state: State
+    state: DriftState
     since: datetime | None
     provisional: bool
     rows: int
@@ -80,7 +86,7 @@ class DriftReport:
 
 
 @dataclass(kw_only=True)
-class Memory:
+class DetectorState:
     """What a detector must remember over a restart, besides the newest rows.
 
     Attributes:
@@ -102,7 +108,7 @@ class Memory:
         return {"rows": self.rows, "levels": self.levels, "since": since, "own": own}
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "Memory":
+    def from_json(cls, content: Mapping[str, Any]) -> "DetectorState":
         """Read what `as_json` wrote."""
         return cls(
             rows=content["rows"],
@@ -115,10 +121,12 @@ class Memory:
 class Detector:
     """Follows a stream of rows; the same rows in other portions give the same states."""
 
-    def __init__(self, profile: Profile, null: Null, memory: Memory | None = None) -> None:
+    def __init__(
+        self, profile: ReferenceProfile, null: NullDistribution, memory: DetectorState | None = None
+    ) -> None:
         self._profile, self._null = profile, null
-        self.memory = memory or Memory()
-        self._statistics = statistics_of(profile)
+        self.memory = memory or DetectorState()
+        self._statistics = list_statistics(profile)
         self._of_feature = [
             np.array([place for place, item in enumerate(self._statistics) if item.feature == name])
             for name in profile.features
@@ -149,13 +157,13 @@ class Detector:
         moments = rows["quoted_at"]
         for number, stride in enumerate(self._take(rows), start=1):
             self.memory.rows += STRIDE
-            if self.memory.rows >= LEAST_ROWS:
+            if self.memory.rows >= MIN_ROWS:
                 self._judge(stride, moment=moments[number * STRIDE - waiting - 1])
             self._learn(stride)
 
     def report(self) -> DriftReport:
         """Tell how everything is."""
-        known = self.memory.rows >= LEAST_ROWS
+        known = self.memory.rows >= MIN_ROWS
         features = sorted(self._features(known=known), key=lambda item: -item.score)
         level = max(self.memory.levels.values(), default=0)
         return DriftReport(
@@ -173,7 +181,7 @@ class Detector:
         self._codes = codes[len(new) * STRIDE :]
         counts = np.concatenate([self._counts, new])
         self._counts = counts[-self.reach // STRIDE :]
-        return scores(self._profile, counts, windows=self._null.windows, newest=len(new))
+        return window_scores(self._profile, counts, windows=self._null.windows, newest=len(new))
 
     def _judge(self, stride: Floats, *, moment: datetime) -> None:
         self._newest = stride

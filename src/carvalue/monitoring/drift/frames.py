@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from carvalue.journal.entries import JournalEntry
-from carvalue.listings.schema import FIELDS, NumberField
-from carvalue.pricing.features.model_names import read_name
-from carvalue.pricing.model import PriceModel
+from carvalue.journal import JournalEntry
+from carvalue.listings import FIELDS, NumberField
+from carvalue.pricing import PriceModel
+from carvalue.pricing.features import read_name
 
 NUMBERS = tuple(field.name for field in FIELDS if isinstance(field, NumberField))
 WORDS = tuple(field.name for field in FIELDS if not isinstance(field, NumberField))
 OPEN_WORDS = tuple(field.name for field in FIELDS if not isinstance(field, NumberField) and field.is_open)
 
 
-def rows_of_journal(entries: Sequence[JournalEntry]) -> pl.DataFrame:
+def journal_frame(entries: Sequence[JournalEntry]) -> pl.DataFrame:
     """Give `quoted_at`, every input, `price` and `range_width`, one row for each entry."""
     columns: dict[str, pl.Series] = {"quoted_at": pl.Series([entry.quoted_at for entry in entries])}
     for name in NUMBERS:
@@ -32,7 +32,7 @@ def rows_of_journal(entries: Sequence[JournalEntry]) -> pl.DataFrame:
     return _as_watched(pl.DataFrame(columns | answers))
 
 
-def rows_of_reference(reference: pl.DataFrame, model: PriceModel) -> pl.DataFrame:
+def reference_frame(reference: pl.DataFrame, model: PriceModel) -> pl.DataFrame:
     """Give the reference's inputs with what this model answers to them, in the reference's order."""
     inputs = reference.select(*NUMBERS, *WORDS)
     quotes = model.quote_frame(inputs).select(pl.col("price", "low", "high").cast(pl.Float64))

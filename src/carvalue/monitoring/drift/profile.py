@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from carvalue.listings.schema import FIELDS
-from carvalue.monitoring.drift.bins import Bins, Codes, Floats, bins_of
-from carvalue.monitoring.drift.residuals import Level, fit_level
+from carvalue.listings import FIELDS
+from carvalue.monitoring.drift.bins import Bins, Codes, Floats, fit_bins
+from carvalue.monitoring.drift.residuals import ResidualModel, fit_residual_model
 
 ANSWERS = ("price", "range_width")
 """What the model answers: dollars, and the range as a share of the price."""
@@ -28,7 +28,7 @@ LEAST_RATE = 0.002  # of missing and of unseen values: a reference without any p
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Profile:
+class ReferenceProfile:
     """Every feature's bins side by side: those of its values, then missing, then unseen.
 
     Attributes:
@@ -43,7 +43,7 @@ class Profile:
     shares: Floats
     missing: Floats
     unseen: Floats
-    levels: Mapping[str, Level]
+    levels: Mapping[str, ResidualModel]
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -75,16 +75,16 @@ class Profile:
         return np.column_stack([codes, *levels])
 
 
-def profile_of(reference: pl.DataFrame) -> Profile:
+def fit_profile(reference: pl.DataFrame) -> ReferenceProfile:
     """Describe a reference: the inputs, `price` and `range_width` of its rows."""
     rows = readable(reference)
-    bins: dict[str, Bins] = {name: bins_of(rows[name]) for name in (*INPUTS, *ANSWERS)}
+    bins: dict[str, Bins] = {name: fit_bins(rows[name]) for name in (*INPUTS, *ANSWERS)}
     codes = _codes(bins, rows)
     levels = {name: _level(rows, codes, of=of) for of, name in LEVELS.items()}
     for name, level in levels.items():
         values = level.of_rows(rows, codes[:, : len(INPUTS)])
         start = sum(len(item.labels) + 2 for item in bins.values())
-        bins[name] = bins_of(values)
+        bins[name] = fit_bins(values)
         codes = np.column_stack([codes, bins[name].codes(values) + start])
     return _shared(bins, codes, levels)
 
@@ -102,12 +102,12 @@ def _codes(bins: Mapping[str, Bins], rows: pl.DataFrame) -> Codes:
     return np.column_stack(columns)
 
 
-def _level(rows: pl.DataFrame, codes: Codes, *, of: str) -> Level:
+def _level(rows: pl.DataFrame, codes: Codes, *, of: str) -> ResidualModel:
     known_by = tuple(place for place, name in enumerate(INPUTS) if name != of)
-    return fit_level(rows, codes, of=of, known_by=known_by)
+    return fit_residual_model(rows, codes, of=of, known_by=known_by)
 
 
-def _shared(bins: Mapping[str, Bins], codes: Codes, levels: Mapping[str, Level]) -> Profile:
+def _shared(bins: Mapping[str, Bins], codes: Codes, levels: Mapping[str, ResidualModel]) -> ReferenceProfile:
     sizes = [len(item.labels) for item in bins.values()]
     counts = np.bincount(codes.ravel(), minlength=sum(sizes) + 2 * len(sizes)) + SMOOTHING
     shares, missing, unseen = np.ones(len(counts)), [], []
@@ -118,7 +118,7 @@ def _shared(bins: Mapping[str, Bins], codes: Codes, levels: Mapping[str, Level])
         missing.append(counts[stop] / len(codes))
         unseen.append(counts[stop + 1] / len(codes))
         start = stop + 2
-    return Profile(
+    return ReferenceProfile(
         bins=bins,
         shares=shares,
         missing=np.clip(missing, LEAST_RATE, 1 - LEAST_RATE),

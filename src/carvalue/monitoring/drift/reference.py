@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 
 from carvalue.errors import AppError
-from carvalue.files.atomic import written_aside
-from carvalue.listings.schema import FIELDS
+from carvalue.files import atomic_write
+from carvalue.listings import FIELDS
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class ReferenceMissing(AppError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reference:
+class DriftReference:
     """A published reference: Parquet rows in the order of posting, named by their dataset's fingerprint."""
 
     path: Path
@@ -32,7 +32,7 @@ class Reference:
     rows: int
 
 
-def publish_reference(train: Path, *, fingerprint: str, root: Path) -> Reference:
+def publish_reference(train: Path, *, fingerprint: str, root: Path) -> DriftReference:
     """Publish the training cars' features and prices as `<root>/<fingerprint>.parquet`, a JSON beside it.
 
     A car counts once, as it was first posted: people enter a car once, while dealers post the same one again
@@ -40,18 +40,18 @@ def publish_reference(train: Path, *, fingerprint: str, root: Path) -> Reference
     like those of the training; with every posting counted they look like another market.
     """
     path = root / f"{fingerprint}.parquet"
-    with written_aside(path) as aside:
+    with atomic_write(path) as aside:
         postings = pl.read_parquet(train, columns=["car", *COLUMNS]).sort("posted_at", maintain_order=True)
         postings.unique("car", keep="first", maintain_order=True).select(COLUMNS).write_parquet(aside)
     rows = pl.scan_parquet(path).select(pl.len()).collect().item()
     # the JSON comes last: where it is, the rows are
-    with written_aside(path.with_suffix(".json")) as aside:
+    with atomic_write(path.with_suffix(".json")) as aside:
         aside.write_text(json.dumps({"fingerprint": fingerprint, "rows": rows, "columns": COLUMNS}, indent=2))
     logger.info("reference published", extra={"fingerprint": fingerprint, "rows": rows})
-    return Reference(path=path, fingerprint=fingerprint, rows=rows)
+    return DriftReference(path=path, fingerprint=fingerprint, rows=rows)
 
 
-def find_reference(*, fingerprint: str, root: Path) -> Reference:
+def find_reference(*, fingerprint: str, root: Path) -> DriftReference:
     """Find the reference of a dataset.
 
     Raises:
@@ -62,4 +62,4 @@ def find_reference(*, fingerprint: str, root: Path) -> Reference:
         rows = json.loads(path.with_suffix(".json").read_text())["rows"]
     except OSError as error:
         raise ReferenceMissing(f"No reference for dataset {fingerprint} under {root}.") from error
-    return Reference(path=path, fingerprint=fingerprint, rows=rows)
+    return DriftReference(path=path, fingerprint=fingerprint, rows=rows)

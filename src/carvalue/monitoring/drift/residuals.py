@@ -15,7 +15,7 @@ ROUNDS, SHRINKAGE = 6, 20.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Level:
+class ResidualModel:
     """What a feature usually is, as a sum over the bins of other features.
 
     Attributes:
@@ -37,7 +37,9 @@ class Level:
         return (beside.exp() - 1) * 100 if self.of == "price" else beside
 
 
-def fit_level(rows: pl.DataFrame, codes: Codes, *, of: str, known_by: tuple[int, ...]) -> Level:
+def fit_residual_model(
+    rows: pl.DataFrame, codes: Codes, *, of: str, known_by: tuple[int, ...]
+) -> ResidualModel:
     """Fit the sum, feature after feature, a few times around (backfitting)."""
     values = _value(rows, of)
     there = values.is_not_null().to_numpy()
@@ -49,7 +51,7 @@ def fit_level(rows: pl.DataFrame, codes: Codes, *, of: str, known_by: tuple[int,
             counts = np.bincount(column, minlength=size)
             step = np.bincount(column, weights=left, minlength=size) / (counts + SHRINKAGE)
             worth, left = worth + step, left - step[column]
-    return Level(of=of, known_by=known_by, worth=worth, usual=usual)
+    return ResidualModel(of=of, known_by=known_by, worth=worth, usual=usual)
 
 
 def _value(rows: pl.DataFrame, name: str) -> pl.Series:

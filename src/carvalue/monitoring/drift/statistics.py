@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from carvalue.monitoring.drift.bins import Codes, Floats
-from carvalue.monitoring.drift.profile import Profile
+from carvalue.monitoring.drift.profile import ReferenceProfile
 
 STRIDE = 10  # rows between two looks: a look costs as much as some rows
 
@@ -21,8 +21,8 @@ class Statistic:
     kind: Kind
 
 
-def statistics_of(profile: Profile) -> tuple[Statistic, ...]:
-    """List what is measured, in the order of the last axis of `scores`."""
+def list_statistics(profile: ReferenceProfile) -> tuple[Statistic, ...]:
+    """List what is measured, in the order of the last axis of `window_scores`."""
     ordered = [name for name, bins in profile.bins.items() if bins.is_ordered]
     words = [name for name, bins in profile.bins.items() if not bins.is_ordered]
     return (
@@ -33,7 +33,7 @@ def statistics_of(profile: Profile) -> tuple[Statistic, ...]:
     )
 
 
-def stride_counts(profile: Profile, codes: Codes) -> Floats:
+def stride_counts(profile: ReferenceProfile, codes: Codes) -> Floats:
     """Count rows by bin for each whole stride. Shape: (strides, bins)."""
     strides, bins = len(codes) // STRIDE, len(profile.shares)
     stride = np.repeat(np.arange(strides), STRIDE * codes.shape[1])
@@ -41,8 +41,8 @@ def stride_counts(profile: Profile, codes: Codes) -> Floats:
     return np.bincount(places, minlength=strides * bins).reshape(strides, bins).astype(np.float64)
 
 
-def scores(
-    profile: Profile, counts: Floats, *, windows: tuple[int, ...], newest: int | None = None
+def window_scores(
+    profile: ReferenceProfile, counts: Floats, *, windows: tuple[int, ...], newest: int | None = None
 ) -> Floats:
     """Score the windows that end with each stride; 0 where there are not enough rows yet.
 
@@ -57,7 +57,7 @@ def scores(
     """
     sums = np.vstack([np.zeros(counts.shape[1]), np.cumsum(counts, axis=0)])
     wanted = len(counts) if newest is None else newest
-    found = np.zeros((wanted, len(windows), len(statistics_of(profile))))
+    found = np.zeros((wanted, len(windows), len(list_statistics(profile))))
     for place, rows in enumerate(windows):
         strides = rows // STRIDE
         whole = min(wanted, len(counts) - strides + 1)  # windows that have all their rows
@@ -68,7 +68,7 @@ def scores(
     return found
 
 
-def _window_scores(profile: Profile, counts: Floats, *, rows: int) -> Floats:
+def _window_scores(profile: ReferenceProfile, counts: Floats, *, rows: int) -> Floats:
     starts, ends = profile.starts, profile.starts + profile.sizes
     values = counts.copy()
     values[:, ends], values[:, ends + 1] = 0, 0
@@ -84,13 +84,13 @@ def _window_scores(profile: Profile, counts: Floats, *, rows: int) -> Floats:
     )
 
 
-def _of_values(profile: Profile, values: Floats, totals: Floats) -> Floats:
+def _of_values(profile: ReferenceProfile, values: Floats, totals: Floats) -> Floats:
     parts = _xlogx(values) - values * np.log(profile.shares)
     summed: Floats = np.add.reduceat(parts, profile.starts, axis=1)
     return 2 * np.maximum(summed - _xlogx(totals), 0)
 
 
-def _of_shift(profile: Profile, values: Floats, totals: Floats) -> Floats:
+def _of_shift(profile: ReferenceProfile, values: Floats, totals: Floats) -> Floats:
     """Square the standardised mean rank: sharper than the shares where all values move the same way."""
     columns = []
     for place, (start, size, bins) in enumerate(

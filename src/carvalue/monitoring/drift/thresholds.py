@@ -13,8 +13,8 @@ import polars as pl
 
 from carvalue.errors import AppError
 from carvalue.monitoring.drift.bins import Floats
-from carvalue.monitoring.drift.profile import Profile, profile_of
-from carvalue.monitoring.drift.statistics import STRIDE, scores, stride_counts
+from carvalue.monitoring.drift.profile import ReferenceProfile, fit_profile
+from carvalue.monitoring.drift.statistics import STRIDE, stride_counts, window_scores
 
 # rows; a drift is found soonest by the window that it just fills
 WINDOWS = (50, 130, 250, 400, 700, 1200, 2000)
@@ -46,7 +46,7 @@ class Thresholds:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Null:
+class NullDistribution:
     """The largest scores of each segment of clean traffic. `maxima`: (segments, windows, statistics)."""
 
     windows: tuple[int, ...]
@@ -73,7 +73,7 @@ class Null:
         return found
 
 
-def calibrate(reference: pl.DataFrame) -> tuple[Profile, Null]:
+def calibrate(reference: pl.DataFrame) -> tuple[ReferenceProfile, NullDistribution]:
     """Profile a reference, in its order of time, and learn how far clean traffic strays from it.
 
     Raises:
@@ -87,9 +87,9 @@ def calibrate(reference: pl.DataFrame) -> tuple[Profile, Null]:
     first, second = reference[:half], reference[half:]
     windows = tuple(rows for rows in WINDOWS if rows <= half // 5)
     segment = max(max(windows), min(SEGMENT, half // LEAST_SEGMENTS))
-    replays = (_replay(profile_of(first), second, windows), _replay(profile_of(second), first, windows))
+    replays = (_replay(fit_profile(first), second, windows), _replay(fit_profile(second), first, windows))
     maxima = [part for replay in replays for part in segment_maxima(replay, segment=segment)]
-    return profile_of(reference), Null(windows=windows, segment=segment, maxima=np.array(maxima))
+    return fit_profile(reference), NullDistribution(windows=windows, segment=segment, maxima=np.array(maxima))
 
 
 def segment_maxima(replay: Floats, *, segment: int) -> list[Floats]:
@@ -100,5 +100,5 @@ def segment_maxima(replay: Floats, *, segment: int) -> list[Floats]:
     ]
 
 
-def _replay(profile: Profile, rows: pl.DataFrame, windows: tuple[int, ...]) -> Floats:
-    return scores(profile, stride_counts(profile, profile.codes(rows)), windows=windows)
+def _replay(profile: ReferenceProfile, rows: pl.DataFrame, windows: tuple[int, ...]) -> Floats:
+    return window_scores(profile, stride_counts(profile, profile.codes(rows)), windows=windows)

@@ -1,1 +1,23 @@
 """The watcher process: follows the journal, detects drift, sends alerts, requests retrainings."""
+
+from carvalue.monitoring.watcher.airflow_runs import PipelineRun
+from carvalue.monitoring.watcher.alert_conditions import (
+    AlarmChanges,
+    WatcherSnapshot,
+    alarm_changes,
+    current_alerts,
+)
+from carvalue.monitoring.watcher.live_accuracy import measure_live_accuracy
+from carvalue.monitoring.watcher.retraining import RetrainingTrigger
+from carvalue.monitoring.watcher.watcher import NEWEST_SALES
+
+__all__ = [
+    "NEWEST_SALES",
+    "AlarmChanges",
+    "PipelineRun",
+    "RetrainingTrigger",
+    "WatcherSnapshot",
+    "alarm_changes",
+    "current_alerts",
+    "measure_live_accuracy",
+]

@@ -8,21 +8,18 @@ from threading import Event, Thread
 import uvicorn
 
 from carvalue.errors import AppError
-from carvalue.journal.store import Journal
+from carvalue.journal import Journal
 from carvalue.logs import configure_logs
-from carvalue.monitoring.alerting.notifiers import sinks_of
-from carvalue.monitoring.alerting.store import Alert, AlertDesk
-from carvalue.monitoring.watcher.airflow_runs import AirflowAway, PipelineRuns
-from carvalue.monitoring.watcher.api import pages
+from carvalue.monitoring.alerting import Alert, AlertStore, notifiers_from_urls
+from carvalue.monitoring.watcher.airflow_runs import AirflowRuns, AirflowUnavailable
+from carvalue.monitoring.watcher.api import create_api
 from carvalue.monitoring.watcher.exporter import WatcherMetrics
-from carvalue.monitoring.watcher.reports import Reports
-from carvalue.monitoring.watcher.retraining import Retraining
+from carvalue.monitoring.watcher.reports import ReportFolder
+from carvalue.monitoring.watcher.retraining import RetrainingTrigger
 from carvalue.monitoring.watcher.shadow import BATCH as SHADOW_BATCH
-from carvalue.monitoring.watcher.shadow import Shadow
+from carvalue.monitoring.watcher.shadow import ShadowScorer
 from carvalue.monitoring.watcher.watcher import BATCH, Watcher
-from carvalue.registry.audit import AUDIT_FILE, Audit
-from carvalue.registry.http_reader import ProductionReader
-from carvalue.registry.model_version import Registry
+from carvalue.registry import AUDIT_FILE, AuditLog, ModelRegistry, ProductionReader
 from carvalue.settings import Settings, load_settings
 
 POLL_S = 1.0
@@ -41,22 +38,22 @@ def main() -> None:
         watch(settings, registry)
 
 
-def watch(settings: Settings, registry: Registry) -> None:
+def watch(settings: Settings, registry: ModelRegistry) -> None:
     """Watch by these settings until told to stop."""
-    runs = PipelineRuns(settings.airflow_url, user=settings.airflow_user, password=settings.airflow_password)
-    retraining, stop = make_retraining(settings, runs), Event()
-    watcher = make_watcher(settings, registry=registry, others=lambda: retraining.alerts)
-    shadow = make_shadow(settings, registry=registry, metrics=watcher.metrics)
+    runs = AirflowRuns(settings.airflow_url, user=settings.airflow_user, password=settings.airflow_password)
+    retraining, stop = build_retraining(settings, runs), Event()
+    watcher = build_watcher(settings, registry=registry, others=lambda: retraining.alerts)
+    shadow = build_shadow(settings, registry=registry, metrics=watcher.metrics)
     threads = (
-        Thread(target=keep_watching, args=(watcher, stop)),
-        Thread(target=keep_asking, args=(runs, watcher, retraining, stop)),
-        Thread(target=keep_shadowing, args=(shadow, stop)),
+        Thread(target=watch_forever, args=(watcher, stop)),
+        Thread(target=poll_airflow_forever, args=(runs, watcher, retraining, stop)),
+        Thread(target=shadow_forever, args=(shadow, stop)),
     )
     for thread in threads:
         thread.start()
     try:
         uvicorn.run(
-            pages(watcher, retraining),
+            create_api(watcher, retraining),
             host=settings.bind_host,
             port=settings.watcher_port,
             log_config=None,
@@ -70,19 +67,19 @@ def watch(settings: Settings, registry: Registry) -> None:
         shadow.close()
 
 
-def make_retraining(settings: Settings, runs: PipelineRuns) -> Retraining:
+def build_retraining(settings: Settings, runs: AirflowRuns) -> RetrainingTrigger:
     """Put together what starts retrainings, as the settings say."""
-    return Retraining(
+    return RetrainingTrigger(
         runs=runs,
-        decisions=Audit(settings.storage_root / AUDIT_FILE).entries,
+        decisions=AuditLog(settings.storage_root / AUDIT_FILE).entries,
         state=settings.state_dir / "watcher" / "retraining.json",
         on_alarm=settings.retrain_on_alarm,
         cooldown=timedelta(hours=settings.retrain_cooldown_h),
     )
 
 
-def make_watcher(
-    settings: Settings, *, registry: Registry, others: Callable[[], Iterable[Alert]] = tuple
+def build_watcher(
+    settings: Settings, *, registry: ModelRegistry, others: Callable[[], Iterable[Alert]] = tuple
 ) -> Watcher:
     """Put the watcher together as the settings name its parts.
 
@@ -95,16 +92,16 @@ def make_watcher(
         registry=registry,
         references=settings.storage_root / "reference",
         folder=folder,
-        desk=AlertDesk(folder / "alerts.db", sinks_of(settings.alert_sinks)),
-        reports=Reports(folder / "reports"),
+        desk=AlertStore(folder / "alerts.db", notifiers_from_urls(settings.alert_sinks)),
+        reports=ReportFolder(folder / "reports"),
         metrics=WatcherMetrics(),
         others=others,
     )
 
 
-def make_shadow(settings: Settings, *, registry: Registry, metrics: WatcherMetrics) -> Shadow:
+def build_shadow(settings: Settings, *, registry: ModelRegistry, metrics: WatcherMetrics) -> ShadowScorer:
     """Put together what lets a challenger quote beside production."""
-    return Shadow(
+    return ShadowScorer(
         journal=Journal(settings.journal_url.get_secret_value()),
         registry=registry,
         folder=settings.state_dir / "watcher" / "shadow",
@@ -112,7 +109,7 @@ def make_shadow(settings: Settings, *, registry: Registry, metrics: WatcherMetri
     )
 
 
-def keep_shadowing(shadow: Shadow, stop: Event) -> None:
+def shadow_forever(shadow: ShadowScorer, stop: Event) -> None:
     """Let the challenger quote until told to stop; apart, so that no check waits for it."""
     while not stop.is_set():
         read = 0
@@ -126,7 +123,7 @@ def keep_shadowing(shadow: Shadow, stop: Event) -> None:
             stop.wait(SHADOW_S)
 
 
-def keep_watching(watcher: Watcher, stop: Event) -> None:
+def watch_forever(watcher: Watcher, stop: Event) -> None:
     """Do round after round until told to stop; a full round is followed by the next at once."""
     while not stop.is_set():
         read = 0
@@ -140,13 +137,15 @@ def keep_watching(watcher: Watcher, stop: Event) -> None:
             stop.wait(POLL_S)
 
 
-def keep_asking(runs: PipelineRuns, watcher: Watcher, retraining: Retraining, stop: Event) -> None:
+def poll_airflow_forever(
+    runs: AirflowRuns, watcher: Watcher, retraining: RetrainingTrigger, stop: Event
+) -> None:
     """Ask Airflow again and again until told to stop; apart, so that a slow Airflow holds up no check."""
     while not stop.is_set():
         try:
             watcher.metrics.show_pipelines(runs.outcomes())
             retraining.look(watcher.alarms)
-        except AirflowAway:
+        except AirflowUnavailable:
             watcher.metrics.show_pipelines(None)
         except Exception:  # as above; a full disk, for one
             logger.exception("looking after retrainings failed")

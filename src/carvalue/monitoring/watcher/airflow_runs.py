@@ -17,14 +17,14 @@ TIMEOUT_S = 10.0
 OVER = {"success": True, "failed": False}
 
 
-class AirflowAway(AppError):
+class AirflowUnavailable(AppError):
     """Airflow does not answer as it should."""
 
     status, hint = 503, "`make logs SERVICE=airflow-api-server` says why; AIRFLOW_URL names another."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class PipelineRun:
     """One run of a DAG; the times are None before they have come."""
 
     name: str
@@ -38,7 +38,7 @@ class Run:
         return self.state in OVER
 
 
-class PipelineRuns:
+class AirflowRuns:
     """Asks one Airflow; a new login each time, because it is asked twice a minute and tokens end."""
 
     def __init__(self, url: str, *, user: str, password: SecretStr) -> None:
@@ -48,18 +48,18 @@ class PipelineRuns:
         """Tell of each DAG that has ever come to an end whether it last ended well.
 
         Raises:
-            AirflowAway: no answer, or not the one that its API promises.
+            AirflowUnavailable: no answer, or not the one that its API promises.
         """
         with self._logged_in() as client:
             found = _get(client, "/api/v2/dags", tags=TAG)["dags"]
             runs = {dag["dag_id"]: self._last(client, dag["dag_id"]) for dag in found}
         return {dag: OVER[state] for dag, state in runs.items() if state in OVER}
 
-    def newest(self, dag: str) -> Run | None:
+    def newest(self, dag: str) -> PipelineRun | None:
         """Find the run that was asked for last; None where there was none.
 
         Raises:
-            AirflowAway: no answer, or not the one that its API promises.
+            AirflowUnavailable: no answer, or not the one that its API promises.
         """
         with self._logged_in() as client:
             found = _get(client, f"/api/v2/dags/{dag}/dagRuns", order_by="-run_after", limit="1")["dag_runs"]
@@ -69,7 +69,7 @@ class PipelineRuns:
         """Ask for a run under a name; one of that name that is there already is left as it is.
 
         Raises:
-            AirflowAway: no answer, or a refusal.
+            AirflowUnavailable: no answer, or a refusal.
         """
         body = {"dag_run_id": run, "logical_date": None, "note": note}
         with self._logged_in() as client:
@@ -92,7 +92,9 @@ class PipelineRuns:
                 client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
                 yield client
         except (httpx.HTTPError, ValueError, KeyError) as error:
-            raise AirflowAway(f"Airflow at {self._url} does not answer ({type(error).__name__}).") from error
+            raise AirflowUnavailable(
+                f"Airflow at {self._url} does not answer ({type(error).__name__})."
+            ) from error
 
 
 def _get(client: httpx.Client, path: str, **query: str | list[str]) -> dict[str, Any]:
@@ -100,8 +102,8 @@ def _get(client: httpx.Client, path: str, **query: str | list[str]) -> dict[str,
     return found
 
 
-def _run(item: dict[str, Any]) -> Run:
-    return Run(
+def _run(item: dict[str, Any]) -> PipelineRun:
+    return PipelineRun(
         name=item["dag_run_id"],
         state=item["state"],
         began_at=_moment(item["start_date"]),

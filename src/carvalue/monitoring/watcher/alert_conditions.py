@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from carvalue.monitoring.alerting.store import Alert
-from carvalue.monitoring.drift.detector import DriftReport
-from carvalue.monitoring.watcher.live_accuracy import Bounded, LiveAccuracy
+from carvalue.monitoring.alerting import Alert
+from carvalue.monitoring.drift import DriftReport
+from carvalue.monitoring.watcher.live_accuracy import BoundedShare, LiveAccuracy
 
 WORSE = 1.25  # times the error on the validation rows; by the lower bound, so that chance does not alarm
 LEAST_COVERAGE = 0.85  # of a range that should hold nine prices in ten; by the upper bound
@@ -15,7 +15,7 @@ NAMED = 6  # features in an alert; the page shows all
 
 
 @dataclass(frozen=True, kw_only=True)
-class Findings:
+class WatcherSnapshot:
     """What the watcher knows at one moment.
 
     Attributes:
@@ -36,7 +36,7 @@ class Findings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alarms:
+class AlarmChanges:
     """What may ask for a retraining, by the alerts' kinds.
 
     Attributes:
@@ -48,7 +48,7 @@ class Alarms:
     well: frozenset[str]
 
 
-def alarms_of(findings: Findings, alerts: Iterable[Alert]) -> Alarms:
+def alarm_changes(findings: WatcherSnapshot, alerts: Iterable[Alert]) -> AlarmChanges:
     """Tell which alarms last and which are over; in between, too little is known."""
     firing = frozenset(alert.kind for alert in alerts)
     is_known = {
@@ -57,10 +57,12 @@ def alarms_of(findings: Findings, alerts: Iterable[Alert]) -> Alarms:
         "coverage": findings.live.coverage is not None,
     }
     known = frozenset(kind for kind, known in is_known.items() if known)
-    return Alarms(firing=firing, well=known - firing)
+    return AlarmChanges(firing=firing, well=known - firing)
 
 
-def alerts_of(findings: Findings, *, metrics: Mapping[str, float], now: datetime) -> Iterator[Alert]:
+def current_alerts(
+    findings: WatcherSnapshot, *, metrics: Mapping[str, float], now: datetime
+) -> Iterator[Alert]:
     """List what a person must know now.
 
     Args:
@@ -102,7 +104,7 @@ def _drift(drift: DriftReport, report: str) -> Alert:
     )
 
 
-def _inaccurate(error: Bounded, sales: int, *, expected: float, now: datetime) -> Alert:
+def _inaccurate(error: BoundedShare, sales: int, *, expected: float, now: datetime) -> Alert:
     return Alert(
         key="live_accuracy",
         kind="live_accuracy",
@@ -118,7 +120,7 @@ def _inaccurate(error: Bounded, sales: int, *, expected: float, now: datetime) -
     )
 
 
-def _biased(bias: Bounded, sales: int, *, now: datetime) -> Alert:
+def _biased(bias: BoundedShare, sales: int, *, now: datetime) -> Alert:
     side = "above" if bias.value > 0 else "below"
     return Alert(
         key="live_bias",
@@ -134,7 +136,7 @@ def _biased(bias: Bounded, sales: int, *, now: datetime) -> Alert:
     )
 
 
-def _uncovered(coverage: Bounded, sales: int, *, now: datetime) -> Alert:
+def _uncovered(coverage: BoundedShare, sales: int, *, now: datetime) -> Alert:
     return Alert(
         key="coverage",
         kind="coverage",

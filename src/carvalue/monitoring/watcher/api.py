@@ -11,17 +11,17 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from carvalue.errors import AppError
-from carvalue.monitoring.alerting.store import Alert
-from carvalue.monitoring.drift.detector import FeatureDrift
-from carvalue.monitoring.watcher.alert_conditions import Findings
-from carvalue.monitoring.watcher.live_accuracy import Bounded
-from carvalue.monitoring.watcher.retraining import Retraining
+from carvalue.monitoring.alerting import Alert
+from carvalue.monitoring.drift import FeatureDrift
+from carvalue.monitoring.watcher.alert_conditions import WatcherSnapshot
+from carvalue.monitoring.watcher.live_accuracy import BoundedShare
+from carvalue.monitoring.watcher.retraining import RetrainingTrigger
 from carvalue.monitoring.watcher.watcher import Watcher
 
 PAST_ALERTS = 50
 
 
-def pages(watcher: Watcher, retraining: Retraining) -> Starlette:
+def create_api(watcher: Watcher, retraining: RetrainingTrigger) -> Starlette:
     """Build the application."""
 
     async def healthz(_: Request) -> Response:
@@ -74,7 +74,7 @@ def pages(watcher: Watcher, retraining: Retraining) -> Starlette:
     )
 
 
-def _drift(found: Findings) -> Mapping[str, object]:
+def _drift(found: WatcherSnapshot) -> Mapping[str, object]:
     drift = found.drift
     return {
         "state": drift.state,
@@ -95,7 +95,7 @@ def _drift(found: Findings) -> Mapping[str, object]:
     }
 
 
-def _retraining(found: Retraining) -> Mapping[str, object]:
+def _retraining(found: RetrainingTrigger) -> Mapping[str, object]:
     outcome = found.outcome
     ended = outcome and outcome.run.ended_at
     return {
@@ -122,7 +122,7 @@ def _feature(item: FeatureDrift) -> Mapping[str, object]:
     }
 
 
-def _bounded(value: Bounded | None) -> Mapping[str, float] | None:
+def _bounded(value: BoundedShare | None) -> Mapping[str, float] | None:
     return asdict(value) if value else None
 
 

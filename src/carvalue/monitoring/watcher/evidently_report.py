@@ -9,7 +9,7 @@ import polars as pl
 from evidently import DataDefinition, Dataset, Report
 from evidently.presets import DataDriftPreset, DataSummaryPreset
 
-from carvalue.files.atomic import written_aside
+from carvalue.files import atomic_write
 
 LEFT_OUT = {"quoted_at", "model"}  # texts that are nearly all different tell nothing as shares
 
@@ -18,12 +18,12 @@ def main() -> None:
     """Draw the report of a folder with `reference.parquet` and `window.parquet`, then remove the folder."""
     folder, target = Path(sys.argv[1]), Path(sys.argv[2])
     try:
-        write_report(folder / "reference.parquet", folder / "window.parquet", target)
+        write_evidently_report(folder / "reference.parquet", folder / "window.parquet", target)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def write_report(reference: Path, window: Path, target: Path) -> None:
+def write_evidently_report(reference: Path, window: Path, target: Path) -> None:
     """Draw the window's distributions beside the reference's as one page of HTML."""
     rows = pl.read_parquet(reference)
     numbers = [name for name in rows.columns if rows[name].dtype.is_numeric()]
@@ -34,7 +34,7 @@ def write_report(reference: Path, window: Path, target: Path) -> None:
         current_data=Dataset.from_pandas(_frame(window, [*numbers, *words]), data_definition=definition),
         reference_data=Dataset.from_pandas(_frame(reference, [*numbers, *words]), data_definition=definition),
     )
-    with written_aside(target) as aside:
+    with atomic_write(target) as aside:
         drawn.save_html(str(aside))
 
 

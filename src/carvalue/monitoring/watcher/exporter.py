@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from carvalue.journal.entries import JournalEntry
-from carvalue.monitoring.alerting.store import AlertDesk
-from carvalue.monitoring.watcher.alert_conditions import Findings
-from carvalue.telemetry.metrics import (
+from carvalue.journal import JournalEntry
+from carvalue.monitoring.alerting import AlertStore
+from carvalue.monitoring.watcher.alert_conditions import WatcherSnapshot
+from carvalue.telemetry import (
     AIRFLOW_UP,
     ALERT_DELIVERIES,
     ALERT_KINDS,
@@ -80,7 +80,7 @@ class WatcherMetrics:
             self._prices.observe(entry.price)
             self._widths.observe((entry.high - entry.low) / entry.price)
 
-    def show(self, findings: Findings, *, lag: timedelta, now: datetime) -> None:
+    def show(self, findings: WatcherSnapshot, *, lag: timedelta, now: datetime) -> None:
         """Show what was found."""
         drift, gauges = findings.drift, self._gauges
         gauges[WATCHER_LAG].set(lag.total_seconds())
@@ -95,7 +95,7 @@ class WatcherMetrics:
             gauges[FEATURE_THRESHOLD].labels(item.name).set(1)
         self._show_live(findings)
 
-    def show_deliveries(self, desk: AlertDesk) -> None:
+    def show_deliveries(self, desk: AlertStore) -> None:
         """Show which alerts last, and how telling them went."""
         firing = [alert.kind for alert in desk.firing()]
         for kind in ALERT_KINDS:
@@ -112,7 +112,7 @@ class WatcherMetrics:
         for dag, went_well in (outcomes or {}).items():
             self._gauges[PIPELINE_SUCCESS].labels(dag).set(went_well)
 
-    def _show_live(self, findings: Findings) -> None:
+    def _show_live(self, findings: WatcherSnapshot) -> None:
         live, gauges, unknown = findings.live, self._gauges, float("nan")
         gauges[REPORTED_SALES].set(live.sales)
         for bounded, metrics in (

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binom, binomtest
 
-from carvalue.journal.entries import Sale
+from carvalue.journal import Sale
 
-LEAST_SALES = 30  # fewer say little: the bounds would span everything
+MIN_SALES = 30  # fewer say little: the bounds would span everything
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bounded:
+class BoundedShare:
     """A share with its confidence bounds (95 %)."""
 
     value: float
@@ -27,20 +27,20 @@ class LiveAccuracy:
 
     Attributes:
         sales: how many were told.
-        error: the median absolute percentage error; None with fewer than `LEAST_SALES`.
+        error: the median absolute percentage error; None with fewer than `MIN_SALES`.
         coverage: the share of sale prices within the quoted range; None likewise.
         bias: the median of quote / sale price - 1; None likewise.
     """
 
     sales: int
-    error: Bounded | None
-    coverage: Bounded | None
-    bias: Bounded | None = None
+    error: BoundedShare | None
+    coverage: BoundedShare | None
+    bias: BoundedShare | None = None
 
 
-def live_accuracy(sales: Sequence[Sale]) -> LiveAccuracy:
+def measure_live_accuracy(sales: Sequence[Sale]) -> LiveAccuracy:
     """Compare quotes with sale prices."""
-    if len(sales) < LEAST_SALES:
+    if len(sales) < MIN_SALES:
         return LiveAccuracy(sales=len(sales), error=None, coverage=None)
     distances = sorted(sale.price / sale.sale_price - 1 for sale in sales)
     errors = sorted(map(abs, distances))
@@ -49,7 +49,7 @@ def live_accuracy(sales: Sequence[Sale]) -> LiveAccuracy:
     return LiveAccuracy(
         sales=len(sales),
         error=_median(errors),
-        coverage=Bounded(value=held / len(sales), low=float(share.low), high=float(share.high)),
+        coverage=BoundedShare(value=held / len(sales), low=float(share.low), high=float(share.high)),
         bias=_median(distances),
     )
 
@@ -68,9 +68,9 @@ def estimated_error(*, width: float, metrics: Mapping[str, float]) -> float:
     return metrics["mdape"] * width / metrics["width"]
 
 
-def _median(errors: Sequence[float]) -> Bounded:
+def _median(errors: Sequence[float]) -> BoundedShare:
     """Bound a median by order statistics: no assumption about the errors' distribution."""
     low, high = binom.interval(CONFIDENCE, len(errors), 0.5)
-    return Bounded(
+    return BoundedShare(
         value=float(np.median(errors)), low=errors[int(low)], high=errors[min(int(high), len(errors) - 1)]
     )

@@ -17,14 +17,14 @@ MOMENT = "%Y%m%dT%H%M%SZ"
 logger = logging.getLogger(__name__)
 
 
-class NoSuchReport(AppError):
+class ReportNotFound(AppError):
     """A report that is not there: never made, still in the making, or too old to be kept."""
 
     status, hint = 404, "GET /reports lists those that there are."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class EvidentlyReport:
     """A report that is there.
 
     Attributes:
@@ -38,7 +38,7 @@ class Report:
     why: str
 
 
-class Reports:
+class ReportFolder:
     """A folder of reports."""
 
     def __init__(self, folder: Path) -> None:
@@ -75,7 +75,7 @@ class Reports:
                 logger.error("a report failed", extra={"report": name, "exit_code": process.returncode})
         return sum(process.returncode == 0 for process in ended.values())
 
-    def all(self) -> list[Report]:
+    def all(self) -> list[EvidentlyReport]:
         """List what is there, the newest first."""
         found = [_report(path) for path in self._folder.glob("[!.]*.html")]
         return sorted(found, key=lambda report: report.made_at, reverse=True)
@@ -90,10 +90,10 @@ class Reports:
         """Read a report.
 
         Raises:
-            NoSuchReport: there is none of that name.
+            ReportNotFound: there is none of that name.
         """
         if name not in {report.name for report in self.all()}:
-            raise NoSuchReport(f"There is no report {name[:80]!r}.")
+            raise ReportNotFound(f"There is no report {name[:80]!r}.")
         return (self._folder / name).read_text()
 
     def close(self) -> None:
@@ -107,9 +107,9 @@ class Reports:
             (self._folder / report.name).unlink(missing_ok=True)
 
 
-def _report(path: Path) -> Report:
+def _report(path: Path) -> EvidentlyReport:
     why = path.stem.partition("-")[2]
-    return Report(name=path.name, made_at=_moment(path.name), why=why)
+    return EvidentlyReport(name=path.name, made_at=_moment(path.name), why=why)
 
 
 def _moment(name: str) -> datetime:

@@ -13,22 +13,22 @@ from typing import Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
-from carvalue.files.atomic import written_aside
-from carvalue.monitoring.alerting.store import Alert
-from carvalue.monitoring.watcher.airflow_runs import RETRAINING, Run
-from carvalue.monitoring.watcher.alert_conditions import Alarms
-from carvalue.monitoring.watcher.retraining_outcome import Outcome, alert_of, outcome_of
-from carvalue.registry.audit import Entry
+from carvalue.files import atomic_write
+from carvalue.monitoring.alerting import Alert
+from carvalue.monitoring.watcher.airflow_runs import RETRAINING, PipelineRun
+from carvalue.monitoring.watcher.alert_conditions import AlarmChanges
+from carvalue.monitoring.watcher.retraining_outcome import RetrainingOutcome, outcome_alert, read_outcome
+from carvalue.registry import AuditEntry
 
 logger = logging.getLogger(__name__)
 
 BY_ALARM = "by-alarm-"
 
 
-class Runs(Protocol):
+class RetrainingRuns(Protocol):
     """What is asked of Airflow here."""
 
-    def newest(self, dag: str) -> Run | None:
+    def newest(self, dag: str) -> PipelineRun | None:
         """Find the run that was asked for last."""
 
     def start(self, dag: str, *, run: str, note: str) -> None:
@@ -36,7 +36,7 @@ class Runs(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class RetrainingRequest:
     """What was asked for by alarms; kept in a file, over restarts.
 
     Attributes:
@@ -52,14 +52,14 @@ class Asked:
     uncured: frozenset[str] = frozenset()
 
 
-class Retraining:
+class RetrainingTrigger:
     """Asks Airflow for a retraining where an alarm wants one, and guards against a storm of them."""
 
     def __init__(
         self,
         *,
-        runs: Runs,
-        decisions: Callable[[], Iterable[Entry]],
+        runs: RetrainingRuns,
+        decisions: Callable[[], Iterable[AuditEntry]],
         state: Path,
         on_alarm: bool,
         cooldown: timedelta,
@@ -69,19 +69,19 @@ class Retraining:
         self._on_alarm, self._cooldown, self._clock = on_alarm, cooldown, clock
         self._asked = _load(state)
         self.alerts: tuple[Alert, ...] = ()
-        self.outcome: Outcome | None = None
+        self.outcome: RetrainingOutcome | None = None
         """Of the newest run; None before there was one."""
         self.next = ""
         """What keeps an alarm from starting one now, or that one would."""
 
-    def look(self, alarms: Alarms | None) -> None:
+    def look(self, alarms: AlarmChanges | None) -> None:
         """Look at the newest run and at the alarms; start a retraining where it is due.
 
         Raises:
             AirflowAway: there is nobody to ask.
         """
         now, newest = self._clock(), self._runs.newest(RETRAINING)
-        self.outcome = outcome_of(newest, self._decisions()) if newest else None
+        self.outcome = read_outcome(newest, self._decisions()) if newest else None
         firing = alarms.firing if alarms else frozenset()
         self.alerts = self._alerts(alarmed=bool(firing), now=now)
         if alarms:
@@ -96,14 +96,14 @@ class Retraining:
     def _alerts(self, *, alarmed: bool, now: datetime) -> tuple[Alert, ...]:
         if self.outcome is None:
             return ()
-        alert = alert_of(self.outcome, by_alarm=BY_ALARM, alarmed=alarmed, now=now)
+        alert = outcome_alert(self.outcome, by_alarm=BY_ALARM, alarmed=alarmed, now=now)
         return (alert,) if alert else ()
 
-    def _forget_cured(self, alarms: Alarms) -> None:
+    def _forget_cured(self, alarms: AlarmChanges) -> None:
         if cured := self._asked.uncured & alarms.well:
             self._keep(replace(self._asked, uncured=self._asked.uncured - cured))
 
-    def _reason_to_wait(self, newest: Run | None, *, firing: frozenset[str], now: datetime) -> str:
+    def _reason_to_wait(self, newest: PipelineRun | None, *, firing: frozenset[str], now: datetime) -> str:
         if not self._on_alarm:
             return "alarms start none (RETRAIN_ON_ALARM)"
         if newest and not newest.is_over:
@@ -115,7 +115,7 @@ class Retraining:
             return "the alarm outlasted a retraining: it starts no other, people must look"
         return ""
 
-    def _cools_until(self, newest: Run | None, now: datetime) -> datetime:
+    def _cools_until(self, newest: PipelineRun | None, now: datetime) -> datetime:
         """Count from the newest run, whoever started it; a moment to come is a clock that was set back."""
         if self._asked.at and self._asked.at > now:
             self._keep(replace(self._asked, at=now))
@@ -125,7 +125,7 @@ class Retraining:
     def _ask(self, firing: frozenset[str], now: datetime) -> None:
         # noted before it is asked for: a watcher that is killed in between asks for the same run again
         run = f"{BY_ALARM}{now:%Y%m%dT%H%M%S}"
-        self._keep(Asked(at=now, run=run, waits=True, uncured=self._asked.uncured | firing))
+        self._keep(RetrainingRequest(at=now, run=run, waits=True, uncured=self._asked.uncured | firing))
         self._start()
 
     def _start(self) -> None:
@@ -135,20 +135,20 @@ class Retraining:
         self.next = "one is under way"
         logger.warning("retraining started", extra={"run": self._asked.run, "because": because})
 
-    def _keep(self, asked: Asked) -> None:
-        with written_aside(self._state) as aside:
+    def _keep(self, asked: RetrainingRequest) -> None:
+        with atomic_write(self._state) as aside:
             aside.write_bytes(ASKED.dump_json(asked))
         self._asked = asked
 
 
-ASKED = TypeAdapter(Asked)
+ASKED = TypeAdapter(RetrainingRequest)
 
 
-def _load(path: Path) -> Asked:
+def _load(path: Path) -> RetrainingRequest:
     try:
         return ASKED.validate_json(path.read_bytes())
     except FileNotFoundError:
-        return Asked()
+        return RetrainingRequest()
     except ValidationError:
         logger.exception("what was asked of Airflow cannot be read: the newest run's time still guards")
-        return Asked()
+        return RetrainingRequest()

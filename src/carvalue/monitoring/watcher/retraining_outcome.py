@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from carvalue.monitoring.alerting.store import Alert
-from carvalue.monitoring.watcher.airflow_runs import Run
-from carvalue.registry.audit import Entry
+from carvalue.monitoring.alerting import Alert
+from carvalue.monitoring.watcher.airflow_runs import PipelineRun
+from carvalue.registry import AuditEntry
 
 TOLD_FOR = timedelta(days=1)  # a refusal that no alarm asked for is read by then
 
@@ -15,7 +15,7 @@ Word = Literal["under way", "failed", "promoted", "refused", "nothing new"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class RetrainingOutcome:
     """What became of one run of `retrain_model_dag`.
 
     Attributes:
@@ -25,29 +25,29 @@ class Outcome:
         is_history: whether production has changed since.
     """
 
-    run: Run
+    run: PipelineRun
     word: Word
     reasons: tuple[str, ...] = ()
     is_history: bool = False
 
 
-def outcome_of(run: Run, decisions: Iterable[Entry]) -> Outcome:
+def read_outcome(run: PipelineRun, decisions: Iterable[AuditEntry]) -> RetrainingOutcome:
     """Read a run's outcome out of its state and of what was decided since it began."""
     if not run.is_over:
-        return Outcome(run=run, word="under way")
+        return RetrainingOutcome(run=run, word="under way")
     ended = run.ended_at or run.began_at
     later = [entry for entry in decisions if run.began_at and entry.at >= run.began_at]
     during = [entry for entry in later if entry.by == "pipeline" and ended and entry.at <= ended]
     history = any(entry.act != "refused" for entry in later if entry not in during)
     if run.state == "failed":
-        return Outcome(run=run, word="failed", is_history=history)
+        return RetrainingOutcome(run=run, word="failed", is_history=history)
     if not during:
-        return Outcome(run=run, word="nothing new", is_history=history)
+        return RetrainingOutcome(run=run, word="nothing new", is_history=history)
     word: Word = "refused" if during[-1].act == "refused" else "promoted"
-    return Outcome(run=run, word=word, reasons=during[-1].reasons, is_history=history)
+    return RetrainingOutcome(run=run, word=word, reasons=during[-1].reasons, is_history=history)
 
 
-def alert_of(outcome: Outcome, *, by_alarm: str, alarmed: bool, now: datetime) -> Alert | None:
+def outcome_alert(outcome: RetrainingOutcome, *, by_alarm: str, alarmed: bool, now: datetime) -> Alert | None:
     """Tell of a retraining that brought no new version; None where nobody must know.
 
     Args:
@@ -74,21 +74,21 @@ def _alert(title: str, text: str, since: datetime) -> Alert:
     return Alert(key="retraining", kind="retraining", severity="warning", title=title, text=text, since=since)
 
 
-def _failed(run: Run) -> str:
+def _failed(run: PipelineRun) -> str:
     return (
         f"Run {run.name}.\nWhat to do: the red task's log in Airflow says why. Correct it and clear the "
         "task: the run goes on there."
     )
 
 
-def _refused(outcome: Outcome) -> str:
+def _refused(outcome: RetrainingOutcome) -> str:
     return (
         f"Run {outcome.run.name}: {'; '.join(outcome.reasons)}.\nWhat to do: if quotes are wrong, look at "
         "the listings and sales that it learned from; `carvalue models` lists what there is."
     )
 
 
-def _nothing_new(run: Run) -> str:
+def _nothing_new(run: PipelineRun) -> str:
     return (
         f"Run {run.name}, which an alarm had started.\nWhat to do: bring newer listings to DATA_SOURCE, or "
         "report sales, then `carvalue retrain`; if a program sends wrong listings, correct the program."

@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from carvalue.journal.entries import JournalEntry, first_id_of
-from carvalue.journal.store import Journal
+from carvalue.files import BundleCorrupt, BundleIncompatible
+from carvalue.journal import Journal, JournalEntry, first_id_at
 from carvalue.monitoring.watcher.exporter import WatcherMetrics
 from carvalue.monitoring.watcher.watcher import SETTLED
-from carvalue.pricing.bundle.folder import BundleCorrupt, BundleIncompatible
-from carvalue.pricing.model import PriceModel
-from carvalue.registry.model_version import CHALLENGER, ModelVersion, Registry
+from carvalue.pricing import PriceModel
+from carvalue.registry import CHALLENGER, ModelRegistry, ModelVersion
 
 BATCH = 1_000  # quotes at once: some tens of milliseconds
 # Bytes, some 500,000 pairs; then another file is begun, and the one before is kept.
@@ -26,11 +25,11 @@ LARGEST_FILE = 64 * 2**20
 logger = logging.getLogger(__name__)
 
 
-class Shadow:
+class ShadowScorer:
     """Follows the alias `challenger`. One thread steps."""
 
     def __init__(
-        self, *, journal: Journal, registry: Registry, folder: Path, metrics: WatcherMetrics
+        self, *, journal: Journal, registry: ModelRegistry, folder: Path, metrics: WatcherMetrics
     ) -> None:
         self._journal, self._registry, self._folder, self._metrics = journal, registry, folder, metrics
         self._version: ModelVersion | None = None
@@ -70,7 +69,7 @@ class Shadow:
         self._metrics.shadow_version.set(0)
         if wanted is not None:
             self._take(wanted)
-            self._read_up_to = first_id_of(now)
+            self._read_up_to = first_id_at(now)
         self._metrics.shadow_version.set(int(self._number))
         logger.info("challenger", extra={"version": int(self._number)})
 

@@ -10,18 +10,27 @@ from typing import Any
 import polars as pl
 
 from carvalue.errors import AppError
-from carvalue.files.atomic import written_aside
-from carvalue.journal.entries import JournalEntry, first_id_of
-from carvalue.journal.store import Journal
-from carvalue.monitoring.alerting.store import Alert, AlertDesk
-from carvalue.monitoring.drift.calibrated import Watched, watched
-from carvalue.monitoring.drift.detector import LEAST_ROWS, DriftReport, Memory
-from carvalue.monitoring.drift.frames import rows_of_journal
-from carvalue.monitoring.watcher.alert_conditions import Alarms, Findings, alarms_of, alerts_of
+from carvalue.files import atomic_write
+from carvalue.journal import Journal, JournalEntry, first_id_at
+from carvalue.monitoring.alerting import Alert, AlertStore
+from carvalue.monitoring.drift import (
+    MIN_ROWS,
+    CalibratedDetector,
+    DetectorState,
+    DriftReport,
+    calibrate_detector,
+    journal_frame,
+)
+from carvalue.monitoring.watcher.alert_conditions import (
+    AlarmChanges,
+    WatcherSnapshot,
+    alarm_changes,
+    current_alerts,
+)
 from carvalue.monitoring.watcher.exporter import WatcherMetrics
-from carvalue.monitoring.watcher.live_accuracy import estimated_error, live_accuracy
-from carvalue.monitoring.watcher.reports import Reports
-from carvalue.registry.model_version import Registry
+from carvalue.monitoring.watcher.live_accuracy import estimated_error, measure_live_accuracy
+from carvalue.monitoring.watcher.reports import ReportFolder
+from carvalue.registry import ModelRegistry
 
 BATCH = 5_000  # quotes read at once
 SETTLED = timedelta(
@@ -42,11 +51,11 @@ class Watcher:
         self,
         *,
         journal: Journal,
-        registry: Registry,
+        registry: ModelRegistry,
         references: Path,
         folder: Path,
-        desk: AlertDesk,
-        reports: Reports,
+        desk: AlertStore,
+        reports: ReportFolder,
         metrics: WatcherMetrics,
         others: Callable[[], Iterable[Alert]] = tuple,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -54,12 +63,12 @@ class Watcher:
         self._journal, self._registry, self._references = journal, registry, references
         self._state, self.desk, self.reports = folder / "state.json", desk, reports
         self.metrics, self._others, self._clock = metrics, others, clock
-        self._watched: Watched | None = None
+        self._watched: CalibratedDetector | None = None
         self._recent = pl.DataFrame()
         self._cursor = ""
         self._reported: str | None = None
-        self.findings: Findings | None = None
-        self.alarms: Alarms | None = None
+        self.findings: WatcherSnapshot | None = None
+        self.alarms: AlarmChanges | None = None
         self.trouble = ""
         """Why the last round could not be finished; empty when it could."""
 
@@ -95,7 +104,7 @@ class Watcher:
             return 0
         now = self._clock()
         # ids begin with their time: after a clock was set back, new quotes sort before what was read
-        cursor = self._cursor if self._cursor <= first_id_of(now) else first_id_of(now - NOTICED)
+        cursor = self._cursor if self._cursor <= first_id_at(now) else first_id_at(now - NOTICED)
         entries = self._journal.after(cursor, until=now - SETTLED, limit=BATCH)
         self._judge(self._watched, entries)
         self._conclude(self._watched, entries)
@@ -107,36 +116,38 @@ class Watcher:
             return
         state = self._load()
         same = state.get("version") == version.bundle_digest
-        memory = Memory.from_json(state["memory"]) if same else None
+        memory = DetectorState.from_json(state["memory"]) if same else None
         self._cursor = state.get("cursor", "")
-        self._watched = watched(version, registry=self._registry, references=self._references, memory=memory)
+        self._watched = calibrate_detector(
+            version, registry=self._registry, references=self._references, memory=memory
+        )
         self._recent, self._reported = pl.DataFrame(), state.get("reported") if same else None
         if same:
             self._recall(self._watched)
 
-    def _recall(self, now_watched: Watched) -> None:
+    def _recall(self, now_watched: CalibratedDetector) -> None:
         version, reach = str(now_watched.version.version), now_watched.detector.reach
         entries = self._journal.up_to(self._cursor, model_version=version, limit=reach)
         if entries:
-            self._recent = rows_of_journal(entries)
+            self._recent = journal_frame(entries)
             now_watched.detector.recall(self._recent)
 
-    def _judge(self, now_watched: Watched, entries: list[JournalEntry]) -> None:
+    def _judge(self, now_watched: CalibratedDetector, entries: list[JournalEntry]) -> None:
         mine = [entry for entry in entries if entry.model_version == str(now_watched.version.version)]
         if mine:
-            rows = rows_of_journal(mine)
+            rows = journal_frame(mine)
             now_watched.detector.add(rows)
             self._recent = pl.concat([self._recent, rows], how="diagonal")[-REPORT_ROWS:]
             self.metrics.count(mine)
         if entries:
             self._cursor = entries[-1].quote_id
 
-    def _conclude(self, now_watched: Watched, entries: list[JournalEntry]) -> None:
+    def _conclude(self, now_watched: CalibratedDetector, entries: list[JournalEntry]) -> None:
         now, version = self._clock(), str(now_watched.version.version)
-        live = live_accuracy(self._journal.sales(model_version=version, limit=NEWEST_SALES))
+        live = measure_live_accuracy(self._journal.sales(model_version=version, limit=NEWEST_SALES))
         drift = now_watched.detector.report()
         self._report(now_watched, drift, now)
-        self.findings = Findings(
+        self.findings = WatcherSnapshot(
             model_version=version,
             reference=now_watched.card.dataset_fingerprint,
             drift=drift,
@@ -144,21 +155,21 @@ class Watcher:
             estimated_error=self._estimate(now_watched),
             report=self._reported or "",
         )
-        alerts = tuple(alerts_of(self.findings, metrics=now_watched.card.metrics, now=now))
-        self.alarms = alarms_of(self.findings, alerts)
+        alerts = tuple(current_alerts(self.findings, metrics=now_watched.card.metrics, now=now))
+        self.alarms = alarm_changes(self.findings, alerts)
         self.desk.update((*alerts, *self._others()), now=now)
         caught_up = len(entries) < BATCH
         lag = timedelta() if caught_up else now - entries[-1].quoted_at
         self.metrics.show(self.findings, lag=lag, now=now)
         self._save(now_watched)
 
-    def _estimate(self, now_watched: Watched) -> float | None:
+    def _estimate(self, now_watched: CalibratedDetector) -> float | None:
         if len(self._recent) < NEWEST_SALES:
             return None
         width = float(self._recent["range_width"].mean())  # type: ignore[arg-type]
         return estimated_error(width=width, metrics=now_watched.card.metrics)
 
-    def _report(self, now_watched: Watched, drift: DriftReport, now: datetime) -> None:
+    def _report(self, now_watched: CalibratedDetector, drift: DriftReport, now: datetime) -> None:
         if drift.state != "confirmed":
             self._reported = None
         elif self._reported is None:
@@ -166,8 +177,8 @@ class Watcher:
         if self.reports.newest_of("daily", default=datetime.min.replace(tzinfo=UTC)) < now - REPORT_EVERY:
             self._ask_for_report(now_watched, "daily", now)
 
-    def _ask_for_report(self, now_watched: Watched, why: str, now: datetime) -> str | None:
-        if len(self._recent) < LEAST_ROWS:
+    def _ask_for_report(self, now_watched: CalibratedDetector, why: str, now: datetime) -> str | None:
+        if len(self._recent) < MIN_ROWS:
             return None
         return self.reports.ask(
             why=why, at=now, reference=now_watched.reference[-REPORT_ROWS:], window=self._recent
@@ -183,14 +194,14 @@ class Watcher:
             return {}
         return state
 
-    def _save(self, now_watched: Watched) -> None:
+    def _save(self, now_watched: CalibratedDetector) -> None:
         state = {
             "version": now_watched.version.bundle_digest,
             "cursor": self._cursor,
             "reported": self._reported,
             "memory": now_watched.detector.memory.as_json(),
         }
-        with written_aside(self._state) as aside:
+        with atomic_write(self._state) as aside:
             aside.write_text(json.dumps(state))
 
     def note_trouble(self, trouble: str) -> None:

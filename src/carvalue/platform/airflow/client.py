@@ -17,7 +17,7 @@ SILENCE_LIMIT_S = 120.0  # then it is not slow but gone
 PAUSE_S = 1.0
 
 
-class AirflowSilent(AppError):
+class AirflowUnresponsive(AppError):
     """Airflow gave no answer, or not the one that its API promises."""
 
     status, hint = 503, "`make status` shows how it is; `make logs SERVICE=airflow-api-server` why."
@@ -48,7 +48,7 @@ class TaskRun:
     seconds: float | None
 
 
-class AirflowApi:
+class AirflowClient:
     """What this program asks of Airflow."""
 
     def __init__(self, settings: Settings) -> None:
@@ -133,13 +133,15 @@ class AirflowApi:
             except httpx.TransportError as error:
                 trouble = repr(error)
             if time.monotonic() > deadline:
-                raise AirflowSilent(f"{method} {path}: {trouble}.")
+                raise AirflowUnresponsive(f"{method} {path}: {trouble}.")
             time.sleep(PAUSE_S)
 
     def _read(self, answer: httpx.Response) -> Any:
         if answer.is_error:
             request = answer.request
-            raise AirflowSilent(f"{request.method} {request.url}: {answer.status_code} {answer.text[:300]}.")
+            raise AirflowUnresponsive(
+                f"{request.method} {request.url}: {answer.status_code} {answer.text[:300]}."
+            )
         return answer.json()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from carvalue.errors import AppError
-from carvalue.platform.airflow.client import AirflowApi, DagRun, TaskRun
+from carvalue.platform.airflow.client import AirflowClient, DagRun, TaskRun
 
 POLL_S = 1.0
 START_LIMIT_S = 180.0  # for Airflow to read the DAG files, or to start a run that data asked for
@@ -24,7 +24,7 @@ class DagsUnreadable(AppError):
     status, hint = 500, "`make logs SERVICE=airflow-dag-processor` says more."
 
 
-class Progress(Protocol):
+class ProgressReporter(Protocol):
     """Where a flow tells how far it is."""
 
     def say(self, line: str) -> None:
@@ -34,7 +34,7 @@ class Progress(Protocol):
         """Tell what is going on right now."""
 
 
-def wait_for_dags(airflow: AirflowApi, names: tuple[str, ...]) -> None:
+def wait_for_dags(airflow: AirflowClient, names: tuple[str, ...]) -> None:
     """Wait until Airflow has read the files of all DAGs.
 
     Raises:
@@ -49,7 +49,7 @@ def wait_for_dags(airflow: AirflowApi, names: tuple[str, ...]) -> None:
         time.sleep(POLL_S)
 
 
-def wait_for_next(airflow: AirflowApi, run: DagRun) -> DagRun:
+def wait_for_next(airflow: AirflowClient, run: DagRun) -> DagRun:
     """Wait for the run that the data of a finished run starts.
 
     Raises:
@@ -63,7 +63,7 @@ def wait_for_next(airflow: AirflowApi, run: DagRun) -> DagRun:
     return started[0]
 
 
-def follow(airflow: AirflowApi, run: DagRun, *, logs: Path, progress: Progress) -> DagRun:
+def wait_for_run(airflow: AirflowClient, run: DagRun, *, logs: Path, progress: ProgressReporter) -> DagRun:
     """Wait for the end of a run; of one that is over already there is nothing to tell.
 
     Raises:
@@ -84,7 +84,7 @@ def follow(airflow: AirflowApi, run: DagRun, *, logs: Path, progress: Progress) 
     return run
 
 
-def _tell(run: DagRun, tasks: tuple[TaskRun, ...], told: set[str], progress: Progress) -> None:
+def _tell(run: DagRun, tasks: tuple[TaskRun, ...], told: set[str], progress: ProgressReporter) -> None:
     for task in tasks:
         if task.state == "success" and task.name not in told:
             told.add(task.name)
@@ -95,7 +95,7 @@ def _tell(run: DagRun, tasks: tuple[TaskRun, ...], told: set[str], progress: Pro
         progress.doing(f"{run.dag}: {going.name}{again}")
 
 
-def _story(airflow: AirflowApi, run: DagRun, tasks: tuple[TaskRun, ...], logs: Path) -> str:
+def _story(airflow: AirflowClient, run: DagRun, tasks: tuple[TaskRun, ...], logs: Path) -> str:
     failed = next((task for task in tasks if task.state == "failed"), None)
     if failed is None:
         return f"{run.dag} ({run.run}) {run.state} without a failed task."

@@ -1,1 +1,9 @@
 """Configuration of Prometheus, Alertmanager and Grafana on one machine."""
+
+from carvalue.platform.observability.stack import (
+    missing_tools,
+    observability_services,
+    write_tool_configuration,
+)
+
+__all__ = ["missing_tools", "observability_services", "write_tool_configuration"]

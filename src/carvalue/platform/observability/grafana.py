@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from carvalue.telemetry.alert_rules import ALERTING_DOWN, ALERTMANAGER_JOB, RUNBOOK
+from carvalue.telemetry import ALERTING_DOWN, ALERTMANAGER_JOB, RUNBOOK
 
 SOURCE = "prometheus"  # the data source's uid, as the dashboards name it
-PEOPLE = "people"
-NOBODY = "grafana-default-email"  # Grafana's own contact point, which sends nothing without a mail server
+RECEIVERS = "people"
+NO_RECEIVER = (
+    "grafana-default-email"  # Grafana's own contact point, which sends nothing without a mail server
+)
 
 
 def alerting_files(urls: tuple[str, ...]) -> Mapping[str, Mapping[str, Any]]:
@@ -22,8 +24,8 @@ def alerting_files(urls: tuple[str, ...]) -> Mapping[str, Mapping[str, Any]]:
         urls: of ALERT_URLS; what cannot be told by Grafana (the console) is left out.
     """
     receivers = list(_receivers(urls))
-    points = [{"orgId": 1, "name": PEOPLE, "receivers": receivers}] if receivers else []
-    policy = {"orgId": 1, "receiver": PEOPLE if receivers else NOBODY, "group_by": ["alertname"]}
+    points = [{"orgId": 1, "name": RECEIVERS, "receivers": receivers}] if receivers else []
+    policy = {"orgId": 1, "receiver": RECEIVERS if receivers else NO_RECEIVER, "group_by": ["alertname"]}
     return {
         "provisioning/alerting/rules.yaml": {"apiVersion": 1, "groups": [_group()]},
         "provisioning/alerting/contact_points.yaml": {"apiVersion": 1, "contactPoints": points},

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from carvalue.files.atomic import written_aside
+from carvalue.files import atomic_write
 from carvalue.platform.observability.grafana import SOURCE, alerting_files, mail_options
-from carvalue.platform.spec import LOOPBACK, Health, Service, local_url
+from carvalue.platform.spec import LOOPBACK, HealthCheck, ServiceSpec, local_url
 from carvalue.settings import Settings
-from carvalue.telemetry.alert_rules import (
+from carvalue.telemetry import (
     AIRFLOW_JOB,
     ALERTMANAGER_JOB,
     METRICS_PATHS,
     PAGE_JOB,
+    SENT_BY_WATCHER,
     SERVICE_JOB,
-    TOLD_BY_WATCHER,
     WATCHER_JOB,
     rule_file,
 )
@@ -33,7 +33,7 @@ Files = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Observer:
+class ObservabilityTool:
     """One program.
 
     Attributes:
@@ -46,7 +46,7 @@ class Observer:
     programs: tuple[str, ...]
     package: str
     files: Callable[[Settings], Files]
-    service: Callable[[Settings, str, Path], Service]
+    service: Callable[[Settings, str, Path], ServiceSpec]
 
     @property
     def program(self) -> str | None:
@@ -58,9 +58,9 @@ class Observer:
         return settings.state_dir.resolve() / self.programs[0]
 
 
-def observers(settings: Settings) -> Iterator[Service]:
+def observability_services(settings: Settings) -> Iterator[ServiceSpec]:
     """List the processes of what is installed."""
-    for item in OBSERVERS:
+    for item in TOOLS:
         if item.program:
             made = item.service(settings, item.program, item.folder(settings))
             # other files are other settings: it is started anew
@@ -68,16 +68,14 @@ def observers(settings: Settings) -> Iterator[Service]:
             yield replace(made, environment={**made.environment, "CARVALUE_CONFIGURATION": digest})
 
 
-def missing_observers() -> tuple[str, ...]:
+def missing_tools() -> tuple[str, ...]:
     """Tell how to get what is not installed."""
-    return tuple(
-        f"{item.programs[0]} is not installed: {item.package}" for item in OBSERVERS if not item.program
-    )
+    return tuple(f"{item.programs[0]} is not installed: {item.package}" for item in TOOLS if not item.program)
 
 
-def write_observer_files(settings: Settings) -> None:
+def write_tool_configuration(settings: Settings) -> None:
     """Write the configuration of what is installed; it may hold secrets of ALERT_URLS."""
-    for item in OBSERVERS:
+    for item in TOOLS:
         if item.program:
             write_files(item.files(settings), folder=item.folder(settings))
 
@@ -85,7 +83,7 @@ def write_observer_files(settings: Settings) -> None:
 def write_files(files: Files, *, folder: Path) -> None:
     """Write a program's configuration, readable by nobody else."""
     for name, content in files.items():
-        with written_aside(folder / name) as aside:
+        with atomic_write(folder / name) as aside:
             aside.touch(mode=0o600)
             aside.write_text(json.dumps(content, indent=1))
 
@@ -117,9 +115,9 @@ def _scraped(job: str, url: str) -> Mapping[str, Any]:
     }
 
 
-def _prometheus(settings: Settings, program: str, folder: Path) -> Service:
+def _prometheus(settings: Settings, program: str, folder: Path) -> ServiceSpec:
     address = local_url(settings.prometheus_port)
-    return Service(
+    return ServiceSpec(
         name="prometheus",
         does="collects metrics, evaluates alert rules",
         command=(
@@ -129,7 +127,7 @@ def _prometheus(settings: Settings, program: str, folder: Path) -> Service:
             f"--storage.tsdb.retention.time={KEPT}",
             f"--web.listen-address={LOOPBACK}:{settings.prometheus_port}",
         ),
-        health=Health(url=f"{address}/-/ready"),
+        health=HealthCheck(url=f"{address}/-/ready"),
         port=settings.prometheus_port,
         port_setting="PROMETHEUS_PORT",
         address=address,
@@ -138,7 +136,7 @@ def _prometheus(settings: Settings, program: str, folder: Path) -> Service:
 
 def _alertmanager_files(settings: Settings) -> Files:
     receivers = _receivers(settings.alert_sinks)
-    quiet = {"receiver": "nobody", "matchers": [f'told_by="{TOLD_BY_WATCHER}"']}
+    quiet = {"receiver": "nobody", "matchers": [f'told_by="{SENT_BY_WATCHER}"']}
     route = {"receiver": "people", "group_by": ["alertname"], "group_wait": "5s", "routes": [quiet]}
     return {
         "alertmanager.yml": {
@@ -181,9 +179,9 @@ def _mail(url: str) -> Mapping[str, Any]:
     }
 
 
-def _alertmanager(settings: Settings, program: str, folder: Path) -> Service:
+def _alertmanager(settings: Settings, program: str, folder: Path) -> ServiceSpec:
     address = local_url(settings.alertmanager_port)
-    return Service(
+    return ServiceSpec(
         name="alertmanager",
         does="tells people what Prometheus finds",
         command=(
@@ -193,7 +191,7 @@ def _alertmanager(settings: Settings, program: str, folder: Path) -> Service:
             f"--web.listen-address={LOOPBACK}:{settings.alertmanager_port}",
             "--cluster.listen-address=",  # one machine: no other to gossip with
         ),
-        health=Health(url=f"{address}/-/ready"),
+        health=HealthCheck(url=f"{address}/-/ready"),
         port=settings.alertmanager_port,
         port_setting="ALERTMANAGER_PORT",
         address=address,
@@ -217,7 +215,7 @@ def _grafana_files(settings: Settings) -> Files:
     }
 
 
-def _grafana(settings: Settings, program: str, folder: Path) -> Service:
+def _grafana(settings: Settings, program: str, folder: Path) -> ServiceSpec:
     address, sinks = local_url(settings.grafana_port), settings.alert_sinks
     options = {
         "paths.data": folder / "data",
@@ -231,7 +229,7 @@ def _grafana(settings: Settings, program: str, folder: Path) -> Service:
     }
     mail = {f"GF_{name.upper().replace('.', '_')}": value for name, value in mail_options(sinks).items()}
     home = "/usr/share/grafana"  # where its packages put what it needs
-    return Service(
+    return ServiceSpec(
         name="grafana",
         does="shows drift, prices and health",
         command=(
@@ -240,27 +238,27 @@ def _grafana(settings: Settings, program: str, folder: Path) -> Service:
             *(f"cfg:default.{name}={value}" for name, value in options.items()),
         ),
         environment=mail,  # not among the words above: every user of the machine can read those
-        health=Health(url=f"{address}/api/health"),
+        health=HealthCheck(url=f"{address}/api/health"),
         port=settings.grafana_port,
         port_setting="GRAFANA_PORT",
         address=address,
     )
 
 
-ALERTMANAGER = Observer(
+ALERTMANAGER = ObservabilityTool(
     programs=("alertmanager", "prometheus-alertmanager"),
     package="apt install prometheus-alertmanager (then `make up`)",
     files=_alertmanager_files,
     service=_alertmanager,
 )
-GRAFANA = Observer(
+GRAFANA = ObservabilityTool(
     programs=("grafana", "grafana-server"),
     package="https://grafana.com/docs/grafana/latest/setup-grafana/installation (then `make up`)",
     files=_grafana_files,
     service=_grafana,
 )
-OBSERVERS = (
-    Observer(
+TOOLS = (
+    ObservabilityTool(
         programs=("prometheus",),
         package="apt install prometheus (then `make up`)",
         files=_prometheus_files,

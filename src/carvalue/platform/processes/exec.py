@@ -10,11 +10,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from carvalue.platform.processes.orphans import marks, stop_leftovers
+from carvalue.platform.processes.orphans import process_marks, stop_orphans
 
 
 @dataclass(frozen=True, kw_only=True)
-class Launch:
+class LaunchSpec:
     """One command with its whole environment beyond the inherited one."""
 
     service: str
@@ -29,10 +29,10 @@ class Launch:
         path.write_text(json.dumps(body | {"environment": self.environment}, indent=1))
 
 
-def read_launch(path: Path) -> Launch:
+def read_launch_spec(path: Path) -> LaunchSpec:
     """Read what `Launch.write` wrote."""
     body = json.loads(path.read_text())
-    return Launch(
+    return LaunchSpec(
         service=body["service"],
         state_dir=Path(body["state_dir"]),
         command=tuple(body["command"]),
@@ -40,13 +40,13 @@ def read_launch(path: Path) -> Launch:
     )
 
 
-def become(launch: Launch) -> None:
+def exec_service(launch: LaunchSpec) -> None:
     """Replace this process by the service."""
-    stop_leftovers(state_dir=launch.state_dir, service=launch.service)
-    mark = marks(state_dir=launch.state_dir, service=launch.service)
+    stop_orphans(state_dir=launch.state_dir, service=launch.service)
+    mark = process_marks(state_dir=launch.state_dir, service=launch.service)
     environment = os.environ | launch.environment | mark
     os.execvpe(launch.command[0], launch.command, environment)  # noqa: S606  # the command is our own data
 
 
 if __name__ == "__main__":
-    become(read_launch(Path(sys.argv[1])))
+    exec_service(read_launch_spec(Path(sys.argv[1])))

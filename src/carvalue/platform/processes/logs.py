@@ -10,7 +10,7 @@ ACCESS = "-access"
 """What the name of an access log ends with; it is shown to who asks for it, not among all."""
 
 
-class NoSuchLog(AppError):
+class LogNotFound(AppError):
     """A service that has no log; names those that have one."""
 
     status, hint = 404, ""
@@ -25,14 +25,14 @@ def log_files(state_dir: Path, service: str = "") -> list[Path]:
     """List the logs of one service or of all.
 
     Raises:
-        NoSuchLog: there is none; names those that there are.
+        LogNotFound: there is none; names those that there are.
     """
     folder = log_folder(state_dir)
     there = sorted(folder.glob("*.log"))
     chosen = [path for path in there if path.stem == service or not (service or path.stem.endswith(ACCESS))]
     if not chosen:
         names = ", ".join(path.stem for path in there) or "nothing; the platform has not run here yet"
-        raise NoSuchLog(f"No log of {service or 'any service'} in {folder}: there is {names}.")
+        raise LogNotFound(f"No log of {service or 'any service'} in {folder}: there is {names}.")
     return chosen
 
 

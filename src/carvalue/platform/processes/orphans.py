@@ -10,19 +10,19 @@ SERVICE_MARK = "CARVALUE_SERVICE"
 GRACE_S = 5.0  # how long a leftover may take to end by itself
 
 
-def marks(*, state_dir: Path, service: str) -> dict[str, str]:
+def process_marks(*, state_dir: Path, service: str) -> dict[str, str]:
     """Name the platform and the service that a process and all its descendants belong to."""
     return {STATE_MARK: str(state_dir.resolve()), SERVICE_MARK: service}
 
 
-def find_leftovers(*, state_dir: Path, service: str | None = None) -> tuple[psutil.Process, ...]:
+def find_orphans(*, state_dir: Path, service: str | None = None) -> tuple[psutil.Process, ...]:
     """Find the processes of a platform, or of one of its services; this process is never among them."""
     return tuple(_marked(str(state_dir.resolve()), service))
 
 
-def stop_leftovers(*, state_dir: Path, service: str | None = None) -> int:
-    """End what `find_leftovers` finds, by force where asking does not help; tell how many there were."""
-    found = find_leftovers(state_dir=state_dir, service=service)
+def stop_orphans(*, state_dir: Path, service: str | None = None) -> int:
+    """End what `find_orphans` finds, by force where asking does not help; tell how many there were."""
+    found = find_orphans(state_dir=state_dir, service=service)
     for process in found:
         _signal(process, "terminate")
     _, stubborn = psutil.wait_procs(found, timeout=GRACE_S)

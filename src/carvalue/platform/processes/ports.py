@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import psutil
 
 from carvalue.errors import AppError
-from carvalue.platform.spec import Service
+from carvalue.platform.spec import ServiceSpec
 
 
 class PortTaken(AppError):
@@ -16,7 +16,7 @@ class PortTaken(AppError):
     status, hint = 409, "Stop that process, or set another port; `make down` stops what an earlier run left."
 
 
-def check_ports(services: Iterable[Service], *, host: str) -> None:
+def check_ports(services: Iterable[ServiceSpec], *, host: str) -> None:
     """See that every service can have its port.
 
     Raises:
@@ -48,7 +48,7 @@ def _is_free(host: str, port: int) -> bool:
     return True
 
 
-def _describe(service: Service) -> str:
+def _describe(service: ServiceSpec) -> str:
     return (
         f"Port {service.port} of {service.name} ({service.port_setting}) is held by "
         f"{_holder(service.port or 0)}."

@@ -17,10 +17,10 @@ from typing import Any
 from supervisor.xmlrpc import SupervisorTransport
 
 from carvalue.errors import AppError
-from carvalue.platform.processes.exec import Launch
+from carvalue.platform.processes.exec import LaunchSpec
 from carvalue.platform.processes.logs import ACCESS, log_folder
-from carvalue.platform.processes.orphans import marks
-from carvalue.platform.spec import Service
+from carvalue.platform.processes.orphans import process_marks
+from carvalue.platform.spec import ServiceSpec
 
 SOCKET_PATH_LIMIT = 107 - len(".4194304")  # of the kernel; supervisord appends its pid while it binds
 START_TIMEOUT_S = 20.0
@@ -77,7 +77,7 @@ class Supervisor:
         """Tell where a service's output goes."""
         return self.logs / f"{name}.log"
 
-    def start(self, services: Iterable[Service]) -> None:
+    def start(self, services: Iterable[ServiceSpec]) -> None:
         """Start the process manager, with every service known and none running.
 
         Raises:
@@ -85,14 +85,14 @@ class Supervisor:
         """
         self._write(services)
         command = (sys.executable, "-m", "supervisor.supervisord", "-c", str(self._run / "supervisord.conf"))
-        environment = os.environ | marks(state_dir=self._state_dir, service="supervisord")
+        environment = os.environ | process_marks(state_dir=self._state_dir, service="supervisord")
         done = subprocess.run(  # noqa: S603  # our own command; it goes on in the background
             command, env=environment, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False
         )
         if done.returncode:
             raise SupervisorFailed(f"supervisord ended with {done.returncode}: {done.stderr.strip()}")
 
-    def update(self, services: Iterable[Service]) -> frozenset[str]:
+    def update(self, services: Iterable[ServiceSpec]) -> frozenset[str]:
         """Take other services over: stop those that changed or went, know the new; tell the names."""
         self._write(services)
         [[added, changed, removed]] = self._call("reloadConfig")
@@ -120,7 +120,7 @@ class Supervisor:
                 self._call("stopProcessGroup", name, AT_ONCE)  # `shutdown` alone goes one by one
         self._call("shutdown")
 
-    def _write(self, services: Iterable[Service]) -> None:
+    def _write(self, services: Iterable[ServiceSpec]) -> None:
         for folder in (self._run, self.logs, self.socket.parent):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         services = tuple(services)
@@ -149,7 +149,7 @@ class Supervisor:
             )
         )
 
-    def _program(self, service: Service) -> str:
+    def _program(self, service: ServiceSpec) -> str:
         file = self._run / f"{service.name}.json"
         digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
         command = (sys.executable, "-m", "carvalue.platform.processes.exec", str(file), digest)
@@ -167,7 +167,7 @@ class Supervisor:
             **self._log_files(service),
         )
 
-    def _log_files(self, service: Service) -> dict[str, str]:
+    def _log_files(self, service: ServiceSpec) -> dict[str, str]:
         words = self.log(service.name)
         if not service.has_access_log:
             return {"redirect_stderr": "true", **_log_file("stdout", words)}
@@ -198,8 +198,8 @@ def _socket_path(run: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"carvalue-{os.getuid()}-{name}" / "supervisord.sock"
 
 
-def _launch_of(service: Service, state_dir: Path) -> Launch:
-    return Launch(
+def _launch_of(service: ServiceSpec, state_dir: Path) -> LaunchSpec:
+    return LaunchSpec(
         service=service.name,
         state_dir=state_dir,
         command=service.command,

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 
-def rising(curve: Sequence[float], weights: Sequence[float]) -> list[float]:
+def isotonic_increasing(curve: Sequence[float], weights: Sequence[float]) -> list[float]:
     """Give the non-decreasing curve with the least weighted squared distance (pool adjacent violators)."""
     pools: list[tuple[float, float, int]] = []
     for value, weight in zip(curve, weights, strict=True):
@@ -15,12 +15,12 @@ def rising(curve: Sequence[float], weights: Sequence[float]) -> list[float]:
     return [value for value, _, length in pools for _ in range(length)]
 
 
-def falling(curve: Sequence[float], weights: Sequence[float]) -> list[float]:
+def isotonic_decreasing(curve: Sequence[float], weights: Sequence[float]) -> list[float]:
     """Give the non-increasing curve with the least weighted squared distance."""
-    return [-value for value in rising([-value for value in curve], weights)]
+    return [-value for value in isotonic_increasing([-value for value in curve], weights)]
 
 
-def place(knots: Sequence[float], value: float) -> tuple[int, float]:
+def locate(knots: Sequence[float], value: float) -> tuple[int, float]:
     """Find a value among rising knots: the segment's number and the share of it; beyond the ends, the end."""
     if value <= knots[0]:
         return 0, 0.0
@@ -30,7 +30,7 @@ def place(knots: Sequence[float], value: float) -> tuple[int, float]:
     return segment, (value - knots[segment]) / (knots[segment + 1] - knots[segment])
 
 
-def between(curve: Sequence[float], segment: int, share: float) -> float:
+def interpolate(curve: Sequence[float], segment: int, share: float) -> float:
     """Read a curve given at knots between two of them."""
     return curve[segment] + (curve[segment + 1] - curve[segment]) * share
 

@@ -9,22 +9,25 @@ from functools import cached_property, lru_cache
 from itertools import chain
 from math import log1p
 
-from carvalue.listings.schema import EARLIEST_YEAR, Value
-from carvalue.pricing.additive.isotonic import between, falling, place, rising
-from carvalue.pricing.features.columns import NAME_FIELDS, car_name
-from carvalue.pricing.features.model_names import CarName
-from carvalue.pricing.features.odometer import DOUBTED
-from carvalue.pricing.features.ordinal import plain_word
-from carvalue.pricing.features.weak_cache import remembered
+from carvalue.listings import EARLIEST_YEAR, Value
+from carvalue.pricing.additive.isotonic import interpolate, isotonic_decreasing, isotonic_increasing, locate
+from carvalue.pricing.features import (
+    IMPLAUSIBLE,
+    NAME_FIELDS,
+    CarName,
+    car_name,
+    normalize_word,
+    weak_lru_cache,
+)
 
 AGES = (0.0, 2.0, 4.0, 7.0, 10.0, 14.0, 19.0, 27.0, 37.0)  # years; a name's curve has its knots here
 MILES = (0, 1e3, 1e4, 2e4, 3.5e4, 5e4, 7.5e4, 1e5, 1.3e5, 1.6e5, 2e5, 2.5e5, 4e5)
 SLOPE = tuple(min(miles / 1e5, 2.5) - 0.8 for miles in MILES)
 """How a name's mileage slope grows along `MILES`."""
-WORD_FIELDS = (
+CATEGORY_FIELDS = (
     "condition cylinders fuel title_status transmission drive type paint_color state region"
 ).split()
-FAMILY_WORD_FIELDS = WORD_FIELDS[:9]  # a region has too few cars of a family; its state has more
+FAMILY_CATEGORY_FIELDS = CATEGORY_FIELDS[:9]  # a region has too few cars of a family; its state has more
 CACHED_NAMES = 16_384
 
 
@@ -61,7 +64,7 @@ def curve_keys(name: CarName) -> list[str]:
     return list(dict.fromkeys((*group_keys(name), *chain(*words))))
 
 
-def family_word(family: str, word: str) -> str:
+def family_category_key(family: str, word: str) -> str:
     """Name a family with a word."""
     return f"{family}={word}"
 
@@ -81,7 +84,7 @@ class NameCurves:
     @cached_property
     def places(self) -> list[tuple[int, float]]:
         """For each model year its place among `AGES`."""
-        return [place(AGES, float(age)) for age in reversed(range(len(self.years)))]
+        return [locate(AGES, float(age)) for age in reversed(range(len(self.years)))]
 
     def curve(self, name: CarName) -> list[float]:
         """Give a name's log price by model year, in a usual colour, condition and place."""
@@ -89,7 +92,7 @@ class NameCurves:
 
     @cached_property
     def _remembered(self) -> Callable[[CarName], list[float]]:
-        return remembered(self._curve, size=CACHED_NAMES)
+        return weak_lru_cache(self._curve, size=CACHED_NAMES)
 
     def _curve(self, name: CarName) -> list[float]:
         level = 0.0
@@ -99,8 +102,10 @@ class NameCurves:
         for key in curve_keys(name):
             if (ages := self.ages.get(key)) is not None:
                 extra = [total + age for total, age in zip(extra, ages, strict=True)]
-        learned = [year + between(extra, *where) for year, where in zip(self.years, self.places, strict=True)]
-        return rising(learned, self.rows)
+        learned = [
+            year + interpolate(extra, *where) for year, where in zip(self.years, self.places, strict=True)
+        ]
+        return isotonic_increasing(learned, self.rows)
 
 
 @dataclass(frozen=True)
@@ -151,7 +156,7 @@ class NameMiles:
     """Worth of one that is not believed."""
     slopes: Mapping[str, float]
     name: str = "name_miles"
-    inputs: tuple[str, ...] = (*NAME_FIELDS, "odometer", DOUBTED)
+    inputs: tuple[str, ...] = (*NAME_FIELDS, "odometer", IMPLAUSIBLE)
 
     def value(self, *cells: Value) -> float:
         """Give the worth, in log dollars against the usual car."""
@@ -160,23 +165,23 @@ class NameMiles:
             return self.doubted
         if miles is None or miles != miles:
             return self.unknown
-        return between(self._remembered(car_name(*cells[:2])), *place(MILES, float(miles)))
+        return interpolate(self._remembered(car_name(*cells[:2])), *locate(MILES, float(miles)))
 
     @cached_property
     def _remembered(self) -> Callable[[CarName], list[float]]:
-        return remembered(self._curve, size=CACHED_NAMES)
+        return weak_lru_cache(self._curve, size=CACHED_NAMES)
 
     def _curve(self, name: CarName) -> list[float]:
         slope = 0.0
         for key in curve_keys(name):
             slope += self.slopes.get(key, 0.0)
-        return falling(
+        return isotonic_decreasing(
             [worth + slope * step for worth, step in zip(self.miles, SLOPE, strict=True)], self.rows
         )
 
 
 @dataclass(frozen=True)
-class Word:
+class CategoryEffect:
     """What the word of one field is worth; the empty word is a missing one."""
 
     name: str
@@ -189,11 +194,11 @@ class Word:
 
     def value(self, *cells: Value) -> float:
         """Look the word up."""
-        return self.worth.get(plain_word(cells[0]), 0.0)
+        return self.worth.get(normalize_word(cells[0]), 0.0)
 
 
 @dataclass(frozen=True)
-class FamilyWord:
+class FamilyCategoryEffect:
     """What the word of one field is worth more or less in this model family."""
 
     name: str
@@ -210,22 +215,22 @@ class FamilyWord:
 
     def of(self, family: str, cell: Value) -> float:
         """Look the word up among those of a family that is already read."""
-        return self.worth.get(family_word(family, plain_word(cell)), 0.0)
+        return self.worth.get(family_category_key(family, normalize_word(cell)), 0.0)
 
 
 @dataclass(frozen=True)
-class Words:
+class CategoryEffects:
     """What the category words are worth, the same for every car."""
 
     worth: Sequence[Mapping[str, float]]
-    """One table for each of `WORD_FIELDS`."""
+    """One table for each of `CATEGORY_FIELDS`."""
     name: str = "words"
-    inputs: tuple[str, ...] = tuple(WORD_FIELDS)
+    inputs: tuple[str, ...] = tuple(CATEGORY_FIELDS)
 
     @cached_property
-    def terms(self) -> tuple[Word, ...]:
+    def terms(self) -> tuple[CategoryEffect, ...]:
         """Each field's word."""
-        return tuple(map(Word, WORD_FIELDS, self.worth))
+        return tuple(map(CategoryEffect, CATEGORY_FIELDS, self.worth))
 
     def value(self, *cells: Value) -> float:
         """Add up the words' worth."""
@@ -236,18 +241,18 @@ class Words:
 
 
 @dataclass(frozen=True)
-class FamilyWords:
+class FamilyCategoryEffects:
     """What the category words are worth more or less in this model family."""
 
     worth: Sequence[Mapping[str, float]]
-    """One table for each of `FAMILY_WORD_FIELDS`."""
+    """One table for each of `FAMILY_CATEGORY_FIELDS`."""
     name: str = "family_words"
-    inputs: tuple[str, ...] = (*NAME_FIELDS, *FAMILY_WORD_FIELDS)
+    inputs: tuple[str, ...] = (*NAME_FIELDS, *FAMILY_CATEGORY_FIELDS)
 
     @cached_property
-    def terms(self) -> tuple[FamilyWord, ...]:
+    def terms(self) -> tuple[FamilyCategoryEffect, ...]:
         """Each field's word."""
-        return tuple(map(FamilyWord, FAMILY_WORD_FIELDS, self.worth))
+        return tuple(map(FamilyCategoryEffect, FAMILY_CATEGORY_FIELDS, self.worth))
 
     def value(self, *cells: Value) -> float:
         """Add up the words' worth."""
@@ -274,4 +279,4 @@ class NameRows:
 
 SUMMED = ("name_year", "name_miles", "words", "family_words")
 """The additive model is the sum of these, in this order."""
-Part = NameYear | NameAtAge | NameMiles | Words | FamilyWords
+AdditivePart = NameYear | NameAtAge | NameMiles | CategoryEffects | FamilyCategoryEffects

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from carvalue.listings.schema import Listing
+from carvalue.listings import Listing
 from carvalue.pricing.quote import Quote
 
 Golden = tuple[tuple[Listing, Quote], ...]
@@ -43,7 +43,7 @@ GOLDEN_LISTINGS: tuple[Listing, ...] = (
 )
 
 
-def golden_as_json(golden: Golden) -> dict[str, Any]:
+def golden_to_json(golden: Golden) -> dict[str, Any]:
     """Write listings and quotes."""
     return {
         "quotes": [
@@ -60,7 +60,7 @@ def golden_as_json(golden: Golden) -> dict[str, Any]:
 
 
 def golden_from_json(content: Mapping[str, Any]) -> Golden:
-    """Read what `golden_as_json` wrote."""
+    """Read what `golden_to_json` wrote."""
     return tuple(
         (item["listing"], Quote(item["price"], item["low"], item["high"], tuple(item["warnings"])))
         for item in content["quotes"]

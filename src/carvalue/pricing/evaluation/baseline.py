@@ -6,10 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from carvalue.pricing.features.columns import car_name
-from carvalue.pricing.features.encoder import distinct_cells
+from carvalue.pricing.features import car_name, distinct_cells
 
-ENOUGH = 3  # rows; a median of fewer says less than the median of the wider group
+MIN_ROWS = 3  # rows; a median of fewer says less than the median of the wider group
 # from the narrowest group to the widest; a car without a known group falls through to the next
 GROUPINGS: tuple[tuple[str, ...], ...] = (("_make", "_family", "year"), ("_make", "year"), ("year",), ())
 
@@ -26,7 +25,7 @@ def _step(known: pl.DataFrame, asked: pl.DataFrame, grouping: Sequence[str]) -> 
     if not grouping:
         return pl.repeat(known["price"].median(), asked.height, dtype=pl.Float64, eager=True).alias(name)
     medians = known.group_by(grouping).agg(pl.col("price").median().alias(name), pl.len().alias("_rows"))
-    enough = medians.filter(pl.col("_rows") >= ENOUGH)
+    enough = medians.filter(pl.col("_rows") >= MIN_ROWS)
     return asked.join(enough, on=grouping, how="left", nulls_equal=True, maintain_order="left")[name]
 
 

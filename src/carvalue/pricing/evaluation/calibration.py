@@ -3,11 +3,11 @@
 import polars as pl
 
 DECILES = 10
-PROMISED = 0.9
+NOMINAL_COVERAGE = 0.9
 """The share of asked prices that a range is to hold; half of the rest on either side."""
 
 
-def calibration(quoted: pl.DataFrame) -> pl.DataFrame:
+def coverage_table(quoted: pl.DataFrame) -> pl.DataFrame:
     """Count by decile of the quoted price and of the range's width: by what, decile, and the measures.
 
     Columns: `by`, `decile` from 1, `from` and `to` (dollars, or width as a share of the quote), `rows`,

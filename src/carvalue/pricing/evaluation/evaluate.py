@@ -9,21 +9,21 @@ from pathlib import Path
 import polars as pl
 
 from carvalue.pricing.evaluation.baseline import median_quotes
-from carvalue.pricing.evaluation.calibration import calibration
+from carvalue.pricing.evaluation.calibration import coverage_table
 from carvalue.pricing.evaluation.plots import draw_all
-from carvalue.pricing.evaluation.report import model_card
-from carvalue.pricing.evaluation.scores import range_scores, scores
+from carvalue.pricing.evaluation.report import write_report
+from carvalue.pricing.evaluation.scores import price_scores, range_scores
 from carvalue.pricing.evaluation.slices import by_slice
 from carvalue.pricing.model import PriceModel
 
 logger = logging.getLogger(__name__)
 
 RESULT, MODEL_CARD = "evaluation.json", "MODEL_CARD.md"
-SLICES, CALIBRATION, COMPARISON = TABLES = ("slices.csv", "calibration.csv", "comparison.csv")
+SLICES_TABLE, CALIBRATION, COMPARISON = TABLES = ("slices.csv", "calibration.csv", "comparison.csv")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rival:
+class Champion:
     """The model that a new one must stand beside: the one now in production."""
 
     name: str
@@ -52,18 +52,18 @@ class Evaluation:
         return cls(**json.loads((folder / RESULT).read_text()))
 
 
-def evaluate(
+def evaluate_bundle(
     *,
     bundle: Path,
     train: Path,
     test: Path,
     into: Path,
-    rival: Rival | None = None,
+    rival: Champion | None = None,
     reposts: Path | None = None,
 ) -> Evaluation:
     """Quote the test rows with a bundle and its rivals; write scores, tables, pictures and a model card."""
     model, rows = PriceModel.load(bundle), pl.read_parquet(test)
-    quoted = quoted_rows(model, rows, known=pl.read_parquet(train))
+    quoted = quote_rows(model, rows, known=pl.read_parquet(train))
     by_rival = None if rival is None else _quoted(rival.model, rows)
     found = Evaluation(
         rows=rows.height,
@@ -82,13 +82,13 @@ def evaluate(
     return found
 
 
-def bundle_scores(*, bundle: Path, test: Path) -> dict[str, float]:
-    """Score a bundle on rows with known prices: the same measures as `evaluate`, nothing written."""
+def score_bundle(*, bundle: Path, test: Path) -> dict[str, float]:
+    """Score a bundle on rows with known prices: the same measures as `evaluate_bundle`, nothing written."""
     rows = pl.read_parquet(test)
     return _metrics(_quoted(PriceModel.load(bundle), rows))
 
 
-def quoted_rows(model: PriceModel, rows: pl.DataFrame, *, known: pl.DataFrame) -> pl.DataFrame:
+def quote_rows(model: PriceModel, rows: pl.DataFrame, *, known: pl.DataFrame) -> pl.DataFrame:
     """Put the model's quotes and the baseline's beside the rows."""
     baseline = pl.Series("baseline", median_quotes(train=known, frame=rows))
     return _quoted(model, rows).with_columns(baseline)
@@ -104,9 +104,9 @@ def _with_reposts(model: PriceModel, quoted: pl.DataFrame, *, reposts: Path) -> 
     return _metrics(pl.concat([quoted.select(later.columns), later])) | {"rows": quoted.height + later.height}
 
 
-def _write_tables(found: Evaluation, beside: pl.DataFrame, *, rival: Rival | None, into: Path) -> None:
-    by_slice(beside).write_csv(into / SLICES)
-    calibration(beside).write_csv(into / CALIBRATION)
+def _write_tables(found: Evaluation, beside: pl.DataFrame, *, rival: Champion | None, into: Path) -> None:
+    by_slice(beside).write_csv(into / SLICES_TABLE)
+    coverage_table(beside).write_csv(into / CALIBRATION)
     rows = [
         {"model": "this one", **found.metrics},
         {"model": "median by make, family, year", **found.baseline},
@@ -117,11 +117,11 @@ def _write_tables(found: Evaluation, beside: pl.DataFrame, *, rival: Rival | Non
 
 
 def _card(model: PriceModel, quoted: pl.DataFrame, *, into: Path) -> str:
-    return model_card(
+    return write_report(
         model.card,
         posted=quoted["posted_at"],
         comparison=pl.read_csv(into / COMPARISON),
-        slices=pl.read_csv(into / SLICES),
+        slices=pl.read_csv(into / SLICES_TABLE),
     )
 
 
@@ -134,4 +134,4 @@ def _metrics(quoted: pl.DataFrame) -> dict[str, float]:
 
 def _scores(quoted: pl.DataFrame, column: str) -> dict[str, float]:
     asked, price = (quoted[name].cast(pl.Float64).to_numpy() for name in ("price", column))
-    return scores(asked=asked, quoted=price)
+    return price_scores(asked=asked, quoted=price)

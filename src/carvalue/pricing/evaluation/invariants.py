@@ -8,16 +8,16 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from carvalue.listings.schema import EARLIEST_YEAR, FIELDS, LATEST_YEAR, Listing
-from carvalue.pricing.features.odometer import BELIEVED_MILES
+from carvalue.listings import EARLIEST_YEAR, FIELDS, LATEST_YEAR, Listing
+from carvalue.pricing.features import MIN_PLAUSIBLE_MILES
 from carvalue.pricing.quote import Quote
 
 SAMPLE_ROWS, SAMPLE_SEED = 300, 0
 SINGLE_ROWS = 60  # quoted one by one
 # Below the first of these an odometer may not be believed, and more miles may then raise the price.
-MILES = (BELIEVED_MILES, 10_000, 40_000, 80_000, 150_000, 250_000, 400_000)
+MILES = (MIN_PLAUSIBLE_MILES, 10_000, 40_000, 80_000, 150_000, 250_000, 400_000)
 YEARS_APART = (-8, -3, -1, 0, 1, 3)
-MOVED_AT_LEAST = 0.5  # of the rows: another row's make and model may be the same ones
+MIN_SHARE_MOVED = 0.5  # of the rows: another row's make and model may be the same ones
 NONSENSE: tuple[Listing, ...] = (
     {},
     {"manufacturer": "", "model": "", "region": ""},
@@ -39,7 +39,7 @@ class Pricer(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class InvariantResult:
     """How one promise was kept."""
 
     name: str
@@ -54,14 +54,14 @@ class Check:
         return self.tried > 0 and self.broken == 0
 
 
-def check_behaviour(model: Pricer, rows: pl.DataFrame) -> tuple[Check, ...]:
+def check_invariants(model: Pricer, rows: pl.DataFrame) -> tuple[InvariantResult, ...]:
     """Run every check; one that raises is broken, because nobody knows what it would have found.
 
     `rows` are listings with known makes and models, of which a fixed sample is priced.
     """
     names = [field.name for field in FIELDS if field.name in rows.columns]
     sample = rows.select(names).sample(min(SAMPLE_ROWS, rows.height), seed=SAMPLE_SEED, shuffle=True)
-    checks: dict[str, Callable[[Pricer, pl.DataFrame], Check]] = {
+    checks: dict[str, Callable[[Pricer, pl.DataFrame], InvariantResult]] = {
         "more miles never raise the price": _more_miles,
         "newer never lowers the price": _newer,
         "a salvage title lowers prices": partial(
@@ -75,7 +75,7 @@ def check_behaviour(model: Pricer, rows: pl.DataFrame) -> tuple[Check, ...]:
     return tuple(_run(name, check, model, sample) for name, check in checks.items())
 
 
-def broken_promises(checks: Iterable[Check]) -> tuple[str, ...]:
+def violations(checks: Iterable[InvariantResult]) -> tuple[str, ...]:
     """Say of each check that did not pass how often and how it was broken."""
     return tuple(
         f"{check.name}: broken {check.broken} times of {check.tried} {check.worst}".rstrip()
@@ -85,21 +85,21 @@ def broken_promises(checks: Iterable[Check]) -> tuple[str, ...]:
 
 
 def _run(
-    name: str, check: Callable[[Pricer, pl.DataFrame], Check], model: Pricer, sample: pl.DataFrame
-) -> Check:
+    name: str, check: Callable[[Pricer, pl.DataFrame], InvariantResult], model: Pricer, sample: pl.DataFrame
+) -> InvariantResult:
     try:
         found = check(model, sample)
     except Exception as error:  # whatever a candidate raises is the finding
-        return Check(name=name, tried=1, broken=1, worst=f"({type(error).__name__}: {error})")
-    return Check(name=name, tried=found.tried, broken=found.broken, worst=found.worst)
+        return InvariantResult(name=name, tried=1, broken=1, worst=f"({type(error).__name__}: {error})")
+    return InvariantResult(name=name, tried=found.tried, broken=found.broken, worst=found.worst)
 
 
-def _more_miles(model: Pricer, sample: pl.DataFrame) -> Check:
+def _more_miles(model: Pricer, sample: pl.DataFrame) -> InvariantResult:
     ways = [sample.with_columns(odometer=pl.lit(miles, pl.Float64)) for miles in MILES]
     return _never_rising(model, ways)
 
 
-def _newer(model: Pricer, sample: pl.DataFrame) -> Check:
+def _newer(model: Pricer, sample: pl.DataFrame) -> InvariantResult:
     dated = sample.drop_nulls("year")
     ways = [
         dated.with_columns((pl.col("year") + years).clip(EARLIEST_YEAR, LATEST_YEAR).alias("year"))
@@ -108,7 +108,7 @@ def _newer(model: Pricer, sample: pl.DataFrame) -> Check:
     return _never_rising(model, ways)
 
 
-def _never_rising(model: Pricer, ways: Sequence[pl.DataFrame]) -> Check:
+def _never_rising(model: Pricer, ways: Sequence[pl.DataFrame]) -> InvariantResult:
     """Price the same cars in several ways; no car may cost more in one than in the way before."""
     prices = np.stack([_prices(model, way) for way in ways])
     rises = np.diff(prices, axis=0)
@@ -117,34 +117,34 @@ def _never_rising(model: Pricer, ways: Sequence[pl.DataFrame]) -> Check:
         step, row = (int(place) for place in np.unravel_index(rises.argmax(), rises.shape))
         cars = [_car(way, row) for way in ways[step : step + 2]]
         worst = f"(${prices[step, row]} for {cars[0]}, ${prices[step + 1, row]} for {cars[1]})"
-    return Check(name="", tried=rises.size, broken=int((rises > 0).sum()), worst=worst)
+    return InvariantResult(name="", tried=rises.size, broken=int((rises > 0).sum()), worst=worst)
 
 
-def _lowers(model: Pricer, sample: pl.DataFrame, *, field: str, worse: str, better: str) -> Check:
+def _lowers(model: Pricer, sample: pl.DataFrame, *, field: str, worse: str, better: str) -> InvariantResult:
     low, high = (
         float(np.mean(_prices(model, sample.with_columns(pl.lit(word).alias(field)))))
         for word in (worse, better)
     )
     said = "" if low < high else f"(on average ${low:.0f} where {worse}, ${high:.0f} where {better})"
-    return Check(name="", tried=1, broken=int(bool(said)), worst=said)
+    return InvariantResult(name="", tried=1, broken=int(bool(said)), worst=said)
 
 
-def _names_matter(model: Pricer, sample: pl.DataFrame) -> Check:
+def _names_matter(model: Pricer, sample: pl.DataFrame) -> InvariantResult:
     names = ("manufacturer", "model")
     others = sample.with_columns(pl.concat([sample[name].tail(1), sample[name].head(-1)]) for name in names)
     moved = float(np.mean(_prices(model, sample) != _prices(model, others)))
-    said = "" if moved >= MOVED_AT_LEAST else f"(another car's names move {moved:.0%} of the prices)"
-    return Check(name="", tried=1, broken=int(bool(said)), worst=said)
+    said = "" if moved >= MIN_SHARE_MOVED else f"(another car's names move {moved:.0%} of the prices)"
+    return InvariantResult(name="", tried=1, broken=int(bool(said)), worst=said)
 
 
-def _nonsense(model: Pricer, _: pl.DataFrame) -> Check:
+def _nonsense(model: Pricer, _: pl.DataFrame) -> InvariantResult:
     quotes = [(listing, model.quote(listing)) for listing in NONSENSE]
     wrong = [(listing, quote) for listing, quote in quotes if not 0 < quote.low <= quote.price <= quote.high]
     worst = f"({dict(wrong[0][0])} is {wrong[0][1]})" if wrong else ""
-    return Check(name="", tried=len(quotes), broken=len(wrong), worst=worst)
+    return InvariantResult(name="", tried=len(quotes), broken=len(wrong), worst=worst)
 
 
-def _alike(model: Pricer, sample: pl.DataFrame) -> Check:
+def _alike(model: Pricer, sample: pl.DataFrame) -> InvariantResult:
     few = sample.head(SINGLE_ROWS)
     framed = model.quote_frame(few).select("price", "low", "high").rows()
     singles = [model.quote(listing) for listing in few.iter_rows(named=True)]
@@ -152,7 +152,7 @@ def _alike(model: Pricer, sample: pl.DataFrame) -> Check:
         (one, row) for one, row in zip(singles, framed, strict=True) if (one.price, one.low, one.high) != row
     ]
     worst = f"({pairs[0][0]} alone, {pairs[0][1]} in a frame)" if pairs else ""
-    return Check(name="", tried=len(singles), broken=len(pairs), worst=worst)
+    return InvariantResult(name="", tried=len(singles), broken=len(pairs), worst=worst)
 
 
 def _prices(model: Pricer, frame: pl.DataFrame) -> np.ndarray:

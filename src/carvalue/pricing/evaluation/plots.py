@@ -9,7 +9,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from carvalue.pricing.evaluation.calibration import PROMISED, calibration
+from carvalue.pricing.evaluation.calibration import NOMINAL_COVERAGE, coverage_table
 from carvalue.pricing.model import PriceModel
 
 SHOWN = 5_000  # points; more make a picture of ink
@@ -27,7 +27,7 @@ def draw_all(quoted: pl.DataFrame, *, model: PriceModel, into: Path) -> None:
     _save(into / "asked_quoted.png", partial(_asked_quoted, shown=shown))
     _save(into / "errors.png", partial(_errors, shown=shown))
     _save(into / "residuals.png", *(partial(_residuals, quoted=quoted, over=over) for over in RESIDUALS_OVER))
-    table = calibration(quoted)
+    table = coverage_table(quoted)
     _save(
         into / "calibration.png",
         *(partial(_calibration, table=table, by=by) for by in table["by"].unique(maintain_order=True)),
@@ -78,7 +78,7 @@ def _calibration(axes: Axes, *, table: pl.DataFrame, by: str) -> None:
     rows = table.filter(pl.col("by") == by)
     deciles = rows["decile"].to_numpy()
     axes.bar(deciles, 100 * rows["coverage"].to_numpy(), color="tab:blue", alpha=0.6)
-    axes.axhline(100 * PROMISED, color="black", linewidth=1)
+    axes.axhline(100 * NOMINAL_COVERAGE, color="black", linewidth=1)
     axes.set(
         ylim=(50, 100),
         xticks=deciles,

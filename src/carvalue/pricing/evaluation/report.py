@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from carvalue.pricing.bundle.model_card import ModelCard
+from carvalue.pricing.bundle import ModelCard
 
 MEASURES = {
     "mdape": ("median absolute percentage error", "{:.1%}"),
@@ -14,10 +14,12 @@ MEASURES = {
     "width": ("width of the range, of the quote", "{:.0%}"),
 }
 WORST = 5
-RIVALS_WITHOUT_PRODUCTION = 2  # columns: this model and the baseline
+COMPARISONS_WITHOUT_CHAMPION = 2  # columns: this model and the baseline
 
 
-def model_card(card: ModelCard, *, posted: pl.Series, comparison: pl.DataFrame, slices: pl.DataFrame) -> str:
+def write_report(
+    card: ModelCard, *, posted: pl.Series, comparison: pl.DataFrame, slices: pl.DataFrame
+) -> str:
     """Write the card: data, dates, measures beside the rivals, coverage by slice, limits.
 
     `posted` are the test rows' times of posting; the tables are those that an evaluation writes.
@@ -63,7 +65,7 @@ def _comparison(comparison: pl.DataFrame) -> list[str]:
     for name, (title, form) in MEASURES.items():
         values = ("" if value is None else form.format(value) for value in comparison[name])
         lines.append(f"| {title} | " + " | ".join(values) + " |")
-    if len(models) > RIVALS_WITHOUT_PRODUCTION:
+    if len(models) > COMPARISONS_WITHOUT_CHAMPION:
         lines += ["", "The model in production may have learned from some of these cars, which favours it."]
     return lines
 

@@ -3,19 +3,19 @@
 import polars as pl
 
 LARGEST_MAKES = 15
-FEWEST_ROWS = 30  # a slice of fewer rows is left out: its median is noise
-RIVALS = ("baseline", "production")
+MIN_ROWS = 30  # a slice of fewer rows is left out: its median is noise
+COMPARISONS = ("baseline", "production")
 """Whose quotes may stand beside the model's; each gets a column `<rival>_mdape`."""
 SLICES = ("make", "age", "age third", "price third", "state")
 
 
 def by_slice(quoted: pl.DataFrame) -> pl.DataFrame:
     """Score every slice: slice, value, rows, mdape, mae, within_20, bias, coverage, width, rivals' mdape."""
-    rows = sliced(quoted)
+    rows = add_slices(quoted)
     return pl.concat([_table(rows, name) for name in SLICES])
 
 
-def sliced(quoted: pl.DataFrame) -> pl.DataFrame:
+def add_slices(quoted: pl.DataFrame) -> pl.DataFrame:
     """Put beside each row which slices it belongs to: one column for each of `SLICES`."""
     newest = pl.col("year").max()
     return quoted.with_columns(
@@ -45,7 +45,7 @@ def _third(rank: pl.Expr) -> pl.Expr:
 def _table(rows: pl.DataFrame, name: str) -> pl.DataFrame:
     asked, quoted = pl.col("price"), pl.col("quoted")
     relative = (quoted / asked - 1).abs()
-    rivals = [rival for rival in RIVALS if rival in rows.columns]
+    rivals = [rival for rival in COMPARISONS if rival in rows.columns]
     table = rows.group_by(pl.col(name).cast(pl.String).alias("value")).agg(
         pl.len().alias("rows"),
         relative.median().alias("mdape"),
@@ -56,6 +56,6 @@ def _table(rows: pl.DataFrame, name: str) -> pl.DataFrame:
         ((pl.col("high") - pl.col("low")) / quoted).mean().alias("width"),
         *((pl.col(rival) / asked - 1).abs().median().alias(f"{rival}_mdape") for rival in rivals),
     )
-    large = table.filter(pl.col("rows") >= FEWEST_ROWS).sort("rows", "value", descending=[True, False])
+    large = table.filter(pl.col("rows") >= MIN_ROWS).sort("rows", "value", descending=[True, False])
     kept = large.head(LARGEST_MAKES) if name == "make" else large
     return kept.select(pl.lit(name).alias("slice"), pl.all())

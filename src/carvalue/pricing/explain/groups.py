@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from carvalue.listings.schema import FIELD_BY_NAME, Listing, Value
-from carvalue.pricing.features.odometer import DOUBTED
-from carvalue.pricing.features.ordinal import plain_word
+from carvalue.listings import FIELD_BY_NAME, Listing, Value
+from carvalue.pricing.features import IMPLAUSIBLE, normalize_word
 
 Label = Callable[[Listing], str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
+class FieldGroup:
     """Fields that are explained together. More groups would cost: the mixtures double with each."""
 
     name: str
@@ -19,9 +18,9 @@ class Group:
     label: Label
 
 
-def usual_label(usual: Listing) -> str:
+def reference_label(usual: Listing) -> str:
     """Name the usual car."""
-    year, miles = plain_word(usual["year"]), _miles(usual)
+    year, miles = normalize_word(usual["year"]), _miles(usual)
     return f"a usual car in the training data ({year} {_words(usual, 'manufacturer', 'model')}, {miles})"
 
 
@@ -31,7 +30,7 @@ def _make_and_model(listing: Listing) -> str:
 
 
 def _year(listing: Listing) -> str:
-    year = plain_word(listing.get("year"))
+    year = normalize_word(listing.get("year"))
     return f"model year {year}" if year else "model year not given"
 
 
@@ -41,12 +40,12 @@ def _miles(listing: Listing) -> str:
 
 
 def _condition(listing: Listing) -> str:
-    condition = plain_word(listing.get("condition"))
+    condition = normalize_word(listing.get("condition"))
     return f"{condition} condition" if condition else "condition not given"
 
 
 def _title(listing: Listing) -> str:
-    title = plain_word(listing.get("title_status"))
+    title = normalize_word(listing.get("title_status"))
     return f"{title} title" if title else "title not given"
 
 
@@ -56,7 +55,7 @@ def _equipment(listing: Listing) -> str:
 
 
 def _place(listing: Listing) -> str:
-    region, state = plain_word(listing.get("region")), plain_word(listing.get("state")).upper()
+    region, state = normalize_word(listing.get("region")), normalize_word(listing.get("state")).upper()
     told = ", ".join(filter(None, (region, state)))
     return f"in {told}" if told else "place not given"
 
@@ -69,17 +68,17 @@ def _piece(field: str, value: Value) -> str:
 
 
 def _words(listing: Listing, *fields: str) -> str:
-    return " ".join(filter(None, (plain_word(listing.get(field)) for field in fields)))
+    return " ".join(filter(None, (normalize_word(listing.get(field)) for field in fields)))
 
 
 EQUIPMENT = ("cylinders", "fuel", "transmission", "drive", "type", "paint_color")
 GROUPS = (
-    Group(name="make_model", fields=("manufacturer", "model"), label=_make_and_model),
-    Group(name="year", fields=("year",), label=_year),
-    Group(name="odometer", fields=("odometer", DOUBTED), label=_miles),
-    Group(name="condition", fields=("condition",), label=_condition),
-    Group(name="title", fields=("title_status",), label=_title),
-    Group(name="equipment", fields=EQUIPMENT, label=_equipment),
-    Group(name="place", fields=("state", "region"), label=_place),
+    FieldGroup(name="make_model", fields=("manufacturer", "model"), label=_make_and_model),
+    FieldGroup(name="year", fields=("year",), label=_year),
+    FieldGroup(name="odometer", fields=("odometer", IMPLAUSIBLE), label=_miles),
+    FieldGroup(name="condition", fields=("condition",), label=_condition),
+    FieldGroup(name="title", fields=("title_status",), label=_title),
+    FieldGroup(name="equipment", fields=EQUIPMENT, label=_equipment),
+    FieldGroup(name="place", fields=("state", "region"), label=_place),
 )
 """Every field of a listing is in exactly one of them."""

@@ -13,17 +13,16 @@ from math import factorial, floor
 import numpy as np
 import numpy.typing as npt
 
-from carvalue.listings.schema import FIELD_BY_NAME, Listing
-from carvalue.pricing.explain.groups import GROUPS, Group, usual_label
-from carvalue.pricing.features.encoder import Encoder, Matrix
-from carvalue.pricing.features.ordinal import plain_word
+from carvalue.listings import FIELD_BY_NAME, Listing
+from carvalue.pricing.explain.groups import GROUPS, FieldGroup, reference_label
+from carvalue.pricing.features import FeatureEncoder, Matrix, normalize_word
 from carvalue.pricing.model import PriceModel
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reason:
+class Contribution:
     """What one part of the listing adds to the price, in whole dollars."""
 
     group: str
@@ -33,29 +32,31 @@ class Reason:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reasons:
+class Explanation:
     """From the usual car's price to this one's: `start` and all dollars add up to the price exactly."""
 
     start: int
     start_label: str
-    items: tuple[Reason, ...]
+    items: tuple[Contribution, ...]
     """The largest first; a part that adds nothing is left out."""
 
 
-def explain(model: PriceModel, listing: Listing) -> Reasons:
+def explain_price(model: PriceModel, listing: Listing) -> Explanation:
     """Say what moved this listing's price away from the usual car's."""
     priced = model.as_priced(listing)
     told = [group for group in GROUPS if _differs(group, priced, model.usual)]
-    prices = np.exp(model.log_prices(mixtures(model.encoder, priced, usual=model.usual, groups=told)))
+    prices = np.exp(model.log_prices(coalition_matrix(model.encoder, priced, usual=model.usual, groups=told)))
     start, price = (int(np.rint(prices[end])) for end in (0, -1))
     dollars = whole_dollars(shapley(prices), total=price - start)
     items = [
-        Reason(group=group.name, fields=_of_a_form(group), label=_label(group, listing, priced), dollars=part)
+        Contribution(
+            group=group.name, fields=_of_a_form(group), label=_label(group, listing, priced), dollars=part
+        )
         for group, part in zip(told, dollars, strict=True)
         if part
     ]
     items.sort(key=lambda reason: -abs(reason.dollars))
-    return Reasons(start=start, start_label=usual_label(model.usual), items=tuple(items))
+    return Explanation(start=start, start_label=reference_label(model.usual), items=tuple(items))
 
 
 def shapley(worth: Floats) -> list[float]:
@@ -87,7 +88,9 @@ def whole_dollars(parts: Sequence[float], *, total: int) -> list[int]:
     return [low + (place in raised) for place, low in enumerate(floors)]
 
 
-def mixtures(encoder: Encoder, listing: Listing, *, usual: Listing, groups: Sequence[Group]) -> Matrix:
+def coalition_matrix(
+    encoder: FeatureEncoder, listing: Listing, *, usual: Listing, groups: Sequence[FieldGroup]
+) -> Matrix:
     """Encode each mixture, shape (2 ** groups, features): a feature once for each that it tells apart."""
     subsets = np.arange(2 ** len(groups))
     matrix = np.empty((len(subsets), len(encoder.names)), dtype=np.float32)
@@ -102,15 +105,17 @@ def mixtures(encoder: Encoder, listing: Listing, *, usual: Listing, groups: Sequ
     return matrix
 
 
-def _of_a_form(group: Group) -> tuple[str, ...]:
+def _of_a_form(group: FieldGroup) -> tuple[str, ...]:
     """Leave out what nobody fills in."""
     return tuple(field for field in group.fields if field in FIELD_BY_NAME)
 
 
-def _label(group: Group, listing: Listing, priced: Listing) -> str:
+def _label(group: FieldGroup, listing: Listing, priced: Listing) -> str:
     believed = not _differs(group, listing, priced)
     return group.label(listing) + ("" if believed else ", not believed")
 
 
-def _differs(group: Group, listing: Listing, other: Listing) -> bool:
-    return any(plain_word(listing.get(field)) != plain_word(other.get(field)) for field in group.fields)
+def _differs(group: FieldGroup, listing: Listing, other: Listing) -> bool:
+    return any(
+        normalize_word(listing.get(field)) != normalize_word(other.get(field)) for field in group.fields
+    )

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from carvalue.listings.schema import EARLIEST_YEAR, Listing
-from carvalue.pricing.features.odometer import BELIEVED_MILES
+from carvalue.listings import EARLIEST_YEAR, Listing
+from carvalue.pricing.features import MIN_PLAUSIBLE_MILES
 from carvalue.pricing.model import PriceModel
 
 POINTS = 25
@@ -12,7 +12,7 @@ YEARS_BEFORE = 4  # at least as many older years than the car's own are shown
 
 
 @dataclass(frozen=True, kw_only=True)
-class Point:
+class WhatIfPoint:
     """One price with its range, in dollars, at a value of the field."""
 
     value: int
@@ -22,28 +22,28 @@ class Point:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curves:
+class WhatIfCurves:
     """The price over the miles, and over the model year; everything else as the listing has it."""
 
-    odometer: tuple[Point, ...]
-    year: tuple[Point, ...]
+    odometer: tuple[WhatIfPoint, ...]
+    year: tuple[WhatIfPoint, ...]
 
 
-def curves(model: PriceModel, listing: Listing) -> Curves:
+def what_if_curves(model: PriceModel, listing: Listing) -> WhatIfCurves:
     """Price the car at other mileages and in other years."""
     miles, years = _miles(), _years(listing, newest=model.card.newest_year)
     varied = [{**listing, "odometer": value} for value in miles]
     varied += [{**listing, "year": value} for value in years]
     points = [
-        Point(value=value, price=quote.price, low=quote.low, high=quote.high)
+        WhatIfPoint(value=value, price=quote.price, low=quote.low, high=quote.high)
         for value, quote in zip((*miles, *years), model.quote_many(varied), strict=True)
     ]
-    return Curves(odometer=tuple(points[: len(miles)]), year=tuple(points[len(miles) :]))
+    return WhatIfCurves(odometer=tuple(points[: len(miles)]), year=tuple(points[len(miles) :]))
 
 
 def _miles() -> tuple[int, ...]:
     """Begin where an odometer is believed."""
-    return (BELIEVED_MILES, *range(MILES_STEP, POINTS * MILES_STEP, MILES_STEP))
+    return (MIN_PLAUSIBLE_MILES, *range(MILES_STEP, POINTS * MILES_STEP, MILES_STEP))
 
 
 def _years(listing: Listing, *, newest: int) -> range:

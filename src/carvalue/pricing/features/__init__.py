@@ -1,1 +1,61 @@
 """Turn a listing into numeric model features."""
+
+from carvalue.pricing.features.columns import (
+    NAME_FIELDS,
+    NAME_PARTS,
+    CategoryCode,
+    EngineLitres,
+    FlagFeature,
+    ModelFeature,
+    NameCode,
+    NamePriceLevel,
+    NumberFeature,
+    car_name,
+    name_keys,
+)
+from carvalue.pricing.features.encoder import DistinctCells, FeatureEncoder, Matrix, distinct_cells
+from carvalue.pricing.features.model_names import CarName, read_name
+from carvalue.pricing.features.odometer import (
+    IMPLAUSIBLE,
+    MIN_PLAUSIBLE_MILES,
+    drop_implausible,
+    drop_odometer,
+    implausible_rows,
+    is_implausible,
+)
+from carvalue.pricing.features.ordinal import OTHER, Vocabulary, normalize_word, order_by_level
+from carvalue.pricing.features.target_encoding import TargetEncoding, fit_target_encoding
+from carvalue.pricing.features.weak_cache import weak_lru_cache
+
+__all__ = [
+    "IMPLAUSIBLE",
+    "MIN_PLAUSIBLE_MILES",
+    "NAME_FIELDS",
+    "NAME_PARTS",
+    "OTHER",
+    "CarName",
+    "CategoryCode",
+    "DistinctCells",
+    "EngineLitres",
+    "FeatureEncoder",
+    "FlagFeature",
+    "Matrix",
+    "ModelFeature",
+    "NameCode",
+    "NamePriceLevel",
+    "NumberFeature",
+    "TargetEncoding",
+    "Vocabulary",
+    "car_name",
+    "distinct_cells",
+    "drop_implausible",
+    "drop_odometer",
+    "fit_target_encoding",
+    "implausible_rows",
+    "is_implausible",
+    "name_keys",
+    "normalize_word",
+    "order_by_level",
+    "read_name",
+    "weak_lru_cache",
+]

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from math import nan
 from typing import Literal, Protocol, runtime_checkable
 
-from carvalue.listings.schema import Value
+from carvalue.listings import Value
 from carvalue.pricing.features.model_names import CarName, read_name
-from carvalue.pricing.features.ordinal import Vocabulary, plain_word
-from carvalue.pricing.features.target_encoding import Levels
+from carvalue.pricing.features.ordinal import Vocabulary, normalize_word
+from carvalue.pricing.features.target_encoding import TargetEncoding
 
 Json = Mapping[str, object]
 NAME_FIELDS = ("manufacturer", "model")
 
 
-class Feature(Protocol):
+class ModelFeature(Protocol):
     """One column of the model's matrix."""
 
     @property
@@ -31,15 +31,15 @@ class Feature(Protocol):
 
 
 @runtime_checkable
-class Sum(Protocol):
+class SumFeature(Protocol):
     """A feature that adds up others: of a frame column by column, for few rows are equal in all."""
 
     @property
-    def terms(self) -> tuple[Feature, ...]: ...  # noqa: D102
+    def terms(self) -> tuple[ModelFeature, ...]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
-class Number:
+class NumberFeature:
     """A number as it stands; missing is NaN."""
 
     name: str
@@ -55,7 +55,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Engine:
+class EngineLitres:
     """Litres of the engine, where the model text names them."""
 
     name: str = "litres"
@@ -67,7 +67,7 @@ class Engine:
 
 
 @dataclass(frozen=True)
-class Flag:
+class FlagFeature:
     """One where something is said of the listing, else zero."""
 
     name: str
@@ -83,7 +83,7 @@ class Flag:
 
 
 @dataclass(frozen=True)
-class Category:
+class CategoryCode:
     """The code of a field's word."""
 
     name: str
@@ -96,11 +96,11 @@ class Category:
 
     def value(self, *cells: Value) -> float:
         """Give the code."""
-        return self.vocabulary.code(plain_word(cells[0]))
+        return self.vocabulary.code(normalize_word(cells[0]))
 
 
 @dataclass(frozen=True)
-class NameCategory:
+class NameCode:
     """The code of a part of the car's name: its make or its family."""
 
     name: Literal["make", "family"]
@@ -113,11 +113,11 @@ class NameCategory:
 
 
 @dataclass(frozen=True)
-class NameLevel:
+class NamePriceLevel:
     """The price level of the car's name, whatever its year."""
 
     name: str
-    levels: Levels
+    levels: TargetEncoding
     inputs: tuple[str, ...] = NAME_FIELDS
 
     def value(self, *cells: Value) -> float:
@@ -143,4 +143,4 @@ NAME_PARTS: Mapping[str, Callable[[CarName], str]] = {
 
 
 def _text(value: Value) -> str:
-    return value if isinstance(value, str) else plain_word(value)
+    return value if isinstance(value, str) else normalize_word(value)

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from carvalue.listings.schema import Listing, Value
-from carvalue.pricing.features.columns import NAME_FIELDS, Feature, Sum
-from carvalue.pricing.features.weak_cache import remembered
+from carvalue.listings import Listing, Value
+from carvalue.pricing.features.columns import NAME_FIELDS, ModelFeature, SumFeature
+from carvalue.pricing.features.weak_cache import weak_lru_cache
 
 Matrix = npt.NDArray[np.float32]
 Distinct = tuple[npt.NDArray[np.int64], list[tuple[Value, ...]]]
@@ -24,10 +24,10 @@ MONOTONE = {"year": 1, "odometer": -1, "name_year": 1, "name_miles": 1, ADDITIVE
 
 
 @dataclass(frozen=True)
-class Encoder:
+class FeatureEncoder:
     """The features in the order of the model's columns; the last column is the sum of some of them."""
 
-    features: tuple[Feature, ...]
+    features: tuple[ModelFeature, ...]
     summed: tuple[str, ...] = ()
     """The features whose sum is the last column, `additive`: the log price that the trees start from."""
 
@@ -61,7 +61,7 @@ class Encoder:
     @cached_property
     def _of_name(self) -> Callable[[Value, Value], tuple[float, ...]]:
         """What depends on the name alone, in its places, remembered: names come again and again."""
-        return remembered(self._name_values, size=CACHED_NAMES)
+        return weak_lru_cache(self._name_values, size=CACHED_NAMES)
 
     def _name_values(self, manufacturer: Value, model: Value) -> tuple[float, ...]:
         more = {place for place, _, _ in self._of_more}
@@ -78,7 +78,10 @@ class Encoder:
 
     def matrix(self, frame: pl.DataFrame) -> Matrix:
         """Encode a frame, shape (rows, features); a column that the frame lacks counts as missing."""
-        cells, matrix = Cells(frame), np.empty((frame.height, len(self.names)), dtype=np.float32, order="F")
+        cells, matrix = (
+            DistinctCells(frame),
+            np.empty((frame.height, len(self.names)), dtype=np.float32, order="F"),
+        )
         place, names = cells.distinct(NAME_FIELDS)
         of_name = np.array([self._of_name(*name) for name in names], dtype=np.float32)
         of_name = of_name.reshape(len(names), len(self.features))
@@ -99,16 +102,16 @@ class Encoder:
         matrix[:, -1] = total
 
 
-class Cells:
+class DistinctCells:
     """A frame's cells: what is equal is looked at once, names above all."""
 
     def __init__(self, frame: pl.DataFrame) -> None:
         self._frame = frame
         self._known: dict[tuple[str, ...], Distinct] = {}
 
-    def column(self, feature: Feature) -> npt.NDArray[np.float64]:
+    def column(self, feature: ModelFeature) -> npt.NDArray[np.float64]:
         """Encode one feature, or add up its terms in their order as a single listing does."""
-        if not isinstance(feature, Sum):
+        if not isinstance(feature, SumFeature):
             return self._values(feature)
         total = np.zeros(self._frame.height)
         for term in feature.terms:
@@ -122,7 +125,7 @@ class Cells:
         found = [self._distinct(part) for part in parts]
         return found[0] if len(found) == 1 else _combined(found)
 
-    def _values(self, feature: Feature) -> npt.NDArray[np.float64]:
+    def _values(self, feature: ModelFeature) -> npt.NDArray[np.float64]:
         place, cells = self.distinct(feature.inputs)
         return np.fromiter((feature.value(*row) for row in cells), dtype=np.float64, count=len(cells))[place]
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import nan
 
-from carvalue.listings.schema import Value
+from carvalue.listings import Value
 
 OTHER = "(other)"
 CACHED_WORDS = 16_384  # all words of the closed fields, all places, and what numbers are warned about
 
 
 @lru_cache(maxsize=CACHED_WORDS, typed=True)  # typed: to a cache, True would be 1
-def plain_word(value: Value) -> str:
+def normalize_word(value: Value) -> str:
     """Write a value the way the vocabulary knows it; an empty word means missing."""
     if value is None or value != value:
         return ""

@@ -9,7 +9,7 @@ PRIOR_ROWS = 8.0  # a name seen this often weighs as much as its family; chosen 
 
 
 @dataclass(frozen=True)
-class Levels:
+class TargetEncoding:
     """Mean log price of each group, from the widest grouping to the narrowest.
 
     A group's mean is shrunk toward the group that contains it, so that a name seen once says little and an
@@ -28,7 +28,7 @@ class Levels:
         return self.market
 
 
-def fit_levels(keys: pl.DataFrame, *, log_price: pl.Series) -> Levels:
+def fit_target_encoding(keys: pl.DataFrame, *, log_price: pl.Series) -> TargetEncoding:
     """Fit from key columns, the widest first; each key must contain the wider one's text."""
     market = float(log_price.mean() or 0.0)  # type: ignore[arg-type]
     rows = keys.with_columns(log_price.alias("_y"), pl.lit(market).alias("_wider"))
@@ -39,4 +39,4 @@ def fit_levels(keys: pl.DataFrame, *, log_price: pl.Series) -> Levels:
         tables.append(dict(zip(groups[name].to_list(), groups["_level"].to_list(), strict=True)))
         rows = rows.join(groups, on=name, how="left", maintain_order="left")
         rows = rows.with_columns(pl.col("_level").alias("_wider")).drop("_level")
-    return Levels(tables=tuple(tables), market=market)
+    return TargetEncoding(tables=tuple(tables), market=market)

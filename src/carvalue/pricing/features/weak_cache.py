@@ -5,11 +5,11 @@ from functools import lru_cache
 from typing import ParamSpec, TypeVar, cast
 from weakref import WeakMethod
 
-Given = ParamSpec("Given")
-Found = TypeVar("Found")
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
-def remembered(method: Callable[Given, Found], *, size: int) -> Callable[Given, Found]:
+def weak_lru_cache(method: Callable[Arguments, Result], *, size: int) -> Callable[Arguments, Result]:
     """Give a function that remembers the last `size` results of a bound method.
 
     It does not keep the method's object alive: a model that was replaced is then gone at once, instead of
@@ -18,9 +18,9 @@ def remembered(method: Callable[Given, Found], *, size: int) -> Callable[Given, 
     alive = WeakMethod(method)
 
     @lru_cache(maxsize=size, typed=True)  # typed: to a cache, True would be 1
-    def call(*args: Given.args, **kwargs: Given.kwargs) -> Found:
+    def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         found = alive()
         assert found is not None  # noqa: S101  # whoever calls has the object
         return found(*args, **kwargs)
 
-    return cast("Callable[Given, Found]", call)
+    return cast("Callable[Arguments, Result]", call)

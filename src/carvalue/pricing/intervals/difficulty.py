@@ -12,11 +12,11 @@ Ints = npt.NDArray[np.int64]
 
 PRIOR_ROWS = 50.0  # a band of so many rows is believed half
 SWEEPS = 5
-WIDER = 0.1  # log: what nobody has seen scatters at least so much more than what was seen
+MAX_WIDENING = 0.1  # log: what nobody has seen scatters at least so much more than what was seen
 
 
 @dataclass(frozen=True, kw_only=True)
-class Factor:
+class DifficultyFactor:
     """Bands of one number, with the log of how much wider errors scatter in each."""
 
     name: str
@@ -42,29 +42,31 @@ class Factor:
         return np.array(self.worth, dtype=np.float64)
 
 
-def by_quantiles(name: str, values: Floats, *, bands: int) -> Factor:
+def cut_by_quantiles(name: str, values: Floats, *, bands: int) -> DifficultyFactor:
     """Cut a number so that each band has as many rows."""
     shares = np.arange(1, bands) / bands
-    return by_edges(name, np.unique(np.quantile(values[~np.isnan(values)], shares)).tolist())
+    return cut_by_edges(name, np.unique(np.quantile(values[~np.isnan(values)], shares)).tolist())
 
 
-def by_edges(name: str, edges: Sequence[float]) -> Factor:
+def cut_by_edges(name: str, edges: Sequence[float]) -> DifficultyFactor:
     """Cut a number at these edges."""
-    return Factor(name=name, edges=tuple(edges), worth=(0.0,) * (len(edges) + 2))
+    return DifficultyFactor(name=name, edges=tuple(edges), worth=(0.0,) * (len(edges) + 2))
 
 
-def fit_factors(factors: Sequence[Factor], *, seen: dict[str, Floats], errors: Floats) -> tuple[Factor, ...]:
+def fit_difficulty(
+    factors: Sequence[DifficultyFactor], *, seen: dict[str, Floats], errors: Floats
+) -> tuple[DifficultyFactor, ...]:
     """Fit all factors together on absolute errors: each explains what the others leave."""
     fitted = list(factors)
     for _ in range(SWEEPS):
         for number, factor in enumerate(fitted):
             others = [item for item in fitted if item is not factor]
-            left = errors / np.exp(log_scale(others, seen, rows=len(errors)))
+            left = errors / np.exp(log_sigma(others, seen, rows=len(errors)))
             fitted[number] = _fit_one(factor, values=seen[factor.name], errors=left)
     return tuple(fitted)
 
 
-def log_scale(factors: Sequence[Factor], seen: dict[str, Floats], *, rows: int) -> Floats:
+def log_sigma(factors: Sequence[DifficultyFactor], seen: dict[str, Floats], *, rows: int) -> Floats:
     """Add up the factors' logs, shape (rows,), in their order."""
     total = np.zeros(rows)
     for factor in factors:
@@ -72,11 +74,11 @@ def log_scale(factors: Sequence[Factor], seen: dict[str, Floats], *, rows: int) 
     return total
 
 
-def _fit_one(factor: Factor, *, values: Floats, errors: Floats) -> Factor:
+def _fit_one(factor: DifficultyFactor, *, values: Floats, errors: Floats) -> DifficultyFactor:
     bands, usual = factor.bands(values), float(errors.mean())
     rows = np.bincount(bands, minlength=len(factor.worth))
     total = np.bincount(bands, errors, len(factor.worth))
     worth = np.log((total + PRIOR_ROWS * usual) / (rows + PRIOR_ROWS) / usual)
     if not rows[-1]:
-        worth[-1] = worth[:-1].max() + WIDER
+        worth[-1] = worth[:-1].max() + MAX_WIDENING
     return replace(factor, worth=tuple(worth.tolist()))

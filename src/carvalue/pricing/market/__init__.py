@@ -1,1 +1,24 @@
 """Market context of a listing: known categories, comparable cars, the reference car."""
+
+from carvalue.pricing.market.comparables import LIMIT, Comparable, Comparables, fit_comparables
+from carvalue.pricing.market.display_names import alphanumeric
+from carvalue.pricing.market.known_categories import (
+    KnownCategories,
+    ModelFamily,
+    fit_known_categories,
+    frame_warnings,
+)
+from carvalue.pricing.market.reference_car import fit_reference_car
+
+__all__ = [
+    "LIMIT",
+    "Comparable",
+    "Comparables",
+    "KnownCategories",
+    "ModelFamily",
+    "alphanumeric",
+    "fit_comparables",
+    "fit_known_categories",
+    "fit_reference_car",
+    "frame_warnings",
+]

@@ -9,10 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from carvalue.listings.schema import Listing
-from carvalue.pricing.features.columns import NAME_FIELDS, car_name
-from carvalue.pricing.features.encoder import distinct_cells
-from carvalue.pricing.features.model_names import CarName
+from carvalue.listings import Listing
+from carvalue.pricing.features import NAME_FIELDS, CarName, car_name, distinct_cells
 
 LIMIT = 12
 YEAR_APART, MILES_APART = 1.0, 12_000.0  # a year counts as much as what a usual car is driven in one

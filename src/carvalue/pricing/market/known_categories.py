@@ -8,20 +8,23 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from carvalue.listings.schema import Listing, Value
-from carvalue.pricing.features.columns import car_name
-from carvalue.pricing.features.encoder import distinct_cells
-from carvalue.pricing.features.odometer import BELIEVED_MILES, doubtful
-from carvalue.pricing.features.ordinal import plain_word
-from carvalue.pricing.market.display_names import spelling, usual_spelling
-from carvalue.pricing.quote import Caution, unknown_kind
+from carvalue.listings import Listing, Value
+from carvalue.pricing.features import (
+    MIN_PLAUSIBLE_MILES,
+    car_name,
+    distinct_cells,
+    is_implausible,
+    normalize_word,
+)
+from carvalue.pricing.market.display_names import display_name, family_spelling
+from carvalue.pricing.quote import QuoteWarning, unknown_category_kind
 
-SEEN = 2  # rows
+MIN_ROWS = 2  # rows
 
-About = Callable[..., Caution | None]
+WarningRule = Callable[..., QuoteWarning | None]
 
 
-class Family(NamedTuple):
+class ModelFamily(NamedTuple):
     """A model as most sellers spell it, such as f-150 for our f150, and how many training rows have it."""
 
     spelled: str
@@ -29,21 +32,21 @@ class Family(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Familiar:
+class KnownCategories:
     """What the training rows held. Words are ordered, the most frequent first."""
 
-    makes: Mapping[str, Mapping[str, Family]]
+    makes: Mapping[str, Mapping[str, ModelFamily]]
     """Make -> its families by our word."""
     regions: tuple[str, ...]
     newest_year: int
 
-    def cautions(self, listing: Listing) -> tuple[Caution, ...]:
+    def cautions(self, listing: Listing) -> tuple[QuoteWarning, ...]:
         """Say what about this listing the model had to guess."""
         found = [about(*map(listing.get, fields)) for fields, about in self.parts]
         return tuple(filter(None, found))
 
     @property
-    def parts(self) -> tuple[tuple[tuple[str, ...], About], ...]:
+    def parts(self) -> tuple[tuple[tuple[str, ...], WarningRule], ...]:
         """What is warned about, in order: the fields it depends on, and what is to be said of them."""
         return (
             (("manufacturer", "model"), self._about_name),
@@ -65,68 +68,76 @@ class Familiar:
         return {"makes": makes, "regions": list(self.regions), "newest_year": self.newest_year}
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "Familiar":
+    def from_json(cls, content: Mapping[str, Any]) -> "KnownCategories":
         """Read what `as_json` wrote."""
         makes = {
-            make: {word: Family(spelled, rows) for word, spelled, rows in families}
+            make: {word: ModelFamily(spelled, rows) for word, spelled, rows in families}
             for make, families in content["makes"]
         }
         return cls(makes=makes, regions=tuple(content["regions"]), newest_year=content["newest_year"])
 
-    def _about_name(self, manufacturer: Value, model: Value) -> Caution | None:
+    def _about_name(self, manufacturer: Value, model: Value) -> QuoteWarning | None:
         name = car_name(manufacturer, model)
         if not name.make:
-            return Caution("make_missing", "make is not known: the price rests on the rest of the listing")
+            return QuoteWarning(
+                "make_missing", "make is not known: the price rests on the rest of the listing"
+            )
         families = self.makes.get(name.make)
         if families is None:
             return _unknown("manufacturer", f"make {name.make!r}")
         if not name.family:
-            return Caution("model_missing", f"model is not known: a usual {name.make} is assumed")
+            return QuoteWarning("model_missing", f"model is not known: a usual {name.make} is assumed")
         if name.family not in families:
-            return _unknown("model", f"model {plain_word(model)!r} of {name.make}")
+            return _unknown("model", f"model {normalize_word(model)!r} of {name.make}")
         return None
 
-    def _about_region(self, region: Value) -> Caution | None:
-        word = plain_word(region)
+    def _about_region(self, region: Value) -> QuoteWarning | None:
+        word = normalize_word(region)
         known = not word or word in self._regions
         return None if known else _unknown("region", f"region {word!r}")
 
-    def _about_odometer(self, odometer: Value, year: Value) -> Caution | None:
+    def _about_odometer(self, odometer: Value, year: Value) -> QuoteWarning | None:
         if _is_missing(odometer):
-            return Caution("odometer_missing", "odometer is missing: a usual mileage is assumed")
+            return QuoteWarning("odometer_missing", "odometer is missing: a usual mileage is assumed")
         listing = {"odometer": odometer, "year": year}
-        if not doubtful(listing, newest_year=self.newest_year):
+        if not is_implausible(listing, newest_year=self.newest_year):
             return None
-        told = f"odometer below {BELIEVED_MILES:,} miles is not believed of a used car: taken as not known"
-        return Caution("odometer_doubted", told)
+        told = (
+            f"odometer below {MIN_PLAUSIBLE_MILES:,} miles is not believed of a used car: taken as not known"
+        )
+        return QuoteWarning("odometer_doubted", told)
 
-    def _about_year(self, year: Value) -> Caution | None:
+    def _about_year(self, year: Value) -> QuoteWarning | None:
         if _is_missing(year):
-            return Caution("year_missing", "year is missing: the price rests on the rest of the listing")
+            return QuoteWarning("year_missing", "year is missing: the price rests on the rest of the listing")
         if not isinstance(year, int | float) or year <= self.newest_year:
             return None
         end = f"newer than the training data, which ends with {self.newest_year}"
-        return Caution("year_newer", f"year {plain_word(year)} is {end}")
+        return QuoteWarning("year_newer", f"year {normalize_word(year)} is {end}")
 
 
-def _unknown(field: str, what: str) -> Caution:
-    return Caution(unknown_kind(field), f"{what} is not in the training data")
+def _unknown(field: str, what: str) -> QuoteWarning:
+    return QuoteWarning(unknown_category_kind(field), f"{what} is not in the training data")
 
 
-def fit_familiar(frame: pl.DataFrame) -> Familiar:
+def fit_known_categories(frame: pl.DataFrame) -> KnownCategories:
     """List what these rows hold; a name seen once may be a slip of the pen and stays unknown."""
     families: dict[str, Counter[str]] = defaultdict(Counter)
     spellings: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for manufacturer, model, rows in frame.group_by("manufacturer", "model").len().iter_rows():
         name = car_name(manufacturer, model)
         families[name.make][name.family] += rows
-        spellings[name.make, name.family][spelling(plain_word(model), name.family)] += rows
-    totals = {make: counts.total() for make, counts in families.items() if make and counts.total() >= SEEN}
-    regions = Counter({plain_word(word): rows for word, rows in frame["region"].value_counts().iter_rows()})
-    return Familiar(
+        spellings[name.make, name.family][family_spelling(normalize_word(model), name.family)] += rows
+    totals = {
+        make: counts.total() for make, counts in families.items() if make and counts.total() >= MIN_ROWS
+    }
+    regions = Counter(
+        {normalize_word(word): rows for word, rows in frame["region"].value_counts().iter_rows()}
+    )
+    return KnownCategories(
         makes={
             make: {
-                word: Family(usual_spelling(make, word, spellings[make, word]), families[make][word])
+                word: ModelFamily(display_name(make, word, spellings[make, word]), families[make][word])
                 for word in _frequent(families[make])
             }
             for make in _frequent(Counter(totals))
@@ -137,11 +148,11 @@ def fit_familiar(frame: pl.DataFrame) -> Familiar:
 
 
 def _frequent(counts: Counter[str]) -> tuple[str, ...]:
-    kept = [word for word, rows in counts.items() if word and rows >= SEEN]
+    kept = [word for word, rows in counts.items() if word and rows >= MIN_ROWS]
     return tuple(sorted(kept, key=lambda word: (-counts[word], word)))
 
 
-def frame_warnings(frame: pl.DataFrame, familiar: Familiar) -> pl.DataFrame:
+def frame_warnings(frame: pl.DataFrame, familiar: KnownCategories) -> pl.DataFrame:
     """Warn about each row of a frame: part by part, once for each distinct combination of its cells.
 
     Returns:
@@ -150,7 +161,9 @@ def frame_warnings(frame: pl.DataFrame, familiar: Familiar) -> pl.DataFrame:
     cells = frame
     if "odometer" in frame.columns:  # only whether it is there, and believed, matters
         miles = pl.col("odometer").cast(pl.Float64)
-        told = pl.when(miles < BELIEVED_MILES).then(0).when(miles.is_nan().not_()).then(BELIEVED_MILES)
+        told = (
+            pl.when(miles < MIN_PLAUSIBLE_MILES).then(0).when(miles.is_nan().not_()).then(MIN_PLAUSIBLE_MILES)
+        )
         cells = frame.with_columns(told.alias("odometer"))
     found = [_cautions(cells, fields, about) for fields, about in familiar.parts]
     return pl.DataFrame(
@@ -161,7 +174,7 @@ def frame_warnings(frame: pl.DataFrame, familiar: Familiar) -> pl.DataFrame:
     )
 
 
-def _cautions(cells: pl.DataFrame, fields: tuple[str, ...], about: About) -> pl.DataFrame:
+def _cautions(cells: pl.DataFrame, fields: tuple[str, ...], about: WarningRule) -> pl.DataFrame:
     place, distinct = distinct_cells(cells, fields)
     found = [about(*row) or (None, None) for row in distinct]
     return pl.DataFrame(found, schema={"kind": pl.String, "text": pl.String}, orient="row")[place]

@@ -2,10 +2,8 @@
 
 import polars as pl
 
-from carvalue.listings.schema import FIELDS, CategoryField, Listing
-from carvalue.pricing.features.columns import NAME_FIELDS, car_name
-from carvalue.pricing.features.encoder import distinct_cells
-from carvalue.pricing.features.model_names import CarName
+from carvalue.listings import FIELDS, CategoryField, Listing
+from carvalue.pricing.features import NAME_FIELDS, CarName, car_name, distinct_cells
 
 NEAR = 0.05  # a family whose median price is this near to the market's costs what a usual car costs
 WORDS = tuple(
@@ -15,7 +13,7 @@ WORDS = tuple(
 )
 
 
-def usual_car(frame: pl.DataFrame) -> Listing:
+def fit_reference_car(frame: pl.DataFrame) -> Listing:
     """Put together a car of usual name, year, miles and words out of rows with prices.
 
     The name is the most frequent family among those that cost what the market costs, the words are what most

@@ -7,11 +7,17 @@ from typing import Protocol
 import polars as pl
 import xgboost as xgb
 
-from carvalue.pricing.training.boosting import Fitted, boost, boost_blindly, matrices, silent
+from carvalue.pricing.training.boosting import (
+    FittedBooster,
+    boost,
+    boost_fixed_rounds,
+    ignore_round,
+    matrices,
+)
 from carvalue.pricing.training.cross_fitting import TrainingEncoder
 
 
-class Grower(Protocol):
+class TrainingBackend(Protocol):
     """Fits trees on listings in Parquet files."""
 
     def fit(
@@ -22,7 +28,7 @@ class Grower(Protocol):
         validation: Path,
         params: Mapping[str, float],
         rounds: int,
-    ) -> Fitted:
+    ) -> FittedBooster:
         """Fit with early stopping on the validation rows."""
 
     def refit(
@@ -31,7 +37,7 @@ class Grower(Protocol):
         """Fit a known number of rounds on the rows of all these files."""
 
 
-class InProcess:
+class LocalBackend:
     """Fits with all cores of this machine; the encoded rows have to fit into its memory."""
 
     def fit(
@@ -42,7 +48,7 @@ class InProcess:
         validation: Path,
         params: Mapping[str, float],
         rounds: int,
-    ) -> Fitted:
+    ) -> FittedBooster:
         """Fit with early stopping on the validation rows."""
         binned, held_out = matrices(
             train=encoder.learned(pl.read_parquet(train)),
@@ -54,14 +60,14 @@ class InProcess:
             rounds=rounds,
             train=binned,
             validation=held_out,
-            on_round=silent,
+            on_round=ignore_round,
         )
 
     def refit(
         self, encoder: TrainingEncoder, *, rows: Sequence[Path], params: Mapping[str, float], rounds: int
     ) -> xgb.Booster:
         """Fit a known number of rounds on the rows of all these files."""
-        return boost_blindly(
+        return boost_fixed_rounds(
             params=params,
             monotone=encoder.encoder.monotone,
             rounds=rounds,

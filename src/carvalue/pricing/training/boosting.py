@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import xgboost as xgb
 
-from carvalue.pricing.features.encoder import Matrix
-from carvalue.pricing.intervals.conformal import Floats
+from carvalue.pricing.features import Matrix
+from carvalue.pricing.intervals import Floats
 
 OnRound = Callable[[int, float], None]
 """Called with the round's number and the validation error; may raise to stop the fit."""
 
 PATIENCE_SHARE = 0.05  # stop when this share of the allowed rounds brought nothing
-LEAST_PATIENCE = 30  # rounds
+MIN_PATIENCE = 30  # rounds
 ROBUST_SCALE = 0.1  # log dollars: errors near 17 % pull most, much larger ones hardly
 FREEDOM = 3.0  # of Student's t: the fewer, the less a large error pulls
 FEW_ROWS = 10_000
@@ -28,7 +28,7 @@ FIXED: Mapping[str, object] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rows:
+class EncodedRows:
     """Encoded rows with their log prices."""
 
     matrix: Matrix
@@ -41,7 +41,7 @@ class Rows:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fitted:
+class FittedBooster:
     """A booster cut at its best round, and its mean absolute error of log price on the validation rows."""
 
     booster: xgb.Booster
@@ -50,7 +50,7 @@ class Fitted:
     curve: tuple[float, ...]
 
 
-def matrices(*, train: Rows, validation: Rows) -> tuple[xgb.DMatrix, xgb.DMatrix]:
+def matrices(*, train: EncodedRows, validation: EncodedRows) -> tuple[xgb.DMatrix, xgb.DMatrix]:
     """Bin the training rows once, and the validation rows by the same bins; every trial shares them."""
     binned = xgb.QuantileDMatrix(train.matrix, train.log_price, base_margin=train.start)
     held_out = xgb.QuantileDMatrix(
@@ -67,7 +67,7 @@ def boost(
     train: xgb.DMatrix,
     validation: xgb.DMatrix,
     on_round: OnRound,
-) -> Fitted:
+) -> FittedBooster:
     """Fit with early stopping on the validation rows' absolute error."""
     curves: dict[str, dict[str, list[float]]] = {}
     booster = xgb.train(
@@ -84,8 +84,8 @@ def boost(
     return cut_at_best(booster, curve=curves[VALIDATION]["mae"])
 
 
-def boost_blindly(
-    *, params: Mapping[str, float], monotone: Sequence[int], rounds: int, rows: Rows
+def boost_fixed_rounds(
+    *, params: Mapping[str, float], monotone: Sequence[int], rounds: int, rows: EncodedRows
 ) -> xgb.Booster:
     """Fit a known number of rounds; nothing is held out."""
     binned = xgb.QuantileDMatrix(rows.matrix, rows.log_price, base_margin=rows.start)
@@ -116,13 +116,13 @@ def native_params(params: Mapping[str, float], *, monotone: Sequence[int]) -> di
 
 def patience(rounds: int) -> int:
     """Tell how many rounds may bring nothing before a fit of so many stops."""
-    return max(LEAST_PATIENCE, round(rounds * PATIENCE_SHARE))
+    return max(MIN_PATIENCE, round(rounds * PATIENCE_SHARE))
 
 
-def cut_at_best(booster: xgb.Booster, *, curve: Sequence[float]) -> Fitted:
+def cut_at_best(booster: xgb.Booster, *, curve: Sequence[float]) -> FittedBooster:
     """Leave out the trees after the best round."""
     best = booster.best_iteration
-    return Fitted(booster=booster[: best + 1], error=curve[best], rounds=best + 1, curve=tuple(curve))
+    return FittedBooster(booster=booster[: best + 1], error=curve[best], rounds=best + 1, curve=tuple(curve))
 
 
 def _threads(rows: xgb.DMatrix) -> dict[str, int]:
@@ -130,7 +130,7 @@ def _threads(rows: xgb.DMatrix) -> dict[str, int]:
     return {"nthread": 1} if rows.num_row() < FEW_ROWS else {}
 
 
-def silent(_number: int, _error: float) -> None:
+def ignore_round(_number: int, _error: float) -> None:
     """Tell nobody of a round."""
 
 

@@ -8,27 +8,33 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from carvalue.pricing.additive.design_matrix import make_design
-from carvalue.pricing.additive.fit import fit_parts, row_weights
-from carvalue.pricing.additive.lookups import SUMMED, NameRows, group_keys
-from carvalue.pricing.features.columns import (
+from carvalue.pricing.additive import SUMMED, NameRows, group_keys
+from carvalue.pricing.additive.fitting import build_design, fit_parts, row_weights
+from carvalue.pricing.features import (
+    IMPLAUSIBLE,
     NAME_FIELDS,
     NAME_PARTS,
-    Category,
-    Engine,
-    Feature,
-    Flag,
-    NameCategory,
-    NameLevel,
-    Number,
+    CategoryCode,
+    DistinctCells,
+    EngineLitres,
+    FeatureEncoder,
+    FlagFeature,
+    Matrix,
+    ModelFeature,
+    NameCode,
+    NamePriceLevel,
+    NumberFeature,
+    TargetEncoding,
+    Vocabulary,
     car_name,
+    distinct_cells,
+    drop_implausible,
+    fit_target_encoding,
     name_keys,
+    normalize_word,
+    order_by_level,
 )
-from carvalue.pricing.features.encoder import Cells, Encoder, Matrix, distinct_cells
-from carvalue.pricing.features.odometer import DOUBTED, believed
-from carvalue.pricing.features.ordinal import Vocabulary, order_by_level, plain_word
-from carvalue.pricing.features.target_encoding import Levels, fit_levels
-from carvalue.pricing.training.boosting import Rows
+from carvalue.pricing.training.boosting import EncodedRows
 
 CATEGORIES = (
     "condition cylinders fuel title_status transmission drive type paint_color state region"
@@ -37,22 +43,27 @@ AT_LEAST = 20  # rows; a rarer word teaches nothing of its own and trains `other
 FOLDS = 5
 
 
-def fit_encoder(frame: pl.DataFrame) -> Encoder:
+def fit_encoder(frame: pl.DataFrame) -> FeatureEncoder:
     """Fit every vocabulary and price level on these rows."""
     log_price = log_prices(frame)
-    features: list[Feature] = [Number("year"), Number("odometer"), Flag(DOUBTED), Engine()]
-    features += [Category(name, _vocabulary(frame, name)) for name in CATEGORIES]
-    features += [NameCategory("make", _name_vocabulary(frame, "make"))]
-    features += [NameCategory("family", _name_vocabulary(frame, "family"))]
-    features += [NameLevel("name_level", _levels(frame, log_price))]
+    features: list[ModelFeature] = [
+        NumberFeature("year"),
+        NumberFeature("odometer"),
+        FlagFeature(IMPLAUSIBLE),
+        EngineLitres(),
+    ]
+    features += [CategoryCode(name, _vocabulary(frame, name)) for name in CATEGORIES]
+    features += [NameCode("make", _name_vocabulary(frame, "make"))]
+    features += [NameCode("family", _name_vocabulary(frame, "family"))]
+    features += [NamePriceLevel("name_level", _levels(frame, log_price))]
     features += [NameRows(*counted) for counted in _name_rows(frame)]
     features += fit_parts(
-        make_design(frame),
+        build_design(frame),
         log_price.to_numpy(),
         weights=row_weights(frame),
         rows=np.arange(frame.height),
     )
-    return Encoder(features=tuple(features), summed=SUMMED)
+    return FeatureEncoder(features=tuple(features), summed=SUMMED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,28 +73,28 @@ class TrainingEncoder:
     It encodes any part of the training rows as it encodes them all, so that several machines can share them.
     """
 
-    encoder: Encoder
-    folds: tuple[tuple[Feature, ...], ...]
+    encoder: FeatureEncoder
+    folds: tuple[tuple[ModelFeature, ...], ...]
     """For each fold of cars the features that know prices, fitted on the other folds."""
     newest_year: int
 
-    def learned(self, frame: pl.DataFrame) -> Rows:
+    def learned(self, frame: pl.DataFrame) -> EncodedRows:
         """Encode rows to learn from: what knows prices comes from the other folds' cars.
 
         A row that saw its own price in a level would teach the model to trust levels more than they deserve.
         """
-        frame = believed(frame, newest_year=self.newest_year)
+        frame = drop_implausible(frame, newest_year=self.newest_year)
         return _rows(_folded_matrix(self.encoder, self.folds, frame), frame)
 
-    def unseen(self, frame: pl.DataFrame) -> Rows:
+    def unseen(self, frame: pl.DataFrame) -> EncodedRows:
         """Encode rows that nothing was fitted on."""
-        frame = believed(frame, newest_year=self.newest_year)
+        frame = drop_implausible(frame, newest_year=self.newest_year)
         return _rows(self.encoder.matrix(frame), frame)
 
 
 def fit_training_encoder(frame: pl.DataFrame, *, newest_year: int) -> TrainingEncoder:
     """Fit the encoder on these rows, and once more for each fold."""
-    frame = believed(frame, newest_year=newest_year)
+    frame = drop_implausible(frame, newest_year=newest_year)
     return TrainingEncoder(encoder=fit_encoder(frame), folds=_fit_folds(frame), newest_year=newest_year)
 
 
@@ -92,31 +103,33 @@ def log_prices(frame: pl.DataFrame) -> pl.Series:
     return frame["price"].cast(pl.Float64).log()
 
 
-def _fit_folds(frame: pl.DataFrame) -> tuple[tuple[Feature, ...], ...]:
-    fold, design, weights = _folds(frame).to_numpy(), make_design(frame), row_weights(frame)
+def _fit_folds(frame: pl.DataFrame) -> tuple[tuple[ModelFeature, ...], ...]:
+    fold, design, weights = _folds(frame).to_numpy(), build_design(frame), row_weights(frame)
     log_price = log_prices(frame)
     fitted = []
     for number in range(FOLDS):
         others = np.flatnonzero(fold != number)
-        level = NameLevel("name_level", _levels(frame[others], log_price[others]))
+        level = NamePriceLevel("name_level", _levels(frame[others], log_price[others]))
         parts = fit_parts(design, log_price.to_numpy(), weights=weights, rows=others)
         fitted.append((level, *parts))
     return tuple(fitted)
 
 
-def _folded_matrix(encoder: Encoder, folds: Sequence[tuple[Feature, ...]], frame: pl.DataFrame) -> Matrix:
+def _folded_matrix(
+    encoder: FeatureEncoder, folds: Sequence[tuple[ModelFeature, ...]], frame: pl.DataFrame
+) -> Matrix:
     matrix, fold = encoder.matrix(frame), _folds(frame).to_numpy()
     for number, features in enumerate(folds):
         inside = np.flatnonzero(fold == number)
-        cells = Cells(frame[inside])
+        cells = DistinctCells(frame[inside])
         for feature in features:
             matrix[inside, encoder.names.index(feature.name)] = cells.column(feature)
     encoder.add_up(matrix)
     return matrix
 
 
-def _rows(matrix: Matrix, frame: pl.DataFrame) -> Rows:
-    return Rows(matrix=matrix, log_price=log_prices(frame).to_numpy())
+def _rows(matrix: Matrix, frame: pl.DataFrame) -> EncodedRows:
+    return EncodedRows(matrix=matrix, log_price=log_prices(frame).to_numpy())
 
 
 def _folds(frame: pl.DataFrame) -> pl.Series:
@@ -125,7 +138,7 @@ def _folds(frame: pl.DataFrame) -> pl.Series:
 
 
 def _vocabulary(frame: pl.DataFrame, name: str) -> Vocabulary:
-    return _ordered(frame, _distinct_words(frame, [name], lambda cell: plain_word(cell)))
+    return _ordered(frame, _distinct_words(frame, [name], lambda cell: normalize_word(cell)))
 
 
 def _name_vocabulary(frame: pl.DataFrame, part: Literal["make", "family"]) -> Vocabulary:
@@ -149,10 +162,10 @@ def _at_least(frame: pl.DataFrame) -> int:
     return min(AT_LEAST, max(2, frame.height // 1_000))
 
 
-def _levels(frame: pl.DataFrame, log_price: pl.Series) -> Levels:
+def _levels(frame: pl.DataFrame, log_price: pl.Series) -> TargetEncoding:
     where, cells = distinct_cells(frame, NAME_FIELDS)
     keys = pl.DataFrame([name_keys(*row) for row in cells], schema=["wide", "middle", "narrow"], orient="row")
-    return fit_levels(keys[where], log_price=_above_the_year(frame, log_price))
+    return fit_target_encoding(keys[where], log_price=_above_the_year(frame, log_price))
 
 
 def _name_rows(frame: pl.DataFrame) -> list[tuple[dict[str, int], int, str]]:

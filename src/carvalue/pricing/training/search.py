@@ -20,7 +20,7 @@ SEED = 2021
 
 
 @dataclass(frozen=True, kw_only=True)
-class Effort:
+class SearchBudget:
     """How much a budget spends."""
 
     trials: int
@@ -32,9 +32,9 @@ class Effort:
     final_slower: float
 
 
-EFFORTS: Mapping[Budget, Effort] = {
-    "quick": Effort(trials=8, rounds=150, search_s=15, learning_rate=0.15, final_slower=2),
-    "default": Effort(trials=16, rounds=400, search_s=300, learning_rate=0.15, final_slower=2),
+SEARCH_BUDGETS: Mapping[Budget, SearchBudget] = {
+    "quick": SearchBudget(trials=8, rounds=150, search_s=15, learning_rate=0.15, final_slower=2),
+    "default": SearchBudget(trials=16, rounds=400, search_s=300, learning_rate=0.15, final_slower=2),
 }
 
 
@@ -53,7 +53,7 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tuned:
+class SearchResult:
     """The parameters that won, and how they won."""
 
     params: Mapping[str, float]
@@ -69,22 +69,22 @@ class Tuned:
         path.write_text(json.dumps(asdict(self), indent=1))
 
     @classmethod
-    def load(cls, path: Path) -> "Tuned":
+    def load(cls, path: Path) -> "SearchResult":
         """Read what `save` wrote."""
         return cls(**json.loads(path.read_text()))
 
 
-def search(
+def search_parameters(
     *,
     budget: Budget,
     monotone: Sequence[int],
     train: xgb.DMatrix,
     validation: xgb.DMatrix,
     on_trial: Callable[[Trial], None],
-) -> Tuned:
+) -> SearchResult:
     """Try parameters within the budget and give the set with the smallest validation error."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    effort, started = EFFORTS[budget], time.monotonic()
+    effort, started = SEARCH_BUDGETS[budget], time.monotonic()
     done: list[Trial] = []
     study = optuna.create_study(
         sampler=optuna.samplers.TPESampler(seed=SEED, n_startup_trials=max(4, effort.trials // 3)),
@@ -101,7 +101,7 @@ def search(
         "search finished",
         extra={"trials": len(done), "best": best.number, "error": best.error, "seconds": round(seconds)},
     )
-    return Tuned(
+    return SearchResult(
         params=best.params,
         error=best.error,
         rounds=best.rounds,
@@ -121,7 +121,7 @@ START = {
 }
 
 
-def _propose(trial: optuna.Trial, effort: Effort) -> dict[str, float]:
+def _propose(trial: optuna.Trial, effort: SearchBudget) -> dict[str, float]:
     return {
         "eta": effort.learning_rate,
         "max_leaves": trial.suggest_int("max_leaves", 31, 255, log=True),
@@ -135,7 +135,7 @@ def _propose(trial: optuna.Trial, effort: Effort) -> dict[str, float]:
 def _try(
     study: optuna.Study,
     *,
-    effort: Effort,
+    effort: SearchBudget,
     monotone: Sequence[int],
     train: xgb.DMatrix,
     validation: xgb.DMatrix,

@@ -21,7 +21,7 @@ LEAST_MOVE = 0.04  # of the price; twice what chance makes of two such medians
 
 
 @dataclass(frozen=True, kw_only=True)
-class Restatement:
+class TimeAdjustment:
     """What became of prices.
 
     Attributes:
@@ -40,7 +40,7 @@ class Restatement:
         return f", {self.moved:,} of them brought to today's prices (times {self.factor:.2f} at the median)"
 
 
-def restate(rows: pl.DataFrame, *, ruler: PriceModel) -> tuple[pl.DataFrame, Restatement]:
+def adjust_to_newest(rows: pl.DataFrame, *, ruler: PriceModel) -> tuple[pl.DataFrame, TimeAdjustment]:
     """Bring the prices of earlier rows to the level of the newest ones, where the market has moved since.
 
     Args:
@@ -49,7 +49,7 @@ def restate(rows: pl.DataFrame, *, ruler: PriceModel) -> tuple[pl.DataFrame, Res
     """
     ordered = rows.sort("posted_at", maintain_order=True)
     if ordered.height < BLOCK + NEWEST:
-        return ordered, Restatement(moved=0, factor=1.0)
+        return ordered, TimeAdjustment(moved=0, factor=1.0)
     quoted = ruler.quote_frame(ordered)["price"].cast(pl.Float64)
     distance = (ordered["price"].cast(pl.Float64) / quoted).log().to_numpy()
     moves = _moves(distance)
@@ -57,7 +57,7 @@ def restate(rows: pl.DataFrame, *, ruler: PriceModel) -> tuple[pl.DataFrame, Res
     moved = int(np.count_nonzero(moves))
     factor = float(np.exp(np.median(moves[moves != 0]))) if moved else 1.0
     restated = ordered.with_columns(price=prices.cast(ordered.schema["price"]))
-    return restated, Restatement(moved=moved, factor=factor)
+    return restated, TimeAdjustment(moved=moved, factor=factor)
 
 
 def _moves(distance: Floats) -> Floats:

@@ -13,24 +13,23 @@ import polars as pl
 import xgboost as xgb
 
 from carvalue.errors import AppError
-from carvalue.pricing.bundle.golden import GOLDEN_LISTINGS
-from carvalue.pricing.bundle.model_card import ModelCard, Provenance
-from carvalue.pricing.evaluation.scores import all_scores
-from carvalue.pricing.intervals.conformal import NO_RANGE, calibrate, what_is_seen
-from carvalue.pricing.market.comparables import fit_comparables
-from carvalue.pricing.market.known_categories import Familiar, fit_familiar
-from carvalue.pricing.market.reference_car import usual_car
+from carvalue.pricing.bundle import GOLDEN_LISTINGS, ModelCard, Provenance
+from carvalue.pricing.evaluation import score_model
+from carvalue.pricing.intervals import NO_RANGE, calibrate_range, interval_inputs
+from carvalue.pricing.market import KnownCategories, fit_comparables, fit_known_categories, fit_reference_car
 from carvalue.pricing.model import PriceModel, new_booster
-from carvalue.pricing.training.backends import Grower, InProcess
-from carvalue.pricing.training.boosting import Fitted, matrices
+from carvalue.pricing.training.backends import LocalBackend, TrainingBackend
+from carvalue.pricing.training.boosting import FittedBooster, matrices
 from carvalue.pricing.training.cross_fitting import TrainingEncoder, fit_training_encoder
-from carvalue.pricing.training.search import EFFORTS, Budget, Trial, Tuned, search
-from carvalue.pricing.trees.flat import Forest
+from carvalue.pricing.training.search import SEARCH_BUDGETS, Budget, SearchResult, Trial, search_parameters
+from carvalue.pricing.trees import FlatTrees
 
 logger = logging.getLogger(__name__)
 
-ROOM = 1.5  # how many more rounds than the learning rate asks for may pass before early stopping must decide
-IN_PROCESS = InProcess()
+ROUNDS_FACTOR = (
+    1.5  # how many more rounds than the learning rate asks for may pass before early stopping must decide
+)
+LOCAL_BACKEND = LocalBackend()
 LIBRARIES = ("carvalue", "xgboost-cpu", "numpy", "polars")
 
 
@@ -40,12 +39,14 @@ class NoTrainingRows(AppError):
     status, hint = 409, "Make the datasets with `carvalue run creates_datasets_dag`."
 
 
-def tune(*, train: Path, validation: Path, budget: Budget, on_trial: Callable[[Trial], None]) -> Tuned:
+def tune_model(
+    *, train: Path, validation: Path, budget: Budget, on_trial: Callable[[Trial], None]
+) -> SearchResult:
     """Search parameters on the training rows; the validation rows decide."""
     frame, held_out = pl.read_parquet(train), pl.read_parquet(validation)
-    encoder = fit_training_encoder(frame, newest_year=fit_familiar(frame).newest_year)
+    encoder = fit_training_encoder(frame, newest_year=fit_known_categories(frame).newest_year)
     binned = matrices(train=encoder.learned(frame), validation=encoder.unseen(held_out))
-    return search(
+    return search_parameters(
         budget=budget,
         monotone=encoder.encoder.monotone,
         train=binned[0],
@@ -54,15 +55,15 @@ def tune(*, train: Path, validation: Path, budget: Budget, on_trial: Callable[[T
     )
 
 
-def train(
+def train_model(
     *,
-    tuned: Tuned,
+    tuned: SearchResult,
     train: Path,
     validation: Path,
     provenance: Provenance,
     trained_at: datetime,
     into: Path,
-    grower: Grower = IN_PROCESS,
+    grower: TrainingBackend = LOCAL_BACKEND,
 ) -> PriceModel:
     """Fit with the tuned parameters, measure and calibrate on the validation rows, refit on all, write.
 
@@ -88,72 +89,82 @@ def train(
 @dataclass(frozen=True, kw_only=True)
 class _Prepared:
     encoder: TrainingEncoder
-    familiar: Familiar
+    familiar: KnownCategories
     frames: tuple[pl.DataFrame, pl.DataFrame]
 
 
 def _prepare(train: Path, validation: Path) -> _Prepared:
     frame, held_out = pl.read_parquet(train), pl.read_parquet(validation)
-    familiar = fit_familiar(frame)
+    familiar = fit_known_categories(frame)
     encoder = fit_training_encoder(frame, newest_year=familiar.newest_year)
     return _Prepared(encoder=encoder, familiar=familiar, frames=(frame, held_out))
 
 
 def _assemble(
-    prepared: _Prepared, *, fitted: Fitted, tuned: Tuned, provenance: Provenance, trained_at: datetime
+    prepared: _Prepared,
+    *,
+    fitted: FittedBooster,
+    tuned: SearchResult,
+    provenance: Provenance,
+    trained_at: datetime,
 ) -> PriceModel:
     trees = bytes(fitted.booster.save_raw(raw_format="ubj"))
     model = PriceModel(
         trees=trees,
-        forest=Forest.of(new_booster(trees)),
+        forest=FlatTrees.of(new_booster(trees)),
         encoder=prepared.encoder.encoder,
         ranges=NO_RANGE,
         familiar=prepared.familiar,
         card=_card(prepared, tuned=tuned, fitted=fitted, provenance=provenance, trained_at=trained_at),
-        usual=usual_car(prepared.frames[0]),
+        usual=fit_reference_car(prepared.frames[0]),
         comparables=fit_comparables(prepared.frames[0]),
     )
     unseen = prepared.encoder.unseen(prepared.frames[1])
     quoted = model.log_prices(unseen.matrix)
-    seen = what_is_seen(model.encoder, unseen.matrix, log_price=quoted)
-    ranges = calibrate(unseen.log_price - quoted, seen=seen, encoder=model.encoder)
+    seen = interval_inputs(model.encoder, unseen.matrix, log_price=quoted)
+    ranges = calibrate_range(unseen.log_price - quoted, seen=seen, encoder=model.encoder)
     ranged = replace(model, ranges=ranges)
-    return replace(ranged, card=replace(model.card, metrics=all_scores(ranged, prepared.frames[1])))
+    return replace(ranged, card=replace(model.card, metrics=score_model(ranged, prepared.frames[1])))
 
 
 def _refitted(
     judged: PriceModel, *, frame: pl.DataFrame, grow: Callable[[TrainingEncoder], xgb.Booster]
 ) -> PriceModel:
     """Learn the same from training and validation rows: the newest listings are the nearest to today."""
-    familiar = fit_familiar(frame)
+    familiar = fit_known_categories(frame)
     learned = fit_training_encoder(frame, newest_year=familiar.newest_year)
     trees, encoder = bytes(grow(learned).save_raw(raw_format="ubj")), learned.encoder
     model = replace(
         judged,
         trees=trees,
-        forest=Forest.of(new_booster(trees)),
+        forest=FlatTrees.of(new_booster(trees)),
         encoder=encoder,
         ranges=judged.ranges.recoded(old=judged.encoder, new=encoder),
         familiar=familiar,
-        usual=usual_car(frame),
+        usual=fit_reference_car(frame),
         comparables=fit_comparables(frame),
     )
     golden = tuple(zip(GOLDEN_LISTINGS, model.quote_many(GOLDEN_LISTINGS), strict=True))
     return replace(model, golden=golden)
 
 
-def _most_rounds(tuned: Tuned) -> int:
-    return round(tuned.rounds * EFFORTS[tuned.budget].final_slower * ROOM)
+def _most_rounds(tuned: SearchResult) -> int:
+    return round(tuned.rounds * SEARCH_BUDGETS[tuned.budget].final_slower * ROUNDS_FACTOR)
 
 
-def _final_params(tuned: Tuned) -> dict[str, float]:
+def _final_params(tuned: SearchResult) -> dict[str, float]:
     """Learn slower than in the search, over more rounds: the same trees' shape, a finer approach."""
-    effort = EFFORTS[tuned.budget]
+    effort = SEARCH_BUDGETS[tuned.budget]
     return {**tuned.params, "eta": effort.learning_rate / effort.final_slower}
 
 
 def _card(
-    prepared: _Prepared, *, tuned: Tuned, fitted: Fitted, provenance: Provenance, trained_at: datetime
+    prepared: _Prepared,
+    *,
+    tuned: SearchResult,
+    fitted: FittedBooster,
+    provenance: Provenance,
+    trained_at: datetime,
 ) -> ModelCard:
     frame, held_out = prepared.frames
     return ModelCard(

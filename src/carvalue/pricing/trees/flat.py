@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from carvalue.pricing.trees.native import MOST, NODE, CompiledWalk, is_compiled
+from carvalue.pricing.trees.native import MAX_ROWS, NODE, NativePredictor, is_native_available
 
 if TYPE_CHECKING:
     import xgboost as xgb
@@ -30,7 +30,7 @@ LEVELS_AT_ONCE = 3  # looking which trees wait costs as much as walking a level
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Forest:
+class FlatTrees:
     """Nodes of all trees; a node's right child follows its left one, and a leaf leads to itself."""
 
     roots: Ints
@@ -42,7 +42,7 @@ class Forest:
     leaf: Singles
 
     @classmethod
-    def of(cls, booster: "xgb.Booster") -> "Forest":
+    def of(cls, booster: "xgb.Booster") -> "FlatTrees":
         """Read the trees out of a booster with numeric features and one output."""
         parts = [_flat(tree) for tree in _trees(booster)]
         starts = np.cumsum([0, *(len(part["left"]) for part in parts)], dtype=np.int32)[:-1]
@@ -58,11 +58,15 @@ class Forest:
         return np.array([self.score(row, start=start) for row, start in pairs], dtype=np.float32)
 
     @cached_property
-    def compiled(self) -> CompiledWalk | None:
+    def compiled(self) -> NativePredictor | None:
         """The compiled walk, where this installation has it and the trees fit its nodes."""
-        if not is_compiled() or self._sizes.max(initial=0) > MOST or self.feature.max(initial=0) >= MOST // 2:
+        if (
+            not is_native_available()
+            or self._sizes.max(initial=0) > MAX_ROWS
+            or self.feature.max(initial=0) >= MAX_ROWS // 2
+        ):
             return None
-        return CompiledWalk(
+        return NativePredictor(
             nodes=self._nodes(), leaves=self.leaf, roots=self.roots, order=self._shallow_first()
         )
 
@@ -81,7 +85,7 @@ class Forest:
         return file.getvalue()
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> "Forest":
+    def from_bytes(cls, content: bytes) -> "FlatTrees":
         """Read what `as_bytes` wrote.
 
         Raises:

@@ -13,7 +13,7 @@ Ints = npt.NDArray[np.int32]
 Singles = npt.NDArray[np.float32]
 
 NODE = np.dtype([("threshold", np.float32), ("left", np.uint16), ("cell", np.uint16)])
-MOST = np.iinfo(np.uint16).max  # a node's place in its tree and the cell it looks at have two bytes
+MAX_ROWS = np.iinfo(np.uint16).max  # a node's place in its tree and the cell it looks at have two bytes
 BRIEF_ROWS = 64  # so few are scored sooner than the interpreter's lock, once given up, would come back
 
 
@@ -26,7 +26,7 @@ class _Forest(ctypes.Structure):
     )
 
 
-class CompiledWalk:
+class NativePredictor:
     """A forest as the C program reads it. Safe to share between threads."""
 
     def __init__(self, *, nodes: npt.NDArray[Any], leaves: Singles, roots: Ints, order: Ints) -> None:
@@ -53,7 +53,7 @@ class CompiledWalk:
         return scores
 
 
-def is_compiled() -> bool:
+def is_native_available() -> bool:
     """Tell whether this installation has the program."""
     return _library().is_file()
 

@@ -3,11 +3,10 @@
 import numpy as np
 import polars as pl
 
-from carvalue.pricing.evaluation.calibration import PROMISED
-from carvalue.pricing.evaluation.slices import SLICES, sliced
-from carvalue.registry.gates.bootstrap import Change, paired_change
-from carvalue.registry.gates.evidence import Evidence
-from carvalue.registry.gates.gate import Gate
+from carvalue.pricing.evaluation import NOMINAL_COVERAGE, SLICES, add_slices
+from carvalue.registry.decision import GateResult
+from carvalue.registry.gates.bootstrap import PairedChange, paired_change
+from carvalue.registry.gates.evidence import GateEvidence
 
 BASELINE, PRODUCTION, BAD_SLICE = "better than the baseline", "against production", "no bad slice"
 FEWEST_TRAINED, FEWEST_TESTED = 1_000, 300  # rows; with fewer, the figures below are mostly chance
@@ -20,10 +19,10 @@ SLICE_CONFIDENCE = 0.999  # some sixty slices are looked at: one in twenty would
 COVERAGE_OFF = 0.03  # from what the range promises, besides what chance does to so few rows
 
 
-def enough_data(evidence: Evidence) -> Gate:
+def enough_data(evidence: GateEvidence) -> GateResult:
     """Ask for enough rows to learn from, and to judge by."""
     trained, tested = evidence.model.card.rows.get("train", 0), evidence.quoted.height
-    return Gate(
+    return GateResult(
         name="enough data",
         figure=trained,
         limit=FEWEST_TRAINED,
@@ -33,13 +32,13 @@ def enough_data(evidence: Evidence) -> Gate:
     )
 
 
-def real_data(evidence: Evidence) -> Gate:
+def real_data(evidence: GateEvidence) -> GateResult:
     """Let nothing that learned from made-up rows replace what learned from real ones."""
     mine = evidence.model.card.data_source
     theirs = evidence.rival.model.card.data_source if evidence.rival else mine
     passed = mine != "sample" or theirs == "sample"
     beside = f", the version in production from {theirs}" if evidence.rival else ""
-    return Gate(
+    return GateResult(
         name="origin of the data",
         figure=None,
         limit=None,
@@ -48,12 +47,12 @@ def real_data(evidence: Evidence) -> Gate:
     )
 
 
-def beats_the_baseline(evidence: Evidence) -> Gate:
+def beats_the_baseline(evidence: GateEvidence) -> GateResult:
     """Ask for a smaller error than medians by make, family and year have."""
     mine, baseline = (_median(evidence.errors(column)) for column in ("quoted", "baseline"))
     passed = mine < baseline
     verb = "beats" if passed else "does not beat"
-    return Gate(
+    return GateResult(
         name=BASELINE,
         figure=mine,
         limit=baseline,
@@ -62,10 +61,10 @@ def beats_the_baseline(evidence: Evidence) -> Gate:
     )
 
 
-def beats_production(evidence: Evidence) -> Gate:
+def beats_production(evidence: GateEvidence) -> GateResult:
     """Ask for surely less error than production has; with newer data, for surely not much more."""
     if evidence.rival is None:
-        return Gate(
+        return GateResult(
             name=PRODUCTION, figure=None, limit=None, passed=True, words="nothing usable is in production"
         )
     rows = _fresh(evidence)
@@ -74,7 +73,7 @@ def beats_production(evidence: Evidence) -> Gate:
     limit = WORSE_AT_MOST if _is_newer(evidence) else 0.0
     passed = change.high < 0 or change.high <= limit != 0
     errors = f"error {_median(mine):.2%} against {_median(theirs):.2%} of {evidence.rival.name}"
-    return Gate(
+    return GateResult(
         name=PRODUCTION,
         figure=change.high,
         limit=limit,
@@ -83,18 +82,18 @@ def beats_production(evidence: Evidence) -> Gate:
     )
 
 
-def no_bad_slice(evidence: Evidence) -> Gate:
+def no_bad_slice(evidence: GateEvidence) -> GateResult:
     """Ask that no make, age, price or state of some size is priced badly, or surely worse than before."""
     slices = _slices(evidence.quoted)
     if not slices:
         words = f"no slice of the test rows has {SLICE_ROWS} rows: none could be judged"
-        return Gate(name=BAD_SLICE, figure=None, limit=SLICE_ERROR, passed=False, words=words)
+        return GateResult(name=BAD_SLICE, figure=None, limit=SLICE_ERROR, passed=False, words=words)
     worst_name, worst = max(
         ((name, _median(evidence.errors(rows=rows))) for name, rows in slices.items()),
         key=lambda item: item[1],
     )
     worse = _surely_worse(evidence, slices)
-    return Gate(
+    return GateResult(
         name=BAD_SLICE,
         figure=worst,
         limit=SLICE_ERROR,
@@ -104,21 +103,24 @@ def no_bad_slice(evidence: Evidence) -> Gate:
     )
 
 
-def coverage(evidence: Evidence) -> Gate:
+def coverage(evidence: GateEvidence) -> GateResult:
     """Ask that the range holds as many asked prices as it promises, nearly."""
     rows = evidence.quoted
     held = float(rows["price"].is_between(rows["low"], rows["high"]).to_numpy().mean())
-    off = COVERAGE_OFF + 2 * (PROMISED * (1 - PROMISED) / rows.height) ** 0.5
-    return Gate(
+    off = COVERAGE_OFF + 2 * (NOMINAL_COVERAGE * (1 - NOMINAL_COVERAGE) / rows.height) ** 0.5
+    return GateResult(
         name="coverage of the range",
         figure=held,
-        limit=PROMISED - off,
-        passed=abs(held - PROMISED) <= off,
-        words=f"the range holds {held:.1%} of asked prices ({PROMISED - off:.1%} to {PROMISED + off:.1%})",
+        limit=NOMINAL_COVERAGE - off,
+        passed=abs(held - NOMINAL_COVERAGE) <= off,
+        words=(
+            f"the range holds {held:.1%} of asked prices "
+            f"({NOMINAL_COVERAGE - off:.1%} to {NOMINAL_COVERAGE + off:.1%})"
+        ),
     )
 
 
-def _fresh(evidence: Evidence) -> pl.DataFrame:
+def _fresh(evidence: GateEvidence) -> pl.DataFrame:
     """Take rows newer than what production learned from, if there are enough: others it may know."""
     assert evidence.rival is not None  # noqa: S101  # asked by the caller
     newest = evidence.rival.model.card.data_as_of
@@ -126,12 +128,12 @@ def _fresh(evidence: Evidence) -> pl.DataFrame:
     return fresh if fresh.height >= FEWEST_TESTED else evidence.quoted
 
 
-def _is_newer(evidence: Evidence) -> bool:
+def _is_newer(evidence: GateEvidence) -> bool:
     rival = evidence.rival
     return rival is not None and evidence.model.card.data_as_of > rival.model.card.data_as_of
 
 
-def _surely_worse(evidence: Evidence, slices: dict[str, pl.DataFrame]) -> list[str]:
+def _surely_worse(evidence: GateEvidence, slices: dict[str, pl.DataFrame]) -> list[str]:
     if evidence.rival is None:
         return []
     said = []
@@ -146,7 +148,7 @@ def _surely_worse(evidence: Evidence, slices: dict[str, pl.DataFrame]) -> list[s
 
 
 def _slices(quoted: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    rows = sliced(quoted)
+    rows = add_slices(quoted)
     return {
         f"{name} {value}": part
         for name in SLICES
@@ -159,7 +161,7 @@ def _median(errors: pl.Series) -> float:
     return float(np.median(errors.to_numpy()))
 
 
-def _in_words(change: Change) -> str:
+def _in_words(change: PairedChange) -> str:
     return f"{change.measured:+.1%}, {CONFIDENCE:.0%} sure of no more than {change.high:+.1%}"
 
 

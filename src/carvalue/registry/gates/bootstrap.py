@@ -10,7 +10,7 @@ TIMES, SEED = 1_000, 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class PairedChange:
     """The change of the median error, as a share of the other's: -0.02 is two percent less.
 
     Attributes:
@@ -23,7 +23,7 @@ class Change:
     high: float
 
 
-def paired_change(*, mine: Floats, theirs: Floats, confidence: float) -> Change:
+def paired_change(*, mine: Floats, theirs: Floats, confidence: float) -> PairedChange:
     """Compare two models' relative errors on the same rows, shape (rows,) each.
 
     Rows are drawn anew with replacement, the same ones for both, so that what makes a row hard for both
@@ -35,7 +35,7 @@ def paired_change(*, mine: Floats, theirs: Floats, confidence: float) -> Change:
         drawn = random.integers(0, mine.size, mine.size)
         changes[time] = _change(mine[drawn], theirs[drawn])
     low, high = np.quantile(changes, (1 - confidence, confidence))
-    return Change(measured=_change(mine, theirs), low=float(low), high=float(high))
+    return PairedChange(measured=_change(mine, theirs), low=float(low), high=float(high))
 
 
 def _change(mine: Floats, theirs: Floats) -> float:

@@ -6,12 +6,12 @@ from time import perf_counter
 
 import polars as pl
 
-from carvalue.pricing.evaluation.evaluate import Rival, quoted_rows
-from carvalue.pricing.model import PriceModel
+from carvalue.pricing import PriceModel
+from carvalue.pricing.evaluation import Champion, quote_rows
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class GateEvidence:
     """What the gates look at.
 
     Attributes:
@@ -27,7 +27,7 @@ class Evidence:
     bundle: Path
     loading_s: float
     quoted: pl.DataFrame
-    rival: Rival | None
+    rival: Champion | None
 
     def errors(self, column: str = "quoted", *, rows: pl.DataFrame | None = None) -> pl.Series:
         """Give the relative errors of the quotes in a column, on all rows or on these."""
@@ -35,7 +35,7 @@ class Evidence:
         return (frame[column].cast(pl.Float64) / frame["price"] - 1).abs()
 
 
-def gather(*, bundle: Path, train: Path, test: Path, rival: Rival | None) -> Evidence:
+def gather_evidence(*, bundle: Path, train: Path, test: Path, rival: Champion | None) -> GateEvidence:
     """Load the candidate and have everyone quote the test rows.
 
     Raises:
@@ -45,7 +45,7 @@ def gather(*, bundle: Path, train: Path, test: Path, rival: Rival | None) -> Evi
     model = PriceModel.load(bundle)
     loading_s = perf_counter() - began
     rows = pl.read_parquet(test)
-    quoted = quoted_rows(model, rows, known=pl.read_parquet(train))
+    quoted = quote_rows(model, rows, known=pl.read_parquet(train))
     if rival is not None:
         quoted = quoted.with_columns(rival.model.quote_frame(rows)["price"].alias("production"))
-    return Evidence(model=model, bundle=bundle, loading_s=loading_s, quoted=quoted, rival=rival)
+    return GateEvidence(model=model, bundle=bundle, loading_s=loading_s, quoted=quoted, rival=rival)

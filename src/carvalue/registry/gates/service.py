@@ -3,9 +3,9 @@
 from statistics import median
 from time import perf_counter
 
-from carvalue.pricing.evaluation.invariants import broken_promises, check_behaviour
-from carvalue.registry.gates.evidence import Evidence
-from carvalue.registry.gates.gate import Gate
+from carvalue.pricing.evaluation import check_invariants, violations
+from carvalue.registry.decision import GateResult
+from carvalue.registry.gates.evidence import GateEvidence
 
 LOADING = "loads as the service does"
 BUNDLE_MB = 60  # what a service fetches at each promotion, and a machine keeps twice
@@ -14,11 +14,11 @@ QUOTE_MS = 5.0  # the present model takes a fifth of one; the service quotes on 
 ROUNDS = 20  # over the golden listings; the median of so many is not moved by a busy machine's pauses
 
 
-def behaviour(evidence: Evidence) -> Gate:
+def behaviour(evidence: GateEvidence) -> GateResult:
     """Ask for every promise of `pricing/behaviour.py`."""
-    checks = check_behaviour(evidence.model, evidence.quoted)
-    broken = broken_promises(checks)
-    return Gate(
+    checks = check_invariants(evidence.model, evidence.quoted)
+    broken = violations(checks)
+    return GateResult(
         name="behaviour",
         figure=len(broken),
         limit=0,
@@ -27,10 +27,10 @@ def behaviour(evidence: Evidence) -> Gate:
     )
 
 
-def size(evidence: Evidence) -> Gate:
+def size(evidence: GateEvidence) -> GateResult:
     """Ask for a bundle that is quickly fetched."""
     found = sum(path.stat().st_size for path in evidence.bundle.iterdir()) / 1e6
-    return Gate(
+    return GateResult(
         name="size of the bundle",
         figure=found,
         limit=BUNDLE_MB,
@@ -39,10 +39,10 @@ def size(evidence: Evidence) -> Gate:
     )
 
 
-def speed(evidence: Evidence) -> Gate:
+def speed(evidence: GateEvidence) -> GateResult:
     """Ask for a quick quote of one listing."""
     found = 1_000 * median(_times(evidence))
-    return Gate(
+    return GateResult(
         name="time of a quote",
         figure=found,
         limit=QUOTE_MS,
@@ -51,12 +51,12 @@ def speed(evidence: Evidence) -> Gate:
     )
 
 
-def loading(evidence: Evidence) -> Gate:
+def loading(evidence: GateEvidence) -> GateResult:
     """Ask that it loads as the price service loads it, and prices its golden listings as when it was made."""
     golden = evidence.model.golden
     wrong = [listing for listing, expected in golden if evidence.model.quote(listing) != expected]
     in_time = evidence.loading_s <= LOADING_S
-    return Gate(
+    return GateResult(
         name=LOADING,
         figure=evidence.loading_s,
         limit=LOADING_S,
@@ -66,7 +66,7 @@ def loading(evidence: Evidence) -> Gate:
     )
 
 
-def _times(evidence: Evidence) -> list[float]:
+def _times(evidence: GateEvidence) -> list[float]:
     times = []
     for _ in range(ROUNDS):
         for listing, _ in evidence.model.golden:

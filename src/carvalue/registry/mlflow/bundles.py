@@ -35,7 +35,7 @@ def fetch_bundle(*, uri: str, version: ModelVersion, into: Path) -> Path:
     return into
 
 
-def as_version(found: Registered) -> ModelVersion:
+def to_model_version(found: Registered) -> ModelVersion:
     """Say in our words which version MLflow means."""
     return ModelVersion(
         name=found.name,

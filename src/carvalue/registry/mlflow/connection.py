@@ -25,7 +25,7 @@ ENVIRONMENT = {
 
 
 @contextmanager
-def connected(uri: str) -> Iterator[MlflowClient]:
+def connect_mlflow(uri: str) -> Iterator[MlflowClient]:
     """Give a client of the MLflow at this URI, and make it the one that MLflow's own functions use.
 
     Raises:

@@ -11,10 +11,10 @@ import polars as pl
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from carvalue.pricing.model import PriceModel
+from carvalue.pricing import PriceModel
 
 
-class QuotingModel(PythonModel):
+class PricePyfunc(PythonModel):
     """Quote a table of listings: price, low, high, warnings."""
 
     def load_context(self, context: PythonModelContext) -> None:
@@ -31,4 +31,4 @@ class QuotingModel(PythonModel):
         return self._model.quote_frame(listings).drop("kinds").to_pandas()
 
 
-set_model(QuotingModel())
+set_model(PricePyfunc())

@@ -5,7 +5,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import Array
 
-from carvalue.listings.schema import FIELDS, NumberField
+from carvalue.listings import FIELDS, NumberField
 
 
 def signature() -> ModelSignature:

@@ -20,9 +20,9 @@ NONE = "None"
 STATUS_BY_STAGE = {"Production": "production", "Archived": "archived", NONE: "candidate"}
 
 
-def switch(client: MlflowClient, *, version: str) -> None:
+def set_production(client: MlflowClient, *, version: str) -> None:
     """Put a version into production; the one that was there becomes `previous`. Twice is the same as once."""
-    current = aliased(client, PRODUCTION)
+    current = version_by_alias(client, PRODUCTION)
     if current is None or current.version != version:
         if current is not None:
             client.set_registered_model_alias(MODEL_NAME, PREVIOUS, current.version)
@@ -30,10 +30,10 @@ def switch(client: MlflowClient, *, version: str) -> None:
         logger.info(
             "version in production", extra={"version": version, "earlier": current and current.version}
         )
-    mirror(client)
+    mirror_stages(client)
 
 
-def aliased(client: MlflowClient, alias: str) -> Registered | None:
+def version_by_alias(client: MlflowClient, alias: str) -> Registered | None:
     """Find the version that bears an alias."""
     try:
         return client.get_model_version_by_alias(MODEL_NAME, alias)
@@ -43,9 +43,9 @@ def aliased(client: MlflowClient, alias: str) -> Registered | None:
         raise
 
 
-def mirror(client: MlflowClient) -> None:
+def mirror_stages(client: MlflowClient) -> None:
     """Make stage and tag of every version say what the alias says."""
-    production = aliased(client, PRODUCTION)
+    production = version_by_alias(client, PRODUCTION)
     for version in client.search_model_versions(f"name='{MODEL_NAME}'"):
         stage = _stage(version, production)
         if version.current_stage != stage:

@@ -14,8 +14,8 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from mlflow.exceptions import MlflowException
 
 from carvalue.errors import AppError
-from carvalue.pricing.training.search import Trial, Tuned
-from carvalue.registry.mlflow.connection import connected
+from carvalue.pricing.training import SearchResult, Trial
+from carvalue.registry.mlflow.connection import connect_mlflow
 from carvalue.registry.model_version import DATA_SOURCE_TAG, EXPERIMENT
 
 DIGEST_CHARACTERS = 36  # the most that MLflow keeps of a dataset's digest
@@ -29,7 +29,7 @@ class RunMissing(AppError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunFacts:
+class RunDescription:
     """What a training run says of itself from the start."""
 
     budget: str
@@ -50,7 +50,7 @@ class TrainingRun:
 
     def log_trial(self, trial: Trial) -> None:
         """Keep one trial as a nested run: parameters, the error of each round, how it ended."""
-        with connected(self.uri) as client:
+        with connect_mlflow(self.uri) as client:
             tags = {"mlflow.parentRunId": self.run_id, "mlflow.runName": f"trial {trial.number}"}
             run_id = client.create_run(self.experiment_id, tags=tags).info.run_id
             curve = [
@@ -60,10 +60,10 @@ class TrainingRun:
             client.log_batch(run_id, metrics=curve[:900] + _metrics(totals), params=_params(trial.params))
             client.set_terminated(run_id, status="KILLED" if trial.pruned else "FINISHED")
 
-    def log_tuned(self, tuned: Tuned) -> None:
+    def log_tuned(self, tuned: SearchResult) -> None:
         """Keep the parameters that won on the parent run."""
         found = {"search_error": tuned.error, "search_trials": float(tuned.trials), "search_s": tuned.seconds}
-        with connected(self.uri) as client:
+        with connect_mlflow(self.uri) as client:
             client.log_batch(self.run_id, metrics=_metrics(found), params=_params(tuned.params))
 
     def finish(self) -> None:
@@ -80,17 +80,17 @@ class TrainingRun:
             raise
 
     def _end(self, status: Literal["FINISHED", "FAILED"]) -> None:
-        with connected(self.uri) as client:
+        with connect_mlflow(self.uri) as client:
             client.set_terminated(self.run_id, status=status)
 
 
-def start_run(*, uri: str, facts: RunFacts, state: Path) -> TrainingRun:
+def start_run(*, uri: str, facts: RunDescription, state: Path) -> TrainingRun:
     """Open the parent run of a training, and write into `state` where the next step finds it.
 
     Raises:
         RegistryUnavailable: MLflow does not answer.
     """
-    with connected(uri) as client:
+    with connect_mlflow(uri) as client:
         experiment_id = _experiment(client)
         tags = {
             DATA_SOURCE_TAG: facts.data_source,
@@ -117,7 +117,7 @@ def resume_run(*, uri: str, state: Path) -> TrainingRun:
     """
     try:
         ids = json.loads(state.read_text())
-        with connected(uri) as client:
+        with connect_mlflow(uri) as client:
             client.get_run(ids["run_id"])
     except (OSError, ValueError, KeyError, MlflowException) as error:
         raise RunMissing(f"{state} names no run that MLflow at {uri} knows.") from error
@@ -139,7 +139,7 @@ def _experiment(client: MlflowClient) -> str:
     return found.experiment_id if found else client.create_experiment(EXPERIMENT)
 
 
-def _dataset(facts: RunFacts) -> DatasetInput:
+def _dataset(facts: RunDescription) -> DatasetInput:
     dataset = Dataset(
         name=f"vehicles ({facts.data_source})",
         digest=facts.dataset_fingerprint[:DIGEST_CHARACTERS],
@@ -149,7 +149,7 @@ def _dataset(facts: RunFacts) -> DatasetInput:
     return DatasetInput(dataset=dataset, tags=[InputTag("mlflow.data.context", "training")])
 
 
-def _row_counts(facts: RunFacts) -> list[Metric]:
+def _row_counts(facts: RunDescription) -> list[Metric]:
     return _metrics({f"rows_{name}": float(rows) for name, rows in facts.rows.items()})
 
 

@@ -10,12 +10,12 @@ import polars as pl
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion as Registered
 
-from carvalue.pricing.bundle.folder import BundleCorrupt, bundle_digest
-from carvalue.pricing.bundle.model_card import ModelCard
-from carvalue.pricing.evaluation.evaluate import TABLES, Evaluation
+from carvalue.files import BundleCorrupt, bundle_digest
+from carvalue.pricing.bundle import ModelCard
+from carvalue.pricing.evaluation import TABLES, Evaluation
 from carvalue.registry.mlflow import stages
-from carvalue.registry.mlflow.bundles import as_version
-from carvalue.registry.mlflow.connection import connected
+from carvalue.registry.mlflow.bundles import to_model_version
+from carvalue.registry.mlflow.connection import connect_mlflow
 from carvalue.registry.mlflow.signature import example, signature
 from carvalue.registry.mlflow.tracking import TrainingRun
 from carvalue.registry.model_version import (
@@ -34,7 +34,7 @@ MODEL_CODE = Path(__file__).with_name("pyfunc_model.py")
 REQUIREMENTS = ("carvalue", "mlflow", "xgboost-cpu")
 
 
-def register(*, uri: str, run: TrainingRun, bundle: Path, evaluation: Path) -> ModelVersion:
+def register_version(*, uri: str, run: TrainingRun, bundle: Path, evaluation: Path) -> ModelVersion:
     """Log a bundle with its evaluation, and make it a version; the same bundle of the same run only once.
 
     Raises:
@@ -42,15 +42,15 @@ def register(*, uri: str, run: TrainingRun, bundle: Path, evaluation: Path) -> M
         BundleCorrupt: there is no whole bundle in the folder.
     """
     digest, card = bundle_digest(bundle), _card(bundle)
-    with connected(uri) as client:
+    with connect_mlflow(uri) as client:
         found = _registered(client, run_id=run.run_id, digest=digest)
         if found is None:
             _log_evaluation(client, run.run_id, evaluation)
             tags = {DIGEST_TAG: digest, TEST_TAG: _test_figures(evaluation), **_card_tags(card)}
             found = _create(run, bundle=bundle, tags=tags)
-            stages.mirror(client)
+            stages.mirror_stages(client)
         logger.info("version registered", extra={"version": found.version, "run": run.run_id})
-        return as_version(found)
+        return to_model_version(found)
 
 
 def _registered(client: MlflowClient, *, run_id: str, digest: str) -> Registered | None:

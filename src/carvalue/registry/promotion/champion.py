@@ -3,18 +3,16 @@
 import logging
 from pathlib import Path
 
-from carvalue.pricing.bundle.folder import BundleCorrupt, BundleIncompatible, bundle_digest
-from carvalue.pricing.evaluation.evaluate import Rival
-from carvalue.pricing.model import PriceModel
-from carvalue.registry.mlflow import stages
-from carvalue.registry.mlflow.bundles import as_version, fetch_bundle
-from carvalue.registry.mlflow.connection import connected
+from carvalue.files import BundleCorrupt, BundleIncompatible, bundle_digest
+from carvalue.pricing import PriceModel
+from carvalue.pricing.evaluation import Champion
+from carvalue.registry.mlflow import connect_mlflow, fetch_bundle, to_model_version, version_by_alias
 from carvalue.registry.model_version import PRODUCTION
 
 logger = logging.getLogger(__name__)
 
 
-def fetch_rival(*, uri: str, bundle: Path, into: Path) -> Rival | None:
+def fetch_other_champion(*, uri: str, bundle: Path, into: Path) -> Champion | None:
     """Load the model in production; None where there is none but this bundle, or none that can be used.
 
     Raises:
@@ -24,7 +22,7 @@ def fetch_rival(*, uri: str, bundle: Path, into: Path) -> Rival | None:
     return _fetch(uri, into=into, but=bundle_digest(bundle))
 
 
-def fetch_production(*, uri: str, into: Path) -> Rival | None:
+def fetch_champion(*, uri: str, into: Path) -> Champion | None:
     """Load the model in production; None where there is none, or none that can be used.
 
     Raises:
@@ -33,12 +31,12 @@ def fetch_production(*, uri: str, into: Path) -> Rival | None:
     return _fetch(uri, into=into, but=None)
 
 
-def _fetch(uri: str, *, into: Path, but: str | None) -> Rival | None:
-    with connected(uri) as client:
-        found = stages.aliased(client, PRODUCTION)
+def _fetch(uri: str, *, into: Path, but: str | None) -> Champion | None:
+    with connect_mlflow(uri) as client:
+        found = version_by_alias(client, PRODUCTION)
         if found is None:
             return None
-        champion = as_version(found)
+        champion = to_model_version(found)
         if champion.bundle_digest == but:
             return None
         try:
@@ -48,4 +46,4 @@ def _fetch(uri: str, *, into: Path, but: str | None) -> Rival | None:
                 "version in production is unusable", extra={"version": champion.version, "error": str(error)}
             )
             return None
-    return Rival(name=f"version {champion.version}", model=loaded)
+    return Champion(name=f"version {champion.version}", model=loaded)

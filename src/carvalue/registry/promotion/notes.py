@@ -4,8 +4,8 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from carvalue.registry.gates.formatting import gates_table, in_words
-from carvalue.registry.gates.gate import Decision
+from carvalue.registry.decision import PromotionDecision
+from carvalue.registry.gates import decision_summary, gates_table
 from carvalue.registry.model_version import MODEL_NAME, ModelVersion
 
 DECISION_TAG, GATES_TAG = "decision", "gates"
@@ -14,7 +14,9 @@ DECISION_FILE = "decision.json"
 HEADING = "## Into production?"
 
 
-def write_down(client: MlflowClient, *, version: ModelVersion, decision: Decision, card: Path) -> None:
+def note_decision(
+    client: MlflowClient, *, version: ModelVersion, decision: PromotionDecision, card: Path
+) -> None:
     """Write a decision down; twice is the same as once."""
     if not decision.gates:  # nothing new was found, and what was found is written down already
         _describe(client, version, decision)
@@ -29,15 +31,15 @@ def write_down(client: MlflowClient, *, version: ModelVersion, decision: Decisio
     _describe(client, version, decision)
 
 
-def _describe(client: MlflowClient, version: ModelVersion, decision: Decision) -> None:
-    said, number = in_words(decision), str(version.version)
+def _describe(client: MlflowClient, version: ModelVersion, decision: PromotionDecision) -> None:
+    said, number = decision_summary(decision), str(version.version)
     client.set_model_version_tag(MODEL_NAME, number, DECISION_TAG, said)
     table = ["", *gates_table(decision.gates)] if decision.gates else []
     client.update_model_version(MODEL_NAME, number, description="\n".join([said, *table]))
     client.set_terminated(version.run_id, status="FINISHED")
 
 
-def _add_to_card(card: Path, decision: Decision) -> None:
+def _add_to_card(card: Path, decision: PromotionDecision) -> None:
     text, _, _ = card.read_text().partition(f"\n{HEADING}")
-    section = ["", HEADING, "", in_words(decision), "", *gates_table(decision.gates), ""]
+    section = ["", HEADING, "", decision_summary(decision), "", *gates_table(decision.gates), ""]
     card.write_text(text.rstrip("\n") + "\n" + "\n".join(section))

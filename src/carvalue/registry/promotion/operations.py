@@ -9,11 +9,16 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion as Registered
 
 from carvalue.errors import AppError
-from carvalue.pricing.model import PriceModel
-from carvalue.registry.audit import Audit
-from carvalue.registry.mlflow import stages
-from carvalue.registry.mlflow.bundles import as_version, fetch_bundle
-from carvalue.registry.mlflow.connection import connected
+from carvalue.pricing import PriceModel
+from carvalue.registry.audit import AuditLog
+from carvalue.registry.mlflow import (
+    STATUS_TAG,
+    connect_mlflow,
+    fetch_bundle,
+    set_production,
+    to_model_version,
+    version_by_alias,
+)
 from carvalue.registry.model_version import (
     CHALLENGER,
     DATA_SOURCE_TAG,
@@ -28,20 +33,20 @@ LEFT_TAG = "rolled_back"
 """On a version that people went back from: it is nothing to go back to."""
 
 
-class NoSuchVersion(AppError):
+class VersionNotFound(AppError):
     """A version that MLflow does not know."""
 
     status, hint = 404, "`carvalue models` lists those that there are."
 
 
-class NothingToGoBackTo(AppError):
+class NoEarlierVersion(AppError):
     """No earlier version has been in production."""
 
     status, hint = 409, "`carvalue models` lists the versions, `carvalue promote N` takes one."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listed:
+class VersionSummary:
     """A version as people compare it.
 
     Attributes:
@@ -63,45 +68,45 @@ class Listed:
     decision: str
 
 
-def versions(uri: str) -> tuple[Listed, ...]:
+def list_versions(uri: str) -> tuple[VersionSummary, ...]:
     """List all versions, the newest first.
 
     Raises:
         RegistryUnavailable: MLflow does not answer.
     """
-    with connected(uri) as client:
+    with connect_mlflow(uri) as client:
         return tuple(_listed(client, found) for found in _newest_first(client))
 
 
-def promote(uri: str, number: int, *, audit: Audit, by: str) -> ModelVersion:
+def promote_by_hand(uri: str, number: int, *, audit: AuditLog, by: str) -> ModelVersion:
     """Put a version into production because a person wants it; it must be whole, and price as it did.
 
     Raises:
-        NoSuchVersion: MLflow does not know it.
+        VersionNotFound: MLflow does not know it.
         BundleCorrupt, BundleIncompatible: it cannot be used; production stays as it is.
         RegistryUnavailable: MLflow does not answer.
     """
-    with connected(uri) as client, audit.deciding():
+    with connect_mlflow(uri) as client, audit.deciding():
         wanted = _wanted(client, number)
         earlier = _switch(client, uri, wanted)
         audit.note("promoted", version=number, earlier=earlier, by=by, reasons=("by hand",))
         client.delete_model_version_tag(MODEL_NAME, wanted.version, LEFT_TAG)
-        return as_version(wanted)
+        return to_model_version(wanted)
 
 
-def roll_back(uri: str, *, audit: Audit, by: str) -> ModelVersion:
+def roll_back(uri: str, *, audit: AuditLog, by: str) -> ModelVersion:
     """Put the last good version before the present one back into production.
 
     Raises:
-        NothingToGoBackTo: there is none.
+        NoEarlierVersion: there is none.
         BundleCorrupt, BundleIncompatible: it cannot be used; production stays as it is.
         RegistryUnavailable: MLflow does not answer.
     """
-    with connected(uri) as client, audit.deciding():
-        left = stages.aliased(client, PRODUCTION)
+    with connect_mlflow(uri) as client, audit.deciding():
+        left = version_by_alias(client, PRODUCTION)
         target = _last_good(client, left)
         if left is None or target is None:
-            raise NothingToGoBackTo("No earlier version has been in production.")
+            raise NoEarlierVersion("No earlier version has been in production.")
         earlier = _switch(client, uri, target)
         client.set_model_version_tag(MODEL_NAME, left.version, LEFT_TAG, "true")
         audit.note(
@@ -111,32 +116,32 @@ def roll_back(uri: str, *, audit: Audit, by: str) -> ModelVersion:
             by=by,
             reasons=(f"back from version {left.version}",),
         )
-        return as_version(target)
+        return to_model_version(target)
 
 
-def challenge(uri: str, number: int) -> ModelVersion:
+def set_challenger(uri: str, number: int) -> ModelVersion:
     """Let a version quote beside production, for nobody to see but those who compare.
 
     Raises:
-        NoSuchVersion: MLflow does not know it.
+        VersionNotFound: MLflow does not know it.
         BundleCorrupt, BundleIncompatible: it cannot be used; an earlier challenger goes on.
         RegistryUnavailable: MLflow does not answer.
     """
-    with connected(uri) as client:
-        version = as_version(_wanted(client, number))
+    with connect_mlflow(uri) as client:
+        version = to_model_version(_wanted(client, number))
         _try(uri, version)
         client.set_registered_model_alias(MODEL_NAME, CHALLENGER, str(number))
         return version
 
 
-def challenge_no_more(uri: str) -> None:
+def clear_challenger(uri: str) -> None:
     """Let no version quote beside production any more; twice is the same as once.
 
     Raises:
         RegistryUnavailable: MLflow does not answer.
     """
-    with connected(uri) as client:
-        if stages.aliased(client, CHALLENGER) is not None:
+    with connect_mlflow(uri) as client:
+        if version_by_alias(client, CHALLENGER) is not None:
             client.delete_registered_model_alias(MODEL_NAME, CHALLENGER)
 
 
@@ -144,13 +149,13 @@ def _wanted(client: MlflowClient, number: int) -> Registered:
     for found in _newest_first(client):
         if int(found.version) == number:
             return found
-    raise NoSuchVersion(f"{MODEL_NAME} has no version {number}.")
+    raise VersionNotFound(f"{MODEL_NAME} has no version {number}.")
 
 
 def _switch(client: MlflowClient, uri: str, wanted: Registered) -> int | None:
-    _try(uri, as_version(wanted))
-    left = stages.aliased(client, PRODUCTION)
-    stages.switch(client, version=wanted.version)
+    _try(uri, to_model_version(wanted))
+    left = version_by_alias(client, PRODUCTION)
+    set_production(client, version=wanted.version)
     return int(left.version) if left else None
 
 
@@ -162,7 +167,7 @@ def _try(uri: str, version: ModelVersion) -> None:
 
 def _last_good(client: MlflowClient, left: Registered | None) -> Registered | None:
     """Prefer the one that was there just before; else the newest that ever was, and was not left."""
-    previous = stages.aliased(client, PREVIOUS)
+    previous = version_by_alias(client, PREVIOUS)
     archived = [found for found in _newest_first(client) if found.current_stage == "Archived"]
     candidates: Iterable[Registered] = [*([previous] if previous else []), *archived]
     for found in candidates:
@@ -176,11 +181,11 @@ def _newest_first(client: MlflowClient) -> list[Registered]:
     return sorted(found, key=lambda version: -int(version.version))
 
 
-def _listed(client: MlflowClient, found: Registered) -> Listed:
+def _listed(client: MlflowClient, found: Registered) -> VersionSummary:
     metrics = client.get_run(found.run_id or "").data.metrics
-    return Listed(
+    return VersionSummary(
         version=int(found.version),
-        state=found.tags.get(stages.STATUS_TAG, "candidate"),
+        state=found.tags.get(STATUS_TAG, "candidate"),
         data_source=found.tags.get(DATA_SOURCE_TAG, ""),
         error=metrics.get("test_mdape"),
         coverage=metrics.get("test_coverage"),

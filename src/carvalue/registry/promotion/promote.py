@@ -12,29 +12,26 @@ from pathlib import Path
 from mlflow.entities.model_registry import ModelVersion as Registered
 
 from carvalue.errors import AppError
-from carvalue.pricing.bundle.folder import BundleCorrupt, BundleIncompatible
-from carvalue.registry.audit import Audit
-from carvalue.registry.gates.evidence import gather
-from carvalue.registry.gates.gate import Decision
-from carvalue.registry.gates.judge import judge, unusable
-from carvalue.registry.mlflow import stages
-from carvalue.registry.mlflow.bundles import fetch_bundle
-from carvalue.registry.mlflow.connection import connected
+from carvalue.files import BundleCorrupt, BundleIncompatible
+from carvalue.registry.audit import AuditLog
+from carvalue.registry.decision import PromotionDecision
+from carvalue.registry.gates import gather_evidence, refuse_unusable, run_gates
+from carvalue.registry.mlflow import connect_mlflow, fetch_bundle, set_production, version_by_alias
 from carvalue.registry.model_version import DIGEST_TAG, PREVIOUS, PRODUCTION, ModelVersion
-from carvalue.registry.promotion import notes as record
-from carvalue.registry.promotion.champion import fetch_rival
+from carvalue.registry.promotion import notes
+from carvalue.registry.promotion.champion import fetch_other_champion
 
 logger = logging.getLogger(__name__)
 
 
-class ProductionMoved(AppError):
+class ChampionChanged(AppError):
     """Another version went into production after this one was judged against the one before."""
 
     status, hint = 409, "Judge it anew: `carvalue run initial_model_dag --from judge`."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judgement:
+class GateJudgement:
     """What the gates found.
 
     Attributes:
@@ -45,7 +42,7 @@ class Judgement:
 
     version: int
     against: int | None
-    decision: Decision
+    decision: PromotionDecision
 
     def save(self, path: Path) -> None:
         """Write JSON for the next step."""
@@ -53,56 +50,58 @@ class Judgement:
         path.write_text(json.dumps(plain, indent=1))
 
     @classmethod
-    def load(cls, path: Path) -> "Judgement":
+    def load(cls, path: Path) -> "GateJudgement":
         """Read what `save` wrote."""
         plain = json.loads(path.read_text())
-        return cls(**plain | {"decision": Decision.from_json(plain["decision"])})
+        return cls(**plain | {"decision": PromotionDecision.from_json(plain["decision"])})
 
 
-def judge_version(*, uri: str, version: ModelVersion, train: Path, test: Path, scratch: Path) -> Judgement:
+def judge_version(
+    *, uri: str, version: ModelVersion, train: Path, test: Path, scratch: Path
+) -> GateJudgement:
     """Fetch a version as the price service would, and bring it to every gate.
 
     Raises:
         RegistryUnavailable: MLflow does not answer: nothing is decided.
     """
-    with connected(uri) as client:
-        production = stages.aliased(client, PRODUCTION)
+    with connect_mlflow(uri) as client:
+        production = version_by_alias(client, PRODUCTION)
         if production is not None and int(production.version) == version.version:
-            decision = Decision(promote=True, reasons=("it is in production already",))
+            decision = PromotionDecision(promote=True, reasons=("it is in production already",))
         elif production is not None and production.tags.get(DIGEST_TAG) == version.bundle_digest:
             same = f"the same bundle is in production as version {production.version}"
-            decision = Decision(promote=False, reasons=(same,))
+            decision = PromotionDecision(promote=False, reasons=(same,))
         else:
             decision = _judged(uri, version, train=train, test=test, scratch=scratch)
-    return Judgement(version=version.version, against=_number(production), decision=decision)
+    return GateJudgement(version=version.version, against=_number(production), decision=decision)
 
 
-def promote(
-    *, uri: str, version: ModelVersion, judgement: Judgement, card: Path, audit: Audit, by: str
-) -> Decision:
+def apply_judgement(
+    *, uri: str, version: ModelVersion, judgement: GateJudgement, card: Path, audit: AuditLog, by: str
+) -> PromotionDecision:
     """Do what was decided, once: switch or leave production, and write down why.
 
     Broken off at any point, it is completed by doing it again. `card` is the version's model card, which
     gets the decision as its last section.
 
     Raises:
-        ProductionMoved: the version was judged against another one than is in production now.
+        ChampionChanged: the version was judged against another one than is in production now.
         RegistryUnavailable: MLflow does not answer.
     """
     decision, number = judgement.decision, version.version
-    with connected(uri) as client, audit.deciding():
-        production = stages.aliased(client, PRODUCTION)
+    with connect_mlflow(uri) as client, audit.deciding():
+        production = version_by_alias(client, PRODUCTION)
         is_there = _number(production) == number
         if decision.promote:
             if not is_there and _number(production) != judgement.against:
-                raise ProductionMoved(_moved(judgement, now=_number(production)))
-            stages.switch(client, version=str(number))
+                raise ChampionChanged(_moved(judgement, now=_number(production)))
+            set_production(client, version=str(number))
         if not (is_there and audit.in_production() == number):
-            record.write_down(client, version=version, decision=decision, card=card)
+            notes.note_decision(client, version=version, decision=decision, card=card)
             audit.note(
                 "promoted" if decision.promote else "refused",
                 version=number,
-                earlier=_number(stages.aliased(client, PREVIOUS) if is_there else production),
+                earlier=_number(version_by_alias(client, PREVIOUS) if is_there else production),
                 by=by,
                 reasons=decision.reasons,
                 gates=decision.gates,
@@ -111,20 +110,20 @@ def promote(
     return decision
 
 
-def _judged(uri: str, version: ModelVersion, *, train: Path, test: Path, scratch: Path) -> Decision:
+def _judged(uri: str, version: ModelVersion, *, train: Path, test: Path, scratch: Path) -> PromotionDecision:
     try:
         bundle = fetch_bundle(uri=uri, version=version, into=scratch / "candidate")
-        rival = fetch_rival(uri=uri, bundle=bundle, into=scratch / "production")
-        return judge(gather(bundle=bundle, train=train, test=test, rival=rival))
+        rival = fetch_other_champion(uri=uri, bundle=bundle, into=scratch / "production")
+        return run_gates(gather_evidence(bundle=bundle, train=train, test=test, rival=rival))
     except (BundleCorrupt, BundleIncompatible) as error:
-        return unusable(error)
+        return refuse_unusable(error)
 
 
 def _number(found: Registered | None) -> int | None:
     return int(found.version) if found else None
 
 
-def _moved(judgement: Judgement, *, now: int | None) -> str:
+def _moved(judgement: GateJudgement, *, now: int | None) -> str:
     was, now_it_is = (
         "nothing" if number is None else f"version {number}" for number in (judgement.against, now)
     )

@@ -1,7 +1,6 @@
 """What the version in production has learned from."""
 
-from carvalue.registry.mlflow import stages
-from carvalue.registry.mlflow.connection import connected
+from carvalue.registry.mlflow import connect_mlflow, version_by_alias
 from carvalue.registry.model_version import FINGERPRINT_TAG, PRODUCTION
 
 
@@ -11,6 +10,6 @@ def fingerprint_in_production(uri: str) -> str | None:
     Raises:
         RegistryUnavailable: MLflow does not answer.
     """
-    with connected(uri) as client:
-        found = stages.aliased(client, PRODUCTION)
+    with connect_mlflow(uri) as client:
+        found = version_by_alias(client, PRODUCTION)
         return found.tags.get(FINGERPRINT_TAG) if found else None

@@ -1,1 +1,15 @@
 """API keys and rate limits."""
+
+from carvalue.serving.auth.api_keys import MAX_CLIENT_NAME, KeyFile
+from carvalue.serving.auth.key_store import KeyStore, load_key_store
+from carvalue.serving.auth.rate_limits import RateLimits, TooManyRequests, caller_address
+
+__all__ = [
+    "MAX_CLIENT_NAME",
+    "KeyFile",
+    "KeyStore",
+    "RateLimits",
+    "TooManyRequests",
+    "caller_address",
+    "load_key_store",
+]

@@ -14,29 +14,29 @@ from datetime import date
 from pathlib import Path
 
 from carvalue.errors import AppError
-from carvalue.files.atomic import written_aside
+from carvalue.files import atomic_write
 
 PREFIX = "carvalue"  # so that people, and programs that look for leaked secrets, know one when they see it
 RANDOM_BYTES = 32
-LONGEST_CLIENT = 40
-CLIENT = re.compile(rf"[a-z0-9][a-z0-9-]{{0,{LONGEST_CLIENT - 1}}}")
+MAX_CLIENT_NAME = 40
+CLIENT = re.compile(rf"[a-z0-9][a-z0-9-]{{0,{MAX_CLIENT_NAME - 1}}}")
 LINE = re.compile(rf"({CLIENT.pattern})\s+sha256:([0-9a-f]{{64}})(?:\s+(\d{{4}}-\d\d-\d\d))?")
 HEAD = "# Keys of the price service: CLIENT sha256:HEX DATE. `carvalue keys` writes this file.\n"
 
 
-class BadKeys(AppError):
+class InvalidKeyLine(AppError):
     """A line of keys cannot be read; says which, and not what is in it."""
 
     status, hint = 500, "Expected CLIENT sha256:HEX DATE, as `carvalue keys new CLIENT` writes it."
 
 
-class BadClientName(AppError):
+class InvalidClientName(AppError):
     """A client's name would not fit into keys and logs."""
 
     status, hint = 422, "Choose up to 40 of a-z, 0-9 and -, such as `shop`."
 
 
-class NoSuchClient(AppError):
+class ClientNotFound(AppError):
     """Nobody of that name has a key in the file."""
 
     status, hint = 404, "`carvalue keys list` shows who has."
@@ -65,20 +65,20 @@ def new_key(client: str) -> str:
     """Draw a key that names its client.
 
     Raises:
-        BadClientName: the name does not fit.
+        InvalidClientName: the name does not fit.
     """
     if not CLIENT.fullmatch(client):
-        raise BadClientName(f"{client!r} cannot be the name of a client.")
+        raise InvalidClientName(f"{client!r} cannot be the name of a client.")
     return f"{PREFIX}.{client}.{secrets.token_urlsafe(RANDOM_BYTES)}"
 
 
-def client_named_in(key: str) -> str:
+def client_of(key: str) -> str:
     """Read whose key it claims to be; empty if it is no key."""
     prefix, _, rest = key.partition(".")
     return rest.partition(".")[0] if prefix == PREFIX else ""
 
 
-def digest_of(key: str) -> str:
+def key_digest(key: str) -> str:
     """Hash a key as it is stored."""
     return hashlib.sha256(key.encode()).hexdigest()
 
@@ -87,7 +87,7 @@ def read_keys(text: str, *, source: str) -> tuple[StoredKey, ...]:
     """Read lines of keys; blank ones and those that begin with # are passed over.
 
     Raises:
-        BadKeys: a line is something else.
+        InvalidKeyLine: a line is something else.
     """
     lines = enumerate(text.splitlines(), start=1)
     return tuple(
@@ -104,7 +104,7 @@ def _read(line: str, *, where: str) -> StoredKey:
     except ValueError:
         found = None
     if not found:
-        raise BadKeys(f"{where} is no key.")
+        raise InvalidKeyLine(f"{where} is no key.")
     return StoredKey(client=found[1], digest=found[2], made_on=made_on)
 
 
@@ -118,7 +118,7 @@ class KeyFile:
         """Read all; none where there is no file.
 
         Raises:
-            BadKeys: the file holds something else.
+            InvalidKeyLine: the file holds something else.
         """
         return read_keys(self.path.read_text(), source=str(self.path)) if self.path.exists() else ()
 
@@ -126,10 +126,10 @@ class KeyFile:
         """Draw a key beside those that the client has; give it, and what is kept of it.
 
         Raises:
-            BadClientName: the name does not fit.
+            InvalidClientName: the name does not fit.
         """
         key = new_key(client)
-        kept = StoredKey(client=client, digest=digest_of(key), made_on=today)
+        kept = StoredKey(client=client, digest=key_digest(key), made_on=today)
         self._write([*self.read(), kept])
         return key, kept
 
@@ -137,7 +137,7 @@ class KeyFile:
         """Take all keys of a client away; tell how many.
 
         Raises:
-            NoSuchClient: it has none.
+            ClientNotFound: it has none.
         """
         return self._keep(client, newest=0)
 
@@ -145,7 +145,7 @@ class KeyFile:
         """Take all keys of a client away but the newest; tell how many.
 
         Raises:
-            NoSuchClient: it has none.
+            ClientNotFound: it has none.
         """
         return self._keep(client, newest=1)
 
@@ -153,12 +153,12 @@ class KeyFile:
         keys = self.read()
         own = [key for key in keys if key.client == client]
         if not own:
-            raise NoSuchClient(f"{client!r} has no key in {self.path}.")
+            raise ClientNotFound(f"{client!r} has no key in {self.path}.")
         gone = own[: len(own) - newest]
         self._write(key for key in keys if key not in gone)
         return len(gone)
 
     def _write(self, keys: Iterable[StoredKey]) -> None:
-        with written_aside(self.path) as aside:
+        with atomic_write(self.path) as aside:
             aside.touch(mode=0o600)
             aside.write_text(HEAD + "".join(f"{key.line()}\n" for key in keys))

@@ -8,10 +8,17 @@ from hmac import compare_digest
 from pathlib import Path
 
 from carvalue.errors import AppError
-from carvalue.serving.auth.api_keys import BadKeys, KeyFile, StoredKey, client_named_in, digest_of, read_keys
+from carvalue.serving.auth.api_keys import (
+    InvalidKeyLine,
+    KeyFile,
+    StoredKey,
+    client_of,
+    key_digest,
+    read_keys,
+)
 from carvalue.settings import LOOPBACK_HOSTS, Settings
 
-LOOK_S = 1.0  # between two looks at the file: a revoked key is good for no longer
+RELOAD_S = 1.0  # between two looks at the file: a revoked key is good for no longer
 
 logger = logging.getLogger(__name__)
 
@@ -28,16 +35,16 @@ class NoKeys(AppError):
     )
 
 
-def key_ring(settings: Settings) -> "KeyRing":
+def load_key_store(settings: Settings) -> "KeyStore":
     """Collect the keys that the settings name.
 
     Raises:
-        BadKeys: a line cannot be read.
+        InvalidKeyLine: a line cannot be read.
         NoKeys: the service is reachable from elsewhere, and there is no key.
     """
     lines = settings.service_keys.get_secret_value().replace(",", "\n")
     given = read_keys(lines, source="SERVICE_KEYS")
-    ring = KeyRing(file=settings.service_keys_file, given=given)
+    ring = KeyStore(file=settings.service_keys_file, given=given)
     if settings.bind_host not in LOOPBACK_HOSTS:
         ring.require()
         if ring.is_empty:
@@ -48,7 +55,7 @@ def key_ring(settings: Settings) -> "KeyRing":
     return ring
 
 
-class KeyRing:
+class KeyStore:
     """Tells whose key it is. A key is asked for as soon as there is a place to look for one."""
 
     def __init__(self, *, file: Path, given: Iterable[StoredKey] = ()) -> None:
@@ -78,7 +85,7 @@ class KeyRing:
     def client_of(self, key: str) -> str | None:
         """Name the client whose key it is, in a time that tells nothing about the keys there are."""
         self._look()
-        client, digest = client_named_in(key), digest_of(key)
+        client, digest = client_of(key), key_digest(key)
         matches = [compare_digest(digest, known) for known in self._digests.get(client, ())]
         return client if any(matches) else None
 
@@ -87,14 +94,14 @@ class KeyRing:
         now = time.monotonic()
         if now < self._look_again_at:
             return
-        self._look_again_at = now + LOOK_S
+        self._look_again_at = now + RELOAD_S
         state = self._state()
         if state == self._seen:
             return
         self._seen = state
         try:
             self._take_up(KeyFile(self._file).read())
-        except (BadKeys, OSError) as error:
+        except (InvalidKeyLine, OSError) as error:
             logger.error("the earlier keys stay", extra={"because": str(error)})  # noqa: TRY400  # a line will do
         else:
             logger.info("keys taken up", extra={"clients": sorted(self._digests)})

@@ -7,9 +7,9 @@ from ipaddress import ip_network
 
 from carvalue.errors import AppError
 
-LONGEST_ADDRESS = 15  # 255.255.255.255
+MAX_ADDRESS = 15  # 255.255.255.255
 NETWORK_BITS = 64  # of IPv6, what one household gets
-MOST_CALLERS = 10_000  # remembered at once; who is forgotten starts anew, with a full allowance
+MAX_CALLERS = 10_000  # remembered at once; who is forgotten starts anew, with a full allowance
 
 
 class TooManyRequests(AppError):
@@ -49,20 +49,20 @@ class RateLimits:
                 f"More than {self._rate:g} requests a second have come.", retry_after_s=math.ceil(late_s)
             )
         self._full_at[caller] = full_at
-        if len(self._full_at) > MOST_CALLERS:
+        if len(self._full_at) > MAX_CALLERS:
             self._forget(now)
         return None
 
     def _forget(self, now: float) -> None:
         """Drop those whose allowance is full; where too many are left, those who came first."""
         left = {caller: full_at for caller, full_at in self._full_at.items() if full_at > now}
-        self._full_at = dict(list(left.items())[-MOST_CALLERS // 2 :])
+        self._full_at = dict(list(left.items())[-MAX_CALLERS // 2 :])
 
 
-def caller_at(address: str) -> str:
+def caller_address(address: str) -> str:
     """Name whoever has no key by the address; by its network where one person has as many as they like."""
     if ":" not in address:
-        return address[:LONGEST_ADDRESS]
+        return address[:MAX_ADDRESS]
     try:
         return str(ip_network((address.partition("%")[0], NETWORK_BITS), strict=False))
     except ValueError:  # what a proxy forwards may be anything

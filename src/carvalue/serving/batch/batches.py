@@ -19,24 +19,21 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from carvalue.errors import AppError
-from carvalue.files.ndjson import UNREADABLE
-from carvalue.files.tables import open_table
-from carvalue.journal.entries import JournalEntry
-from carvalue.journal.outbox import Spool
-from carvalue.journal.writer import Recorder
-from carvalue.pricing.scoring import COLUMNS, SCORED, price, read_rows
-from carvalue.serving.batch.formats import Encoder, format_sent, format_wanted
-from carvalue.serving.batch.upload import Uploads
+from carvalue.files.tabular import PARSE_ERROR, open_table
+from carvalue.journal import JournalEntry, JournalWriter, Outbox
+from carvalue.pricing import COLUMNS, SCORED, price, read_rows
+from carvalue.serving.batch.formats import RowWriter, answer_format, request_format
+from carvalue.serving.batch.upload import UploadFolder
 from carvalue.serving.counting import count_quotes
-from carvalue.serving.model.live_model import InUse, LiveModel
+from carvalue.serving.model import LiveModel, LoadedModel
 from carvalue.serving.quotes import CURRENCY, new_quote_id
-from carvalue.telemetry.metrics import ServiceMetrics
+from carvalue.telemetry import ServiceMetrics
 
 ROWS = 4_096  # a third of a second of work; larger pieces gain a tenth
 JOURNAL_S = 60  # how long a batch waits for a journal that is behind
 TAKING_S = 60  # how long a client may take for one piece
 
-ANSWERED = pl.Schema(
+ANSWER_COLUMNS = pl.Schema(
     {
         "price": SCORED["price"],
         "low": SCORED["low"],
@@ -54,7 +51,7 @@ ANSWERED = pl.Schema(
 logger = logging.getLogger(__name__)
 
 
-class JournalBehind(AppError):
+class JournalLagging(AppError):
     """The journal lacks so much that a batch would take the room that is left for single quotes."""
 
     status, hint = 503, "Try again when the journal is back: /readyz says how it is."
@@ -68,17 +65,17 @@ class _Piece:
     entries: list[JournalEntry]
 
 
-class Batches:
+class BatchPricer:
     """Prices uploaded files."""
 
     def __init__(
         self,
         *,
         live: LiveModel,
-        recorder: Recorder,
-        spool: Spool,
+        recorder: JournalWriter,
+        spool: Outbox,
         metrics: ServiceMetrics,
-        uploads: Uploads,
+        uploads: UploadFolder,
         new_id: Callable[[], str] = new_quote_id,
     ) -> None:
         self._live, self._recorder, self._spool, self._metrics = live, recorder, spool, metrics
@@ -92,13 +89,13 @@ class Batches:
             UploadTooLarge, BodyTooSlow, UploadUnreadable, TooManyRows: the body cannot be taken.
             NoModelYet, UploadsBusy, JournalBehind, NoRoom: not now.
         """
-        sent = format_sent(request.headers)
-        wanted, in_use = format_wanted(request.headers, sent=sent), self._live.in_use()
+        sent = request_format(request.headers)
+        wanted, in_use = answer_format(request.headers, sent=sent), self._live.in_use()
         async with AsyncExitStack() as stack:
             scratch = await stack.enter_async_context(self._uploads.place())
             rows = await self._uploads.rows(request, suffix=sent.suffix, scratch=scratch)
             await self._wait_for_journal()
-            pieces = self._pieces(rows, in_use, wanted.encoder(ANSWERED, scratch))
+            pieces = self._pieces(rows, in_use, wanted.encoder(ANSWER_COLUMNS, scratch))
             return _Answer(
                 pieces,
                 media_type=wanted.media_type,
@@ -106,8 +103,8 @@ class Batches:
                 close=stack.pop_all().aclose,
             )
 
-    async def _pieces(self, rows: Path, in_use: InUse, encoder: Encoder) -> AsyncGenerator[bytes]:
-        table = open_table(rows, columns=(*COLUMNS, UNREADABLE), scratch=rows.parent)
+    async def _pieces(self, rows: Path, in_use: LoadedModel, encoder: RowWriter) -> AsyncGenerator[bytes]:
+        table = open_table(rows, columns=(*COLUMNS, PARSE_ERROR), scratch=rows.parent)
         batches = table.batches(rows=ROWS)
         while (piece := await asyncio.to_thread(self._next, batches, in_use, encoder)) is not None:
             await self._wait_for_journal()
@@ -118,7 +115,9 @@ class Batches:
         while (written := await asyncio.to_thread(next, rest, b"")) != b"":
             yield written
 
-    def _next(self, batches: Iterator[pl.DataFrame], in_use: InUse, encoder: Encoder) -> _Piece | None:
+    def _next(
+        self, batches: Iterator[pl.DataFrame], in_use: LoadedModel, encoder: RowWriter
+    ) -> _Piece | None:
         rows = next(batches, None)
         if rows is None:
             return None
@@ -139,7 +138,7 @@ class Batches:
         until = time.monotonic() + JOURNAL_S
         while self._spool.is_for_the_hasty:
             if time.monotonic() > until:
-                raise JournalBehind("The journal lacks too many quotes to take a file of them.")
+                raise JournalLagging("The journal lacks too many quotes to take a file of them.")
             await asyncio.sleep(0.05)
 
 
@@ -174,7 +173,7 @@ class _Answer(Response):
             await self._close()
 
 
-def _answered(scored: pl.DataFrame, *, ids: list[str | None], in_use: InUse) -> pl.DataFrame:
+def _answered(scored: pl.DataFrame, *, ids: list[str | None], in_use: LoadedModel) -> pl.DataFrame:
     facts = {
         "currency": CURRENCY,
         "model_version": str(in_use.version.version),
@@ -184,7 +183,7 @@ def _answered(scored: pl.DataFrame, *, ids: list[str | None], in_use: InUse) -> 
     return scored.with_columns(
         pl.Series("quote_id", ids, dtype=pl.String),
         *(pl.when(is_priced).then(pl.lit(value)).alias(name) for name, value in facts.items()),
-    ).select(pl.col(name).cast(kind) for name, kind in ANSWERED.items())
+    ).select(pl.col(name).cast(kind) for name, kind in ANSWER_COLUMNS.items())
 
 
 def _entries(answered: pl.DataFrame, *, listings: pl.DataFrame) -> list[JournalEntry]:

@@ -9,12 +9,12 @@ from typing import Protocol
 import polars as pl
 
 from carvalue.errors import AppError
-from carvalue.files.tables import LIST_SEPARATOR
+from carvalue.files.tabular import LIST_SEPARATOR
 
 PIECE_BYTES = 2**18
 
 
-class NotATable(AppError):
+class UnsupportedUpload(AppError):
     """The body is declared as something that holds no rows."""
 
     status = 415
@@ -22,13 +22,13 @@ class NotATable(AppError):
     hint += "application/vnd.apache.parquet, application/vnd.apache.arrow.stream; the body not compressed."
 
 
-class NoSuchAnswer(AppError):
+class UnsupportedAnswer(AppError):
     """`Accept` names no format that priced rows can be written in."""
 
     status, hint = 406, "Leave out `Accept`: the answer has the format of the request."
 
 
-class Encoder(Protocol):
+class RowWriter(Protocol):
     """Writes priced rows piece by piece."""
 
     def add(self, rows: pl.DataFrame) -> bytes:
@@ -38,7 +38,7 @@ class Encoder(Protocol):
         """Give the rest."""
 
 
-class Csv:
+class CsvWriter:
     """CSV; a list is joined by semicolons."""
 
     def __init__(self, schema: pl.Schema, _: Path) -> None:
@@ -56,7 +56,7 @@ class Csv:
         return () if self._has_header else (self.add(self._empty),)
 
 
-class Ndjson:
+class NdjsonWriter:
     """One JSON object a line."""
 
     def __init__(self, schema: pl.Schema, _: Path) -> None:
@@ -71,7 +71,7 @@ class Ndjson:
         return ()
 
 
-class Arrow:
+class ArrowWriter:
     """Arrow's stream: a message with the schema, one for each batch of rows, the mark of the end.
 
     Polars writes whole streams only; of the later ones the message with the schema, which is always the
@@ -94,7 +94,7 @@ class Arrow:
         return (self._closing if self._is_open else self._opening + self._closing,)
 
 
-class Parquet:
+class ParquetWriter:
     """Parquet, whose table of contents comes last: nothing can be sent before all rows are there."""
 
     def __init__(self, schema: pl.Schema, scratch: Path) -> None:
@@ -117,27 +117,27 @@ class Parquet:
                 yield piece
 
 
-class MakesEncoder(Protocol):
+class WriterFactory(Protocol):
     """How to begin writing: the schema of what comes, and a folder for what must wait."""
 
-    def __call__(self, schema: pl.Schema, scratch: Path, /) -> Encoder: ...  # noqa: D102
+    def __call__(self, schema: pl.Schema, scratch: Path, /) -> RowWriter: ...  # noqa: D102
 
 
 @dataclass(frozen=True, kw_only=True)
-class Format:
+class BatchFormat:
     """One format."""
 
     media_type: str
     suffix: str
-    encoder: MakesEncoder
+    encoder: WriterFactory
 
 
-CSV = Format(media_type="text/csv", suffix=".csv", encoder=Csv)
-NDJSON = Format(media_type="application/x-ndjson", suffix=".ndjson", encoder=Ndjson)
-PARQUET = Format(media_type="application/vnd.apache.parquet", suffix=".parquet", encoder=Parquet)
-ARROW = Format(media_type="application/vnd.apache.arrow.stream", suffix=".arrow", encoder=Arrow)
+CSV = BatchFormat(media_type="text/csv", suffix=".csv", encoder=CsvWriter)
+NDJSON = BatchFormat(media_type="application/x-ndjson", suffix=".ndjson", encoder=NdjsonWriter)
+PARQUET = BatchFormat(media_type="application/vnd.apache.parquet", suffix=".parquet", encoder=ParquetWriter)
+ARROW = BatchFormat(media_type="application/vnd.apache.arrow.stream", suffix=".arrow", encoder=ArrowWriter)
 FORMATS = (CSV, NDJSON, PARQUET, ARROW)
-BY_NAME: Mapping[str, Format] = {
+BY_NAME: Mapping[str, BatchFormat] = {
     **{item.media_type: item for item in FORMATS},
     "application/ndjson": NDJSON,
     "application/jsonl": NDJSON,
@@ -145,26 +145,26 @@ BY_NAME: Mapping[str, Format] = {
 }
 
 
-def format_sent(headers: Mapping[str, str]) -> Format:
+def request_format(headers: Mapping[str, str]) -> BatchFormat:
     """Tell the format of a body.
 
     Raises:
-        NotATable: it is declared as something else, or as compressed.
+        UnsupportedUpload: it is declared as something else, or as compressed.
     """
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":
-        raise NotATable(f"The body is declared as compressed by {encoding[:60]!r}.")
+        raise UnsupportedUpload(f"The body is declared as compressed by {encoding[:60]!r}.")
     named = _media_type(headers.get("content-type", ""))
     if named not in BY_NAME:
-        raise NotATable(f"The body is declared as {named[:60]!r}.")
+        raise UnsupportedUpload(f"The body is declared as {named[:60]!r}.")
     return BY_NAME[named]
 
 
-def format_wanted(headers: Mapping[str, str], *, sent: Format) -> Format:
+def answer_format(headers: Mapping[str, str], *, sent: BatchFormat) -> BatchFormat:
     """Tell the format of the answer: the first that `Accept` names, else that of the body.
 
     Raises:
-        NoSuchAnswer: it names others only.
+        UnsupportedAnswer: it names others only.
     """
     accepted = [_media_type(item) for item in headers.get("accept", "*/*").split(",")]
     for named in accepted:
@@ -172,7 +172,7 @@ def format_wanted(headers: Mapping[str, str], *, sent: Format) -> Format:
             return BY_NAME[named]
         if named in {"*/*", sent.media_type.partition("/")[0] + "/*"}:
             return sent
-    raise NoSuchAnswer(f"Accept asks for {', '.join(accepted)[:100]!r}.")
+    raise UnsupportedAnswer(f"Accept asks for {', '.join(accepted)[:100]!r}.")
 
 
 def _media_type(text: str) -> str:

@@ -12,9 +12,9 @@ from tempfile import mkdtemp
 from starlette.requests import Request
 
 from carvalue.errors import AppError
-from carvalue.files.sandbox import convert_in_sandbox
-from carvalue.listings.schema import ALIASES, FIELD_BY_NAME
-from carvalue.serving.requests.request_body import BodyTooSlow
+from carvalue.files.tabular import convert_in_sandbox
+from carvalue.listings import ALIASES, FIELD_BY_NAME
+from carvalue.serving.requests import BodyTooSlow
 
 AT_ONCE = 2  # a core each at most, and disk for as many; single quotes need some as well
 ABANDONED_S = 3_600  # nothing is priced for so long: its process was killed
@@ -35,14 +35,14 @@ class UploadsBusy(AppError):
     status, hint = 503, "Try again in some seconds; single quotes are answered meanwhile."
 
 
-class NoRoom(AppError):
+class DiskFull(AppError):
     """The disk of the service takes no more."""
 
     status, hint = 507, "Send a smaller file, or make room below STATE_DIR of the service."
 
 
 @dataclass(kw_only=True)
-class Uploads:
+class UploadFolder:
     """A folder for uploads while they are priced, the bytes that one may have, and how many there are now."""
 
     folder: Path
@@ -55,7 +55,7 @@ class Uploads:
 
         Raises:
             UploadsBusy: there are `AT_ONCE` already.
-            NoRoom: the disk takes no more.
+            DiskFull: the disk takes no more.
         """
         if self.running >= AT_ONCE:
             raise UploadsBusy(f"{AT_ONCE} files are being priced already.")
@@ -75,7 +75,7 @@ class Uploads:
         Raises:
             UploadTooLarge: it is, or says that it is, longer than the limit.
             BodyTooSlow: it stopped coming, or would take for ever.
-            NoRoom: it does not fit onto the disk.
+            DiskFull: it does not fit onto the disk.
             UploadUnreadable: it is damaged, no such file, or cannot be read within the limits.
             TooManyRows: that many are not priced at a time.
         """
@@ -88,7 +88,7 @@ class Uploads:
         except TimeoutError:
             raise BodyTooSlow(f"Nothing came for {SILENCE_S} s, or not all in {UPLOAD_S} s.") from None
         except OSError as error:
-            raise NoRoom(f"The body cannot be stored: {error.strerror}.") from error
+            raise DiskFull(f"The body cannot be stored: {error.strerror}.") from error
         await asyncio.to_thread(
             convert_in_sandbox, upload, into=rows, columns=tuple(FIELD_BY_NAME), aliases=ALIASES
         )
@@ -122,4 +122,4 @@ def _make_folder(root: Path) -> Path:
                     shutil.rmtree(left, ignore_errors=True)
         return Path(mkdtemp(dir=root))
     except OSError as error:
-        raise NoRoom(f"There is no place for the body: {error.strerror}.") from error
+        raise DiskFull(f"There is no place for the body: {error.strerror}.") from error

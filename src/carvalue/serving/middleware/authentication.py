@@ -3,11 +3,10 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from carvalue.errors import AppError
-from carvalue.serving.auth.key_store import KeyRing
-from carvalue.serving.auth.rate_limits import RateLimits, TooManyRequests, caller_at
+from carvalue.serving.auth import KeyStore, RateLimits, TooManyRequests, caller_address
 from carvalue.serving.middleware.problems import problem
 from carvalue.serving.middleware.security_headers import ASSETS, DOCS
-from carvalue.telemetry.metrics import ServiceMetrics
+from carvalue.telemetry import ServiceMetrics
 
 HEADER = b"x-api-key"
 # what load balancers, Prometheus and readers of the documentation ask without a key: no price and no listing
@@ -15,19 +14,19 @@ HEADER = b"x-api-key"
 OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", DOCS})
 
 
-class NotAdmitted(AppError):
+class KeyRejected(AppError):
     """The request bears no key, or one that is not known."""
 
     status, hint = 401, "Send your key as `X-API-Key`; `carvalue keys new CLIENT` makes one."
 
 
-REASONS = {NotAdmitted: "key", TooManyRequests: "rate"}
+REASONS = {KeyRejected: "key", TooManyRequests: "rate"}
 
 
-class Admission:
+class AuthenticationMiddleware:
     """ASGI middleware that names the client, or refuses it."""
 
-    def __init__(self, app: ASGIApp, *, keys: KeyRing, limits: RateLimits, metrics: ServiceMetrics) -> None:
+    def __init__(self, app: ASGIApp, *, keys: KeyStore, limits: RateLimits, metrics: ServiceMetrics) -> None:
         self._app, self._keys, self._limits, self._metrics = app, keys, limits, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,7 +43,7 @@ class Admission:
         unknown = None
         try:
             caller = scope["client_name"] = self._client(scope)
-        except NotAdmitted as error:
+        except KeyRejected as error:
             caller, unknown = None, error
         # whoever tries keys is limited like everyone without one
         return self._limits.refusal(caller or _address(scope)) or unknown
@@ -55,16 +54,16 @@ class Admission:
             return None
         key = next((value for name, value in scope["headers"] if name == HEADER), None)
         if key is None:
-            raise NotAdmitted("This service asks for a key.")
+            raise KeyRejected("This service asks for a key.")
         client = self._keys.client_of(key.decode("latin-1"))
         if client is None:
-            raise NotAdmitted("The key is not known; perhaps it was revoked.")
+            raise KeyRejected("The key is not known; perhaps it was revoked.")
         return client
 
 
 def _address(scope: Scope) -> str:
     host, _ = scope["client"] or ("nowhere", 0)
-    return caller_at(host)
+    return caller_address(host)
 
 
 def _is_open(path: str) -> bool:

@@ -6,12 +6,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from carvalue.serving.middleware.problems import answer_to
+from carvalue.serving.middleware.problems import problem_for
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-class Shortcut:
+class FastPathMiddleware:
     """ASGI middleware that runs an endpoint itself; FastAPI knows it too, and documents it."""
 
     def __init__(self, app: ASGIApp, *, path: str, endpoint: Endpoint) -> None:
@@ -25,5 +25,5 @@ class Shortcut:
         try:
             answer = await self._endpoint(Request(scope, receive))
         except Exception as error:  # nothing further out would answer it as a problem
-            answer = answer_to(error, scope=scope)
+            answer = problem_for(error, scope=scope)
         await answer(scope, receive, send)

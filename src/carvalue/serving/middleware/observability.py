@@ -8,14 +8,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from carvalue.serving.middleware.access_log import AccessLog
 from carvalue.serving.middleware.request_ids import request_id
-from carvalue.serving.middleware.security_headers import HeaderPairs, ProtectiveHeaders
-from carvalue.telemetry.metrics import ServiceMetrics
+from carvalue.serving.middleware.security_headers import HeaderPairs, SecurityHeaders
+from carvalue.telemetry import ServiceMetrics
 
 OTHER = "other"  # unknown paths share one label, so that nobody can fill the metrics
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-class Edge:
+class ObservabilityMiddleware:
     """The outermost ASGI application: around FastAPI, and so around its answers to faults as well."""
 
     def __init__(
@@ -24,7 +24,7 @@ class Edge:
         *,
         metrics: ServiceMetrics,
         routes: frozenset[str],
-        headers: ProtectiveHeaders,
+        headers: SecurityHeaders,
         log: AccessLog,
     ) -> None:
         self._app, self._metrics, self._routes, self._headers, self._log = app, metrics, routes, headers, log

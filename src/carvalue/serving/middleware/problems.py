@@ -13,8 +13,8 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from carvalue.errors import AppError
-from carvalue.serving.auth.rate_limits import TooManyRequests
-from carvalue.serving.requests.validation import FieldError, InvalidListings, came
+from carvalue.serving.auth import TooManyRequests
+from carvalue.serving.requests import FieldError, InvalidListings, describe_value
 
 CHALLENGE = 'ApiKey realm="carvalue", header="X-API-Key"'
 RETRY_AFTER_S = "5"  # a promoted model is in use by then
@@ -36,7 +36,7 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_bad_query)
 
 
-def answer_to(error: Exception, *, scope: Scope) -> Response:
+def problem_for(error: Exception, *, scope: Scope) -> Response:
     """Render whatever may come out of an endpoint."""
     if isinstance(error, AppError):
         return problem(error, scope=scope)
@@ -75,7 +75,7 @@ def _problem(
         body["hint"] = hint
     if errors:
         body["errors"] = [_error_json(error) for error in errors]
-    # values came in as text already (see `came`), so no NaN or lone surrogate can break the rendering
+    # values are text already (see `describe_value`), so no NaN or lone surrogate can break the rendering
     content = json.dumps(body, ensure_ascii=True, allow_nan=False)
     return Response(
         content,
@@ -103,7 +103,7 @@ def _error_json(error: FieldError) -> dict[str, object]:
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
-    return answer_to(error, scope=request.scope)
+    return problem_for(error, scope=request.scope)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -115,7 +115,10 @@ async def _on_bad_query(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     errors = tuple(
         FieldError(
-            field=str(item["loc"][-1]), position=None, came=came(item.get("input")), expected=str(item["msg"])
+            field=str(item["loc"][-1]),
+            position=None,
+            came=describe_value(item.get("input")),
+            expected=str(item["msg"]),
         )
         for item in error.errors()
     )

@@ -14,7 +14,7 @@ ASSETS = "/static-offline-docs/"
 NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
-class ProtectiveHeaders:
+class SecurityHeaders:
     """The headers of every answer, by path; made once, since each request needs them."""
 
     def __init__(self, app: FastAPI) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from carvalue.registry.model_version import ModelVersion
+from carvalue.registry import ModelVersion
 
 KEPT = 2  # the one in use, and the one that another worker may still be reading
 ABANDONED_S = 3_600  # no download takes an hour: its process was killed
@@ -19,14 +19,14 @@ def bundles_folder(state_dir: Path) -> Path:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shelved:
+class CachedBundle:
     """A bundle folder and the version it holds."""
 
     version: ModelVersion
     folder: Path
 
 
-class Shelf:
+class BundleCache:
     """One folder per version, and a file that names the last good one."""
 
     def __init__(self, root: Path) -> None:
@@ -46,16 +46,16 @@ class Shelf:
         self._root.mkdir(parents=True, exist_ok=True)
         return self._root / f"{version.version}-{version.bundle_digest[:12]}"
 
-    def last_good(self) -> Shelved | None:
+    def last_good(self) -> CachedBundle | None:
         """The version last taken into use, if one ever was and its label can be read."""
         try:
             version = ModelVersion.load(self._label)
         except (OSError, ValueError, KeyError, TypeError):
             return None
         folder = self.place(version)
-        return Shelved(version=version, folder=folder) if folder.is_dir() else None
+        return CachedBundle(version=version, folder=folder) if folder.is_dir() else None
 
-    def keep(self, shelved: Shelved) -> None:
+    def keep(self, shelved: CachedBundle) -> None:
         """Name this version the last good one, then drop what is older than the last `KEPT`."""
         with self.alone():
             aside = self._label.with_suffix(f".{shelved.folder.name}")

@@ -15,10 +15,10 @@ from datetime import time as time_of_day
 from typing import Literal
 
 from carvalue.errors import AppError
-from carvalue.pricing.model import PriceModel
-from carvalue.registry.model_version import ModelVersion, Registry, RegistryUnavailable
-from carvalue.serving.model.bundle_cache import Shelf, Shelved
-from carvalue.telemetry.metrics import ServiceMetrics
+from carvalue.pricing import PriceModel
+from carvalue.registry import ModelRegistry, ModelVersion, RegistryUnavailable
+from carvalue.serving.model.bundle_cache import BundleCache, CachedBundle
+from carvalue.telemetry import ServiceMetrics
 
 POLL_S = 3  # a promotion is in use within 10 s, download and golden prices included
 RETRY_REFUSED_S = (
@@ -30,21 +30,21 @@ logger = logging.getLogger(__name__)
 RegistryState = Literal["not asked yet", "up", "nothing in production", "down"]
 
 
-class NoModelYet(AppError):
+class ModelNotLoaded(AppError):
     """There is nothing to quote with."""
 
     status, hint = 503, "Promote a model (`make build` does it); it is in use within 10 seconds."
 
 
 @dataclass(frozen=True, kw_only=True)
-class InUse:
+class LoadedModel:
     """A model and the version it is: taken once per request, so that no answer mixes two versions."""
 
     model: PriceModel
     version: ModelVersion
 
 
-def age(in_use: InUse, *, now: datetime) -> Mapping[str, float]:
+def model_age(in_use: LoadedModel, *, now: datetime) -> Mapping[str, float]:
     """Tell how old a version and its newest listing are, in days."""
     card = in_use.model.card
     seen_until = datetime.combine(card.data_as_of, time_of_day(), tzinfo=UTC)
@@ -60,13 +60,13 @@ class LiveModel:
     def __init__(
         self,
         *,
-        registry: Registry,
-        shelf: Shelf,
+        registry: ModelRegistry,
+        shelf: BundleCache,
         metrics: ServiceMetrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._registry, self._shelf, self._metrics, self._clock = registry, shelf, metrics, clock
-        self._in_use: InUse | None = None
+        self._in_use: LoadedModel | None = None
         self._refused: dict[ModelVersion, float] = {}
         self.registry_state: RegistryState = "not asked yet"
 
@@ -75,14 +75,14 @@ class LiveModel:
         """Whether quotes can be answered."""
         return self._in_use is not None
 
-    def in_use(self) -> InUse:
+    def in_use(self) -> LoadedModel:
         """Give the model in use.
 
         Raises:
-            NoModelYet: none was ever found, neither on disk nor in the registry.
+            ModelNotLoaded: none was ever found, neither on disk nor in the registry.
         """
         if self._in_use is None:
-            raise NoModelYet("There is no model in production yet.")
+            raise ModelNotLoaded("There is no model in production yet.")
         return self._in_use
 
     def boot(self) -> None:
@@ -118,9 +118,9 @@ class LiveModel:
         except (AppError, OSError) as error:
             self._refuse(version, error)
         else:
-            self._take(Shelved(version=version, folder=folder))
+            self._take(CachedBundle(version=version, folder=folder))
 
-    def _take(self, shelved: Shelved) -> None:
+    def _take(self, shelved: CachedBundle) -> None:
         try:
             model = PriceModel.load(shelved.folder)
             self._shelf.keep(shelved)
@@ -128,9 +128,9 @@ class LiveModel:
             self._shelf.discard(shelved.folder)
             self._refuse(shelved.version, error)
         else:
-            self._swap(InUse(model=model, version=shelved.version))
+            self._swap(LoadedModel(model=model, version=shelved.version))
 
-    def _swap(self, fresh: InUse) -> None:
+    def _swap(self, fresh: LoadedModel) -> None:
         earlier, self._in_use = self._in_use, fresh
         gc.freeze()  # the tables of a model are a million objects that no collection needs to walk over again
         self._refused.clear()
@@ -162,7 +162,7 @@ class LiveModel:
         self.registry_state = state
 
 
-async def keep_following(live: LiveModel) -> None:
+async def follow_forever(live: LiveModel) -> None:
     """Follow the registry until cancelled, in a thread: a slow registry must not hold up a quote."""
     while True:
         try:

@@ -1,1 +1,38 @@
 """OpenAPI descriptions of the routes."""
+
+from carvalue.serving.openapi.batch import batch_operation
+from carvalue.serving.openapi.explain import curves_operation, explain_operation
+from carvalue.serving.openapi.predict import (
+    DESCRIPTION,
+    KEY,
+    TITLE,
+    feedback_operation,
+    predict_operation,
+    problem_response,
+    rejections,
+)
+from carvalue.serving.openapi.reading import (
+    health_operation,
+    metrics_operation,
+    model_operation,
+    options_operation,
+    ready_operation,
+)
+
+__all__ = [
+    "DESCRIPTION",
+    "KEY",
+    "TITLE",
+    "batch_operation",
+    "curves_operation",
+    "explain_operation",
+    "feedback_operation",
+    "health_operation",
+    "metrics_operation",
+    "model_operation",
+    "options_operation",
+    "predict_operation",
+    "problem_response",
+    "ready_operation",
+    "rejections",
+]

@@ -1,8 +1,7 @@
 """The contract of `POST /predict/batch` as OpenAPI."""
 
-from carvalue.files.sandboxed_reader import MAX_ROWS
-from carvalue.serving.batch.batches import ANSWERED
-from carvalue.serving.batch.formats import ARROW, CSV, NDJSON, PARQUET
+from carvalue.files.tabular import MAX_ROWS
+from carvalue.serving.batch import ANSWER_COLUMNS, ARROW, CSV, NDJSON, PARQUET
 from carvalue.serving.openapi.predict import problem_response
 
 ASKED_CSV = "make,model,year,odometer,my_number\nford,f-150 xlt,2015,80000,17\nford,f-150 xlt,next,80000,18\n"
@@ -11,7 +10,7 @@ ASKED_NDJSON = (
     '{"make": "toyota", "model": "camry le", "year": 2012}\n'
 )
 ANSWER_CSV = (
-    ",".join(ANSWERED.names())
+    ",".join(ANSWER_COLUMNS.names())
     + "\n22450,18900,26100,USD,3,2021-05-04,,0199a1b2c3d4e5f60718293a4b5c6d7e,\n"
     + ",,,,,,,,year next: expected a whole number\n"
 )
@@ -27,8 +26,8 @@ def batch_operation() -> dict[str, object]:
         "responses": {
             "200": {
                 "description": (
-                    f"{', '.join(ANSWERED.names())}: a row for each row, in order, in the format of the "
-                    "request or the one that `Accept` names. An answer that is cut off was not finished."
+                    f"{', '.join(ANSWER_COLUMNS.names())}: a row for each row, in order, in the format of "
+                    "the request or the one that `Accept` names. An answer that is cut off was not finished."
                 ),
                 "content": {CSV.media_type: _text(ANSWER_CSV), NDJSON.media_type: file, **other},
             },

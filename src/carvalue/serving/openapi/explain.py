@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import fields
 
-from carvalue.pricing.explain.groups import GROUPS
-from carvalue.pricing.market.comparables import LIMIT, Comparable
+from carvalue.pricing.explain import GROUPS
+from carvalue.pricing.market import LIMIT, Comparable
 from carvalue.serving.openapi.predict import (
     F150,
     QUOTE,

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import Security
 from fastapi.security import APIKeyHeader
 
-from carvalue.listings.schema import (
+from carvalue.listings import (
     ALIASES,
     FIELD_BY_NAME,
     FIELDS,
@@ -16,8 +16,7 @@ from carvalue.listings.schema import (
     NumberField,
 )
 from carvalue.serving.feedback import MAX_SALE_PRICE
-from carvalue.serving.requests.request_body import MAX_BODY_BYTES
-from carvalue.serving.requests.validation import MAX_LISTINGS, MAX_TEXT
+from carvalue.serving.requests import MAX_BODY_BYTES, MAX_LISTINGS, MAX_TEXT
 
 Json = Mapping[str, object]
 

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from carvalue.listings.schema import FIELD_BY_NAME
+from carvalue.listings import FIELD_BY_NAME
 from carvalue.serving.openapi.predict import Json, problem_response
 from carvalue.serving.options import ModelOption, Options, field_option
 

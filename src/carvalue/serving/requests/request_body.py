@@ -5,7 +5,7 @@ import asyncio
 from starlette.requests import Request
 
 from carvalue.errors import AppError
-from carvalue.files.strict_json import NotStrictJson, parse_json
+from carvalue.files import NotStrictJson, parse_json
 
 MAX_BODY_BYTES = 1_048_576  # a thousand full listings take half of it
 BODY_TIMEOUT_S = 10  # a megabyte in 10 s is a slow phone; slower is a stuck or hostile client
@@ -17,7 +17,7 @@ class MalformedBody(AppError):
     status, hint = 400, 'Send one JSON object such as {"make": "ford", "model": "f-150", "year": 2015}.'
 
 
-class NotJson(AppError):
+class UnsupportedBody(AppError):
     """The body is declared as something else than JSON."""
 
     status, hint = 415, "Send the header `Content-Type: application/json`."
@@ -39,7 +39,7 @@ async def read_json(request: Request) -> object:
     """Read the body of a request as strict JSON.
 
     Raises:
-        NotJson: it is declared as something else.
+        UnsupportedBody: it is declared as something else.
         BodyTooLarge: it is longer than `MAX_BODY_BYTES`.
         BodyTooSlow: it did not arrive in time.
         MalformedBody: it is no strict JSON.
@@ -64,7 +64,7 @@ def _require_json(request: Request) -> None:
     declared = request.headers.get("content-type", "application/json")
     media_type = declared.partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
-        raise NotJson(f"The body is declared as {media_type[:60]!r}.")
+        raise UnsupportedBody(f"The body is declared as {media_type[:60]!r}.")
 
 
 async def _read_body(request: Request) -> bytes:

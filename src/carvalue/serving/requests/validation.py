@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from carvalue.errors import AppError
-from carvalue.listings.schema import (
+from carvalue.listings import (
     ALIASES,
     FIELD_BY_NAME,
     REQUIRED_FIELDS,
@@ -144,15 +144,17 @@ def _complained(name: str, position: int | None, errors: list[FieldError]) -> bo
 
 
 def _error(field: str, position: int | None, value: object, expected: str) -> FieldError:
-    return FieldError(field=_shortened(field), position=position, came=came(value), expected=expected)
+    return FieldError(
+        field=_shortened(field), position=position, came=describe_value(value), expected=expected
+    )
 
 
-def as_text(value: str) -> str:
+def normalize_text(value: str) -> str:
     """Bring a text into the form of the training rows: lower case, single spaces."""
     return " ".join(value.split()).lower()
 
 
-def came(value: object) -> str:
+def describe_value(value: object) -> str:
     """Say what came in a few characters, without walking into it."""
     if isinstance(value, dict):
         return "an object"
@@ -193,7 +195,7 @@ def _text_reader(field: CategoryField) -> Reader:
 
     def read(value: object) -> str | None:
         if type(value) is str and len(value) <= MAX_TEXT:
-            text = as_text(value)
+            text = normalize_text(value)
             if text.isprintable():  # no NUL, no control characters, no lone surrogates
                 return text or None
         if value is None:
@@ -210,7 +212,7 @@ def _choice_reader(field: CategoryField) -> Reader:
 
     def read(value: object) -> str | None:
         if type(value) is str:
-            choice = exact.get(value) or similar.get(as_text(value[:MAX_TEXT]))
+            choice = exact.get(value) or similar.get(normalize_text(value[:MAX_TEXT]))
             if choice or not value.strip():
                 return choice
         elif value is None:

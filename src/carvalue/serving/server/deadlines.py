@@ -13,7 +13,7 @@ from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from carvalue.telemetry.metrics import ServiceMetrics
+from carvalue.telemetry import ServiceMetrics
 
 HEAD_S = 10.0  # for a whole request head; it fits into one packet, a slow phone's too
 BODY_S = 15.0  # ahead of the least rate, and after the limit of routes that read one, which say more

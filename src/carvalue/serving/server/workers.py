@@ -19,7 +19,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from carvalue.logs import configure_logs
 from carvalue.serving.app import create_app
-from carvalue.serving.middleware.observability import Edge
+from carvalue.serving.middleware import ObservabilityMiddleware
 from carvalue.serving.server.deadlines import DeadlineProtocol
 from carvalue.settings import Settings, load_settings
 
@@ -34,10 +34,10 @@ METRICS_FOLDER = (
 logger = logging.getLogger(__name__)
 
 
-def serve(settings: Settings, app: Edge) -> None:
+def run_server(settings: Settings, app: ObservabilityMiddleware) -> None:
     """Serve on the address of the settings until told to stop; several workers build the app themselves."""
     if settings.service_workers == 1:
-        prepare()
+        prepare_process()
         uvicorn.run(app, **_options(settings))
         return
     folder = settings.state_dir / "service" / "metrics"
@@ -50,25 +50,25 @@ def serve(settings: Settings, app: Edge) -> None:
         workers=settings.service_workers,
         **_options(settings),
     )
-    Workers(config, folder=folder).run()
+    WorkerSupervisor(config, folder=folder).run()
 
 
-def worker_app() -> Edge:
+def worker_app() -> ObservabilityMiddleware:
     """Build the application in a worker."""
     configure_logs()
-    prepare()
+    prepare_process()
     Thread(target=_stop_after_supervisor, daemon=True).start()
     return create_app(load_settings(), metrics_folder=Path(os.environ[METRICS_FOLDER]))
 
 
-def prepare() -> None:
+def prepare_process() -> None:
     """Set this process up for serving."""
     gc.set_threshold(YOUNG_OBJECTS)
     sys.setswitchinterval(SWITCH_S)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for each question to the registry
 
 
-class Worker(Process):
+class ServiceWorker(Process):
     """A process with a socket of its own, so that the kernel shares new connections out among them."""
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
@@ -76,7 +76,7 @@ class Worker(Process):
         super().target([*(sockets or ()), _shared_socket(self.config)])
 
 
-class Workers(Multiprocess):
+class WorkerSupervisor(Multiprocess):
     """Starts workers, replaces one that ends or hangs, and stops all."""
 
     def __init__(self, config: uvicorn.Config, *, folder: Path) -> None:
@@ -102,8 +102,8 @@ class Workers(Multiprocess):
             mark_process_dead(worker.pid, str(self._folder))
             self.processes[place] = self._started()
 
-    def _started(self) -> Worker:
-        worker = Worker(self.config, self.sockets)
+    def _started(self) -> ServiceWorker:
+        worker = ServiceWorker(self.config, self.sockets)
         worker.start()
         return worker
 

@@ -6,13 +6,13 @@ from datetime import date
 from pydantic import BaseModel, ConfigDict
 
 
-class Answer(BaseModel):
+class AnswerModel(BaseModel):
     """What the service answers; fields that the page does not speak of are left alone."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
-class Quoted(Answer):
+class QuoteView(AnswerModel):
     """A quote."""
 
     price: int
@@ -24,21 +24,21 @@ class Quoted(Answer):
     quote_id: str
 
 
-class OfferedModel(Answer):
+class ModelOptionView(AnswerModel):
     """A model in the spelling that people know."""
 
     name: str
 
 
-class Offers(Answer):
+class OptionsView(AnswerModel):
     """Makes, regions, and the models of the make that was asked for."""
 
     makes: tuple[str, ...]
-    models: tuple[OfferedModel, ...]
+    models: tuple[ModelOptionView, ...]
     regions: tuple[str, ...]
 
 
-class Card(Answer):
+class ModelCardView(AnswerModel):
     """The part of the model's card that the page shows."""
 
     data_source: str = "unknown"
@@ -49,43 +49,43 @@ class Card(Answer):
     limits: tuple[str, ...] = ()
 
 
-class InProduction(Answer):
+class ModelView(AnswerModel):
     """The model in use."""
 
     version: str
-    card: Card
+    card: ModelCardView
 
 
-class FieldProblem(Answer):
+class FieldProblemView(AnswerModel):
     """One field that cannot be used."""
 
     field: str
     expected: str
 
 
-class Problem(Answer):
+class ProblemView(AnswerModel):
     """Why the service did not do what it was asked."""
 
     detail: str
-    errors: tuple[FieldProblem, ...] = ()
+    errors: tuple[FieldProblemView, ...] = ()
 
 
-class Reason(Answer):
+class ContributionView(AnswerModel):
     """What one part of the car adds to its price, in dollars."""
 
     label: str
     dollars: int
 
 
-class Reasons(Answer):
+class ExplanationView(AnswerModel):
     """From a usual car's price to this one's."""
 
     start: int
     start_label: str
-    items: tuple[Reason, ...]
+    items: tuple[ContributionView, ...]
 
 
-class Comparable(Answer):
+class ComparableView(AnswerModel):
     """A similar car that was offered."""
 
     manufacturer: str
@@ -99,15 +99,15 @@ class Comparable(Answer):
     posted_at: date
 
 
-class Explained(Answer):
+class ExplainedQuoteView(AnswerModel):
     """A quote with what it rests on."""
 
-    quote: Quoted
-    reasons: Reasons
-    comparables: tuple[Comparable, ...]
+    quote: QuoteView
+    reasons: ExplanationView
+    comparables: tuple[ComparableView, ...]
 
 
-class Point(Answer):
+class CurvePointView(AnswerModel):
     """A price with its range, at one mileage or model year."""
 
     value: int
@@ -116,8 +116,8 @@ class Point(Answer):
     high: int
 
 
-class Curves(Answer):
+class CurvesView(AnswerModel):
     """Prices over the miles and over the model year."""
 
-    odometer: tuple[Point, ...]
-    year: tuple[Point, ...]
+    odometer: tuple[CurvePointView, ...]
+    year: tuple[CurvePointView, ...]

@@ -3,17 +3,17 @@
 import streamlit as st
 
 from carvalue.settings import load_settings
-from carvalue.web.client.price_service import PriceService
-from carvalue.web.client.watcher import Watcher
+from carvalue.web.client.price_service import PriceServiceClient
+from carvalue.web.client.watcher import WatcherClient
 
 
 @st.cache_resource
-def service(url: str) -> PriceService:
+def price_service_client(url: str) -> PriceServiceClient:
     """Give the price service at a URL, asked with the page's key."""
-    return PriceService(url, headers=load_settings().service_headers)
+    return PriceServiceClient(url, headers=load_settings().service_headers)
 
 
 @st.cache_resource
-def watcher(url: str) -> Watcher:
+def watcher_client(url: str) -> WatcherClient:
     """Give the watcher at a URL."""
-    return Watcher(url)
+    return WatcherClient(url)

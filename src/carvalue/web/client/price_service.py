@@ -7,8 +7,16 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from carvalue.errors import AppError
-from carvalue.listings.schema import Listing
-from carvalue.web.client.answers import Answer, Curves, Explained, InProduction, Offers, Problem, Quoted
+from carvalue.listings import Listing
+from carvalue.web.client.answers import (
+    AnswerModel,
+    CurvesView,
+    ExplainedQuoteView,
+    ModelView,
+    OptionsView,
+    ProblemView,
+    QuoteView,
+)
 
 CONNECT_S, ANSWER_S = 2.0, 10.0  # a quote takes milliseconds; past this the service is as good as down
 UNAUTHORIZED, NOT_FOUND, TOO_MANY = 401, 404, 429
@@ -21,23 +29,23 @@ class ServiceDown(AppError):
     status, hint = 503, "What you typed is kept; try again in a moment."
 
 
-class KeyNotAccepted(ServiceDown):
+class ApiKeyRejected(ServiceDown):
     """The service asks for a key, or for another one than the page has."""
 
     hint = "What you typed is kept; whoever runs this page sets SERVICE_API_KEY."
 
 
-class Busy(ServiceDown):
+class TooBusy(ServiceDown):
     """The page asks for more than the service gives to one client."""
 
 
-class NotReady(AppError):
+class ModelNotReady(AppError):
     """The service answers, but has no model yet."""
 
     status, hint = 503, "What you typed is kept; try again once a model is in production."
 
 
-class Refused(AppError):
+class ListingRejected(AppError):
     """The service does not accept the listing; `expected` says what it wants, by field name."""
 
     status = 422
@@ -48,14 +56,14 @@ class Refused(AppError):
 
 
 AnswerT = TypeVar("AnswerT")
-QUOTES = TypeAdapter(tuple[Quoted, ...])
+QUOTES = TypeAdapter(tuple[QuoteView, ...])
 
 
-class PriceService:
+class PriceServiceClient:
     """One connection pool to one service.
 
     Every method raises:
-        NotReady: the service has no model yet.
+        ModelNotReady: the service has no model yet.
         ServiceDown: no answer, or none that makes sense; KeyNotAccepted: none for this page.
     """
 
@@ -73,55 +81,57 @@ class PriceService:
     def offers(self, make: str | None) -> Mapping[str, tuple[str, ...]]:
         """Suggest words for the fields that take any text, by field name; models are those of `make`."""
         query = {"make": make or "", "limit": str(MODELS_OFFERED)}
-        offers = self._get("/options", query, Offers)
+        offers = self._get("/options", query, OptionsView)
         models = tuple(model.name for model in offers.models)
         return {"manufacturer": offers.makes, "model": models, "region": offers.regions}
 
-    def in_production(self) -> InProduction:
+    def in_production(self) -> ModelView:
         """Tell which model is in use."""
-        return self._get("/model", {}, InProduction)
+        return self._get("/model", {}, ModelView)
 
-    def explain(self, listing: Listing) -> Explained:
+    def explain(self, listing: Listing) -> ExplainedQuoteView:
         """Price one listing, with the reasons and with similar cars.
 
         Raises:
-            Refused: a field cannot be used.
+            ListingRejected: a field cannot be used.
         """
-        return self._read(self._http.build_request("POST", "/explain", json=dict(listing)), Explained)
+        return self._read(
+            self._http.build_request("POST", "/explain", json=dict(listing)), ExplainedQuoteView
+        )
 
-    def curves(self, listing: Listing) -> Curves:
+    def curves(self, listing: Listing) -> CurvesView:
         """Price the car at other miles and of other years; nobody's quote.
 
         Raises:
-            Refused: a field cannot be used.
+            ListingRejected: a field cannot be used.
         """
-        return self._read(self._http.build_request("POST", "/curves", json=dict(listing)), Curves)
+        return self._read(self._http.build_request("POST", "/curves", json=dict(listing)), CurvesView)
 
-    def quotes(self, listings: Sequence[Listing]) -> tuple[Quoted, ...]:
+    def quotes(self, listings: Sequence[Listing]) -> tuple[QuoteView, ...]:
         """Price listings, in order.
 
         Raises:
-            Refused: at least one cannot be priced; `quote` tells which.
+            ListingRejected: at least one cannot be priced; `quote` tells which.
         """
         request = self._http.build_request("POST", "/predict", json=[dict(item) for item in listings])
         return self._read(request, QUOTES)
 
-    def quote(self, listing: Listing) -> Quoted:
+    def quote(self, listing: Listing) -> QuoteView:
         """Price one listing.
 
         Raises:
-            Refused: a field cannot be used.
+            ListingRejected: a field cannot be used.
         """
-        return self._read(self._http.build_request("POST", "/predict", json=dict(listing)), Quoted)
+        return self._read(self._http.build_request("POST", "/predict", json=dict(listing)), QuoteView)
 
     def report_sale(self, quote_id: str, sale_price: int) -> None:
         """Tell what a quoted car was sold for.
 
         Raises:
-            Refused: there is no such quote, or it is no price.
+            ListingRejected: there is no such quote, or it is no price.
         """
         told = {"quote_id": quote_id, "sale_price": sale_price}
-        self._read(self._http.build_request("POST", "/feedback", json=told), Answer)
+        self._read(self._http.build_request("POST", "/feedback", json=told), AnswerModel)
 
     def _get(self, path: str, query: Mapping[str, str], shape: type[AnswerT]) -> AnswerT:
         return self._read(self._http.build_request("GET", path, params=dict(query)), shape)
@@ -132,7 +142,7 @@ class PriceService:
             response = self._http.send(request)
             if response.is_success:
                 return adapter.validate_json(response.content)
-            problem = Problem.model_validate_json(response.content)
+            problem = ProblemView.model_validate_json(response.content)
         except httpx.HTTPError as error:
             reason = type(error).__name__
             raise ServiceDown(f"The price service at {self._url} does not answer ({reason}).") from error
@@ -141,13 +151,15 @@ class PriceService:
         raise _failure(response.status_code, problem)
 
 
-def _failure(status: int, problem: Problem) -> AppError:
-    if status == NotReady.status:
-        return NotReady(problem.detail)
+def _failure(status: int, problem: ProblemView) -> AppError:
+    if status == ModelNotReady.status:
+        return ModelNotReady(problem.detail)
     if status == UNAUTHORIZED:
-        return KeyNotAccepted(problem.detail)
+        return ApiKeyRejected(problem.detail)
     if status == TOO_MANY:
-        return Busy("The price service is asked for more than it gives to one client.")
-    if status in {Refused.status, NOT_FOUND}:
-        return Refused(problem.detail, expected={error.field: error.expected for error in problem.errors})
+        return TooBusy("The price service is asked for more than it gives to one client.")
+    if status in {ListingRejected.status, NOT_FOUND}:
+        return ListingRejected(
+            problem.detail, expected={error.field: error.expected for error in problem.errors}
+        )
     return ServiceDown(f"The price service failed: {problem.detail}")

@@ -7,20 +7,20 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from carvalue.errors import AppError
-from carvalue.web.client.answers import Answer
+from carvalue.web.client.answers import AnswerModel
 
 ANSWER_S = 3.0
 
 AnswerT = TypeVar("AnswerT")
 
 
-class WatcherAway(AppError):
+class WatcherUnavailable(AppError):
     """The watcher gives no usable answer."""
 
     status, hint = 503, "Prices are not affected; `make status` says how it is."
 
 
-class Told(Answer):
+class AlertView(AnswerModel):
     """An alert."""
 
     kind: str
@@ -32,14 +32,14 @@ class Told(Answer):
     report: str
 
 
-class Alerts(Answer):
+class AlertsView(AnswerModel):
     """Alerts that last, and those that ended, the last one first."""
 
-    firing: tuple[Told, ...]
-    past: tuple[Told, ...]
+    firing: tuple[AlertView, ...]
+    past: tuple[AlertView, ...]
 
 
-class Feature(Answer):
+class FeatureDriftView(AnswerModel):
     """One feature that is watched."""
 
     title: str
@@ -51,7 +51,7 @@ class Feature(Answer):
     window: tuple[float, ...]
 
 
-class Bounded(Answer):
+class BoundedShareView(AnswerModel):
     """A share with its bounds."""
 
     value: float
@@ -59,27 +59,27 @@ class Bounded(Answer):
     high: float
 
 
-class Live(Answer):
+class LiveAccuracyView(AnswerModel):
     """Accuracy against sale prices."""
 
     sales: int
-    error: Bounded | None
-    coverage: Bounded | None
+    error: BoundedShareView | None
+    coverage: BoundedShareView | None
     estimated_error: float | None
 
 
-class Drift(Answer):
+class DriftView(AnswerModel):
     """What the watcher has found."""
 
     state: str
-    features: tuple[Feature, ...]
+    features: tuple[FeatureDriftView, ...]
     provisional: bool = True
     rows_seen: int = 0
     window_rows: int = 0
-    live: Live | None = None
+    live: LiveAccuracyView | None = None
 
 
-class Retraining(Answer):
+class RetrainingView(AnswerModel):
     """How the newest retraining ended, and what comes next."""
 
     run: str | None
@@ -89,14 +89,14 @@ class Retraining(Answer):
     next: str
 
 
-class Hour(Answer):
+class HourCount(AnswerModel):
     """How many quotes were given in an hour."""
 
     hour: datetime
     quotes: int
 
 
-class Drawn(Answer):
+class ReportView(AnswerModel):
     """A report that is there."""
 
     name: str
@@ -104,36 +104,36 @@ class Drawn(Answer):
     why: str
 
 
-class Watcher:
+class WatcherClient:
     """One connection pool to one watcher.
 
     Every method raises:
-        WatcherAway: no answer, or none that makes sense.
+        WatcherUnavailable: no answer, or none that makes sense.
     """
 
     def __init__(self, url: str, *, transport: httpx.BaseTransport | None = None) -> None:
         self._url = url
         self._http = httpx.Client(base_url=url, timeout=ANSWER_S, transport=transport)
 
-    def alerts(self) -> Alerts:
+    def alerts(self) -> AlertsView:
         """Ask which alerts last, and which ended."""
-        return self._read("/alerts", TypeAdapter(Alerts))
+        return self._read("/alerts", TypeAdapter(AlertsView))
 
-    def drift(self) -> Drift:
+    def drift(self) -> DriftView:
         """Ask what it has found."""
-        return self._read("/drift", TypeAdapter(Drift))
+        return self._read("/drift", TypeAdapter(DriftView))
 
-    def retraining(self) -> Retraining:
+    def retraining(self) -> RetrainingView:
         """Ask how the newest retraining ended."""
-        return self._read("/retraining", TypeAdapter(Retraining))
+        return self._read("/retraining", TypeAdapter(RetrainingView))
 
-    def quotes_per_hour(self) -> tuple[Hour, ...]:
+    def quotes_per_hour(self) -> tuple[HourCount, ...]:
         """Ask how many quotes were given in each of the last 24 hours."""
-        return self._read("/quotes", TypeAdapter(tuple[Hour, ...]))
+        return self._read("/quotes", TypeAdapter(tuple[HourCount, ...]))
 
-    def reports(self) -> tuple[Drawn, ...]:
+    def reports(self) -> tuple[ReportView, ...]:
         """Ask which reports there are, the newest first."""
-        return self._read("/reports", TypeAdapter(tuple[Drawn, ...]))
+        return self._read("/reports", TypeAdapter(tuple[ReportView, ...]))
 
     def report(self, name: str) -> str:
         """Fetch a report's HTML."""
@@ -143,10 +143,10 @@ class Watcher:
         try:
             return shape.validate_json(self._get(path).content)
         except ValidationError as error:
-            raise WatcherAway(f"What answers at {self._url} is not the watcher.") from error
+            raise WatcherUnavailable(f"What answers at {self._url} is not the watcher.") from error
 
     def _get(self, path: str) -> httpx.Response:
         try:
             return self._http.get(path).raise_for_status()
         except httpx.HTTPError as error:
-            raise WatcherAway(f"The watcher at {self._url} does not answer.") from error
+            raise WatcherUnavailable(f"The watcher at {self._url} does not answer.") from error

@@ -1,1 +1,26 @@
 """Parts that pages are composed of."""
+
+from carvalue.web.components.charts import per_hour, two_distributions
+from carvalue.web.components.explanation import show_comparables, show_reasons, show_what_if
+from carvalue.web.components.form import chosen_make, entered_listing, show_form
+from carvalue.web.components.formatting import escape_markdown, format_date, format_dollars, source_name
+from carvalue.web.components.result import RejectedListing, Valuation, show_deal_rating, show_valuation
+
+__all__ = [
+    "RejectedListing",
+    "Valuation",
+    "chosen_make",
+    "entered_listing",
+    "escape_markdown",
+    "format_date",
+    "format_dollars",
+    "per_hour",
+    "show_comparables",
+    "show_deal_rating",
+    "show_form",
+    "show_reasons",
+    "show_valuation",
+    "show_what_if",
+    "source_name",
+    "two_distributions",
+]

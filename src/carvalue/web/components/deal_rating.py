@@ -10,7 +10,7 @@ FAR = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class DealRating:
     """A word for an asking price, what it means, and how it is coloured."""
 
     word: str
@@ -18,21 +18,21 @@ class Verdict:
     color: Color
 
 
-GREAT = Verdict(word="Great price", meaning="Well below what such cars are offered for.", color="green")
-GOOD = Verdict(word="Good price", meaning="Somewhat below what such cars are offered for.", color="green")
-FAIR_PRICE = Verdict(word="Fair price", meaning="What such cars are offered for.", color="blue")
-HIGH = Verdict(word="High price", meaning="Somewhat above what such cars are offered for.", color="orange")
-OVERPRICED = Verdict(
+GREAT = DealRating(word="Great price", meaning="Well below what such cars are offered for.", color="green")
+GOOD = DealRating(word="Good price", meaning="Somewhat below what such cars are offered for.", color="green")
+FAIR_PRICE = DealRating(word="Fair price", meaning="What such cars are offered for.", color="blue")
+HIGH = DealRating(word="High price", meaning="Somewhat above what such cars are offered for.", color="orange")
+OVERPRICED = DealRating(
     word="Overpriced", meaning="Well above what such cars are offered for: room to bargain.", color="red"
 )
-TOO_GOOD = Verdict(
+TOO_GOOD = DealRating(
     word="Suspiciously cheap",
     meaning="Fewer than one such car in twenty is offered for so little: ask what is wrong with it.",
     color="orange",
 )
 
 
-def verdict(asking: int, *, price: int, low: int, high: int) -> Verdict:
+def rate_deal(asking: int, *, price: int, low: int, high: int) -> DealRating:
     """Judge an asking price by the range; all in whole dollars.
 
     One price in twenty lies beyond either end of the range: one beyond the lower end is no bargain but a

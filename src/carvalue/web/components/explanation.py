@@ -3,32 +3,33 @@
 import streamlit as st
 
 from carvalue.errors import AppError
-from carvalue.listings.schema import EARLIEST_YEAR, LATEST_YEAR, Listing
-from carvalue.web.client.answers import Comparable, Explained, Quoted
-from carvalue.web.client.connections import service
+from carvalue.listings import EARLIEST_YEAR, LATEST_YEAR, Listing
+from carvalue.web.client import ComparableView, ExplainedQuoteView, QuoteView, price_service_client
 from carvalue.web.components.charts import similar_cars, value_curve, waterfall
-from carvalue.web.components.formatting import choice_name, make_name, money, plain
+from carvalue.web.components.formatting import choice_name, escape_markdown, format_dollars, make_name
 
 Row = dict[str, object]
 MOST_MILES, MILES_STEP = 300_000, 5_000
 YEARS = 10  # to either side of the car's own
 
 
-def show_reasons(explained: Explained) -> None:
+def show_reasons(explained: ExplainedQuoteView) -> None:
     """Show what moved the price, from a usual car to this one."""
     st.subheader("Why this price")
     reasons, quote = explained.reasons, explained.quote
     st.caption(
-        f"From {plain(reasons.start_label)} at {money(reasons.start)} to yours at {money(quote.price)}; "
+        f"From {escape_markdown(reasons.start_label)} at {format_dollars(reasons.start)} "
+        f"to yours at {format_dollars(quote.price)}; "
         "the steps add up exactly."
     )
-    st.altair_chart(waterfall(steps(explained)), width="stretch")
+    st.altair_chart(waterfall(waterfall_rows(explained)), width="stretch")
     with st.expander("The same in words"):
         for item in reasons.items:
-            st.markdown(f"- {plain(item.label)}: **{_sign(item.dollars)}{money(abs(item.dollars))}**")
+            change = f"{_sign(item.dollars)}{format_dollars(abs(item.dollars))}"
+            st.markdown(f"- {escape_markdown(item.label)}: **{change}**")
 
 
-def steps(explained: Explained) -> list[Row]:
+def waterfall_rows(explained: ExplainedQuoteView) -> list[Row]:
     """Give the rows of the waterfall: where each bar begins and ends, in dollars."""
     reasons = explained.reasons
     rows = [_row("a usual car", 0, reasons.start, kind="total")]
@@ -57,7 +58,7 @@ def _sign(dollars: int) -> str:
 
 
 @st.fragment
-def show_what_if(listing: Listing, quote: Quoted, *, url: str) -> None:
+def show_what_if(listing: Listing, quote: QuoteView, *, url: str) -> None:
     """Show the price over miles and years, at other miles and years than the car's own."""
     st.subheader("What if")
     left, right = st.columns(2)
@@ -67,7 +68,7 @@ def show_what_if(listing: Listing, quote: Quoted, *, url: str) -> None:
         year = _year_slider(listing, quote)
     other = {**listing, "year": year} | ({"odometer": miles} if miles or "odometer" in listing else {})
     try:
-        curves = service(url).curves(other)
+        curves = price_service_client(url).curves(other)
     except AppError as error:
         st.warning(str(error))
         return
@@ -79,22 +80,22 @@ def show_what_if(listing: Listing, quote: Quoted, *, url: str) -> None:
         chart = value_curve(rows, title=f"Price over {unit}", unit=unit, here=here)
         column.altair_chart(chart, width="stretch")
     nearest = min(curves.odometer, key=lambda point: abs(point.value - miles))
-    st.caption(f"About {money(nearest.price)} at {nearest.value:,} miles, model year {year}.")
+    st.caption(f"About {format_dollars(nearest.price)} at {nearest.value:,} miles, model year {year}.")
 
 
-def _miles_slider(listing: Listing, quote: Quoted) -> int:
+def _miles_slider(listing: Listing, quote: QuoteView) -> int:
     own = min(int(listing.get("odometer") or 0), MOST_MILES)
     # a slider for each quote: another car's begins at its own miles
     return st.slider("Miles", 0, MOST_MILES, own, step=MILES_STEP, key=f"miles {quote.quote_id}")
 
 
-def _year_slider(listing: Listing, quote: Quoted) -> int:
+def _year_slider(listing: Listing, quote: QuoteView) -> int:
     own = int(listing["year"] or 0)
     oldest, newest = max(own - YEARS, EARLIEST_YEAR), min(own + YEARS, LATEST_YEAR)
     return st.slider("Model year", oldest, max(newest, own + 1), own, key=f"year {quote.quote_id}")
 
 
-def show_comparables(listing: Listing, explained: Explained) -> None:
+def show_comparables(listing: Listing, explained: ExplainedQuoteView) -> None:
     """Show similar cars with what was asked for them."""
     st.subheader("Cars like yours")
     if not explained.comparables:
@@ -107,7 +108,7 @@ def show_comparables(listing: Listing, explained: Explained) -> None:
     st.dataframe([_shown(car) for car in explained.comparables], hide_index=True, width="stretch")
 
 
-def _shown(car: Comparable) -> Row:
+def _shown(car: ComparableView) -> Row:
     return {
         "Asking price": f"${car.price:,}",  # a phone shows the first three
         "Year": str(car.year),

@@ -8,8 +8,14 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from carvalue.listings.schema import FIELDS, CategoryField, Field, Listing, NumberField
-from carvalue.web.components.formatting import choice_name, completed, make_name, plain, similar_words
+from carvalue.listings import FIELDS, CategoryField, Field, Listing, NumberField
+from carvalue.web.components.formatting import (
+    choice_name,
+    complete_word,
+    escape_markdown,
+    make_name,
+    similar_words,
+)
 
 FOREMOST = ("manufacturer", "model", "year", "odometer", "condition", "state")  # what moves a price most
 STEPS = {"odometer": 1_000}
@@ -54,7 +60,7 @@ def _grid(fields: list[Field], offers: Mapping[str, tuple[str, ...]], expected: 
             with column:
                 _widget(field, offers.get(field.name, ()))
                 if field.name in expected:
-                    st.markdown(f":small[:red[Expected: {plain(expected[field.name])}]]")
+                    st.markdown(f":small[:red[Expected: {escape_markdown(expected[field.name])}]]")
 
 
 def _widget(field: Field, offered: tuple[str, ...]) -> None:
@@ -125,7 +131,7 @@ def _any_text(field: CategoryField, offered: tuple[str, ...]) -> None:
 def _settle(name: str, offered: tuple[str, ...]) -> None:
     if name != "manufacturer":
         return
-    typed, make = st.session_state[name], completed(st.session_state[name], offered)
+    typed, make = st.session_state[name], complete_word(st.session_state[name], offered)
     # only what changes is written: a written value replaces what a quick hand has typed meanwhile
     if make != typed:
         st.session_state[name] = make

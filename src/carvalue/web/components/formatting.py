@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import date
 from difflib import get_close_matches
 
-from carvalue.listings.schema import Value
+from carvalue.listings import Value
 
 MARKDOWN = re.compile(
     r"([\\`*_{}\[\]()#+!|$~<>:])"
@@ -18,17 +18,17 @@ SOURCES = {
 }
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Escape a text so that it shows as it is."""
     return MARKDOWN.sub(r"\\\1", text)
 
 
-def money(amount: int) -> str:
+def format_dollars(amount: int) -> str:
     """Say an amount in dollars."""
     return f"\\${amount:,}"
 
 
-def day(iso: str) -> str:
+def format_date(iso: str) -> str:
     """Say a date as people write it."""
     when = date.fromisoformat(iso)
     return f"{when:%B} {when.day}, {when.year}"
@@ -57,7 +57,7 @@ def car_name(listing: Mapping[str, Value]) -> str:
     return f"{named}, {odometer:,} miles" if isinstance(odometer, int) else named
 
 
-def completed(text: str | None, offered: tuple[str, ...]) -> str | None:
+def complete_word(text: str | None, offered: tuple[str, ...]) -> str | None:
     """Complete a half-typed word where only one of the offered ones begins like it."""
     typed = _letters(text)
     beginning = [word for word in offered if _letters(word).startswith(typed)]

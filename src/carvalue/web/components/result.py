@@ -5,10 +5,16 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from carvalue.listings.schema import Listing
-from carvalue.web.client.answers import Explained, InProduction, Quoted
-from carvalue.web.components.deal_rating import verdict
-from carvalue.web.components.formatting import car_name, day, money, plain, source_name
+from carvalue.listings import Listing
+from carvalue.web.client import ExplainedQuoteView, ModelView, QuoteView
+from carvalue.web.components.deal_rating import rate_deal
+from carvalue.web.components.formatting import (
+    car_name,
+    escape_markdown,
+    format_date,
+    format_dollars,
+    source_name,
+)
 
 CLEAR, SCATTERED = 0.5, 1.0  # of the price
 
@@ -18,11 +24,11 @@ class Valuation:
     """What was answered, and the car that it is for: the form may have changed since."""
 
     listing: Listing
-    explained: Explained
+    explained: ExplainedQuoteView
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refusal:
+class RejectedListing:
     """A listing that the service refused, and what it expects, by field name."""
 
     listing: Listing
@@ -34,23 +40,25 @@ class Refusal:
         return {name: text for name, text in self.expected.items() if name in same}
 
 
-def show_valuation(valuation: Valuation, *, entered: Listing, model: InProduction | None) -> None:
+def show_valuation(valuation: Valuation, *, entered: Listing, model: ModelView | None) -> None:
     """Show the range, the price, the warnings and the ground that they stand on."""
     quote = valuation.explained.quote
     with st.container(border=True):
-        st.caption(plain(car_name(valuation.listing)))
-        st.markdown(f"## {money(quote.low)} \N{EN DASH} {money(quote.high)}")
-        st.markdown(f"Most likely asking price: **{money(quote.price)}** · {_how_sure(quote)}")
+        st.caption(escape_markdown(car_name(valuation.listing)))
+        st.markdown(f"## {format_dollars(quote.low)} \N{EN DASH} {format_dollars(quote.high)}")
+        st.markdown(f"Most likely asking price: **{format_dollars(quote.price)}** · {_how_sure(quote)}")
         if entered != valuation.listing:
             st.info("You changed the form since. Press the button for the new price.", icon=":material/sync:")
         if quote.warnings:
             st.warning(
-                "\n".join(f"- {plain(warning[:1].upper() + warning[1:])}" for warning in quote.warnings)
+                "\n".join(
+                    f"- {escape_markdown(warning[:1].upper() + warning[1:])}" for warning in quote.warnings
+                )
             )
         st.caption(_ground(quote, model))
 
 
-def show_verdict(quote: Quoted) -> None:
+def show_deal_rating(quote: QuoteView) -> None:
     """Ask for an asking price, and say whether it is fair."""
     asking = st.number_input(
         "Is this asking price fair? (\\$)",
@@ -64,22 +72,25 @@ def show_verdict(quote: Quoted) -> None:
     )
     if asking is None:
         return
-    found = verdict(int(asking), price=quote.price, low=quote.low, high=quote.high)
+    found = rate_deal(int(asking), price=quote.price, low=quote.low, high=quote.high)
     away = int(asking) - quote.price
-    beside = f"{money(abs(away))} {'above' if away > 0 else 'below'} the most likely price"
+    beside = f"{format_dollars(abs(away))} {'above' if away > 0 else 'below'} the most likely price"
     st.markdown(f"### :{found.color}[{found.word}]")
-    st.markdown(f"{found.meaning} {money(int(asking))} is {beside}." if away else found.meaning)
+    st.markdown(f"{found.meaning} {format_dollars(int(asking))} is {beside}." if away else found.meaning)
 
 
-def _how_sure(quote: Quoted) -> str:
+def _how_sure(quote: QuoteView) -> str:
     """Say how wide the range is: nine in ten such cars are offered within it."""
     width = (quote.high - quote.low) / quote.price
     sure = "a clear market" if width < CLEAR else "prices scatter" if width < SCATTERED else "hard to tell"
     return f"{sure}: nine in ten such cars are offered within this range"
 
 
-def _ground(quote: Quoted, model: InProduction | None) -> str:
-    parts = [f"Prices as of {day(quote.data_as_of)}", f"model version {plain(quote.model_version)}"]
+def _ground(quote: QuoteView, model: ModelView | None) -> str:
+    parts = [
+        f"Prices as of {format_date(quote.data_as_of)}",
+        f"model version {escape_markdown(quote.model_version)}",
+    ]
     if model is not None:
-        parts.append(f"learned from {plain(source_name(model.card.data_source))}")
+        parts.append(f"learned from {escape_markdown(source_name(model.card.data_source))}")
     return " · ".join([*parts, f"quote {quote.quote_id}"])

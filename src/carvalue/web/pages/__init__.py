@@ -1,1 +1,8 @@
 """One module per page."""
+
+from carvalue.web.pages.many_cars import show_many_cars
+from carvalue.web.pages.monitoring import show_monitoring
+from carvalue.web.pages.one_car import show_one_car
+from carvalue.web.pages.sale import show_sale
+
+__all__ = ["show_many_cars", "show_monitoring", "show_one_car", "show_sale"]

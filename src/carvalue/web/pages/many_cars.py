@@ -11,12 +11,10 @@ import streamlit as st
 from polars.exceptions import PolarsError
 
 from carvalue.errors import AppError
-from carvalue.files.sandbox import UploadUnreadable, convert_in_sandbox
-from carvalue.listings.schema import FIELD_BY_NAME, FIELDS, Listing, NumberField
+from carvalue.files.tabular import UploadUnreadable, convert_in_sandbox
+from carvalue.listings import FIELD_BY_NAME, FIELDS, Listing, NumberField
 from carvalue.settings import load_settings
-from carvalue.web.client.answers import Quoted
-from carvalue.web.client.connections import service
-from carvalue.web.client.price_service import PriceService, Refused
+from carvalue.web.client import ListingRejected, PriceServiceClient, QuoteView, price_service_client
 
 MOST_ROWS = 20_000  # more is work for `carvalue score`
 AT_ONCE = 200
@@ -32,7 +30,7 @@ class UnreadableFile(AppError):
     hint = "The first line must name columns, such as manufacturer, model, year, odometer."
 
 
-def show() -> None:
+def show_many_cars() -> None:
     """Draw the page."""
     st.title("Many cars")
     names = ", ".join(field.name for field in FIELDS)
@@ -81,7 +79,7 @@ def _parquet(content: bytes) -> pl.DataFrame:
         return pl.read_parquet(table, n_rows=MOST_ROWS + 1)
 
 
-def listings_of(table: pl.DataFrame) -> list[Listing]:
+def listings_from_rows(table: pl.DataFrame) -> list[Listing]:
     """Give each row as a listing; what is no number is left for the service to refuse."""
     names = [field.name for field in FIELDS if field.name in table.columns]
     return [_listing(row) for row in table.select(names).to_dicts()]
@@ -95,7 +93,7 @@ def _listing(row: Mapping[str, object]) -> Listing:
     }
 
 
-def price_all(client: PriceService, listings: Sequence[Listing]) -> Iterator[Quoted | str]:
+def price_all(client: PriceServiceClient, listings: Sequence[Listing]) -> Iterator[QuoteView | str]:
     """Give a quote for each listing, in order, or the reason why there is none.
 
     Raises:
@@ -105,11 +103,11 @@ def price_all(client: PriceService, listings: Sequence[Listing]) -> Iterator[Quo
         batch = listings[start : start + AT_ONCE]
         try:
             yield from client.quotes(batch)
-        except Refused:
+        except ListingRejected:
             yield from (_one(client, listing) for listing in batch)
 
 
-def for_spreadsheets(table: pl.DataFrame) -> str:
+def spreadsheet_csv(table: pl.DataFrame) -> str:
     """Write a CSV in which no text is a formula: what looks like one begins with an apostrophe."""
     text = pl.col(pl.String)
     risky = text.str.contains(FORMULA) & text.str.strip_chars().cast(pl.Float64, strict=False).is_null()
@@ -118,10 +116,10 @@ def for_spreadsheets(table: pl.DataFrame) -> str:
     return harmless.rename(lambda name: f"'{name}" if re.match(FORMULA, name) else name).write_csv()
 
 
-def _one(client: PriceService, listing: Listing) -> Quoted | str:
+def _one(client: PriceServiceClient, listing: Listing) -> QuoteView | str:
     try:
         return client.quote(listing)
-    except Refused as error:
+    except ListingRejected as error:
         wrong = (f"{field}: expected {text}" for field, text in error.expected.items())
         return "; ".join(wrong) or error.message
 
@@ -135,19 +133,19 @@ def _number(value: object) -> str | float | int:
 
 
 def _priced(table: pl.DataFrame) -> pl.DataFrame:
-    listings = listings_of(table)
+    listings = listings_from_rows(table)
     bar, answers = st.progress(0.0, "Pricing ..."), []
-    for answer in price_all(service(load_settings().service_url), listings):
+    for answer in price_all(price_service_client(load_settings().service_url), listings):
         answers.append(answer)
         if len(answers) % AT_ONCE == 0 or len(answers) == len(listings):
             bar.progress(len(answers) / len(listings), f"{len(answers):,} of {len(listings):,} cars")
-    quotes = [answer if isinstance(answer, Quoted) else None for answer in answers]
+    quotes = [answer if isinstance(answer, QuoteView) else None for answer in answers]
     return table.with_columns(
         pl.Series("price", [quote and quote.price for quote in quotes], dtype=pl.Int64),
         pl.Series("low", [quote and quote.low for quote in quotes], dtype=pl.Int64),
         pl.Series("high", [quote and quote.high for quote in quotes], dtype=pl.Int64),
         pl.Series("warnings", ["; ".join(quote.warnings) if quote else "" for quote in quotes]),
-        pl.Series("problem", ["" if isinstance(answer, Quoted) else answer for answer in answers]),
+        pl.Series("problem", ["" if isinstance(answer, QuoteView) else answer for answer in answers]),
     )
 
 
@@ -158,7 +156,7 @@ def _show(priced: pl.DataFrame) -> None:
     st.dataframe(priced.select(shown), hide_index=True, width="stretch")
     st.download_button(
         "Download with prices",
-        for_spreadsheets(priced),
+        spreadsheet_csv(priced),
         file_name="priced.csv",
         mime="text/csv",
         type="primary",

@@ -4,24 +4,32 @@ import streamlit as st
 
 from carvalue.errors import AppError
 from carvalue.settings import Settings, load_settings
-from carvalue.web.client.answers import InProduction
-from carvalue.web.client.connections import service, watcher
-from carvalue.web.client.watcher import Alerts, Drift, Feature, Live, Retraining, Told, Watcher
-from carvalue.web.components.charts import per_hour, two_distributions
-from carvalue.web.components.formatting import day, plain, source_name
+from carvalue.web.client import (
+    AlertsView,
+    AlertView,
+    DriftView,
+    FeatureDriftView,
+    LiveAccuracyView,
+    ModelView,
+    RetrainingView,
+    WatcherClient,
+    price_service_client,
+    watcher_client,
+)
+from carvalue.web.components import escape_markdown, format_date, per_hour, source_name, two_distributions
 
 COLORS = {"insufficient data": "gray", "clean": "green", "suspected": "orange", "confirmed": "red"}
 PAST = 10
 
 
-def show() -> None:
+def show_monitoring() -> None:
     """Draw the page."""
     settings = load_settings()
     st.title("Monitoring")
     _links(settings)
     _show_model(settings)
     try:
-        watching = watcher(settings.watcher_url)
+        watching = watcher_client(settings.watcher_url)
         drift, alerts = watching.drift(), watching.alerts()
     except AppError as error:
         st.warning(f"{error.message} {error.hint}")
@@ -35,13 +43,13 @@ def show() -> None:
 
 
 def _links(settings: Settings) -> None:
-    st.markdown(" · ".join(f"[{plain(name)}]({url})" for name, url in settings.links.items()))
+    st.markdown(" · ".join(f"[{escape_markdown(name)}]({url})" for name, url in settings.links.items()))
 
 
 def _show_model(settings: Settings) -> None:
     st.subheader("In production")
     try:
-        model = service(settings.service_url).in_production()
+        model = price_service_client(settings.service_url).in_production()
     except AppError as error:
         st.error(str(error))
         return
@@ -54,45 +62,45 @@ def _show_model(settings: Settings) -> None:
     }
     for column, (name, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
         column.metric(name, value)
-    source = plain(source_name(card.data_source))
-    st.caption(f"On validation rows. Learned from {source}, up to {day(card.data_as_of)}.")
+    source = escape_markdown(source_name(card.data_source))
+    st.caption(f"On validation rows. Learned from {source}, up to {format_date(card.data_as_of)}.")
     _show_card(model)
 
 
-def _show_card(model: InProduction) -> None:
+def _show_card(model: ModelView) -> None:
     with st.expander("Model card"):
         for limit in model.card.limits:
-            st.markdown(f"- {plain(limit)}")
+            st.markdown(f"- {escape_markdown(limit)}")
         st.json(model.card.model_dump(), expanded=False)
 
 
-def _show_alerts(alerts: Alerts) -> None:
+def _show_alerts(alerts: AlertsView) -> None:
     st.subheader("Alerts")
     if not alerts.firing:
         st.success("None lasts.", icon=":material/check_circle:")
     for alert in alerts.firing:
-        lines = "\n\n".join(plain(line) for line in alert.text.splitlines())
-        st.error(f"**{plain(alert.title)}**, since {alert.since:%Y-%m-%d %H:%M} UTC\n\n{lines}")
+        lines = "\n\n".join(escape_markdown(line) for line in alert.text.splitlines())
+        st.error(f"**{escape_markdown(alert.title)}**, since {alert.since:%Y-%m-%d %H:%M} UTC\n\n{lines}")
     if alerts.past:
         with st.expander(f"Past ({len(alerts.past)})"):
             st.dataframe([_past(alert) for alert in alerts.past[:PAST]], hide_index=True, width="stretch")
 
 
-def _past(alert: Told) -> dict[str, str]:
+def _past(alert: AlertView) -> dict[str, str]:
     ended = f"{alert.resolved_at:%Y-%m-%d %H:%M}" if alert.resolved_at else ""
     return {"what": alert.title, "from": f"{alert.since:%Y-%m-%d %H:%M}", "to": ended}
 
 
-def _show_retraining(found: Retraining) -> None:
+def _show_retraining(found: RetrainingView) -> None:
     st.subheader("Retraining")
     ended = f", {found.ended_at:%Y-%m-%d %H:%M} UTC" if found.ended_at else ""
     last = f"The last one: **{found.outcome}**{ended}." if found.outcome else "None yet."
-    reasons = f" {plain('; '.join(found.reasons))}." if found.reasons else ""
+    reasons = f" {escape_markdown('; '.join(found.reasons))}." if found.reasons else ""
     after = found.next or "an alarm of drift, live accuracy or coverage starts one"
-    st.markdown(f"{last}{reasons} Next: {plain(after)}. By hand: `carvalue retrain`.")
+    st.markdown(f"{last}{reasons} Next: {escape_markdown(after)}. By hand: `carvalue retrain`.")
 
 
-def _show_drift(drift: Drift) -> None:
+def _show_drift(drift: DriftView) -> None:
     st.subheader("Drift")
     color = COLORS.get(drift.state, "gray")
     note = " Thresholds are provisional: they rest on the training data alone."
@@ -115,20 +123,20 @@ def _show_drift(drift: Drift) -> None:
     chosen = st.selectbox("Distributions of", names, help="The feature that stands out most comes first.")
     item = next(item for item in drift.features if item.title == chosen)
     st.altair_chart(two_distributions(item.labels, item.reference, item.window), width="stretch")
-    st.caption(f"{plain(item.title)}: {plain(item.says)}" if item.says else "")
+    st.caption(f"{escape_markdown(item.title)}: {escape_markdown(item.says)}" if item.says else "")
 
 
-def _feature(item: Feature) -> dict[str, object]:
+def _feature(item: FeatureDriftView) -> dict[str, object]:
     return {"feature": item.title, "state": item.state, "score": item.score, "how far": item.says}
 
 
-def _show_quotes(watching: Watcher) -> None:
+def _show_quotes(watching: WatcherClient) -> None:
     st.subheader("Quotes in the last 24 hours")
     hours = [hour.model_dump(mode="json") for hour in watching.quotes_per_hour()]
     st.altair_chart(per_hour(hours), width="stretch")
 
 
-def _show_live(drift: Drift) -> None:
+def _show_live(drift: DriftView) -> None:
     st.subheader("Against reported sales")
     live = drift.live
     if live is None or live.error is None or live.coverage is None:
@@ -140,14 +148,14 @@ def _show_live(drift: Drift) -> None:
         column.metric(name, _share(found.value), help=f"{_share(found.low)} to {_share(found.high)} (95 %)")
 
 
-def _too_few_sales(live: Live | None) -> str:
+def _too_few_sales(live: LiveAccuracyView | None) -> str:
     told = f"{live.sales if live else 0} sales reported; 30 are needed to say how good the prices were."
     if live is None or live.estimated_error is None:
         return told
     return f"{told} The ranges promise a median error of {_share(live.estimated_error)}."
 
 
-def _show_reports(watching: Watcher) -> None:
+def _show_reports(watching: WatcherClient) -> None:
     st.subheader("Reports")
     reports = watching.reports()
     if not reports:

@@ -6,18 +6,25 @@ import streamlit as st
 
 from carvalue.errors import AppError
 from carvalue.settings import load_settings
-from carvalue.web.client.answers import InProduction
-from carvalue.web.client.connections import service
-from carvalue.web.client.price_service import Refused
-from carvalue.web.components.explanation import show_comparables, show_reasons, show_what_if
-from carvalue.web.components.form import chosen_make, entered_listing, show_form
-from carvalue.web.components.result import Refusal, Valuation, show_valuation, show_verdict
+from carvalue.web.client import ListingRejected, ModelView, price_service_client
+from carvalue.web.components import (
+    RejectedListing,
+    Valuation,
+    chosen_make,
+    entered_listing,
+    show_comparables,
+    show_deal_rating,
+    show_form,
+    show_reasons,
+    show_valuation,
+    show_what_if,
+)
 
 OFFERS_S = 60  # how long suggestions are kept; a new model's vocabulary may wait that long
 NO_OFFERS: Mapping[str, tuple[str, ...]] = {}
 
 
-def show() -> None:
+def show_one_car() -> None:
     """Draw the page."""
     st.title("What is your car worth?")
     st.write("Make, model and year are enough for a first price; the more you tell, the closer it gets.")
@@ -29,7 +36,7 @@ def show() -> None:
 
 @st.cache_data(ttl=OFFERS_S, show_spinner=False)
 def _offers(url: str, make: str | None) -> Mapping[str, tuple[str, ...]]:
-    return service(url).offers(make)
+    return price_service_client(url).offers(make)
 
 
 def _offers_or_notice(url: str) -> Mapping[str, tuple[str, ...]]:
@@ -45,16 +52,16 @@ def _price(url: str) -> None:
     listing = entered_listing()
     answer: dict[str, object] = {"refused": None, "failure": None}
     try:
-        answer["valuation"] = Valuation(listing=listing, explained=service(url).explain(listing))
-    except Refused as error:
-        answer |= {"refused": Refusal(listing=listing, expected=error.expected), "valuation": None}
+        answer["valuation"] = Valuation(listing=listing, explained=price_service_client(url).explain(listing))
+    except ListingRejected as error:
+        answer |= {"refused": RejectedListing(listing=listing, expected=error.expected), "valuation": None}
     except AppError as error:
         answer["failure"] = str(error)
     st.session_state.update(answer)
 
 
 def _still_wrong() -> Mapping[str, str]:
-    refusal: Refusal | None = st.session_state.get("refused")
+    refusal: RejectedListing | None = st.session_state.get("refused")
     return refusal.still_wrong(entered_listing()) if refusal else {}
 
 
@@ -66,14 +73,14 @@ def _show_answer(url: str) -> None:
     valuation: Valuation | None = st.session_state.get("valuation")
     if valuation is not None:
         show_valuation(valuation, entered=entered_listing(), model=_model_or_none(url))
-        show_verdict(valuation.explained.quote)
+        show_deal_rating(valuation.explained.quote)
         show_reasons(valuation.explained)
         show_what_if(valuation.listing, valuation.explained.quote, url=url)
         show_comparables(valuation.listing, valuation.explained)
 
 
-def _model_or_none(url: str) -> InProduction | None:
+def _model_or_none(url: str) -> ModelView | None:
     try:
-        return service(url).in_production()
+        return price_service_client(url).in_production()
     except AppError:
         return None  # the quote itself says version and date; where the data came from is left out

@@ -4,14 +4,13 @@ import streamlit as st
 
 from carvalue.errors import AppError
 from carvalue.settings import load_settings
-from carvalue.web.client.connections import service
-from carvalue.web.client.price_service import Refused
-from carvalue.web.components.formatting import money
+from carvalue.web.client import ListingRejected, price_service_client
+from carvalue.web.components import format_dollars
 
 QUOTE_ID_LENGTH = 32
 
 
-def show() -> None:
+def show_sale() -> None:
     """Draw the page."""
     st.title("Report a sale")
     st.write("Sold or bought a car that was priced here? Its price shows how good ours are; nobody is named.")
@@ -30,10 +29,10 @@ def _report(quote_id: str, price: float | None) -> None:
         st.error("Both are needed: the quote's number and the price.")
         return
     try:
-        service(load_settings().service_url).report_sale(quote_id, int(price))
-    except Refused as error:
+        price_service_client(load_settings().service_url).report_sale(quote_id, int(price))
+    except ListingRejected as error:
         st.error(f"{error.message} See whether the quote's number is whole.")
     except AppError as error:
         st.error(str(error))
     else:
-        st.success(f"Thank you: sold for {money(int(price))}.")
+        st.success(f"Thank you: sold for {format_dollars(int(price))}.")

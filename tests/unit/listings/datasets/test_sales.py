@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from carvalue.listings.datasets.cleaning import clean
-from carvalue.listings.datasets.sales import LEAST_SALES, WITH_SALES_FILE, SalesReport, join_sales
+from carvalue.listings.cleaning.cleaner import clean
+from carvalue.listings.datasets.sales import MIN_SALES, WITH_SALES_FILE, SalesReport, join_sales
 from carvalue.listings.datasets.splits import split
 from factories import raw_rows, write_raw
 
@@ -39,11 +39,11 @@ def joined(listings: Path, sold: list[dict[str, Any]]) -> tuple[SalesReport, pl.
 
 
 def test_enough_sales_become_listings_at_their_prices(listings: Path) -> None:
-    report, table = joined(listings, [a_sale(number) for number in range(LEAST_SALES)])
+    report, table = joined(listings, [a_sale(number) for number in range(MIN_SALES)])
 
     sales = table.filter(pl.col("id") < 0)
-    assert (report.joined, report.left_out) == (LEAST_SALES, {})
-    assert sales["id"].n_unique() == sales["car"].n_unique() == LEAST_SALES
+    assert (report.joined, report.left_out) == (MIN_SALES, {})
+    assert sales["id"].n_unique() == sales["car"].n_unique() == MIN_SALES
     assert sales["price"].unique().to_list() == [19_000]
     assert sales["posted_at"].min() == TOLD_AT
     assert table.schema == pl.read_parquet_schema(listings)
@@ -51,7 +51,7 @@ def test_enough_sales_become_listings_at_their_prices(listings: Path) -> None:
 
 
 def test_the_splits_take_them_as_the_newest_listings(listings: Path) -> None:
-    joined(listings, [a_sale(number) for number in range(LEAST_SALES)])
+    joined(listings, [a_sale(number) for number in range(MIN_SALES)])
 
     report = split(listings.parent / WITH_SALES_FILE, into=listings.parent)
 
@@ -59,10 +59,10 @@ def test_the_splits_take_them_as_the_newest_listings(listings: Path) -> None:
 
 
 def test_too_few_sales_stay_out(listings: Path) -> None:
-    report, table = joined(listings, [a_sale(number) for number in range(LEAST_SALES - 1)])
+    report, table = joined(listings, [a_sale(number) for number in range(MIN_SALES - 1)])
 
     assert (report.joined, report.says) == (0, "")
-    assert report.left_out == {"too few sales": LEAST_SALES - 1}
+    assert report.left_out == {"too few sales": MIN_SALES - 1}
     assert table.equals(pl.read_parquet(listings))
 
 
@@ -80,20 +80,20 @@ def test_too_few_sales_stay_out(listings: Path) -> None:
 def test_a_sale_that_cannot_be_meant_is_left_out_by_reason(
     listings: Path, changes: dict[str, Any], reason: str
 ) -> None:
-    report, _ = joined(listings, [*(a_sale(number) for number in range(LEAST_SALES)), a_sale(999, **changes)])
+    report, _ = joined(listings, [*(a_sale(number) for number in range(MIN_SALES)), a_sale(999, **changes)])
 
     assert report.left_out == {reason: 1}
 
 
 def test_a_car_counts_once_as_it_was_told_last(listings: Path) -> None:
-    others = [a_sale(number) for number in range(1, LEAST_SALES)]
+    others = [a_sale(number) for number in range(1, MIN_SALES)]
     twice = [a_sale(0), a_sale(0, sale_price=21_000, told_at=TOLD_AT + timedelta(days=1))]
 
     report, table = joined(listings, [*others, *reversed(twice)])
 
     assert report.left_out == {"same car told again": 1}
     assert 21_000 in table["price"].to_list()
-    assert report.joined == LEAST_SALES
+    assert report.joined == MIN_SALES
 
 
 def test_no_sales_at_all_leave_the_listings(listings: Path) -> None:

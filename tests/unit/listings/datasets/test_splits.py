@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from carvalue.files.artifacts import read_report
-from carvalue.listings.datasets.cleaning import clean
+from carvalue.files.artifacts import read_artifact
+from carvalue.listings.cleaning.cleaner import clean
 from carvalue.listings.datasets.splits import SPLITS, LeakReport, NotEnoughListings, SplitReport, split
 from factories import a_raw_row, raw_rows, write_raw
 
@@ -129,7 +129,7 @@ def test_the_fingerprint_is_the_same_on_every_machine(tmp_path: Path) -> None:
 def test_the_report_can_be_read_by_the_next_step(tmp_path: Path) -> None:
     report = splits_of(tmp_path, raw_rows(100))
 
-    found = read_report(SplitReport, report.folder / "splits.json")
+    found = read_artifact(SplitReport, report.folder / "splits.json")
 
     assert found == report
     assert isinstance(found.periods["test"].first_posted_at, datetime)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.files.atomic import MARK
+from carvalue.files.atomic import TEMPORARY_MARK
 from carvalue.listings.datasets.manifest import Manifest
-from carvalue.listings.datasets.splits import SPLITS, Period
+from carvalue.listings.datasets.splits import SPLITS, SplitSummary
 from carvalue.listings.datasets.store import KEPT_VERSIONS, DatasetIncomplete, DatasetMissing, DatasetStore
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -20,7 +20,7 @@ class PowerCut(BaseException):
 
 
 def a_manifest(number: int = 0) -> Manifest:
-    period = Period(rows=10, cars=9, first_posted_at=START, last_posted_at=START + timedelta(days=1))
+    period = SplitSummary(rows=10, cars=9, first_posted_at=START, last_posted_at=START + timedelta(days=1))
     return Manifest(
         source_kind="file",
         source_description="vehicles.csv",
@@ -129,11 +129,11 @@ def test_old_versions_are_pruned(tmp_path: Path) -> None:
 
 def test_what_a_dead_writer_left_is_swept_up(tmp_path: Path) -> None:
     root = tmp_path / "store"
-    (root / f"20260101T000000-dead{MARK}").mkdir(parents=True)
+    (root / f"20260101T000000-dead{TEMPORARY_MARK}").mkdir(parents=True)
 
     publish(DatasetStore(root), tmp_path / "work")
 
-    assert not list(root.glob(f"*{MARK}*"))
+    assert not list(root.glob(f"*{TEMPORARY_MARK}*"))
 
 
 def test_a_folder_without_a_split_is_refused(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def _cut_power_at(step: str, patch: pytest.MonkeyPatch) -> None:
     if step in {"copyfile", "rmtree"}:
         patch.setattr(shutil, step, die)
     elif step == "flush":
-        patch.setattr("carvalue.listings.datasets.store.flush", die)
+        patch.setattr("carvalue.listings.datasets.store.fsync", die)
     else:
         patch.setattr(Path, step, die)
 

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.listings.sources.fetch import CannotStore, RawListings, SampleRequest, fetch
+from carvalue.listings.sources.fetch import CannotStore, RawListings, SampleRequest, fetch_listings
 from carvalue.listings.sources.kaggle import KaggleRequest
 from carvalue.listings.sources.local_file import FileUnreadable
-from carvalue.listings.synthetic import write_sample
+from carvalue.listings.synthetic.writer import write_sample
 
 KAGGLE = KaggleRequest(dataset="somebody/something")
 SAMPLE = SampleRequest(rows=1_000, seed=3)
 
 
 def test_the_sample_describes_itself(tmp_path: Path) -> None:
-    raw = fetch(source="sample", into=tmp_path / "raw", kaggle=KAGGLE, sample=SAMPLE)
+    raw = fetch_listings(source="sample", into=tmp_path / "raw", kaggle=KAGGLE, sample=SAMPLE)
 
     assert raw == RawListings(
         path=tmp_path / "raw" / "sample.csv",
@@ -27,7 +27,8 @@ def test_the_sample_describes_itself(tmp_path: Path) -> None:
 
 def test_the_same_sample_has_the_same_fingerprint(tmp_path: Path) -> None:
     one, two = (
-        fetch(source="sample", into=tmp_path / name, kaggle=KAGGLE, sample=SAMPLE) for name in ("one", "two")
+        fetch_listings(source="sample", into=tmp_path / name, kaggle=KAGGLE, sample=SAMPLE)
+        for name in ("one", "two")
     )
 
     assert one.fingerprint == two.fingerprint
@@ -37,14 +38,14 @@ def test_a_path_is_read_as_a_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     write_sample(path, rows=1_000)
 
-    raw = fetch(source=str(path), into=tmp_path / "raw", kaggle=KAGGLE, sample=SAMPLE)
+    raw = fetch_listings(source=str(path), into=tmp_path / "raw", kaggle=KAGGLE, sample=SAMPLE)
 
     assert (raw.path, raw.kind) == (path, "file")
 
 
 def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileUnreadable, match=r"gone\.csv"):
-        fetch(source=str(tmp_path / "gone.csv"), into=tmp_path / "raw", kaggle=KAGGLE, sample=SAMPLE)
+        fetch_listings(source=str(tmp_path / "gone.csv"), into=tmp_path / "raw", kaggle=KAGGLE, sample=SAMPLE)
 
 
 @pytest.mark.parametrize("source", ["sample", "auto", "kaggle"])
@@ -52,6 +53,6 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, source: str) -
     (tmp_path / "raw").write_text("a file where the folder should be")
 
     with pytest.raises(CannotStore, match=r"cannot be written to .*raw: File exists") as caught:
-        fetch(source=source, into=tmp_path / "raw", kaggle=KAGGLE, sample=SAMPLE)
+        fetch_listings(source=source, into=tmp_path / "raw", kaggle=KAGGLE, sample=SAMPLE)
 
     assert "STATE_DIR" in str(caught.value)

@@ -7,21 +7,23 @@ import polars as pl
 import pytest
 
 from carvalue.listings.schema import RAW_COLUMNS
-from carvalue.listings.sources.column_mapping import Form, FormUnusable, read_form
-from carvalue.listings.sources.fetch import KaggleRequest, SampleRequest, fetch
+from carvalue.listings.sources.column_mapping import ColumnMapping, MappingInvalid, read_column_mapping
+from carvalue.listings.sources.fetch import KaggleRequest, SampleRequest, fetch_listings
 from carvalue.listings.sources.raw import NotUtf8
-from carvalue.listings.sources.translation import FormUnlike, translate
+from carvalue.listings.sources.translation import MappingMismatch, apply_mapping
 
 COLUMNS = {"price": "cost", "posting_date": "seen", "manufacturer": "maker", "model": "kind", "year": "built"}
 
 
-def a_form(**changes: Any) -> Form:
-    return Form.model_validate({"name": "another", "date_format": "%d.%m.%Y", "columns": COLUMNS} | changes)
+def a_form(**changes: Any) -> ColumnMapping:
+    return ColumnMapping.model_validate(
+        {"name": "another", "date_format": "%d.%m.%Y", "columns": COLUMNS} | changes
+    )
 
 
-def translated(folder: Path, text: str, form: Form) -> list[dict[str, Any]]:
+def translated(folder: Path, text: str, form: ColumnMapping) -> list[dict[str, Any]]:
     (folder / "other.csv").write_text(text, encoding="utf-8")
-    path = translate(folder / "other.csv", form=form, into=folder / "ours.csv")
+    path = apply_mapping(folder / "other.csv", form=form, into=folder / "ours.csv")
     return pl.read_csv(path, infer_schema=False).to_dicts()
 
 
@@ -52,7 +54,7 @@ def test_what_cannot_be_read_stays_for_cleaning_to_blame(tmp_path: Path) -> None
 
 
 def test_a_file_that_is_not_as_described_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FormUnlike, match="lacks cost, seen"):
+    with pytest.raises(MappingMismatch, match="lacks cost, seen"):
         translated(tmp_path, "kind,maker,built\n1,2,3\n", a_form())
 
 
@@ -60,7 +62,7 @@ def test_another_encoding_is_refused_as_in_any_file(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_bytes("kind,cost,maker,built,seen\nCitroën,1,2,3,4\n".encode("latin-1"))
 
     with pytest.raises(NotUtf8):
-        fetch(
+        fetch_listings(
             source=str(tmp_path / "other.csv"),
             into=tmp_path / "raw",
             kaggle=KaggleRequest(dataset="owner/name"),
@@ -87,6 +89,6 @@ def test_a_description_that_cannot_work_is_refused(tmp_path: Path, text: str, co
     sound = 'name = "x"\n[columns]\n' + "\n".join(f'{ours} = "{theirs}"' for ours, theirs in COLUMNS.items())
     (tmp_path / "form.toml").write_text(text.replace("{sound}", sound))
 
-    with pytest.raises(FormUnusable, match=complaint) as caught:
-        read_form(tmp_path / "form.toml")
+    with pytest.raises(MappingInvalid, match=complaint) as caught:
+        read_column_mapping(tmp_path / "form.toml")
     assert "own-data.md" in str(caught.value)

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from carvalue.listings.schema import FIELDS, RAW_COLUMNS, CategoryField
-from carvalue.listings.synthetic import write_sample
-from carvalue.listings.synthetic import writer as writing_module
+from carvalue.listings.synthetic import writer
+from carvalue.listings.synthetic.writer import write_sample
 
 ROWS = 30_000
 
@@ -35,7 +35,7 @@ def test_a_failed_write_leaves_the_earlier_sample_whole(
     path = tmp_path / "sample.csv"
     write_sample(path, rows=1_000)
     before = path.read_bytes()
-    monkeypatch.setattr(writing_module, "_append", _fail)
+    monkeypatch.setattr(writer, "_append", _fail)
 
     with pytest.raises(OSError, match="disk full"):
         write_sample(path, rows=1_000, seed=3)
@@ -49,7 +49,7 @@ def test_it_has_the_raw_columns_and_as_many_rows_as_asked(sample: pl.DataFrame) 
 
 
 def test_ids_are_unique_and_grow_with_time(sample: pl.DataFrame) -> None:
-    first_chunk = sample.head(writing_module.CHUNK_ROWS).with_columns(
+    first_chunk = sample.head(writer.CHUNK_ROWS).with_columns(
         local=pl.col("posting_date").str.slice(0, 19), number=pl.col("id").cast(pl.Int64)
     )
 

@@ -13,8 +13,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
 
-from carvalue.monitoring.alerting.notifiers import BadAlertUrl, sinks_of
-from carvalue.monitoring.alerting.store import Alert, SinkFailed
+from carvalue.monitoring.alerting.notifiers import BadAlertUrl, notifiers_from_urls
+from carvalue.monitoring.alerting.store import Alert, DeliveryFailed
 from carvalue.platform.processes.ports import free_port
 
 NOW = datetime(2026, 11, 1, 12, 30, tzinfo=UTC)
@@ -69,7 +69,7 @@ def mailbox() -> Iterator[tuple[Mailbox, str]]:
 
 
 def test_a_webhook_gets_a_message_and_the_parts(webhook: str) -> None:
-    (sink,) = sinks_of([webhook])
+    (sink,) = notifiers_from_urls([webhook])
 
     sink.tell(ALERT)
     sink.tell(replace(ALERT, resolved_at=NOW))
@@ -83,24 +83,24 @@ def test_a_webhook_gets_a_message_and_the_parts(webhook: str) -> None:
 
 def test_a_webhook_that_refuses_has_failed_and_its_secret_is_not_told(webhook: str) -> None:
     Webhook.status = 500
-    (sink,) = sinks_of([webhook])
+    (sink,) = notifiers_from_urls([webhook])
 
-    with pytest.raises(SinkFailed, match="answered 500") as refused:
+    with pytest.raises(DeliveryFailed, match="answered 500") as refused:
         sink.tell(ALERT)
 
     assert "SECRET" not in str(refused.value) + sink.name
 
 
 def test_a_webhook_that_is_away_has_failed() -> None:
-    (sink,) = sinks_of([f"http://127.0.0.1:{free_port()}/"])
+    (sink,) = notifiers_from_urls([f"http://127.0.0.1:{free_port()}/"])
 
-    with pytest.raises(SinkFailed, match="ConnectError"):
+    with pytest.raises(DeliveryFailed, match="ConnectError"):
         sink.tell(ALERT)
 
 
 def test_mail_is_sent(mailbox: tuple[Mailbox, str]) -> None:
     kept, url = mailbox
-    (sink,) = sinks_of([url])
+    (sink,) = notifiers_from_urls([url])
 
     sink.tell(ALERT)
 
@@ -112,16 +112,16 @@ def test_mail_is_sent(mailbox: tuple[Mailbox, str]) -> None:
 
 def test_a_password_is_not_sent_in_the_clear(mailbox: tuple[Mailbox, str]) -> None:
     kept, url = mailbox
-    (sink,) = sinks_of([url.replace("smtp://", "smtp://me:secret@")])
+    (sink,) = notifiers_from_urls([url.replace("smtp://", "smtp://me:secret@")])
 
-    with pytest.raises(SinkFailed):
+    with pytest.raises(DeliveryFailed):
         sink.tell(ALERT)
 
     assert kept.messages == []
 
 
 def test_the_console_shows_what_began(capsys: pytest.CaptureFixture[str]) -> None:
-    (sink,) = sinks_of(["console:"])
+    (sink,) = notifiers_from_urls(["console:"])
 
     sink.tell(ALERT)
 
@@ -135,10 +135,13 @@ def test_the_console_shows_what_began(capsys: pytest.CaptureFixture[str]) -> Non
 )
 def test_a_url_that_names_no_sink_is_refused(url: str) -> None:
     with pytest.raises(BadAlertUrl):
-        sinks_of([url])
+        notifiers_from_urls([url])
 
 
 def test_two_receivers_of_one_host_are_told_apart() -> None:
-    names = [sink.name for sink in sinks_of(["https://hooks.example.com/a", "https://hooks.example.com/b"])]
+    names = [
+        sink.name
+        for sink in notifiers_from_urls(["https://hooks.example.com/a", "https://hooks.example.com/b"])
+    ]
 
     assert names == ["webhook hooks.example.com", "webhook hooks.example.com 2"]

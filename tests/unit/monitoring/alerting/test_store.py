@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.monitoring.alerting.store import Alert, AlertDesk, SinkFailed
+from carvalue.monitoring.alerting.store import Alert, AlertStore, DeliveryFailed
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 DRIFT = Alert(key="drift", kind="drift", severity="warning", title="drifted", text="year", since=NOW)
@@ -23,7 +23,7 @@ class Receiver:
 
     def tell(self, alert: Alert) -> None:
         if self.is_down:
-            raise SinkFailed("receiver is down.")
+            raise DeliveryFailed("receiver is down.")
         self.heard.append((alert.key, alert.is_firing))
 
 
@@ -33,14 +33,14 @@ def receiver() -> Receiver:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, receiver: Receiver) -> Iterator[AlertDesk]:
-    desk = AlertDesk(tmp_path / "alerts.db", [receiver])
+def desk(tmp_path: Path, receiver: Receiver) -> Iterator[AlertStore]:
+    desk = AlertStore(tmp_path / "alerts.db", [receiver])
     yield desk
     desk.close()
 
 
 def test_an_alert_is_told_once_while_it_lasts_and_once_when_it_ends(
-    desk: AlertDesk, receiver: Receiver
+    desk: AlertStore, receiver: Receiver
 ) -> None:
     for minute in range(3):
         desk.update([DRIFT], now=NOW + timedelta(minutes=minute))
@@ -52,9 +52,9 @@ def test_an_alert_is_told_once_while_it_lasts_and_once_when_it_ends(
     assert desk.past(5) == [replace(DRIFT, resolved_at=NOW + timedelta(minutes=3))]
 
 
-def test_it_is_not_told_again_after_a_restart(desk: AlertDesk, receiver: Receiver, tmp_path: Path) -> None:
+def test_it_is_not_told_again_after_a_restart(desk: AlertStore, receiver: Receiver, tmp_path: Path) -> None:
     desk.update([DRIFT], now=NOW)
-    restarted = AlertDesk(tmp_path / "alerts.db", [receiver])
+    restarted = AlertStore(tmp_path / "alerts.db", [receiver])
 
     restarted.update([DRIFT], now=NOW + timedelta(minutes=1))
 
@@ -64,7 +64,7 @@ def test_it_is_not_told_again_after_a_restart(desk: AlertDesk, receiver: Receive
 
 
 def test_what_a_sink_did_not_take_is_told_later_less_and_less_often(
-    desk: AlertDesk, receiver: Receiver
+    desk: AlertStore, receiver: Receiver
 ) -> None:
     receiver.is_down = True
     for second in range(0, 600, 5):
@@ -80,7 +80,7 @@ def test_what_a_sink_did_not_take_is_told_later_less_and_less_often(
 
 
 def test_an_alert_that_ended_before_it_could_be_told_is_told_from_its_beginning(
-    desk: AlertDesk, receiver: Receiver
+    desk: AlertStore, receiver: Receiver
 ) -> None:
     receiver.is_down = True
     desk.update([DRIFT], now=NOW)
@@ -92,7 +92,7 @@ def test_an_alert_that_ended_before_it_could_be_told_is_told_from_its_beginning(
     assert receiver.heard == [("drift", True), ("drift", False)]
 
 
-def test_news_that_nobody_took_for_a_day_is_dropped(desk: AlertDesk, receiver: Receiver) -> None:
+def test_news_that_nobody_took_for_a_day_is_dropped(desk: AlertStore, receiver: Receiver) -> None:
     receiver.is_down = True
     desk.update([DRIFT], now=NOW)
 
@@ -102,7 +102,7 @@ def test_news_that_nobody_took_for_a_day_is_dropped(desk: AlertDesk, receiver: R
     assert desk.delivered["receiver", "dropped"] == 1
 
 
-def test_its_words_are_kept_up_to_date(desk: AlertDesk, receiver: Receiver) -> None:
+def test_its_words_are_kept_up_to_date(desk: AlertStore, receiver: Receiver) -> None:
     desk.update([DRIFT], now=NOW)
 
     desk.update([replace(DRIFT, text="year and odometer", report="a.html")], now=NOW)
@@ -111,7 +111,7 @@ def test_its_words_are_kept_up_to_date(desk: AlertDesk, receiver: Receiver) -> N
     assert len(receiver.heard) == 1
 
 
-def test_a_clock_that_is_set_back_holds_up_no_news(desk: AlertDesk, receiver: Receiver) -> None:
+def test_a_clock_that_is_set_back_holds_up_no_news(desk: AlertStore, receiver: Receiver) -> None:
     receiver.is_down = True
     desk.update([DRIFT], now=NOW + timedelta(days=365))
     receiver.is_down = False

@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from carvalue.monitoring.drift.bins import bins_of
-from carvalue.monitoring.drift.detector import LEAST_ROWS, Detector, Memory
-from carvalue.monitoring.drift.profile import Profile
+from carvalue.monitoring.drift.bins import fit_bins
+from carvalue.monitoring.drift.detector import MIN_ROWS, Detector, DetectorState
+from carvalue.monitoring.drift.profile import ReferenceProfile
 from carvalue.monitoring.drift.statistics import rate_scores
-from carvalue.monitoring.drift.thresholds import Null, ReferenceTooSmall, calibrate
+from carvalue.monitoring.drift.thresholds import NullDistribution, ReferenceTooSmall, calibrate
 from markets import a_market
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -37,12 +37,12 @@ def some_rows(rows: int, seed: int) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def calibrated() -> tuple[Profile, Null]:
+def calibrated() -> tuple[ReferenceProfile, NullDistribution]:
     return calibrate(some_rows(12_000, seed=1))
 
 
 @pytest.fixture
-def detector(calibrated: tuple[Profile, Null]) -> Detector:
+def detector(calibrated: tuple[ReferenceProfile, NullDistribution]) -> Detector:
     return Detector(*calibrated)
 
 
@@ -56,7 +56,7 @@ def test_clean_traffic_is_clean(detector: Detector) -> None:
 
 
 def test_a_few_rows_say_nothing(detector: Detector) -> None:
-    detector.add(some_rows(LEAST_ROWS - 10, seed=2).with_columns(DRIFTS["year"]))
+    detector.add(some_rows(MIN_ROWS - 10, seed=2).with_columns(DRIFTS["year"]))
 
     assert detector.report().state == "insufficient data"
     assert {item.state for item in detector.report().features} == {"insufficient data"}
@@ -93,7 +93,7 @@ def test_drift_ends_when_traffic_is_as_before(detector: Detector) -> None:
     assert detector.report().since is None
 
 
-def test_portions_change_nothing(calibrated: tuple[Profile, Null]) -> None:
+def test_portions_change_nothing(calibrated: tuple[ReferenceProfile, NullDistribution]) -> None:
     rows = pl.concat([some_rows(900, seed=8), some_rows(600, seed=9).with_columns(DRIFTS["odometer"])])
     at_once, bit_by_bit = Detector(*calibrated), Detector(*calibrated)
 
@@ -104,14 +104,16 @@ def test_portions_change_nothing(calibrated: tuple[Profile, Null]) -> None:
     assert bit_by_bit.report() == at_once.report()
 
 
-def test_a_restart_changes_nothing(calibrated: tuple[Profile, Null]) -> None:
+def test_a_restart_changes_nothing(calibrated: tuple[ReferenceProfile, NullDistribution]) -> None:
     before = pl.concat([some_rows(900, seed=8), some_rows(600, seed=9).with_columns(DRIFTS["odometer"])])
     after = some_rows(50, seed=10)
     steady, earlier = Detector(*calibrated), Detector(*calibrated)
     steady.add(before)
     earlier.add(before)
 
-    restarted = Detector(*calibrated, Memory.from_json(json.loads(json.dumps(earlier.memory.as_json()))))
+    restarted = Detector(
+        *calibrated, DetectorState.from_json(json.loads(json.dumps(earlier.memory.as_json())))
+    )
     restarted.recall(before[-restarted.reach :])
     steady.add(after)
     restarted.add(after)
@@ -119,7 +121,9 @@ def test_a_restart_changes_nothing(calibrated: tuple[Profile, Null]) -> None:
     assert restarted.report() == steady.report()
 
 
-def test_thresholds_are_provisional_until_proven_on_own_traffic(calibrated: tuple[Profile, Null]) -> None:
+def test_thresholds_are_provisional_until_proven_on_own_traffic(
+    calibrated: tuple[ReferenceProfile, NullDistribution],
+) -> None:
     detector = Detector(*calibrated)
     assert detector.report().provisional
 
@@ -153,7 +157,7 @@ def test_a_reference_of_few_rows_is_refused() -> None:
 
 
 def test_a_year_newer_than_all_has_a_bin_of_its_own() -> None:
-    bins = bins_of(pl.Series("year", [2019, 2020, 2021] * 100))
+    bins = fit_bins(pl.Series("year", [2019, 2020, 2021] * 100))
 
     codes = bins.codes(pl.Series("year", [2021.0, 2022.0, None]))
     assert bins.labels[codes[1]] == "2022 and more"
@@ -165,7 +169,7 @@ def test_moments_are_those_of_the_rows(detector: Detector) -> None:
 
     since = detector.report().since
     assert since is not None
-    assert START + timedelta(seconds=LEAST_ROWS - 1) <= since < START + timedelta(seconds=400)
+    assert START + timedelta(seconds=MIN_ROWS - 1) <= since < START + timedelta(seconds=400)
 
 
 def test_a_rate_as_usual_scores_nothing_and_never_less() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from carvalue.listings.datasets.cleaning import clean
+from carvalue.listings.cleaning.cleaner import clean
 from carvalue.listings.datasets.splits import split
 from carvalue.listings.schema import FIELD_BY_NAME
 from carvalue.monitoring.drift.reference import ReferenceMissing, find_reference, publish_reference

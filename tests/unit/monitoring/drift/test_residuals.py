@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from carvalue.monitoring.drift.bins import Codes
-from carvalue.monitoring.drift.residuals import fit_level
+from carvalue.monitoring.drift.residuals import fit_residual_model
 
 MAKES = 4
 YEARS = pl.Series([2000.0, 2005.0, 2010.0, 2015.0])
@@ -22,7 +22,7 @@ def some_cars(*, shares: list[float], seed: int) -> tuple[pl.DataFrame, Codes]:
 
 @pytest.mark.parametrize("feature", ["year", "price"])
 def test_other_cars_move_no_level(feature: str) -> None:
-    level = fit_level(*some_cars(shares=[0.25] * MAKES, seed=1), of=feature, known_by=(0,))
+    level = fit_residual_model(*some_cars(shares=[0.25] * MAKES, seed=1), of=feature, known_by=(0,))
 
     newer, codes = some_cars(shares=[0.05, 0.05, 0.1, 0.8], seed=2)
     spread = level.of_rows(newer, codes).std()
@@ -33,7 +33,7 @@ def test_other_cars_move_no_level(feature: str) -> None:
 
 def test_a_year_that_moves_by_itself_moves_its_level() -> None:
     rows, codes = some_cars(shares=[0.25] * MAKES, seed=1)
-    level = fit_level(rows, codes, of="year", known_by=(0,))
+    level = fit_residual_model(rows, codes, of="year", known_by=(0,))
 
     assert level.of_rows(rows.with_columns(pl.col("year") + 1), codes).mean() == pytest.approx(1, abs=0.05)
 
@@ -42,6 +42,6 @@ def test_a_missing_value_has_no_level() -> None:
     rows, codes = some_cars(shares=[0.25] * MAKES, seed=1)
     with_gaps = rows.with_columns(year=pl.when(pl.int_range(pl.len()) % 3 > 0).then("year"))
 
-    level = fit_level(with_gaps, codes, of="year", known_by=(0,))
+    level = fit_residual_model(with_gaps, codes, of="year", known_by=(0,))
 
     assert level.of_rows(with_gaps, codes).null_count() == with_gaps["year"].null_count()

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic import SecretStr
 
-from carvalue.monitoring.watcher.airflow_runs import AirflowAway, PipelineRuns, Run
+from carvalue.monitoring.watcher.airflow_runs import AirflowRuns, AirflowUnavailable, PipelineRun
 from carvalue.platform.processes.ports import free_port
 
 PASSWORD = SecretStr("airflow")
@@ -80,17 +80,17 @@ def airflow() -> Iterator[str]:
 
 
 def test_it_tells_how_the_last_run_ended(airflow: str) -> None:
-    runs = PipelineRuns(airflow, user="airflow", password=PASSWORD)
+    runs = AirflowRuns(airflow, user="airflow", password=PASSWORD)
 
     assert runs.outcomes() == {"creates_datasets_dag": True, "initial_model_dag": False}
 
 
 def test_it_tells_of_the_newest_run(airflow: str) -> None:
-    runs = PipelineRuns(airflow, user="airflow", password=PASSWORD)
+    runs = AirflowRuns(airflow, user="airflow", password=PASSWORD)
 
     newest = runs.newest("initial_model_dag")
 
-    assert newest == Run(
+    assert newest == PipelineRun(
         name="run 0", state="running", began_at=None, ended_at=datetime(2026, 11, 1, 12, tzinfo=UTC)
     )
     assert not newest.is_over
@@ -99,7 +99,7 @@ def test_it_tells_of_the_newest_run(airflow: str) -> None:
 
 def test_a_run_is_asked_for_by_its_name_and_twice_is_once(airflow: str) -> None:
     Airflow.started = []
-    runs = PipelineRuns(airflow, user="airflow", password=PASSWORD)
+    runs = AirflowRuns(airflow, user="airflow", password=PASSWORD)
 
     for _ in range(2):
         runs.start("retrain_model_dag", run="by-alarm-1", note="drift")
@@ -108,12 +108,12 @@ def test_a_run_is_asked_for_by_its_name_and_twice_is_once(airflow: str) -> None:
 
 
 def test_a_wrong_password_is_said_without_it(airflow: str) -> None:
-    with pytest.raises(AirflowAway) as away:
-        PipelineRuns(airflow, user="airflow", password=SecretStr("wrong")).outcomes()
+    with pytest.raises(AirflowUnavailable) as away:
+        AirflowRuns(airflow, user="airflow", password=SecretStr("wrong")).outcomes()
 
     assert "wrong" not in str(away.value)
 
 
 def test_an_airflow_that_is_away_is_said() -> None:
-    with pytest.raises(AirflowAway, match="ConnectError"):
-        PipelineRuns(f"http://127.0.0.1:{free_port()}", user="airflow", password=PASSWORD).outcomes()
+    with pytest.raises(AirflowUnavailable, match="ConnectError"):
+        AirflowRuns(f"http://127.0.0.1:{free_port()}", user="airflow", password=PASSWORD).outcomes()

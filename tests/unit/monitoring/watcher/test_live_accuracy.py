@@ -3,7 +3,7 @@
 import pytest
 
 from carvalue.journal.entries import Sale
-from carvalue.monitoring.watcher.live_accuracy import LEAST_SALES, estimated_error, live_accuracy
+from carvalue.monitoring.watcher.live_accuracy import MIN_SALES, estimated_error, measure_live_accuracy
 
 
 def sales(count: int, *, sale_price: int = 10_000) -> list[Sale]:
@@ -14,14 +14,14 @@ def sales(count: int, *, sale_price: int = 10_000) -> list[Sale]:
 
 
 def test_a_few_sales_say_nothing() -> None:
-    live = live_accuracy(sales(LEAST_SALES - 1))
+    live = measure_live_accuracy(sales(MIN_SALES - 1))
 
-    assert live.sales == LEAST_SALES - 1
+    assert live.sales == MIN_SALES - 1
     assert live.error is live.coverage is None
 
 
 def test_the_median_error_lies_between_its_bounds() -> None:
-    live = live_accuracy(sales(101))
+    live = measure_live_accuracy(sales(101))
 
     assert live.error is not None
     assert live.error.value == pytest.approx(0.5)
@@ -30,7 +30,7 @@ def test_the_median_error_lies_between_its_bounds() -> None:
 
 
 def test_coverage_counts_sales_within_the_range() -> None:
-    live = live_accuracy([*sales(80), *sales(20, sale_price=20_000)])
+    live = measure_live_accuracy([*sales(80), *sales(20, sale_price=20_000)])
 
     assert live.coverage is not None
     assert live.coverage.value == pytest.approx(0.8)

@@ -7,27 +7,27 @@ from typing import Any
 
 import pytest
 
-from carvalue.monitoring.watcher.airflow_runs import RETRAINING, AirflowAway, Run
-from carvalue.monitoring.watcher.alert_conditions import Alarms
-from carvalue.monitoring.watcher.retraining import Retraining
+from carvalue.monitoring.watcher.airflow_runs import RETRAINING, AirflowUnavailable, PipelineRun
+from carvalue.monitoring.watcher.alert_conditions import AlarmChanges
+from carvalue.monitoring.watcher.retraining import RetrainingTrigger
 from carvalue.pipelines.definitions import RETRAIN_MODEL
-from carvalue.registry.audit import Act, Entry
+from carvalue.registry.audit import Act, AuditEntry
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
-QUIET = Alarms(firing=frozenset(), well=frozenset({"drift", "live_accuracy", "coverage"}))
-NOTHING_KNOWN = Alarms(firing=frozenset(), well=frozenset())
-DRIFT = Alarms(firing=frozenset({"drift"}), well=frozenset())
-INACCURATE = Alarms(firing=frozenset({"live_accuracy"}), well=frozenset({"drift"}))
+QUIET = AlarmChanges(firing=frozenset(), well=frozenset({"drift", "live_accuracy", "coverage"}))
+NOTHING_KNOWN = AlarmChanges(firing=frozenset(), well=frozenset())
+DRIFT = AlarmChanges(firing=frozenset({"drift"}), well=frozenset())
+INACCURATE = AlarmChanges(firing=frozenset({"live_accuracy"}), well=frozenset({"drift"}))
 
 
 class FakeAirflow:
     """Runs in memory; the newest one last."""
 
     def __init__(self) -> None:
-        self.runs: list[Run] = []
+        self.runs: list[PipelineRun] = []
         self.is_away = self.loses_its_answer = False
 
-    def newest(self, dag: str) -> Run | None:
+    def newest(self, dag: str) -> PipelineRun | None:
         self._answer()
         return self.runs[-1] if self.runs else None
 
@@ -36,17 +36,17 @@ class FakeAirflow:
         assert note.startswith("Started by the watcher: ")
         self._answer()
         if run not in [item.name for item in self.runs]:
-            self.runs.append(Run(name=run, state="queued", began_at=None, ended_at=None))
+            self.runs.append(PipelineRun(name=run, state="queued", began_at=None, ended_at=None))
         if self.loses_its_answer:
-            raise AirflowAway("The answer was lost.")
+            raise AirflowUnavailable("The answer was lost.")
 
     def end(self, state: str, *, at: datetime) -> None:
         name = self.runs[-1].name
-        self.runs[-1] = Run(name=name, state=state, began_at=at - timedelta(minutes=5), ended_at=at)
+        self.runs[-1] = PipelineRun(name=name, state=state, began_at=at - timedelta(minutes=5), ended_at=at)
 
     def _answer(self) -> None:
         if self.is_away:
-            raise AirflowAway("Airflow does not answer.")
+            raise AirflowUnavailable("Airflow does not answer.")
 
 
 class Stage:
@@ -54,12 +54,12 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         self.airflow, self.now, self.folder = FakeAirflow(), NOW, folder
-        self.decisions: list[Entry] = []
+        self.decisions: list[AuditEntry] = []
         self.restart()
 
     def restart(self, **changes: Any) -> None:
         chosen = {"on_alarm": True, "cooldown": timedelta(hours=24)} | changes
-        self.guard = Retraining(
+        self.guard = RetrainingTrigger(
             runs=self.airflow,
             decisions=lambda: self.decisions,
             state=self.folder / "retraining.json",
@@ -72,7 +72,9 @@ class Stage:
 
     def decide(self, act: Act, *, by: str = "pipeline", minutes: float = -1) -> None:
         at = self.now + timedelta(minutes=minutes)
-        self.decisions.append(Entry(at=at, act=act, version=2, earlier=1, by=by, reasons=("it is worse",)))
+        self.decisions.append(
+            AuditEntry(at=at, act=act, version=2, earlier=1, by=by, reasons=("it is worse",))
+        )
 
     @property
     def started(self) -> int:
@@ -97,7 +99,7 @@ def test_quiet_starts_nothing(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("alarms", [DRIFT, INACCURATE])
-def test_an_alarm_starts_one_and_only_one(stage: Stage, alarms: Alarms) -> None:
+def test_an_alarm_starts_one_and_only_one(stage: Stage, alarms: AlarmChanges) -> None:
     for _ in range(5):
         stage.guard.look(alarms)
 
@@ -160,13 +162,13 @@ def test_another_kind_of_alarm_is_another_reason(stage: Stage) -> None:
     stage.guard.look(DRIFT)
     stage.airflow.end("failed", at=stage.now)
     stage.later(25)
-    stage.guard.look(Alarms(firing=frozenset({"drift", "coverage"}), well=frozenset()))
+    stage.guard.look(AlarmChanges(firing=frozenset({"drift", "coverage"}), well=frozenset()))
 
     assert stage.started == 2
 
 
 @pytest.mark.parametrize("alarms", [DRIFT, QUIET])
-def test_a_restart_forgets_nothing(stage: Stage, alarms: Alarms) -> None:
+def test_a_restart_forgets_nothing(stage: Stage, alarms: AlarmChanges) -> None:
     stage.guard.look(DRIFT)
     stage.airflow.end("success", at=stage.now)
     stage.airflow.runs.clear()  # an Airflow with a new database
@@ -179,7 +181,7 @@ def test_a_restart_forgets_nothing(stage: Stage, alarms: Alarms) -> None:
 
 def test_an_answer_that_is_lost_or_a_kill_in_between_starts_no_second_run(stage: Stage) -> None:
     stage.airflow.loses_its_answer = True
-    with pytest.raises(AirflowAway):
+    with pytest.raises(AirflowUnavailable):
         stage.guard.look(DRIFT)
 
     stage.airflow.loses_its_answer = False
@@ -191,7 +193,7 @@ def test_an_answer_that_is_lost_or_a_kill_in_between_starts_no_second_run(stage:
 
 def test_an_airflow_that_is_away_is_asked_again_when_it_is_back(stage: Stage) -> None:
     stage.airflow.is_away = True
-    with pytest.raises(AirflowAway):
+    with pytest.raises(AirflowUnavailable):
         stage.guard.look(DRIFT)
 
     stage.airflow.is_away = False
@@ -239,7 +241,7 @@ def test_what_cannot_be_noted_is_not_asked_for(stage: Stage) -> None:
     assert stage.started == 0
 
 
-def titles(stage: Stage, alarms: Alarms) -> list[str]:
+def titles(stage: Stage, alarms: AlarmChanges) -> list[str]:
     stage.guard.look(alarms)
     return [alert.title for alert in stage.guard.alerts]
 

@@ -8,11 +8,11 @@ from shutil import copytree
 
 import pytest
 
-from carvalue.journal.entries import first_id_of
+from carvalue.files.bundle import BundleCorrupt
+from carvalue.journal.entries import first_id_at
 from carvalue.journal.store import Journal
 from carvalue.monitoring.watcher.exporter import WatcherMetrics
-from carvalue.monitoring.watcher.shadow import Shadow
-from carvalue.pricing.bundle.folder import BundleCorrupt
+from carvalue.monitoring.watcher.shadow import ShadowScorer
 from carvalue.pricing.model import PriceModel
 from carvalue.registry.model_version import RegistryUnavailable
 from factories import an_entry
@@ -45,15 +45,15 @@ def metrics() -> WatcherMetrics:
 
 
 @pytest.fixture
-def shadow(journal: Journal, registry: FakeRegistry, metrics: WatcherMetrics, tmp_path: Path) -> Shadow:
-    return Shadow(journal=journal, registry=registry, folder=tmp_path / "shadow", metrics=metrics)
+def shadow(journal: Journal, registry: FakeRegistry, metrics: WatcherMetrics, tmp_path: Path) -> ShadowScorer:
+    return ShadowScorer(journal=journal, registry=registry, folder=tmp_path / "shadow", metrics=metrics)
 
 
 def _quoted(journal: Journal, *, at: datetime, count: int = 3, version: str = "1") -> None:
     journal.write(
         [
             an_entry(
-                quote_id=f"{first_id_of(at)}{number:020x}",
+                quote_id=f"{first_id_at(at)}{number:020x}",
                 quoted_at=at,
                 model_version=version,
                 price=20_000,
@@ -69,7 +69,7 @@ def _count(metrics: WatcherMetrics) -> float | None:
 
 
 def test_both_prices_are_kept_and_their_difference_is_measured(
-    shadow: Shadow,
+    shadow: ShadowScorer,
     journal: Journal,
     registry: FakeRegistry,
     metrics: WatcherMetrics,
@@ -93,7 +93,7 @@ def test_both_prices_are_kept_and_their_difference_is_measured(
 
 
 def test_it_stops_with_the_alias_and_is_not_compared_with_itself(
-    shadow: Shadow, journal: Journal, registry: FakeRegistry, metrics: WatcherMetrics, bundle: Path
+    shadow: ShadowScorer, journal: Journal, registry: FakeRegistry, metrics: WatcherMetrics, bundle: Path
 ) -> None:
     registry.challenge(bundle, version=2)
     shadow.step(now=NOW)
@@ -108,7 +108,7 @@ def test_it_stops_with_the_alias_and_is_not_compared_with_itself(
 
 
 def test_an_outage_of_the_registry_leaves_nothing_out(
-    shadow: Shadow, journal: Journal, registry: FakeRegistry, metrics: WatcherMetrics, bundle: Path
+    shadow: ShadowScorer, journal: Journal, registry: FakeRegistry, metrics: WatcherMetrics, bundle: Path
 ) -> None:
     registry.challenge(bundle, version=2)
     shadow.step(now=NOW)
@@ -123,7 +123,7 @@ def test_an_outage_of_the_registry_leaves_nothing_out(
 
 
 def test_a_challenger_that_cannot_be_used_is_fetched_once(
-    shadow: Shadow, registry: FakeRegistry, metrics: WatcherMetrics, bundle: Path, tmp_path: Path
+    shadow: ShadowScorer, registry: FakeRegistry, metrics: WatcherMetrics, bundle: Path, tmp_path: Path
 ) -> None:
     broken = Path(copytree(bundle, tmp_path / "broken"))
     (broken / "model.ubj").write_bytes(b"")

@@ -12,14 +12,14 @@ from prometheus_client import generate_latest
 
 from carvalue.journal.entries import JournalEntry
 from carvalue.journal.store import Journal
-from carvalue.monitoring.alerting.store import AlertDesk
+from carvalue.monitoring.alerting.store import AlertStore
 from carvalue.monitoring.drift.reference import publish_reference
-from carvalue.monitoring.watcher.__main__ import keep_watching
-from carvalue.monitoring.watcher.airflow_runs import Run
-from carvalue.monitoring.watcher.api import pages
+from carvalue.monitoring.watcher.__main__ import watch_forever
+from carvalue.monitoring.watcher.airflow_runs import PipelineRun
+from carvalue.monitoring.watcher.api import create_api
 from carvalue.monitoring.watcher.exporter import WatcherMetrics
-from carvalue.monitoring.watcher.reports import Reports
-from carvalue.monitoring.watcher.retraining import Retraining
+from carvalue.monitoring.watcher.reports import ReportFolder
+from carvalue.monitoring.watcher.retraining import RetrainingTrigger
 from carvalue.monitoring.watcher.watcher import Watcher
 from carvalue.pricing.model import PriceModel
 from carvalue.telemetry.metrics import WATCHER_METRICS
@@ -40,8 +40,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class NoRuns:
     """An Airflow whose only run of a retraining failed."""
 
-    def newest(self, dag: str) -> Run:
-        return Run(name="by-hand-1", state="failed", began_at=START, ended_at=START)
+    def newest(self, dag: str) -> PipelineRun:
+        return PipelineRun(name="by-hand-1", state="failed", began_at=START, ended_at=START)
 
     def start(self, dag: str, *, run: str, note: str) -> None:
         raise AssertionError("it cools down")
@@ -58,7 +58,7 @@ class Stage:
         self.now = START
         a_market(rows=6_000, seed=5).write_parquet(folder / "train.parquet")
         publish_reference(folder / "train.parquet", fingerprint="f00d", root=folder / "reference")
-        self.retraining = Retraining(
+        self.retraining = RetrainingTrigger(
             runs=NoRuns(),
             decisions=tuple,
             state=folder / "watcher" / "retraining.json",
@@ -74,8 +74,8 @@ class Stage:
             registry=self.registry,
             references=self.folder / "reference",
             folder=self.folder / "watcher",
-            desk=AlertDesk(self.folder / "watcher" / "alerts.db", ()),
-            reports=Reports(self.folder / "watcher" / "reports"),
+            desk=AlertStore(self.folder / "watcher" / "alerts.db", ()),
+            reports=ReportFolder(self.folder / "watcher" / "reports"),
             metrics=WatcherMetrics(),
             others=lambda: self.retraining.alerts,
             clock=lambda: self.now,
@@ -211,7 +211,7 @@ def test_what_nobody_foresaw_is_told_as_trouble(stage: Stage) -> None:
     (stage.folder / "watcher" / "state.json").mkdir(parents=True)  # cannot be written, as on a full disk
     stage.quote(300, seed=11)
     stop = Event()
-    thread = Thread(target=keep_watching, args=(stage.watcher, stop))
+    thread = Thread(target=watch_forever, args=(stage.watcher, stop))
     thread.start()
     until(lambda: "state.json" in stage.watcher.trouble)
     stop.set()
@@ -272,7 +272,7 @@ def test_a_retraining_that_failed_is_told_as_any_alert(stage: Stage) -> None:
     stage.watcher.step()
 
     assert {alert.kind for alert in stage.watcher.desk.firing()} == {"drift", "retraining"}
-    with serving(pages(stage.watcher, stage.retraining)) as client:
+    with serving(create_api(stage.watcher, stage.retraining)) as client:
         told = client.get("/retraining").json()
         assert (told["run"], told["outcome"]) == ("by-hand-1", "failed")
         assert "RETRAIN_COOLDOWN_H" in told["next"]
@@ -292,7 +292,7 @@ def test_what_it_found_is_read_over_http(stage: Stage) -> None:
     stage.quote(600, seed=12, change=older)
     stage.watcher.step()
 
-    with serving(pages(stage.watcher, stage.retraining)) as client:
+    with serving(create_api(stage.watcher, stage.retraining)) as client:
         drift: dict[str, Any] = client.get("/drift").json()
         assert drift["state"] == "confirmed"
         assert drift["features"][0]["score"] > 1
@@ -320,5 +320,5 @@ def test_before_anything_is_in_production_there_is_nothing_to_say(stage: Stage) 
     stage.registry.production = None
 
     assert stage.watcher.step() == 0
-    with serving(pages(stage.watcher, stage.retraining)) as client:
+    with serving(create_api(stage.watcher, stage.retraining)) as client:
         assert client.get("/drift").json()["state"] == "insufficient data"

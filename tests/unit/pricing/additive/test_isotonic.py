@@ -5,19 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carvalue.pricing.additive.isotonic import between, falling, place, rising
+from carvalue.pricing.additive.isotonic import interpolate, isotonic_decreasing, isotonic_increasing, locate
 from carvalue.pricing.model import PriceModel
 from markets import a_listing, a_market
 
 
 def test_a_rising_curve_is_the_closest_one() -> None:
-    assert rising([1.0, 3.0, 1.0, 4.0], [1.0, 1.0, 3.0, 1.0]) == [1.0, 1.5, 1.5, 4.0]
-    assert falling([1.0, 3.0, 0.0], [1.0, 1.0, 1.0]) == [2.0, 2.0, 0.0]
+    assert isotonic_increasing([1.0, 3.0, 1.0, 4.0], [1.0, 1.0, 3.0, 1.0]) == [1.0, 1.5, 1.5, 4.0]
+    assert isotonic_decreasing([1.0, 3.0, 0.0], [1.0, 1.0, 1.0]) == [2.0, 2.0, 0.0]
 
 
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=40))
 def test_any_curve_can_be_made_to_rise(curve: list[float]) -> None:
-    risen = rising(curve, [1.0] * len(curve))
+    risen = isotonic_increasing(curve, [1.0] * len(curve))
 
     assert len(risen) == len(curve)
     assert np.all(np.diff(risen) >= 0)
@@ -25,7 +25,7 @@ def test_any_curve_can_be_made_to_rise(curve: list[float]) -> None:
 
 @pytest.mark.parametrize(("miles", "read"), [(-5, 0.0), (0, 0.0), (15, 1.5), (20, 2.0), (99, 3.0)])
 def test_a_curve_is_read_between_its_knots(miles: float, read: float) -> None:
-    assert between([0.0, 1.0, 2.0, 3.0], *place([0, 10, 20, 30], miles)) == read
+    assert interpolate([0.0, 1.0, 2.0, 3.0], *locate([0, 10, 20, 30], miles)) == read
 
 
 def test_more_believed_miles_never_raise_a_price(model: PriceModel) -> None:

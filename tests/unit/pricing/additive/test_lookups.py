@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 from scipy import sparse
 
-from carvalue.pricing.additive.robust_ridge import solve
-from carvalue.pricing.bundle.encoder_json import encoder_as_json, encoder_from_json
+from carvalue.pricing.additive.fitting.robust_ridge import robust_ridge
+from carvalue.pricing.bundle.encoder_json import encoder_from_json, encoder_to_json
 from carvalue.pricing.features.encoder import ADDITIVE
 from carvalue.pricing.training.cross_fitting import fit_encoder, log_prices
 from markets import a_market
@@ -26,7 +26,7 @@ def test_an_encoder_passes_through_its_file_bit_for_bit() -> None:
     market = a_market(rows=500)
     encoder = fit_encoder(market)
 
-    again = encoder_from_json(json.loads(json.dumps(encoder_as_json(encoder))))
+    again = encoder_from_json(json.loads(json.dumps(encoder_to_json(encoder))))
 
     assert again.names == encoder.names
     assert again.matrix(market).tobytes() == encoder.matrix(market).tobytes()
@@ -38,7 +38,7 @@ def test_rows_far_off_do_not_bend_the_ridge() -> None:
     target = matrix @ np.array([1.0, -2.0, 0.5]) + random.normal(0, 0.05, 2_000)
     target[:100] += 5.0
 
-    found, weights = solve(matrix, target, weights=np.ones(2_000), penalty=np.full(3, 1e-3))
+    found, weights = robust_ridge(matrix, target, weights=np.ones(2_000), penalty=np.full(3, 1e-3))
 
     assert found == pytest.approx([1.0, -2.0, 0.5], abs=0.03)
     assert weights[:100].max() < 0.1 < weights[100:].min()

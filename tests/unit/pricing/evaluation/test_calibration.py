@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from carvalue.pricing.evaluation.calibration import calibration
+from carvalue.pricing.evaluation.calibration import coverage_table
 
 
 def quoted_rows(*, asked: list[int]) -> pl.DataFrame:
@@ -14,7 +14,7 @@ def quoted_rows(*, asked: list[int]) -> pl.DataFrame:
 
 
 def test_deciles_go_from_cheap_to_dear_and_hold_as_many_rows_each() -> None:
-    table = calibration(quoted_rows(asked=[1_000 * place for place in range(1, 101)]))
+    table = coverage_table(quoted_rows(asked=[1_000 * place for place in range(1, 101)]))
 
     by_price = table.filter(pl.col("by") == "quoted price")
     assert by_price["decile"].to_list() == list(range(1, 11))
@@ -27,7 +27,7 @@ def test_deciles_go_from_cheap_to_dear_and_hold_as_many_rows_each() -> None:
 def test_what_lies_outside_is_told_apart() -> None:
     asked = [500 * place if place % 2 else 2_000 * place for place in range(1, 101)]
 
-    table = calibration(quoted_rows(asked=asked)).filter(pl.col("by") == "quoted price")
+    table = coverage_table(quoted_rows(asked=asked)).filter(pl.col("by") == "quoted price")
 
     assert table["coverage"].to_list() == [0.0] * 10
     assert table["below"].to_list() == table["above"].to_list() == [0.5] * 10

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from carvalue.pricing.evaluation.baseline import median_quotes
-from carvalue.pricing.evaluation.evaluate import Evaluation, Rival, bundle_scores, evaluate
-from carvalue.pricing.evaluation.scores import range_scores, scores
+from carvalue.pricing.evaluation.evaluate import Champion, Evaluation, evaluate_bundle, score_bundle
+from carvalue.pricing.evaluation.scores import price_scores, range_scores
 from carvalue.pricing.model import PriceModel
 from markets import a_market
 
@@ -16,7 +16,7 @@ from markets import a_market
 def test_scores_of_known_quotes() -> None:
     asked, quoted = np.array([10_000.0, 20_000.0, 40_000.0]), np.array([11_000.0, 20_000.0, 80_000.0])
 
-    found = scores(asked=asked, quoted=quoted)
+    found = price_scores(asked=asked, quoted=quoted)
 
     assert found["mdape"] == pytest.approx(0.1)
     assert found["mae"] == pytest.approx(41_000 / 3)
@@ -47,11 +47,11 @@ def test_the_baseline_is_the_median_of_the_narrowest_group_with_enough_rows() ->
 def test_an_evaluation_writes_scores_slices_and_pictures(bundle: Path, tmp_path: Path) -> None:
     files = {name: bundle.parent / f"{name}.parquet" for name in ("train", "test")}
 
-    found = evaluate(bundle=bundle, **files, into=tmp_path / "evaluation")
+    found = evaluate_bundle(bundle=bundle, **files, into=tmp_path / "evaluation")
 
     assert found == Evaluation.load(tmp_path / "evaluation")
     assert found.metrics["mdape"] < found.baseline["mdape"]
-    assert found.metrics == bundle_scores(bundle=bundle, test=files["test"])
+    assert found.metrics == score_bundle(bundle=bundle, test=files["test"])
     assert 0.8 < found.metrics["coverage"] <= 1
     assert {path.name for path in (tmp_path / "evaluation").iterdir()} == {
         *("evaluation.json", "slices.csv", "calibration.csv", "comparison.csv", "MODEL_CARD.md"),
@@ -62,7 +62,7 @@ def test_an_evaluation_writes_scores_slices_and_pictures(bundle: Path, tmp_path:
 def test_slices_are_named_and_large_enough(bundle: Path, tmp_path: Path) -> None:
     a_market(rows=400, seed=3).write_parquet(tmp_path / "test.parquet")
 
-    evaluate(
+    evaluate_bundle(
         bundle=bundle, train=bundle.parent / "train.parquet", test=tmp_path / "test.parquet", into=tmp_path
     )
 
@@ -78,7 +78,7 @@ def test_later_advertisements_of_known_cars_are_measured_together_with_the_test_
     later = a_market(rows=50, seed=4).with_columns(price=pl.col("price") * 3)
     later.write_parquet(tmp_path / "reposts.parquet")
 
-    found = evaluate(bundle=bundle, **files, into=tmp_path, reposts=tmp_path / "reposts.parquet")
+    found = evaluate_bundle(bundle=bundle, **files, into=tmp_path, reposts=tmp_path / "reposts.parquet")
 
     assert found == Evaluation.load(tmp_path)
     assert found.new_listings["rows"] == found.rows + 50
@@ -87,9 +87,9 @@ def test_later_advertisements_of_known_cars_are_measured_together_with_the_test_
 
 def test_the_model_in_production_is_measured_on_the_same_rows(bundle: Path, tmp_path: Path) -> None:
     files = {name: bundle.parent / f"{name}.parquet" for name in ("train", "test")}
-    rival = Rival(name="version 7", model=PriceModel.load(bundle))
+    rival = Champion(name="version 7", model=PriceModel.load(bundle))
 
-    found = evaluate(bundle=bundle, **files, into=tmp_path, rival=rival)
+    found = evaluate_bundle(bundle=bundle, **files, into=tmp_path, rival=rival)
 
     slices, comparison = (pl.read_csv(tmp_path / name) for name in ("slices.csv", "comparison.csv"))
     assert found.production == found.metrics

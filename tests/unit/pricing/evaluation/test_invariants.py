@@ -7,7 +7,7 @@ import pytest
 from tests.markets import a_market
 
 from carvalue.listings.schema import Listing
-from carvalue.pricing.evaluation.invariants import broken_promises, check_behaviour
+from carvalue.pricing.evaluation.invariants import check_invariants, violations
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.quote import Quote
 
@@ -46,14 +46,14 @@ def chokes_on_nothing(listing: Listing) -> float:
 
 
 def test_a_trained_model_keeps_every_promise(model: PriceModel) -> None:
-    checks = check_behaviour(model, a_market(rows=400))
+    checks = check_invariants(model, a_market(rows=400))
 
-    assert broken_promises(checks) == ()
+    assert violations(checks) == ()
     assert all(check.tried for check in checks)
 
 
 def test_a_sound_price_keeps_every_promise() -> None:
-    assert broken_promises(check_behaviour(Priced(sound), a_market(rows=400))) == ()
+    assert violations(check_invariants(Priced(sound), a_market(rows=400))) == ()
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_sound_price_keeps_every_promise() -> None:
     ],
 )
 def test_a_broken_promise_is_found(promise: str, model: Priced) -> None:
-    broken = broken_promises(check_behaviour(model, a_market(rows=400)))
+    broken = violations(check_invariants(model, a_market(rows=400)))
 
     assert any(said.startswith(promise) for said in broken), broken
 
@@ -83,6 +83,6 @@ def test_a_broken_promise_is_found(promise: str, model: Priced) -> None:
 def test_rows_that_try_nothing_pass_nothing() -> None:
     undated = a_market(rows=40).with_columns(year=pl.lit(None, pl.Int64))
 
-    broken = broken_promises(check_behaviour(Priced(sound), undated))
+    broken = violations(check_invariants(Priced(sound), undated))
 
     assert any(said.startswith("newer never lowers") for said in broken)

@@ -5,13 +5,13 @@ from pathlib import Path
 import polars as pl
 
 from carvalue.pricing.bundle.model_card import LIMITS
-from carvalue.pricing.evaluation.evaluate import evaluate
+from carvalue.pricing.evaluation.evaluate import evaluate_bundle
 
 
 def test_the_card_gives_data_dates_figures_and_limits(bundle: Path, tmp_path: Path) -> None:
     files = {name: bundle.parent / f"{name}.parquet" for name in ("train", "test")}
 
-    found = evaluate(bundle=bundle, **files, into=tmp_path)
+    found = evaluate_bundle(bundle=bundle, **files, into=tmp_path)
 
     card = (tmp_path / "MODEL_CARD.md").read_text()
     posted = pl.read_parquet(files["test"])["posted_at"]

@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 
 from carvalue.listings.schema import FIELDS, CategoryField
 from carvalue.pricing.explain.groups import GROUPS
-from carvalue.pricing.explain.shapley import Floats, Reasons, explain, mixtures, shapley, whole_dollars
-from carvalue.pricing.features.odometer import BELIEVED_MILES, DOUBTED, without_odometer
+from carvalue.pricing.explain.shapley import (
+    Explanation,
+    Floats,
+    coalition_matrix,
+    explain_price,
+    shapley,
+    whole_dollars,
+)
+from carvalue.pricing.features.odometer import IMPLAUSIBLE, MIN_PLAUSIBLE_MILES, drop_odometer
 from carvalue.pricing.model import PriceModel
 from markets import a_listing, a_market
 
@@ -26,14 +33,14 @@ def _values(field: object) -> st.SearchStrategy[object]:
 LISTINGS = st.fixed_dictionaries({}, optional={field.name: _values(field) for field in FIELDS})
 
 
-def dollars_of(reasons: Reasons, group: str) -> int:
+def dollars_of(reasons: Explanation, group: str) -> int:
     return sum(item.dollars for item in reasons.items if item.group == group)
 
 
 @given(LISTINGS)
 @settings(max_examples=80)
 def test_start_and_reasons_add_up_to_the_price(model: PriceModel, listing: dict[str, object]) -> None:
-    reasons = explain(model, listing)
+    reasons = explain_price(model, listing)
 
     assert reasons.start + sum(item.dollars for item in reasons.items) == model.quote(listing).price
     assert reasons.start == model.quote(model.usual).price
@@ -44,7 +51,7 @@ def test_start_and_reasons_add_up_to_the_price(model: PriceModel, listing: dict[
 
 def test_a_reason_is_the_average_gain_over_all_orders_of_telling(model: PriceModel) -> None:
     listing = a_listing(manufacturer="porsche", model="911 carrera", year=2009, odometer=150_000, state="ca")
-    told = [group for group in GROUPS if dollars_of(explain(model, listing), group.name)]
+    told = [group for group in GROUPS if dollars_of(explain_price(model, listing), group.name)]
     gains = {group.name: 0.0 for group in told}
 
     orders = list(permutations(told))
@@ -58,7 +65,7 @@ def test_a_reason_is_the_average_gain_over_all_orders_of_telling(model: PriceMod
 
     assert len(told) >= 4
     for name, gain in gains.items():
-        assert dollars_of(explain(model, listing), name) == pytest.approx(gain, abs=1)
+        assert dollars_of(explain_price(model, listing), name) == pytest.approx(gain, abs=1)
 
 
 def _price(model: PriceModel, listing: dict[str, object]) -> float:
@@ -91,13 +98,13 @@ def _contributions(model: PriceModel, listings: list[dict[str, object]]) -> Floa
 
 
 def _log_reasons(model: PriceModel, listing: dict[str, object]) -> list[float]:
-    matrix = mixtures(model.encoder, listing, usual=model.usual, groups=GROUPS)  # type: ignore[arg-type]
+    matrix = coalition_matrix(model.encoder, listing, usual=model.usual, groups=GROUPS)  # type: ignore[arg-type]
     return shapley(model.log_prices(matrix))
 
 
 def _by_group(model: PriceModel, listing: dict[str, object], differences: Floats) -> Floats:
     """Deal each column's contribution out to the fields that it reads, by how they moved its value."""
-    matrix = mixtures(model.encoder, listing, usual=model.usual, groups=GROUPS)  # type: ignore[arg-type]
+    matrix = coalition_matrix(model.encoder, listing, usual=model.usual, groups=GROUPS)  # type: ignore[arg-type]
     moved = np.nan_to_num([shapley(column.astype(np.float64)) for column in matrix.T])
     total = moved[-1].copy()  # the last column is what the trees start from
     for column, parts in enumerate(moved):
@@ -108,13 +115,13 @@ def _by_group(model: PriceModel, listing: dict[str, object], differences: Floats
     return total
 
 
-@given(LISTINGS, st.integers(BELIEVED_MILES, 400_000), st.integers(BELIEVED_MILES, 400_000))
+@given(LISTINGS, st.integers(MIN_PLAUSIBLE_MILES, 400_000), st.integers(MIN_PLAUSIBLE_MILES, 400_000))
 @settings(max_examples=60)
 def test_more_miles_never_add_to_the_reason_of_the_miles(
     model: PriceModel, listing: dict[str, object], miles: int, others: int
 ) -> None:
     fewer, more = (
-        dollars_of(explain(model, listing | {"odometer": value}), "odometer")
+        dollars_of(explain_price(model, listing | {"odometer": value}), "odometer")
         for value in sorted((miles, others))
     )
 
@@ -126,17 +133,17 @@ def test_more_miles_never_add_to_the_reason_of_the_miles(
 def test_a_newer_year_never_takes_from_the_reason_of_the_year(
     model: PriceModel, listing: dict[str, object], year: int, other: int
 ) -> None:
-    assume(not isinstance(miles := listing.get("odometer"), int) or miles >= BELIEVED_MILES)
+    assume(not isinstance(miles := listing.get("odometer"), int) or miles >= MIN_PLAUSIBLE_MILES)
 
     older, newer = (
-        dollars_of(explain(model, listing | {"year": value}), "year") for value in sorted((year, other))
+        dollars_of(explain_price(model, listing | {"year": value}), "year") for value in sorted((year, other))
     )
 
     assert newer >= older - 1
 
 
 def test_the_usual_car_needs_no_reasons(model: PriceModel) -> None:
-    assert explain(model, model.usual).items == ()
+    assert explain_price(model, model.usual).items == ()
 
 
 def test_the_usual_car_is_one_of_the_market(model: PriceModel) -> None:
@@ -144,17 +151,19 @@ def test_the_usual_car_is_one_of_the_market(model: PriceModel) -> None:
 
     assert model.quote(model.usual).warnings == ()
     assert model.quote(a_listing(model="camry")).price != model.quote(model.usual).price
-    assert name in explain(model, a_listing()).start_label
+    assert name in explain_price(model, a_listing()).start_label
 
 
 def test_miles_that_are_not_believed_are_told_and_priced_without(model: PriceModel) -> None:
     typed = a_listing(year=2005, odometer=12)
 
-    reasons = explain(model, typed)
+    reasons = explain_price(model, typed)
 
     assert model.as_priced(typed)["odometer"] is None
     assert "12 miles, not believed" in {item.label for item in reasons.items}
-    assert dollars_of(reasons, "odometer") == dollars_of(explain(model, without_odometer(typed)), "odometer")
+    assert dollars_of(reasons, "odometer") == dollars_of(
+        explain_price(model, drop_odometer(typed)), "odometer"
+    )
 
 
 def test_labels_are_the_customers_words(model: PriceModel) -> None:
@@ -179,7 +188,7 @@ def test_labels_are_the_customers_words(model: PriceModel) -> None:
 def test_every_field_belongs_to_one_group() -> None:
     grouped = [field for group in GROUPS for field in group.fields]
 
-    assert sorted(grouped) == sorted([*(field.name for field in FIELDS), DOUBTED])
+    assert sorted(grouped) == sorted([*(field.name for field in FIELDS), IMPLAUSIBLE])
 
 
 def test_what_a_field_is_worth_alone_is_its_share() -> None:
@@ -200,6 +209,8 @@ def test_whole_dollars_add_up_and_are_less_than_two_dollars_off(parts: list[floa
 def test_a_listing_that_says_less_than_the_usual_car_has_reasons_for_it(model: PriceModel) -> None:
     bare = replace(model, usual=a_listing())
 
-    labels = {item.label for item in explain(bare, a_listing(odometer=None, title_status="rebuilt")).items}
+    labels = {
+        item.label for item in explain_price(bare, a_listing(odometer=None, title_status="rebuilt")).items
+    }
 
     assert labels == {"mileage not given", "rebuilt title"}

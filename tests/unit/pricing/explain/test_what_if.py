@@ -1,12 +1,12 @@
 """The curves are quotes of the same car at other miles and years, and run the way the trade says."""
 
-from carvalue.pricing.explain.what_if import POINTS, curves
+from carvalue.pricing.explain.what_if import POINTS, what_if_curves
 from carvalue.pricing.model import PriceModel
 from markets import a_listing
 
 
 def test_the_points_are_quotes(model: PriceModel) -> None:
-    found = curves(model, a_listing())
+    found = what_if_curves(model, a_listing())
 
     point = found.odometer[9]
     quote = model.quote(a_listing(odometer=point.value))
@@ -15,7 +15,7 @@ def test_the_points_are_quotes(model: PriceModel) -> None:
 
 
 def test_miles_never_raise_and_years_never_lower_the_price(model: PriceModel) -> None:
-    found = curves(model, a_listing())
+    found = what_if_curves(model, a_listing())
 
     miles, years = ([point.price for point in curve] for curve in (found.odometer, found.year))
     assert miles == sorted(miles, reverse=True)
@@ -25,7 +25,7 @@ def test_miles_never_raise_and_years_never_lower_the_price(model: PriceModel) ->
 
 
 def test_the_years_end_with_the_newest_that_the_model_knows_or_hold_an_older_car(model: PriceModel) -> None:
-    usual, old = (curves(model, a_listing(year=year)).year for year in (2014, 1986))
+    usual, old = (what_if_curves(model, a_listing(year=year)).year for year in (2014, 1986))
 
     assert usual[-1].value == model.card.newest_year
     assert old[0].value <= 1986 <= old[-1].value

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from carvalue.pricing.features.encoder import Encoder
+from carvalue.pricing.features.encoder import FeatureEncoder
 from carvalue.pricing.training.cross_fitting import fit_encoder, fit_training_encoder
 from markets import a_market
 
@@ -47,7 +47,7 @@ def test_training_rows_do_not_see_their_own_price_in_a_level() -> None:
 
 
 def test_an_encoder_with_no_features_gives_empty_rows() -> None:
-    assert Encoder(features=()).matrix(ODD_ROWS).shape == (4, 0)
+    assert FeatureEncoder(features=()).matrix(ODD_ROWS).shape == (4, 0)
 
 
 def _correlation(level: np.ndarray, price: np.ndarray) -> float:

@@ -4,8 +4,14 @@ import numpy as np
 import polars as pl
 
 from carvalue.listings.schema import Listing
-from carvalue.pricing.explain.shapley import explain
-from carvalue.pricing.features.odometer import DOUBTED, believed, doubtful, doubtful_rows, without_odometer
+from carvalue.pricing.explain.shapley import explain_price
+from carvalue.pricing.features.odometer import (
+    IMPLAUSIBLE,
+    drop_implausible,
+    drop_odometer,
+    implausible_rows,
+    is_implausible,
+)
 from carvalue.pricing.model import PriceModel
 from markets import a_listing
 
@@ -20,16 +26,18 @@ CARS: tuple[tuple[Listing, bool], ...] = (
 
 def test_hardly_any_miles_are_believed_of_a_new_car_only() -> None:
     for listing, doubted in CARS:
-        assert doubtful(listing, newest_year=2022) is doubted
+        assert is_implausible(listing, newest_year=2022) is doubted
 
 
 def test_a_frame_is_doubted_as_its_listings_are() -> None:
     frame = pl.DataFrame([dict(listing) for listing, _ in CARS])
 
-    assert doubtful_rows(frame, newest_year=2022).to_list() == [doubted for _, doubted in CARS]
-    assert believed(frame, newest_year=2022)["odometer"].to_list() == [None, 1_000, 120, None, 120]
-    assert believed(frame, newest_year=2022)[DOUBTED].to_list() == [doubted for _, doubted in CARS]
-    assert doubtful_rows(frame.drop("year"), newest_year=2022).to_list() == [False] * len(CARS)
+    assert implausible_rows(frame, newest_year=2022).to_list() == [doubted for _, doubted in CARS]
+    assert drop_implausible(frame, newest_year=2022)["odometer"].to_list() == [None, 1_000, 120, None, 120]
+    assert drop_implausible(frame, newest_year=2022)[IMPLAUSIBLE].to_list() == [
+        doubted for _, doubted in CARS
+    ]
+    assert implausible_rows(frame.drop("year"), newest_year=2022).to_list() == [False] * len(CARS)
 
 
 def test_the_lower_of_both_prices_is_quoted(model: PriceModel) -> None:
@@ -38,7 +46,7 @@ def test_the_lower_of_both_prices_is_quoted(model: PriceModel) -> None:
     quote = model.quote(listing)
 
     typed = np.exp(model.log_prices(model.encoder.row(listing)))[0]
-    unknown = model.quote(without_odometer(listing))
+    unknown = model.quote(drop_odometer(listing))
     assert quote.price == min(round(typed), unknown.price)
     assert any("not believed" in warning for warning in quote.warnings)
     frame = pl.DataFrame([dict(listing), dict(a_listing())])
@@ -49,7 +57,7 @@ def test_the_lower_of_both_prices_is_quoted(model: PriceModel) -> None:
 def test_reasons_add_up_to_that_price(model: PriceModel) -> None:
     listing = a_listing(odometer=120)
 
-    found = explain(model, listing)
+    found = explain_price(model, listing)
 
     assert found.start + sum(item.dollars for item in found.items) == model.quote(listing).price
 

@@ -2,7 +2,7 @@
 
 import math
 
-from carvalue.pricing.features.ordinal import OTHER, order_by_level, plain_word
+from carvalue.pricing.features.ordinal import OTHER, normalize_word, order_by_level
 
 
 def test_words_are_ordered_by_price_level() -> None:
@@ -20,6 +20,6 @@ def test_unknown_rare_and_missing_words_have_codes_of_their_own() -> None:
 
 
 def test_a_word_is_written_one_way() -> None:
-    assert plain_word(" SUV ") == "suv"
-    assert plain_word(2012.0) == plain_word(2012) == "2012"
-    assert plain_word(float("nan")) == plain_word(None) == ""
+    assert normalize_word(" SUV ") == "suv"
+    assert normalize_word(2012.0) == normalize_word(2012) == "2012"
+    assert normalize_word(float("nan")) == normalize_word(None) == ""

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from carvalue.pricing.intervals.conformal import PriceRange, calibrate, what_is_seen
-from carvalue.pricing.intervals.difficulty import by_edges, fit_factors
+from carvalue.pricing.intervals.conformal import PriceRange, calibrate_range, interval_inputs
+from carvalue.pricing.intervals.difficulty import cut_by_edges, fit_difficulty
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training.cross_fitting import fit_encoder
 from markets import a_listing, a_market
@@ -20,7 +20,7 @@ def test_a_range_covers_new_rows_of_every_group_as_promised() -> None:
     seen = {"price": random.normal(9, 1, 40_000), "year": year}
     half = 20_000
 
-    found = calibrate(errors[:half], seen={name: values[:half] for name, values in seen.items()})
+    found = calibrate_range(errors[:half], seen={name: values[:half] for name, values in seen.items()})
     below, above = found.ends({name: values[half:] for name, values in seen.items()})
 
     held = (errors[half:] >= -below) & (errors[half:] <= above)
@@ -29,7 +29,7 @@ def test_a_range_covers_new_rows_of_every_group_as_promised() -> None:
 
 
 def test_few_rows_give_a_wide_range_rather_than_none() -> None:
-    found = calibrate(np.array([0.1, -0.2]), seen={"price": np.array([9.0, 9.0])})
+    found = calibrate_range(np.array([0.1, -0.2]), seen={"price": np.array([9.0, 9.0])})
 
     assert found.ends({"price": np.array([9.0])})[0] == pytest.approx(0.2, rel=0.05)
 
@@ -41,7 +41,7 @@ def test_a_range_passes_through_its_file(model: PriceModel) -> None:
 def test_what_nobody_has_seen_scatters_more() -> None:
     values = np.array([1.0] * 50 + [2.0] * 50)
 
-    (fitted,) = fit_factors([by_edges("x", [1.5])], seen={"x": values}, errors=values / 10)
+    (fitted,) = fit_difficulty([cut_by_edges("x", [1.5])], seen={"x": values}, errors=values / 10)
 
     assert fitted.worth[0] < fitted.worth[1] < fitted.worth[2]
     assert fitted.bands(np.array([1.0, 2.0, np.nan])).tolist() == [0, 1, 2]
@@ -61,7 +61,9 @@ def test_words_keep_their_worth_when_codes_change(bundle: Path, model: PriceMode
     again = model.ranges.recoded(old=model.encoder, new=other)
 
     ends = [
-        ranges.ends(what_is_seen(encoder, encoder.matrix(market), log_price=np.full(market.height, 9.0)))[0]
+        ranges.ends(interval_inputs(encoder, encoder.matrix(market), log_price=np.full(market.height, 9.0)))[
+            0
+        ]
         for ranges, encoder in ((model.ranges, model.encoder), (again, other))
     ]
     assert ends[0] == pytest.approx(ends[1], rel=0.5)

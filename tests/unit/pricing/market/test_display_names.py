@@ -3,7 +3,7 @@
 import pytest
 
 from carvalue.pricing.features.model_names import read_name
-from carvalue.pricing.market.display_names import spelling, usual_spelling
+from carvalue.pricing.market.display_names import display_name, family_spelling
 from carvalue.pricing.model import PriceModel
 from markets import NEW_PRICE
 
@@ -21,14 +21,14 @@ from markets import NEW_PRICE
     ],
 )
 def test_the_words_of_a_family_are_found_in_a_text(text: str, family: str, words: str) -> None:
-    assert spelling(text, family) == words
+    assert family_spelling(text, family) == words
 
 
 def test_the_most_frequent_spelling_that_is_read_so_again_is_the_usual_one() -> None:
-    assert usual_spelling("ford", "f150", {"f150": 40, "f-150": 60, "": 90}) == "f-150"
-    assert usual_spelling("ford", "f150", {"f150": 60, "f-150": 60}) == "f-150"
-    assert usual_spelling("ford", "f150", {"f/1/5/0": 99}) == "f150"
-    assert usual_spelling("ford", "f150", {}) == "f150"
+    assert display_name("ford", "f150", {"f150": 40, "f-150": 60, "": 90}) == "f-150"
+    assert display_name("ford", "f150", {"f150": 60, "f-150": 60}) == "f-150"
+    assert display_name("ford", "f150", {"f/1/5/0": 99}) == "f150"
+    assert display_name("ford", "f150", {}) == "f150"
 
 
 def test_every_model_is_offered_with_its_listings(model: PriceModel) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xgboost as xgb
 
-from carvalue.pricing.training.boosting import Rows, boost, matrices, robust_loss, silent
+from carvalue.pricing.training.boosting import EncodedRows, boost, ignore_round, matrices, robust_loss
 
 
 def test_the_loss_pulls_towards_the_median_not_the_mean() -> None:
@@ -36,8 +36,8 @@ def test_a_listing_that_is_far_off_hardly_pulls() -> None:
 def test_a_fit_is_cut_at_its_best_round() -> None:
     random = np.random.default_rng(2)
     matrix = random.normal(size=(400, 3)).astype(np.float32)
-    train = Rows(matrix=matrix[:300], log_price=random.normal(9, 1, 300))
-    validation = Rows(matrix=matrix[300:], log_price=random.normal(9, 1, 100))
+    train = EncodedRows(matrix=matrix[:300], log_price=random.normal(9, 1, 300))
+    validation = EncodedRows(matrix=matrix[300:], log_price=random.normal(9, 1, 100))
     told: list[int] = []
 
     fitted = boost(
@@ -53,4 +53,4 @@ def test_a_fit_is_cut_at_its_best_round() -> None:
 
 
 def test_silence_is_kept() -> None:
-    silent(1, 0.5)
+    ignore_round(1, 0.5)

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.training.time_adjustment import restate
+from carvalue.pricing.training.time_adjustment import adjust_to_newest
 from markets import a_bundle, a_market
 
 OLD = 2_500
@@ -25,7 +25,7 @@ def a_market_that_moved(factor: float) -> pl.DataFrame:
 def test_prices_from_before_a_move_become_todays(ruler: PriceModel, factor: float) -> None:
     market = a_market_that_moved(factor)
 
-    restated, done = restate(market, ruler=ruler)
+    restated, done = adjust_to_newest(market, ruler=ruler)
 
     ratio = (restated["price"] / market["price"]).to_list()
     assert done.moved == pytest.approx(OLD, abs=1_000)  # the block across the move is neither
@@ -38,7 +38,7 @@ def test_prices_from_before_a_move_become_todays(ruler: PriceModel, factor: floa
 def test_a_market_that_stands_still_stays_as_it_is(ruler: PriceModel) -> None:
     market = a_market(rows=4_000, seed=9)
 
-    restated, done = restate(market, ruler=ruler)
+    restated, done = adjust_to_newest(market, ruler=ruler)
 
     assert restated.equals(market)
     assert (done.moved, done.factor, done.says) == (0, 1.0, "")
@@ -47,12 +47,12 @@ def test_a_market_that_stands_still_stays_as_it_is(ruler: PriceModel) -> None:
 def test_the_order_of_the_rows_is_that_of_time(ruler: PriceModel) -> None:
     market = a_market_that_moved(1.2)
 
-    shuffled, _ = restate(market.sample(fraction=1, shuffle=True, seed=3), ruler=ruler)
+    shuffled, _ = adjust_to_newest(market.sample(fraction=1, shuffle=True, seed=3), ruler=ruler)
 
-    assert shuffled.equals(restate(market, ruler=ruler)[0])
+    assert shuffled.equals(adjust_to_newest(market, ruler=ruler)[0])
 
 
 def test_too_few_rows_say_nothing_of_the_market(ruler: PriceModel) -> None:
     market = a_market_that_moved(1.5).head(1_000)
 
-    assert restate(market, ruler=ruler)[0].equals(market)
+    assert adjust_to_newest(market, ruler=ruler)[0].equals(market)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import xgboost as xgb
 
-from carvalue.pricing.trees.flat import Forest
-from carvalue.pricing.trees.native import is_compiled
+from carvalue.pricing.trees.flat import FlatTrees
+from carvalue.pricing.trees.native import is_native_available
 
 START = np.float32(9.3)
 
@@ -40,8 +40,8 @@ def booster(rows: np.ndarray) -> xgb.Booster:
 def _walk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Walk in both ways, whatever this installation has; without a compiler the first is not there to try."""
     if request.param == "NumPy":
-        monkeypatch.setattr("carvalue.pricing.trees.flat.is_compiled", lambda: False)
-    elif not is_compiled():
+        monkeypatch.setattr("carvalue.pricing.trees.flat.is_native_available", lambda: False)
+    elif not is_native_available():
         pytest.skip("this installation has not compiled walk.c")
 
 
@@ -52,17 +52,17 @@ def test_a_forest_scores_as_xgboost_does_bit_for_bit(
 ) -> None:
     some = rows[-count:]
 
-    scores = Forest.of(booster).scores(some, starts=some[:, -1])
+    scores = FlatTrees.of(booster).scores(some, starts=some[:, -1])
 
     assert scores.tobytes() == booster.inplace_predict(some, base_margin=some[:, -1]).tobytes()
 
 
 def test_this_installation_walks_compiled() -> None:
-    assert is_compiled() or shutil.which("cc") is None
+    assert is_native_available() or shutil.which("cc") is None
 
 
 def test_a_forest_that_leads_out_of_its_trees_is_refused(booster: xgb.Booster) -> None:
-    forest = Forest.of(booster)
+    forest = FlatTrees.of(booster)
     outside, twice = forest.left.copy(), forest.left.copy()
     outside[0] = forest.roots[1]
     inner = np.flatnonzero(forest.left > np.arange(len(forest.left)))
@@ -70,20 +70,20 @@ def test_a_forest_that_leads_out_of_its_trees_is_refused(booster: xgb.Booster) -
 
     for left, reason in ((outside, "out of its tree"), (twice, "to the same")):
         with pytest.raises(ValueError, match=reason):
-            Forest.from_bytes(replace(forest, left=left).as_bytes())
+            FlatTrees.from_bytes(replace(forest, left=left).as_bytes())
 
 
 def test_rows_too_narrow_for_the_trees_are_refused(booster: xgb.Booster, rows: np.ndarray) -> None:
-    forest = Forest.of(booster)
+    forest = FlatTrees.of(booster)
 
     with pytest.raises((ValueError, IndexError)):
         forest.scores(rows[:1, :2], starts=rows[:1, -1])
 
 
 def test_a_forest_passes_through_its_bytes(booster: xgb.Booster, rows: np.ndarray) -> None:
-    forest = Forest.of(booster)
+    forest = FlatTrees.of(booster)
 
-    again = Forest.from_bytes(forest.as_bytes())
+    again = FlatTrees.from_bytes(forest.as_bytes())
 
     assert (
         again.scores(rows[:9], starts=rows[:9, -1]).tolist()
@@ -96,4 +96,4 @@ def test_a_tree_that_never_splits_is_a_leaf(rows: np.ndarray) -> None:
     stump = xgb.train({"eta": 1.0}, xgb.DMatrix(rows, np.full(len(rows), 3.0)), num_boost_round=1)
     quoted = stump.inplace_predict(rows[:1], base_margin=np.array([START]))
 
-    assert Forest.of(stump).scores(rows[:1], starts=np.array([START]))[0] == quoted[0]
+    assert FlatTrees.of(stump).scores(rows[:1], starts=np.array([START]))[0] == quoted[0]

@@ -8,40 +8,42 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from carvalue.pricing.bundle.folder import BundleCorrupt
+from carvalue.files.bundle import BundleCorrupt
 from carvalue.pricing.bundle.model_card import ModelCard
-from carvalue.pricing.evaluation.evaluate import Rival
+from carvalue.pricing.evaluation.evaluate import Champion
+from carvalue.registry.decision import GateResult, PromotionDecision
 from carvalue.registry.gates.accuracy import PRODUCTION
-from carvalue.registry.gates.evidence import Evidence, gather
-from carvalue.registry.gates.gate import Decision, Gate
-from carvalue.registry.gates.judge import GATES, judge, unusable
+from carvalue.registry.gates.evidence import GateEvidence, gather_evidence
+from carvalue.registry.gates.judge import GATES, refuse_unusable, run_gates
 from markets import a_bundle
 
-Change = Callable[[Evidence], Evidence]
+Change = Callable[[GateEvidence], GateEvidence]
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+def alone(tmp_path_factory: pytest.TempPathFactory) -> GateEvidence:
     """A candidate with nothing in production before it."""
     folder = tmp_path_factory.mktemp("market")
     bundle = a_bundle(folder)
-    return gather(bundle=bundle, train=folder / "train.parquet", test=folder / "test.parquet", rival=None)
+    return gather_evidence(
+        bundle=bundle, train=folder / "train.parquet", test=folder / "test.parquet", rival=None
+    )
 
 
-def _card(evidence: Evidence, **changes: object) -> Evidence:
+def _card(evidence: GateEvidence, **changes: object) -> GateEvidence:
     card: ModelCard = replace(evidence.model.card, **changes)
     return replace(evidence, model=replace(evidence.model, card=card))
 
 
-def _against(evidence: Evidence, *, off: float, newer_by: int = 0, **card: object) -> Evidence:
+def _against(evidence: GateEvidence, *, off: float, newer_by: int = 0, **card: object) -> GateEvidence:
     """Put a rival into production whose every quote is this far off the candidate's: 1.1 is ten percent."""
     rival = _card(evidence, **card).model
     beside = evidence.quoted.with_columns((pl.col("quoted") * off).round().cast(pl.Int64).alias("production"))
     newer = _card(evidence, data_as_of=evidence.model.card.data_as_of + timedelta(days=newer_by))
-    return replace(newer, quoted=beside, rival=Rival(name="version 1", model=rival))
+    return replace(newer, quoted=beside, rival=Champion(name="version 1", model=rival))
 
 
-def _quoted(evidence: Evidence, **columns: pl.Expr) -> Evidence:
+def _quoted(evidence: GateEvidence, **columns: pl.Expr) -> GateEvidence:
     return replace(evidence, quoted=evidence.quoted.with_columns(**columns))
 
 
@@ -49,19 +51,19 @@ def _dear_fords() -> pl.Expr:
     return pl.col("quoted") * pl.when(pl.col("manufacturer") == "ford").then(1.5).otherwise(1)
 
 
-def _refused_by(evidence: Evidence) -> set[str]:
-    return {gate.name for gate in judge(evidence).gates if not gate.passed}
+def _refused_by(evidence: GateEvidence) -> set[str]:
+    return {gate.name for gate in run_gates(evidence).gates if not gate.passed}
 
 
-def test_a_sound_candidate_passes_every_gate_and_is_told_why(alone: Evidence) -> None:
-    decision = judge(alone)
+def test_a_sound_candidate_passes_every_gate_and_is_told_why(alone: GateEvidence) -> None:
+    decision = run_gates(alone)
 
     assert decision.promote, decision.reasons
     assert len(decision.gates) == len(GATES)
     assert decision.reasons[0] == f"passed all {len(GATES)} gates"
     assert "beats the baseline" in decision.reasons[1]
     assert decision.reasons[2] == "nothing usable is in production"
-    assert Decision.from_json(decision.as_json()) == decision
+    assert PromotionDecision.from_json(decision.as_json()) == decision
 
 
 @pytest.mark.parametrize(
@@ -82,19 +84,19 @@ def test_a_sound_candidate_passes_every_gate_and_is_told_why(alone: Evidence) ->
     ],
 )
 def test_a_fault_is_refused_by_the_gate_that_is_there_for_it(
-    alone: Evidence, name: str, fault: Change
+    alone: GateEvidence, name: str, fault: Change
 ) -> None:
     assert name in _refused_by(fault(alone))
 
 
-def test_a_bundle_that_is_too_large_is_refused(alone: Evidence, tmp_path: Path) -> None:
+def test_a_bundle_that_is_too_large_is_refused(alone: GateEvidence, tmp_path: Path) -> None:
     with (tmp_path / "model.ubj").open("wb") as file:
         file.truncate(61_000_000)
 
     assert _refused_by(replace(alone, bundle=tmp_path)) == {"size of the bundle"}
 
 
-def test_a_slow_model_is_refused(alone: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_model_is_refused(alone: GateEvidence, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("carvalue.registry.gates.service.QUOTE_MS", 1e-6)
 
     assert _refused_by(alone) == {"time of a quote"}
@@ -110,49 +112,51 @@ def test_a_slow_model_is_refused(alone: Evidence, monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_a_candidate_is_better_or_newer_and_no_worse(
-    alone: Evidence, off: float, newer_by: int, *, passes: bool
+    alone: GateEvidence, off: float, newer_by: int, *, passes: bool
 ) -> None:
     assert (PRODUCTION not in _refused_by(_against(alone, off=off, newer_by=newer_by))) == passes
 
 
-def test_newer_data_do_not_make_up_for_a_worse_error(alone: Evidence) -> None:
+def test_newer_data_do_not_make_up_for_a_worse_error(alone: GateEvidence) -> None:
     perfect = _against(alone, off=1.0, newer_by=1)
     perfect = _quoted(perfect, production=(pl.col("price") + pl.col("quoted")) / 2)  # half the error
 
-    decision = judge(perfect)
+    decision = run_gates(perfect)
 
     assert PRODUCTION in {gate.name for gate in decision.gates if not gate.passed}
     assert any("no bad" in gate.name and not gate.passed for gate in decision.gates)
     assert any("in production" in reason for reason in decision.reasons)
 
 
-def test_only_rows_that_production_cannot_know_are_compared_if_there_are_enough(alone: Evidence) -> None:
+def test_only_rows_that_production_cannot_know_are_compared_if_there_are_enough(alone: GateEvidence) -> None:
     as_of = alone.model.card.data_as_of
     older = _against(alone, off=1.2, data_as_of=as_of - timedelta(days=1))
     known = pl.int_range(pl.len()) < 50
     moved = pl.col("posted_at") - pl.when(known).then(timedelta(days=9)).otherwise(timedelta(0))
 
-    compared = {gate.name: gate.words for gate in judge(_quoted(older, posted_at=moved)).gates}[PRODUCTION]
+    compared = {gate.name: gate.words for gate in run_gates(_quoted(older, posted_at=moved)).gates}[
+        PRODUCTION
+    ]
 
     assert "on 350 rows" in compared
 
 
-def test_a_gate_that_raises_is_not_passed(alone: Evidence) -> None:
-    def broken(evidence: Evidence) -> Gate:
+def test_a_gate_that_raises_is_not_passed(alone: GateEvidence) -> None:
+    def broken(evidence: GateEvidence) -> GateResult:
         raise ZeroDivisionError("by zero")
 
-    decision = judge(alone, gates=(*GATES, broken))
+    decision = run_gates(alone, gates=(*GATES, broken))
 
     assert not decision.promote
     assert decision.reasons == ("could not be tried: ZeroDivisionError by zero",)
 
 
-def test_no_gates_no_promotion(alone: Evidence) -> None:
-    assert not judge(alone, gates=()).promote
+def test_no_gates_no_promotion(alone: GateEvidence) -> None:
+    assert not run_gates(alone, gates=()).promote
 
 
 def test_what_cannot_be_loaded_is_refused() -> None:
-    decision = unusable(BundleCorrupt("model.ubj is missing."))
+    decision = refuse_unusable(BundleCorrupt("model.ubj is missing."))
 
     assert not decision.promote
     assert "model.ubj is missing" in decision.reasons[0]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from carvalue.registry.mlflow.connection import connected
+from carvalue.registry.mlflow.connection import connect_mlflow
 from carvalue.registry.model_version import RegistryUnavailable
 
 
@@ -10,6 +10,6 @@ from carvalue.registry.model_version import RegistryUnavailable
 def test_an_mlflow_that_does_not_answer_is_named_at_once() -> None:
     with (
         pytest.raises(RegistryUnavailable, match=r"MLFLOW_TRACKING_URI=http://127.0.0.1:1 .*make up"),
-        connected("http://127.0.0.1:1"),
+        connect_mlflow("http://127.0.0.1:1"),
     ):
         pass

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from carvalue.serving.auth import key_store as key_ring_module
+from carvalue.serving.auth import key_store
 from carvalue.serving.auth.api_keys import (
-    BadClientName,
-    BadKeys,
+    ClientNotFound,
+    InvalidClientName,
+    InvalidKeyLine,
     KeyFile,
-    NoSuchClient,
     StoredKey,
-    digest_of,
+    key_digest,
     read_keys,
 )
-from carvalue.serving.auth.key_store import KeyRing, NoKeys, key_ring
+from carvalue.serving.auth.key_store import KeyStore, NoKeys, load_key_store
 from carvalue.settings import Settings
 
 TODAY = date(2026, 11, 24)
@@ -41,17 +41,17 @@ def test_a_key_names_its_client_and_only_its_hash_is_kept(path: Path) -> None:
     assert key not in kept
     assert key.rsplit(".", 1)[1] not in kept
     assert path.stat().st_mode & 0o777 == 0o600
-    assert KeyFile(path).read() == (StoredKey(client="shop", digest=digest_of(key), made_on=TODAY),)
+    assert KeyFile(path).read() == (StoredKey(client="shop", digest=key_digest(key), made_on=TODAY),)
 
 
 def test_a_client_may_have_two_keys_while_it_changes_from_one_to_the_other(path: Path) -> None:
     old, new, other = make(path, "shop"), make(path, "shop"), make(path, "page")
 
-    both = KeyRing(file=path)
+    both = KeyStore(file=path)
     assert [both.client_of(key) for key in (old, new)] == ["shop", "shop"]
     assert KeyFile(path).revoke_old("shop") == 1
 
-    ring = KeyRing(file=path)
+    ring = KeyStore(file=path)
     assert [ring.client_of(key) for key in (old, new, other)] == [None, "shop", "page"]
 
 
@@ -60,16 +60,16 @@ def test_a_revoked_client_has_no_key_left(path: Path) -> None:
 
     assert KeyFile(path).revoke("shop") == 2
 
-    ring = KeyRing(file=path)
+    ring = KeyStore(file=path)
     assert [ring.client_of(key) for key in keys] == [None, None]
     assert ring.is_required  # whoever revokes the last key does not open the door
-    with pytest.raises(NoSuchClient, match="shop"):
+    with pytest.raises(ClientNotFound, match="shop"):
         KeyFile(path).revoke("shop")
 
 
 @pytest.mark.parametrize("name", ["", "Shop", "a b", "a.b", 'a"b', "ä", "-a", "a" * 41])
 def test_a_client_has_a_name_that_fits_into_keys_and_logs(path: Path, name: str) -> None:
-    with pytest.raises(BadClientName):
+    with pytest.raises(InvalidClientName):
         make(path, name)
 
     assert not path.exists()
@@ -77,7 +77,7 @@ def test_a_client_has_a_name_that_fits_into_keys_and_logs(path: Path, name: str)
 
 @pytest.mark.parametrize("line", ["shop", "shop sha256:12", f"shop sha256:{'0' * 64} 2026-13-01", "x y z"])
 def test_a_line_that_is_no_key_is_named_and_not_shown(line: str) -> None:
-    with pytest.raises(BadKeys, match="Line 3 of SERVICE_KEYS") as caught:
+    with pytest.raises(InvalidKeyLine, match="Line 3 of SERVICE_KEYS") as caught:
         read_keys(f"# mine\n\n{line}\n", source="SERVICE_KEYS")
 
     assert line not in str(caught.value)
@@ -89,18 +89,18 @@ def test_a_line_that_is_no_key_is_named_and_not_shown(line: str) -> None:
 def test_what_is_no_key_of_anyone_is_not_let_in(path: Path, given: str) -> None:
     secret = make(path, "shop").rsplit(".", 1)[1]
 
-    assert KeyRing(file=path).client_of(given.format(secret)) is None
+    assert KeyStore(file=path).client_of(given.format(secret)) is None
 
 
 @pytest.fixture
 def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
     """A ring looks at its file each time."""
-    monkeypatch.setattr(key_ring_module, "LOOK_S", 0)
+    monkeypatch.setattr(key_store, "RELOAD_S", 0)
 
 
 @pytest.mark.usefixtures("watchful")
 def test_a_running_service_takes_up_what_changes(path: Path) -> None:
-    ring = KeyRing(file=path)
+    ring = KeyStore(file=path)
     assert not ring.is_required
 
     key = make(path, "shop")
@@ -114,7 +114,7 @@ def test_a_running_service_takes_up_what_changes(path: Path) -> None:
 @pytest.mark.usefixtures("watchful")
 def test_a_file_that_cannot_be_read_changes_nothing(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     key = make(path, "shop")
-    ring = KeyRing(file=path)
+    ring = KeyStore(file=path)
 
     path.write_text(f"shop sha256:{'0' * 63}")
 
@@ -123,13 +123,13 @@ def test_a_file_that_cannot_be_read_changes_nothing(path: Path, caplog: pytest.L
 
 
 def test_keys_come_from_the_setting_and_from_the_file(tmp_path: Path) -> None:
-    given = digest_of("carvalue.page.1")
+    given = key_digest("carvalue.page.1")
     settings = Settings(
         state_dir=tmp_path, service_keys=SecretStr(f"page sha256:{given}, till sha256:{given} 2026-11-24")
     )
     key = make(settings.service_keys_file, "shop")
 
-    ring = key_ring(settings)
+    ring = load_key_store(settings)
 
     assert ring.client_of("carvalue.page.1") == "page"
     assert ring.client_of("carvalue.till.1") is None  # the hash is of another's key
@@ -140,17 +140,17 @@ def test_off_loopback_there_must_be_a_key(tmp_path: Path) -> None:
     settings = Settings(state_dir=tmp_path, bind_host="0.0.0.0", airflow_password=SecretStr("of my own"))
 
     with pytest.raises(NoKeys, match=r"BIND_HOST='0\.0\.0\.0'.*carvalue keys new CLIENT"):
-        key_ring(settings)
+        load_key_store(settings)
     make(settings.service_keys_file, "shop")
 
-    assert key_ring(settings).is_required
+    assert load_key_store(settings).is_required
 
 
 @pytest.mark.usefixtures("watchful")
 def test_off_loopback_a_key_is_asked_for_even_when_the_file_is_lost(tmp_path: Path) -> None:
     settings = Settings(state_dir=tmp_path, bind_host="0.0.0.0", airflow_password=SecretStr("of my own"))
     make(settings.service_keys_file, "shop")
-    ring = key_ring(settings)
+    ring = load_key_store(settings)
 
     settings.service_keys_file.unlink()
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carvalue.serving.auth import rate_limits
-from carvalue.serving.auth.rate_limits import RateLimits, caller_at
+from carvalue.serving.auth.rate_limits import RateLimits, caller_address
 
 
 class Clock:
@@ -80,7 +80,7 @@ def test_never_more_than_the_burst_and_the_rate_together(
 def test_callers_are_forgotten_before_they_fill_the_memory(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rate_limits, "MOST_CALLERS", 100)
+    monkeypatch.setattr(rate_limits, "MAX_CALLERS", 100)
     limits = RateLimits(rate=1, burst=1, clock=clock)
 
     for number in range(1_000):
@@ -101,4 +101,4 @@ def test_callers_are_forgotten_before_they_fill_the_memory(
     ],
 )
 def test_who_has_a_network_of_addresses_is_one_caller(address: str, caller: str) -> None:
-    assert caller_at(address) == caller
+    assert caller_address(address) == caller

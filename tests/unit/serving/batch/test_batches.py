@@ -17,8 +17,8 @@ from carvalue.journal.store import Journal
 from carvalue.listings.schema import FIELDS
 from carvalue.pricing.model import PriceModel
 from carvalue.serving.app import create_app
-from carvalue.serving.batch.batches import ANSWERED, ROWS
-from carvalue.serving.batch.formats import ARROW, CSV, FORMATS, NDJSON, PARQUET, Format
+from carvalue.serving.batch.batches import ANSWER_COLUMNS, ROWS
+from carvalue.serving.batch.formats import ARROW, CSV, FORMATS, NDJSON, PARQUET, BatchFormat
 from carvalue.serving.openapi.batch import ANSWER_CSV, ASKED_CSV, ASKED_NDJSON
 from carvalue.settings import Settings
 from fakes import FakeRegistry
@@ -31,7 +31,7 @@ FORMAT_IDS = [item.suffix for item in FORMATS]
 LIMIT_MB = 2
 
 
-def written(frame: pl.DataFrame, kind: Format) -> bytes:
+def written(frame: pl.DataFrame, kind: BatchFormat) -> bytes:
     if kind is CSV:
         return frame.write_csv().encode()
     if kind is NDJSON:
@@ -78,7 +78,7 @@ def client(bundle: Path, state: Path) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def post(client: httpx.Client) -> Post:
-    def send(content: Any, kind: Format | str, **headers: str) -> httpx.Response:
+    def send(content: Any, kind: BatchFormat | str, **headers: str) -> httpx.Response:
         media_type = kind if isinstance(kind, str) else kind.media_type
         asked = {"content-type": media_type, **headers}
         return client.post("/predict/batch", content=content, headers=asked)
@@ -87,7 +87,9 @@ def post(client: httpx.Client) -> Post:
 
 
 @pytest.mark.parametrize("kind", FORMATS, ids=FORMAT_IDS)
-def test_every_row_is_priced_as_offline_and_keeps_its_place(post: Post, bundle: Path, kind: Format) -> None:
+def test_every_row_is_priced_as_offline_and_keeps_its_place(
+    post: Post, bundle: Path, kind: BatchFormat
+) -> None:
     cars = a_market(rows=ROWS + 300, seed=4).select(NAMES)
 
     answer = post(written(cars, kind), kind)
@@ -98,7 +100,7 @@ def test_every_row_is_priced_as_offline_and_keeps_its_place(post: Post, bundle: 
     assert priced.select("price", "low", "high").rows() == offline.select("price", "low", "high").rows()
     assert priced["quote_id"].n_unique() == cars.height
     assert set(priced["model_version"].cast(pl.String)) == {"3"}
-    assert priced.columns == ANSWERED.names()
+    assert priced.columns == ANSWER_COLUMNS.names()
 
 
 def test_another_format_can_be_asked_for(post: Post) -> None:
@@ -109,11 +111,11 @@ def test_another_format_can_be_asked_for(post: Post) -> None:
 
 
 @pytest.mark.parametrize("kind", [CSV, PARQUET, ARROW], ids=[".csv", ".parquet", ".arrow"])
-def test_an_answer_without_rows_has_its_columns(kind: Format, tmp_path: Path) -> None:
-    content = b"".join(kind.encoder(ANSWERED, tmp_path).end())
+def test_an_answer_without_rows_has_its_columns(kind: BatchFormat, tmp_path: Path) -> None:
+    content = b"".join(kind.encoder(ANSWER_COLUMNS, tmp_path).end())
 
     answer = httpx.Response(200, content=content, headers={"content-type": kind.media_type})
-    assert (read(answer).height, read(answer).columns) == (0, ANSWERED.names())
+    assert (read(answer).height, read(answer).columns) == (0, ANSWER_COLUMNS.names())
 
 
 def test_a_row_that_cannot_be_priced_keeps_its_place_with_the_reason(post: Post) -> None:
@@ -197,7 +199,7 @@ def test_a_body_without_length_is_cut_off_at_the_limit(post: Post) -> None:
 
 @pytest.mark.parametrize("kind", [PARQUET, ARROW], ids=[".parquet", ".arrow"])
 def test_a_damaged_file_ends_its_reader_and_not_the_service(
-    client: httpx.Client, post: Post, kind: Format
+    client: httpx.Client, post: Post, kind: BatchFormat
 ) -> None:
     whole = written(a_market(rows=50, seed=4).select(NAMES), kind)
     chance = np.random.default_rng(2)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.serving.model.bundle_cache import Shelf
-from carvalue.serving.model.live_model import RETRY_REFUSED_S, LiveModel, NoModelYet
+from carvalue.serving.model.bundle_cache import BundleCache
+from carvalue.serving.model.live_model import RETRY_REFUSED_S, LiveModel, ModelNotLoaded
 from carvalue.telemetry.metrics import ServiceMetrics
 from fakes import FakeRegistry
 
@@ -32,7 +32,7 @@ class Stage:
     def start(self) -> None:
         self.metrics = ServiceMetrics()
         self.live = LiveModel(
-            registry=self.registry, shelf=Shelf(self.root), metrics=self.metrics, clock=self.clock
+            registry=self.registry, shelf=BundleCache(self.root), metrics=self.metrics, clock=self.clock
         )
         self.live.boot()
 
@@ -57,7 +57,7 @@ def broken(bundle: Path, into: Path) -> Path:
 def test_without_any_model_there_is_none(stage: Stage) -> None:
     stage.live.follow()
 
-    with pytest.raises(NoModelYet):
+    with pytest.raises(ModelNotLoaded):
         stage.live.in_use()
     assert stage.live.registry_state == "nothing in production"
 
@@ -147,7 +147,7 @@ def test_a_refused_version_is_tried_again_later_and_not_before(
 def test_a_bundle_damaged_on_disk_is_fetched_anew(stage: Stage, bundle: Path) -> None:
     version = stage.registry.promote(bundle, version=1)
     stage.live.follow()
-    (Shelf(stage.root).place(version) / "card.json").write_text("{")
+    (BundleCache(stage.root).place(version) / "card.json").write_text("{")
 
     stage.start()
     assert not stage.live.has_model

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.pricing.bundle.folder import bundle_digest
+from carvalue.files.bundle import bundle_digest
 from carvalue.registry.model_version import ModelVersion, RegistryUnavailable
-from carvalue.serving.model.bundle_cache import Shelf, Shelved
-from carvalue.serving.model.live_model import NoModelYet
-from carvalue.serving.model.load_production import borrow
+from carvalue.serving.model.bundle_cache import BundleCache, CachedBundle
+from carvalue.serving.model.live_model import ModelNotLoaded
+from carvalue.serving.model.load_production import load_with_fallback
 
 
 @dataclass
@@ -39,18 +39,18 @@ def never(line: str) -> None:
 
 
 def test_the_version_in_production_is_taken(bundle: Path, tmp_path: Path) -> None:
-    borrowed = borrow(registry=ARegistry(bundle), shelf=Shelf(tmp_path), warn=never)
+    borrowed = load_with_fallback(registry=ARegistry(bundle), shelf=BundleCache(tmp_path), warn=never)
 
     assert borrowed.version.version == 3
     assert borrowed.model.quote({"model": "toyota camry", "year": 2014}).price > 0
 
 
 def test_without_mlflow_the_last_good_bundle_is_taken_and_that_is_said(bundle: Path, tmp_path: Path) -> None:
-    shelf, version = Shelf(tmp_path), a_version(bundle, number=2)
-    shelf.keep(Shelved(version=version, folder=Path(shutil.copytree(bundle, shelf.place(version)))))
+    shelf, version = BundleCache(tmp_path), a_version(bundle, number=2)
+    shelf.keep(CachedBundle(version=version, folder=Path(shutil.copytree(bundle, shelf.place(version)))))
     said: list[str] = []
 
-    borrowed = borrow(registry=ARegistry(bundle, is_up=False), shelf=shelf, warn=said.append)
+    borrowed = load_with_fallback(registry=ARegistry(bundle, is_up=False), shelf=shelf, warn=said.append)
 
     assert borrowed.version == version
     assert said == ["MLflow does not answer. Pricing with the service's last good model, version 2."]
@@ -58,5 +58,5 @@ def test_without_mlflow_the_last_good_bundle_is_taken_and_that_is_said(bundle: P
 
 @pytest.mark.parametrize("is_up", [True, False])
 def test_no_model_anywhere_is_an_error(tmp_path: Path, *, is_up: bool) -> None:
-    with pytest.raises(NoModelYet):
-        borrow(registry=ARegistry(None, is_up=is_up), shelf=Shelf(tmp_path), warn=never)
+    with pytest.raises(ModelNotLoaded):
+        load_with_fallback(registry=ARegistry(None, is_up=is_up), shelf=BundleCache(tmp_path), warn=never)

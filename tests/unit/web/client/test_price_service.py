@@ -6,12 +6,12 @@ import httpx
 import pytest
 
 from carvalue.web.client.price_service import (
-    Busy,
-    KeyNotAccepted,
-    NotReady,
-    PriceService,
-    Refused,
+    ApiKeyRejected,
+    ListingRejected,
+    ModelNotReady,
+    PriceServiceClient,
     ServiceDown,
+    TooBusy,
 )
 
 F150 = {"manufacturer": "ford", "model": "f-150", "year": 2015}
@@ -27,9 +27,9 @@ QUOTE = {
 }
 
 
-def service(status: int, body: object) -> PriceService:
+def service(status: int, body: object) -> PriceServiceClient:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return PriceService(
+    return PriceServiceClient(
         "http://prices", transport=httpx.MockTransport(lambda _: httpx.Response(status, content=content))
     )
 
@@ -47,14 +47,14 @@ def test_a_refusal_says_what_each_field_expects() -> None:
         "errors": [{"field": "year", "pointer": "/year", "came": "1", "expected": "a year"}],
     }
 
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ListingRejected) as caught:
         service(422, problem).quote(F150)
 
     assert caught.value.expected == {"year": "a year"}
 
 
 def test_a_service_without_a_model_is_not_ready() -> None:
-    with pytest.raises(NotReady, match="There is no model"):
+    with pytest.raises(ModelNotReady, match="There is no model"):
         service(503, {"detail": "There is no model."}).quote(F150)
 
 
@@ -80,7 +80,7 @@ def test_no_answer_names_the_service(error: type[httpx.TransportError]) -> None:
         raise error("broken")
 
     with pytest.raises(ServiceDown, match="http://prices does not answer"):
-        PriceService("http://prices", transport=httpx.MockTransport(failing)).quote(F150)
+        PriceServiceClient("http://prices", transport=httpx.MockTransport(failing)).quote(F150)
 
 
 def test_a_key_is_sent_along_and_one_that_is_not_accepted_is_for_the_operator() -> None:
@@ -89,16 +89,16 @@ def test_a_key_is_sent_along_and_one_that_is_not_accepted_is_for_the_operator() 
             return httpx.Response(200, json=QUOTE)
         return httpx.Response(401, json={"detail": "This service asks for a key."})
 
-    def asking(headers: dict[str, str]) -> PriceService:
-        return PriceService("http://prices", headers=headers, transport=httpx.MockTransport(answer))
+    def asking(headers: dict[str, str]) -> PriceServiceClient:
+        return PriceServiceClient("http://prices", headers=headers, transport=httpx.MockTransport(answer))
 
     assert asking({"X-API-Key": "mine"}).quote(F150).price == 18_750
-    with pytest.raises(KeyNotAccepted, match="SERVICE_API_KEY"):
+    with pytest.raises(ApiKeyRejected, match="SERVICE_API_KEY"):
         asking({}).quote(F150)
 
 
 def test_a_page_that_asks_too_often_says_so() -> None:
-    with pytest.raises(Busy, match="try again in a moment"):
+    with pytest.raises(TooBusy, match="try again in a moment"):
         service(429, {"detail": "x"}).quote(F150)
 
 

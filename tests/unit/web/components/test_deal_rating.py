@@ -11,8 +11,8 @@ from carvalue.web.components.deal_rating import (
     HIGH,
     OVERPRICED,
     TOO_GOOD,
-    Verdict,
-    verdict,
+    DealRating,
+    rate_deal,
 )
 
 ORDER = [TOO_GOOD, GREAT, GOOD, FAIR_PRICE, HIGH, OVERPRICED]
@@ -32,8 +32,8 @@ ORDER = [TOO_GOOD, GREAT, GOOD, FAIR_PRICE, HIGH, OVERPRICED]
         (90_000, OVERPRICED),
     ],
 )
-def test_words(asking: int, expected: Verdict) -> None:
-    assert verdict(asking, price=20_000, low=16_000, high=26_000) == expected
+def test_words(asking: int, expected: DealRating) -> None:
+    assert rate_deal(asking, price=20_000, low=16_000, high=26_000) == expected
 
 
 DOLLARS = st.integers(1, 200_000)
@@ -42,6 +42,6 @@ DOLLARS = st.integers(1, 200_000)
 @given(DOLLARS, DOLLARS, st.integers(0, 9_000), st.integers(0, 9_000))
 def test_dearer_is_never_judged_cheaper(one: int, other: int, below: int, above: int) -> None:
     low, high = 10_000 - below, 10_000 + above
-    words = [verdict(asking, price=10_000, low=low, high=high) for asking in sorted((one, other))]
+    words = [rate_deal(asking, price=10_000, low=low, high=high) for asking in sorted((one, other))]
 
     assert ORDER.index(words[0]) <= ORDER.index(words[1])

@@ -5,11 +5,11 @@ import pytest
 from carvalue.web.components.formatting import (
     car_name,
     choice_name,
-    completed,
-    day,
+    complete_word,
+    escape_markdown,
+    format_date,
+    format_dollars,
     make_name,
-    money,
-    plain,
     similar_words,
 )
 
@@ -17,8 +17,8 @@ MAKES = ("ford", "mercedes-benz", "mercury", "bmw")
 
 
 def test_two_amounts_in_a_line_are_no_mathematics() -> None:
-    assert money(16_400) == r"\$16,400"
-    assert plain("$1 *and* $2 [x](y)") == r"\$1 \*and\* \$2 \[x\]\(y\)"
+    assert format_dollars(16_400) == r"\$16,400"
+    assert escape_markdown("$1 *and* $2 [x](y)") == r"\$1 \*and\* \$2 \[x\]\(y\)"
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_choices_and_days_are_written_as_people_write_them() -> None:
         "4wd",
         "SUV",
     ]
-    assert day("2021-05-04") == "May 4, 2021"
+    assert format_date("2021-05-04") == "May 4, 2021"
 
 
 def test_a_car_is_named_with_what_is_known() -> None:
@@ -50,7 +50,7 @@ def test_a_car_is_named_with_what_is_known() -> None:
     [("For", "ford"), ("merc", "merc"), ("tesla", "tesla"), ("ford", "ford"), (None, None)],
 )
 def test_a_half_typed_make_is_completed_where_it_is_clear(typed: str | None, taken: str | None) -> None:
-    assert completed(typed, MAKES) == taken
+    assert complete_word(typed, MAKES) == taken
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,14 @@ import httpx
 import polars as pl
 import pytest
 
-from carvalue.web.client.price_service import PriceService
+from carvalue.web.client.price_service import PriceServiceClient
 from carvalue.web.pages.many_cars import (
     MOST_ROWS,
     UnreadableFile,
-    for_spreadsheets,
-    listings_of,
+    listings_from_rows,
     price_all,
     read_table,
+    spreadsheet_csv,
 )
 
 CSV = b'make,model,year,odometer,note\nford,f-150,2015,"80,000",mine\n,civic,2012,,\nhonda,civic,new,1.5,x\n'
@@ -31,7 +31,7 @@ QUOTE = {
 
 
 def test_cells_become_listings() -> None:
-    assert listings_of(read_table("cars.csv", CSV)) == [
+    assert listings_from_rows(read_table("cars.csv", CSV)) == [
         {"manufacturer": "ford", "model": "f-150", "year": 2015, "odometer": 80_000},
         {"model": "civic", "year": 2012},
         {"manufacturer": "honda", "model": "civic", "year": "new", "odometer": 1.5},
@@ -42,7 +42,7 @@ def test_parquet_is_read_as_it_is() -> None:
     file = BytesIO()
     pl.DataFrame({"manufacturer": ["ford"], "year": [2015], "odometer": [None]}).write_parquet(file)
 
-    assert listings_of(read_table("cars.parquet", file.getvalue())) == [
+    assert listings_from_rows(read_table("cars.parquet", file.getvalue())) == [
         {"manufacturer": "ford", "year": 2015}
     ]
 
@@ -73,7 +73,7 @@ def answer(request: httpx.Request) -> httpx.Response:
 
 
 def test_one_bad_row_costs_no_other_its_price() -> None:
-    service = PriceService("http://prices", transport=httpx.MockTransport(answer))
+    service = PriceServiceClient("http://prices", transport=httpx.MockTransport(answer))
 
     answers = list(price_all(service, [{"manufacturer": "ford"}, {"year": 2012}, {"manufacturer": "honda"}]))
 
@@ -88,7 +88,7 @@ def test_no_cell_of_the_download_is_a_formula() -> None:
     cells = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "-5", "+1.5", "f-150", ""]
     table = pl.DataFrame({"manufacturer": cells, "=HYPERLINK(1)": cells, "price": range(len(cells))})
 
-    written = csv.reader(StringIO(for_spreadsheets(table)))
+    written = csv.reader(StringIO(spreadsheet_csv(table)))
 
     header, *rows = written
     assert header == ["manufacturer", "'=HYPERLINK(1)", "price"]

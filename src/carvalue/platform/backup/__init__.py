@@ -1,1 +1,0 @@
-"""Back up and restore all state of the platform."""

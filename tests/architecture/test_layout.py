@@ -1,0 +1,39 @@
+"""A folder holds one concept, and a class name stands for one thing."""
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "carvalue"
+MAX_MODULES = 12
+
+
+def test_no_folder_holds_more_than_twelve_modules() -> None:
+    modules = defaultdict(list)
+    for path in PACKAGE.rglob("*.py"):
+        if not path.name.startswith("__"):
+            modules[path.parent.relative_to(PACKAGE).as_posix()].append(path.name)
+
+    assert modules
+    assert {folder: names for folder, names in modules.items() if len(names) > MAX_MODULES} == {}
+
+
+def test_every_package_says_what_it_holds() -> None:
+    packages = list(PACKAGE.rglob("__init__.py"))
+
+    undocumented = [path for path in packages if not ast.get_docstring(ast.parse(path.read_text()))]
+
+    assert packages
+    assert undocumented == []
+
+
+def test_public_class_names_are_unique() -> None:
+    found = defaultdict(list)
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found[node.name].append(path.relative_to(PACKAGE).as_posix())
+
+    assert found
+    assert {name: paths for name, paths in found.items() if len(paths) > 1} == {}

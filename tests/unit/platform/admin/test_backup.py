@@ -1,0 +1,184 @@
+"""A backup is whole though all goes on meanwhile, is refused when it is not, and replaces nothing unasked."""
+
+import json
+import sqlite3
+import tarfile
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from carvalue.journal.entries import JournalEntry
+from carvalue.journal.forwarder import Forwarder
+from carvalue.journal.outbox import Outbox
+from carvalue.journal.store import Journal
+from carvalue.platform.admin.archive import ArchiveDamaged
+from carvalue.platform.admin.backup import NothingToBackUp, WouldOverwrite, create_backup, restore_backup
+from carvalue.settings import Settings
+from carvalue.telemetry.metrics import ServiceMetrics
+from factories import an_entry
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+LATER = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    state = tmp_path / "var"
+    for name in ("mlflow/artifacts/bundle/forest.ubj", "storage/promotions.ndjson", "logs/mlflow.log"):
+        (state / name).parent.mkdir(parents=True, exist_ok=True)
+        (state / name).write_text(name)
+    (state / "airflow").mkdir()
+    (state / "airflow" / "passwords.json").write_text("{}")
+    (state / "airflow" / "airflow.cfg").touch(mode=0o600)
+    journal = Journal(f"sqlite:///{state}/service/journal.db")
+    journal.write([an_entry(1)])
+    journal.close()
+    return Settings(state_dir=state)
+
+
+def elsewhere(tmp_path: Path) -> Settings:
+    return Settings(state_dir=tmp_path / "other" / "var")
+
+
+def files(state: Path) -> set[str]:
+    return {path.relative_to(state).as_posix() for path in state.rglob("*") if path.is_file()}
+
+
+def test_what_was_kept_comes_back_and_what_can_be_made_anew_does_not(
+    settings: Settings, tmp_path: Path
+) -> None:
+    kept = create_backup(settings, into=tmp_path / "file", now=NOW)
+    contents = restore_backup(elsewhere(tmp_path), source=tmp_path / "file")
+
+    state = elsewhere(tmp_path).state_dir
+    assert files(state) - {"storage/datasets/.lock"} == {
+        "airflow/airflow.cfg",
+        "mlflow/artifacts/bundle/forest.ubj",
+        "service/journal.db",
+        "storage/promotions.ndjson",
+    }
+    assert (state / "storage/promotions.ndjson").read_text() == "storage/promotions.ndjson"
+    assert (state / "airflow/airflow.cfg").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+    assert Journal(f"sqlite:///{state}/service/journal.db").after("", until=LATER, limit=9) == [an_entry(1)]
+    assert kept.left_out == ()
+    assert contents.facts["made_at"] == NOW.isoformat()
+
+
+def test_what_lies_elsewhere_is_said(settings: Settings, tmp_path: Path) -> None:
+    away = Settings(
+        state_dir=settings.state_dir,
+        journal_url="postgresql://db.example/journal",
+        mlflow_tracking_uri="https://mlflow.example",
+    )
+
+    kept = create_backup(away, into=tmp_path / "file", now=NOW)
+
+    assert ["JOURNAL_URL" in line for line in kept.left_out] == [True, False]
+    assert "https://mlflow.example" in kept.left_out[1]
+
+
+def test_every_quote_that_was_on_disk_is_in_a_backup_made_while_quotes_come(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Quotes go through spool and journal as in the service; each is either in the one or the other."""
+    state, stop, numbers = settings.state_dir, Event(), count(2)
+    on_disk: list[str] = []
+    spool = Outbox(state / "service" / "spool", limit_bytes=2**30, segment_bytes=2_000)
+    journal = Journal(settings.journal_url.get_secret_value())
+    replay = Forwarder(spool=spool, journal=journal, metrics=ServiceMetrics())
+
+    def quote() -> None:
+        while not stop.is_set():
+            entry = an_entry(next(numbers))
+            spool.append([entry])
+            on_disk.append(entry.quote_id)
+
+    def pass_on() -> None:
+        while not stop.is_set():
+            replay.pass_on()
+
+    threads = [Thread(target=quote), Thread(target=pass_on)]
+    for thread in threads:
+        thread.start()
+    backups: list[tuple[Path, set[str]]] = []
+    try:
+        for number in range(8):
+            before = set(on_disk)
+            create_backup(settings, into=tmp_path / f"file{number}", now=NOW)
+            backups.append((tmp_path / f"file{number}", before))
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        spool.close()
+        journal.close()
+
+    for file, before in backups:
+        restore_backup(elsewhere(tmp_path), source=file, overwrite=True)
+        assert before <= quotes_of(elsewhere(tmp_path).state_dir)
+
+
+def quotes_of(state: Path) -> set[str]:
+    with closing(sqlite3.connect(state / "service" / "journal.db")) as journal:
+        journaled = {str(row[0]) for row in journal.execute("select quote_id from quotes")}
+    waiting = [path.read_bytes() for path in state.glob("service/spool/*")]
+    whole_lines = [line for data in waiting for line in data.split(b"\n")[:-1]]
+    return journaled | {JournalEntry.from_line(line).quote_id for line in whole_lines}
+
+
+def test_nothing_is_replaced_unasked(settings: Settings, tmp_path: Path) -> None:
+    create_backup(settings, into=tmp_path / "file", now=NOW)
+
+    with pytest.raises(WouldOverwrite, match="file is there"):
+        create_backup(settings, into=tmp_path / "file", now=NOW)
+    with pytest.raises(WouldOverwrite, match="airflow, mlflow, service, storage"):
+        restore_backup(settings, source=tmp_path / "file")
+
+    (settings.state_dir / "storage" / "promotions.ndjson").write_text("changed since")
+    (settings.state_dir / "watcher").mkdir()
+    restore_backup(settings, source=tmp_path / "file", overwrite=True)
+    assert (settings.state_dir / "storage/promotions.ndjson").read_text() == "storage/promotions.ndjson"
+    assert not (settings.state_dir / "watcher").exists()
+    assert (settings.state_dir / "logs" / "mlflow.log").exists()
+
+
+def test_a_file_that_is_not_whole_changes_nothing(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    create_backup(settings, into=file, now=NOW)
+    whole, before = file.read_bytes(), files(settings.state_dir)
+    one_bit = whole.replace(b"storage/promotions.ndjson" + bytes(7), b"storage/promotionS.ndjson" + bytes(7))
+    place = whole.rindex(b"storage/promotions.ndjson\0")
+    content = whole[: place + 512] + b"S" + whole[place + 513 :]
+
+    for damaged in (whole[: len(whole) // 2], one_bit, content, b"", b"no archive at all"):
+        file.write_bytes(damaged)
+        with pytest.raises(ArchiveDamaged):
+            restore_backup(settings, source=file, overwrite=True)
+
+    assert files(settings.state_dir) == before
+
+
+@pytest.mark.parametrize("name", ["../outside", "/outside", "mlflow/../../outside"])
+def test_nothing_lands_outside_of_the_state(tmp_path: Path, name: str) -> None:
+    (tmp_path / "outside").write_text("x")
+    listed = tmp_path / "contents.json"
+    listed.write_text(json.dumps({"facts": {"made_at": "now"}, "files": {name: ""}}))
+    with tarfile.open(tmp_path / "file", "w") as tar:
+        tar.add(tmp_path / "outside", arcname=name)
+        tar.add(listed, arcname=listed.name)
+    (tmp_path / "outside").unlink()
+
+    with pytest.raises(ArchiveDamaged):
+        restore_backup(elsewhere(tmp_path), source=tmp_path / "file")
+    assert not (tmp_path / "outside").exists()
+
+
+def test_nothing_to_keep_is_said(tmp_path: Path) -> None:
+    with pytest.raises(NothingToBackUp, match="STATE_DIR"):
+        create_backup(Settings(state_dir=tmp_path / "var"), into=tmp_path / "file", now=NOW)
+    assert not (tmp_path / "file").exists()

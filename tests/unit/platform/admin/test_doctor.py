@@ -1,0 +1,143 @@
+"""The doctor names what is amiss and what to do, and is silent about what is well."""
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from pydantic import SecretStr
+
+from carvalue.journal.schema import newest_revision
+from carvalue.journal.store import Journal
+from carvalue.platform.admin.doctor import Diagnosis, diagnose
+from carvalue.serving.auth.api_keys import KeyFile
+from carvalue.settings import Settings
+from platforms import platform_settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return platform_settings(tmp_path / "var")
+
+
+def _findings(settings: Settings) -> dict[str, Diagnosis]:
+    return {item.subject: item for item in diagnose(settings)}
+
+
+@contextmanager
+def a_service(port: int, body: str) -> Iterator[None]:
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), Answer)
+    Thread(target=server.serve_forever).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_an_installation_that_was_never_built_says_what_to_run(settings: Settings) -> None:
+    found = _findings(settings)
+
+    assert found["ports"].is_well
+    assert "make up" in found["platform"].remedy
+    assert "make build" in found["datasets"].remedy
+    assert "make up" in found["model"].remedy
+    assert "make up" in found["price service"].remedy
+
+
+def test_a_taken_port_is_named_with_the_setting_that_moves_it(settings: Settings) -> None:
+    with a_service(settings.page_port, ""):
+        ports = _findings(settings)["ports"]
+
+    assert not ports.is_well
+    assert "PAGE_PORT" in ports.found
+
+
+def test_a_part_that_the_service_misses_is_named(settings: Settings) -> None:
+    body = json.dumps({"down": {}, "degraded": {"journal": "down"}})
+
+    with a_service(settings.service_port, body):
+        found = _findings(settings)
+
+    assert found["price service: journal"].found == "down"
+    assert not found["price service: journal"].is_well
+
+
+def test_a_service_that_quotes_is_well(settings: Settings) -> None:
+    with a_service(settings.service_port, json.dumps({"down": {}, "degraded": {}})):
+        assert _findings(settings)["price service"].is_well
+
+
+def test_another_program_on_the_port_is_no_price_service(settings: Settings) -> None:
+    with a_service(settings.service_port, "<html>"):
+        assert "does not answer" in _findings(settings)["price service"].found
+
+
+def test_a_clock_that_was_set_back_is_noticed(settings: Settings) -> None:
+    (settings.state_dir / "logs").mkdir(parents=True)
+    file = settings.state_dir / "logs" / "mlflow.log"
+    file.touch()
+    assert _findings(settings)["clock"].is_well
+
+    in_an_hour = time.time() + 3_630
+    os.utime(file, (in_an_hour, in_an_hour))
+
+    assert "60 minutes behind" in _findings(settings)["clock"].found
+
+
+def test_the_journal_is_looked_at_and_not_made(settings: Settings) -> None:
+    path = settings.state_dir / "service" / "journal.db"
+    assert "none yet" in _findings(settings)["journal"].found
+    assert not path.exists()
+
+    journal = Journal(f"sqlite:///{path}")
+    journal.migrate()
+    assert _findings(settings)["journal"].found == f"tables at revision {newest_revision()}"
+
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("update journal_schema set version_num = '9.0'")
+    found = _findings(settings)["journal"]
+    assert "install the release that made them" in found.found
+    assert "Upgrade" in found.remedy
+
+
+def test_a_page_without_a_key_is_noticed(settings: Settings) -> None:
+    key = new_key(settings)
+    assert "carvalue keys new page" in _findings(settings)["keys"].remedy
+
+    with_key = settings.model_copy(update={"service_api_key": SecretStr(key)})
+    assert _findings(with_key)["keys"].found == "page's is SERVICE_API_KEY"
+
+
+def new_key(settings: Settings) -> str:
+    settings.service_keys_file.parent.mkdir(parents=True)
+    key, _ = KeyFile(settings.service_keys_file).add("page", today=date(2026, 1, 2))
+    return key
+
+
+def test_secrets_that_others_can_read_are_noticed(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").touch(mode=0o600)
+    assert "secrets" not in _findings(settings)
+
+    (tmp_path / ".env").chmod(0o644)
+
+    assert _findings(settings)["secrets"].remedy == "Run `chmod 600 .env`."
