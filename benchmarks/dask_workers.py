@@ -39,19 +39,21 @@ class Work:
     encoder: TrainingEncoder
 
     def row(
-        self, grower: TrainingBackend, *, cpu_s: Callable[[], float], memory_mb: Callable[[], float]
+        self, backend: TrainingBackend, *, cpu_s: Callable[[], float], memory_mb: Callable[[], float]
     ) -> str:
         """Grow the trees once; give every figure."""
         began, took = time.perf_counter(), cpu_s()
-        booster = grower.refit(
+        booster = backend.refit(
             self.encoder, rows=(self.dataset / "train.parquet",), params=PARAMS, rounds=ROUNDS
         )
         seconds, took = time.perf_counter() - began, cpu_s() - took
         return f"{seconds:.1f} | {took:.1f} | {memory_mb():.0f} | {self._error(booster):.4f}"
 
     def _error(self, booster: xgb.Booster) -> float:
-        rows = self.encoder.unseen(pl.read_parquet(self.dataset / "test.parquet"))
-        found = booster.inplace_predict(rows.matrix[:, : booster.num_features()], base_margin=rows.start)
+        rows = self.encoder.encode_unseen(pl.read_parquet(self.dataset / "test.parquet"))
+        found = booster.inplace_predict(
+            rows.matrix[:, : booster.num_features()], base_margin=rows.base_margin
+        )
         return float(np.abs(found - rows.log_price).mean())
 
 
@@ -69,17 +71,17 @@ def main() -> None:
     for count in WORKERS:
         with (
             LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
-            connect_dask(cluster.scheduler_address) as grower,
+            connect_dask(cluster.scheduler_address) as backend,
         ):
-            print(f"| {count} Dask workers | {_on_cluster(work, grower)} |", flush=True)
+            print(f"| {count} Dask workers | {_on_cluster(work, backend)} |", flush=True)
 
 
-def _on_cluster(work: Work, grower: DaskBackend) -> str:
+def _on_cluster(work: Work, backend: DaskBackend) -> str:
     def of_workers(ask: Callable[[], float]) -> list[float]:
-        return list(grower.client.run(ask).values())
+        return list(backend.client.run(ask).values())
 
     return work.row(
-        grower,
+        backend,
         cpu_s=lambda: sum(of_workers(time.process_time)),
         memory_mb=lambda: max(of_workers(_memory_mb)),
     )

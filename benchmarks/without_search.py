@@ -7,7 +7,7 @@ from pathlib import Path
 
 from carvalue.pricing.bundle.model_card import Provenance
 from carvalue.pricing.evaluation.evaluate import evaluate_bundle
-from carvalue.pricing.training.search import SEARCH_BUDGETS, START, Budget, SearchResult
+from carvalue.pricing.training.search import INITIAL_PARAMS, SEARCH_BUDGETS, Budget, SearchResult
 from carvalue.pricing.training.train import train_model
 
 
@@ -16,7 +16,7 @@ def main(folder: Path, budget: Budget) -> None:
     files = {name: folder / f"{name}.parquet" for name in ("train", "validation", "test")}
     model = train_model(
         tuned=SearchResult(
-            params=START,
+            params=INITIAL_PARAMS,
             error=0.0,
             rounds=SEARCH_BUDGETS[budget].rounds,
             budget=budget,

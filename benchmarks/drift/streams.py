@@ -17,7 +17,7 @@ from carvalue.listings.schema import REQUIRED_FIELDS
 from carvalue.monitoring.drift.frames import reference_frame
 from carvalue.pricing.bundle.model_card import Provenance
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.training.search import SEARCH_BUDGETS, START, SearchResult
+from carvalue.pricing.training.search import INITIAL_PARAMS, SEARCH_BUDGETS, SearchResult
 from carvalue.pricing.training.train import train_model
 
 Regime = Literal["independent", "consecutive"]
@@ -107,7 +107,7 @@ def _model(rows: pl.DataFrame, folder: Path) -> PriceModel:
     rows[border:].write_parquet(folder / "validation.parquet")
     return train_model(
         tuned=SearchResult(
-            params=START,
+            params=INITIAL_PARAMS,
             error=0.0,
             rounds=SEARCH_BUDGETS["quick"].rounds,
             budget="quick",

@@ -33,9 +33,9 @@ def scheduler() -> Iterator[str]:
 
 def test_two_workers_make_a_bundle_that_is_as_good_as_one_process(scheduler: str, tmp_path: Path) -> None:
     files = market_files(tmp_path)
-    with connect_dask(scheduler) as grower:
-        together = trained(files, grower=grower, into=tmp_path / "cluster")
-    alone = trained(files, grower=LocalBackend(), into=tmp_path / "process")
+    with connect_dask(scheduler) as backend:
+        together = trained(files, backend=backend, into=tmp_path / "cluster")
+    alone = trained(files, backend=LocalBackend(), into=tmp_path / "process")
 
     test = pl.read_parquet(files["test"])
     scores = [score_model(model, test)["mae_log"] for model in (together, alone)]
@@ -50,13 +50,14 @@ def test_parts_of_a_file_are_encoded_as_the_whole(tmp_path: Path, monkeypatch: p
     encoder = fit_training_encoder(market, newest_year=2021)
     monkeypatch.setattr(dask_backend, "PART_ROWS", 70)
 
-    text = dask_backend._as_text(encoder)
+    text = dask_backend._encoder_to_text(encoder)
     parts = [
-        dask_backend._encode(part, text, way="learned") for part in dask_backend._parts([path], workers=2)
+        dask_backend._encode(part, text, encoding="out_of_fold")
+        for part in dask_backend._parts([path], workers=2)
     ]
 
     assert len(parts) == 8
-    assert np.concatenate(parts)[:, :-1].tobytes() == encoder.learned(market).matrix.tobytes()
+    assert np.concatenate(parts)[:, :-1].tobytes() == encoder.encode_out_of_fold(market).matrix.tobytes()
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +68,7 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
         pass
 
 
-def trained(files: dict[str, Path], *, grower: TrainingBackend, into: Path) -> PriceModel:
+def trained(files: dict[str, Path], *, backend: TrainingBackend, into: Path) -> PriceModel:
     return train_model(
         tuned=TUNED,
         train=files["train"],
@@ -75,5 +76,5 @@ def trained(files: dict[str, Path], *, grower: TrainingBackend, into: Path) -> P
         provenance=Provenance(**MARKET_FACTS),
         trained_at=datetime(2021, 5, 5, tzinfo=UTC),
         into=into,
-        grower=grower,
+        backend=backend,
     )

@@ -283,15 +283,15 @@ def test_a_new_bundle_is_measured_beside_the_one_in_production(
     model = PriceModel.load(market / "bundle")
     replace(model, card=replace(model.card, git_commit="newer")).save(tmp_path / "newer")
 
-    rival = fetch_other_champion(uri=uri, bundle=tmp_path / "newer", into=tmp_path / "production")
+    champion = fetch_other_champion(uri=uri, bundle=tmp_path / "newer", into=tmp_path / "production")
 
-    assert rival is not None
-    assert rival.name == f"version {version.version}"
-    assert rival.model.quote(a_listing()) == model.quote(a_listing())
+    assert champion is not None
+    assert champion.name == f"version {version.version}"
+    assert champion.model.quote(a_listing()) == model.quote(a_listing())
     assert fetch_other_champion(uri=uri, bundle=market / "bundle", into=tmp_path / "production") is None
 
 
-def test_a_version_in_production_that_cannot_be_read_is_no_rival(
+def test_a_version_in_production_that_cannot_be_read_is_not_compared(
     uri: str, run: TrainingRun, market: Path, tmp_path: Path
 ) -> None:
     old = Path(copytree(market / "bundle", tmp_path / "old" / "bundle"))

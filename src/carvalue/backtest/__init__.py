@@ -1,4 +1,4 @@
-"""Replay past listings day by day to measure the retraining loop."""
+"""Replay past listings day by day to measure what the retraining loop brings."""
 
 from carvalue.backtest.market import MarketAssumptions, parse_price_shift, read_listings
 from carvalue.backtest.plots import PICTURE, TABLE, draw, summary, write_table

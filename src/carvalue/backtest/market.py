@@ -1,4 +1,4 @@
-"""A past market, day by day: what the source publishes, who asks, and which sales are told when."""
+"""Simulate a past market day by day: published listings, quote requests, and sales reported later."""
 
 import re
 from collections.abc import Sequence
@@ -15,24 +15,24 @@ SEED = 2021
 
 
 class MarketTooShort(AppError):
-    """The listings do not span the days that a replay needs."""
+    """The listings span fewer days than a replay needs."""
 
-    status, hint = 422, "Give a dataset of more days, or fewer days of history."
+    status, hint = 422, "Use a dataset of more days, or fewer days of history."
 
 
 class InvalidPriceShift(AppError):
-    """A change of prices that cannot be read."""
+    """A price shift does not have the form FACTOR@DAY."""
 
-    status, hint = 422, "For example --move 1.1@18: a tenth dearer from day 18 on."
+    status, hint = 422, "For example --move 1.1@18: prices are 10 % higher from day 18 on."
 
 
 @dataclass(frozen=True, kw_only=True)
 class PriceShift:
-    """All prices change at once.
+    """A sudden change of all prices.
 
     Attributes:
-        factor: by how much.
-        day: from which day on, counted from the first listing.
+        factor: New price over old price.
+        day: First day of the new prices, counted from the first listing, which is on day 0.
     """
 
     factor: float
@@ -40,110 +40,183 @@ class PriceShift:
 
 
 def parse_price_shift(text: str) -> PriceShift | None:
-    """Read FACTOR@DAY; empty is none.
+    """Parse the option FACTOR@DAY.
+
+    Args:
+        text: For example `1.1@18`; may be empty.
+
+    Returns:
+        The price shift; None if the text is empty.
 
     Raises:
-        InvalidPriceShift: it is neither.
+        InvalidPriceShift: The text has another form, or the factor is 0.
+
+    >>> parse_price_shift("1.1@18")
+    PriceShift(factor=1.1, day=18)
+    >>> parse_price_shift("") is None
+    True
     """
     if not text:
         return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)@(\d+)", text)
-    if found is None or not float(found[1]):
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)@(\d+)", text)
+    if match is None or not float(match[1]):
         raise InvalidPriceShift(f"--move {text!r}: expected FACTOR@DAY.")
-    return PriceShift(factor=float(found[1]), day=int(found[2]))
+    return PriceShift(factor=float(match[1]), day=int(match[2]))
 
 
 @dataclass(frozen=True, kw_only=True)
 class MarketAssumptions:
-    """What is assumed of people and of the source.
+    """Assumptions about what the listings do not contain: quote requests and reported sales.
 
     Attributes:
-        cars: how many different cars at most; fewer make a quicker replay.
-        asking: the share of cars that people ask for; the source publishes the others.
-        told: the share of the cars asked for whose sale is told.
-        first_told, last_told: after how many days, each day as likely as the other.
+        cars: Largest number of different cars; fewer make a replay faster.
+        request_share: Share of the cars that quotes are requested for; the others are published.
+        report_share: Share of the quoted cars whose sale is reported.
+        min_report_days: Fewest days from a quote to the report of its sale.
+        max_report_days: Most days from a quote to the report of its sale; all numbers of days in between are
+            equally likely.
     """
 
     cars: int = 40_000
-    asking: float = 0.5
-    told: float = 0.3
-    first_told: int = 2
-    last_told: int = 7
+    request_share: float = 0.5
+    report_share: float = 0.3
+    min_report_days: int = 2
+    max_report_days: int = 7
 
 
 class Market:
-    """Listings of the past in two parts that share no car: published ones, and those that people ask for."""
+    """Past listings in two parts that share no car: published listings, and cars that get a quote.
+
+    Args:
+        listings: Listings with `posted_at`, `car` and `price`, in dollars.
+        assumptions: Which cars get a quote, and which of their sales are reported when.
+        price_shift: Sudden change of all prices; None leaves them as they were.
+    """
 
     def __init__(
-        self, listings: pl.DataFrame, *, habits: MarketAssumptions, move: PriceShift | None = None
+        self,
+        listings: pl.DataFrame,
+        *,
+        assumptions: MarketAssumptions,
+        price_shift: PriceShift | None = None,
     ) -> None:
         self._began: datetime = listings["posted_at"].min()  # type: ignore[assignment]
-        self._listings = _with_habits(_moved(_in_days(listings, self._began), move), habits)
+        dated = _with_day(listings, self._began)
+        self._listings = _with_requests(_with_price_shift(dated, price_shift), assumptions)
 
     @cached_property
     def days(self) -> int:
-        """How many days it spans."""
+        """Number of days that the listings span."""
         return int(self._listings["day"].max()) + 1  # type: ignore[arg-type]
 
-    def evening(self, day: int) -> datetime:
-        """Tell when a day ends."""
+    def end_of_day(self, day: int) -> datetime:
+        """Compute when a day ends.
+
+        Args:
+            day: Number of the day, from 0.
+
+        Returns:
+            A whole number of days after the first listing.
+        """
         return self._began + timedelta(days=day + 1)
 
     def published(self, day: int) -> pl.DataFrame:
-        """List what the source has published by the evening of a day."""
-        return self._listings.filter(~pl.col("asked"), pl.col("day") <= day)
+        """List the listings that were published by the end of a day.
 
-    def asked(self, day: int) -> pl.DataFrame:
-        """List the cars that people ask for on a day, each once, with what they turn out to be sold for."""
-        return self._listings.filter(pl.col("asked"), pl.col("day") == day).unique(
+        Args:
+            day: Number of the day, from 0.
+
+        Returns:
+            Listings of cars that get no quote.
+        """
+        return self._listings.filter(~pl.col("is_requested"), pl.col("day") <= day)
+
+    def requested(self, day: int) -> pl.DataFrame:
+        """List the cars that get a quote on a day, each once.
+
+        Args:
+            day: Number of the day, from 0.
+
+        Returns:
+            Listings whose `price` is taken as the sale price; `reported_day` is the day on which the sale is
+            reported, or null if it is not.
+        """
+        return self._listings.filter(pl.col("is_requested"), pl.col("day") == day).unique(
             "car", keep="first", maintain_order=True
         )
 
 
 def read_listings(dataset: Dataset) -> pl.DataFrame:
-    """Read all of a dataset in the order of posting.
+    """Read all splits of a dataset.
+
+    Args:
+        dataset: A published dataset.
+
+    Returns:
+        Its listings in the order of `posted_at`.
 
     Raises:
-        DatasetMissing: a split is gone.
+        DatasetMissing: A split is missing.
     """
     return pl.concat([pl.read_parquet(dataset.path(name)) for name in SPLITS]).sort("posted_at", "id")
 
 
-def listings_known_by(market: Market, day: int, *, sold: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """List what may be learned from in the evening of a day: published listings, and sales told by then."""
-    known = market.published(day)
-    told = [sales.filter(pl.col("told_on") <= day) for sales in sold]
-    moments = pl.lit(market.evening(0)) + pl.duration(days=pl.col("told_on"))
-    sales = [part.with_columns(posted_at=moments.cast(known.schema["posted_at"])) for part in told]
-    return pl.concat([known, *sales]).sort("posted_at", "id")
+def available_for_training(market: Market, day: int, *, sold: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """List what a training at the end of a day can use: published listings and sales reported by then.
+
+    Args:
+        market: The simulated market.
+        day: Number of the day, from 0.
+        sold: Frames of sold cars with `reported_day` and the columns of the listings.
+
+    Returns:
+        Listings and sales in the order of `posted_at`, which for a sale is the time of its report.
+    """
+    published = market.published(day)
+    reported = [sales.filter(pl.col("reported_day") <= day) for sales in sold]
+    report_time = pl.lit(market.end_of_day(0)) + pl.duration(days=pl.col("reported_day"))
+    posted_at = report_time.cast(published.schema["posted_at"])
+    sales = [part.with_columns(posted_at=posted_at) for part in reported]
+    return pl.concat([published, *sales]).sort("posted_at", "id")
 
 
-def _in_days(listings: pl.DataFrame, began: datetime) -> pl.DataFrame:
+def _with_day(listings: pl.DataFrame, began: datetime) -> pl.DataFrame:
     return listings.with_columns(day=(pl.col("posted_at") - began).dt.total_days())
 
 
-def _moved(listings: pl.DataFrame, move: PriceShift | None) -> pl.DataFrame:
-    if move is None:
+def _with_price_shift(listings: pl.DataFrame, price_shift: PriceShift | None) -> pl.DataFrame:
+    """Multiply the prices from a day on.
+
+    >>> listings = pl.DataFrame({"day": [0, 1], "price": [10_000, 10_000]})
+    >>> _with_price_shift(listings, PriceShift(factor=1.1, day=1))["price"].to_list()
+    [10000, 11000]
+    """
+    if price_shift is None:
         return listings
-    moved = (pl.col("price") * move.factor).round().cast(listings.schema["price"])
-    return listings.with_columns(price=pl.when(pl.col("day") >= move.day).then(moved).otherwise("price"))
+    shifted = (pl.col("price") * price_shift.factor).round().cast(listings.schema["price"])
+    is_later = pl.col("day") >= price_shift.day
+    return listings.with_columns(price=pl.when(is_later).then(shifted).otherwise("price"))
 
 
-def _with_habits(listings: pl.DataFrame, habits: MarketAssumptions) -> pl.DataFrame:
-    """Draw by car, so that a car that is posted again has one fate; the same seed draws the same."""
+def _with_requests(listings: pl.DataFrame, assumptions: MarketAssumptions) -> pl.DataFrame:
+    """Draw requests and reports by car, with a fixed seed, so that all listings of a car agree."""
     cars = listings.select("car").unique(maintain_order=True)
-    cars = cars.sample(min(habits.cars, cars.height), seed=SEED, shuffle=False)
-    luck = [pl.Series(name, _uniform(cars.height, seed)) for seed, name in enumerate(("ask", "tell", "wait"))]
-    days = habits.last_told - habits.first_told + 1
-    after = habits.first_told + (pl.col("wait") * days).floor().cast(pl.Int64)
-    drawn = cars.hstack(luck).select(
+    cars = cars.sample(min(assumptions.cars, cars.height), seed=SEED, shuffle=False)
+    draws = [
+        pl.Series(name, _uniform(cars.height, seed))
+        for seed, name in enumerate(("request_draw", "report_draw", "delay_draw"))
+    ]
+    days = assumptions.max_report_days - assumptions.min_report_days + 1
+    delay = assumptions.min_report_days + (pl.col("delay_draw") * days).floor().cast(pl.Int64)
+    drawn = cars.hstack(draws).select(
         "car",
-        asked=pl.col("ask") < habits.asking,
-        told_after=pl.when(pl.col("tell") < habits.told).then(after),
+        is_requested=pl.col("request_draw") < assumptions.request_share,
+        report_delay=pl.when(pl.col("report_draw") < assumptions.report_share).then(delay),
     )
     kept = listings.join(drawn, on="car", how="inner", maintain_order="left")
-    return kept.with_columns(told_on=pl.col("day") + pl.col("told_after")).drop("told_after")
+    return kept.with_columns(reported_day=pl.col("day") + pl.col("report_delay")).drop("report_delay")
 
 
 def _uniform(count: int, seed: int) -> pl.Series:
+    """Draw numbers that are spread evenly over [0, 1), in random order."""
     return pl.int_range(count, eager=True).sample(count, seed=SEED + seed, shuffle=True) / count

@@ -1,4 +1,8 @@
-"""Replay a past market with and without the loop; the loop's parts are those that run in production."""
+"""Replay a past market with and without the retraining loop.
+
+The loop uses the components that run in production: drift detector, live accuracy, alert conditions,
+retraining trigger, training and gates. Only the clock, Airflow and the market are simulated.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,7 +12,13 @@ from typing import Literal
 
 import polars as pl
 
-from carvalue.backtest.market import Market, MarketAssumptions, MarketTooShort, PriceShift, listings_known_by
+from carvalue.backtest.market import (
+    Market,
+    MarketAssumptions,
+    MarketTooShort,
+    PriceShift,
+    available_for_training,
+)
 from carvalue.backtest.trainer import ReplayTrainer, TrainedVersion
 from carvalue.journal import Sale
 from carvalue.monitoring.drift import reference_frame
@@ -26,37 +36,51 @@ from carvalue.pricing.evaluation import price_scores, range_scores
 from carvalue.pricing.training import Budget
 
 Arm = Literal["without the loop", "with the loop"]
-LEAST_DAYS = 5  # to look at, after the history
+MIN_DAYS = 5  # days after the history
+PROMOTED = "is in production"
+"""Part of an event's text: the retrained version passed the gates."""
 
-Say = Callable[[str], None]
+OnProgress = Callable[[str], None]
+"""Called once a day with a line of text."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReplayPlan:
-    """How to replay.
+    """Settings of a replay.
 
     Attributes:
-        history: after how many days the first model is trained.
-        every: retrain after so many days, alarm or not; None: on alarms only.
-        cooldown: days after a retraining within which no alarm starts another.
-        budget: of the one search for parameters.
-        at_todays_prices: whether a retraining brings earlier prices to the level of the newest.
-        habits: of people and of the source.
-        move: of all prices; None: as they were.
+        history: Days before the first model is trained.
+        every: Days between scheduled retrainings; None retrains on alarms only.
+        cooldown: Days after a retraining in which no alarm starts another.
+        budget: Budget of the hyperparameter search, which runs once.
+        time_adjustment: Whether a retraining adjusts earlier prices to the level of the newest.
+        assumptions: Assumptions about quote requests and reported sales.
+        price_shift: Sudden change of all prices; None leaves them as they were.
     """
 
     history: int = 10
     every: int | None = None
     cooldown: int = 1
     budget: Budget = "quick"
-    at_todays_prices: bool = True
-    habits: MarketAssumptions = field(default_factory=MarketAssumptions)
-    move: PriceShift | None = None
+    time_adjustment: bool = True
+    assumptions: MarketAssumptions = field(default_factory=MarketAssumptions)
+    price_shift: PriceShift | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReplayDay:
-    """One day of one arm: how good its quotes turned out to be, and what happened in the evening."""
+    """Result of one day in one arm; the fields are the columns of `backtest.csv`.
+
+    Attributes:
+        arm: `without the loop` or `with the loop`.
+        day: Number of the day, from 0.
+        quotes: Number of quotes.
+        version: Number of the version that quoted.
+        mdape: Median absolute percentage error against the sale prices, as a share.
+        bias: Median of quote over sale price, less 1.
+        coverage: Share of the sale prices inside the price range.
+        event: The retraining at the end of the day and its outcome; empty if there was none.
+    """
 
     arm: Arm
     day: int
@@ -68,131 +92,152 @@ class ReplayDay:
     event: str
 
 
-def run_replay(listings: pl.DataFrame, *, plan: ReplayPlan, folder: Path, say: Say) -> list[ReplayDay]:
-    """Go through the days; both arms begin with the same model and quote the same cars.
+def run_replay(
+    listings: pl.DataFrame, *, plan: ReplayPlan, folder: Path, on_progress: OnProgress
+) -> list[ReplayDay]:
+    """Replay the days after the history; both arms start with the same version and quote the same cars.
+
+    Args:
+        listings: Past listings of `read_listings`.
+        plan: Settings of the replay.
+        folder: Working folder.
+        on_progress: Called after each day.
+
+    Returns:
+        Two results for each day, one for each arm.
 
     Raises:
-        MarketTooShort: there are too few days after the history.
+        MarketTooShort: The listings span fewer than `MIN_DAYS` days after the history.
     """
-    market = Market(listings, habits=plan.habits, move=plan.move)
-    if market.days < plan.history + LEAST_DAYS:
+    market = Market(listings, assumptions=plan.assumptions, price_shift=plan.price_shift)
+    if market.days < plan.history + MIN_DAYS:
         raise MarketTooShort(
-            f"The listings span {market.days} days: expected {plan.history + LEAST_DAYS} or more."
+            f"The listings span {market.days} days: expected {plan.history + MIN_DAYS} or more."
         )
-    school = ReplayTrainer(folder / "school", budget=plan.budget, at_todays_prices=plan.at_todays_prices)
-    evening = market.evening(plan.history - 1)
-    first = school.learn(market.published(plan.history - 1), now=evening, champion=None)
-    loop = _Loop(first, market=market, school=school, plan=plan, state=folder / "retraining.json")
+    trainer = ReplayTrainer(folder / "training", budget=plan.budget, time_adjustment=plan.time_adjustment)
+    now = market.end_of_day(plan.history - 1)
+    first = trainer.train(market.published(plan.history - 1), now=now, champion=None)
+    loop = _Loop(first, market=market, trainer=trainer, plan=plan, state=folder / "retraining.json")
     days = []
     for day in range(plan.history, market.days):
-        cars = market.asked(day)
-        days.append(_judged("without the loop", day, first, cars, event=""))
+        cars = market.requested(day)
+        days.append(_score_day("without the loop", day, first, cars, event=""))
         version = loop.version
-        days.append(_judged("with the loop", day, version, cars, event=loop.live_through(day, cars)))
-        say(f"day {day}: {_told(days[-2])} without, {_told(days[-1])} with the loop {days[-1].event}".strip())
+        days.append(_score_day("with the loop", day, version, cars, event=loop.run_day(day, cars)))
+        on_progress(_progress_line(*days[-2:]))
     return days
 
 
-class _Airflow:
-    """Takes a retraining as Airflow would; the evening carries it out."""
+class _SimulatedAirflow:
+    """Accepts a request for a retraining; the loop runs it at the end of the day."""
 
     def __init__(self) -> None:
         self.last: PipelineRun | None = None
-        self.is_asked = False
+        self.is_requested = False
 
-    def newest(self, dag: str) -> PipelineRun | None:  # noqa: ARG002  # there is one
+    def newest(self, dag: str) -> PipelineRun | None:  # noqa: ARG002  # there is only one
         return self.last
 
     def start(self, dag: str, *, run: str, note: str) -> None:  # noqa: ARG002
-        self.is_asked = True
+        self.is_requested = True
         self.last = PipelineRun(name=run, state="queued", began_at=None, ended_at=None)
 
-    def done(self, at: datetime) -> None:
-        """Note that a run has ended."""
-        self.is_asked = False
+    def finish(self, at: datetime) -> None:
+        self.is_requested = False
         self.last = PipelineRun(name="replayed", state="success", began_at=at, ended_at=at)
 
 
 class _Loop:
-    """The arm that watches, retrains and lets new versions in."""
+    """The arm that monitors, retrains and promotes."""
 
     def __init__(
-        self, first: TrainedVersion, *, market: Market, school: ReplayTrainer, plan: ReplayPlan, state: Path
+        self,
+        first: TrainedVersion,
+        *,
+        market: Market,
+        trainer: ReplayTrainer,
+        plan: ReplayPlan,
+        state: Path,
     ) -> None:
-        self.version, self._market, self._school, self._plan = first, market, school, plan
+        self.version, self._market, self._trainer, self._plan = first, market, trainer, plan
         self._sold: list[pl.DataFrame] = []
-        self._airflow, self._now = _Airflow(), market.evening(plan.history - 1)
-        self._guard = RetrainingTrigger(
+        self._airflow, self._now = _SimulatedAirflow(), market.end_of_day(plan.history - 1)
+        self._trigger = RetrainingTrigger(
             runs=self._airflow,
             decisions=tuple,
             state=state,
             on_alarm=True,
-            cooldown=timedelta(days=plan.cooldown) - timedelta(hours=1),  # evenings are a day apart
+            cooldown=timedelta(days=plan.cooldown) - timedelta(hours=1),  # checks are exactly a day apart
             clock=lambda: self._now.astimezone(UTC),
         )
 
-    def live_through(self, day: int, cars: pl.DataFrame) -> str:
-        """Watch what was quoted on a day; in the evening, retrain if something asks for it."""
-        self._now = self._market.evening(day)
+    def run_day(self, day: int, cars: pl.DataFrame) -> str:
+        """Quote the cars of a day, check for alarms, and retrain if one fires or the schedule is due."""
+        self._now = self._market.end_of_day(day)
+        self._record_quotes(cars)
+        alarms = self._alarms(day)
+        self._trigger.look(alarms)
+        reason = ", ".join(sorted(alarms.firing)) if self._airflow.is_requested else ""
+        if not reason and self._plan.every and (day - self._plan.history + 1) % self._plan.every == 0:
+            reason = "schedule"
+        return self._retrain(day, reason) if reason else ""
+
+    def _record_quotes(self, cars: pl.DataFrame) -> None:
+        """Add the quotes to the drift detector, and keep the cars whose sale will be reported."""
         quotes = self.version.model.quote_frame(cars).select("price", "low", "high")
         rows = reference_frame(cars, self.version.model)
         self.version.detector.add(rows.with_columns(quoted_at=cars["posted_at"]))
         quoted = quotes.rename({"price": "quoted"}).with_columns(version=pl.lit(self.version.number))
-        self._sold.append(cars.hstack(quoted).drop_nulls("told_on"))
-        alarms = self._alarms(day)
-        self._guard.look(alarms)
-        because = ", ".join(sorted(alarms.firing)) if self._airflow.is_asked else ""
-        if not because and self._plan.every and (day - self._plan.history + 1) % self._plan.every == 0:
-            because = "the clock"
-        return self._retrain(day, because) if because else ""
+        self._sold.append(cars.hstack(quoted).drop_nulls("reported_day"))
 
     def _alarms(self, day: int) -> AlarmChanges:
         metrics = self.version.model.card.metrics
-        findings = WatcherSnapshot(
+        snapshot = WatcherSnapshot(
             model_version=str(self.version.number),
             reference="",
             drift=self.version.detector.report(),
-            live=measure_live_accuracy(self._told_sales(day)),
+            live=measure_live_accuracy(self._reported_sales(day)),
             estimated_error=None,
             report="",
         )
-        return alarm_changes(findings, tuple(current_alerts(findings, metrics=metrics, now=self._now)))
+        return alarm_changes(snapshot, tuple(current_alerts(snapshot, metrics=metrics, now=self._now)))
 
-    def _told_sales(self, day: int) -> list[Sale]:
-        mine = (pl.col("told_on") <= day) & (pl.col("version") == self.version.number)
-        told = pl.concat([part.filter(mine) for part in self._sold]).sort("told_on", descending=True)
-        newest = told.head(NEWEST_SALES).select("quoted", "low", "high", "price").rows()
-        return [Sale(*row) for row in newest]
+    def _reported_sales(self, day: int) -> list[Sale]:
+        """List the newest reported sales of cars that the current version quoted."""
+        is_reported = (pl.col("reported_day") <= day) & (pl.col("version") == self.version.number)
+        sales = pl.concat([part.filter(is_reported) for part in self._sold])
+        newest = sales.sort("reported_day", descending=True).head(NEWEST_SALES)
+        return [Sale(*row) for row in newest.select("quoted", "low", "high", "price").rows()]
 
-    def _retrain(self, day: int, because: str) -> str:
-        listings = self._market.published(day).columns
-        sold = [part.select(listings) for part in self._sold]
-        known = listings_known_by(self._market, day, sold=sold)
-        learned = self._school.learn(known, now=self._now, champion=self.version.model)
-        self._airflow.done(self._now)
-        if not learned.decision.promote:
-            return f"retrained ({because}), refused: {'; '.join(learned.decision.reasons)}"
-        self.version = learned
-        return f"retrained ({because}), version {learned.number} is in"
+    def _retrain(self, day: int, reason: str) -> str:
+        columns = self._market.published(day).columns
+        sold = [part.select(columns) for part in self._sold]
+        rows = available_for_training(self._market, day, sold=sold)
+        challenger = self._trainer.train(rows, now=self._now, champion=self.version.model)
+        self._airflow.finish(self._now)
+        if not challenger.decision.promote:
+            return f"retrained ({reason}), refused: {'; '.join(challenger.decision.reasons)}"
+        self.version = challenger
+        return f"retrained ({reason}), version {challenger.number} {PROMOTED}"
 
 
-def _judged(arm: Arm, day: int, version: TrainedVersion, cars: pl.DataFrame, *, event: str) -> ReplayDay:
+def _score_day(arm: Arm, day: int, version: TrainedVersion, cars: pl.DataFrame, *, event: str) -> ReplayDay:
     quotes = version.model.quote_frame(cars)
-    asked = cars["price"].cast(pl.Float64).to_numpy()
+    sold = cars["price"].cast(pl.Float64).to_numpy()
     price, low, high = (quotes[name].cast(pl.Float64).to_numpy() for name in ("price", "low", "high"))
-    measured = price_scores(asked=asked, quoted=price)
-    ranges = range_scores(asked=asked, quoted=price, low=low, high=high)
+    scores = price_scores(asking=sold, quoted=price)
     return ReplayDay(
         arm=arm,
         day=day,
         quotes=cars.height,
         version=version.number,
-        mdape=measured["mdape"],
-        bias=measured["bias"],
-        coverage=ranges["coverage"],
+        mdape=scores["mdape"],
+        bias=scores["bias"],
+        coverage=range_scores(asking=sold, quoted=price, low=low, high=high)["coverage"],
         event=event,
     )
 
 
-def _told(day: ReplayDay) -> str:
-    return f"{day.mdape:.2%}"
+def _progress_line(without: ReplayDay, with_loop: ReplayDay) -> str:
+    errors = f"{without.mdape:.2%} without, {with_loop.mdape:.2%} with the loop"
+    return f"day {with_loop.day}: median error {errors} {with_loop.event}".strip()

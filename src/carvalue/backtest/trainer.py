@@ -1,4 +1,4 @@
-"""One training in a replay: split, fit, gate and drift reference as in the pipelines, in a folder."""
+"""Train one version in a replay: split, fit, gates and drift reference as in the pipelines, in one folder."""
 
 import shutil
 from collections.abc import Callable
@@ -23,10 +23,10 @@ class TrainedVersion:
     """A version that a replay has trained.
 
     Attributes:
-        number: counted from 1, as a registry would.
-        model: quotes.
-        detector: of drift away from what it learned.
-        decision: whether it may go into production.
+        number: Version number, from 1, as a registry would assign it.
+        model: The model.
+        detector: Drift detector, calibrated on the version's training rows.
+        decision: Whether the gates allow the version to go into production.
     """
 
     number: int
@@ -36,46 +36,58 @@ class TrainedVersion:
 
 
 class ReplayTrainer:
-    """Trains versions of one replay. Parameters are searched once: a search takes longer than a training."""
+    """Trains the versions of one replay; the hyperparameter search runs only for the first.
 
-    def __init__(self, folder: Path, *, budget: Budget, at_todays_prices: bool) -> None:
-        self._folder, self._budget, self._at_todays_prices = folder, budget, at_todays_prices
+    Args:
+        folder: Working folder; its content is deleted before each training.
+        budget: Budget of the search.
+        time_adjustment: Whether earlier prices are adjusted to the level of the newest before a retraining.
+    """
+
+    def __init__(self, folder: Path, *, budget: Budget, time_adjustment: bool) -> None:
+        self._folder, self._budget, self._time_adjustment = folder, budget, time_adjustment
         self._tuned: SearchResult | None = None
         self._number = 0
 
-    def learn(self, known: pl.DataFrame, *, now: datetime, champion: PriceModel | None) -> TrainedVersion:
-        """Split what is known by time and by car, train, and decide on the newest part.
+    def train(self, rows: pl.DataFrame, *, now: datetime, champion: PriceModel | None) -> TrainedVersion:
+        """Split the rows by time and car, train a version, and run the gates on the newest part.
 
         Args:
-            known: the listings and sales to learn from.
-            now: when that is, in the replay.
-            champion: what is in production; None: nothing is.
+            rows: Listings and sales that are available for training.
+            now: Time of the training in the replay.
+            champion: Model in production, which is also the reference model of the time adjustment; None if
+                there is none.
+
+        Returns:
+            The version with the decision of the gates.
         """
         self._number += 1
-        if champion and self._at_todays_prices:
-            known, _ = adjust_to_newest(known, ruler=champion)
-        parts = self._parts(known)
-        model = self._train(parts, now=now)
-        rival = Champion(name="in production", model=champion) if champion else None
+        if champion and self._time_adjustment:
+            rows, _ = adjust_to_newest(rows, reference_model=champion)
+        split_path = self._split(rows)
+        model = self._fit(split_path, now=now)
         evidence = gather_evidence(
-            bundle=self._folder / "bundle", train=parts("train"), test=parts("test"), rival=rival
+            bundle=self._folder / "bundle",
+            train=split_path("train"),
+            test=split_path("test"),
+            champion=Champion(name="in production", model=champion) if champion else None,
         )
         return TrainedVersion(
             number=self._number,
             model=model,
-            detector=self._detector(model, parts),
+            detector=self._detector(model, split_path),
             decision=run_gates(evidence),
         )
 
-    def _parts(self, known: pl.DataFrame) -> Callable[[str], Path]:
+    def _split(self, rows: pl.DataFrame) -> Callable[[str], Path]:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
-        known.write_parquet(self._folder / "known.parquet")
+        rows.write_parquet(self._folder / "known.parquet")
         split(self._folder / "known.parquet", into=self._folder)
         return lambda name: self._folder / f"{name}.parquet"
 
-    def _train(self, parts: Callable[[str], Path], *, now: datetime) -> PriceModel:
-        train, validation = parts("train"), parts("validation")
+    def _fit(self, split_path: Callable[[str], Path], *, now: datetime) -> PriceModel:
+        train, validation = split_path("train"), split_path("validation")
         if self._tuned is None:
             self._tuned = tune_model(
                 train=train, validation=validation, budget=self._budget, on_trial=lambda _: None
@@ -94,6 +106,7 @@ class ReplayTrainer:
             into=self._folder / "bundle",
         )
 
-    def _detector(self, model: PriceModel, parts: Callable[[str], Path]) -> Detector:
-        reference = publish_reference(parts("train"), fingerprint="replay", root=self._folder / "reference")
+    def _detector(self, model: PriceModel, split_path: Callable[[str], Path]) -> Detector:
+        root = self._folder / "reference"
+        reference = publish_reference(split_path("train"), fingerprint="replay", root=root)
         return Detector(*calibrate(reference_frame(pl.read_parquet(reference.path), model)))

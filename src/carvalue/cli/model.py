@@ -64,17 +64,19 @@ def backtest(
 
     plan = ReplayPlan(
         every=every or None,
-        at_todays_prices=not as_listed,
-        habits=MarketAssumptions(cars=cars),
-        move=parse_price_shift(move),
+        time_adjustment=not as_listed,
+        assumptions=MarketAssumptions(cars=cars),
+        price_shift=parse_price_shift(move),
     )
     into.mkdir(parents=True, exist_ok=True)
     with ProgressConsole() as console:
         console.doing("training the first model")
-        days = run_replay(read_listings(Dataset(dataset)), plan=plan, folder=into / "work", say=console.say)
+        days = run_replay(
+            read_listings(Dataset(dataset)), plan=plan, folder=into / "work", on_progress=console.say
+        )
     table = write_table(days, into / TABLE)
     draw(table, plan=plan, into=into / PICTURE)
-    since = plan.move.day if plan.move else plan.history
+    since = plan.price_shift.day if plan.price_shift else plan.history
     print_table(str(summary(table, since=since)))
     print_line(f"{into / TABLE}, {into / PICTURE}")
 

@@ -47,7 +47,7 @@ def adjust_prices(*, settings: Settings, work: Path) -> None:
 
     known, done = pl.read_parquet(work / "clean" / WITH_SALES_FILE), TimeAdjustment(moved=0, factor=1.0)
     if production := fetch_champion(uri=settings.mlflow_tracking_uri, into=work / "production"):
-        known, done = adjust_to_newest(known, ruler=production.model)
+        known, done = adjust_to_newest(known, reference_model=production.model)
     with atomic_write(work / "clean" / KNOWN_FILE) as aside:
         known.write_parquet(aside)
     write_artifact(done, work / "clean" / RESTATED_FILE)
@@ -63,7 +63,7 @@ def dataset_changes(clean: Path) -> str:
     if not (clean / KNOWN_FILE).is_file():
         return ""
     joined = read_artifact(SalesReport, clean / SALES_REPORT)
-    return joined.says + read_artifact(TimeAdjustment, clean / RESTATED_FILE).says
+    return joined.says + read_artifact(TimeAdjustment, clean / RESTATED_FILE).description
 
 
 def skip_if_unchanged(*, settings: Settings, work: Path) -> None:

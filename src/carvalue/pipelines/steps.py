@@ -145,7 +145,7 @@ def train(*, settings: Settings, work: Path) -> None:
 
     dataset = chosen_dataset(settings, work)
     manifest = dataset.manifest()
-    with _grower(settings) as grower:
+    with _training_backend(settings) as backend:
         train_model(
             tuned=SearchResult.load(work / "tuned.json"),
             train=dataset.path("train"),
@@ -158,7 +158,7 @@ def train(*, settings: Settings, work: Path) -> None:
             ),
             trained_at=datetime.now(UTC),
             into=work / "bundle",
-            grower=grower,
+            backend=backend,
         )
 
 
@@ -174,7 +174,7 @@ def evaluate(*, settings: Settings, work: Path) -> None:
         test=dataset.path("test"),
         reposts=dataset.reposts,
         into=work / "evaluation",
-        rival=fetch_other_champion(
+        champion=fetch_other_champion(
             uri=settings.mlflow_tracking_uri, bundle=work / "bundle", into=work / "production"
         ),
     )
@@ -234,8 +234,8 @@ def chosen_dataset(settings: Settings, work: Path) -> "Dataset":
     return DatasetStore(_store(settings)).version(name)
 
 
-def _grower(settings: Settings) -> "AbstractContextManager[TrainingBackend]":
-    """Find who grows the trees.
+def _training_backend(settings: Settings) -> "AbstractContextManager[TrainingBackend]":
+    """Choose where the trees are fitted.
 
     Raises:
         DaskMissing: a cluster is named, but the extra `dask` is not installed.

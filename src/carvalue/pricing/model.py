@@ -83,7 +83,7 @@ class PriceModel:
         if doubted:
             unknown = [drop_odometer(listings[place]) for place in doubted]
             _take_lower(dollars, np.array(doubted), self._dollars(self.encoder.rows(unknown)))
-        cautions = [self.familiar.cautions(listing) for listing in listings]
+        cautions = [self.familiar.warnings(listing) for listing in listings]
         warnings = (tuple(caution.text for caution in found) for found in cautions)
         kinds = (tuple(caution.kind for caution in found) for found in cautions)
         return tuple(map(Quote, *dollars.tolist(), warnings, kinds))

@@ -1,4 +1,4 @@
-"""A past market, day by day: nobody knows anything before its time."""
+"""The simulated market: quotes, published listings and reported sales appear on the right days."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from carvalue.backtest.market import (
     Market,
     MarketAssumptions,
     PriceShift,
-    listings_known_by,
+    available_for_training,
     parse_price_shift,
 )
 from markets import FIRST_POSTED, a_market
@@ -26,50 +26,53 @@ def listings() -> pl.DataFrame:
     )
 
 
-def test_what_is_published_is_never_asked_for(listings: pl.DataFrame) -> None:
-    market = Market(listings, habits=MarketAssumptions())
+def test_published_cars_get_no_quote(listings: pl.DataFrame) -> None:
+    market = Market(listings, assumptions=MarketAssumptions())
 
     published = market.published(market.days)
-    asked = pl.concat([market.asked(day) for day in range(market.days)])
+    requested = pl.concat([market.requested(day) for day in range(market.days)])
     assert market.days == 20
-    assert not set(published["car"]) & set(asked["car"])
-    assert published.height + asked.height == ROWS
-    assert 0.45 < asked.height / ROWS < 0.55
-    assert market.published(4)["posted_at"].max() < market.evening(4)
+    assert not set(published["car"]) & set(requested["car"])
+    assert published.height + requested.height == ROWS
+    assert 0.45 < requested.height / ROWS < 0.55
+    assert market.published(4)["posted_at"].max() < market.end_of_day(4)
 
 
-def test_sales_are_told_late_and_only_some(listings: pl.DataFrame) -> None:
-    habits = MarketAssumptions(told=0.3, first_told=2, last_told=5)
-    market = Market(listings, habits=habits)
-    asked = market.asked(3)
-    waits = (asked["told_on"] - 3).drop_nulls()
+def test_some_sales_are_reported_after_some_days(listings: pl.DataFrame) -> None:
+    assumptions = MarketAssumptions(report_share=0.3, min_report_days=2, max_report_days=5)
+    market = Market(listings, assumptions=assumptions)
+    requested = market.requested(3)
+    waits = (requested["reported_day"] - 3).drop_nulls()
 
     assert set(waits) == {2, 3, 4, 5}
-    assert 0.1 < len(waits) / asked.height < 0.5
+    assert 0.1 < len(waits) / requested.height < 0.5
     assert (
-        listings_known_by(market, 4, sold=[asked.drop_nulls("told_on")]).height == market.published(4).height
+        available_for_training(market, 4, sold=[requested.drop_nulls("reported_day")]).height
+        == market.published(4).height
     )
-    later = listings_known_by(market, 8, sold=[asked.drop_nulls("told_on")])
+    later = available_for_training(market, 8, sold=[requested.drop_nulls("reported_day")])
     assert later.height == market.published(8).height + len(waits)
 
 
-def test_a_move_changes_all_prices_from_its_day_on(listings: pl.DataFrame) -> None:
+def test_a_price_shift_changes_all_prices_from_its_day_on(listings: pl.DataFrame) -> None:
     as_it_was, moved = (
-        Market(listings, habits=MarketAssumptions(), move=move)
-        for move in (None, PriceShift(factor=2.0, day=10))
+        Market(listings, assumptions=MarketAssumptions(), price_shift=price_shift)
+        for price_shift in (None, PriceShift(factor=2.0, day=10))
     )
 
     for day, factor in ((9, 1), (10, 2), (19, 2)):
-        assert (moved.asked(day)["price"] == as_it_was.asked(day)["price"] * factor).all()
+        assert (moved.requested(day)["price"] == as_it_was.requested(day)["price"] * factor).all()
 
 
 def test_fewer_cars_are_drawn_whole(listings: pl.DataFrame) -> None:
-    market = Market(listings, habits=MarketAssumptions(cars=500))
+    market = Market(listings, assumptions=MarketAssumptions(cars=500))
 
-    assert sum(market.asked(day).height for day in range(market.days)) + market.published(20).height == 500
+    assert (
+        sum(market.requested(day).height for day in range(market.days)) + market.published(20).height == 500
+    )
 
 
-def test_a_move_is_read_as_people_type_it() -> None:
+def test_a_price_shift_is_parsed() -> None:
     assert parse_price_shift("1.1@18") == PriceShift(factor=1.1, day=18)
     assert parse_price_shift("") is None
     for text in ("1.1", "x@3", "0@3", "1.1@-2"):

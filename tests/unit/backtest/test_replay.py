@@ -1,4 +1,4 @@
-"""The replayed loop hears a market that moves and learns its level; without it, quotes stay behind."""
+"""After a price shift the loop retrains and its quotes follow the market; without it they stay behind."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -24,12 +24,12 @@ def spread(rows: int) -> pl.DataFrame:
 def test_the_loop_follows_a_market_that_moves(tmp_path: Path) -> None:
     plan = ReplayPlan(
         history=9,
-        habits=MarketAssumptions(asking=0.3, told=0.6, last_told=3),
-        move=PriceShift(factor=1.25, day=MOVED_ON),
+        assumptions=MarketAssumptions(request_share=0.3, report_share=0.6, max_report_days=3),
+        price_shift=PriceShift(factor=1.25, day=MOVED_ON),
     )
-    told: list[str] = []
+    lines: list[str] = []
 
-    days = run_replay(spread(ROWS), plan=plan, folder=tmp_path, say=told.append)
+    days = run_replay(spread(ROWS), plan=plan, folder=tmp_path, on_progress=lines.append)
 
     table = write_table(days, tmp_path / TABLE)
     draw(table, plan=plan, into=tmp_path / "picture.png")
@@ -37,11 +37,11 @@ def test_the_loop_follows_a_market_that_moves(tmp_path: Path) -> None:
     assert late["without the loop"]["bias"] == pytest.approx(1 / 1.25 - 1, abs=0.03)
     assert abs(late["with the loop"]["bias"]) < 0.03
     assert late["with the loop"]["mdape"] < 0.7 * late["without the loop"]["mdape"]
-    assert any("version 2 is in" in line for line in told), told
+    assert any("version 2 is in production" in line for line in lines), lines
     assert not any(day.event for day in days if day.day <= MOVED_ON)
     assert (tmp_path / "picture.png").stat().st_size > 10_000
 
 
 def test_a_market_of_a_few_days_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MarketTooShort, match="span 20 days: expected 25 or more"):
-        run_replay(spread(200), plan=ReplayPlan(history=20), folder=tmp_path, say=print)
+        run_replay(spread(200), plan=ReplayPlan(history=20), folder=tmp_path, on_progress=print)

@@ -77,7 +77,7 @@ def test_the_price_lies_in_its_range(model: PriceModel) -> None:
         (
             {"odometer": 12},
             "odometer_doubted",
-            "odometer below 1,000 miles is not believed of a used car: taken as not known",
+            "odometer below 1,000 miles is implausible for a used car: taken as missing",
         ),
         ({"year": None}, "year_missing", "year is missing: the price rests on the rest of the listing"),
         (

@@ -1,6 +1,5 @@
-"""How good a bundle is, and against what: measures, slices, baseline, pictures."""
+"""Evaluate a model: scores, slices, calibration, invariants, a baseline, plots and a model card."""
 
-from carvalue.pricing.evaluation.calibration import NOMINAL_COVERAGE
 from carvalue.pricing.evaluation.evaluate import (
     MODEL_CARD,
     TABLES,
@@ -12,6 +11,7 @@ from carvalue.pricing.evaluation.evaluate import (
 from carvalue.pricing.evaluation.invariants import check_invariants, violations
 from carvalue.pricing.evaluation.scores import price_scores, range_scores, score_model
 from carvalue.pricing.evaluation.slices import SLICES, add_slices
+from carvalue.pricing.intervals import NOMINAL_COVERAGE
 
 __all__ = [
     "MODEL_CARD",

@@ -1,45 +1,49 @@
-"""Whether the range holds what it promises: how often asked prices fall below, inside and above it."""
+"""Measure the calibration of the price range: how often asking prices are below, inside and above it."""
 
 import polars as pl
 
 DECILES = 10
-NOMINAL_COVERAGE = 0.9
-"""The share of asked prices that a range is to hold; half of the rest on either side."""
 
 
 def coverage_table(quoted: pl.DataFrame) -> pl.DataFrame:
-    """Count by decile of the quoted price and of the range's width: by what, decile, and the measures.
+    """Compute coverage and bias by decile of the quote and of the range's relative width.
 
-    Columns: `by`, `decile` from 1, `from` and `to` (dollars, or width as a share of the quote), `rows`,
-    `coverage`, `below`, `above`, `width`, `bias`.
+    Args:
+        quoted: Rows with `price` (asking price), `quoted`, `low` and `high`, all in dollars.
+
+    Returns:
+        One row for each decile, with the columns of `calibration.csv`: `by` (what the deciles are of),
+        `decile` (from 1), `from` and `to` (dollars, or width as a share of the quote), `rows`, `coverage`,
+        `below`, `above`, `width` and `bias` (shares).
+
+    >>> quoted = pl.DataFrame(
+    ...     {"price": [800, 1_000, 1_050, 1_300] * 10, "quoted": 1_000, "low": 900, "high": 1_100}
+    ... )
+    >>> table = coverage_table(quoted)
+    >>> table.height, table.filter(by="quoted price").select("below", "coverage", "above").mean().row(0)
+    (20, (0.25, 0.5, 0.25))
     """
     width = (pl.col("high") - pl.col("low")) / pl.col("quoted")
-    return pl.concat(
-        [
-            _by_decile(quoted, name, of)
-            for name, of in {
-                "quoted price": pl.col("quoted").cast(pl.Float64),
-                "width of range": width,
-            }.items()
-        ]
-    )
+    measures = {"quoted price": pl.col("quoted").cast(pl.Float64), "width of range": width}
+    return pl.concat([_by_decile(quoted, name, measure) for name, measure in measures.items()])
 
 
-def _by_decile(quoted: pl.DataFrame, name: str, of: pl.Expr) -> pl.DataFrame:
-    rank = of.rank("ordinal").cast(pl.Int64) - 1
-    asked = pl.col("price")
+def _by_decile(quoted: pl.DataFrame, name: str, measure: pl.Expr) -> pl.DataFrame:
+    rank = measure.rank("ordinal").cast(pl.Int64) - 1
+    asking = pl.col("price")
+    decile = (rank * DECILES // pl.len() + 1).cast(pl.Int64)
     return (
-        quoted.with_columns(of.alias("_of"), (rank * DECILES // pl.len() + 1).cast(pl.Int64).alias("decile"))
+        quoted.with_columns(measure.alias("_measure"), decile.alias("decile"))
         .group_by("decile")
         .agg(
-            pl.col("_of").min().alias("from"),
-            pl.col("_of").max().alias("to"),
+            pl.col("_measure").min().alias("from"),
+            pl.col("_measure").max().alias("to"),
             pl.len().alias("rows"),
-            asked.is_between(pl.col("low"), pl.col("high")).mean().alias("coverage"),
-            (asked < pl.col("low")).mean().alias("below"),
-            (asked > pl.col("high")).mean().alias("above"),
+            asking.is_between(pl.col("low"), pl.col("high")).mean().alias("coverage"),
+            (asking < pl.col("low")).mean().alias("below"),
+            (asking > pl.col("high")).mean().alias("above"),
             ((pl.col("high") - pl.col("low")) / pl.col("quoted")).mean().alias("width"),
-            (pl.col("quoted") / asked - 1).median().alias("bias"),
+            (pl.col("quoted") / asking - 1).median().alias("bias"),
         )
         .sort("decile")
         .select(pl.lit(name).alias("by"), pl.all())

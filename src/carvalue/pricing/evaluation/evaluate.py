@@ -1,4 +1,4 @@
-"""How good a bundle is on rows that nobody trained or tuned on: overall, by slice, against its rivals."""
+"""Evaluate a bundle on test rows: overall, by slice, against a baseline and against the champion."""
 
 import json
 import logging
@@ -20,11 +20,18 @@ logger = logging.getLogger(__name__)
 
 RESULT, MODEL_CARD = "evaluation.json", "MODEL_CARD.md"
 SLICES_TABLE, CALIBRATION, COMPARISON = TABLES = ("slices.csv", "calibration.csv", "comparison.csv")
+CHAMPION_KEY = "production"
+"""Key of the champion's scores in `evaluation.json`, and column of its quotes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Champion:
-    """The model that a new one must stand beside: the one now in production."""
+    """The model in production, which a challenger is compared with.
+
+    Attributes:
+        name: How tables name it, for example `version 7`.
+        model: The model.
+    """
 
     name: str
     model: PriceModel
@@ -32,24 +39,47 @@ class Champion:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Scores on the test rows; shares as fractions, `mae` in dollars."""
+    """Scores on the test rows; the measures are those of `price_scores` and `range_scores`.
+
+    Attributes:
+        rows: Number of test rows.
+        metrics: Scores of the evaluated model.
+        baseline: Scores of the median baseline, without those of a price range.
+        champion: Scores of the champion on the same rows; empty if there was none.
+        new_listings: Scores of the evaluated model on the test rows and later listings of known cars, and
+            their number as `rows`; empty if the later listings were not kept.
+    """
 
     rows: int
     metrics: Mapping[str, float]
     baseline: Mapping[str, float]
-    production: Mapping[str, float]
-    """Of the model in production on the same rows; empty where there was none."""
+    champion: Mapping[str, float]
     new_listings: Mapping[str, float] = field(default_factory=dict)
-    """On the test rows and later advertisements of known cars; empty where those were not kept."""
 
     def save(self, folder: Path) -> None:
-        """Write `evaluation.json`."""
-        (folder / RESULT).write_text(json.dumps(asdict(self), indent=1))
+        """Write `evaluation.json`.
+
+        Args:
+            folder: An existing folder.
+        """
+        content = {CHAMPION_KEY if key == "champion" else key: value for key, value in asdict(self).items()}
+        (folder / RESULT).write_text(json.dumps(content, indent=1))
 
     @classmethod
     def load(cls, folder: Path) -> "Evaluation":
-        """Read what `save` wrote."""
-        return cls(**json.loads((folder / RESULT).read_text()))
+        """Read what `save` wrote.
+
+        Args:
+            folder: Folder with `evaluation.json`.
+
+        Returns:
+            The scores.
+
+        Raises:
+            FileNotFoundError: The folder has no evaluation.
+        """
+        content = json.loads((folder / RESULT).read_text())
+        return cls(champion=content.pop(CHAMPION_KEY), **content)
 
 
 def evaluate_bundle(
@@ -58,39 +88,74 @@ def evaluate_bundle(
     train: Path,
     test: Path,
     into: Path,
-    rival: Champion | None = None,
+    champion: Champion | None = None,
     reposts: Path | None = None,
 ) -> Evaluation:
-    """Quote the test rows with a bundle and its rivals; write scores, tables, pictures and a model card."""
+    """Quote the test rows; write scores, tables, plots and a model card.
+
+    Args:
+        bundle: Folder of the bundle to evaluate.
+        train: Parquet file of the training rows, for the baseline.
+        test: Parquet file of the test rows; no step of the training may have read them.
+        into: Folder for the results; it is created if needed.
+        champion: Model in production, which quotes the same rows.
+        reposts: Parquet file of later listings of cars in the training rows.
+
+    Returns:
+        The scores.
+
+    Raises:
+        BundleCorrupt: A file of the bundle is missing or does not match its checksum.
+        BundleIncompatible: This version of the program cannot use the bundle.
+    """
     model, rows = PriceModel.load(bundle), pl.read_parquet(test)
-    quoted = quote_rows(model, rows, known=pl.read_parquet(train))
-    by_rival = None if rival is None else _quoted(rival.model, rows)
-    found = Evaluation(
+    quoted = quote_rows(model, rows, train=pl.read_parquet(train))
+    champion_quoted = None if champion is None else _quoted(champion.model, rows)
+    evaluation = Evaluation(
         rows=rows.height,
         metrics=_metrics(quoted),
-        baseline=_scores(quoted, "baseline"),
-        production={} if by_rival is None else _metrics(by_rival),
-        new_listings={} if reposts is None else _with_reposts(model, quoted, reposts=reposts),
+        baseline=_price_scores(quoted, "baseline"),
+        champion={} if champion_quoted is None else _metrics(champion_quoted),
+        new_listings={} if reposts is None else _score_with_reposts(model, quoted, reposts=reposts),
     )
-    beside = quoted if by_rival is None else quoted.with_columns(by_rival["quoted"].alias("production"))
     into.mkdir(parents=True, exist_ok=True)
-    found.save(into)
-    _write_tables(found, beside, rival=rival, into=into)
+    evaluation.save(into)
+    compared = quoted
+    if champion_quoted is not None:
+        compared = quoted.with_columns(champion_quoted["quoted"].alias(CHAMPION_KEY))
+    _write_tables(evaluation, compared, champion=champion, into=into)
     draw_all(quoted, model=model, into=into)
-    (into / MODEL_CARD).write_text(_card(model, quoted, into=into))
-    logger.info("bundle evaluated", extra={"rows": rows.height, **found.metrics})
-    return found
+    (into / MODEL_CARD).write_text(_model_card(model, quoted, into=into))
+    logger.info("bundle evaluated", extra={"rows": rows.height, **evaluation.metrics})
+    return evaluation
 
 
 def score_bundle(*, bundle: Path, test: Path) -> dict[str, float]:
-    """Score a bundle on rows with known prices: the same measures as `evaluate_bundle`, nothing written."""
+    """Compute the metrics of `evaluate_bundle` without writing anything.
+
+    Args:
+        bundle: Folder of the bundle.
+        test: Parquet file of listings with `price`.
+
+    Returns:
+        All measures of `price_scores` and `range_scores`.
+    """
     rows = pl.read_parquet(test)
     return _metrics(_quoted(PriceModel.load(bundle), rows))
 
 
-def quote_rows(model: PriceModel, rows: pl.DataFrame, *, known: pl.DataFrame) -> pl.DataFrame:
-    """Put the model's quotes and the baseline's beside the rows."""
-    baseline = pl.Series("baseline", median_quotes(train=known, frame=rows))
+def quote_rows(model: PriceModel, rows: pl.DataFrame, *, train: pl.DataFrame) -> pl.DataFrame:
+    """Add the quotes of a model and of the median baseline to listings.
+
+    Args:
+        model: The model.
+        rows: Listings with `price`.
+        train: Training rows, for the baseline.
+
+    Returns:
+        The rows with `quoted`, `low`, `high`, `warnings`, `kinds` and `baseline`.
+    """
+    baseline = pl.Series("baseline", median_quotes(train=train, frame=rows))
     return _quoted(model, rows).with_columns(baseline)
 
 
@@ -98,25 +163,26 @@ def _quoted(model: PriceModel, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.hstack(model.quote_frame(rows).rename({"price": "quoted"}))
 
 
-def _with_reposts(model: PriceModel, quoted: pl.DataFrame, *, reposts: Path) -> dict[str, float]:
-    """Score the test rows together with later advertisements of cars that the model may know."""
+def _score_with_reposts(model: PriceModel, quoted: pl.DataFrame, *, reposts: Path) -> dict[str, float]:
     later = _quoted(model, pl.read_parquet(reposts))
     return _metrics(pl.concat([quoted.select(later.columns), later])) | {"rows": quoted.height + later.height}
 
 
-def _write_tables(found: Evaluation, beside: pl.DataFrame, *, rival: Champion | None, into: Path) -> None:
-    by_slice(beside).write_csv(into / SLICES_TABLE)
-    coverage_table(beside).write_csv(into / CALIBRATION)
+def _write_tables(
+    evaluation: Evaluation, compared: pl.DataFrame, *, champion: Champion | None, into: Path
+) -> None:
+    by_slice(compared).write_csv(into / SLICES_TABLE)
+    coverage_table(compared).write_csv(into / CALIBRATION)
     rows = [
-        {"model": "this one", **found.metrics},
-        {"model": "median by make, family, year", **found.baseline},
+        {"model": "this one", **evaluation.metrics},
+        {"model": "median by make, family, year", **evaluation.baseline},
     ]
-    if rival is not None:
-        rows.append({"model": f"in production: {rival.name}", **found.production})
+    if champion is not None:
+        rows.append({"model": f"in production: {champion.name}", **evaluation.champion})
     pl.DataFrame(rows, infer_schema_length=None).write_csv(into / COMPARISON)
 
 
-def _card(model: PriceModel, quoted: pl.DataFrame, *, into: Path) -> str:
+def _model_card(model: PriceModel, quoted: pl.DataFrame, *, into: Path) -> str:
     return write_report(
         model.card,
         posted=quoted["posted_at"],
@@ -126,12 +192,12 @@ def _card(model: PriceModel, quoted: pl.DataFrame, *, into: Path) -> str:
 
 
 def _metrics(quoted: pl.DataFrame) -> dict[str, float]:
-    asked, price, low, high = (
+    asking, price, low, high = (
         quoted[name].cast(pl.Float64).to_numpy() for name in ("price", "quoted", "low", "high")
     )
-    return _scores(quoted, "quoted") | range_scores(asked=asked, quoted=price, low=low, high=high)
+    return _price_scores(quoted, "quoted") | range_scores(asking=asking, quoted=price, low=low, high=high)
 
 
-def _scores(quoted: pl.DataFrame, column: str) -> dict[str, float]:
-    asked, price = (quoted[name].cast(pl.Float64).to_numpy() for name in ("price", column))
-    return price_scores(asked=asked, quoted=price)
+def _price_scores(quoted: pl.DataFrame, column: str) -> dict[str, float]:
+    asking, price = (quoted[name].cast(pl.Float64).to_numpy() for name in ("price", column))
+    return price_scores(asking=asking, quoted=price)

@@ -1,7 +1,11 @@
-"""What any price must do, whatever its error: checked on every candidate, on a sample of test rows."""
+"""Check invariants: properties that the prices of any model must have, whatever its error.
+
+The gates run them on every challenger, on a sample of the test rows. Reference: behavioural testing, Ribeiro
+et al. (2020), "Beyond accuracy: behavioral testing of NLP models with CheckList".
+"""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -13,12 +17,12 @@ from carvalue.pricing.features import MIN_PLAUSIBLE_MILES
 from carvalue.pricing.quote import Quote
 
 SAMPLE_ROWS, SAMPLE_SEED = 300, 0
-SINGLE_ROWS = 60  # quoted one by one
-# Below the first of these an odometer may not be believed, and more miles may then raise the price.
+SINGLE_ROWS = 60  # rows that are also quoted one by one
+# Below the first of these an odometer may be implausible; the price is then not monotone in the miles.
 MILES = (MIN_PLAUSIBLE_MILES, 10_000, 40_000, 80_000, 150_000, 250_000, 400_000)
-YEARS_APART = (-8, -3, -1, 0, 1, 3)
-MIN_SHARE_MOVED = 0.5  # of the rows: another row's make and model may be the same ones
-NONSENSE: tuple[Listing, ...] = (
+YEAR_CHANGES = (-8, -3, -1, 0, 1, 3)
+MIN_SHARE_CHANGED = 0.5  # share of the rows; the swapped make and model may be the same
+INVALID_LISTINGS: tuple[Listing, ...] = (
     {},
     {"manufacturer": "", "model": "", "region": ""},
     {"manufacturer": "no such make", "model": "?" * 500, "year": LATEST_YEAR, "odometer": 0},
@@ -29,130 +33,180 @@ NONSENSE: tuple[Listing, ...] = (
 
 
 class Pricer(Protocol):
-    """Whatever prices one listing and a frame of them."""
+    """Quotes single listings and frames; `PriceModel` is one."""
 
     def quote(self, listing: Listing) -> Quote:
-        """Price one listing."""
+        """Quote one listing.
+
+        Args:
+            listing: Any listing.
+
+        Returns:
+            The quote.
+        """
 
     def quote_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Price a frame: price, low, high, warnings."""
+        """Quote a frame of listings.
+
+        Args:
+            frame: Listings, one a row.
+
+        Returns:
+            `price`, `low` and `high` in dollars, row for row.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
 class InvariantResult:
-    """How one promise was kept."""
+    """Result of one check.
+
+    Attributes:
+        name: The invariant, as a sentence.
+        checked: Number of comparisons.
+        violated: Number of comparisons in which the invariant does not hold.
+        example: The worst violation, in parentheses; empty if there is none.
+    """
 
     name: str
-    tried: int
-    broken: int
-    worst: str
-    """The worst example; empty where the promise holds."""
+    checked: int
+    violated: int
+    example: str
 
     @property
     def passed(self) -> bool:
-        """Whether it was tried at all, and never broken."""
-        return self.tried > 0 and self.broken == 0
+        """Whether the invariant was checked at least once and never violated."""
+        return self.checked > 0 and self.violated == 0
 
 
 def check_invariants(model: Pricer, rows: pl.DataFrame) -> tuple[InvariantResult, ...]:
-    """Run every check; one that raises is broken, because nobody knows what it would have found.
+    """Check every invariant on a fixed sample of listings.
 
-    `rows` are listings with known makes and models, of which a fixed sample is priced.
+    A check that raises an exception counts as violated.
+
+    Args:
+        model: The model to check.
+        rows: Listings with known makes and models.
+
+    Returns:
+        One result for each invariant, in a fixed order.
     """
     names = [field.name for field in FIELDS if field.name in rows.columns]
     sample = rows.select(names).sample(min(SAMPLE_ROWS, rows.height), seed=SAMPLE_SEED, shuffle=True)
     checks: dict[str, Callable[[Pricer, pl.DataFrame], InvariantResult]] = {
-        "more miles never raise the price": _more_miles,
-        "newer never lowers the price": _newer,
+        "more miles never raise the price": _miles_decreasing,
+        "newer never lowers the price": _year_increasing,
         "a salvage title lowers prices": partial(
-            _lowers, field="title_status", worse="salvage", better="clean"
+            _category_lowers, field="title_status", worse="salvage", better="clean"
         ),
-        "fair is below excellent": partial(_lowers, field="condition", worse="fair", better="excellent"),
+        "fair is below excellent": partial(
+            _category_lowers, field="condition", worse="fair", better="excellent"
+        ),
         "make and model move the price": _names_matter,
-        "nonsense has a price": _nonsense,
-        "one row is priced as in a frame": _alike,
+        "nonsense has a price": _invalid_is_priced,
+        "one row is priced as in a frame": _single_equals_frame,
     }
     return tuple(_run(name, check, model, sample) for name, check in checks.items())
 
 
-def violations(checks: Iterable[InvariantResult]) -> tuple[str, ...]:
-    """Say of each check that did not pass how often and how it was broken."""
-    return tuple(
-        f"{check.name}: broken {check.broken} times of {check.tried} {check.worst}".rstrip()
-        for check in checks
-        if not check.passed
-    )
+def violations(results: Iterable[InvariantResult]) -> tuple[str, ...]:
+    """Describe the checks that did not pass.
+
+    Args:
+        results: Results of `check_invariants`.
+
+    Returns:
+        One sentence for each failed check; empty if all passed.
+
+    >>> violations([
+    ...     InvariantResult(name="newer never lowers the price", checked=300, violated=0, example=""),
+    ...     InvariantResult(name="fair is below excellent", checked=1, violated=1, example="(by $120)"),
+    ... ])
+    ('fair is below excellent: violated in 1 of 1 comparisons (by $120)',)
+    """
+    return tuple(_violation(result) for result in results if not result.passed)
+
+
+def _violation(result: InvariantResult) -> str:
+    counts = f"violated in {result.violated} of {result.checked} comparisons"
+    return f"{result.name}: {counts} {result.example}".rstrip()
 
 
 def _run(
     name: str, check: Callable[[Pricer, pl.DataFrame], InvariantResult], model: Pricer, sample: pl.DataFrame
 ) -> InvariantResult:
     try:
-        found = check(model, sample)
-    except Exception as error:  # whatever a candidate raises is the finding
-        return InvariantResult(name=name, tried=1, broken=1, worst=f"({type(error).__name__}: {error})")
-    return InvariantResult(name=name, tried=found.tried, broken=found.broken, worst=found.worst)
+        return replace(check(model, sample), name=name)
+    except Exception as error:  # any exception of a challenger is a violation
+        return InvariantResult(name=name, checked=1, violated=1, example=f"({type(error).__name__}: {error})")
 
 
-def _more_miles(model: Pricer, sample: pl.DataFrame) -> InvariantResult:
-    ways = [sample.with_columns(odometer=pl.lit(miles, pl.Float64)) for miles in MILES]
-    return _never_rising(model, ways)
+def _miles_decreasing(model: Pricer, sample: pl.DataFrame) -> InvariantResult:
+    return _never_rising(model, [sample.with_columns(odometer=pl.lit(miles, pl.Float64)) for miles in MILES])
 
 
-def _newer(model: Pricer, sample: pl.DataFrame) -> InvariantResult:
+def _year_increasing(model: Pricer, sample: pl.DataFrame) -> InvariantResult:
     dated = sample.drop_nulls("year")
-    ways = [
-        dated.with_columns((pl.col("year") + years).clip(EARLIEST_YEAR, LATEST_YEAR).alias("year"))
-        for years in sorted(YEARS_APART, reverse=True)
+    variants = [
+        dated.with_columns((pl.col("year") + change).clip(EARLIEST_YEAR, LATEST_YEAR).alias("year"))
+        for change in sorted(YEAR_CHANGES, reverse=True)
     ]
-    return _never_rising(model, ways)
+    return _never_rising(model, variants)
 
 
-def _never_rising(model: Pricer, ways: Sequence[pl.DataFrame]) -> InvariantResult:
-    """Price the same cars in several ways; no car may cost more in one than in the way before."""
-    prices = np.stack([_prices(model, way) for way in ways])
+def _never_rising(model: Pricer, variants: Sequence[pl.DataFrame]) -> InvariantResult:
+    """Price variants of the same cars; no car may cost more in one variant than in the one before."""
+    prices = np.stack([_prices(model, variant) for variant in variants])
     rises = np.diff(prices, axis=0)
-    worst = ""
+    example = ""
     if (rises > 0).any():
-        step, row = (int(place) for place in np.unravel_index(rises.argmax(), rises.shape))
-        cars = [_car(way, row) for way in ways[step : step + 2]]
-        worst = f"(${prices[step, row]} for {cars[0]}, ${prices[step + 1, row]} for {cars[1]})"
-    return InvariantResult(name="", tried=rises.size, broken=int((rises > 0).sum()), worst=worst)
+        step, row = (int(index) for index in np.unravel_index(rises.argmax(), rises.shape))
+        cars = [_car(variant, row) for variant in variants[step : step + 2]]
+        example = f"(${prices[step, row]} for {cars[0]}, ${prices[step + 1, row]} for {cars[1]})"
+    return _result(checked=rises.size, violated=int((rises > 0).sum()), example=example)
 
 
-def _lowers(model: Pricer, sample: pl.DataFrame, *, field: str, worse: str, better: str) -> InvariantResult:
+def _category_lowers(
+    model: Pricer, sample: pl.DataFrame, *, field: str, worse: str, better: str
+) -> InvariantResult:
     low, high = (
-        float(np.mean(_prices(model, sample.with_columns(pl.lit(word).alias(field)))))
-        for word in (worse, better)
+        float(np.mean(_prices(model, sample.with_columns(pl.lit(category).alias(field)))))
+        for category in (worse, better)
     )
-    said = "" if low < high else f"(on average ${low:.0f} where {worse}, ${high:.0f} where {better})"
-    return InvariantResult(name="", tried=1, broken=int(bool(said)), worst=said)
+    example = "" if low < high else f"(on average ${low:.0f} if {worse}, ${high:.0f} if {better})"
+    return _result(checked=1, violated=int(bool(example)), example=example)
 
 
 def _names_matter(model: Pricer, sample: pl.DataFrame) -> InvariantResult:
     names = ("manufacturer", "model")
-    others = sample.with_columns(pl.concat([sample[name].tail(1), sample[name].head(-1)]) for name in names)
-    moved = float(np.mean(_prices(model, sample) != _prices(model, others)))
-    said = "" if moved >= MIN_SHARE_MOVED else f"(another car's names move {moved:.0%} of the prices)"
-    return InvariantResult(name="", tried=1, broken=int(bool(said)), worst=said)
+    swapped = sample.with_columns(pl.concat([sample[name].tail(1), sample[name].head(-1)]) for name in names)
+    changed = float(np.mean(_prices(model, sample) != _prices(model, swapped)))
+    is_violated = changed < MIN_SHARE_CHANGED
+    example = f"(another car's make and model change {changed:.0%} of the prices)" if is_violated else ""
+    return _result(checked=1, violated=int(is_violated), example=example)
 
 
-def _nonsense(model: Pricer, _: pl.DataFrame) -> InvariantResult:
-    quotes = [(listing, model.quote(listing)) for listing in NONSENSE]
+def _invalid_is_priced(model: Pricer, _: pl.DataFrame) -> InvariantResult:
+    quotes = [(listing, model.quote(listing)) for listing in INVALID_LISTINGS]
     wrong = [(listing, quote) for listing, quote in quotes if not 0 < quote.low <= quote.price <= quote.high]
-    worst = f"({dict(wrong[0][0])} is {wrong[0][1]})" if wrong else ""
-    return InvariantResult(name="", tried=len(quotes), broken=len(wrong), worst=worst)
+    example = f"({dict(wrong[0][0])} is quoted as {wrong[0][1]})" if wrong else ""
+    return _result(checked=len(quotes), violated=len(wrong), example=example)
 
 
-def _alike(model: Pricer, sample: pl.DataFrame) -> InvariantResult:
-    few = sample.head(SINGLE_ROWS)
-    framed = model.quote_frame(few).select("price", "low", "high").rows()
-    singles = [model.quote(listing) for listing in few.iter_rows(named=True)]
-    pairs = [
-        (one, row) for one, row in zip(singles, framed, strict=True) if (one.price, one.low, one.high) != row
+def _single_equals_frame(model: Pricer, sample: pl.DataFrame) -> InvariantResult:
+    rows = sample.head(SINGLE_ROWS)
+    in_frame = model.quote_frame(rows).select("price", "low", "high").rows()
+    singles = [model.quote(listing) for listing in rows.iter_rows(named=True)]
+    different = [
+        (one, row)
+        for one, row in zip(singles, in_frame, strict=True)
+        if (one.price, one.low, one.high) != row
     ]
-    worst = f"({pairs[0][0]} alone, {pairs[0][1]} in a frame)" if pairs else ""
-    return InvariantResult(name="", tried=len(singles), broken=len(pairs), worst=worst)
+    example = f"({different[0][0]} alone, {different[0][1]} in a frame)" if different else ""
+    return _result(checked=len(singles), violated=len(different), example=example)
+
+
+def _result(*, checked: int, violated: int, example: str) -> InvariantResult:
+    return InvariantResult(name="", checked=checked, violated=violated, example=example)
 
 
 def _prices(model: Pricer, frame: pl.DataFrame) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How far quotes are from asked prices: the measures that every table and rule uses."""
+"""Score quotes and price ranges against asking prices: the measures of every table and gate."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,36 +7,73 @@ import polars as pl
 from carvalue.pricing.model import PriceModel
 
 Floats = npt.NDArray[np.float64]
-WITHIN = 0.2  # a quote within 20 % of the asked price counts as close
+TOLERANCE = 0.2  # largest relative error that `within_20` counts
 
 
-def price_scores(*, asked: Floats, quoted: Floats) -> dict[str, float]:
-    """Score quotes in dollars: mdape and within_20 as shares, mae in dollars, the rest in log dollars."""
-    relative = np.abs(quoted / asked - 1)
-    log_error = np.log(quoted) - np.log(asked)
+def price_scores(*, asking: Floats, quoted: Floats) -> dict[str, float]:
+    """Score quotes.
+
+    Args:
+        asking: Asking prices in dollars, shape (rows,).
+        quoted: Quotes in dollars, shape (rows,).
+
+    Returns:
+        `mdape` (median absolute percentage error) and `within_20` (errors of at most 20 %) as shares, `mae`
+        (mean absolute error) in dollars, `rmse_log` and `mae_log` in log dollars, `bias` (median of quote
+        over asking price, less 1) as a share.
+
+    >>> scores = price_scores(asking=np.array([10_000.0, 20_000.0, 8_000.0]),
+    ...                       quoted=np.array([11_000.0, 20_000.0, 12_000.0]))
+    >>> {name: round(scores[name], 3) for name in ("mdape", "mae", "within_20", "bias")}
+    {'mdape': 0.1, 'mae': 1666.667, 'within_20': 0.667, 'bias': 0.1}
+    """
+    relative = np.abs(quoted / asking - 1)
+    log_error = np.log(quoted) - np.log(asking)
     return {
         "mdape": float(np.median(relative)),
-        "mae": float(np.mean(np.abs(quoted - asked))),
-        "within_20": float(np.mean(relative <= WITHIN)),
+        "mae": float(np.mean(np.abs(quoted - asking))),
+        "within_20": float(np.mean(relative <= TOLERANCE)),
         "rmse_log": float(np.sqrt(np.mean(log_error**2))),
         "mae_log": float(np.mean(np.abs(log_error))),
-        "bias": float(np.median(quoted / asked - 1)),
+        "bias": float(np.median(quoted / asking - 1)),
     }
 
 
-def range_scores(*, asked: Floats, quoted: Floats, low: Floats, high: Floats) -> dict[str, float]:
-    """Score ranges: the share that holds the asked price, and the mean width relative to the quote."""
+def range_scores(*, asking: Floats, quoted: Floats, low: Floats, high: Floats) -> dict[str, float]:
+    """Score price ranges.
+
+    Args:
+        asking: Asking prices in dollars, shape (rows,).
+        quoted: Quotes in dollars, shape (rows,).
+        low: Lower ends in dollars, shape (rows,).
+        high: Upper ends in dollars, shape (rows,).
+
+    Returns:
+        `coverage` (asking prices inside the range) and `width` (mean of the range's width over the quote), as
+        shares.
+
+    >>> quoted = np.array([10_000.0, 10_000.0])
+    >>> range_scores(asking=np.array([9_500.0, 15_000.0]), quoted=quoted, low=quoted * 0.9, high=quoted * 1.2)
+    {'coverage': 0.5, 'width': 0.3}
+    """
     return {
-        "coverage": float(np.mean((low <= asked) & (asked <= high))),
+        "coverage": float(np.mean((low <= asking) & (asking <= high))),
         "width": float(np.mean((high - low) / quoted)),
     }
 
 
 def score_model(model: PriceModel, frame: pl.DataFrame) -> dict[str, float]:
-    """Quote rows with known prices and score prices and ranges."""
+    """Quote listings, and score quotes and price ranges.
+
+    Args:
+        model: The model to score.
+        frame: Listings with `price`.
+
+    Returns:
+        All measures of `price_scores` and `range_scores`.
+    """
     quotes = model.quote_frame(frame)
-    dollars = {name: quotes[name].cast(pl.Float64).to_numpy() for name in ("price", "low", "high")}
-    asked = frame["price"].cast(pl.Float64).to_numpy()
-    quoted = dollars["price"]
-    ranges = range_scores(asked=asked, quoted=quoted, low=dollars["low"], high=dollars["high"])
-    return price_scores(asked=asked, quoted=quoted) | ranges
+    quoted, low, high = (quotes[name].cast(pl.Float64).to_numpy() for name in ("price", "low", "high"))
+    asking = frame["price"].cast(pl.Float64).to_numpy()
+    ranges = range_scores(asking=asking, quoted=quoted, low=low, high=high)
+    return price_scores(asking=asking, quoted=quoted) | ranges

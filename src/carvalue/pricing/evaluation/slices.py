@@ -1,22 +1,51 @@
-"""Scores by slice: make, age, price and state, so that a good average hides nobody's bad price."""
+"""Score quotes by slice (make, age, price, state): a good average can hide a badly priced group."""
 
 import polars as pl
 
-LARGEST_MAKES = 15
-MIN_ROWS = 30  # a slice of fewer rows is left out: its median is noise
+from carvalue.pricing.evaluation.scores import TOLERANCE
+
+MAX_MAKES = 15
+MIN_ROWS = 30  # rows; smaller slices are left out because their medians are noise
 COMPARISONS = ("baseline", "production")
-"""Whose quotes may stand beside the model's; each gets a column `<rival>_mdape`."""
+"""Columns that may hold other quotes of the same rows: the baseline's and the champion's."""
 SLICES = ("make", "age", "age third", "price third", "state")
 
 
 def by_slice(quoted: pl.DataFrame) -> pl.DataFrame:
-    """Score every slice: slice, value, rows, mdape, mae, within_20, bias, coverage, width, rivals' mdape."""
+    """Score every slice with at least `MIN_ROWS` rows; of the makes, the `MAX_MAKES` most frequent.
+
+    Args:
+        quoted: Listings with `price` (asking price), `quoted`, `low`, `high` and any of `COMPARISONS`, in
+            dollars.
+
+    Returns:
+        One row for each slice, with the columns of `slices.csv`: `slice`, `value`, `rows`, `mdape`, `mae`,
+        `within_20`, `bias`, `coverage`, `width`, and `<name>_mdape` for each comparison.
+    """
     rows = add_slices(quoted)
-    return pl.concat([_table(rows, name) for name in SLICES])
+    return pl.concat([_score_slices(rows, name) for name in SLICES])
 
 
 def add_slices(quoted: pl.DataFrame) -> pl.DataFrame:
-    """Put beside each row which slices it belongs to: one column for each of `SLICES`."""
+    """Add one column for each of `SLICES`, with the slice that a row belongs to.
+
+    Args:
+        quoted: Listings with `manufacturer`, `year`, `state` and `price`.
+
+    Returns:
+        The frame with the new columns, all of strings; ages count from the newest model year of the frame.
+
+    >>> cars = pl.DataFrame(
+    ...     {
+    ...         "manufacturer": ["ford", None, "kia"],
+    ...         "year": [2020, 2001, 2014],
+    ...         "state": ["tx", "ny", "ca"],
+    ...         "price": [30_000, 4_000, 9_000],
+    ...     }
+    ... )
+    >>> add_slices(cars).select(SLICES).rows()[1]
+    ('(missing)', '16 and more', 'high', 'low', 'ny')
+    """
     newest = pl.col("year").max()
     return quoted.with_columns(
         pl.col("manufacturer").fill_null("(missing)").alias("make"),
@@ -42,20 +71,20 @@ def _third(rank: pl.Expr) -> pl.Expr:
     )
 
 
-def _table(rows: pl.DataFrame, name: str) -> pl.DataFrame:
-    asked, quoted = pl.col("price"), pl.col("quoted")
-    relative = (quoted / asked - 1).abs()
-    rivals = [rival for rival in COMPARISONS if rival in rows.columns]
+def _score_slices(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    asking, quoted = pl.col("price"), pl.col("quoted")
+    relative = (quoted / asking - 1).abs()
+    comparisons = [column for column in COMPARISONS if column in rows.columns]
     table = rows.group_by(pl.col(name).cast(pl.String).alias("value")).agg(
         pl.len().alias("rows"),
         relative.median().alias("mdape"),
-        (quoted - asked).abs().mean().alias("mae"),
-        (relative <= 0.2).mean().alias("within_20"),
-        (quoted / asked - 1).median().alias("bias"),
-        asked.is_between(pl.col("low"), pl.col("high")).mean().alias("coverage"),
+        (quoted - asking).abs().mean().alias("mae"),
+        (relative <= TOLERANCE).mean().alias("within_20"),
+        (quoted / asking - 1).median().alias("bias"),
+        asking.is_between(pl.col("low"), pl.col("high")).mean().alias("coverage"),
         ((pl.col("high") - pl.col("low")) / quoted).mean().alias("width"),
-        *((pl.col(rival) / asked - 1).abs().median().alias(f"{rival}_mdape") for rival in rivals),
+        *((pl.col(column) / asking - 1).abs().median().alias(f"{column}_mdape") for column in comparisons),
     )
     large = table.filter(pl.col("rows") >= MIN_ROWS).sort("rows", "value", descending=[True, False])
-    kept = large.head(LARGEST_MAKES) if name == "make" else large
+    kept = large.head(MAX_MAKES) if name == "make" else large
     return kept.select(pl.lit(name).alias("slice"), pl.all())

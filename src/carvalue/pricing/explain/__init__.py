@@ -1,4 +1,4 @@
-"""Explain a price: Shapley contributions and what-if curves."""
+"""Explain a price: Shapley contributions in dollars, and what-if curves."""
 
 from carvalue.pricing.explain.groups import GROUPS
 from carvalue.pricing.explain.shapley import explain_price

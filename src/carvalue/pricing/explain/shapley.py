@@ -1,9 +1,13 @@
-"""What moved a price, in dollars: exact Shapley values of the listing's parts against a usual car.
+"""Explain a price by exact Shapley values, in dollars, against a reference car.
 
-Each part of the listing (make and model, year, miles, ...) is either as told or as the usual car has it. The
-model prices every such mixture, and a part's dollars are what it adds on average over all orders in which the
-parts can be told. They are dollars of the served price itself, so nothing has to be turned from logarithms,
-and every mixture keeps the model's promises: more miles never add to the dollars of the miles.
+The players are groups of fields (make and model, year, odometer, ...). A coalition is the set of groups
+that have the listing's values; the other groups have the reference car's. The model prices every coalition,
+and a group's contribution is its average gain over all orders in which groups can join. Prices are taken in
+dollars, not log dollars, so the contributions add up to the quoted price, and the model's monotone
+constraints hold for them too: more miles never increase the contribution of the odometer.
+
+Reference: Shapley (1953), "A value for n-person games"; with one reference car instead of a background sample
+this is "baseline Shapley", Sundararajan and Najmi (2020), "The many Shapley values for model explanation".
 """
 
 from collections.abc import Sequence
@@ -23,7 +27,14 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Contribution:
-    """What one part of the listing adds to the price, in whole dollars."""
+    """What one group of fields adds to the price. The field names are those of the HTTP API.
+
+    Attributes:
+        group: Name of the `FieldGroup`.
+        fields: The group's fields that a listing can have.
+        label: The group's values, described in English.
+        dollars: Shapley value, rounded to whole dollars; never 0.
+    """
 
     group: str
     fields: tuple[str, ...]
@@ -33,86 +44,147 @@ class Contribution:
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """From the usual car's price to this one's: `start` and all dollars add up to the price exactly."""
+    """The path from the reference price to the listing's price. The field names are those of the HTTP API.
+
+    `start` plus the sum of all `dollars` is exactly the quoted price.
+
+    Attributes:
+        start: Price of the reference car, in dollars.
+        start_label: The reference car, described in English.
+        items: Contributions in order of decreasing size; groups that contribute 0 dollars are left out.
+    """
 
     start: int
     start_label: str
     items: tuple[Contribution, ...]
-    """The largest first; a part that adds nothing is left out."""
 
 
 def explain_price(model: PriceModel, listing: Listing) -> Explanation:
-    """Say what moved this listing's price away from the usual car's."""
-    priced = model.as_priced(listing)
-    told = [group for group in GROUPS if _differs(group, priced, model.usual)]
-    prices = np.exp(model.log_prices(coalition_matrix(model.encoder, priced, usual=model.usual, groups=told)))
-    start, price = (int(np.rint(prices[end])) for end in (0, -1))
-    dollars = whole_dollars(shapley(prices), total=price - start)
-    items = [
-        Contribution(
-            group=group.name, fields=_of_a_form(group), label=_label(group, listing, priced), dollars=part
-        )
-        for group, part in zip(told, dollars, strict=True)
-        if part
-    ]
-    items.sort(key=lambda reason: -abs(reason.dollars))
-    return Explanation(start=start, start_label=reference_label(model.usual), items=tuple(items))
+    """Explain the difference between this listing's price and the reference car's.
 
+    Groups that equal the reference car's contribute nothing and are not scored: the cost is
+    2 ** (groups that differ) rows in one call of the model.
 
-def shapley(worth: Floats) -> list[float]:
-    """Share out what all players are worth together beyond none of them.
+    Args:
+        model: The model that quotes the listing.
+        listing: Any listing that the model can quote.
 
-    `worth` has shape (2 ** players,): player i takes part where bit i of the place is set.
+    Returns:
+        The reference price and one contribution for each group that moves the price.
     """
-    subsets = np.arange(len(worth))
-    players = len(worth).bit_length() - 1
+    scored = model.as_priced(listing)
+    groups = [group for group in GROUPS if _differs(group, scored, model.usual)]
+    matrix = coalition_matrix(model.encoder, scored, reference=model.usual, groups=groups)
+    prices = np.exp(model.log_prices(matrix))
+    start, price = (int(np.rint(prices[position])) for position in (0, -1))
+    values = whole_dollars(shapley(prices), total=price - start)
+    contributions = [
+        Contribution(
+            group=group.name,
+            fields=_listing_fields(group),
+            label=_label(group, listing, scored),
+            dollars=dollars,
+        )
+        for group, dollars in zip(groups, values, strict=True)
+        if dollars
+    ]
+    contributions.sort(key=lambda item: -abs(item.dollars))
+    return Explanation(start=start, start_label=reference_label(model.usual), items=tuple(contributions))
+
+
+def shapley(values: Floats) -> list[float]:
+    """Compute exact Shapley values from the value of every coalition.
+
+    Args:
+        values: Value of each coalition, shape (2 ** players,). Player i belongs to the coalition at an index
+            if bit i of the index is set; index 0 is the empty coalition.
+
+    Returns:
+        One value for each player; they add up to the full coalition's value less the empty coalition's.
+
+    The first player adds 3 to any coalition, the second one 20:
+
+    >>> import numpy as np
+    >>> shapley(np.array([10.0, 13.0, 30.0, 33.0]))
+    [3.0, 20.0]
+
+    Two players that gain only together share the gain:
+
+    >>> shapley(np.array([0.0, 0.0, 0.0, 9.0]))
+    [4.5, 4.5]
+    """
+    coalitions = np.arange(len(values))
+    players = len(values).bit_length() - 1
     weights = [
         factorial(size) * factorial(players - size - 1) / factorial(players) for size in range(players)
     ]
-    shares = []
+    result = []
     for player in range(players):
-        without = subsets[(subsets >> player) & 1 == 0]
-        gained = worth[without | (1 << player)] - worth[without]
-        shares.append(float(np.dot(np.take(weights, np.bitwise_count(without)), gained)))
-    return shares
+        without = coalitions[(coalitions >> player) & 1 == 0]
+        gains = values[without | (1 << player)] - values[without]
+        result.append(float(np.dot(np.take(weights, np.bitwise_count(without)), gains)))
+    return result
 
 
-def whole_dollars(parts: Sequence[float], *, total: int) -> list[int]:
-    """Round parts to whole dollars that add up to `total`, by the largest remainders.
+def whole_dollars(amounts: Sequence[float], *, total: int) -> list[int]:
+    """Round amounts to whole dollars that add up to a total, by the largest remainder method.
 
-    The parts' own sum is less than a dollar away from the total.
+    Args:
+        amounts: Dollars; their sum differs from `total` by less than one dollar.
+        total: Sum of the result, in dollars.
+
+    Returns:
+        Whole dollars in the order of the amounts.
+
+    >>> whole_dollars([3.4, 3.3, 3.3], total=10)
+    [4, 3, 3]
+    >>> whole_dollars([1_500.6, -250.5], total=1_250)
+    [1501, -251]
     """
-    floors = [floor(part) for part in parts]
-    by_remainder = sorted(range(len(parts)), key=lambda place: floors[place] - parts[place])
-    raised = set(by_remainder[: total - sum(floors)])
-    return [low + (place in raised) for place, low in enumerate(floors)]
+    floors = [floor(amount) for amount in amounts]
+    by_remainder = sorted(range(len(amounts)), key=lambda index: floors[index] - amounts[index])
+    rounded_up = set(by_remainder[: total - sum(floors)])
+    return [low + (index in rounded_up) for index, low in enumerate(floors)]
 
 
 def coalition_matrix(
-    encoder: FeatureEncoder, listing: Listing, *, usual: Listing, groups: Sequence[FieldGroup]
+    encoder: FeatureEncoder, listing: Listing, *, reference: Listing, groups: Sequence[FieldGroup]
 ) -> Matrix:
-    """Encode each mixture, shape (2 ** groups, features): a feature once for each that it tells apart."""
-    subsets = np.arange(2 ** len(groups))
-    matrix = np.empty((len(subsets), len(encoder.names)), dtype=np.float32)
-    for position, feature in enumerate(encoder.features):
-        read = [bit for bit, group in enumerate(groups) if not set(group.fields).isdisjoint(feature.inputs)]
-        seen = subsets & sum(1 << bit for bit in read)
-        for subset in np.unique(seen):
-            told = {field for bit in read if subset >> bit & 1 for field in groups[bit].fields}
-            cells = ((listing if field in told else usual).get(field) for field in feature.inputs)
-            matrix[seen == subset, position] = feature.value(*cells)
+    """Encode the listing of every coalition.
+
+    A feature depends on few groups, so it is computed once for each distinct combination of those, not once
+    for each coalition.
+
+    Args:
+        encoder: Encoder of the model that is explained.
+        listing: Source of the values of groups in the coalition.
+        reference: Source of the values of all other groups.
+        groups: The players; bit i of a row's index stands for `groups[i]`.
+
+    Returns:
+        Float32 matrix of shape (2 ** groups, features).
+    """
+    coalitions = np.arange(2 ** len(groups))
+    matrix = np.empty((len(coalitions), len(encoder.names)), dtype=np.float32)
+    for column, feature in enumerate(encoder.features):
+        bits = [bit for bit, group in enumerate(groups) if not set(group.fields).isdisjoint(feature.inputs)]
+        relevant = coalitions & sum(1 << bit for bit in bits)
+        for coalition in np.unique(relevant):
+            own = {field for bit in bits if coalition >> bit & 1 for field in groups[bit].fields}
+            cells = ((listing if field in own else reference).get(field) for field in feature.inputs)
+            matrix[relevant == coalition, column] = feature.value(*cells)
     encoder.add_up(matrix)
     return matrix
 
 
-def _of_a_form(group: FieldGroup) -> tuple[str, ...]:
-    """Leave out what nobody fills in."""
+def _listing_fields(group: FieldGroup) -> tuple[str, ...]:
+    """List the group's fields without the derived ones."""
     return tuple(field for field in group.fields if field in FIELD_BY_NAME)
 
 
-def _label(group: FieldGroup, listing: Listing, priced: Listing) -> str:
-    believed = not _differs(group, listing, priced)
-    return group.label(listing) + ("" if believed else ", not believed")
+def _label(group: FieldGroup, listing: Listing, scored: Listing) -> str:
+    is_dropped = _differs(group, listing, scored)
+    return group.label(listing) + (", implausible" if is_dropped else "")
 
 
 def _differs(group: FieldGroup, listing: Listing, other: Listing) -> bool:

@@ -22,7 +22,8 @@ from carvalue.pricing.intervals.difficulty import (
 Floats = npt.NDArray[np.float64]
 IntervalInputs = dict[str, Floats]
 
-COVERAGE = 0.9
+NOMINAL_COVERAGE = 0.9
+"""Share of asking prices that a price range should contain; half of the rest lies on either side."""
 PRICE = "price"
 WORDS = ("make", "region")
 BIN_EDGES = (1 / 3, 2 / 3)
@@ -85,7 +86,11 @@ def interval_inputs(encoder: FeatureEncoder, matrix: Matrix, *, log_price: Float
 
 
 def calibrate_range(
-    errors: Floats, *, seen: IntervalInputs, encoder: FeatureEncoder | None = None, coverage: float = COVERAGE
+    errors: Floats,
+    *,
+    seen: IntervalInputs,
+    encoder: FeatureEncoder | None = None,
+    coverage: float = NOMINAL_COVERAGE,
 ) -> PriceRange:
     """Fit the range on errors (log price asked minus log price quoted) of rows the model never saw.
 

@@ -1,6 +1,6 @@
-"""Market context of a listing: known categories, comparable cars, the reference car."""
+"""Market context of a listing: known categories, comparables, the reference car."""
 
-from carvalue.pricing.market.comparables import LIMIT, Comparable, Comparables, fit_comparables
+from carvalue.pricing.market.comparables import MAX_COMPARABLES, Comparable, Comparables, fit_comparables
 from carvalue.pricing.market.display_names import alphanumeric
 from carvalue.pricing.market.known_categories import (
     KnownCategories,
@@ -11,7 +11,7 @@ from carvalue.pricing.market.known_categories import (
 from carvalue.pricing.market.reference_car import fit_reference_car
 
 __all__ = [
-    "LIMIT",
+    "MAX_COMPARABLES",
     "Comparable",
     "Comparables",
     "KnownCategories",

@@ -1,4 +1,4 @@
-"""The most similar real listings of the training rows: same make and family, near in year and miles."""
+"""Find comparables: the most similar listings of the training rows, of the same make and model family."""
 
 import io
 from collections import Counter
@@ -12,20 +12,34 @@ import polars as pl
 from carvalue.listings import Listing
 from carvalue.pricing.features import NAME_FIELDS, CarName, car_name, distinct_cells
 
-LIMIT = 12
-YEAR_APART, MILES_APART = 1.0, 12_000.0  # a year counts as much as what a usual car is driven in one
-MILES_NOT_GIVEN, OTHER_TRIM, OTHER_TITLE = 2.0, 1.0, 3.0  # in years apart
-COMMON_WORD = 20  # rows of the make; a rarer word of a seller's text may be a name or a number of his own
+MAX_COMPARABLES = 12
+# The distance is measured in years: a difference of 12,000 miles, an average year's driving, counts as one.
+MILES_PER_YEAR = 12_000.0
+UNKNOWN_MILES_DISTANCE, OTHER_TRIM_DISTANCE, OTHER_TITLE_DISTANCE = 2.0, 1.0, 3.0  # years
+MIN_WORD_ROWS = 20  # rows of the make; a rarer word of a model text may be a person's name or number
 
-LOOKS_ALIKE = "manufacturer family model year odometer title_status state region".split()
-"""Advertisements that agree in all of this show a reader the same car, at most at another price."""
+DUPLICATE_KEY = "manufacturer family model year odometer title_status state region".split()
+"""Listings that agree in these columns look the same to a reader, except for the price: one is kept."""
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparable:
-    """One advertised car and what was asked for it, in dollars."""
+    """A listing of the training rows without texts and identifiers. The field names are the HTTP API's.
+
+    Attributes:
+        manufacturer: Make.
+        model: Words of the model text that many sellers of the make use.
+        year: Model year.
+        odometer: Miles; None if the seller gave none.
+        condition: Condition; None if not given.
+        title_status: Title status; None if not given.
+        state: Two-letter code of the state; None if not given.
+        region: Region of the advertisement; None if not given.
+        price: Asking price, in dollars.
+        posted_at: Day of posting.
+    """
 
     manufacturer: str
     model: str
@@ -44,41 +58,68 @@ COLUMNS = tuple(item.name for item in fields(Comparable))
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Comparables:
-    """Every car of the training rows once, in its last advertisement; cars of a family lie together."""
+    """The latest listing of every car in the training rows, indexed by model family.
+
+    Attributes:
+        listings: Frame with `COLUMNS` and `family`, sorted by manufacturer and family.
+        families: (make, family) -> (first row, number of rows) in `listings`.
+        year: Model years, shape (rows,).
+        odometer: Miles, shape (rows,); NaN where unknown.
+    """
 
     listings: pl.DataFrame
-    """`COLUMNS` and `family`, in order of manufacturer and family."""
     families: dict[tuple[str, str], tuple[int, int]]
-    """Make and family -> first row, rows."""
     year: Floats
     odometer: Floats
 
     @classmethod
-    def of(cls, listings: pl.DataFrame) -> "Comparables":
-        """Prepare the look-up."""
-        counted = listings.group_by("manufacturer", "family", maintain_order=True).len()
-        starts = np.cumsum([0, *counted["len"].to_list()]).tolist()
+    def from_listings(cls, listings: pl.DataFrame) -> "Comparables":
+        """Build the index.
+
+        Args:
+            listings: Frame with `COLUMNS` and `family`, sorted by manufacturer and family.
+
+        Returns:
+            The indexed listings.
+        """
+        sizes = listings.group_by("manufacturer", "family", maintain_order=True).len()
+        starts = np.cumsum([0, *sizes["len"].to_list()]).tolist()
         return cls(
             listings=listings,
             families={
                 (make, family): (start, rows)
-                for (make, family, rows), start in zip(counted.iter_rows(), starts[:-1], strict=True)
+                for (make, family, rows), start in zip(sizes.iter_rows(), starts[:-1], strict=True)
             },
             year=listings["year"].cast(pl.Float64).to_numpy(),
             odometer=listings["odometer"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
         )
 
-    def nearest(self, listing: Listing, *, limit: int = LIMIT) -> tuple[Comparable, ...]:
-        """Find the most similar cars, the nearest first; none where make or family is not known."""
+    def nearest(self, listing: Listing, *, limit: int = MAX_COMPARABLES) -> tuple[Comparable, ...]:
+        """Find the most similar listings of the same make and model family.
+
+        Similarity is a sum of differences in year, miles, trim and title; a year or mileage that the listing
+        does not have is ignored.
+
+        Args:
+            listing: The listing to compare with.
+            limit: Largest number of results.
+
+        Returns:
+            Comparables in order of increasing distance; empty if the make or the family is unknown.
+        """
         name = car_name(listing.get("manufacturer"), listing.get("model"))
         start, rows = self.families.get((name.make, name.family), (0, 0))
         family = self.listings.slice(start, rows)
-        apart = self._apart(listing, name, family, part=slice(start, start + rows))
-        nearest = np.argsort(apart, kind="stable")[:limit]
+        distances = self._distances(listing, name, family, rows=slice(start, start + rows))
+        nearest = np.argsort(distances, kind="stable")[:limit]
         return tuple(Comparable(**row) for row in family.select(COLUMNS)[nearest].to_dicts())
 
     def as_bytes(self) -> bytes:
-        """Write Parquet."""
+        """Serialize the listings.
+
+        Returns:
+            A Parquet file.
+        """
         file = io.BytesIO()
         self.listings.write_parquet(file, compression="zstd", compression_level=12)
         return file.getvalue()
@@ -87,65 +128,79 @@ class Comparables:
     def from_bytes(cls, content: bytes) -> "Comparables":
         """Read what `as_bytes` wrote.
 
+        Args:
+            content: A Parquet file.
+
+        Returns:
+            The indexed listings.
+
         Raises:
-            ValueError: it is something else.
+            ValueError: The content is not a Parquet file.
         """
         try:
-            return cls.of(pl.read_parquet(io.BytesIO(content)))
+            return cls.from_listings(pl.read_parquet(io.BytesIO(content)))
         except pl.exceptions.PolarsError as error:
-            raise ValueError(f"no comparables: {error}") from error
+            raise ValueError(f"comparables: expected a Parquet file: {error}") from error
 
-    def _apart(self, listing: Listing, name: CarName, family: pl.DataFrame, *, part: slice) -> Floats:
-        """How unlike the listing each car of its family is, in years apart."""
+    def _distances(self, listing: Listing, name: CarName, family: pl.DataFrame, *, rows: slice) -> Floats:
+        """Compute the distance of the listing from each row of its family, in years."""
         year, miles = _number(listing, "year"), _number(listing, "odometer")
         title = listing.get("title_status") or "clean"
-        words = family.select(
-            pl.col("model").ne(name.text).cast(pl.Float64) * OTHER_TRIM
-            + pl.col("title_status").fill_null("clean").ne(title).cast(pl.Float64) * OTHER_TITLE
+        category_distance = family.select(
+            pl.col("model").ne(name.text).cast(pl.Float64) * OTHER_TRIM_DISTANCE
+            + pl.col("title_status").fill_null("clean").ne(title).cast(pl.Float64) * OTHER_TITLE_DISTANCE
         ).to_series()
-        years_apart = np.abs(self.year[part] - year) / YEAR_APART
-        miles_apart = np.abs(self.odometer[part] - miles) / MILES_APART
-        return words.to_numpy() + np.nan_to_num(years_apart) + np.nan_to_num(miles_apart, nan=MILES_NOT_GIVEN)
+        year_distance = np.abs(self.year[rows] - year)
+        miles_distance = np.abs(self.odometer[rows] - miles) / MILES_PER_YEAR
+        distances: Floats = category_distance.to_numpy() + np.nan_to_num(year_distance)
+        return distances + np.nan_to_num(miles_distance, nan=UNKNOWN_MILES_DISTANCE)
 
 
 def fit_comparables(frame: pl.DataFrame) -> Comparables:
-    """Keep every car's last advertisement, without texts, ids and exact places.
+    """Index the latest listing of every car.
 
-    Of the seller's model text stay the words that many sellers of the make use.
+    Descriptions, identifiers and exact locations are left out. Of a model text, only words on at least
+    `MIN_WORD_ROWS` rows of the make are kept, so that nothing personal is published.
+
+    Args:
+        frame: Training rows with `COLUMNS` and `car`, the identity of the car.
+
+    Returns:
+        The indexed listings.
     """
-    where, cells = distinct_cells(frame, NAME_FIELDS)
+    index, cells = distinct_cells(frame, NAME_FIELDS)
     names = [car_name(*row) for row in cells]
-    texts = _common_texts(names, rows=np.bincount(where, minlength=len(names)).tolist())
-    named = pl.DataFrame(
+    texts = _common_texts(names, rows=np.bincount(index, minlength=len(names)).tolist())
+    name_columns = pl.DataFrame(
         {
             "manufacturer": [name.make for name in names],
             "family": [name.family for name in names],
             "model": texts,
         }
     )
-    told = frame.select(
+    other_columns = frame.select(
         *(name for name in COLUMNS if name not in {*NAME_FIELDS, "posted_at"}),
         "car",
         pl.col("posted_at").dt.date(),
     )
     cars = (
-        pl.concat([named[where], told], how="horizontal")
+        pl.concat([name_columns[index], other_columns], how="horizontal")
         .filter(pl.col("manufacturer") != "", pl.col("family") != "", pl.col("model") != "")
         .sort("posted_at", "price", maintain_order=True)
         .unique("car", keep="last", maintain_order=True)
-        .unique(LOOKS_ALIKE, keep="last", maintain_order=True)
+        .unique(DUPLICATE_KEY, keep="last", maintain_order=True)
         .sort("manufacturer", "family", "model", "year", "odometer", maintain_order=True)
     )
-    return Comparables.of(cars.select(*COLUMNS, "family"))
+    return Comparables.from_listings(cars.select(*COLUMNS, "family"))
 
 
 def _common_texts(names: list[CarName], *, rows: list[int]) -> list[str]:
     counts: Counter[tuple[str, str]] = Counter()
-    for name, times in zip(names, rows, strict=True):
+    for name, count in zip(names, rows, strict=True):
         for word in name.text.split():
-            counts[name.make, word] += times
+            counts[name.make, word] += count
     return [
-        " ".join(word for word in name.text.split() if counts[name.make, word] >= COMMON_WORD)
+        " ".join(word for word in name.text.split() if counts[name.make, word] >= MIN_WORD_ROWS)
         for name in names
     ]
 

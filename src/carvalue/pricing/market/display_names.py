@@ -1,4 +1,4 @@
-"""How most sellers spell a model that our reading of names has brought into one word: f-150, not f150."""
+"""Choose the display name of a model family: f-150, as most sellers spell it, instead of f150."""
 
 from collections.abc import Mapping
 
@@ -8,24 +8,62 @@ MAX_WORDS = 3  # grand cherokee, f 150, c r v
 
 
 def family_spelling(text: str, family: str) -> str:
-    """Find the words of a seller's text that spell a family; empty where none do, as in a slip of the pen."""
+    """Find the words of a seller's model text that spell a family.
+
+    Args:
+        text: Normalized model text of a listing.
+        family: Model family as `read_name` returns it.
+
+    Returns:
+        The first matching words, without punctuation around them; empty if no words match, for example
+        because of a typing error.
+
+    >>> family_spelling("lifted f 150, 4x4", "f150")
+    'f 150'
+    >>> family_spelling("sivlerado lt", "silverado")
+    ''
+    """
     words, wanted = text.split(), alphanumeric(family)
     for start in range(len(words)):
         for end in range(start + 1, min(start + MAX_WORDS, len(words)) + 1):
-            found = " ".join(words[start:end])
-            if alphanumeric(found) == wanted:
-                return found.strip(".,;:!*-/()")
+            spelling = " ".join(words[start:end])
+            if alphanumeric(spelling) == wanted:
+                return spelling.strip(".,;:!*-/()")
     return ""
 
 
 def display_name(make: str, family: str, counts: Mapping[str, int]) -> str:
-    """Choose the most frequent spelling that is read as this family again; else our own word."""
-    for found in sorted(counts, key=lambda found: (-counts[found], found)):
-        if found and read_name(make, found).family == family:
-            return found
+    """Choose the most frequent spelling that `read_name` reads as this family again.
+
+    Args:
+        make: Make as `read_name` returns it.
+        family: Model family as `read_name` returns it.
+        counts: Rows by spelling; the empty spelling is ignored.
+
+    Returns:
+        The chosen spelling; the family itself if no spelling qualifies.
+
+    >>> display_name("ford", "f150", {"f150": 40, "f-150": 60, "": 90})
+    'f-150'
+    >>> display_name("ford", "f150", {"f/1/5/0": 99})
+    'f150'
+    """
+    for spelling in sorted(counts, key=lambda spelling: (-counts[spelling], spelling)):
+        if spelling and read_name(make, spelling).family == family:
+            return spelling
     return family
 
 
 def alphanumeric(text: str) -> str:
-    """What remains when f-150, F150 and f 150 are the same word."""
+    """Reduce a text to its lower-case letters and digits, to compare spellings.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        The text without spaces and punctuation.
+
+    >>> alphanumeric("F-150"), alphanumeric("f 150")
+    ('f150', 'f150')
+    """
     return "".join(filter(str.isalnum, text.lower()))

@@ -1,4 +1,4 @@
-"""Which makes, models and regions the training rows know, and the warnings about those they do not."""
+"""List the makes, models and regions of the training rows, and warn about listings that go beyond them."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
@@ -19,40 +19,67 @@ from carvalue.pricing.features import (
 from carvalue.pricing.market.display_names import display_name, family_spelling
 from carvalue.pricing.quote import QuoteWarning, unknown_category_kind
 
-MIN_ROWS = 2  # rows
+MIN_ROWS = 2  # rows; a name on a single row may be a typing error
 
 WarningRule = Callable[..., QuoteWarning | None]
+"""Takes the values of a rule's fields; returns a warning or None."""
 
 
 class ModelFamily(NamedTuple):
-    """A model as most sellers spell it, such as f-150 for our f150, and how many training rows have it."""
+    """A model family of one make.
 
-    spelled: str
+    Attributes:
+        display_name: As most sellers spell it, for example f-150 for the family f150.
+        rows: Number of training rows.
+    """
+
+    display_name: str
     rows: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class KnownCategories:
-    """What the training rows held. Words are ordered, the most frequent first."""
+    """The categories of the training rows, in order of decreasing frequency.
+
+    Attributes:
+        makes: Make -> model family, as `read_name` returns it -> its display name and rows.
+        regions: Regions.
+        newest_year: Newest model year.
+    """
 
     makes: Mapping[str, Mapping[str, ModelFamily]]
-    """Make -> its families by our word."""
     regions: tuple[str, ...]
     newest_year: int
 
-    def cautions(self, listing: Listing) -> tuple[QuoteWarning, ...]:
-        """Say what about this listing the model had to guess."""
-        found = [about(*map(listing.get, fields)) for fields, about in self.parts]
-        return tuple(filter(None, found))
+    def warnings(self, listing: Listing) -> tuple[QuoteWarning, ...]:
+        """List what makes a quote of this listing less reliable.
+
+        Args:
+            listing: Any listing.
+
+        Returns:
+            At most one warning for each rule, in the order of `rules`.
+
+        >>> known = KnownCategories(
+        ...     makes={"ford": {"f150": ModelFamily("f-150", 900)}}, regions=("austin",), newest_year=2021
+        ... )
+        >>> car = {"manufacturer": "ford", "model": "f150", "year": 2019, "odometer": 40_000}
+        >>> known.warnings(car)
+        ()
+        >>> [warning.kind for warning in known.warnings({**car, "model": "edsel", "region": "waco"})]
+        ['model_unknown', 'region_unknown']
+        """
+        results = [rule(*map(listing.get, fields)) for fields, rule in self.rules]
+        return tuple(filter(None, results))
 
     @property
-    def parts(self) -> tuple[tuple[tuple[str, ...], WarningRule], ...]:
-        """What is warned about, in order: the fields it depends on, and what is to be said of them."""
+    def rules(self) -> tuple[tuple[tuple[str, ...], WarningRule], ...]:
+        """The warning rules in order, each with the fields whose values it takes."""
         return (
-            (("manufacturer", "model"), self._about_name),
-            (("region",), self._about_region),
-            (("odometer", "year"), self._about_odometer),
-            (("year",), self._about_year),
+            (("manufacturer", "model"), self._name_warning),
+            (("region",), self._region_warning),
+            (("odometer", "year"), self._odometer_warning),
+            (("year",), self._year_warning),
         )
 
     @cached_property
@@ -60,23 +87,38 @@ class KnownCategories:
         return frozenset(self.regions)
 
     def as_json(self) -> dict[str, Any]:
-        """Give the words as JSON's own types."""
+        """Convert to types that JSON has.
+
+        Returns:
+            Lists instead of mappings, so that the order is kept: `makes`, `regions` and `newest_year`.
+        """
         makes = [
-            [make, [[word, *family] for word, family in families.items()]]
+            [make, [[family, *entry] for family, entry in families.items()]]
             for make, families in self.makes.items()
         ]
         return {"makes": makes, "regions": list(self.regions), "newest_year": self.newest_year}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "KnownCategories":
-        """Read what `as_json` wrote."""
+        """Read what `as_json` wrote.
+
+        Args:
+            content: The parsed JSON object.
+
+        Returns:
+            The categories.
+
+        Raises:
+            KeyError: A key is missing.
+        """
         makes = {
-            make: {word: ModelFamily(spelled, rows) for word, spelled, rows in families}
+            make: {family: ModelFamily(display, rows) for family, display, rows in families}
             for make, families in content["makes"]
         }
         return cls(makes=makes, regions=tuple(content["regions"]), newest_year=content["newest_year"])
 
-    def _about_name(self, manufacturer: Value, model: Value) -> QuoteWarning | None:
+    # A bundle's golden quotes contain these texts: a change makes older bundles incompatible.
+    def _name_warning(self, manufacturer: Value, model: Value) -> QuoteWarning | None:
         name = car_name(manufacturer, model)
         if not name.make:
             return QuoteWarning(
@@ -91,23 +133,21 @@ class KnownCategories:
             return _unknown("model", f"model {normalize_word(model)!r} of {name.make}")
         return None
 
-    def _about_region(self, region: Value) -> QuoteWarning | None:
-        word = normalize_word(region)
-        known = not word or word in self._regions
-        return None if known else _unknown("region", f"region {word!r}")
+    def _region_warning(self, region: Value) -> QuoteWarning | None:
+        category = normalize_word(region)
+        is_known = not category or category in self._regions
+        return None if is_known else _unknown("region", f"region {category!r}")
 
-    def _about_odometer(self, odometer: Value, year: Value) -> QuoteWarning | None:
+    def _odometer_warning(self, odometer: Value, year: Value) -> QuoteWarning | None:
         if _is_missing(odometer):
             return QuoteWarning("odometer_missing", "odometer is missing: a usual mileage is assumed")
         listing = {"odometer": odometer, "year": year}
         if not is_implausible(listing, newest_year=self.newest_year):
             return None
-        told = (
-            f"odometer below {MIN_PLAUSIBLE_MILES:,} miles is not believed of a used car: taken as not known"
-        )
-        return QuoteWarning("odometer_doubted", told)
+        text = f"odometer below {MIN_PLAUSIBLE_MILES:,} miles is implausible for a used car: taken as missing"
+        return QuoteWarning("odometer_doubted", text)
 
-    def _about_year(self, year: Value) -> QuoteWarning | None:
+    def _year_warning(self, year: Value) -> QuoteWarning | None:
         if _is_missing(year):
             return QuoteWarning("year_missing", "year is missing: the price rests on the rest of the listing")
         if not isinstance(year, int | float) or year <= self.newest_year:
@@ -116,12 +156,15 @@ class KnownCategories:
         return QuoteWarning("year_newer", f"year {normalize_word(year)} is {end}")
 
 
-def _unknown(field: str, what: str) -> QuoteWarning:
-    return QuoteWarning(unknown_category_kind(field), f"{what} is not in the training data")
-
-
 def fit_known_categories(frame: pl.DataFrame) -> KnownCategories:
-    """List what these rows hold; a name seen once may be a slip of the pen and stays unknown."""
+    """List the categories that are on at least `MIN_ROWS` rows.
+
+    Args:
+        frame: Training rows with `manufacturer`, `model`, `region` and `year`.
+
+    Returns:
+        The known categories.
+    """
     families: dict[str, Counter[str]] = defaultdict(Counter)
     spellings: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for manufacturer, model, rows in frame.group_by("manufacturer", "model").len().iter_rows():
@@ -132,13 +175,15 @@ def fit_known_categories(frame: pl.DataFrame) -> KnownCategories:
         make: counts.total() for make, counts in families.items() if make and counts.total() >= MIN_ROWS
     }
     regions = Counter(
-        {normalize_word(word): rows for word, rows in frame["region"].value_counts().iter_rows()}
+        {normalize_word(region): rows for region, rows in frame["region"].value_counts().iter_rows()}
     )
     return KnownCategories(
         makes={
             make: {
-                word: ModelFamily(display_name(make, word, spellings[make, word]), families[make][word])
-                for word in _frequent(families[make])
+                family: ModelFamily(
+                    display_name(make, family, spellings[make, family]), families[make][family]
+                )
+                for family in _frequent(families[make])
             }
             for make in _frequent(Counter(totals))
         },
@@ -147,42 +192,57 @@ def fit_known_categories(frame: pl.DataFrame) -> KnownCategories:
     )
 
 
-def _frequent(counts: Counter[str]) -> tuple[str, ...]:
-    kept = [word for word, rows in counts.items() if word and rows >= MIN_ROWS]
-    return tuple(sorted(kept, key=lambda word: (-counts[word], word)))
+def frame_warnings(frame: pl.DataFrame, known: KnownCategories) -> pl.DataFrame:
+    """List the warnings of each row of a frame.
 
+    Each rule is evaluated once for each distinct combination of its fields' values.
 
-def frame_warnings(frame: pl.DataFrame, familiar: KnownCategories) -> pl.DataFrame:
-    """Warn about each row of a frame: part by part, once for each distinct combination of its cells.
+    Args:
+        frame: Listings, one a row; a column that the frame lacks counts as missing.
+        known: Categories of the training rows.
 
     Returns:
-        The columns warnings and kinds, each a list.
+        One row for each listing, in order: `warnings` (texts) and `kinds`, each a list of strings.
     """
     cells = frame
-    if "odometer" in frame.columns:  # only whether it is there, and believed, matters
+    if "odometer" in frame.columns:  # the rules depend only on whether it is given and plausible
         miles = pl.col("odometer").cast(pl.Float64)
-        told = (
+        reduced = (
             pl.when(miles < MIN_PLAUSIBLE_MILES).then(0).when(miles.is_nan().not_()).then(MIN_PLAUSIBLE_MILES)
         )
-        cells = frame.with_columns(told.alias("odometer"))
-    found = [_cautions(cells, fields, about) for fields, about in familiar.parts]
+        cells = frame.with_columns(reduced.alias("odometer"))
+    results = [_apply_rule(cells, fields, rule) for fields, rule in known.rules]
     return pl.DataFrame(
         {
-            "warnings": _lists([part["text"] for part in found]),
-            "kinds": _lists([part["kind"] for part in found]),
+            "warnings": _lists([result["text"] for result in results]),
+            "kinds": _lists([result["kind"] for result in results]),
         }
     )
 
 
-def _cautions(cells: pl.DataFrame, fields: tuple[str, ...], about: WarningRule) -> pl.DataFrame:
-    place, distinct = distinct_cells(cells, fields)
-    found = [about(*row) or (None, None) for row in distinct]
-    return pl.DataFrame(found, schema={"kind": pl.String, "text": pl.String}, orient="row")[place]
+def _unknown(field: str, description: str) -> QuoteWarning:
+    return QuoteWarning(unknown_category_kind(field), f"{description} is not in the training data")
 
 
-def _lists(parts: list[pl.Series]) -> pl.Series:
-    columns = pl.DataFrame([part.alias(str(number)) for number, part in enumerate(parts)])
-    return columns.select(pl.concat_list(pl.all()).list.drop_nulls()).to_series()
+def _frequent(counts: Counter[str]) -> tuple[str, ...]:
+    """List the non-empty names on at least `MIN_ROWS` rows, the most frequent first.
+
+    >>> _frequent(Counter({"bmw": 3, "audi": 7, "": 99, "yugo": 1}))
+    ('audi', 'bmw')
+    """
+    kept = [name for name, rows in counts.items() if name and rows >= MIN_ROWS]
+    return tuple(sorted(kept, key=lambda name: (-counts[name], name)))
+
+
+def _apply_rule(cells: pl.DataFrame, fields: tuple[str, ...], rule: WarningRule) -> pl.DataFrame:
+    index, distinct = distinct_cells(cells, fields)
+    results = [rule(*row) or (None, None) for row in distinct]
+    return pl.DataFrame(results, schema={"kind": pl.String, "text": pl.String}, orient="row")[index]
+
+
+def _lists(columns: list[pl.Series]) -> pl.Series:
+    frame = pl.DataFrame([column.alias(str(number)) for number, column in enumerate(columns)])
+    return frame.select(pl.concat_list(pl.all()).list.drop_nulls()).to_series()
 
 
 def _is_missing(value: Value) -> bool:

@@ -1,12 +1,12 @@
-"""The usual car of the training rows: what every price is explained against."""
+"""Build the reference car: the listing that every price is explained against."""
 
 import polars as pl
 
 from carvalue.listings import FIELDS, CategoryField, Listing
 from carvalue.pricing.features import NAME_FIELDS, CarName, car_name, distinct_cells
 
-NEAR = 0.05  # a family whose median price is this near to the market's costs what a usual car costs
-WORDS = tuple(
+MAX_PRICE_GAP = 0.05  # share by which a typical family's median price may differ from the market's
+CATEGORY_COLUMNS = tuple(
     field.name
     for field in FIELDS
     if isinstance(field, CategoryField) and field.name not in {*NAME_FIELDS, "region"}
@@ -14,47 +14,60 @@ WORDS = tuple(
 
 
 def fit_reference_car(frame: pl.DataFrame) -> Listing:
-    """Put together a car of usual name, year, miles and words out of rows with prices.
+    """Build a listing of typical values.
 
-    The name is the most frequent family among those that cost what the market costs, the words are what most
-    cars of that family have, year and miles are the medians of all rows.
+    The name is the most frequent model family among those whose median price is close to the market's. The
+    categories are the most frequent ones of that family. Year and odometer are the medians of all rows.
+
+    Args:
+        frame: Training rows with `price` and all fields of a listing.
+
+    Returns:
+        A listing with every field; a category is None if no row of the family has one.
     """
-    where, cells = distinct_cells(frame, NAME_FIELDS)
+    index, cells = distinct_cells(frame, NAME_FIELDS)
     names = [car_name(*row) for row in cells]
-    keys = pl.Series("key", [_key(name) for name in names], dtype=pl.String)[where]
-    family = frame.filter(keys == _usual_family(keys, frame["price"]))
+    keys = pl.Series("key", [_family_key(name) for name in names], dtype=pl.String)[index]
+    family = frame.filter(keys == _typical_family(keys, frame["price"]))
     name = car_name(*family.select(NAME_FIELDS).row(0))
-    words = {field: _most_frequent(family[field]) for field in WORDS}
-    place = family.filter(pl.col("state") == words["state"]) if words["state"] else family
+    categories = {field: _most_frequent(family[field]) for field in CATEGORY_COLUMNS}
+    state = categories["state"]
+    in_state = family.filter(pl.col("state") == state) if state else family
     return {
         "manufacturer": name.make,
         "model": name.family,
-        "year": _median(frame["year"], to=1),
-        "odometer": _median(frame["odometer"], to=1_000),
-        **words,
-        "region": _most_frequent(place["region"]),
+        "year": _rounded_median(frame["year"], to=1),
+        "odometer": _rounded_median(frame["odometer"], to=1_000),
+        **categories,
+        "region": _most_frequent(in_state["region"]),
     }
 
 
-def _key(name: CarName) -> str | None:
+def _family_key(name: CarName) -> str | None:
     return f"{name.make}|{name.family}" if name.make and name.family else None
 
 
-def _usual_family(keys: pl.Series, price: pl.Series) -> str:
+def _typical_family(keys: pl.Series, price: pl.Series) -> str:
     families = (
         pl.DataFrame({"key": keys, "price": price})
         .drop_nulls()
         .group_by("key")
-        .agg(pl.len().alias("rows"), (pl.col("price").median() / price.median() - 1).abs().alias("off"))
-        .sort(pl.col("off") > NEAR, -pl.col("rows").cast(pl.Int64), "key")
+        .agg(pl.len().alias("rows"), (pl.col("price").median() / price.median() - 1).abs().alias("gap"))
+        .sort(pl.col("gap") > MAX_PRICE_GAP, -pl.col("rows").cast(pl.Int64), "key")
     )
     return str(families["key"][0])
 
 
-def _most_frequent(words: pl.Series) -> str | None:
-    counted = words.drop_nulls().value_counts(name="rows").sort("rows", words.name, descending=[True, False])
-    return None if counted.is_empty() else str(counted[words.name][0])
+def _most_frequent(categories: pl.Series) -> str | None:
+    """Find the most frequent value; of equally frequent ones, the first in alphabetical order.
+
+    >>> _most_frequent(pl.Series("fuel", ["gas", None, "gas", "diesel"]))
+    'gas'
+    """
+    name = categories.name
+    counts = categories.drop_nulls().value_counts(name="rows").sort("rows", name, descending=[True, False])
+    return None if counts.is_empty() else str(counts[name][0])
 
 
-def _median(numbers: pl.Series, *, to: int) -> int:
+def _rounded_median(numbers: pl.Series, *, to: int) -> int:
     return round(float(numbers.median() or 0) / to) * to  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Search hyperparameters and train the price model."""
+"""Train the price model: hyperparameter search, training backends, time adjustment of prices."""
 
 from carvalue.pricing.training.backends import LocalBackend, TrainingBackend
 from carvalue.pricing.training.search import Budget, SearchResult, Trial

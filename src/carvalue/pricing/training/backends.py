@@ -1,4 +1,4 @@
-"""Where the trees grow: in this process, unless a cluster is named (`cluster.py`)."""
+"""Training backends: where the trees are fitted. `distributed` has the backend for a Dask cluster."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ from carvalue.pricing.training.cross_fitting import TrainingEncoder
 
 
 class TrainingBackend(Protocol):
-    """Fits trees on listings in Parquet files."""
+    """Fits gradient-boosted trees on listings in Parquet files."""
 
     def fit(
         self,
@@ -29,16 +29,37 @@ class TrainingBackend(Protocol):
         params: Mapping[str, float],
         rounds: int,
     ) -> FittedBooster:
-        """Fit with early stopping on the validation rows."""
+        """Fit with early stopping on the validation rows.
+
+        Args:
+            encoder: Encoder that was fitted on the training rows.
+            train: Parquet file of the training rows.
+            validation: Parquet file of the validation rows.
+            params: XGBoost parameters, without the fixed ones.
+            rounds: Largest number of boosting rounds.
+
+        Returns:
+            The booster, cut at its best round.
+        """
 
     def refit(
         self, encoder: TrainingEncoder, *, rows: Sequence[Path], params: Mapping[str, float], rounds: int
     ) -> xgb.Booster:
-        """Fit a known number of rounds on the rows of all these files."""
+        """Fit a fixed number of rounds.
+
+        Args:
+            encoder: Encoder that was fitted on all these rows.
+            rows: Parquet files of training rows.
+            params: XGBoost parameters, without the fixed ones.
+            rounds: Number of boosting rounds.
+
+        Returns:
+            The booster with all its trees.
+        """
 
 
 class LocalBackend:
-    """Fits with all cores of this machine; the encoded rows have to fit into its memory."""
+    """Fits in this process, with all its cores; the encoded rows must fit into memory."""
 
     def fit(
         self,
@@ -49,10 +70,21 @@ class LocalBackend:
         params: Mapping[str, float],
         rounds: int,
     ) -> FittedBooster:
-        """Fit with early stopping on the validation rows."""
+        """Fit with early stopping on the validation rows.
+
+        Args:
+            encoder: Encoder that was fitted on the training rows.
+            train: Parquet file of the training rows.
+            validation: Parquet file of the validation rows.
+            params: XGBoost parameters, without the fixed ones.
+            rounds: Largest number of boosting rounds.
+
+        Returns:
+            The booster, cut at its best round.
+        """
         binned, held_out = matrices(
-            train=encoder.learned(pl.read_parquet(train)),
-            validation=encoder.unseen(pl.read_parquet(validation)),
+            train=encoder.encode_out_of_fold(pl.read_parquet(train)),
+            validation=encoder.encode_unseen(pl.read_parquet(validation)),
         )
         return boost(
             params=params,
@@ -66,10 +98,20 @@ class LocalBackend:
     def refit(
         self, encoder: TrainingEncoder, *, rows: Sequence[Path], params: Mapping[str, float], rounds: int
     ) -> xgb.Booster:
-        """Fit a known number of rounds on the rows of all these files."""
+        """Fit a fixed number of rounds.
+
+        Args:
+            encoder: Encoder that was fitted on all these rows.
+            rows: Parquet files of training rows.
+            params: XGBoost parameters, without the fixed ones.
+            rounds: Number of boosting rounds.
+
+        Returns:
+            The booster with all its trees.
+        """
         return boost_fixed_rounds(
             params=params,
             monotone=encoder.encoder.monotone,
             rounds=rounds,
-            rows=encoder.learned(pl.concat(map(pl.read_parquet, rows))),
+            rows=encoder.encode_out_of_fold(pl.concat(map(pl.read_parquet, rows))),
         )

@@ -1,4 +1,10 @@
-"""Fit the encoder on training rows, and encode those rows without letting a row see its own price."""
+"""Fit the feature encoder, and encode training rows out of fold.
+
+Some features are fitted on prices: the target encoding and the additive model. If a training row's own price
+were in such a feature, the trees would trust the feature too much (target leakage). Cross-fitting avoids
+that: each fold of cars is encoded with features fitted on the other folds, as scikit-learn's
+`TargetEncoder.fit_transform` does it.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -39,12 +45,19 @@ from carvalue.pricing.training.boosting import EncodedRows
 CATEGORIES = (
     "condition cylinders fuel title_status transmission drive type paint_color state region"
 ).split()
-AT_LEAST = 20  # rows; a rarer word teaches nothing of its own and trains `other`
+MIN_CATEGORY_ROWS = 20  # rows; rarer categories share the code of `other`
 FOLDS = 5
 
 
 def fit_encoder(frame: pl.DataFrame) -> FeatureEncoder:
-    """Fit every vocabulary and price level on these rows."""
+    """Fit every feature on these rows: vocabularies, target encoding, name counts, additive model.
+
+    Args:
+        frame: Training rows with `price`, all fields of a listing and the column `IMPLAUSIBLE`.
+
+    Returns:
+        The encoder that goes into the bundle.
+    """
     log_price = log_prices(frame)
     features: list[ModelFeature] = [
         NumberFeature("year"),
@@ -55,8 +68,8 @@ def fit_encoder(frame: pl.DataFrame) -> FeatureEncoder:
     features += [CategoryCode(name, _vocabulary(frame, name)) for name in CATEGORIES]
     features += [NameCode("make", _name_vocabulary(frame, "make"))]
     features += [NameCode("family", _name_vocabulary(frame, "family"))]
-    features += [NamePriceLevel("name_level", _levels(frame, log_price))]
-    features += [NameRows(*counted) for counted in _name_rows(frame)]
+    features += [NamePriceLevel("name_level", _target_encoding(frame, log_price))]
+    features += [NameRows(*arguments) for arguments in _name_rows(frame)]
     features += fit_parts(
         build_design(frame),
         log_price.to_numpy(),
@@ -68,117 +81,160 @@ def fit_encoder(frame: pl.DataFrame) -> FeatureEncoder:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingEncoder:
-    """Rows as they are learned from and judged by: each fold of cars is priced by the others.
+    """An encoder together with its cross-fitted variants.
 
-    It encodes any part of the training rows as it encodes them all, so that several machines can share them.
+    It encodes a part of the training rows as it encodes all of them, so that several machines can each encode
+    a part.
+
+    Attributes:
+        encoder: Encoder fitted on all training rows; it goes into the bundle.
+        folds: For each fold of cars, the features that depend on prices, fitted on the other folds.
+        newest_year: Newest model year of the training rows.
     """
 
     encoder: FeatureEncoder
     folds: tuple[tuple[ModelFeature, ...], ...]
-    """For each fold of cars the features that know prices, fitted on the other folds."""
     newest_year: int
 
-    def learned(self, frame: pl.DataFrame) -> EncodedRows:
-        """Encode rows to learn from: what knows prices comes from the other folds' cars.
+    def encode_out_of_fold(self, frame: pl.DataFrame) -> EncodedRows:
+        """Encode training rows: features that depend on prices come from the other folds' cars.
 
-        A row that saw its own price in a level would teach the model to trust levels more than they deserve.
+        Args:
+            frame: Training rows, or a part of them, with `price` and `car`.
+
+        Returns:
+            Encoded rows to fit trees on.
         """
         frame = drop_implausible(frame, newest_year=self.newest_year)
-        return _rows(_folded_matrix(self.encoder, self.folds, frame), frame)
+        return _encoded(_out_of_fold_matrix(self.encoder, self.folds, frame), frame)
 
-    def unseen(self, frame: pl.DataFrame) -> EncodedRows:
-        """Encode rows that nothing was fitted on."""
+    def encode_unseen(self, frame: pl.DataFrame) -> EncodedRows:
+        """Encode rows that nothing was fitted on, as the model encodes a listing.
+
+        Args:
+            frame: Validation or test rows with `price`.
+
+        Returns:
+            Encoded rows to evaluate trees on.
+        """
         frame = drop_implausible(frame, newest_year=self.newest_year)
-        return _rows(self.encoder.matrix(frame), frame)
+        return _encoded(self.encoder.matrix(frame), frame)
 
 
 def fit_training_encoder(frame: pl.DataFrame, *, newest_year: int) -> TrainingEncoder:
-    """Fit the encoder on these rows, and once more for each fold."""
+    """Fit the encoder on all rows, and its price-dependent features once more for each fold.
+
+    Args:
+        frame: Training rows with `price`, `car` and all fields of a listing.
+        newest_year: Newest model year, which decides which odometers are implausible.
+
+    Returns:
+        The encoder with its cross-fitted variants.
+    """
     frame = drop_implausible(frame, newest_year=newest_year)
     return TrainingEncoder(encoder=fit_encoder(frame), folds=_fit_folds(frame), newest_year=newest_year)
 
 
 def log_prices(frame: pl.DataFrame) -> pl.Series:
-    """Give the log of the asking prices, the scale on which the model works."""
+    """Compute the target of the model.
+
+    Args:
+        frame: Rows with `price`, in dollars.
+
+    Returns:
+        Natural logarithm of the asking prices.
+
+    >>> log_prices(pl.DataFrame({"price": [1_000, 20_000]})).round(3).to_list()
+    [6.908, 9.903]
+    """
     return frame["price"].cast(pl.Float64).log()
 
 
 def _fit_folds(frame: pl.DataFrame) -> tuple[tuple[ModelFeature, ...], ...]:
     fold, design, weights = _folds(frame).to_numpy(), build_design(frame), row_weights(frame)
     log_price = log_prices(frame)
-    fitted = []
+    features = []
     for number in range(FOLDS):
         others = np.flatnonzero(fold != number)
-        level = NamePriceLevel("name_level", _levels(frame[others], log_price[others]))
+        level = NamePriceLevel("name_level", _target_encoding(frame[others], log_price[others]))
         parts = fit_parts(design, log_price.to_numpy(), weights=weights, rows=others)
-        fitted.append((level, *parts))
-    return tuple(fitted)
+        features.append((level, *parts))
+    return tuple(features)
 
 
-def _folded_matrix(
+def _out_of_fold_matrix(
     encoder: FeatureEncoder, folds: Sequence[tuple[ModelFeature, ...]], frame: pl.DataFrame
 ) -> Matrix:
     matrix, fold = encoder.matrix(frame), _folds(frame).to_numpy()
     for number, features in enumerate(folds):
-        inside = np.flatnonzero(fold == number)
-        cells = DistinctCells(frame[inside])
+        rows = np.flatnonzero(fold == number)
+        cells = DistinctCells(frame[rows])
         for feature in features:
-            matrix[inside, encoder.names.index(feature.name)] = cells.column(feature)
+            matrix[rows, encoder.names.index(feature.name)] = cells.column(feature)
     encoder.add_up(matrix)
     return matrix
 
 
-def _rows(matrix: Matrix, frame: pl.DataFrame) -> EncodedRows:
+def _encoded(matrix: Matrix, frame: pl.DataFrame) -> EncodedRows:
     return EncodedRows(matrix=matrix, log_price=log_prices(frame).to_numpy())
 
 
 def _folds(frame: pl.DataFrame) -> pl.Series:
+    """Assign each car to a fold, so that all its listings are in the same one.
+
+    >>> _folds(pl.DataFrame({"car": [0, 7, 14, 14]})).to_list()
+    [0, 1, 2, 2]
+    """
     car = frame["car"] if "car" in frame.columns else pl.Series("car", np.arange(frame.height))
     return (car.cast(pl.UInt64) // 7 % FOLDS).rename("fold")
 
 
 def _vocabulary(frame: pl.DataFrame, name: str) -> Vocabulary:
-    return _ordered(frame, _distinct_words(frame, [name], lambda cell: normalize_word(cell)))
+    return _ordered(frame, _mapped(frame, [name], lambda cell: normalize_word(cell)))
 
 
 def _name_vocabulary(frame: pl.DataFrame, part: Literal["make", "family"]) -> Vocabulary:
-    return _ordered(
-        frame, _distinct_words(frame, NAME_FIELDS, lambda *cells: NAME_PARTS[part](car_name(*cells)))
-    )
+    return _ordered(frame, _mapped(frame, NAME_FIELDS, lambda *cells: NAME_PARTS[part](car_name(*cells))))
 
 
-def _distinct_words(frame: pl.DataFrame, fields: Sequence[str], word: Callable[..., str]) -> pl.Series:
-    place, cells = distinct_cells(frame, fields)
-    return pl.Series("word", [word(*row) for row in cells], dtype=pl.String)[place]
+def _mapped(frame: pl.DataFrame, fields: Sequence[str], category_of: Callable[..., str]) -> pl.Series:
+    """Compute a category for each row, once for each distinct combination of the fields."""
+    index, cells = distinct_cells(frame, fields)
+    return pl.Series("category", [category_of(*row) for row in cells], dtype=pl.String)[index]
 
 
-def _ordered(frame: pl.DataFrame, words: pl.Series) -> Vocabulary:
-    rows = pl.DataFrame({"word": words, "level": _above_the_year(frame, log_prices(frame))})
-    levels = rows.group_by("word").agg(pl.col("level").mean(), pl.len().alias("rows"))
-    return order_by_level(levels.iter_rows(), at_least=_at_least(frame))
+def _ordered(frame: pl.DataFrame, categories: pl.Series) -> Vocabulary:
+    rows = pl.DataFrame({"category": categories, "level": _year_residuals(frame, log_prices(frame))})
+    levels = rows.group_by("category").agg(pl.col("level").mean(), pl.len().alias("rows"))
+    return order_by_level(levels.iter_rows(), at_least=_min_category_rows(frame))
 
 
-def _at_least(frame: pl.DataFrame) -> int:
-    return min(AT_LEAST, max(2, frame.height // 1_000))
+def _min_category_rows(frame: pl.DataFrame) -> int:
+    return min(MIN_CATEGORY_ROWS, max(2, frame.height // 1_000))
 
 
-def _levels(frame: pl.DataFrame, log_price: pl.Series) -> TargetEncoding:
-    where, cells = distinct_cells(frame, NAME_FIELDS)
+def _target_encoding(frame: pl.DataFrame, log_price: pl.Series) -> TargetEncoding:
+    index, cells = distinct_cells(frame, NAME_FIELDS)
     keys = pl.DataFrame([name_keys(*row) for row in cells], schema=["wide", "middle", "narrow"], orient="row")
-    return fit_target_encoding(keys[where], log_price=_above_the_year(frame, log_price))
+    return fit_target_encoding(keys[index], log_price=_year_residuals(frame, log_price))
 
 
 def _name_rows(frame: pl.DataFrame) -> list[tuple[dict[str, int], int, str]]:
-    where, cells = distinct_cells(frame, NAME_FIELDS)
+    index, cells = distinct_cells(frame, NAME_FIELDS)
     groups = [group_keys(car_name(*row)) for row in cells]
     counts: tuple[Counter[str], ...] = (Counter(), Counter(), Counter())
-    for keys, rows in zip(groups, np.bincount(where, minlength=len(groups)).tolist(), strict=True):
+    for keys, rows in zip(groups, np.bincount(index, minlength=len(groups)).tolist(), strict=True):
         for counter, key in zip(counts, keys, strict=True):
             counter[key] += rows
     return [(dict(counts[i]), i, name) for i, name in ((1, "family_rows"), (2, "start_rows"))]
 
 
-def _above_the_year(frame: pl.DataFrame, log_price: pl.Series) -> pl.Series:
-    """Give log prices against the mean of their model year, so that old and new cars of a name agree."""
+def _year_residuals(frame: pl.DataFrame, log_price: pl.Series) -> pl.Series:
+    """Subtract the mean of the model year from log prices, so that old and new cars can be compared.
+
+    >>> frame = pl.DataFrame({"year": [2010, 2010, 2020]})
+    >>> _year_residuals(frame, pl.Series([9.0, 9.5, 11.0])).to_list()
+    [-0.25, 0.25, 0.0]
+    """
     rows = frame.select("year", log_price.alias("level"))
     return rows.select(pl.col("level") - pl.col("level").mean().over("year")).to_series()

@@ -1,4 +1,4 @@
-"""The search for parameters: Optuna proposes, the validation rows decide, each trial is told."""
+"""Search hyperparameters with Optuna: tree-structured Parzen estimator and median pruning."""
 
 import json
 import logging
@@ -21,14 +21,20 @@ SEED = 2021
 
 @dataclass(frozen=True, kw_only=True)
 class SearchBudget:
-    """How much a budget spends."""
+    """Limits of one search, and how much finer the final fit is.
+
+    Attributes:
+        trials: Largest number of trials.
+        rounds: Largest number of boosting rounds of a trial.
+        search_s: Seconds after which no trial starts.
+        learning_rate: Learning rate of the trials.
+        final_slower: Factor by which the final fit's learning rate is smaller and its rounds are more.
+    """
 
     trials: int
     rounds: int
     search_s: float
-    """No trial starts after this many seconds."""
     learning_rate: float
-    """Of the search; the final fit learns `final_slower` times slower, over as many more rounds."""
     final_slower: float
 
 
@@ -37,10 +43,29 @@ SEARCH_BUDGETS: Mapping[Budget, SearchBudget] = {
     "default": SearchBudget(trials=16, rounds=400, search_s=300, learning_rate=0.15, final_slower=2),
 }
 
+INITIAL_PARAMS = {
+    "max_leaves": 64,
+    "min_child_weight": 20.0,
+    "subsample": 0.8,
+    "colsample_bynode": 0.5,
+    "reg_lambda": 10.0,
+}
+"""Parameters of the first trial: good on the real data, so that even the shortest search has a good model."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One set of parameters that was tried; error is the mean absolute error of log price."""
+    """One set of parameters that the search evaluated.
+
+    Attributes:
+        number: Number of the trial, from 0.
+        params: XGBoost parameters.
+        error: Mean absolute error of log price on the validation rows, at the best round.
+        rounds: Best round; for a pruned trial, the number of rounds it ran.
+        seconds: Duration of the fit.
+        pruned: Whether the trial was stopped early because others were better.
+        curve: Validation error after each round.
+    """
 
     number: int
     params: Mapping[str, float]
@@ -49,12 +74,20 @@ class Trial:
     seconds: float
     pruned: bool
     curve: tuple[float, ...]
-    """The validation error of each round."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchResult:
-    """The parameters that won, and how they won."""
+    """The best parameters of a search.
+
+    Attributes:
+        params: XGBoost parameters of the best trial.
+        error: Mean absolute error of log price on the validation rows.
+        rounds: Number of boosting rounds of the best trial.
+        budget: Name of the search's budget.
+        trials: Number of trials that ran, pruned ones included.
+        seconds: Duration of the search.
+    """
 
     params: Mapping[str, float]
     error: float
@@ -64,13 +97,27 @@ class SearchResult:
     seconds: float
 
     def save(self, path: Path) -> None:
-        """Write JSON for the next step."""
+        """Write the result as JSON.
+
+        Args:
+            path: File to write; its folder is created if needed.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(self), indent=1))
 
     @classmethod
     def load(cls, path: Path) -> "SearchResult":
-        """Read what `save` wrote."""
+        """Read what `save` wrote.
+
+        Args:
+            path: JSON file.
+
+        Returns:
+            The result.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+        """
         return cls(**json.loads(path.read_text()))
 
 
@@ -82,48 +129,49 @@ def search_parameters(
     validation: xgb.DMatrix,
     on_trial: Callable[[Trial], None],
 ) -> SearchResult:
-    """Try parameters within the budget and give the set with the smallest validation error."""
+    """Evaluate parameters until the budget is spent, and choose those with the smallest validation error.
+
+    Args:
+        budget: Name of one of `SEARCH_BUDGETS`.
+        monotone: Constraint of each feature: 1 increasing, -1 decreasing, 0 none.
+        train: Rows to fit on, from `boosting.matrices`.
+        validation: Rows to compare trials on, from `boosting.matrices`.
+        on_trial: Called after each trial.
+
+    Returns:
+        Parameters of the best trial that was not pruned.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    effort, started = SEARCH_BUDGETS[budget], time.monotonic()
-    done: list[Trial] = []
+    limits, started = SEARCH_BUDGETS[budget], time.monotonic()
+    trials: list[Trial] = []
     study = optuna.create_study(
-        sampler=optuna.samplers.TPESampler(seed=SEED, n_startup_trials=max(4, effort.trials // 3)),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=effort.rounds // 5),
+        sampler=optuna.samplers.TPESampler(seed=SEED, n_startup_trials=max(4, limits.trials // 3)),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=limits.rounds // 5),
     )
-    study.enqueue_trial(START)
-    while len(done) < effort.trials and (not done or time.monotonic() - started < effort.search_s):
-        trial = _try(study, effort=effort, monotone=monotone, train=train, validation=validation)
-        done.append(trial)
+    study.enqueue_trial(INITIAL_PARAMS)
+    while len(trials) < limits.trials and (not trials or time.monotonic() - started < limits.search_s):
+        trial = _run_trial(study, limits=limits, monotone=monotone, train=train, validation=validation)
+        trials.append(trial)
         on_trial(trial)
-    best = min((trial for trial in done if not trial.pruned), key=lambda trial: trial.error)
+    best = min((trial for trial in trials if not trial.pruned), key=lambda trial: trial.error)
     seconds = time.monotonic() - started
     logger.info(
         "search finished",
-        extra={"trials": len(done), "best": best.number, "error": best.error, "seconds": round(seconds)},
+        extra={"trials": len(trials), "best": best.number, "error": best.error, "seconds": round(seconds)},
     )
     return SearchResult(
         params=best.params,
         error=best.error,
         rounds=best.rounds,
         budget=budget,
-        trials=len(done),
+        trials=len(trials),
         seconds=seconds,
     )
 
 
-# Where the search starts: good on the real data, so that the first trial is already a sound model.
-START = {
-    "max_leaves": 64,
-    "min_child_weight": 20.0,
-    "subsample": 0.8,
-    "colsample_bynode": 0.5,
-    "reg_lambda": 10.0,
-}
-
-
-def _propose(trial: optuna.Trial, effort: SearchBudget) -> dict[str, float]:
+def _suggest(trial: optuna.Trial, limits: SearchBudget) -> dict[str, float]:
     return {
-        "eta": effort.learning_rate,
+        "eta": limits.learning_rate,
         "max_leaves": trial.suggest_int("max_leaves", 31, 255, log=True),
         "min_child_weight": trial.suggest_float("min_child_weight", 0.5, 30, log=True),
         "subsample": trial.suggest_float("subsample", 0.6, 1.0),
@@ -132,29 +180,29 @@ def _propose(trial: optuna.Trial, effort: SearchBudget) -> dict[str, float]:
     }
 
 
-def _try(
+def _run_trial(
     study: optuna.Study,
     *,
-    effort: SearchBudget,
+    limits: SearchBudget,
     monotone: Sequence[int],
     train: xgb.DMatrix,
     validation: xgb.DMatrix,
 ) -> Trial:
     proposed, started = study.ask(), time.monotonic()
-    params = _propose(proposed, effort)
-    watch = _Watch(proposed)
+    params = _suggest(proposed, limits)
+    callback = _PruningCallback(proposed)
     try:
         fitted = boost(
             params=params,
             monotone=monotone,
-            rounds=effort.rounds,
+            rounds=limits.rounds,
             train=train,
             validation=validation,
-            on_round=watch,
+            on_round=callback,
         )
     except optuna.TrialPruned:
         study.tell(proposed, state=optuna.trial.TrialState.PRUNED)
-        error, rounds, pruned = min(watch.curve), len(watch.curve), True
+        error, rounds, pruned = min(callback.curve), len(callback.curve), True
     else:
         study.tell(proposed, fitted.error)
         error, rounds, pruned = fitted.error, fitted.rounds, False
@@ -165,12 +213,12 @@ def _try(
         rounds=rounds,
         seconds=time.monotonic() - started,
         pruned=pruned,
-        curve=tuple(watch.curve),
+        curve=tuple(callback.curve),
     )
 
 
-class _Watch:
-    """Report each round to Optuna, and stop a trial that falls behind."""
+class _PruningCallback:
+    """Reports each round to Optuna, and stops a trial that Optuna prunes."""
 
     def __init__(self, trial: optuna.Trial) -> None:
         self._trial = trial

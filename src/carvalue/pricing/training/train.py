@@ -1,4 +1,4 @@
-"""From datasets to a bundle: tune, then train; both read Parquet and tell of their progress."""
+"""Tune hyperparameters and train a model: from Parquet files to a bundle."""
 
 import logging
 import platform
@@ -26,15 +26,13 @@ from carvalue.pricing.trees import FlatTrees
 
 logger = logging.getLogger(__name__)
 
-ROUNDS_FACTOR = (
-    1.5  # how many more rounds than the learning rate asks for may pass before early stopping must decide
-)
+ROUNDS_FACTOR = 1.5  # margin on the expected rounds of the final fit, within which early stopping decides
 LOCAL_BACKEND = LocalBackend()
 LIBRARIES = ("carvalue", "xgboost-cpu", "numpy", "polars")
 
 
 class NoTrainingRows(AppError):
-    """The dataset cannot be learned from."""
+    """The dataset has no rows to train on."""
 
     status, hint = 409, "Make the datasets with `carvalue run creates_datasets_dag`."
 
@@ -42,10 +40,20 @@ class NoTrainingRows(AppError):
 def tune_model(
     *, train: Path, validation: Path, budget: Budget, on_trial: Callable[[Trial], None]
 ) -> SearchResult:
-    """Search parameters on the training rows; the validation rows decide."""
+    """Search hyperparameters on the training rows; the validation rows decide.
+
+    Args:
+        train: Parquet file of the training rows.
+        validation: Parquet file of the validation rows.
+        budget: Name of one of `SEARCH_BUDGETS`.
+        on_trial: Called after each trial.
+
+    Returns:
+        Parameters of the best trial.
+    """
     frame, held_out = pl.read_parquet(train), pl.read_parquet(validation)
     encoder = fit_training_encoder(frame, newest_year=fit_known_categories(frame).newest_year)
-    binned = matrices(train=encoder.learned(frame), validation=encoder.unseen(held_out))
+    binned = matrices(train=encoder.encode_out_of_fold(frame), validation=encoder.encode_unseen(held_out))
     return search_parameters(
         budget=budget,
         monotone=encoder.encoder.monotone,
@@ -63,24 +71,43 @@ def train_model(
     provenance: Provenance,
     trained_at: datetime,
     into: Path,
-    grower: TrainingBackend = LOCAL_BACKEND,
+    backend: TrainingBackend = LOCAL_BACKEND,
 ) -> PriceModel:
-    """Fit with the tuned parameters, measure and calibrate on the validation rows, refit on all, write.
+    """Train a model and write its bundle.
 
-    The range comes from rows that the measured model never saw; the one that goes out learned from them.
+    A first model is fitted on the training rows; on the validation rows, which it has not seen, its error is
+    measured and its price range calibrated. The second model is fitted on both sets with the same parameters
+    and number of rounds, and takes over the range; it is the one that is written.
+
+    Args:
+        tuned: Parameters from `tune_model`.
+        train: Parquet file of the training rows.
+        validation: Parquet file of the validation rows.
+        provenance: Origin of the data, for the model card.
+        trained_at: Time of the training, for the model card.
+        into: Folder of the bundle.
+        backend: Where the trees are fitted.
+
+    Returns:
+        The model that was written.
+
+    Raises:
+        NoTrainingRows: A file has no row with a posting date.
     """
     prepared = _prepare(train, validation)
-    fitted = grower.fit(
+    fitted = backend.fit(
         prepared.encoder,
         train=train,
         validation=validation,
         params=_final_params(tuned),
-        rounds=_most_rounds(tuned),
+        rounds=_max_rounds(tuned),
     )
-    judged = _assemble(prepared, fitted=fitted, tuned=tuned, provenance=provenance, trained_at=trained_at)
-    logger.info("model measured", extra={"rounds": fitted.rounds, **judged.card.metrics})
-    grow = partial(grower.refit, rows=(train, validation), params=_final_params(tuned), rounds=fitted.rounds)
-    model = _refitted(judged, frame=pl.concat(prepared.frames), grow=grow)
+    measured = _assemble(prepared, fitted=fitted, tuned=tuned, provenance=provenance, trained_at=trained_at)
+    logger.info("model measured", extra={"rounds": fitted.rounds, **measured.card.metrics})
+    refit = partial(
+        backend.refit, rows=(train, validation), params=_final_params(tuned), rounds=fitted.rounds
+    )
+    model = _refitted(measured, frame=pl.concat(prepared.frames), refit=refit)
     model.save(into)
     logger.info("bundle written", extra={"folder": str(into), "rounds": fitted.rounds, "error": fitted.error})
     return model
@@ -89,15 +116,16 @@ def train_model(
 @dataclass(frozen=True, kw_only=True)
 class _Prepared:
     encoder: TrainingEncoder
-    familiar: KnownCategories
+    known_categories: KnownCategories
     frames: tuple[pl.DataFrame, pl.DataFrame]
+    """Training and validation rows."""
 
 
 def _prepare(train: Path, validation: Path) -> _Prepared:
     frame, held_out = pl.read_parquet(train), pl.read_parquet(validation)
-    familiar = fit_known_categories(frame)
-    encoder = fit_training_encoder(frame, newest_year=familiar.newest_year)
-    return _Prepared(encoder=encoder, familiar=familiar, frames=(frame, held_out))
+    known_categories = fit_known_categories(frame)
+    encoder = fit_training_encoder(frame, newest_year=known_categories.newest_year)
+    return _Prepared(encoder=encoder, known_categories=known_categories, frames=(frame, held_out))
 
 
 def _assemble(
@@ -108,39 +136,41 @@ def _assemble(
     provenance: Provenance,
     trained_at: datetime,
 ) -> PriceModel:
+    """Build the first model, calibrate its price range and measure it on the validation rows."""
     trees = bytes(fitted.booster.save_raw(raw_format="ubj"))
+    train, validation = prepared.frames
     model = PriceModel(
         trees=trees,
         forest=FlatTrees.of(new_booster(trees)),
         encoder=prepared.encoder.encoder,
         ranges=NO_RANGE,
-        familiar=prepared.familiar,
+        familiar=prepared.known_categories,
         card=_card(prepared, tuned=tuned, fitted=fitted, provenance=provenance, trained_at=trained_at),
-        usual=fit_reference_car(prepared.frames[0]),
-        comparables=fit_comparables(prepared.frames[0]),
+        usual=fit_reference_car(train),
+        comparables=fit_comparables(train),
     )
-    unseen = prepared.encoder.unseen(prepared.frames[1])
-    quoted = model.log_prices(unseen.matrix)
-    seen = interval_inputs(model.encoder, unseen.matrix, log_price=quoted)
-    ranges = calibrate_range(unseen.log_price - quoted, seen=seen, encoder=model.encoder)
-    ranged = replace(model, ranges=ranges)
-    return replace(ranged, card=replace(model.card, metrics=score_model(ranged, prepared.frames[1])))
+    rows = prepared.encoder.encode_unseen(validation)
+    log_price = model.log_prices(rows.matrix)
+    inputs = interval_inputs(model.encoder, rows.matrix, log_price=log_price)
+    ranges = calibrate_range(rows.log_price - log_price, seen=inputs, encoder=model.encoder)
+    calibrated = replace(model, ranges=ranges)
+    return replace(calibrated, card=replace(model.card, metrics=score_model(calibrated, validation)))
 
 
 def _refitted(
-    judged: PriceModel, *, frame: pl.DataFrame, grow: Callable[[TrainingEncoder], xgb.Booster]
+    measured: PriceModel, *, frame: pl.DataFrame, refit: Callable[[TrainingEncoder], xgb.Booster]
 ) -> PriceModel:
-    """Learn the same from training and validation rows: the newest listings are the nearest to today."""
-    familiar = fit_known_categories(frame)
-    learned = fit_training_encoder(frame, newest_year=familiar.newest_year)
-    trees, encoder = bytes(grow(learned).save_raw(raw_format="ubj")), learned.encoder
+    """Fit the same model on training and validation rows, so that the newest listings are learned too."""
+    known_categories = fit_known_categories(frame)
+    training_encoder = fit_training_encoder(frame, newest_year=known_categories.newest_year)
+    trees, encoder = bytes(refit(training_encoder).save_raw(raw_format="ubj")), training_encoder.encoder
     model = replace(
-        judged,
+        measured,
         trees=trees,
         forest=FlatTrees.of(new_booster(trees)),
         encoder=encoder,
-        ranges=judged.ranges.recoded(old=judged.encoder, new=encoder),
-        familiar=familiar,
+        ranges=measured.ranges.recoded(old=measured.encoder, new=encoder),
+        familiar=known_categories,
         usual=fit_reference_car(frame),
         comparables=fit_comparables(frame),
     )
@@ -148,14 +178,14 @@ def _refitted(
     return replace(model, golden=golden)
 
 
-def _most_rounds(tuned: SearchResult) -> int:
+def _max_rounds(tuned: SearchResult) -> int:
     return round(tuned.rounds * SEARCH_BUDGETS[tuned.budget].final_slower * ROUNDS_FACTOR)
 
 
 def _final_params(tuned: SearchResult) -> dict[str, float]:
-    """Learn slower than in the search, over more rounds: the same trees' shape, a finer approach."""
-    effort = SEARCH_BUDGETS[tuned.budget]
-    return {**tuned.params, "eta": effort.learning_rate / effort.final_slower}
+    """Use a smaller learning rate than the search: the same parameters over more rounds are more accurate."""
+    limits = SEARCH_BUDGETS[tuned.budget]
+    return {**tuned.params, "eta": limits.learning_rate / limits.final_slower}
 
 
 def _card(
@@ -169,9 +199,9 @@ def _card(
     frame, held_out = prepared.frames
     return ModelCard(
         **asdict(provenance),
-        data_as_of=max(_newest(frame), _newest(held_out)),
+        data_as_of=max(_newest_day(frame), _newest_day(held_out)),
         trained_at=trained_at,
-        newest_year=prepared.familiar.newest_year,
+        newest_year=prepared.known_categories.newest_year,
         rows={"train": frame.height, "validation": held_out.height},
         metrics={},
         params={**_final_params(tuned), "rounds": fitted.rounds},
@@ -179,8 +209,8 @@ def _card(
     )
 
 
-def _newest(frame: pl.DataFrame) -> date:
+def _newest_day(frame: pl.DataFrame) -> date:
     newest = frame["posted_at"].max()
     if not isinstance(newest, datetime):
-        raise NoTrainingRows("The dataset has no rows with a posting date.")
+        raise NoTrainingRows("Training rows: expected at least one row with `posted_at`, found none.")
     return newest.date()

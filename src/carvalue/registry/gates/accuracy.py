@@ -35,9 +35,9 @@ def enough_data(evidence: GateEvidence) -> GateResult:
 def real_data(evidence: GateEvidence) -> GateResult:
     """Let nothing that learned from made-up rows replace what learned from real ones."""
     mine = evidence.model.card.data_source
-    theirs = evidence.rival.model.card.data_source if evidence.rival else mine
+    theirs = evidence.champion.model.card.data_source if evidence.champion else mine
     passed = mine != "sample" or theirs == "sample"
-    beside = f", the version in production from {theirs}" if evidence.rival else ""
+    beside = f", the version in production from {theirs}" if evidence.champion else ""
     return GateResult(
         name="origin of the data",
         figure=None,
@@ -63,7 +63,7 @@ def beats_the_baseline(evidence: GateEvidence) -> GateResult:
 
 def beats_production(evidence: GateEvidence) -> GateResult:
     """Ask for surely less error than production has; with newer data, for surely not much more."""
-    if evidence.rival is None:
+    if evidence.champion is None:
         return GateResult(
             name=PRODUCTION, figure=None, limit=None, passed=True, words="nothing usable is in production"
         )
@@ -72,7 +72,7 @@ def beats_production(evidence: GateEvidence) -> GateResult:
     change = paired_change(mine=mine.to_numpy(), theirs=theirs.to_numpy(), confidence=CONFIDENCE)
     limit = WORSE_AT_MOST if _is_newer(evidence) else 0.0
     passed = change.high < 0 or change.high <= limit != 0
-    errors = f"error {_median(mine):.2%} against {_median(theirs):.2%} of {evidence.rival.name}"
+    errors = f"error {_median(mine):.2%} against {_median(theirs):.2%} of {evidence.champion.name}"
     return GateResult(
         name=PRODUCTION,
         figure=change.high,
@@ -122,19 +122,19 @@ def coverage(evidence: GateEvidence) -> GateResult:
 
 def _fresh(evidence: GateEvidence) -> pl.DataFrame:
     """Take rows newer than what production learned from, if there are enough: others it may know."""
-    assert evidence.rival is not None  # noqa: S101  # asked by the caller
-    newest = evidence.rival.model.card.data_as_of
+    assert evidence.champion is not None  # noqa: S101  # asked by the caller
+    newest = evidence.champion.model.card.data_as_of
     fresh = evidence.quoted.filter(pl.col("posted_at").dt.date() > newest)
     return fresh if fresh.height >= FEWEST_TESTED else evidence.quoted
 
 
 def _is_newer(evidence: GateEvidence) -> bool:
-    rival = evidence.rival
-    return rival is not None and evidence.model.card.data_as_of > rival.model.card.data_as_of
+    champion = evidence.champion
+    return champion is not None and evidence.model.card.data_as_of > champion.model.card.data_as_of
 
 
 def _surely_worse(evidence: GateEvidence, slices: dict[str, pl.DataFrame]) -> list[str]:
-    if evidence.rival is None:
+    if evidence.champion is None:
         return []
     said = []
     for name, rows in slices.items():

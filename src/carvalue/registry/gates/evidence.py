@@ -19,15 +19,15 @@ class GateEvidence:
         bundle: the folder that it was loaded from, as the price service would.
         loading_s: how long loading took, checksums and golden prices included.
         quoted: the test rows with `quoted`, `low`, `high`, the `baseline` of medians, and `production`
-            where there is a rival; prices in dollars.
-        rival: the version in production; None where nothing usable is.
+            where there is a champion; prices in dollars.
+        champion: the version in production; None where nothing usable is.
     """
 
     model: PriceModel
     bundle: Path
     loading_s: float
     quoted: pl.DataFrame
-    rival: Champion | None
+    champion: Champion | None
 
     def errors(self, column: str = "quoted", *, rows: pl.DataFrame | None = None) -> pl.Series:
         """Give the relative errors of the quotes in a column, on all rows or on these."""
@@ -35,7 +35,7 @@ class GateEvidence:
         return (frame[column].cast(pl.Float64) / frame["price"] - 1).abs()
 
 
-def gather_evidence(*, bundle: Path, train: Path, test: Path, rival: Champion | None) -> GateEvidence:
+def gather_evidence(*, bundle: Path, train: Path, test: Path, champion: Champion | None) -> GateEvidence:
     """Load the candidate and have everyone quote the test rows.
 
     Raises:
@@ -45,7 +45,7 @@ def gather_evidence(*, bundle: Path, train: Path, test: Path, rival: Champion | 
     model = PriceModel.load(bundle)
     loading_s = perf_counter() - began
     rows = pl.read_parquet(test)
-    quoted = quote_rows(model, rows, known=pl.read_parquet(train))
-    if rival is not None:
-        quoted = quoted.with_columns(rival.model.quote_frame(rows)["price"].alias("production"))
-    return GateEvidence(model=model, bundle=bundle, loading_s=loading_s, quoted=quoted, rival=rival)
+    quoted = quote_rows(model, rows, train=pl.read_parquet(train))
+    if champion is not None:
+        quoted = quoted.with_columns(champion.model.quote_frame(rows)["price"].alias("production"))
+    return GateEvidence(model=model, bundle=bundle, loading_s=loading_s, quoted=quoted, champion=champion)

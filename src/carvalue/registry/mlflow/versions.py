@@ -62,7 +62,7 @@ def _registered(client: MlflowClient, *, run_id: str, digest: str) -> Registered
 
 def _log_evaluation(client: MlflowClient, run_id: str, folder: Path) -> None:
     found = Evaluation.load(folder)
-    kinds = {"test": found.metrics, "baseline": found.baseline, "production": found.production}
+    kinds = {"test": found.metrics, "baseline": found.baseline, "production": found.champion}
     kinds |= {"new_listings": found.new_listings}
     for prefix, scores in kinds.items():
         for name, value in scores.items():

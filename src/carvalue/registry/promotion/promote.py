@@ -113,8 +113,8 @@ def apply_judgement(
 def _judged(uri: str, version: ModelVersion, *, train: Path, test: Path, scratch: Path) -> PromotionDecision:
     try:
         bundle = fetch_bundle(uri=uri, version=version, into=scratch / "candidate")
-        rival = fetch_other_champion(uri=uri, bundle=bundle, into=scratch / "production")
-        return run_gates(gather_evidence(bundle=bundle, train=train, test=test, rival=rival))
+        champion = fetch_other_champion(uri=uri, bundle=bundle, into=scratch / "production")
+        return run_gates(gather_evidence(bundle=bundle, train=train, test=test, champion=champion))
     except (BundleCorrupt, BundleIncompatible) as error:
         return refuse_unusable(error)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 
 from carvalue.pricing.explain import GROUPS
-from carvalue.pricing.market import LIMIT, Comparable
+from carvalue.pricing.market import MAX_COMPARABLES, Comparable
 from carvalue.serving.openapi.predict import (
     F150,
     QUOTE,
@@ -19,7 +19,7 @@ WHOLE: Json = {"type": "integer"}
 TEXT: Json = {"type": "string"}
 REASONS: Json = {
     "start": 16_950,
-    "start_label": "a usual car in the training data (2014 jeep grand cherokee, 86,000 miles)",
+    "start_label": "a typical car in the training data (2014 jeep grand cherokee, 86,000 miles)",
     "items": [
         {
             "group": "make_model",
@@ -54,7 +54,7 @@ def explain_operation() -> dict[str, object]:
             {
                 "quote": quote_schema(),
                 "reasons": _reasons_schema(),
-                "comparables": {"type": "array", "items": _comparable_schema(), "maxItems": LIMIT},
+                "comparables": {"type": "array", "items": _comparable_schema(), "maxItems": MAX_COMPARABLES},
             },
         ),
         example={"quote": QUOTE, "reasons": REASONS, "comparables": [COMPARABLE]},

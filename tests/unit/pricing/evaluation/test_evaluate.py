@@ -16,12 +16,12 @@ from markets import a_market
 def test_scores_of_known_quotes() -> None:
     asked, quoted = np.array([10_000.0, 20_000.0, 40_000.0]), np.array([11_000.0, 20_000.0, 80_000.0])
 
-    found = price_scores(asked=asked, quoted=quoted)
+    found = price_scores(asking=asked, quoted=quoted)
 
     assert found["mdape"] == pytest.approx(0.1)
     assert found["mae"] == pytest.approx(41_000 / 3)
     assert found["within_20"] == pytest.approx(2 / 3)
-    assert range_scores(asked=asked, quoted=quoted, low=quoted - 1, high=quoted + 1)["coverage"] == 1 / 3
+    assert range_scores(asking=asked, quoted=quoted, low=quoted - 1, high=quoted + 1)["coverage"] == 1 / 3
 
 
 def test_the_baseline_is_the_median_of_the_narrowest_group_with_enough_rows() -> None:
@@ -87,12 +87,12 @@ def test_later_advertisements_of_known_cars_are_measured_together_with_the_test_
 
 def test_the_model_in_production_is_measured_on_the_same_rows(bundle: Path, tmp_path: Path) -> None:
     files = {name: bundle.parent / f"{name}.parquet" for name in ("train", "test")}
-    rival = Champion(name="version 7", model=PriceModel.load(bundle))
+    champion = Champion(name="version 7", model=PriceModel.load(bundle))
 
-    found = evaluate_bundle(bundle=bundle, **files, into=tmp_path, rival=rival)
+    found = evaluate_bundle(bundle=bundle, **files, into=tmp_path, champion=champion)
 
     slices, comparison = (pl.read_csv(tmp_path / name) for name in ("slices.csv", "comparison.csv"))
-    assert found.production == found.metrics
+    assert found.champion == found.metrics
     assert slices["production_mdape"].to_list() == slices["mdape"].to_list()
     assert slices["baseline_mdape"].to_list() != slices["mdape"].to_list()
     assert comparison["model"].to_list() == [

@@ -18,7 +18,7 @@ def test_the_card_gives_data_dates_figures_and_limits(bundle: Path, tmp_path: Pa
     slices = pl.read_csv(tmp_path / "slices.csv")
     worst = slices.sort("mdape", descending=True).row(0, named=True)
     assert "a small market (file), fingerprint `f00d`" in card
-    assert "2,000 train, 400 validation rows; the newest listing is of 2021-04-05" in card
+    assert "2,000 train, 400 validation rows; the newest listing is from 2021-04-05" in card
     assert f"posted {posted.min():%Y-%m-%d} to {posted.max():%Y-%m-%d}" in card
     assert (
         f"| median absolute percentage error | {found.metrics['mdape']:.1%} | {found.baseline['mdape']:.1%} |"

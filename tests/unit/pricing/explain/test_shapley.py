@@ -1,4 +1,4 @@
-"""Reasons add up to the price, are exact averages over all orders, and keep the model's promises."""
+"""Contributions add up to the price, are exact averages over all orders, and obey monotone constraints."""
 
 from dataclasses import replace
 from itertools import permutations
@@ -98,13 +98,13 @@ def _contributions(model: PriceModel, listings: list[dict[str, object]]) -> Floa
 
 
 def _log_reasons(model: PriceModel, listing: dict[str, object]) -> list[float]:
-    matrix = coalition_matrix(model.encoder, listing, usual=model.usual, groups=GROUPS)  # type: ignore[arg-type]
+    matrix = coalition_matrix(model.encoder, listing, reference=model.usual, groups=GROUPS)  # type: ignore[arg-type]
     return shapley(model.log_prices(matrix))
 
 
 def _by_group(model: PriceModel, listing: dict[str, object], differences: Floats) -> Floats:
     """Deal each column's contribution out to the fields that it reads, by how they moved its value."""
-    matrix = coalition_matrix(model.encoder, listing, usual=model.usual, groups=GROUPS)  # type: ignore[arg-type]
+    matrix = coalition_matrix(model.encoder, listing, reference=model.usual, groups=GROUPS)  # type: ignore[arg-type]
     moved = np.nan_to_num([shapley(column.astype(np.float64)) for column in matrix.T])
     total = moved[-1].copy()  # the last column is what the trees start from
     for column, parts in enumerate(moved):
@@ -160,7 +160,7 @@ def test_miles_that_are_not_believed_are_told_and_priced_without(model: PriceMod
     reasons = explain_price(model, typed)
 
     assert model.as_priced(typed)["odometer"] is None
-    assert "12 miles, not believed" in {item.label for item in reasons.items}
+    assert "12 miles, implausible" in {item.label for item in reasons.items}
     assert dollars_of(reasons, "odometer") == dollars_of(
         explain_price(model, drop_odometer(typed)), "odometer"
     )

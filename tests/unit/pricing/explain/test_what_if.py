@@ -1,4 +1,4 @@
-"""The curves are quotes of the same car at other miles and years, and run the way the trade says."""
+"""What-if points are quotes; more miles never raise the price, newer years never lower it."""
 
 from carvalue.pricing.explain.what_if import POINTS, what_if_curves
 from carvalue.pricing.model import PriceModel

@@ -40,7 +40,10 @@ def test_training_rows_do_not_see_their_own_price_in_a_level() -> None:
     encoder = fit_training_encoder(lonely, newest_year=2021)
     level = encoder.encoder.names.index("name_level")
 
-    seen, unseen = encoder.unseen(lonely).matrix[:, level], encoder.learned(lonely).matrix[:, level]
+    seen, unseen = (
+        encoder.encode_unseen(lonely).matrix[:, level],
+        encoder.encode_out_of_fold(lonely).matrix[:, level],
+    )
 
     noise = lonely["price"].log().to_numpy()
     assert _correlation(unseen, noise) < _correlation(seen, noise)

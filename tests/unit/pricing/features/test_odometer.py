@@ -48,7 +48,7 @@ def test_the_lower_of_both_prices_is_quoted(model: PriceModel) -> None:
     typed = np.exp(model.log_prices(model.encoder.row(listing)))[0]
     unknown = model.quote(drop_odometer(listing))
     assert quote.price == min(round(typed), unknown.price)
-    assert any("not believed" in warning for warning in quote.warnings)
+    assert any("implausible" in warning for warning in quote.warnings)
     frame = pl.DataFrame([dict(listing), dict(a_listing())])
     told = (list(quote.warnings), list(quote.kinds))
     assert model.quote_frame(frame).row(0) == (quote.price, quote.low, quote.high, *told)

@@ -34,7 +34,7 @@ def test_the_most_frequent_spelling_that_is_read_so_again_is_the_usual_one() -> 
 def test_every_model_is_offered_with_its_listings(model: PriceModel) -> None:
     offered = {make: model.models_of(make) for make in model.makes}
 
-    assert {make: {family.spelled for family in families} for make, families in offered.items()} == {
+    assert {make: {family.display_name for family in families} for make, families in offered.items()} == {
         "ford": {"f-150", "focus"},
         "honda": {"civic"},
         "porsche": {"911"},
@@ -43,5 +43,5 @@ def test_every_model_is_offered_with_its_listings(model: PriceModel) -> None:
     assert sum(family.rows for families in offered.values() for family in families) == 2_400
     for make, families in offered.items():
         for family in families:
-            assert read_name(make, family.spelled).family in model.familiar.makes[make]
+            assert read_name(make, family.display_name).family in model.familiar.makes[make]
     assert len(offered) == len({make for make, _ in NEW_PRICE})

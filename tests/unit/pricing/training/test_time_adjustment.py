@@ -1,4 +1,4 @@
-"""Old prices come to today's level where the market has moved, and stay where it has not."""
+"""Earlier prices are adjusted where the market has changed, and left unchanged where it has not."""
 
 import polars as pl
 import pytest
@@ -11,7 +11,7 @@ OLD = 2_500
 
 
 @pytest.fixture(scope="module")
-def ruler(tmp_path_factory: pytest.TempPathFactory) -> PriceModel:
+def reference_model(tmp_path_factory: pytest.TempPathFactory) -> PriceModel:
     return PriceModel.load(a_bundle(tmp_path_factory.mktemp("market")))
 
 
@@ -22,37 +22,39 @@ def a_market_that_moved(factor: float) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("factor", [0.85, 1.15])
-def test_prices_from_before_a_move_become_todays(ruler: PriceModel, factor: float) -> None:
+def test_prices_from_before_a_move_become_todays(reference_model: PriceModel, factor: float) -> None:
     market = a_market_that_moved(factor)
 
-    restated, done = adjust_to_newest(market, ruler=ruler)
+    adjusted, done = adjust_to_newest(market, reference_model=reference_model)
 
-    ratio = (restated["price"] / market["price"]).to_list()
+    ratio = (adjusted["price"] / market["price"]).to_list()
     assert done.moved == pytest.approx(OLD, abs=1_000)  # the block across the move is neither
     assert all(found == pytest.approx(factor, abs=0.04) for found in ratio[:1_000])
     assert all(found == 1 for found in ratio[-500:])
-    assert restated.schema == market.schema
-    assert f"times {done.factor:.2f}" in done.says
+    assert adjusted.schema == market.schema
+    assert f"times {done.factor:.2f}" in done.description
 
 
-def test_a_market_that_stands_still_stays_as_it_is(ruler: PriceModel) -> None:
+def test_a_market_that_stands_still_stays_as_it_is(reference_model: PriceModel) -> None:
     market = a_market(rows=4_000, seed=9)
 
-    restated, done = adjust_to_newest(market, ruler=ruler)
+    adjusted, done = adjust_to_newest(market, reference_model=reference_model)
 
-    assert restated.equals(market)
-    assert (done.moved, done.factor, done.says) == (0, 1.0, "")
+    assert adjusted.equals(market)
+    assert (done.moved, done.factor, done.description) == (0, 1.0, "")
 
 
-def test_the_order_of_the_rows_is_that_of_time(ruler: PriceModel) -> None:
+def test_the_order_of_the_rows_is_that_of_time(reference_model: PriceModel) -> None:
     market = a_market_that_moved(1.2)
 
-    shuffled, _ = adjust_to_newest(market.sample(fraction=1, shuffle=True, seed=3), ruler=ruler)
+    shuffled, _ = adjust_to_newest(
+        market.sample(fraction=1, shuffle=True, seed=3), reference_model=reference_model
+    )
 
-    assert shuffled.equals(adjust_to_newest(market, ruler=ruler)[0])
+    assert shuffled.equals(adjust_to_newest(market, reference_model=reference_model)[0])
 
 
-def test_too_few_rows_say_nothing_of_the_market(ruler: PriceModel) -> None:
+def test_too_few_rows_say_nothing_of_the_market(reference_model: PriceModel) -> None:
     market = a_market_that_moved(1.5).head(1_000)
 
-    assert adjust_to_newest(market, ruler=ruler)[0].equals(market)
+    assert adjust_to_newest(market, reference_model=reference_model)[0].equals(market)

@@ -26,7 +26,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> GateEvidence:
     folder = tmp_path_factory.mktemp("market")
     bundle = a_bundle(folder)
     return gather_evidence(
-        bundle=bundle, train=folder / "train.parquet", test=folder / "test.parquet", rival=None
+        bundle=bundle, train=folder / "train.parquet", test=folder / "test.parquet", champion=None
     )
 
 
@@ -36,11 +36,11 @@ def _card(evidence: GateEvidence, **changes: object) -> GateEvidence:
 
 
 def _against(evidence: GateEvidence, *, off: float, newer_by: int = 0, **card: object) -> GateEvidence:
-    """Put a rival into production whose every quote is this far off the candidate's: 1.1 is ten percent."""
-    rival = _card(evidence, **card).model
+    """Add a champion whose every quote is this far off the challenger's: 1.1 is ten percent."""
+    champion = _card(evidence, **card).model
     beside = evidence.quoted.with_columns((pl.col("quoted") * off).round().cast(pl.Int64).alias("production"))
     newer = _card(evidence, data_as_of=evidence.model.card.data_as_of + timedelta(days=newer_by))
-    return replace(newer, quoted=beside, rival=Champion(name="version 1", model=rival))
+    return replace(newer, quoted=beside, champion=Champion(name="version 1", model=champion))
 
 
 def _quoted(evidence: GateEvidence, **columns: pl.Expr) -> GateEvidence:

@@ -1,4 +1,4 @@
-"""Grow trees on a Dask cluster; imported only when a cluster is set."""
+"""Training backend for a Dask cluster; imported only if TRAINING_CLUSTER is set."""
 
 from carvalue.pricing.training.distributed.dask_backend import connect_dask
 

@@ -1,6 +1,7 @@
-"""Trees fitted by the workers of a Dask cluster: each reads its rows from Parquet, encodes and keeps them.
+"""Fit trees on the workers of a Dask cluster.
 
-Only the encoder, the histograms and the trees cross the network. All workers read the same paths.
+Each worker reads its rows from Parquet files, encodes them and keeps them in memory; only the encoder, the
+histograms and the trees cross the network. The files must have the same paths on all workers.
 """
 
 import json
@@ -31,36 +32,51 @@ from carvalue.pricing.training.boosting import (
 )
 from carvalue.pricing.training.cross_fitting import TrainingEncoder
 
-PART_ROWS = 100_000  # of a task: about 60 MB while it is encoded
+PART_ROWS = 100_000  # rows of a task: about 60 MB while they are encoded
 CONNECT_S = 20
-# Workers exchange histograms once for each level of a tree; leaf by leaf they wait for each other 200 times.
-LEVEL_BY_LEVEL: Mapping[str, object] = {"grow_policy": "depthwise", "max_depth": 9}
+# Workers exchange histograms once for each level of a tree, instead of once for each of some 200 leaves.
+DEPTHWISE: Mapping[str, object] = {"grow_policy": "depthwise", "max_depth": 9}
 
-PartKind = Literal["learned", "unseen"]
+Encoding = Literal["out_of_fold", "unseen"]
+"""Which method of `TrainingEncoder` encodes the rows."""
 
 
 class ClusterUnavailable(AppError):
-    """The cluster cannot be worked with."""
+    """The Dask cluster cannot be reached or has no worker."""
 
     status, hint = 502, "Start `dask scheduler` and `dask worker`, or empty TRAINING_CLUSTER."
 
 
 @dataclass(frozen=True)
 class FilePart:
-    """Some consecutive rows of a file."""
+    """Consecutive rows of a Parquet file.
+
+    Attributes:
+        path: The file.
+        start: Index of the first row.
+        rows: Number of rows.
+    """
 
     path: Path
     start: int
     rows: int
 
     def read(self) -> pl.DataFrame:
-        """Read these rows and no others."""
+        """Read these rows only.
+
+        Returns:
+            Frame with all columns of the file.
+        """
         return pl.scan_parquet(self.path).slice(self.start, self.rows).collect()
 
 
 @dataclass(frozen=True, kw_only=True)
 class DaskBackend:
-    """Fits with all workers of a cluster; their memory together has to hold the encoded rows."""
+    """Fits with all workers of a cluster; the encoded rows must fit into their memory together.
+
+    Attributes:
+        client: Connection to the scheduler.
+    """
 
     client: Client
 
@@ -73,11 +89,22 @@ class DaskBackend:
         params: Mapping[str, float],
         rounds: int,
     ) -> FittedBooster:
-        """Fit with early stopping on the validation rows."""
-        sent = self._send(encoder)
-        binned = self._matrix(sent, [train], way="learned")
-        held_out = self._matrix(sent, [validation], way="unseen", ref=binned)
-        found = dxgb.train(
+        """Fit with early stopping on the validation rows.
+
+        Args:
+            encoder: Encoder that was fitted on the training rows.
+            train: Parquet file of the training rows.
+            validation: Parquet file of the validation rows.
+            params: XGBoost parameters, without the fixed ones.
+            rounds: Largest number of boosting rounds.
+
+        Returns:
+            The booster, cut at its best round.
+        """
+        scattered = self._scatter(encoder)
+        binned = self._matrix(scattered, [train], encoding="out_of_fold")
+        held_out = self._matrix(scattered, [validation], encoding="unseen", ref=binned)
+        result = dxgb.train(
             self.client,
             _params(params, encoder=encoder),
             binned,
@@ -87,40 +114,50 @@ class DaskBackend:
             early_stopping_rounds=patience(rounds),
             verbose_eval=False,
         )
-        return cut_at_best(found["booster"], curve=found["history"][VALIDATION]["mae"])
+        return cut_at_best(result["booster"], curve=result["history"][VALIDATION]["mae"])
 
     def refit(
         self, encoder: TrainingEncoder, *, rows: Sequence[Path], params: Mapping[str, float], rounds: int
     ) -> xgb.Booster:
-        """Fit a known number of rounds on the rows of all these files."""
-        found = dxgb.train(
+        """Fit a fixed number of rounds.
+
+        Args:
+            encoder: Encoder that was fitted on all these rows.
+            rows: Parquet files of training rows.
+            params: XGBoost parameters, without the fixed ones.
+            rounds: Number of boosting rounds.
+
+        Returns:
+            The booster with all its trees.
+        """
+        result = dxgb.train(
             self.client,
             _params(params, encoder=encoder),
-            self._matrix(self._send(encoder), rows, way="learned"),
+            self._matrix(self._scatter(encoder), rows, encoding="out_of_fold"),
             rounds,
             obj=robust_loss,
         )
-        booster: xgb.Booster = found["booster"]
+        booster: xgb.Booster = result["booster"]
         return booster
 
-    def _send(self, encoder: TrainingEncoder) -> "_Sent":
-        """Give every worker the encoder, once."""
-        text = self.client.scatter(_as_text(encoder), broadcast=True)
-        return _Sent(text=text, columns=len(encoder.encoder.names) + 1)
+    def _scatter(self, encoder: TrainingEncoder) -> "_ScatteredEncoder":
+        """Send the encoder to every worker, once."""
+        text = self.client.scatter(_encoder_to_text(encoder), broadcast=True)
+        return _ScatteredEncoder(text=text, columns=len(encoder.encoder.names) + 1)
 
     def _matrix(
         self,
-        sent: "_Sent",
+        encoder: "_ScatteredEncoder",
         paths: Sequence[Path],
         *,
-        way: PartKind,
+        encoding: Encoding,
         ref: dxgb.DaskQuantileDMatrix | None = None,
     ) -> dxgb.DaskQuantileDMatrix:
-        """Let the workers encode the files' rows, each its share: XGBoost wants none to be without."""
+        """Encode the files' rows on the workers; each gets a share, because XGBoost requires it."""
         workers = list(self.client.scheduler_info(n_workers=-1)["workers"])
         whole = da.concatenate(
             [
-                self._encoded(part, sent, way=way, worker=workers[number % len(workers)])
+                self._encoded(part, encoder, encoding=encoding, worker=workers[number % len(workers)])
                 for number, part in enumerate(_parts(paths, workers=len(workers)))
             ]
         )
@@ -128,19 +165,33 @@ class DaskBackend:
             self.client, whole[:, :-1], whole[:, -1], base_margin=whole[:, -2], ref=ref
         )
 
-    def _encoded(self, part: FilePart, encoder: "_Sent", *, way: PartKind, worker: str) -> da.Array:
-        found = self.client.submit(
-            _encode, part, encoder.text, way=way, workers=worker, allow_other_workers=True, pure=False
+    def _encoded(
+        self, part: FilePart, encoder: "_ScatteredEncoder", *, encoding: Encoding, worker: str
+    ) -> da.Array:
+        encoded = self.client.submit(
+            _encode,
+            part,
+            encoder.text,
+            encoding=encoding,
+            workers=worker,
+            allow_other_workers=True,
+            pure=False,
         )
-        return da.from_delayed(found, shape=(part.rows, encoder.columns), dtype=np.float32)
+        return da.from_delayed(encoded, shape=(part.rows, encoder.columns), dtype=np.float32)
 
 
 @contextmanager
 def connect_dask(address: str) -> Iterator[DaskBackend]:
-    """Connect to a scheduler such as tcp://scheduler:8786, and wait until it has a worker.
+    """Connect to a Dask scheduler, and wait until it has a worker.
+
+    Args:
+        address: For example tcp://scheduler:8786.
+
+    Yields:
+        A backend that fits on the cluster, until the context ends.
 
     Raises:
-        ClusterUnavailable: nobody answers there, or no worker comes.
+        ClusterUnavailable: The scheduler does not answer within `CONNECT_S` seconds, or has no worker then.
     """
     try:
         client = Client(address, timeout=CONNECT_S, set_as_default=False)
@@ -155,19 +206,19 @@ def connect_dask(address: str) -> Iterator[DaskBackend]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Sent:
-    """An encoder that the workers have, and how many columns a row becomes, its log price the last."""
-
+class _ScatteredEncoder:
     text: "Future[str]"
+    """The serialized encoder, in every worker's memory."""
     columns: int
+    """Columns of an encoded row: the features and the log price."""
 
 
 def _params(params: Mapping[str, float], *, encoder: TrainingEncoder) -> dict[str, object]:
-    return native_params(params, monotone=encoder.encoder.monotone) | dict(LEVEL_BY_LEVEL)
+    return native_params(params, monotone=encoder.encoder.monotone) | dict(DEPTHWISE)
 
 
 def _parts(paths: Sequence[Path], *, workers: int) -> Iterator[FilePart]:
-    """Cut files into parts: none is large, and each file has as many for every worker."""
+    """Split files into parts of at most `PART_ROWS` rows, the same number for every worker."""
     for path in paths:
         rows = pl.scan_parquet(path).select(pl.len()).collect().item()
         rounds = ceil(rows / (PART_ROWS * workers))
@@ -176,22 +227,23 @@ def _parts(paths: Sequence[Path], *, workers: int) -> Iterator[FilePart]:
             yield FilePart(path, start, min(each, rows - start))
 
 
-def _encode(part: FilePart, text: str, *, way: PartKind) -> Matrix:
-    """Encode rows on a worker, the log price after the features."""
-    encoder = _from_text(text)
-    rows = encoder.learned(part.read()) if way == "learned" else encoder.unseen(part.read())
+def _encode(part: FilePart, text: str, *, encoding: Encoding) -> Matrix:
+    """Encode rows on a worker; the log price is the last column."""
+    encoder = _encoder_from_text(text)
+    encode = encoder.encode_out_of_fold if encoding == "out_of_fold" else encoder.encode_unseen
+    rows = encode(part.read())
     return np.column_stack([rows.matrix, rows.log_price.astype(np.float32)])
 
 
-def _as_text(encoder: TrainingEncoder) -> str:
-    """Write as the bundle writes: look-ups remember names in caches, which do not travel."""
-    every = (encoder.encoder, *map(FeatureEncoder, encoder.folds))
-    return json.dumps({"newest_year": encoder.newest_year, "every": [encoder_to_json(one) for one in every]})
+def _encoder_to_text(encoder: TrainingEncoder) -> str:
+    """Serialize as in a bundle: an encoder holds caches, which cannot be pickled."""
+    encoders = (encoder.encoder, *map(FeatureEncoder, encoder.folds))
+    return json.dumps({"newest_year": encoder.newest_year, "encoders": [*map(encoder_to_json, encoders)]})
 
 
-def _from_text(text: str) -> TrainingEncoder:
-    read = json.loads(text)
-    encoder, *folds = map(encoder_from_json, read["every"])
+def _encoder_from_text(text: str) -> TrainingEncoder:
+    content = json.loads(text)
+    encoder, *folds = map(encoder_from_json, content["encoders"])
     return TrainingEncoder(
-        encoder=encoder, folds=tuple(fold.features for fold in folds), newest_year=read["newest_year"]
+        encoder=encoder, folds=tuple(fold.features for fold in folds), newest_year=content["newest_year"]
     )
