@@ -1,13 +1,16 @@
-"""What each step of the price model brings: `python benchmarks/ablation.py DATASET EVERY [DOCUMENT]`.
+"""Measure the components of the price model: `python benchmarks/ablation.py DATASET EVERY [DOCUMENT]`.
 
-DATASET is a folder with `train.parquet` and `validation.parquet`; one of EVERY so many cars of the first is
-learned from. Test rows are not read. The table is printed, and put between the marks of a Markdown document.
+DATASET is a folder with `train.parquet` and `validation.parquet`; one in EVERY cars of the training rows is
+used. Test rows are not read. In the first table each row adds exactly one component to the row above; in the
+second, each row changes one component of the complete model. Both are printed, and written between the marks
+of the Markdown file DOCUMENT.
 """
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from math import nan
 from pathlib import Path
 from unittest.mock import patch
@@ -23,7 +26,7 @@ from carvalue.pricing.evaluation.scores import price_scores
 from carvalue.pricing.features import columns, odometer
 from carvalue.pricing.features.encoder import FeatureEncoder
 from carvalue.pricing.features.model_names import CarName
-from carvalue.pricing.intervals.conformal import Floats
+from carvalue.pricing.intervals import Floats
 from carvalue.pricing.market.known_categories import fit_known_categories
 from carvalue.pricing.training import boosting
 from carvalue.pricing.training.boosting import (
@@ -35,141 +38,215 @@ from carvalue.pricing.training.boosting import (
     robust_loss,
 )
 from carvalue.pricing.training.cross_fitting import fit_training_encoder
-from carvalue.pricing.training.search import START
+from carvalue.pricing.training.search import INITIAL_PARAMS
 
-ROUNDS, RATE = 400, 0.1
+ROUNDS, LEARNING_RATE = 400, 0.1
 MARKS = ("<!-- ablation -->\n", "<!-- /ablation -->")
-HEAD = """\
-| {rows:,} rows to learn from; on validation rows | median error | mean error | within 20 % |
-|---|---|---|---|
-"""
-
+TABLE_HEAD = "| {title} | median error | mean error | within 20 % |\n|---|---|---|---|\n"
+TARGET_ENCODING, AGE_LEVELS = "name_level", ("name_young", "name_old")
 
 Loss = Callable[[Floats, xgb.DMatrix], tuple[Floats, Floats]]
 
 
+def squared_error(margin: Floats, rows: xgb.DMatrix) -> tuple[Floats, Floats]:
+    """Compute gradient and curvature of half the squared error of log price."""
+    return margin - rows.get_label(), np.ones_like(margin)
+
+
+def huber(margin: Floats, rows: xgb.DMatrix) -> tuple[Floats, Floats]:
+    """Compute gradient and curvature of the Huber loss: quadratic up to `ROBUST_SCALE`, linear beyond."""
+    error = margin - rows.get_label()
+    weight = 1 / np.maximum(np.abs(error) / ROBUST_SCALE, 1)
+    return error * weight, weight
+
+
+@dataclass(frozen=True, kw_only=True)
+class Components:
+    """Components of a variant of the model; the default is trees on the fields as sellers type them."""
+
+    parsed_names: bool = False
+    """Make, family, trim and engine size are read from the model text, instead of taking its first word."""
+    target_encoding: bool = False
+    """The mean log price of the name is a feature."""
+    additive_model: bool = False
+    """Trees start from the additive model's log price and have its parts as features, not from the mean."""
+    implausible_odometers: bool = False
+    """Odometers below 1,000 miles of used cars are replaced by a flag."""
+    word_curves: bool = False
+    """In the additive model every word of a name has its own curves over age and miles."""
+    loss: Loss = squared_error
+    monotone: bool = False
+    """The trees are constrained: more miles never raise the price, a newer year never lowers it."""
+    trees: bool = True
+
+
+CHAIN: tuple[tuple[str, Mapping[str, object]], ...] = (
+    ("trees on the fields, with names as typed", {}),
+    ("+ names parsed into make, family, trim and engine size", {"parsed_names": True}),
+    ("+ target encoding of the name", {"target_encoding": True}),
+    ("+ trees start from the additive model", {"additive_model": True}),
+    ("+ implausible odometers replaced by a flag", {"implausible_odometers": True}),
+    ("+ own age and mileage curves for each word of a name", {"word_curves": True}),
+    ("+ Student-t loss instead of squared error", {"loss": robust_loss}),
+    ("+ monotone in year and miles: **the model**", {"monotone": True}),
+)
+"""Name of each row, and the one component that it adds to the row above."""
+CHANGES: tuple[tuple[str, Mapping[str, object]], ...] = (
+    ("additive model without trees", {"trees": False}),
+    ("trees without the additive model", {"additive_model": False}),
+    ("squared error instead of the Student-t loss", {"loss": squared_error}),
+    ("Huber loss instead of the Student-t loss", {"loss": huber}),
+    ("without monotone constraints", {"monotone": False}),
+)
+"""Name of each row, and the one component of the complete model that it changes."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Encoded:
-    """Both sets as the trees take them."""
+    """Training and validation rows as the trees take them, and the encoder that names their columns."""
 
     encoder: FeatureEncoder
     train: EncodedRows
     validation: EncodedRows
 
 
-def main(dataset: Path, *, one_of: int, document: Path | None) -> None:
-    """Fit every variant, print the table, and put it into the document."""
-    every = pl.read_parquet(dataset / "train.parquet")
-    train = every.filter(pl.col("car").cast(pl.UInt64) % one_of == 0)
-    validation = pl.read_parquet(dataset / "validation.parquet")
-    asked = validation["price"].cast(pl.Float64).to_numpy()
-    table = HEAD.format(rows=train.height)
-    for name, log_price in variants(train, validation):
-        table += row(name, asked=asked, quoted=np.exp(log_price)) + "\n"
-        print(table.splitlines()[-1], flush=True)
+@dataclass(frozen=True, kw_only=True)
+class Ablation:
+    """Fits variants of the model on the same rows.
+
+    Attributes:
+        train: Training rows.
+        validation: Rows to score on.
+    """
+
+    train: pl.DataFrame
+    validation: pl.DataFrame
+    _encoded: dict[tuple[bool, bool, bool], Encoded] = field(default_factory=dict)
+
+    def baseline(self) -> Floats:
+        """Quote the validation rows by the median of the training rows, in log dollars."""
+        return np.log(median_quotes(train=self.train, frame=self.validation))
+
+    def predict(self, components: Components) -> Floats:
+        """Fit a variant and predict the validation rows, in log dollars."""
+        encoded = self._encode(components)
+        if not components.trees:
+            return encoded.validation.base_margin.astype(np.float64)
+        return fit_and_predict(select_columns(encoded, components), components)
+
+    def _encode(self, components: Components) -> Encoded:
+        """Encode both sets, once for each combination of the components that the encoding depends on."""
+        key = (components.parsed_names, components.implausible_odometers, components.word_curves)
+        if key not in self._encoded:
+            with without(components):
+                newest = fit_known_categories(self.train).newest_year
+                fitted = fit_training_encoder(self.train, newest_year=newest)
+                self._encoded[key] = Encoded(
+                    encoder=fitted.encoder,
+                    train=fitted.encode_out_of_fold(self.train),
+                    validation=fitted.encode_unseen(self.validation),
+                )
+        return self._encoded[key]
+
+
+def main(dataset: Path, *, every: int, document: Path | None) -> None:
+    """Fit every variant, print both tables, and write them into the document."""
+    rows = pl.read_parquet(dataset / "train.parquet")
+    train = rows.filter(pl.col("car").cast(pl.UInt64) % every == 0)
+    ablation = Ablation(train=train, validation=pl.read_parquet(dataset / "validation.parquet"))
+    lines = []
+    for line in table_lines(ablation):
+        print(line, end="", flush=True)
+        lines.append(line)
     if document is not None:
         text = document.read_text()
         before, after = text.index(MARKS[0]) + len(MARKS[0]), text.index(MARKS[1])
-        document.write_text(text[:before] + table + text[after:])
+        document.write_text(text[:before] + "".join(lines) + text[after:])
 
 
-def variants(train: pl.DataFrame, validation: pl.DataFrame) -> Iterator[tuple[str, Floats]]:
-    """Give each variant's name and its log prices of the validation rows."""
-    yield "median by make, family, year", np.log(median_quotes(train=train, frame=validation))
-    believing = patch.object(odometer, "BELIEVED_MILES", 0)
-    with believing, patch.object(columns, "read_name", as_typed):
-        typed = encoded(train, validation)
-    yield "names as typed: trees alone, on words, codes and price levels", fitted(without_additive(typed))
-    yield "the same on the additive model", fitted(typed)
-    with believing:
-        typed = encoded(train, validation)
-    yield "names read: trees alone", fitted(without_additive(typed))
-    yield "the additive model alone", typed.validation.start.astype(np.float64)
-    yield "trees on the additive model, monotone", fitted(typed)
-    with (
-        patch.multiple(lookups, curve_keys=lookups.group_keys),
-        patch.multiple(design_matrix, curve_keys=lookups.group_keys),
-    ):
-        yield "doubted odometers by themselves", fitted(encoded(train, validation))
-    whole = encoded(train, validation)
-    yield "each word of a name ages in its own way: **the model**", fitted(whole)
-    yield "the model with squared error", fitted(whole, loss=squared)
-    yield "with a smooth absolute error", fitted(whole, loss=smooth_absolute)
-    yield "not monotone", fitted(whole, monotone=[0] * len(whole.encoder.names))
+def table_lines(ablation: Ablation) -> Iterator[str]:
+    """Yield both tables line by line."""
+    asking = ablation.validation["price"].cast(pl.Float64).to_numpy()
+    yield TABLE_HEAD.format(title=f"each row adds one component ({ablation.train.height:,} training rows)")
+    yield row("median by make, family and year", asking=asking, log_price=ablation.baseline())
+    components = Components()
+    for name, change in CHAIN:
+        components = replace(components, **change)  # type: ignore[arg-type]
+        yield row(name, asking=asking, log_price=ablation.predict(components))
+    yield "\n" + TABLE_HEAD.format(title="each row changes one component of the model")
+    for name, change in CHANGES:
+        variant = replace(components, **change)  # type: ignore[arg-type]
+        yield row(name, asking=asking, log_price=ablation.predict(variant))
 
 
-def as_typed(manufacturer: str, model: str) -> CarName:
-    """Take a name without reading it: make, first word and text as the seller wrote them."""
+@contextmanager
+def without(components: Components) -> Iterator[None]:
+    """Turn off the parts of the encoding that a variant does not have."""
+    with ExitStack() as stack:
+        if not components.parsed_names:
+            stack.enter_context(patch.object(columns, "read_name", name_as_typed))
+        if not components.implausible_odometers:
+            stack.enter_context(patch.object(odometer, "MIN_PLAUSIBLE_MILES", 0))
+        if not components.word_curves:
+            stack.enter_context(patch.object(lookups, "curve_keys", lookups.group_keys))
+            stack.enter_context(patch.object(design_matrix, "curve_keys", lookups.group_keys))
+        yield
+
+
+def name_as_typed(manufacturer: str, model: str) -> CarName:
+    """Split a name without parsing it: make and text as the seller typed them, the first word as family."""
     return CarName(make=manufacturer, family=model.split(" ")[0], text=model, litres=nan)
 
 
-def squared(margin: Floats, rows: xgb.DMatrix) -> tuple[Floats, Floats]:
-    """Aim at the mean."""
-    return margin - rows.get_label(), np.ones_like(margin)
+def select_columns(encoded: Encoded, components: Components) -> Encoded:
+    """Remove the features of components that a variant does not have.
 
-
-def smooth_absolute(margin: Floats, rows: xgb.DMatrix) -> tuple[Floats, Floats]:
-    """Aim at the median: quadratic up to `ROBUST_SCALE`, linear beyond."""
-    error = margin - rows.get_label()
-    weight = 1 / np.maximum(np.abs(error) / ROBUST_SCALE, 1)
-    return error * weight, weight
-
-
-def encoded(train: pl.DataFrame, validation: pl.DataFrame) -> Encoded:
-    """Fit the encoder and encode both sets."""
-    fitted_on = fit_training_encoder(train, newest_year=fit_known_categories(train).newest_year)
-    return Encoded(
-        encoder=fitted_on.encoder, train=fitted_on.learned(train), validation=fitted_on.unseen(validation)
-    )
-
-
-def without_additive(sets: Encoded) -> Encoded:
-    """Leave out what the additive model gives; the trees start from the mean."""
-    encoder = replace(
-        sets.encoder,
-        features=tuple(
-            item
-            for item in sets.encoder.features
-            if item.name not in {*sets.encoder.summed, "name_young", "name_old"}
-        ),
-    )
-    kept = [sets.encoder.names.index(name) for name in encoder.names]
-    mean = np.float32(sets.train.log_price.mean())
-    cut = []
-    for rows in (sets.train, sets.validation):
+    Without the additive model its parts are removed, and boosting starts from the mean log price.
+    """
+    removed: set[str] = set() if components.target_encoding else {TARGET_ENCODING}
+    if not components.additive_model:
+        removed |= {*encoded.encoder.summed, *AGE_LEVELS}
+    features = tuple(item for item in encoded.encoder.features if item.name not in removed)
+    encoder = replace(encoded.encoder, features=features)
+    kept = [encoded.encoder.names.index(name) for name in encoder.names]
+    mean = np.float32(encoded.train.log_price.mean())
+    selected = []
+    for rows in (encoded.train, encoded.validation):
         matrix = np.ascontiguousarray(rows.matrix[:, kept])
-        matrix[:, -1] = mean
-        cut.append(replace(rows, matrix=matrix))
-    return Encoded(encoder=encoder, train=cut[0], validation=cut[1])
+        if not components.additive_model:
+            matrix[:, -1] = mean
+        selected.append(replace(rows, matrix=matrix))
+    return Encoded(encoder=encoder, train=selected[0], validation=selected[1])
 
 
-def fitted(sets: Encoded, *, monotone: Sequence[int] | None = None, loss: Loss = robust_loss) -> Floats:
-    """Fit with fixed parameters and give the log prices of the validation rows."""
-    binned = matrices(train=sets.train, validation=sets.validation)
-    with patch.object(boosting, "robust_loss", loss):
-        found = boost(
-            params={**START, "eta": RATE},
-            monotone=sets.encoder.monotone if monotone is None else monotone,
+def fit_and_predict(encoded: Encoded, components: Components) -> Floats:
+    """Fit trees with fixed parameters and predict the validation rows, in log dollars."""
+    train, validation = matrices(train=encoded.train, validation=encoded.validation)
+    constraints = encoded.encoder.monotone
+    with patch.object(boosting, "robust_loss", components.loss):
+        fitted = boost(
+            params={**INITIAL_PARAMS, "eta": LEARNING_RATE},
+            monotone=constraints if components.monotone else [0] * len(constraints),
             rounds=ROUNDS,
-            train=binned[0],
-            validation=binned[1],
+            train=train,
+            validation=validation,
             on_round=ignore_round,
         )
-    rows = xgb.DMatrix(sets.validation.matrix, base_margin=sets.validation.start)
-    return np.asarray(found.booster.predict(rows), dtype=np.float64)
+    rows = xgb.DMatrix(encoded.validation.matrix, base_margin=encoded.validation.base_margin)
+    return np.asarray(fitted.booster.predict(rows), dtype=np.float64)
 
 
-def row(name: str, *, asked: Floats, quoted: Floats) -> str:
-    """Write one row of the table."""
-    found = price_scores(asked=asked, quoted=quoted)
-    return f"| {name} | {found['mdape']:.2%} | ${found['mae']:,.0f} | {found['within_20']:.1%} |"
+def row(name: str, *, asking: Floats, log_price: Floats) -> str:
+    """Format one row of a table."""
+    scores = price_scores(asking=asking, quoted=np.exp(log_price))
+    return f"| {name} | {scores['mdape']:.2%} | ${scores['mae']:,.0f} | {scores['within_20']:.1%} |\n"
 
 
 if __name__ == "__main__":
     started = time.monotonic()
     main(
         Path(sys.argv[1]),
-        one_of=int(sys.argv[2]),
+        every=int(sys.argv[2]),
         document=Path(sys.argv[3]) if len(sys.argv) > 3 else None,
     )
     print(f"{time.monotonic() - started:.0f} s")
