@@ -51,10 +51,11 @@ def parse_price_shift(text: str) -> PriceShift | None:
     Raises:
         InvalidPriceShift: The text has another form, or the factor is 0.
 
-    >>> parse_price_shift("1.1@18")
-    PriceShift(factor=1.1, day=18)
-    >>> parse_price_shift("") is None
-    True
+    Examples:
+        >>> parse_price_shift("1.1@18")
+        PriceShift(factor=1.1, day=18)
+        >>> parse_price_shift("") is None
+        True
     """
     if not text:
         return None
@@ -187,9 +188,10 @@ def _with_day(listings: pl.DataFrame, began: datetime) -> pl.DataFrame:
 def _with_price_shift(listings: pl.DataFrame, price_shift: PriceShift | None) -> pl.DataFrame:
     """Multiply the prices from a day on.
 
-    >>> listings = pl.DataFrame({"day": [0, 1], "price": [10_000, 10_000]})
-    >>> _with_price_shift(listings, PriceShift(factor=1.1, day=1))["price"].to_list()
-    [10000, 11000]
+    Examples:
+        >>> listings = pl.DataFrame({"day": [0, 1], "price": [10_000, 10_000]})
+        >>> _with_price_shift(listings, PriceShift(factor=1.1, day=1))["price"].to_list()
+        [10000, 11000]
     """
     if price_shift is None:
         return listings

@@ -45,11 +45,12 @@ def summary(table: pl.DataFrame, *, since: int) -> pl.DataFrame:
     Returns:
         One row for each arm: `arm`, `quotes`, `mdape`, `bias`, `coverage` and the number of `promotions`.
 
-    >>> day = {"arm": "with the loop", "version": 1, "mdape": 0.1, "bias": 0.0, "coverage": 0.9, "event": ""}
-    >>> later = {**day, "day": 2, "quotes": 300, "mdape": 0.2}
-    >>> table = pl.DataFrame([{**day, "day": 1, "quotes": 100}, later])
-    >>> summary(table, since=1).select("quotes", pl.col("mdape").round(3), "promotions").rows()
-    [(400, 0.175, 0)]
+    Examples:
+        >>> day = {"arm": "with the loop", "mdape": 0.1, "bias": 0.0, "coverage": 0.9, "event": ""}
+        >>> later = {**day, "day": 2, "quotes": 300, "mdape": 0.2}
+        >>> table = pl.DataFrame([{**day, "day": 1, "quotes": 100}, later])
+        >>> summary(table, since=1).select("quotes", pl.col("mdape").round(3), "promotions").rows()
+        [(400, 0.175, 0)]
     """
     averages = [
         ((pl.col(name) * pl.col("quotes")).sum() / pl.col("quotes").sum()).alias(name) for name in MEASURES

@@ -23,17 +23,18 @@ def median_quotes(*, train: pl.DataFrame, frame: pl.DataFrame) -> npt.NDArray[np
     Returns:
         Quotes in dollars, shape (rows of `frame`,).
 
-    >>> train = pl.DataFrame(
-    ...     {
-    ...         "manufacturer": ["ford"] * 4,
-    ...         "model": ["focus", "focus", "focus", "fusion"],
-    ...         "year": [2015] * 4,
-    ...         "price": [5_000, 6_000, 7_000, 12_000],
-    ...     }
-    ... )
-    >>> frame = pl.DataFrame({"manufacturer": ["ford"] * 2, "model": ["focus", "fusion"], "year": [2015] * 2})
-    >>> median_quotes(train=train, frame=frame).tolist()
-    [6000.0, 6500.0]
+    Examples:
+        >>> train = pl.DataFrame(
+        ...     {
+        ...         "manufacturer": ["ford"] * 4,
+        ...         "model": ["focus", "focus", "focus", "fusion"],
+        ...         "year": [2015] * 4,
+        ...         "price": [5_000, 6_000, 7_000, 12_000],
+        ...     }
+        ... )
+        >>> frame = pl.DataFrame({"manufacturer": "ford", "model": ["focus", "fusion"], "year": 2015})
+        >>> median_quotes(train=train, frame=frame).tolist()
+        [6000.0, 6500.0]
     """
     named_train, named_frame = _with_names(train), _with_names(frame)
     medians = [_group_medians(named_train, named_frame, list(grouping)) for grouping in GROUPINGS]

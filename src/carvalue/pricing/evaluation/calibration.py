@@ -16,12 +16,13 @@ def coverage_table(quoted: pl.DataFrame) -> pl.DataFrame:
         `decile` (from 1), `from` and `to` (dollars, or width as a share of the quote), `rows`, `coverage`,
         `below`, `above`, `width` and `bias` (shares).
 
-    >>> quoted = pl.DataFrame(
-    ...     {"price": [800, 1_000, 1_050, 1_300] * 10, "quoted": 1_000, "low": 900, "high": 1_100}
-    ... )
-    >>> table = coverage_table(quoted)
-    >>> table.height, table.filter(by="quoted price").select("below", "coverage", "above").mean().row(0)
-    (20, (0.25, 0.5, 0.25))
+    Examples:
+        >>> quoted = pl.DataFrame(
+        ...     {"price": [800, 1_000, 1_050, 1_300] * 10, "quoted": 1_000, "low": 900, "high": 1_100}
+        ... )
+        >>> table = coverage_table(quoted)
+        >>> table.height, table.filter(by="quoted price").select("below", "coverage", "above").mean().row(0)
+        (20, (0.25, 0.5, 0.25))
     """
     width = (pl.col("high") - pl.col("low")) / pl.col("quoted")
     measures = {"quoted price": pl.col("quoted").cast(pl.Float64), "width of range": width}

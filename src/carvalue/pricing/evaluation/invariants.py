@@ -117,11 +117,12 @@ def violations(results: Iterable[InvariantResult]) -> tuple[str, ...]:
     Returns:
         One sentence for each failed check; empty if all passed.
 
-    >>> violations([
-    ...     InvariantResult(name="newer never lowers the price", checked=300, violated=0, example=""),
-    ...     InvariantResult(name="fair is below excellent", checked=1, violated=1, example="(by $120)"),
-    ... ])
-    ('fair is below excellent: violated in 1 of 1 comparisons (by $120)',)
+    Examples:
+        >>> violations([
+        ...     InvariantResult(name="newer never lowers the price", checked=300, violated=0, example=""),
+        ...     InvariantResult(name="fair is below excellent", checked=1, violated=1, example="(by $120)"),
+        ... ])
+        ('fair is below excellent: violated in 1 of 1 comparisons (by $120)',)
     """
     return tuple(_violation(result) for result in results if not result.passed)
 

@@ -22,10 +22,11 @@ def price_scores(*, asking: Floats, quoted: Floats) -> dict[str, float]:
         (mean absolute error) in dollars, `rmse_log` and `mae_log` in log dollars, `bias` (median of quote
         over asking price, less 1) as a share.
 
-    >>> scores = price_scores(asking=np.array([10_000.0, 20_000.0, 8_000.0]),
-    ...                       quoted=np.array([11_000.0, 20_000.0, 12_000.0]))
-    >>> {name: round(scores[name], 3) for name in ("mdape", "mae", "within_20", "bias")}
-    {'mdape': 0.1, 'mae': 1666.667, 'within_20': 0.667, 'bias': 0.1}
+    Examples:
+        >>> asking = np.array([10_000.0, 20_000.0, 8_000.0])
+        >>> scores = price_scores(asking=asking, quoted=np.array([11_000.0, 20_000.0, 12_000.0]))
+        >>> {name: round(scores[name], 3) for name in ("mdape", "mae", "within_20", "bias")}
+        {'mdape': 0.1, 'mae': 1666.667, 'within_20': 0.667, 'bias': 0.1}
     """
     relative = np.abs(quoted / asking - 1)
     log_error = np.log(quoted) - np.log(asking)
@@ -52,9 +53,11 @@ def range_scores(*, asking: Floats, quoted: Floats, low: Floats, high: Floats) -
         `coverage` (asking prices inside the range) and `width` (mean of the range's width over the quote), as
         shares.
 
-    >>> quoted = np.array([10_000.0, 10_000.0])
-    >>> range_scores(asking=np.array([9_500.0, 15_000.0]), quoted=quoted, low=quoted * 0.9, high=quoted * 1.2)
-    {'coverage': 0.5, 'width': 0.3}
+    Examples:
+        >>> quoted = np.array([10_000.0, 10_000.0])
+        >>> asking = np.array([9_500.0, 15_000.0])
+        >>> range_scores(asking=asking, quoted=quoted, low=quoted * 0.9, high=quoted * 1.2)
+        {'coverage': 0.5, 'width': 0.3}
     """
     return {
         "coverage": float(np.mean((low <= asking) & (asking <= high))),

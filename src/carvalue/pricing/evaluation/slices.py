@@ -35,16 +35,17 @@ def add_slices(quoted: pl.DataFrame) -> pl.DataFrame:
     Returns:
         The frame with the new columns, all of strings; ages count from the newest model year of the frame.
 
-    >>> cars = pl.DataFrame(
-    ...     {
-    ...         "manufacturer": ["ford", None, "kia"],
-    ...         "year": [2020, 2001, 2014],
-    ...         "state": ["tx", "ny", "ca"],
-    ...         "price": [30_000, 4_000, 9_000],
-    ...     }
-    ... )
-    >>> add_slices(cars).select(SLICES).rows()[1]
-    ('(missing)', '16 and more', 'high', 'low', 'ny')
+    Examples:
+        >>> cars = pl.DataFrame(
+        ...     {
+        ...         "manufacturer": ["ford", None, "kia"],
+        ...         "year": [2020, 2001, 2014],
+        ...         "state": ["tx", "ny", "ca"],
+        ...         "price": [30_000, 4_000, 9_000],
+        ...     }
+        ... )
+        >>> add_slices(cars).select(SLICES).rows()[1]
+        ('(missing)', '16 and more', 'high', 'low', 'ny')
     """
     newest = pl.col("year").max()
     return quoted.with_columns(

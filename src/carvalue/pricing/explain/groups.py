@@ -36,8 +36,9 @@ def reference_label(reference: Listing) -> str:
     Returns:
         One phrase, without a full stop.
 
-    >>> reference_label({"manufacturer": "ford", "model": "fusion", "year": 2013, "odometer": 91_000})
-    'a typical car in the training data (2013 ford fusion, 91,000 miles)'
+    Examples:
+        >>> reference_label({"manufacturer": "ford", "model": "fusion", "year": 2013, "odometer": 91_000})
+        'a typical car in the training data (2013 ford fusion, 91,000 miles)'
     """
     year, miles = normalize_word(reference["year"]), _odometer_label(reference)
     name = _joined(reference, "manufacturer", "model")

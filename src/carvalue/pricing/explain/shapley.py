@@ -102,16 +102,17 @@ def shapley(values: Floats) -> list[float]:
     Returns:
         One value for each player; they add up to the full coalition's value less the empty coalition's.
 
-    The first player adds 3 to any coalition, the second one 20:
+    Examples:
+        The first player adds 3 to any coalition, the second one 20:
 
-    >>> import numpy as np
-    >>> shapley(np.array([10.0, 13.0, 30.0, 33.0]))
-    [3.0, 20.0]
+        >>> import numpy as np
+        >>> shapley(np.array([10.0, 13.0, 30.0, 33.0]))
+        [3.0, 20.0]
 
-    Two players that gain only together share the gain:
+        Two players that gain only together share the gain:
 
-    >>> shapley(np.array([0.0, 0.0, 0.0, 9.0]))
-    [4.5, 4.5]
+        >>> shapley(np.array([0.0, 0.0, 0.0, 9.0]))
+        [4.5, 4.5]
     """
     coalitions = np.arange(len(values))
     players = len(values).bit_length() - 1
@@ -136,10 +137,11 @@ def whole_dollars(amounts: Sequence[float], *, total: int) -> list[int]:
     Returns:
         Whole dollars in the order of the amounts.
 
-    >>> whole_dollars([3.4, 3.3, 3.3], total=10)
-    [4, 3, 3]
-    >>> whole_dollars([1_500.6, -250.5], total=1_250)
-    [1501, -251]
+    Examples:
+        >>> whole_dollars([3.4, 3.3, 3.3], total=10)
+        [4, 3, 3]
+        >>> whole_dollars([1_500.6, -250.5], total=1_250)
+        [1501, -251]
     """
     floors = [floor(amount) for amount in amounts]
     by_remainder = sorted(range(len(amounts)), key=lambda index: floors[index] - amounts[index])

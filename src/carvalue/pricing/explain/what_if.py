@@ -69,10 +69,11 @@ def _miles() -> tuple[int, ...]:
 def _years(listing: Listing, *, newest: int) -> range:
     """List the newest model years, or older ones that include the car's own.
 
-    >>> _years({"year": 2015}, newest=2022)
-    range(1998, 2023)
-    >>> _years({"year": 1992}, newest=2022)
-    range(1988, 2013)
+    Examples:
+        >>> _years({"year": 2015}, newest=2022)
+        range(1998, 2023)
+        >>> _years({"year": 1992}, newest=2022)
+        range(1988, 2013)
     """
     year = listing.get("year")
     first = newest - POINTS + 1

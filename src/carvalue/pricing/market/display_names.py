@@ -18,10 +18,11 @@ def family_spelling(text: str, family: str) -> str:
         The first matching words, without punctuation around them; empty if no words match, for example
         because of a typing error.
 
-    >>> family_spelling("lifted f 150, 4x4", "f150")
-    'f 150'
-    >>> family_spelling("sivlerado lt", "silverado")
-    ''
+    Examples:
+        >>> family_spelling("lifted f 150, 4x4", "f150")
+        'f 150'
+        >>> family_spelling("sivlerado lt", "silverado")
+        ''
     """
     words, wanted = text.split(), alphanumeric(family)
     for start in range(len(words)):
@@ -43,10 +44,11 @@ def display_name(make: str, family: str, counts: Mapping[str, int]) -> str:
     Returns:
         The chosen spelling; the family itself if no spelling qualifies.
 
-    >>> display_name("ford", "f150", {"f150": 40, "f-150": 60, "": 90})
-    'f-150'
-    >>> display_name("ford", "f150", {"f/1/5/0": 99})
-    'f150'
+    Examples:
+        >>> display_name("ford", "f150", {"f150": 40, "f-150": 60, "": 90})
+        'f-150'
+        >>> display_name("ford", "f150", {"f/1/5/0": 99})
+        'f150'
     """
     for spelling in sorted(counts, key=lambda spelling: (-counts[spelling], spelling)):
         if spelling and read_name(make, spelling).family == family:
@@ -63,7 +65,8 @@ def alphanumeric(text: str) -> str:
     Returns:
         The text without spaces and punctuation.
 
-    >>> alphanumeric("F-150"), alphanumeric("f 150")
-    ('f150', 'f150')
+    Examples:
+        >>> alphanumeric("F-150"), alphanumeric("f 150")
+        ('f150', 'f150')
     """
     return "".join(filter(str.isalnum, text.lower()))

@@ -60,14 +60,15 @@ class KnownCategories:
         Returns:
             At most one warning for each rule, in the order of `rules`.
 
-        >>> known = KnownCategories(
-        ...     makes={"ford": {"f150": ModelFamily("f-150", 900)}}, regions=("austin",), newest_year=2021
-        ... )
-        >>> car = {"manufacturer": "ford", "model": "f150", "year": 2019, "odometer": 40_000}
-        >>> known.warnings(car)
-        ()
-        >>> [warning.kind for warning in known.warnings({**car, "model": "edsel", "region": "waco"})]
-        ['model_unknown', 'region_unknown']
+        Examples:
+            >>> known = KnownCategories(
+            ...     makes={"ford": {"f150": ModelFamily("f-150", 900)}}, regions=("austin",), newest_year=2021
+            ... )
+            >>> car = {"manufacturer": "ford", "model": "f150", "year": 2019, "odometer": 40_000}
+            >>> known.warnings(car)
+            ()
+            >>> [warning.kind for warning in known.warnings({**car, "model": "edsel", "region": "waco"})]
+            ['model_unknown', 'region_unknown']
         """
         results = [rule(*map(listing.get, fields)) for fields, rule in self.rules]
         return tuple(filter(None, results))
@@ -227,8 +228,9 @@ def _unknown(field: str, description: str) -> QuoteWarning:
 def _frequent(counts: Counter[str]) -> tuple[str, ...]:
     """List the non-empty names on at least `MIN_ROWS` rows, the most frequent first.
 
-    >>> _frequent(Counter({"bmw": 3, "audi": 7, "": 99, "yugo": 1}))
-    ('audi', 'bmw')
+    Examples:
+        >>> _frequent(Counter({"bmw": 3, "audi": 7, "": 99, "yugo": 1}))
+        ('audi', 'bmw')
     """
     kept = [name for name, rows in counts.items() if name and rows >= MIN_ROWS]
     return tuple(sorted(kept, key=lambda name: (-counts[name], name)))

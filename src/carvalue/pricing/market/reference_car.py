@@ -61,8 +61,9 @@ def _typical_family(keys: pl.Series, price: pl.Series) -> str:
 def _most_frequent(categories: pl.Series) -> str | None:
     """Find the most frequent value; of equally frequent ones, the first in alphabetical order.
 
-    >>> _most_frequent(pl.Series("fuel", ["gas", None, "gas", "diesel"]))
-    'gas'
+    Examples:
+        >>> _most_frequent(pl.Series("fuel", ["gas", None, "gas", "diesel"]))
+        'gas'
     """
     name = categories.name
     counts = categories.drop_nulls().value_counts(name="rows").sort("rows", name, descending=[True, False])

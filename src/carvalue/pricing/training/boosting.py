@@ -154,13 +154,14 @@ def robust_loss(margin: Floats, rows: xgb.DMatrix) -> tuple[Floats, Floats]:
     Returns:
         Gradient and curvature, shape (rows,) each; the curvature is between 0 and 1.
 
-    An error of 3.0 has a smaller gradient than one of 0.1:
+    Examples:
+        An error of 3.0 has a smaller gradient than one of 0.1:
 
-    >>> import numpy as np
-    >>> rows = xgb.DMatrix(np.zeros((3, 1)), label=np.zeros(3))
-    >>> gradient, curvature = robust_loss(np.array([0.0, 0.1, 3.0]), rows)
-    >>> gradient.round(3).tolist(), curvature.round(3).tolist()
-    ([0.0, 0.075, 0.01], [1.0, 0.75, 0.003])
+        >>> import numpy as np
+        >>> rows = xgb.DMatrix(np.zeros((3, 1)), label=np.zeros(3))
+        >>> gradient, curvature = robust_loss(np.array([0.0, 0.1, 3.0]), rows)
+        >>> gradient.round(3).tolist(), curvature.round(3).tolist()
+        ([0.0, 0.075, 0.01], [1.0, 0.75, 0.003])
     """
     error = margin - rows.get_label()
     weight = 1 / (1 + (error / ROBUST_SCALE) ** 2 / DEGREES_OF_FREEDOM)
@@ -177,8 +178,9 @@ def native_params(params: Mapping[str, float], *, monotone: Sequence[int]) -> di
     Returns:
         Parameters for `xgboost.train`.
 
-    >>> native_params({"max_leaves": 31.0, "eta": 0.1}, monotone=[0, 1])["max_leaves"]
-    31
+    Examples:
+        >>> native_params({"max_leaves": 31.0, "eta": 0.1}, monotone=[0, 1])["max_leaves"]
+        31
     """
     converted = {name: int(value) if name == "max_leaves" else value for name, value in params.items()}
     return {**FIXED_PARAMS, **converted, "monotone_constraints": tuple(monotone)}
@@ -193,8 +195,9 @@ def patience(rounds: int) -> int:
     Returns:
         Number of rounds.
 
-    >>> patience(100), patience(2_000)
-    (30, 100)
+    Examples:
+        >>> patience(100), patience(2_000)
+        (30, 100)
     """
     return max(MIN_PATIENCE, round(rounds * PATIENCE_SHARE))
 

@@ -144,8 +144,9 @@ def log_prices(frame: pl.DataFrame) -> pl.Series:
     Returns:
         Natural logarithm of the asking prices.
 
-    >>> log_prices(pl.DataFrame({"price": [1_000, 20_000]})).round(3).to_list()
-    [6.908, 9.903]
+    Examples:
+        >>> log_prices(pl.DataFrame({"price": [1_000, 20_000]})).round(3).to_list()
+        [6.908, 9.903]
     """
     return frame["price"].cast(pl.Float64).log()
 
@@ -182,8 +183,9 @@ def _encoded(matrix: Matrix, frame: pl.DataFrame) -> EncodedRows:
 def _folds(frame: pl.DataFrame) -> pl.Series:
     """Assign each car to a fold, so that all its listings are in the same one.
 
-    >>> _folds(pl.DataFrame({"car": [0, 7, 14, 14]})).to_list()
-    [0, 1, 2, 2]
+    Examples:
+        >>> _folds(pl.DataFrame({"car": [0, 7, 14, 14]})).to_list()
+        [0, 1, 2, 2]
     """
     car = frame["car"] if "car" in frame.columns else pl.Series("car", np.arange(frame.height))
     return (car.cast(pl.UInt64) // 7 % FOLDS).rename("fold")
@@ -232,9 +234,10 @@ def _name_rows(frame: pl.DataFrame) -> list[tuple[dict[str, int], int, str]]:
 def _year_residuals(frame: pl.DataFrame, log_price: pl.Series) -> pl.Series:
     """Subtract the mean of the model year from log prices, so that old and new cars can be compared.
 
-    >>> frame = pl.DataFrame({"year": [2010, 2010, 2020]})
-    >>> _year_residuals(frame, pl.Series([9.0, 9.5, 11.0])).to_list()
-    [-0.25, 0.25, 0.0]
+    Examples:
+        >>> frame = pl.DataFrame({"year": [2010, 2010, 2020]})
+        >>> _year_residuals(frame, pl.Series([9.0, 9.5, 11.0])).to_list()
+        [-0.25, 0.25, 0.0]
     """
     rows = frame.select("year", log_price.alias("level"))
     return rows.select(pl.col("level") - pl.col("level").mean().over("year")).to_series()
