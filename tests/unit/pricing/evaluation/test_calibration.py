@@ -1,4 +1,4 @@
-"""The calibration table counts what lies below, inside and above the range."""
+"""The calibration table counts asking prices below, inside and above the price range."""
 
 import polars as pl
 import pytest

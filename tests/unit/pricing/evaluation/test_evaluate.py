@@ -1,4 +1,4 @@
-"""Scores, slices and the baseline are what their names say."""
+"""Scores, slices, the baseline and the comparison with the champion."""
 
 from pathlib import Path
 

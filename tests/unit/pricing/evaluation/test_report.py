@@ -1,4 +1,4 @@
-"""The model card says what a person must know, in the figures of the evaluation."""
+"""The model card contains data, dates, scores and limits."""
 
 from pathlib import Path
 

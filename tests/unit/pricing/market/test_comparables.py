@@ -1,4 +1,4 @@
-"""Comparables are real cars of the same family, each once, the nearest first, and say nothing private."""
+"""Comparables are listings of the same family, one for each car, the nearest first, without private data."""
 
 import polars as pl
 import pytest

@@ -1,4 +1,4 @@
-"""Models are offered as people spell them, and what is offered is read as the same model again."""
+"""Display names are frequent spellings, and are read as the same model family again."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The usual car costs what the market costs, and is put together of what its family usually has."""
+"""The reference car has a typical price, and the most frequent categories of its model family."""
 
 import polars as pl
 

@@ -1,4 +1,4 @@
-"""The loss aims at the median and has a positive curvature everywhere; a fit stops when it gains no more."""
+"""The loss is robust and has a positive curvature; early stopping cuts the booster at its best round."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def test_the_loss_pulls_towards_the_median_not_the_mean() -> None:
     assert abs(at_the_median.sum()) < abs(at_the_mean.sum())
 
 
-def test_the_loss_is_that_of_a_slope() -> None:
+def test_the_gradient_is_that_of_students_t() -> None:
     rows = xgb.DMatrix(np.zeros((3, 1)), np.zeros(3))
     margin = np.array([-2.0, 0.01, 2.0])
 
@@ -52,5 +52,5 @@ def test_a_fit_is_cut_at_its_best_round() -> None:
     assert fitted.error == min(fitted.curve)
 
 
-def test_silence_is_kept() -> None:
+def test_ignoring_a_round_does_nothing() -> None:
     ignore_round(1, 0.5)

@@ -1,4 +1,4 @@
-"""The trial with the smallest validation error is chosen, and every trial is told."""
+"""The search chooses the trial with the smallest validation error and reports every trial."""
 
 from pathlib import Path
 

@@ -54,7 +54,7 @@ def test_the_order_of_the_rows_is_that_of_time(reference_model: PriceModel) -> N
     assert shuffled.equals(adjust_to_newest(market, reference_model=reference_model)[0])
 
 
-def test_too_few_rows_say_nothing_of_the_market(reference_model: PriceModel) -> None:
+def test_too_few_rows_are_left_unchanged(reference_model: PriceModel) -> None:
     market = a_market_that_moved(1.5).head(1_000)
 
     assert adjust_to_newest(market, reference_model=reference_model)[0].equals(market)
