@@ -43,9 +43,11 @@ class Explanation:
 
 def explain_price(model: PriceModel, listing: Listing) -> Explanation:
     """Say what moved this listing's price away from the usual car's."""
-    priced = model.as_priced(listing)
-    told = [group for group in GROUPS if _differs(group, priced, model.usual)]
-    prices = np.exp(model.log_prices(coalition_matrix(model.encoder, priced, usual=model.usual, groups=told)))
+    priced = model.scored_listing(listing)
+    told = [group for group in GROUPS if _differs(group, priced, model.reference_car)]
+    prices = np.exp(
+        model.log_prices(coalition_matrix(model.encoder, priced, usual=model.reference_car, groups=told))
+    )
     start, price = (int(np.rint(prices[end])) for end in (0, -1))
     dollars = whole_dollars(shapley(prices), total=price - start)
     items = [
@@ -56,7 +58,7 @@ def explain_price(model: PriceModel, listing: Listing) -> Explanation:
         if part
     ]
     items.sort(key=lambda reason: -abs(reason.dollars))
-    return Explanation(start=start, start_label=reference_label(model.usual), items=tuple(items))
+    return Explanation(start=start, start_label=reference_label(model.reference_car), items=tuple(items))
 
 
 def shapley(worth: Floats) -> list[float]:
@@ -101,7 +103,7 @@ def coalition_matrix(
             told = {field for bit in read if subset >> bit & 1 for field in groups[bit].fields}
             cells = ((listing if field in told else usual).get(field) for field in feature.inputs)
             matrix[seen == subset, position] = feature.value(*cells)
-    encoder.add_up(matrix)
+    encoder.fill_additive(matrix)
     return matrix
 
 

@@ -1,11 +1,11 @@
 """Conformal prediction intervals for prices."""
 
 from carvalue.pricing.intervals.conformal import (
-    NO_RANGE,
+    UNCALIBRATED,
     Floats,
-    PriceRange,
-    calibrate_range,
+    PriceIntervals,
+    calibrate_intervals,
     interval_inputs,
 )
 
-__all__ = ["NO_RANGE", "Floats", "PriceRange", "calibrate_range", "interval_inputs"]
+__all__ = ["UNCALIBRATED", "Floats", "PriceIntervals", "calibrate_intervals", "interval_inputs"]

@@ -124,7 +124,7 @@ def _folded_matrix(
         cells = DistinctCells(frame[inside])
         for feature in features:
             matrix[inside, encoder.names.index(feature.name)] = cells.column(feature)
-    encoder.add_up(matrix)
+    encoder.fill_additive(matrix)
     return matrix
 
 
@@ -155,7 +155,7 @@ def _distinct_words(frame: pl.DataFrame, fields: Sequence[str], word: Callable[.
 def _ordered(frame: pl.DataFrame, words: pl.Series) -> Vocabulary:
     rows = pl.DataFrame({"word": words, "level": _above_the_year(frame, log_prices(frame))})
     levels = rows.group_by("word").agg(pl.col("level").mean(), pl.len().alias("rows"))
-    return order_by_level(levels.iter_rows(), at_least=_at_least(frame))
+    return order_by_level(levels.iter_rows(), min_rows=_at_least(frame))
 
 
 def _at_least(frame: pl.DataFrame) -> int:

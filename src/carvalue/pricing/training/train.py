@@ -15,7 +15,7 @@ import xgboost as xgb
 from carvalue.errors import AppError
 from carvalue.pricing.bundle import GOLDEN_LISTINGS, ModelCard, Provenance
 from carvalue.pricing.evaluation import score_model
-from carvalue.pricing.intervals import NO_RANGE, calibrate_range, interval_inputs
+from carvalue.pricing.intervals import UNCALIBRATED, calibrate_intervals, interval_inputs
 from carvalue.pricing.market import KnownCategories, fit_comparables, fit_known_categories, fit_reference_car
 from carvalue.pricing.model import PriceModel, new_booster
 from carvalue.pricing.training.backends import LocalBackend, TrainingBackend
@@ -110,20 +110,20 @@ def _assemble(
 ) -> PriceModel:
     trees = bytes(fitted.booster.save_raw(raw_format="ubj"))
     model = PriceModel(
-        trees=trees,
-        forest=FlatTrees.of(new_booster(trees)),
+        booster_bytes=trees,
+        flat_trees=FlatTrees.from_booster(new_booster(trees)),
         encoder=prepared.encoder.encoder,
-        ranges=NO_RANGE,
-        familiar=prepared.familiar,
+        intervals=UNCALIBRATED,
+        known_categories=prepared.familiar,
         card=_card(prepared, tuned=tuned, fitted=fitted, provenance=provenance, trained_at=trained_at),
-        usual=fit_reference_car(prepared.frames[0]),
+        reference_car=fit_reference_car(prepared.frames[0]),
         comparables=fit_comparables(prepared.frames[0]),
     )
     unseen = prepared.encoder.unseen(prepared.frames[1])
     quoted = model.log_prices(unseen.matrix)
-    seen = interval_inputs(model.encoder, unseen.matrix, log_price=quoted)
-    ranges = calibrate_range(unseen.log_price - quoted, seen=seen, encoder=model.encoder)
-    ranged = replace(model, ranges=ranges)
+    inputs = interval_inputs(model.encoder, unseen.matrix, log_price=quoted)
+    intervals = calibrate_intervals(unseen.log_price - quoted, inputs=inputs, encoder=model.encoder)
+    ranged = replace(model, intervals=intervals)
     return replace(ranged, card=replace(model.card, metrics=score_model(ranged, prepared.frames[1])))
 
 
@@ -136,12 +136,12 @@ def _refitted(
     trees, encoder = bytes(grow(learned).save_raw(raw_format="ubj")), learned.encoder
     model = replace(
         judged,
-        trees=trees,
-        forest=FlatTrees.of(new_booster(trees)),
+        booster_bytes=trees,
+        flat_trees=FlatTrees.from_booster(new_booster(trees)),
         encoder=encoder,
-        ranges=judged.ranges.recoded(old=judged.encoder, new=encoder),
-        familiar=familiar,
-        usual=fit_reference_car(frame),
+        intervals=judged.intervals.recoded(old=judged.encoder, new=encoder),
+        known_categories=familiar,
+        reference_car=fit_reference_car(frame),
         comparables=fit_comparables(frame),
     )
     golden = tuple(zip(GOLDEN_LISTINGS, model.quote_many(GOLDEN_LISTINGS), strict=True))
