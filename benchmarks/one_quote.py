@@ -37,7 +37,7 @@ def main(folder: Path) -> None:
     frame = pl.DataFrame([LISTING] * FRAME_ROWS).with_columns(odometer=pl.int_range(FRAME_ROWS))
     for name, work in {
         "encode": lambda: model.encoder.row(LISTING),
-        "forest": lambda: model.forest.score(row[0], start=row[0, -1]),
+        "forest": lambda: model.flat_trees.predict_row(row[0], base_margin=row[0, -1]),
         "inplace_predict": lambda: model.booster.inplace_predict(
             row, validate_features=False, base_margin=row[:, -1]
         ),

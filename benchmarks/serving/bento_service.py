@@ -3,7 +3,7 @@
 from typing import Any
 
 import bentoml
-from benchmarks.serving.usual import UsualModel
+from benchmarks.serving.reference_car import UsualModel
 
 
 @bentoml.service(workers=1, traffic={"max_concurrency": 1_000})

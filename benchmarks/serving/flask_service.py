@@ -1,6 +1,6 @@
 """The baseline: Flask behind gunicorn."""
 
-from benchmarks.serving.usual import UsualModel
+from benchmarks.serving.reference_car import UsualModel
 from flask import Flask, request
 
 app, model = Flask(__name__), UsualModel()

@@ -108,8 +108,10 @@ def score(
         scored = score_file(
             source, into=target, model=model, progress=lambda rows: console.doing(f"{rows:,} rows done")
         )
-        if scored.absent:
-            console.say(f"taken as missing, because INPUT has no such columns: {', '.join(scored.absent)}")
+        if scored.missing_columns:
+            console.say(
+                f"taken as missing, because INPUT has no such columns: {', '.join(scored.missing_columns)}"
+            )
         console.say(f"{scored.priced:,} of {scored.rows:,} rows priced, in {target}")
 
 

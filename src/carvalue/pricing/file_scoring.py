@@ -1,4 +1,4 @@
-"""Price a whole file: batch after batch, each core at one, whatever the file's size."""
+"""Score a file of any size: in batches, one on each core, with bounded memory."""
 
 import os
 from collections import deque
@@ -17,41 +17,53 @@ from carvalue.files import TEMPORARY_MARK
 from carvalue.files.tabular import WRITE_SUFFIXES, check_suffix, open_table, write_table
 from carvalue.listings import ALIASES
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.scoring import COLUMNS, SCORED, score
+from carvalue.pricing.scoring import LISTING_COLUMNS, SCORED_SCHEMA, score
 
-BATCH_ROWS = 32_768  # names repeat within a batch and are read once; larger ones gain little and take memory
+BATCH_ROWS = 32_768  # names that repeat within a batch are parsed once; larger batches gain little
 
 Item = TypeVar("Item")
-Done = TypeVar("Done")
+Result = TypeVar("Result")
 
 
 class OutputUnwritable(AppError):
-    """The result cannot be put where it should go."""
+    """The output file cannot be written."""
 
-    status, hint = 507, "Free some space, or name another OUTPUT; what was there before is whole."
+    status, hint = 507, "Free some space, or name another OUTPUT; an existing OUTPUT is unchanged."
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringResult:
-    """What became of a file."""
+    """Summary of a scored file."""
 
     rows: int
+    """Rows of the file."""
     priced: int
-    absent: tuple[str, ...]
-    """The columns that the file lacks; they were taken as missing."""
+    """Rows with a price."""
+    missing_columns: tuple[str, ...]
+    """Columns that the file does not have; their values were treated as missing."""
 
 
 def score_file(
     source: Path, *, into: Path, model: PriceModel, progress: Callable[[int], None]
 ) -> ScoringResult:
-    """Price each row of `source` and write the result to `into`, one row each, in the same order.
+    """Score each row of a file, and write the results to another file in the same order.
 
-    `progress` is told how many rows are done. Nothing is left behind when it fails.
+    A failure leaves no partial output, and an existing output unchanged.
+
+    Args:
+        source: Table to score.
+        into: Output file, with one row of `SCORED_SCHEMA` for each row of `source`.
+        model: Model that quotes.
+        progress: Called with the number of rows that are done.
+
+    Returns:
+        Summary of the file.
 
     Raises:
-        WrongSuffix: of either name.
-        TableUnreadable, ZipUnusable: the input is not what its name says.
-        OutputUnwritable: no room, no permission, or it is the input itself.
+        WrongSuffix: A file name has an unknown suffix.
+        TableUnreadable: The content of `source` is not what its suffix states.
+        ZipUnusable: `source` is a damaged or unsafe archive.
+        OutputUnwritable: The disk is full, a permission is missing, or `into` is a folder or the input.
     """
     check_suffix(into, WRITE_SUFFIXES)
     if into.is_dir() or (into.exists() and source.exists() and into.samefile(source)):
@@ -67,18 +79,17 @@ def score_file(
 def _score(
     source: Path, *, into: Path, model: PriceModel, progress: Callable[[int], None], scratch: Path
 ) -> ScoringResult:
-    table = open_table(source, columns=COLUMNS, scratch=scratch, aliases=ALIASES)
-    counted = _Counted(progress)
-    scored = _in_order(
-        partial(score, model=model), table.batches(rows=BATCH_ROWS), at_once=os.cpu_count() or 1
-    )
-    write_table(map(counted, scored), schema=SCORED, into=into, scratch=scratch)
-    absent = tuple(name for name in COLUMNS if name not in table.columns)
-    return ScoringResult(rows=counted.rows, priced=counted.priced, absent=absent)
+    table = open_table(source, columns=LISTING_COLUMNS, scratch=scratch, aliases=ALIASES)
+    counter = _RowCounter(progress)
+    score_batch = partial(score, model=model)
+    scored = _map_in_order(score_batch, table.batches(rows=BATCH_ROWS), threads=os.cpu_count() or 1)
+    write_table(map(counter, scored), schema=SCORED_SCHEMA, into=into, scratch=scratch)
+    missing = tuple(name for name in LISTING_COLUMNS if name not in table.columns)
+    return ScoringResult(rows=counter.rows, priced=counter.priced, missing_columns=missing)
 
 
-class _Counted:
-    """Counts the rows that pass, and tells."""
+class _RowCounter:
+    """Counts the rows of the batches that pass through it, and reports the progress."""
 
     def __init__(self, progress: Callable[[int], None]) -> None:
         self.rows = self.priced = 0
@@ -91,13 +102,13 @@ class _Counted:
         return batch
 
 
-def _in_order(work: Callable[[Item], Done], items: Iterable[Item], *, at_once: int) -> Iterator[Done]:
-    """Work on some items at a time; the trees, which take most of it, leave Python to other threads."""
-    with ThreadPoolExecutor(at_once) as pool:
-        waiting: deque[Future[Done]] = deque()
+def _map_in_order(work: Callable[[Item], Result], items: Iterable[Item], *, threads: int) -> Iterator[Result]:
+    """Process some items in parallel; the tree prediction, which takes most of the time, releases the GIL."""
+    with ThreadPoolExecutor(threads) as pool:
+        pending: deque[Future[Result]] = deque()
         for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > at_once:  # one is ready while all cores work
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            pending.append(pool.submit(work, item))
+            if len(pending) > threads:  # one more than threads, so that a result can wait while all are busy
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

@@ -1,4 +1,4 @@
-"""The price model: listing in, quote out; a bundle folder that describes itself."""
+"""The price model: quotes listings, and is saved and loaded as a bundle folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ from carvalue.pricing.features import (
     is_implausible,
     read_name,
 )
-from carvalue.pricing.intervals import Floats, PriceRange, interval_inputs
+from carvalue.pricing.intervals import Floats, PriceIntervals, interval_inputs
 from carvalue.pricing.market import Comparables, KnownCategories, ModelFamily, frame_warnings
 from carvalue.pricing.quote import Quote
 from carvalue.pricing.trees import FlatTrees
@@ -37,126 +37,195 @@ from carvalue.pricing.trees import FlatTrees
 if TYPE_CHECKING:
     import xgboost as xgb
 
-BOOSTER, FOREST, CARD, FEATURES, FAMILIAR, RANGES, GOLDEN, USUAL, COMPARABLES = (
-    "model.ubj",
-    "forest.npz",
-    "card.json",
-    "features.json",
-    "familiar.json",
-    "ranges.json",
-    "golden.json",
-    "usual.json",
-    "comparables.parquet",
-)
+BOOSTER = "model.ubj"
+FLAT_TREES = "forest.npz"
+CARD = "card.json"
+FEATURES = "features.json"
+KNOWN_CATEGORIES = "familiar.json"
+INTERVALS = "ranges.json"
+GOLDEN = "golden.json"
+REFERENCE_CAR = "usual.json"
+COMPARABLES = "comparables.parquet"
+
 Dollars = npt.NDArray[np.int64]
-"""Price, low and high of each listing, shape (3, listings)."""
-FEW_ROWS = 4  # up to here a forest that is not compiled is quicker than XGBoost; both give the same bits
+"""Price, low and high of each listing in whole dollars, shape (3, listings)."""
+MAX_NUMPY_ROWS = 4
+"""Up to so many rows the NumPy traversal is faster than XGBoost; both give the same bits."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PriceModel:
-    """A fitted model. Safe to share between threads: quoting changes nothing."""
+    """A trained price model. Safe to share between threads: quotes do not change it.
 
-    trees: bytes = field(repr=False)
-    """As XGBoost writes them."""
-    forest: FlatTrees
+    Train one with `carvalue.pricing.training.train_model`, or load one with `load`.
+    """
+
+    booster_bytes: bytes = field(repr=False)
+    """The XGBoost booster in UBJSON format."""
+    flat_trees: FlatTrees
+    """The trees of the booster as arrays, for fast prediction."""
     encoder: FeatureEncoder
-    ranges: PriceRange
-    familiar: KnownCategories
+    """Encoder of listings."""
+    intervals: PriceIntervals
+    """Calibrated conformal intervals."""
+    known_categories: KnownCategories
+    """Makes, models and regions of the training rows, and the warnings about others."""
     card: ModelCard
-    usual: Listing
-    """The usual car of the training rows, against which prices are explained."""
+    """Facts about the training and the accuracy."""
+    reference_car: Listing
+    """Typical car of the training rows, to which explanations compare a listing."""
     comparables: Comparables
+    """Cars of the training rows, for the search of similar ones."""
     golden: Golden = ()
+    """Listings whose quotes are checked when the bundle is loaded."""
 
     def quote(self, listing: Listing) -> Quote:
-        """Price one listing."""
+        """Quote one listing.
+
+        Args:
+            listing: Field name -> value; an absent field counts as missing.
+
+        Returns:
+            Price, interval and warnings.
+        """
         return self.quote_many((listing,))[0]
 
     def quote_many(self, listings: Sequence[Listing]) -> tuple[Quote, ...]:
-        """Price listings in order, all in one pass of the trees; one costs more alone than among others."""
+        """Quote listings with one prediction for all; faster per listing than single calls.
+
+        Args:
+            listings: Listings to quote; may be empty.
+
+        Returns:
+            One quote for each listing, in the same order.
+        """
         if not listings:
             return ()
         dollars = self._dollars(self.encoder.rows(listings))
-        newest = self.familiar.newest_year
-        doubted = [place for place, item in enumerate(listings) if is_implausible(item, newest_year=newest)]
-        if doubted:
-            unknown = [drop_odometer(listings[place]) for place in doubted]
-            _take_lower(dollars, np.array(doubted), self._dollars(self.encoder.rows(unknown)))
-        cautions = [self.familiar.warnings(listing) for listing in listings]
-        warnings = (tuple(caution.text for caution in found) for found in cautions)
-        kinds = (tuple(caution.kind for caution in found) for found in cautions)
-        return tuple(map(Quote, *dollars.tolist(), warnings, kinds))
+        newest = self.known_categories.newest_year
+        implausible = [
+            index for index, item in enumerate(listings) if is_implausible(item, newest_year=newest)
+        ]
+        if implausible:
+            without = [drop_odometer(listings[index]) for index in implausible]
+            _take_lower(dollars, np.array(implausible), self._dollars(self.encoder.rows(without)))
+        warned = [self.known_categories.warnings(listing) for listing in listings]
+        texts = (tuple(warning.text for warning in warnings) for warnings in warned)
+        kinds = (tuple(warning.kind for warning in warnings) for warnings in warned)
+        return tuple(map(Quote, *dollars.tolist(), texts, kinds))
 
     def quote_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Price a frame of listings: price, low, high, warnings and their kinds, row for row in its order."""
-        doubted = implausible_rows(frame, newest_year=self.familiar.newest_year)
+        """Quote a frame of listings; the same quotes as `quote_many`.
+
+        Args:
+            frame: Listings with the schema's columns; an absent column counts as missing.
+
+        Returns:
+            Columns `price`, `low` and `high` (whole dollars, Int64), `warnings` and `kinds` (lists of
+            strings); one row for each row, in the same order.
+        """
+        newest = self.known_categories.newest_year
+        implausible = implausible_rows(frame, newest_year=newest)
         dollars = self._dollars(self.encoder.matrix(frame))
-        if doubted.any():
-            unknown = drop_implausible(frame.filter(doubted), newest_year=self.familiar.newest_year)
-            _take_lower(dollars, doubted.to_numpy().nonzero()[0], self._dollars(self.encoder.matrix(unknown)))
+        if implausible.any():
+            without = drop_implausible(frame.filter(implausible), newest_year=newest)
+            rows = implausible.to_numpy().nonzero()[0]
+            _take_lower(dollars, rows, self._dollars(self.encoder.matrix(without)))
         price, low, high = dollars
         quoted = pl.DataFrame({"price": price, "low": low, "high": high})
-        return quoted.hstack(frame_warnings(frame, self.familiar))
+        return quoted.hstack(frame_warnings(frame, self.known_categories))
 
-    def as_priced(self, listing: Listing) -> Listing:
-        """Give the listing that is priced: without an odometer that is not believed, if that costs less."""
-        if not is_implausible(listing, newest_year=self.familiar.newest_year):
+    def scored_listing(self, listing: Listing) -> Listing:
+        """Return the listing that is scored: an implausible odometer is dropped where that lowers the price.
+
+        Args:
+            listing: Listing to quote.
+
+        Returns:
+            The listing itself, or a copy without its odometer.
+        """
+        if not is_implausible(listing, newest_year=self.known_categories.newest_year):
             return listing
-        ways = (listing, drop_odometer(listing))
-        typed, unknown = self.log_prices(self.encoder.rows(ways))
-        return ways[int(unknown < typed)]
+        candidates = (listing, drop_odometer(listing))
+        typed, without = self.log_prices(self.encoder.rows(candidates))
+        return candidates[int(without < typed)]
 
     @cached_property
     def booster(self) -> "xgb.Booster":
-        """XGBoost's own form of the trees, made when first asked for: a compiled forest quotes without it."""
-        return new_booster(self.trees)
+        """The XGBoost booster, built on first use: with compiled trees, quotes do not need it."""
+        return new_booster(self.booster_bytes)
 
     @property
     def makes(self) -> tuple[str, ...]:
-        """The makes of the training rows, the most frequent first."""
-        return tuple(self.familiar.makes)
+        """Makes of the training rows, the most frequent first."""
+        return tuple(self.known_categories.makes)
 
     @property
     def regions(self) -> tuple[str, ...]:
-        """The regions of the training rows, the most frequent first."""
-        return self.familiar.regions
+        """Regions of the training rows, the most frequent first."""
+        return self.known_categories.regions
 
     def models_of(self, manufacturer: str) -> tuple[ModelFamily, ...]:
-        """The model families of a make, the most frequent first; none where the make is unknown."""
-        return tuple(self.familiar.makes.get(read_name(manufacturer, "").make, {}).values())
+        """List the model families of a make.
+
+        Args:
+            manufacturer: The make, in any spelling.
+
+        Returns:
+            Families of the training rows, the most frequent first; empty where the make is unknown.
+        """
+        make = read_name(manufacturer, "").make
+        return tuple(self.known_categories.makes.get(make, {}).values())
 
     def log_prices(self, matrix: Matrix) -> Floats:
-        """Score encoded rows. Unit: log dollars."""
-        if self.forest.compiled or len(matrix) <= FEW_ROWS:
-            return self.forest.scores(matrix, starts=matrix[:, -1]).astype(np.float64)
-        quoted = self.booster.inplace_predict(matrix, validate_features=False, base_margin=matrix[:, -1])
-        return quoted.astype(np.float64)
+        """Predict the log price of encoded rows.
+
+        Args:
+            matrix: Encoded rows, shape (rows, features); the last column is the base margin.
+
+        Returns:
+            Log prices in log dollars, shape (rows,), dtype float64.
+        """
+        base_margin = matrix[:, -1]
+        if self.flat_trees.native or len(matrix) <= MAX_NUMPY_ROWS:
+            return self.flat_trees.predict(matrix, base_margin=base_margin).astype(np.float64)
+        predicted = self.booster.inplace_predict(matrix, validate_features=False, base_margin=base_margin)
+        return predicted.astype(np.float64)
 
     def save(self, folder: Path) -> None:
-        """Write the bundle aside, then put it in its place."""
+        """Write the bundle; an existing bundle is replaced atomically.
+
+        Args:
+            folder: Folder of the bundle.
+        """
         write_bundle(
             folder,
             {
-                BOOSTER: self.trees,
-                FOREST: self.forest.as_bytes(),
+                BOOSTER: self.booster_bytes,
+                FLAT_TREES: self.flat_trees.as_bytes(),
                 FEATURES: json_bytes(encoder_to_json(self.encoder)),
-                FAMILIAR: json_bytes(self.familiar.as_json()),
-                RANGES: json_bytes(self.ranges.as_json()),
+                KNOWN_CATEGORIES: json_bytes(self.known_categories.as_json()),
+                INTERVALS: json_bytes(self.intervals.as_json()),
                 GOLDEN: json_bytes(golden_to_json(self.golden)),
                 CARD: json_bytes(self.card.as_json()),
-                USUAL: json_bytes(dict(self.usual)),
+                REFERENCE_CAR: json_bytes(dict(self.reference_car)),
                 COMPARABLES: self.comparables.as_bytes(),
             },
         )
 
     @classmethod
     def load(cls, folder: Path) -> "PriceModel":
-        """Read a bundle, check its checksums, and price its golden listings anew.
+        """Read a bundle, verify its checksums, and check its golden quotes.
+
+        Args:
+            folder: Folder of the bundle.
+
+        Returns:
+            The model.
 
         Raises:
-            BundleCorrupt: a file is missing or is not the one that was written.
-            BundleIncompatible: this program cannot read it, or prices its golden listings differently.
+            BundleCorrupt: A file is missing or has another checksum.
+            BundleIncompatible: This program cannot read the bundle, or its golden quotes differ.
         """
         files = read_bundle(folder)
         try:
@@ -168,7 +237,8 @@ class PriceModel:
 
     def _dollars(self, matrix: Matrix) -> Dollars:
         log_price = self.log_prices(matrix)
-        below, above = self.ranges.ends(interval_inputs(self.encoder, matrix, log_price=log_price))
+        inputs = interval_inputs(self.encoder, matrix, log_price=log_price)
+        below, above = self.intervals.offsets(inputs)
         ends = np.concatenate([log_price, log_price - below, log_price + above])
         dollars: Dollars = np.rint(np.exp(ends)).astype(np.int64).reshape(3, -1)
         price, low, high = dollars
@@ -181,44 +251,51 @@ class PriceModel:
             quote = self.quote(listing)
             if quote != expected:
                 raise BundleIncompatible(
-                    f"{folder / GOLDEN}: {dict(listing)} is {expected}, here it is {quote}."
+                    f"{folder / GOLDEN}: the quote of {dict(listing)} is {quote}, expected {expected}."
                 )
 
 
-def new_booster(raw: bytes) -> "xgb.Booster":
-    """Read a booster for quoting: one thread, because a request is one row and requests run side by side."""
-    import xgboost as xgb  # noqa: PLC0415  # 150 MB, with all that it imports where it finds it
+def new_booster(content: bytes) -> "xgb.Booster":
+    """Read a booster for prediction with one thread: requests are single rows and run in parallel.
+
+    Args:
+        content: Booster in UBJSON format.
+
+    Returns:
+        The booster.
+    """
+    import xgboost as xgb  # noqa: PLC0415  # 150 MB of memory with its optional imports
 
     booster = xgb.Booster({"nthread": 1})
-    booster.load_model(bytearray(raw))
+    booster.load_model(bytearray(content))
     booster.set_param({"nthread": 1})
     return booster
 
 
 def _from_files(files: dict[str, bytes], *, folder: Path) -> PriceModel:
-    read = {
+    content = {
         name: read_json(files[name], name=name, folder=folder) for name in files if name.endswith(".json")
     }
     return PriceModel(
-        trees=_ubjson(files[BOOSTER]),
-        forest=FlatTrees.from_bytes(files[FOREST]),
-        encoder=encoder_from_json(read[FEATURES]),
-        ranges=PriceRange.from_json(read[RANGES]),
-        familiar=KnownCategories.from_json(read[FAMILIAR]),
-        card=ModelCard.from_json(read[CARD]),
-        usual=read[USUAL],
+        booster_bytes=_ubjson(files[BOOSTER]),
+        flat_trees=FlatTrees.from_bytes(files[FLAT_TREES]),
+        encoder=encoder_from_json(content[FEATURES]),
+        intervals=PriceIntervals.from_json(content[INTERVALS]),
+        known_categories=KnownCategories.from_json(content[KNOWN_CATEGORIES]),
+        card=ModelCard.from_json(content[CARD]),
+        reference_car=content[REFERENCE_CAR],
         comparables=Comparables.from_bytes(files[COMPARABLES]),
-        golden=golden_from_json(read[GOLDEN]),
+        golden=golden_from_json(content[GOLDEN]),
     )
 
 
-def _ubjson(trees: bytes) -> bytes:
-    if not trees.startswith(b"{"):
-        raise ValueError(f"{BOOSTER} is no UBJSON")
-    return trees
+def _ubjson(content: bytes) -> bytes:
+    if not content.startswith(b"{"):
+        raise ValueError(f"{BOOSTER} is not a UBJSON file: it starts with {content[:4]!r}, expected b'{{'")
+    return content
 
 
-def _take_lower(dollars: Dollars, places: npt.NDArray[np.intp], others: Dollars) -> None:
-    """Put the other price and range in these places where that price is lower."""
-    lower = others[0] < dollars[0, places]
-    dollars[:, places[lower]] = others[:, lower]
+def _take_lower(dollars: Dollars, indices: npt.NDArray[np.intp], others: Dollars) -> None:
+    """Replace the quotes at these indices, in place, where the other price is lower."""
+    lower = others[0] < dollars[0, indices]
+    dollars[:, indices[lower]] = others[:, lower]

@@ -1,4 +1,4 @@
-"""A quote: what a car is worth, how sure that is, and what had to be guessed."""
+"""The quote: estimated asking price of a car, its interval, and warnings about the inputs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,30 +10,54 @@ UNKNOWN = "_unknown"
 
 
 class QuoteWarning(NamedTuple):
-    """One thing that makes a quote less sure: its kind, by which it is counted, and the words for people."""
+    """One reason why a quote is less certain."""
 
     kind: str
+    """Kind of the warning, for counting: `year_missing`, `make_unknown`, ..."""
     text: str
+    """Text of the warning, for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A price in whole dollars, and the range that holds the asked price nine times in ten."""
+    """An estimated asking price with the interval that contains nine of ten asking prices.
+
+    Examples:
+        >>> Quote(9_000, 7_500, 10_400)
+        Quote(price=9000, low=7500, high=10400, warnings=(), kinds=())
+        >>> Quote(9_000, 7_500, 10_400, kinds=("year_missing",)) == Quote(9_000, 7_500, 10_400)
+        True
+    """
 
     price: int
+    """Estimated asking price in whole dollars."""
     low: int
+    """Lower end of the interval in whole dollars, at most `price`."""
     high: int
+    """Upper end of the interval in whole dollars, at least `price`."""
     warnings: tuple[str, ...] = ()
+    """Texts of the warnings."""
     kinds: tuple[str, ...] = field(default=(), compare=False)
-    """The kind of each warning. Two quotes that say the same are the same."""
+    """Kind of each warning; not compared, because the texts already identify the warnings."""
 
 
 def unknown_category_kind(name: str) -> str:
-    """Name the kind of the warning that a field's word is not known."""
+    """Return the kind of the warning about an unknown category.
+
+    Args:
+        name: Name of the field.
+
+    Returns:
+        The kind.
+
+    Examples:
+        >>> unknown_category_kind("region"), unknown_category_kind("manufacturer")
+        ('region_unknown', 'make_unknown')
+    """
     return ("make" if name == "manufacturer" else name) + UNKNOWN
 
 
 UNKNOWN_FIELDS: Mapping[str, str] = {
     unknown_category_kind(item.name): item.name for item in FIELDS if isinstance(item, CategoryField)
 }
-"""Kind of warning -> the field whose word is not known."""
+"""Kind of a warning about an unknown category -> name of the field."""

@@ -1,4 +1,4 @@
-"""Raw rows in, quotes out, row for row; text is read by the rules that cleaned the training data."""
+"""Score raw text rows: parse them by the cleaning rules of the training data, and quote each row."""
 
 from collections.abc import Iterable, Iterator
 
@@ -18,10 +18,11 @@ from carvalue.listings.cleaning import (
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.quote import unknown_category_kind
 
-COLUMNS = tuple(field.name for field in FIELDS)
-"""The raw columns that a quote depends on."""
+LISTING_COLUMNS = tuple(field.name for field in FIELDS)
+"""Raw columns that a quote depends on."""
 NUMBERS = tuple(field for field in NUMBERS if field is not PRICE)
-SCORED = pl.Schema(
+REJECTED, REJECTED_KINDS = "rejected warnings", "rejected kinds"
+SCORED_SCHEMA = pl.Schema(
     {
         "price": pl.Int64(),
         "low": pl.Int64(),
@@ -30,46 +31,78 @@ SCORED = pl.Schema(
         "reason": pl.String(),
     }
 )
-"""What a row becomes: dollars and warnings, or the reason why it cannot be priced."""
+"""Columns of the result: whole dollars and warnings, or the reason why the row cannot be priced."""
 
-SHOWN_LETTERS = 40  # of a text to blame; a broken quotation mark makes a cell of half a file
+MAX_SHOWN_CHARACTERS = 40  # of a rejected text; after an unclosed quotation mark a cell can be half a file
 
 
 def score(rows: pl.DataFrame, *, model: PriceModel) -> pl.DataFrame:
-    """Price raw rows: text in `COLUMNS`, of which any may be absent; one row of `SCORED` each, in order."""
-    return price(read_rows(rows), model=model).select(SCORED.names())
+    """Quote raw rows. Rows that cannot be priced get a reason; the others are unaffected.
+
+    Args:
+        rows: String columns of `LISTING_COLUMNS`; an absent column counts as missing.
+        model: Model that quotes.
+
+    Returns:
+        One row of `SCORED_SCHEMA` for each row, in the same order.
+    """
+    return price_rows(parse_rows(rows), model=model).select(SCORED_SCHEMA.names())
 
 
-def read_rows(rows: pl.DataFrame) -> pl.DataFrame:
-    """Give `COLUMNS` as the model takes them, the reason against a row, and words that are no choice."""
+def parse_rows(rows: pl.DataFrame) -> pl.DataFrame:
+    """Parse and validate raw rows.
+
+    Args:
+        rows: String columns of `LISTING_COLUMNS`, and optionally of parse errors (`PARSE_ERROR`); an absent
+            column counts as missing.
+
+    Returns:
+        `LISTING_COLUMNS` with the types of the model; `reason`, why a row cannot be priced, or null; and the
+        warnings about rejected categories with their kinds. One row for each row, in the same order.
+
+    Examples:
+        >>> rows = pl.DataFrame({"year": ["2012", "soon"], "odometer": ["90000", ""]})
+        >>> parse_rows(rows).select("year", "odometer", "reason").rows()
+        [(2012, 90000, None), (None, None, 'year soon: expected a whole number')]
+    """
     absent = [
-        pl.lit(None, pl.String).alias(name) for name in (*COLUMNS, PARSE_ERROR) if name not in rows.columns
+        pl.lit(None, pl.String).alias(name)
+        for name in (*LISTING_COLUMNS, PARSE_ERROR)
+        if name not in rows.columns
     ]
-    texts = rows.with_columns(absent).select(PARSE_ERROR, pl.col(COLUMNS).name.prefix("raw."))
+    texts = rows.with_columns(absent).select(PARSE_ERROR, pl.col(LISTING_COLUMNS).name.prefix("raw."))
     reasons = pl.concat_str(list(_reasons()), separator="; ", ignore_nulls=True)
     return texts.with_columns(describe_car()).select(
         *(pl.col(field.name).cast(pl.Int32, strict=False) for field in NUMBERS),
         *(pl.col(field.name) for field in CATEGORIES),
         pl.coalesce(PARSE_ERROR, reasons.replace("", None)).alias("reason"),
-        _lists(_not_taken(field) for field in CLOSED).alias("not taken"),
-        _lists(_not_taken_kind(field) for field in CLOSED).alias("not taken kinds"),
+        _lists(_rejected(field) for field in CLOSED).alias(REJECTED),
+        _lists(_rejected_kind(field) for field in CLOSED).alias(REJECTED_KINDS),
     )
 
 
-def price(read: pl.DataFrame, *, model: PriceModel) -> pl.DataFrame:
-    """Price what `read_rows` gave: `SCORED` and the kinds of the warnings, row for row."""
-    sound = read["reason"].is_null()
-    listings = read.filter(sound)
-    quotes = model.quote_frame(listings.select(COLUMNS)).with_columns(
-        pl.col("warnings").list.concat(listings["not taken"]),
-        pl.col("kinds").list.concat(listings["not taken kinds"]),
+def price_rows(parsed: pl.DataFrame, *, model: PriceModel) -> pl.DataFrame:
+    """Quote parsed rows.
+
+    Args:
+        parsed: Rows, as `parse_rows` returns them.
+        model: Model that quotes.
+
+    Returns:
+        `SCORED_SCHEMA` and the kinds of the warnings, one row for each row, in the same order.
+    """
+    valid = parsed["reason"].is_null()
+    listings = parsed.filter(valid)
+    quotes = model.quote_frame(listings.select(LISTING_COLUMNS)).with_columns(
+        pl.col("warnings").list.concat(listings[REJECTED]),
+        pl.col("kinds").list.concat(listings[REJECTED_KINDS]),
     )
-    place = pl.select(pl.when(sound).then(sound.cum_sum() - 1)).to_series()
-    nothing = pl.lit([], dtype=SCORED["warnings"])
-    priced = quotes.select(pl.all().gather(place)).with_columns(
-        read["reason"], pl.col("warnings", "kinds").fill_null(nothing)
+    index = pl.select(pl.when(valid).then(valid.cum_sum() - 1)).to_series()
+    no_warnings = pl.lit([], dtype=SCORED_SCHEMA["warnings"])
+    priced = quotes.select(pl.all().gather(index)).with_columns(
+        parsed["reason"], pl.col("warnings", "kinds").fill_null(no_warnings)
     )
-    return priced.with_columns(pl.col(name).cast(kind) for name, kind in SCORED.items())
+    return priced.with_columns(pl.col(name).cast(kind) for name, kind in SCORED_SCHEMA.items())
 
 
 def _reasons() -> Iterator[pl.Expr]:
@@ -86,12 +119,12 @@ def _reasons() -> Iterator[pl.Expr]:
         )
 
 
-def _not_taken(field: CategoryField) -> pl.Expr:
+def _rejected(field: CategoryField) -> pl.Expr:
     warning = pl.format("{} '{}' is not known: taken as missing", pl.lit(field.name), _shown(field))
     return pl.when(unparsed(field.name)).then(warning)
 
 
-def _not_taken_kind(field: CategoryField) -> pl.Expr:
+def _rejected_kind(field: CategoryField) -> pl.Expr:
     return pl.when(unparsed(field.name)).then(pl.lit(unknown_category_kind(field.name)))
 
 
@@ -100,4 +133,4 @@ def _lists(texts: Iterable[pl.Expr]) -> pl.Expr:
 
 
 def _shown(field: CategoryField | NumberField) -> pl.Expr:
-    return pl.col(f"raw.{field.name}").str.strip_chars().str.slice(0, SHOWN_LETTERS)
+    return pl.col(f"raw.{field.name}").str.strip_chars().str.slice(0, MAX_SHOWN_CHARACTERS)

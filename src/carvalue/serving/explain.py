@@ -33,7 +33,7 @@ async def post_curves(request: Request, *, live: LiveModel) -> Response:
 
 def _background(in_use: LoadedModel, listing: Listing) -> Answer:
     model = in_use.model
-    comparables = model.comparables.nearest(model.as_priced(listing))
+    comparables = model.comparables.nearest(model.scored_listing(listing))
     return {
         "reasons": asdict(explain_price(model, listing)),
         "comparables": [asdict(comparable) for comparable in comparables],

@@ -204,7 +204,10 @@ def test_a_model_that_nobody_needs_any_more_is_gone_at_once(bundle: Path) -> Non
     """The service freezes what it loads, so that a cycle would never be found again."""
     model = PriceModel.load(bundle)
     model.quote_many([a_listing(), a_listing(year=2018)])
-    parts = [weakref.ref(part) for part in (model, model.encoder, model.forest, model.familiar, model.ranges)]
+    parts = [
+        weakref.ref(part)
+        for part in (model, model.encoder, model.flat_trees, model.known_categories, model.intervals)
+    ]
 
     gc.disable()
     del model

@@ -5,13 +5,13 @@ import pytest
 
 from carvalue.listings.schema import FIELDS
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.scoring import COLUMNS, SCORED, score
+from carvalue.pricing.scoring import LISTING_COLUMNS, SCORED_SCHEMA, score
 from factories import a_raw_row
 from markets import a_market
 
 
 def rows_of(*rows: dict[str, str]) -> pl.DataFrame:
-    return pl.DataFrame([{name: row[name] for name in COLUMNS} for row in rows])
+    return pl.DataFrame([{name: row[name] for name in LISTING_COLUMNS} for row in rows])
 
 
 @pytest.mark.parametrize("count", [1, 3, 500])
@@ -24,7 +24,7 @@ def test_a_price_is_the_quote_of_the_same_listing(model: PriceModel, count: int)
     quotes = [model.quote(listing) for listing in listings.iter_rows(named=True)]
     expected = [(quote.price, quote.low, quote.high, list(quote.warnings), None) for quote in quotes]
     assert scored.rows() == expected
-    assert scored.schema == SCORED
+    assert scored.schema == SCORED_SCHEMA
 
 
 def test_texts_are_read_as_cleaning_reads_them(model: PriceModel) -> None:
@@ -34,7 +34,7 @@ def test_texts_are_read_as_cleaning_reads_them(model: PriceModel) -> None:
 
     price = score(rows_of(row), model=model)["price"].item()
 
-    listing = {name: row[name] or None for name in COLUMNS}
+    listing = {name: row[name] or None for name in LISTING_COLUMNS}
     listing |= {
         "manufacturer": "toyota",
         "model": "camry le",
@@ -95,6 +95,6 @@ def test_nothing_to_price_is_no_error(model: PriceModel) -> None:
     none = score(rows_of(a_raw_row()).clear(), model=model)
     unsound = score(rows_of(a_raw_row(year="?"), a_raw_row(year="")), model=model)
 
-    assert none.schema == SCORED
+    assert none.schema == SCORED_SCHEMA
     assert none.is_empty()
     assert unsound["price"].to_list() == [None, None]

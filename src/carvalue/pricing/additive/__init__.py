@@ -1,4 +1,4 @@
-"""Additive model of log price that the trees start from."""
+"""Additive model of the log price; the trees start from its sum."""
 
 from carvalue.pricing.additive.lookups import (
     SUMMED,

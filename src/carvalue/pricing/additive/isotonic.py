@@ -1,11 +1,25 @@
-"""Curves that only rise, or only fall: the closest one to a curve that was learned."""
+"""Isotonic regression of curves, and linear interpolation between knots."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
 
 
 def isotonic_increasing(curve: Sequence[float], weights: Sequence[float]) -> list[float]:
-    """Give the non-decreasing curve with the least weighted squared distance (pool adjacent violators)."""
+    """Compute the non-decreasing curve with the least weighted squared distance.
+
+    Algorithm: pool adjacent violators (Ayer et al. 1955; Barlow et al. 1972).
+
+    Args:
+        curve: Values in order, shape (knots,).
+        weights: Positive weight of each value, shape (knots,).
+
+    Returns:
+        The non-decreasing values, shape (knots,).
+
+    Examples:
+        >>> isotonic_increasing([1.0, 3.0, 2.0, 4.0], [1.0, 1.0, 1.0, 1.0])
+        [1.0, 2.5, 2.5, 4.0]
+    """
     pools: list[tuple[float, float, int]] = []
     for value, weight in zip(curve, weights, strict=True):
         pool = (value, weight, 1)
@@ -16,12 +30,38 @@ def isotonic_increasing(curve: Sequence[float], weights: Sequence[float]) -> lis
 
 
 def isotonic_decreasing(curve: Sequence[float], weights: Sequence[float]) -> list[float]:
-    """Give the non-increasing curve with the least weighted squared distance."""
+    """Compute the non-increasing curve with the least weighted squared distance.
+
+    Args:
+        curve: Values in order, shape (knots,).
+        weights: Positive weight of each value, shape (knots,).
+
+    Returns:
+        The non-increasing values, shape (knots,).
+
+    Examples:
+        >>> isotonic_decreasing([3.0, 1.0, 2.0], [1.0, 1.0, 3.0])
+        [3.0, 1.75, 1.75]
+    """
     return [-value for value in isotonic_increasing([-value for value in curve], weights)]
 
 
 def locate(knots: Sequence[float], value: float) -> tuple[int, float]:
-    """Find a value among rising knots: the segment's number and the share of it; beyond the ends, the end."""
+    """Find the segment between knots that contains a value.
+
+    Args:
+        knots: Increasing knots, at least two.
+        value: Value to find; beyond the ends it counts as the nearest end.
+
+    Returns:
+        Index of the segment, and the position within it from 0 to 1.
+
+    Examples:
+        >>> locate([0.0, 10.0, 30.0], 15.0)
+        (1, 0.25)
+        >>> locate([0.0, 10.0, 30.0], 99.0)
+        (1, 1.0)
+    """
     if value <= knots[0]:
         return 0, 0.0
     if value >= knots[-1]:
@@ -31,7 +71,20 @@ def locate(knots: Sequence[float], value: float) -> tuple[int, float]:
 
 
 def interpolate(curve: Sequence[float], segment: int, share: float) -> float:
-    """Read a curve given at knots between two of them."""
+    """Interpolate a curve linearly between two knots.
+
+    Args:
+        curve: Value of the curve at each knot.
+        segment: Index of the segment, as `locate` returns it.
+        share: Position within the segment from 0 to 1.
+
+    Returns:
+        Value of the curve at that position.
+
+    Examples:
+        >>> interpolate([1.0, 2.0, 6.0], *locate([0.0, 10.0, 30.0], 15.0))
+        3.0
+    """
     return curve[segment] + (curve[segment + 1] - curve[segment]) * share
 
 

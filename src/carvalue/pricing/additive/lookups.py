@@ -1,6 +1,7 @@
-"""What the parts of a listing are worth, as look-ups; the trees start from their sum.
+"""The fitted additive model as look-up features; the trees start from their sum.
 
-Fitted by `additive_fit.py`; here are the same small functions of cells for a frame and for a single listing.
+`additive.fitting` fits the tables. The features here are pure functions of cells, the same for a frame and
+for a single listing. Unit of all effects: log dollars.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,19 +21,36 @@ from carvalue.pricing.features import (
     weak_lru_cache,
 )
 
-AGES = (0.0, 2.0, 4.0, 7.0, 10.0, 14.0, 19.0, 27.0, 37.0)  # years; a name's curve has its knots here
-MILES = (0, 1e3, 1e4, 2e4, 3.5e4, 5e4, 7.5e4, 1e5, 1.3e5, 1.6e5, 2e5, 2.5e5, 4e5)
-SLOPE = tuple(min(miles / 1e5, 2.5) - 0.8 for miles in MILES)
-"""How a name's mileage slope grows along `MILES`."""
+AGE_KNOTS = (0.0, 2.0, 4.0, 7.0, 10.0, 14.0, 19.0, 27.0, 37.0)
+"""Knots of the age effects of a name group, in years."""
+MILES_KNOTS = (0, 1e3, 1e4, 2e4, 3.5e4, 5e4, 7.5e4, 1e5, 1.3e5, 1.6e5, 2e5, 2.5e5, 4e5)
+"""Knots of the mileage curve, in miles."""
+SLOPE_BASIS = tuple(min(miles / 1e5, 2.5) - 0.8 for miles in MILES_KNOTS)
+"""Value at each of `MILES_KNOTS` that is multiplied by the mileage slope of a name."""
 CATEGORY_FIELDS = (
     "condition cylinders fuel title_status transmission drive type paint_color state region"
 ).split()
+"""Fields with a category effect that is the same for all cars."""
 FAMILY_CATEGORY_FIELDS = CATEGORY_FIELDS[:9]  # a region has too few cars of a family; its state has more
+"""Fields with an additional category effect for each model family."""
 CACHED_NAMES = 16_384
 
 
 def level_keys(name: CarName) -> list[str]:
-    """List every group of names that this name belongs to, each once."""
+    """List the groups whose level effects are summed for a name.
+
+    Args:
+        name: Parsed name of the car.
+
+    Returns:
+        Distinct keys of the make, the family, prefixes of the name, the full name and each token.
+
+    Examples:
+        >>> from carvalue.pricing.features import read_name
+        >>> level_keys(read_name("honda", "civic"))
+        ['M:honda', 'F:honda|civic', 'P2:honda|civic', 'P3:honda|civic', 'X:honda|civic', 'S:honda|civic',
+         't:civic', 'mt:honda|civic']
+    """
     tokens = name.text.split()
     make, family = name.make, f"{name.make}|{name.family}"
     return list(
@@ -52,140 +70,203 @@ def level_keys(name: CarName) -> list[str]:
 
 @lru_cache(maxsize=CACHED_NAMES)
 def group_keys(name: CarName) -> tuple[str, str, str]:
-    """List the groups of a name, each within the one before: make, family, first two words."""
+    """List the nested groups of a name.
+
+    Args:
+        name: Parsed name of the car.
+
+    Returns:
+        Keys of the make, the family and the first two tokens.
+    """
     start = " ".join(name.text.split()[:2])
     return f"M:{name.make}", f"F:{name.make}|{name.family}", f"P2:{name.make}|{start}"
 
 
 def curve_keys(name: CarName) -> list[str]:
-    """List the groups that age and gather miles in their own way: the name's, and each word."""
+    """List the groups with their own age effects and mileage slope.
+
+    Args:
+        name: Parsed name of the car.
+
+    Returns:
+        Distinct keys of the nested groups and of each token.
+    """
     tokens = name.text.split()
-    words = (f"t:{token}" for token in tokens), (f"mt:{name.make}|{token}" for token in tokens[1:])
-    return list(dict.fromkeys((*group_keys(name), *chain(*words))))
+    by_token = (f"t:{token}" for token in tokens), (f"mt:{name.make}|{token}" for token in tokens[1:])
+    return list(dict.fromkeys((*group_keys(name), *chain(*by_token))))
 
 
-def family_category_key(family: str, word: str) -> str:
-    """Name a family with a word."""
-    return f"{family}={word}"
+def family_category_key(family: str, category: str) -> str:
+    """Build the key of a category within a family.
+
+    Args:
+        family: Key of the family, the second of `group_keys`.
+        category: Normalized category.
+
+    Returns:
+        The key.
+    """
+    return f"{family}={category}"
 
 
 @dataclass(frozen=True, eq=False)
 class NameCurves:
-    """Log price of every name by model year, never lower for a newer car. The last year is the newest."""
+    """Log price of each name by model year, non-decreasing; the last year is the newest."""
 
-    years: Sequence[float]
+    base_curve: Sequence[float]
     """Log price of an unknown name by model year, from `EARLIEST_YEAR` on."""
-    rows: Sequence[float]
-    """Training rows by model year."""
-    levels: Mapping[str, float]
-    ages: Mapping[str, Sequence[float]]
-    """How much dearer a group is than its level, at each of `AGES`."""
+    year_rows: Sequence[float]
+    """Training rows by model year, the weights of the isotonic regression."""
+    level_effects: Mapping[str, float]
+    """Name group (`level_keys`) -> effect on the log price."""
+    age_effects: Mapping[str, Sequence[float]]
+    """Name group (`curve_keys`) -> effect on the log price at each of `AGE_KNOTS`."""
 
     @cached_property
-    def places(self) -> list[tuple[int, float]]:
-        """For each model year its place among `AGES`."""
-        return [locate(AGES, float(age)) for age in reversed(range(len(self.years)))]
+    def age_positions(self) -> list[tuple[int, float]]:
+        """Position of each model year between `AGE_KNOTS`, as `locate` returns it."""
+        return [locate(AGE_KNOTS, float(age)) for age in reversed(range(len(self.base_curve)))]
 
     def curve(self, name: CarName) -> list[float]:
-        """Give a name's log price by model year, in a usual colour, condition and place."""
-        return self._remembered(name)
+        """Compute the log price of a name by model year, with average mileage and categories.
+
+        Args:
+            name: Parsed name of the car.
+
+        Returns:
+            Log prices from `EARLIEST_YEAR` to the newest year, shape (years,); cached, do not modify.
+        """
+        return self._cached_curve(name)
 
     @cached_property
-    def _remembered(self) -> Callable[[CarName], list[float]]:
-        return weak_lru_cache(self._curve, size=CACHED_NAMES)
+    def _cached_curve(self) -> Callable[[CarName], list[float]]:
+        return weak_lru_cache(self._compute_curve, size=CACHED_NAMES)
 
-    def _curve(self, name: CarName) -> list[float]:
+    def _compute_curve(self, name: CarName) -> list[float]:
         level = 0.0
         for key in level_keys(name):
-            level += self.levels.get(key, 0.0)
-        extra = [level] * len(AGES)
+            level += self.level_effects.get(key, 0.0)
+        by_age = [level] * len(AGE_KNOTS)
         for key in curve_keys(name):
-            if (ages := self.ages.get(key)) is not None:
-                extra = [total + age for total, age in zip(extra, ages, strict=True)]
-        learned = [
-            year + interpolate(extra, *where) for year, where in zip(self.years, self.places, strict=True)
-        ]
-        return isotonic_increasing(learned, self.rows)
+            if (effects := self.age_effects.get(key)) is not None:
+                by_age = [total + effect for total, effect in zip(by_age, effects, strict=True)]
+        years = zip(self.base_curve, self.age_positions, strict=True)
+        fitted = [base + interpolate(by_age, *position) for base, position in years]
+        return isotonic_increasing(fitted, self.year_rows)
 
 
 @dataclass(frozen=True)
 class NameYear:
-    """Log price of the name in the listing's model year; an unknown year is the usual one."""
+    """Log price of the name in the listing's model year; a missing year counts as the most frequent one."""
 
     curves: NameCurves
+    """Log prices by name and model year."""
     name: str = "name_year"
+    """Name of the column."""
     inputs: tuple[str, ...] = (*NAME_FIELDS, "year")
+    """Fields that the feature reads."""
 
     def value(self, *cells: Value) -> float:
-        """Give the log price."""
+        """Look up the log price.
+
+        Args:
+            *cells: Values of `manufacturer`, `model` and `year`.
+
+        Returns:
+            Log price in log dollars; years outside the curve count as its nearest end.
+        """
         curve, year = self.curves.curve(car_name(*cells[:2])), cells[2]
         if year is None or year != year:
-            return curve[self._usual]
+            return curve[self._modal_year]
         return curve[min(max(int(year) - EARLIEST_YEAR, 0), len(curve) - 1)]
 
     @cached_property
-    def _usual(self) -> int:
-        return max(range(len(self.curves.rows)), key=self.curves.rows.__getitem__)
+    def _modal_year(self) -> int:
+        rows = self.curves.year_rows
+        return max(range(len(rows)), key=rows.__getitem__)
 
 
 @dataclass(frozen=True)
 class NameAtAge:
-    """Log price of the name at one fixed age: a level that does not look at the listing's year."""
+    """Log price of the name at one fixed age, independent of the listing's year."""
 
     curves: NameCurves
+    """Log prices by name and model year."""
     age: int
+    """Age in years before the newest model year."""
     name: str
+    """Name of the column."""
     inputs: tuple[str, ...] = NAME_FIELDS
+    """Fields that hold the name of the car."""
 
     def value(self, *cells: Value) -> float:
-        """Give the log price."""
+        """Look up the log price.
+
+        Args:
+            *cells: Values of `manufacturer` and `model`.
+
+        Returns:
+            Log price in log dollars.
+        """
         curve = self.curves.curve(car_name(*cells))
         return curve[max(len(curve) - 1 - self.age, 0)]
 
 
 @dataclass(frozen=True)
 class NameMiles:
-    """What the miles are worth for this name: never more for more miles."""
+    """Effect of the mileage for this name, non-increasing in miles."""
 
-    miles: Sequence[float]
-    """Worth of `MILES` for an unknown name."""
-    rows: Sequence[float]
-    unknown: float
-    """Worth of a missing odometer."""
-    doubted: float
-    """Worth of one that is not believed."""
+    base_curve: Sequence[float]
+    """Effect of the mileage for an unknown name, at each of `MILES_KNOTS`."""
+    knot_weights: Sequence[float]
+    """Share of the training rows near each knot, the weights of the isotonic regression."""
+    missing_effect: float
+    """Effect of a missing odometer."""
+    implausible_effect: float
+    """Effect of an implausible odometer."""
     slopes: Mapping[str, float]
+    """Name group (`curve_keys`) -> mileage slope, multiplied by `SLOPE_BASIS`."""
     name: str = "name_miles"
+    """Name of the column."""
     inputs: tuple[str, ...] = (*NAME_FIELDS, "odometer", IMPLAUSIBLE)
+    """Fields that the feature reads."""
 
     def value(self, *cells: Value) -> float:
-        """Give the worth, in log dollars against the usual car."""
-        miles, doubted = cells[2:]
-        if doubted:
-            return self.doubted
+        """Look up the effect of the mileage.
+
+        Args:
+            *cells: Values of `manufacturer`, `model`, `odometer` (miles) and the flag `IMPLAUSIBLE`.
+
+        Returns:
+            Effect in log dollars; zero is the mean of the training rows.
+        """
+        miles, implausible = cells[2:]
+        if implausible:
+            return self.implausible_effect
         if miles is None or miles != miles:
-            return self.unknown
-        return interpolate(self._remembered(car_name(*cells[:2])), *locate(MILES, float(miles)))
+            return self.missing_effect
+        return interpolate(self._cached_curve(car_name(*cells[:2])), *locate(MILES_KNOTS, float(miles)))
 
     @cached_property
-    def _remembered(self) -> Callable[[CarName], list[float]]:
-        return weak_lru_cache(self._curve, size=CACHED_NAMES)
+    def _cached_curve(self) -> Callable[[CarName], list[float]]:
+        return weak_lru_cache(self._compute_curve, size=CACHED_NAMES)
 
-    def _curve(self, name: CarName) -> list[float]:
+    def _compute_curve(self, name: CarName) -> list[float]:
         slope = 0.0
         for key in curve_keys(name):
             slope += self.slopes.get(key, 0.0)
-        return isotonic_decreasing(
-            [worth + slope * step for worth, step in zip(self.miles, SLOPE, strict=True)], self.rows
-        )
+        knots = zip(self.base_curve, SLOPE_BASIS, strict=True)
+        return isotonic_decreasing([effect + slope * basis for effect, basis in knots], self.knot_weights)
 
 
 @dataclass(frozen=True)
 class CategoryEffect:
-    """What the word of one field is worth; the empty word is a missing one."""
+    """Effect of one field's category, the same for all cars; the empty category is a missing one."""
 
     name: str
-    worth: Mapping[str, float]
+    """Name of the field."""
+    effects: Mapping[str, float]
+    """Category -> effect on the log price."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -193,47 +274,85 @@ class CategoryEffect:
         return (self.name,)
 
     def value(self, *cells: Value) -> float:
-        """Look the word up."""
-        return self.worth.get(normalize_word(cells[0]), 0.0)
+        """Look up the effect of the category.
+
+        Args:
+            *cells: Value of the field.
+
+        Returns:
+            Effect in log dollars, 0 for an unknown category.
+
+        Examples:
+            >>> title = CategoryEffect("title_status", {"salvage": -0.5})
+            >>> title.value("Salvage"), title.value("clean")
+            (-0.5, 0.0)
+        """
+        return self.effects.get(normalize_word(cells[0]), 0.0)
 
 
 @dataclass(frozen=True)
 class FamilyCategoryEffect:
-    """What the word of one field is worth more or less in this model family."""
+    """Additional effect of one field's category within the model family."""
 
     name: str
-    worth: Mapping[str, float]
+    """Name of the field."""
+    effects: Mapping[str, float]
+    """Family and category (`family_category_key`) -> effect on the log price."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The name and the field."""
+        """Fields of the name, and the field itself."""
         return (*NAME_FIELDS, self.name)
 
     def value(self, *cells: Value) -> float:
-        """Look the word up among the family's."""
-        return self.of(group_keys(car_name(*cells[:2]))[1], cells[2])
+        """Look up the effect of the category within the family.
 
-    def of(self, family: str, cell: Value) -> float:
-        """Look the word up among those of a family that is already read."""
-        return self.worth.get(family_category_key(family, normalize_word(cell)), 0.0)
+        Args:
+            *cells: Values of `manufacturer`, `model` and the field.
+
+        Returns:
+            Effect in log dollars, 0 for an unknown combination.
+        """
+        return self.effect(group_keys(car_name(*cells[:2]))[1], cells[2])
+
+    def effect(self, family: str, cell: Value) -> float:
+        """Look up the effect of the category within a family whose key is known.
+
+        Args:
+            family: Key of the family, the second of `group_keys`.
+            cell: Value of the field.
+
+        Returns:
+            Effect in log dollars, 0 for an unknown combination.
+        """
+        return self.effects.get(family_category_key(family, normalize_word(cell)), 0.0)
 
 
 @dataclass(frozen=True)
 class CategoryEffects:
-    """What the category words are worth, the same for every car."""
+    """Sum of the category effects of all `CATEGORY_FIELDS`, the same for all cars."""
 
-    worth: Sequence[Mapping[str, float]]
-    """One table for each of `CATEGORY_FIELDS`."""
+    effects: Sequence[Mapping[str, float]]
+    """For each of `CATEGORY_FIELDS`: category -> effect on the log price."""
     name: str = "words"
+    """Name of the column."""
     inputs: tuple[str, ...] = tuple(CATEGORY_FIELDS)
+    """Fields that the feature reads."""
 
     @cached_property
     def terms(self) -> tuple[CategoryEffect, ...]:
-        """Each field's word."""
-        return tuple(map(CategoryEffect, CATEGORY_FIELDS, self.worth))
+        """One effect for each field."""
+        return tuple(map(CategoryEffect, CATEGORY_FIELDS, self.effects))
 
     def value(self, *cells: Value) -> float:
-        """Add up the words' worth."""
+        """Add up the effects of the categories.
+
+        Args:
+            *cells: Values of `CATEGORY_FIELDS`, in that order.
+
+        Returns:
+            Sum of the effects in log dollars.
+        """
         total = 0.0
         for term, cell in zip(self.terms, cells, strict=True):
             total += term.value(cell)
@@ -242,41 +361,66 @@ class CategoryEffects:
 
 @dataclass(frozen=True)
 class FamilyCategoryEffects:
-    """What the category words are worth more or less in this model family."""
+    """Sum of the additional category effects of the model family."""
 
-    worth: Sequence[Mapping[str, float]]
-    """One table for each of `FAMILY_CATEGORY_FIELDS`."""
+    effects: Sequence[Mapping[str, float]]
+    """For each of `FAMILY_CATEGORY_FIELDS`: family and category -> effect on the log price."""
     name: str = "family_words"
+    """Name of the column."""
     inputs: tuple[str, ...] = (*NAME_FIELDS, *FAMILY_CATEGORY_FIELDS)
+    """Fields that the feature reads."""
 
     @cached_property
     def terms(self) -> tuple[FamilyCategoryEffect, ...]:
-        """Each field's word."""
-        return tuple(map(FamilyCategoryEffect, FAMILY_CATEGORY_FIELDS, self.worth))
+        """One effect for each field."""
+        return tuple(map(FamilyCategoryEffect, FAMILY_CATEGORY_FIELDS, self.effects))
 
     def value(self, *cells: Value) -> float:
-        """Add up the words' worth."""
+        """Add up the effects of the categories within the family.
+
+        Args:
+            *cells: Values of `manufacturer`, `model` and `FAMILY_CATEGORY_FIELDS`, in that order.
+
+        Returns:
+            Sum of the effects in log dollars.
+        """
         total, family = 0.0, group_keys(car_name(*cells[:2]))[1]
         for term, cell in zip(self.terms, cells[2:], strict=True):
-            total += term.of(family, cell)
+            total += term.effect(family, cell)
         return total
 
 
 @dataclass(frozen=True)
 class NameRows:
-    """How many training rows have this name: the log of one more."""
+    """Logarithm of one plus the number of training rows in a group of the name."""
 
     rows: Mapping[str, int]
+    """Group key -> training rows."""
     group: int
-    """Which of the name's groups is counted, a place in `group_keys`."""
+    """Index of the counted group in `group_keys`."""
     name: str
+    """Name of the column."""
     inputs: tuple[str, ...] = NAME_FIELDS
+    """Fields that hold the name of the car."""
 
     def value(self, *cells: Value) -> float:
-        """Give the log of the count."""
+        """Look up the number of rows.
+
+        Args:
+            *cells: Values of `manufacturer` and `model`.
+
+        Returns:
+            `log1p` of the number of rows, 0 for an unknown group.
+
+        Examples:
+            >>> family_rows = NameRows({"F:honda|civic": 99}, group=1, name="family_rows")
+            >>> round(family_rows.value("honda", "Civic EX"), 3), family_rows.value("honda", "pilot")
+            (4.605, 0.0)
+        """
         return log1p(self.rows.get(group_keys(car_name(*cells))[self.group], 0))
 
 
 SUMMED = ("name_year", "name_miles", "words", "family_words")
-"""The additive model is the sum of these, in this order."""
+"""Names of the features whose sum is the additive model, in the order of summation."""
 AdditivePart = NameYear | NameAtAge | NameMiles | CategoryEffects | FamilyCategoryEffects
+"""A fitted feature of the additive model."""

@@ -1,7 +1,9 @@
-"""The encoder as JSON and back: every vocabulary and level travels in the bundle."""
+"""Serialize the feature encoder to JSON: every vocabulary and table is part of the bundle.
+
+The keys of the format are independent of the names of classes and fields, so that old bundles stay readable.
+"""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import Any
 
 from carvalue.pricing.additive import (
@@ -30,46 +32,99 @@ CURVES = "curves"
 
 
 def encoder_to_json(encoder: FeatureEncoder) -> dict[str, Any]:
-    """Write the features in their order."""
+    """Serialize an encoder to JSON types.
+
+    Args:
+        encoder: Fitted encoder.
+
+    Returns:
+        Content of `features.json`: the features in order, the summed ones, and the shared curves.
+
+    Examples:
+        >>> encoder_to_json(FeatureEncoder((NumberFeature("year"),)))
+        {'features': [{'name': 'year', 'reads': 'Number'}], 'summed': []}
+    """
     content: dict[str, Any] = {
-        "features": [_feature_as_json(feature) for feature in encoder.features],
+        "features": [_feature_to_json(feature) for feature in encoder.features],
         "summed": list(encoder.summed),
     }
     curves = next((item.curves for item in encoder.features if isinstance(item, NameYear)), None)
-    return content | ({CURVES: _plain(curves)} if curves else {})
+    return content | ({CURVES: _curves_to_json(curves)} if curves else {})
 
 
 def encoder_from_json(content: Mapping[str, Any]) -> FeatureEncoder:
     """Read what `encoder_to_json` wrote.
 
+    Args:
+        content: Content of `features.json`.
+
+    Returns:
+        The encoder.
+
     Raises:
-        KeyError, TypeError: a feature of a kind that this program does not know.
+        KeyError: A key is missing, or a feature is of an unknown kind.
+
+    Examples:
+        >>> drive = CategoryCode("drive", Vocabulary.from_ordered(["fwd", "(other)", "4wd"]))
+        >>> encoder = FeatureEncoder((NumberFeature("year"), drive))
+        >>> encoder_from_json(encoder_to_json(encoder)) == encoder
+        True
     """
-    shared = {CURVES: NameCurves(**content[CURVES])} if CURVES in content else {}
+    shared = {CURVES: _curves_from_json(content[CURVES])} if CURVES in content else {}
     features = tuple(_READERS[item["reads"]](item | shared) for item in content["features"])
     return FeatureEncoder(features=features, summed=tuple(content["summed"]))
 
 
-def _feature_as_json(feature: ModelFeature) -> dict[str, Any]:
-    item: dict[str, Any] = {"name": feature.name, "reads": _KINDS[type(feature)]}
-    if isinstance(feature, CategoryCode | NameCode):
-        item["words"] = list(feature.vocabulary.words)
-    if isinstance(feature, NamePriceLevel):
-        item |= {"market": feature.levels.market, "tables": [dict(table) for table in feature.levels.tables]}
-    if isinstance(feature, NameMiles | CategoryEffects | FamilyCategoryEffects | NameRows | NameAtAge):
-        item |= {name: value for name, value in _plain(feature).items() if name not in {CURVES, "inputs"}}
-    return item
+def _feature_to_json(feature: ModelFeature) -> dict[str, Any]:
+    return {"name": feature.name, "reads": _KINDS[type(feature)], **_tables_to_json(feature)}
 
 
-def _plain(
-    tables: NameCurves | NameMiles | CategoryEffects | FamilyCategoryEffects | NameRows | NameAtAge,
-) -> dict[str, Any]:
-    return {item.name: getattr(tables, item.name) for item in fields(tables)}
+def _tables_to_json(feature: ModelFeature) -> dict[str, Any]:
+    match feature:
+        case CategoryCode() | NameCode():
+            return {"words": list(feature.vocabulary.categories)}
+        case NamePriceLevel():
+            tables = [dict(table) for table in feature.encoding.tables]
+            return {"market": feature.encoding.market, "tables": tables}
+        case NameMiles():
+            return {key: getattr(feature, name) for key, name in _MILES_KEYS.items()}
+        case CategoryEffects() | FamilyCategoryEffects():
+            return {"worth": feature.effects}
+        case NameRows():
+            return {"rows": feature.rows, "group": feature.group}
+        case NameAtAge():
+            return {"age": feature.age}
+    return {}
 
 
-def _levels(item: Mapping[str, Any]) -> TargetEncoding:
+def _curves_to_json(curves: NameCurves) -> dict[str, Any]:
+    return {key: getattr(curves, name) for key, name in _CURVE_KEYS.items()}
+
+
+def _curves_from_json(content: Mapping[str, Any]) -> NameCurves:
+    return NameCurves(**{name: content[key] for key, name in _CURVE_KEYS.items()})
+
+
+def _encoding_from_json(item: Mapping[str, Any]) -> TargetEncoding:
     return TargetEncoding(tables=tuple(item["tables"]), market=item["market"])
 
+
+_CURVE_KEYS: Mapping[str, str] = {
+    "years": "base_curve",
+    "rows": "year_rows",
+    "levels": "level_effects",
+    "ages": "age_effects",
+}
+"""Key in the bundle -> field of `NameCurves`."""
+
+_MILES_KEYS: Mapping[str, str] = {
+    "miles": "base_curve",
+    "rows": "knot_weights",
+    "unknown": "missing_effect",
+    "doubted": "implausible_effect",
+    "slopes": "slopes",
+}
+"""Key in the bundle -> field of `NameMiles`."""
 
 _KINDS: Mapping[type[ModelFeature], str] = {
     NumberFeature: "Number",
@@ -85,21 +140,20 @@ _KINDS: Mapping[type[ModelFeature], str] = {
     NameRows: "NameRows",
     NamePriceLevel: "NameLevel",
 }
-"""What each feature is called in a bundle; independent of class names, so that old bundles stay readable."""
+"""Class of a feature -> its kind in the bundle."""
 
 _READERS: Mapping[str, Callable[[Mapping[str, Any]], ModelFeature]] = {
     "Number": lambda item: NumberFeature(item["name"]),
     "Flag": lambda item: FlagFeature(item["name"]),
     "Engine": lambda item: EngineLitres(item["name"]),
-    "Category": lambda item: CategoryCode(item["name"], Vocabulary.of(item["words"])),
-    "NameCategory": lambda item: NameCode(item["name"], Vocabulary.of(item["words"])),
+    "Category": lambda item: CategoryCode(item["name"], Vocabulary.from_ordered(item["words"])),
+    "NameCategory": lambda item: NameCode(item["name"], Vocabulary.from_ordered(item["words"])),
     "NameYear": lambda item: NameYear(item[CURVES], item["name"]),
     "NameAtAge": lambda item: NameAtAge(item[CURVES], item["age"], item["name"]),
-    "NameMiles": lambda item: NameMiles(
-        *(item[name] for name in ("miles", "rows", "unknown", "doubted", "slopes"))
-    ),
+    "NameMiles": lambda item: NameMiles(**{name: item[key] for key, name in _MILES_KEYS.items()}),
     "Words": lambda item: CategoryEffects(item["worth"]),
     "FamilyWords": lambda item: FamilyCategoryEffects(item["worth"]),
     "NameRows": lambda item: NameRows(item["rows"], item["group"], item["name"]),
-    "NameLevel": lambda item: NamePriceLevel(item["name"], _levels(item)),
+    "NameLevel": lambda item: NamePriceLevel(item["name"], _encoding_from_json(item)),
 }
+"""Kind of a feature in the bundle -> function that builds it."""

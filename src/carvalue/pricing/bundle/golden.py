@@ -1,4 +1,4 @@
-"""Listings whose quotes travel with the bundle: whoever loads it must get the same quotes."""
+"""Golden quotes: listings with their quotes, which are computed again and checked when a bundle is loaded."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,8 +7,9 @@ from carvalue.listings import Listing
 from carvalue.pricing.quote import Quote
 
 Golden = tuple[tuple[Listing, Quote], ...]
+"""Listings with their expected quotes."""
 
-# The known, the incomplete and the unheard-of; none is anybody's advertisement.
+# known, incomplete and unknown cars; all are made up
 GOLDEN_LISTINGS: tuple[Listing, ...] = (
     {"manufacturer": "toyota", "model": "camry le", "year": 2012, "odometer": 98_000, "state": "tx"},
     {"manufacturer": "toyota", "model": "camry le", "year": 2012, "odometer": 198_000, "state": "tx"},
@@ -41,10 +42,18 @@ GOLDEN_LISTINGS: tuple[Listing, ...] = (
     {"manufacturer": "jeep", "model": "", "year": 1985, "odometer": 400_000, "condition": "fair"},
     {},
 )
+"""Listings whose quotes are written into each bundle."""
 
 
 def golden_to_json(golden: Golden) -> dict[str, Any]:
-    """Write listings and quotes."""
+    """Serialize golden quotes to JSON types.
+
+    Args:
+        golden: Listings with their quotes.
+
+    Returns:
+        Content of `golden.json`.
+    """
     return {
         "quotes": [
             {
@@ -60,7 +69,19 @@ def golden_to_json(golden: Golden) -> dict[str, Any]:
 
 
 def golden_from_json(content: Mapping[str, Any]) -> Golden:
-    """Read what `golden_to_json` wrote."""
+    """Read what `golden_to_json` wrote.
+
+    Args:
+        content: Content of `golden.json`.
+
+    Returns:
+        Listings with their expected quotes.
+
+    Examples:
+        >>> golden = (({"model": "civic", "year": 2012}, Quote(9_000, 7_500, 10_400)),)
+        >>> golden_from_json(golden_to_json(golden)) == golden
+        True
+    """
     return tuple(
         (item["listing"], Quote(item["price"], item["low"], item["high"], tuple(item["warnings"])))
         for item in content["quotes"]

@@ -1,4 +1,4 @@
-"""The model card: what a bundle was made of, when, how good it is, and what it must not be used for."""
+"""The model card (Mitchell et al. 2019): training data, accuracy and limits of a model version."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,39 +10,58 @@ LIMITS = (
     "Learned from listings in the United States up to the card's date; a later market is not in it.",
     "Cars older than 1985 and prices outside 1,000-100,000 $ were not learned.",
 )
+"""Limits of every model, as the card lists them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """Where the training data came from; `train` writes it into the card."""
+    """Origin of the training data and of the program; the `train` step writes it into the card."""
 
     data_source: str
-    """kaggle, file or sample."""
+    """Kind of the source: kaggle, file or sample."""
     source_description: str
+    """Description of the source for people."""
     dataset_fingerprint: str
+    """Hash of the datasets that the model was trained on."""
     git_commit: str
+    """Commit of the program, `unknown` outside a repository."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """What a person must know before trusting a version. `metrics` are of the validation rows."""
+    """Facts that a user of a model version needs."""
 
     data_source: str
+    """Kind of the source: kaggle, file or sample."""
     source_description: str
+    """Description of the source for people."""
     dataset_fingerprint: str
+    """Hash of the datasets that the model was trained on."""
     git_commit: str
+    """Commit of the program, `unknown` outside a repository."""
     data_as_of: date
-    """The day of the newest listing that the model learned from."""
+    """Posting date of the newest listing in the training and validation rows."""
     trained_at: datetime
+    """Time of the training, with time zone."""
     newest_year: int
+    """Newest model year of the training rows."""
     rows: Mapping[str, int]
+    """Name of a split (train, validation) -> number of rows."""
     metrics: Mapping[str, float]
+    """Name of a metric -> its value on the validation rows, before the final fit."""
     params: Mapping[str, float]
+    """Parameters of the boosting, and the number of rounds."""
     versions: Mapping[str, str]
+    """Name of a library, or python -> its version."""
     limits: tuple[str, ...] = LIMITS
+    """Limits of the model, one sentence each."""
 
     def as_json(self) -> dict[str, Any]:
-        """Give the card as JSON's own types."""
+        """Serialize the card to JSON types.
+
+        Returns:
+            Content of `card.json`; dates are ISO 8601.
+        """
         plain = asdict(self)
         return plain | {
             "data_as_of": self.data_as_of.isoformat(),
@@ -52,10 +71,18 @@ class ModelCard:
 
     @classmethod
     def from_json(cls, card: Mapping[str, Any]) -> "ModelCard":
-        """Read a card; unknown fields of a newer writer are left out.
+        """Read a card; fields that this program does not know are ignored.
+
+        Args:
+            card: Content of `card.json`.
+
+        Returns:
+            The card.
 
         Raises:
-            KeyError, TypeError, ValueError: the card lacks a field or holds another type.
+            KeyError: A date is missing.
+            TypeError: Another field is missing, or a date is not a string.
+            ValueError: A date is not in ISO 8601 format.
         """
         known = {name: card[name] for name in cls.__dataclass_fields__ if name in card}
         return cls(

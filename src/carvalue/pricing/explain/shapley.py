@@ -72,9 +72,9 @@ def explain_price(model: PriceModel, listing: Listing) -> Explanation:
     Returns:
         The reference price and one contribution for each group that moves the price.
     """
-    scored = model.as_priced(listing)
-    groups = [group for group in GROUPS if _differs(group, scored, model.usual)]
-    matrix = coalition_matrix(model.encoder, scored, reference=model.usual, groups=groups)
+    scored = model.scored_listing(listing)
+    groups = [group for group in GROUPS if _differs(group, scored, model.reference_car)]
+    matrix = coalition_matrix(model.encoder, scored, reference=model.reference_car, groups=groups)
     prices = np.exp(model.log_prices(matrix))
     start, price = (int(np.rint(prices[position])) for position in (0, -1))
     values = whole_dollars(shapley(prices), total=price - start)
@@ -89,7 +89,9 @@ def explain_price(model: PriceModel, listing: Listing) -> Explanation:
         if dollars
     ]
     contributions.sort(key=lambda item: -abs(item.dollars))
-    return Explanation(start=start, start_label=reference_label(model.usual), items=tuple(contributions))
+    return Explanation(
+        start=start, start_label=reference_label(model.reference_car), items=tuple(contributions)
+    )
 
 
 def shapley(values: Floats) -> list[float]:
@@ -175,7 +177,7 @@ def coalition_matrix(
             own = {field for bit in bits if coalition >> bit & 1 for field in groups[bit].fields}
             cells = ((listing if field in own else reference).get(field) for field in feature.inputs)
             matrix[relevant == coalition, column] = feature.value(*cells)
-    encoder.add_up(matrix)
+    encoder.fill_additive(matrix)
     return matrix
 
 

@@ -1,7 +1,7 @@
-"""The model's inputs: each reads some fields of a listing and gives one number.
+"""The features of the model: each reads some fields of a listing and returns one number.
 
-A feature is a plain function of its cells, and that function is the only implementation: a single listing
-calls it once, a frame calls it once for each distinct combination of cells (`encoding.py`).
+A feature is a pure function of its cells, and that function is its only implementation: a single listing
+calls it once, a frame calls it once for each distinct combination of cells (`features/encoder.py`).
 """
 
 from collections.abc import Callable, Mapping
@@ -14,35 +14,50 @@ from carvalue.pricing.features.model_names import CarName, read_name
 from carvalue.pricing.features.ordinal import Vocabulary, normalize_word
 from carvalue.pricing.features.target_encoding import TargetEncoding
 
-Json = Mapping[str, object]
 NAME_FIELDS = ("manufacturer", "model")
+"""The two fields that hold the name of a car."""
 
 
 class ModelFeature(Protocol):
-    """One column of the model's matrix."""
+    """One column of the feature matrix."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """Name of the column."""
 
     @property
-    def inputs(self) -> tuple[str, ...]: ...  # noqa: D102
+    def inputs(self) -> tuple[str, ...]:
+        """Fields of a listing that the feature reads."""
 
-    def value(self, *cells: Value) -> float: ...  # noqa: D102
+    def value(self, *cells: Value) -> float:
+        """Compute the feature of one listing.
+
+        Args:
+            *cells: Values of `inputs`, in that order; None is a missing value.
+
+        Returns:
+            The value of the feature, NaN where it is missing.
+        """
 
 
 @runtime_checkable
 class SumFeature(Protocol):
-    """A feature that adds up others: of a frame column by column, for few rows are equal in all."""
+    """A feature that is the sum of others.
+
+    A frame adds the terms column by column: a term has few distinct cells, all inputs together have many.
+    """
 
     @property
-    def terms(self) -> tuple[ModelFeature, ...]: ...  # noqa: D102
+    def terms(self) -> tuple[ModelFeature, ...]:
+        """Features that are summed, in the order of summation."""
 
 
 @dataclass(frozen=True)
 class NumberFeature:
-    """A number as it stands; missing is NaN."""
+    """A numeric field, unchanged."""
 
     name: str
+    """Name of the field and of the column."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -50,27 +65,54 @@ class NumberFeature:
         return (self.name,)
 
     def value(self, *cells: Value) -> float:
-        """Give the number."""
+        """Return the number as a float.
+
+        Args:
+            *cells: Value of the field.
+
+        Returns:
+            The number, NaN where it is missing.
+
+        Examples:
+            >>> NumberFeature("year").value(2014)
+            2014.0
+            >>> NumberFeature("year").value(None)
+            nan
+        """
         return nan if cells[0] is None else float(cells[0])
 
 
 @dataclass(frozen=True)
 class EngineLitres:
-    """Litres of the engine, where the model text names them."""
+    """The engine's displacement in litres, where the model text contains it."""
 
     name: str = "litres"
+    """Name of the column."""
     inputs: tuple[str, ...] = NAME_FIELDS
+    """Fields that hold the name of the car."""
 
     def value(self, *cells: Value) -> float:
-        """Give the litres or NaN."""
+        """Read the displacement from the name.
+
+        Args:
+            *cells: Values of `manufacturer` and `model`.
+
+        Returns:
+            Displacement in litres, NaN where the text has none.
+
+        Examples:
+            >>> EngineLitres().value("ram", "2500 5.9 cummins")
+            5.9
+        """
         return car_name(*cells).litres
 
 
 @dataclass(frozen=True)
 class FlagFeature:
-    """One where something is said of the listing, else zero."""
+    """A flag: 1 where it is set, else 0."""
 
     name: str
+    """Name of the cell and of the column."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -78,16 +120,25 @@ class FlagFeature:
         return (self.name,)
 
     def value(self, *cells: Value) -> float:
-        """Give one or zero."""
+        """Return the flag as a number.
+
+        Args:
+            *cells: Value of the flag; None counts as not set.
+
+        Returns:
+            1.0 or 0.0.
+        """
         return 1.0 if cells[0] else 0.0
 
 
 @dataclass(frozen=True)
 class CategoryCode:
-    """The code of a field's word."""
+    """The ordinal code of a categorical field."""
 
     name: str
+    """Name of the field and of the column."""
     vocabulary: Vocabulary
+    """Codes of the categories."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -95,43 +146,99 @@ class CategoryCode:
         return (self.name,)
 
     def value(self, *cells: Value) -> float:
-        """Give the code."""
+        """Look up the code of the category.
+
+        Args:
+            *cells: Value of the field.
+
+        Returns:
+            The code, that of `(other)` for an unknown category, NaN for a missing one.
+
+        Examples:
+            >>> drive = CategoryCode("drive", Vocabulary.from_ordered(["fwd", "(other)", "4wd"]))
+            >>> [drive.value("4WD"), drive.value("hover"), drive.value(None)]
+            [2.0, 1.0, nan]
+        """
         return self.vocabulary.code(normalize_word(cells[0]))
 
 
 @dataclass(frozen=True)
 class NameCode:
-    """The code of a part of the car's name: its make or its family."""
+    """The ordinal code of a part of the car's name: its make or its model family."""
 
     name: Literal["make", "family"]
+    """Part of the name that is coded, and name of the column."""
     vocabulary: Vocabulary
+    """Codes of the makes or families, see `NAME_PARTS`."""
     inputs: tuple[str, ...] = NAME_FIELDS
+    """Fields that hold the name of the car."""
 
     def value(self, *cells: Value) -> float:
-        """Give the code."""
+        """Look up the code of this part of the name.
+
+        Args:
+            *cells: Values of `manufacturer` and `model`.
+
+        Returns:
+            The code, that of `(other)` for an unknown make or family, NaN for a missing one.
+        """
         return self.vocabulary.code(NAME_PARTS[self.name](car_name(*cells)))
 
 
 @dataclass(frozen=True)
 class NamePriceLevel:
-    """The price level of the car's name, whatever its year."""
+    """The target encoding of the car's name, independent of the model year."""
 
     name: str
-    levels: TargetEncoding
+    """Name of the column."""
+    encoding: TargetEncoding
+    """Price levels by make, family and full name."""
     inputs: tuple[str, ...] = NAME_FIELDS
+    """Fields that hold the name of the car."""
 
     def value(self, *cells: Value) -> float:
-        """Give the level, in log dollars."""
-        return self.levels.level(name_keys(*cells))
+        """Look up the price level of the name.
+
+        Args:
+            *cells: Values of `manufacturer` and `model`.
+
+        Returns:
+            Price level in log dollars, relative to the mean of the model year.
+        """
+        return self.encoding.level(name_keys(*cells))
 
 
 def car_name(manufacturer: Value, model: Value) -> CarName:
-    """Read the name out of its two cells."""
+    """Parse the name of a car from its two cells.
+
+    Args:
+        manufacturer: The seller's text for the make; may be missing.
+        model: The seller's text for the model; may be missing.
+
+    Returns:
+        The parsed name, with empty parts where they are unknown.
+
+    Examples:
+        >>> car_name(None, "Chevy Tahoe LTZ").make
+        'chevrolet'
+    """
     return read_name(_text(manufacturer), _text(model))
 
 
 def name_keys(manufacturer: Value, model: Value) -> tuple[str, ...]:
-    """Make, family, full name: each key contains the wider one."""
+    """List the keys of the target encoding, from the widest group to the narrowest.
+
+    Args:
+        manufacturer: The seller's text for the make; may be missing.
+        model: The seller's text for the model; may be missing.
+
+    Returns:
+        Keys of the make, the family and the full name; each key contains the wider one.
+
+    Examples:
+        >>> name_keys("ford", "F-150 XLT")
+        ('ford', 'ford|f150', 'ford|f150|f150 xlt')
+    """
     name = car_name(manufacturer, model)
     return name.make, f"{name.make}|{name.family}", f"{name.make}|{name.family}|{name.text}"
 
@@ -140,6 +247,7 @@ NAME_PARTS: Mapping[str, Callable[[CarName], str]] = {
     "make": lambda name: name.make,
     "family": lambda name: f"{name.make}|{name.family}" if name.family else "",
 }
+"""Part of the name -> function that returns its category."""
 
 
 def _text(value: Value) -> str:

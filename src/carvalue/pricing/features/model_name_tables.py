@@ -1,4 +1,4 @@
-"""How sellers spell makes, models and trims: the tables that bring one car's spellings together."""
+"""Spellings of makes, models and trims: tables that map each spelling to one token."""
 
 import re
 
@@ -59,7 +59,7 @@ MAKE_BY_SPELLING = (
     | {make.replace("-", ""): make for make in MAKES}
     | {word: make for make, words in _MAKE_SPELLINGS.items() for word in words.split()}
 )
-# these makes are also words of other makes' models: they name the make only where none is given
+# these makes are also tokens of other makes' models: they are read as the make only where none is stated
 AMBIGUOUS_MAKES = frozenset({"genesis", "international", "mini", "ram", "smart", "sterling"})
 
 _TOKEN_SPELLINGS = {
@@ -123,7 +123,7 @@ _TOKEN_SPELLINGS = {
 }
 TOKEN_BY_SPELLING = {word: token for token, words in _TOKEN_SPELLINGS.items() for word in words.split()}
 
-# words of the advertisement, not of the car
+# words of the advertisement that do not describe the car
 NOISE = frozenset(
     (
         "the and with w for sale one owner clean title low miles only new nice amp a of in by to cab great "
@@ -131,18 +131,18 @@ NOISE = frozenset(
     ).split()
 )
 
-# first words that do not name a family alone: grand cherokee, santa fe, crown victoria
+# first tokens of families with two: grand cherokee, santa fe, crown victoria
 FAMILY_OPENERS = frozenset("crown el grand grandam land monte range rav santa town transit".split())
 
-# words that stand before the family in some texts: super duty f250, 4x4 tacoma
+# tokens that precede the family in some texts: super duty f250, 4x4 tacoma
 BEFORE_FAMILY = frozenset(
     "2d 4d 4x2 4x4 awd crewcab diesel extcab fwd hybrid lifted pickup rwd sd truck".split()
 )
 
-# a load class alone is this make's pickup
+# a load class without a family means the pickup of the make
 PICKUP_OF_MAKE = {"chevrolet": "silverado", "gmc": "sierra"}
 
-# families that only one make has: they name it where the seller does not
+# families of only one make: the make is inferred from them where the seller does not state it
 _FAMILIES_OF_MAKE = {
     "acura": "mdx rdx tsx integra",
     "buick": "lacrosse lesabre enclave encore",
@@ -182,7 +182,7 @@ _SERIES = (
     "gl|glk|glc|gle|gls|ml|cls|clk|cla|slk|sl|gla|is|es|gs|ls|rx|gx|lx|nx|rc|ct|fx|ex|qx|jx|ux|c|e|s|g|m"
 )
 _REWRITES = (
-    (r"\b(?:19[89]\d|20[012]\d)\b(?!\s*(?:hd|lb))", " "),  # the year, typed into the name
+    (r"\b(?:19[89]\d|20[012]\d)\b(?!\s*(?:hd|lb))", " "),  # the model year, typed into the name
     (r"\bf ?(\d{3}) ?(?:sd|super ?duty)\b", r"f\1 sd"),
     (r"\bf ?(\d{3})(xlt?|lariat)?\b", r"f\1 \2 "),
     (r"\be ?(150|250|350|450)\b", r"e\1"),

@@ -1,4 +1,4 @@
-"""What a seller's text says of the car: make, model family, full name, engine size; one reading for all."""
+"""Parse the seller's text into make, model family, full name and engine size."""
 
 import re
 import unicodedata
@@ -19,13 +19,15 @@ from carvalue.pricing.features.model_name_tables import (
     TOKEN_BY_SPELLING,
 )
 
-MAX_TEXT = 120  # characters read; what follows is advertisement
+MAX_TEXT = 120  # characters that are read; text after them is advertising
 MAX_TOKENS = 10
-SMALLEST_ENGINE, LARGEST_ENGINE = 0.6, 8.4  # litres; other decimals in a name are not engines
+MIN_LITRES, MAX_LITRES = 0.6, 8.4  # other decimals in a name are not engine sizes
 
-_BETWEEN = re.compile(r"[^a-z0-9.]+")
+_SEPARATORS = re.compile(r"[^a-z0-9.]+")
 _LONE_DOT = re.compile(r"(?<!\d)\.|\.(?!\d)")
-_SHORT_HYPHEN = re.compile(r"\b(\w{1,2})-(\w+)\b|\b(\w+)-(\w)\b")  # f-150, cr-v: one word; e-class too
+_SHORT_HYPHEN = re.compile(
+    r"\b(\w{1,2})-(\w+)\b|\b(\w+)-(\w)\b"
+)  # f-150, cr-v and e-class are one token each
 _LITRES = re.compile(r"^(\d\.\d)([a-z]{0,3})$")
 _CHASSIS_NUMBER = re.compile(r"\b(?=\w*\d)[a-hj-npr-z0-9]{17}\b")
 _LOAD_CLASS = frozenset({"1500", "2500", "3500"})  # silverado 1500 and 2500 are different trucks
@@ -33,81 +35,102 @@ _LOAD_CLASS = frozenset({"1500", "2500", "3500"})  # silverado 1500 and 2500 are
 
 @dataclass(frozen=True, slots=True)
 class CarName:
-    """One car's name as the trade would write it; an empty word means not known."""
+    """The normalized name of a car; an empty part is unknown."""
 
     make: str
+    """Make, as in `MAKES`, or the seller's own text where it is none of them."""
     family: str
+    """Model family, one or two tokens: `f150`, `grand cherokee`."""
     text: str
+    """All tokens of the model text, the family first."""
     litres: float
-    """Engine size where the text gives it, else NaN."""
+    """Engine size in litres, NaN where the text has none."""
 
 
 @lru_cache(maxsize=65_536)
 def read_name(manufacturer: str, model: str) -> CarName:
-    """Read the seller's two texts; infer the make from the model text where the first is empty."""
-    words = _words(model)
-    given = _given_make(manufacturer)
-    found, words = _take_make(words, given=given)
-    litres, tokens = _take_litres(words)
+    """Parse the name of a car; different spellings of one car have the same result.
+
+    Args:
+        manufacturer: The seller's text for the make; empty where it is missing.
+        model: The seller's text for the model, of which the first `MAX_TEXT` characters are read.
+
+    Returns:
+        The parsed name. The make is inferred from `model` where `manufacturer` is empty.
+
+    Examples:
+        >>> name = read_name("ford", "f-150 xlt supercrew 4wd")
+        >>> name.make, name.family, name.text
+        ('ford', 'f150', 'f150 xlt crewcab 4x4')
+        >>> read_name("ford", "F150 XLT Super Crew 4x4").text
+        'f150 xlt crewcab 4x4'
+        >>> read_name("", "chevy silverado 1500 5.3l").make
+        'chevrolet'
+    """
+    tokens = _tokens(model)
+    stated = _stated_make(manufacturer)
+    inferred, tokens = _split_make(tokens, stated=stated)
+    litres, tokens = _split_litres(tokens)
     kept = tuple(dict.fromkeys(token for token in tokens if token not in NOISE))[:MAX_TOKENS]
-    make = given or found or next((MAKE_OF_FAMILY[token] for token in kept if token in MAKE_OF_FAMILY), "")
-    family, others = _take_family(kept, make=make)
+    by_family = next((MAKE_OF_FAMILY[token] for token in kept if token in MAKE_OF_FAMILY), "")
+    make = stated or inferred or by_family
+    family, others = _split_family(kept, make=make)
     return CarName(make=make, family=" ".join(family), text=" ".join((*family, *others)), litres=litres)
 
 
-def _given_make(manufacturer: str) -> str:
-    word = "-".join(manufacturer.lower().split())[:MAX_TEXT]
-    return MAKE_BY_SPELLING.get(word, word)
+def _stated_make(manufacturer: str) -> str:
+    spelling = "-".join(manufacturer.lower().split())[:MAX_TEXT]
+    return MAKE_BY_SPELLING.get(spelling, spelling)
 
 
-def _words(model: str) -> list[str]:
+def _tokens(model: str) -> list[str]:
     plain = unicodedata.normalize("NFKD", model[:MAX_TEXT]).encode("ascii", "ignore").decode().lower()
     plain = _CHASSIS_NUMBER.sub(" ", plain)
     plain = _SHORT_HYPHEN.sub(lambda hit: "".join(part or "" for part in hit.groups()), plain)
-    plain = " ".join(_BETWEEN.sub(" ", _LONE_DOT.sub(" ", plain)).split())
-    for pattern, text in REWRITES:
-        plain = pattern.sub(text, plain)
-    return [TOKEN_BY_SPELLING.get(word, word) for word in plain.split()]
+    plain = " ".join(_SEPARATORS.sub(" ", _LONE_DOT.sub(" ", plain)).split())
+    for pattern, replacement in REWRITES:
+        plain = pattern.sub(replacement, plain)
+    return [TOKEN_BY_SPELLING.get(token, token) for token in plain.split()]
 
 
-def _take_make(words: list[str], *, given: str) -> tuple[str, list[str]]:
-    """Take the make's own name out of the words; `mini` in a Toyota's text stays a word."""
-    found, kept, position = "", [], 0
-    while position < len(words):
-        pair = MAKE_PAIRS.get(" ".join(words[position : position + 2]))
-        make = pair or MAKE_BY_SPELLING.get(words[position], "")
-        if make and _names_the_make(make, given=given):
-            found = found or make
-            if pair and words[position] == "range":
+def _split_make(tokens: list[str], *, stated: str) -> tuple[str, list[str]]:
+    """Separate the make's own name from the other tokens; `mini` in the text of a Toyota stays a token."""
+    first, kept, position = "", [], 0
+    while position < len(tokens):
+        pair = MAKE_PAIRS.get(" ".join(tokens[position : position + 2]))
+        make = pair or MAKE_BY_SPELLING.get(tokens[position], "")
+        if make and _is_make(make, stated=stated):
+            first = first or make
+            if pair and tokens[position] == "range":
                 kept.append("range")
             position += 2 if pair else 1
             continue
-        kept.append(words[position])
+        kept.append(tokens[position])
         position += 1
-    return found, kept
+    return first, kept
 
 
-def _names_the_make(make: str, *, given: str) -> bool:
-    return make == given or (not given) or make not in AMBIGUOUS_MAKES
+def _is_make(make: str, *, stated: str) -> bool:
+    return make == stated or (not stated) or make not in AMBIGUOUS_MAKES
 
 
-def _take_litres(words: list[str]) -> tuple[float, list[str]]:
+def _split_litres(tokens: list[str]) -> tuple[float, list[str]]:
     litres, kept = nan, []
-    for word in words:
-        hit = _LITRES.match(word)
+    for token in tokens:
+        hit = _LITRES.match(token)
         if hit is None:
-            kept.append(word)
+            kept.append(token)
             continue
         size = float(hit[1])
-        if SMALLEST_ENGINE <= size <= LARGEST_ENGINE and litres != litres:
+        if MIN_LITRES <= size <= MAX_LITRES and litres != litres:
             litres = size
         kept.append(hit[1] + ("t" if hit[2].startswith("t") else ""))
     return litres, kept
 
 
-def _take_family(tokens: tuple[str, ...], *, make: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Part the family from the other words, wherever it stands among them."""
-    first = next((place for place, token in enumerate(tokens) if token not in BEFORE_FAMILY), 0)
+def _split_family(tokens: tuple[str, ...], *, make: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Separate the tokens of the family from the others, at any position."""
+    first = next((index for index, token in enumerate(tokens) if token not in BEFORE_FAMILY), 0)
     before, rest = tokens[:first], tokens[first:]
     if rest and rest[0] in _LOAD_CLASS and make in PICKUP_OF_MAKE:
         rest = (PICKUP_OF_MAKE[make], *(token for token in rest if token != PICKUP_OF_MAKE[make]))

@@ -1,40 +1,72 @@
-"""Price levels: how far a name stands above or below its market, shrunk toward the wider group."""
+"""Hierarchical target encoding: mean log price of a name, shrunk toward the mean of the wider group."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-PRIOR_ROWS = 8.0  # a name seen this often weighs as much as its family; chosen on the validation set
+ENCODING_PRIOR_ROWS = 8.0
+"""Weight of the wider group's mean, in rows; chosen on the validation set."""
 
 
 @dataclass(frozen=True)
 class TargetEncoding:
     """Mean log price of each group, from the widest grouping to the narrowest.
 
-    A group's mean is shrunk toward the group that contains it, so that a name seen once says little and an
-    unknown name falls back to its family, then its make, then the market. Unit: log dollars.
+    The mean of a group is shrunk toward that of the group which contains it, so that a name with one row has
+    little effect, and an unknown name falls back to its family, then its make, then the market (m-estimate
+    smoothing, Micci-Barreca 2001). Unit: log dollars.
     """
 
     tables: tuple[Mapping[str, float], ...]
+    """For each grouping, the widest first: group key -> price level."""
     market: float
+    """Mean of all rows, the level of an unknown make."""
 
     def level(self, keys: Sequence[str]) -> float:
-        """Look up the narrowest known of these keys, which go from wide to narrow."""
+        """Look up the level of the narrowest known group.
+
+        Args:
+            keys: One key for each table, from wide to narrow.
+
+        Returns:
+            Price level in log dollars.
+
+        Examples:
+            >>> encoding = TargetEncoding(tables=({"ford": 0.1}, {"ford|f150": 0.5}), market=0.0)
+            >>> encoding.level(("ford", "ford|f150")), encoding.level(("ford", "ford|new"))
+            (0.5, 0.1)
+        """
         for table, key in zip(reversed(self.tables), reversed(keys), strict=True):
-            found = table.get(key)
-            if found is not None:
-                return found
+            level = table.get(key)
+            if level is not None:
+                return level
         return self.market
 
 
 def fit_target_encoding(keys: pl.DataFrame, *, log_price: pl.Series) -> TargetEncoding:
-    """Fit from key columns, the widest first; each key must contain the wider one's text."""
+    """Fit the levels of all groups.
+
+    Args:
+        keys: One string column for each grouping, the widest first; each key must contain the wider one's
+            text, so that a group lies within one wider group.
+        log_price: Target of each row, in log dollars.
+
+    Returns:
+        The encoding, with one table for each column of `keys`.
+
+    Examples:
+        >>> keys = pl.DataFrame({"make": ["kia", "kia", "bmw"]})
+        >>> encoding = fit_target_encoding(keys, log_price=pl.Series([1.0, 1.0, 4.0]))
+        >>> encoding.market, encoding.tables[0]["kia"], round(encoding.tables[0]["bmw"], 2)
+        (2.0, 1.8, 2.22)
+    """
     market = float(log_price.mean() or 0.0)  # type: ignore[arg-type]
     rows = keys.with_columns(log_price.alias("_y"), pl.lit(market).alias("_wider"))
+    prior = ENCODING_PRIOR_ROWS
     tables: list[Mapping[str, float]] = []
     for name in keys.columns:
-        shrunk = (pl.col("_y").sum() + PRIOR_ROWS * pl.col("_wider").first()) / (pl.len() + PRIOR_ROWS)
+        shrunk = (pl.col("_y").sum() + prior * pl.col("_wider").first()) / (pl.len() + prior)
         groups = rows.group_by(name).agg(shrunk.alias("_level")).sort(name)
         tables.append(dict(zip(groups[name].to_list(), groups["_level"].to_list(), strict=True)))
         rows = rows.join(groups, on=name, how="left", maintain_order="left")

@@ -1,4 +1,4 @@
-"""Remembers what a method gave, for as long as its object lives and no longer."""
+"""A least-recently-used cache for a method that does not keep the method's object alive."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -10,17 +10,33 @@ Result = TypeVar("Result")
 
 
 def weak_lru_cache(method: Callable[Arguments, Result], *, size: int) -> Callable[Arguments, Result]:
-    """Give a function that remembers the last `size` results of a bound method.
+    """Wrap a bound method in an LRU cache that holds a weak reference to its object.
 
-    It does not keep the method's object alive: a model that was replaced is then gone at once, instead of
-    waiting for a garbage collection that walks over a million objects.
+    A replaced model is then freed at once by its reference count, without waiting for a garbage collection
+    over a million objects.
+
+    Args:
+        method: Bound method with hashable arguments.
+        size: Maximum number of cached results.
+
+    Returns:
+        Function with the arguments and results of the method; callers must hold the method's object.
+
+    Examples:
+        >>> class Squares:
+        ...     def of(self, number: int) -> int:
+        ...         return number * number
+        >>> squares = Squares()
+        >>> square = weak_lru_cache(squares.of, size=2)
+        >>> square(7)
+        49
     """
-    alive = WeakMethod(method)
+    reference = WeakMethod(method)
 
-    @lru_cache(maxsize=size, typed=True)  # typed: to a cache, True would be 1
+    @lru_cache(maxsize=size, typed=True)  # typed: without it, True and 1 share an entry
     def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        found = alive()
-        assert found is not None  # noqa: S101  # whoever calls has the object
-        return found(*args, **kwargs)
+        bound = reference()
+        assert bound is not None  # noqa: S101  # the caller holds the object
+        return bound(*args, **kwargs)
 
     return cast("Callable[Arguments, Result]", call)

@@ -1,12 +1,19 @@
 """Conformal prediction intervals for prices."""
 
 from carvalue.pricing.intervals.conformal import (
-    NO_RANGE,
     NOMINAL_COVERAGE,
+    UNCALIBRATED,
     Floats,
-    PriceRange,
-    calibrate_range,
+    PriceIntervals,
+    calibrate_intervals,
     interval_inputs,
 )
 
-__all__ = ["NOMINAL_COVERAGE", "NO_RANGE", "Floats", "PriceRange", "calibrate_range", "interval_inputs"]
+__all__ = [
+    "NOMINAL_COVERAGE",
+    "UNCALIBRATED",
+    "Floats",
+    "PriceIntervals",
+    "calibrate_intervals",
+    "interval_inputs",
+]

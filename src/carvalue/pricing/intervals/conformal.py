@@ -1,9 +1,16 @@
-"""The range that holds the asked price nine times in ten: conformal, by what makes a price uncertain."""
+"""Normalized Mondrian conformal prediction intervals (Vovk et al. 2005) for the asking price.
 
+The residual of each row is divided by the difficulty (sigma) of its car. In each bin of price and model year,
+both tails have their own conformal quantile of these scaled residuals: asking prices deviate further
+downwards than upwards. The interval of a quote is its log price, minus and plus sigma times the quantiles of
+its bin.
+"""
+
+import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 import numpy as np
@@ -11,40 +18,112 @@ import numpy.typing as npt
 
 from carvalue.pricing.features import OTHER, CategoryCode, FeatureEncoder, Matrix, NameCode, Vocabulary
 from carvalue.pricing.intervals.difficulty import (
-    MAX_WIDENING,
+    UNSEEN_LOG_SIGMA,
     DifficultyFactor,
     cut_by_edges,
     cut_by_quantiles,
     fit_difficulty,
-    log_sigma,
+    total_log_sigma,
 )
 
+logger = logging.getLogger(__name__)
+
 Floats = npt.NDArray[np.float64]
+Bits = npt.NDArray[np.bool_]
 IntervalInputs = dict[str, Floats]
+"""Name of an input -> its values, shape (rows,); `price` is the quoted log price, others are columns."""
 
 NOMINAL_COVERAGE = 0.9
-"""Share of asking prices that a price range should contain; half of the rest lies on either side."""
+"""Share of asking prices that the intervals contain."""
 PRICE = "price"
-WORDS = ("make", "region")
-BIN_EDGES = (1 / 3, 2 / 3)
-MIN_ROWS = 200  # a smaller cell takes the ends of all rows
+CATEGORY_FACTORS = ("make", "region")
+MIN_BIN_ROWS = 200
+"""A bin with fewer calibration rows takes the quantiles of all rows."""
+ALL_ROWS = "all rows"
 
 
 @dataclass(frozen=True, kw_only=True)
-class PriceRange:
-    """Where the range ends: the spread of such a car, times that of its cell of price and year third."""
+class PriceIntervals:
+    """Calibrated conformal intervals around a quoted log price."""
 
     factors: tuple[DifficultyFactor, ...]
-    cells: tuple[DifficultyFactor, ...]
-    """Two cuts, by price and by year; their worth is not used."""
+    """Difficulty factors; the product of their sigmas scales the interval."""
+    bins: tuple[DifficultyFactor, ...]
+    """Mondrian bins: a cut by price and a cut by model year, whose log sigmas are not used."""
     below: tuple[float, ...]
+    """Quantile of the lower tail in each combination of `bins`, in units of sigma."""
     above: tuple[float, ...]
+    """Quantile of the upper tail in each combination of `bins`, in units of sigma."""
 
-    def ends(self, seen: IntervalInputs) -> tuple[Floats, Floats]:
-        """Say how far the ends are below and above the price. Unit: log dollars."""
-        spread = np.exp(log_sigma(self.factors, seen, rows=len(seen[PRICE])))
-        cell = _cell(self.cells, seen)
-        return spread * self._below[cell], spread * self._above[cell]
+    def offsets(self, inputs: IntervalInputs) -> tuple[Floats, Floats]:
+        """Compute the distances of the interval's ends from the quoted log price.
+
+        Args:
+            inputs: Inputs of the rows to quote, as `interval_inputs` returns them.
+
+        Returns:
+            Non-negative distances downwards and upwards in log dollars, each of shape (rows,).
+        """
+        sigmas = np.exp(total_log_sigma(self.factors, inputs, rows=len(inputs[PRICE])))
+        bins = _bin_indices(self.bins, inputs)
+        return sigmas * self._below[bins], sigmas * self._above[bins]
+
+    def recoded(self, *, old: FeatureEncoder, new: FeatureEncoder) -> "PriceIntervals":
+        """Convert the category factors from the codes of one encoder to those of another.
+
+        Args:
+            old: Encoder that the intervals were calibrated with.
+            new: Encoder that will encode the rows to quote.
+
+        Returns:
+            The same intervals for rows of the new encoder; a category that `old` does not know has the sigma
+            of `(other)`.
+        """
+        before, after = _vocabularies(old), _vocabularies(new)
+        factors = (
+            _recoded(item, old=before[item.name], new=after[item.name])
+            if item.name in CATEGORY_FACTORS
+            else item
+            for item in self.factors
+        )
+        return replace(self, factors=tuple(factors))
+
+    def as_json(self) -> dict[str, Any]:
+        """Serialize the tables to JSON types.
+
+        Returns:
+            Content of `ranges.json`.
+        """
+        return {
+            "factors": [_factor_to_json(item) for item in self.factors],
+            "cells": [_factor_to_json(item) for item in self.bins],
+            "below": list(self.below),
+            "above": list(self.above),
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "PriceIntervals":
+        """Read what `as_json` wrote.
+
+        Args:
+            content: Content of `ranges.json`.
+
+        Returns:
+            The intervals.
+
+        Raises:
+            KeyError: A key is missing.
+
+        Examples:
+            >>> PriceIntervals.from_json(UNCALIBRATED.as_json()) == UNCALIBRATED
+            True
+        """
+        return cls(
+            factors=tuple(map(_factor_from_json, content["factors"])),
+            bins=tuple(map(_factor_from_json, content["cells"])),
+            below=tuple(content["below"]),
+            above=tuple(content["above"]),
+        )
 
     @cached_property
     def _below(self) -> Floats:
@@ -54,113 +133,179 @@ class PriceRange:
     def _above(self) -> Floats:
         return np.array(self.above)
 
-    def recoded(self, *, old: FeatureEncoder, new: FeatureEncoder) -> "PriceRange":
-        """Make the factors of words speak the codes of another encoder."""
-        known = _vocabularies(old), _vocabularies(new)
-        factors = (
-            _recoded(item, old=known[0][item.name], new=known[1][item.name]) if item.name in WORDS else item
-            for item in self.factors
-        )
-        return replace(self, factors=tuple(factors))
 
-    def as_json(self) -> dict[str, Any]:
-        """Give the tables as JSON's own types."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "PriceRange":
-        """Read what `as_json` wrote."""
-        cuts = {
-            name: tuple(DifficultyFactor(**item) for item in content[name]) for name in ("factors", "cells")
-        }
-        return cls(**cuts, below=tuple(content["below"]), above=tuple(content["above"]))
-
-
-NO_RANGE = PriceRange(factors=(), cells=(), below=(0.0,), above=(0.0,))  # of a model that is not calibrated
+UNCALIBRATED = PriceIntervals(factors=(), bins=(), below=(0.0,), above=(0.0,))
+"""Intervals of width zero, of a model before its calibration."""
 
 
 def interval_inputs(encoder: FeatureEncoder, matrix: Matrix, *, log_price: Floats) -> IntervalInputs:
-    """Give what the range depends on: the quoted price and the encoded columns, by name."""
+    """Collect the inputs that the intervals depend on.
+
+    Args:
+        encoder: Encoder that encoded the rows.
+        matrix: Encoded rows, shape (rows, features).
+        log_price: Quoted log prices, shape (rows,).
+
+    Returns:
+        The quoted log price under `price`, and each encoded column under its name.
+    """
     columns = matrix.T.astype(np.float64)
     return {PRICE: log_price} | dict(zip(encoder.names, columns, strict=True))
 
 
-def calibrate_range(
-    errors: Floats,
+def calibrate_intervals(
+    residuals: Floats,
     *,
-    seen: IntervalInputs,
+    inputs: IntervalInputs,
     encoder: FeatureEncoder | None = None,
     coverage: float = NOMINAL_COVERAGE,
-) -> PriceRange:
-    """Fit the range on errors (log price asked minus log price quoted) of rows the model never saw.
+) -> PriceIntervals:
+    """Calibrate the intervals on rows that the model was not trained on.
 
-    Each tail of each cell gets its own conformal quantile: asked prices err further downwards than upwards.
+    Logs a warning for each bin with too few rows for the coverage: its interval ends at the largest residual.
+
+    Args:
+        residuals: Log asking price minus quoted log price, shape (rows,).
+        inputs: Inputs of the same rows, as `interval_inputs` returns them.
+        encoder: Encoder of the rows; without it make and region have no difficulty factor.
+        coverage: Share of asking prices that the intervals should contain, half of the rest in each tail.
+
+    Returns:
+        The calibrated intervals.
+
+    Examples:
+        >>> random = np.random.default_rng(0)
+        >>> inputs = {"price": random.normal(9.0, 1.0, 4_000)}
+        >>> residuals = random.normal(0.0, 0.2, 4_000)
+        >>> intervals = calibrate_intervals(residuals, inputs=inputs)
+        >>> below, above = intervals.offsets(inputs)
+        >>> covered = (residuals >= -below) & (residuals <= above)
+        >>> round(float(covered.mean()), 2)
+        0.9
     """
-    words = _vocabularies(encoder) if encoder else {}
-    factors = fit_difficulty(_cuts(seen, words), seen=seen, errors=np.abs(errors))
-    factors = tuple(_wider_for_the_unknown(item, words) for item in factors)
-    scaled = errors / np.exp(log_sigma(factors, seen, rows=len(errors)))
-    cells = tuple(cut_by_quantiles(name, seen[name], bands=3) for name in (PRICE, "year") if name in seen)
-    cell, level = _cell(cells, seen), 1 - (1 - coverage) / 2
-    count = int(np.prod([len(item.worth) for item in cells]))
-    below = tuple(_conformal(_enough(-scaled, cell == i), level) for i in range(count))
-    above = tuple(_conformal(_enough(scaled, cell == i), level) for i in range(count))
-    return PriceRange(factors=factors, cells=cells, below=below, above=above)
+    vocabularies = _vocabularies(encoder) if encoder else {}
+    factors = fit_difficulty(
+        _difficulty_bins(inputs, vocabularies), inputs=inputs, absolute_residuals=np.abs(residuals)
+    )
+    factors = tuple(_widened_for_unseen(item, vocabularies) for item in factors)
+    scaled = residuals / np.exp(total_log_sigma(factors, inputs, rows=len(residuals)))
+    bins = tuple(cut_by_quantiles(name, inputs[name], bins=3) for name in (PRICE, "year") if name in inputs)
+    level = 1 - (1 - coverage) / 2
+    calibration_rows = _calibration_rows(bins, inputs)
+    _warn_of_small_bins(calibration_rows, level)
+    return PriceIntervals(
+        factors=factors,
+        bins=bins,
+        below=tuple(_conformal_quantile(-scaled[rows], level) for _, rows in calibration_rows),
+        above=tuple(_conformal_quantile(scaled[rows], level) for _, rows in calibration_rows),
+    )
 
 
-def _cuts(seen: IntervalInputs, words: Mapping[str, Vocabulary]) -> list[DifficultyFactor]:
+def _difficulty_bins(
+    inputs: IntervalInputs, vocabularies: Mapping[str, Vocabulary]
+) -> list[DifficultyFactor]:
     cuts = [
-        cut_by_quantiles(name, seen[name], bands=bands)
-        for name, bands in ((PRICE, 8), ("year", 8), ("odometer", 5))
-        if name in seen
+        cut_by_quantiles(name, inputs[name], bins=bins)
+        for name, bins in ((PRICE, 8), ("year", 8), ("odometer", 5))
+        if name in inputs
     ]
-    if "family_rows" in seen:
+    if "family_rows" in inputs:
         cuts.append(cut_by_edges("family_rows", np.log1p([0.5, 4.5, 49.5, 499.5]).tolist()))
-    cuts += [cut_by_edges(name, (np.arange(1, len(words[name].words)) - 0.5).tolist()) for name in words]
-    return cuts
+    return cuts + [cut_by_edges(name, _code_edges(item)) for name, item in vocabularies.items()]
 
 
-def _wider_for_the_unknown(factor: DifficultyFactor, words: Mapping[str, Vocabulary]) -> DifficultyFactor:
-    """Let a name or a place that nobody has seen have more than the spread of those that were seen."""
-    worth = list(factor.worth)
+def _widened_for_unseen(factor: DifficultyFactor, vocabularies: Mapping[str, Vocabulary]) -> DifficultyFactor:
+    """Raise the log sigma of unseen families, regions and makes above that of the seen ones."""
+    log_sigmas = list(factor.log_sigmas)
     if factor.name == "family_rows":
-        worth[0] = max(worth) + MAX_WIDENING
-    if factor.name == "region":  # one region's errors are too few to tell it from another's
-        worth = [0.0] * len(worth)
-        worth[int(words[factor.name].other)] = MAX_WIDENING
+        log_sigmas[0] = max(log_sigmas) + UNSEEN_LOG_SIGMA
+    if factor.name == "region":  # a region has too few rows to distinguish it from the others
+        log_sigmas = [0.0] * len(log_sigmas)
+        log_sigmas[int(vocabularies[factor.name].other)] = UNSEEN_LOG_SIGMA
     if factor.name == "make":
-        other = int(words[factor.name].other)
-        worth[other] = max(worth[other], float(np.mean(worth[:-1])))
-    return replace(factor, worth=tuple(worth))
+        other = int(vocabularies[factor.name].other)
+        log_sigmas[other] = max(log_sigmas[other], float(np.mean(log_sigmas[:-1])))
+    return replace(factor, log_sigmas=tuple(log_sigmas))
 
 
-def _cell(cells: tuple[DifficultyFactor, ...], seen: IntervalInputs) -> npt.NDArray[np.int64]:
-    place = np.zeros(len(seen[PRICE]), dtype=np.int64)
-    for item in cells:
-        place = place * len(item.worth) + item.bands(seen[item.name])
-    return place
+def _bin_indices(bins: tuple[DifficultyFactor, ...], inputs: IntervalInputs) -> npt.NDArray[np.int64]:
+    """Number each row's combination of bins, shape (rows,)."""
+    combined = np.zeros(len(inputs[PRICE]), dtype=np.int64)
+    for item in bins:
+        combined = combined * len(item.log_sigmas) + item.bin_indices(inputs[item.name])
+    return combined
 
 
-def _enough(scores: Floats, inside: npt.NDArray[np.bool_]) -> Floats:
-    return scores[inside] if np.count_nonzero(inside) >= MIN_ROWS else scores
+def _calibration_rows(bins: tuple[DifficultyFactor, ...], inputs: IntervalInputs) -> list[tuple[str, Bits]]:
+    """Select the calibration rows of each combination of bins: its own, or all where these are too few."""
+    indices = _bin_indices(bins, inputs)
+    selected = []
+    for number in range(int(np.prod([len(item.log_sigmas) for item in bins]))):
+        own = indices == number
+        has_enough = np.count_nonzero(own) >= MIN_BIN_ROWS
+        selected.append((_bin_name(bins, number), own) if has_enough else (ALL_ROWS, np.ones_like(own)))
+    return selected
 
 
-def _conformal(scores: Floats, level: float) -> float:
-    """Take the order statistic that covers one more row with this probability, whatever the distribution."""
-    place = min(ceil((len(scores) + 1) * level), len(scores)) - 1
-    return max(float(np.partition(scores, place)[place]), 0.0)
+def _bin_name(bins: tuple[DifficultyFactor, ...], number: int) -> str:
+    parts = []
+    for item in reversed(bins):
+        number, index = divmod(number, len(item.log_sigmas))
+        count = len(item.edges) + 1
+        parts.append(f"{item.name} {f'{index + 1} of {count}' if index < count else 'missing'}")
+    return ", ".join(reversed(parts))
+
+
+def _warn_of_small_bins(calibration_rows: list[tuple[str, Bits]], level: float) -> None:
+    """Log each bin that is too small for a quantile of this level to exist."""
+    required = ceil(round(level / (1 - level), 6)) if level < 1 else inf  # rounded: 399.0000001 is 399
+    for name, rows in {name: int(np.count_nonzero(own)) for name, own in calibration_rows}.items():
+        if _quantile_rank(rows, level) > rows:
+            logger.warning(
+                "too few calibration rows: the intervals of this bin cover less than promised",
+                extra={"bin": name, "rows": rows, "required_rows": required},
+            )
+
+
+def _conformal_quantile(scores: Floats, level: float) -> float:
+    """Select the order statistic that bounds a new score with this probability, for any distribution.
+
+    Where the rows are too few for it, this is the largest score, which bounds a new one less often.
+    """
+    index = min(_quantile_rank(len(scores), level), len(scores)) - 1
+    return max(float(np.partition(scores, index)[index]), 0.0)
+
+
+def _quantile_rank(rows: int, level: float) -> int:
+    return ceil((rows + 1) * level)
 
 
 def _vocabularies(encoder: FeatureEncoder) -> dict[str, Vocabulary]:
     return {
         item.name: item.vocabulary
         for item in encoder.features
-        if isinstance(item, CategoryCode | NameCode) and item.name in WORDS
+        if isinstance(item, CategoryCode | NameCode) and item.name in CATEGORY_FACTORS
     }
 
 
+def _code_edges(vocabulary: Vocabulary) -> list[float]:
+    edges: list[float] = (np.arange(1, len(vocabulary.categories)) - 0.5).tolist()
+    return edges
+
+
 def _recoded(factor: DifficultyFactor, *, old: Vocabulary, new: Vocabulary) -> DifficultyFactor:
-    worth_of = dict(zip(old.words, factor.worth, strict=False))
-    worth = [worth_of.get(word, worth_of[OTHER]) for word in new.words]
-    edges = (np.arange(1, len(new.words)) - 0.5).tolist()
-    return DifficultyFactor(name=factor.name, edges=tuple(edges), worth=(*worth, factor.worth[-1]))
+    by_category = dict(zip(old.categories, factor.log_sigmas, strict=False))
+    log_sigmas = [by_category.get(category, by_category[OTHER]) for category in new.categories]
+    return DifficultyFactor(
+        name=factor.name, edges=tuple(_code_edges(new)), log_sigmas=(*log_sigmas, factor.log_sigmas[-1])
+    )
+
+
+def _factor_to_json(factor: DifficultyFactor) -> dict[str, Any]:
+    return {"name": factor.name, "edges": list(factor.edges), "worth": list(factor.log_sigmas)}
+
+
+def _factor_from_json(content: Mapping[str, Any]) -> DifficultyFactor:
+    return DifficultyFactor(
+        name=content["name"], edges=tuple(content["edges"]), log_sigmas=tuple(content["worth"])
+    )

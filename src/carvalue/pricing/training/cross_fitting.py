@@ -172,7 +172,7 @@ def _out_of_fold_matrix(
         cells = DistinctCells(frame[rows])
         for feature in features:
             matrix[rows, encoder.names.index(feature.name)] = cells.column(feature)
-    encoder.add_up(matrix)
+    encoder.fill_additive(matrix)
     return matrix
 
 
@@ -208,7 +208,7 @@ def _mapped(frame: pl.DataFrame, fields: Sequence[str], category_of: Callable[..
 def _ordered(frame: pl.DataFrame, categories: pl.Series) -> Vocabulary:
     rows = pl.DataFrame({"category": categories, "level": _year_residuals(frame, log_prices(frame))})
     levels = rows.group_by("category").agg(pl.col("level").mean(), pl.len().alias("rows"))
-    return order_by_level(levels.iter_rows(), at_least=_min_category_rows(frame))
+    return order_by_level(levels.iter_rows(), min_rows=_min_category_rows(frame))
 
 
 def _min_category_rows(frame: pl.DataFrame) -> int:

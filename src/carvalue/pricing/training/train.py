@@ -15,7 +15,7 @@ import xgboost as xgb
 from carvalue.errors import AppError
 from carvalue.pricing.bundle import GOLDEN_LISTINGS, ModelCard, Provenance
 from carvalue.pricing.evaluation import score_model
-from carvalue.pricing.intervals import NO_RANGE, calibrate_range, interval_inputs
+from carvalue.pricing.intervals import UNCALIBRATED, calibrate_intervals, interval_inputs
 from carvalue.pricing.market import KnownCategories, fit_comparables, fit_known_categories, fit_reference_car
 from carvalue.pricing.model import PriceModel, new_booster
 from carvalue.pricing.training.backends import LocalBackend, TrainingBackend
@@ -140,20 +140,20 @@ def _assemble(
     trees = bytes(fitted.booster.save_raw(raw_format="ubj"))
     train, validation = prepared.frames
     model = PriceModel(
-        trees=trees,
-        forest=FlatTrees.of(new_booster(trees)),
+        booster_bytes=trees,
+        flat_trees=FlatTrees.from_booster(new_booster(trees)),
         encoder=prepared.encoder.encoder,
-        ranges=NO_RANGE,
-        familiar=prepared.known_categories,
+        intervals=UNCALIBRATED,
+        known_categories=prepared.known_categories,
         card=_card(prepared, tuned=tuned, fitted=fitted, provenance=provenance, trained_at=trained_at),
-        usual=fit_reference_car(train),
+        reference_car=fit_reference_car(train),
         comparables=fit_comparables(train),
     )
     rows = prepared.encoder.encode_unseen(validation)
     log_price = model.log_prices(rows.matrix)
     inputs = interval_inputs(model.encoder, rows.matrix, log_price=log_price)
-    ranges = calibrate_range(rows.log_price - log_price, seen=inputs, encoder=model.encoder)
-    calibrated = replace(model, ranges=ranges)
+    intervals = calibrate_intervals(rows.log_price - log_price, inputs=inputs, encoder=model.encoder)
+    calibrated = replace(model, intervals=intervals)
     return replace(calibrated, card=replace(model.card, metrics=score_model(calibrated, validation)))
 
 
@@ -166,12 +166,12 @@ def _refitted(
     trees, encoder = bytes(refit(training_encoder).save_raw(raw_format="ubj")), training_encoder.encoder
     model = replace(
         measured,
-        trees=trees,
-        forest=FlatTrees.of(new_booster(trees)),
+        booster_bytes=trees,
+        flat_trees=FlatTrees.from_booster(new_booster(trees)),
         encoder=encoder,
-        ranges=measured.ranges.recoded(old=measured.encoder, new=encoder),
-        familiar=known_categories,
-        usual=fit_reference_car(frame),
+        intervals=measured.intervals.recoded(old=measured.encoder, new=encoder),
+        known_categories=known_categories,
+        reference_car=fit_reference_car(frame),
         comparables=fit_comparables(frame),
     )
     golden = tuple(zip(GOLDEN_LISTINGS, model.quote_many(GOLDEN_LISTINGS), strict=True))

@@ -1,4 +1,4 @@
-"""Fast prediction with gradient-boosted trees."""
+"""Gradient-boosted trees as flat arrays, with the same predictions as XGBoost."""
 
 from carvalue.pricing.trees.flat import FlatTrees
 

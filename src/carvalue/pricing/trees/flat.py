@@ -1,8 +1,9 @@
-"""The trees as flat arrays: a listing costs a fraction of XGBoost's own call.
+"""Gradient-boosted trees as flat arrays: prediction of one listing costs a fraction of XGBoost's own call.
 
-XGBoost 3.2 prepares every tree anew on each call, about 3 us a tree: at a thousand trees, most of a quote.
-Here the leaves are added in XGBoost's order and precision, so that the sum is the same bit for bit. The walk
-is compiled where the installation could (`compiled.py`); else NumPy walks a row down all trees at once.
+XGBoost 3.2 prepares every tree again on each call, about 3 us per tree: at a thousand trees, most of a quote.
+Here the leaves are added in XGBoost's order and precision, so that the sum is the same bit for bit. The
+traversal is in C where the installation could compile it (`trees/native.py`); otherwise NumPy moves a row
+down all trees at once.
 """
 
 import io
@@ -15,69 +16,124 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from carvalue.pricing.trees.native import MAX_ROWS, NODE, NativePredictor, is_native_available
+from carvalue.pricing.trees.native import MAX_INDEX, NODE, NativePredictor, is_native_available
 
 if TYPE_CHECKING:
     import xgboost as xgb
 
 Ints = npt.NDArray[np.int32]
-Places = npt.NDArray[np.intp]
+Indices = npt.NDArray[np.intp]
 Bits = npt.NDArray[np.bool_]
 Singles = npt.NDArray[np.float32]
 
-TREES_AT_ONCE = 100  # read out of XGBoost's JSON, which takes fifty times the arrays' memory
-LEVELS_AT_ONCE = 3  # looking which trees wait costs as much as walking a level
+TREES_PER_READ = (
+    100  # trees read from XGBoost's JSON at a time; it takes fifty times the memory of the arrays
+)
+LEVELS_PER_CHECK = 3  # finding the trees that have reached a leaf costs as much as one level
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FlatTrees:
-    """Nodes of all trees; a node's right child follows its left one, and a leaf leads to itself."""
+    """The nodes of all trees as arrays; the right child follows the left one, and a leaf leads to itself."""
 
     roots: Ints
+    """Index of each tree's first node, shape (trees,)."""
     left: Ints
+    """Index of each node's left child, its own index at a leaf, shape (nodes,)."""
     feature: Ints
+    """Column that each node compares, 0 at a leaf, shape (nodes,)."""
     threshold: Singles
-    """A smaller value goes left; infinite at a leaf."""
+    """A smaller value goes left; infinite at a leaf, shape (nodes,)."""
     missing_right: Bits
+    """Whether a missing value goes right, shape (nodes,)."""
     leaf: Singles
+    """Value of each leaf, 0 at other nodes, shape (nodes,)."""
 
     @classmethod
-    def of(cls, booster: "xgb.Booster") -> "FlatTrees":
-        """Read the trees out of a booster with numeric features and one output."""
+    def from_booster(cls, booster: "xgb.Booster") -> "FlatTrees":
+        """Read the trees of a booster.
+
+        Args:
+            booster: Fitted booster with numeric features and one output.
+
+        Returns:
+            The same trees as arrays.
+
+        Examples:
+            >>> import xgboost as xgb
+            >>> rows = np.array([[1.0], [2.0], [3.0], [4.0]], dtype=np.float32)
+            >>> data = xgb.DMatrix(rows, label=[1.0, 1.0, 5.0, 5.0], base_margin=np.zeros(4))
+            >>> booster = xgb.train({"max_depth": 1, "eta": 1.0, "lambda": 0.0, "nthread": 1}, data, 1)
+            >>> trees = FlatTrees.from_booster(booster)
+            >>> trees.predict(rows, base_margin=np.zeros(4, dtype=np.float32)).tolist()
+            [1.0, 1.0, 5.0, 5.0]
+        """
         parts = [_flat(tree) for tree in _trees(booster)]
         starts = np.cumsum([0, *(len(part["left"]) for part in parts)], dtype=np.int32)[:-1]
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         joined["left"] += np.repeat(starts, [len(part["left"]) for part in parts])
         return cls(roots=starts, **joined)
 
-    def scores(self, rows: Singles, *, starts: Singles) -> Singles:
-        """Add up each row's leaves, from its start on. Shapes (rows, features) and (rows,)."""
-        if self.compiled:
-            return self.compiled.scores(rows, starts=starts)
-        pairs = zip(rows, starts, strict=True)
-        return np.array([self.score(row, start=start) for row, start in pairs], dtype=np.float32)
+    def predict(self, rows: Singles, *, base_margin: Singles) -> Singles:
+        """Add the leaves of each row to its base margin, with the same bits as XGBoost.
+
+        Args:
+            rows: Encoded rows, shape (rows, features), dtype float32; NaN is a missing value.
+            base_margin: Start of each sum, shape (rows,), dtype float32.
+
+        Returns:
+            Sums, shape (rows,), dtype float32.
+        """
+        if self.native:
+            return self.native.predict(rows, base_margin=base_margin)
+        pairs = zip(rows, base_margin, strict=True)
+        return np.array([self.predict_row(row, base_margin=start) for row, start in pairs], dtype=np.float32)
+
+    def predict_row(self, row: Singles, *, base_margin: np.float32) -> np.float32:
+        """Add the leaves of one row to its base margin with NumPy.
+
+        Args:
+            row: Encoded row, shape (features,), dtype float32; NaN is a missing value.
+            base_margin: Start of the sum.
+
+        Returns:
+            The sum.
+
+        Examples:
+            >>> leaf = FlatTrees(  # two trees of one leaf each
+            ...     roots=np.array([0, 1], dtype=np.int32),
+            ...     left=np.array([0, 1], dtype=np.int32),
+            ...     feature=np.zeros(2, dtype=np.int32),
+            ...     threshold=np.full(2, np.inf, dtype=np.float32),
+            ...     missing_right=np.zeros(2, dtype=np.bool_),
+            ...     leaf=np.array([0.25, 0.5], dtype=np.float32),
+            ... )
+            >>> float(leaf.predict_row(np.array([7.0], dtype=np.float32), base_margin=np.float32(9.0)))
+            9.75
+        """
+        leaves = self.leaf[self._leaf_nodes(row)]
+        in_order = np.add.accumulate(np.concatenate([[base_margin], leaves]))  # np.sum would add in pairs
+        return np.float32(in_order[-1])
 
     @cached_property
-    def compiled(self) -> NativePredictor | None:
-        """The compiled walk, where this installation has it and the trees fit its nodes."""
+    def native(self) -> NativePredictor | None:
+        """The compiled traversal; None where this installation has none or the trees are too large for it."""
         if (
             not is_native_available()
-            or self._sizes.max(initial=0) > MAX_ROWS
-            or self.feature.max(initial=0) >= MAX_ROWS // 2
+            or self._sizes.max(initial=0) > MAX_INDEX
+            or self.feature.max(initial=0) >= MAX_INDEX // 2
         ):
             return None
         return NativePredictor(
             nodes=self._nodes(), leaves=self.leaf, roots=self.roots, order=self._shallow_first()
         )
 
-    def score(self, row: Singles, *, start: np.float32) -> np.float32:
-        """Add up one row's leaves with NumPy. The row has shape (features,)."""
-        leaves = self.leaf[self._reached(row)]
-        in_order = np.add.accumulate(np.concatenate([[start], leaves]))  # np.sum would add in pairs
-        return np.float32(in_order[-1])
-
     def as_bytes(self) -> bytes:
-        """Write the arrays as a compressed `.npz`, which needs no pickle."""
+        """Serialize the arrays as a compressed `.npz` without pickle.
+
+        Returns:
+            Content of the file.
+        """
         file = io.BytesIO()
         np.savez_compressed(
             file, allow_pickle=False, **{item.name: getattr(self, item.name) for item in fields(self)}
@@ -86,15 +142,22 @@ class FlatTrees:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "FlatTrees":
-        """Read what `as_bytes` wrote.
+        """Read what `as_bytes` wrote, and check that the nodes form trees.
+
+        Args:
+            content: Content of the `.npz` file.
+
+        Returns:
+            The trees.
 
         Raises:
-            KeyError, ValueError: an array is missing, the file is none, or its nodes make no trees.
+            KeyError: An array is missing.
+            ValueError: The content is not an `.npz` file without pickles, or its nodes do not form trees.
         """
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            forest = cls(**{item.name: arrays[item.name] for item in fields(cls)})
-        forest._require_trees()
-        return forest
+            trees = cls(**{item.name: arrays[item.name] for item in fields(cls)})
+        trees._require_trees()
+        return trees
 
     def _nodes(self) -> npt.NDArray[Any]:
         nodes = np.empty(len(self.left), dtype=NODE)
@@ -108,20 +171,20 @@ class FlatTrees:
         while len(at):
             inner = self.left[at] != at
             at, tree = self.left[at[inner]], tree[inner]
-            depths[tree] += 1  # once for each tree, however often it is named
+            depths[tree] += 1  # once per tree, even where the index is repeated
             at, tree = np.concatenate([at, at + 1]), np.concatenate([tree, tree])
         return np.argsort(depths, kind="stable").astype(np.int32)
 
     def _require_trees(self) -> None:
-        """See that each node leads to two of its own tree, and no other to these: so every walk ends."""
+        """Check that each node has two children of its own in its tree, so that every traversal ends."""
         inner = np.flatnonzero(~self._is_leaf)
         tree = np.repeat(np.arange(len(self.roots)), self._sizes)
         children = np.concatenate([self.left[inner], self.left[inner] + 1])
         inside = (children > 0) & (children < len(tree))
         if not (inside.all() and (tree[children] == np.tile(tree[inner], 2)).all()):
-            raise ValueError("A node of the forest leads out of its tree.")
+            raise ValueError("A node leads out of its tree: a child must belong to the tree of its parent.")
         if len(np.unique(children)) < len(children) or np.isin(self.roots, children).any():
-            raise ValueError("Two nodes of the forest lead to the same.")
+            raise ValueError("Two nodes lead to the same child: a node must have one parent, a root none.")
 
     @property
     def _sizes(self) -> Ints:
@@ -131,37 +194,37 @@ class FlatTrees:
     def _is_leaf(self) -> Bits:
         return np.equal(self.left, np.arange(len(self.left)))
 
-    def _reached(self, row: Singles) -> Places:
-        """Walk down every tree; those that have come to a leaf wait, and are left out every few levels."""
-        cells, nodes = _with_missing_twice(row), self._starts
-        reached, walking = nodes.copy(), np.arange(len(nodes))
-        while len(walking):
-            for _ in range(LEVELS_AT_ONCE):
-                earlier, right = nodes, cells.take(self._cell.take(nodes)) >= self.threshold.take(nodes)
-                nodes = self._left.take(earlier)
+    def _leaf_nodes(self, row: Singles) -> Indices:
+        """Find the leaf of each tree; trees that have reached a leaf are left out every few levels."""
+        cells, nodes = _with_missing_twice(row), self._root_indices
+        reached, active = nodes.copy(), np.arange(len(nodes))
+        while len(active):
+            for _ in range(LEVELS_PER_CHECK):
+                parents, right = nodes, cells.take(self._cell.take(nodes)) >= self.threshold.take(nodes)
+                nodes = self._left_indices.take(parents)
                 nodes += right
-            reached[walking] = nodes
-            moved = np.flatnonzero(nodes != earlier)
-            nodes, walking = nodes.take(moved), walking.take(moved)
+            reached[active] = nodes
+            moved = np.flatnonzero(nodes != parents)
+            nodes, active = nodes.take(moved), active.take(moved)
         return reached
 
-    # what NumPy looks up by is best kept in its own integers: others are converted at each look-up
+    # NumPy converts other integer types at each look-up: these are stored in its index type
     @cached_property
-    def _starts(self) -> Places:
+    def _root_indices(self) -> Indices:
         return self.roots.astype(np.intp)
 
     @cached_property
-    def _left(self) -> Places:
+    def _left_indices(self) -> Indices:
         return self.left.astype(np.intp)
 
     @cached_property
-    def _cell(self) -> Places:
-        """Where each node looks in a row `_with_missing_twice`."""
+    def _cell(self) -> Indices:
+        """Index that each node compares in a row `_with_missing_twice`."""
         return 2 * self.feature.astype(np.intp) + self.missing_right
 
 
 def _with_missing_twice(row: Singles) -> Singles:
-    """Give each value twice; a missing one as what always goes left, then as what always goes right."""
+    """Repeat each value; a missing one becomes one that always goes left and one that always goes right."""
     cells = np.repeat(row, 2)
     missing = np.flatnonzero(np.isnan(row))
     cells[2 * missing], cells[2 * missing + 1] = -np.inf, np.inf
@@ -170,8 +233,8 @@ def _with_missing_twice(row: Singles) -> Singles:
 
 def _trees(booster: "xgb.Booster") -> Iterator[dict[str, Any]]:
     rounds = booster.num_boosted_rounds()
-    for start in range(0, rounds, TREES_AT_ONCE):
-        part = booster[start : min(start + TREES_AT_ONCE, rounds)]
+    for start in range(0, rounds, TREES_PER_READ):
+        part = booster[start : min(start + TREES_PER_READ, rounds)]
         yield from json.loads(bytes(part.save_raw(raw_format="json")))["learner"]["gradient_booster"][
             "model"
         ]["trees"]

@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from carvalue.errors import AppError
 from carvalue.files.tabular import PARSE_ERROR, open_table
 from carvalue.journal import JournalEntry, JournalWriter, Outbox
-from carvalue.pricing import COLUMNS, SCORED, price, read_rows
+from carvalue.pricing import LISTING_COLUMNS, SCORED_SCHEMA, parse_rows, price_rows
 from carvalue.serving.batch.formats import RowWriter, answer_format, request_format
 from carvalue.serving.batch.upload import UploadFolder
 from carvalue.serving.counting import count_quotes
@@ -35,15 +35,15 @@ TAKING_S = 60  # how long a client may take for one piece
 
 ANSWER_COLUMNS = pl.Schema(
     {
-        "price": SCORED["price"],
-        "low": SCORED["low"],
-        "high": SCORED["high"],
+        "price": SCORED_SCHEMA["price"],
+        "low": SCORED_SCHEMA["low"],
+        "high": SCORED_SCHEMA["high"],
         "currency": pl.String(),
         "model_version": pl.String(),
         "data_as_of": pl.Date(),
-        "warnings": SCORED["warnings"],
+        "warnings": SCORED_SCHEMA["warnings"],
         "quote_id": pl.String(),
-        "reason": SCORED["reason"],
+        "reason": SCORED_SCHEMA["reason"],
     }
 )
 """What a row becomes: a quote as `POST /predict` answers it, or the reason why there is none."""
@@ -104,7 +104,7 @@ class BatchPricer:
             )
 
     async def _pieces(self, rows: Path, in_use: LoadedModel, encoder: RowWriter) -> AsyncGenerator[bytes]:
-        table = open_table(rows, columns=(*COLUMNS, PARSE_ERROR), scratch=rows.parent)
+        table = open_table(rows, columns=(*LISTING_COLUMNS, PARSE_ERROR), scratch=rows.parent)
         batches = table.batches(rows=ROWS)
         while (piece := await asyncio.to_thread(self._next, batches, in_use, encoder)) is not None:
             await self._wait_for_journal()
@@ -121,14 +121,14 @@ class BatchPricer:
         rows = next(batches, None)
         if rows is None:
             return None
-        read = read_rows(rows)
-        scored = price(read, model=in_use.model)
+        read = parse_rows(rows)
+        scored = price_rows(read, model=in_use.model)
         priced = scored["price"].is_not_null()
         ids = [self._new_id() if is_priced else None for is_priced in priced]
         version = str(in_use.version.version)
         count_quotes(self._metrics, version=version, kinds=scored.filter(priced)["kinds"].to_list())
         answered = _answered(scored, ids=ids, in_use=in_use)
-        listings = read.filter(priced).select(COLUMNS)
+        listings = read.filter(priced).select(LISTING_COLUMNS)
         return _Piece(
             written=encoder.add(answered), entries=_entries(answered.filter(priced), listings=listings)
         )

@@ -142,7 +142,7 @@ class LiveModel:
         told = {
             "version": fresh.version.version,
             "earlier": earlier.version.version if earlier else None,
-            "walk": "compiled" if fresh.model.forest.compiled else "numpy",  # the slower one, same quotes
+            "walk": "compiled" if fresh.model.flat_trees.native else "numpy",  # the slower one, same quotes
         }
         logger.info("model taken into use", extra=told)
 

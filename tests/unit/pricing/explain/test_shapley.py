@@ -43,7 +43,7 @@ def test_start_and_reasons_add_up_to_the_price(model: PriceModel, listing: dict[
     reasons = explain_price(model, listing)
 
     assert reasons.start + sum(item.dollars for item in reasons.items) == model.quote(listing).price
-    assert reasons.start == model.quote(model.usual).price
+    assert reasons.start == model.quote(model.reference_car).price
     sizes = [abs(item.dollars) for item in reasons.items]
     assert sizes == sorted(sizes, reverse=True)
     assert 0 not in sizes
@@ -56,7 +56,7 @@ def test_a_reason_is_the_average_gain_over_all_orders_of_telling(model: PriceMod
 
     orders = list(permutations(told))
     for order in orders:
-        mixed, price = dict(model.usual), _price(model, model.usual)
+        mixed, price = dict(model.reference_car), _price(model, model.reference_car)
         for group in order:
             mixed |= {field: listing.get(field) for field in group.fields}
             after = _price(model, mixed)
@@ -74,7 +74,7 @@ def _price(model: PriceModel, listing: dict[str, object]) -> float:
 
 def test_in_log_dollars_they_agree_with_the_trees_own_explanation(model: PriceModel) -> None:
     """XGBoost explains columns against the mean; those less the usual car's come near to ours."""
-    usual, market = dict(model.usual), a_market(rows=60, seed=9).to_dicts()
+    usual, market = dict(model.reference_car), a_market(rows=60, seed=9).to_dicts()
     contributions = _contributions(model, [usual, *market])
 
     ours = np.array([_log_reasons(model, listing) for listing in market])
@@ -98,13 +98,13 @@ def _contributions(model: PriceModel, listings: list[dict[str, object]]) -> Floa
 
 
 def _log_reasons(model: PriceModel, listing: dict[str, object]) -> list[float]:
-    matrix = coalition_matrix(model.encoder, listing, reference=model.usual, groups=GROUPS)  # type: ignore[arg-type]
+    matrix = coalition_matrix(model.encoder, listing, reference=model.reference_car, groups=GROUPS)  # type: ignore[arg-type]
     return shapley(model.log_prices(matrix))
 
 
 def _by_group(model: PriceModel, listing: dict[str, object], differences: Floats) -> Floats:
     """Deal each column's contribution out to the fields that it reads, by how they moved its value."""
-    matrix = coalition_matrix(model.encoder, listing, reference=model.usual, groups=GROUPS)  # type: ignore[arg-type]
+    matrix = coalition_matrix(model.encoder, listing, reference=model.reference_car, groups=GROUPS)  # type: ignore[arg-type]
     moved = np.nan_to_num([shapley(column.astype(np.float64)) for column in matrix.T])
     total = moved[-1].copy()  # the last column is what the trees start from
     for column, parts in enumerate(moved):
@@ -143,14 +143,14 @@ def test_a_newer_year_never_takes_from_the_reason_of_the_year(
 
 
 def test_the_usual_car_needs_no_reasons(model: PriceModel) -> None:
-    assert explain_price(model, model.usual).items == ()
+    assert explain_price(model, model.reference_car).items == ()
 
 
 def test_the_usual_car_is_one_of_the_market(model: PriceModel) -> None:
-    name = f"{model.usual['manufacturer']} {model.usual['model']}"
+    name = f"{model.reference_car['manufacturer']} {model.reference_car['model']}"
 
-    assert model.quote(model.usual).warnings == ()
-    assert model.quote(a_listing(model="camry")).price != model.quote(model.usual).price
+    assert model.quote(model.reference_car).warnings == ()
+    assert model.quote(a_listing(model="camry")).price != model.quote(model.reference_car).price
     assert name in explain_price(model, a_listing()).start_label
 
 
@@ -159,7 +159,7 @@ def test_miles_that_are_not_believed_are_told_and_priced_without(model: PriceMod
 
     reasons = explain_price(model, typed)
 
-    assert model.as_priced(typed)["odometer"] is None
+    assert model.scored_listing(typed)["odometer"] is None
     assert "12 miles, implausible" in {item.label for item in reasons.items}
     assert dollars_of(reasons, "odometer") == dollars_of(
         explain_price(model, drop_odometer(typed)), "odometer"
@@ -207,7 +207,7 @@ def test_whole_dollars_add_up_and_are_less_than_two_dollars_off(parts: list[floa
 
 
 def test_a_listing_that_says_less_than_the_usual_car_has_reasons_for_it(model: PriceModel) -> None:
-    bare = replace(model, usual=a_listing())
+    bare = replace(model, reference_car=a_listing())
 
     labels = {
         item.label for item in explain_price(bare, a_listing(odometer=None, title_status="rebuilt")).items

@@ -6,13 +6,13 @@ from carvalue.pricing.features.ordinal import OTHER, normalize_word, order_by_le
 
 
 def test_words_are_ordered_by_price_level() -> None:
-    vocabulary = order_by_level([("dear", 0.5, 90), ("cheap", -0.5, 90), ("rare", 0.1, 1)], at_least=20)
+    vocabulary = order_by_level([("dear", 0.5, 90), ("cheap", -0.5, 90), ("rare", 0.1, 1)], min_rows=20)
 
-    assert vocabulary.words == ("cheap", OTHER, "dear")
+    assert vocabulary.categories == ("cheap", OTHER, "dear")
 
 
 def test_unknown_rare_and_missing_words_have_codes_of_their_own() -> None:
-    vocabulary = order_by_level([("dear", 0.5, 90), ("rare", 0.1, 1)], at_least=20)
+    vocabulary = order_by_level([("dear", 0.5, 90), ("rare", 0.1, 1)], min_rows=20)
 
     assert vocabulary.code("rare") == vocabulary.code("never seen") == vocabulary.other
     assert vocabulary.code("dear") != vocabulary.other

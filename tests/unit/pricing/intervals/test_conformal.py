@@ -1,4 +1,4 @@
-"""Nine in ten asked prices lie in the range: of all cars, and of the clear and the unclear ones."""
+"""The intervals contain nine in ten asking prices, of all cars and of each group."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from carvalue.pricing.intervals.conformal import PriceRange, calibrate_range, interval_inputs
+from carvalue.pricing.intervals.conformal import PriceIntervals, calibrate_intervals, interval_inputs
 from carvalue.pricing.intervals.difficulty import cut_by_edges, fit_difficulty
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training.cross_fitting import fit_encoder
@@ -20,8 +20,8 @@ def test_a_range_covers_new_rows_of_every_group_as_promised() -> None:
     seen = {"price": random.normal(9, 1, 40_000), "year": year}
     half = 20_000
 
-    found = calibrate_range(errors[:half], seen={name: values[:half] for name, values in seen.items()})
-    below, above = found.ends({name: values[half:] for name, values in seen.items()})
+    found = calibrate_intervals(errors[:half], inputs={name: values[:half] for name, values in seen.items()})
+    below, above = found.offsets({name: values[half:] for name, values in seen.items()})
 
     held = (errors[half:] >= -below) & (errors[half:] <= above)
     for group in (year[half:] < 2005, year[half:] >= 2005):
@@ -29,22 +29,47 @@ def test_a_range_covers_new_rows_of_every_group_as_promised() -> None:
 
 
 def test_few_rows_give_a_wide_range_rather_than_none() -> None:
-    found = calibrate_range(np.array([0.1, -0.2]), seen={"price": np.array([9.0, 9.0])})
+    found = calibrate_intervals(np.array([0.1, -0.2]), inputs={"price": np.array([9.0, 9.0])})
 
-    assert found.ends({"price": np.array([9.0])})[0] == pytest.approx(0.2, rel=0.05)
+    assert found.offsets({"price": np.array([9.0])})[0] == pytest.approx(0.2, rel=0.05)
+
+
+def test_a_bin_too_small_for_the_coverage_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    inputs = {"price": np.linspace(8.0, 11.0, 900)}  # three bins of 300 rows
+
+    calibrate_intervals(np.random.default_rng(5).normal(0, 0.2, 900), inputs=inputs, coverage=0.995)
+
+    logged = [(record.bin, record.rows, record.required_rows) for record in caplog.records]  # type: ignore[attr-defined]
+    assert logged == [(f"price {number} of 3", 300, 399) for number in (1, 2, 3)]
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
+
+
+def test_few_rows_in_all_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    calibrate_intervals(np.full(18, 0.1), inputs={"price": np.full(18, 9.0)})
+
+    (record,) = caplog.records
+    assert (record.bin, record.rows, record.required_rows) == ("all rows", 18, 19)  # type: ignore[attr-defined]
+
+
+def test_enough_rows_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    calibrate_intervals(np.full(19, 0.1), inputs={"price": np.full(19, 9.0)})
+
+    assert not caplog.records
 
 
 def test_a_range_passes_through_its_file(model: PriceModel) -> None:
-    assert PriceRange.from_json(model.ranges.as_json()) == model.ranges
+    assert PriceIntervals.from_json(model.intervals.as_json()) == model.intervals
 
 
 def test_what_nobody_has_seen_scatters_more() -> None:
     values = np.array([1.0] * 50 + [2.0] * 50)
 
-    (fitted,) = fit_difficulty([cut_by_edges("x", [1.5])], seen={"x": values}, errors=values / 10)
+    (fitted,) = fit_difficulty(
+        [cut_by_edges("x", [1.5])], inputs={"x": values}, absolute_residuals=values / 10
+    )
 
-    assert fitted.worth[0] < fitted.worth[1] < fitted.worth[2]
-    assert fitted.bands(np.array([1.0, 2.0, np.nan])).tolist() == [0, 1, 2]
+    assert fitted.log_sigmas[0] < fitted.log_sigmas[1] < fitted.log_sigmas[2]
+    assert fitted.bin_indices(np.array([1.0, 2.0, np.nan])).tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("changes", [{"region": "nowhere"}, {"model": "zzz"}, {"manufacturer": "trabant"}])
@@ -58,12 +83,12 @@ def test_words_keep_their_worth_when_codes_change(bundle: Path, model: PriceMode
     other = fit_encoder(a_market(rows=300, seed=12).filter(pl.col("manufacturer") != "porsche"))
     market = a_market(rows=50, seed=13).filter(pl.col("manufacturer") == "honda")
 
-    again = model.ranges.recoded(old=model.encoder, new=other)
+    again = model.intervals.recoded(old=model.encoder, new=other)
 
     ends = [
-        ranges.ends(interval_inputs(encoder, encoder.matrix(market), log_price=np.full(market.height, 9.0)))[
-            0
-        ]
-        for ranges, encoder in ((model.ranges, model.encoder), (again, other))
+        ranges.offsets(
+            interval_inputs(encoder, encoder.matrix(market), log_price=np.full(market.height, 9.0))
+        )[0]
+        for ranges, encoder in ((model.intervals, model.encoder), (again, other))
     ]
     assert ends[0] == pytest.approx(ends[1], rel=0.5)

@@ -43,5 +43,5 @@ def test_every_model_is_offered_with_its_listings(model: PriceModel) -> None:
     assert sum(family.rows for families in offered.values() for family in families) == 2_400
     for make, families in offered.items():
         for family in families:
-            assert read_name(make, family.display_name).family in model.familiar.makes[make]
+            assert read_name(make, family.display_name).family in model.known_categories.makes[make]
     assert len(offered) == len({make for make, _ in NEW_PRICE})

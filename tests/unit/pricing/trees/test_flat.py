@@ -42,7 +42,7 @@ def _walk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     if request.param == "NumPy":
         monkeypatch.setattr("carvalue.pricing.trees.flat.is_native_available", lambda: False)
     elif not is_native_available():
-        pytest.skip("this installation has not compiled walk.c")
+        pytest.skip("this installation has not compiled predict.c")
 
 
 @pytest.mark.usefixtures("_walk")
@@ -52,7 +52,7 @@ def test_a_forest_scores_as_xgboost_does_bit_for_bit(
 ) -> None:
     some = rows[-count:]
 
-    scores = FlatTrees.of(booster).scores(some, starts=some[:, -1])
+    scores = FlatTrees.from_booster(booster).predict(some, base_margin=some[:, -1])
 
     assert scores.tobytes() == booster.inplace_predict(some, base_margin=some[:, -1]).tobytes()
 
@@ -62,7 +62,7 @@ def test_this_installation_walks_compiled() -> None:
 
 
 def test_a_forest_that_leads_out_of_its_trees_is_refused(booster: xgb.Booster) -> None:
-    forest = FlatTrees.of(booster)
+    forest = FlatTrees.from_booster(booster)
     outside, twice = forest.left.copy(), forest.left.copy()
     outside[0] = forest.roots[1]
     inner = np.flatnonzero(forest.left > np.arange(len(forest.left)))
@@ -74,20 +74,20 @@ def test_a_forest_that_leads_out_of_its_trees_is_refused(booster: xgb.Booster) -
 
 
 def test_rows_too_narrow_for_the_trees_are_refused(booster: xgb.Booster, rows: np.ndarray) -> None:
-    forest = FlatTrees.of(booster)
+    forest = FlatTrees.from_booster(booster)
 
     with pytest.raises((ValueError, IndexError)):
-        forest.scores(rows[:1, :2], starts=rows[:1, -1])
+        forest.predict(rows[:1, :2], base_margin=rows[:1, -1])
 
 
 def test_a_forest_passes_through_its_bytes(booster: xgb.Booster, rows: np.ndarray) -> None:
-    forest = FlatTrees.of(booster)
+    forest = FlatTrees.from_booster(booster)
 
     again = FlatTrees.from_bytes(forest.as_bytes())
 
     assert (
-        again.scores(rows[:9], starts=rows[:9, -1]).tolist()
-        == forest.scores(rows[:9], starts=rows[:9, -1]).tolist()
+        again.predict(rows[:9], base_margin=rows[:9, -1]).tolist()
+        == forest.predict(rows[:9], base_margin=rows[:9, -1]).tolist()
     )
     assert again.as_bytes() == forest.as_bytes()
 
@@ -96,4 +96,4 @@ def test_a_tree_that_never_splits_is_a_leaf(rows: np.ndarray) -> None:
     stump = xgb.train({"eta": 1.0}, xgb.DMatrix(rows, np.full(len(rows), 3.0)), num_boost_round=1)
     quoted = stump.inplace_predict(rows[:1], base_margin=np.array([START]))
 
-    assert FlatTrees.of(stump).scores(rows[:1], starts=np.array([START]))[0] == quoted[0]
+    assert FlatTrees.from_booster(stump).predict(rows[:1], base_margin=np.array([START]))[0] == quoted[0]

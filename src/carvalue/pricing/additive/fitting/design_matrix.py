@@ -1,4 +1,4 @@
-"""The additive model's design: one sparse column for each name group, word and knot, one row a listing."""
+"""Design matrix of the additive model: a sparse column for each name group, category and knot."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,11 +12,11 @@ from scipy import sparse
 from carvalue.listings import EARLIEST_YEAR
 from carvalue.pricing.additive.isotonic import interpolate, locate
 from carvalue.pricing.additive.lookups import (
-    AGES,
+    AGE_KNOTS,
     CATEGORY_FIELDS,
     FAMILY_CATEGORY_FIELDS,
-    MILES,
-    SLOPE,
+    MILES_KNOTS,
+    SLOPE_BASIS,
     curve_keys,
     family_category_key,
     group_keys,
@@ -34,37 +34,54 @@ from carvalue.pricing.features import (
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-FEWEST_LEVEL, FEWEST_CURVE, FEWEST_PAIR = 4, 15, 12  # rows; a rarer group gets no column of its own
-# ridge penalties, in rows of the usual spread; chosen on validation rows
-YEAR, LEVEL, AGE, MILE_SLOPE, WORD, REGION, FAMILY_WORD = 0.5, 3.0, 10.0, 20.0, 2.0, 20.0, 10.0
+# rows; a group with fewer has no column of its own
+MIN_LEVEL_ROWS, MIN_CURVE_ROWS, MIN_FAMILY_CATEGORY_ROWS = 4, 15, 12
+# ridge penalties, in rows of weight 1; chosen on validation rows
+UNSHRUNK_PENALTY, LEVEL_PENALTY, AGE_PENALTY, SLOPE_PENALTY = 0.5, 3.0, 10.0, 20.0
+CATEGORY_PENALTY, REGION_PENALTY, FAMILY_CATEGORY_PENALTY = 2.0, 20.0, 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnBlock:
-    """Some columns of the design: sparse values, their keys in order, one penalty."""
+    """Columns of the design matrix with a common meaning and penalty."""
 
     values: sparse.csr_matrix
+    """Values, shape (rows, columns)."""
     keys: tuple[str, ...]
+    """Name group, category or knot of each column."""
     penalty: float
+    """Ridge penalty of each column."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DesignMatrix:
-    """All columns side by side."""
+    """All blocks side by side."""
 
     matrix: sparse.csr_matrix
+    """Values, shape (rows, columns)."""
     penalty: Floats
+    """Ridge penalty of each column, shape (columns,)."""
     columns: Mapping[str, slice]
+    """Name of a block -> its columns."""
     keys: Mapping[str, tuple[str, ...]]
+    """Name of a block -> the keys of its columns."""
     year: Ints
-    """Row's place among the model years."""
+    """Model year of each row, counted from `EARLIEST_YEAR`, shape (rows,)."""
 
 
 def build_design(frame: pl.DataFrame) -> DesignMatrix:
-    """Build the design of these rows; groups are those that these rows know."""
+    """Build the design matrix of training rows.
+
+    Args:
+        frame: Clean listings with the schema's columns and `IMPLAUSIBLE`; `year` has no missing values.
+
+    Returns:
+        The matrix; its groups and categories are those of these rows.
+    """
     year = np.clip(frame["year"].to_numpy().astype(np.int64) - EARLIEST_YEAR, 0, None)
-    blocks = {"years": _one_hot(year, keys=tuple(map(str, range(int(year.max()) + 1))), penalty=YEAR)}
-    blocks |= _name_blocks(frame, year=year) | _word_blocks(frame)
+    year_keys = tuple(map(str, range(int(year.max()) + 1)))
+    blocks = {"years": _one_hot(year, keys=year_keys, penalty=UNSHRUNK_PENALTY)}
+    blocks |= _name_blocks(frame, year=year) | _category_blocks(frame)
     ends = np.cumsum([0, *(block.values.shape[1] for block in blocks.values())])
     columns = {name: slice(int(ends[i]), int(ends[i + 1])) for i, name in enumerate(blocks)}
     return DesignMatrix(
@@ -77,76 +94,80 @@ def build_design(frame: pl.DataFrame) -> DesignMatrix:
 
 
 def _name_blocks(frame: pl.DataFrame, *, year: Ints) -> dict[str, ColumnBlock]:
-    where, cells = distinct_cells(frame, NAME_FIELDS)
+    index, cells = distinct_cells(frame, NAME_FIELDS)
     names = [car_name(*row) for row in cells]
-    rows = np.bincount(where, minlength=len(names))
-    levels, level_names = _membership(names, rows, keys_of=level_keys, fewest=FEWEST_LEVEL)
-    curves, curve_names = _membership(names, rows, keys_of=curve_keys, fewest=FEWEST_CURVE)
-    member = curves[where]
-    ages, miles, slope = _ages(year), *_miles(frame)
-    age_values = sparse.hstack([sparse.diags(ages[:, i]) @ member for i in range(len(AGES))]).tocsr()
-    age_names = tuple(f"{i} {key}" for i in range(len(AGES)) for key in curve_names)
+    rows = np.bincount(index, minlength=len(names))
+    levels, level_names = _membership(names, rows, keys_of=level_keys, min_rows=MIN_LEVEL_ROWS)
+    curves, curve_names = _membership(names, rows, keys_of=curve_keys, min_rows=MIN_CURVE_ROWS)
+    member = curves[index]
+    ages, miles, slope = _age_shares(year), *_mile_shares(frame)
+    age_values = sparse.hstack([sparse.diags(ages[:, i]) @ member for i in range(len(AGE_KNOTS))]).tocsr()
+    age_names = tuple(f"{i} {key}" for i in range(len(AGE_KNOTS)) for key in curve_names)
     slopes = (sparse.diags(slope) @ member).tocsr()
-    mile_names = (*map(str, MILES), "unknown")
+    mile_names = (*map(str, MILES_KNOTS), "missing")
     return {
-        "levels": ColumnBlock(values=levels[where], keys=level_names, penalty=LEVEL),
-        "ages": ColumnBlock(values=age_values, keys=age_names, penalty=AGE),
-        "miles": ColumnBlock(values=sparse.csr_matrix(miles), keys=mile_names, penalty=YEAR),
-        "doubted": _doubted(frame),
-        "slopes": ColumnBlock(values=slopes, keys=curve_names, penalty=MILE_SLOPE),
+        "levels": ColumnBlock(values=levels[index], keys=level_names, penalty=LEVEL_PENALTY),
+        "ages": ColumnBlock(values=age_values, keys=age_names, penalty=AGE_PENALTY),
+        "miles": ColumnBlock(values=sparse.csr_matrix(miles), keys=mile_names, penalty=UNSHRUNK_PENALTY),
+        "implausible": _implausible_block(frame),
+        "slopes": ColumnBlock(values=slopes, keys=curve_names, penalty=SLOPE_PENALTY),
     }
 
 
-def _word_blocks(frame: pl.DataFrame) -> dict[str, ColumnBlock]:
+def _category_blocks(frame: pl.DataFrame) -> dict[str, ColumnBlock]:
     blocks = {}
     for field in CATEGORY_FIELDS:
-        codes, words = _coded(frame, (field,), lambda *cells: normalize_word(cells[0]), fewest=1)
-        blocks[f"word {field}"] = _one_hot(codes, keys=words, penalty=REGION if field == "region" else WORD)
+        codes, keys = _coded(frame, (field,), lambda *cells: normalize_word(cells[0]), min_rows=1)
+        penalty = REGION_PENALTY if field == "region" else CATEGORY_PENALTY
+        blocks[f"category {field}"] = _one_hot(codes, keys=keys, penalty=penalty)
     for field in FAMILY_CATEGORY_FIELDS:
-        codes, words = _coded(
+        codes, keys = _coded(
             frame,
             (*NAME_FIELDS, field),
             lambda *cells: family_category_key(group_keys(car_name(*cells[:2]))[1], normalize_word(cells[2])),
-            fewest=FEWEST_PAIR,
+            min_rows=MIN_FAMILY_CATEGORY_ROWS,
         )
-        blocks[f"family {field}"] = _one_hot(codes, keys=words, penalty=FAMILY_WORD)
+        blocks[f"family {field}"] = _one_hot(codes, keys=keys, penalty=FAMILY_CATEGORY_PENALTY)
     return blocks
 
 
 def _membership(
-    names: Sequence[CarName], rows: Ints, *, keys_of: Callable[[CarName], Iterable[str]], fewest: int
+    names: Sequence[CarName], rows: Ints, *, keys_of: Callable[[CarName], Iterable[str]], min_rows: int
 ) -> tuple[sparse.csr_matrix, tuple[str, ...]]:
+    """Build the indicator matrix of names and groups, and list the groups; rare groups are left out."""
     keys = [tuple(keys_of(name)) for name in names]
     counts: Counter[str] = Counter()
     for groups, times in zip(keys, rows.tolist(), strict=True):
         for group in groups:
             counts[group] += times
-    known = tuple(sorted(group for group, times in counts.items() if times >= fewest))
-    place_of = {group: i for i, group in enumerate(known)}
-    members = [[place_of[group] for group in groups if group in place_of] for groups in keys]
+    kept = tuple(sorted(group for group, times in counts.items() if times >= min_rows))
+    column_of = {group: i for i, group in enumerate(kept)}
+    members = [[column_of[group] for group in groups if group in column_of] for groups in keys]
     starts = np.cumsum([0, *map(len, members)])
     flat = np.fromiter((i for row in members for i in row), dtype=np.int32, count=int(starts[-1]))
-    return sparse.csr_matrix((np.ones(len(flat)), flat, starts), shape=(len(names), len(known))), known
+    return sparse.csr_matrix((np.ones(len(flat)), flat, starts), shape=(len(names), len(kept))), kept
 
 
 def _coded(
-    frame: pl.DataFrame, fields: tuple[str, ...], word_of: Callable[..., str], *, fewest: int
+    frame: pl.DataFrame, fields: tuple[str, ...], key_of: Callable[..., str], *, min_rows: int
 ) -> tuple[Ints, tuple[str, ...]]:
-    where, cells = distinct_cells(frame, fields)
-    words = [word_of(*row) for row in cells]
+    """Code each row's category, -1 where it is rare, and list the categories."""
+    index, cells = distinct_cells(frame, fields)
+    keys = [key_of(*row) for row in cells]
     counts: Counter[str] = Counter()
-    for word, times in zip(words, np.bincount(where, minlength=len(words)).tolist(), strict=True):
-        counts[word] += times
-    known = tuple(sorted(word for word, times in counts.items() if times >= fewest))
-    code = {word: i for i, word in enumerate(known)}
-    return np.array([code.get(word, -1) for word in words], dtype=np.int64)[where], known
+    for key, times in zip(keys, np.bincount(index, minlength=len(keys)).tolist(), strict=True):
+        counts[key] += times
+    kept = tuple(sorted(key for key, times in counts.items() if times >= min_rows))
+    code = {key: i for i, key in enumerate(kept)}
+    return np.array([code.get(key, -1) for key in keys], dtype=np.int64)[index], kept
 
 
-def _doubted(frame: pl.DataFrame) -> ColumnBlock:
-    """Mark odometers that are not believed: what they are worth beyond an unknown one."""
-    where, cells = distinct_cells(frame, (IMPLAUSIBLE,))
-    doubted = np.array([float(bool(cell)) for (cell,) in cells])[where]
-    return ColumnBlock(values=sparse.csr_matrix(doubted[:, None]), keys=(IMPLAUSIBLE,), penalty=YEAR)
+def _implausible_block(frame: pl.DataFrame) -> ColumnBlock:
+    """Build the column of implausible odometers: their effect in addition to that of a missing one."""
+    index, cells = distinct_cells(frame, (IMPLAUSIBLE,))
+    flags = np.array([float(bool(cell)) for (cell,) in cells])[index]
+    values = sparse.csr_matrix(flags[:, None])
+    return ColumnBlock(values=values, keys=(IMPLAUSIBLE,), penalty=UNSHRUNK_PENALTY)
 
 
 def _one_hot(codes: Ints, *, keys: tuple[str, ...], penalty: float) -> ColumnBlock:
@@ -155,25 +176,28 @@ def _one_hot(codes: Ints, *, keys: tuple[str, ...], penalty: float) -> ColumnBlo
     return ColumnBlock(values=values, keys=keys, penalty=penalty)
 
 
-def _ages(year: Ints) -> Floats:
-    """Share each row between the two knots of `AGES` around its age, shape (rows, knots)."""
+def _age_shares(year: Ints) -> Floats:
+    """Split each row between the two `AGE_KNOTS` around its age, shape (rows, knots)."""
     newest = int(year.max())
-    table = np.zeros((newest + 1, len(AGES)))
+    table = np.zeros((newest + 1, len(AGE_KNOTS)))
     for number in range(newest + 1):
-        segment, share = locate(AGES, float(newest - number))
+        segment, share = locate(AGE_KNOTS, float(newest - number))
         table[number, segment], table[number, segment + 1] = 1 - share, share
     return table[year]
 
 
-def _miles(frame: pl.DataFrame) -> tuple[Floats, Floats]:
-    """Share each row between the two knots of `MILES` around it, the last column: unknown; and its slope."""
-    where, cells = distinct_cells(frame, ("odometer",))
-    shares, slope = np.zeros((len(cells), len(MILES) + 1)), np.zeros(len(cells))
+def _mile_shares(frame: pl.DataFrame) -> tuple[Floats, Floats]:
+    """Split each row between the two `MILES_KNOTS` around its mileage, and interpolate `SLOPE_BASIS`.
+
+    Shapes (rows, knots + 1), where the last column is a missing odometer, and (rows,).
+    """
+    index, cells = distinct_cells(frame, ("odometer",))
+    shares, slope = np.zeros((len(cells), len(MILES_KNOTS) + 1)), np.zeros(len(cells))
     for number, (miles,) in enumerate(cells):
         if miles is None or miles != miles:
             shares[number, -1] = 1
             continue
-        segment, share = locate(MILES, float(miles))
+        segment, share = locate(MILES_KNOTS, float(miles))
         shares[number, segment], shares[number, segment + 1] = 1 - share, share
-        slope[number] = interpolate(SLOPE, segment, share)
-    return shares[where], slope[where]
+        slope[number] = interpolate(SLOPE_BASIS, segment, share)
+    return shares[index], slope[index]

@@ -1,4 +1,4 @@
-"""Fit the additive model, on all rows or on some folds, and turn its coefficients into look-ups."""
+"""Fit the additive model on all rows or on some folds, and convert the coefficients to look-up features."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ import polars as pl
 from carvalue.pricing.additive.fitting.design_matrix import DesignMatrix
 from carvalue.pricing.additive.fitting.robust_ridge import robust_ridge
 from carvalue.pricing.additive.lookups import (
-    AGES,
+    AGE_KNOTS,
     CATEGORY_FIELDS,
     FAMILY_CATEGORY_FIELDS,
     AdditivePart,
@@ -22,75 +22,104 @@ from carvalue.pricing.additive.lookups import (
 )
 
 Floats = npt.NDArray[np.float64]
-DIGITS = 6  # of a coefficient in log dollars: a millionth of the price, and a smaller bundle
-YOUNG, OLD = 3, 12  # years; the two ages at which a name's level is a feature
+DIGITS = 6  # decimals of a coefficient in log dollars: a millionth of the price, and a smaller bundle
+YOUNG, OLD = 3, 12  # years; the two ages at which the level of a name is a feature
 
 
 def row_weights(frame: pl.DataFrame) -> Floats:
-    """Let a car that was posted n times weigh as the square root of n."""
+    """Compute row weights so that the n listings of one car weigh sqrt(n) together.
+
+    Args:
+        frame: Listings; the column `car` identifies the car, without it every row is a car of its own.
+
+    Returns:
+        Weights, shape (rows,).
+
+    Examples:
+        >>> row_weights(pl.DataFrame({"car": [7, 7, 7, 7, 8]})).tolist()
+        [0.5, 0.5, 0.5, 0.5, 1.0]
+    """
     if "car" not in frame.columns:
         return np.ones(frame.height)
-    posted: Floats = frame.select(pl.len().over("car").cast(pl.Float64)).to_series().to_numpy()
-    return posted**-0.5
+    listings: Floats = frame.select(pl.len().over("car").cast(pl.Float64)).to_series().to_numpy()
+    return listings**-0.5
 
 
 def fit_parts(
     design: DesignMatrix, log_price: Floats, *, weights: Floats, rows: npt.NDArray[np.int64]
 ) -> tuple[AdditivePart, ...]:
-    """Fit on these rows of the design and give the look-up features."""
+    """Fit the additive model on some rows of a design matrix.
+
+    Args:
+        design: Design matrix of all rows.
+        log_price: Target in log dollars, shape (all rows,).
+        weights: Weights, shape (all rows,).
+        rows: Indices of the rows to fit on.
+
+    Returns:
+        The features `name_year`, `name_young`, `name_old`, `name_miles`, `words` and `family_words`.
+    """
     matrix, target = design.matrix[rows], log_price[rows]
-    middle = float(np.average(target, weights=weights[rows]))
-    found, now = robust_ridge(matrix, target - middle, weights=weights[rows], penalty=design.penalty)
-    mean = (matrix.T @ now) / now.sum()
-    moved = middle + _centre(design, found, mean)
-    curves = _curves(design, found, years=found[design.columns["years"]] + moved, rows=rows)
+    mean_target = float(np.average(target, weights=weights[rows]))
+    coefficients, final_weights = robust_ridge(
+        matrix, target - mean_target, weights=weights[rows], penalty=design.penalty
+    )
+    column_means = (matrix.T @ final_weights) / final_weights.sum()
+    level = mean_target + _centre(design, coefficients, column_means)
+    base_curve = coefficients[design.columns["years"]] + level
+    curves = _curves(design, coefficients, base_curve=base_curve, rows=rows)
+    by_category = tuple(_table(design, coefficients, f"category {field}") for field in CATEGORY_FIELDS)
+    by_family = tuple(_table(design, coefficients, f"family {field}") for field in FAMILY_CATEGORY_FIELDS)
     return (
         NameYear(curves),
         NameAtAge(curves, YOUNG, "name_young"),
         NameAtAge(curves, OLD, "name_old"),
-        _name_miles(design, found, mean),
-        CategoryEffects(tuple(_table(design, found, f"word {field}") for field in CATEGORY_FIELDS)),
-        FamilyCategoryEffects(
-            tuple(_table(design, found, f"family {field}") for field in FAMILY_CATEGORY_FIELDS)
-        ),
+        _name_miles(design, coefficients, column_means),
+        CategoryEffects(by_category),
+        FamilyCategoryEffects(by_family),
     )
 
 
-def _centre(design: DesignMatrix, found: Floats, mean: Floats) -> float:
-    """Take each word's and mile's mean into the level, so that the parts of two folds are comparable."""
+def _centre(design: DesignMatrix, coefficients: Floats, column_means: Floats) -> float:
+    """Centre the category and mileage effects in place and return the sum of their means.
+
+    With zero-mean effects the parts fitted on different folds are comparable.
+    """
     moved = 0.0
     for block, columns in design.columns.items():
-        if block == "miles" or block.startswith("word "):
-            shift = float(mean[columns] @ found[columns])
-            found[columns] -= shift
+        if block == "miles" or block.startswith("category "):
+            shift = float(column_means[columns] @ coefficients[columns])
+            coefficients[columns] -= shift
             moved += shift
     return moved
 
 
-def _curves(design: DesignMatrix, found: Floats, *, years: Floats, rows: npt.NDArray[np.int64]) -> NameCurves:
+def _curves(
+    design: DesignMatrix, coefficients: Floats, *, base_curve: Floats, rows: npt.NDArray[np.int64]
+) -> NameCurves:
     keys = design.keys["slopes"]
-    ages = found[design.columns["ages"]].reshape(len(AGES), len(keys)).T.round(DIGITS).tolist()
-    counted = np.bincount(design.year[rows], minlength=len(years)) + 1.0
+    ages = coefficients[design.columns["ages"]].reshape(len(AGE_KNOTS), len(keys)).T.round(DIGITS).tolist()
+    counts = np.bincount(design.year[rows], minlength=len(base_curve)) + 1.0
     return NameCurves(
-        years=tuple(years.round(DIGITS).tolist()),
-        rows=tuple(counted.tolist()),
-        levels=_table(design, found, "levels"),
-        ages=dict(zip(keys, map(tuple, ages), strict=True)),
+        base_curve=tuple(base_curve.round(DIGITS).tolist()),
+        year_rows=tuple(counts.tolist()),
+        level_effects=_table(design, coefficients, "levels"),
+        age_effects=dict(zip(keys, map(tuple, ages), strict=True)),
     )
 
 
-def _name_miles(design: DesignMatrix, found: Floats, mean: Floats) -> NameMiles:
-    worth = found[design.columns["miles"]].round(DIGITS).tolist()
-    shares = (mean[design.columns["miles"]] + 1e-4).round(DIGITS).tolist()
+def _name_miles(design: DesignMatrix, coefficients: Floats, column_means: Floats) -> NameMiles:
+    effects = coefficients[design.columns["miles"]].round(DIGITS).tolist()
+    shares = (column_means[design.columns["miles"]] + 1e-4).round(DIGITS).tolist()
     return NameMiles(
-        miles=tuple(worth[:-1]),
-        rows=tuple(shares[:-1]),
-        unknown=worth[-1],
-        doubted=worth[-1] + sum(_table(design, found, "doubted").values()),
-        slopes=_table(design, found, "slopes"),
+        base_curve=tuple(effects[:-1]),
+        knot_weights=tuple(shares[:-1]),
+        missing_effect=effects[-1],
+        implausible_effect=effects[-1] + sum(_table(design, coefficients, "implausible").values()),
+        slopes=_table(design, coefficients, "slopes"),
     )
 
 
-def _table(design: DesignMatrix, found: Floats, block: str) -> Mapping[str, float]:
-    values = found[design.columns[block]].round(DIGITS).tolist()
+def _table(design: DesignMatrix, coefficients: Floats, block: str) -> Mapping[str, float]:
+    values = coefficients[design.columns[block]].round(DIGITS).tolist()
     return dict(zip(design.keys[block], values, strict=True))

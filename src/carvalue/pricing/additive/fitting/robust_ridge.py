@@ -1,4 +1,4 @@
-"""A robust ridge regression over sparse columns: conjugate gradients, rows far off weigh less."""
+"""Robust ridge regression over sparse columns: reweighted least squares by conjugate gradients."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,61 +6,90 @@ from scipy import sparse
 
 Floats = npt.NDArray[np.float64]
 
-ROBUST_SCALE = 0.12  # log dollars; a row that is further off weighs less, as the trees' loss has it
-REWEIGHTING_ROUNDS = 2  # times
-CG_ITERATIONS = 60  # of conjugate gradients at the first solution, half as many for each next one
-TOLERANCE = 1e-4
+REWEIGHTING_SCALE = 0.12
+"""Residual in log dollars beyond which the weight of a row decreases clearly."""
+REWEIGHTING_ROUNDS = 2
+CG_ITERATIONS = 60  # of the first solution; the reweighted ones start from it and take half as many
+TOLERANCE = 1e-4  # of the residual norm, relative to that of the right-hand side
 
 
 def robust_ridge(
     matrix: sparse.csr_matrix, target: Floats, *, weights: Floats, penalty: Floats
 ) -> tuple[Floats, Floats]:
-    """Give the coefficients and each row's final weight. Shapes (columns,) and (rows,)."""
-    turned = matrix.T.tocsr()
-    squared = turned.multiply(turned).tocsr()
-    found = np.zeros(matrix.shape[1])
-    now, steps = weights, CG_ITERATIONS
+    """Fit a ridge regression in which rows with large residuals have less weight.
+
+    Iteratively reweighted least squares: the weight of a row with residual r is multiplied by
+    `1 / sqrt(1 + (r / scale) ** 2)`, that of the pseudo-Huber loss. Conjugate gradients solve each step, with
+    a diagonal (Jacobi) preconditioner.
+
+    Args:
+        matrix: Design matrix, shape (rows, columns).
+        target: Centred target in log dollars, shape (rows,).
+        weights: Initial weights, shape (rows,).
+        penalty: L2 penalty of each column, shape (columns,), positive.
+
+    Returns:
+        Coefficients, shape (columns,), and final weights, shape (rows,).
+
+    Examples:
+        >>> matrix = sparse.csr_matrix(np.ones((5, 1)))
+        >>> target = np.array([0.1, 0.1, 0.1, 0.1, 5.0])  # the last row is an outlier
+        >>> coefficients, weights = robust_ridge(matrix, target, weights=np.ones(5), penalty=np.array([1e-6]))
+        >>> float(target.mean().round(2)), float(coefficients[0].round(2)), float(weights[4].round(2))
+        (1.08, 0.18, 0.03)
+    """
+    transposed = matrix.T.tocsr()
+    squared = transposed.multiply(transposed).tocsr()
+    coefficients = np.zeros(matrix.shape[1])
+    row_weights, iterations = weights, CG_ITERATIONS
     for number in range(REWEIGHTING_ROUNDS + 1):
         if number:
-            error = target - matrix @ found
-            now = weights / np.sqrt(1 + (error / ROBUST_SCALE) ** 2)
-            steps = CG_ITERATIONS // 2
-        scale = squared @ now + penalty
-        found = _descend(
-            matrix, turned, target, weights=now, penalty=penalty, scale=scale, start=found, steps=steps
+            residuals = target - matrix @ coefficients
+            row_weights = weights / np.sqrt(1 + (residuals / REWEIGHTING_SCALE) ** 2)
+            iterations = CG_ITERATIONS // 2
+        coefficients = _conjugate_gradients(
+            matrix,
+            transposed,
+            target,
+            weights=row_weights,
+            penalty=penalty,
+            diagonal=squared @ row_weights + penalty,
+            start=coefficients,
+            iterations=iterations,
         )
-    return found, now
+    return coefficients, row_weights
 
 
-def _descend(
+def _conjugate_gradients(
     matrix: sparse.csr_matrix,
-    turned: sparse.csr_matrix,
+    transposed: sparse.csr_matrix,
     target: Floats,
     *,
     weights: Floats,
     penalty: Floats,
-    scale: Floats,
+    diagonal: Floats,
     start: Floats,
-    steps: int,
+    iterations: int,
 ) -> Floats:
-    """Solve (A'WA + P) x = A'Wy by conjugate gradients, each column in its own scale."""
-    wanted = turned @ (weights * target)
-    found = start.copy()
-    left = wanted - turned @ (weights * (matrix @ found)) - penalty * found
-    scaled = left / scale
-    way, size, enough = scaled, _product(left, scaled), TOLERANCE**2 * _product(wanted, wanted / scale)
-    for _ in range(steps):
-        if size <= enough:
+    """Solve (A'WA + P) x = A'Wy, preconditioned by the diagonal of A'WA + P."""
+    right_side = transposed @ (weights * target)
+    solution = start.copy()
+    residual = right_side - transposed @ (weights * (matrix @ solution)) - penalty * solution
+    scaled = residual / diagonal
+    direction, norm = scaled, _dot(residual, scaled)
+    limit = TOLERANCE**2 * _dot(right_side, right_side / diagonal)
+    for _ in range(iterations):
+        if norm <= limit:
             break
-        slope = turned @ (weights * (matrix @ way)) + penalty * way
-        step = size / _product(way, slope)
-        found, left = found + step * way, left - step * slope
-        scaled = left / scale
-        before, size = size, _product(left, scaled)
-        way = scaled + (size / before) * way
-    return found
+        product = transposed @ (weights * (matrix @ direction)) + penalty * direction
+        step = norm / _dot(direction, product)
+        solution, residual = solution + step * direction, residual - step * product
+        scaled = residual / diagonal
+        previous, norm = norm, _dot(residual, scaled)
+        direction = scaled + (norm / previous) * direction
+    return solution
 
 
-def _product(left: Floats, right: Floats) -> float:
-    """Multiply and add on one core: the library's threads would wait for each other longer than they work."""
+def _dot(left: Floats, right: Floats) -> float:
+    """Compute a dot product on one core; BLAS threads would wait for each other longer than they compute."""
     return float((left * right).sum())
