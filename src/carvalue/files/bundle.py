@@ -156,7 +156,7 @@ def _read(folder: Path, name: str) -> bytes:
 
 
 def _replace(folder: Path, temporary: Path) -> None:
-    """Rename the temporary folder to `folder`; a rename cannot replace a folder, so the old one moves first."""
+    """Rename the temporary folder; a rename cannot replace a folder, so move the old folder first."""
     old = folder.with_name(f".{folder.name}.old.{uuid4().hex[:8]}")
     if folder.exists():
         folder.rename(old)

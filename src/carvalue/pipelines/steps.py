@@ -52,7 +52,7 @@ def download(*, settings: Settings, work: Path) -> None:
         into=work / "raw",
         kaggle=KaggleRequest(dataset=settings.kaggle_dataset, timeout_s=settings.kaggle_timeout_s),
         sample=SampleRequest(rows=settings.sample_rows, seed=settings.sample_seed),
-        form=read_column_mapping(Path(settings.dataset)) if settings.dataset else None,
+        mapping=read_column_mapping(Path(settings.dataset)) if settings.dataset else None,
     )
     logger.info("raw listings are here", extra={"source": raw.description, "path": str(raw.path)})
     write_artifact(raw, work / "raw.json")

@@ -23,7 +23,7 @@ def a_form(**changes: Any) -> ColumnMapping:
 
 def translated(folder: Path, text: str, form: ColumnMapping) -> list[dict[str, Any]]:
     (folder / "other.csv").write_text(text, encoding="utf-8")
-    path = apply_mapping(folder / "other.csv", form=form, into=folder / "ours.csv")
+    path = apply_mapping(folder / "other.csv", mapping=form, into=folder / "ours.csv")
     return pl.read_csv(path, infer_schema=False).to_dicts()
 
 
@@ -67,7 +67,7 @@ def test_another_encoding_is_refused_as_in_any_file(tmp_path: Path) -> None:
             into=tmp_path / "raw",
             kaggle=KaggleRequest(dataset="owner/name"),
             sample=SampleRequest(),
-            form=a_form(),
+            mapping=a_form(),
         )
 
 
