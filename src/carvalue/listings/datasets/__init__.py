@@ -1,4 +1,4 @@
-"""From raw listings to versioned training, validation and test sets."""
+"""Split clean listings into training, validation and test sets, and store them as versions."""
 
 from carvalue.listings.datasets.manifest import describe_dataset
 from carvalue.listings.datasets.sales import MIN_SALES, SALES_REPORT, WITH_SALES_FILE, SalesReport, join_sales

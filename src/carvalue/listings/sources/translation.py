@@ -47,7 +47,7 @@ def apply_mapping(path: Path, *, mapping: ColumnMapping, into: Path) -> Path:
         >>> _ = Path("other.csv").write_text("\n".join([header, row]))
         >>> raw = pl.read_csv(apply_mapping(Path("other.csv"), mapping=mapping, into=Path("raw.csv")))
         >>> raw.select("id", "price", "manufacturer", "odometer").row(0)
-        (1, 9000, 'vw', 62137)
+        (1, 9000, 'vw', 62137.0)
     """
     table = pl.scan_csv(
         path, separator=mapping.separator, infer_schema=False, truncate_ragged_lines=True, glob=False

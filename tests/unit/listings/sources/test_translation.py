@@ -82,7 +82,7 @@ def test_another_encoding_is_refused_as_in_any_file(tmp_path: Path) -> None:
         ("{sound}\n[units]\nfuel = 2", "units: fuel: expected price, year, odometer"),
         ('{sound}\n[units]\nodometer = "leagues"', "units.odometer"),
         ('{sound}\n[words.fuel]\nPetrol = "petrol"', "fuel is never petrol: expected gas"),
-        ('{sound}\n[words.price]\nten = "10"', "price is not told in words"),
+        ('{sound}\n[words.price]\nten = "10"', "price is not a categorical field"),
     ],
 )
 def test_a_description_that_cannot_work_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
