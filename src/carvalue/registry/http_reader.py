@@ -125,7 +125,7 @@ class ProductionReader:
         return content
 
     def _status_line(self, response: httpx.Response) -> str:
-        return f"MLflow at MLFLOW_TRACKING_URI={self._uri} answered with status {response.status_code} and"
+        return f"MLflow at MLFLOW_TRACKING_URI={self._uri} answered {response.status_code} and"
 
 
 def check_bundle(version: ModelVersion, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a person is asked, and what is done without an answer."""
+"""The approval question of a promotion, and what happens without an answer."""
 
 from pathlib import Path
 

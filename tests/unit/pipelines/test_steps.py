@@ -1,4 +1,4 @@
-"""A step that is begun out of order says where to begin."""
+"""A step that runs out of order reports where to start."""
 
 import sys
 from pathlib import Path
@@ -20,5 +20,5 @@ def test_a_cluster_without_dask_is_refused_with_a_way_out(
     monkeypatch.setitem(sys.modules, "carvalue.pricing.training.distributed", None)
 
     with pytest.raises(steps.DaskMissing, match="TRAINING_CLUSTER") as caught:
-        steps._grower(Settings(state_dir=tmp_path, training_cluster="tcp://127.0.0.1:8786"))
+        steps._training_backend(Settings(state_dir=tmp_path, training_cluster="tcp://127.0.0.1:8786"))
     assert "--extra dask" in (caught.value.hint or "")

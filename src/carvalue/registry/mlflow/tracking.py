@@ -202,7 +202,7 @@ def _truncation_tag(trial: Trial) -> dict[str, str]:
     if points <= MAX_CURVE_POINTS:
         return {}
     logger.warning(
-        "a learning curve is logged in part",
+        "learning curve truncated",
         extra={"trial": trial.number, "points": points, "logged": MAX_CURVE_POINTS},
     )
     return {TRUNCATED_TAG: f"first {MAX_CURVE_POINTS} of {points} points"}

@@ -1,4 +1,4 @@
-"""A description that cannot work is refused before any work; what it says of a file comes out in our form."""
+"""Column mappings: invalid ones are refused, and valid ones translate a file to the raw columns."""
 
 from pathlib import Path
 from typing import Any
