@@ -98,7 +98,7 @@ FIELDS: tuple[Field, ...] = (
     CategoryField(
         name="manufacturer",
         label="Make",
-        help="Who built the car, for example toyota.",
+        help="The maker of the car, for example toyota.",
         required=True,
     ),
     CategoryField(
@@ -160,7 +160,7 @@ FIELDS: tuple[Field, ...] = (
     CategoryField(
         name="transmission",
         label="Transmission",
-        help="How the gears change.",
+        help="The type of the transmission.",
         choices=("automatic", "manual", "other"),
     ),
     CategoryField(

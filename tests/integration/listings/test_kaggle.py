@@ -362,7 +362,7 @@ def test_auto_falls_back_to_the_sample_and_says_so(
 
     assert raw.kind == "sample"
     assert "bundled sample" in raw.description
-    assert "(Kaggle " in raw.description or "Kaggle's place" in raw.description
+    assert "(Kaggle " in raw.description or "is not from Kaggle" in raw.description
     warning = next(record for record in caplog.records if record.levelno == logging.WARNING)
     assert warning.message == "using the bundled sample instead of Kaggle's data"
 
