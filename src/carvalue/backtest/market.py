@@ -9,9 +9,10 @@ from functools import cached_property
 import polars as pl
 
 from carvalue.errors import AppError
-from carvalue.listings.datasets import SPLITS, Dataset
+from carvalue.listings.datasets import COLUMNS, SPLITS, Dataset
 
 SEED = 2021
+CLIENTS = 499  # who report sales
 
 
 class MarketTooShort(AppError):
@@ -109,13 +110,33 @@ def read_listings(dataset: Dataset) -> pl.DataFrame:
     return pl.concat([pl.read_parquet(dataset.path(name)) for name in SPLITS]).sort("posted_at", "id")
 
 
-def listings_known_by(market: Market, day: int, *, sold: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """List what may be learned from in the evening of a day: published listings, and sales told by then."""
-    known = market.published(day)
-    told = [sales.filter(pl.col("told_on") <= day) for sales in sold]
+def sales_told_by(market: Market, day: int, *, sold: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """List the sales that were reported by the evening of a day.
+
+    Args:
+        market: The market, whose first evening dates the reports.
+        day: The day, counted from the first listing.
+        sold: Cars with `told_on` (day of the report), `quoted` and `price` (sale price), both in dollars.
+
+    Returns:
+        The columns of `carvalue.listings.datasets.COLUMNS`; each of `CLIENTS` clients reports its share.
+    """
     moments = pl.lit(market.evening(0)) + pl.duration(days=pl.col("told_on"))
-    sales = [part.with_columns(posted_at=moments.cast(known.schema["posted_at"])) for part in told]
-    return pl.concat([known, *sales]).sort("posted_at", "id")
+    parts = [
+        part.filter(pl.col("told_on") <= day).select(
+            told_at=moments.cast(COLUMNS["told_at"]),
+            client="client" + (pl.col("car") % CLIENTS).cast(pl.String),
+            quoted=pl.col("quoted").cast(pl.Int64),
+            sale_price=pl.col("price").cast(pl.Int64),
+            **{
+                name: pl.col(name).cast(kind)
+                for name, kind in COLUMNS.items()
+                if name in part.columns and name != "quoted"
+            },
+        )
+        for part in sold
+    ]
+    return pl.concat([pl.DataFrame(schema=COLUMNS), *parts])
 
 
 def _in_days(listings: pl.DataFrame, began: datetime) -> pl.DataFrame:

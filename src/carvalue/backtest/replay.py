@@ -8,7 +8,7 @@ from typing import Literal
 
 import polars as pl
 
-from carvalue.backtest.market import Market, MarketAssumptions, MarketTooShort, PriceShift, listings_known_by
+from carvalue.backtest.market import Market, MarketAssumptions, MarketTooShort, PriceShift, sales_told_by
 from carvalue.backtest.trainer import ReplayTrainer, TrainedVersion
 from carvalue.journal import Sale
 from carvalue.monitoring.drift import reference_frame
@@ -81,7 +81,8 @@ def run_replay(listings: pl.DataFrame, *, plan: ReplayPlan, folder: Path, say: S
         )
     school = ReplayTrainer(folder / "school", budget=plan.budget, at_todays_prices=plan.at_todays_prices)
     evening = market.evening(plan.history - 1)
-    first = school.learn(market.published(plan.history - 1), now=evening, champion=None)
+    no_sales = sales_told_by(market, plan.history - 1, sold=())
+    first = school.learn(market.published(plan.history - 1), sales=no_sales, now=evening, champion=None)
     loop = _Loop(first, market=market, school=school, plan=plan, state=folder / "retraining.json")
     days = []
     for day in range(plan.history, market.days):
@@ -165,10 +166,12 @@ class _Loop:
         return [Sale(*row) for row in newest]
 
     def _retrain(self, day: int, because: str) -> str:
-        listings = self._market.published(day).columns
-        sold = [part.select(listings) for part in self._sold]
-        known = listings_known_by(self._market, day, sold=sold)
-        learned = self._school.learn(known, now=self._now, champion=self.version.model)
+        learned = self._school.learn(
+            self._market.published(day),
+            sales=sales_told_by(self._market, day, sold=self._sold),
+            now=self._now,
+            champion=self.version.model,
+        )
         self._airflow.done(self._now)
         if not learned.decision.promote:
             return f"retrained ({because}), refused: {'; '.join(learned.decision.reasons)}"

@@ -8,12 +8,20 @@ from pathlib import Path
 
 import polars as pl
 
-from carvalue.listings.datasets import split
+from carvalue.listings.datasets import SALES_FILE, SalesReport, screen_sales, split, write_sales
 from carvalue.monitoring.drift import Detector, calibrate, publish_reference, reference_frame
 from carvalue.pricing import PriceModel
 from carvalue.pricing.bundle import Provenance
 from carvalue.pricing.evaluation import Champion
-from carvalue.pricing.training import Budget, SearchResult, adjust_to_newest, train_model, tune_model
+from carvalue.pricing.training import (
+    Budget,
+    SearchResult,
+    TimeAdjustment,
+    adjust_to_newest,
+    sales_evidence,
+    train_model,
+    tune_model,
+)
 from carvalue.registry import PromotionDecision
 from carvalue.registry.gates import gather_evidence, run_gates
 
@@ -43,18 +51,28 @@ class ReplayTrainer:
         self._tuned: SearchResult | None = None
         self._number = 0
 
-    def learn(self, known: pl.DataFrame, *, now: datetime, champion: PriceModel | None) -> TrainedVersion:
-        """Split what is known by time and by car, train, and decide on the newest part.
+    def learn(
+        self, listings: pl.DataFrame, *, sales: pl.DataFrame, now: datetime, champion: PriceModel | None
+    ) -> TrainedVersion:
+        """Split the listings by time and by car, add sales to the training rows, train, and judge.
 
         Args:
-            known: the listings and sales to learn from.
+            listings: the source listings to learn from.
+            sales: reported sales with the columns of `carvalue.listings.datasets.COLUMNS`; empty for none.
             now: when that is, in the replay.
             champion: what is in production; None: nothing is.
         """
         self._number += 1
+        listings = listings.with_columns(listed_price=pl.col("price"))
+        adjustment = TimeAdjustment(moved=0, factor=1.0)
         if champion and self._at_todays_prices:
-            known, _ = adjust_to_newest(known, ruler=champion)
-        parts = self._parts(known)
+            listings, adjustment = adjust_to_newest(listings, ruler=champion)
+        screened, report = screen_sales(
+            sales_evidence(sales, listings=listings, reference=champion),
+            source_rows=listings.height,
+            level=adjustment.level,
+        )
+        parts = self._parts(listings, screened, report)
         model = self._train(parts, now=now)
         rival = Champion(name="in production", model=champion) if champion else None
         evidence = gather_evidence(
@@ -67,11 +85,15 @@ class ReplayTrainer:
             decision=run_gates(evidence),
         )
 
-    def _parts(self, known: pl.DataFrame) -> Callable[[str], Path]:
+    def _parts(
+        self, listings: pl.DataFrame, sales: pl.DataFrame, report: SalesReport
+    ) -> Callable[[str], Path]:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
-        known.write_parquet(self._folder / "known.parquet")
-        split(self._folder / "known.parquet", into=self._folder)
+        source = self._folder / "listings.parquet"
+        listings.write_parquet(source)
+        write_sales(sales, report, listings=source, into=self._folder)
+        split(source, into=self._folder, sales=self._folder / SALES_FILE)
         return lambda name: self._folder / f"{name}.parquet"
 
     def _train(self, parts: Callable[[str], Path], *, now: datetime) -> PriceModel:

@@ -105,7 +105,7 @@ class ApprovalOperator(HITLOperator):
 
 
 def _tasks(pipeline: Pipeline, step: Step) -> list[BaseOperator]:
-    if step.approval is None or load_settings().promotion_approval == "none":
+    if step.approval is None:
         return [_task(pipeline, step)]
     approval = ApprovalOperator(
         task_id=f"approve_{step.name}",

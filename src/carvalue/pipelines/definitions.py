@@ -162,8 +162,8 @@ the watcher sends a notification. *A run that fails* leaves production unchanged
     steps=(
         Step(run=steps.download, retries=2),
         Step(run=steps.clean),
-        Step(run=retraining_steps.join_sales),
         Step(run=retraining_steps.adjust_prices),
+        Step(run=retraining_steps.join_sales),
         Step(run=steps.split),
         Step(run=retraining_steps.skip_if_unchanged),
         Step(run=steps.publish),

@@ -54,6 +54,7 @@ def judge(*, settings: Settings, work: Path) -> None:
         train=dataset.path("train"),
         test=dataset.path("test"),
         scratch=work / "judged",
+        max_level_change=settings.max_level_change,
     )
     judgement.save(work / JUDGEMENT_FILE)
     for gate in judgement.decision.gates:
@@ -74,7 +75,7 @@ def approval_question(*, settings: Settings, work: Path) -> ApprovalQuestion | N
     from carvalue.registry.promotion import GateJudgement
 
     judgement = GateJudgement.load(work / JUDGEMENT_FILE)
-    if not judgement.decision.promote:
+    if not _must_be_approved(judgement, settings):
         return None
     current = "nothing" if judgement.against is None else f"version {judgement.against}"
     lines = [
@@ -110,15 +111,15 @@ def promote(*, settings: Settings, work: Path) -> None:
         work: The folder of the pipeline's working files.
 
     Raises:
-        ApprovalMissing: The setting `PROMOTION_APPROVAL` requires an approval, and there is none.
+        ApprovalMissing: A person must approve, and none has.
         ChampionChanged: Production changed after a person approved the version.
     """
-    from carvalue.registry.promotion import ChampionChanged
+    from carvalue.registry.promotion import ChampionChanged, GateJudgement
 
     try:
         _promote(settings, work)
     except ChampionChanged as change:
-        if settings.promotion_approval == "required":
+        if _must_be_approved(GateJudgement.load(work / JUDGEMENT_FILE), settings):
             raise  # the person approved a comparison with another version
         logger.info("judging again", extra={"because": str(change)})
         judge(settings=settings, work=work)
@@ -131,7 +132,7 @@ def _promote(settings: Settings, work: Path) -> None:
     from carvalue.registry.promotion import GateJudgement, apply_judgement
 
     judgement = GateJudgement.load(work / JUDGEMENT_FILE)
-    if settings.promotion_approval == "required" and judgement.decision.promote:
+    if _must_be_approved(judgement, settings):
         judgement = _approved(judgement, work)
     decision = apply_judgement(
         uri=settings.mlflow_tracking_uri,
@@ -144,12 +145,19 @@ def _promote(settings: Settings, work: Path) -> None:
     logger.info("promoted" if decision.promote else "not promoted", extra={"reasons": decision.reasons})
 
 
+def _must_be_approved(judgement: "GateJudgement", settings: Settings) -> bool:
+    decision = judgement.decision
+    return decision.promote and (settings.promotion_approval == "required" or decision.needs_approval)
+
+
 def _approved(judgement: "GateJudgement", work: Path) -> "GateJudgement":
     try:
         answer = json.loads((work / ANSWER_FILE).read_text())
     except FileNotFoundError:
         answer = {}
     if answer.get("version") != judgement.version:
-        raise ApprovalMissing(f"PROMOTION_APPROVAL=required: nobody approved version {judgement.version}.")
+        raise ApprovalMissing(
+            f"Version {judgement.version} needs a person's approval, and nobody has approved it."
+        )
     decision = judgement.decision.with_approval(answer["person"], approved=answer["approved"])
     return replace(judgement, decision=decision)

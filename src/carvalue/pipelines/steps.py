@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carvalue.errors import AppError
-from carvalue.pipelines.retraining_steps import KNOWN_FILE, dataset_changes
+from carvalue.pipelines.retraining_steps import ADJUSTED_FILE, dataset_changes
 from carvalue.settings import Settings
 
 if TYPE_CHECKING:
@@ -88,11 +88,16 @@ def split(*, settings: Settings, work: Path) -> None:
         work: The folder of the pipeline's working files.
     """
     from carvalue.listings.cleaning import LISTINGS_FILE
+    from carvalue.listings.datasets import SALES_FILE
     from carvalue.listings.datasets import split as split_listings
 
-    known = work / "clean" / KNOWN_FILE  # only a retraining has it
-    listings = known if known.is_file() else work / "clean" / LISTINGS_FILE
-    split_listings(listings, into=work / "splits")
+    clean = work / "clean"
+    adjusted, sales = clean / ADJUSTED_FILE, clean / SALES_FILE  # only a retraining has them
+    split_listings(
+        adjusted if adjusted.is_file() else clean / LISTINGS_FILE,
+        into=work / "splits",
+        sales=sales if sales.is_file() else None,
+    )
 
 
 def publish(*, settings: Settings, work: Path) -> None:

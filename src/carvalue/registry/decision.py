@@ -15,6 +15,7 @@ class GateResult:
         limit: The limit of the figure; None if there is none.
         passed: Whether the version passed the gate.
         words: The result as a sentence, with units.
+        needs_approval: Whether a person must approve the promotion because of this result.
     """
 
     name: str
@@ -22,6 +23,7 @@ class GateResult:
     limit: float | None
     passed: bool
     words: str
+    needs_approval: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,11 @@ class PromotionDecision:
     reasons: tuple[str, ...]
     gates: tuple[GateResult, ...] = ()
 
+    @property
+    def needs_approval(self) -> bool:
+        """Whether a gate lets the challenger in only with a person's approval."""
+        return self.promote and any(gate.needs_approval for gate in self.gates)
+
     @classmethod
     def from_gates(cls, gates: Iterable[GateResult], *, telling: Collection[str] = ()) -> "PromotionDecision":
         """Promote a version that passed all gates, at least one.
@@ -67,8 +74,6 @@ class PromotionDecision:
             return cls(promote=False, reasons=failures or ("no gate was run",), gates=gates)
         strengths = (gate.words for gate in gates if gate.name in telling)
         return cls(promote=True, reasons=(f"passed all {len(gates)} gates", *strengths), gates=gates)
-
-    by = from_gates  # `registry.gates` still calls it by this name
 
     def with_approval(self, person: str, *, approved: bool) -> "PromotionDecision":
         """Combine the decision with a person's answer; a person cannot approve what a gate refused.

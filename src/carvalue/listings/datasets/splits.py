@@ -12,7 +12,7 @@ import polars as pl
 
 from carvalue.errors import AppError
 from carvalue.files import write_artifact
-from carvalue.listings.cleaning import advertisement_key
+from carvalue.listings.cleaning import advertisement_key, description_key
 from carvalue.listings.datasets.fingerprint import dataset_fingerprint
 from carvalue.listings.datasets.reposts import write_reposts
 
@@ -89,15 +89,17 @@ class SplitReport:
     leaks: LeakReport
 
 
-def split(clean: Path, *, into: Path) -> SplitReport:
+def split(clean: Path, *, into: Path, sales: Path | None = None) -> SplitReport:
     """Write the three splits of a clean table as Parquet files, each sorted by posting time.
 
     A car belongs to the period of its first posting; its re-posts in later periods are dropped. Re-posts in
-    the test period with new content are written to a separate file, to be evaluated separately.
+    the test period with new content are written to a separate file, to be evaluated separately. Reported sales become training
+    rows only, and only for cars that the other splits do not hold.
 
     Args:
         clean: The Parquet file of the clean table.
         into: The folder to write to.
+        sales: Screened sales with the same columns; None if there are none.
 
     Returns:
         The report, which is also written to `SPLIT_REPORT`.
@@ -130,6 +132,8 @@ def split(clean: Path, *, into: Path) -> SplitReport:
     listings = pl.scan_parquet(clean)
     assigned = _assign(listings)
     paths = _write(listings, assigned, into=into)
+    if sales is not None:
+        _add_sales(pl.read_parquet(sales), paths)
     periods = {name: _measure(path) for name, path in paths.items()}
     reposted = assigned.filter((pl.col("split") == "test") & (pl.col("first_split") != "test")).select("id")
     known = (paths["train"], paths["validation"])
@@ -189,6 +193,17 @@ def _write(listings: pl.LazyFrame, assigned: pl.DataFrame, *, into: Path) -> Map
         part = listings.join(ids.lazy(), on="id", how="semi").sort("posted_at", "id")
         part.sink_parquet(path, engine="streaming")
     return paths
+
+
+def _add_sales(sales: pl.DataFrame, paths: Mapping[SplitName, Path]) -> None:
+    """Append sales, dated as the newest training row, unless another split holds the car under any key."""
+    for name in SPLITS[1:]:
+        held_out = pl.read_parquet(paths[name]).select("car", described=description_key())
+        keys = pl.concat([held_out["car"], held_out["described"]]).unique()
+        sales = sales.filter(~pl.col("car").is_in(keys.implode()))
+    train = pl.read_parquet(paths["train"])
+    dated = sales.with_columns(posted_at=pl.lit(train["posted_at"].max(), train.schema["posted_at"]))
+    pl.concat([train, dated]).write_parquet(paths["train"])
 
 
 def _summary(listings: pl.LazyFrame) -> str:

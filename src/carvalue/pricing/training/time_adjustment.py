@@ -27,10 +27,12 @@ class TimeAdjustment:
     Attributes:
         moved: how many rows have another price now.
         factor: by which the prices of these were multiplied, at the median; 1 where none was.
+        level: prices of the newest rows relative to the reference model's quotes, at the median.
     """
 
     moved: int
     factor: float
+    level: float = 1.0
 
     @property
     def says(self) -> str:
@@ -47,7 +49,7 @@ def adjust_to_newest(rows: pl.DataFrame, *, ruler: PriceModel) -> tuple[pl.DataF
         rows: listings with `price` and `posted_at`.
         ruler: any model that is no worse for some of the rows than for others.
     """
-    ordered = rows.sort("posted_at", maintain_order=True)
+    ordered = rows.sort("posted_at", maintain_order=True).with_columns(listed_price=pl.col("price"))
     if ordered.height < BLOCK + NEWEST:
         return ordered, TimeAdjustment(moved=0, factor=1.0)
     quoted = ruler.quote_frame(ordered)["price"].cast(pl.Float64)
@@ -57,7 +59,8 @@ def adjust_to_newest(rows: pl.DataFrame, *, ruler: PriceModel) -> tuple[pl.DataF
     moved = int(np.count_nonzero(moves))
     factor = float(np.exp(np.median(moves[moves != 0]))) if moved else 1.0
     restated = ordered.with_columns(price=prices.cast(ordered.schema["price"]))
-    return restated, TimeAdjustment(moved=moved, factor=factor)
+    level = float(np.exp(np.median(distance[-NEWEST:])))
+    return restated, TimeAdjustment(moved=moved, factor=factor, level=level)
 
 
 def _moves(distance: Floats) -> Floats:

@@ -6,7 +6,9 @@ promoted only if the version that it was compared with is still in production.
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mlflow.entities.model_registry import ModelVersion as Registered
@@ -15,7 +17,7 @@ from carvalue.errors import AppError
 from carvalue.files import BundleCorrupt, BundleIncompatible
 from carvalue.registry.audit import AuditLog
 from carvalue.registry.decision import PromotionDecision
-from carvalue.registry.gates import gather_evidence, refuse_unusable, run_gates
+from carvalue.registry.gates import GateEvidence, gather_evidence, refuse_unusable, run_gates
 from carvalue.registry.mlflow import connect_mlflow, fetch_bundle, set_production, version_by_alias
 from carvalue.registry.model_version import DIGEST_TAG, PREVIOUS, PRODUCTION, ModelVersion
 from carvalue.registry.promotion import notes
@@ -68,7 +70,7 @@ class GateJudgement:
 
 
 def judge_version(
-    *, uri: str, version: ModelVersion, train: Path, test: Path, scratch: Path
+    *, uri: str, version: ModelVersion, train: Path, test: Path, scratch: Path, max_level_change: float
 ) -> GateJudgement:
     """Download a version as the price service does, and run all gates on it.
 
@@ -80,6 +82,7 @@ def judge_version(
         train: The Parquet file of the training split.
         test: The Parquet file of the test split.
         scratch: A folder for the bundles.
+        max_level_change: How far the price level may move without approval, as a share.
 
     Returns:
         The judgement.
@@ -95,7 +98,8 @@ def judge_version(
             reason = f"the same bundle is in production as version {production.version}"
             decision = PromotionDecision(promote=False, reasons=(reason,))
         else:
-            decision = _decide(uri, version, train=train, test=test, scratch=scratch)
+            gather = partial(gather_evidence, train=train, test=test, max_level_change=max_level_change)
+            decision = _decide(uri, version, gather=gather, scratch=scratch)
     return GateJudgement(version=version.version, against=_number(production), decision=decision)
 
 
@@ -143,11 +147,13 @@ def apply_judgement(
     return decision
 
 
-def _decide(uri: str, version: ModelVersion, *, train: Path, test: Path, scratch: Path) -> PromotionDecision:
+def _decide(
+    uri: str, version: ModelVersion, *, gather: Callable[..., GateEvidence], scratch: Path
+) -> PromotionDecision:
     try:
-        bundle = fetch_bundle(uri=uri, version=version, into=scratch / "candidate")
+        bundle = fetch_bundle(uri=uri, version=version, into=scratch / "challenger")
         champion = fetch_other_champion(uri=uri, bundle=bundle, into=scratch / "production")
-        return run_gates(gather_evidence(bundle=bundle, train=train, test=test, rival=champion))
+        return run_gates(gather(bundle=bundle, rival=champion))
     except (BundleCorrupt, BundleIncompatible) as error:
         return refuse_unusable(error)
 
