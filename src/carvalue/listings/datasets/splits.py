@@ -93,8 +93,8 @@ def split(clean: Path, *, into: Path, sales: Path | None = None) -> SplitReport:
     """Write the three splits of a clean table as Parquet files, each sorted by posting time.
 
     A car belongs to the period of its first posting; its re-posts in later periods are dropped. Re-posts in
-    the test period with new content are written to a separate file, to be evaluated separately. Reported sales become training
-    rows only, and only for cars that the other splits do not hold.
+    the test period with new content are written to a separate file, to be evaluated separately. Reported
+    sales become training rows only, and only for cars that the other splits do not hold.
 
     Args:
         clean: The Parquet file of the clean table.

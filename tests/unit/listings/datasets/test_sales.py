@@ -1,4 +1,4 @@
-"""Reported sales are screened, capped and brought to the level of the source before a model learns from them."""
+"""Reported sales are screened, capped and brought to the source's level before a model learns from them."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
