@@ -104,14 +104,19 @@ def market_files(folder: Path, *, price_share: float = 1.0) -> dict[str, Path]:
 
 def a_bundle(folder: Path, *, price_share: float = 1.0, **provenance: Any) -> Path:
     """Train a small real model on the small market; give the folder of its bundle."""
+    folder.mkdir(parents=True, exist_ok=True)
+    market_files(folder, price_share=price_share)
+    return fit_small(folder, **provenance)
+
+
+def fit_small(folder: Path, **provenance: Any) -> Path:
+    """Train a small real model on the splits in a folder; give the folder of its bundle."""
     import xgboost as xgb
 
     from carvalue.pricing.bundle.model_card import Provenance
     from carvalue.pricing.training.search import SearchResult
     from carvalue.pricing.training.train import train_model
 
-    folder.mkdir(parents=True, exist_ok=True)
-    files = market_files(folder, price_share=price_share)
     tuned = SearchResult(
         params={"max_leaves": 15}, error=0.1, rounds=50, budget="quick", trials=1, seconds=0.1
     )
@@ -119,8 +124,8 @@ def a_bundle(folder: Path, *, price_share: float = 1.0, **provenance: Any) -> Pa
     with xgb.config_context(nthread=1):
         train_model(
             tuned=tuned,
-            train=files["train"],
-            validation=files["validation"],
+            train=folder / "train.parquet",
+            validation=folder / "validation.parquet",
             provenance=Provenance(**MARKET_FACTS | provenance),
             trained_at=datetime(2021, 5, 5, tzinfo=UTC),
             into=folder / "bundle",

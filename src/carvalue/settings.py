@@ -134,6 +134,8 @@ class Settings(BaseSettings):
     retrain_on_alarm: bool = True
     retrain_cooldown_h: float = Field(default=24, ge=0)
     promotion_approval: Literal["none", "required"] = "none"
+    max_level_change: float = Field(default=0.1, gt=0, le=1)
+    verified_sales_clients: str = ""
     retrain_schedule: str = Field(default="", pattern=r"^(@(hourly|daily|weekly|monthly)|\S+( \S+){4})?$")
     training_cluster: ClusterAddress = ""
 
@@ -204,6 +206,11 @@ class Settings(BaseSettings):
         """Where operators find the other parts in their browsers: name -> URL."""
         pairs = (link.partition("=") for link in self.operator_links.split(","))
         return {name.strip(): url.strip() for name, _, url in pairs}
+
+    @property
+    def verified_clients(self) -> frozenset[str]:
+        """Clients whose reported sales an operator vouches for."""
+        return frozenset(name.strip() for name in self.verified_sales_clients.split(",") if name.strip())
 
     @property
     def storage_root(self) -> Path:

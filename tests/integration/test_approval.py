@@ -26,14 +26,14 @@ JUDGED = """
 from pathlib import Path
 from carvalue.pipelines.promotion_steps import JUDGEMENT_FILE
 from carvalue.pipelines.steps import VERSION_FILE, work_folder
-from carvalue.registry.mlflow.connection import connected
-from carvalue.registry.decision import Decision, Gate
+from carvalue.registry.mlflow.connection import connect_mlflow
+from carvalue.registry.decision import GateResult, PromotionDecision
 from carvalue.registry.model_version import DIGEST_TAG, MODEL_NAME, ModelVersion
-from carvalue.registry.promotion.promote import Judgement
+from carvalue.registry.promotion.promote import GateJudgement
 from carvalue.settings import load_settings
 
 settings = load_settings()
-with connected(settings.mlflow_tracking_uri) as client:
+with connect_mlflow(settings.mlflow_tracking_uri) as client:
     client.create_registered_model(MODEL_NAME)
     run = client.create_run(client.create_experiment("e")).info.run_id
     tags = {DIGEST_TAG: "f00d"}
@@ -41,8 +41,9 @@ with connected(settings.mlflow_tracking_uri) as client:
 work = work_folder(settings, "initial_model_dag")
 version = ModelVersion(name=MODEL_NAME, version=1, run_id=run, source=made.source, bundle_digest="f00d")
 version.save(work / VERSION_FILE)
-passed = Decision.by([Gate(name="speed", figure=1.0, limit=5.0, passed=True, words="1 ms (at most 5)")])
-Judgement(version=1, against=None, decision=passed).save(work / JUDGEMENT_FILE)
+gate = GateResult(name="speed", figure=1.0, limit=5.0, passed=True, words="1 ms (at most 5)")
+passed = PromotionDecision.from_gates([gate])
+GateJudgement(version=1, against=None, decision=passed).save(work / JUDGEMENT_FILE)
 (work / "evaluation").mkdir()
 (work / "evaluation" / "MODEL_CARD.md").write_text("# Card")
 """

@@ -11,7 +11,7 @@ import pytest
 from carvalue.journal.store import JournalUnavailable
 from carvalue.listings.datasets.store import DatasetStore
 from carvalue.pipelines import promotion_steps, retraining_steps, steps
-from carvalue.pipelines.airflow import WORTH_ANOTHER_TRY
+from carvalue.pipelines.airflow import RETRIED_STATUSES
 from carvalue.pipelines.definitions import RETRAIN_MODEL, Step
 from carvalue.registry.model_version import RegistryUnavailable
 from carvalue.settings import Settings
@@ -74,7 +74,7 @@ def test_an_mlflow_that_is_away_fails_the_step_in_words_and_is_tried_again(
     with pytest.raises(RegistryUnavailable) as away:
         step(settings=settings, work=work)
 
-    assert away.value.status in WORTH_ANOTHER_TRY
+    assert away.value.status in RETRIED_STATUSES
 
 
 def test_a_journal_that_is_away_fails_the_step_and_is_tried_again(settings: Settings, work: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_journal_that_is_away_fails_the_step_and_is_tried_again(settings: Sett
     with pytest.raises(JournalUnavailable) as error:
         retraining_steps.join_sales(settings=away, work=work)
 
-    assert error.value.status in WORTH_ANOTHER_TRY
+    assert error.value.status in RETRIED_STATUSES
 
 
 def test_every_step_of_a_retraining_is_tried_again_when_its_process_is_killed() -> None:

@@ -35,7 +35,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*type hint:UserWarning"),
 ]
 
-PASSED = PromotionDecision.by(
+PASSED = PromotionDecision.from_gates(
     [GateResult(name="a gate", figure=0.1, limit=0.2, passed=True, words="10 % (at most 20 %)")]
 )
 

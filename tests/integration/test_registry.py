@@ -92,7 +92,7 @@ def _standing(uri: str, version: ModelVersion) -> tuple[set[str], str, str]:
 
 
 def test_a_training_that_breaks_off_is_a_failed_run(run: TrainingRun) -> None:
-    with pytest.raises(KeyboardInterrupt), run.failed_if_it_breaks_off():
+    with pytest.raises(KeyboardInterrupt), run.failed_on_error():
         raise KeyboardInterrupt
 
     assert _rest(run.uri, "runs/get", run_id=run.run_id)["run"]["info"]["status"] == "FAILED"
@@ -108,7 +108,7 @@ def test_a_training_is_one_run_with_a_nested_run_per_trial(
 ) -> None:
     again = resume_run(uri=uri, state=tmp_path / "run.json")
     again.log_trial(TRIAL)
-    again.log_tuned(
+    again.log_search_result(
         SearchResult(params={"max_leaves": 15}, error=0.1, rounds=2, budget="quick", trials=1, seconds=0.5)
     )
     again.finish()
@@ -137,7 +137,7 @@ def test_people_promote_and_go_back_and_every_step_is_noted(uri: str, market: Pa
     audit = AuditLog(tmp_path / "promotions.ndjson")
     first, second, third = (_register(_run(uri, tmp_path / f"{name}.json"), market) for name in "cde")
     for version in (first, second, third):
-        operations.promote_by_hand(uri, version.version, audit=audit, by="tests")
+        operations.promote_manually(uri, version.version, audit=audit, by="tests")
 
     assert operations.roll_back(uri, audit=audit, by="tests") == second
     with ProductionReader(uri) as reader:
@@ -159,16 +159,16 @@ def test_a_version_that_cannot_be_used_does_not_go_into_production(
 ) -> None:
     audit = AuditLog(tmp_path / "promotions.ndjson")
     good, bad = (_register(_run(uri, tmp_path / f"{name}.json"), market) for name in "fg")
-    operations.promote_by_hand(uri, good.version, audit=audit, by="tests")
+    operations.promote_manually(uri, good.version, audit=audit, by="tests")
     with connect_mlflow(uri) as client:
         client.set_model_version_tag(MODEL_NAME, str(bad.version), DIGEST_TAG, "0" * 64)
 
     with pytest.raises(BundleCorrupt):
-        operations.promote_by_hand(uri, bad.version, audit=audit, by="tests")
+        operations.promote_manually(uri, bad.version, audit=audit, by="tests")
     with pytest.raises(BundleCorrupt):
         operations.set_challenger(uri, bad.version)
     with pytest.raises(operations.VersionNotFound, match="no version 999"):
-        operations.promote_by_hand(uri, 999, audit=audit, by="tests")
+        operations.promote_manually(uri, 999, audit=audit, by="tests")
 
     with ProductionReader(uri) as reader:
         found = reader.latest()
@@ -196,7 +196,7 @@ def test_two_at_once_leave_one_in_production(uri: str, market: Path, tmp_path: P
     with ThreadPoolExecutor(2) as pool:
         list(
             pool.map(
-                lambda item: operations.promote_by_hand(uri, item.version, audit=audit, by="t"), versions
+                lambda item: operations.promote_manually(uri, item.version, audit=audit, by="t"), versions
             )
         )
 

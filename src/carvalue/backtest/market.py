@@ -9,9 +9,10 @@ from functools import cached_property
 import polars as pl
 
 from carvalue.errors import AppError
-from carvalue.listings.datasets import SPLITS, Dataset
+from carvalue.listings.datasets import COLUMNS, SPLITS, Dataset
 
 SEED = 2021
+CLIENTS = 499  # who report sales
 
 
 class MarketTooShort(AppError):
@@ -162,23 +163,33 @@ def read_listings(dataset: Dataset) -> pl.DataFrame:
     return pl.concat([pl.read_parquet(dataset.path(name)) for name in SPLITS]).sort("posted_at", "id")
 
 
-def available_for_training(market: Market, day: int, *, sold: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """List what a training at the end of a day can use: published listings and sales reported by then.
+def reported_sales(market: Market, day: int, *, sold: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """List the sales that were reported by the end of a day.
 
     Args:
-        market: The simulated market.
-        day: Number of the day, from 0.
-        sold: Frames of sold cars with `reported_day` and the columns of the listings.
+        market: The market, whose first day dates the reports.
+        day: The day, counted from the first listing.
+        sold: Cars with `reported_day`, `quoted` and `price` (sale price), both in dollars.
 
     Returns:
-        Listings and sales in the order of `posted_at`, which for a sale is the time of its report.
+        The columns of `carvalue.listings.datasets.COLUMNS`; each of `CLIENTS` clients reports its share.
     """
-    published = market.published(day)
-    reported = [sales.filter(pl.col("reported_day") <= day) for sales in sold]
-    report_time = pl.lit(market.end_of_day(0)) + pl.duration(days=pl.col("reported_day"))
-    posted_at = report_time.cast(published.schema["posted_at"])
-    sales = [part.with_columns(posted_at=posted_at) for part in reported]
-    return pl.concat([published, *sales]).sort("posted_at", "id")
+    moments = pl.lit(market.end_of_day(0)) + pl.duration(days=pl.col("reported_day"))
+    parts = [
+        part.filter(pl.col("reported_day") <= day).select(
+            told_at=moments.cast(COLUMNS["told_at"]),
+            client="client" + (pl.col("car") % CLIENTS).cast(pl.String),
+            quoted=pl.col("quoted").cast(pl.Int64),
+            sale_price=pl.col("price").cast(pl.Int64),
+            **{
+                name: pl.col(name).cast(kind)
+                for name, kind in COLUMNS.items()
+                if name in part.columns and name != "quoted"
+            },
+        )
+        for part in sold
+    ]
+    return pl.concat([pl.DataFrame(schema=COLUMNS), *parts])
 
 
 def _with_day(listings: pl.DataFrame, began: datetime) -> pl.DataFrame:

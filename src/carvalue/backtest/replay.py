@@ -12,13 +12,7 @@ from typing import Literal
 
 import polars as pl
 
-from carvalue.backtest.market import (
-    Market,
-    MarketAssumptions,
-    MarketTooShort,
-    PriceShift,
-    available_for_training,
-)
+from carvalue.backtest.market import Market, MarketAssumptions, MarketTooShort, PriceShift, reported_sales
 from carvalue.backtest.trainer import ReplayTrainer, TrainedVersion
 from carvalue.journal import Sale
 from carvalue.monitoring.drift import reference_frame
@@ -116,7 +110,8 @@ def run_replay(
         )
     trainer = ReplayTrainer(folder / "training", budget=plan.budget, time_adjustment=plan.time_adjustment)
     now = market.end_of_day(plan.history - 1)
-    first = trainer.train(market.published(plan.history - 1), now=now, champion=None)
+    no_sales = reported_sales(market, plan.history - 1, sold=())
+    first = trainer.train(market.published(plan.history - 1), sales=no_sales, now=now, champion=None)
     loop = _Loop(first, market=market, trainer=trainer, plan=plan, state=folder / "retraining.json")
     days = []
     for day in range(plan.history, market.days):
@@ -210,10 +205,12 @@ class _Loop:
         return [Sale(*row) for row in newest.select("quoted", "low", "high", "price").rows()]
 
     def _retrain(self, day: int, reason: str) -> str:
-        columns = self._market.published(day).columns
-        sold = [part.select(columns) for part in self._sold]
-        rows = available_for_training(self._market, day, sold=sold)
-        challenger = self._trainer.train(rows, now=self._now, champion=self.version.model)
+        challenger = self._trainer.train(
+            self._market.published(day),
+            sales=reported_sales(self._market, day, sold=self._sold),
+            now=self._now,
+            champion=self.version.model,
+        )
         self._airflow.finish(self._now)
         if not challenger.decision.promote:
             return f"retrained ({reason}), refused: {'; '.join(challenger.decision.reasons)}"

@@ -8,12 +8,20 @@ from pathlib import Path
 
 import polars as pl
 
-from carvalue.listings.datasets import split
+from carvalue.listings.datasets import SALES_FILE, SalesReport, screen_sales, split, write_sales
 from carvalue.monitoring.drift import Detector, calibrate, publish_reference, reference_frame
 from carvalue.pricing import PriceModel
 from carvalue.pricing.bundle import Provenance
 from carvalue.pricing.evaluation import Champion
-from carvalue.pricing.training import Budget, SearchResult, adjust_to_newest, train_model, tune_model
+from carvalue.pricing.training import (
+    Budget,
+    SearchResult,
+    TimeAdjustment,
+    adjust_to_newest,
+    sales_evidence,
+    train_model,
+    tune_model,
+)
 from carvalue.registry import PromotionDecision
 from carvalue.registry.gates import gather_evidence, run_gates
 
@@ -49,11 +57,14 @@ class ReplayTrainer:
         self._tuned: SearchResult | None = None
         self._number = 0
 
-    def train(self, rows: pl.DataFrame, *, now: datetime, champion: PriceModel | None) -> TrainedVersion:
-        """Split the rows by time and car, train a version, and run the gates on the newest part.
+    def train(
+        self, listings: pl.DataFrame, *, sales: pl.DataFrame, now: datetime, champion: PriceModel | None
+    ) -> TrainedVersion:
+        """Split the listings by time and car, add sales to the training rows, train, and run the gates.
 
         Args:
-            rows: Listings and sales that are available for training.
+            listings: Source listings that are available for training.
+            sales: Reported sales with the columns of `carvalue.listings.datasets.COLUMNS`; empty for none.
             now: Time of the training in the replay.
             champion: Model in production, which is also the reference model of the time adjustment; None if
                 there is none.
@@ -62,9 +73,16 @@ class ReplayTrainer:
             The version with the decision of the gates.
         """
         self._number += 1
+        listings = listings.with_columns(listed_price=pl.col("price"))
+        adjustment = TimeAdjustment(moved=0, factor=1.0)
         if champion and self._time_adjustment:
-            rows, _ = adjust_to_newest(rows, reference_model=champion)
-        split_path = self._split(rows)
+            listings, adjustment = adjust_to_newest(listings, reference_model=champion)
+        screened, report = screen_sales(
+            sales_evidence(sales, listings=listings, reference=champion),
+            source_rows=listings.height,
+            level=adjustment.level,
+        )
+        split_path = self._split(listings, screened, report)
         model = self._fit(split_path, now=now)
         evidence = gather_evidence(
             bundle=self._folder / "bundle",
@@ -79,11 +97,15 @@ class ReplayTrainer:
             decision=run_gates(evidence),
         )
 
-    def _split(self, rows: pl.DataFrame) -> Callable[[str], Path]:
+    def _split(
+        self, listings: pl.DataFrame, sales: pl.DataFrame, report: SalesReport
+    ) -> Callable[[str], Path]:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
-        rows.write_parquet(self._folder / "known.parquet")
-        split(self._folder / "known.parquet", into=self._folder)
+        source = self._folder / "listings.parquet"
+        listings.write_parquet(source)
+        write_sales(sales, report, listings=source, into=self._folder)
+        split(source, into=self._folder, sales=self._folder / SALES_FILE)
         return lambda name: self._folder / f"{name}.parquet"
 
     def _fit(self, split_path: Callable[[str], Path], *, now: datetime) -> PriceModel:

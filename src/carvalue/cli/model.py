@@ -130,12 +130,12 @@ def promote(number: Annotated[int, typer.Argument(min=1, help="The version's num
     """Put a version into production by hand; the price service follows within 10 s."""
     from carvalue.pipelines import audit_file
     from carvalue.registry import AuditLog
-    from carvalue.registry.promotion import promote_by_hand
+    from carvalue.registry.promotion import promote_manually
     from carvalue.settings import load_settings
 
     settings = load_settings()
     audit = AuditLog(audit_file(settings))
-    version = promote_by_hand(settings.mlflow_tracking_uri, number, audit=audit, by=getuser())
+    version = promote_manually(settings.mlflow_tracking_uri, number, audit=audit, by=getuser())
     print_line(f"version {version.version} is in production")
 
 

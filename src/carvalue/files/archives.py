@@ -1,4 +1,4 @@
-"""Zip archives that hold one CSV."""
+"""Zip archives that contain one CSV file."""
 
 import errno
 import lzma
@@ -11,7 +11,8 @@ from typing import ClassVar
 
 from carvalue.errors import AppError
 
-MEMBER = "vehicles.csv"  # the CSV's name in the data set's own zip
+MEMBER = "vehicles.csv"
+"""The name of the CSV in the Kaggle data set's zip."""
 
 # what zipfile raises for damaged archives; RuntimeError: the archive is encrypted
 _DAMAGE = (
@@ -26,53 +27,80 @@ _DAMAGE = (
 
 
 class ZipUnusable(AppError):
-    """The zip is damaged, or does not hold exactly one file that could be meant."""
+    """The zip is damaged or encrypted, or it is not clear which CSV in it to read."""
 
     status: ClassVar[int] = 422
     hint: ClassVar[str] = f"Expected a zip with {MEMBER} in it, or with one .csv."
 
 
 def unpack(archive: Path, *, into: Path) -> Path:
-    """Stream the zip's CSV to the file `into`, and return the path; it lies there only when it is complete.
+    """Extract the zip's CSV to a file, as a stream; the file appears only when it is complete.
+
+    Args:
+        archive: The zip file.
+        into: The file to write; may be `archive` itself, which is then replaced.
+
+    Returns:
+        The path `into`.
 
     Raises:
-        ZipUnusable: see `read_file`.
+        ZipUnusable: The archive is not a zip, is damaged or encrypted, or has no CSV, or has several of
+            which none is named vehicles.csv.
+
+    Example:
+        >>> import zipfile
+        >>> from pathlib import Path
+        >>> with zipfile.ZipFile("cars.zip", "w") as archive:
+        ...     archive.writestr("export/cars.csv", "price,year")
+        >>> unpack(Path("cars.zip"), into=Path("cars.csv")).read_text()
+        'price,year'
     """
-    aside = into.with_name(f".{into.name}.part")
-    aside.parent.mkdir(parents=True, exist_ok=True)
+    temporary = into.with_name(f".{into.name}.part")
+    temporary.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _stream_member(archive, aside)
-        return aside.replace(into)
+        _stream_member(archive, temporary)
+        return temporary.replace(into)
     except _DAMAGE as error:
         raise ZipUnusable(f"{archive} cannot be unpacked: {error}.") from error
     except OSError as error:
-        if error.errno in {None, errno.EINVAL}:  # an offset that points nowhere; the disk's own faults go on
+        if error.errno in {None, errno.EINVAL}:  # an invalid offset in the archive, not a fault of the disk
             raise ZipUnusable(f"{archive} cannot be unpacked: {error}.") from error
         raise
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def _stream_member(archive: Path, aside: Path) -> None:
+def _stream_member(archive: Path, temporary: Path) -> None:
     with zipfile.ZipFile(archive) as opened:
         member = choose_member(opened.namelist(), name=str(archive))
-        with opened.open(member) as source, aside.open("wb") as target:
+        with opened.open(member) as source, temporary.open("wb") as target:
             shutil.copyfileobj(source, target, 1 << 20)
 
 
 def choose_member(names: list[str], *, name: str) -> str:
-    """Find the CSV that is meant among a zip's members.
+    """Choose the CSV to read among a zip's members: vehicles.csv, or else the only CSV.
+
+    Args:
+        names: The members' names.
+        name: The archive's name in error messages.
+
+    Returns:
+        The member's name.
 
     Raises:
-        ZipUnusable: there is none, or there are several and none is called vehicles.csv.
+        ZipUnusable: There is no CSV, or there are several and none is named vehicles.csv.
+
+    Example:
+        >>> choose_member(["readme.txt", "data/vehicles.csv", "other.csv"], name="cars.zip")
+        'data/vehicles.csv'
     """
     tables = [member for member in names if _is_table(member)]
-    named = [member for member in tables if Path(member).name == MEMBER]
-    for candidates in (named, tables):
+    by_name = [member for member in tables if Path(member).name == MEMBER]
+    for candidates in (by_name, tables):
         if len(candidates) == 1:
             return candidates[0]
-    found = ", ".join(repr(member) for member in (tables or names)[:5]) or "nothing"
-    raise ZipUnusable(f"{name} holds {'several CSV files' if tables else 'no CSV'}: {found}.")
+    members = ", ".join(repr(member) for member in (tables or names)[:5]) or "nothing"
+    raise ZipUnusable(f"{name} holds {'several CSV files' if tables else 'no CSV'}: {members}.")
 
 
 def _is_table(member: str) -> bool:

@@ -1,4 +1,4 @@
-"""Write aside, then rename: whoever reads sees the earlier file or the new one, never half of it."""
+"""Atomic writes: readers see the previous file or the new one, never an incomplete file."""
 
 import os
 from collections.abc import Iterator
@@ -7,25 +7,48 @@ from pathlib import Path
 from uuid import uuid4
 
 TEMPORARY_MARK = ".aside-"
-"""Names of unfinished files and folders contain it; what bears it after a crash is rubbish."""
+"""Marks the names of unfinished files and folders; any left after a crash can be deleted."""
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a path to write to; it becomes `path` at the end, or goes if the writing fails."""
+    """Write a file under a temporary name and rename it to its final name at the end.
+
+    The file and its folder are flushed to disk before the block ends, so the new file survives a power loss.
+    If the block raises an error, the temporary file is deleted and a previous file at `path` stays as it was.
+
+    Args:
+        path: The final path; its folder is created if it does not exist.
+
+    Yields:
+        The temporary path to write to, in the same folder.
+
+    Example:
+        >>> from pathlib import Path
+        >>> with atomic_write(Path("prices.csv")) as temporary:
+        ...     _ = temporary.write_text("price")
+        ...     Path("prices.csv").exists()
+        False
+        >>> Path("prices.csv").read_text()
+        'price'
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}{TEMPORARY_MARK}{uuid4().hex}")
+    temporary = path.with_name(f"{path.name}{TEMPORARY_MARK}{uuid4().hex}")
     try:
-        yield aside
-        fsync(aside)
-        aside.replace(path)
+        yield temporary
+        fsync(temporary)
+        temporary.replace(path)
         fsync(path.parent)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def fsync(path: Path) -> None:
-    """Make a file's bytes, or a folder's names, outlive a loss of power."""
+    """Flush a file's content, or a folder's entries, to disk.
+
+    Args:
+        path: An existing file or folder.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

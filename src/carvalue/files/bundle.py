@@ -1,4 +1,4 @@
-"""A bundle on disk: a folder of named files with a manifest of their checksums, replaced as a whole."""
+"""Bundles on disk: a folder of files with a manifest of their SHA-256 checksums, replaced as a whole."""
 
 import hashlib
 import json
@@ -12,10 +12,11 @@ from carvalue.errors import AppError
 
 FORMAT = 5  # raised whenever an older reader would misread the files
 MANIFEST = "MANIFEST.json"
+"""The file of a bundle that lists its format and the checksum of every other file."""
 
 
 class BundleCorrupt(AppError):
-    """A file of the bundle is missing or is not the file that was written."""
+    """A file of the bundle is missing, or its checksum differs from the manifest's."""
 
     status = 500
     hint = (
@@ -24,29 +25,57 @@ class BundleCorrupt(AppError):
 
 
 class BundleIncompatible(AppError):
-    """The bundle is whole, but this program cannot price with it."""
+    """The bundle is undamaged, but this version of the program cannot read it."""
 
     status = 500
     hint = "Use the program version that its card names, or train anew with `carvalue run initial_model_dag`."
 
 
 def write_bundle(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write the files and their manifest aside, then put the folder in its place."""
-    aside = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
-    aside.mkdir(parents=True)
+    """Write the files and their manifest to a temporary folder, then rename it to `folder`.
+
+    Args:
+        folder: The bundle's folder; an existing one is replaced.
+        files: File name to content.
+
+    Example:
+        >>> from pathlib import Path
+        >>> write_bundle(Path("bundle"), {"card.json": b"{}"})
+        >>> sorted(path.name for path in Path("bundle").iterdir())
+        ['MANIFEST.json', 'card.json']
+    """
+    temporary = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
+    temporary.mkdir(parents=True)
     for name, content in files.items():
-        (aside / name).write_bytes(content)
+        (temporary / name).write_bytes(content)
     checksums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    (aside / MANIFEST).write_bytes(json_bytes({"format": FORMAT, "sha256": checksums}))
-    _replace(folder, aside)
+    (temporary / MANIFEST).write_bytes(json_bytes({"format": FORMAT, "sha256": checksums}))
+    _replace(folder, temporary)
 
 
 def read_bundle(folder: Path) -> dict[str, bytes]:
-    """Read every file that the manifest names.
+    """Read every file that the manifest lists, and verify its checksum.
+
+    Args:
+        folder: The bundle's folder.
+
+    Returns:
+        File name to content, without the manifest.
 
     Raises:
-        BundleCorrupt: names the file that is missing or has another checksum.
-        BundleIncompatible: the bundle is of another format.
+        BundleCorrupt: A file is missing, or its checksum differs from the manifest's.
+        BundleIncompatible: The bundle has another format than this program reads.
+
+    Example:
+        >>> from pathlib import Path
+        >>> write_bundle(Path("bundle"), {"card.json": b"{}"})
+        >>> read_bundle(Path("bundle"))
+        {'card.json': b'{}'}
+        >>> _ = Path("bundle", "card.json").write_bytes(b"[]")
+        >>> read_bundle(Path("bundle"))
+        Traceback (most recent call last):
+        ...
+        carvalue.files.bundle.BundleCorrupt: bundle/card.json does not have the checksum ...
     """
     manifest = read_json(_read(folder, MANIFEST), name=MANIFEST, folder=folder)
     if manifest.get("format") != FORMAT:
@@ -57,24 +86,49 @@ def read_bundle(folder: Path) -> dict[str, bytes]:
 
 
 def bundle_digest(folder: Path) -> str:
-    """Name a bundle by its content: the checksum of its manifest.
+    """Identify a bundle by its content: hash its manifest, which contains the checksum of every file.
+
+    Args:
+        folder: The bundle's folder.
+
+    Returns:
+        The SHA-256 of the manifest, as 64 hexadecimal digits.
 
     Raises:
-        BundleCorrupt: there is no manifest.
+        BundleCorrupt: There is no manifest.
     """
     return hashlib.sha256(_read(folder, MANIFEST)).hexdigest()
 
 
 def json_bytes(value: object) -> bytes:
-    """Write JSON, the same bytes for the same value."""
+    r"""Encode a value as JSON with sorted keys, so that equal values give equal bytes.
+
+    Args:
+        value: A value that the `json` module can encode, without NaN or infinity.
+
+    Returns:
+        JSON in UTF-8, indented by one space.
+
+    Example:
+        >>> json_bytes({"b": 1, "a": 2})
+        b'{\n "a": 2,\n "b": 1\n}'
+    """
     return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False).encode()
 
 
 def read_json(content: bytes, *, name: str, folder: Path) -> dict[str, Any]:
-    """Read a JSON object.
+    """Parse a file of a bundle as a JSON object.
+
+    Args:
+        content: The file's content.
+        name: The file's name in error messages.
+        folder: The bundle's folder in error messages.
+
+    Returns:
+        The parsed object.
 
     Raises:
-        BundleCorrupt: the file holds something else.
+        BundleCorrupt: The content is not a JSON object.
     """
     try:
         value = json.loads(content)
@@ -101,10 +155,10 @@ def _read(folder: Path, name: str) -> bytes:
         raise BundleCorrupt(f"{folder / name} cannot be read ({error.strerror}).") from error
 
 
-def _replace(folder: Path, aside: Path) -> None:
-    """Rename into place; a folder cannot be renamed over, so the old one steps aside first."""
+def _replace(folder: Path, temporary: Path) -> None:
+    """Rename the temporary folder; a rename cannot replace a folder, so move the old folder first."""
     old = folder.with_name(f".{folder.name}.old.{uuid4().hex[:8]}")
     if folder.exists():
         folder.rename(old)
-    aside.rename(folder)
+    temporary.rename(folder)
     shutil.rmtree(old, ignore_errors=True)

@@ -1,19 +1,38 @@
-"""JSON as RFC 8259 means it: UTF-8, no name twice, no NaN or Infinity."""
+"""Strict JSON (RFC 8259): UTF-8 only, unique names within an object, no NaN or Infinity."""
 
 import json
 
-_GONE = object()
+_MISSING = object()
 
 
 class NotStrictJson(ValueError):
-    """What came is something else; the message goes on after "the body" or "the line"."""
+    """The text is not strict JSON; the message is a predicate that follows "the body" or "the line"."""
 
 
 def parse_json(text: bytes) -> object:
-    """Read one value.
+    """Parse one JSON value.
+
+    Args:
+        text: The encoded JSON text.
+
+    Returns:
+        The value: a dict, list, str, int, float, bool or None.
 
     Raises:
-        NotStrictJson: says where it stops being one.
+        NotStrictJson: The text is not UTF-8 or not JSON, repeats a name in an object, contains NaN or
+            Infinity, is nested too deeply, or contains an integer of more than 4,300 digits.
+
+    Example:
+        >>> parse_json(b'{"year": 2015}')
+        {'year': 2015}
+        >>> parse_json(b'{"year": 2015, "year": 2016}')
+        Traceback (most recent call last):
+        ...
+        carvalue.files.strict_json.NotStrictJson: gives "year" twice
+        >>> parse_json(b'{"year": NaN}')
+        Traceback (most recent call last):
+        ...
+        carvalue.files.strict_json.NotStrictJson: holds NaN, which is not JSON; leave out what is not known
     """
     try:
         # without an explicit codec, `json` would guess UTF-16 and UTF-32
@@ -34,14 +53,14 @@ def parse_json(text: bytes) -> object:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        # each first meeting pops its name, so what is gone when met again came twice
-        twice = next(name for name, _ in pairs if value.pop(name, _GONE) is _GONE)
-        raise NotStrictJson(f"gives {json.dumps(twice[:40])} twice")
+        # the first occurrence removes its name, so a name that is already removed occurs twice
+        repeated = next(name for name, _ in pairs if value.pop(name, _MISSING) is _MISSING)
+        raise NotStrictJson(f"gives {json.dumps(repeated[:40])} twice")
     return value
 
 
-def _refuse_constant(word: str) -> object:
-    raise NotStrictJson(f"holds {word}, which is not JSON; leave out what is not known")
+def _refuse_constant(constant: str) -> object:
+    raise NotStrictJson(f"holds {constant}, which is not JSON; leave out what is not known")
 
 
-_STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)  # slow to make
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)  # slow to build

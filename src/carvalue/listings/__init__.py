@@ -1,4 +1,4 @@
-"""What a car for sale is, where listings come from, how they are cleaned, split and stored."""
+"""The schema of a car listing; subpackages read, clean, split, store and generate listings."""
 
 from carvalue.listings.schema import (
     ALIASES,

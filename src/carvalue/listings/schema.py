@@ -1,7 +1,7 @@
-"""What a listing consists of: the one definition that form, API, frames and documents derive from.
+"""The schema of a listing, from which the web form, the API, frames and documents are built.
 
-Field names are the source's column names, so that a raw row, a request and a training column call the same
-thing by the same word.
+Field names are the column names of Kaggle's vehicles.csv, so that a raw row, a request and a training column
+have the same names.
 """
 
 from collections.abc import Mapping
@@ -9,12 +9,28 @@ from dataclasses import dataclass
 
 Value = str | float | int | None
 Listing = Mapping[str, Value]
-"""One car for sale: field name -> value. An absent field and None mean the same: not known."""
+"""One car for sale, field name to value; an absent field and None both mean that the value is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NumberField:
-    """A whole number with its unit and the range in which the trade means it seriously."""
+    """A whole-number field with its unit and the range of plausible values.
+
+    Attributes:
+        name: The column name.
+        label: The text of the label in the web form.
+        unit: The unit of the value, for example `miles`.
+        minimum: The smallest accepted value.
+        maximum: The largest accepted value.
+        help: One sentence that explains the field to users.
+        required: Whether every listing must have a value.
+
+    Example:
+        >>> from carvalue.listings import FIELD_BY_NAME
+        >>> odometer = FIELD_BY_NAME["odometer"]
+        >>> odometer.unit, odometer.minimum, odometer.maximum, odometer.required
+        ('miles', 0, 400000, False)
+    """
 
     name: str
     label: str
@@ -27,7 +43,22 @@ class NumberField:
 
 @dataclass(frozen=True, kw_only=True)
 class CategoryField:
-    """A word out of a closed vocabulary, or any text where `choices` is empty."""
+    """A categorical field: one value of a closed vocabulary, or any text where `choices` is empty.
+
+    Attributes:
+        name: The column name.
+        label: The text of the label in the web form.
+        help: One sentence that explains the field to users.
+        choices: The accepted values; empty for an open vocabulary.
+        required: Whether every listing must have a value.
+
+    Example:
+        >>> from carvalue.listings import FIELD_BY_NAME
+        >>> FIELD_BY_NAME["fuel"].choices
+        ('gas', 'diesel', 'hybrid', 'electric', 'other')
+        >>> FIELD_BY_NAME["fuel"].is_open, FIELD_BY_NAME["model"].is_open
+        (False, True)
+    """
 
     name: str
     label: str
@@ -43,8 +74,8 @@ class CategoryField:
 
 Field = NumberField | CategoryField
 
-EARLIEST_YEAR = 1985  # older cars are priced as collectors' pieces, by other rules than this trade's
-LATEST_YEAR = 2030  # a request may name a year newer than the data; the model says so in a warning
+EARLIEST_YEAR = 1985  # older cars are collectors' items, whose prices follow other rules
+LATEST_YEAR = 2030  # a request may have a year newer than the training data; the quote then has a warning
 
 STATES = tuple(
     (
@@ -59,7 +90,7 @@ PRICE = NumberField(
     unit="$",
     minimum=1_000,
     maximum=100_000,
-    help="What the seller asks for, in US dollars.",
+    help="The asking price, in US dollars.",
     required=True,
 )
 
@@ -67,13 +98,13 @@ FIELDS: tuple[Field, ...] = (
     CategoryField(
         name="manufacturer",
         label="Make",
-        help="Who built the car, for example toyota.",
+        help="The maker of the car, for example toyota.",
         required=True,
     ),
     CategoryField(
         name="model",
         label="Model",
-        help="Model and trim as an advertisement would put it, for example camry le.",
+        help="Model and trim as written in an advertisement, for example camry le.",
         required=True,
     ),
     NumberField(
@@ -91,12 +122,12 @@ FIELDS: tuple[Field, ...] = (
         unit="miles",
         minimum=0,
         maximum=400_000,
-        help="What the odometer shows, in miles.",
+        help="The odometer reading, in miles.",
     ),
     CategoryField(
         name="condition",
         label="Condition",
-        help="The seller's word for the state of the car.",
+        help="How the seller describes the state of the car.",
         choices=("new", "like new", "excellent", "good", "fair", "salvage"),
     ),
     CategoryField(
@@ -123,13 +154,13 @@ FIELDS: tuple[Field, ...] = (
     CategoryField(
         name="title_status",
         label="Title",
-        help="What the title of ownership says.",
+        help="The status of the title of ownership.",
         choices=("clean", "rebuilt", "salvage", "lien", "missing", "parts only"),
     ),
     CategoryField(
         name="transmission",
         label="Transmission",
-        help="How the gears change.",
+        help="The type of the transmission.",
         choices=("automatic", "manual", "other"),
     ),
     CategoryField(
@@ -189,10 +220,13 @@ FIELDS: tuple[Field, ...] = (
         help="The Craigslist region, for example austin.",
     ),
 )
+"""All fields of a listing except the price, in the order of the web form."""
 FIELD_BY_NAME: Mapping[str, Field] = {field.name: field for field in FIELDS}
+"""Field name to field."""
 ALIASES: Mapping[str, str] = {"make": "manufacturer"}
-"""The word people use -> the source's, which is ours."""
+"""Alternative field names that requests and files may use, alias to field name."""
 REQUIRED_FIELDS = tuple(field.name for field in FIELDS if field.required)
+"""Names of the fields that every listing must have."""
 
 RAW_COLUMNS = (
     "id",
@@ -222,4 +256,4 @@ RAW_COLUMNS = (
     "long",
     "posting_date",
 )
-"""The columns of `vehicles.csv` as Kaggle hands it out, in its order."""
+"""The columns of Kaggle's `vehicles.csv`, in the file's order."""

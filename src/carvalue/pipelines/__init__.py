@@ -1,4 +1,4 @@
-"""The order of work, with or without Airflow."""
+"""The pipelines: their steps in order, run by Airflow or in this process."""
 
 from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL, RETRAIN_MODEL, find
 from carvalue.pipelines.runner import THREAD_ENVIRONMENT, run_pipeline

@@ -1,4 +1,4 @@
-"""A pipeline as an Airflow DAG; the only module that knows Airflow."""
+"""Pipelines as Airflow DAGs."""
 
 import logging
 from datetime import timedelta
@@ -11,21 +11,29 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from carvalue.errors import AppError
 from carvalue.logs import fold_fields
-from carvalue.pipelines.definitions import PIPELINES, Pipeline, Step
-from carvalue.pipelines.promotion_steps import answer
+from carvalue.pipelines.definitions import PIPELINES, Pipeline, Step, shown_doc
+from carvalue.pipelines.promotion_steps import save_answer
 from carvalue.pipelines.retraining_steps import NothingToLearn
 from carvalue.pipelines.steps import work_folder
 from carvalue.settings import load_settings
 
 logger = logging.getLogger(__name__)
 
-WORTH_ANOTHER_TRY = frozenset({429, 502, 503, 504})  # the other side was busy, away or slow
+RETRIED_STATUSES = frozenset({429, 502, 503, 504})  # the other side was overloaded, unreachable or slow
 RETRY_DELAY = timedelta(seconds=5)
-ANSWER_WITHIN = timedelta(days=7)  # the next run of the pipeline waits for it; after that it is a no
+APPROVAL_TIMEOUT = timedelta(days=7)  # then the answer counts as a rejection; until then the next run waits
 
 
 def as_dag(pipeline: Pipeline, *, schedule: str = "") -> DAG:
-    """Wire the steps up, one task each; `schedule` is cron's, empty where data or people start a run."""
+    """Build the DAG of a pipeline, with one task per step.
+
+    Args:
+        pipeline: The pipeline.
+        schedule: A cron expression; empty if the DAG is started by an asset or by people.
+
+    Returns:
+        The DAG.
+    """
     with DAG(
         dag_id=pipeline.name,
         schedule=Asset(pipeline.awaits) if pipeline.awaits else schedule or None,
@@ -39,56 +47,77 @@ def as_dag(pipeline: Pipeline, *, schedule: str = "") -> DAG:
 
 
 class ApprovalOperator(HITLOperator):
-    """Asks a person before a step, unless there is nothing to ask; who does not answer in time says no."""
+    """Ask a person to approve the next step if it needs approval; no answer in time counts as a rejection.
+
+    Args:
+        pipeline: The name of the pipeline.
+        step: The name of the step that needs an approval.
+        **kwargs: Arguments of Airflow's operator.
+    """
 
     APPROVE, REJECT = "Approve", "Reject"
 
     def __init__(self, *, pipeline: str, step: str, **kwargs: Any) -> None:
         super().__init__(
-            subject=f"{step}?",  # the task itself says what for
+            subject=f"{step}?",  # `execute` replaces it
             options=[self.APPROVE, self.REJECT],
             defaults=self.REJECT,
-            response_timeout=ANSWER_WITHIN,
+            response_timeout=APPROVAL_TIMEOUT,
             **kwargs,
         )
         self.pipeline, self.step = pipeline, step
 
     def execute(self, context: Context) -> Any:
-        """Ask, and wait without taking a worker's place."""
+        """Ask for the approval and defer the task, so that it does not occupy a worker.
+
+        Args:
+            context: Airflow's context of the task.
+
+        Returns:
+            None if there is nothing to approve.
+        """
         settings = load_settings()
-        asks = _step(self.pipeline, self.step).asks
-        asked = asks(settings=settings, work=work_folder(settings, self.pipeline)) if asks else None
-        if asked is None:
+        ask = _step(self.pipeline, self.step).approval
+        question = ask(settings=settings, work=work_folder(settings, self.pipeline)) if ask else None
+        if question is None:
             return None
-        self.subject, self.body = asked.subject, asked.body
+        self.subject, self.body = question.subject, question.body
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Keep the answer for the step, which goes on in either case: a no is an outcome, not a failure."""
-        said = super().execute_complete(context, event)
-        user = said["responded_by_user"]
-        answer(
+        """Save the answer for the step, which runs after a rejection as well and records it.
+
+        Args:
+            context: Airflow's context of the task.
+            event: The person's response.
+
+        Returns:
+            None.
+        """
+        response = super().execute_complete(context, event)
+        user = response["responded_by_user"]
+        save_answer(
             work=work_folder(load_settings(), self.pipeline),
-            person=user["name"] if user else f"nobody within {ANSWER_WITHIN.days} days",
-            approved=said["chosen_options"] == [self.APPROVE],
+            person=user["name"] if user else f"nobody within {APPROVAL_TIMEOUT.days} days",
+            approved=response["chosen_options"] == [self.APPROVE],
         )
         return None
 
 
 def _tasks(pipeline: Pipeline, step: Step) -> list[BaseOperator]:
-    if step.asks is None or load_settings().promotion_approval == "none":
+    if step.approval is None:
         return [_task(pipeline, step)]
-    asking = ApprovalOperator(
+    approval = ApprovalOperator(
         task_id=f"approve_{step.name}",
         pipeline=pipeline.name,
         step=step.name,
-        doc_md=ApprovalOperator.__doc__,
+        doc_md=shown_doc(ApprovalOperator.__doc__),
     )
-    return [asking, _task(pipeline, step)]
+    return [approval, _task(pipeline, step)]
 
 
 def _task(pipeline: Pipeline, step: Step) -> PythonOperator:
-    produced = [Asset(pipeline.produces)] if pipeline.produces else []
+    outlets = [Asset(pipeline.produces)] if pipeline.produces else []
     return PythonOperator(
         task_id=step.name,
         python_callable=run_step,
@@ -97,30 +126,34 @@ def _task(pipeline: Pipeline, step: Step) -> PythonOperator:
         retry_delay=RETRY_DELAY,
         retry_exponential_backoff=True,
         doc_md=step.doc,
-        outlets=produced if step is pipeline.steps[-1] else [],
+        outlets=outlets if step is pipeline.steps[-1] else [],
         show_return_value_in_logs=False,
     )
 
 
 def run_step(*, pipeline: str, step: str) -> None:
-    """Run one step in a task; say an expected failure in one line, try again only where it may help.
+    """Run one step in an Airflow task; log expected failures in one line, and retry only if that can help.
+
+    Args:
+        pipeline: The name of the pipeline.
+        step: The name of the step.
 
     Raises:
-        AirflowSkipException: there is nothing to do; the steps that follow are skipped.
-        AirflowFailException: the step would fail again in the same way.
-        AppError: another try may succeed.
+        AirflowSkipException: There is nothing to do; the following steps are skipped.
+        AirflowFailException: The step failed, and would fail again.
+        AppError: The step failed, and a retry can succeed.
     """
     for handler in logging.getLogger().handlers:
-        handler.addFilter(fold_fields)  # Airflow's own would drop an event's fields
+        handler.addFilter(fold_fields)  # Airflow's formatters drop the fields of an event
     try:
         settings = load_settings()
         _step(pipeline, step).run(settings=settings, work=work_folder(settings, pipeline))
-    except NothingToLearn as news:
-        logger.info("%s ends the run: %s", step, news)
-        raise AirflowSkipException(str(news)) from None
+    except NothingToLearn as reason:
+        logger.info("%s ends the run: %s", step, reason)
+        raise AirflowSkipException(str(reason)) from None
     except AppError as error:
-        logger.error("%s failed: %s", step, error)  # noqa: TRY400  # the message says all; a trace hides it
-        if error.status in WORTH_ANOTHER_TRY:
+        logger.error("%s failed: %s", step, error)  # noqa: TRY400  # the message is enough
+        if error.status in RETRIED_STATUSES:
             raise
         raise AirflowFailException(str(error)) from None
 

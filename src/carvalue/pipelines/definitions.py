@@ -1,5 +1,7 @@
-"""The pipelines: their steps in order, and what each hands to the other."""
+"""The definitions of the pipelines: their steps in order, and what starts them."""
 
+import inspect
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -8,64 +10,79 @@ from carvalue.errors import AppError
 from carvalue.pipelines import promotion_steps, retraining_steps, steps
 from carvalue.settings import Settings
 
+SECTION = re.compile(r"^(?:Args|Attributes|Example|Raises|Returns|Yields):$", re.MULTILINE)
+
 
 class PipelineNotFound(AppError):
-    """A pipeline that does not exist; names those that do."""
+    """There is no pipeline of this name; the message lists the existing ones."""
 
     status, hint = 404, ""
 
 
 class StepFunction(Protocol):
-    """What a step does, with the settings and the folder of its pipeline's working files."""
+    """The function of a step."""
 
     __name__: str
 
     def __call__(self, *, settings: Settings, work: Path) -> None:
-        """Do it."""
+        """Run the step.
+
+        Args:
+            settings: The settings of the program.
+            work: The folder of the pipeline's working files.
+        """
 
 
-class QuestionFunction(Protocol):
-    """The question before a step; None where there is nothing to ask."""
+class ApprovalFunction(Protocol):
+    """The function that builds the question to a person before a step."""
 
     def __call__(self, *, settings: Settings, work: Path) -> promotion_steps.ApprovalQuestion | None:
-        """Put it together from the working files."""
+        """Build the question from the working files.
+
+        Args:
+            settings: The settings of the program.
+            work: The folder of the pipeline's working files.
+
+        Returns:
+            The question; None if no approval is needed.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One step: reads what the step before left in files, calls a room, leaves files for the next.
+    """One step of a pipeline: it reads files of earlier steps and writes files for later ones.
 
     Attributes:
-        run: does it; its name is the step's name and its docstring the step's page.
-        retries: how often another try may help; a step fails at once where it cannot.
-        asks: what a person may have to say yes to before; only Airflow asks.
+        run: The function of the step; its name is the step's name, its docstring the step's documentation.
+        retries: The number of retries in Airflow; errors for which a retry cannot help fail at once.
+        approval: Builds the question that a person has to answer before the step; only Airflow asks it.
     """
 
     run: StepFunction
-    retries: int = 1  # a task whose process is killed is not to blame
-    asks: QuestionFunction | None = None
+    retries: int = 1  # for tasks whose process is killed
+    approval: ApprovalFunction | None = None
 
     @property
     def name(self) -> str:
-        """What the step is called on the console, in Airflow and in `--from`."""
+        """The step's name on the console, in Airflow and in the option `--from`."""
         return self.run.__name__
 
     @property
     def doc(self) -> str:
-        """What the step does, for its page."""
-        return self.run.__doc__ or ""
+        """The step's documentation in Airflow, without the sections on arguments and errors."""
+        return shown_doc(self.run.__doc__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
-    """Steps in order.
+    """A pipeline.
 
     Attributes:
-        name: the DAG's id.
-        doc: what it is for, in Markdown.
-        steps: in order; each needs the one before.
-        produces: name of the data that its last step publishes, if another pipeline waits for it.
-        awaits: name of the data whose publication starts it.
+        name: The id of the DAG.
+        doc: The pipeline's documentation in Airflow, in Markdown.
+        steps: The steps in order; each needs the files of the one before.
+        produces: The name of the Airflow asset that the last step updates; None if there is none.
+        awaits: The name of the Airflow asset whose update starts the pipeline; None if there is none.
     """
 
     name: str
@@ -86,12 +103,13 @@ Downloads raw listings, cleans them, splits them by time and by car, and publish
 test sets together with the reference that live requests are compared with. Publishing starts
 `initial_model_dag`.
 
-*Where the listings come from* is the setting `DATA_SOURCE`; `make up` hands a changed setting to the tasks.
-*Running it again* is safe: each step writes aside and renames, so readers see the old data or the new, whole.
-*Clearing a task* resumes there, with the files that the tasks before it left.
+*The source of the listings* is the setting `DATA_SOURCE`; run `make up` to apply a changed setting.
+*Running it again* is safe: each step writes a temporary file and renames it, so that readers never see
+incomplete data.
+*Clearing a task* resumes there, with the files of the tasks before it.
 """,
     steps=(
-        Step(run=steps.download, retries=2),  # Kaggle has its hiccups
+        Step(run=steps.download, retries=2),  # Kaggle has transient errors
         Step(run=steps.clean),
         Step(run=steps.split),
         Step(run=steps.publish),
@@ -106,21 +124,21 @@ TRAINING = (
     Step(run=steps.evaluate),
     Step(run=steps.register),
     Step(run=promotion_steps.judge),
-    Step(run=promotion_steps.promote, asks=promotion_steps.question),
+    Step(run=promotion_steps.promote, approval=promotion_steps.approval_question),
 )
-"""From the current datasets to a decision about production."""
+"""The steps from the current datasets to a promotion decision."""
 
 INITIAL_MODEL = Pipeline(
     name="initial_model_dag",
     doc="""
 ### From datasets to a model in production
 
-Searches for good parameters, trains, measures on cars that the model has not seen, registers the model in
-MLflow, brings it to every gate, and promotes it if it passes all of them.
+Tunes the hyperparameters, trains a model, evaluates it on the test cars, registers it in MLflow, runs the
+acceptance gates, and promotes the model if it passes all of them.
 
-*Started by* the datasets that `creates_datasets_dag` publishes, or by hand.
-*How much it searches* is the setting `TRAINING_BUDGET`; *where the trees grow* is `TRAINING_CLUSTER`.
-*A model that is not promoted* is not a failure: the log of `judge` gives the reasons, and so does MLflow.
+*Started by* the datasets that `creates_datasets_dag` publishes, or manually.
+*The extent of the search* is the setting `TRAINING_BUDGET`; *the cluster that trains* is `TRAINING_CLUSTER`.
+*A model that is not promoted* is not a failure: the log of `judge` has the reasons, and so has MLflow.
 """,
     steps=TRAINING,
     awaits=DATASETS,
@@ -131,21 +149,21 @@ RETRAIN_MODEL = Pipeline(
     doc="""
 ### From the newest listings and reported sales to the next version
 
-Fetches the newest listings, joins what quoted cars were sold for (from 200 sales on), brings earlier prices
-to the level of the newest if the market has moved, publishes datasets and drift reference, trains, and lets
-the new version into production if it passes the gates of any other.
+Fetches the newest listings, adds reported sales of quoted cars (if there are at least 200), adjusts earlier
+prices to the level of the newest if the market has moved, publishes datasets and the drift reference, trains
+a model, and promotes the new version if it passes the same gates as every version.
 
 *Started by* the watcher's alarms (drift, live accuracy, coverage; `RETRAIN_ON_ALARM`), the clock
-(`RETRAIN_SCHEDULE`), here by hand, or by `carvalue retrain`.
-*Nothing new* since the version in production learned: the run ends in green after `skip_if_unchanged`.
-*A version that is refused* is no failure: production stays, the log of `judge` gives the reasons, and the
-watcher tells people. *A run that fails* leaves production as it is, too.
+(`RETRAIN_SCHEDULE`), manually here, or by `carvalue retrain`.
+*If the listings are those of the version in production*, the run ends successfully after `skip_if_unchanged`.
+*A version that is refused* is not a failure: production is unchanged, the log of `judge` has the reasons, and
+the watcher sends a notification. *A run that fails* leaves production unchanged, too.
 """,
     steps=(
         Step(run=steps.download, retries=2),
         Step(run=steps.clean),
-        Step(run=retraining_steps.join_sales),
         Step(run=retraining_steps.adjust_prices),
+        Step(run=retraining_steps.join_sales),
         Step(run=steps.split),
         Step(run=retraining_steps.skip_if_unchanged),
         Step(run=steps.publish),
@@ -155,14 +173,41 @@ watcher tells people. *A run that fails* leaves production as it is, too.
 )
 
 PIPELINES = {pipeline.name: pipeline for pipeline in (CREATES_DATASETS, INITIAL_MODEL, RETRAIN_MODEL)}
+"""Pipeline name to pipeline."""
 
 
 def find(name: str) -> Pipeline:
     """Find a pipeline by its name.
 
+    Args:
+        name: The id of the DAG.
+
+    Returns:
+        The pipeline.
+
     Raises:
-        PipelineNotFound: names those that there are.
+        PipelineNotFound: There is no such pipeline; the message lists the existing ones.
+
+    Example:
+        >>> [step.name for step in find("initial_model_dag").steps]
+        ['tune', 'train', 'evaluate', 'register', 'judge', 'promote']
     """
     if name not in PIPELINES:
         raise PipelineNotFound(f"No pipeline {name!r}: expected {' or '.join(PIPELINES)}.")
     return PIPELINES[name]
+
+
+def shown_doc(docstring: str | None) -> str:
+    r"""Cut a docstring before its first section, for users who do not call the function themselves.
+
+    Args:
+        docstring: A Google-style docstring; None counts as empty.
+
+    Returns:
+        The text before the first section, such as `Args:`.
+
+    Example:
+        >>> shown_doc("Clean the rows.\n\n    Writes a report.\n\n    Args:\n        work: A folder.")
+        'Clean the rows.\n\nWrites a report.'
+    """
+    return SECTION.split(inspect.cleandoc(docstring or ""), maxsplit=1)[0].strip()

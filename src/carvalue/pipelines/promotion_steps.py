@@ -1,4 +1,4 @@
-"""The last two steps to production: what the gates find, and what is done about it."""
+"""The last two steps of a training: judge the new version, and promote or refuse it."""
 
 import json
 import logging
@@ -15,26 +15,35 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-JUDGEMENT_FILE = "judgement.json"  # in a training's working files: what the gates found
-ANSWER_FILE = "answer.json"  # likewise: what a person said to it
+JUDGEMENT_FILE = "judgement.json"
+"""The gates' results, among a training's working files."""
+ANSWER_FILE = "answer.json"
+"""A person's answer to the approval question, among a training's working files."""
 
 
 class ApprovalMissing(AppError):
-    """A person must say yes first, and none has been asked."""
+    """A person must approve the version first, and none has."""
 
-    status, hint = 409, "Airflow asks in the DAG's run; without it, `carvalue promote N` is a person's word."
+    status, hint = 409, "Approve it in Airflow in the DAG's run, or promote it with `carvalue promote N`."
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalQuestion:
-    """What a person is asked; `body` is Markdown."""
+    """The question to the person who approves a promotion."""
 
     subject: str
+    """The question in one line."""
     body: str
+    """The details, in Markdown."""
 
 
 def judge(*, settings: Settings, work: Path) -> None:
-    """Bring the version to every gate that production has; one gate that it does not pass refuses it."""
+    """Run all acceptance gates on the new version; it is refused if it fails one of them.
+
+    Args:
+        settings: The settings of the program.
+        work: The folder of the pipeline's working files.
+    """
     from carvalue.registry import ModelVersion
     from carvalue.registry.promotion import judge_version
 
@@ -45,47 +54,74 @@ def judge(*, settings: Settings, work: Path) -> None:
         train=dataset.path("train"),
         test=dataset.path("test"),
         scratch=work / "judged",
+        max_level_change=settings.max_level_change,
     )
     judgement.save(work / JUDGEMENT_FILE)
     for gate in judgement.decision.gates:
         logger.info("gate", extra={"gate": gate.name, "passed": gate.passed, "found": gate.words})
 
 
-def question(*, settings: Settings, work: Path) -> ApprovalQuestion | None:
-    """Return the question put to a person before promotion; None if a gate has refused the version."""
+def approval_question(*, settings: Settings, work: Path) -> ApprovalQuestion | None:
+    """Build the question to a person before the promotion.
+
+    Args:
+        settings: The settings of the program.
+        work: The folder of the pipeline's working files.
+
+    Returns:
+        The question; None if a gate has refused the version.
+    """
     from carvalue.registry.gates import gates_table
     from carvalue.registry.promotion import GateJudgement
 
     judgement = GateJudgement.load(work / JUDGEMENT_FILE)
-    if not judgement.decision.promote:
+    if not _must_be_approved(judgement, settings):
         return None
-    now = "nothing" if judgement.against is None else f"version {judgement.against}"
-    lines = [f"In production now: {now}. MLflow at {settings.mlflow_tracking_uri} has the model card.", ""]
+    current = "nothing" if judgement.against is None else f"version {judgement.against}"
+    lines = [
+        f"In production now: {current}. MLflow at {settings.mlflow_tracking_uri} has the model card.",
+        "",
+    ]
     return ApprovalQuestion(
         subject=f"Version {judgement.version} into production?",
         body="\n".join(lines + gates_table(judgement.decision.gates)),
     )
 
 
-def answer(*, work: Path, person: str, approved: bool) -> None:
-    """Keep what a person answered, for `apply_judgement`; it counts for the version that was asked about."""
+def save_answer(*, work: Path, person: str, approved: bool) -> None:
+    """Save a person's answer for the step `promote`; it is valid for the judged version only.
+
+    Args:
+        work: The folder of the pipeline's working files.
+        person: The name of the person.
+        approved: Whether the person approves the promotion.
+    """
     from carvalue.registry.promotion import GateJudgement
 
     version = GateJudgement.load(work / JUDGEMENT_FILE).version
-    said = {"version": version, "person": person, "approved": approved}
-    (work / ANSWER_FILE).write_text(json.dumps(said))
+    answer = {"version": version, "person": person, "approved": approved}
+    (work / ANSWER_FILE).write_text(json.dumps(answer))
 
 
 def promote(*, settings: Settings, work: Path) -> None:
-    """Put the version into production if it passed every gate; write the decision down in either case."""
-    from carvalue.registry.promotion import ChampionChanged
+    """Put the version into production if it passed all gates, and record the decision in either case.
+
+    Args:
+        settings: The settings of the program.
+        work: The folder of the pipeline's working files.
+
+    Raises:
+        ApprovalMissing: A person must approve, and none has.
+        ChampionChanged: Production changed after a person approved the version.
+    """
+    from carvalue.registry.promotion import ChampionChanged, GateJudgement
 
     try:
         _promote(settings, work)
-    except ChampionChanged as moved:
-        if settings.promotion_approval == "required":
-            raise  # a person said yes to something else
-        logger.info("judging anew", extra={"because": str(moved)})
+    except ChampionChanged as change:
+        if _must_be_approved(GateJudgement.load(work / JUDGEMENT_FILE), settings):
+            raise  # the person approved a comparison with another version
+        logger.info("judging again", extra={"because": str(change)})
         judge(settings=settings, work=work)
         _promote(settings, work)
 
@@ -96,7 +132,7 @@ def _promote(settings: Settings, work: Path) -> None:
     from carvalue.registry.promotion import GateJudgement, apply_judgement
 
     judgement = GateJudgement.load(work / JUDGEMENT_FILE)
-    if settings.promotion_approval == "required" and judgement.decision.promote:
+    if _must_be_approved(judgement, settings):
         judgement = _approved(judgement, work)
     decision = apply_judgement(
         uri=settings.mlflow_tracking_uri,
@@ -109,12 +145,19 @@ def _promote(settings: Settings, work: Path) -> None:
     logger.info("promoted" if decision.promote else "not promoted", extra={"reasons": decision.reasons})
 
 
+def _must_be_approved(judgement: "GateJudgement", settings: Settings) -> bool:
+    decision = judgement.decision
+    return decision.promote and (settings.promotion_approval == "required" or decision.needs_approval)
+
+
 def _approved(judgement: "GateJudgement", work: Path) -> "GateJudgement":
     try:
-        said = json.loads((work / ANSWER_FILE).read_text())
+        answer = json.loads((work / ANSWER_FILE).read_text())
     except FileNotFoundError:
-        said = {}
-    if said.get("version") != judgement.version:
-        raise ApprovalMissing(f"PROMOTION_APPROVAL=required: nobody approved version {judgement.version}.")
-    decision = judgement.decision.asked(said["person"], approved=said["approved"])
+        answer = {}
+    if answer.get("version") != judgement.version:
+        raise ApprovalMissing(
+            f"Version {judgement.version} needs a person's approval, and nobody has approved it."
+        )
+    decision = judgement.decision.with_approval(answer["person"], approved=answer["approved"])
     return replace(judgement, decision=decision)

@@ -1,4 +1,4 @@
-"""The steps that only a retraining has: sales join, old prices become today's, nothing new ends it."""
+"""Pipeline steps that only a retraining has: adjust prices, screen reported sales, stop if nothing is new."""
 
 import logging
 from pathlib import Path
@@ -8,72 +8,111 @@ from carvalue.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-KNOWN_FILE, RESTATED_FILE = "known.parquet", "restated.json"
-"""What a retraining splits, and what was done to its prices."""
-NEWEST_SALES = 100_000  # older ones tell of an older market, and no machine is to choke on them
+ADJUSTED_FILE = "adjusted.parquet"  # source listings with prices at today's level
+ADJUSTMENT_REPORT = "adjustment.json"
+NEWEST_SALES = 100_000  # older sales describe an older market; the limit also bounds memory
 
 
 class NothingToLearn(AppError):
-    """Production learned from these very listings: no failure, and nothing to do."""
+    """The champion was trained on the same data; there is nothing to do."""
 
     status, hint = 409, "Bring newer listings to DATA_SOURCE, or report sales to POST /feedback."
 
 
-def join_sales(*, settings: Settings, work: Path) -> None:
-    """Put what quoted cars were sold for among the listings, where enough sales were reported."""
-    from carvalue.journal import Journal
-    from carvalue.listings.cleaning import LISTINGS_FILE
-    from carvalue.listings.datasets import join_sales as join
-
-    journal = Journal(settings.journal_url.get_secret_value())
-    try:
-        sold = journal.sold_cars(limit=NEWEST_SALES)
-    finally:
-        journal.close()
-    join(work / "clean" / LISTINGS_FILE, sold=(car.as_row() for car in sold), into=work / "clean")
-
-
 def adjust_prices(*, settings: Settings, work: Path) -> None:
-    """Bring earlier prices to the level of the newest, where the market has moved since they were asked.
+    """Bring the prices of earlier source listings to the level of the newest ones.
 
-    The ruler is the model in production; before there is one, prices stay as they are.
+    The reference model is the champion; before there is one, prices stay as they are. Reported sales have no
+    influence on the level.
+
+    Args:
+        settings: Where MLflow is.
+        work: Folder of the pipeline's working files.
     """
     import polars as pl
 
     from carvalue.files import atomic_write, write_artifact
-    from carvalue.listings.datasets import WITH_SALES_FILE
+    from carvalue.listings.cleaning import LISTINGS_FILE
     from carvalue.pricing.training import TimeAdjustment, adjust_to_newest
     from carvalue.registry.promotion import fetch_champion
 
-    known, done = pl.read_parquet(work / "clean" / WITH_SALES_FILE), TimeAdjustment(moved=0, factor=1.0)
-    if production := fetch_champion(uri=settings.mlflow_tracking_uri, into=work / "production"):
-        known, done = adjust_to_newest(known, reference_model=production.model)
-    with atomic_write(work / "clean" / KNOWN_FILE) as aside:
-        known.write_parquet(aside)
-    write_artifact(done, work / "clean" / RESTATED_FILE)
-    logger.info("prices of today", extra={"moved": done.moved, "factor": done.factor})
+    listings = pl.read_parquet(work / "clean" / LISTINGS_FILE).with_columns(listed_price=pl.col("price"))
+    adjustment = TimeAdjustment(moved=0, factor=1.0)
+    if champion := fetch_champion(uri=settings.mlflow_tracking_uri, into=work / "production"):
+        listings, adjustment = adjust_to_newest(listings, reference_model=champion.model)
+    with atomic_write(work / "clean" / ADJUSTED_FILE) as temporary:
+        listings.write_parquet(temporary)
+    write_artifact(adjustment, work / "clean" / ADJUSTMENT_REPORT)
+    logger.info("prices adjusted", extra={"moved": adjustment.moved, "factor": adjustment.factor})
+
+
+def join_sales(*, settings: Settings, work: Path) -> None:
+    """Screen reported sales, so that `split` can add them to the training rows.
+
+    Args:
+        settings: Where the journal and MLflow are, and which clients are verified.
+        work: Folder of the pipeline's working files.
+    """
+    import polars as pl
+
+    from carvalue.files import read_artifact
+    from carvalue.journal import Journal
+    from carvalue.listings.datasets import COLUMNS, screen_sales, write_sales
+    from carvalue.pricing.training import TimeAdjustment, sales_evidence
+    from carvalue.registry.promotion import fetch_champion
+
+    journal = Journal(settings.journal_url.get_secret_value())
+    try:
+        reported = [car.as_row() for car in journal.sold_cars(limit=NEWEST_SALES)]
+    finally:
+        journal.close()
+    champion = fetch_champion(uri=settings.mlflow_tracking_uri, into=work / "production")
+    sales = pl.DataFrame(reported if champion else [], schema=COLUMNS, orient="row", strict=False)
+    listings = pl.read_parquet(work / "clean" / ADJUSTED_FILE)
+    screened, report = screen_sales(
+        sales_evidence(sales, listings=listings, reference=champion.model if champion else None),
+        source_rows=listings.height,
+        level=read_artifact(TimeAdjustment, work / "clean" / ADJUSTMENT_REPORT).level,
+        verified=settings.verified_clients,
+    )
+    write_sales(screened, report, listings=work / "clean" / ADJUSTED_FILE, into=work / "clean")
 
 
 def dataset_changes(clean: Path) -> str:
-    """Say what was done to the listings beyond cleaning; empty for a pipeline that is no retraining."""
+    """Describe what was done to the listings beyond cleaning.
+
+    Args:
+        clean: Folder of the clean table.
+
+    Returns:
+        A text to append to the description of the source; empty unless the pipeline is a retraining.
+    """
     from carvalue.files import read_artifact
     from carvalue.listings.datasets import SALES_REPORT, SalesReport
     from carvalue.pricing.training import TimeAdjustment
 
-    if not (clean / KNOWN_FILE).is_file():
+    if not (clean / SALES_REPORT).is_file():
         return ""
-    joined = read_artifact(SalesReport, clean / SALES_REPORT)
-    return joined.says + read_artifact(TimeAdjustment, clean / RESTATED_FILE).description
+    sales = read_artifact(SalesReport, clean / SALES_REPORT)
+    return sales.says + read_artifact(TimeAdjustment, clean / ADJUSTMENT_REPORT).description
 
 
 def skip_if_unchanged(*, settings: Settings, work: Path) -> None:
-    """End here, in green, if the version in production has learned from these very listings."""
+    """End the run if the champion was trained on the same listings and sales.
+
+    Args:
+        settings: Where MLflow is.
+        work: Folder of the pipeline's working files.
+
+    Raises:
+        NothingToLearn: The dataset has the champion's fingerprint.
+    """
     from carvalue.files import read_artifact
     from carvalue.listings.datasets import SPLIT_REPORT, SplitReport
     from carvalue.registry.promotion import fingerprint_in_production
 
-    found = read_artifact(SplitReport, work / "splits" / SPLIT_REPORT)
-    if found.fingerprint == fingerprint_in_production(settings.mlflow_tracking_uri):
+    split = read_artifact(SplitReport, work / "splits" / SPLIT_REPORT)
+    if split.fingerprint == fingerprint_in_production(settings.mlflow_tracking_uri):
         raise NothingToLearn(
-            f"The version in production has learned from these listings ({found.fingerprint})."
+            f"The champion was trained on the same listings and sales ({split.fingerprint})."
         )

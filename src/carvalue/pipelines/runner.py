@@ -1,4 +1,4 @@
-"""Run a pipeline in this process, from any of its steps on."""
+"""Run a pipeline in this process, from any of its steps."""
 
 import time
 from collections.abc import Callable
@@ -9,29 +9,35 @@ from carvalue.pipelines.steps import work_folder
 from carvalue.settings import Settings
 
 Say = Callable[[str], None]
+"""Shows one line of progress."""
 
-# Threads that wait in a busy loop take the processor from those that they wait for: on a machine with other
-# work, training took 7 times as long. OpenMP reads this once, when the first library loads it.
 THREAD_ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
+"""Environment variables for training; they must be set before a library loads OpenMP.
+
+With active waiting, idle threads take CPU time from the threads that they wait for: on a machine with other
+work, training took 7 times as long.
+"""
 
 
 class StepNotFound(AppError):
-    """A step that the pipeline does not have; names those that it has."""
+    """The pipeline does not have this step; the message lists its steps."""
 
     status, hint = 404, ""
 
 
 def run_pipeline(pipeline: Pipeline, settings: Settings, *, start: str | None = None, say: Say) -> None:
-    """Run the steps in order, telling how far it is.
+    """Run the steps of a pipeline in order, and report the progress.
 
     Args:
-        pipeline: what to run.
-        settings: what the steps are given.
-        start: the step to resume at; the files of the steps before it are still there. None: the first.
-        say: takes one line of progress.
+        pipeline: The pipeline to run.
+        settings: The settings passed to the steps.
+        start: The name of the step to start at; it uses the files of an earlier run of the steps before. None
+            starts at the first step.
+        say: Shows one line of progress.
 
     Raises:
-        StepNotFound: names the steps that there are.
+        StepNotFound: The pipeline has no step `start`.
+        AppError: A step failed.
     """
     steps = _steps_from(pipeline, start)
     skipped = len(pipeline.steps) - len(steps)

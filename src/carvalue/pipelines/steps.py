@@ -1,8 +1,7 @@
-"""The steps: each reads what the one before left in files, calls a room, and leaves files for the next.
+"""The steps of the pipelines: each reads the files of earlier steps and writes files for later ones.
 
-A step is given the settings and the folder of its pipeline's working files; its docstring is its page in
-Airflow. Rooms are imported where they are used: Airflow parses the DAG files over and over, and the rooms
-bring heavy libraries along.
+The first part of a step's docstring is its documentation in Airflow. Other packages are imported within the
+functions, because Airflow parses the DAG files repeatedly and these packages import large libraries.
 """
 
 import logging
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carvalue.errors import AppError
-from carvalue.pipelines.retraining_steps import KNOWN_FILE, dataset_changes
+from carvalue.pipelines.retraining_steps import ADJUSTED_FILE, dataset_changes
 from carvalue.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,26 +22,35 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-DATASET_FILE = "dataset"  # in a training's working files: the name of the version that it learns from
-VERSION_FILE = "version.json"  # likewise: the version that `register_version` made
+DATASET_FILE = "dataset"
+"""The name of the dataset version that a training uses, among its working files."""
+VERSION_FILE = "version.json"
+"""The registered model version, among a training's working files."""
 
 
 class TuningMissing(AppError):
-    """A training is to go on that has not begun."""
+    """A later step of a training runs before `tune`."""
 
-    status, hint = 409, "Begin at the step `tune`: `carvalue run initial_model_dag`."
+    status, hint = 409, "Start at the step `tune`: `carvalue run initial_model_dag`."
 
 
 class DaskMissing(AppError):
-    """A cluster is to train, and this machine cannot talk to it."""
+    """A training cluster is configured, but Dask is not installed."""
 
-    status, hint = 500, "Install it with `uv sync --extra platform --extra dask`, or empty TRAINING_CLUSTER."
+    status, hint = (
+        500,
+        "Install Dask with `uv sync --extra platform --extra dask`, or unset TRAINING_CLUSTER.",
+    )
 
 
 def download(*, settings: Settings, work: Path) -> None:
-    """Bring the raw listings here: from Kaggle, from a file, or out of the bundled generator.
+    """Fetch raw listings from Kaggle, from a file, or from the bundled sample generator.
 
-    Leaves `raw.json`, which says where the CSV is and what it is. Earlier data stays whole when this fails.
+    Writes `raw.json` with the path and the origin of the CSV. If this fails, earlier data is unchanged.
+
+    Args:
+        settings: The settings of the program.
+        work: The folder of the pipeline's working files.
     """
     from carvalue.files import write_artifact
     from carvalue.listings.sources import KaggleRequest, SampleRequest, fetch_listings, read_column_mapping
@@ -52,14 +60,19 @@ def download(*, settings: Settings, work: Path) -> None:
         into=work / "raw",
         kaggle=KaggleRequest(dataset=settings.kaggle_dataset, timeout_s=settings.kaggle_timeout_s),
         sample=SampleRequest(rows=settings.sample_rows, seed=settings.sample_seed),
-        form=read_column_mapping(Path(settings.dataset)) if settings.dataset else None,
+        mapping=read_column_mapping(Path(settings.dataset)) if settings.dataset else None,
     )
-    logger.info("raw listings are here", extra={"source": raw.description, "path": str(raw.path)})
+    logger.info("raw listings fetched", extra={"source": raw.description, "path": str(raw.path)})
     write_artifact(raw, work / "raw.json")
 
 
 def clean(*, settings: Settings, work: Path) -> None:
-    """Turn raw rows into listings; every rejected row is counted by reason and kept in `rejects.parquet`."""
+    """Turn raw rows into clean listings; rejected rows are counted by reason and kept in `rejects.parquet`.
+
+    Args:
+        settings: The settings of the program.
+        work: The folder of the pipeline's working files.
+    """
     from carvalue.files import read_artifact
     from carvalue.listings.cleaning import clean as clean_rows
     from carvalue.listings.sources import RawListings
@@ -68,24 +81,39 @@ def clean(*, settings: Settings, work: Path) -> None:
 
 
 def split(*, settings: Settings, work: Path) -> None:
-    """Part the listings into train, validation and test, by time and by car; ends with a leak report."""
+    """Split the listings into train, validation and test by time and by car, and check for leaks.
+
+    Args:
+        settings: The settings of the program.
+        work: The folder of the pipeline's working files.
+    """
     from carvalue.listings.cleaning import LISTINGS_FILE
+    from carvalue.listings.datasets import SALES_FILE
     from carvalue.listings.datasets import split as split_listings
 
-    known = work / "clean" / KNOWN_FILE  # only a retraining has it
-    listings = known if known.is_file() else work / "clean" / LISTINGS_FILE
-    split_listings(listings, into=work / "splits")
+    clean = work / "clean"
+    adjusted, sales = clean / ADJUSTED_FILE, clean / SALES_FILE  # only a retraining has them
+    split_listings(
+        adjusted if adjusted.is_file() else clean / LISTINGS_FILE,
+        into=work / "splits",
+        sales=sales if sales.is_file() else None,
+    )
 
 
 def publish(*, settings: Settings, work: Path) -> None:
-    """Make the three sets the current ones, with a manifest that says where they came from."""
+    """Publish the three splits as the current dataset version, with a manifest of their origin.
+
+    Args:
+        settings: The settings of the program.
+        work: The folder of the pipeline's working files.
+    """
     from carvalue.files import read_artifact
     from carvalue.listings.cleaning import CLEANING_REPORT, CleaningReport
     from carvalue.listings.datasets import SPLIT_REPORT, DatasetStore, SplitReport, describe_dataset
     from carvalue.listings.sources import RawListings
 
     raw = read_artifact(RawListings, work / "raw.json")
-    described = describe_dataset(
+    manifest = describe_dataset(
         source_kind=raw.kind,
         source_description=raw.description + dataset_changes(work / "clean"),
         source_fingerprint=raw.fingerprint,
@@ -93,11 +121,16 @@ def publish(*, settings: Settings, work: Path) -> None:
         splits=read_artifact(SplitReport, work / "splits" / SPLIT_REPORT),
         created_at=datetime.now(UTC),
     )
-    DatasetStore(_store(settings)).publish(work / "splits", manifest=described)
+    DatasetStore(_datasets_folder(settings)).publish(work / "splits", manifest=manifest)
 
 
 def publish_reference(*, settings: Settings, work: Path) -> None:
-    """Make the training rows the reference that live requests are compared with."""
+    """Publish the training rows as the reference of drift detection.
+
+    Args:
+        settings: The settings of the program.
+        work: The folder of the pipeline's working files.
+    """
     from carvalue.monitoring.drift import publish_reference as publish_rows
 
     dataset = _dataset(settings)
@@ -109,12 +142,17 @@ def publish_reference(*, settings: Settings, work: Path) -> None:
 
 
 def tune(*, settings: Settings, work: Path) -> None:
-    """Search for good parameters with Optuna; every trial is a nested run in MLflow."""
+    """Tune the hyperparameters with Optuna; every trial is a nested run in MLflow.
+
+    Args:
+        settings: The settings of the program.
+        work: The folder of the pipeline's working files.
+    """
     from carvalue.pricing.training import tune_model
     from carvalue.registry.mlflow import RunDescription, git_commit, start_run
 
     dataset = _dataset(settings)
-    # datasets published while this model is in the making are for the next one
+    # later steps use this version, even if another one is published in the meantime
     (work / DATASET_FILE).write_text(dataset.name)
     manifest, budget = dataset.manifest(), _budget(settings)
     facts = RunDescription(
@@ -126,19 +164,24 @@ def tune(*, settings: Settings, work: Path) -> None:
         rows={name: period.rows for name, period in manifest.splits.items()},
     )
     run = start_run(uri=settings.mlflow_tracking_uri, facts=facts, state=work / "run.json")
-    with run.failed_if_it_breaks_off():
+    with run.failed_on_error():
         tuned = tune_model(
             train=dataset.path("train"),
             validation=dataset.path("validation"),
             budget=budget,
             on_trial=run.log_trial,
         )
-        run.log_tuned(tuned)
+        run.log_search_result(tuned)
     tuned.save(work / "tuned.json")
 
 
 def train(*, settings: Settings, work: Path) -> None:
-    """Train a model with the best parameters, and write it as a bundle: no pickle, its words in it."""
+    """Train a model with the best hyperparameters, and write it as a bundle without pickles.
+
+    Args:
+        settings: The settings of the program.
+        work: The folder of the pipeline's working files.
+    """
     from carvalue.pricing.bundle import Provenance
     from carvalue.pricing.training import SearchResult, train_model
     from carvalue.registry.mlflow import git_commit
@@ -163,7 +206,12 @@ def train(*, settings: Settings, work: Path) -> None:
 
 
 def evaluate(*, settings: Settings, work: Path) -> None:
-    """Measure the model on the test cars beside a baseline of medians and the model in production."""
+    """Evaluate the model on the test cars, next to a baseline of medians and the model in production.
+
+    Args:
+        settings: The settings of the program.
+        work: The folder of the pipeline's working files.
+    """
     from carvalue.pricing.evaluation import evaluate_bundle
     from carvalue.registry.promotion import fetch_other_champion
 
@@ -181,7 +229,12 @@ def evaluate(*, settings: Settings, work: Path) -> None:
 
 
 def register(*, settings: Settings, work: Path) -> None:
-    """Register the bundle in MLflow as a version of `vehicles-price-model`."""
+    """Register the bundle in MLflow as a version of `vehicles-price-model`.
+
+    Args:
+        settings: The settings of the program.
+        work: The folder of the pipeline's working files.
+    """
     from carvalue.registry.mlflow import register_version, resume_run
 
     uri = settings.mlflow_tracking_uri
@@ -195,35 +248,57 @@ def register(*, settings: Settings, work: Path) -> None:
 
 
 def audit_file(settings: Settings) -> Path:
-    """Tell where decisions about production are noted."""
+    """Find the audit log of promotion decisions.
+
+    Args:
+        settings: The settings of the program.
+
+    Returns:
+        The path of the file.
+    """
     from carvalue.registry import AUDIT_FILE
 
     return settings.storage_root / AUDIT_FILE
 
 
 def work_folder(settings: Settings, pipeline: str) -> Path:
-    """Make the folder of a pipeline's working files; no two pipelines share one."""
+    """Create the folder of a pipeline's working files; every pipeline has its own.
+
+    Args:
+        settings: The settings of the program.
+        pipeline: The name of the pipeline.
+
+    Returns:
+        The path of the folder.
+    """
     folder = settings.storage_root / "work" / pipeline
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def _store(settings: Settings) -> Path:
+def _datasets_folder(settings: Settings) -> Path:
     return settings.storage_root / "datasets"
 
 
 def _dataset(settings: Settings) -> "Dataset":
     from carvalue.listings.datasets import DatasetStore
 
-    return DatasetStore(_store(settings)).current()
+    return DatasetStore(_datasets_folder(settings)).current()
 
 
 def chosen_dataset(settings: Settings, work: Path) -> "Dataset":
-    """Find the version that `tune` began with.
+    """Find the dataset version that the training's step `tune` used.
+
+    Args:
+        settings: The settings of the program.
+        work: The folder of the pipeline's working files.
+
+    Returns:
+        The dataset version.
 
     Raises:
-        TuningMissing: no training has begun.
-        DatasetMissing: the version was pruned since.
+        TuningMissing: The step `tune` has not run.
+        DatasetMissing: The version has been deleted since.
     """
     from carvalue.listings.datasets import DatasetStore
 
@@ -231,15 +306,14 @@ def chosen_dataset(settings: Settings, work: Path) -> "Dataset":
         name = (work / DATASET_FILE).read_text()
     except FileNotFoundError as error:
         raise TuningMissing(f"{error.filename} is missing: no training has begun.") from error
-    return DatasetStore(_store(settings)).version(name)
+    return DatasetStore(_datasets_folder(settings)).version(name)
 
 
 def _training_backend(settings: Settings) -> "AbstractContextManager[TrainingBackend]":
-    """Choose where the trees are fitted.
+    """Open the training backend: this process, or the Dask cluster that the settings name.
 
     Raises:
-        DaskMissing: a cluster is named, but the extra `dask` is not installed.
-        ClusterAway: it cannot be worked with.
+        DaskMissing: A cluster is configured, but the extra `dask` is not installed.
     """
     if not settings.training_cluster:
         from carvalue.pricing.training import LocalBackend

@@ -1,4 +1,4 @@
-"""Which model is in production, and how every version came to be."""
+"""The model registry: model versions, promotion decisions, the audit log and the version in production."""
 
 from carvalue.registry.audit import AUDIT_FILE, AuditEntry, AuditLog
 from carvalue.registry.decision import PromotionDecision

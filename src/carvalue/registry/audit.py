@@ -1,4 +1,4 @@
-"""Who went into production, when and why: a file that only grows, and the lock of those who decide."""
+"""The audit log of promotion decisions: an append-only file, and a lock that serializes decisions."""
 
 import fcntl
 import json
@@ -13,23 +13,24 @@ from typing import Literal
 from carvalue.registry.decision import GateResult
 
 AUDIT_FILE = "promotions.ndjson"
-"""Below the root of the storage."""
+"""The log's file name, in the storage folder."""
 
 Act = Literal["promoted", "refused", "rolled back"]
+"""What was done with a version."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditEntry:
-    """One decision.
+    """One promotion decision.
 
     Attributes:
-        at: when.
-        act: what was done.
-        version: to which version.
-        earlier: the version that was in production before; None: none was.
-        by: the pipeline, or a person at the command line.
-        reasons: why.
-        gates: what every gate found; none where a person decided.
+        at: The time of the decision.
+        act: What was done.
+        version: The version that was promoted, refused or restored.
+        earlier: The version in production before; None if there was none.
+        by: Who decided: `pipeline`, or the name of the user at the command line.
+        reasons: The reasons, at least one.
+        gates: The results of all gates; empty for a decision of a person.
     """
 
     at: datetime
@@ -42,20 +43,41 @@ class AuditEntry:
 
 
 class AuditLog:
-    """The file of decisions; whoever decides holds its lock, so that two decisions never mix."""
+    """An append-only file of promotion decisions, one JSON object per line, with a lock.
+
+    Args:
+        path: The file; created by the first decision.
+
+    Example:
+        >>> from pathlib import Path
+        >>> log = AuditLog(Path("promotions.ndjson"))
+        >>> with log.exclusive():
+        ...     log.append("promoted", version=1, earlier=None, by="pipeline", reasons=("passed 10 gates",))
+        ...     log.append("refused", version=2, earlier=1, by="pipeline", reasons=("too slow",))
+        >>> [(entry.act, entry.version) for entry in log.entries()]
+        [('promoted', 1), ('refused', 2)]
+        >>> log.in_production()
+        1
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     @contextmanager
-    def deciding(self) -> Iterator[None]:
-        """Wait until nobody else decides; the system lets go of the lock when its holder dies."""
+    def exclusive(self) -> Iterator[None]:
+        """Hold the log's lock within the block; waits while another process holds it.
+
+        The operating system releases the lock when the process ends, also after a crash.
+
+        Yields:
+            Nothing.
+        """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def note(
+    def append(
         self,
         act: Act,
         *,
@@ -65,7 +87,16 @@ class AuditLog:
         reasons: tuple[str, ...],
         gates: tuple[GateResult, ...] = (),
     ) -> None:
-        """Append a decision, and bring it to disk."""
+        """Append a decision with the present time, and flush it to disk.
+
+        Args:
+            act: What was done.
+            version: The version that was promoted, refused or restored.
+            earlier: The version in production before; None if there was none.
+            by: Who decided.
+            reasons: The reasons.
+            gates: The results of all gates.
+        """
         entry = AuditEntry(
             at=datetime.now(UTC),
             act=act,
@@ -83,7 +114,11 @@ class AuditLog:
             os.fsync(file.fileno())
 
     def entries(self) -> tuple[AuditEntry, ...]:
-        """Read all decisions, the first one first; a line that a crash cut off is left out."""
+        """Read all decisions; an incomplete last line, left by a crash, is ignored.
+
+        Returns:
+            The decisions, oldest first.
+        """
         try:
             lines = self._path.read_text().split("\n")[:-1]
         except FileNotFoundError:
@@ -91,9 +126,13 @@ class AuditLog:
         return tuple(_entry(line) for line in lines)
 
     def in_production(self) -> int | None:
-        """Tell which version the last decision left in production; None where none was noted."""
-        switched = [entry.version for entry in self.entries() if entry.act != "refused"]
-        return switched[-1] if switched else None
+        """Find the version in production according to the log.
+
+        Returns:
+            The version of the last promotion or rollback; None if there was none.
+        """
+        switches = [entry.version for entry in self.entries() if entry.act != "refused"]
+        return switches[-1] if switches else None
 
 
 def _entry(line: str) -> AuditEntry:

@@ -1,4 +1,4 @@
-"""What one gate found, and what follows from all of them."""
+"""Results of acceptance gates, and the promotion decision that follows from them."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
@@ -7,14 +7,15 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class GateResult:
-    """One gate after a candidate came to it.
+    """The result of one gate for a version.
 
     Attributes:
-        name: what it asks.
-        figure: what was measured; None where it could not be.
-        limit: what the figure is held against; None where there was nothing to compare with.
-        passed: whether the candidate may go on.
-        words: the same as a sentence, with units.
+        name: The gate's name.
+        figure: The measured figure; None if it could not be measured.
+        limit: The limit of the figure; None if there is none.
+        passed: Whether the version passed the gate.
+        words: The result as a sentence, with units.
+        needs_approval: Whether a person must approve the promotion because of this result.
     """
 
     name: str
@@ -22,37 +23,78 @@ class GateResult:
     limit: float | None
     passed: bool
     words: str
+    needs_approval: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class PromotionDecision:
-    """Whether to promote, and why or why not; reasons are never empty."""
+    """Whether to promote a version, with the reasons.
+
+    Attributes:
+        promote: Whether the version goes into production.
+        reasons: The reasons, at least one.
+        gates: The results of all gates; empty if none ran.
+
+    Example:
+        >>> fast = GateResult(name="speed", figure=1.0, limit=5.0, passed=True, words="1 ms (at most 5)")
+        >>> large = GateResult(name="size", figure=80, limit=60, passed=False, words="80 MB (at most 60)")
+        >>> PromotionDecision.from_gates([fast]).reasons
+        ('passed all 1 gates',)
+        >>> decision = PromotionDecision.from_gates([fast, large])
+        >>> decision.promote, decision.reasons
+        (False, ('80 MB (at most 60)',))
+        >>> decision.with_approval("ann", approved=True).promote  # a person cannot overrule a gate
+        False
+    """
 
     promote: bool
     reasons: tuple[str, ...]
     gates: tuple[GateResult, ...] = ()
 
-    @classmethod
-    def by(cls, gates: Iterable[GateResult], *, telling: Collection[str] = ()) -> "PromotionDecision":
-        """Let in what passed every gate.
+    @property
+    def needs_approval(self) -> bool:
+        """Whether a gate lets the challenger in only with a person's approval."""
+        return self.promote and any(gate.needs_approval for gate in self.gates)
 
-        The reasons are the words of the gates that it did not pass, or else of those named in `telling`.
+    @classmethod
+    def from_gates(cls, gates: Iterable[GateResult], *, telling: Collection[str] = ()) -> "PromotionDecision":
+        """Promote a version that passed all gates, at least one.
+
+        Args:
+            gates: The results of all gates.
+            telling: Names of the gates whose messages are reasons for a promotion; the reasons for a refusal
+                are the messages of the failed gates.
+
+        Returns:
+            The decision.
         """
         gates = tuple(gates)
-        against = tuple(gate.words for gate in gates if not gate.passed)
-        if against or not gates:
-            return cls(promote=False, reasons=against or ("no gate was tried",), gates=gates)
-        because = (gate.words for gate in gates if gate.name in telling)
-        return cls(promote=True, reasons=(f"passed all {len(gates)} gates", *because), gates=gates)
+        failures = tuple(gate.words for gate in gates if not gate.passed)
+        if failures or not gates:
+            return cls(promote=False, reasons=failures or ("no gate was run",), gates=gates)
+        strengths = (gate.words for gate in gates if gate.name in telling)
+        return cls(promote=True, reasons=(f"passed all {len(gates)} gates", *strengths), gates=gates)
 
-    def asked(self, person: str, *, approved: bool) -> "PromotionDecision":
-        """Give what is decided once a person has answered; nobody can approve what a gate refused."""
-        said = f"{'approved' if approved else 'rejected'} by {person}"
-        reasons = (said, *self.reasons) if approved else (said,)
+    def with_approval(self, person: str, *, approved: bool) -> "PromotionDecision":
+        """Combine the decision with a person's answer; a person cannot approve what a gate refused.
+
+        Args:
+            person: The name of the person.
+            approved: Whether the person approves the promotion.
+
+        Returns:
+            The combined decision.
+        """
+        answer = f"{'approved' if approved else 'rejected'} by {person}"
+        reasons = (answer, *self.reasons) if approved else (answer,)
         return replace(self, promote=self.promote and approved, reasons=reasons)
 
     def as_json(self) -> dict[str, Any]:
-        """Give it as JSON's own types."""
+        """Convert the decision to JSON types.
+
+        Returns:
+            The content, which `from_json` reads.
+        """
         return asdict(self) | {
             "reasons": list(self.reasons),
             "gates": [asdict(gate) for gate in self.gates],
@@ -60,7 +102,14 @@ class PromotionDecision:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "PromotionDecision":
-        """Read what `as_json` gave."""
+        """Convert the result of `as_json` back to a decision.
+
+        Args:
+            content: The content.
+
+        Returns:
+            The decision.
+        """
         return cls(
             promote=content["promote"],
             reasons=tuple(content["reasons"]),

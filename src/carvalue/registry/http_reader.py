@@ -1,4 +1,4 @@
-"""The version in production, read over MLflow's REST API; light enough for the price service."""
+"""Read the version in production over MLflow's REST API, without importing MLflow."""
 
 import json
 import shutil
@@ -23,12 +23,17 @@ from carvalue.registry.model_version import (
 __all__ = ["ProductionReader", "RegistryUnavailable", "check_bundle"]
 
 ALIAS_PATH = "/api/2.0/mlflow/registered-models/alias"
-ARTIFACT = "/model-versions/get-artifact"  # the server fetches from whatever store it keeps artifacts in
-NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # no such model; no such alias
+ARTIFACT = "/model-versions/get-artifact"  # works with every artifact store of the server
+NOT_FOUND_CODES = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # no such model; no such alias
 
 
 class ProductionReader:
-    """Asks one MLflow server over connections that are kept; each call takes at most some seconds."""
+    """A client of one MLflow server with a connection pool; use it as a context manager to close it.
+
+    Args:
+        tracking_uri: The server's URL.
+        timeout_s: The timeout of each request, in seconds.
+    """
 
     def __init__(self, tracking_uri: str, *, timeout_s: float = 5) -> None:
         self._uri = tracking_uri
@@ -41,50 +46,67 @@ class ProductionReader:
         self._http.close()
 
     def latest(self, *, alias: str = PRODUCTION) -> ModelVersion | None:
-        """Name the version that bears an alias; None where none does.
+        """Find the version that has an alias.
+
+        Args:
+            alias: The alias.
+
+        Returns:
+            The version; None if there is no model or no version with this alias.
 
         Raises:
-            RegistryUnavailable: MLflow does not answer, or answers what it should not.
+            RegistryUnavailable: MLflow does not answer, or its answer is not as expected.
         """
-        answer = self._get(ALIAS_PATH, {"name": MODEL_NAME, "alias": alias})
-        found = self._object(answer)
-        if answer.status_code >= httpx.codes.BAD_REQUEST and found.get("error_code") in NOT_THERE:
+        response = self._get(ALIAS_PATH, {"name": MODEL_NAME, "alias": alias})
+        content = self._object(response)
+        if response.status_code >= httpx.codes.BAD_REQUEST and content.get("error_code") in NOT_FOUND_CODES:
             return None
         try:
-            return _version(found["model_version"])
+            return _version(content["model_version"])
         except (KeyError, TypeError, ValueError) as error:
-            raise RegistryUnavailable(f"{self._said(answer)} {answer.text[:200]!r}.") from error
+            raise RegistryUnavailable(f"{self._status_line(response)} {response.text[:200]!r}.") from error
 
     def download(self, version: ModelVersion, *, into: Path) -> Path:
-        """Fetch a version's bundle; the folder appears whole and checked, or not at all.
+        """Download a version's bundle and verify it; the folder appears only when it is complete.
+
+        Args:
+            version: The version.
+            into: The folder to write; an existing one is replaced.
+
+        Returns:
+            The folder `into`.
 
         Raises:
             RegistryUnavailable: MLflow does not answer.
-            BundleCorrupt: what came is not what was registered.
+            BundleCorrupt: The downloaded bundle differs from the registered one.
+            BundleIncompatible: The bundle has another format than this program reads.
         """
-        aside = into.with_name(f".{into.name}.{uuid4().hex[:8]}")
+        temporary = into.with_name(f".{into.name}.{uuid4().hex[:8]}")
         try:
-            self._fetch(version, aside)
-            check_bundle(version, aside)
+            self._fetch(version, temporary)
+            check_bundle(version, temporary)
             shutil.rmtree(into, ignore_errors=True)
-            aside.rename(into)
+            temporary.rename(into)
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
         return into
 
-    def _fetch(self, version: ModelVersion, aside: Path) -> None:
-        aside.mkdir(parents=True)
+    def _fetch(self, version: ModelVersion, folder: Path) -> None:
+        folder.mkdir(parents=True)
         manifest = self._artifact(version, MANIFEST)
-        (aside / MANIFEST).write_bytes(manifest)
+        (folder / MANIFEST).write_bytes(manifest)
         for name in _files(manifest):
-            (aside / name).write_bytes(self._artifact(version, name))
+            (folder / name).write_bytes(self._artifact(version, name))
 
     def _artifact(self, version: ModelVersion, name: str) -> bytes:
         path = f"artifacts/{BUNDLE_PATH}/{name}"
-        answer = self._get(ARTIFACT, {"name": version.name, "version": str(version.version), "path": path})
-        if answer.status_code != httpx.codes.OK:
-            raise RegistryUnavailable(f"{self._said(answer)} no {path} of version {version.version}.")
-        return answer.content
+        query = {"name": version.name, "version": str(version.version), "path": path}
+        response = self._get(ARTIFACT, query)
+        if response.status_code != httpx.codes.OK:
+            raise RegistryUnavailable(
+                f"{self._status_line(response)} no {path} of version {version.version}."
+            )
+        return response.content
 
     def _get(self, path: str, query: Mapping[str, str]) -> httpx.Response:
         try:
@@ -93,52 +115,56 @@ class ProductionReader:
             problem = f"MLflow at MLFLOW_TRACKING_URI={self._uri} does not answer: {error}."
             raise RegistryUnavailable(problem) from error
 
-    def _object(self, answer: httpx.Response) -> dict[str, object]:
+    def _object(self, response: httpx.Response) -> dict[str, object]:
         try:
-            found = answer.json()
+            content = response.json()
         except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise RegistryUnavailable(f"{self._said(answer)} what is not JSON.")
-        return found
+            content = None
+        if not isinstance(content, dict):
+            raise RegistryUnavailable(f"{self._status_line(response)} a body that is not a JSON object.")
+        return content
 
-    def _said(self, answer: httpx.Response) -> str:
-        return f"MLflow at MLFLOW_TRACKING_URI={self._uri} answered {answer.status_code} and"
+    def _status_line(self, response: httpx.Response) -> str:
+        return f"MLflow at MLFLOW_TRACKING_URI={self._uri} answered {response.status_code} and"
 
 
 def check_bundle(version: ModelVersion, folder: Path) -> None:
-    """Make sure that a folder holds the bundle that was registered, whole.
+    """Check that a folder contains the complete bundle that was registered as a version.
+
+    Args:
+        version: The version.
+        folder: The bundle's folder.
 
     Raises:
-        BundleCorrupt: it does not.
-        BundleIncompatible: it is of another format than this program reads.
+        BundleCorrupt: A file is missing or damaged, or the bundle is another one.
+        BundleIncompatible: The bundle has another format than this program reads.
     """
     if bundle_digest(folder) != version.bundle_digest:
-        raise BundleCorrupt(f"The bundle that came is not the one registered as version {version.version}.")
+        raise BundleCorrupt(f"The downloaded bundle is not the one registered as version {version.version}.")
     read_bundle(folder)
 
 
-def _version(found: object) -> ModelVersion:
-    if not isinstance(found, dict):
-        raise TypeError(type(found).__name__)
-    tags = {tag["key"]: tag["value"] for tag in found.get("tags", ())}
+def _version(content: object) -> ModelVersion:
+    if not isinstance(content, dict):
+        raise TypeError(type(content).__name__)
+    tags = {tag["key"]: tag["value"] for tag in content.get("tags", ())}
     return ModelVersion(
-        name=found["name"],
-        version=int(found["version"]),
-        run_id=found.get("run_id", ""),
-        source=found.get("source", ""),
+        name=content["name"],
+        version=int(content["version"]),
+        run_id=content.get("run_id", ""),
+        source=content.get("source", ""),
         bundle_digest=tags[DIGEST_TAG],
         test=json.loads(tags.get(TEST_TAG, "{}")),
     )
 
 
 def _files(manifest: bytes) -> list[str]:
-    """List the files; none may lead out of the folder."""
+    """List the file names of a manifest, and check that none of them is a path out of the folder."""
     try:
         names = list(json.loads(manifest)["sha256"])
     except (ValueError, KeyError, TypeError) as error:
-        raise BundleCorrupt(f"The {MANIFEST} that came is no manifest.") from error
+        raise BundleCorrupt(f"The downloaded {MANIFEST} is not a manifest.") from error
     for name in names:
         if Path(name).name != name:
-            raise BundleCorrupt(f"The {MANIFEST} that came names {name!r}, which is not a file of a bundle.")
+            raise BundleCorrupt(f"The downloaded {MANIFEST} names {name!r}, which is not a file of a bundle.")
     return names

@@ -151,7 +151,7 @@ def test_a_download_that_is_always_cut_off_can_be_continued_by_the_next_run(
     kaggle: FakeKaggle, tmp_path: Path, table: bytes
 ) -> None:
     kaggle.spoil_always("store", Fault(cut_after=1_000))
-    with pytest.raises(KaggleInterrupted, match="Run again: the download goes on where it stopped"):
+    with pytest.raises(KaggleInterrupted, match="Run again: the download continues where it stopped"):
         read_kaggle(REQUEST, into=tmp_path, sleep=Waits())
     kaggle.heal()
 
@@ -272,7 +272,7 @@ def test_a_half_unpacked_table_is_not_taken_for_the_whole(
             Fault(html=True),
             REQUEST,
             KaggleUnreachable,
-            "in Kaggle's place",
+            "is not from Kaggle",
             "Check the network",
             3,
         ),
@@ -362,9 +362,9 @@ def test_auto_falls_back_to_the_sample_and_says_so(
 
     assert raw.kind == "sample"
     assert "bundled sample" in raw.description
-    assert "(Kaggle " in raw.description or "Kaggle's place" in raw.description
+    assert "(Kaggle " in raw.description or "is not from Kaggle" in raw.description
     warning = next(record for record in caplog.records if record.levelno == logging.WARNING)
-    assert warning.message == "working with the bundled sample, not with Kaggle's data"
+    assert warning.message == "using the bundled sample instead of Kaggle's data"
 
 
 def test_auto_keeps_to_earlier_data_rather_than_make_up_rows(
@@ -376,8 +376,8 @@ def test_auto_keeps_to_earlier_data_rather_than_make_up_rows(
     raw = fetch_listings(source="auto", into=tmp_path, kaggle=REQUEST, sample=SAMPLE)
 
     assert (raw.kind, raw.path) == ("kaggle", earlier.path)
-    assert raw.description == f"{earlier.description} (Kaggle has a fault of its own (status 503))"
-    assert "working with Kaggle's data from an earlier run" in caplog.messages
+    assert raw.description == f"{earlier.description} (Kaggle has an internal error (status 503))"
+    assert "using Kaggle's data from an earlier run" in caplog.messages
 
 
 def test_auto_takes_no_other_version_than_the_pinned_one(kaggle: FakeKaggle, tmp_path: Path) -> None:

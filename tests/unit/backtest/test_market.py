@@ -10,8 +10,8 @@ from carvalue.backtest.market import (
     Market,
     MarketAssumptions,
     PriceShift,
-    available_for_training,
     parse_price_shift,
+    reported_sales,
 )
 from markets import FIRST_POSTED, a_market
 
@@ -46,12 +46,11 @@ def test_some_sales_are_reported_after_some_days(listings: pl.DataFrame) -> None
 
     assert set(waits) == {2, 3, 4, 5}
     assert 0.1 < len(waits) / requested.height < 0.5
-    assert (
-        available_for_training(market, 4, sold=[requested.drop_nulls("reported_day")]).height
-        == market.published(4).height
-    )
-    later = available_for_training(market, 8, sold=[requested.drop_nulls("reported_day")])
-    assert later.height == market.published(8).height + len(waits)
+    sold = requested.drop_nulls("reported_day").with_columns(quoted=pl.col("price"))
+    assert reported_sales(market, 4, sold=[sold]).is_empty()
+    later = reported_sales(market, 8, sold=[sold])
+    assert later.height == len(waits)
+    assert later["client"].n_unique() > 1
 
 
 def test_a_price_shift_changes_all_prices_from_its_day_on(listings: pl.DataFrame) -> None:

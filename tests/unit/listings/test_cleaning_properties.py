@@ -1,4 +1,4 @@
-"""Whatever the cells of a file hold: nothing crashes, every row is counted, what is kept obeys the schema."""
+"""Properties of cleaning for arbitrary cells: no crash, every row counted, and valid listings only."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The pipelines as data."""
+"""The definitions of the pipelines."""
 
 from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL, PIPELINES, RETRAIN_MODEL, TRAINING
 
@@ -16,6 +16,7 @@ def test_every_step_says_what_it_does() -> None:
     for pipeline in PIPELINES.values():
         assert pipeline.doc.strip()
         assert all(step.doc.strip() for step in pipeline.steps)
+        assert not any("Args:" in step.doc for step in pipeline.steps)
 
 
 def test_a_retraining_learns_and_is_judged_as_the_first_model_was() -> None:

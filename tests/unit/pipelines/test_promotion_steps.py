@@ -1,4 +1,4 @@
-"""What a person is asked, and what is done without an answer."""
+"""The approval question of a promotion, and what happens without an answer."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of MLfl
 
 def judged(work: Path, *, passed: bool) -> None:
     gate = GateResult(name="speed", figure=1.0, limit=5.0, passed=passed, words="one listing takes 1 ms")
-    GateJudgement(version=2, against=1, decision=PromotionDecision.by([gate])).save(
+    GateJudgement(version=2, against=1, decision=PromotionDecision.from_gates([gate])).save(
         work / promotion_steps.JUDGEMENT_FILE
     )
     version = ModelVersion(name="m", version=2, run_id="r", source="s", bundle_digest="d")
@@ -26,7 +26,7 @@ def judged(work: Path, *, passed: bool) -> None:
 def test_a_person_is_shown_every_gate(tmp_path: Path) -> None:
     judged(tmp_path, passed=True)
 
-    asked = promotion_steps.question(settings=Settings(), work=tmp_path)
+    asked = promotion_steps.approval_question(settings=Settings(), work=tmp_path)
 
     assert asked is not None
     assert asked.subject == "Version 2 into production?"
@@ -37,7 +37,7 @@ def test_a_person_is_shown_every_gate(tmp_path: Path) -> None:
 def test_nobody_is_asked_about_what_a_gate_refused(tmp_path: Path) -> None:
     judged(tmp_path, passed=False)
 
-    assert promotion_steps.question(settings=Settings(), work=tmp_path) is None
+    assert promotion_steps.approval_question(settings=Settings(), work=tmp_path) is None
 
 
 @pytest.mark.parametrize("earlier", [False, True])
@@ -46,7 +46,7 @@ def test_without_an_answer_to_this_version_nothing_goes_into_production(
 ) -> None:
     judged(tmp_path, passed=True)
     if earlier:
-        promotion_steps.answer(work=tmp_path, person="ann", approved=True)
+        promotion_steps.save_answer(work=tmp_path, person="ann", approved=True)
         text = (tmp_path / promotion_steps.ANSWER_FILE).read_text()
         (tmp_path / promotion_steps.ANSWER_FILE).write_text(text.replace('"version": 2', '"version": 1'))
 
@@ -55,6 +55,8 @@ def test_without_an_answer_to_this_version_nothing_goes_into_production(
 
 
 def test_an_answer_does_not_overrule_a_gate() -> None:
-    refused = PromotionDecision.by([GateResult(name="g", figure=1, limit=0, passed=False, words="no")])
+    refused = PromotionDecision.from_gates(
+        [GateResult(name="g", figure=1, limit=0, passed=False, words="no")]
+    )
 
-    assert not refused.asked("ann", approved=True).promote
+    assert not refused.with_approval("ann", approved=True).promote

@@ -1,4 +1,4 @@
-"""A pipeline runs in order, from the step that is asked for, and says how far it is."""
+"""A pipeline runs in order, from the given step, and reports its progress."""
 
 from pathlib import Path
 

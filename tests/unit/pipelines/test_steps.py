@@ -1,4 +1,4 @@
-"""A step that is begun out of order says where to begin."""
+"""A step that runs out of order reports where to start."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The reader says what is wrong with a registry in one line that names the setting and the way out."""
+"""Unexpected answers of MLflow are reported in one line, with the setting and a hint."""
 
 import subprocess
 import sys

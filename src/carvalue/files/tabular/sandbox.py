@@ -13,14 +13,14 @@ from carvalue.files.tabular.sandboxed_reader import TooManyRows
 
 READ_S = 180
 READER = "carvalue.files.tabular.sandboxed_reader"
-# no setting and no secret; as many threads as leave its memory to the rows
+# the subprocess gets no setting and no secret; few threads, because each thread takes memory of its limit
 ENVIRONMENT = {"POLARS_MAX_THREADS": "2", "LC_ALL": "C.UTF-8"}
 
 logger = logging.getLogger(__name__)
 
 
 class UploadUnreadable(AppError):
-    """The file is not what it is said to be."""
+    """The file does not have the format that it claims, is damaged, or cannot be read within the limits."""
 
     status, hint = 422, "Make sure that the file is whole, and is what its name or `Content-Type` says."
 
@@ -42,7 +42,7 @@ def convert_in_sandbox(
 
     Raises:
         UploadUnreadable: The file is damaged, missing, or cannot be read within the limits.
-        TooManyRows: It has more rows than are read at a time.
+        TooManyRows: It has more than `MAX_ROWS` rows.
     """
     request = {
         "upload": upload.name,
@@ -52,14 +52,16 @@ def convert_in_sandbox(
     }
     command = [sys.executable, "-m", READER, json.dumps(request)]
     try:
-        read = subprocess.run(  # noqa: S603  # our own program, with names that we gave
+        completed = subprocess.run(  # noqa: S603  # this program, with file names chosen by the caller
             command, cwd=upload.parent, env=ENVIRONMENT, capture_output=True, timeout=READ_S, check=False
         )
     except subprocess.TimeoutExpired:
         raise UploadUnreadable(f"The file cannot be read within {READ_S} s.") from None
-    if read.returncode:
-        logger.warning("an upload ended its reader", extra={"code": read.returncode})
-        raise UploadUnreadable("The file is damaged, or unfolds to more than can be held.")
-    result = json.loads(read.stdout)
+    if completed.returncode:
+        logger.warning("the reader of an upload crashed", extra={"code": completed.returncode})
+        raise UploadUnreadable(
+            "The file is damaged, or needs more memory than the limit when it is decompressed."
+        )
+    result = json.loads(completed.stdout)
     if "rows" not in result:
         raise (TooManyRows if result["status"] == TooManyRows.status else UploadUnreadable)(result["message"])

@@ -16,16 +16,19 @@ import polars as pl
 from carvalue.errors import AppError
 from carvalue.files.tabular.tables import TableUnreadable, open_table, write_table
 
-MEMORY_BYTES = 2 * 2**30  # of addresses; Polars reserves more than half of that and touches a tenth
+MEMORY_BYTES = 2 * 2**30  # of address space; Polars reserves more than half of it and uses a tenth
 CPU_S = 120  # a million rows take a few
-MAX_ROWS = 5_000_000  # a Parquet file of some bytes may claim billions
+MAX_ROWS = 5_000_000  # a Parquet file of a few bytes can declare billions
 READ_ROWS = 32_768
 
 
 class TooManyRows(AppError):
-    """More rows than are priced for one request."""
+    """The file has more rows than one request may contain."""
 
-    status, hint = 413, f"Send at most {MAX_ROWS:,} rows a request, several requests after each other."
+    status, hint = (
+        413,
+        f"Send at most {MAX_ROWS:,} rows per request; split larger files into several requests.",
+    )
 
 
 def write_columns(upload: Path, into: Path, *, columns: Sequence[str], aliases: Mapping[str, str]) -> int:
@@ -41,8 +44,9 @@ def write_columns(upload: Path, into: Path, *, columns: Sequence[str], aliases: 
         The number of rows.
 
     Raises:
-        TableUnreadable, WrongSuffix: The content does not match the suffix.
-        TooManyRows: It has more than `MAX_ROWS` rows.
+        TableUnreadable: The content does not match the suffix.
+        WrongSuffix: The suffix is not one of `READ_SUFFIXES`.
+        TooManyRows: The file has more than `MAX_ROWS` rows.
     """
     with TemporaryDirectory(dir=into.parent) as scratch:
         table = open_table(upload, columns=columns, scratch=Path(scratch), aliases=aliases)
@@ -53,11 +57,18 @@ def write_columns(upload: Path, into: Path, *, columns: Sequence[str], aliases: 
 
 
 def write_whole(upload: Path, into: Path) -> int:
-    """Write a Parquet file anew, with all its columns as they are; give the number of rows.
+    """Rewrite a Parquet file with all its columns unchanged.
+
+    Args:
+        upload: The untrusted Parquet file.
+        into: The Parquet file to write.
+
+    Returns:
+        The number of rows.
 
     Raises:
-        TableUnreadable: it is no Parquet file, or damaged.
-        TooManyRows: it has more than `MAX_ROWS`.
+        TableUnreadable: The file is not Parquet, or is damaged.
+        TooManyRows: The file has more than `MAX_ROWS` rows.
     """
     try:
         scan = pl.scan_parquet(upload, glob=False, hive_partitioning=False)
@@ -71,7 +82,7 @@ def write_whole(upload: Path, into: Path) -> int:
 
 
 class _Counted:
-    """Counts the rows that pass."""
+    """Count the rows of batches as they are consumed, up to `MAX_ROWS`."""
 
     def __init__(self, batches: Iterable[pl.DataFrame]) -> None:
         self._batches, self.number = batches, 0

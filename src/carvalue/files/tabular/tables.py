@@ -1,4 +1,4 @@
-"""Files of rows that people bring and take away, of any size, in batches: CSV, Parquet, JSON lines, Arrow."""
+"""Read and write tables of any size in batches: CSV, zipped CSV, Parquet, NDJSON and Arrow streams."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,15 @@ from carvalue.files.atomic import atomic_write
 from carvalue.files.tabular.ndjson import NO_ALIASES, PARSE_ERROR, read_lines
 
 READ_SUFFIXES = (".csv", ".zip", ".parquet", ".ndjson", ".arrow")
+"""The formats that `open_table` reads."""
 WRITE_SUFFIXES = (".csv", ".parquet")
-LIST_SEPARATOR = "; "  # a CSV has no lists
+"""The formats that `write_table` writes."""
+LIST_SEPARATOR = "; "
+"""Separates the items of a list in a CSV cell, because CSV has no list type."""
 
 
 class TableUnreadable(AppError):
-    """The file is not there, or not what its name says."""
+    """The file is missing, or its content does not match its suffix."""
 
     status: ClassVar[int] = 422
     hint: ClassVar[str] = (
@@ -27,24 +30,36 @@ class TableUnreadable(AppError):
 
 
 class WrongSuffix(AppError):
-    """The name does not end like a format that is known."""
+    """The file name does not end in the suffix of a known format."""
 
     status, hint = 422, ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TableFile:
-    """An opened file: the wanted columns that it has, and how to read so many rows at a time."""
+    """An opened table.
+
+    Attributes:
+        path: The file.
+        columns: The requested columns that the file has.
+        read: Returns the rows in batches of at most the given number of rows.
+    """
 
     path: Path
     columns: tuple[str, ...]
     read: Callable[[int], Iterator[pl.DataFrame]]
 
     def batches(self, *, rows: int) -> Iterator[pl.DataFrame]:
-        """Give all rows in their order, as text; whitespace and numbers stand as they were.
+        """Read all rows in their order, as text; whitespace and the spelling of numbers are kept.
+
+        Args:
+            rows: The maximum number of rows of a batch.
+
+        Yields:
+            A frame with `columns`, all of type String.
 
         Raises:
-            TableUnreadable: the file turns out to be damaged.
+            TableUnreadable: The file is damaged.
         """
         try:
             yield from self.read(rows)
@@ -55,14 +70,34 @@ class TableFile:
 def open_table(
     path: Path, *, columns: Sequence[str], scratch: Path, aliases: Mapping[str, str] = NO_ALIASES
 ) -> TableFile:
-    """Open a file by its suffix, for these columns; a zip's CSV is unpacked into the folder `scratch`.
+    r"""Open a file in the format that its suffix names.
 
-    Lines of JSON have every column, and `PARSE_ERROR`.
+    An NDJSON file has every requested column, and the column `PARSE_ERROR`.
+
+    Args:
+        path: The file; its suffix is one of `READ_SUFFIXES`.
+        columns: Names of the columns to read, where the file has them.
+        scratch: A folder for temporary files, such as the CSV of a zip.
+        aliases: Alternative column names, alias to name.
+
+    Returns:
+        The table, to be read in batches.
 
     Raises:
-        WrongSuffix: the name ends otherwise.
-        TableUnreadable: no such file, not of that format, or it has none of the columns, or one by two names.
-        ZipUnusable: the zip is damaged, or holds no CSV or several.
+        WrongSuffix: The suffix is not one of `READ_SUFFIXES`.
+        TableUnreadable: The file is missing or has another format, has none of the columns, or has a column
+            under both its name and its alias.
+        ZipUnusable: The zip is damaged, or contains no CSV or several.
+
+    Example:
+        >>> from pathlib import Path
+        >>> _ = Path("cars.csv").write_text("make,year,seller\ntoyota,2015,ann\n")
+        >>> columns, aliases = ["manufacturer", "year", "fuel"], {"make": "manufacturer"}
+        >>> table = open_table(Path("cars.csv"), columns=columns, scratch=Path(), aliases=aliases)
+        >>> table.columns
+        ('manufacturer', 'year')
+        >>> [batch.rows() for batch in table.batches(rows=100)]
+        [[('toyota', '2015')]]
     """
     check_suffix(path, READ_SUFFIXES)
     try:
@@ -70,22 +105,37 @@ def open_table(
         if path.suffix.lower() == ".ndjson":
             return TableFile(path=path, columns=(*columns, PARSE_ERROR), read=_lines(path, columns, aliases))
         scan = _scan(path, scratch=scratch)
-        found = scan.collect_schema().names()
+        header = scan.collect_schema().names()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise TableUnreadable(f"{path} cannot be read: {_first_line(error)}.") from error
-    names = _names(path, found, aliases)
-    here = tuple(name for name in columns if name in names)
-    if not here:
-        wanted = ", ".join(columns)
-        raise TableUnreadable(f"{path} has none of the columns {wanted}: found {_shown(found)}.")
-    chosen = scan.select(pl.col(names[name]).alias(name) for name in here)
-    return TableFile(path=path, columns=here, read=lambda rows: _texts(chosen, rows))
+    names = _names_in_file(path, header, aliases)
+    present = tuple(name for name in columns if name in names)
+    if not present:
+        expected = ", ".join(columns)
+        raise TableUnreadable(f"{path} has none of the columns {expected}: found {_listed(header)}.")
+    selected = scan.select(pl.col(names[name]).alias(name) for name in present)
+    return TableFile(path=path, columns=present, read=lambda rows: _texts(selected, rows))
 
 
 def write_table(batches: Iterable[pl.DataFrame], *, schema: pl.Schema, into: Path, scratch: Path) -> None:
-    """Write batches to one file, whose suffix says how; it appears under its name when it is complete.
+    """Write batches to one file, atomically.
 
-    Batches pass through `scratch`, because neither format can be appended to in Polars and stay whole.
+    Batches are first written to `scratch`, because Polars cannot append to a CSV or Parquet file.
+
+    Args:
+        batches: Frames with the columns of `schema`.
+        schema: The columns of the file; a CSV joins the items of a list by `LIST_SEPARATOR`.
+        into: The file to write; its suffix, one of `WRITE_SUFFIXES`, names its format.
+        scratch: An empty folder for temporary files.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> frame = pl.DataFrame({"price": [8500], "warnings": [["old car", "rare make"]]})
+        >>> write_table([frame], schema=frame.schema, into=Path("quotes.csv"), scratch=Path())
+        >>> print(Path("quotes.csv").read_text())
+        price,warnings
+        8500,old car; rare make
     """
     pl.DataFrame(schema=schema).write_parquet(scratch / "0.parquet")
     parts = [scratch / "0.parquet"]
@@ -93,20 +143,32 @@ def write_table(batches: Iterable[pl.DataFrame], *, schema: pl.Schema, into: Pat
         parts.append(scratch / f"{len(parts)}.parquet")
         batch.write_parquet(parts[-1], compression="lz4", statistics=False)
     rows = pl.scan_parquet(parts, glob=False)
-    with atomic_write(into) as aside:
+    with atomic_write(into) as temporary:
         if into.suffix.lower() == ".parquet":
-            rows.sink_parquet(aside, engine="streaming")
+            rows.sink_parquet(temporary, engine="streaming")
         else:
             lists = [name for name, kind in schema.items() if isinstance(kind, pl.List)]
             texts = rows.with_columns(pl.col(lists).list.join(LIST_SEPARATOR).replace("", None))
-            texts.sink_csv(aside, engine="streaming", check_extension=False)
+            texts.sink_csv(temporary, engine="streaming", check_extension=False)
 
 
 def check_suffix(path: Path, known: Sequence[str]) -> None:
-    """Make sure of a name's end.
+    """Check that a file name ends in a known suffix, in upper or lower case.
+
+    Args:
+        path: The file; it does not have to exist.
+        known: The accepted suffixes, in lower case, at least two.
 
     Raises:
-        WrongSuffix: it is none of these.
+        WrongSuffix: The suffix is not one of `known`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> check_suffix(Path("cars.CSV"), READ_SUFFIXES)
+        >>> check_suffix(Path("cars.xlsx"), WRITE_SUFFIXES)
+        Traceback (most recent call last):
+        ...
+        carvalue.files.tabular.tables.WrongSuffix: cars.xlsx: expected a name that ends in .csv or .parquet.
     """
     if path.suffix.lower() not in known:
         *others, last = known
@@ -114,7 +176,14 @@ def check_suffix(path: Path, known: Sequence[str]) -> None:
 
 
 def scan_csv(path: Path) -> pl.LazyFrame:
-    """Scan a CSV as people write them: all text, strange bytes replaced, surplus cells left out."""
+    """Scan a CSV leniently: invalid UTF-8 is replaced, and surplus cells of a row are dropped.
+
+    Args:
+        path: The CSV file.
+
+    Returns:
+        A lazy frame whose columns are all of type String.
+    """
     return pl.scan_csv(
         path, infer_schema=False, encoding="utf8-lossy", truncate_ragged_lines=True, glob=False
     )
@@ -135,11 +204,11 @@ def _lines(
     return lambda rows: read_lines(path, columns=columns, rows=rows, aliases=aliases)
 
 
-def _names(path: Path, found: Sequence[str], aliases: Mapping[str, str]) -> dict[str, str]:
-    """Give the name in the file for each of ours, where people use another word."""
-    names = {aliases.get(name, name): name for name in found}
+def _names_in_file(path: Path, header: Sequence[str], aliases: Mapping[str, str]) -> dict[str, str]:
+    """Map each column name to the file's name for it, which may be an alias."""
+    names = {aliases.get(name, name): name for name in header}
     for alias, name in aliases.items():
-        if alias in found and name in found:
+        if alias in header and name in header:
             raise TableUnreadable(f"{path} has the columns {alias} and {name}: expected one of them.")
     return names
 
@@ -152,14 +221,14 @@ def _texts(scan: pl.LazyFrame, rows: int) -> Iterator[pl.DataFrame]:
 def _text(name: str, kind: pl.DataType) -> pl.Expr:
     column = pl.col(name)
     if kind.is_float():
-        column = column.fill_nan(None)  # how pandas writes what is missing
+        column = column.fill_nan(None)  # pandas writes missing values as NaN
     return column if kind == pl.String else column.cast(pl.String, strict=False)
 
 
 def _first_line(error: Exception) -> str:
-    told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return told.strip().splitlines()[0].rstrip(".:")[:200] if told.strip() else type(error).__name__
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return text.strip().splitlines()[0].rstrip(".:")[:200] if text.strip() else type(error).__name__
 
 
-def _shown(names: Sequence[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     return ", ".join(repr(name[:40]) for name in names[:10]) or "no column"

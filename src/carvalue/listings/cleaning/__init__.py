@@ -1,4 +1,4 @@
-"""Turn raw rows into clean listings: parse, reject, repair, and recognise the same car."""
+"""Turn raw rows into clean listings: parse, reject, repair, and link listings of the same car."""
 
 from carvalue.listings.cleaning.cleaner import CLEANING_REPORT, LISTINGS_FILE, CleaningReport, clean
 from carvalue.listings.cleaning.identity import ADVERTISED_FIELDS, advertisement_key, description_key

@@ -1,4 +1,4 @@
-"""Raw file in, listings out, every rejected row counted by reason; streamed, whatever the file's size."""
+"""Clean a raw file of any size, streamed: write the listings, and the rejected rows with their reasons."""
 
 import logging
 import os
@@ -17,34 +17,46 @@ from carvalue.listings.cleaning import identity, rules
 logger = logging.getLogger(__name__)
 
 LISTINGS_FILE = "listings.parquet"
+"""The clean table, in the folder that `clean` writes to."""
 REJECTS_FILE = "rejects.parquet"
 CLEANING_REPORT = "cleaning.json"
+"""The `CleaningReport`, in the same folder."""
 
 COLUMNS = ("id", "car", "posted_at", *identity.ADVERTISED_FIELDS, *rules.DEGREES)
-"""The clean table: `car` is one key for each car, however often it was posted."""
+"""The columns of the clean table; `car` is equal for all listings of the same car."""
 REJECT_COLUMNS = ("id", "posted_at", "reason", "value")
 
-CHUNK_BYTES = 8 << 20  # half of what Polars takes: a fifth less memory at its peak, no slower
+CHUNK_BYTES = 8 << 20  # half of Polars' default: a fifth less peak memory at the same speed
 
 SAME_ID = "id came before"
 SAME_ADVERTISEMENT = "same advertisement came before"
 
 
 class RawUnreadable(AppError):
-    """The raw file is no CSV with the columns of a vehicles file."""
+    """The raw file is not a CSV, or lacks required columns."""
 
     status, hint = 422, "Point DATA_SOURCE at a CSV with the columns of Kaggle's vehicles.csv."
 
 
 class NoCleanListings(AppError):
-    """Not one row was fit to be a listing."""
+    """Every row was rejected."""
 
-    status, hint = 422, "The rejects report names what each row broke."
+    status, hint = 422, "rejects.parquet in the same folder has the reason for each row."
 
 
 @dataclass(frozen=True, kw_only=True)
 class CleaningReport:
-    """What became of the rows of the raw file: read = kept + all rejected."""
+    """Row counts of one cleaning; `read` equals `kept` plus all rejected rows.
+
+    Attributes:
+        listings: The Parquet file of the clean table, with the columns `COLUMNS`.
+        rejects: The Parquet file of the rejected rows, with the columns `REJECT_COLUMNS`.
+        read: The number of rows of the raw file.
+        kept: The number of rows of the clean table.
+        cars: The number of different cars in the clean table.
+        rejected: Reason to number of rejected rows, the most frequent first.
+        repaired: Name of a repair to number of listings in which a value was set to null.
+    """
 
     listings: Path
     rejects: Path
@@ -56,18 +68,41 @@ class CleaningReport:
 
 
 def clean(raw: Path, *, into: Path, now: datetime | None = None) -> CleaningReport:
-    """Write the listings of a raw CSV and the rejected rows with their reasons as Parquet into a folder.
+    """Write the clean listings of a raw CSV, and its rejected rows, as Parquet files.
+
+    Args:
+        raw: The CSV file, with at least the columns `REQUIRED_COLUMNS` of the cleaning rules.
+        into: The folder to write to.
+        now: The present time; None reads the clock. Rows posted more than a day later are rejected.
+
+    Returns:
+        The report, which is also written to `CLEANING_REPORT`.
 
     Raises:
-        RawUnreadable: the file is no CSV, or lacks a column that listings need.
-        NoCleanListings: every row was rejected.
+        RawUnreadable: The file is not a CSV, or lacks a required column.
+        NoCleanListings: Every row was rejected.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> from carvalue.listings.schema import RAW_COLUMNS
+        >>> row = dict.fromkeys(RAW_COLUMNS) | {"manufacturer": "kia", "model": "rio", "year": "2012"}
+        >>> row |= {"posting_date": "2021-04-20T09:30:00-0500", "odometer": "91205"}
+        >>> rows = [row | {"id": "1", "price": "4500"}, row | {"id": "2", "price": "4300"}]
+        >>> rows += [row | {"id": "3", "price": "0"}]
+        >>> pl.DataFrame(rows, schema=dict.fromkeys(row, pl.String)).write_csv("raw.csv")
+        >>> report = clean(Path("raw.csv"), into=Path("clean"))
+        >>> report.read, report.kept, report.cars
+        (3, 2, 1)
+        >>> report.rejected
+        {'price out of range': 1}
     """
     into.mkdir(parents=True, exist_ok=True)
     done, staged = into / CLEANING_REPORT, into / "staged.parquet"
-    done.unlink(missing_ok=True)  # an earlier report must not speak for tables that are being rewritten
+    done.unlink(missing_ok=True)  # an earlier report does not describe tables that are being rewritten
     try:
-        _stage(raw, staged, now=now or datetime.now(UTC))
-        report = _sort_out(staged, into=into)
+        _write_parsed(raw, staged, now=now or datetime.now(UTC))
+        report = _write_tables(staged, into=into)
     finally:
         staged.unlink(missing_ok=True)
     write_artifact(report, done)
@@ -83,16 +118,16 @@ def clean(raw: Path, *, into: Path, now: datetime | None = None) -> CleaningRepo
     return report
 
 
-def _stage(raw: Path, staged: Path, *, now: datetime) -> None:
-    judged = _judge(raw, now=now)
+def _write_parsed(raw: Path, staged: Path, *, now: datetime) -> None:
+    parsed = _parse(raw, now=now)
     try:
-        judged.sink_parquet(staged, compression="lz4", statistics=False, engine="streaming")
+        parsed.sink_parquet(staged, compression="lz4", statistics=False, engine="streaming")
     except pl.exceptions.PolarsError as error:
         raise RawUnreadable(f"{raw} is not a readable CSV: {error}.") from error
 
 
-def _judge(raw: Path, *, now: datetime) -> pl.LazyFrame:
-    """Parse each row and name the first rule that it breaks: all that one row says by itself."""
+def _parse(raw: Path, *, now: datetime) -> pl.LazyFrame:
+    """Parse each row and find the first rule that it breaks, without comparing it with other rows."""
     table, columns = _open(raw)
     if missing := [name for name in rules.REQUIRED_COLUMNS if name not in columns]:
         raise RawUnreadable(f"{raw} lacks {', '.join(missing)}: found {', '.join(columns)}.")
@@ -123,36 +158,36 @@ def _open(raw: Path) -> tuple[pl.LazyFrame, list[str]]:
         raise RawUnreadable(f"{raw} cannot be opened as a CSV: {error}.") from error
 
 
-def _sort_out(staged: Path, *, into: Path) -> CleaningReport:
-    """Reject what came before, give each listing its car, and write both tables."""
-    judged = pl.concat([pl.scan_parquet(staged), _compare(staged).lazy()], how="horizontal")
-    judged = judged.with_columns(pl.coalesce("reason", "again").alias("reason"))
+def _write_tables(staged: Path, *, into: Path) -> CleaningReport:
+    """Reject duplicates, assign a car to each listing, and write both tables."""
+    rows = pl.concat([pl.scan_parquet(staged), _compare_rows(staged).lazy()], how="horizontal")
+    rows = rows.with_columns(pl.coalesce("reason", "duplicate").alias("reason"))
     listings, rejects = into / LISTINGS_FILE, into / REJECTS_FILE
-    kept = judged.filter(pl.col("reason").is_null()).select(COLUMNS)
-    rejected = judged.filter(pl.col("reason").is_not_null()).select(REJECT_COLUMNS)
+    kept = rows.filter(pl.col("reason").is_null()).select(COLUMNS)
+    rejected = rows.filter(pl.col("reason").is_not_null()).select(REJECT_COLUMNS)
     kept.sink_parquet(listings, compression="lz4", engine="streaming")
     rejected.sink_parquet(rejects, engine="streaming")
     return _report(staged, listings=listings, rejects=rejects)
 
 
-def _compare(staged: Path) -> pl.DataFrame:
-    """Judge the rows against each other, on keys alone: one row for each staged row, in the same order."""
+def _compare_rows(staged: Path) -> pl.DataFrame:
+    """Find duplicates and link cars by keys; returns one row for each staged row, in the same order."""
     keys = pl.read_parquet(staged, columns=["reason", "id", "posted_at", "described", "vin", "content"])
-    sound = keys.with_row_index("row").filter(pl.col("reason").is_null()).drop("reason")
-    # the earliest stays, whatever the order of the file
-    sound = sound.sort("posted_at", "id", "content")
-    new_id = sound.filter(pl.col("id").is_first_distinct())
-    new = new_id.filter(pl.col("content").is_first_distinct())
-    car = new.select("row", car=identity.link_cars(new["described"], new["vin"]))
-    again = pl.concat(
+    valid = keys.with_row_index("row").filter(pl.col("reason").is_null()).drop("reason")
+    # of duplicates the earliest is kept, whatever the order of the file
+    valid = valid.sort("posted_at", "id", "content")
+    unique_id = valid.filter(pl.col("id").is_first_distinct())
+    unique = unique_id.filter(pl.col("content").is_first_distinct())
+    car = unique.select("row", car=identity.link_cars(unique["described"], unique["vin"]))
+    duplicate = pl.concat(
         [
-            new_id.join(new, on="row", how="anti").select("row", again=pl.lit(SAME_ADVERTISEMENT)),
-            sound.join(new_id, on="row", how="anti").select("row", again=pl.lit(SAME_ID)),
+            unique_id.join(unique, on="row", how="anti").select("row", duplicate=pl.lit(SAME_ADVERTISEMENT)),
+            valid.join(unique_id, on="row", how="anti").select("row", duplicate=pl.lit(SAME_ID)),
         ]
     )
     rows = pl.select(row=pl.int_range(keys.height, dtype=pl.get_index_type()))
-    judged = rows.join(car, on="row", how="left", maintain_order="left")
-    return judged.join(again, on="row", how="left", maintain_order="left").drop("row")
+    linked = rows.join(car, on="row", how="left", maintain_order="left")
+    return linked.join(duplicate, on="row", how="left", maintain_order="left").drop("row")
 
 
 def _report(staged: Path, *, listings: Path, rejects: Path) -> CleaningReport:
@@ -162,8 +197,8 @@ def _report(staged: Path, *, listings: Path, rejects: Path) -> CleaningReport:
         .value_counts()
         .sort("count", "reason", descending=[True, False])
     )
-    sound = pl.scan_parquet(staged).filter(pl.col("reason").is_null())
-    repaired = sound.select(pl.col(name).sum() for name in rules.REPAIRS).collect()
+    valid = pl.scan_parquet(staged).filter(pl.col("reason").is_null())
+    repaired = valid.select(pl.col(name).sum() for name in rules.REPAIRS).collect()
     report = CleaningReport(
         listings=listings,
         rejects=rejects,
@@ -174,5 +209,7 @@ def _report(staged: Path, *, listings: Path, rejects: Path) -> CleaningReport:
         repaired={name: count for name, count in repaired.row(0, named=True).items() if count},
     )
     if not report.kept:
-        raise NoCleanListings(f"None of {report.read} rows is a listing: rejected {dict(report.rejected)}.")
+        raise NoCleanListings(
+            f"None of {report.read} rows is a valid listing: rejected {dict(report.rejected)}."
+        )
     return report

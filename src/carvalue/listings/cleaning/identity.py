@@ -1,4 +1,4 @@
-"""Which listings show the same car: by its VIN where the source has it, and by what is said of it."""
+"""Record linkage: find listings of the same car by its VIN and by a key of its description."""
 
 from functools import reduce
 from operator import xor
@@ -8,49 +8,109 @@ import polars as pl
 from carvalue.listings.schema import FIELDS
 
 ADVERTISED_FIELDS = ("price", *(field.name for field in FIELDS))
-"""What an advertisement says; its id, time and exact place do not count."""
+"""The columns whose values identify an advertisement; id, posting time and coordinates are left out."""
 
-ROUND_MILES = 1_000  # two cars of a kind often share a round mileage, hardly ever an exact one
-DELIVERY_MILES = 10  # what new cars show; it tells nothing
+ROUND_MILES = 1_000  # two similar cars often share a mileage rounded to thousands, hardly ever an exact one
+DELIVERY_MILES = 10  # new cars show at most this, so it does not identify a car
 MODEL_HEAD = (
     3  # letters: "f-150 xlt" and "f150 supercrew" are one car when make, year and exact mileage agree
 )
 
-VIN = r"^[A-HJ-NPR-Z0-9]{17}$"
-TRAITS = ("paint_color", "title_status", "transmission", "drive", "cylinders", "type", "fuel")
+_VIN_PATTERN = r"^[A-HJ-NPR-Z0-9]{17}$"
+_TRAITS = ("paint_color", "title_status", "transmission", "drive", "cylinders", "type", "fuel")
 
 
 def description_key() -> pl.Expr:
-    """Give a key that is equal for advertisements which describe the same car.
+    """Build a key that is equal for advertisements that describe the same car.
 
-    An exact mileage identifies a car together with make, year and the head of the model. A round one does so
-    only with the full model and the car's traits; no mileage, or a new car's, only with the price as well.
+    An exact mileage identifies a car together with make, year and the first letters of the model. A mileage
+    rounded to thousands does so only together with the full model and the car's traits, and a missing mileage
+    or that of a new car only if the price is equal as well.
+
+    Returns:
+        An expression of type UInt64 on a frame with the columns `ADVERTISED_FIELDS`.
+
+    Example:
+        >>> import polars as pl
+        >>> from carvalue.listings import FIELDS
+        >>> car = {field.name: None for field in FIELDS}
+        >>> car |= {"manufacturer": "ford", "year": 2017, "odometer": 61_234, "price": 21_000}
+        >>> listings = pl.DataFrame(
+        ...     [
+        ...         car | {"model": "f-150 xlt"},
+        ...         car | {"model": "f150 supercrew", "price": 20_500},
+        ...         car | {"model": "f-150 xlt", "odometer": 61_235},
+        ...     ]
+        ... )
+        >>> first, reworded, other_mileage = listings.select(description_key()).to_series()
+        >>> first == reworded, first == other_mileage
+        (True, False)
     """
     miles, model = pl.col("odometer"), pl.col("model").str.replace_all(r"[^a-z0-9]+", "")
-    tells = miles.is_not_null() & (miles > DELIVERY_MILES)
-    exact = tells & (miles % ROUND_MILES != 0) & model.is_not_null()
+    is_used = miles.is_not_null() & (miles > DELIVERY_MILES)
+    exact = is_used & (miles % ROUND_MILES != 0) & model.is_not_null()
     head = _key(model.str.slice(0, MODEL_HEAD))
-    looks = _key(model, *(pl.col(trait) for trait in TRAITS))
-    looks_and_price = _key(looks, pl.col("price"))
-    detail = pl.when(exact).then(head).when(tells).then(looks).otherwise(looks_and_price)
+    traits = _key(model, *(pl.col(trait) for trait in _TRAITS))
+    traits_and_price = _key(traits, pl.col("price"))
+    detail = pl.when(exact).then(head).when(is_used).then(traits).otherwise(traits_and_price)
     return _key(pl.col("manufacturer"), pl.col("year"), miles, detail)
 
 
 def vin_key(vin: pl.Expr) -> pl.Expr:
-    """Give a key of make, year and VIN; null without one, which placeholders (0, seventeen ones) are not."""
+    """Build a key of make, model year and vehicle identification number (VIN).
+
+    Args:
+        vin: The raw VIN, as text.
+
+    Returns:
+        An expression of type UInt64 on a frame with the columns `manufacturer` and `year`; null where the VIN
+        is missing, malformed or a placeholder of one repeated character.
+
+    Example:
+        >>> import polars as pl
+        >>> listings = pl.DataFrame(
+        ...     {
+        ...         "manufacturer": ["honda"] * 3,
+        ...         "year": [2015] * 3,
+        ...         "VIN": ["1hgcr2f3xfa027534", " 1HGCR2F3XFA027534", "11111111111111111"],
+        ...     }
+        ... )
+        >>> lower_case, upper_case, placeholder = listings.select(vin_key(pl.col("VIN"))).to_series()
+        >>> lower_case == upper_case, placeholder
+        (True, None)
+    """
     vin = vin.str.strip_chars().str.to_uppercase()
     placeholder = vin.str.strip_chars_start(vin.str.slice(0, 1)) == ""
-    known = vin.str.contains(VIN) & ~placeholder
+    known = vin.str.contains(_VIN_PATTERN) & ~placeholder
     return pl.when(known).then(_key(vin, pl.col("manufacturer"), pl.col("year")))
 
 
 def advertisement_key() -> pl.Expr:
-    """Give a key that is equal for listings which say the very same thing, whichever id they bear."""
+    """Build a key that is equal for listings with the same content, even if their ids differ.
+
+    Returns:
+        An expression of type UInt64 on a frame with the columns `ADVERTISED_FIELDS`.
+    """
     return _key(*(pl.col(name) for name in ADVERTISED_FIELDS))
 
 
 def link_cars(described: pl.Series, vin: pl.Series) -> pl.Series:
-    """Join both keys: listings that share either are one car, through any number of steps."""
+    """Assign a car to each listing: the connected components of listings that share a key.
+
+    Args:
+        described: The description key of each listing, shape (rows,).
+        vin: The VIN key of each listing, null where not known, shape (rows,).
+
+    Returns:
+        One key per listing, equal for listings of the same car, shape (rows,).
+
+    Example:
+        The first two listings share a description, the last two share a VIN: all three show one car.
+
+        >>> import polars as pl
+        >>> link_cars(pl.Series([7, 7, 9]), pl.Series([None, 5, 5])).to_list()
+        [7, 7, 7]
+    """
     keys = pl.DataFrame({"described": described, "vin": vin, "car": described})
     if keys["vin"].null_count() == keys.height:
         return keys["car"]
@@ -63,5 +123,5 @@ def link_cars(described: pl.Series, vin: pl.Series) -> pl.Series:
 
 
 def _key(*parts: pl.Expr) -> pl.Expr:
-    # each place has its seed, so that equal values do not cancel out; five times as quick as hashing a struct
-    return reduce(xor, (part.hash(seed=place) for place, part in enumerate(parts)))
+    # a seed per position, so that equal values do not cancel out; five times as fast as hashing a struct
+    return reduce(xor, (part.hash(seed=position) for position, part in enumerate(parts)))

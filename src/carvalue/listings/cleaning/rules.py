@@ -1,7 +1,7 @@
-"""What a raw row must be to count as a listing: parsed values, the first rule that a row breaks, repairs.
+"""Cleaning rules: parse raw cells, find the first rule that a row breaks, and flag repaired values.
 
-Every function gives Polars expressions over the raw text (`raw.<column>`), so that the same rules judge a row
-in memory and a file of any size.
+Every function returns Polars expressions over the raw text (columns `raw.<column>`, type String), so that the
+same rules apply to a frame in memory and to a file of any size.
 """
 
 from collections.abc import Iterator
@@ -17,23 +17,33 @@ DEGREES = {"lat": 90, "long": 180}
 OPTIONAL_COLUMNS = (*DEGREES, "VIN")
 
 POSTING_DATE_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
-EARLIEST_POSTING = datetime(2000, 1, 1, tzinfo=UTC)  # before advertisements went online in numbers
-CLOCK_SLACK = timedelta(days=1)  # a site's clock may run ahead; a date beyond would bend the split by time
+EARLIEST_POSTING = datetime(2000, 1, 1, tzinfo=UTC)  # an earlier date is an error
+CLOCK_SLACK = timedelta(days=1)  # a site's clock may be ahead; later dates would distort the split by time
 
 NUMBERS = (PRICE, *(field for field in FIELDS if isinstance(field, NumberField)))
+"""All number fields, the price included."""
 CATEGORIES = tuple(field for field in FIELDS if isinstance(field, CategoryField))
+"""All categorical fields."""
 CLOSED = tuple(field for field in CATEGORIES if not field.is_open)
+"""The categorical fields with a closed vocabulary."""
 TYPES: dict[str, type[pl.DataType]] = {"price": pl.Int32, "year": pl.Int16, "odometer": pl.Int32}
-WHOLE = ("year", "odometer")  # cents of a price are rounded; half a model year is a mistake
+WHOLE = ("year", "odometer")  # a price may have cents, which are rounded; a fraction of a year is an error
 
-NOT_A_WORD = "not in the vocabulary"
-NO_PLACE = "not a place"
-REPAIRS = (*(f"{field.name} {NOT_A_WORD}" for field in CLOSED), *(f"{name} {NO_PLACE}" for name in DEGREES))
-"""Values that became missing while their row was kept."""
+REPAIRS = (
+    *(f"{field.name} not in the vocabulary" for field in CLOSED),
+    *(f"{name} not a place" for name in DEGREES),
+)
+"""Names of the repairs: an invalid value is set to null and its row is kept."""
 
 
 class CleaningRule(NamedTuple):
-    """A reason for a rejection, the raw column to blame, and the test for a row that breaks it."""
+    """A rule that every listing must satisfy.
+
+    Attributes:
+        reason: The reason for the rejection of a row that breaks the rule.
+        column: The raw column with the invalid text.
+        broken: A Boolean expression, true for rows that break the rule.
+    """
 
     reason: str
     column: str
@@ -41,7 +51,13 @@ class CleaningRule(NamedTuple):
 
 
 def parse_cells() -> list[pl.Expr]:
-    """Give every value in the words and units of the schema, null where the raw text cannot be read."""
+    """Parse every column of the raw text.
+
+    Returns:
+        Expressions of the columns `id` (Int64), `posted_at` (Datetime in UTC), the price and the listing's
+        fields (numbers as Float64, categories as String), `lat` and `long` (Float32); null where the text
+        cannot be parsed.
+    """
     return [
         pl.col("raw.id").cast(pl.Int64, strict=False).alias("id"),
         pl.col("raw.posting_date")
@@ -54,13 +70,46 @@ def parse_cells() -> list[pl.Expr]:
 
 
 def describe_car() -> list[pl.Expr]:
-    """Give what a listing says of the car, in the schema's words and units: all that a quote depends on."""
+    """Parse the columns of the listing's fields: everything that a quote depends on.
+
+    Returns:
+        One expression per field of `FIELDS`; numbers as Float64, categories in the schema's spelling.
+
+    Example:
+        >>> import polars as pl
+        >>> from carvalue.listings import FIELDS
+        >>> raw = {f"raw.{field.name}": None for field in FIELDS}
+        >>> raw |= {"raw.manufacturer": " Toyota ", "raw.year": "2015.0"}
+        >>> raw |= {"raw.fuel": "GAS", "raw.type": "suv"}
+        >>> listing = pl.DataFrame([raw], schema=dict.fromkeys(raw, pl.String)).select(describe_car())
+        >>> listing.select("manufacturer", "year", "fuel", "type").row(0)
+        ('toyota', 2015.0, 'gas', 'SUV')
+    """
     numbers = (field for field in NUMBERS if field is not PRICE)
     return [*(_number(field) for field in numbers), *(_category(field) for field in CATEGORIES)]
 
 
 def rejection(*, now: datetime) -> list[pl.Expr]:
-    """Give `reason`, the first rule that a row breaks, and `value`, the text to blame; null if sound."""
+    """Find the first rule that each row breaks.
+
+    Args:
+        now: The present time; a row posted more than a day later is rejected.
+
+    Returns:
+        Expressions of the columns `reason`, the rule's reason, and `value`, the invalid raw text; both are
+        null for valid rows. They need the columns that `parse_cells` adds.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> import polars as pl
+        >>> raw = {f"raw.{name}": None for name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)}
+        >>> raw |= {"raw.id": "1", "raw.posting_date": "2021-04-20T09:30:00-0500"}
+        >>> raw |= {"raw.manufacturer": "kia", "raw.model": "rio", "raw.year": "2012", "raw.price": "4500"}
+        >>> rows = [raw, raw | {"raw.price": "1"}, raw | {"raw.year": "about 2012"}]
+        >>> table = pl.DataFrame(rows, schema=dict.fromkeys(raw, pl.String)).with_columns(parse_cells())
+        >>> table.select(rejection(now=datetime(2021, 5, 1, tzinfo=UTC))).rows()
+        [(None, None), ('price out of range', '1'), ('year unreadable', 'about 2012')]
+    """
     rules = tuple(_rules(now=now))
     return [
         pl.coalesce(pl.when(rule.broken).then(pl.lit(rule.reason)) for rule in rules).alias("reason"),
@@ -71,7 +120,11 @@ def rejection(*, now: datetime) -> list[pl.Expr]:
 
 
 def unparsed_flags() -> list[pl.Expr]:
-    """Give a flag for each of `REPAIRS`: a text was there and could not be taken."""
+    """Flag the values that are set to null because their text is invalid.
+
+    Returns:
+        One Boolean expression for each of `REPAIRS`, named after it.
+    """
     return [
         unparsed(name).alias(flag)
         for name, flag in zip((*(field.name for field in CLOSED), *DEGREES), REPAIRS, strict=True)
@@ -79,26 +132,64 @@ def unparsed_flags() -> list[pl.Expr]:
 
 
 def unparsed(column: str) -> pl.Expr:
-    """Tell where a text was there and could not be taken."""
-    return pl.col(column).is_null() & _given(column)
+    """Find non-empty raw cells that could not be parsed.
+
+    Args:
+        column: The name of a parsed column.
+
+    Returns:
+        A Boolean expression on a frame with the columns `<column>` and `raw.<column>`.
+
+    Example:
+        >>> import polars as pl
+        >>> table = pl.DataFrame({"raw.year": ["2012", "soon", " ", None], "year": [2012, None, None, None]})
+        >>> table.select(unparsed("year")).to_series().to_list()
+        [False, True, False, False]
+    """
+    return pl.col(column).is_null() & _has_text(column)
 
 
 def cast_numbers() -> list[pl.Expr]:
-    """Give the numbers in the types of the clean table, null on rejected rows, where they may not fit."""
-    sound = pl.col("reason").is_null()
+    """Round the numbers and convert them to the types of the clean table.
+
+    Returns:
+        One expression for each column of `TYPES`; null on rejected rows, whose values may not fit the type.
+        They need the column `reason`.
+    """
+    valid = pl.col("reason").is_null()
     return [
-        pl.when(sound).then(pl.col(name)).round().cast(kind, strict=False).alias(name)
+        pl.when(valid).then(pl.col(name)).round().cast(kind, strict=False).alias(name)
         for name, kind in TYPES.items()
     ]
 
 
 def is_blank(field: NumberField) -> pl.Expr:
-    """Tell where no text was there."""
-    return ~_given(field.name)
+    """Find empty raw cells.
+
+    Args:
+        field: The number field.
+
+    Returns:
+        A Boolean expression on a frame with the column `raw.<field.name>`.
+    """
+    return ~_has_text(field.name)
 
 
 def out_of_range(field: NumberField) -> pl.Expr:
-    """Tell where a number is not meant seriously; null where there is none."""
+    """Find numbers outside the plausible range of their field.
+
+    Args:
+        field: The number field.
+
+    Returns:
+        A Boolean expression on a frame with the parsed column; null where the value is null.
+
+    Example:
+        >>> import polars as pl
+        >>> from carvalue.listings import PRICE
+        >>> pl.DataFrame({"price": [1, 8500, None]}).select(out_of_range(PRICE)).to_series().to_list()
+        [True, False, None]
+    """
     return ~pl.col(field.name).is_between(field.minimum, field.maximum)
 
 
@@ -116,24 +207,24 @@ def _rules(*, now: datetime) -> Iterator[CleaningRule]:
     yield CleaningRule("year newer than the posting", "year", year > posted.dt.year() + 1)
 
 
-def _given(column: str) -> pl.Expr:
+def _has_text(column: str) -> pl.Expr:
     return (pl.col(f"raw.{column}").str.strip_chars() != "").fill_null(value=False)
 
 
 def _number(field: NumberField) -> pl.Expr:
     value = pl.col(f"raw.{field.name}").str.strip_chars().cast(pl.Float64, strict=False)
-    # a parser of floats reads "nan", "inf" and 2012.5, none of which is a year
+    # Float64 also accepts "nan", "inf" and 2012.5, none of which is a year
     readable = value.is_finite() & (value == value.round()) if field.name in WHOLE else value.is_finite()
     return pl.when(readable).then(value).alias(field.name)
 
 
 def _category(field: CategoryField) -> pl.Expr:
-    word = pl.col(f"raw.{field.name}").str.strip_chars().str.to_lowercase()
+    text = pl.col(f"raw.{field.name}").str.strip_chars().str.to_lowercase()
     if field.is_open:
-        text = word.str.replace_all(r"\s{2,}|[^\S ]", " ")
-        return text.replace("", None).alias(field.name)
+        one_spaced = text.str.replace_all(r"\s{2,}|[^\S ]", " ")
+        return one_spaced.replace("", None).alias(field.name)
     spelling = {choice.lower(): choice for choice in field.choices}
-    return word.replace_strict(spelling, default=None, return_dtype=pl.String).alias(field.name)
+    return text.replace_strict(spelling, default=None, return_dtype=pl.String).alias(field.name)
 
 
 def _degrees(name: str) -> pl.Expr:

@@ -1,4 +1,4 @@
-"""The manifest of a dataset: what it consists of, where it came from, what was left out."""
+"""The manifest of a dataset: its source, its splits, and the number of rejected rows."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,23 @@ from carvalue.listings.datasets.splits import SplitName, SplitReport, SplitSumma
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a dataset consists of and where it came from."""
+    """The contents and the origin of a dataset.
+
+    Attributes:
+        source_kind: `kaggle`, `file` or `sample`.
+        source_description: The source as one line of text.
+        source_fingerprint: The SHA-256 of the raw file.
+        created_at: When the dataset was made.
+        carvalue_version: The version of this program.
+        fingerprint: The hash of the listings in all splits.
+        rows_read: The number of raw rows.
+        rows_kept: The number of clean listings.
+        cars: The number of different cars among the clean listings.
+        rejected: Reason to number of rejected rows.
+        repaired: Name of a repair to number of listings in which a value was set to null.
+        reposts_dropped: Split to number of dropped listings, whose car was first posted in an earlier split.
+        splits: Split to its summary.
+    """
 
     source_kind: str
     source_description: str
@@ -36,7 +52,19 @@ def describe_dataset(
     splits: SplitReport,
     created_at: datetime,
 ) -> Manifest:
-    """Join what the steps reported."""
+    """Combine the reports of the steps into a manifest.
+
+    Args:
+        source_kind: `kaggle`, `file` or `sample`.
+        source_description: The source as one line of text.
+        source_fingerprint: The SHA-256 of the raw file.
+        cleaning: The report of the cleaning.
+        splits: The report of the split.
+        created_at: When the dataset was made.
+
+    Returns:
+        The manifest.
+    """
     return Manifest(
         source_kind=source_kind,
         source_description=source_description,

@@ -1,4 +1,4 @@
-"""Later advertisements of cars that the model knows: an easier test, kept beside the real one."""
+"""Re-posts: test-period listings of cars that are already in training or validation, evaluated separately."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,19 +11,19 @@ REPOSTS_FILE = "reposts.parquet"
 
 
 def write_reposts(listings: pl.LazyFrame, *, ids: pl.DataFrame, known: Iterable[Path], into: Path) -> int:
-    """Write those of these listings that say something new: no known listing says the very same.
+    """Write the re-posts whose content differs from every training and validation listing.
 
     Args:
-        listings: the clean table.
-        ids: one column `id`: listings of the test's time whose cars came earlier.
-        known: splits that a model learns from.
-        into: the splits' folder.
+        listings: The clean table.
+        ids: One column `id`: the listings of the test period whose car was first posted earlier.
+        known: The Parquet files of the training and validation splits.
+        into: The folder of the splits; the file is `REPOSTS_FILE`.
 
     Returns:
-        how many rows were written.
+        The number of rows written.
     """
-    said = pl.concat(pl.scan_parquet(path).select(said=advertisement_key()) for path in known)
-    later = listings.join(ids.lazy(), on="id", how="semi").with_columns(said=advertisement_key())
-    new = later.join(said.unique(), on="said", how="anti").drop("said").sort("posted_at", "id")
+    seen = pl.concat(pl.scan_parquet(path).select(content=advertisement_key()) for path in known)
+    reposts = listings.join(ids.lazy(), on="id", how="semi").with_columns(content=advertisement_key())
+    new = reposts.join(seen.unique(), on="content", how="anti").drop("content").sort("posted_at", "id")
     new.sink_parquet(into / REPOSTS_FILE, engine="streaming")
     return int(pl.scan_parquet(into / REPOSTS_FILE).select(pl.len()).collect().item())

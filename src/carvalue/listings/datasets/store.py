@@ -1,4 +1,4 @@
-"""Versions of the datasets, one of them current; readers see one whole version, whatever befalls a writer."""
+"""A store of dataset versions, one of them current; readers never see an incomplete version."""
 
 import fcntl
 import logging
@@ -24,39 +24,46 @@ from carvalue.listings.datasets.splits import SPLITS, SplitName
 
 logger = logging.getLogger(__name__)
 
-KEPT_VERSIONS = 3  # the current one, and two to look back at
+KEPT_VERSIONS = 3  # the current version and the two before
 MANIFEST_FILE = "manifest.json"
 POINTER_FILE = "current"
 
 
 class DatasetMissing(AppError):
-    """No dataset was published, or what is there cannot be read."""
+    """No dataset was published, or its files cannot be read."""
 
     status, hint = 409, "Run `carvalue run creates_datasets_dag`, or `make build`."
 
 
 class DatasetIncomplete(AppError):
-    """A folder to be published lacks a split."""
+    """A folder lacks a split, so it cannot be published."""
 
-    hint = "Split the listings into that folder before it is published."
+    hint = "Run the step `split`, which writes the splits to that folder, before publishing."
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """One published version; take one to read several splits that belong together."""
+    """One published version; use one object to read several splits of the same version."""
 
     folder: Path
+    """The folder with the splits and the manifest."""
 
     @property
     def name(self) -> str:
-        """The version's name, by which the store finds it again."""
+        """The version's name, which `DatasetStore.version` accepts."""
         return self.folder.name
 
     def path(self, name: SplitName) -> Path:
         """Find the Parquet file of a split.
 
+        Args:
+            name: The split.
+
+        Returns:
+            The path of the file.
+
         Raises:
-            DatasetMissing: it is gone.
+            DatasetMissing: The file does not exist.
         """
         path = self.folder / f"{name}.parquet"
         if not path.is_file():
@@ -65,15 +72,18 @@ class Dataset:
 
     @property
     def reposts(self) -> Path | None:
-        """The file of later advertisements of known cars; versions made before it was kept have none."""
+        """The file of re-posts; None for versions that were published before this file was introduced."""
         path = self.folder / REPOSTS_FILE
         return path if path.is_file() else None
 
     def manifest(self) -> Manifest:
-        """Read what this version consists of.
+        """Read the manifest of this version.
+
+        Returns:
+            The manifest.
 
         Raises:
-            DatasetMissing: the manifest is gone or damaged.
+            DatasetMissing: The manifest is missing or damaged.
         """
         path = self.folder / MANIFEST_FILE
         try:
@@ -83,22 +93,64 @@ class Dataset:
 
 
 class DatasetStore:
-    """Versions of the three splits under one root, of which one is current."""
+    """Versions of the three splits below one folder, of which one is current.
+
+    Args:
+        root: The folder of the versions; created by the first `publish`.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from pathlib import Path
+        >>> from carvalue.listings.datasets.manifest import Manifest
+        >>> Path("splits").mkdir()
+        >>> for name in SPLITS:
+        ...     _ = Path("splits", f"{name}.parquet").write_bytes(b"")
+        >>> manifest = Manifest(
+        ...     source_kind="file",
+        ...     source_description="file cars.csv",
+        ...     source_fingerprint="sha256:00",
+        ...     created_at=datetime(2021, 5, 1, tzinfo=UTC),
+        ...     carvalue_version="1.0",
+        ...     fingerprint="0123456789abcdef",
+        ...     rows_read=4,
+        ...     rows_kept=3,
+        ...     cars=3,
+        ...     rejected={"price missing": 1},
+        ...     repaired={},
+        ...     reposts_dropped={},
+        ...     splits={},
+        ... )
+        >>> store = DatasetStore(Path("datasets"))
+        >>> published = store.publish(Path("splits"), manifest=manifest)
+        >>> store.current() == published, published.path("test").name
+        (True, 'test.parquet')
+        >>> published.name
+        '20210501T000000-0123456789abcdef-...'
+        >>> store.manifest().rows_kept
+        3
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def publish(self, folder: Path, *, manifest: Manifest) -> Dataset:
-        """Copy the splits of a folder into a new version, make it the current one, prune old versions.
+        """Copy the splits of a folder to a new version, make it current, and delete old versions.
 
-        A crash at any moment leaves the earlier version current and whole; writers wait for each other.
+        A crash at any time leaves the previous version current and complete; other writers wait for a lock.
+
+        Args:
+            folder: The folder with `<split>.parquet` files.
+            manifest: The manifest to store with the version.
+
+        Returns:
+            The new version.
 
         Raises:
-            DatasetIncomplete: the folder lacks a split.
+            DatasetIncomplete: The folder lacks a split.
         """
         if missing := [name for name in SPLITS if not (folder / f"{name}.parquet").is_file()]:
             raise DatasetIncomplete(f"{folder} lacks {', '.join(missing)}.")
-        with self.undisturbed():
+        with self.exclusive():
             version = self._write(folder, manifest)
             self._point_to(version)
             self._prune(current=version)
@@ -106,10 +158,14 @@ class DatasetStore:
         return Dataset(version)
 
     @contextmanager
-    def undisturbed(self) -> Iterator[None]:
-        """Keep others from publishing and pruning meanwhile."""
+    def exclusive(self) -> Iterator[None]:
+        """Hold the store's lock, so that no other process publishes or deletes versions within the block.
+
+        Yields:
+            Nothing.
+        """
         self._root.mkdir(parents=True, exist_ok=True)
-        # the system lets go of the lock when its holder dies, however it dies
+        # the operating system releases the lock when the process ends, also after a crash
         with (self._root / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -117,8 +173,11 @@ class DatasetStore:
     def current(self) -> Dataset:
         """Find the current version.
 
+        Returns:
+            The version.
+
         Raises:
-            DatasetMissing: none was published.
+            DatasetMissing: No version was published.
         """
         try:
             return Dataset(self._root / (self._root / POINTER_FILE).read_text().strip())
@@ -126,10 +185,16 @@ class DatasetStore:
             raise DatasetMissing(f"No dataset was published under {self._root}.") from error
 
     def version(self, name: str) -> Dataset:
-        """Find a version by the name of its folder, whichever is current by now.
+        """Find a version by its name; it does not have to be the current one.
+
+        Args:
+            name: The version's name.
+
+        Returns:
+            The version.
 
         Raises:
-            DatasetMissing: it was pruned, or never published.
+            DatasetMissing: The version was deleted, or never published.
         """
         dataset = Dataset(self._root / name)
         if not dataset.folder.is_dir():
@@ -137,33 +202,42 @@ class DatasetStore:
         return dataset
 
     def manifest(self) -> Manifest:
-        """Read what the current version consists of.
+        """Read the manifest of the current version.
+
+        Returns:
+            The manifest.
 
         Raises:
-            DatasetMissing: none was published, or it is damaged.
+            DatasetMissing: No version was published, or its manifest is missing or damaged.
         """
         return self.current().manifest()
 
     def path(self, name: SplitName) -> Path:
-        """Find a split of the current version.
+        """Find the Parquet file of a split of the current version.
+
+        Args:
+            name: The split.
+
+        Returns:
+            The path of the file.
 
         Raises:
-            DatasetMissing: none was published, or it is damaged.
+            DatasetMissing: No version was published, or the file does not exist.
         """
         return self.current().path(name)
 
     def _write(self, folder: Path, manifest: Manifest) -> Path:
         name = f"{manifest.created_at:%Y%m%dT%H%M%S}-{manifest.fingerprint}-{uuid4().hex[:8]}"
-        aside = self._root / f"{name}{TEMPORARY_MARK}"
-        aside.mkdir()
+        temporary = self._root / f"{name}{TEMPORARY_MARK}"
+        temporary.mkdir()
         for split in SPLITS:
-            shutil.copyfile(folder / f"{split}.parquet", aside / f"{split}.parquet")
+            shutil.copyfile(folder / f"{split}.parquet", temporary / f"{split}.parquet")
         if (folder / REPOSTS_FILE).is_file():
-            shutil.copyfile(folder / REPOSTS_FILE, aside / REPOSTS_FILE)
-        write_artifact(manifest, aside / MANIFEST_FILE)
-        for path in (*aside.iterdir(), aside):
+            shutil.copyfile(folder / REPOSTS_FILE, temporary / REPOSTS_FILE)
+        write_artifact(manifest, temporary / MANIFEST_FILE)
+        for path in (*temporary.iterdir(), temporary):
             fsync(path)
-        return aside.rename(self._root / name)
+        return temporary.rename(self._root / name)
 
     def _point_to(self, version: Path) -> None:
         with atomic_write(self._root / POINTER_FILE) as pointer:
@@ -171,11 +245,7 @@ class DatasetStore:
 
     def _prune(self, *, current: Path) -> None:
         folders = [path for path in self._root.iterdir() if path.is_dir()]
-        whole = sorted(path for path in folders if TEMPORARY_MARK not in path.name and path != current)
-        kept = (
-            {current, *whole[len(whole) - (KEPT_VERSIONS - 1) :]}
-            if len(whole) >= KEPT_VERSIONS
-            else {current, *whole}
-        )
+        previous = sorted(path for path in folders if TEMPORARY_MARK not in path.name and path != current)
+        kept = {current, *previous[-(KEPT_VERSIONS - 1) :]}
         for path in set(folders) - kept:
             shutil.rmtree(path)

@@ -1,4 +1,4 @@
-"""Listings of another form: a description in TOML says which column is which, in what units and words."""
+"""Column mappings: a TOML file that maps another CSV's columns, units and category values to the schema."""
 
 import tomllib
 from collections.abc import Mapping
@@ -11,20 +11,20 @@ from carvalue.listings.cleaning import NUMBERS, POSTING_DATE_FORMAT
 from carvalue.listings.schema import FIELD_BY_NAME, RAW_COLUMNS, REQUIRED_FIELDS, CategoryField
 from carvalue.listings.sources.raw import SourceFailed
 
-NEEDED = ("price", "posting_date", *REQUIRED_FIELDS)
+_REQUIRED_COLUMNS = ("price", "posting_date", *REQUIRED_FIELDS)
 
 
 class MappingInvalid(SourceFailed):
-    """The description cannot be read, or speaks of something that listings do not have."""
+    """The mapping file cannot be read, or names a column, unit or value that the schema does not have."""
 
-    hint = "Correct the file that DATASET names; docs/own-data.md explains every word of it."
+    hint = "Correct the file that DATASET names; docs/own-data.md explains every key of it."
 
 
 def _known_columns(columns: Mapping[str, str]) -> Mapping[str, str]:
     if unknown := sorted(columns.keys() - set(RAW_COLUMNS)):
-        raise ValueError(f"{', '.join(unknown)}: expected columns such as {', '.join(NEEDED)}")
-    if lacking := [name for name in NEEDED if name not in columns]:
-        raise ValueError(f"{', '.join(lacking)} missing: no price can be learned without")
+        raise ValueError(f"{', '.join(unknown)}: expected columns such as {', '.join(_REQUIRED_COLUMNS)}")
+    if missing := [name for name in _REQUIRED_COLUMNS if name not in columns]:
+        raise ValueError(f"{', '.join(missing)} missing: training needs these columns")
     return columns
 
 
@@ -35,26 +35,41 @@ def _known_numbers(units: Mapping[str, object]) -> Mapping[str, object]:
     return units
 
 
-def _known_words(words: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
-    for name, ours in words.items():
+def _known_categories(words: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
+    for name, values in words.items():
         field = FIELD_BY_NAME.get(name)
         if not isinstance(field, CategoryField):
-            raise ValueError(f"{name} is not told in words")  # noqa: TRY004  # pydantic expects this one
-        if strange := sorted(set(ours.values()) - set(field.choices)) if field.choices else []:
-            raise ValueError(f"{name} is never {', '.join(strange)}: expected {', '.join(field.choices)}")
+            raise ValueError(f"{name} is not a categorical field")  # noqa: TRY004  # pydantic expects this one
+        if unknown := sorted(set(values.values()) - set(field.choices)) if field.choices else []:
+            raise ValueError(f"{name} is never {', '.join(unknown)}: expected {', '.join(field.choices)}")
     return words
 
 
 class ColumnMapping(BaseModel):
-    """How the columns of another file become ours.
+    """The mapping of another file's columns to the raw columns of `vehicles.csv`.
 
     Attributes:
-        name: what the data set is called, on model cards for one.
-        separator: what stands between two cells.
-        date_format: how a posting date is written, in the letters of `strftime`.
-        columns: our column -> its column; what is not named is not known.
-        units: number -> what to multiply with, or `km`.
-        words: field -> its word -> ours; a word that is not named stays as it is.
+        name: The name of the data set, as shown on model cards.
+        separator: The character between two cells.
+        date_format: The format of posting dates, in the notation of `strftime`.
+        columns: Raw column to the file's column; a raw column that is not listed is empty.
+        units: Number field to the factor that converts its values to the schema's unit, or `km`.
+        words: Categorical field to a mapping of the file's values to the schema's values; other values are
+            kept unchanged.
+
+    Example:
+        >>> columns = {"price": "Preis", "posting_date": "Datum", "year": "Baujahr"}
+        >>> columns |= {"manufacturer": "Marke", "model": "Modell"}
+        >>> columns |= {"odometer": "Kilometer", "fuel": "Kraftstoff"}
+        >>> mapping = ColumnMapping(
+        ...     name="dealer export",
+        ...     separator=";",
+        ...     columns=columns,
+        ...     units={"odometer": "km"},
+        ...     words={"fuel": {"Benzin": "gas"}},
+        ... )
+        >>> mapping.columns["odometer"], mapping.units["odometer"]
+        ('Kilometer', 'km')
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,19 +79,34 @@ class ColumnMapping(BaseModel):
     date_format: str = POSTING_DATE_FORMAT
     columns: Annotated[Mapping[str, str], AfterValidator(_known_columns)]
     units: Annotated[Mapping[str, float | Literal["km"]], AfterValidator(_known_numbers)] = {}
-    words: Annotated[Mapping[str, Mapping[str, str]], AfterValidator(_known_words)] = {}
+    words: Annotated[Mapping[str, Mapping[str, str]], AfterValidator(_known_categories)] = {}
 
 
 def read_column_mapping(path: Path) -> ColumnMapping:
-    """Read a description.
+    """Read a column mapping.
+
+    Args:
+        path: The TOML file.
+
+    Returns:
+        The validated mapping.
 
     Raises:
-        MappingInvalid: says which word of it cannot be used, and why.
+        MappingInvalid: The file cannot be read, or a key of it is invalid; the message names the key and the
+            reason.
+
+    Example:
+        >>> from pathlib import Path
+        >>> _ = Path("mapping.toml").write_text('name = "dealer export"')
+        >>> read_column_mapping(Path("mapping.toml"))
+        Traceback (most recent call last):
+        ...
+        carvalue.listings.sources.column_mapping.MappingInvalid: mapping.toml: columns: Field required. ...
     """
     try:
         return ColumnMapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        said = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise MappingInvalid(f"{path}: {said.replace('Value error, ', '')}.") from None
+        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise MappingInvalid(f"{path}: {problems.replace('Value error, ', '')}.") from None
     except (OSError, ValueError) as error:  # TOML's own error is a ValueError
         raise MappingInvalid(f"{path} cannot be read: {error}.") from error

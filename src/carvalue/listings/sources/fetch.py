@@ -1,4 +1,4 @@
-"""Where raw listings come from: Kaggle, a local file, the bundled sample; one door to all of them."""
+"""Fetch raw listings from any source: Kaggle, a local file, or the bundled sample generator."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -19,17 +19,19 @@ logger = logging.getLogger(__name__)
 
 
 class CannotStore(SourceFailed):
-    """There is no room for the rows, or no permission to write them."""
+    """The raw listings cannot be written: the disk is full, or the folder is not writable."""
 
-    hint = "Free some space (the full data set takes 2 GB), or point STATE_DIR at another folder."
+    hint = "Free disk space (the full data set takes 2 GB), or set STATE_DIR to another folder."
 
 
 @dataclass(frozen=True, kw_only=True)
 class SampleRequest:
-    """How large a sample, and out of which seed."""
+    """The size and the seed of a generated sample."""
 
     rows: int = DEFAULT_ROWS
+    """The number of rows."""
     seed: int = DEFAULT_SEED
+    """The seed of the random generator; equal seeds give equal rows."""
 
 
 def fetch_listings(
@@ -38,20 +40,43 @@ def fetch_listings(
     into: Path,
     kaggle: KaggleRequest,
     sample: SampleRequest,
-    form: ColumnMapping | None = None,
+    mapping: ColumnMapping | None = None,
     progress: DownloadProgress | None = None,
 ) -> RawListings:
-    """Bring raw listings from `source`: auto, kaggle, sample, or the path of a CSV or zip, of any `form`.
+    """Fetch raw listings, check them, and describe where they came from.
 
-    Whatever has to be written goes to the folder `into`, under its name only when it is complete and checked.
+    Files are written under a temporary name and renamed when they are complete and checked.
+
+    Args:
+        source: `kaggle`, `sample`, `auto` (Kaggle if it answers, or else a cached version or the sample), or
+            the path of a CSV or zip.
+        into: The folder to write to.
+        kaggle: The Kaggle data set to download.
+        sample: The sample to generate.
+        mapping: How to translate the columns of a local file; None if it has the columns of vehicles.csv.
+        progress: Called with the progress of a download; None logs it.
+
+    Returns:
+        The checked CSV and its origin.
 
     Raises:
-        SourceFailed: what happened, and what to do; what lay in `into` before is whole.
+        SourceFailed: The listings could not be fetched; files already in `into` are unchanged.
+
+    Example:
+        >>> from pathlib import Path
+        >>> raw = fetch_listings(
+        ...     source="sample",
+        ...     into=Path("raw"),
+        ...     kaggle=KaggleRequest(dataset="owner/name"),
+        ...     sample=SampleRequest(rows=20, seed=7),
+        ... )
+        >>> raw.path.name, raw.kind, raw.description
+        ('sample.csv', 'sample', 'bundled sample 1: 20 rows of seed 7')
     """
     try:
         into.mkdir(parents=True, exist_ok=True)
-        if form:
-            return _from_another_form(Path(source), form, into=into)
+        if mapping:
+            return _from_mapped_file(Path(source), mapping, into=into)
         return _fetch(source, into=into, kaggle=kaggle, sample=sample, progress=progress)
     except OSError as error:
         raise CannotStore(f"Raw listings cannot be written to {into}: {error.strerror or error}.") from error
@@ -77,30 +102,30 @@ def _fetch(
 def _from_kaggle_or_sample(
     kaggle: KaggleRequest, sample: SampleRequest, *, into: Path, progress: DownloadProgress | None
 ) -> RawListings:
-    """Take Kaggle where it answers; once it has, its failure is no reason for made-up rows."""
-    silence = probe(kaggle)
-    if silence is None:
+    """Use Kaggle if it answers a probe; a download that fails afterwards does not fall back to the sample."""
+    problem = probe(kaggle)
+    if problem is None:
         return read_kaggle(kaggle, into=into, progress=progress)
-    told = {"reason": silence.message}
-    if earlier := newest_cached(kaggle, into=into):
-        logger.warning("working with Kaggle's data from an earlier run", extra=told)
-        found = read_kaggle(earlier, into=into, progress=progress)
+    fields = {"reason": problem.message}
+    if cached := newest_cached(kaggle, into=into):
+        logger.warning("using Kaggle's data from an earlier run", extra=fields)
+        raw = read_kaggle(cached, into=into, progress=progress)
     else:
-        logger.warning("working with the bundled sample, not with Kaggle's data", extra=told)
-        found = _from_sample(sample, into=into)
-    return replace(found, description=f"{found.description} ({silence.message.rstrip('.')})")
+        logger.warning("using the bundled sample instead of Kaggle's data", extra=fields)
+        raw = _from_sample(sample, into=into)
+    return replace(raw, description=f"{raw.description} ({problem.message.rstrip('.')})")
 
 
-def _from_another_form(path: Path, form: ColumnMapping, *, into: Path) -> RawListings:
+def _from_mapped_file(path: Path, mapping: ColumnMapping, *, into: Path) -> RawListings:
     check_readable(path)
     unpacked = unpack(path, into=into / "unpacked.csv") if path.suffix.lower() == ".zip" else path
     digest = file_digest(unpacked, name=str(path))
-    translated = apply_mapping(unpacked, form=form, into=into / "translated.csv")
+    translated = apply_mapping(unpacked, mapping=mapping, into=into / "translated.csv")
     check_raw_csv(translated, name=str(path))
     return RawListings(
         path=translated,
         kind="file",
-        description=f"{form.name}: file {path.name}",
+        description=f"{mapping.name}: file {path.name}",
         fingerprint=f"sha256:{digest}",
     )
 

@@ -1,4 +1,4 @@
-"""Raw listings from Kaggle: public data without an account, resumed where a download broke off, verified."""
+"""Download raw listings from Kaggle without an account; downloads resume and their checksums are verified."""
 
 import itertools
 import logging
@@ -28,19 +28,21 @@ from carvalue.listings.sources.raw import RawListings, SourceFailed, check_raw_c
 
 logger = logging.getLogger(__name__)
 
-FIRST_WAIT_S = 1.0  # before the second attempt; doubled before each further one
+FIRST_WAIT_S = 1.0  # before the second attempt; doubles with each further attempt
 PROBE_TIMEOUT_S = 4.0
-PROBE_DEADLINE_S = 8.0  # name look-ups know no time limit of ours, so the whole probe has one
+PROBE_DEADLINE_S = 8.0  # of the whole probe, because DNS look-ups have no timeout
 LOG_EVERY_S = 5.0
 CACHE_FOLDER = "kagglehub"
 
 
 @dataclass(frozen=True, kw_only=True)
 class KaggleRequest:
-    """Which data set to ask for (owner/name, or owner/name/versions/N), and how patiently."""
+    """The Kaggle data set to download."""
 
     dataset: str
+    """The handle, `owner/name` or `owner/name/versions/N`."""
     timeout_s: float = 30.0
+    """The timeout of each HTTP response, in seconds."""
 
 
 def read_kaggle(
@@ -50,15 +52,24 @@ def read_kaggle(
     progress: DownloadProgress | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> RawListings:
-    """Download the data set's vehicles.csv to a folder of its version below `into`, and check it.
+    """Download the data set's vehicles.csv, and check it.
 
-    A version that is already there is not downloaded again; versions never overwrite each other.
+    Each version has its own folder; a version that is already there is not downloaded again.
+
+    Args:
+        request: The data set.
+        into: The folder of the download cache.
+        progress: Called with the progress of the download; None logs it.
+        sleep: Waits for the given number of seconds between two attempts.
+
+    Returns:
+        The checked CSV and its origin.
 
     Raises:
-        KaggleFailed: says what Kaggle answered and what to do; has been retried where that can help.
-        SourceFailed: the CSV came whole, but is empty, not UTF-8 or has other columns.
+        KaggleFailed: Kaggle refused the request or could not be reached, also after retries.
+        SourceFailed: The downloaded CSV is empty, is not UTF-8 or has other columns.
     """
-    path = _download_patiently(request, into=into, progress=progress or _LoggedProgress(), sleep=sleep)
+    path = _download_with_retries(request, into=into, progress=progress or _LoggedProgress(), sleep=sleep)
     version = path.parent.name
     name = f"vehicles.csv of {request.dataset}, version {version},"
     return RawListings(
@@ -70,10 +81,20 @@ def read_kaggle(
 
 
 def probe(request: KaggleRequest, *, deadline_s: float = PROBE_DEADLINE_S) -> SourceFailed | None:
-    """Ask whether Kaggle would answer; return why not, after `deadline_s` seconds at most."""
+    """Check whether Kaggle answers a request for the data set's metadata.
+
+    Args:
+        request: The data set.
+        deadline_s: The time limit of the whole check, in seconds.
+
+    Returns:
+        The error that a download would meet; None if Kaggle answers.
+    """
     answers: queue.SimpleQueue[SourceFailed | None] = queue.SimpleQueue()
-    asking = threading.Thread(target=lambda: answers.put(_ask(request)), daemon=True, name="kaggle-probe")
-    asking.start()
+    thread = threading.Thread(
+        target=lambda: answers.put(_get_metadata(request)), daemon=True, name="kaggle-probe"
+    )
+    thread.start()
     try:
         return answers.get(timeout=deadline_s)
     except queue.Empty:
@@ -81,7 +102,15 @@ def probe(request: KaggleRequest, *, deadline_s: float = PROBE_DEADLINE_S) -> So
 
 
 def newest_cached(request: KaggleRequest, *, into: Path) -> KaggleRequest | None:
-    """Pin the newest version that an earlier run has brought whole, of the asked ones; needs no network."""
+    """Find the newest completely downloaded version of a data set; needs no network.
+
+    Args:
+        request: The data set, of any version or of a pinned one.
+        into: The folder of the download cache.
+
+    Returns:
+        The request pinned to that version; None if the cache has none.
+    """
     with cache_in(into / CACHE_FOLDER):
         try:
             handle = parse_dataset_handle(request.dataset)
@@ -95,23 +124,23 @@ def newest_cached(request: KaggleRequest, *, into: Path) -> KaggleRequest | None
 
 
 def _versions_below(folder: Path) -> list[int]:
-    names = (found.name for found in folder.glob("versions/*"))
+    names = (path.name for path in folder.glob("versions/*"))
     return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
 
 
-def _ask(request: KaggleRequest) -> SourceFailed | None:
-    wanted = ApiGetDatasetRequest()
+def _get_metadata(request: KaggleRequest) -> SourceFailed | None:
+    query = ApiGetDatasetRequest()
     try:
         handle = parse_dataset_handle(request.dataset)
-        wanted.owner_slug, wanted.dataset_slug = handle.owner, handle.dataset
+        query.owner_slug, query.dataset_slug = handle.owner, handle.dataset
         with client_with_timeout(timeout_s=min(PROBE_TIMEOUT_S, request.timeout_s)) as client:
-            handle_call(lambda: client.datasets.dataset_api_client.get_dataset(wanted), handle)
+            handle_call(lambda: client.datasets.dataset_api_client.get_dataset(query), handle)
     except EXPLAINED as error:
         return explain(error, dataset=request.dataset)
     return None
 
 
-def _download_patiently(
+def _download_with_retries(
     request: KaggleRequest, *, into: Path, progress: DownloadProgress, sleep: Callable[[float], None]
 ) -> Path:
     for attempt in itertools.count(1):
@@ -121,8 +150,8 @@ def _download_patiently(
             if attempt >= error.attempts:
                 raise
             wait_s = error.retry_after_s or FIRST_WAIT_S * 2 ** (attempt - 1)
-            told = {"attempt": attempt, "of": error.attempts, "wait_s": wait_s, "reason": error.message}
-            logger.warning("Kaggle will be asked again", extra=told)
+            fields = {"attempt": attempt, "of": error.attempts, "wait_s": wait_s, "reason": error.message}
+            logger.warning("the request to Kaggle will be retried", extra=fields)
         sleep(wait_s)
     raise AssertionError("unreachable: count() does not end")
 
@@ -137,26 +166,26 @@ def _download(request: KaggleRequest, *, into: Path, progress: DownloadProgress)
 
 
 def _unpacked(path: Path) -> Path:
-    """Unpack what kagglehub hands out as the table after it was ended before it could unpack."""
+    """Unpack the zip that kagglehub returns as the CSV if an earlier run ended before it was unpacked."""
     if not zipfile.is_zipfile(path):
         return path
     try:
         return unpack(path, into=path)
     except ZipUnusable:
-        path.unlink()  # never verified; without it the next run downloads afresh
+        path.unlink()  # not verified; the next run downloads it again
         raise
 
 
 class _LoggedProgress:
-    """Log how far the download is, every few seconds."""
+    """Log the progress of a download every few seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._last = clock, -LOG_EVERY_S
 
-    def __call__(self, here: int, total: int | None) -> None:
+    def __call__(self, received: int, total: int | None) -> None:
         now = self._clock()
-        if now - self._last < LOG_EVERY_S and here != total:
+        if now - self._last < LOG_EVERY_S and received != total:
             return
         self._last = now
-        told = {"megabytes": round(here / 1e6, 1), "of": round(total / 1e6, 1) if total else None}
-        logger.info("downloading from Kaggle", extra=told)
+        fields = {"megabytes": round(received / 1e6, 1), "of": round(total / 1e6, 1) if total else None}
+        logger.info("downloading from Kaggle", extra=fields)

@@ -1,4 +1,4 @@
-"""What can go wrong with Kaggle, in the reader's words: what happened, what to do, whether to ask again."""
+"""Errors of downloads from Kaggle: what happened, what to do, and how often to retry."""
 
 import json
 import zipfile
@@ -11,14 +11,19 @@ from kagglehub.exceptions import DataCorruptionError
 from carvalue.listings.sources.raw import SourceFailed
 
 _OR_SAMPLE = "or set DATA_SOURCE to a .csv or .zip of your own, or to sample."
-LONGEST_WAIT_S = 60.0
+MAX_WAIT_S = 60.0
 
 
 class KaggleFailed(SourceFailed):
-    """Kaggle did not give the data set."""
+    """The data set could not be downloaded from Kaggle.
+
+    Args:
+        message: What happened.
+        retry_after_s: How long to wait before the next attempt, in seconds; None if Kaggle does not say.
+    """
 
     hint: ClassVar[str] = f"Look at the data set's page on kaggle.com, {_OR_SAMPLE}"
-    attempts: ClassVar[int] = 1  # how often it is worth asking in all
+    attempts: ClassVar[int] = 1  # the maximum number of attempts
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
@@ -26,7 +31,7 @@ class KaggleFailed(SourceFailed):
 
 
 class KaggleForbidden(KaggleFailed):
-    """401 or 403."""
+    """Kaggle refuses access (status 401 or 403)."""
 
     hint = (
         "Public data needs no account: unset wrong credentials (KAGGLE_API_TOKEN, KAGGLE_USERNAME and "
@@ -36,13 +41,13 @@ class KaggleForbidden(KaggleFailed):
 
 
 class KaggleNotFound(KaggleFailed):
-    """404."""
+    """Kaggle does not have the data set, or it has no vehicles.csv (status 404)."""
 
     hint = f"Check KAGGLE_DATASET (owner/name, or owner/name/versions/N), {_OR_SAMPLE}"
 
 
 class KaggleBusy(KaggleFailed):
-    """429."""
+    """Kaggle limits the rate of requests (status 429)."""
 
     status = 429
     hint = f"Try again later; an account's own KAGGLE_API_TOKEN has a higher limit, {_OR_SAMPLE}"
@@ -50,7 +55,7 @@ class KaggleBusy(KaggleFailed):
 
 
 class KaggleDown(KaggleFailed):
-    """5xx."""
+    """Kaggle has an internal error (status 500 or higher)."""
 
     status = 502
     hint = f"Try again later, {_OR_SAMPLE}"
@@ -58,7 +63,7 @@ class KaggleDown(KaggleFailed):
 
 
 class KaggleUnreachable(KaggleFailed):
-    """No connection, or no answer in time."""
+    """Kaggle cannot be reached, or does not answer in time."""
 
     status = 504
     hint = (
@@ -69,23 +74,23 @@ class KaggleUnreachable(KaggleFailed):
 
 
 class KaggleInterrupted(KaggleFailed):
-    """The connection broke in the middle."""
+    """The connection was lost during the download."""
 
     status = 502
-    hint = f"Run again: the download goes on where it stopped, {_OR_SAMPLE}"
+    hint = f"Run again: the download continues where it stopped, {_OR_SAMPLE}"
     attempts = 5
 
 
 class KaggleCorrupt(KaggleFailed):
-    """What came is not what Kaggle says it sent."""
+    """The checksum of the downloaded file differs from the one that Kaggle sent."""
 
     status = 502
     hint = f"Run again, and look for a proxy that alters downloads, {_OR_SAMPLE}"
-    attempts = 2  # once more, from the first byte
+    attempts = 2  # the second one starts from the first byte
 
 
 class KaggleArchiveUnusable(KaggleFailed):
-    """The data set came, and the table is not in it."""
+    """The downloaded archive is damaged, or does not contain vehicles.csv."""
 
 
 EXPLAINED = (
@@ -96,11 +101,19 @@ EXPLAINED = (
     zlib.error,
     ValueError,
 )
-"""What kagglehub raises when something outside this program goes wrong."""
+"""Errors that kagglehub raises for causes outside of this program."""
 
 
 def explain(error: Exception, *, dataset: str) -> KaggleFailed:
-    """Translate one of `EXPLAINED`."""
+    """Translate an error of kagglehub into one with a message and a hint.
+
+    Args:
+        error: An error of one of the types `EXPLAINED`.
+        dataset: The handle of the data set.
+
+    Returns:
+        The error to raise instead.
+    """
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return _refusal(error.response, dataset=dataset)
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
@@ -108,7 +121,9 @@ def explain(error: Exception, *, dataset: str) -> KaggleFailed:
     if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
         return KaggleUnreachable(f"Kaggle did not answer in time when asked for {dataset}.")
     if isinstance(error, json.JSONDecodeError):
-        return KaggleUnreachable(f"Something answered in Kaggle's place when asked for {dataset}.")
+        return KaggleUnreachable(
+            f"The answer to the request for {dataset} is not from Kaggle: it is not JSON."
+        )
     if isinstance(error, requests.RequestException):
         return KaggleUnreachable(f"Kaggle cannot be reached for {dataset}: {_root_of(error)}.")
     if isinstance(error, DataCorruptionError):
@@ -126,22 +141,24 @@ def _refusal(response: requests.Response, *, dataset: str) -> KaggleFailed:
         return KaggleNotFound(f"Kaggle has no {dataset}, or no vehicles.csv in it (status 404).")
     if status == 429:
         wait = _retry_after_s(response)
-        return KaggleBusy("Kaggle asks to wait: too many requests (status 429).", retry_after_s=wait)
+        return KaggleBusy(
+            "Kaggle refuses further requests for now: too many requests (status 429).", retry_after_s=wait
+        )
     if status >= 500:
-        return KaggleDown(f"Kaggle has a fault of its own (status {status}).")
+        return KaggleDown(f"Kaggle has an internal error (status {status}).")
     return KaggleFailed(f"Kaggle answered {dataset} with status {status}.")
 
 
 def _status(response: requests.Response) -> int:
-    """Read the status; Kaggle also sends errors as JSON under status 200."""
+    """Read the status; Kaggle also sends errors as JSON with the HTTP status 200."""
     if response.status_code >= 400:
         return response.status_code
     return int(response.json().get("code", response.status_code))
 
 
 def _retry_after_s(response: requests.Response) -> float | None:
-    told = response.headers.get("Retry-After", "")
-    return min(float(told), LONGEST_WAIT_S) if told.isdigit() else None
+    seconds = response.headers.get("Retry-After", "")
+    return min(float(seconds), MAX_WAIT_S) if seconds.isdigit() else None
 
 
 def _root_of(error: BaseException) -> str:

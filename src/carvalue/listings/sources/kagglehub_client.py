@@ -1,8 +1,8 @@
-"""kagglehub made patient and quiet: time limits, progress to a callback, a cache folder of our choice.
+"""Configure kagglehub: response timeouts, a progress callback and the cache folder.
 
-kagglehub 1.0 has no parameter for any of these. What it does without this module: an answer that never
-comes is waited for without end, progress bars go to standard error, and with KAGGLE_API_ENVIRONMENT=TEST
-each answer is read into memory and printed, the data set too.
+kagglehub 1.0 has no parameters for these. By default it waits for a response forever and prints progress bars
+to standard error; with KAGGLE_API_ENVIRONMENT=TEST it reads each response, the data set included, into memory
+and prints it.
 """
 
 import logging
@@ -20,25 +20,41 @@ from kagglesdk.kaggle_client import KaggleClient
 CACHE_VARIABLE = "KAGGLEHUB_CACHE"
 
 DownloadProgress = Callable[[int, int | None], None]
-"""Called with the bytes that are here and the bytes there will be, where Kaggle says so."""
+"""Called with the bytes received so far and the total number of bytes, None if not known."""
 
 
 @contextmanager
 def configured_kagglehub(*, timeout_s: float, cache: Path, progress: DownloadProgress) -> Iterator[None]:
-    """Tune kagglehub for the downloads inside; a KAGGLEHUB_CACHE of the user's own stays in force."""
+    """Configure kagglehub for the downloads in the block; the variable KAGGLEHUB_CACHE has precedence.
+
+    Args:
+        timeout_s: The timeout of each response, in seconds.
+        cache: The folder of the download cache.
+        progress: Called with the progress of a download.
+
+    Yields:
+        Nothing.
+    """
     with ExitStack() as stack:
         stack.enter_context(cache_in(cache))
         stack.enter_context(_level(logging.getLogger("kagglehub"), logging.WARNING))
         stack.enter_context(
             _replaced(http_resolver, "build_kaggle_client", lambda: client_with_timeout(timeout_s=timeout_s))
         )
-        stack.enter_context(_replaced(clients, "tqdm", lambda **told: _Meter(progress, **told)))
+        stack.enter_context(_replaced(clients, "tqdm", lambda **options: _Meter(progress, **options)))
         yield
 
 
 @contextmanager
 def cache_in(folder: Path) -> Iterator[None]:
-    """Let kagglehub keep its files in `folder`, unless the user has named another."""
+    """Set kagglehub's cache folder for the block, unless the variable KAGGLEHUB_CACHE is set.
+
+    Args:
+        folder: The folder of the download cache.
+
+    Yields:
+        Nothing.
+    """
     if CACHE_VARIABLE in os.environ:
         yield
         return
@@ -50,7 +66,14 @@ def cache_in(folder: Path) -> Iterator[None]:
 
 
 def client_with_timeout(*, timeout_s: float) -> KaggleClient:
-    """Make kagglehub's own client, credentials and all, with a time limit on each answer."""
+    """Build kagglehub's client, with its credentials, and add a timeout.
+
+    Args:
+        timeout_s: The timeout of each response, in seconds.
+
+    Returns:
+        The client.
+    """
     client = clients.build_kaggle_client()
     http = client.http_client()
     http._verbose = False
@@ -60,23 +83,23 @@ def client_with_timeout(*, timeout_s: float) -> KaggleClient:
 
 
 class _Meter:
-    """Stand where kagglehub puts its progress bar, and tell the callback instead."""
+    """Replace kagglehub's progress bar by a callback."""
 
     def __init__(
         self, progress: DownloadProgress, *, total: int | None = None, initial: int = 0, **_: object
     ) -> None:
-        self._progress, self._total, self._here = progress, total, initial
+        self._progress, self._total, self._received = progress, total, initial
 
     def __enter__(self) -> Self:
-        self._progress(self._here, self._total)
+        self._progress(self._received, self._total)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave the last word to whoever knows whether the download is whole."""
+        """Report nothing; the caller knows whether the download is complete."""
 
     def update(self, more: int) -> None:
-        self._here += more
-        self._progress(self._here, self._total)
+        self._received += more
+        self._progress(self._received, self._total)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Raw listings from a file on this machine: a CSV, or a zip that holds one."""
+"""Read raw listings from a local file: a CSV, or a zip that contains one."""
 
 from pathlib import Path
 
@@ -7,18 +7,25 @@ from carvalue.listings.sources.raw import RawListings, SourceFailed, check_raw_c
 
 
 class FileUnreadable(SourceFailed):
-    """The file is not there, or may not be read."""
+    """The file is missing, is a folder, or is not readable."""
 
     hint = "Check DATA_SOURCE: expected the path of an existing .csv or .zip file."
 
 
 def read_file(path: Path, *, into: Path) -> RawListings:
-    """Take a CSV where it lies, or unpack a zip's CSV to `into`/vehicles.csv, and check it.
+    """Check a CSV in place, or unpack a zip's CSV to `into`/vehicles.csv and check it.
+
+    Args:
+        path: The CSV or zip.
+        into: The folder for the unpacked CSV.
+
+    Returns:
+        The checked CSV and its origin.
 
     Raises:
-        FileUnreadable: no such file, a folder, or no permission.
-        ZipUnusable: not a zip, damaged, encrypted, without a CSV, or with several.
-        SourceFailed: the CSV is empty, not UTF-8 or has other columns.
+        FileUnreadable: The file is missing, is a folder, or is not readable.
+        ZipUnusable: The file is not a zip, is damaged or encrypted, or contains no CSV or several.
+        SourceFailed: The CSV is empty, is not UTF-8 or has other columns.
     """
     check_readable(path)
     if path.suffix.lower() == ".zip":
@@ -30,10 +37,13 @@ def read_file(path: Path, *, into: Path) -> RawListings:
 
 
 def check_readable(path: Path) -> None:
-    """Make sure that a file can be read.
+    """Check that a file can be opened for reading.
+
+    Args:
+        path: The file.
 
     Raises:
-        FileUnreadable: no such file, a folder, or no permission.
+        FileUnreadable: The file is missing, is a folder, or is not readable.
     """
     try:
         path.open("rb").close()

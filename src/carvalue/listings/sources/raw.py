@@ -1,4 +1,4 @@
-"""A raw CSV on disk: what every source hands over, checked before anyone relies on it."""
+"""A raw CSV on disk, which every source returns, and the checks that it must pass."""
 
 import codecs
 import csv
@@ -16,31 +16,38 @@ BLOCK_BYTES = 1 << 20
 
 
 class SourceFailed(AppError):
-    """Raw listings could not be had; nothing that was there before has been touched."""
+    """Raw listings could not be fetched; existing files are unchanged."""
 
-    status: ClassVar[int] = 422  # where another try may help, a class of its own says 429, 502 or 504
+    status: ClassVar[int] = 422  # subclasses for which a retry can help have the status 429, 502 or 504
     hint: ClassVar[str] = "Correct the source, or set DATA_SOURCE=sample to work with the bundled sample."
 
 
 class FileEmpty(SourceFailed):
-    """The CSV holds no row."""
+    """The CSV has no rows."""
 
 
 class NotUtf8(SourceFailed):
-    """The CSV is in another encoding."""
+    """The CSV is not encoded as UTF-8."""
 
     hint = "Save it as UTF-8 and try again."
 
 
 class ColumnsChanged(SourceFailed):
-    """The header is not the one that the rest of the program knows."""
+    """The CSV lacks columns of vehicles.csv, or has a column twice."""
 
     hint = "Rename the columns back, or point DATA_SOURCE at a file that has them."
 
 
 @dataclass(frozen=True, kw_only=True)
 class RawListings:
-    """A checked CSV with the 26 raw columns, where it came from, and what identifies its content."""
+    """A checked CSV with the columns `RAW_COLUMNS`, and where it came from.
+
+    Attributes:
+        path: The CSV file.
+        kind: The kind of source.
+        description: The source as one line of text, for manifests and model cards.
+        fingerprint: The SHA-256 of the file, as `sha256:<hexadecimal digits>`.
+    """
 
     path: Path
     kind: SourceKind
@@ -49,14 +56,19 @@ class RawListings:
 
 
 def check_raw_csv(path: Path, *, name: str) -> str:
-    """Read the whole file once: header, encoding, at least one row; return its SHA-256.
+    """Check the encoding and the header of a CSV, and that it has at least one row; reads the file once.
 
-    `name` is what messages call the file, for example `archive.zip:vehicles.csv`.
+    Args:
+        path: The CSV file.
+        name: The file's name in error messages, for example `archive.zip (its CSV)`.
+
+    Returns:
+        The SHA-256 of the file, as 64 hexadecimal digits.
 
     Raises:
-        FileEmpty: there is no header, or no row below it.
-        NotUtf8: says where the first byte is that UTF-8 does not know.
-        ColumnsChanged: says which columns are missing and which came instead.
+        FileEmpty: There is no header, or no row below it.
+        NotUtf8: The file is not UTF-8; the message has the position of the first invalid byte.
+        ColumnsChanged: Columns of `RAW_COLUMNS` are missing, or a column occurs twice.
     """
     digest = file_digest(path, name=name)
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -67,10 +79,17 @@ def check_raw_csv(path: Path, *, name: str) -> str:
 
 
 def file_digest(path: Path, *, name: str) -> str:
-    """Read the whole file once; return its SHA-256.
+    """Compute the SHA-256 of a text file and check that it is UTF-8; reads the file once.
+
+    Args:
+        path: The file.
+        name: The file's name in error messages.
+
+    Returns:
+        The SHA-256, as 64 hexadecimal digits.
 
     Raises:
-        NotUtf8: says where the first byte is that UTF-8 does not know.
+        NotUtf8: The file is not UTF-8; the message has the position of the first invalid byte.
     """
     digest, decoder, offset = hashlib.sha256(), codecs.getincrementaldecoder("utf-8")(), 0
     with path.open("rb") as file:
@@ -89,8 +108,10 @@ def _decode(
     try:
         decoder.decode(block, final)
     except UnicodeDecodeError as error:
-        at = offset - pending + error.start
-        raise NotUtf8(f"{name} is not UTF-8: byte {at:,} is 0x{error.object[error.start]:02x}.") from None
+        position = offset - pending + error.start
+        raise NotUtf8(
+            f"{name} is not UTF-8: byte {position:,} is 0x{error.object[error.start]:02x}."
+        ) from None
 
 
 def _first_record(lines: Iterable[str], *, name: str) -> list[str]:
@@ -106,14 +127,14 @@ def _first_record(lines: Iterable[str], *, name: str) -> list[str]:
 def _check_header(header: Sequence[str], *, name: str) -> None:
     missing = [column for column in RAW_COLUMNS if column not in header]
     unknown = [column for column in header if column not in RAW_COLUMNS]
-    twice = sorted({column for column in header if header.count(column) > 1})
-    if missing or twice:
-        complaints = [
+    repeated = sorted({column for column in header if header.count(column) > 1})
+    if missing or repeated:
+        problems = [
             f"lacks {_listed(missing)}" if missing else "",
             f"has the unknown {_listed(unknown)}" if missing and unknown else "",
-            f"names {_listed(twice)} twice" if twice else "",
+            f"names {_listed(repeated)} twice" if repeated else "",
         ]
-        raise ColumnsChanged(f"{name} {', and '.join(filter(None, complaints))}.")
+        raise ColumnsChanged(f"{name} {', and '.join(filter(None, problems))}.")
 
 
 def _listed(columns: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""A file of another form, written once more in ours: nothing behind it knows that there are two."""
+"""Rewrite a CSV with other columns as a raw CSV, following a column mapping."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,62 +11,87 @@ from carvalue.listings.schema import RAW_COLUMNS
 from carvalue.listings.sources.column_mapping import ColumnMapping
 from carvalue.listings.sources.raw import SourceFailed
 
-MILES = {"km": 0.621371}
+MILES_PER_UNIT = {"km": 0.621371}
 
 
 class MappingMismatch(SourceFailed):
-    """The file is not as its description says."""
+    """The file does not match its column mapping."""
 
     hint = "Correct the file that DATASET names, or point DATA_SOURCE at the file that it describes."
 
 
-def apply_mapping(path: Path, *, form: ColumnMapping, into: Path) -> Path:
-    """Write such a file as a CSV of the 26 raw columns, row for row; what cannot be read stays as it is.
+def apply_mapping(path: Path, *, mapping: ColumnMapping, into: Path) -> Path:
+    r"""Write a file's rows as a CSV with the columns `RAW_COLUMNS`; cells that cannot be converted are kept.
+
+    Rows without an id get their line number as the id.
+
+    Args:
+        path: The CSV file to translate.
+        mapping: The mapping of its columns.
+        into: The CSV file to write.
+
+    Returns:
+        The path `into`.
 
     Raises:
-        MappingMismatch: a column is missing, or the file is no such CSV.
+        MappingMismatch: A mapped column is missing, or the file is not a CSV.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> columns = {name: name for name in ("price", "posting_date", "manufacturer", "model", "year")}
+        >>> columns["odometer"] = "kilometers"
+        >>> mapping = ColumnMapping(name="dealer", columns=columns, units={"odometer": "km"})
+        >>> row = "9000,2021-04-20T09:30:00+0000,vw,golf,2015,100000"
+        >>> header = ",".join(mapping.columns.values())
+        >>> _ = Path("other.csv").write_text("\n".join([header, row]))
+        >>> raw = pl.read_csv(apply_mapping(Path("other.csv"), mapping=mapping, into=Path("raw.csv")))
+        >>> raw.select("id", "price", "manufacturer", "odometer").row(0)
+        (1, 9000, 'vw', 62137.0)
     """
     table = pl.scan_csv(
-        path, separator=form.separator, infer_schema=False, truncate_ragged_lines=True, glob=False
+        path, separator=mapping.separator, infer_schema=False, truncate_ragged_lines=True, glob=False
     )
     try:
-        found = table.collect_schema().names()
-        if missing := [name for name in form.columns.values() if name not in found]:
-            raise MappingMismatch(f"{path} lacks {', '.join(missing)}: found {', '.join(found)}.")
-        with atomic_write(into) as aside:
-            _translated(table, form).sink_csv(aside, engine="streaming", check_extension=False)
+        header = table.collect_schema().names()
+        if missing := [name for name in mapping.columns.values() if name not in header]:
+            raise MappingMismatch(f"{path} lacks {', '.join(missing)}: found {', '.join(header)}.")
+        with atomic_write(into) as temporary:
+            _translated(table, mapping).sink_csv(temporary, engine="streaming", check_extension=False)
     except pl.exceptions.PolarsError as error:
         raise MappingMismatch(f"{path} is not a readable CSV: {error}.") from error
     return into
 
 
-def _translated(table: pl.LazyFrame, form: ColumnMapping) -> pl.LazyFrame:
+def _translated(table: pl.LazyFrame, mapping: ColumnMapping) -> pl.LazyFrame:
     numbered = table.with_row_index("row of the file", offset=1)
-    return numbered.select(_cell(form, name).alias(name) for name in RAW_COLUMNS)
+    return numbered.select(_cell(mapping, name).alias(name) for name in RAW_COLUMNS)
 
 
-def _cell(form: ColumnMapping, name: str) -> pl.Expr:
-    if name not in form.columns:
-        # a row without an identity of its own is known by its place
+def _cell(mapping: ColumnMapping, name: str) -> pl.Expr:
+    if name not in mapping.columns:
+        # rows without an id are identified by their line number
         return pl.col("row of the file") if name == "id" else pl.lit(None, pl.String)
-    text = pl.col(form.columns[name]).str.strip_chars()
+    text = pl.col(mapping.columns[name]).str.strip_chars()
     if name == "posting_date":
-        return pl.coalesce(_date(text, form.date_format), text)
-    if name in form.units:
-        return pl.coalesce(_number(text, form.units[name]), text)
-    return _word(text, form.words.get(name, {}))
+        return pl.coalesce(_date(text, mapping.date_format), text)
+    if name in mapping.units:
+        return pl.coalesce(_number(text, mapping.units[name]), text)
+    return _category(text, mapping.words.get(name, {}))
 
 
-def _date(text: pl.Expr, written: str) -> pl.Expr:
-    moment = text.str.to_datetime(written, time_zone="UTC", time_unit="us", strict=False)
+def _date(text: pl.Expr, date_format: str) -> pl.Expr:
+    moment = text.str.to_datetime(date_format, time_zone="UTC", time_unit="us", strict=False)
     return moment.dt.strftime(POSTING_DATE_FORMAT)
 
 
 def _number(text: pl.Expr, unit: float | str) -> pl.Expr:
-    factor = MILES[unit] if isinstance(unit, str) else unit
+    factor = MILES_PER_UNIT[unit] if isinstance(unit, str) else unit
     return (text.cast(pl.Float64, strict=False) * factor).round().cast(pl.String)
 
 
-def _word(text: pl.Expr, ours: Mapping[str, str]) -> pl.Expr:
-    spelling = {word.lower(): our for word, our in ours.items()}
-    return pl.coalesce(text.str.to_lowercase().replace_strict(spelling, default=None), text) if ours else text
+def _category(text: pl.Expr, values: Mapping[str, str]) -> pl.Expr:
+    if not values:
+        return text
+    by_lower_case = {value.lower(): replacement for value, replacement in values.items()}
+    return pl.coalesce(text.str.to_lowercase().replace_strict(by_lower_case, default=None), text)

@@ -1,4 +1,4 @@
-"""The bundled sample: raw listings out of a seeded generator, nobody's rows."""
+"""The bundled sample: synthetic raw listings from a seeded generator."""
 
 from carvalue.listings.synthetic.writer import DEFAULT_ROWS, DEFAULT_SEED, GENERATOR, write_sample
 

@@ -1,4 +1,4 @@
-"""Draw cars as they really are: model, trim, age, mileage, condition and the rest, before any dirt."""
+"""Draw cars: model, trim, year, mileage, condition and the other fields, before errors are added."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from carvalue.listings.synthetic.catalogue import Catalogue, CatalogueModel, Floats, Ints
 
 WordColumn = NDArray[np.object_]
+"""A column of strings or None, shape (rows,)."""
 Rng = np.random.Generator
 
 NEWEST_YEAR = 2021
-OLDEST_YEAR = 1985
-# how many cars of each model year are offered, from 2021 back to 1985
+# relative number of cars on offer per model year, from 2021 back to 1985
 _BY_AGE = (
     "6 46 60 87 87 72 74 71 73 56 48 37 27 40 34 29 23 19 15 11 9 7 6 5 4 3.5 3 2.5 2 2 1.5 1.5 1.2 1.2 1 1 1"
 )
@@ -53,7 +53,23 @@ _COLORS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Cars:
-    """Cars in columns, one position per car."""
+    """Cars as columns of shape (cars,).
+
+    Attributes:
+        models: The model of each car.
+        year: The model year.
+        trim: The index of the trim among the model's trims.
+        odometer: The mileage, in miles.
+        condition: The condition.
+        title_status: The status of the title.
+        fuel: The fuel.
+        cylinders: The number of cylinders, as text.
+        drive: The driven wheels.
+        transmission: The transmission.
+        paint_color: The color.
+        by_dealer: Whether a dealer sells the car.
+        region: The index of the region in the catalogue.
+    """
 
     models: tuple[CatalogueModel, ...]
     year: Ints
@@ -71,12 +87,21 @@ class Cars:
 
     @property
     def age(self) -> Floats:
-        """Years on the road at the time of the listing; never below zero."""
+        """The age at the end of the sample's month, in years, at least 0, shape (cars,)."""
         return ages(self.year)
 
 
 def draw_cars(rng: Rng, catalogue: Catalogue, *, count: int) -> Cars:
-    """Draw `count` cars."""
+    """Draw cars from the catalogue.
+
+    Args:
+        rng: The random generator.
+        catalogue: The models and regions.
+        count: The number of cars.
+
+    Returns:
+        The cars.
+    """
     chosen = rng.choice(len(catalogue.models), size=count, p=catalogue.model_shares)
     models = tuple(catalogue.models[index] for index in chosen)
     year = _years(rng, catalogue, chosen)
@@ -87,24 +112,38 @@ def draw_cars(rng: Rng, catalogue: Catalogue, *, count: int) -> Cars:
         trim=_trims(rng, catalogue, chosen),
         odometer=np.round(expected_miles(age) * rng.lognormal(0.0, 0.38, count)).clip(3, 390_000),
         condition=_conditions(rng, age),
-        title_status=_words(rng, _TITLES, count),
+        title_status=_categories(rng, _TITLES, count),
         fuel=_first_mostly(rng, [model.fuels for model in models], first=0.8),
         cylinders=_first_mostly(rng, [model.cylinders for model in models], first=0.62),
         drive=_first_mostly(rng, [model.drives for model in models], first=0.62),
         transmission=_transmissions(rng, models, age),
-        paint_color=_words(rng, _COLORS, count),
+        paint_color=_categories(rng, _COLORS, count),
         by_dealer=rng.random(count) < 0.55,
         region=rng.choice(len(catalogue.regions), size=count, p=catalogue.region_shares),
     )
 
 
 def ages(year: Ints) -> Floats:
-    """Years on the road when the sample's month ends."""
+    """Compute ages at the end of the sample's month.
+
+    Args:
+        year: Model years, shape (cars,).
+
+    Returns:
+        Ages in years, at least 0, shape (cars,).
+    """
     return np.asarray(NEWEST_YEAR + 0.3 - year, dtype=np.float64).clip(0.0)
 
 
 def expected_miles(age: Floats) -> Floats:
-    """What a car of this age has usually been driven; old cars stand more than new ones."""
+    """Compute the median mileage by age; old cars are driven fewer miles a year than new ones.
+
+    Args:
+        age: Ages in years, shape (cars,).
+
+    Returns:
+        Miles, shape (cars,).
+    """
     return np.asarray(MILES_A_YEAR * age**0.93 + 2_000.0, dtype=np.float64)
 
 
@@ -114,27 +153,27 @@ def _years(rng: Rng, catalogue: Catalogue, chosen: Ints) -> Ints:
     first = np.asarray([model.first_year for model in catalogue.models])[:, None]
     last = np.asarray([model.last_year for model in catalogue.models])[:, None]
     built = np.where((years >= first) & (years <= last), by_age, 0.0)
-    ladder = np.cumsum(built, axis=1) / built.sum(axis=1, keepdims=True)
-    steps = (ladder[chosen] < rng.random(len(chosen))[:, None]).sum(axis=1)
+    cumulative = np.cumsum(built, axis=1) / built.sum(axis=1, keepdims=True)
+    steps = (cumulative[chosen] < rng.random(len(chosen))[:, None]).sum(axis=1)
     return np.asarray(years[steps], dtype=np.int64)
 
 
 def _trims(rng: Rng, catalogue: Catalogue, chosen: Ints) -> Ints:
-    """Draw trims, the nearer to the list price the more often: few buy the top of the range."""
+    """Draw trims; the closer a trim's price to the list price, the more frequent it is."""
     draws = rng.random(len(chosen)).tolist()
-    ladders = [np.cumsum(np.exp(-4.0 * np.abs(np.log(model.trim_factors)))) for model in catalogue.models]
+    cumulative = [np.cumsum(np.exp(-4.0 * np.abs(np.log(model.trim_factors)))) for model in catalogue.models]
     picks = [
-        int(np.searchsorted(ladders[index], u * ladders[index][-1]))
+        int(np.searchsorted(cumulative[index], u * cumulative[index][-1]))
         for index, u in zip(chosen.tolist(), draws, strict=True)
     ]
     return np.asarray(picks, dtype=np.int64)
 
 
 def _conditions(rng: Rng, age: Floats) -> WordColumn:
-    words = _words(rng, _CONDITIONS, len(age))
-    too_old = (age > 4) & (words == "new")
+    conditions = _categories(rng, _CONDITIONS, len(age))
+    too_old = (age > 4) & (conditions == "new")
     worn = (age > 15) & (rng.random(len(age)) < 0.1)
-    return np.where(worn, "fair", np.where(too_old, "excellent", words)).astype(object)
+    return np.where(worn, "fair", np.where(too_old, "excellent", conditions)).astype(object)
 
 
 def _transmissions(rng: Rng, models: Sequence[CatalogueModel], age: Floats) -> WordColumn:
@@ -144,17 +183,17 @@ def _transmissions(rng: Rng, models: Sequence[CatalogueModel], age: Floats) -> W
     return np.where(rng.random(len(age)) < manual_share, "manual", "automatic").astype(object)
 
 
-def _words(rng: Rng, shares: dict[str, float], count: int) -> WordColumn:
+def _categories(rng: Rng, shares: dict[str, float], count: int) -> WordColumn:
     weights = np.asarray(list(shares.values()))
     return rng.choice(np.asarray(list(shares), dtype=object), size=count, p=weights / weights.sum())
 
 
 def _first_mostly(rng: Rng, options: Sequence[tuple[str, ...]], *, first: float) -> WordColumn:
-    """Choose the usual option with probability `first`, else any of the others."""
+    """Choose the first option with probability `first`, or else any of the others."""
     count = len(options)
-    usual, other = rng.random(count) < first, rng.random(count)
+    takes_first, other = rng.random(count) < first, rng.random(count)
     picks = [
-        choices[0] if is_usual or len(choices) == 1 else choices[1 + int(u * (len(choices) - 1))]
-        for choices, is_usual, u in zip(options, usual, other, strict=True)
+        choices[0] if is_first or len(choices) == 1 else choices[1 + int(u * (len(choices) - 1))]
+        for choices, is_first, u in zip(options, takes_first, other, strict=True)
     ]
     return np.asarray(picks, dtype=object)

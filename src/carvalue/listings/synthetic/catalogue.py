@@ -1,4 +1,4 @@
-"""What the sample draws from: models with list price, trims and years, and the regions they stand in."""
+"""The packaged tables that the sample is drawn from: models with list prices and trims, and regions."""
 
 import csv
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# makes that the source's own list of manufacturers lacks: there the model's text names the make
+# makes that Craigslist's list of manufacturers lacks: their listings have the make in the model's text
 UNLISTED_MAKES = frozenset(
     "scion smart genesis hummer saab maserati suzuki isuzu oldsmobile freightliner bentley".split()
 )
@@ -18,7 +18,23 @@ UNLISTED_MAKES = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class CatalogueModel:
-    """One model: what it costs new in 2021 dollars, and what it comes with."""
+    """One car model.
+
+    Attributes:
+        make: The make.
+        model: The model's name.
+        list_price: The price of a new car, in 2021 dollars.
+        type: The body type.
+        drives: Available drives, the most frequent first.
+        cylinders: Available numbers of cylinders, the most frequent first.
+        fuels: Available fuels, the most frequent first.
+        first_year: The first model year.
+        last_year: The last model year.
+        weight: The relative frequency among listings.
+        kept_a_year: The share of the price that remains after each year.
+        trims: The trims' names.
+        trim_factors: The price of each trim, relative to the list price.
+    """
 
     make: str
     model: str
@@ -37,7 +53,16 @@ class CatalogueModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
-    """A Craigslist region and where it lies."""
+    """A Craigslist region.
+
+    Attributes:
+        name: The region's name.
+        state: The two-letter code of the state.
+        lat: The latitude, in degrees.
+        long: The longitude, in degrees.
+        weight: The relative frequency among listings.
+        utc_offset_h: The offset from UTC in summer, in hours.
+    """
 
     name: str
     state: str
@@ -49,24 +74,37 @@ class Region:
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """Everything that the generator draws from."""
+    """The models and regions that the generator draws from."""
 
     models: tuple[CatalogueModel, ...]
+    """All models."""
     regions: tuple[Region, ...]
+    """All regions."""
 
     @property
     def model_shares(self) -> Floats:
-        """How often each model is offered; sums to 1."""
+        """The share of each model among listings, shape (models,); sums to 1."""
         return _shares([model.weight for model in self.models])
 
     @property
     def region_shares(self) -> Floats:
-        """How many listings each region holds; sums to 1."""
+        """The share of each region among listings, shape (regions,); sums to 1."""
         return _shares([region.weight for region in self.regions])
 
 
 def load_catalogue() -> Catalogue:
-    """Read the packaged tables."""
+    """Read the packaged tables.
+
+    Returns:
+        The models and regions.
+
+    Example:
+        >>> catalogue = load_catalogue()
+        >>> next(model for model in catalogue.models if model.model == "camry").make
+        'toyota'
+        >>> round(float(catalogue.model_shares.sum()), 6)
+        1.0
+    """
     return Catalogue(
         models=tuple(_model(row) for row in _rows("catalogue.csv")),
         regions=tuple(_region(row) for row in _rows("regions.csv")),

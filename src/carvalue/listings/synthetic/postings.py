@@ -1,4 +1,4 @@
-"""Offer the cars: who posts what where and when, the same car often more than once."""
+"""Draw postings: where and when each car is posted; many cars are posted more than once."""
 
 from dataclasses import dataclass
 
@@ -7,17 +7,26 @@ import numpy as np
 from carvalue.listings.synthetic.cars import Rng
 from carvalue.listings.synthetic.catalogue import Catalogue, Floats, Ints
 
-REPOSTED_SHARE = 0.44  # of all rows: a car that another row already offers
-ELSEWHERE_SHARE = 0.7  # of the repeats: in another region; the rest on another day
-REDUCED_SHARE = 0.1  # of the repeats: somewhat cheaper than the first time
-FIRST_SECOND = 1_617_494_400  # 2021-04-04T00:00:00 as a local clock shows it
+REPOSTED_SHARE = 0.44  # of all rows: re-posts of a car of another row
+ELSEWHERE_SHARE = 0.7  # of the re-posts: in another region; the others are on another day
+REDUCED_SHARE = 0.1  # of the re-posts: at a lower price
+FIRST_SECOND = 1_617_494_400  # 2021-04-04T00:00:00 in local time
 DAYS = 29
-FIRST_ID, LAST_ID = 7_301_583_321, 7_317_101_084  # the original's ids grow with time
+FIRST_ID, LAST_ID = 7_301_583_321, 7_317_101_084  # ids increase with time, as in the Kaggle data set
 
 
 @dataclass(frozen=True, kw_only=True)
 class Posts:
-    """One position per row of the file: which car, where, when (local clock, seconds), how much."""
+    """Postings as columns of shape (rows,).
+
+    Attributes:
+        car: The index of the car.
+        region: The index of the region in the catalogue.
+        posted_s: The posting time in local time, in seconds since 1970.
+        price: The asking price, in dollars.
+        lat: The latitude, in degrees.
+        long: The longitude, in degrees.
+    """
 
     car: Ints
     region: Ints
@@ -28,12 +37,34 @@ class Posts:
 
 
 def cars_for(rows: int) -> int:
-    """How many different cars stand behind so many rows."""
+    """Compute the number of different cars among a number of rows.
+
+    Args:
+        rows: The number of rows.
+
+    Returns:
+        The number of cars, at least 1.
+
+    Example:
+        >>> cars_for(1_000)
+        560
+    """
     return max(1, round(rows * (1 - REPOSTED_SHARE)))
 
 
 def post_cars(rng: Rng, catalogue: Catalogue, *, prices: Ints, home: Ints, rows: int) -> Posts:
-    """Post every car once and some again, until there are `rows` posts."""
+    """Post every car once, and some cars again.
+
+    Args:
+        rng: The random generator.
+        catalogue: The models and regions.
+        prices: The asking price of each car in dollars, shape (cars,).
+        home: The index of each car's region, shape (cars,).
+        rows: The number of postings, at least the number of cars.
+
+    Returns:
+        The postings.
+    """
     car = np.concatenate(
         [np.arange(len(prices)), _reposted(rng, cars=len(prices), repeats=rows - len(prices))]
     )
@@ -54,7 +85,17 @@ def post_cars(rng: Rng, catalogue: Catalogue, *, prices: Ints, home: Ints, rows:
 
 
 def ids_in_time_order(rng: Rng, posted_s: Ints, *, chunk: int, chunks: int) -> Ints:
-    """Number the posts in the order of their time; no two chunks share a number."""
+    """Assign increasing ids in the order of the posting times; ids of different chunks differ.
+
+    Args:
+        rng: The random generator.
+        posted_s: Posting times in seconds, shape (rows,).
+        chunk: The index of this chunk.
+        chunks: The number of chunks.
+
+    Returns:
+        Ids, shape (rows,).
+    """
     slots = (LAST_ID - FIRST_ID) // chunks
     drawn = np.sort(rng.choice(slots, size=len(posted_s), replace=False))
     ids = np.empty(len(posted_s), dtype=np.int64)
@@ -63,13 +104,13 @@ def ids_in_time_order(rng: Rng, posted_s: Ints, *, chunk: int, chunks: int) -> I
 
 
 def _reposted(rng: Rng, *, cars: int, repeats: int) -> Ints:
-    """Choose the cars to post again: a few dealers flood every region with the same car."""
-    eagerness = rng.pareto(1.5, cars) + 0.03
-    return rng.choice(cars, size=repeats, p=eagerness / eagerness.sum())
+    """Choose the cars to post again; the number of re-posts of a car follows a Pareto distribution."""
+    rates = rng.pareto(1.5, cars) + 0.03
+    return rng.choice(cars, size=repeats, p=rates / rates.sum())
 
 
 def _moments(rng: Rng, rows: int) -> Ints:
-    """Draw local seconds: more towards the end of the month, mostly in daytime."""
+    """Draw posting times in local time: more at the end of the month, mostly in daytime."""
     weights = 1.0 + np.arange(DAYS) / 12
     day = rng.choice(DAYS, size=rows, p=weights / weights.sum())
     hour = 6.5 + 16.5 * rng.beta(1.6, 1.9, rows)

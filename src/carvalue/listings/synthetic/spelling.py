@@ -3,7 +3,7 @@
 from carvalue.listings.synthetic.cars import Cars, Rng
 from carvalue.listings.synthetic.catalogue import UNLISTED_MAKES, CatalogueModel
 
-UNNAMED_SHARE = 0.028  # the maker's field is empty although the text names the maker
+UNNAMED_SHARE = 0.028  # the field manufacturer is empty, and the model's text has the make
 TITLE_CASE_SHARE = 0.02
 TYPO_SHARE = 0.008
 NONSENSE_SHARE = 0.004
@@ -65,7 +65,15 @@ _NONSENSE = (
 
 
 def write_names(rng: Rng, cars: Cars) -> tuple[list[str | None], list[str]]:
-    """Write each car's (manufacturer, model) as its seller would."""
+    """Write the fields manufacturer and model of each car, with the variants that sellers use.
+
+    Args:
+        rng: The random generator.
+        cars: The cars.
+
+    Returns:
+        The manufacturer of each car, None where the field is empty, and the model's text.
+    """
     draws = rng.random((len(cars.models), 10)).tolist()
     names = (model.trims[trim] for model, trim in zip(cars.models, cars.trim, strict=True))
     makers, texts = [], []
@@ -82,13 +90,13 @@ def _text(model: CatalogueModel, trim: str, drive: str, draw: list[float]) -> st
         return _pick(_NONSENSE, draw[2])
     text = " ".join(_parts(model, trim, drive, draw))
     if draw[7] < TYPO_SHARE:
-        at = int(draw[8] * len(text))
-        return text[:at] + text[at + 1 :]
+        position = int(draw[8] * len(text))
+        return text[:position] + text[position + 1 :]
     return text
 
 
 def _parts(model: CatalogueModel, trim: str, drive: str, draw: list[float]) -> list[str]:
-    """Choose how much the seller writes; short names are the most common by far."""
+    """Choose the parts of the model's text; most texts are only the model's name."""
     parts = [_base(model.model, draw[2])]
     how_much = draw[3]
     if how_much < 0.44:
@@ -123,5 +131,5 @@ def _case(text: str, u: float, *, unnamed: bool) -> str:
     return text.upper() if u < share / 5 else text.title()
 
 
-def _pick(words: tuple[str, ...], u: float) -> str:
-    return words[int(u * len(words))]
+def _pick(options: tuple[str, ...], u: float) -> str:
+    return options[int(u * len(options))]

@@ -1,4 +1,4 @@
-"""The sample's free text: descriptions, VINs and addresses under a name that nobody can own."""
+"""Generate free text: descriptions, VINs, and URLs below the reserved domain `.example`."""
 
 import numpy as np
 import polars as pl
@@ -6,7 +6,7 @@ import polars as pl
 from carvalue.listings.synthetic.cars import Rng, WordColumn
 
 VIN_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ0123456789"  # I, O and Q are never used
-POOL_BYTES = 2_000_000  # descriptions are cut out of one pool: long, different, and quick to make
+POOL_BYTES = 2_000_000  # descriptions are slices of one pool of text, which is fast
 _PHRASES = (
     "One owner, clean history, no accidents reported.",
     "Runs and drives great!",
@@ -28,23 +28,40 @@ _PHRASES = (
 
 
 def vins(rng: Rng, count: int) -> WordColumn:
-    """Draw vehicle identification numbers of the right form."""
+    """Draw well-formed vehicle identification numbers (VINs).
+
+    Args:
+        rng: The random generator.
+        count: The number of VINs.
+
+    Returns:
+        Texts of 17 characters, shape (count,).
+    """
     letters = np.frombuffer(VIN_LETTERS.encode(), dtype=np.uint8)
     drawn = letters[rng.integers(0, len(letters), (count, 17))]
     return np.asarray([row.tobytes().decode() for row in drawn], dtype=object)
 
 
 def describe(rng: Rng, count: int, *, mean_bytes: int) -> WordColumn:
-    """Write free text of `mean_bytes` on average; none at all for 0."""
+    """Draw descriptions.
+
+    Args:
+        rng: The random generator.
+        count: The number of descriptions.
+        mean_bytes: The mean length, in characters; 0 for no descriptions.
+
+    Returns:
+        Texts, or None for a mean length of 0, shape (count,).
+    """
     if mean_bytes == 0:
         return np.full(count, None, dtype=object)
     pool = _pool(rng)
     lengths = np.minimum(rng.gamma(2.0, mean_bytes / 2.0, count).astype(np.int64) + 1, 30_000)
     starts = rng.integers(0, len(pool) - 30_000, count)
-    cut = [
+    texts = [
         pool[start : start + length] for start, length in zip(starts.tolist(), lengths.tolist(), strict=True)
     ]
-    return np.asarray(cut, dtype=object)
+    return np.asarray(texts, dtype=object)
 
 
 def _pool(rng: Rng) -> str:
@@ -54,15 +71,27 @@ def _pool(rng: Rng) -> str:
 
 
 def region_urls() -> pl.Expr:
-    """Give each region an address; `.example` is reserved, so that no real site is meant."""
+    """Build the URL of each region; the top-level domain `.example` is reserved (RFC 2606).
+
+    Returns:
+        An expression of type String on a frame with the column `region`.
+    """
     return pl.format("https://{}.example", pl.col("region").str.to_lowercase().str.replace_all("[^a-z]+", ""))
 
 
 def listing_urls() -> pl.Expr:
-    """Give each listing an address."""
+    """Build the URL of each listing.
+
+    Returns:
+        An expression of type String on a frame with the columns `region` and `id`.
+    """
     return pl.format("{}/cto/{}.html", region_urls(), pl.col("id"))
 
 
 def image_urls() -> pl.Expr:
-    """Give each listing a picture's address."""
+    """Build the URL of each listing's picture.
+
+    Returns:
+        An expression of type String on a frame with the column `id`.
+    """
     return pl.format("https://images.example/{}_600x450.jpg", pl.col("id"))

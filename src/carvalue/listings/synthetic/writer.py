@@ -1,4 +1,4 @@
-"""Write the sample as the raw CSV, chunk by chunk, so that memory does not grow with the file."""
+"""Write the sample as a raw CSV in chunks, with memory use independent of the number of rows."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,27 +25,38 @@ from carvalue.listings.synthetic.prices import ask_prices
 from carvalue.listings.synthetic.spelling import write_names
 from carvalue.listings.synthetic.texts import describe, image_urls, listing_urls, region_urls, vins
 
-GENERATOR = 1  # raise it with every change of what a seed gives
+GENERATOR = 1  # version of the generator; increase it with every change of the rows that a seed gives
 DEFAULT_ROWS = 30_000
 DEFAULT_SEED = 2021
 CHUNK_ROWS = 20_000  # about 60 MB with long descriptions
-BARE_ROWS_SHARE = 0.0002  # rows with little more than a price and a state
+BARE_ROWS_SHARE = 0.0002  # rows with little more than an id, a price and a state
 
 
 def write_sample(
     path: Path, *, rows: int = DEFAULT_ROWS, seed: int = DEFAULT_SEED, description_bytes: int = 0
 ) -> None:
-    """Write `rows` raw listings as CSV; the same arguments give the same bytes.
+    """Write synthetic raw listings as a CSV, atomically; equal arguments give equal bytes.
 
-    Descriptions are empty unless `description_bytes` says how long they are on average; the original's
-    are about 2,700 bytes. The file appears under its name only when it is complete.
+    Args:
+        path: The CSV file to write, with the columns `RAW_COLUMNS`.
+        rows: The number of rows.
+        seed: The seed of the random generator.
+        description_bytes: The mean length of descriptions; 0 leaves them empty. The Kaggle data set has about
+            2,700 bytes.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import polars as pl
+        >>> write_sample(Path("sample.csv"), rows=50, seed=7)
+        >>> pl.read_csv("sample.csv").shape
+        (50, 26)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.part")
-    with aside.open("wb") as file:
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("wb") as file:
         for number, frame in enumerate(_chunks(rows, seed, description_bytes)):
             _append(file, frame, with_header=number == 0)
-    aside.replace(path)
+    temporary.replace(path)
 
 
 def _append(file: BinaryIO, frame: pl.DataFrame, *, with_header: bool) -> None:
@@ -68,15 +79,15 @@ def _chunk(
 ) -> pl.DataFrame:
     cars = draw_cars(rng, catalogue, count=cars_for(rows))
     prices = corrupt_prices(rng, ask_prices(rng, cars, catalogue))
-    told = _as_told(rng, cars, description_bytes=description_bytes)
+    entries = _seller_entries(rng, cars, description_bytes=description_bytes)
     posts = post_cars(rng, catalogue, prices=prices, home=cars.region, rows=rows)
     ids = ids_in_time_order(rng, posts.posted_s, chunk=chunk, chunks=chunks)
-    frame = _rows(rng, catalogue, posts, ids, told)
+    frame = _rows(rng, catalogue, posts, ids, entries)
     return _with_bare_rows(rng, frame)
 
 
-def _as_told(rng: Rng, cars: Cars, *, description_bytes: int) -> pl.DataFrame:
-    """One row per car: its fields as its seller fills them in, the same in each of its posts."""
+def _seller_entries(rng: Rng, cars: Cars, *, description_bytes: int) -> pl.DataFrame:
+    """Build one row per car with the fields as its seller enters them, equal in all its postings."""
     makers, texts = write_names(rng, cars)
     columns: dict[str, WordColumn] = {
         "year": corrupt_years(rng, cars.year).astype(object),
@@ -98,12 +109,16 @@ def _as_told(rng: Rng, cars: Cars, *, description_bytes: int) -> pl.DataFrame:
         "description": describe(rng, len(makers), mean_bytes=description_bytes),
     }
     numbers = {"year": pl.Int64, "odometer": pl.Int64}
-    told = drop_values(rng, columns)
-    series = [pl.Series(name, told[name].tolist(), numbers.get(name, pl.String)) for name in told]
+    entries = drop_values(rng, columns)
+    series = [
+        pl.Series(name, values.tolist(), numbers.get(name, pl.String)) for name, values in entries.items()
+    ]
     return pl.DataFrame(series).with_columns(pl.format("{}.0", name).alias(name) for name in numbers)
 
 
-def _rows(rng: Rng, catalogue: Catalogue, posts: Posts, ids: np.ndarray, told: pl.DataFrame) -> pl.DataFrame:
+def _rows(
+    rng: Rng, catalogue: Catalogue, posts: Posts, ids: np.ndarray, entries: pl.DataFrame
+) -> pl.DataFrame:
     regions = pl.DataFrame(
         {
             "region": [region.name for region in catalogue.regions],
@@ -111,13 +126,13 @@ def _rows(rng: Rng, catalogue: Catalogue, posts: Posts, ids: np.ndarray, told: p
             "utc_offset_h": [region.utc_offset_h for region in catalogue.regions],
         }
     )
-    unknown_place = rng.random(len(ids)) < 0.0162
-    where = {
-        "lat": np.where(unknown_place, np.nan, posts.lat),
-        "long": np.where(unknown_place, np.nan, posts.long),
+    no_coordinates = rng.random(len(ids)) < 0.0162
+    coordinates = {
+        "lat": np.where(no_coordinates, np.nan, posts.lat),
+        "long": np.where(no_coordinates, np.nan, posts.long),
     }
-    frame = pl.DataFrame({"id": ids, "price": posts.price, "posted_s": posts.posted_s, **where}).hstack(
-        told[posts.car]
+    frame = pl.DataFrame({"id": ids, "price": posts.price, "posted_s": posts.posted_s, **coordinates}).hstack(
+        entries[posts.car]
     )
     frame = frame.hstack(regions[posts.region]).sort(
         "state", "region", "posted_s", descending=[False, False, True]
@@ -139,7 +154,7 @@ def _in_raw_form(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_bare_rows(rng: Rng, frame: pl.DataFrame) -> pl.DataFrame:
-    """Strip a few rows down to what the original's first 27 rows hold, and put them first."""
+    """Empty most fields of a few rows and move them to the top, as in the first 27 rows of the original."""
     bare = pl.Series(rng.random(len(frame)) < BARE_ROWS_SHARE)
     kept = {"id", "url", "region", "region_url", "price", "state", "posting_date"}
     stripped = frame.filter(bare).with_columns(

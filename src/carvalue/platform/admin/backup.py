@@ -105,7 +105,7 @@ def _add_all(archive: Archive, settings: Settings) -> None:
     for path in _databases(state):  # before the files that they name, which come first and stay
         with TemporaryDirectory() as aside:
             archive.add(_snapshot(path, Path(aside)), name=path.relative_to(state).as_posix())
-    with DatasetStore(settings.storage_root / "datasets").undisturbed():
+    with DatasetStore(settings.storage_root / "datasets").exclusive():
         for path in _plain_files(settings):
             _add(archive, path, state)
 

@@ -29,10 +29,12 @@ class TimeAdjustment:
     Attributes:
         moved: Number of rows whose price was changed.
         factor: Median of the factors by which those prices were multiplied; 1 if there were none.
+        level: Median price of the newest rows relative to the reference model's quotes.
     """
 
     moved: int
     factor: float
+    level: float = 1.0
 
     @property
     def description(self) -> str:
@@ -64,7 +66,7 @@ def adjust_to_newest(
     Returns:
         The rows in the order of `posted_at` with adjusted prices, and a summary.
     """
-    ordered = rows.sort("posted_at", maintain_order=True)
+    ordered = rows.sort("posted_at", maintain_order=True).with_columns(listed_price=pl.col("price"))
     if ordered.height < BLOCK_ROWS + NEWEST_ROWS:
         return ordered, TimeAdjustment(moved=0, factor=1.0)
     quoted = reference_model.quote_frame(ordered)["price"].cast(pl.Float64)
@@ -74,7 +76,8 @@ def adjust_to_newest(
     adjusted_rows = int(np.count_nonzero(changes))
     factor = float(np.exp(np.median(changes[changes != 0]))) if adjusted_rows else 1.0
     adjusted = ordered.with_columns(price=prices.cast(ordered.schema["price"]))
-    return adjusted, TimeAdjustment(moved=adjusted_rows, factor=factor)
+    level = float(np.exp(np.median(residuals[-NEWEST_ROWS:])))
+    return adjusted, TimeAdjustment(moved=adjusted_rows, factor=factor, level=level)
 
 
 def market_changes(residuals: Floats) -> Floats:

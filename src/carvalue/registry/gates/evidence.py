@@ -9,6 +9,9 @@ import polars as pl
 from carvalue.pricing import PriceModel
 from carvalue.pricing.evaluation import Champion, quote_rows
 
+BASKET_CARS = 200
+MAX_LEVEL_CHANGE = 0.10  # of the champion's prices; above it a person must approve
+
 
 @dataclass(frozen=True, kw_only=True)
 class GateEvidence:
@@ -19,8 +22,11 @@ class GateEvidence:
         bundle: the folder that it was loaded from, as the price service would.
         loading_s: how long loading took, checksums and golden prices included.
         quoted: the test rows with `quoted`, `low`, `high`, the `baseline` of medians, and `production`
-            where there is a champion; prices in dollars.
+            where there is a champion, and `listed_price`; prices in dollars.
         champion: the version in production; None where nothing usable is.
+        basket: `challenger` and `champion`: quotes in dollars of up to `BASKET_CARS` fixed cars; empty
+            without a champion.
+        max_level_change: how far the price level may move without a person's approval, as a share.
     """
 
     model: PriceModel
@@ -28,6 +34,8 @@ class GateEvidence:
     loading_s: float
     quoted: pl.DataFrame
     champion: Champion | None
+    basket: pl.DataFrame
+    max_level_change: float
 
     def errors(self, column: str = "quoted", *, rows: pl.DataFrame | None = None) -> pl.Series:
         """Give the relative errors of the quotes in a column, on all rows or on these."""
@@ -35,8 +43,25 @@ class GateEvidence:
         return (frame[column].cast(pl.Float64) / frame["price"] - 1).abs()
 
 
-def gather_evidence(*, bundle: Path, train: Path, test: Path, champion: Champion | None) -> GateEvidence:
-    """Load the candidate and have everyone quote the test rows.
+def gather_evidence(
+    *,
+    bundle: Path,
+    train: Path,
+    test: Path,
+    champion: Champion | None,
+    max_level_change: float = MAX_LEVEL_CHANGE,
+) -> GateEvidence:
+    """Load the challenger and quote the test rows and the basket with it and with the champion.
+
+    Args:
+        bundle: Folder of the challenger's bundle.
+        train: Training rows; the basket is chosen among its source listings.
+        test: Test rows.
+        champion: The champion; None where there is none.
+        max_level_change: How far the price level may move without approval, as a share.
+
+    Returns:
+        What the gates look at.
 
     Raises:
         BundleCorrupt, BundleIncompatible: the price service could not load it either.
@@ -44,8 +69,32 @@ def gather_evidence(*, bundle: Path, train: Path, test: Path, champion: Champion
     began = perf_counter()
     model = PriceModel.load(bundle)
     loading_s = perf_counter() - began
-    rows = pl.read_parquet(test)
-    quoted = quote_rows(model, rows, train=pl.read_parquet(train))
+    rows, known = pl.read_parquet(test), pl.read_parquet(train)
+    if "listed_price" not in rows.columns:
+        rows = rows.with_columns(listed_price=pl.col("price"))
+    quoted = quote_rows(model, rows, train=known)
     if champion is not None:
         quoted = quoted.with_columns(champion.model.quote_frame(rows)["price"].alias("production"))
-    return GateEvidence(model=model, bundle=bundle, loading_s=loading_s, quoted=quoted, champion=champion)
+    return GateEvidence(
+        model=model,
+        bundle=bundle,
+        loading_s=loading_s,
+        quoted=quoted,
+        champion=champion,
+        basket=_basket(known, challenger=model, champion=champion.model if champion else None),
+        max_level_change=max_level_change,
+    )
+
+
+def _basket(known: pl.DataFrame, *, challenger: PriceModel, champion: PriceModel | None) -> pl.DataFrame:
+    """Quote the cars of source listings with the smallest keys: mostly the same cars each time."""
+    if champion is None:
+        return pl.DataFrame(schema={"challenger": pl.Int64, "champion": pl.Int64})
+    listings = known.filter(pl.col("id") >= 0).drop_nulls(["manufacturer", "model", "year", "odometer"])
+    cars = listings.unique("car", keep="first").sort("car").head(BASKET_CARS)
+    return pl.DataFrame(
+        {
+            name: model.quote_frame(cars)["price"]
+            for name, model in (("challenger", challenger), ("champion", champion))
+        }
+    )

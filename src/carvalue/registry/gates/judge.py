@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from carvalue.errors import AppError
 from carvalue.registry.decision import GateResult, PromotionDecision
-from carvalue.registry.gates import accuracy, service
+from carvalue.registry.gates import accuracy, plausibility, service
 from carvalue.registry.gates.evidence import GateEvidence
 
 logger = logging.getLogger(__name__)
@@ -17,6 +17,9 @@ GATES: tuple[Callable[[GateEvidence], GateResult], ...] = (
     accuracy.beats_production,
     accuracy.no_bad_slice,
     accuracy.coverage,
+    plausibility.price_level,
+    plausibility.plausible_moves,
+    plausibility.listed_prices,
     service.behaviour,
     service.size,
     service.speed,
@@ -30,13 +33,13 @@ def run_gates(
     evidence: GateEvidence, *, gates: Sequence[Callable[[GateEvidence], GateResult]] = GATES
 ) -> PromotionDecision:
     """Bring a candidate to every gate; it needs all of them."""
-    return PromotionDecision.by((_tried(gate, evidence) for gate in gates), telling=TELLING)
+    return PromotionDecision.from_gates((_tried(gate, evidence) for gate in gates), telling=TELLING)
 
 
 def refuse_unusable(error: AppError) -> PromotionDecision:
     """Refuse a candidate that could not even be loaded, so that no other gate can be tried."""
     words = f"the price service could not load it: {error}"
-    return PromotionDecision.by(
+    return PromotionDecision.from_gates(
         [GateResult(name=service.LOADING, figure=None, limit=None, passed=False, words=words)]
     )
 

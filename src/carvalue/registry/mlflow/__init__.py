@@ -1,4 +1,4 @@
-"""MLflow adapter: tracking, model versions, aliases and bundles."""
+"""The MLflow adapter: training runs, model versions, aliases and bundles."""
 
 from carvalue.registry.mlflow.bundles import fetch_bundle, to_model_version
 from carvalue.registry.mlflow.connection import connect_mlflow

@@ -1,4 +1,4 @@
-"""A version's bundle, fetched as the price service does; from the database where MLflow is one."""
+"""Download bundles of versions: over HTTP as the price service does, or from a local MLflow database."""
 
 import json
 import shutil
@@ -13,20 +13,28 @@ from carvalue.registry.model_version import BUNDLE_PATH, DIGEST_TAG, TEST_TAG, M
 
 
 def fetch_bundle(*, uri: str, version: ModelVersion, into: Path) -> Path:
-    """Fetch a version's bundle into a folder that appears whole and checked, or not at all.
+    """Download a version's bundle and verify it; the folder appears only when it is complete.
+
+    Args:
+        uri: The URI of the MLflow server or database.
+        version: The version.
+        into: The folder to write; an existing one is replaced.
+
+    Returns:
+        The folder `into`.
 
     Raises:
         RegistryUnavailable: MLflow does not answer.
-        BundleCorrupt: what came is not what was registered.
-        BundleIncompatible: it is of another format than this program reads.
+        BundleCorrupt: The downloaded bundle differs from the registered one.
+        BundleIncompatible: The bundle has another format than this program reads.
     """
     if uri.startswith(("http://", "https://")):
         with ProductionReader(uri) as registry:
             return registry.download(version, into=into)
     into.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{into.name}.", dir=into.parent) as aside:
+    with TemporaryDirectory(prefix=f".{into.name}.", dir=into.parent) as temporary:
         model = mlflow.artifacts.download_artifacts(
-            f"models:/{version.name}/{version.version}", dst_path=aside, tracking_uri=uri
+            f"models:/{version.name}/{version.version}", dst_path=temporary, tracking_uri=uri
         )
         bundle = Path(model) / "artifacts" / BUNDLE_PATH
         check_bundle(version, bundle)
@@ -35,13 +43,20 @@ def fetch_bundle(*, uri: str, version: ModelVersion, into: Path) -> Path:
     return into
 
 
-def to_model_version(found: Registered) -> ModelVersion:
-    """Say in our words which version MLflow means."""
+def to_model_version(registered: Registered) -> ModelVersion:
+    """Convert MLflow's model version.
+
+    Args:
+        registered: The version as MLflow returns it.
+
+    Returns:
+        The version as this program uses it.
+    """
     return ModelVersion(
-        name=found.name,
-        version=int(found.version),
-        run_id=found.run_id or "",
-        source=found.source or "",
-        bundle_digest=found.tags.get(DIGEST_TAG, ""),
-        test=json.loads(found.tags.get(TEST_TAG, "{}")),
+        name=registered.name,
+        version=int(registered.version),
+        run_id=registered.run_id or "",
+        source=registered.source or "",
+        bundle_digest=registered.tags.get(DIGEST_TAG, ""),
+        test=json.loads(registered.tags.get(TEST_TAG, "{}")),
     )

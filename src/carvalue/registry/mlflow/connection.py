@@ -1,4 +1,4 @@
-"""The way to MLflow: asked first whether it answers, and never waited for longer than makes sense."""
+"""Connections to MLflow: a health check first, and short timeouts instead of MLflow's retries of minutes."""
 
 import os
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from mlflow.exceptions import MlflowException
 from carvalue.registry.model_version import RegistryUnavailable
 
 PROBE_TIMEOUT_S = 5.0
-# MLflow's client would retry for several minutes; a step that cannot work says so within half of one.
-# Its progress bars and links are noise in a task's log.
+# By default MLflow's client retries for several minutes; with these values it fails within half a minute.
+# Progress bars and links are turned off, because they clutter the logs of tasks.
 ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
@@ -26,10 +26,16 @@ ENVIRONMENT = {
 
 @contextmanager
 def connect_mlflow(uri: str) -> Iterator[MlflowClient]:
-    """Give a client of the MLflow at this URI, and make it the one that MLflow's own functions use.
+    """Connect to MLflow, and make the connection MLflow's global default.
+
+    Args:
+        uri: The URI of the MLflow server or database.
+
+    Yields:
+        A client.
 
     Raises:
-        RegistryUnavailable: it does not answer, or stops answering on the way.
+        RegistryUnavailable: MLflow does not answer, or stops answering within the block.
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)  # MLflow reads these from the environment only
@@ -39,19 +45,19 @@ def connect_mlflow(uri: str) -> Iterator[MlflowClient]:
     try:
         yield MlflowClient(tracking_uri=uri, registry_uri=uri)
     except MlflowException as error:
-        if _is_silence(error):
+        if _is_connection_error(error):
             raise RegistryUnavailable(f"MLflow at MLFLOW_TRACKING_URI={uri} stopped answering.") from error
         raise
 
 
 def _probe(uri: str) -> None:
     if not uri.startswith(("http://", "https://")):
-        return  # a database: SQLAlchemy says what is wrong with it
+        return  # a database, whose errors SQLAlchemy reports
     try:
         httpx.get(f"{uri}/health", timeout=PROBE_TIMEOUT_S).raise_for_status()
     except httpx.HTTPError as error:
         raise RegistryUnavailable(f"MLflow at MLFLOW_TRACKING_URI={uri} does not answer: {error}.") from error
 
 
-def _is_silence(error: MlflowException) -> bool:
+def _is_connection_error(error: MlflowException) -> bool:
     return isinstance(error.__cause__, OSError) or "Max retries exceeded" in str(error)

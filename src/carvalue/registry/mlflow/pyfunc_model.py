@@ -1,7 +1,7 @@
-"""The model as MLflow loads it: this file is its code, the bundle its only artifact; nothing is pickled.
+"""The model as an MLflow pyfunc: this file is its code and the bundle its only artifact; nothing is pickled.
 
-MLflow runs the file when it loads a version (`mlflow models serve --env-manager local`, `mlflow.pyfunc`),
-in an environment that has carvalue installed.
+MLflow executes the file when it loads a version (`mlflow models serve --env-manager local`, `mlflow.pyfunc`),
+in an environment in which carvalue is installed.
 """
 
 from pathlib import Path
@@ -15,10 +15,14 @@ from carvalue.pricing import PriceModel
 
 
 class PricePyfunc(PythonModel):
-    """Quote a table of listings: price, low, high, warnings."""
+    """Quote a frame of listings; the result has the columns price, low, high and warnings."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load the bundle."""
+        """Load the bundle.
+
+        Args:
+            context: Has the path of the bundle among its artifacts.
+        """
         self._model = PriceModel.load(Path(context.artifacts["bundle"]))
 
     def predict(  # type: ignore[override]  # MLflow counts these arguments
@@ -26,7 +30,15 @@ class PricePyfunc(PythonModel):
         context: PythonModelContext,  # noqa: ARG002
         model_input: pd.DataFrame,
     ) -> pd.DataFrame:
-        """Quote each row."""
+        """Quote each listing.
+
+        Args:
+            context: Not used.
+            model_input: Listings, with any of the columns of the listing's fields.
+
+        Returns:
+            One row per listing: price, low and high in dollars, and a list of warnings.
+        """
         listings = pl.from_pandas(model_input, nan_to_null=True)
         return self._model.quote_frame(listings).drop("kinds").to_pandas()
 

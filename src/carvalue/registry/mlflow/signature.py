@@ -1,4 +1,4 @@
-"""What MLflow's pages show of the model: the fields it takes, the quote it gives, one example."""
+"""The model's signature and input example, as shown in MLflow's user interface."""
 
 import pandas as pd
 from mlflow.models import ModelSignature
@@ -9,7 +9,11 @@ from carvalue.listings import FIELDS, NumberField
 
 
 def signature() -> ModelSignature:
-    """Derive the signature from the listing's fields; any of them may be missing."""
+    """Derive the signature from the listing's fields, all of which are optional.
+
+    Returns:
+        The input columns and the columns of a quote.
+    """
     inputs: list[ColSpec | TensorSpec] = [
         ColSpec(
             DataType.double if isinstance(field, NumberField) else DataType.string, field.name, required=False
@@ -22,7 +26,11 @@ def signature() -> ModelSignature:
 
 
 def example() -> pd.DataFrame:
-    """Give two listings to try the model with."""
+    """Build an input example.
+
+    Returns:
+        Two listings, one per row.
+    """
     return pd.DataFrame(
         {
             "manufacturer": ["toyota", "ford"],

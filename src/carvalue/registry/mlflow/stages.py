@@ -1,7 +1,8 @@
-"""Which version is in production, told in three ways that always agree: alias, stage, tag.
+"""Mark the version in production in MLflow: by alias, by stage and by tag.
 
-The alias `production` is the truth. Stage and tag are mirrors of it for people who look at MLflow's pages;
-the mirrors of every version are set anew each time, so that the next switch completes one that broke off.
+The alias `production` is authoritative. The stage and the tag `status` of each version are copies of it, for
+people who use MLflow's user interface. Every switch updates the copies of all versions, so that it also
+repairs those of an interrupted switch.
 """
 
 import logging
@@ -16,12 +17,18 @@ from carvalue.registry.model_version import MODEL_NAME, PREVIOUS, PRODUCTION
 logger = logging.getLogger(__name__)
 
 STATUS_TAG = "status"
+"""The tag with a version's status: production, archived or candidate."""
 NONE = "None"
 STATUS_BY_STAGE = {"Production": "production", "Archived": "archived", NONE: "candidate"}
 
 
 def set_production(client: MlflowClient, *, version: str) -> None:
-    """Put a version into production; the one that was there becomes `previous`. Twice is the same as once."""
+    """Point the alias `production` to a version, and `previous` to the one before; idempotent.
+
+    Args:
+        client: The MLflow client.
+        version: The version's number.
+    """
     current = version_by_alias(client, PRODUCTION)
     if current is None or current.version != version:
         if current is not None:
@@ -34,7 +41,15 @@ def set_production(client: MlflowClient, *, version: str) -> None:
 
 
 def version_by_alias(client: MlflowClient, alias: str) -> Registered | None:
-    """Find the version that bears an alias."""
+    """Find the version that has an alias.
+
+    Args:
+        client: The MLflow client.
+        alias: The alias.
+
+    Returns:
+        MLflow's model version; None if no version has the alias.
+    """
     try:
         return client.get_model_version_by_alias(MODEL_NAME, alias)
     except MlflowException as error:
@@ -44,7 +59,11 @@ def version_by_alias(client: MlflowClient, alias: str) -> Registered | None:
 
 
 def mirror_stages(client: MlflowClient) -> None:
-    """Make stage and tag of every version say what the alias says."""
+    """Set the stage and the status tag of every version according to the alias `production`.
+
+    Args:
+        client: The MLflow client.
+    """
     production = version_by_alias(client, PRODUCTION)
     for version in client.search_model_versions(f"name='{MODEL_NAME}'"):
         stage = _stage(version, production)
@@ -55,16 +74,16 @@ def mirror_stages(client: MlflowClient) -> None:
 
 
 def _stage(version: Registered, production: Registered | None) -> str:
-    """Say where a version stands: once in production, it is archived afterwards, never a candidate again."""
+    """Choose a version's stage; a version that leaves production becomes archived, not a candidate again."""
     if production is not None and version.version == production.version:
         return "Production"
-    was_there = version.current_stage in {"Production", "Archived"} or PREVIOUS in version.aliases
-    return "Archived" if was_there else NONE
+    was_in_production = version.current_stage in {"Production", "Archived"} or PREVIOUS in version.aliases
+    return "Archived" if was_in_production else NONE
 
 
 def _set_stage(client: MlflowClient, version: Registered, stage: str) -> None:
     with warnings.catch_warnings():
-        # stages are deprecated in favour of aliases; we keep them as a mirror, knowingly
+        # MLflow deprecates stages in favour of aliases; they are only copies here
         warnings.filterwarnings(
             "ignore", message=".*transition_model_version_stage.*", category=FutureWarning
         )

@@ -1,4 +1,4 @@
-"""Versions in MLflow: a bundle becomes a version, with its evaluation beside it."""
+"""Register bundles in MLflow as model versions, together with their evaluation."""
 
 import json
 import logging
@@ -35,22 +35,31 @@ REQUIREMENTS = ("carvalue", "mlflow", "xgboost-cpu")
 
 
 def register_version(*, uri: str, run: TrainingRun, bundle: Path, evaluation: Path) -> ModelVersion:
-    """Log a bundle with its evaluation, and make it a version; the same bundle of the same run only once.
+    """Log a bundle and its evaluation, and register it as a version; idempotent for one bundle of one run.
+
+    Args:
+        uri: The URI of the MLflow server or database.
+        run: The training run that produced the bundle.
+        bundle: The bundle's folder.
+        evaluation: The folder of its evaluation.
+
+    Returns:
+        The version.
 
     Raises:
         RegistryUnavailable: MLflow does not answer.
-        BundleCorrupt: there is no whole bundle in the folder.
+        BundleCorrupt: The folder has no complete bundle.
     """
     digest, card = bundle_digest(bundle), _card(bundle)
     with connect_mlflow(uri) as client:
-        found = _registered(client, run_id=run.run_id, digest=digest)
-        if found is None:
+        registered = _registered(client, run_id=run.run_id, digest=digest)
+        if registered is None:
             _log_evaluation(client, run.run_id, evaluation)
-            tags = {DIGEST_TAG: digest, TEST_TAG: _test_figures(evaluation), **_card_tags(card)}
-            found = _create(run, bundle=bundle, tags=tags)
+            tags = {DIGEST_TAG: digest, TEST_TAG: _test_metrics(evaluation), **_card_tags(card)}
+            registered = _create(run, bundle=bundle, tags=tags)
             stages.mirror_stages(client)
-        logger.info("version registered", extra={"version": found.version, "run": run.run_id})
-        return to_model_version(found)
+        logger.info("version registered", extra={"version": registered.version, "run": run.run_id})
+        return to_model_version(registered)
 
 
 def _registered(client: MlflowClient, *, run_id: str, digest: str) -> Registered | None:
@@ -61,11 +70,11 @@ def _registered(client: MlflowClient, *, run_id: str, digest: str) -> Registered
 
 
 def _log_evaluation(client: MlflowClient, run_id: str, folder: Path) -> None:
-    found = Evaluation.load(folder)
-    kinds = {"test": found.metrics, "baseline": found.baseline, "production": found.champion}
-    kinds |= {"new_listings": found.new_listings}
-    for prefix, scores in kinds.items():
-        for name, value in scores.items():
+    loaded = Evaluation.load(folder)
+    groups = {"test": loaded.metrics, "baseline": loaded.baseline, "production": loaded.champion}
+    groups |= {"new_listings": loaded.new_listings}
+    for prefix, metrics in groups.items():
+        for name, value in metrics.items():
             client.log_metric(run_id, f"{prefix}_{name}", value)
     client.log_artifacts(run_id, str(folder), "evaluation")
     for table in TABLES:
@@ -90,7 +99,7 @@ def _card(bundle: Path) -> ModelCard:
     try:
         return ModelCard.from_json(json.loads((bundle / "card.json").read_text()))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleCorrupt(f"{bundle / 'card.json'} is no model card.") from error
+        raise BundleCorrupt(f"{bundle / 'card.json'} is not a model card.") from error
 
 
 def _card_tags(card: ModelCard) -> dict[str, str]:
@@ -102,6 +111,6 @@ def _card_tags(card: ModelCard) -> dict[str, str]:
     }
 
 
-def _test_figures(evaluation: Path) -> str:
-    found = Evaluation.load(evaluation)
-    return json.dumps({"rows": found.rows, **found.metrics})
+def _test_metrics(evaluation: Path) -> str:
+    loaded = Evaluation.load(evaluation)
+    return json.dumps({"rows": loaded.rows, **loaded.metrics})

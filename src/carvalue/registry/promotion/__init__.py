@@ -1,11 +1,11 @@
-"""Decide whether a challenger becomes the champion, and carry it out."""
+"""Decide whether a new version goes into production, and carry out the decision."""
 
 from carvalue.registry.promotion.champion import fetch_champion, fetch_other_champion
 from carvalue.registry.promotion.operations import (
     VersionSummary,
     clear_challenger,
     list_versions,
-    promote_by_hand,
+    promote_manually,
     roll_back,
     set_challenger,
 )
@@ -23,7 +23,7 @@ __all__ = [
     "fingerprint_in_production",
     "judge_version",
     "list_versions",
-    "promote_by_hand",
+    "promote_manually",
     "roll_back",
     "set_challenger",
 ]

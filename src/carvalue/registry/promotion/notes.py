@@ -1,4 +1,4 @@
-"""What was decided on a version, written where people look: its run, its description, its model card."""
+"""Record a decision in MLflow: in the training run, in the version's description and in its model card."""
 
 from pathlib import Path
 
@@ -10,15 +10,23 @@ from carvalue.registry.model_version import MODEL_NAME, ModelVersion
 
 DECISION_TAG, GATES_TAG = "decision", "gates"
 DECISION_FILE = "decision.json"
-"""Among a training run's artifacts: the decision with all figures."""
+"""The artifact of a training run that has the decision with all figures."""
 HEADING = "## Into production?"
+"""The heading of the decision in the model card."""
 
 
-def note_decision(
+def record_decision(
     client: MlflowClient, *, version: ModelVersion, decision: PromotionDecision, card: Path
 ) -> None:
-    """Write a decision down; twice is the same as once."""
-    if not decision.gates:  # nothing new was found, and what was found is written down already
+    """Record a decision in MLflow and in the model card; idempotent.
+
+    Args:
+        client: The MLflow client.
+        version: The version that was judged.
+        decision: The decision.
+        card: The model card, a Markdown file; the decision becomes its last section.
+    """
+    if not decision.gates:  # no gate ran, so results that are already recorded stay
         _describe(client, version, decision)
         return
     client.log_dict(version.run_id, decision.as_json(), DECISION_FILE)
@@ -32,10 +40,10 @@ def note_decision(
 
 
 def _describe(client: MlflowClient, version: ModelVersion, decision: PromotionDecision) -> None:
-    said, number = decision_summary(decision), str(version.version)
-    client.set_model_version_tag(MODEL_NAME, number, DECISION_TAG, said)
+    summary, number = decision_summary(decision), str(version.version)
+    client.set_model_version_tag(MODEL_NAME, number, DECISION_TAG, summary)
     table = ["", *gates_table(decision.gates)] if decision.gates else []
-    client.update_model_version(MODEL_NAME, number, description="\n".join([said, *table]))
+    client.update_model_version(MODEL_NAME, number, description="\n".join([summary, *table]))
     client.set_terminated(version.run_id, status="FINISHED")
 
 

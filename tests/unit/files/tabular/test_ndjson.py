@@ -1,4 +1,4 @@
-"""Lines of JSON become rows of text; a line that is no listing keeps its place and says why."""
+"""NDJSON lines become rows of text; an invalid line becomes a row with the reason."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a stranger's file does to its reader, it does to nobody else."""
+"""A malicious or damaged upload can only crash its own subprocess."""
 
 from contextlib import suppress
 from pathlib import Path

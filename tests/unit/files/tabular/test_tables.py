@@ -1,4 +1,4 @@
-"""Files of rows: read in order by suffix, written whole or not at all."""
+"""Tables are read in order in the format of their suffix, and written atomically."""
 
 import zipfile
 from collections.abc import Iterator

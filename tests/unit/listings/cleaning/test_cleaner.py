@@ -1,4 +1,4 @@
-"""Rows become listings or are rejected with a counted reason; nothing that a file holds crashes it."""
+"""Raw rows become listings or are rejected with a reason; no content of a file crashes the cleaner."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The same car posted again is recognised; cars that merely resemble each other stay apart."""
+"""Re-posts of a car are linked, and similar cars are not."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Splits share neither a car, nor an advertisement, nor a moment."""
+"""Splits share no car, no advertisement and no posting time."""
 
 from datetime import datetime
 from pathlib import Path

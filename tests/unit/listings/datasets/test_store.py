@@ -1,4 +1,4 @@
-"""Readers see one whole version, whatever befalls a writer."""
+"""Readers of the dataset store see a complete version, also after a writer crashes."""
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""One door to every source; none of these needs a network."""
+"""Fetching raw listings from every source that needs no network."""
 
 import hashlib
 from pathlib import Path

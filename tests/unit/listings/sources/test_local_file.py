@@ -1,4 +1,4 @@
-"""A CSV or zip by path: read where it is sound, refused in plain words where it is not."""
+"""CSV and zip files: valid ones are read, and invalid ones are refused with a clear message."""
 
 import hashlib
 import zipfile

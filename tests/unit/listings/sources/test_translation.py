@@ -1,4 +1,4 @@
-"""A description that cannot work is refused before any work; what it says of a file comes out in our form."""
+"""Column mappings: invalid ones are refused, and valid ones translate a file to the raw columns."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ def a_form(**changes: Any) -> ColumnMapping:
 
 def translated(folder: Path, text: str, form: ColumnMapping) -> list[dict[str, Any]]:
     (folder / "other.csv").write_text(text, encoding="utf-8")
-    path = apply_mapping(folder / "other.csv", form=form, into=folder / "ours.csv")
+    path = apply_mapping(folder / "other.csv", mapping=form, into=folder / "ours.csv")
     return pl.read_csv(path, infer_schema=False).to_dicts()
 
 
@@ -67,7 +67,7 @@ def test_another_encoding_is_refused_as_in_any_file(tmp_path: Path) -> None:
             into=tmp_path / "raw",
             kaggle=KaggleRequest(dataset="owner/name"),
             sample=SampleRequest(),
-            form=a_form(),
+            mapping=a_form(),
         )
 
 
@@ -82,7 +82,7 @@ def test_another_encoding_is_refused_as_in_any_file(tmp_path: Path) -> None:
         ("{sound}\n[units]\nfuel = 2", "units: fuel: expected price, year, odometer"),
         ('{sound}\n[units]\nodometer = "leagues"', "units.odometer"),
         ('{sound}\n[words.fuel]\nPetrol = "petrol"', "fuel is never petrol: expected gas"),
-        ('{sound}\n[words.price]\nten = "10"', "price is not told in words"),
+        ('{sound}\n[words.price]\nten = "10"', "price is not a categorical field"),
     ],
 )
 def test_a_description_that_cannot_work_is_refused(tmp_path: Path, text: str, complaint: str) -> None:

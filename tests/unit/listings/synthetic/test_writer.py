@@ -1,4 +1,4 @@
-"""The bundled sample has the original's form and dirt, and a seed gives the same bytes for ever."""
+"""The sample has the columns and the errors of the Kaggle data set, and equal seeds give equal bytes."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A step that cannot reach MLflow says so at once, with the setting and the way out."""
+"""An unreachable MLflow is reported at once, with the setting and a hint."""
 
 import pytest
 
