@@ -147,6 +147,7 @@ def retrain(
     Returns:
         The screened sales, the decision, and what the new model quotes.
     """
+    listings = listings.with_columns(listed_price=pl.col("price"))
     adjusted, adjustment = adjust_to_newest(listings, reference_model=champion)
     evidence = sales_evidence(sales, listings=adjusted, reference=champion)
     screened, report = screen_sales(evidence, source_rows=adjusted.height, level=adjustment.level)

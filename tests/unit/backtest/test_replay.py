@@ -11,7 +11,7 @@ from carvalue.backtest.plots import TABLE, draw, summary, write_table
 from carvalue.backtest.replay import ReplayPlan, run_replay
 from markets import FIRST_POSTED, a_market
 
-ROWS, DAYS, MOVED_ON = 14_000, 20, 10
+ROWS, DAYS, MOVED_ON = 9_000, 20, 10
 
 
 def spread(rows: int) -> pl.DataFrame:

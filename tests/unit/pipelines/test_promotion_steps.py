@@ -26,7 +26,7 @@ def judged(work: Path, *, passed: bool) -> None:
 def test_a_person_is_shown_every_gate(tmp_path: Path) -> None:
     judged(tmp_path, passed=True)
 
-    asked = promotion_steps.approval_question(settings=Settings(), work=tmp_path)
+    asked = promotion_steps.approval_question(settings=Settings(promotion_approval="required"), work=tmp_path)
 
     assert asked is not None
     assert asked.subject == "Version 2 into production?"
@@ -50,7 +50,7 @@ def test_without_an_answer_to_this_version_nothing_goes_into_production(
         text = (tmp_path / promotion_steps.ANSWER_FILE).read_text()
         (tmp_path / promotion_steps.ANSWER_FILE).write_text(text.replace('"version": 2', '"version": 1'))
 
-    with pytest.raises(promotion_steps.ApprovalMissing, match="version 2"):
+    with pytest.raises(promotion_steps.ApprovalMissing, match="Version 2 needs"):
         promotion_steps.promote(settings=Settings(promotion_approval="required"), work=tmp_path)
 
 
@@ -60,3 +60,16 @@ def test_an_answer_does_not_overrule_a_gate() -> None:
     )
 
     assert not refused.with_approval("ann", approved=True).promote
+
+
+@pytest.mark.parametrize("needs_approval", [False, True])
+def test_a_gate_may_ask_for_approval_whatever_the_setting(tmp_path: Path, *, needs_approval: bool) -> None:
+    gate = GateResult(
+        name="price level", figure=0.3, limit=0.1, passed=True, words="+30 %", needs_approval=needs_approval
+    )
+    decision = PromotionDecision.from_gates([gate])
+    GateJudgement(version=2, against=1, decision=decision).save(tmp_path / promotion_steps.JUDGEMENT_FILE)
+
+    asked = promotion_steps.approval_question(settings=Settings(), work=tmp_path)
+
+    assert (asked is not None) is needs_approval

@@ -66,7 +66,7 @@ def adjust_to_newest(
     Returns:
         The rows in the order of `posted_at` with adjusted prices, and a summary.
     """
-    ordered = rows.sort("posted_at", maintain_order=True).with_columns(listed_price=pl.col("price"))
+    ordered = rows.sort("posted_at", maintain_order=True)
     if ordered.height < BLOCK_ROWS + NEWEST_ROWS:
         return ordered, TimeAdjustment(moved=0, factor=1.0)
     quoted = reference_model.quote_frame(ordered)["price"].cast(pl.Float64)
