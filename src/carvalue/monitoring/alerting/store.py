@@ -1,10 +1,14 @@
 """Alerts: each is told when it begins and when it ends, once by every sink, however often a sink fails."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
+from threading import Lock
 from typing import Literal, Protocol
 
 from sqlalchemy import (
@@ -29,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 Severity = Literal["warning", "critical"]
 FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=5), timedelta(minutes=15)
+MAX_DOUBLINGS = 8  # 5 s doubled 8 times exceeds 15 min; without a bound the wait overflows a timedelta
+DELIVERY_WAIT_S = 1.0  # a notifier that takes longer goes on in its own thread
 GIVEN_UP = timedelta(days=1)  # older news help nobody; the alert itself stays in the list
 
 TABLES = MetaData()
@@ -116,8 +122,16 @@ class AlertStore:
         self._engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
         TABLES.create_all(self._engine)
         self._sinks = {sink.name: sink for sink in sinks}
-        self.delivered: dict[tuple[str, str], int] = {}
-        """By sink and outcome (`told`, `failed`), since this process started."""
+        self._threads = ThreadPoolExecutor(max(1, len(sinks)), thread_name_prefix="notifier")
+        self._running: dict[str, Future[None]] = {}  # by notifier: each delivers in one thread at a time
+        self._delivered: dict[tuple[str, str], int] = {}
+        self._lock = Lock()  # guards the counts
+
+    @property
+    def delivered(self) -> Mapping[tuple[str, str], int]:
+        """Deliveries by sink and outcome (`told`, `failed`, `dropped`) since this process started."""
+        with self._lock:
+            return dict(self._delivered)
 
     def update(self, active: Sequence[Alert], *, now: datetime) -> None:
         """Take the alerts that last now: tell new ones, tell the end of those that are gone."""
@@ -153,7 +167,8 @@ class AlertStore:
         return counts
 
     def close(self) -> None:
-        """Close what is open."""
+        """Wait for the deliveries under way and close what is open."""
+        self._threads.shutdown()
         self._engine.dispose()
 
     def _begin(self, connection: Connection, alert: Alert, now: datetime) -> None:
@@ -177,17 +192,29 @@ class AlertStore:
             )
 
     def _deliver(self, now: datetime) -> None:
+        """Deliver what is due, each notifier in a thread of its own, so that none waits for another."""
+        started = []
+        for name, rows in groupby(self._due(now), key=itemgetter("of_sink")):
+            running = self._running.get(name)
+            if running is None or running.done():
+                self._running[name] = self._threads.submit(self._deliver_all, list(rows), now)
+                started.append(self._running[name])
+        wait(started, timeout=DELIVERY_WAIT_S)
+
+    def _due(self, now: datetime) -> Sequence[RowMapping]:
+        columns = (*ALERTS.c, *(column.label(f"of_{column.name}") for column in DELIVERIES.c))
+        due = (
+            select(*columns)
+            .join(ALERTS, ALERTS.c.id == DELIVERIES.c.alert_id)
+            # made at a moment to come: the clock was set back since, and what is due must not wait for it
+            .where(or_(DELIVERIES.c.due_at <= _stored(now), DELIVERIES.c.made_at > _stored(now)))
+            .order_by(DELIVERIES.c.sink, DELIVERIES.c.id)
+        )
         with self._engine.begin() as connection:
-            due = connection.execute(
-                select(DELIVERIES, ALERTS)
-                .join(ALERTS, ALERTS.c.id == DELIVERIES.c.alert_id)
-                # made at a moment to come: the clock was set back since, and what is due must not wait for it
-                .where(or_(DELIVERIES.c.due_at <= _stored(now), DELIVERIES.c.made_at > _stored(now)))
-                .order_by(DELIVERIES.c.id)
-                .with_only_columns(*ALERTS.c, *(column.label(f"of_{column.name}") for column in DELIVERIES.c))
-            ).mappings()
-            owed = list(due)
-        for row in owed:
+            return connection.execute(due).mappings().all()
+
+    def _deliver_all(self, rows: Sequence[RowMapping], now: datetime) -> None:
+        for row in rows:
             self._attempt(row, now)
 
     def _attempt(self, row: RowMapping, now: datetime) -> None:
@@ -199,14 +226,21 @@ class AlertStore:
         mine = DELIVERIES.c.id == row["of_id"]
         with self._engine.begin() as connection:
             if outcome == "failed":
-                wait = min(FIRST_RETRY * 2 ** row["of_attempts"], LONGEST_RETRY)
-                again = {"attempts": row["of_attempts"] + 1, "due_at": _stored(now + wait)}
+                again = {
+                    "attempts": row["of_attempts"] + 1,
+                    "due_at": _stored(now + _delay(row["of_attempts"])),
+                }
                 connection.execute(update(DELIVERIES).where(mine).values(**again))
             else:
                 connection.execute(DELIVERIES.delete().where(mine))
 
     def _count(self, sink: str, outcome: str) -> None:
-        self.delivered[sink, outcome] = self.delivered.get((sink, outcome), 0) + 1
+        with self._lock:
+            self._delivered[sink, outcome] = self._delivered.get((sink, outcome), 0) + 1
+
+
+def _delay(attempts: int) -> timedelta:
+    return min(FIRST_RETRY * 2 ** min(attempts, MAX_DOUBLINGS), LONGEST_RETRY)
 
 
 def _told(sink: Notifier, alert: Alert) -> str:
@@ -216,6 +250,9 @@ def _told(sink: Notifier, alert: Alert) -> str:
         logger.error(  # noqa: TRY400  # the message says all
             "alert not delivered", extra={"sink": sink.name, "key": alert.key, "error": error.message}
         )
+        return "failed"
+    except Exception:  # a fault of one notifier must not stop the others
+        logger.exception("alert not delivered", extra={"sink": sink.name, "key": alert.key})
         return "failed"
     return "told"
 

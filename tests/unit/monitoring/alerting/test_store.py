@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 
@@ -119,3 +121,64 @@ def test_a_clock_that_is_set_back_holds_up_no_news(desk: AlertStore, receiver: R
     desk.update([DRIFT], now=NOW)
 
     assert receiver.heard == [("drift", True)]
+
+
+class Dead:
+    """A notifier whose receiver never takes anything."""
+
+    name = "dead"
+
+    def tell(self, alert: Alert) -> None:
+        raise DeliveryFailed("dead is down.")
+
+
+class Broken:
+    """A notifier with a programming error."""
+
+    name = "broken"
+
+    def tell(self, alert: Alert) -> None:
+        raise TypeError("unexpected")
+
+
+class Hanging:
+    """A notifier whose receiver does not answer until it is released."""
+
+    name = "hanging"
+
+    def __init__(self) -> None:
+        self.released, self.calls = Event(), 0
+
+    def tell(self, alert: Alert) -> None:
+        self.calls += 1
+        self.released.wait()
+
+
+@pytest.mark.parametrize("failing", [Dead(), Broken()], ids=lambda item: item.name)
+def test_a_dead_receiver_delays_no_other_for_a_day(tmp_path: Path, receiver: Receiver, failing: Any) -> None:
+    store = AlertStore(tmp_path / "alerts.db", [failing, receiver])
+    active: list[Alert] = []
+    for step in range(25 * 4):  # every 15 minutes for 25 hours
+        if step % 40 == 0:  # a new alert every ten hours
+            active.append(replace(DRIFT, key=f"drift {step}"))
+        store.update(active, now=NOW + timedelta(minutes=15 * step))
+        assert receiver.heard == [(alert.key, True) for alert in active]
+
+    assert store.waiting() == {failing.name: 2, "receiver": 0}  # the first is dropped after a day
+    assert store.delivered[failing.name, "failed"] == 96 + 60 + 20  # once every 15 minutes
+    store.close()
+
+
+def test_a_receiver_that_hangs_delays_no_other(tmp_path: Path, receiver: Receiver) -> None:
+    hanging = Hanging()
+    store = AlertStore(tmp_path / "alerts.db", [hanging, receiver])
+    try:
+        store.update([DRIFT], now=NOW)
+        store.update([], now=NOW + timedelta(minutes=1))
+
+        assert receiver.heard == [("drift", True), ("drift", False)]
+        assert hanging.calls == 1  # it is not called again before it has returned
+    finally:
+        hanging.released.set()
+        store.close()
+    assert store.delivered["hanging", "told"] == 1
