@@ -7,10 +7,11 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from carvalue.monitoring.drift.detector import Detector, DetectorState
+from carvalue.monitoring.drift.detector import Detector, DetectorState, StateIncompatible
 from carvalue.monitoring.drift.frames import reference_frame
+from carvalue.monitoring.drift.profile import ReferenceProfile
 from carvalue.monitoring.drift.reference import find_reference
-from carvalue.monitoring.drift.thresholds import calibrate
+from carvalue.monitoring.drift.thresholds import NullDistribution, calibrate
 from carvalue.pricing import PriceModel
 from carvalue.pricing.bundle import ModelCard
 from carvalue.registry import ModelRegistry, ModelVersion
@@ -54,5 +55,13 @@ def calibrate_detector(
         version=version,
         card=model.card,
         reference=reference,
-        detector=Detector(profile, null, memory),
+        detector=_detector(profile, null, memory),
     )
+
+
+def _detector(profile: ReferenceProfile, null: NullDistribution, memory: DetectorState | None) -> Detector:
+    try:
+        return Detector(profile, null, memory)
+    except StateIncompatible as error:
+        logger.warning("the saved drift state is discarded", extra={"because": error.message})
+        return Detector(profile, null)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
+from carvalue.errors import AppError
 from carvalue.monitoring.drift.bins import Floats
 from carvalue.monitoring.drift.describe import describe
 from carvalue.monitoring.drift.profile import TITLES, ReferenceProfile
@@ -27,6 +28,13 @@ OWN_SEGMENTS = 4  # of quiet traffic, before thresholds count as proven on it
 DriftState = Literal["insufficient data", "clean", "suspected", "confirmed"]
 LEVELS: tuple[DriftState, ...] = ("clean", "suspected", "confirmed")
 SUSPECTED, CONFIRMED = 1, 2
+STATE_FORMAT = 1  # raise it when what `DetectorState` holds changes: windows, statistics, levels
+
+
+class StateIncompatible(AppError):
+    """A saved detector state that this release cannot continue from."""
+
+    status, hint = 500, "Start anew with an empty state: drift is found again within some hundred quotes."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,11 +113,25 @@ class DetectorState:
         """Give it as JSON's own types."""
         since = {name: moment.isoformat() for name, moment in self.since.items()}
         own = [maxima.tolist() for maxima in self.own]
-        return {"rows": self.rows, "levels": self.levels, "since": since, "own": own}
+        return {
+            "format": STATE_FORMAT,
+            "rows": self.rows,
+            "levels": self.levels,
+            "since": since,
+            "own": own,
+        }
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "DetectorState":
-        """Read what `as_json` wrote."""
+        """Read what `as_json` wrote.
+
+        Raises:
+            StateIncompatible: another release wrote it, in another format.
+        """
+        if content.get("format") != STATE_FORMAT:
+            raise StateIncompatible(
+                f"The detector's state has format {content.get('format')!r}: expected {STATE_FORMAT}."
+            )
         return cls(
             rows=content["rows"],
             levels=dict(content["levels"]),
@@ -137,6 +159,7 @@ class Detector:
         self._counts = np.empty((0, len(profile.shares)))
         self._newest = np.zeros((len(null.windows), len(self._statistics)))
         self._segment: list[Floats] = []
+        self._check(self.memory)
         self._thresholds = self._refit()
 
     @property
@@ -210,6 +233,14 @@ class Detector:
             self.memory.own.append(np.max(self._segment, axis=0))
             self._segment = []
             self._thresholds = self._refit()
+
+    def _check(self, state: DetectorState) -> None:
+        expected = self._null.maxima.shape[1:]
+        if any(maxima.shape != expected for maxima in state.own):
+            raise StateIncompatible(
+                f"The detector's state has scores of shape {state.own[0].shape}: "
+                f"expected {expected}, (windows, statistics)."
+            )
 
     def _refit(self) -> Thresholds:
         return self._null.thresholds(np.array(self.memory.own))

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from carvalue.monitoring.drift import (
     CalibratedDetector,
     DetectorState,
     DriftReport,
+    StateIncompatible,
     calibrate_detector,
     journal_frame,
 )
@@ -116,7 +117,7 @@ class Watcher:
             return
         state = self._load()
         same = state.get("version") == version.bundle_digest
-        memory = DetectorState.from_json(state["memory"]) if same else None
+        memory = _detector_state(state) if same else None
         self._cursor = state.get("cursor", "")
         self._watched = calibrate_detector(
             version, registry=self._registry, references=self._references, memory=memory
@@ -130,7 +131,11 @@ class Watcher:
         entries = self._journal.up_to(self._cursor, model_version=version, limit=reach)
         if entries:
             self._recent = journal_frame(entries)
-            now_watched.detector.recall(self._recent)
+            detector = now_watched.detector
+            if detector.memory.rows:
+                detector.recall(self._recent)
+            else:  # the saved state was discarded: these rows rebuild it, so that a lasting alert goes on
+                detector.add(self._recent)
 
     def _judge(self, now_watched: CalibratedDetector, entries: list[JournalEntry]) -> None:
         mine = [entry for entry in entries if entry.model_version == str(now_watched.version.version)]
@@ -210,3 +215,11 @@ class Watcher:
             logger.warning("a round could not be finished", extra={"because": trouble})
         self.trouble = trouble
         self.metrics.up.set(not trouble)
+
+
+def _detector_state(state: Mapping[str, Any]) -> DetectorState | None:
+    try:
+        return DetectorState.from_json(state["memory"])
+    except StateIncompatible as error:
+        logger.warning("the saved drift state is discarded", extra={"because": error.message})
+        return None

@@ -1,5 +1,6 @@
 """The watcher judges every quote of the version in production once, and tells who must know."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -285,6 +286,42 @@ def test_a_damaged_state_begins_anew(stage: Stage) -> None:
 
     restarted = stage.a_watcher()
     assert restarted.step() == 300
+    restarted.close()
+
+
+def without_format(memory: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in memory.items() if name != "format"}
+
+
+def of_the_next_format(memory: dict[str, Any]) -> dict[str, Any]:
+    return memory | {"format": memory["format"] + 1}
+
+
+def with_fewer_windows(memory: dict[str, Any]) -> dict[str, Any]:
+    return memory | {"own": [maxima[:-2] for maxima in memory["own"]]}
+
+
+@pytest.mark.parametrize("written", [without_format, of_the_next_format, with_fewer_windows])
+def test_a_drift_state_of_another_release_is_discarded_with_a_warning(
+    stage: Stage, written: Callable[[dict[str, Any]], dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.quote(1_000, seed=11)
+    stage.quote(600, seed=12, change=older)
+    stage.watcher.step()
+    file = stage.folder / "watcher" / "state.json"
+    saved = json.loads(file.read_text())
+    assert saved["memory"]["own"]
+    file.write_text(json.dumps(saved | {"memory": written(saved["memory"])}))
+
+    restarted = stage.a_watcher()
+
+    assert restarted.step() == 0
+    assert restarted.trouble == ""
+    assert "the saved drift state is discarded" in caplog.text
+    assert state(restarted) == "confirmed"  # the newest quotes are judged anew
+    assert len(restarted.desk.firing()) == 1
+    stage.quote(20, seed=14)
+    assert restarted.step() == 20
     restarted.close()
 
 
