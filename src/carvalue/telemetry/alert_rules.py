@@ -120,10 +120,11 @@ RULES = (
     ),
     AlertRule(
         name="CarvalueModelStale",
-        query=f"max({metrics.WATCHED_VERSION.name}) != max({metrics.MODEL_VERSION.name})",
+        # compared for each service: the version of one replica must not hide that of another
+        query=f"{metrics.MODEL_VERSION.name} != on () group_left () max({metrics.WATCHED_VERSION.name})",
         after="5m",
         severity="warning",
-        summary="The price service quotes with another version than the one in production.",
+        summary="A price service quotes with another version than the one in production.",
     ),
     AlertRule(
         name="CarvalueModelOld",

@@ -104,6 +104,20 @@ SERIES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {'carvalue_alerts_firing{kind="retraining"}': "0x40"},
     ),
 }
+# rule -> cases of two instances, each with whether the rule must fire
+TWO_INSTANCES: dict[str, list[tuple[bool, dict[str, str]]]] = {
+    "CarvalueModelStale": [
+        (
+            fires,
+            {
+                'carvalue_watched_model_version{instance="watcher"}': "2x40",
+                'carvalue_model_version{instance="a"}': f"{first}x40",
+                'carvalue_model_version{instance="b"}': f"{second}x40",
+            },
+        )
+        for first, second, fires in ((2, 1, True), (1, 2, True), (3, 2, True), (2, 2, False))
+    ],
+}
 AT = "25m"
 
 
@@ -116,6 +130,16 @@ def test_it_fires_when_it_should_and_only_then(rule: AlertRule, promtool: str, t
     amiss, well = SERIES[rule.name]
     assert _fires(promtool, tmp_path, rule.name, amiss)
     assert not _fires(promtool, tmp_path, rule.name, well)
+
+
+@pytest.mark.parametrize(
+    ("name", "fires", "series"),
+    [(name, *case) for name, cases in TWO_INSTANCES.items() for case in cases],
+)
+def test_each_of_two_instances_counts(
+    promtool: str, tmp_path: Path, name: str, fires: bool, series: dict[str, str]
+) -> None:
+    assert _fires(promtool, tmp_path, name, series) == fires
 
 
 def _fires(promtool: str, folder: Path, name: str, series: dict[str, str]) -> bool:
