@@ -278,8 +278,11 @@ SERVICE = Board(
         Panel(
             title="Spool",
             shape="lines",
-            queries={metrics.SPOOL_BYTES.name: "{{instance}}"},
-            says="What waits on local disk.",
+            queries={
+                metrics.SPOOL_BYTES.name: "{{instance}}",
+                metrics.SPOOL_LIMIT.name: "limit of {{instance}}",
+            },
+            says="Bytes of quotes that wait on local disk. At the limit, quotes are dropped.",
             unit="bytes",
         ),
         Panel(

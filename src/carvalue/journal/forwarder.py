@@ -45,6 +45,7 @@ class Forwarder:
         self.journal_state: JournalState = "not asked yet"
         metrics.measure(metrics.journal_lag, self.lag_s)
         metrics.measure(metrics.spool_bytes, lambda: spool.waiting_bytes)
+        metrics.spool_limit.set(spool.limit_bytes)
 
     def lag_s(self) -> float:
         """How long the oldest entry that the journal lacks has been waiting, in seconds."""

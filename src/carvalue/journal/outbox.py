@@ -36,7 +36,9 @@ class Outbox:
     """Appended to by one thread, passed on by another."""
 
     def __init__(self, folder: Path, *, limit_bytes: int, segment_bytes: int = SEGMENT_BYTES) -> None:
-        self._folder, self._limit, self._segment_bytes = folder, limit_bytes, segment_bytes
+        self.limit_bytes = limit_bytes
+        """How many bytes may wait for the journal before entries are refused."""
+        self._folder, self._segment_bytes = folder, segment_bytes
         self._segments: list[Segment] = []  # oldest first
         self._own: Segment | None = None
         self._lock = Lock()  # guards both names above; no entry is written or read under it
@@ -50,7 +52,7 @@ class Outbox:
     @property
     def is_for_the_hasty(self) -> bool:
         """Whether the room that is left belongs to those who cannot wait; long before an alert about it."""
-        return self.waiting_bytes > self._limit // 4
+        return self.waiting_bytes > self.limit_bytes // 4
 
     def append(self, entries: Sequence[JournalEntry]) -> None:
         """Bring entries to disk; they are there when this returns.
@@ -60,7 +62,7 @@ class Outbox:
             OSError: the disk is full or broken.
         """
         data = b"".join(entry.as_line() for entry in entries)
-        if self.waiting_bytes + len(data) > self._limit:
+        if self.waiting_bytes + len(data) > self.limit_bytes:
             raise OutboxFull(f"The journal lacks {self.waiting_bytes:,} bytes of quotes; no more are kept.")
         segment = self._writable()
         try:

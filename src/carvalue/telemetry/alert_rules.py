@@ -12,7 +12,7 @@ METRICS_PATHS = {PAGE_JOB: "/_stcore/metrics", AIRFLOW_JOB: "/metrics/"}
 """Where a job's metrics are, if not at `/metrics`: Streamlit's place; Airflow would send on to the slash."""
 RUNBOOK = "docs/alerts.md"
 SLOW_S = 0.25  # a quote takes a millisecond: at this p99 something holds requests up
-SPOOL_BYTES = 128 * 2**20  # half of what SPOOL_LIMIT_MB allows by default
+SPOOL_SHARE = 0.5  # of SPOOL_LIMIT_MB
 SENT_BY_WATCHER = "watcher"
 # `other` is no route of ours: whoever tries paths is no client that misses a key
 ASKED_WITH_A_KEY = 'route!~"/healthz|/readyz|/metrics|other"'
@@ -106,10 +106,10 @@ RULES = (
     ),
     AlertRule(
         name="CarvalueSpoolFilling",
-        query=f"{metrics.SPOOL_BYTES.name} > {SPOOL_BYTES}",
+        query=f"{metrics.SPOOL_BYTES.name} > {SPOOL_SHARE} * {metrics.SPOOL_LIMIT.name}",
         after="1m",
         severity="critical",
-        summary="Quotes that the journal lacks fill half of the room they have on local disk.",
+        summary="Quotes that the journal lacks fill half of the disk space that SPOOL_LIMIT_MB allows.",
     ),
     AlertRule(
         name="CarvalueQuotesDropped",

@@ -111,6 +111,9 @@ JOURNAL_DROPPED = MetricSpec(
     labels=("reason",),
 )
 SPOOL_BYTES = _gauge("spool_bytes", "Bytes of quotes on local disk that the journal lacks.")
+SPOOL_LIMIT = _gauge(
+    "spool_limit_bytes", "Bytes of quotes that may wait on local disk for the journal (SPOOL_LIMIT_MB)."
+)
 SPOOL_UP = _gauge("spool_up", "1 while local disk takes quotes for the journal, else 0.")
 
 SERVICE_METRICS = (
@@ -133,6 +136,7 @@ SERVICE_METRICS = (
     JOURNAL_LAG,
     JOURNAL_DROPPED,
     SPOOL_BYTES,
+    SPOOL_LIMIT,
     SPOOL_UP,
 )
 SERVICE_METRIC_BY_NAME: Mapping[str, MetricSpec] = {metric.name: metric for metric in SERVICE_METRICS}
@@ -267,6 +271,7 @@ class ServiceMetrics:
         for reason in DROP_REASONS:
             self.journal_dropped.labels(reason)
         self.spool_bytes = self._gauge(SPOOL_BYTES, of_workers="livesum")
+        self.spool_limit = self._gauge(SPOOL_LIMIT, of_workers="livesum")
         self.spool_up = self._gauge(SPOOL_UP, of_workers="livemin")
 
     def measure(self, gauge: Gauge, value: Callable[[], float]) -> None:

@@ -47,8 +47,8 @@ SERIES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "CarvalueJournalDown": ({"carvalue_journal_up": "0x40"}, {"carvalue_journal_up": "1x40"}),
     "CarvalueSpoolDown": ({"carvalue_spool_up": "0x40"}, {"carvalue_spool_up": "1x40"}),
     "CarvalueSpoolFilling": (
-        {"carvalue_spool_bytes": "200000000x40"},
-        {"carvalue_spool_bytes": "1000000x40"},
+        {"carvalue_spool_bytes": "200000000x40", "carvalue_spool_limit_bytes": "268435456x40"},
+        {"carvalue_spool_bytes": "200000000x40", "carvalue_spool_limit_bytes": "536870912x40"},
     ),
     "CarvalueQuotesDropped": (
         {'carvalue_journal_dropped_total{instance="a",reason="disk"}': "0x20 5x20"},
@@ -117,6 +117,18 @@ TWO_INSTANCES: dict[str, list[tuple[bool, dict[str, str]]]] = {
         )
         for first, second, fires in ((2, 1, True), (1, 2, True), (3, 2, True), (2, 2, False))
     ],
+    "CarvalueSpoolFilling": [
+        (
+            fires,
+            {
+                'carvalue_spool_bytes{instance="a"}': f"{waiting}x40",
+                'carvalue_spool_limit_bytes{instance="a"}': "64000000x40",
+                'carvalue_spool_bytes{instance="b"}': "40000000x40",
+                'carvalue_spool_limit_bytes{instance="b"}': "256000000x40",
+            },
+        )
+        for waiting, fires in ((60_000_000, True), (30_000_000, False))
+    ],
 }
 AT = "25m"
 
@@ -137,7 +149,7 @@ def test_it_fires_when_it_should_and_only_then(rule: AlertRule, promtool: str, t
     [(name, *case) for name, cases in TWO_INSTANCES.items() for case in cases],
 )
 def test_each_of_two_instances_counts(
-    promtool: str, tmp_path: Path, name: str, fires: bool, series: dict[str, str]
+    promtool: str, tmp_path: Path, *, name: str, fires: bool, series: dict[str, str]
 ) -> None:
     assert _fires(promtool, tmp_path, name, series) == fires
 

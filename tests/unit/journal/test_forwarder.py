@@ -88,3 +88,7 @@ def test_a_damaged_line_is_counted_and_a_torn_one_is_not(tmp_path: Path) -> None
     assert desk.metric("carvalue_journal_dropped_total", reason="unreadable") == 3
     assert list(tmp_path.iterdir()) == []
     desk.spool.close()
+
+
+def test_the_limit_is_shown_beside_what_waits(tmp_path: Path) -> None:
+    assert Desk(tmp_path).metric("carvalue_spool_limit_bytes") == 2**20
