@@ -1,6 +1,20 @@
 """Store alerts and deliver them to their receivers."""
 
-from carvalue.monitoring.alerting.notifiers import notifiers_from_urls
+from carvalue.monitoring.alerting.notifiers import (
+    SMTPS_PORT,
+    BadAlertUrl,
+    MailServer,
+    notifiers_from_urls,
+    parse_mail_url,
+)
 from carvalue.monitoring.alerting.store import Alert, AlertStore
 
-__all__ = ["Alert", "AlertStore", "notifiers_from_urls"]
+__all__ = [
+    "SMTPS_PORT",
+    "Alert",
+    "AlertStore",
+    "BadAlertUrl",
+    "MailServer",
+    "notifiers_from_urls",
+    "parse_mail_url",
+]

@@ -4,8 +4,9 @@ import smtplib
 import ssl
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from email.message import EmailMessage
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 import httpx
 
@@ -13,6 +14,7 @@ from carvalue.errors import AppError
 from carvalue.monitoring.alerting.store import Alert, DeliveryFailed, Notifier
 
 TIMEOUT_S = 10.0
+SMTP_PORT, SMTPS_PORT = 587, 465  # submission (RFC 6409) and submission over TLS (RFC 8314)
 RED, GREEN, PLAIN = "\033[1;31m", "\033[1;32m", "\033[0m"
 
 
@@ -69,20 +71,65 @@ class WebhookNotifier:
             raise DeliveryFailed(f"{self.name} answered {answer.status_code}.")
 
 
+@dataclass(frozen=True, kw_only=True)
+class MailServer:
+    """An SMTP server, the addresses of one e-mail receiver, and the login, as ALERT_URLS names them.
+
+    Attributes:
+        host: of the SMTP server.
+        port: of the SMTP server; without one in the URL 465 for `smtps://`, 587 for `smtp://`.
+        uses_tls: whether the connection is encrypted from the start (`smtps://`); otherwise by STARTTLS if
+            the server offers it.
+        sender: the address in From.
+        recipients: the addresses in To.
+        user: the login's name; empty where there is no login.
+        password: the login's password.
+    """
+
+    host: str
+    port: int
+    uses_tls: bool
+    sender: str
+    recipients: tuple[str, ...]
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+def parse_mail_url(url: str) -> MailServer:
+    """Read an e-mail receiver from its URL.
+
+    Raises:
+        BadAlertUrl: the URL has no host, no `from`, no `to`, or a port that is no number.
+    """
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    for name, value in (("host", parts.hostname), *((name, query.get(name)) for name in ("from", "to"))):
+        if not value:
+            raise BadAlertUrl(f"The e-mail URL for {parts.hostname or 'no host'} has no {name!r}.")
+    return MailServer(
+        host=parts.hostname or "",
+        port=_port(parts),
+        uses_tls=parts.scheme == "smtps",
+        sender=query["from"][0],
+        recipients=tuple(query["to"]),
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+    )
+
+
+def _port(parts: SplitResult) -> int:
+    try:
+        return parts.port or (SMTPS_PORT if parts.scheme == "smtps" else SMTP_PORT)
+    except ValueError:
+        raise BadAlertUrl(f"The e-mail URL for {parts.hostname} has a port that is no number.") from None
+
+
 class MailNotifier:
     """Sends one message by SMTP, encrypted where the server can (STARTTLS), always with smtps://."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        asked = parse_qs(parts.query)
-        try:
-            self._host, self._from, self._to = parts.hostname or "", asked["from"][0], asked["to"]
-        except KeyError as error:
-            raise BadAlertUrl(f"The e-mail URL for {parts.hostname} has no {error.args[0]!r}.") from None
-        self._port = parts.port or (465 if parts.scheme == "smtps" else 587)
-        self._encrypted = parts.scheme == "smtps"
-        self._login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-        self.name = f"mail {self._host}"
+        self._server = parse_mail_url(url)
+        self.name = f"mail {self._server.host}"
 
     def tell(self, alert: Alert) -> None:
         """Send it.
@@ -92,30 +139,29 @@ class MailNotifier:
         """
         try:
             with self._connect() as server:
-                if self._login:
-                    server.login(*self._login)
+                if self._server.user:
+                    server.login(self._server.user, self._server.password)
                 server.send_message(self._message(alert))
         except (OSError, smtplib.SMTPException) as error:
             raise DeliveryFailed(f"{self.name} refused it: {type(error).__name__}.") from None
 
     def _connect(self) -> smtplib.SMTP:
-        if self._encrypted:
-            return smtplib.SMTP_SSL(
-                self._host, self._port, timeout=TIMEOUT_S, context=ssl.create_default_context()
-            )
-        server = smtplib.SMTP(self._host, self._port, timeout=TIMEOUT_S)
+        host, port = self._server.host, self._server.port
+        if self._server.uses_tls:
+            return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=ssl.create_default_context())
+        server = smtplib.SMTP(host, port, timeout=TIMEOUT_S)
         server.ehlo()
         if server.has_extn("starttls"):
             server.starttls(context=ssl.create_default_context())
-        elif self._login:
+        elif self._server.user:
             server.close()
             raise smtplib.SMTPException("a password is not sent in the clear")
         return server
 
     def _message(self, alert: Alert) -> EmailMessage:
         message = EmailMessage()
-        message["Subject"], message["From"] = f"[carvalue] {headline(alert)}", self._from
-        message["To"] = ", ".join(self._to)
+        message["Subject"], message["From"] = f"[carvalue] {headline(alert)}", self._server.sender
+        message["To"] = ", ".join(self._server.recipients)
         message.set_content("\n".join((headline(alert), "", *details(alert))))
         return message
 

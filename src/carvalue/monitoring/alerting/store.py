@@ -240,7 +240,7 @@ class AlertStore:
 
 
 def _delay(attempts: int) -> timedelta:
-    return min(FIRST_RETRY * 2 ** min(attempts, MAX_DOUBLINGS), LONGEST_RETRY)
+    return min(FIRST_RETRY * 2.0 ** min(attempts, MAX_DOUBLINGS), LONGEST_RETRY)
 
 
 def _told(sink: Notifier, alert: Alert) -> str:

@@ -6,12 +6,13 @@ is away, so Grafana asks Prometheus for Alertmanager, and takes no answer for an
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import urlsplit
 
 from carvalue.telemetry import ALERTING_DOWN, ALERTMANAGER_JOB, RUNBOOK
 
 SOURCE = "prometheus"  # the data source's uid, as the dashboards name it
 RECEIVERS = "people"
+MAIL_SCHEMES = ("smtp", "smtps")
 NO_RECEIVER = (
     "grafana-default-email"  # Grafana's own contact point, which sends nothing without a mail server
 )
@@ -34,27 +35,40 @@ def alerting_files(urls: tuple[str, ...]) -> Mapping[str, Mapping[str, Any]]:
 
 
 def mail_options(urls: tuple[str, ...]) -> Mapping[str, str]:
-    """Give Grafana's options for the first mail server among the URLs; empty where there is none."""
-    mails = [urlsplit(url) for url in urls if urlsplit(url).scheme in {"smtp", "smtps"}]
+    """Return Grafana's options for the first mail server among the URLs; empty where there is none.
+
+    Args:
+        urls: of ALERT_URLS.
+
+    Returns:
+        Value by option, such as `smtp.host`.
+
+    Raises:
+        BadAlertUrl: an e-mail URL lacks a part.
+    """
+    mails = [url for url in urls if urlsplit(url).scheme in MAIL_SCHEMES]
     if not mails:
         return {}
-    parts = mails[0]
+    from carvalue.monitoring.alerting import parse_mail_url  # noqa: PLC0415  # loads SQLAlchemy
+
+    server = parse_mail_url(mails[0])
     return {
         "smtp.enabled": "true",
-        "smtp.host": f"{parts.hostname}:{parts.port or 587}",
-        "smtp.from_address": parse_qs(parts.query)["from"][0],
-        "smtp.user": unquote(parts.username or ""),
-        "smtp.password": unquote(parts.password or ""),
+        "smtp.host": f"{server.host}:{server.port}",  # Grafana speaks TLS from the start on port 465 only
+        "smtp.from_address": server.sender,
+        "smtp.user": server.user,
+        "smtp.password": server.password,
     }
 
 
 def _receivers(urls: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
+    from carvalue.monitoring.alerting import parse_mail_url  # noqa: PLC0415  # loads SQLAlchemy
+
     for number, url in enumerate(urls):
-        parts = urlsplit(url)
-        if parts.scheme in {"http", "https"}:
+        if urlsplit(url).scheme in {"http", "https"}:
             yield {"uid": f"carvalue-{number}", "type": "slack", "settings": {"url": url}}
-        elif parts.scheme in {"smtp", "smtps"}:
-            addresses = ";".join(parse_qs(parts.query)["to"])
+        elif urlsplit(url).scheme in MAIL_SCHEMES:
+            addresses = ";".join(parse_mail_url(url).recipients)
             yield {"uid": f"carvalue-{number}", "type": "email", "settings": {"addresses": addresses}}
 
 

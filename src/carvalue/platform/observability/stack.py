@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import urlsplit
 
 from carvalue.files import atomic_write
 from carvalue.platform.observability.grafana import SOURCE, alerting_files, mail_options
@@ -163,19 +163,19 @@ def _receivers(urls: tuple[str, ...]) -> Mapping[str, Any]:
 
 
 def _mail(url: str) -> Mapping[str, Any]:
-    parts = urlsplit(url)
-    asked = parse_qs(parts.query)
-    login = {
-        "auth_username": unquote(parts.username or ""),
-        "auth_password": unquote(parts.password or ""),
-    }
+    from carvalue.monitoring.alerting import SMTPS_PORT, parse_mail_url  # noqa: PLC0415  # loads SQLAlchemy
+
+    server = parse_mail_url(url)
+    login = {"auth_username": server.user, "auth_password": server.password}
     return {
-        "smarthost": f"{parts.hostname}:{parts.port or 587}",
-        "from": asked["from"][0],
-        "to": ", ".join(asked["to"]),
-        "require_tls": bool(parts.username),
+        "smarthost": f"{server.host}:{server.port}",
+        "from": server.sender,
+        "to": ", ".join(server.recipients),
+        # Alertmanager speaks TLS from the start on port 465 only; this option asks for STARTTLS, which a
+        # server does not offer there
+        "require_tls": server.port != SMTPS_PORT and (server.uses_tls or bool(server.user)),
         "send_resolved": True,
-        **(login if parts.username else {}),
+        **(login if server.user else {}),
     }
 
 

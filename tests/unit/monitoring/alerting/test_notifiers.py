@@ -13,7 +13,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
 
-from carvalue.monitoring.alerting.notifiers import BadAlertUrl, notifiers_from_urls
+from carvalue.monitoring.alerting.notifiers import BadAlertUrl, notifiers_from_urls, parse_mail_url
 from carvalue.monitoring.alerting.store import Alert, DeliveryFailed
 from carvalue.platform.processes.ports import free_port
 
@@ -131,7 +131,15 @@ def test_the_console_shows_what_began(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize(
-    "url", ["pigeon://loft", "mailto:you@example.com", "smtp://host/?to=you@example.com"]
+    "url",
+    [
+        "pigeon://loft",
+        "mailto:you@example.com",
+        "smtp://host/?to=you@example.com",
+        "smtps://host/?from=cars@example.com",
+        "smtp:///?from=cars@example.com&to=you@example.com",
+        "smtp://host:mail/?from=cars@example.com&to=you@example.com",
+    ],
 )
 def test_a_url_that_names_no_sink_is_refused(url: str) -> None:
     with pytest.raises(BadAlertUrl):
@@ -145,3 +153,11 @@ def test_two_receivers_of_one_host_are_told_apart() -> None:
     ]
 
     assert names == ["webhook hooks.example.com", "webhook hooks.example.com 2"]
+
+
+def test_a_mail_url_without_a_port_gets_that_of_its_scheme() -> None:
+    addresses = "from=cars@example.com&to=you@example.com"
+
+    assert parse_mail_url(f"smtp://host/?{addresses}").port == 587
+    assert parse_mail_url(f"smtps://host/?{addresses}").port == 465
+    assert parse_mail_url(f"smtps://host:2465/?{addresses}").port == 2465

@@ -7,6 +7,7 @@ import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import alerting
 
+from carvalue.monitoring.alerting import BadAlertUrl
 from carvalue.platform.observability.grafana import alerting_files, mail_options
 
 HOOK = "https://hooks.example.com/one"
@@ -71,3 +72,17 @@ def test_mail_goes_by_the_server_of_the_url() -> None:
         "smtp.password": "se@cret",
     }
     assert mail_options((HOOK,)) == {}
+
+
+def test_mail_over_tls_has_the_port_that_the_watcher_uses() -> None:
+    url = "smtps://me:secret@mail.example.com/?from=a@example.com&to=b@example.com"
+
+    assert mail_options((url,))["smtp.host"] == "mail.example.com:465"
+
+
+@pytest.mark.parametrize("lacking", ["from=a@example.com", "to=b@example.com"])
+def test_a_mail_url_that_lacks_an_address_is_named(lacking: str) -> None:
+    url = f"smtp://mail.example.com/?{lacking}"
+
+    with pytest.raises(BadAlertUrl, match=r"mail\.example\.com"):
+        mail_options((url,))

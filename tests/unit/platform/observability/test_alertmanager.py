@@ -1,0 +1,38 @@
+"""Alertmanager sends e-mail to the same servers, over the same ports, as the watcher does."""
+
+from typing import Any
+
+import pytest
+
+from carvalue.monitoring.alerting import BadAlertUrl
+from carvalue.platform.observability.stack import ALERTMANAGER
+from carvalue.settings import Settings
+
+ADDRESSES = "from=a@example.com&to=b@example.com"
+
+
+def mail_of(url: str) -> dict[str, Any]:
+    files = ALERTMANAGER.files(Settings.model_validate({"alert_urls": url}))
+    (mail,) = files["alertmanager.yml"]["receivers"][1]["email_configs"]
+    return dict(mail)
+
+
+@pytest.mark.parametrize(
+    ("url", "smarthost", "starttls"),
+    [
+        (f"smtp://mail.example.com/?{ADDRESSES}", "mail.example.com:587", False),
+        (f"smtp://me:secret@mail.example.com/?{ADDRESSES}", "mail.example.com:587", True),
+        (f"smtps://me:secret@mail.example.com/?{ADDRESSES}", "mail.example.com:465", False),
+        (f"smtps://me:secret@mail.example.com:2465/?{ADDRESSES}", "mail.example.com:2465", True),
+    ],
+)
+def test_the_port_and_starttls_follow_the_url(url: str, smarthost: str, *, starttls: bool) -> None:
+    mail = mail_of(url)
+
+    assert (mail["smarthost"], mail["require_tls"]) == (smarthost, starttls)
+
+
+@pytest.mark.parametrize("lacking", ["from=a@example.com", "to=b@example.com"])
+def test_a_url_that_lacks_an_address_is_named(lacking: str) -> None:
+    with pytest.raises(BadAlertUrl, match=r"mail\.example\.com"):
+        mail_of(f"smtp://mail.example.com/?{lacking}")
