@@ -7,4 +7,4 @@ from carvalue.settings import load_settings
 if __name__ == "__main__":
     settings = load_settings()
     write_files(ALERTMANAGER.files(settings), folder=ALERTMANAGER.folder(settings))
-    write_files(alerting_files(settings.alert_sinks), folder=GRAFANA.folder(settings))
+    write_files(alerting_files(settings.notifier_urls), folder=GRAFANA.folder(settings))

@@ -1,4 +1,7 @@
-"""Every setting, validated once; the defaults make a bare machine work, production is other values."""
+"""All settings, read from the environment and `.env` and validated once.
+
+The defaults work on a new machine without any configuration.
+"""
 
 from collections.abc import Mapping
 from math import ceil
@@ -12,26 +15,26 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from carvalue.errors import AppError
 
-DATA_SOURCE_WORDS = ("auto", "kaggle", "sample")
-RATE_LIMIT = 50.0  # requests a second: one client takes a small part of what a worker answers
+NAMED_DATA_SOURCES = ("auto", "kaggle", "sample")
+RATE_LIMIT = 50.0  # requests a second: a small part of what one worker can answer
 LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
-FOLLOWS_FROM_A_BAD_ONE = "default_factory_not_called"  # what pydantic says of a default that needs another
-LOCAL_PASSWORD = "airflow"  # noqa: S105  # known to everyone, hence accepted on loopback only
+SKIPPED_DEFAULT = "default_factory_not_called"  # pydantic's error for a default that needs an invalid setting
+LOCAL_PASSWORD = "airflow"  # noqa: S105  # the public default, accepted on loopback only
 
 
 class InvalidSetting(AppError):
-    """A setting that cannot work: names the setting, what came and what is expected."""
+    """A setting has an invalid value. The message names the setting, the value and what is expected."""
 
     status, hint = 500, "Correct it in the environment or in .env; .env.example explains every setting."
 
 
 def _data_source(value: str) -> str:
-    if value in DATA_SOURCE_WORDS:
+    if value in NAMED_DATA_SOURCES:
         return value
     path = Path(value).expanduser()
     if not path.is_file():
-        words = ", ".join(DATA_SOURCE_WORDS)
-        raise ValueError(f"expected {words} or the path of an existing .csv or .zip file")
+        names = ", ".join(NAMED_DATA_SOURCES)
+        raise ValueError(f"expected {names} or the path of an existing .csv or .zip file")
     if path.suffix.lower() not in {".csv", ".zip"}:
         raise ValueError("expected a file that ends in .csv or .zip")
     return str(path.resolve())
@@ -60,15 +63,15 @@ def _links(value: str) -> str:
 
 
 def _local_links(chosen: Mapping[str, object]) -> str:
-    places = {
+    urls = {
         "Airflow": chosen.get("airflow_url"),
         "MLflow": chosen.get("mlflow_tracking_uri"),
         "Prometheus": _local(chosen, "prometheus_port"),
         "Grafana": _local(chosen, "grafana_port"),
         "API": f"{chosen.get('service_url')}/docs",
     }
-    # MLflow may be a database, which no browser opens
-    return ",".join(f"{name}={place}" for name, place in places.items() if str(place).startswith("http"))
+    # MLflow may be a database, which a browser cannot open
+    return ",".join(f"{name}={url}" for name, url in urls.items() if str(url).startswith("http"))
 
 
 def _journal_url(value: SecretStr) -> SecretStr:
@@ -98,10 +101,10 @@ def _tracking_uri(value: str) -> str:
 
 
 def _local(chosen: Mapping[str, object], port: str) -> str:
-    return f"http://127.0.0.1:{chosen.get(port)}"  # no port: it is refused by itself, in its own words
+    return f"http://127.0.0.1:{chosen.get(port)}"  # an invalid port has an error of its own
 
 
-def _cluster(value: str) -> str:
+def _cluster_address(value: str) -> str:
     parts = urlsplit(value)
     if value and not (parts.scheme in {"tcp", "tls"} and parts.hostname and parts.port):
         raise ValueError("expected a Dask scheduler's address such as tcp://127.0.0.1:8786, or nothing")
@@ -112,67 +115,154 @@ DataSource = Annotated[str, AfterValidator(_data_source)]
 Dataset = Annotated[str, AfterValidator(_dataset)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 TrackingUri = Annotated[str, AfterValidator(_tracking_uri)]
-ClusterAddress = Annotated[str, AfterValidator(_cluster)]
+ClusterAddress = Annotated[str, AfterValidator(_cluster_address)]
 JournalUrl = Annotated[SecretStr, AfterValidator(_journal_url)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class Settings(BaseSettings):
-    """What can be set, in the environment or in `.env`; names are the fields' names in capitals."""
+    """The settings of every part of carvalue.
+
+    Each field is one setting. Its name in capitals is the name of the environment variable, which takes
+    precedence over the same name in the file `.env`.
+
+    >>> settings = Settings(service_port=9000, _env_file=None)
+    >>> settings.service_url
+    'http://127.0.0.1:9000'
+    >>> settings.journal_url.get_secret_value()
+    'sqlite:///var/service/journal.db'
+    """
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", frozen=True, extra="ignore", env_ignore_empty=True
+        env_file=".env",
+        env_file_encoding="utf-8",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        use_attribute_docstrings=True,
     )
 
     data_source: DataSource = "auto"
+    """Where the raw listings come from: `auto` (Kaggle if it answers, otherwise the generated sample),
+    `kaggle`, `sample`, or the path of a .csv or .zip file with the 26 columns of the Kaggle data set."""
     dataset: Dataset = ""
+    """The path of a .toml file that describes the columns, units and values of the file in DATA_SOURCE
+    (docs/own-data.md). Empty: the file has the columns of the Kaggle data set."""
     kaggle_dataset: str = Field(default="austinreese/craigslist-carstrucks-data", pattern=r"^[^/]+/[^/]+.*$")
+    """The Kaggle data set as OWNER/NAME. Append /versions/N to pin a version."""
     kaggle_timeout_s: float = Field(default=30, gt=0)
+    """How long to wait for one response from Kaggle, in seconds."""
     sample_rows: int = Field(default=30_000, ge=1_000)
+    """How many raw rows the generated sample has; at least 1000."""
     sample_seed: int = 2021
+    """The random seed of the generated sample. The same seed gives the same rows."""
     training_budget: Literal["auto", "quick", "default"] = "auto"
-    retrain_on_alarm: bool = True
-    retrain_cooldown_h: float = Field(default=24, ge=0)
-    promotion_approval: Literal["none", "required"] = "none"
-    max_level_change: float = Field(default=0.1, gt=0, le=1)
-    verified_sales_clients: str = ""
-    retrain_schedule: str = Field(default="", pattern=r"^(@(hourly|daily|weekly|monthly)|\S+( \S+){4})?$")
+    """How long the parameter search and the training may take: `quick` (about a minute), `default` (up to 20
+    minutes on the Kaggle data), `auto` (`quick` on the sample, `default` on other data)."""
     training_cluster: ClusterAddress = ""
+    """The address of a Dask scheduler that trains the trees, such as tcp://scheduler:8786. Its workers need
+    carvalue with the extra `dask` and access to the same STATE_DIR (docs/model.md). Empty: train in the
+    pipeline's process."""
+
+    retrain_on_alarm: bool = True
+    """Whether an alarm of the watcher (drift, live accuracy, coverage) starts a retraining."""
+    retrain_cooldown_h: float = Field(default=24, ge=0)
+    """How many hours after a retraining no alarm starts another."""
+    promotion_approval: Literal["none", "required"] = "none"
+    """Whether a person must approve a version that passed every gate before it goes into production: `none`
+    or `required`. Airflow asks for the approval under `Required Actions` and waits for a week."""
+    max_level_change: float = Field(default=0.1, gt=0, le=1)
+    """How far a promotion may move the price level without a person's approval, as a share of the champion's
+    prices."""
+    verified_sales_clients: str = ""
+    """The clients whose reported sales are trusted, separated by commas, as `carvalue keys list` names them.
+    The sales of all other clients are unverified: they are screened and capped, and they never set the price
+    level."""
+    retrain_schedule: str = Field(default="", pattern=r"^(@(hourly|daily|weekly|monthly)|\S+( \S+){4})?$")
+    """When to retrain, in addition to alarms and manual runs: five cron fields, or @hourly, @daily, @weekly
+    or @monthly. Empty: never."""
 
     state_dir: Path = Path("var")
-    journal_url: JournalUrl = Field(default_factory=_journal_file)
-    service_workers: int = Field(default=1, ge=1, le=64)
-    spool_limit_mb: int = Field(default=256, ge=1)
-    batch_limit_mb: int = Field(default=256, ge=1)
-    model_old_days: int = Field(default=90, ge=1)
+    """The folder for everything that a running platform stores: data, databases, bundles and logs."""
 
-    alert_urls: SecretStr = SecretStr("console:")
+    journal_url: JournalUrl = Field(default_factory=_journal_file)
+    """The database that stores every quote: sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE
+    (needs `uv sync --extra postgres`). Empty: a SQLite file below STATE_DIR."""
+    service_workers: int = Field(default=1, ge=1, le=64)
+    """How many processes of the price service share its port; one for each core that the service may use.
+    Each takes 220 MB with a model of 40,000 model names. RATE_LIMIT applies to each process separately."""
+    spool_limit_mb: int = Field(default=256, ge=1)
+    """How many MB of quotes may wait on local disk while the journal is unavailable. A quote takes about 0.4
+    KB. Beyond the limit, quotes are answered but not stored."""
+    batch_limit_mb: int = Field(default=256, ge=1)
+    """The largest file that POST /predict/batch accepts, in MB. At most two files are stored below STATE_DIR
+    at a time, each twice while it is read."""
+    model_old_days: int = Field(default=90, ge=1)
+    """The age in days, counted from its training, at which a model in production raises the alert
+    CarvalueModelOld."""
 
     bind_host: str = "127.0.0.1"
+    """The address that the price service, the page and the watcher listen on. Any address other than
+    loopback requires an AIRFLOW_PASSWORD other than the default, and keys for the price service. Everything
+    else listens on loopback only."""
     airflow_port: Port = 8080
+    """The port of Airflow."""
     mlflow_port: Port = 5000
+    """The port of MLflow."""
     service_port: Port = 9696
+    """The port of the price service."""
     page_port: Port = 8501
+    """The port of the page."""
     watcher_port: Port = 9697
+    """The port of the watcher."""
     prometheus_port: Port = 9090
+    """The port of Prometheus."""
     alertmanager_port: Port = 9093
+    """The port of Alertmanager."""
     grafana_port: Port = 3000
+    """The port of Grafana."""
     mlflow_tracking_uri: TrackingUri = Field(default_factory=lambda chosen: _local(chosen, "mlflow_port"))
+    """The URL of an MLflow server, or of a database such as sqlite:///mlflow.db to work without a server.
+    Empty: the platform's own server on MLFLOW_PORT."""
     service_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "service_port"))
-    watcher_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "watcher_port"))
+    """The URL of the price service for the page and the commands. Empty: the platform's own on
+    SERVICE_PORT."""
     service_keys_file: Path = Field(default_factory=_keys_file)
+    """The file with the API keys of the price service, written by `carvalue keys`. Empty: a file below
+    STATE_DIR. Without any key, every client on this machine is accepted, and the service listens on loopback
+    only."""
     service_keys: SecretStr = SecretStr("")
+    """More API keys of the price service as CLIENT sha256:HEX, separated by commas; for deployments without
+    a key file."""
     service_api_key: SecretStr = SecretStr("")
+    """The API key that the page and the commands on this machine send to the price service."""
     rate_limit: float = Field(default_factory=_rate_limit, ge=0)
+    """How many requests a second one client of the price service may make, in each process. A client is an
+    API key, or an address where no key is required. 0: no limit. Empty: no limit on loopback, otherwise
+    50."""
     rate_burst: int = Field(default_factory=_rate_burst, ge=1)
+    """How many requests a client may make at once after a pause. Empty: twice RATE_LIMIT."""
+    watcher_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "watcher_port"))
+    """The URL of the watcher for the page. Empty: the platform's own on WATCHER_PORT."""
+    alert_urls: SecretStr = SecretStr("console:")
+    """The receivers of alerts, as URLs separated by commas: `console:`, a webhook in Slack's format such as
+    https://hooks.example.com/..., or e-mail as
+    smtp://USER:PASSWORD@HOST:587/?from=cars@example.com&to=you@example.com (smtps:// for TLS on port
+    465)."""
     airflow_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "airflow_port"))
+    """The URL of Airflow, from which the watcher reads the state of pipeline runs. Empty: the platform's own
+    on AIRFLOW_PORT."""
     operator_links: Annotated[str, AfterValidator(_links)] = Field(default_factory=_local_links)
+    """The links for operators on the page's monitoring, as NAME=URL separated by commas. Empty: the
+    platform's own parts."""
     airflow_user: str = Field(default="airflow", min_length=1)
+    """The name of the Airflow user."""
     airflow_password: SecretStr = Field(default=SecretStr(LOCAL_PASSWORD), min_length=1)
+    """The password of the Airflow user. The default is accepted only while BIND_HOST is loopback."""
 
     @model_validator(mode="after")
-    def _a_description_describes_a_file(self) -> "Settings":
-        if self.dataset and self.data_source in DATA_SOURCE_WORDS:
+    def _dataset_needs_a_file(self) -> "Settings":
+        if self.dataset and self.data_source in NAMED_DATA_SOURCES:
             raise ValueError(
                 f"DATA_SOURCE is {self.data_source!r}, whose columns are known: expected the path of the "
                 "file that DATASET describes"
@@ -180,9 +270,9 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _no_known_password_off_loopback(self) -> "Settings":
-        known = self.airflow_password.get_secret_value() == LOCAL_PASSWORD
-        if known and self.bind_host not in LOOPBACK_HOSTS:
+    def _default_password_on_loopback_only(self) -> "Settings":
+        is_default = self.airflow_password.get_secret_value() == LOCAL_PASSWORD
+        if is_default and self.bind_host not in LOOPBACK_HOSTS:
             raise ValueError(
                 f"BIND_HOST={self.bind_host!r} is reachable from outside: "
                 "expected an AIRFLOW_PASSWORD other than the well-known default"
@@ -190,20 +280,20 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def alert_sinks(self) -> tuple[str, ...]:
-        """The URLs of ALERT_URLS."""
+    def notifier_urls(self) -> tuple[str, ...]:
+        """The URLs in ALERT_URLS, one for each receiver of alerts."""
         urls = self.alert_urls.get_secret_value().split(",")
         return tuple(url.strip() for url in urls if url.strip())
 
     @property
     def service_headers(self) -> dict[str, str]:
-        """What whoever asks the price service sends along."""
+        """The HTTP headers that a client on this machine sends to the price service."""
         key = self.service_api_key.get_secret_value()
         return {"X-API-Key": key} if key else {}
 
     @property
     def links(self) -> Mapping[str, str]:
-        """Where operators find the other parts in their browsers: name -> URL."""
+        """The links of OPERATOR_LINKS: URL by name."""
         pairs = (link.partition("=") for link in self.operator_links.split(","))
         return {name.strip(): url.strip() for name, _, url in pairs}
 
@@ -214,7 +304,7 @@ class Settings(BaseSettings):
 
     @property
     def storage_root(self) -> Path:
-        """Where datasets, the reference and bundles are kept."""
+        """The folder of datasets, drift references and bundles."""
         return self.state_dir / "storage"
 
 
@@ -222,16 +312,26 @@ SECRETS = frozenset(name for name, field in Settings.model_fields.items() if fie
 
 
 def load_settings() -> Settings:
-    """Read and check every setting.
+    """Read and validate the settings.
+
+    Returns:
+        The settings of this process.
 
     Raises:
-        InvalidSetting: names each setting that cannot work, what came and what is expected, in one line.
+        InvalidSetting: A setting is invalid. The message names each invalid setting in one line.
+
+    >>> import os
+    >>> os.environ["SERVICE_PORT"] = "70000"
+    >>> load_settings()
+    Traceback (most recent call last):
+    carvalue.settings.InvalidSetting: SERVICE_PORT is '70000': input should be less than or equal to ...
+    >>> del os.environ["SERVICE_PORT"]
     """
     try:
         return Settings()
     except ValidationError as error:
-        bad = [item for item in error.errors() if item["type"] != FOLLOWS_FROM_A_BAD_ONE]
-        raise InvalidSetting("; ".join(_describe(item) for item in bad)) from None
+        invalid = [item for item in error.errors() if item["type"] != SKIPPED_DEFAULT]
+        raise InvalidSetting("; ".join(_describe(item) for item in invalid)) from None
 
 
 def _describe(item: ErrorDetails) -> str:
@@ -239,5 +339,5 @@ def _describe(item: ErrorDetails) -> str:
     if not item["loc"]:
         return message
     name = str(item["loc"][0]).upper()
-    came = "(not shown)" if name.lower() in SECRETS else repr(item["input"])
-    return f"{name} is {came}: {message[0].lower()}{message[1:]}."
+    value = "(not shown)" if name.lower() in SECRETS else repr(item["input"])
+    return f"{name} is {value}: {message[0].lower()}{message[1:]}."

@@ -1,4 +1,4 @@
-"""`.env.example` names every setting with its default, and no other."""
+"""`.env.example` names every setting with its default and its description, and no other."""
 
 from pathlib import Path
 
@@ -17,6 +17,23 @@ def test_env_example_equals_the_settings() -> None:
     defaults = {name.upper(): _plain(field) for name, field in Settings.model_fields.items()}
 
     assert written == defaults
+
+
+def test_env_example_describes_each_setting_as_the_code_does() -> None:
+    _, *blocks = (ROOT / ".env.example").read_text().split("\n\n")
+    written = {}
+    for block in blocks:
+        *comments, setting = block.strip().splitlines()
+        written[setting.partition("=")[0]] = _words(" ".join(line.removeprefix("#") for line in comments))
+
+    assert written == {
+        name.upper(): _words((field.description or "").replace("`", ""))
+        for name, field in Settings.model_fields.items()
+    }
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
 
 
 def _plain(field: FieldInfo) -> str:

@@ -21,7 +21,7 @@ from carvalue.platform.airflow import (
 from carvalue.platform.health import service_client
 from carvalue.platform.processes import log_folder
 from carvalue.platform.readiness import wait_for_service
-from carvalue.settings import DATA_SOURCE_WORDS, Settings
+from carvalue.settings import NAMED_DATA_SOURCES, Settings
 
 EXAMPLE = {
     "manufacturer": "toyota",
@@ -101,7 +101,7 @@ def build_key(settings: Settings) -> str:
     """Name what a build makes: the same settings and the same file give the same key."""
     parts: list[object] = [version("carvalue"), settings.data_source, settings.training_budget]
     parts += [settings.kaggle_dataset, settings.sample_rows, settings.sample_seed]
-    if settings.data_source not in DATA_SOURCE_WORDS:
+    if settings.data_source not in NAMED_DATA_SOURCES:
         file = Path(settings.data_source).stat()
         parts += [file.st_size, file.st_mtime_ns]
     if settings.dataset:

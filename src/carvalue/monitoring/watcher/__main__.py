@@ -92,7 +92,7 @@ def build_watcher(
         registry=registry,
         references=settings.storage_root / "reference",
         folder=folder,
-        desk=AlertStore(folder / "alerts.db", notifiers_from_urls(settings.alert_sinks)),
+        desk=AlertStore(folder / "alerts.db", notifiers_from_urls(settings.notifier_urls)),
         reports=ReportFolder(folder / "reports"),
         metrics=WatcherMetrics(),
         others=others,

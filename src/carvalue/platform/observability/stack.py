@@ -135,7 +135,7 @@ def _prometheus(settings: Settings, program: str, folder: Path) -> ServiceSpec:
 
 
 def _alertmanager_files(settings: Settings) -> Files:
-    receivers = _receivers(settings.alert_sinks)
+    receivers = _receivers(settings.notifier_urls)
     quiet = {"receiver": "nobody", "matchers": [f'told_by="{SENT_BY_WATCHER}"']}
     route = {"receiver": "people", "group_by": ["alertname"], "group_wait": "5s", "routes": [quiet]}
     return {
@@ -211,12 +211,12 @@ def _grafana_files(settings: Settings) -> Files:
     return {
         "provisioning/datasources/prometheus.yaml": {"apiVersion": 1, "datasources": [source]},
         "provisioning/dashboards/carvalue.yaml": {"apiVersion": 1, "providers": [boards]},
-        **alerting_files(settings.alert_sinks),
+        **alerting_files(settings.notifier_urls),
     }
 
 
 def _grafana(settings: Settings, program: str, folder: Path) -> ServiceSpec:
-    address, sinks = local_url(settings.grafana_port), settings.alert_sinks
+    address, sinks = local_url(settings.grafana_port), settings.notifier_urls
     options = {
         "paths.data": folder / "data",
         "paths.logs": folder / "logs",
