@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 KUBERNETES = HERE.parent / "kubernetes" / "monitoring"
 SOURCE = DataSourceRef(type_val="prometheus", uid="prometheus")
 HEIGHT = 8  # rows of Grafana's grid
-HEAD = "# Written by deploy/monitoring/generate.py from src/carvalue/monitoring/rules.py.\n"
+HEAD = "# Written by deploy/monitoring/generate.py from src/carvalue/telemetry/alert_rules.py.\n"
 STEPS = {
     "drift": [
         Threshold(value=None, color="gray"),

@@ -1,14 +1,22 @@
-"""The base of every error raised on purpose; real errors live beside the code that raises them."""
+"""The base class of expected errors. Each error class is defined next to the code that raises it."""
 
 from typing import ClassVar
 
 
 class AppError(Exception):
-    """An expected failure: says what was expected, what came, and what to do next.
+    """An expected failure. The message says what was expected and what came; the hint says what to do.
 
     Attributes:
-        status: HTTP status that an edge answers with.
-        hint: what the reader can do about it, one sentence.
+        status: The HTTP status code of the response when a request ends in this error.
+        hint: What the reader can do about it, in one sentence.
+
+    >>> class OutOfPaper(AppError):
+    ...     status, hint = 503, "Fill the tray."
+    >>> error = OutOfPaper("The tray has 0 sheets: expected 1 or more.")
+    >>> str(error)
+    'The tray has 0 sheets: expected 1 or more. Fill the tray.'
+    >>> error.message
+    'The tray has 0 sheets: expected 1 or more.'
     """
 
     status: ClassVar[int] = 500

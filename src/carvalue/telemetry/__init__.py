@@ -1,4 +1,4 @@
-"""Prometheus metrics and the alert rules that use them."""
+"""Declare the Prometheus metrics and the alert rules that use them."""
 
 from carvalue.telemetry.alert_rules import (
     AIRFLOW_JOB,

@@ -1,4 +1,4 @@
-"""What Prometheus watches for, in the names of the one registry of metrics; each alert has a runbook."""
+"""The alert rules of Prometheus. Each refers to declared metrics, and each has a section in the runbook."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,28 +9,36 @@ from carvalue.telemetry import metrics
 SERVICE_JOB, WATCHER_JOB, PAGE_JOB, AIRFLOW_JOB = "price-service", "watcher", "page", "airflow"
 ALERTMANAGER_JOB = "alertmanager"
 METRICS_PATHS = {PAGE_JOB: "/_stcore/metrics", AIRFLOW_JOB: "/metrics/"}
-"""Where a job's metrics are, if not at `/metrics`: Streamlit's place; Airflow would send on to the slash."""
+"""The path of a job's metrics where it is not `/metrics`. Airflow redirects a path without the last slash."""
 RUNBOOK = "docs/alerts.md"
-SLOW_S = 0.25  # a quote takes a millisecond: at this p99 something holds requests up
+SLOW_S = 0.25  # a quote takes a millisecond: a p99 above this means that requests wait for something
 SPOOL_SHARE = 0.5  # of SPOOL_LIMIT_MB
 SENT_BY_WATCHER = "watcher"
-# `other` is no route of ours: whoever tries paths is no client that misses a key
-ASKED_WITH_A_KEY = 'route!~"/healthz|/readyz|/metrics|other"'
+# `other` is no route of the service: a client that probes paths is not a client with a missing key
+ROUTES_WITH_KEY = 'route!~"/healthz|/readyz|/metrics|other"'
 ALERTING_DOWN = "CarvalueAlertingDown"
-"""The one alert that Grafana tells: Prometheus and Alertmanager cannot tell that they are away."""
+"""The alert that Grafana evaluates and sends, for when Prometheus or Alertmanager is unavailable."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlertRule:
-    """One alert.
+    """One alert rule of Prometheus.
 
     Attributes:
-        name: as Alertmanager shows it, and the runbook's heading.
-        query: PromQL that gives a series for each thing that is amiss.
-        after: how long it must be so.
-        severity: whether it can wait for the morning.
-        summary: one line.
-        told_by: who tells people; `watcher` where its own alert says the same with more words.
+        name: The alert's name in Alertmanager, and the heading of its section in the runbook.
+        query: PromQL. The alert fires for each series of the result.
+        after: How long the query must have a result before the alert fires, such as `5m`.
+        severity: `critical` for what cannot wait until the morning, else `warning`.
+        summary: One sentence for the person who is notified.
+        sent_by: Who notifies people: `alertmanager`, or `watcher`, which sends a more detailed alert itself.
+
+    >>> rule = AlertRule(
+    ...     name="CarvalueTest", query="up == 0", after="1m", severity="warning", summary="A service is down."
+    ... )
+    >>> rule.as_json()["labels"]
+    {'severity': 'warning', 'told_by': 'alertmanager'}
+    >>> rule.as_json()["annotations"]["runbook"]
+    'docs/alerts.md#carvaluetest'
     """
 
     name: str
@@ -38,16 +46,20 @@ class AlertRule:
     after: str
     severity: Literal["warning", "critical"]
     summary: str
-    told_by: str = "alertmanager"
+    sent_by: str = "alertmanager"
 
     def as_json(self) -> Mapping[str, Any]:
-        """Give it in the form of Prometheus' rule files."""
+        """Convert the rule to the format of Prometheus' rule files.
+
+        Returns:
+            The rule with its labels (`severity`, `told_by`) and annotations (`summary`, `runbook`).
+        """
         runbook = f"{RUNBOOK}#{self.name.lower()}"
         return {
             "alert": self.name,
             "expr": self.query,
             "for": self.after,
-            "labels": {"severity": self.severity, "told_by": self.told_by},
+            "labels": {"severity": self.severity, "told_by": self.sent_by},
             "annotations": {"summary": self.summary, "runbook": runbook},
         }
 
@@ -83,26 +95,26 @@ RULES = (
     AlertRule(
         name="CarvalueClientsTurnedAway",
         query=(
-            f'sum(rate({metrics.REQUESTS.name}{{{ASKED_WITH_A_KEY},status=~"401|429"}}[5m]))'
-            f" / sum(rate({metrics.REQUESTS.name}{{{ASKED_WITH_A_KEY}}}[5m])) > 0.2"
+            f'sum(rate({metrics.REQUESTS.name}{{{ROUTES_WITH_KEY},status=~"401|429"}}[5m]))'
+            f" / sum(rate({metrics.REQUESTS.name}{{{ROUTES_WITH_KEY}}}[5m])) > 0.2"
         ),
         after="5m",
         severity="warning",
-        summary="More than a fifth of the requests are turned away: without a good key, or beyond a limit.",
+        summary="More than a fifth of the requests are rejected: without a valid key, or above a rate limit.",
     ),
     AlertRule(
         name="CarvalueJournalDown",
         query=f"{metrics.JOURNAL_UP.name} == 0",
         after="2m",
         severity="warning",
-        summary="The journal takes no quotes; they wait on local disk.",
+        summary="The journal does not accept quotes; they wait on local disk.",
     ),
     AlertRule(
         name="CarvalueSpoolDown",
         query=f"{metrics.SPOOL_UP.name} == 0",
         after="1m",
         severity="critical",
-        summary="Local disk takes no quotes: those that the journal does not take at once are lost.",
+        summary="Local disk does not accept quotes: those that the journal does not accept at once are lost.",
     ),
     AlertRule(
         name="CarvalueSpoolFilling",
@@ -116,7 +128,7 @@ RULES = (
         query=f"sum by (instance, reason) (increase({metrics.JOURNAL_DROPPED.name}[10m])) > 0",
         after="0s",
         severity="critical",
-        summary="Quotes were answered that will never be in the journal.",
+        summary="Quotes were answered but not stored: they are missing from the journal.",
     ),
     AlertRule(
         name="CarvalueModelStale",
@@ -131,7 +143,7 @@ RULES = (
         query=f"time() - ({metrics.MODEL_TRAINED_TIMESTAMP.name} > 0) > {metrics.MODEL_OLD_AFTER.name}",
         after="10m",
         severity="warning",
-        summary="The version that quotes was trained longer ago than MODEL_OLD_DAYS says.",
+        summary="The version in use was trained more than MODEL_OLD_DAYS days ago.",
     ),
     AlertRule(
         name="CarvalueModelMissing",
@@ -145,7 +157,7 @@ RULES = (
         query=f"sum by (reason) (increase({metrics.MODEL_REFUSALS.name}[15m])) > 0",
         after="0s",
         severity="critical",
-        summary="A bundle in production was refused; the earlier version still quotes.",
+        summary="A bundle in production was refused; the earlier version stays in use.",
     ),
     AlertRule(
         name="CarvalueRegistryDown",
@@ -159,21 +171,21 @@ RULES = (
         query=f'up{{job="{WATCHER_JOB}"}} == 0 or absent(up{{job="{WATCHER_JOB}"}})',
         after="2m",
         severity="critical",
-        summary="The watcher does not answer: nobody looks for drift.",
+        summary="The watcher does not answer: drift is not detected.",
     ),
     AlertRule(
         name="CarvalueWatcherStuck",
         query=f"{metrics.WATCHER_UP.name} == 0",
         after="5m",
         severity="critical",
-        summary="The watcher cannot finish a round; /healthz of the watcher says why.",
+        summary="The watcher cannot finish a round; its /healthz shows the reason.",
     ),
     AlertRule(
         name="CarvalueAlertsUndelivered",
         query=f"{metrics.ALERTS_WAITING.name} > 0",
         after="10m",
         severity="critical",
-        summary="A receiver of ALERT_URLS takes no alerts.",
+        summary="A receiver in ALERT_URLS does not accept alerts.",
     ),
     AlertRule(
         name="CarvaluePipelineFailed",
@@ -194,7 +206,7 @@ RULES = (
         query=f"{metrics.AIRFLOW_PART_UP.name} == 0",
         after="5m",
         severity="warning",
-        summary="A part of Airflow shows no sign of life; pipelines may wait for it for ever.",
+        summary="A part of Airflow sends no heartbeat; pipelines may wait for it indefinitely.",
     ),
     AlertRule(
         name="CarvaluePageDown",
@@ -208,36 +220,43 @@ RULES = (
         query=f"{metrics.DRIFT_STATE.name} == {metrics.STATE_NUMBERS['confirmed']}",
         after="0s",
         severity="warning",
-        summary="What people enter, or what the model answers, has drifted from the training data.",
-        told_by=SENT_BY_WATCHER,
+        summary="The inputs of quotes or the quoted prices have drifted from the training data.",
+        sent_by=SENT_BY_WATCHER,
     ),
     AlertRule(
         name="CarvalueLiveErrorHigh",
         query=f'{metrics.ALERTS_FIRING.name}{{kind="live_accuracy"}} > 0',
         after="0s",
         severity="critical",
-        summary="Quotes are further from sale prices than they were from asked prices before production.",
-        told_by=SENT_BY_WATCHER,
+        summary="The error of quotes against sale prices exceeds the error measured before production.",
+        sent_by=SENT_BY_WATCHER,
     ),
     AlertRule(
         name="CarvalueCoverageLow",
         query=f'{metrics.ALERTS_FIRING.name}{{kind="coverage"}} > 0',
         after="0s",
         severity="warning",
-        summary="Ranges hold fewer sale prices than they promise.",
-        told_by=SENT_BY_WATCHER,
+        summary="Price ranges contain fewer sale prices than they should.",
+        sent_by=SENT_BY_WATCHER,
     ),
     AlertRule(
         name="CarvalueRetrainingFruitless",
         query=f'{metrics.ALERTS_FIRING.name}{{kind="retraining"}} > 0',
         after="0s",
         severity="warning",
-        summary="A retraining failed, was refused, or found nothing new; production is what it was.",
-        told_by=SENT_BY_WATCHER,
+        summary="A retraining failed, was refused, or found no new data; production is unchanged.",
+        sent_by=SENT_BY_WATCHER,
     ),
 )
 
 
 def rule_file() -> Mapping[str, Any]:
-    """Give all rules in the form of Prometheus' rule files."""
+    """Return all rules in the format of Prometheus' rule files.
+
+    Returns:
+        One group, `carvalue`, with every rule.
+
+    >>> [group["name"] for group in rule_file()["groups"]]
+    ['carvalue']
+    """
     return {"groups": [{"name": "carvalue", "rules": [rule.as_json() for rule in RULES]}]}

@@ -1,4 +1,4 @@
-"""The Prometheus metrics, each declared once: what a process counts, and what rules and boards may name."""
+"""The Prometheus metrics, each declared once. Processes set them; alert rules and dashboards use them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,13 +11,27 @@ from prometheus_client.multiprocess import MultiProcessCollector
 # a quote takes about a millisecond, a request of a thousand listings a hundred
 LATENCY_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
-OfWorkers = Literal["livemin", "livemax", "livesum"]
-"""What a gauge says of several workers that live: the least, the most, or all together."""
+MultiprocessMode = Literal["livemin", "livemax", "livesum"]
+"""How a gauge combines the values of all running workers: minimum, maximum or sum."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetricSpec:
-    """One metric as a rule or a board names it; the client appends `_total` to a counter by itself."""
+    """The declaration of one metric.
+
+    Attributes:
+        name: The name in Prometheus, with `_total` for a counter.
+        kind: The type of the metric.
+        help: One sentence on what it measures.
+        labels: The names of its labels.
+
+    >>> from prometheus_client import CollectorRegistry, Counter, generate_latest
+    >>> spec = MetricSpec(name="demo_total", kind="counter", help="Demos.", labels=("kind",))
+    >>> registry = CollectorRegistry()
+    >>> Counter(spec.name, spec.help, spec.labels, registry=registry).labels("small").inc()
+    >>> print(generate_latest(registry).decode().splitlines()[2])
+    demo_total{kind="small"} 1.0
+    """
 
     name: str
     kind: Literal["counter", "gauge", "histogram"]
@@ -25,8 +39,8 @@ class MetricSpec:
     labels: tuple[str, ...] = ()
 
 
-def _gauge(name: str, meaning: str, *labels: str) -> MetricSpec:
-    return MetricSpec(name=f"carvalue_{name}", kind="gauge", help=meaning, labels=labels)
+def _gauge(name: str, description: str, *labels: str) -> MetricSpec:
+    return MetricSpec(name=f"carvalue_{name}", kind="gauge", help=description, labels=labels)
 
 
 REQUESTS = MetricSpec(
@@ -38,7 +52,7 @@ REQUESTS = MetricSpec(
 REQUEST_SECONDS = MetricSpec(
     name="carvalue_http_request_seconds",
     kind="histogram",
-    help="Time from the request's head to the end of its answer, by route.",
+    help="Time from the headers of a request to the end of its response, by route.",
     labels=("route",),
 )
 DROP_REASONS = ("spool full", "disk", "refused", "unreadable")
@@ -46,7 +60,7 @@ REJECTION_REASONS = ("key", "rate", "slow", "crowded", "large", "malformed")
 REJECTED = MetricSpec(
     name="carvalue_rejected_requests_total",
     kind="counter",
-    help="Requests and connections turned away, by reason.",
+    help="Requests and connections rejected, by reason.",
     labels=("reason",),
 )
 QUOTES = MetricSpec(
@@ -67,13 +81,13 @@ QUOTE_WARNINGS = MetricSpec(
 UNKNOWN_CATEGORIES = MetricSpec(
     name="carvalue_unknown_categories_total",
     kind="counter",
-    help="Words that the model does not know, by field.",
+    help="Category values that the model does not know, by field.",
     labels=("field",),
 )
 MODEL_VERSION = _gauge("model_version", "The version in use; 0 while there is none.")
 MODEL_DATA_TIMESTAMP = _gauge(
     "model_data_as_of_timestamp_seconds",
-    "Date of the newest listing that the model in use has seen, as Unix time.",
+    "Date of the newest listing in the training data of the model in use, as Unix time.",
 )
 MODEL_TRAINED_TIMESTAMP = MetricSpec(
     name="carvalue_model_trained_timestamp_seconds",
@@ -83,10 +97,12 @@ MODEL_TRAINED_TIMESTAMP = MetricSpec(
 MODEL_OLD_AFTER = MetricSpec(
     name="carvalue_model_old_after_seconds",
     kind="gauge",
-    help="From which age on a version counts as old (MODEL_OLD_DAYS).",
+    help="The age at which a version counts as old (MODEL_OLD_DAYS), in seconds.",
 )
 MODEL_SWAPS = MetricSpec(
-    name="carvalue_model_swaps_total", kind="counter", help="Times that another version was taken into use."
+    name="carvalue_model_swaps_total",
+    kind="counter",
+    help="How often the service changed to another version.",
 )
 MODEL_REFUSALS = MetricSpec(
     name="carvalue_model_refusals_total",
@@ -95,26 +111,26 @@ MODEL_REFUSALS = MetricSpec(
     labels=("reason",),
 )
 REGISTRY_UP = _gauge("registry_up", "1 while the model registry answers the service, else 0.")
-JOURNAL_UP = _gauge("journal_up", "1 while the journal takes quotes, else 0.")
+JOURNAL_UP = _gauge("journal_up", "1 while the journal accepts quotes, else 0.")
 JOURNAL_WRITES = MetricSpec(
     name="carvalue_journal_writes_total",
     kind="counter",
-    help="Quotes handed to the journal and stored there.",
+    help="Quotes written to the journal.",
 )
 JOURNAL_LAG = _gauge(
-    "journal_lag_seconds", "How long the oldest quote that the journal lacks has been waiting."
+    "journal_lag_seconds", "How long the oldest quote that is not yet in the journal has been waiting."
 )
 JOURNAL_DROPPED = MetricSpec(
     name="carvalue_journal_dropped_total",
     kind="counter",
-    help="Quotes answered that will never be in the journal, by reason.",
+    help="Quotes answered but never stored in the journal, by reason.",
     labels=("reason",),
 )
-SPOOL_BYTES = _gauge("spool_bytes", "Bytes of quotes on local disk that the journal lacks.")
+SPOOL_BYTES = _gauge("spool_bytes", "Bytes of quotes on local disk that are not yet in the journal.")
 SPOOL_LIMIT = _gauge(
     "spool_limit_bytes", "Bytes of quotes that may wait on local disk for the journal (SPOOL_LIMIT_MB)."
 )
-SPOOL_UP = _gauge("spool_up", "1 while local disk takes quotes for the journal, else 0.")
+SPOOL_UP = _gauge("spool_up", "1 while local disk accepts quotes for the journal, else 0.")
 
 SERVICE_METRICS = (
     REQUESTS,
@@ -143,62 +159,74 @@ SERVICE_METRIC_BY_NAME: Mapping[str, MetricSpec] = {metric.name: metric for metr
 
 STATE_NUMBERS = {"insufficient data": -1, "clean": 0, "suspected": 1, "confirmed": 2}
 
-WATCHER_UP = _gauge("watcher_up", "1 while the watcher's last round came to its end, else 0.")
-WATCHER_LAG = _gauge("watcher_lag_seconds", "Age of the newest quote read while more wait; 0 when none does.")
+WATCHER_UP = _gauge("watcher_up", "1 if the watcher completed its last round, else 0.")
+WATCHER_LAG = _gauge(
+    "watcher_lag_seconds", "Age of the newest quote read while more are waiting; 0 when none is."
+)
 WATCHER_CHECKED = _gauge(
-    "watcher_last_check_timestamp_seconds", "When the last round came to its end, as Unix time."
+    "watcher_last_check_timestamp_seconds", "When the watcher completed its last round, as Unix time."
 )
 WATCHED_QUOTES = MetricSpec(
-    name="carvalue_watched_quotes_total", kind="counter", help="Quotes that the watcher has judged."
+    name="carvalue_watched_quotes_total", kind="counter", help="Quotes that the watcher has checked."
 )
 WATCHED_VERSION = _gauge(
-    "watched_model_version", "The version whose quotes are judged; 0 while there is none."
+    "watched_model_version", "The version whose quotes are checked; 0 while there is none."
 )
 DRIFT_STATE = _gauge("drift_state", "-1 insufficient data, 0 clean, 1 suspected, 2 confirmed.")
-DRIFTED_FEATURES = _gauge("drifted_features", "How many features have confirmed drift.")
-DRIFTED_SHARE = _gauge("drifted_features_share", "Which share of the features has confirmed drift.")
+DRIFTED_FEATURES = _gauge("drifted_features", "Number of features with confirmed drift.")
+DRIFTED_SHARE = _gauge("drifted_features_share", "Share of the features with confirmed drift.")
 FEATURE_STATE = _gauge(
     "feature_drift_state", "-1 insufficient data, 0 clean, 1 suspected, 2 confirmed.", "feature"
 )
 FEATURE_SCORE = _gauge(
     "feature_drift_score",
-    "The statistic that stands out most, as a multiple of its own threshold.",
+    "The largest statistic of a feature, as a multiple of its threshold.",
     "feature",
 )
 FEATURE_THRESHOLD = _gauge(
-    "feature_drift_threshold", "The score from which drift is confirmed; 1, by its unit.", "feature"
+    "feature_drift_threshold", "The score above which drift is confirmed; always 1.", "feature"
 )
 QUOTED_PRICE = MetricSpec(
-    name="carvalue_quoted_price_dollars", kind="histogram", help="Prices of the quotes that were judged."
+    name="carvalue_quoted_price_dollars", kind="histogram", help="Prices of the quotes that were checked."
 )
 RANGE_WIDTH = MetricSpec(
-    name="carvalue_range_width_ratio", kind="histogram", help="Widths of ranges, as shares of the price."
+    name="carvalue_range_width_ratio",
+    kind="histogram",
+    help="Width of the price range as a share of the price.",
 )
-REPORTED_SALES = _gauge("reported_sales", "Sales told for the version, at most the newest 500.")
+REPORTED_SALES = _gauge(
+    "reported_sales", "Reported sales of cars that the version quoted, at most the newest 500."
+)
 LIVE_ERROR = _gauge("live_error", "Median absolute error of quotes, as a share of the sale price.")
 LIVE_ERROR_LOW = _gauge("live_error_low", "Lower 95 % bound of carvalue_live_error.")
 LIVE_ERROR_HIGH = _gauge("live_error_high", "Upper 95 % bound of carvalue_live_error.")
 LIVE_COVERAGE = _gauge("live_coverage", "Share of sale prices within the quoted range.")
 LIVE_COVERAGE_LOW = _gauge("live_coverage_low", "Lower 95 % bound of carvalue_live_coverage.")
 LIVE_COVERAGE_HIGH = _gauge("live_coverage_high", "Upper 95 % bound of carvalue_live_coverage.")
-ESTIMATED_ERROR = _gauge("estimated_error", "Median error estimated from the widths of recent ranges.")
+ESTIMATED_ERROR = _gauge("estimated_error", "Median error estimated from the width of recent price ranges.")
 AIRFLOW_UP = _gauge("airflow_up", "1 while Airflow answers the watcher, else 0.")
-AIRFLOW_PART_UP = _gauge("airflow_part_up", "1 while a part of Airflow shows signs of life, else 0.", "part")
+AIRFLOW_PART_UP = _gauge("airflow_part_up", "1 while a part of Airflow sends heartbeats, else 0.", "part")
 PIPELINE_SUCCESS = _gauge(
-    "pipeline_last_run_success", "1 if the last run of a pipeline ended well, else 0.", "dag"
+    "pipeline_last_run_success", "1 if the last finished run of a pipeline succeeded, else 0.", "dag"
 )
-ALERTS_FIRING = _gauge("alerts_firing", "Alerts that last, by kind.", "kind")
-ALERTS_WAITING = _gauge("alert_deliveries_waiting", "News that a sink has not taken yet.", "sink")
+ALERTS_FIRING = _gauge("alerts_firing", "Firing alerts, by kind.", "kind")
+ALERTS_WAITING = _gauge(
+    "alert_deliveries_waiting", "Notifications that a receiver has not accepted yet.", "sink"
+)
 ALERT_DELIVERIES = MetricSpec(
     name="carvalue_alert_deliveries_total",
     kind="counter",
-    help="Attempts to tell an alert, by sink and outcome.",
+    help="Attempts to deliver a notification, by receiver and outcome.",
     labels=("sink", "outcome"),
 )
-REPORTS = MetricSpec(name="carvalue_reports_total", kind="counter", help="Reports drawn.")
-SHADOW_VERSION = _gauge("shadow_version", "The challenger that quotes beside production; 0 while none does.")
+REPORTS = MetricSpec(name="carvalue_reports_total", kind="counter", help="Reports created.")
+SHADOW_VERSION = _gauge(
+    "shadow_version", "The challenger that is compared with production; 0 while there is none."
+)
 SHADOW_DIFFERENCE = MetricSpec(
-    name="carvalue_shadow_difference_ratio", kind="histogram", help="Challenger's over quoted price, less 1."
+    name="carvalue_shadow_difference_ratio",
+    kind="histogram",
+    help="The challenger's price divided by the quoted price, minus 1.",
 )
 
 WATCHER_GAUGES = (
@@ -232,10 +260,19 @@ ALERT_KINDS = ("drift", "live_accuracy", "coverage", "retraining")
 
 
 class ServiceMetrics:
-    """The price service's metrics in one registry of their own, so that two services fit in one process.
+    """The metrics of one price service. Each instance has a registry of its own.
 
     Args:
-        folder: where several workers put theirs together (`prometheus_client.multiprocess`); each tells all.
+        folder: The folder that all workers share (`prometheus_client.multiprocess`); each worker then reports
+            the metrics of all. None: one worker.
+
+    Attributes:
+        registry: The Prometheus registry of this process.
+
+    >>> metrics = ServiceMetrics()
+    >>> metrics.quotes.labels("4").inc(2)
+    >>> metrics.registry.get_sample_value("carvalue_quotes_total", {"version": "4"})
+    2.0
     """
 
     def __init__(self, *, folder: Path | None = None) -> None:
@@ -251,54 +288,61 @@ class ServiceMetrics:
             registry=self.registry,
         )
         self.rejected = self._counter(REJECTED)
-        for reason in REJECTION_REASONS:  # 0 from the start: the first shall show as a rise
+        for reason in REJECTION_REASONS:  # start at 0, so that `increase` sees the first one
             self.rejected.labels(reason)
         self.quotes = self._counter(QUOTES)
         self.warned_quotes = self._counter(WARNED_QUOTES)
         self.quote_warnings = self._counter(QUOTE_WARNINGS)
         self.unknown_categories = self._counter(UNKNOWN_CATEGORIES)
-        self.model_version = self._gauge(MODEL_VERSION, of_workers="livemin")
-        self.model_data_timestamp = self._gauge(MODEL_DATA_TIMESTAMP, of_workers="livemin")
-        self.model_trained_timestamp = self._gauge(MODEL_TRAINED_TIMESTAMP, of_workers="livemin")
-        self.model_old_after = self._gauge(MODEL_OLD_AFTER, of_workers="livemax")
+        self.model_version = self._gauge(MODEL_VERSION, mode="livemin")
+        self.model_data_timestamp = self._gauge(MODEL_DATA_TIMESTAMP, mode="livemin")
+        self.model_trained_timestamp = self._gauge(MODEL_TRAINED_TIMESTAMP, mode="livemin")
+        self.model_old_after = self._gauge(MODEL_OLD_AFTER, mode="livemax")
         self.model_swaps = self._counter(MODEL_SWAPS)
         self.model_refusals = self._counter(MODEL_REFUSALS)
-        self.registry_up = self._gauge(REGISTRY_UP, of_workers="livemin")
-        self.journal_up = self._gauge(JOURNAL_UP, of_workers="livemin")
+        self.registry_up = self._gauge(REGISTRY_UP, mode="livemin")
+        self.journal_up = self._gauge(JOURNAL_UP, mode="livemin")
         self.journal_writes = self._counter(JOURNAL_WRITES)
-        self.journal_lag = self._gauge(JOURNAL_LAG, of_workers="livemax")
+        self.journal_lag = self._gauge(JOURNAL_LAG, mode="livemax")
         self.journal_dropped = self._counter(JOURNAL_DROPPED)
         for reason in DROP_REASONS:
             self.journal_dropped.labels(reason)
-        self.spool_bytes = self._gauge(SPOOL_BYTES, of_workers="livesum")
-        self.spool_limit = self._gauge(SPOOL_LIMIT, of_workers="livesum")
-        self.spool_up = self._gauge(SPOOL_UP, of_workers="livemin")
+        self.spool_bytes = self._gauge(SPOOL_BYTES, mode="livesum")
+        self.spool_limit = self._gauge(SPOOL_LIMIT, mode="livesum")
+        self.spool_up = self._gauge(SPOOL_UP, mode="livemin")
 
     def measure(self, gauge: Gauge, value: Callable[[], float]) -> None:
-        """Let a gauge follow a function: asked with the metrics, or by `remeasure` among several workers."""
+        """Compute a gauge from a function whenever metrics are read.
+
+        Args:
+            gauge: One of this service's gauges.
+            value: Returns the current value.
+        """
         if self._folder is None:
             gauge.set_function(value)
         else:
             self._measured[gauge] = value
 
     def remeasure(self) -> None:
-        """Put down what this worker's functions say now, for whichever worker is asked next."""
+        """Update the gauges of `measure` in the shared folder, where any worker reads them."""
         for gauge, value in self._measured.items():
             gauge.set(value())
 
     def text(self) -> bytes:
-        """Give the metrics of all workers in Prometheus's own format."""
+        """Format the metrics of all workers.
+
+        Returns:
+            Prometheus' text exposition format, in UTF-8.
+        """
         self.remeasure()
         if self._folder is None:
             return generate_latest(self.registry)
-        of_all = CollectorRegistry()
-        MultiProcessCollector(of_all, path=str(self._folder))
-        return generate_latest(of_all)
+        combined = CollectorRegistry()
+        MultiProcessCollector(combined, path=str(self._folder))
+        return generate_latest(combined)
 
     def _counter(self, metric: MetricSpec) -> Counter:
         return Counter(metric.name, metric.help, metric.labels, registry=self.registry)
 
-    def _gauge(self, metric: MetricSpec, *, of_workers: OfWorkers) -> Gauge:
-        return Gauge(
-            metric.name, metric.help, metric.labels, registry=self.registry, multiprocess_mode=of_workers
-        )
+    def _gauge(self, metric: MetricSpec, *, mode: MultiprocessMode) -> Gauge:
+        return Gauge(metric.name, metric.help, metric.labels, registry=self.registry, multiprocess_mode=mode)
