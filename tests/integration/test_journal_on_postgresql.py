@@ -33,9 +33,9 @@ def test_the_journal_on_postgresql(tmp_path: Path) -> None:
         journal.write([an_entry(1), an_entry(2)])
         journal.write([an_entry(2, price=1), an_entry(3)])
         for sale_price in (20_000, 21_000):
-            journal.add_feedback(quote_id=an_entry(3).quote_id, sale_price=sale_price, told_at=told_at)
+            journal.add_feedback(quote_id=an_entry(3).quote_id, sale_price=sale_price, reported_at=told_at)
         with pytest.raises(UnknownQuote):
-            journal.add_feedback(quote_id="0" * 32, sale_price=1, told_at=told_at)
+            journal.add_feedback(quote_id="0" * 32, sale_price=1, reported_at=told_at)
 
         with reader.connect() as connection:
             quotes = connection.execute(text("select quoted_at, price, listing from quotes order by 1")).all()
@@ -91,7 +91,7 @@ def test_a_dump_of_the_journal_is_put_back_whole(tmp_path: Path) -> None:
         journal = Journal(f"{url}/postgres")
         journal.migrate()
         journal.write([an_entry(number) for number in range(100)])
-        journal.add_feedback(quote_id=an_entry(7).quote_id, sale_price=20_000, told_at=LATER)
+        journal.add_feedback(quote_id=an_entry(7).quote_id, sale_price=20_000, reported_at=LATER)
         programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]
         dump = tmp_path / "journal.dump"
 

@@ -62,7 +62,7 @@ def report_sales(settings: Settings, count: int) -> None:
     journal.write([an_entry(number, listing=car) for number, car in enumerate(cars)])
     for number in range(count):
         told_at = now + timedelta(seconds=number)
-        journal.add_feedback(quote_id=an_entry(number).quote_id, sale_price=20_000, told_at=told_at)
+        journal.add_feedback(quote_id=an_entry(number).quote_id, sale_price=20_000, reported_at=told_at)
     journal.close()
 
 

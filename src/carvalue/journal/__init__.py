@@ -1,4 +1,4 @@
-"""The durable record of every quote and every reported sale."""
+"""Store every quote and every reported sale: an outbox on local disk, then a database."""
 
 from carvalue.journal.entries import JournalEntry, Sale, first_id_at
 from carvalue.journal.forwarder import Forwarder, forward_forever

@@ -1,4 +1,4 @@
-"""Passes on what the spool holds to the journal, in the background, as long as it takes."""
+"""Forward entries from the outbox to the journal in the background until the journal has them all."""
 
 import asyncio
 import logging
@@ -13,8 +13,8 @@ from carvalue.journal.outbox import Outbox
 from carvalue.journal.store import EntriesRefused, JournalUnavailable
 from carvalue.telemetry import ServiceMetrics
 
-PASS_EVERY_S = 0.5  # gathers a few hundred quotes into one transaction of a busy service
-RETRY_S = 2  # a journal that is away is asked again this often
+FORWARD_EVERY_S = 0.5  # collects a few hundred quotes of a busy service into one transaction
+RETRY_S = 2  # while the journal is unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -22,14 +22,43 @@ JournalState = Literal["not asked yet", "up", "down"]
 
 
 class JournalWrites(Protocol):
-    """What is asked of the journal here."""
+    """The part of `Journal` that the forwarder and the writer use."""
 
     def write(self, entries: list[JournalEntry]) -> None:
-        """Store entries, all or none; one that is there already stays as it is."""
+        """Store all entries or none. An entry whose id exists already is left unchanged.
+
+        Args:
+            entries: At least one entry.
+        """
 
 
 class Forwarder:
-    """From the spool to the journal. Any thread may pass on, one at a time does."""
+    """Move entries from the outbox to the journal (transactional outbox). Safe to call from several threads.
+
+    Args:
+        spool: The outbox to read from.
+        journal: The journal to write to.
+        metrics: The metrics to update.
+        clock: Returns the time in seconds since 1970.
+
+    Attributes:
+        journal_state: Whether the last write to the journal succeeded.
+
+    >>> from datetime import UTC, datetime
+    >>> from pathlib import Path
+    >>> from carvalue.journal import Journal
+    >>> outbox, journal = Outbox(Path("forwarded"), limit_bytes=2**20), Journal("sqlite:///forwarded.db")
+    >>> outbox.append([JournalEntry(
+    ...     quote_id="1" * 32, quoted_at=datetime(2026, 1, 1, tzinfo=UTC), model_version="3",
+    ...     price=19_000, low=15_000, high=23_000, warnings=(), listing={"manufacturer": "toyota"},
+    ... )])
+    >>> forwarder = Forwarder(spool=outbox, journal=journal, metrics=ServiceMetrics())
+    >>> forwarder.forward()
+    >>> forwarder.journal_state, outbox.waiting_bytes
+    ('up', 0)
+    >>> [entry.price for entry in journal.up_to("9", model_version="3", limit=10)]
+    [19000]
+    """
 
     def __init__(
         self,
@@ -48,21 +77,29 @@ class Forwarder:
         metrics.spool_limit.set(spool.limit_bytes)
 
     def lag_s(self) -> float:
-        """How long the oldest entry that the journal lacks has been waiting, in seconds."""
+        """Compute how long the oldest entry in the outbox has been waiting.
+
+        Returns:
+            Seconds; 0 when nothing waits.
+        """
         return 0.0 if self._oldest is None else max(0.0, self._clock() - self._oldest)
 
-    def pass_on(self, *, within_s: float = inf) -> None:
-        """Write everything that waits, as far as the time allows; stop at the first sign of trouble."""
-        until = time.monotonic() + within_s
+    def forward(self, *, within_s: float = inf) -> None:
+        """Write all waiting entries to the journal. Stop when the time is up or the journal fails.
+
+        Args:
+            within_s: How long to go on, in seconds.
+        """
+        deadline = time.monotonic() + within_s
         with self._lock:
             try:
-                self._spool.adopt()
-                while time.monotonic() < until and self._pass_on_chunk():
+                self._spool.adopt_segments()
+                while time.monotonic() < deadline and self._forward_chunk():
                     pass
             except (JournalUnavailable, OSError) as error:
-                self._note("down", because=str(error))
+                self._set_state("down", reason=str(error))
 
-    def _pass_on_chunk(self) -> bool:
+    def _forward_chunk(self) -> bool:
         chunk = self._spool.next_chunk()
         if chunk is None:
             self._oldest = None
@@ -71,8 +108,8 @@ class Forwarder:
         if entries:
             self._oldest = entries[0].quoted_at.timestamp()
             self._write(entries)
-            self._note("up")
-        self._spool.forget(chunk)
+            self._set_state("up")
+        self._spool.mark_forwarded(chunk)
         return True
 
     def _read(self, data: bytes) -> list[JournalEntry]:
@@ -81,8 +118,8 @@ class Forwarder:
             try:
                 entries.append(JournalEntry.from_line(line))
             except ValueError:
-                if line.endswith(b"\n"):  # else a crash cut it off, and its quote was never answered
-                    self._drop("unreadable", because="A line of the spool is no entry.")
+                if line.endswith(b"\n"):  # otherwise a crash cut it off before its quote was answered
+                    self._drop("unreadable", detail="A line of the spool is not an entry.")
         return entries
 
     def _write(self, entries: list[JournalEntry]) -> None:
@@ -91,28 +128,32 @@ class Forwarder:
             self._metrics.journal_writes.inc(len(entries))
         except EntriesRefused as error:
             if len(entries) == 1:
-                self._drop("refused", because=str(error))
+                self._drop("refused", detail=str(error))
                 return
-            for entry in entries:  # one that can never be stored must not hold up the others
+            for entry in entries:  # an entry that cannot be stored must not block the others
                 self._write([entry])
 
-    def _drop(self, reason: str, *, because: str) -> None:
+    def _drop(self, reason: str, *, detail: str) -> None:
         self._metrics.journal_dropped.labels(reason).inc()
-        logger.error("journal entry dropped", extra={"reason": reason, "because": because})
+        logger.error("journal entry dropped", extra={"reason": reason, "because": detail})
 
-    def _note(self, state: JournalState, *, because: str = "") -> None:
+    def _set_state(self, state: JournalState, *, reason: str = "") -> None:
         self._metrics.journal_up.set(state == "up")
         if state != self.journal_state:
             level = logging.WARNING if state == "down" else logging.INFO
-            logger.log(level, "journal", extra={"state": state, "because": because})
+            logger.log(level, "journal", extra={"state": state, "because": reason})
         self.journal_state = state
 
 
-async def forward_forever(replay: Forwarder) -> None:
-    """Pass on until cancelled, in a thread: a slow journal must not hold up a quote."""
+async def forward_forever(forwarder: Forwarder) -> None:
+    """Forward in a thread until cancelled, so that a slow journal does not block the event loop.
+
+    Args:
+        forwarder: What moves the entries.
+    """
     while True:
         try:
-            await asyncio.to_thread(replay.pass_on)
-        except Exception:  # one bad round must not end it; what waits stays in the spool
-            logger.exception("passing quotes on to the journal failed")
-        await asyncio.sleep(RETRY_S if replay.journal_state == "down" else PASS_EVERY_S)
+            await asyncio.to_thread(forwarder.forward)
+        except Exception:  # a failed round must not end the task; the entries stay in the outbox
+            logger.exception("forwarding quotes to the journal failed")
+        await asyncio.sleep(RETRY_S if forwarder.journal_state == "down" else FORWARD_EVERY_S)

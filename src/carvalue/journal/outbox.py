@@ -1,8 +1,9 @@
-"""The spool: every entry is on this machine's disk before its quote is answered, until the journal has it.
+"""The outbox (called spool in settings, metrics and files): entries on local disk until the journal has them.
 
-A folder of segments. A process appends to a segment of its own; what a process left when it was killed is
-adopted by the next that looks. A segment that the journal has whole is deleted. How far the journal had come
-is not kept: after a crash a segment is passed on again from its start, which the primary key makes harmless.
+An entry is on disk before its quote is answered. The outbox is a folder of segments. Each process appends to
+its own segment; the segments of processes that ended are adopted by the next process that looks. A segment
+is deleted once the journal has all of it. The position within a segment is not stored: after a crash a
+segment is forwarded again from its start, which is harmless because the quote id is the primary key.
 """
 
 from collections.abc import Sequence
@@ -12,28 +13,52 @@ from threading import Lock
 
 from carvalue.errors import AppError
 from carvalue.journal.entries import JournalEntry
-from carvalue.journal.segment import SUFFIX, Segment, remove_unnamed
+from carvalue.journal.segment import SUFFIX, Segment, remove_temporary
 
-SEGMENT_BYTES = 4 * 2**20  # about 10,000 quotes: what is passed on again after a crash, in under a second
+SEGMENT_BYTES = 4 * 2**20  # about 10,000 quotes; after a crash they are forwarded again in under a second
 CHUNK_BYTES = 128 * 2**10  # about 300 quotes: one transaction of the journal
 
 
 class OutboxFull(AppError):
-    """The journal has been away for so long that no more may be kept for it."""
+    """The outbox has reached its limit because the journal was unavailable for too long."""
 
-    status, hint = 503, "Bring the journal back (JOURNAL_URL), or raise SPOOL_LIMIT_MB."
+    status, hint = 503, "Make the journal (JOURNAL_URL) available again, or raise SPOOL_LIMIT_MB."
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutboxChunk:
-    """Lines that the journal lacks, and where they come from."""
+    """Lines that are not in the journal yet.
+
+    Attributes:
+        segment: The segment that they come from.
+        data: Whole lines.
+    """
 
     segment: Segment
     data: bytes
 
 
 class Outbox:
-    """Appended to by one thread, passed on by another."""
+    """A durable queue of entries on local disk. One thread appends, another forwards.
+
+    Args:
+        folder: The folder of the segments; created when needed.
+        limit_bytes: How many bytes may wait before `append` refuses more.
+        segment_bytes: The size from which a new segment is started.
+
+    >>> from datetime import UTC, datetime
+    >>> outbox = Outbox(Path("spool"), limit_bytes=2**20)
+    >>> outbox.append([JournalEntry(
+    ...     quote_id="0" * 32, quoted_at=datetime(2026, 1, 1, tzinfo=UTC), model_version="3",
+    ...     price=19_000, low=15_000, high=23_000, warnings=(), listing={"manufacturer": "toyota"},
+    ... )])
+    >>> chunk = outbox.next_chunk()
+    >>> [JournalEntry.from_line(line).price for line in chunk.data.splitlines()]
+    [19000]
+    >>> outbox.mark_forwarded(chunk)
+    >>> outbox.waiting_bytes
+    0
+    """
 
     def __init__(self, folder: Path, *, limit_bytes: int, segment_bytes: int = SEGMENT_BYTES) -> None:
         self.limit_bytes = limit_bytes
@@ -41,65 +66,78 @@ class Outbox:
         self._folder, self._segment_bytes = folder, segment_bytes
         self._segments: list[Segment] = []  # oldest first
         self._own: Segment | None = None
-        self._lock = Lock()  # guards both names above; no entry is written or read under it
+        self._lock = Lock()  # guards both attributes above; it is not held while entries are written or read
 
     @property
     def waiting_bytes(self) -> int:
-        """How much the journal still lacks."""
+        """Bytes that are not in the journal yet."""
         with self._lock:
             return sum(segment.waiting_bytes for segment in self._segments)
 
     @property
-    def is_for_the_hasty(self) -> bool:
-        """Whether the room that is left belongs to those who cannot wait; long before an alert about it."""
+    def is_reserved_for_single_quotes(self) -> bool:
+        """Whether batches must wait, because more than a quarter of the limit is used."""
         return self.waiting_bytes > self.limit_bytes // 4
 
     def append(self, entries: Sequence[JournalEntry]) -> None:
-        """Bring entries to disk; they are there when this returns.
+        """Write entries to disk. They are durable when this returns.
+
+        Args:
+            entries: The entries, in order.
 
         Raises:
-            OutboxFull: the journal is away and the limit is reached.
-            OSError: the disk is full or broken.
+            OutboxFull: The limit would be exceeded.
+            OSError: The disk is full or broken.
         """
         data = b"".join(entry.as_line() for entry in entries)
         if self.waiting_bytes + len(data) > self.limit_bytes:
-            raise OutboxFull(f"The journal lacks {self.waiting_bytes:,} bytes of quotes; no more are kept.")
+            raise OutboxFull(
+                f"{self.waiting_bytes:,} bytes of quotes wait for the journal: no more are kept."
+            )
         segment = self._writable()
         try:
             segment.append(data)
         except OSError:
             with self._lock:
-                self._own = None  # a file that failed once is not trusted again
+                self._own = None  # do not write again to a file that failed
             raise
 
-    def adopt(self) -> None:
-        """Take over what ended processes left.
+    def adopt_segments(self) -> None:
+        """Take over the segments of processes that have ended.
 
         Raises:
-            OSError: the folder cannot be read.
+            OSError: The folder cannot be read.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        remove_unnamed(self._folder)
+        remove_temporary(self._folder)
         known = {segment.name for segment in self._held()}
         names = sorted(path.name for path in self._folder.glob(f"*{SUFFIX}"))
-        found = [Segment.adopt(self._folder / name) for name in names if name not in known]
+        adopted = [Segment.adopt(self._folder / name) for name in names if name not in known]
         with self._lock:
-            self._segments[:0] = [segment for segment in found if segment is not None]
+            self._segments[:0] = [segment for segment in adopted if segment is not None]
 
     def next_chunk(self) -> OutboxChunk | None:
-        """Read what the journal lacks, oldest first, and delete segments that it has whole."""
+        """Read the oldest lines that are not in the journal yet. Delete segments that are fully forwarded.
+
+        Returns:
+            At most `CHUNK_BYTES`; None when nothing waits.
+        """
         for segment in self._held():
             if segment.waiting_bytes:
                 return OutboxChunk(segment=segment, data=segment.read(CHUNK_BYTES))
             self._remove(segment)
         return None
 
-    def forget(self, chunk: OutboxChunk) -> None:
-        """Note that the journal has a chunk."""
-        chunk.segment.taken += len(chunk.data)
+    def mark_forwarded(self, chunk: OutboxChunk) -> None:
+        """Record that the journal has a chunk.
+
+        Args:
+            chunk: The last result of `next_chunk`.
+        """
+        chunk.segment.forwarded_bytes += len(chunk.data)
 
     def close(self) -> None:
-        """Give everything up; what still waits is adopted by the next process."""
+        """Release all segments. The next process adopts those with waiting entries."""
         with self._lock:
             self._own = None
         for segment in self._held():

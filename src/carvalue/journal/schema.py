@@ -1,4 +1,4 @@
-"""The journal's tables, and whether a database has them as this code knows them."""
+"""The tables of the journal, and the revision of a database (Alembic)."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -14,14 +14,14 @@ TABLES = MetaData()
 QUOTES = Table(
     "quotes",
     TABLES,
-    Column("quote_id", String(32), primary_key=True),  # begins with the time: sorted by it, sorted by time
+    Column("quote_id", String(32), primary_key=True),  # begins with the time, so it sorts by time
     Column("quoted_at", DateTime(timezone=True), nullable=False),
     Column("model_version", String(32), nullable=False),
     Column("price", Integer, nullable=False),
     Column("low", Integer, nullable=False),
     Column("high", Integer, nullable=False),
     Column("warnings", JSON, nullable=False),
-    Column("listing", JSON, nullable=False),  # one column: a field more or less is no migration
+    Column("listing", JSON, nullable=False),  # one column, so that a new field needs no migration
     sqlite_with_rowid=False,
 )
 FEEDBACK = Table(
@@ -34,14 +34,14 @@ FEEDBACK = Table(
 )
 
 REVISIONS = Path(__file__).with_name("migrations")
-VERSION_TABLE = "journal_schema"  # not Alembic's usual name: other programs may share the database
-ADVISORY_LOCK = 0x63617276  # "carv": any number that no other program of this database locks
+VERSION_TABLE = "journal_schema"  # not Alembic's default: other programs may use the same database
+ADVISORY_LOCK = 0x63617276  # "carv": a number that no other program in this database locks
 
-_one_at_a_time = Lock()  # Alembic keeps what runs in global names
+_alembic_lock = Lock()  # Alembic keeps the running migration in global variables
 
 
 class SchemaStatus(StrEnum):
-    """How a database stands to this code."""
+    """The revision of a database compared with the revision of this code."""
 
     READY = "ready"
     BEHIND = "behind"
@@ -49,40 +49,64 @@ class SchemaStatus(StrEnum):
 
 
 def newest_revision() -> str:
-    """Name the revision that this code brings about."""
+    """Return the revision that this code upgrades to.
+
+    Returns:
+        GENERATION.STEP, such as `1.0`.
+    """
     return ScriptDirectory(str(REVISIONS)).get_current_head() or ""
 
 
 def revision_of(engine: Engine) -> str:
-    """Tell which revision a database is at; empty when at none."""
+    """Read the revision of a database.
+
+    Args:
+        engine: The database.
+
+    Returns:
+        The revision; empty before the first migration.
+    """
     with engine.connect() as connection:
         return _revision(connection)
 
 
 def schema_status(engine: Engine) -> SchemaStatus:
-    """Compare a database with this code.
+    """Compare the revision of a database with this code.
 
-    Within one generation (what stands before the dot) tables only gain, so code of that generation goes on
-    with a newer schema: while a release is rolled out, and after it was rolled back.
+    Within one generation (the part before the dot), revisions only add tables and columns. Code of the same
+    generation therefore works with a newer schema, during a rollout and after a rollback.
+
+    Args:
+        engine: The database.
+
+    Returns:
+        READY when this code can use the tables as they are.
     """
-    return _standing(revision_of(engine))
+    return _status(revision_of(engine))
 
 
 def upgrade(engine: Engine) -> SchemaStatus:
-    """Bring a database up to the newest revision, whole or not at all; of several processes one does it."""
-    now = schema_status(engine)
-    if now is not SchemaStatus.BEHIND:
-        return now
-    with _one_at_a_time, engine.begin() as connection:
-        _hold_off_others(connection)
-        now = _standing(_revision(connection))  # another one may have been faster
-        if now is SchemaStatus.BEHIND:
+    """Upgrade a database to the newest revision in one transaction. Of several processes, one does it.
+
+    Args:
+        engine: The database.
+
+    Returns:
+        The status after the upgrade.
+    """
+    status = schema_status(engine)
+    if status is not SchemaStatus.BEHIND:
+        return status
+    with _alembic_lock, engine.begin() as connection:
+        _lock_database(connection)
+        status = _status(_revision(connection))  # another process may have been faster
+        if status is SchemaStatus.BEHIND:
             command.upgrade(_config(connection), "head")
-            now = SchemaStatus.READY
-    return now
+            status = SchemaStatus.READY
+    return status
 
 
-def _standing(revision: str) -> SchemaStatus:
+def _status(revision: str) -> SchemaStatus:
     known = [script.revision for script in ScriptDirectory(str(REVISIONS)).walk_revisions()]
     if revision in known[1:] or not revision:
         return SchemaStatus.BEHIND
@@ -95,11 +119,10 @@ def _revision(connection: Connection) -> str:
     return context.get_current_revision() or ""
 
 
-def _hold_off_others(connection: Connection) -> None:
+def _lock_database(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(
-            "BEGIN IMMEDIATE"
-        )  # else Python begins with the first row, after the tables
+        # otherwise Python's driver starts the transaction after the tables are created
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
 

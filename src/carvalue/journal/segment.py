@@ -1,4 +1,4 @@
-"""One file of the spool: lines appended to disk by one process, which holds it by a lock until it ends."""
+"""One file of the outbox. A process appends lines to it and holds a lock on it until the process ends."""
 
 import fcntl
 import os
@@ -7,31 +7,46 @@ from contextlib import suppress
 from pathlib import Path
 
 SUFFIX = ".ndjson"
-UNNAMED = ".new"
+TEMPORARY_SUFFIX = ".new"
 _NEW = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-UNNAMED_S = 3_600  # naming takes milliseconds: the process was killed meanwhile
+TEMPORARY_S = 3_600  # renaming takes milliseconds: an older file belongs to a process that was killed
 
 
 class Segment:
-    """An open file with a lock; `end` is how far it is safe on disk, `taken` how far the journal has it."""
+    """An open, locked file of entries.
+
+    Args:
+        path: The path of the file.
+        file: Its open and locked file descriptor.
+
+    Attributes:
+        end: How many bytes are safely on disk.
+        forwarded_bytes: How many bytes from the start are in the journal.
+    """
 
     def __init__(self, path: Path, file: int) -> None:
         self._path, self._file = path, file
-        self.end, self.taken = os.fstat(file).st_size, 0
+        self.end, self.forwarded_bytes = os.fstat(file).st_size, 0
 
     @classmethod
     def create(cls, folder: Path) -> "Segment":
-        """Start a segment; it gets its name once it is locked, so that nobody takes it for an abandoned one.
+        """Create a segment. It is renamed once it is locked, so that no other process adopts it.
+
+        Args:
+            folder: The folder of the outbox.
+
+        Returns:
+            An empty segment that this process holds.
 
         Raises:
-            OSError: the disk is full, or the folder cannot be written to.
+            OSError: The disk is full, or the folder is not writable.
         """
         path = folder / f"{time.time_ns():020d}-{os.getpid()}{SUFFIX}"
-        aside = path.with_suffix(UNNAMED)
-        file = os.open(aside, _NEW | os.O_DSYNC, 0o600)
+        temporary = path.with_suffix(TEMPORARY_SUFFIX)
+        file = os.open(temporary, _NEW | os.O_DSYNC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            aside.rename(path)
+            temporary.rename(path)
             _flush_folder(folder)
         except OSError:
             os.close(file)
@@ -40,11 +55,18 @@ class Segment:
 
     @classmethod
     def adopt(cls, path: Path) -> "Segment | None":
-        """Take over what a process left when it ended; None while that process lives."""
+        """Take over a segment of a process that has ended.
+
+        Args:
+            path: The path of the segment.
+
+        Returns:
+            The segment; None while its process runs, or when another process was faster.
+        """
         try:
             file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
-            return None  # another process was quicker
+            return None  # another process was faster
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -54,19 +76,22 @@ class Segment:
 
     @property
     def name(self) -> str:
-        """The name of the file."""
+        """The file name."""
         return self._path.name
 
     @property
     def waiting_bytes(self) -> int:
-        """How much the journal still lacks."""
-        return self.end - self.taken
+        """Bytes that are not in the journal yet."""
+        return self.end - self.forwarded_bytes
 
     def append(self, data: bytes) -> None:
-        """Bring whole lines to disk, all of them or none; `O_DSYNC` has each write return when it is there.
+        """Write all lines to disk or none. With `O_DSYNC` a write returns when the data are durable.
+
+        Args:
+            data: Whole lines.
 
         Raises:
-            OSError: the disk is full or broken.
+            OSError: The disk is full or broken.
         """
         try:
             written = 0
@@ -79,25 +104,36 @@ class Segment:
         self.end += len(data)
 
     def read(self, limit: int) -> bytes:
-        """Read whole lines that the journal lacks; what a crash cut off comes without its line end."""
-        data = os.pread(self._file, min(limit, self.waiting_bytes), self.taken)
+        """Read the next lines that are not in the journal yet.
+
+        Args:
+            limit: How many bytes to read at most.
+
+        Returns:
+            Whole lines, or a last line without line feed that a crash cut off.
+        """
+        data = os.pread(self._file, min(limit, self.waiting_bytes), self.forwarded_bytes)
         return data[: data.rfind(b"\n") + 1] or data
 
     def close(self) -> None:
-        """Give the segment up; it stays for whoever adopts it."""
+        """Release the segment and keep its file for the process that adopts it."""
         os.close(self._file)
 
     def remove(self) -> None:
-        """Delete the file: the journal has it all."""
+        """Delete the file and release the segment."""
         self._path.unlink(missing_ok=True)
         os.close(self._file)
 
 
-def remove_unnamed(folder: Path) -> None:
-    """Delete what processes left that were killed while they started a segment: nothing was written to it."""
-    for path in folder.glob(f"*{UNNAMED}"):
-        with suppress(FileNotFoundError):  # another process was quicker
-            if time.time() - path.stat().st_mtime > UNNAMED_S:
+def remove_temporary(folder: Path) -> None:
+    """Delete the empty files of processes that were killed while they created a segment.
+
+    Args:
+        folder: The folder of the outbox.
+    """
+    for path in folder.glob(f"*{TEMPORARY_SUFFIX}"):
+        with suppress(FileNotFoundError):  # another process was faster
+            if time.time() - path.stat().st_mtime > TEMPORARY_S:
                 path.unlink()
 
 

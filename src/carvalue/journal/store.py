@@ -1,4 +1,4 @@
-"""The journal: every answered quote and every sale price told later, in SQLite or PostgreSQL by URL."""
+"""The journal: every answered quote and every reported sale, in SQLite or PostgreSQL."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,48 +38,68 @@ from carvalue.journal.schema import (
     upgrade,
 )
 
-MIGRATION_S = 600  # building an index over a year of quotes takes longer than an answer may
-ANSWER_S = 5  # a journal that takes longer counts as away; the spool holds what it lacks meanwhile
+MIGRATION_S = 600  # creating an index over a year of quotes takes longer than other statements may
+ANSWER_S = 5  # a journal that takes longer counts as unavailable; quotes wait in the outbox
 
 Insert = sqlite.Insert | postgresql.Insert
 INSERT: Mapping[str, Callable[[Table], Insert]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class JournalUnavailable(AppError):
-    """The journal does not answer: gone, locked, full or broken."""
+    """The database of the journal is unreachable, locked, full or broken."""
 
-    status, hint = 503, "Try again later; JOURNAL_URL says where the journal is."
+    status, hint = 503, "Try again later; JOURNAL_URL names the database."
 
 
 class WrongSchema(JournalUnavailable):
-    """The journal's tables are not those that this code knows."""
+    """The tables of the journal have a revision that this code cannot use."""
 
-    hint = "Nothing is lost: quotes wait in the spool. docs/operate.md says more, under Upgrade."
+    hint = "No quote is lost: quotes wait in the spool. See Upgrade in docs/operate.md."
 
 
 class EntriesRefused(AppError):
-    """The journal answers, and will never take at least one of these entries."""
+    """The database rejects at least one of the entries permanently, for example for a value out of range."""
 
-    status, hint = 500, "This is a fault of the service: it must journal only what the tables can hold."
+    status, hint = 500, "This is a bug of the service: report it."
 
 
 class UnknownQuote(AppError):
-    """No quote bears this id."""
+    """No quote has this id."""
 
-    status, hint = 404, "Send the quote_id of an answer of POST /predict, a second after it or later."
+    status, hint = 404, "Send the quote_id of a response of POST /predict, at least a second after it."
 
 
 class DriverMissing(AppError):
-    """The program that speaks with this kind of database is not installed."""
+    """The Python driver for this database is not installed."""
 
     status, hint = 500, "Install it with `uv sync --extra postgres`."
 
 
 class Journal:
-    """The journal behind a URL. Connects when first used, again after a failure, from any thread.
+    """A database of quotes and sales. Thread-safe. Connects on first use, and again after a failure.
+
+    Args:
+        url: A SQLAlchemy URL of SQLite or PostgreSQL. A SQLite file is created and migrated on first use.
+        answer_s: The time limit of a statement, in seconds.
 
     Raises:
-        DriverMissing: the driver that the URL asks for is not installed.
+        DriverMissing: The driver that the URL needs is not installed.
+
+    >>> journal = Journal("sqlite:///journal.db")
+    >>> journal.migrate() == journal.revision()
+    True
+    >>> entry = JournalEntry(
+    ...     quote_id="0" * 32, quoted_at=datetime(2026, 1, 1, tzinfo=UTC), model_version="3",
+    ...     price=19_000, low=15_000, high=23_000, warnings=(), listing={"manufacturer": "toyota"},
+    ... )
+    >>> journal.write([entry])
+    >>> journal.after("", until=datetime(2026, 2, 1, tzinfo=UTC), limit=10) == [entry]
+    True
+    >>> journal.add_feedback(
+    ...     quote_id="0" * 32, sale_price=18_500, reported_at=datetime(2026, 1, 9, tzinfo=UTC)
+    ... )
+    >>> journal.sales(model_version="3", limit=500)
+    [Sale(price=19000, low=15000, high=23000, sale_price=18500)]
     """
 
     def __init__(self, url: str, *, answer_s: int = ANSWER_S) -> None:
@@ -88,66 +108,92 @@ class Journal:
             self._engine = _engine(self._url, answer_s)
         except ModuleNotFoundError as error:
             raise DriverMissing(
-                f"JOURNAL_URL begins with {self._url.drivername}, which needs {error.name}."
+                f"JOURNAL_URL starts with {self._url.drivername}, which needs the package {error.name}."
             ) from None
         self._insert = INSERT[self._engine.dialect.name]
         self._is_file = self._engine.dialect.name == "sqlite"
         self._is_ready, self._lock = False, Lock()
 
     def write(self, entries: Sequence[JournalEntry]) -> None:
-        """Store entries, all or none; one that is there already stays as it is.
+        """Store all entries or none. An entry whose id exists already is left unchanged.
+
+        Args:
+            entries: At least one entry.
 
         Raises:
-            JournalUnavailable: the journal does not answer.
-            EntriesRefused: it will never take one of them.
+            JournalUnavailable: The database does not answer.
+            EntriesRefused: The database rejects an entry permanently.
         """
         with self._transaction() as connection:
             statement = self._insert(QUOTES).on_conflict_do_nothing()
             connection.execute(statement, [entry.as_row() for entry in entries])
 
-    def add_feedback(self, *, quote_id: str, sale_price: int, told_at: datetime) -> None:
-        """Note what a quoted car was sold for, in whole dollars; told again, the last word counts.
+    def add_feedback(self, *, quote_id: str, sale_price: int, reported_at: datetime) -> None:
+        """Store the sale price of a quoted car. A second report replaces the first.
+
+        Args:
+            quote_id: The id of the quote.
+            sale_price: In whole dollars.
+            reported_at: When the sale was reported, with a time zone.
 
         Raises:
-            UnknownQuote: no quote bears this id.
-            JournalUnavailable: the journal does not answer.
+            UnknownQuote: No quote has this id.
+            JournalUnavailable: The database does not answer.
         """
-        told = {"sale_price": sale_price, "told_at": told_at}
+        sale = {"sale_price": sale_price, "told_at": reported_at}
         with self._transaction() as connection:
             known = connection.execute(select(QUOTES.c.quote_id).where(QUOTES.c.quote_id == quote_id)).first()
             if known is None:
                 raise UnknownQuote(f"There is no quote {quote_id!r}.")
-            statement = self._insert(FEEDBACK).values(quote_id=quote_id, **told)
-            connection.execute(statement.on_conflict_do_update(index_elements=["quote_id"], set_=told))
+            statement = self._insert(FEEDBACK).values(quote_id=quote_id, **sale)
+            connection.execute(statement.on_conflict_do_update(index_elements=["quote_id"], set_=sale))
 
     def after(self, quote_id: str, *, until: datetime, limit: int) -> list[JournalEntry]:
-        """Read the entries that follow an id, oldest first; an empty id stands before all.
+        """Read the entries after an id, oldest first.
 
         Args:
-            quote_id: the last one that was read.
-            until: entries as young as this are left for later: others of their time may still be under way.
-            limit: how many at most.
+            quote_id: The last id that was read; empty to start with the oldest entry.
+            until: Entries quoted at this time or later are left out: others may still be missing.
+            limit: The maximum number of entries.
+
+        Returns:
+            Entries in the order of their ids.
 
         Raises:
-            JournalUnavailable: the journal does not answer.
+            JournalUnavailable: The database does not answer.
         """
-        wanted = select(QUOTES).where(QUOTES.c.quote_id > quote_id, QUOTES.c.quoted_at < until)
-        return self._read(wanted.order_by(QUOTES.c.quote_id).limit(limit))
+        query = select(QUOTES).where(QUOTES.c.quote_id > quote_id, QUOTES.c.quoted_at < until)
+        return self._read(query.order_by(QUOTES.c.quote_id).limit(limit))
 
     def up_to(self, quote_id: str, *, model_version: str, limit: int) -> list[JournalEntry]:
-        """Read the last entries of a version up to an id and with it, oldest first.
+        """Read the newest entries of a version up to and including an id.
+
+        Args:
+            quote_id: The id of the newest entry to return.
+            model_version: The version that quoted.
+            limit: The maximum number of entries.
+
+        Returns:
+            Entries in the order of their ids, oldest first.
 
         Raises:
-            JournalUnavailable: the journal does not answer.
+            JournalUnavailable: The database does not answer.
         """
-        wanted = select(QUOTES).where(QUOTES.c.quote_id <= quote_id, QUOTES.c.model_version == model_version)
-        return self._read(wanted.order_by(QUOTES.c.quote_id.desc()).limit(limit))[::-1]
+        query = select(QUOTES).where(QUOTES.c.quote_id <= quote_id, QUOTES.c.model_version == model_version)
+        return self._read(query.order_by(QUOTES.c.quote_id.desc()).limit(limit))[::-1]
 
     def per_hour(self, now: datetime, *, hours: int) -> list[tuple[datetime, int]]:
-        """Count quotes by hour, the current one last; ids begin with their time, so that no row is read.
+        """Count quotes by hour. Only the index on the ids is read, because ids begin with their time.
+
+        Args:
+            now: The current time, with a time zone.
+            hours: How many hours, including the current one.
+
+        Returns:
+            Pairs of the start of an hour (UTC) and its number of quotes, oldest first.
 
         Raises:
-            JournalUnavailable: the journal does not answer.
+            JournalUnavailable: The database does not answer.
         """
         this_hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         starts = [this_hour - timedelta(hours=back) for back in reversed(range(hours))]
@@ -155,12 +201,19 @@ class Journal:
             return [(start, _count(connection, start, start + timedelta(hours=1))) for start in starts]
 
     def sales(self, *, model_version: str, limit: int) -> list[Sale]:
-        """Read what cars quoted by a version were sold for, the last told first.
+        """Read the reported sales of cars that a version quoted.
+
+        Args:
+            model_version: The version that quoted.
+            limit: The maximum number of sales.
+
+        Returns:
+            Sales, the last reported first.
 
         Raises:
-            JournalUnavailable: the journal does not answer.
+            JournalUnavailable: The database does not answer.
         """
-        wanted = (
+        query = (
             select(QUOTES.c.price, QUOTES.c.low, QUOTES.c.high, FEEDBACK.c.sale_price)
             .join(FEEDBACK, FEEDBACK.c.quote_id == QUOTES.c.quote_id)
             .where(QUOTES.c.model_version == model_version)
@@ -168,26 +221,35 @@ class Journal:
             .limit(limit)
         )
         with self._transaction() as connection:
-            return [Sale(*row) for row in connection.execute(wanted)]
+            return [Sale(*row) for row in connection.execute(query)]
 
     def migrate(self) -> str:
-        """Bring the tables up to date; name the revision that they are at. A file does so when first used.
+        """Upgrade the tables to the newest revision. A SQLite file is also upgraded on first use.
+
+        Returns:
+            The revision of the tables.
 
         Raises:
-            WrongSchema: they are newer than this code.
-            JournalUnavailable: the journal does not answer.
+            WrongSchema: The tables are newer than this code.
+            JournalUnavailable: The database does not answer.
         """
-        with self._errors_told():
-            self._demand(self._upgrade())
+        with self._translated_errors():
+            self._require_ready(self._upgrade())
             return revision_of(self._engine)
 
     def sold_cars(self, *, limit: int) -> list[SoldCar]:
-        """Read what quoted cars were sold for, whichever version quoted them, the last told first.
+        """Read the reported sales of all versions, with the listings.
+
+        Args:
+            limit: The maximum number of sales.
+
+        Returns:
+            Sold cars, the last reported first.
 
         Raises:
-            JournalUnavailable: the journal does not answer.
+            JournalUnavailable: The database does not answer.
         """
-        wanted = (
+        query = (
             select(FEEDBACK.c.told_at, QUOTES.c.price, FEEDBACK.c.sale_price, QUOTES.c.listing)
             .join(FEEDBACK, FEEDBACK.c.quote_id == QUOTES.c.quote_id)
             .order_by(FEEDBACK.c.told_at.desc(), QUOTES.c.quote_id)
@@ -195,53 +257,60 @@ class Journal:
         )
         with self._transaction() as connection:
             return [
-                SoldCar(told_at=_aware(told_at), quoted=price, sale_price=sale_price, listing=listing)
-                for told_at, price, sale_price, listing in connection.execute(wanted)
+                SoldCar(
+                    reported_at=_aware(told_at), quoted_price=price, sale_price=sale_price, listing=listing
+                )
+                for told_at, price, sale_price, listing in connection.execute(query)
             ]
 
     def revision(self) -> str:
-        """Name the revision of the tables without changing any; empty where none were made yet.
+        """Read the revision of the tables without changing them.
+
+        Returns:
+            The revision; empty before the first migration.
 
         Raises:
-            WrongSchema: they are newer than this code, or older and nobody would bring them up to date.
-            JournalUnavailable: the journal does not answer.
+            WrongSchema: The tables are newer than this code, or older in PostgreSQL, which needs
+                `carvalue migrate`.
+            JournalUnavailable: The database does not answer.
         """
         if self._is_file and not Path(self._url.database or "").is_file():
-            return ""  # connecting would make one
-        with self._errors_told():
-            found = schema_status(self._engine)
-            self._demand(SchemaStatus.READY if self._is_file and found is SchemaStatus.BEHIND else found)
+            return ""  # connecting would create the file
+        with self._translated_errors():
+            status = schema_status(self._engine)
+            is_upgraded_on_use = self._is_file and status is SchemaStatus.BEHIND
+            self._require_ready(SchemaStatus.READY if is_upgraded_on_use else status)
             return revision_of(self._engine)
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close all connections."""
         self._engine.dispose()
 
-    def _read(self, wanted: Select[Any]) -> list[JournalEntry]:
+    def _read(self, query: Select[Any]) -> list[JournalEntry]:
         with self._transaction() as connection:
-            return [_entry(row) for row in connection.execute(wanted).mappings()]
+            return [_entry(row) for row in connection.execute(query).mappings()]
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with self._errors_told():
-            self._get_ready()
+        with self._translated_errors():
+            self._prepare()
             with self._engine.begin() as connection:
                 yield connection
 
     @contextmanager
-    def _errors_told(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except (exc.DataError, exc.IntegrityError) as error:
-            raise EntriesRefused(f"The journal refuses an entry: {type(error.orig).__name__}.") from None
+            raise EntriesRefused(f"The journal rejects an entry: {type(error.orig).__name__}.") from None
         except (exc.SQLAlchemyError, OSError) as error:
-            self._is_ready = False  # whatever comes back may be empty
-            raise JournalUnavailable(f"The journal does not answer: {_because(error)}.") from error
+            self._is_ready = False  # a database that comes back may be a new one
+            raise JournalUnavailable(f"The journal does not answer: {_reason(error)}.") from error
 
-    def _get_ready(self) -> None:
+    def _prepare(self) -> None:
         with self._lock:
             if not self._is_ready:
-                self._demand(self._upgrade() if self._is_file else schema_status(self._engine))
+                self._require_ready(self._upgrade() if self._is_file else schema_status(self._engine))
                 self._is_ready = True
 
     def _upgrade(self) -> SchemaStatus:
@@ -249,20 +318,20 @@ class Journal:
             Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
         return upgrade(self._engine)
 
-    def _demand(self, found: SchemaStatus) -> None:
-        if found is SchemaStatus.BEHIND:
+    def _require_ready(self, status: SchemaStatus) -> None:
+        if status is SchemaStatus.BEHIND:
             raise WrongSchema("The journal's tables are older than this program: run `carvalue migrate`.")
-        if found is SchemaStatus.TOO_NEW:
+        if status is SchemaStatus.TOO_NEW:
             raise WrongSchema(
                 f"The journal's tables are at revision {revision_of(self._engine)}, this program knows "
-                f"{newest_revision()}: install the release that made them, or a later one."
+                f"{newest_revision()}: install the release that created them, or a later one."
             )
 
 
 def _count(connection: Connection, start: datetime, end: datetime) -> int:
     ids = [first_id_at(moment) for moment in (start, end)]
-    wanted = select(func.count()).where(QUOTES.c.quote_id >= ids[0], QUOTES.c.quote_id < ids[1])
-    return connection.execute(wanted).scalar_one()
+    query = select(func.count()).where(QUOTES.c.quote_id >= ids[0], QUOTES.c.quote_id < ids[1])
+    return connection.execute(query).scalar_one()
 
 
 def _entry(row: RowMapping) -> JournalEntry:
@@ -270,31 +339,29 @@ def _entry(row: RowMapping) -> JournalEntry:
 
 
 def _aware(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=moment.tzinfo or UTC)  # SQLite forgets the time zone
+    return moment.replace(tzinfo=moment.tzinfo or UTC)  # SQLite does not store the time zone
 
 
 def _engine(url: URL, answer_s: int) -> Engine:
-    # hidden parameters: an error must not carry listings into the log
+    # hide_parameters: errors are logged, and listings must not be
     make = partial(
         create_engine, url, hide_parameters=True, json_serializer=partial(json.dumps, separators=(",", ":"))
     )
     if url.get_backend_name() == "sqlite":
-        # opened for each transaction: a file that is deleted meanwhile is noticed, not written to unseen
+        # a new connection for each transaction: a deleted file is noticed instead of written to
         engine = make(poolclass=NullPool, connect_args={"timeout": answer_s})
-        event.listen(engine, "connect", _make_durable)
+        event.listen(engine, "connect", _configure_sqlite)
         return engine
     limits = f"-c statement_timeout={answer_s}s -c lock_timeout={answer_s}s"
-    silence = {"connect_timeout": answer_s, "tcp_user_timeout": 1_000 * answer_s}
-    return make(pool_pre_ping=True, pool_timeout=answer_s, connect_args={"options": limits, **silence})
+    timeouts = {"connect_timeout": answer_s, "tcp_user_timeout": 1_000 * answer_s}
+    return make(pool_pre_ping=True, pool_timeout=answer_s, connect_args={"options": limits, **timeouts})
 
 
-def _make_durable(connection: Any, _: object) -> None:
-    connection.execute(
-        "PRAGMA journal_mode=WAL"
-    )  # readers, such as the drift monitor, do not hold up writing
+def _configure_sqlite(connection: Any, _: object) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")  # readers, such as the watcher, do not block writers
     connection.execute("PRAGMA synchronous=FULL")
 
 
-def _because(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     original = getattr(error, "orig", None) or error
     return (str(original).strip().splitlines() or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""Records quotes before their answers are sent: one write and one flush for all that wait together."""
+"""Write quotes to the outbox before their responses are sent, many with one write (group commit)."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from carvalue.journal.outbox import Outbox, OutboxFull
 from carvalue.journal.store import EntriesRefused, JournalUnavailable
 from carvalue.telemetry import ServiceMetrics
 
-TRY_JOURNAL_S = 10  # an answer waits up to 5 s for a journal that is away; so often is enough
+TRY_JOURNAL_S = 10  # a response waits up to 5 s for an unavailable journal, so it is not tried more often
 
 OutboxState = Literal["spool full", "disk"]
 Waiting = list[tuple[Sequence[JournalEntry], asyncio.Future[None]]]
@@ -23,7 +23,32 @@ logger = logging.getLogger(__name__)
 
 
 class JournalWriter:
-    """Group commit into the spool: while one group is being flushed, the next one gathers."""
+    """Append entries to the outbox in groups (group commit): while one is written, the next one collects.
+
+    Args:
+        spool: The outbox to append to.
+        journal: The journal to write to directly while local disk fails.
+        metrics: The metrics to update.
+
+    >>> import asyncio
+    >>> from datetime import UTC, datetime
+    >>> from pathlib import Path
+    >>> from carvalue.journal import Journal
+    >>> entry = JournalEntry(
+    ...     quote_id="2" * 32, quoted_at=datetime(2026, 1, 1, tzinfo=UTC), model_version="3",
+    ...     price=19_000, low=15_000, high=23_000, warnings=(), listing={"manufacturer": "toyota"},
+    ... )
+    >>> outbox = Outbox(Path("written"), limit_bytes=2**20)
+    >>> async def record_one() -> None:
+    ...     writer = JournalWriter(
+    ...         spool=outbox, journal=Journal("sqlite:///written.db"), metrics=ServiceMetrics()
+    ...     )
+    ...     await writer.record([entry])
+    ...     writer.close()
+    >>> asyncio.run(record_one())
+    >>> outbox.waiting_bytes == len(entry.as_line())
+    True
+    """
 
     def __init__(self, *, spool: Outbox, journal: JournalWrites, metrics: ServiceMetrics) -> None:
         self._spool, self._journal, self._metrics = spool, journal, metrics
@@ -33,10 +58,17 @@ class JournalWriter:
         self._try_journal_at = 0.0
         metrics.spool_up.set(1)
         self.trouble: OutboxState | None = None
-        """What keeps quotes from the spool right now."""
+        """Why quotes cannot be written to the outbox; None while they can."""
 
     def record(self, entries: Sequence[JournalEntry]) -> asyncio.Future[None]:
-        """Give what is done when the entries are on disk, or dropped and counted: each quote is answered."""
+        """Write entries to the outbox with the next group. Call it in the event loop.
+
+        Args:
+            entries: The entries of one request.
+
+        Returns:
+            A future that is done when the entries are on disk, or were dropped and counted.
+        """
         on_disk = asyncio.get_running_loop().create_future()
         self._waiting.append((entries, on_disk))
         if not self._is_committing:
@@ -44,21 +76,21 @@ class JournalWriter:
         return on_disk
 
     def close(self) -> None:
-        """Wait for the flush under way."""
+        """Wait for the write in progress."""
         self._thread.shutdown()
 
     def _commit_waiting(self) -> None:
         group, self._waiting, self._is_committing = self._waiting, [], True
-        entries = [entry for some, _ in group for entry in some]
+        entries = [entry for members, _ in group for entry in members]
         commit = asyncio.get_running_loop().run_in_executor(self._thread, self._commit, entries)
         commit.add_done_callback(partial(self._settle, group))
 
     def _settle(self, group: Waiting, commit: asyncio.Future[None]) -> None:
         self._is_committing = False
         if self._waiting:
-            self._commit_waiting()  # first, so that the disk works while answers are written
+            self._commit_waiting()  # first, so that the disk is busy while responses are written
         for _, on_disk in group:
-            if on_disk.done():  # its client went away
+            if on_disk.done():  # the client disconnected
                 continue
             if (error := commit.exception()) is None:
                 on_disk.set_result(None)
@@ -68,19 +100,19 @@ class JournalWriter:
     def _commit(self, entries: Sequence[JournalEntry]) -> None:
         try:
             self._spool.append(entries)
-        except OutboxFull as error:  # the journal is away, or it would not be full
-            self._note("spool full", because=str(error))
+        except OutboxFull as error:
+            self._note("spool full", reason=str(error))
             self._drop(entries, "spool full")
         except OSError as error:
-            self._note("disk", because=str(error))
-            if not self._writes_past(entries):
+            self._note("disk", reason=str(error))
+            if not self._write_to_journal(entries):
                 self._drop(entries, "disk")
         else:
             self.trouble = None
             self._metrics.spool_up.set(1)
 
-    def _writes_past(self, entries: Sequence[JournalEntry]) -> bool:
-        """Write to the journal itself, which may be elsewhere; where it is away too, not each time."""
+    def _write_to_journal(self, entries: Sequence[JournalEntry]) -> bool:
+        """Write to the journal directly: it may be on another machine. After a failure, pause."""
         if time.monotonic() < self._try_journal_at:
             return False
         try:
@@ -94,9 +126,8 @@ class JournalWriter:
     def _drop(self, entries: Sequence[JournalEntry], reason: OutboxState) -> None:
         self._metrics.journal_dropped.labels(reason).inc(len(entries))
 
-    def _note(self, trouble: OutboxState, *, because: str) -> None:
-        if self.trouble != trouble:  # once, not for every quote: a full disk needs no longer log
-            told = {"reason": trouble, "because": because}
-            logger.error("quotes are answered without a spool", extra=told)
+    def _note(self, trouble: OutboxState, *, reason: str) -> None:
+        if self.trouble != trouble:  # log once, not for every quote
+            logger.error("quotes are answered without a spool", extra={"reason": trouble, "because": reason})
         self.trouble = trouble
         self._metrics.spool_up.set(0)

@@ -63,8 +63,8 @@ def read_feedback(value: object) -> Feedback:
 
 
 def _store(told: Feedback, journal: Journal, replay: Forwarder) -> None:
-    replay.pass_on(within_s=CATCH_UP_S)  # the quote may be a moment old and not yet in the journal
-    journal.add_feedback(quote_id=told.quote_id, sale_price=told.sale_price, told_at=datetime.now(UTC))
+    replay.forward(within_s=CATCH_UP_S)  # the quote may be a moment old and not yet in the journal
+    journal.add_feedback(quote_id=told.quote_id, sale_price=told.sale_price, reported_at=datetime.now(UTC))
 
 
 def _error(field: str, value: object, expected: str) -> FieldError:

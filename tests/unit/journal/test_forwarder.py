@@ -48,13 +48,13 @@ def test_an_outage_is_outlived_and_shown(tmp_path: Path) -> None:
     desk.journal.is_down = True
     desk.spool.append([an_entry(0), an_entry(1)])
 
-    desk.replay.pass_on()
+    desk.replay.forward()
     down = {
         name: desk.metric(f"carvalue_{name}") for name in ("journal_up", "journal_lag_seconds", "spool_bytes")
     }
     state = desk.replay.journal_state
     desk.journal.is_down = False
-    desk.replay.pass_on()
+    desk.replay.forward()
 
     assert state == "down"
     assert down == {"journal_up": 0, "journal_lag_seconds": 10, "spool_bytes": 2 * len(an_entry(0).as_line())}
@@ -69,7 +69,7 @@ def test_one_that_is_refused_does_not_hold_up_the_others(tmp_path: Path) -> None
     desk = Desk(tmp_path)
     desk.spool.append([an_entry(0), an_entry(1, price=0), an_entry(2)])
 
-    desk.replay.pass_on()
+    desk.replay.forward()
 
     assert list(desk.journal.stored.values()) == [an_entry(0), an_entry(2)]
     assert desk.metric("carvalue_journal_dropped_total", reason="refused") == 1
@@ -82,7 +82,7 @@ def test_a_damaged_line_is_counted_and_a_torn_one_is_not(tmp_path: Path) -> None
     (tmp_path / "1.ndjson").write_bytes(b"".join(lines))
     desk = Desk(tmp_path)
 
-    desk.replay.pass_on()
+    desk.replay.forward()
 
     assert list(desk.journal.stored.values()) == [an_entry(1), an_entry(2)]
     assert desk.metric("carvalue_journal_dropped_total", reason="unreadable") == 3

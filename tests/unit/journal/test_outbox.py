@@ -22,7 +22,7 @@ def taken(spool: Outbox) -> list[JournalEntry]:
     entries = []
     while chunk := spool.next_chunk():
         entries += [JournalEntry.from_line(line) for line in chunk.data.splitlines()]
-        spool.forget(chunk)
+        spool.mark_forwarded(chunk)
     return entries
 
 
@@ -41,10 +41,10 @@ def test_what_waits_is_adopted_by_the_next_process(tmp_path: Path) -> None:
     killed, following = a_spool(tmp_path), a_spool(tmp_path)
     killed.append(entries)
 
-    following.adopt()
+    following.adopt_segments()
     while_alive = taken(following)
     killed.close()  # what the end of a process does to its locks
-    following.adopt()
+    following.adopt_segments()
 
     assert while_alive == []
     assert taken(following) == entries
@@ -59,7 +59,7 @@ def test_what_a_crash_left_unnamed_is_removed_once_it_is_old(tmp_path: Path) -> 
     os.utime(old, (0, 0))
     spool = a_spool(tmp_path)
 
-    spool.adopt()
+    spool.adopt_segments()
 
     assert list(tmp_path.iterdir()) == [fresh]
     spool.close()
@@ -69,11 +69,11 @@ def test_a_line_that_a_crash_cut_off_is_not_whole(tmp_path: Path) -> None:
     whole, torn = an_entry(1).as_line(), an_entry(2).as_line()[:-20]
     (tmp_path / "1.ndjson").write_bytes(whole + torn)
     spool = a_spool(tmp_path)
-    spool.adopt()
+    spool.adopt_segments()
 
     first = spool.next_chunk()
     assert first is not None
-    spool.forget(first)
+    spool.mark_forwarded(first)
     second = spool.next_chunk()
 
     assert first.data == whole

@@ -78,12 +78,12 @@ def test_quotes_wait_in_the_spool_until_a_program_knows_the_tables(tmp_path: Pat
     spool = Outbox(tmp_path / "spool", limit_bytes=2**20)
     spool.append([an_entry(1), an_entry(2)])
     metrics = ServiceMetrics()
-    Forwarder(spool=spool, journal=Journal(f"sqlite:///{path}"), metrics=metrics).pass_on()
+    Forwarder(spool=spool, journal=Journal(f"sqlite:///{path}"), metrics=metrics).forward()
     assert spool.waiting_bytes
 
     script(path, "update journal_schema set version_num = '1.0'")  # as the right program would find it
     journal = Journal(f"sqlite:///{path}")
-    Forwarder(spool=spool, journal=journal, metrics=ServiceMetrics()).pass_on()
+    Forwarder(spool=spool, journal=journal, metrics=ServiceMetrics()).forward()
 
     assert journal.after("", until=LATER, limit=9) == [an_entry(1), an_entry(2)]
     assert not spool.waiting_bytes

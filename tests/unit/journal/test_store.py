@@ -97,10 +97,10 @@ def test_what_the_tables_cannot_hold_is_refused_without_its_values(tmp_path: Pat
 def test_feedback_needs_its_quote_and_the_last_word_counts(tmp_path: Path) -> None:
     journal, quote_id = a_journal(tmp_path / "journal.db"), an_entry(1).quote_id
     with pytest.raises(UnknownQuote):
-        journal.add_feedback(quote_id=quote_id, sale_price=20_000, told_at=NOW)
+        journal.add_feedback(quote_id=quote_id, sale_price=20_000, reported_at=NOW)
     journal.write([an_entry(1)])
 
     for sale_price in (20_000, 21_000):
-        journal.add_feedback(quote_id=quote_id, sale_price=sale_price, told_at=NOW)
+        journal.add_feedback(quote_id=quote_id, sale_price=sale_price, reported_at=NOW)
 
     assert rows(tmp_path / "journal.db", "select quote_id, sale_price from feedback") == [(quote_id, 21_000)]

@@ -136,7 +136,7 @@ class BatchPricer:
     async def _wait_for_journal(self) -> None:
         """Leave room for single quotes: the journal takes less a second than a file can bring."""
         until = time.monotonic() + JOURNAL_S
-        while self._spool.is_for_the_hasty:
+        while self._spool.is_reserved_for_single_quotes:
             if time.monotonic() > until:
                 raise JournalLagging("The journal lacks too many quotes to take a file of them.")
             await asyncio.sleep(0.05)

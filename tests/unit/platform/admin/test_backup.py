@@ -100,7 +100,7 @@ def test_every_quote_that_was_on_disk_is_in_a_backup_made_while_quotes_come(
 
     def pass_on() -> None:
         while not stop.is_set():
-            replay.pass_on()
+            replay.forward()
 
     threads = [Thread(target=quote), Thread(target=pass_on)]
     for thread in threads:
