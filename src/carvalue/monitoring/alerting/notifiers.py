@@ -1,4 +1,4 @@
-"""Where alerts are told, each named by a URL: the console, a webhook in Slack's form, or e-mail."""
+"""Notifiers by URL: the console, a webhook in Slack's format, or e-mail."""
 
 import smtplib
 import ssl
@@ -19,22 +19,26 @@ RED, GREEN, PLAIN = "\033[1;31m", "\033[1;32m", "\033[0m"
 
 
 class BadAlertUrl(AppError):
-    """An alert URL that names no sink."""
+    """A URL in ALERT_URLS is not the URL of a receiver."""
 
     status = 500
     hint = (
-        "ALERT_URLS takes console:, https://hooks.example.com/..., and smtp://USER:PASSWORD@HOST:587/"
-        "?from=cars@example.com&to=you@example.com, with commas between them."
+        "Set ALERT_URLS to console:, https://hooks.example.com/..., or smtp://USER:PASSWORD@HOST:587/"
+        "?from=cars@example.com&to=you@example.com, separated by commas."
     )
 
 
 class ConsoleNotifier:
-    """Tells in the process's own output, in red what began and in green what ended."""
+    """Writes to standard error; on a terminal in red for a beginning and in green for an end."""
 
     name = "console"
 
-    def tell(self, alert: Alert) -> None:
-        """Write some lines."""
+    def notify(self, alert: Alert) -> None:
+        """Write the headline and the details.
+
+        Args:
+            alert: The alert.
+        """
         color = RED if alert.is_firing else GREEN
         start, end = (color, PLAIN) if sys.stderr.isatty() else ("", "")
         lines = [f"{start}{headline(alert)}{end}", *(f"  {line}" for line in details(alert))]
@@ -43,17 +47,24 @@ class ConsoleNotifier:
 
 
 class WebhookNotifier:
-    """Posts JSON that Slack and its like show as a message; the alert's parts stand beside it."""
+    """Posts JSON with the message as `text`, in Slack's format, and with the alert's fields.
+
+    Args:
+        url: The URL of the webhook. Only its host is logged, because the path is a secret.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self.name = f"webhook {urlsplit(url).hostname}"  # the rest of the URL is a secret
+        self.name = f"webhook {urlsplit(url).hostname}"
 
-    def tell(self, alert: Alert) -> None:
-        """Post it.
+    def notify(self, alert: Alert) -> None:
+        """Post the alert.
+
+        Args:
+            alert: The alert.
 
         Raises:
-            DeliveryFailed: no answer, or one that is no success.
+            DeliveryFailed: The webhook does not answer, or not with a success.
         """
         body = {
             "text": "\n".join((f"*{headline(alert)}*", *details(alert))),
@@ -64,26 +75,26 @@ class WebhookNotifier:
             "since": alert.since.isoformat(),
         }
         try:
-            answer = httpx.post(self._url, json=body, timeout=TIMEOUT_S)
+            response = httpx.post(self._url, json=body, timeout=TIMEOUT_S)
         except httpx.HTTPError as error:
             raise DeliveryFailed(f"{self.name} does not answer: {type(error).__name__}.") from None
-        if not answer.is_success:
-            raise DeliveryFailed(f"{self.name} answered {answer.status_code}.")
+        if not response.is_success:
+            raise DeliveryFailed(f"{self.name} answered {response.status_code}.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class MailServer:
-    """An SMTP server, the addresses of one e-mail receiver, and the login, as ALERT_URLS names them.
+    """An e-mail receiver: the SMTP server, the addresses and the login.
 
     Attributes:
-        host: of the SMTP server.
-        port: of the SMTP server; without one in the URL 465 for `smtps://`, 587 for `smtp://`.
-        uses_tls: whether the connection is encrypted from the start (`smtps://`); otherwise by STARTTLS if
-            the server offers it.
-        sender: the address in From.
-        recipients: the addresses in To.
-        user: the login's name; empty where there is no login.
-        password: the login's password.
+        host: The SMTP server.
+        port: Its port. The default is 465 for `smtps://` and 587 for `smtp://`.
+        uses_tls: Whether the connection is encrypted from the start (`smtps://`). Otherwise STARTTLS is used
+            if the server offers it.
+        sender: The address in From.
+        recipients: The addresses in To.
+        user: The user name; empty for no login.
+        password: The password of the user.
     """
 
     host: str
@@ -96,14 +107,25 @@ class MailServer:
 
 
 def parse_mail_url(url: str) -> MailServer:
-    """Read an e-mail receiver from its URL.
+    """Parse the URL of an e-mail receiver.
+
+    Args:
+        url: `smtp://` or `smtps://`, with `from` and one or more `to` in the query.
+
+    Returns:
+        The parts of the URL, decoded.
 
     Raises:
-        BadAlertUrl: the URL has no host, no `from`, no `to`, or a port that is no number.
+        BadAlertUrl: The host, `from` or `to` is missing, or the port is not a number.
+
+    >>> server = parse_mail_url("smtps://me:se%40cret@mail.example.com/?from=a@example.com&to=b@example.com")
+    >>> server.host, server.port, server.password, server.recipients
+    ('mail.example.com', 465, 'se@cret', ('b@example.com',))
     """
     parts = urlsplit(url)
     query = parse_qs(parts.query)
-    for name, value in (("host", parts.hostname), *((name, query.get(name)) for name in ("from", "to"))):
+    required = {"host": parts.hostname, "from": query.get("from"), "to": query.get("to")}
+    for name, value in required.items():
         if not value:
             raise BadAlertUrl(f"The e-mail URL for {parts.hostname or 'no host'} has no {name!r}.")
     return MailServer(
@@ -121,21 +143,28 @@ def _port(parts: SplitResult) -> int:
     try:
         return parts.port or (SMTPS_PORT if parts.scheme == "smtps" else SMTP_PORT)
     except ValueError:
-        raise BadAlertUrl(f"The e-mail URL for {parts.hostname} has a port that is no number.") from None
+        raise BadAlertUrl(f"The e-mail URL for {parts.hostname} has a port that is not a number.") from None
 
 
 class MailNotifier:
-    """Sends one message by SMTP, encrypted where the server can (STARTTLS), always with smtps://."""
+    """Sends one e-mail for each notification.
+
+    Args:
+        url: The URL of the receiver, see `parse_mail_url`.
+    """
 
     def __init__(self, url: str) -> None:
         self._server = parse_mail_url(url)
         self.name = f"mail {self._server.host}"
 
-    def tell(self, alert: Alert) -> None:
-        """Send it.
+    def notify(self, alert: Alert) -> None:
+        """Send the alert. A password is sent over an encrypted connection only.
+
+        Args:
+            alert: The alert.
 
         Raises:
-            DeliveryFailed: the server does not answer or refuses it.
+            DeliveryFailed: The server does not answer or rejects the message.
         """
         try:
             with self._connect() as server:
@@ -143,7 +172,7 @@ class MailNotifier:
                     server.login(self._server.user, self._server.password)
                 server.send_message(self._message(alert))
         except (OSError, smtplib.SMTPException) as error:
-            raise DeliveryFailed(f"{self.name} refused it: {type(error).__name__}.") from None
+            raise DeliveryFailed(f"{self.name} rejected it: {type(error).__name__}.") from None
 
     def _connect(self) -> smtplib.SMTP:
         host, port = self._server.host, self._server.port
@@ -155,7 +184,7 @@ class MailNotifier:
             server.starttls(context=ssl.create_default_context())
         elif self._server.user:
             server.close()
-            raise smtplib.SMTPException("a password is not sent in the clear")
+            raise smtplib.SMTPException("a password is not sent unencrypted")
         return server
 
     def _message(self, alert: Alert) -> EmailMessage:
@@ -167,31 +196,58 @@ class MailNotifier:
 
 
 def notifiers_from_urls(urls: Sequence[str]) -> tuple[Notifier, ...]:
-    """Make the sinks that the URLs name; two receivers at one host are told apart.
+    """Create a notifier for each URL. Receivers on the same host get a number in their names.
+
+    Args:
+        urls: The URLs in ALERT_URLS.
+
+    Returns:
+        Notifiers with unique names, in the order of the URLs.
 
     Raises:
-        BadAlertUrl: a URL names none.
+        BadAlertUrl: A URL is not the URL of a receiver.
+
+    >>> notifiers = notifiers_from_urls(["console:", "https://hooks.example.com/a", "https://hooks.example.com/b"])
+    >>> [notifier.name for notifier in notifiers]
+    ['console', 'webhook hooks.example.com', 'webhook hooks.example.com 3']
+    >>> notifiers_from_urls(["ftp://example.com"])
+    Traceback (most recent call last):
+    carvalue.monitoring.alerting.notifiers.BadAlertUrl: ALERT_URLS has a URL with the scheme 'ftp': ...
     """
-    sinks = [_sink(url) for url in urls]
-    for number, sink in enumerate(sinks):
-        if sink.name in {earlier.name for earlier in sinks[:number]}:
-            sink.name = f"{sink.name} {number + 1}"
-    return tuple(sinks)
+    notifiers = [_notifier(url) for url in urls]
+    for number, notifier in enumerate(notifiers):
+        if notifier.name in {earlier.name for earlier in notifiers[:number]}:
+            notifier.name = f"{notifier.name} {number + 1}"
+    return tuple(notifiers)
 
 
 def headline(alert: Alert) -> str:
-    """Tell in one line what began or ended, and when."""
+    """Describe in one line what began or ended, and when.
+
+    Args:
+        alert: The alert.
+
+    Returns:
+        Severity, title and time (UTC).
+    """
     if alert.resolved_at is None:
         return f"{alert.severity.upper()}: {alert.title}, since {alert.since:%Y-%m-%d %H:%M} UTC"
     return f"RESOLVED: {alert.title}, {alert.since:%Y-%m-%d %H:%M} to {alert.resolved_at:%H:%M} UTC"
 
 
 def details(alert: Alert) -> list[str]:
-    """List what moved, how far and what to do; nothing once it has ended, for then nothing is to be done."""
+    """List the lines of the alert's text.
+
+    Args:
+        alert: The alert.
+
+    Returns:
+        Lines; none once the alert has ended.
+    """
     return alert.text.splitlines() if alert.is_firing else []
 
 
-def _sink(url: str) -> Notifier:
+def _notifier(url: str) -> Notifier:
     scheme = urlsplit(url).scheme
     if scheme == "console":
         return ConsoleNotifier()
@@ -199,4 +255,4 @@ def _sink(url: str) -> Notifier:
         return WebhookNotifier(url)
     if scheme in {"smtp", "smtps"}:
         return MailNotifier(url)
-    raise BadAlertUrl(f"ALERT_URLS names a sink of the kind {scheme!r}.")
+    raise BadAlertUrl(f"ALERT_URLS has a URL with the scheme {scheme!r}: expected console, https or smtp.")

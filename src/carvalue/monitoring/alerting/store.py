@@ -1,4 +1,4 @@
-"""Alerts: each is told when it begins and when it ends, once by every sink, however often a sink fails."""
+"""Store and deliver alerts. Each receiver is notified once when an alert begins and once when it ends."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ Severity = Literal["warning", "critical"]
 FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=5), timedelta(minutes=15)
 MAX_DOUBLINGS = 8  # 5 s doubled 8 times exceeds 15 min; without a bound the wait overflows a timedelta
 DELIVERY_WAIT_S = 1.0  # a notifier that takes longer goes on in its own thread
-GIVEN_UP = timedelta(days=1)  # older news help nobody; the alert itself stays in the list
+GIVE_UP_AFTER = timedelta(days=1)  # an undelivered notification is then dropped; the alert stays in the list
 
 TABLES = MetaData()
 ALERTS = Table(
@@ -62,28 +62,28 @@ DELIVERIES = Table(
     Column("due_at", DateTime, nullable=False),
     Column("made_at", DateTime, nullable=False),
 )
-"""What still has to be told; a row goes when its sink has taken it."""
+"""Pending notifications; a row is deleted when its receiver has accepted it. `sink` is its name."""
 
 
 class DeliveryFailed(AppError):
-    """A sink did not take an alert: says which and why; it is tried again."""
+    """A receiver did not accept a notification. The delivery is retried."""
 
-    status, hint = 502, "See to the receiver that ALERT_URLS names; nothing is lost meanwhile."
+    status, hint = 502, "Check the receiver in ALERT_URLS; deliveries are retried for a day."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """Something that a person must know.
+    """A condition that people are notified of.
 
     Attributes:
-        key: alerts of one key are one alert, told once.
-        kind: what it is about, a metric's label.
-        severity: whether it can wait for the morning.
-        title: one line.
-        text: what, how far, and what to do.
-        since: when it began.
-        report: the name of a report that shows it; empty where there is none.
-        resolved_at: when it ended; None while it lasts.
+        key: Identifies the alert: a firing alert with the same key is updated, not sent again.
+        kind: What it is about, such as `drift`; a label of the metrics.
+        severity: `critical` for what cannot wait until the morning, else `warning`.
+        title: One line.
+        text: Lines with the details and what to do.
+        since: When it began, with a time zone.
+        report: The file name of a report that shows it; empty if there is none.
+        resolved_at: When it ended, with a time zone; None while it is firing.
     """
 
     key: str
@@ -97,77 +97,127 @@ class Alert:
 
     @property
     def is_firing(self) -> bool:
-        """Whether it lasts."""
+        """Whether the alert has not ended."""
         return self.resolved_at is None
 
 
 class Notifier(Protocol):
-    """Where alerts are told."""
+    """Sends notifications to one receiver."""
 
     name: str
+    """A unique name without secrets, for logs and metrics."""
 
-    def tell(self, alert: Alert) -> None:
-        """Tell that an alert began or ended.
+    def notify(self, alert: Alert) -> None:
+        """Send that an alert began or ended.
+
+        Args:
+            alert: The alert; `is_firing` says which of the two.
 
         Raises:
-            DeliveryFailed: the receiver did not take it.
+            DeliveryFailed: The receiver did not accept it.
         """
 
 
 class AlertStore:
-    """Knows which alerts last, over restarts too, and what each sink still has to be told."""
+    """A SQLite file of alerts and pending notifications, and the notifiers that deliver them.
 
-    def __init__(self, path: Path, sinks: Sequence[Notifier]) -> None:
+    A failed delivery is retried after 5 seconds, then after twice as long each time up to 15 minutes, for a
+    day. Each notifier runs in its own thread, so that a slow receiver delays no other.
+
+    Args:
+        path: The SQLite file; created when missing.
+        notifiers: One for each receiver, with unique names.
+
+    >>> class ListNotifier:
+    ...     name = "list"
+    ...     def __init__(self):
+    ...         self.sent = []
+    ...     def notify(self, alert):
+    ...         self.sent.append((alert.key, "firing" if alert.is_firing else "resolved"))
+    >>> now, notifier = datetime(2026, 1, 1, tzinfo=UTC), ListNotifier()
+    >>> alert = Alert(
+    ...     key="drift", kind="drift", severity="warning", title="Drift", text="year: newer", since=now
+    ... )
+    >>> store = AlertStore(Path("alerts.db"), [notifier])
+    >>> store.update([alert], now=now)
+    >>> store.update([alert], now=now + timedelta(minutes=1))  # firing still: nothing is sent
+    >>> store.update([], now=now + timedelta(minutes=2))
+    >>> notifier.sent
+    [('drift', 'firing'), ('drift', 'resolved')]
+    >>> store.close()
+    """
+
+    def __init__(self, path: Path, notifiers: Sequence[Notifier]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
         TABLES.create_all(self._engine)
-        self._sinks = {sink.name: sink for sink in sinks}
-        self._threads = ThreadPoolExecutor(max(1, len(sinks)), thread_name_prefix="notifier")
+        self._notifiers = {notifier.name: notifier for notifier in notifiers}
+        self._threads = ThreadPoolExecutor(max(1, len(notifiers)), thread_name_prefix="notifier")
         self._running: dict[str, Future[None]] = {}  # by notifier: each delivers in one thread at a time
         self._delivered: dict[tuple[str, str], int] = {}
         self._lock = Lock()  # guards the counts
 
     @property
     def delivered(self) -> Mapping[tuple[str, str], int]:
-        """Deliveries by sink and outcome (`told`, `failed`, `dropped`) since this process started."""
+        """Deliveries by notifier and outcome (`told`, `failed`, `dropped`) since this process started."""
         with self._lock:
             return dict(self._delivered)
 
     def update(self, active: Sequence[Alert], *, now: datetime) -> None:
-        """Take the alerts that last now: tell new ones, tell the end of those that are gone."""
+        """Record which alerts are firing now and notify the receivers of what began or ended.
+
+        Args:
+            active: All alerts that are firing now.
+            now: The current time, with a time zone.
+        """
         with self._engine.begin() as connection:
             known = {row["key"]: row["id"] for row in _firing(connection)}
-            wanted = {alert.key: alert for alert in active}
-            for key in wanted.keys() - known.keys():
-                self._begin(connection, wanted[key], now)
-            for key in wanted.keys() & known.keys():
-                _refresh(connection, known[key], wanted[key])
-            for key in known.keys() - wanted.keys():
+            current = {alert.key: alert for alert in active}
+            for key in current.keys() - known.keys():
+                self._begin(connection, current[key], now)
+            for key in current.keys() & known.keys():
+                _refresh(connection, known[key], current[key])
+            for key in known.keys() - current.keys():
                 self._end(connection, known[key], now)
         self._deliver(now)
 
     def firing(self) -> list[Alert]:
-        """List the alerts that last, the oldest first."""
+        """List the alerts that are firing.
+
+        Returns:
+            Alerts, the oldest first.
+        """
         with self._engine.begin() as connection:
             return [_alert(row) for row in _firing(connection)]
 
     def past(self, limit: int) -> list[Alert]:
-        """List the alerts that ended, the last one first."""
+        """List the alerts that have ended.
+
+        Args:
+            limit: The maximum number of alerts.
+
+        Returns:
+            Alerts, the last ended first.
+        """
         ended = select(ALERTS).where(ALERTS.c.resolved_at.is_not(None))
         with self._engine.begin() as connection:
             rows = connection.execute(ended.order_by(ALERTS.c.resolved_at.desc()).limit(limit)).mappings()
             return [_alert(row) for row in rows]
 
     def waiting(self) -> dict[str, int]:
-        """Count what each sink still has to be told."""
-        counts = dict.fromkeys(self._sinks, 0)
+        """Count the pending notifications.
+
+        Returns:
+            Number of notifications by notifier.
+        """
+        counts = dict.fromkeys(self._notifiers, 0)
         with self._engine.begin() as connection:
             for name in connection.execute(select(DELIVERIES.c.sink)).scalars():
                 counts[name] = counts.get(name, 0) + 1
         return counts
 
     def close(self) -> None:
-        """Wait for the deliveries under way and close what is open."""
+        """Wait for running deliveries and close the database."""
         self._threads.shutdown()
         self._engine.dispose()
 
@@ -175,24 +225,30 @@ class AlertStore:
         values = {
             name: getattr(alert, name) for name in ("key", "kind", "severity", "title", "text", "report")
         }
-        made = ALERTS.insert().values(**values, since=_stored(alert.since)).returning(ALERTS.c.id)
-        self._owe(connection, connection.execute(made).scalar_one(), "firing", now)
+        insert = (
+            ALERTS.insert().values(**values, since=_without_time_zone(alert.since)).returning(ALERTS.c.id)
+        )
+        self._queue(connection, connection.execute(insert).scalar_one(), "firing", now)
         logger.warning("alert", extra={"key": alert.key, "title": alert.title})
 
     def _end(self, connection: Connection, number: int, now: datetime) -> None:
-        connection.execute(update(ALERTS).where(ALERTS.c.id == number).values(resolved_at=_stored(now)))
-        self._owe(connection, number, "resolved", now)
+        connection.execute(
+            update(ALERTS).where(ALERTS.c.id == number).values(resolved_at=_without_time_zone(now))
+        )
+        self._queue(connection, number, "resolved", now)
         logger.info("alert resolved", extra={"id": number})
 
-    def _owe(self, connection: Connection, number: int, news: str, now: datetime) -> None:
-        for name in self._sinks:
+    def _queue(self, connection: Connection, number: int, news: str, now: datetime) -> None:
+        for name in self._notifiers:
             values = {"alert_id": number, "sink": name, "news": news, "attempts": 0}
             connection.execute(
-                DELIVERIES.insert().values(**values, due_at=_stored(now), made_at=_stored(now))
+                DELIVERIES.insert().values(
+                    **values, due_at=_without_time_zone(now), made_at=_without_time_zone(now)
+                )
             )
 
     def _deliver(self, now: datetime) -> None:
-        """Deliver what is due, each notifier in a thread of its own, so that none waits for another."""
+        """Deliver what is due, each notifier in its own thread, so that none waits for another."""
         started = []
         for name, rows in groupby(self._due(now), key=itemgetter("of_sink")):
             running = self._running.get(name)
@@ -206,8 +262,13 @@ class AlertStore:
         due = (
             select(*columns)
             .join(ALERTS, ALERTS.c.id == DELIVERIES.c.alert_id)
-            # made at a moment to come: the clock was set back since, and what is due must not wait for it
-            .where(or_(DELIVERIES.c.due_at <= _stored(now), DELIVERIES.c.made_at > _stored(now)))
+            # created in the future: the clock was set back, and the delivery must not wait for it
+            .where(
+                or_(
+                    DELIVERIES.c.due_at <= _without_time_zone(now),
+                    DELIVERIES.c.made_at > _without_time_zone(now),
+                )
+            )
             .order_by(DELIVERIES.c.sink, DELIVERIES.c.id)
         )
         with self._engine.begin() as connection:
@@ -218,58 +279,58 @@ class AlertStore:
             self._attempt(row, now)
 
     def _attempt(self, row: RowMapping, now: datetime) -> None:
-        sink = self._sinks.get(row["of_sink"])
+        notifier = self._notifiers.get(row["of_sink"])
         outcome = "dropped"
-        if sink is not None and now - _read(row["of_made_at"]) < GIVEN_UP:
-            outcome = _told(sink, _as_it_was(row))
+        if notifier is not None and now - _in_utc(row["of_made_at"]) < GIVE_UP_AFTER:
+            outcome = _notify(notifier, _alert_to_send(row))
         self._count(row["of_sink"], outcome)
-        mine = DELIVERIES.c.id == row["of_id"]
+        this = DELIVERIES.c.id == row["of_id"]
         with self._engine.begin() as connection:
             if outcome == "failed":
                 again = {
                     "attempts": row["of_attempts"] + 1,
-                    "due_at": _stored(now + _delay(row["of_attempts"])),
+                    "due_at": _without_time_zone(now + _delay(row["of_attempts"])),
                 }
-                connection.execute(update(DELIVERIES).where(mine).values(**again))
+                connection.execute(update(DELIVERIES).where(this).values(**again))
             else:
-                connection.execute(DELIVERIES.delete().where(mine))
+                connection.execute(DELIVERIES.delete().where(this))
 
-    def _count(self, sink: str, outcome: str) -> None:
+    def _count(self, notifier: str, outcome: str) -> None:
         with self._lock:
-            self._delivered[sink, outcome] = self._delivered.get((sink, outcome), 0) + 1
+            self._delivered[notifier, outcome] = self._delivered.get((notifier, outcome), 0) + 1
 
 
 def _delay(attempts: int) -> timedelta:
     return min(FIRST_RETRY * 2.0 ** min(attempts, MAX_DOUBLINGS), LONGEST_RETRY)
 
 
-def _told(sink: Notifier, alert: Alert) -> str:
+def _notify(notifier: Notifier, alert: Alert) -> str:
     try:
-        sink.tell(alert)
+        notifier.notify(alert)
     except DeliveryFailed as error:
-        logger.error(  # noqa: TRY400  # the message says all
-            "alert not delivered", extra={"sink": sink.name, "key": alert.key, "error": error.message}
+        logger.error(  # noqa: TRY400  # the message is enough
+            "alert not delivered", extra={"sink": notifier.name, "key": alert.key, "error": error.message}
         )
         return "failed"
     except Exception:  # a fault of one notifier must not stop the others
-        logger.exception("alert not delivered", extra={"sink": sink.name, "key": alert.key})
+        logger.exception("alert not delivered", extra={"sink": notifier.name, "key": alert.key})
         return "failed"
     return "told"
 
 
-def _as_it_was(row: RowMapping) -> Alert:
-    """Tell of the beginning as of a beginning, even when the alert has ended before it could be told."""
+def _alert_to_send(row: RowMapping) -> Alert:
+    """Send a beginning as firing, even if the alert ended before the delivery succeeded."""
     alert = _alert(row)
     return alert if row["of_news"] == "resolved" else replace(alert, resolved_at=None)
 
 
 def _firing(connection: Connection) -> Sequence[RowMapping]:
-    lasting = select(ALERTS).where(ALERTS.c.resolved_at.is_(None)).order_by(ALERTS.c.id)
-    return connection.execute(lasting).mappings().all()
+    firing = select(ALERTS).where(ALERTS.c.resolved_at.is_(None)).order_by(ALERTS.c.id)
+    return connection.execute(firing).mappings().all()
 
 
 def _refresh(connection: Connection, number: int, alert: Alert) -> None:
-    """Keep the words up to date, without telling anyone again."""
+    """Update the texts of a firing alert without a new notification."""
     values = {"title": alert.title, "text": alert.text, "severity": alert.severity}
     if alert.report:
         values["report"] = alert.report
@@ -283,15 +344,15 @@ def _alert(row: RowMapping) -> Alert:
         severity=row["severity"],
         title=row["title"],
         text=row["text"],
-        since=_read(row["since"]),
+        since=_in_utc(row["since"]),
         report=row["report"],
-        resolved_at=_read(row["resolved_at"]) if row["resolved_at"] else None,
+        resolved_at=_in_utc(row["resolved_at"]) if row["resolved_at"] else None,
     )
 
 
-def _stored(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)  # SQLite forgets the time zone
+def _without_time_zone(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)  # SQLite does not store the time zone
 
 
-def _read(moment: datetime) -> datetime:
+def _in_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC)

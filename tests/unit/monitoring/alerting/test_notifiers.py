@@ -71,8 +71,8 @@ def mailbox() -> Iterator[tuple[Mailbox, str]]:
 def test_a_webhook_gets_a_message_and_the_parts(webhook: str) -> None:
     (sink,) = notifiers_from_urls([webhook])
 
-    sink.tell(ALERT)
-    sink.tell(replace(ALERT, resolved_at=NOW))
+    sink.notify(ALERT)
+    sink.notify(replace(ALERT, resolved_at=NOW))
 
     began, ended = Webhook.bodies
     assert began["text"] == "*WARNING: Quotes have drifted, since 2026-11-01 12:30 UTC*\nyear: far"
@@ -86,7 +86,7 @@ def test_a_webhook_that_refuses_has_failed_and_its_secret_is_not_told(webhook: s
     (sink,) = notifiers_from_urls([webhook])
 
     with pytest.raises(DeliveryFailed, match="answered 500") as refused:
-        sink.tell(ALERT)
+        sink.notify(ALERT)
 
     assert "SECRET" not in str(refused.value) + sink.name
 
@@ -95,14 +95,14 @@ def test_a_webhook_that_is_away_has_failed() -> None:
     (sink,) = notifiers_from_urls([f"http://127.0.0.1:{free_port()}/"])
 
     with pytest.raises(DeliveryFailed, match="ConnectError"):
-        sink.tell(ALERT)
+        sink.notify(ALERT)
 
 
 def test_mail_is_sent(mailbox: tuple[Mailbox, str]) -> None:
     kept, url = mailbox
     (sink,) = notifiers_from_urls([url])
 
-    sink.tell(ALERT)
+    sink.notify(ALERT)
 
     (message,) = kept.messages
     assert message["subject"] == "[carvalue] WARNING: Quotes have drifted, since 2026-11-01 12:30 UTC"
@@ -115,7 +115,7 @@ def test_a_password_is_not_sent_in_the_clear(mailbox: tuple[Mailbox, str]) -> No
     (sink,) = notifiers_from_urls([url.replace("smtp://", "smtp://me:secret@")])
 
     with pytest.raises(DeliveryFailed):
-        sink.tell(ALERT)
+        sink.notify(ALERT)
 
     assert kept.messages == []
 
@@ -123,7 +123,7 @@ def test_a_password_is_not_sent_in_the_clear(mailbox: tuple[Mailbox, str]) -> No
 def test_the_console_shows_what_began(capsys: pytest.CaptureFixture[str]) -> None:
     (sink,) = notifiers_from_urls(["console:"])
 
-    sink.tell(ALERT)
+    sink.notify(ALERT)
 
     assert capsys.readouterr().err == (
         "WARNING: Quotes have drifted, since 2026-11-01 12:30 UTC\n  year: far\n"

@@ -23,7 +23,7 @@ class Receiver:
     def __init__(self) -> None:
         self.is_down, self.heard = False, list[tuple[str, bool]]()
 
-    def tell(self, alert: Alert) -> None:
+    def notify(self, alert: Alert) -> None:
         if self.is_down:
             raise DeliveryFailed("receiver is down.")
         self.heard.append((alert.key, alert.is_firing))
@@ -128,7 +128,7 @@ class Dead:
 
     name = "dead"
 
-    def tell(self, alert: Alert) -> None:
+    def notify(self, alert: Alert) -> None:
         raise DeliveryFailed("dead is down.")
 
 
@@ -137,7 +137,7 @@ class Broken:
 
     name = "broken"
 
-    def tell(self, alert: Alert) -> None:
+    def notify(self, alert: Alert) -> None:
         raise TypeError("unexpected")
 
 
@@ -149,7 +149,7 @@ class Hanging:
     def __init__(self) -> None:
         self.released, self.calls = Event(), 0
 
-    def tell(self, alert: Alert) -> None:
+    def notify(self, alert: Alert) -> None:
         self.calls += 1
         self.released.wait()
 

@@ -242,7 +242,7 @@ def test_what_is_away_is_told_and_tried_again(stage: Stage, away: str) -> None:
 def test_sales_that_are_far_off_alert(stage: Stage) -> None:
     stage.quote(300, seed=11)
     for number in range(1, 61):
-        stage.journal.add_feedback(quote_id=f"{number:032d}", sale_price=3_000, told_at=stage.now)
+        stage.journal.add_feedback(quote_id=f"{number:032d}", sale_price=3_000, reported_at=stage.now)
 
     stage.watcher.step()
 
@@ -253,7 +253,7 @@ def test_sales_that_are_all_a_little_dearer_alert_although_the_error_is_usual(st
     stage.quote(300, seed=11)
     for entry in stage.journal.after("", until=stage.now, limit=300):
         dearer = round(entry.price * 1.1)
-        stage.journal.add_feedback(quote_id=entry.quote_id, sale_price=dearer, told_at=stage.now)
+        stage.journal.add_feedback(quote_id=entry.quote_id, sale_price=dearer, reported_at=stage.now)
 
     stage.watcher.step()
 
