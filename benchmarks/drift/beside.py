@@ -17,7 +17,7 @@ from typing import get_args
 from runs import runs, summed_up
 from streams import DRIFTS, Regime, Streams, streams
 
-from carvalue.monitoring.drift.profile import readable
+from carvalue.monitoring.drift.profile import first_words
 
 PACKAGES = ("nannyml==0.13.1", "pandas<3", "statsmodels", "pyarrow")  # it imports the last two unasked
 SIDE = Path(__file__).with_name("nannyml_side.py")
@@ -43,13 +43,13 @@ def main(datasets: Path, work: Path) -> None:
 
 def write_rows(prepared: Streams, folder: Path) -> None:
     """Write the reference, the clean requests, every run, and how many of its rows are clean."""
-    readable(prepared.named()).write_parquet(folder / "reference.parquet")
-    readable(prepared.clean).write_parquet(folder / "clean.parquet")
+    first_words(prepared.named()).write_parquet(folder / "reference.parquet")
+    first_words(prepared.clean).write_parquet(folder / "clean.parquet")
     before = {}
     for place, drift in enumerate(DRIFTS):
         for number, run in enumerate(runs(prepared, drift=drift)):
             before[f"{place}-{number}"] = run.before
-            readable(run.rows).write_parquet(folder / f"{place}-{number}.parquet")
+            first_words(run.rows).write_parquet(folder / f"{place}-{number}.parquet")
     (folder / "before.json").write_text(json.dumps(before))
 
 

@@ -13,7 +13,7 @@ from scipy.stats import chi2_contingency, ks_2samp
 
 from carvalue.monitoring.drift.bins import Codes, Floats
 from carvalue.monitoring.drift.detector import CONFIRMED, Detector
-from carvalue.monitoring.drift.profile import ReferenceProfile, fit_profile, readable
+from carvalue.monitoring.drift.profile import ReferenceProfile, first_words, fit_profile
 from carvalue.monitoring.drift.thresholds import calibrate
 
 WINDOW = 1_000  # rows; what others recommend is a thousand or so
@@ -54,10 +54,10 @@ class _Noting(Detector):
         super().__init__(*parts)  # type: ignore[arg-type]
         self.noted: list[tuple[int, bool]] = []
 
-    def _judge(self, stride: Floats, *, moment: object) -> None:
-        super()._judge(stride, moment=moment)  # type: ignore[arg-type]
-        level = max(self.memory.levels.values(), default=0)
-        self.noted.append((self.memory.rows - 1, level == CONFIRMED))
+    def _update_states(self, stride: Floats, *, moment: object) -> None:
+        super()._update_states(stride, moment=moment)  # type: ignore[arg-type]
+        level = max(self.state.levels.values(), default=0)
+        self.noted.append((self.state.rows - 1, level == CONFIRMED))
 
 
 class Windows:
@@ -133,11 +133,11 @@ class EDetector:
 
 def p_values(reference: pl.DataFrame, *, level: float) -> Method:
     """Kolmogorov-Smirnov for numbers, chi-squared for words; alarms when any p-value is below the level."""
-    known = readable(reference).sample(SAMPLE_ROWS, seed=1)
+    known = first_words(reference).sample(SAMPLE_ROWS, seed=1)
     numbers, words = _columns(known)
 
     def rule(window: pl.DataFrame) -> bool:
-        now = readable(window)
+        now = first_words(window)
         of_numbers = (
             ks_2samp(known[name].drop_nulls().to_numpy(), now[name].drop_nulls().to_numpy()).pvalue
             for name in numbers
@@ -167,7 +167,7 @@ def evidently(reference: pl.DataFrame, *, share: float, rows: int = WINDOW) -> M
     The tests are called as its report calls them, without the report: that takes seconds.
     """
     known = _pandas(reference.sample(SAMPLE_ROWS, seed=1))
-    numbers, words = _columns(readable(reference))
+    numbers, words = _columns(first_words(reference))
 
     def rule(window: pl.DataFrame) -> bool:
         now = _pandas(window)
@@ -188,7 +188,7 @@ def _moved(test: object, known: pd.Series, now: pd.Series, kind: ColumnType) -> 
 
 
 def _pandas(rows: pl.DataFrame) -> pd.DataFrame:
-    rows = readable(rows)
+    rows = first_words(rows)
     return pd.DataFrame({name: rows[name].to_list() for name in rows.columns})
 
 

@@ -171,7 +171,7 @@ class _Loop:
         self._now = self._market.end_of_day(day)
         self._record_quotes(cars)
         alarms = self._alarms(day)
-        self._trigger.look(alarms)
+        self._trigger.check(alarms)
         reason = ", ".join(sorted(alarms.firing)) if self._airflow.is_requested else ""
         if not reason and self._plan.every and (day - self._plan.history + 1) % self._plan.every == 0:
             reason = "schedule"

@@ -1,1 +1,1 @@
-"""Are live inputs like the training inputs."""
+"""Watch live quotes: detect drift, measure accuracy, send alerts, and request retrainings."""

@@ -133,7 +133,7 @@ def test_drift_is_shown_on_every_page_and_in_detail_on_one(
     cars = a_market(rows=600, seed=7).select(INPUTS).with_columns((pl.col("odometer") * 2).clip(0, 400_000))
     listings = [{name: value for name, value in car.items() if value is not None} for car in cars.to_dicts()]
     service.post("/predict", json=listings).raise_for_status()
-    until(lambda: watching.step() >= 0 and bool(watching.desk.firing()))
+    until(lambda: watching.step() >= 0 and bool(watching.alert_store.firing()))
 
     page.goto(f"{page_url}/monitoring")
     expect(page.get_by_text("Against reported sales")).to_be_visible()

@@ -1,4 +1,4 @@
-"""The version that is watched, and the detector that compares its quotes with its own reference."""
+"""Build a drift detector for a version from its bundle and its reference."""
 
 import logging
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class CalibratedDetector:
-    """A version in production with what its quotes are compared with.
+    """A version in production and the detector of its quotes.
 
     Attributes:
-        version: in the registry.
-        card: of its bundle.
-        reference: the inputs of its training cars, and what it answers to them.
-        detector: of drift away from that.
+        version: The version in the registry.
+        card: The model card of its bundle.
+        reference: Its training cars, one row each: the inputs, `price` and `range_width` as it quotes them.
+        detector: Compares quotes with the reference.
     """
 
     version: ModelVersion
@@ -37,31 +37,44 @@ class CalibratedDetector:
 
 
 def calibrate_detector(
-    version: ModelVersion, *, registry: ModelRegistry, references: Path, memory: DetectorState | None = None
+    version: ModelVersion, *, registry: ModelRegistry, references: Path, state: DetectorState | None = None
 ) -> CalibratedDetector:
-    """Fetch a version, quote its reference with it, and calibrate a detector on the answers.
+    """Download a version, quote its reference with it, and calibrate a detector on the result.
+
+    Args:
+        version: The version to watch.
+        registry: Where its bundle is.
+        references: The folder of the published references.
+        state: The saved state of an earlier detector of the same version; None to start anew. A state that
+            does not fit is discarded with a warning.
+
+    Returns:
+        The detector and what it compares with.
 
     Raises:
-        RegistryUnavailable, BundleCorrupt, BundleIncompatible: there is no model to quote with.
-        ReferenceMissing, ReferenceTooSmall: there is nothing to compare with.
+        RegistryUnavailable: The registry does not answer.
+        BundleCorrupt: A file of the bundle is damaged.
+        BundleIncompatible: The bundle has another format.
+        ReferenceMissing: There is no reference for the version's dataset.
+        ReferenceTooSmall: The reference has too few rows.
     """
     with TemporaryDirectory() as folder:
         model = PriceModel.load(registry.download(version, into=Path(folder) / "bundle"))
-    found = find_reference(fingerprint=model.card.dataset_fingerprint, root=references)
-    reference = reference_frame(pl.read_parquet(found.path), model)
+    published = find_reference(fingerprint=model.card.dataset_fingerprint, root=references)
+    reference = reference_frame(pl.read_parquet(published.path), model)
     profile, null = calibrate(reference)
     logger.info("watching", extra={"version": version.version, "reference_rows": len(reference)})
     return CalibratedDetector(
         version=version,
         card=model.card,
         reference=reference,
-        detector=_detector(profile, null, memory),
+        detector=_detector(profile, null, state),
     )
 
 
-def _detector(profile: ReferenceProfile, null: NullDistribution, memory: DetectorState | None) -> Detector:
+def _detector(profile: ReferenceProfile, null: NullDistribution, state: DetectorState | None) -> Detector:
     try:
-        return Detector(profile, null, memory)
+        return Detector(profile, null, state)
     except StateIncompatible as error:
         logger.warning("the saved drift state is discarded", extra={"because": error.message})
         return Detector(profile, null)

@@ -1,4 +1,4 @@
-"""How far a feature has moved, in words."""
+"""Describe in one phrase how a feature has changed."""
 
 from collections.abc import Sequence
 
@@ -8,31 +8,39 @@ from carvalue.monitoring.drift.bins import Bins, NumberBins
 from carvalue.monitoring.drift.statistics import Kind
 
 
-def describe(kind: Kind, bins: Bins, *, usual: Sequence[float], now: Sequence[float]) -> str:
-    """Tell what changed most.
+def describe(kind: Kind, bins: Bins, *, reference: Sequence[float], window: Sequence[float]) -> str:
+    """Describe what changed most.
 
     Args:
-        kind: the statistic that stands out.
-        bins: the feature's bins.
-        usual: shares of the reference: each bin, missing, unseen.
-        now: the same of the window.
+        kind: The statistic with the highest score.
+        bins: The feature's bins.
+        reference: Shares of the rows of the reference: each bin, missing, unseen.
+        window: The same shares of the window.
+
+    Returns:
+        A phrase for people.
+
+    >>> from carvalue.monitoring.drift.bins import CategoryBins
+    >>> fuel = CategoryBins(frequent=("gas", "diesel"), rare=frozenset())
+    >>> describe("values", fuel, reference=(0.9, 0.1, 0, 0, 0), window=(0.6, 0.4, 0, 0, 0))
+    'gas 90.0% -> 60.0%'
     """
     if kind == "missing":
-        return f"missing {_rose(usual[-2], now[-2])}"
+        return f"missing {_change(reference[-2], window[-2])}"
     if kind == "unseen":
-        return f"words not in the training data {_rose(usual[-1], now[-1])}"
+        return f"values not in the training data {_change(reference[-1], window[-1])}"
     if kind == "shift" and isinstance(bins, NumberBins):
-        return f"median about {_median(bins, usual):,.4g} -> {_median(bins, now):,.4g}"
-    most = int(np.argmax(np.abs(np.array(now[:-2]) - np.array(usual[:-2]))))
-    return f"{bins.labels[most]} {_rose(usual[most], now[most])}"
+        return f"median about {_median(bins, reference):,.4g} -> {_median(bins, window):,.4g}"
+    largest = int(np.argmax(np.abs(np.array(window[:-2]) - np.array(reference[:-2]))))
+    return f"{bins.labels[largest]} {_change(reference[largest], window[largest])}"
 
 
-def _rose(usual: float, now: float) -> str:
-    return f"{usual:.1%} -> {now:.1%}"
+def _change(before: float, after: float) -> str:
+    return f"{before:.1%} -> {after:.1%}"
 
 
 def _median(bins: NumberBins, shares: Sequence[float]) -> float:
-    """Interpolate between the edges that the middle value lies between; the outer bins have one edge each."""
+    """Interpolate between the edges around the median. The outer bins have one edge each."""
     values = np.array(shares[:-2])
     below = np.cumsum(values) / max(float(values.sum()), 1e-9)
     return float(np.interp(0.5, below[:-1], bins.edges)) if bins.edges else 0.0

@@ -1,4 +1,4 @@
-"""A profile of the reference: every feature's bins and shares, and what such a car usually costs."""
+"""The profile of a reference: the bins of every feature, their shares, and models for residuals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,86 +11,120 @@ from carvalue.listings import FIELDS
 from carvalue.monitoring.drift.bins import Bins, Codes, Floats, fit_bins
 from carvalue.monitoring.drift.residuals import ResidualModel, fit_residual_model
 
-ANSWERS = ("price", "range_width")
-"""What the model answers: dollars, and the range as a share of the price."""
+OUTPUTS = ("price", "range_width")
+"""The outputs of the model: dollars, and the width of the price range as a share of the price."""
 INPUTS = tuple(field.name for field in FIELDS)
-LEVELS = {"year": "year_level", "price": "price_level"}
-"""The levels that are watched, by the feature that each is of."""
+RESIDUALS = {"year": "year_level", "price": "price_level"}
+"""The names of the residuals that are watched, by feature."""
 TITLES = {
     "manufacturer": "make",
     "range_width": "width of the range",
-    "year_level": "year beside what is usual for such a car",
-    "price_level": "price beside what is usual for such a car, in %",
+    "year_level": "year relative to similar cars",
+    "price_level": "price relative to similar cars, in %",
 }
-"""What to call a feature where its name would not tell people."""
-SMOOTHING = 0.5  # rows added to every bin, so that none is impossible
-LEAST_RATE = 0.002  # of missing and of unseen values: a reference without any proves no smaller one
+"""The display names of features whose names are not plain English."""
+SMOOTHING = 0.5  # rows added to every bin, so that no share is 0
+MIN_RATE = 0.002  # of missing and unseen values: a reference without any does not prove a smaller rate
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ReferenceProfile:
-    """Every feature's bins side by side: those of its values, then missing, then unseen.
+    """The bins of all features in one row: for each feature its values, then missing, then unseen.
 
     Attributes:
-        bins: by feature, in the order of the columns of `codes`.
-        shares: the reference's share of each bin among a feature's values; 1 at missing and unseen.
-        missing: the share of missing values by feature.
-        unseen: the share of unseen values by feature.
-        levels: what features usually are, by the name of the level.
+        bins: Bins by feature, in the order of the columns of `codes`.
+        shares: The share of each bin among the feature's present values, shape (bins,); 1 at missing and
+            unseen.
+        missing: The share of missing values, shape (features,).
+        unseen: The share of unseen values, shape (features,).
+        residual_models: Models by the name of the residual.
     """
 
     bins: Mapping[str, Bins]
     shares: Floats
     missing: Floats
     unseen: Floats
-    levels: Mapping[str, ResidualModel]
+    residual_models: Mapping[str, ResidualModel]
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The features' names."""
+        """The names of the features."""
         return tuple(self.bins)
 
     @cached_property
     def sizes(self) -> Codes:
-        """How many bins of values each feature has."""
+        """The number of bins of each feature without missing and unseen, shape (features,)."""
         return np.array([len(bins.labels) for bins in self.bins.values()], dtype=np.int64)
 
     @cached_property
     def starts(self) -> Codes:
-        """Where each feature's bins begin."""
+        """The index of the first bin of each feature, shape (features,)."""
         return np.concatenate([[0], np.cumsum(self.sizes + 2)[:-1]]).astype(np.int64)
 
     def codes(self, rows: pl.DataFrame) -> Codes:
-        """Place rows in bins. Shape: (rows, features), numbered over all features.
+        """Assign rows to bins.
 
         Args:
-            rows: the inputs, `price` and `range_width`.
+            rows: The inputs, `price` and `range_width`.
+
+        Returns:
+            Bin numbers counted over all features, shape (rows, features).
         """
-        rows, named = readable(rows), len(INPUTS) + len(ANSWERS)
-        codes = _codes({name: self.bins[name] for name in self.features[:named]}, rows)
-        levels = [
-            self.bins[name].codes(level.of_rows(rows, codes)) + start
-            for (name, level), start in zip(self.levels.items(), self.starts[named:], strict=True)
+        rows, columns = first_words(rows), len(INPUTS) + len(OUTPUTS)
+        codes = _codes({name: self.bins[name] for name in self.features[:columns]}, rows)
+        residuals = [
+            self.bins[name].codes(model.residuals(rows, codes)) + start
+            for (name, model), start in zip(self.residual_models.items(), self.starts[columns:], strict=True)
         ]
-        return np.column_stack([codes, *levels])
+        return np.column_stack([codes, *residuals])
 
 
 def fit_profile(reference: pl.DataFrame) -> ReferenceProfile:
-    """Describe a reference: the inputs, `price` and `range_width` of its rows."""
-    rows = readable(reference)
-    bins: dict[str, Bins] = {name: fit_bins(rows[name]) for name in (*INPUTS, *ANSWERS)}
+    """Fit bins, shares and residual models to a reference.
+
+    Args:
+        reference: The inputs, `price` (dollars) and `range_width` of each row.
+
+    Returns:
+        The profile.
+
+    >>> from carvalue.listings import NumberField
+    >>> years = pl.Series("year", [2010, 2020] * 50)
+    >>> numbers = [field.name for field in FIELDS if isinstance(field, NumberField)]
+    >>> inputs = {name: years if name in numbers else ["a"] * 100 for name in INPUTS}
+    >>> reference = pl.DataFrame(inputs).with_columns(
+    ...     price=pl.Series([9_000.0, 21_000.0] * 50), range_width=0.5
+    ... )
+    >>> profile = fit_profile(reference)
+    >>> profile.features[-4:]
+    ('price', 'range_width', 'year_level', 'price_level')
+    >>> profile.codes(reference).shape == (100, len(profile.features))
+    True
+    """
+    rows = first_words(reference)
+    bins: dict[str, Bins] = {name: fit_bins(rows[name]) for name in (*INPUTS, *OUTPUTS)}
     codes = _codes(bins, rows)
-    levels = {name: _level(rows, codes, of=of) for of, name in LEVELS.items()}
-    for name, level in levels.items():
-        values = level.of_rows(rows, codes[:, : len(INPUTS)])
+    models = {name: _residual_model(rows, codes, feature=feature) for feature, name in RESIDUALS.items()}
+    for name, model in models.items():
+        values = model.residuals(rows, codes[:, : len(INPUTS)])
         start = sum(len(item.labels) + 2 for item in bins.values())
         bins[name] = fit_bins(values)
         codes = np.column_stack([codes, bins[name].codes(values) + start])
-    return _shared(bins, codes, levels)
+    return _profile(bins, codes, models)
 
 
-def readable(rows: pl.DataFrame) -> pl.DataFrame:
-    """Reduce a model's text to its first word: whole texts are nearly all different."""
+def first_words(rows: pl.DataFrame) -> pl.DataFrame:
+    """Shorten the text of `model` to its first word, because whole texts are nearly all different.
+
+    Args:
+        rows: A frame with the column `model`.
+
+    Returns:
+        The frame with the column replaced.
+
+    >>> first_words(pl.DataFrame({"model": ["camry le", None]}))["model"].to_list()
+    ['camry', None]
+    """
     return rows.with_columns(pl.col("model").str.split(" ").list.first())
 
 
@@ -102,12 +136,14 @@ def _codes(bins: Mapping[str, Bins], rows: pl.DataFrame) -> Codes:
     return np.column_stack(columns)
 
 
-def _level(rows: pl.DataFrame, codes: Codes, *, of: str) -> ResidualModel:
-    known_by = tuple(place for place, name in enumerate(INPUTS) if name != of)
-    return fit_residual_model(rows, codes, of=of, known_by=known_by)
+def _residual_model(rows: pl.DataFrame, codes: Codes, *, feature: str) -> ResidualModel:
+    predictors = tuple(column for column, name in enumerate(INPUTS) if name != feature)
+    return fit_residual_model(rows, codes, feature=feature, predictors=predictors)
 
 
-def _shared(bins: Mapping[str, Bins], codes: Codes, levels: Mapping[str, ResidualModel]) -> ReferenceProfile:
+def _profile(
+    bins: Mapping[str, Bins], codes: Codes, residual_models: Mapping[str, ResidualModel]
+) -> ReferenceProfile:
     sizes = [len(item.labels) for item in bins.values()]
     counts = np.bincount(codes.ravel(), minlength=sum(sizes) + 2 * len(sizes)) + SMOOTHING
     shares, missing, unseen = np.ones(len(counts)), [], []
@@ -121,7 +157,7 @@ def _shared(bins: Mapping[str, Bins], codes: Codes, levels: Mapping[str, Residua
     return ReferenceProfile(
         bins=bins,
         shares=shares,
-        missing=np.clip(missing, LEAST_RATE, 1 - LEAST_RATE),
-        unseen=np.clip(unseen, LEAST_RATE, 1 - LEAST_RATE),
-        levels=levels,
+        missing=np.clip(missing, MIN_RATE, 1 - MIN_RATE),
+        unseen=np.clip(unseen, MIN_RATE, 1 - MIN_RATE),
+        residual_models=residual_models,
     )

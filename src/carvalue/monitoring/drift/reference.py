@@ -1,4 +1,4 @@
-"""The drift reference: what live inputs are compared with, the cars that the model was trained on."""
+"""The drift reference: the training cars that live quotes are compared with."""
 
 import json
 import logging
@@ -14,18 +14,24 @@ from carvalue.listings import FIELDS
 logger = logging.getLogger(__name__)
 
 COLUMNS = ("posted_at", *(field.name for field in FIELDS), "price")
-"""The time of posting stays, in its order: thresholds are calibrated on consecutive rows."""
+"""The rows keep the order of posting: thresholds are calibrated on consecutive rows."""
 
 
 class ReferenceMissing(AppError):
-    """There is no drift reference for a dataset."""
+    """No drift reference was published for a dataset."""
 
     status, hint = 409, "Run `carvalue run creates_datasets_dag`, or `make build`."
 
 
 @dataclass(frozen=True, kw_only=True)
 class DriftReference:
-    """A published reference: Parquet rows in the order of posting, named by their dataset's fingerprint."""
+    """A published reference.
+
+    Attributes:
+        path: The Parquet file, with rows in the order of posting.
+        fingerprint: The fingerprint of the dataset, which is also the file's name.
+        rows: The number of rows.
+    """
 
     path: Path
     fingerprint: str
@@ -33,20 +39,38 @@ class DriftReference:
 
 
 def publish_reference(train: Path, *, fingerprint: str, root: Path) -> DriftReference:
-    """Publish the training cars' features and prices as `<root>/<fingerprint>.parquet`, a JSON beside it.
+    """Publish the training cars as `<root>/<fingerprint>.parquet`, with a JSON file of the same name.
 
-    A car counts once, as it was first posted: people enter a car once, while dealers post the same one again
-    and again, which shifts every share. On the real listings, the cars of the days after the training's look
-    like those of the training; with every posting counted they look like another market.
+    Each car counts once, as it was first posted. People ask for the price of a car once, but dealers post the
+    same car repeatedly, which would change the share of every value.
+
+    Args:
+        train: A Parquet file of the training rows, with `car`, `posted_at`, every input and `price`.
+        fingerprint: The fingerprint of the dataset.
+        root: The folder of the references.
+
+    Returns:
+        The published reference.
+
+    >>> from carvalue.listings import NumberField
+    >>> inputs = {item.name: [1.0] * 2 if isinstance(item, NumberField) else ["a"] * 2 for item in FIELDS}
+    >>> rows = pl.DataFrame({"car": [7, 7], "posted_at": [1, 2], **inputs, "price": [9_000, 8_500]})
+    >>> rows.write_parquet("train.parquet")
+    >>> publish_reference(Path("train.parquet"), fingerprint="f00d", root=Path("reference")).rows
+    1
+    >>> find_reference(fingerprint="f00d", root=Path("reference")).path.name
+    'f00d.parquet'
     """
     path = root / f"{fingerprint}.parquet"
-    with atomic_write(path) as aside:
+    with atomic_write(path) as temporary:
         postings = pl.read_parquet(train, columns=["car", *COLUMNS]).sort("posted_at", maintain_order=True)
-        postings.unique("car", keep="first", maintain_order=True).select(COLUMNS).write_parquet(aside)
+        postings.unique("car", keep="first", maintain_order=True).select(COLUMNS).write_parquet(temporary)
     rows = pl.scan_parquet(path).select(pl.len()).collect().item()
-    # the JSON comes last: where it is, the rows are
-    with atomic_write(path.with_suffix(".json")) as aside:
-        aside.write_text(json.dumps({"fingerprint": fingerprint, "rows": rows, "columns": COLUMNS}, indent=2))
+    # the JSON file is written last: where it exists, the rows do
+    with atomic_write(path.with_suffix(".json")) as temporary:
+        temporary.write_text(
+            json.dumps({"fingerprint": fingerprint, "rows": rows, "columns": COLUMNS}, indent=2)
+        )
     logger.info("reference published", extra={"fingerprint": fingerprint, "rows": rows})
     return DriftReference(path=path, fingerprint=fingerprint, rows=rows)
 
@@ -54,12 +78,19 @@ def publish_reference(train: Path, *, fingerprint: str, root: Path) -> DriftRefe
 def find_reference(*, fingerprint: str, root: Path) -> DriftReference:
     """Find the reference of a dataset.
 
+    Args:
+        fingerprint: The fingerprint of the dataset.
+        root: The folder of the references.
+
+    Returns:
+        The published reference.
+
     Raises:
-        ReferenceMissing: there is none.
+        ReferenceMissing: It was not published.
     """
     path = root / f"{fingerprint}.parquet"
     try:
         rows = json.loads(path.with_suffix(".json").read_text())["rows"]
     except OSError as error:
-        raise ReferenceMissing(f"No reference for dataset {fingerprint} under {root}.") from error
+        raise ReferenceMissing(f"No reference for dataset {fingerprint} in {root}.") from error
     return DriftReference(path=path, fingerprint=fingerprint, rows=rows)

@@ -1,7 +1,8 @@
-"""Levels: a feature beside what it usually is for cars like this one.
+"""Residuals: how far a feature is from its expected value for cars like this one.
 
-A dealer's cars are alike: the features of rows that follow each other move together, and thresholds must be
-wide. A level moves only when its feature moves by itself, with the model or with a program that sends it.
+The cars of one dealer are alike, so the features of consecutive rows move together, and their thresholds must
+be wide. A residual moves only when its feature moves independently of the others: with the model, or with a
+program that sends wrong values.
 """
 
 from dataclasses import dataclass
@@ -16,44 +17,68 @@ ROUNDS, SHRINKAGE = 6, 20.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ResidualModel:
-    """What a feature usually is, as a sum over the bins of other features.
+    """An additive model of one feature over the bins of other features.
 
     Attributes:
-        of: the feature.
-        known_by: the columns of codes that tell what it usually is.
-        worth: what each bin adds.
-        usual: the mean.
+        feature: The name of the feature; `price` is modelled as its logarithm.
+        predictors: The columns of the codes that the model uses.
+        effects: What each bin adds to the mean, shape (bins,).
+        mean: The mean of the feature in the reference.
     """
 
-    of: str
-    known_by: tuple[int, ...]
-    worth: Floats
-    usual: float
+    feature: str
+    predictors: tuple[int, ...]
+    effects: Floats
+    mean: float
 
-    def of_rows(self, rows: pl.DataFrame, codes: Codes) -> pl.Series:
-        """Give each row's level: years, or percent of the price; None where the feature is missing."""
-        expected = self.usual + self.worth[codes[:, self.known_by]].sum(axis=1)
-        beside = _value(rows, self.of) - pl.Series(expected)
-        return (beside.exp() - 1) * 100 if self.of == "price" else beside
+    def residuals(self, rows: pl.DataFrame, codes: Codes) -> pl.Series:
+        """Compute the residual of each row.
+
+        Args:
+            rows: A frame with the feature's column.
+            codes: The bins of the rows, shape (rows, features).
+
+        Returns:
+            Shape (rows,), in the feature's unit, in percent for `price`; null where the feature is missing.
+        """
+        expected = self.mean + self.effects[codes[:, self.predictors]].sum(axis=1)
+        residuals = _values(rows, self.feature) - pl.Series(expected)
+        return (residuals.exp() - 1) * 100 if self.feature == "price" else residuals
 
 
 def fit_residual_model(
-    rows: pl.DataFrame, codes: Codes, *, of: str, known_by: tuple[int, ...]
+    rows: pl.DataFrame, codes: Codes, *, feature: str, predictors: tuple[int, ...]
 ) -> ResidualModel:
-    """Fit the sum, feature after feature, a few times around (backfitting)."""
-    values = _value(rows, of)
-    there = values.is_not_null().to_numpy()
-    left, known = values.drop_nulls().to_numpy(), codes[there][:, known_by]
-    usual, size = float(left.mean()), int(codes.max()) + 1
-    worth, left = np.zeros(size), left - usual
+    """Fit the additive model by backfitting (Friedman and Stuetzle 1981), with shrinkage of small bins.
+
+    Args:
+        rows: The reference, with the feature's column.
+        codes: The bins of the rows, shape (rows, features), numbered over all features.
+        feature: The name of the feature.
+        predictors: The columns of `codes` to use.
+
+    Returns:
+        The fitted model.
+
+    >>> rows = pl.DataFrame({"year": [2020.0] * 50 + [2010.0] * 50})
+    >>> codes = np.array([[0]] * 50 + [[1]] * 50)
+    >>> model = fit_residual_model(rows, codes, feature="year", predictors=(0,))
+    >>> model.residuals(pl.DataFrame({"year": [2023.0, 2010.0]}), np.array([[0], [1]])).round(1).to_list()
+    [3.0, -0.0]
+    """
+    values = _values(rows, feature)
+    is_known = values.is_not_null().to_numpy()
+    remaining, known_codes = values.drop_nulls().to_numpy(), codes[is_known][:, predictors]
+    mean, size = float(remaining.mean()), int(codes.max()) + 1
+    effects, remaining = np.zeros(size), remaining - mean
     for _ in range(ROUNDS):
-        for column in known.T:
+        for column in known_codes.T:
             counts = np.bincount(column, minlength=size)
-            step = np.bincount(column, weights=left, minlength=size) / (counts + SHRINKAGE)
-            worth, left = worth + step, left - step[column]
-    return ResidualModel(of=of, known_by=known_by, worth=worth, usual=usual)
+            step = np.bincount(column, weights=remaining, minlength=size) / (counts + SHRINKAGE)
+            effects, remaining = effects + step, remaining - step[column]
+    return ResidualModel(feature=feature, predictors=predictors, effects=effects, mean=mean)
 
 
-def _value(rows: pl.DataFrame, name: str) -> pl.Series:
+def _values(rows: pl.DataFrame, name: str) -> pl.Series:
     values = rows[name].cast(pl.Float64)
     return values.log() if name == "price" else values

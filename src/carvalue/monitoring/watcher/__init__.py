@@ -1,4 +1,4 @@
-"""The watcher process: follows the journal, detects drift, sends alerts, requests retrainings."""
+"""Run the watcher: check new quotes for drift, measure live accuracy, send alerts, request retrainings."""
 
 from carvalue.monitoring.watcher.airflow_runs import PipelineRun
 from carvalue.monitoring.watcher.alert_conditions import (

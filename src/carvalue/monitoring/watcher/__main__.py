@@ -1,4 +1,4 @@
-"""The watcher's process: `python -m carvalue.monitoring.watcher`."""
+"""The process of the watcher: `python -m carvalue.monitoring.watcher`."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -23,15 +23,15 @@ from carvalue.registry import AUDIT_FILE, AuditLog, ModelRegistry, ProductionRea
 from carvalue.settings import Settings, load_settings
 
 POLL_S = 1.0
-ASK_AIRFLOW_S = 30.0
+POLL_AIRFLOW_S = 30.0
 SHADOW_S = 3.0
-TROUBLE_CHARACTERS = 300  # a fault of a database brings its statement along
+MAX_TROUBLE_CHARACTERS = 300  # database errors contain the whole statement
 
 logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Follow the journal in a thread, answer HTTP in this one, until told to stop."""
+    """Run the watcher with the settings of this process until it is stopped."""
     configure_logs()
     settings = load_settings()
     with ProductionReader(settings.mlflow_tracking_uri) as registry:
@@ -39,10 +39,15 @@ def main() -> None:
 
 
 def watch(settings: Settings, registry: ModelRegistry) -> None:
-    """Watch by these settings until told to stop."""
+    """Run the checks in threads and the HTTP API in this thread, until the process is stopped.
+
+    Args:
+        settings: The settings.
+        registry: The model registry.
+    """
     runs = AirflowRuns(settings.airflow_url, user=settings.airflow_user, password=settings.airflow_password)
     retraining, stop = build_retraining(settings, runs), Event()
-    watcher = build_watcher(settings, registry=registry, others=lambda: retraining.alerts)
+    watcher = build_watcher(settings, registry=registry, extra_alerts=lambda: retraining.alerts)
     shadow = build_shadow(settings, registry=registry, metrics=watcher.metrics)
     threads = (
         Thread(target=watch_forever, args=(watcher, stop)),
@@ -68,7 +73,15 @@ def watch(settings: Settings, registry: ModelRegistry) -> None:
 
 
 def build_retraining(settings: Settings, runs: AirflowRuns) -> RetrainingTrigger:
-    """Put together what starts retrainings, as the settings say."""
+    """Build the part that starts retrainings.
+
+    Args:
+        settings: The settings.
+        runs: Airflow.
+
+    Returns:
+        The trigger, with its state below STATE_DIR.
+    """
     return RetrainingTrigger(
         runs=runs,
         decisions=AuditLog(settings.storage_root / AUDIT_FILE).entries,
@@ -79,12 +92,20 @@ def build_retraining(settings: Settings, runs: AirflowRuns) -> RetrainingTrigger
 
 
 def build_watcher(
-    settings: Settings, *, registry: ModelRegistry, others: Callable[[], Iterable[Alert]] = tuple
+    settings: Settings, *, registry: ModelRegistry, extra_alerts: Callable[[], Iterable[Alert]] = tuple
 ) -> Watcher:
-    """Put the watcher together as the settings name its parts.
+    """Build the watcher.
+
+    Args:
+        settings: The settings.
+        registry: The model registry.
+        extra_alerts: Returns alerts of other sources, such as retrainings.
+
+    Returns:
+        The watcher, with its state below STATE_DIR.
 
     Raises:
-        BadAlertUrl: ALERT_URLS names a sink that there is not.
+        BadAlertUrl: ALERT_URLS has an invalid URL.
     """
     folder = settings.state_dir / "watcher"
     return Watcher(
@@ -92,15 +113,24 @@ def build_watcher(
         registry=registry,
         references=settings.storage_root / "reference",
         folder=folder,
-        desk=AlertStore(folder / "alerts.db", notifiers_from_urls(settings.notifier_urls)),
+        alert_store=AlertStore(folder / "alerts.db", notifiers_from_urls(settings.notifier_urls)),
         reports=ReportFolder(folder / "reports"),
         metrics=WatcherMetrics(),
-        others=others,
+        extra_alerts=extra_alerts,
     )
 
 
 def build_shadow(settings: Settings, *, registry: ModelRegistry, metrics: WatcherMetrics) -> ShadowScorer:
-    """Put together what lets a challenger quote beside production."""
+    """Build the shadow scorer of the challenger.
+
+    Args:
+        settings: The settings.
+        registry: The model registry.
+        metrics: The metrics of the watcher.
+
+    Returns:
+        The scorer, with its files below STATE_DIR.
+    """
     return ShadowScorer(
         journal=Journal(settings.journal_url.get_secret_value()),
         registry=registry,
@@ -110,29 +140,39 @@ def build_shadow(settings: Settings, *, registry: ModelRegistry, metrics: Watche
 
 
 def shadow_forever(shadow: ShadowScorer, stop: Event) -> None:
-    """Let the challenger quote until told to stop; apart, so that no check waits for it."""
+    """Run shadow scoring until stopped. It has its own thread, so that checks do not wait for it.
+
+    Args:
+        shadow: The scorer.
+        stop: Set to stop.
+    """
     while not stop.is_set():
         read = 0
         try:
             read = shadow.step(now=datetime.now(UTC))
         except AppError as error:
-            logger.warning("the challenger does not quote", extra={"because": str(error)})
+            logger.warning("shadow scoring failed", extra={"because": str(error)})
         except Exception:  # as below
-            logger.exception("a round of the challenger failed")
+            logger.exception("shadow scoring failed unexpectedly")
         if read < SHADOW_BATCH:
             stop.wait(SHADOW_S)
 
 
 def watch_forever(watcher: Watcher, stop: Event) -> None:
-    """Do round after round until told to stop; a full round is followed by the next at once."""
+    """Run rounds of the watcher until stopped. A full round is followed by the next one at once.
+
+    Args:
+        watcher: The watcher.
+        stop: Set to stop.
+    """
     while not stop.is_set():
         read = 0
         try:
             read = watcher.step()
             watcher.metrics.reports.inc(watcher.reports.collect())
-        except Exception as error:  # one bad round must not end the watching; its cause may go
+        except Exception as error:  # a failed round must not end the loop; its cause may be temporary
             logger.exception("a round of the watcher failed")
-            watcher.note_trouble(f"{type(error).__name__}: {error}"[:TROUBLE_CHARACTERS])
+            watcher.note_trouble(f"{type(error).__name__}: {error}"[:MAX_TROUBLE_CHARACTERS])
         if read < BATCH:
             stop.wait(POLL_S)
 
@@ -140,16 +180,23 @@ def watch_forever(watcher: Watcher, stop: Event) -> None:
 def poll_airflow_forever(
     runs: AirflowRuns, watcher: Watcher, retraining: RetrainingTrigger, stop: Event
 ) -> None:
-    """Ask Airflow again and again until told to stop; apart, so that a slow Airflow holds up no check."""
+    """Read runs from Airflow and start retrainings until stopped, in a thread of its own.
+
+    Args:
+        runs: Airflow.
+        watcher: The source of the alarms.
+        retraining: What starts retrainings.
+        stop: Set to stop.
+    """
     while not stop.is_set():
         try:
             watcher.metrics.show_pipelines(runs.outcomes())
-            retraining.look(watcher.alarms)
+            retraining.check(watcher.alarms)
         except AirflowUnavailable:
             watcher.metrics.show_pipelines(None)
-        except Exception:  # as above; a full disk, for one
-            logger.exception("looking after retrainings failed")
-        stop.wait(ASK_AIRFLOW_S)
+        except Exception:  # as above, for example a full disk
+            logger.exception("checking retrainings failed")
+        stop.wait(POLL_AIRFLOW_S)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the watcher asks of Airflow over its REST API: how runs ended, and to start one."""
+"""Read and start pipeline runs over the REST API of Airflow."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,18 +14,25 @@ from carvalue.errors import AppError
 TAG = "carvalue"
 RETRAINING = "retrain_model_dag"
 TIMEOUT_S = 10.0
-OVER = {"success": True, "failed": False}
+SUCCEEDED = {"success": True, "failed": False}  # by final state
 
 
 class AirflowUnavailable(AppError):
-    """Airflow does not answer as it should."""
+    """Airflow does not answer, or not as its API is documented."""
 
-    status, hint = 503, "`make logs SERVICE=airflow-api-server` says why; AIRFLOW_URL names another."
+    status, hint = 503, "See `make logs SERVICE=airflow-api-server`, and check AIRFLOW_URL."
 
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineRun:
-    """One run of a DAG; the times are None before they have come."""
+    """One run of a DAG.
+
+    Attributes:
+        name: The id of the run.
+        state: Airflow's state, such as `queued`, `running`, `success` or `failed`.
+        began_at: When it started (UTC); None before it has.
+        ended_at: When it ended (UTC); None before it has.
+    """
 
     name: str
     state: str
@@ -34,62 +41,82 @@ class PipelineRun:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has an outcome."""
-        return self.state in OVER
+        """Whether the run has ended."""
+        return self.state in SUCCEEDED
 
 
 class AirflowRuns:
-    """Asks one Airflow; a new login each time, because it is asked twice a minute and tokens end."""
+    """A client of one Airflow. It logs in for each call, because calls are rare and tokens expire.
+
+    Args:
+        url: The base URL of Airflow.
+        user: The name of the user.
+        password: The user's password.
+    """
 
     def __init__(self, url: str, *, user: str, password: SecretStr) -> None:
         self._url, self._user, self._password = url, user, password
 
     def outcomes(self) -> Mapping[str, bool]:
-        """Tell of each DAG that has ever come to an end whether it last ended well.
+        """Read how the last finished run of each DAG ended.
+
+        Returns:
+            By DAG id, whether the run succeeded; DAGs without a finished run are left out.
 
         Raises:
-            AirflowUnavailable: no answer, or not the one that its API promises.
+            AirflowUnavailable: Airflow does not answer as documented.
         """
         with self._logged_in() as client:
-            found = _get(client, "/api/v2/dags", tags=TAG)["dags"]
-            runs = {dag["dag_id"]: self._last(client, dag["dag_id"]) for dag in found}
-        return {dag: OVER[state] for dag, state in runs.items() if state in OVER}
+            dags = _get(client, "/api/v2/dags", tags=TAG)["dags"]
+            runs = {dag["dag_id"]: self._last(client, dag["dag_id"]) for dag in dags}
+        return {dag: SUCCEEDED[state] for dag, state in runs.items() if state in SUCCEEDED}
 
     def newest(self, dag: str) -> PipelineRun | None:
-        """Find the run that was asked for last; None where there was none.
+        """Read the newest run of a DAG.
+
+        Args:
+            dag: The id of the DAG.
+
+        Returns:
+            The run; None if there is none.
 
         Raises:
-            AirflowUnavailable: no answer, or not the one that its API promises.
+            AirflowUnavailable: Airflow does not answer as documented.
         """
         with self._logged_in() as client:
-            found = _get(client, f"/api/v2/dags/{dag}/dagRuns", order_by="-run_after", limit="1")["dag_runs"]
-            return _run(found[0]) if found else None
+            runs = _get(client, f"/api/v2/dags/{dag}/dagRuns", order_by="-run_after", limit="1")["dag_runs"]
+            return _run(runs[0]) if runs else None
 
     def start(self, dag: str, *, run: str, note: str) -> None:
-        """Ask for a run under a name; one of that name that is there already is left as it is.
+        """Start a run. If a run with the same id exists already, nothing happens.
+
+        Args:
+            dag: The id of the DAG.
+            run: The id of the run.
+            note: A note for the people who see the run in Airflow.
 
         Raises:
-            AirflowUnavailable: no answer, or a refusal.
+            AirflowUnavailable: Airflow does not answer, or refuses.
         """
         body = {"dag_run_id": run, "logical_date": None, "note": note}
         with self._logged_in() as client:
-            answer = client.post(f"/api/v2/dags/{dag}/dagRuns", json=body)
-            if answer.status_code != httpx.codes.CONFLICT:
-                answer.raise_for_status()
+            response = client.post(f"/api/v2/dags/{dag}/dagRuns", json=body)
+            if response.status_code != httpx.codes.CONFLICT:
+                response.raise_for_status()
 
     def _last(self, client: httpx.Client, dag: str) -> str:
         path = f"/api/v2/dags/{dag}/dagRuns"
-        # while one is under way, the one before it is the last that came to an end
-        found = _get(client, path, order_by="-run_after", limit="1", state=list(OVER))["dag_runs"]
-        return str(found[0]["state"]) if found else ""
+        # while a run is in progress, the one before it is the last finished one
+        runs = _get(client, path, order_by="-run_after", limit="1", state=list(SUCCEEDED))["dag_runs"]
+        return str(runs[0]["state"]) if runs else ""
 
     @contextmanager
     def _logged_in(self) -> Iterator[httpx.Client]:
         login = {"username": self._user, "password": self._password.get_secret_value()}
         try:
             with httpx.Client(base_url=self._url, timeout=TIMEOUT_S) as client:
-                answer = client.post("/auth/token", json=login).raise_for_status()
-                client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+                response = client.post("/auth/token", json=login).raise_for_status()
+                client.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
                 yield client
         except (httpx.HTTPError, ValueError, KeyError) as error:
             raise AirflowUnavailable(
@@ -98,8 +125,8 @@ class AirflowRuns:
 
 
 def _get(client: httpx.Client, path: str, **query: str | list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = client.get(path, params=query).raise_for_status().json()
-    return found
+    content: dict[str, Any] = client.get(path, params=query).raise_for_status().json()
+    return content
 
 
 def _run(item: dict[str, Any]) -> PipelineRun:

@@ -1,4 +1,4 @@
-"""What the watcher's findings are to people: alerts, with how far, since when, and what to do."""
+"""The conditions of the watcher's alerts, and the texts for people."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ from carvalue.monitoring.alerting import Alert
 from carvalue.monitoring.drift import DriftReport
 from carvalue.monitoring.watcher.live_accuracy import BoundedShare, LiveAccuracy
 
-WORSE = 1.25  # times the error on the validation rows; by the lower bound, so that chance does not alarm
-LEAST_COVERAGE = 0.85  # of a range that should hold nine prices in ten; by the upper bound
-BIASED = 0.05  # of the price, to one side at the median; by the nearer bound
-NAMED = 6  # features in an alert; the page shows all
+MAX_ERROR_RATIO = 1.25  # to the error on the validation rows; compared with the lower confidence bound
+MIN_COVERAGE = 0.85  # of ranges that should contain 90 %; compared with the upper confidence bound
+MAX_BIAS = 0.05  # of the sale price; compared with the bound nearer to 0
+MAX_NAMED_FEATURES = 6  # in an alert; the page shows all
 
 
 @dataclass(frozen=True, kw_only=True)
 class WatcherSnapshot:
-    """What the watcher knows at one moment.
+    """The result of one round of the watcher.
 
     Attributes:
-        model_version: whose quotes were judged.
-        reference: the fingerprint of the dataset that they were compared with.
-        drift: of the stream of quotes.
-        live: of the sales that were told.
-        estimated_error: the median error that recent ranges promise; None before there are enough of them.
-        report: the name of the report that shows the drift; empty while there is none.
+        model_version: The version whose quotes were checked.
+        reference: The fingerprint of the dataset that they were compared with.
+        drift: The drift of the quotes.
+        live: The accuracy against reported sales.
+        estimated_error: The median error estimated from the width of recent ranges; None with too few quotes.
+        report: The file name of the report that shows the drift; empty if there is none.
     """
 
     model_version: str
@@ -37,68 +37,106 @@ class WatcherSnapshot:
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmChanges:
-    """What may ask for a retraining, by the alerts' kinds.
+    """The alarms that can start a retraining, by the kind of alert.
 
     Attributes:
-        firing: lasts now.
-        well: is fine now, by enough quotes or sales to say so.
+        firing: The kinds that are firing.
+        well: The kinds that are known to be fine, by enough quotes or sales.
     """
 
     firing: frozenset[str]
     well: frozenset[str]
 
 
-def alarm_changes(findings: WatcherSnapshot, alerts: Iterable[Alert]) -> AlarmChanges:
-    """Tell which alarms last and which are over; in between, too little is known."""
+def alarm_changes(snapshot: WatcherSnapshot, alerts: Iterable[Alert]) -> AlarmChanges:
+    """Determine which alarms are firing and which are known to be fine.
+
+    Args:
+        snapshot: The result of a round.
+        alerts: The alerts of the same round.
+
+    Returns:
+        Kinds of alarms. A kind is in neither set while there are too few quotes or sales to decide.
+
+    >>> from carvalue.monitoring.watcher.live_accuracy import measure_live_accuracy
+    >>> drift = DriftReport(
+    ...     state="clean", since=None, provisional=False, rows=500, window=500, features=()
+    ... )
+    >>> snapshot = WatcherSnapshot(
+    ...     model_version="3", reference="f00d", drift=drift, live=measure_live_accuracy([]),
+    ...     estimated_error=None, report="",
+    ... )
+    >>> alarm_changes(snapshot, [])
+    AlarmChanges(firing=frozenset(), well=frozenset({'drift'}))
+    """
     firing = frozenset(alert.kind for alert in alerts)
     is_known = {
-        "drift": findings.drift.state == "clean",
-        "live_accuracy": findings.live.error is not None,
-        "coverage": findings.live.coverage is not None,
+        "drift": snapshot.drift.state == "clean",
+        "live_accuracy": snapshot.live.error is not None,
+        "coverage": snapshot.live.coverage is not None,
     }
     known = frozenset(kind for kind, known in is_known.items() if known)
     return AlarmChanges(firing=firing, well=known - firing)
 
 
 def current_alerts(
-    findings: WatcherSnapshot, *, metrics: Mapping[str, float], now: datetime
+    snapshot: WatcherSnapshot, *, metrics: Mapping[str, float], now: datetime
 ) -> Iterator[Alert]:
-    """List what a person must know now.
+    """Determine the alerts of a round.
 
     Args:
-        findings: of this moment.
-        metrics: the model card's, on validation rows.
-        now: this moment.
+        snapshot: The result of the round.
+        metrics: The metrics of the model card on the validation rows.
+        now: The current time.
+
+    Yields:
+        The alerts that are firing.
+
+    >>> from carvalue.journal import Sale
+    >>> from carvalue.monitoring.watcher.live_accuracy import measure_live_accuracy
+    >>> sales = [Sale(price=24_000, low=19_000, high=30_000, sale_price=18_000 + 10 * n) for n in range(60)]
+    >>> drift = DriftReport(
+    ...     state="clean", since=None, provisional=False, rows=500, window=500, features=()
+    ... )
+    >>> snapshot = WatcherSnapshot(
+    ...     model_version="3", reference="f00d", drift=drift, live=measure_live_accuracy(sales),
+    ...     estimated_error=None, report="",
+    ... )
+    >>> alerts = current_alerts(snapshot, metrics={"mdape": 0.12}, now=datetime(2026, 1, 1))
+    >>> [(alert.key, alert.severity) for alert in alerts]
+    [('live_accuracy', 'critical'), ('live_bias', 'warning'), ('coverage', 'warning')]
     """
-    drift, live = findings.drift, findings.live
+    drift, live = snapshot.drift, snapshot.live
     if drift.drifted:
-        yield _drift(drift, findings.report)
-    if live.error and live.error.low > WORSE * metrics["mdape"]:
+        yield _drift(drift, snapshot.report)
+    if live.error and live.error.low > MAX_ERROR_RATIO * metrics["mdape"]:
         yield _inaccurate(live.error, live.sales, expected=metrics["mdape"], now=now)
-    if live.bias and max(live.bias.low, -live.bias.high) > BIASED:
+    if live.bias and max(live.bias.low, -live.bias.high) > MAX_BIAS:
         yield _biased(live.bias, live.sales, now=now)
-    if live.coverage and live.coverage.high < LEAST_COVERAGE:
+    if live.coverage and live.coverage.high < MIN_COVERAGE:
         yield _uncovered(live.coverage, live.sales, now=now)
 
 
 def _drift(drift: DriftReport, report: str) -> Alert:
     features = drift.drifted
-    lines = [f"{item.title}: {item.says} (score {item.score:.1f} times its threshold)" for item in features]
-    more = [f"and {len(lines) - NAMED} more"] if len(lines) > NAMED else []
+    lines = [
+        f"{item.title}: {item.description} (score {item.score:.1f} times its threshold)" for item in features
+    ]
+    more = [f"and {len(lines) - MAX_NAMED_FEATURES} more"] if len(lines) > MAX_NAMED_FEATURES else []
     since = min(item.since for item in features if item.since)
     advice = (
-        "What to do: see on the monitoring page whether the cars have changed or a program that sends them. "
-        "If the cars have, retrain on newer listings (`carvalue retrain`); else correct the program."
+        "What to do: check on the monitoring page whether the cars have changed, or a program that sends "
+        "them. If the cars have, retrain on newer listings (`carvalue retrain`); else correct the program."
     )
     if drift.provisional:
         advice += " The thresholds are provisional: they rest on the training data alone so far."
-    names = "; ".join(item.title for item in features[:NAMED])
+    names = "; ".join(item.title for item in features[:MAX_NAMED_FEATURES])
     return Alert(
         key="drift",
         kind="drift",
         severity="warning",
         title=f"Quotes have drifted from the training data: {names}",
-        text="\n".join([*lines[:NAMED], *more, advice]),
+        text="\n".join([*lines[:MAX_NAMED_FEATURES], *more, advice]),
         since=since,
         report=report,
     )
@@ -109,12 +147,12 @@ def _inaccurate(error: BoundedShare, sales: int, *, expected: float, now: dateti
         key="live_accuracy",
         kind="live_accuracy",
         severity="critical",
-        title=f"Half of the quotes were off by {error.value:.1%} or more of the sale price",
+        title=f"The median error of quotes is {error.value:.1%} of the sale price",
         text=(
             f"{sales} sales, median error {error.low:.1%} to {error.high:.1%} (95 %); "
             f"{expected:.1%} was measured before production.\n"
             "What to do: retrain on newer listings and sales (`carvalue retrain`), or roll back to the "
-            "version before."
+            "previous version."
         ),
         since=now,
     )
@@ -126,10 +164,10 @@ def _biased(bias: BoundedShare, sales: int, *, now: datetime) -> Alert:
         key="live_bias",
         kind="live_accuracy",
         severity="warning",
-        title=f"Quotes lie {abs(bias.value):.1%} {side} the sale prices at the median",
+        title=f"Quotes are {abs(bias.value):.1%} {side} the sale prices at the median",
         text=(
             f"{sales} sales, {bias.low:+.1%} to {bias.high:+.1%} (95 %).\n"
-            "What to do: the market has moved, or buyers pay less than sellers ask. Retrain on newer "
+            "What to do: the market has moved, or buyers pay less than the asking price. Retrain on newer "
             "listings and sales (`carvalue retrain`)."
         ),
         since=now,
@@ -141,10 +179,10 @@ def _uncovered(coverage: BoundedShare, sales: int, *, now: datetime) -> Alert:
         key="coverage",
         kind="coverage",
         severity="warning",
-        title=f"Ranges held {coverage.value:.0%} of the sale prices; they should hold 90 %",
+        title=f"Price ranges contain {coverage.value:.0%} of the sale prices; they should contain 90 %",
         text=(
             f"{sales} sales, coverage {coverage.low:.0%} to {coverage.high:.0%} (95 %).\n"
-            "What to do: retrain, which calibrates the ranges anew."
+            "What to do: retrain, which recalibrates the ranges."
         ),
         since=now,
     )

@@ -1,4 +1,4 @@
-"""What the watcher answers over HTTP: its findings, alerts and reports."""
+"""The HTTP API of the watcher: drift, alerts, retrainings, quotes and reports."""
 
 from asyncio import to_thread
 from collections.abc import Mapping
@@ -22,7 +22,15 @@ PAST_ALERTS = 50
 
 
 def create_api(watcher: Watcher, retraining: RetrainingTrigger) -> Starlette:
-    """Build the application."""
+    """Build the ASGI application.
+
+    Args:
+        watcher: The source of drift, alerts and reports.
+        retraining: The source of the retraining state.
+
+    Returns:
+        The application.
+    """
 
     async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "alive", "trouble": watcher.trouble})
@@ -31,11 +39,11 @@ def create_api(watcher: Watcher, retraining: RetrainingTrigger) -> Starlette:
         return Response(generate_latest(watcher.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def drift(_: Request) -> Response:
-        found = watcher.findings
-        return JSONResponse(_drift(found) if found else {"state": "insufficient data", "features": []})
+        snapshot = watcher.snapshot
+        return JSONResponse(_drift(snapshot) if snapshot else {"state": "insufficient data", "features": []})
 
     async def alerts(_: Request) -> Response:
-        firing, past = watcher.desk.firing(), watcher.desk.past(PAST_ALERTS)
+        firing, past = watcher.alert_store.firing(), watcher.alert_store.past(PAST_ALERTS)
         return JSONResponse({"firing": [*map(_alert, firing)], "past": [*map(_alert, past)]})
 
     async def retrainings(_: Request) -> Response:
@@ -43,15 +51,15 @@ def create_api(watcher: Watcher, retraining: RetrainingTrigger) -> Starlette:
 
     async def quotes(_: Request) -> Response:
         try:
-            found = await to_thread(watcher.quotes_per_hour)
+            counts = await to_thread(watcher.quotes_per_hour)
         except AppError as error:
             return JSONResponse({"detail": str(error)}, error.status)
-        return JSONResponse([{"hour": hour.isoformat(), "quotes": count} for hour, count in found])
+        return JSONResponse([{"hour": hour.isoformat(), "quotes": count} for hour, count in counts])
 
     async def reports(_: Request) -> Response:
-        found = watcher.reports.all()
+        every = watcher.reports.all()
         return JSONResponse(
-            [{"name": item.name, "made_at": item.made_at.isoformat(), "why": item.why} for item in found]
+            [{"name": item.name, "made_at": item.made_at.isoformat(), "why": item.why} for item in every]
         )
 
     async def report(request: Request) -> Response:
@@ -74,36 +82,36 @@ def create_api(watcher: Watcher, retraining: RetrainingTrigger) -> Starlette:
     )
 
 
-def _drift(found: WatcherSnapshot) -> Mapping[str, object]:
-    drift = found.drift
+def _drift(snapshot: WatcherSnapshot) -> Mapping[str, object]:
+    drift = snapshot.drift
     return {
         "state": drift.state,
         "provisional": drift.provisional,
         "since": drift.since.isoformat() if drift.since else None,
-        "model_version": found.model_version,
-        "reference": found.reference,
+        "model_version": snapshot.model_version,
+        "reference": snapshot.reference,
         "rows_seen": drift.rows,
         "window_rows": drift.window,
         "features": [*map(_feature, drift.features)],
         "live": {
-            "sales": found.live.sales,
-            "error": _bounded(found.live.error),
-            "coverage": _bounded(found.live.coverage),
-            "bias": _bounded(found.live.bias),
-            "estimated_error": found.estimated_error,
+            "sales": snapshot.live.sales,
+            "error": _bounded(snapshot.live.error),
+            "coverage": _bounded(snapshot.live.coverage),
+            "bias": _bounded(snapshot.live.bias),
+            "estimated_error": snapshot.estimated_error,
         },
     }
 
 
-def _retraining(found: RetrainingTrigger) -> Mapping[str, object]:
-    outcome = found.outcome
+def _retraining(trigger: RetrainingTrigger) -> Mapping[str, object]:
+    outcome = trigger.outcome
     ended = outcome and outcome.run.ended_at
     return {
         "run": outcome.run.name if outcome else None,
-        "outcome": outcome.word if outcome else None,
+        "outcome": outcome.result if outcome else None,
         "reasons": outcome.reasons if outcome else (),
         "ended_at": ended.isoformat() if ended else None,
-        "next": found.next,
+        "next": trigger.next,
     }
 
 
@@ -114,7 +122,7 @@ def _feature(item: FeatureDrift) -> Mapping[str, object]:
         "state": item.state,
         "score": item.score,
         "threshold": 1,
-        "says": item.says,
+        "says": item.description,
         "since": item.since.isoformat() if item.since else None,
         "labels": item.labels,
         "reference": item.reference,

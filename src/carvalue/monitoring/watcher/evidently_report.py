@@ -1,4 +1,4 @@
-"""A program that draws one report with Evidently; the only module that knows its ever-changing API."""
+"""A program that creates one drift report with Evidently. No other module imports Evidently."""
 
 import shutil
 import sys
@@ -11,11 +11,11 @@ from evidently.presets import DataDriftPreset, DataSummaryPreset
 
 from carvalue.files import atomic_write
 
-LEFT_OUT = {"quoted_at", "model"}  # texts that are nearly all different tell nothing as shares
+OMITTED = {"quoted_at", "model"}  # nearly every value is different, so shares mean nothing
 
 
 def main() -> None:
-    """Draw the report of a folder with `reference.parquet` and `window.parquet`, then remove the folder."""
+    """Create the report from `reference.parquet` and `window.parquet` in a folder, then remove the folder."""
     folder, target = Path(sys.argv[1]), Path(sys.argv[2])
     try:
         write_evidently_report(folder / "reference.parquet", folder / "window.parquet", target)
@@ -24,25 +24,33 @@ def main() -> None:
 
 
 def write_evidently_report(reference: Path, window: Path, target: Path) -> None:
-    """Draw the window's distributions beside the reference's as one page of HTML."""
+    """Write an HTML page that compares the distributions of two frames.
+
+    Args:
+        reference: A Parquet file of the reference.
+        window: A Parquet file of recent quotes with the same columns.
+        target: The HTML file to write.
+    """
     rows = pl.read_parquet(reference)
     numbers = [name for name in rows.columns if rows[name].dtype.is_numeric()]
-    words = [name for name in rows.columns if name not in {*numbers, *LEFT_OUT}]
-    definition = DataDefinition(numerical_columns=numbers, categorical_columns=words)
+    categories = [name for name in rows.columns if name not in {*numbers, *OMITTED}]
+    definition = DataDefinition(numerical_columns=numbers, categorical_columns=categories)
     report = Report([DataDriftPreset(), DataSummaryPreset()])
-    drawn = report.run(
-        current_data=Dataset.from_pandas(_frame(window, [*numbers, *words]), data_definition=definition),
-        reference_data=Dataset.from_pandas(_frame(reference, [*numbers, *words]), data_definition=definition),
+    result = report.run(
+        current_data=Dataset.from_pandas(_frame(window, [*numbers, *categories]), data_definition=definition),
+        reference_data=Dataset.from_pandas(
+            _frame(reference, [*numbers, *categories]), data_definition=definition
+        ),
     )
-    with atomic_write(target) as aside:
-        drawn.save_html(str(aside))
+    with atomic_write(target) as temporary:
+        result.save_html(str(temporary))
 
 
 def _frame(path: Path, columns: list[str]) -> pd.DataFrame:
     rows = pl.read_parquet(path, columns=columns)
-    # to Evidently a missing word is no word at all: it must be one to be seen
-    worded = rows.with_columns(pl.col(pl.String).fill_null("(missing)"))
-    return pd.DataFrame({name: worded[name].to_list() for name in columns})
+    # Evidently ignores missing texts, so they get a value of their own
+    filled = rows.with_columns(pl.col(pl.String).fill_null("(missing)"))
+    return pd.DataFrame({name: filled[name].to_list() for name in columns})
 
 
 if __name__ == "__main__":

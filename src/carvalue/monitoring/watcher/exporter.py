@@ -1,4 +1,4 @@
-"""The watcher's metrics, filled with what it found."""
+"""Export the results of the watcher as Prometheus metrics."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -49,7 +49,13 @@ WIDTH_BUCKETS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0)
 
 
 class WatcherMetrics:
-    """The watcher's metrics in one registry of their own."""
+    """The metrics of one watcher. Each instance has a registry of its own.
+
+    >>> metrics = WatcherMetrics()
+    >>> metrics.show_pipelines({"retrain_model_dag": True})
+    >>> metrics.registry.get_sample_value("carvalue_pipeline_last_run_success", {"dag": "retrain_model_dag"})
+    1.0
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -71,21 +77,31 @@ class WatcherMetrics:
                 (SHADOW_DIFFERENCE, DIFFERENCE_BUCKETS),
             )
         )
-        self._told: dict[tuple[str, str], int] = {}
+        self._exported: dict[tuple[str, str], int] = {}
 
     def count(self, entries: Sequence[JournalEntry]) -> None:
-        """Count quotes that were judged."""
+        """Count quotes that were checked for drift.
+
+        Args:
+            entries: The quotes.
+        """
         self._quotes.inc(len(entries))
         for entry in entries:
             self._prices.observe(entry.price)
             self._widths.observe((entry.high - entry.low) / entry.price)
 
-    def show(self, findings: WatcherSnapshot, *, lag: timedelta, now: datetime) -> None:
-        """Show what was found."""
-        drift, gauges = findings.drift, self._gauges
+    def show(self, snapshot: WatcherSnapshot, *, lag: timedelta, now: datetime) -> None:
+        """Export the result of a round.
+
+        Args:
+            snapshot: The result.
+            lag: The age of the newest quote read while more are waiting.
+            now: The current time.
+        """
+        drift, gauges = snapshot.drift, self._gauges
         gauges[WATCHER_LAG].set(lag.total_seconds())
         gauges[WATCHER_CHECKED].set(now.timestamp())
-        gauges[WATCHED_VERSION].set(int(findings.model_version))
+        gauges[WATCHED_VERSION].set(int(snapshot.model_version))
         gauges[DRIFT_STATE].set(STATE_NUMBERS[drift.state])
         gauges[DRIFTED_FEATURES].set(len(drift.drifted))
         gauges[DRIFTED_SHARE].set(len(drift.drifted) / len(drift.features))
@@ -93,27 +109,35 @@ class WatcherMetrics:
             gauges[FEATURE_STATE].labels(item.name).set(STATE_NUMBERS[item.state])
             gauges[FEATURE_SCORE].labels(item.name).set(item.score)
             gauges[FEATURE_THRESHOLD].labels(item.name).set(1)
-        self._show_live(findings)
+        self._show_live(snapshot)
 
-    def show_deliveries(self, desk: AlertStore) -> None:
-        """Show which alerts last, and how telling them went."""
-        firing = [alert.kind for alert in desk.firing()]
+    def show_deliveries(self, alert_store: AlertStore) -> None:
+        """Export the firing alerts and the deliveries.
+
+        Args:
+            alert_store: The alerts.
+        """
+        firing = [alert.kind for alert in alert_store.firing()]
         for kind in ALERT_KINDS:
             self._gauges[ALERTS_FIRING].labels(kind).set(firing.count(kind))
-        for sink, waiting in desk.waiting().items():
-            self._gauges[ALERTS_WAITING].labels(sink).set(waiting)
-        for key, total in desk.delivered.items():
-            self._deliveries.labels(*key).inc(total - self._told.get(key, 0))
-            self._told[key] = total
+        for notifier, waiting in alert_store.waiting().items():
+            self._gauges[ALERTS_WAITING].labels(notifier).set(waiting)
+        for key, total in alert_store.delivered.items():
+            self._deliveries.labels(*key).inc(total - self._exported.get(key, 0))
+            self._exported[key] = total
 
     def show_pipelines(self, outcomes: Mapping[str, bool] | None) -> None:
-        """Show whether the pipelines' last runs ended well; None: Airflow does not answer."""
-        self._gauges[AIRFLOW_UP].set(outcomes is not None)
-        for dag, went_well in (outcomes or {}).items():
-            self._gauges[PIPELINE_SUCCESS].labels(dag).set(went_well)
+        """Export how the last runs of the pipelines ended.
 
-    def _show_live(self, findings: WatcherSnapshot) -> None:
-        live, gauges, unknown = findings.live, self._gauges, float("nan")
+        Args:
+            outcomes: By DAG id, whether the run succeeded; None if Airflow does not answer.
+        """
+        self._gauges[AIRFLOW_UP].set(outcomes is not None)
+        for dag, succeeded in (outcomes or {}).items():
+            self._gauges[PIPELINE_SUCCESS].labels(dag).set(succeeded)
+
+    def _show_live(self, snapshot: WatcherSnapshot) -> None:
+        live, gauges, unknown = snapshot.live, self._gauges, float("nan")
         gauges[REPORTED_SALES].set(live.sales)
         for bounded, metrics in (
             (live.error, (LIVE_ERROR, LIVE_ERROR_LOW, LIVE_ERROR_HIGH)),
@@ -122,5 +146,5 @@ class WatcherMetrics:
             values = (bounded.value, bounded.low, bounded.high) if bounded else (unknown,) * 3
             for metric, value in zip(metrics, values, strict=True):
                 gauges[metric].set(value)
-        estimate = findings.estimated_error
+        estimate = snapshot.estimated_error
         gauges[ESTIMATED_ERROR].set(unknown if estimate is None else estimate)

@@ -1,4 +1,4 @@
-"""Live accuracy: how far quotes were from what cars were sold for, and an estimate where nobody told."""
+"""Live accuracy: the error of quotes against reported sale prices, and an estimate without sales."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,19 @@ from scipy.stats import binom, binomtest
 
 from carvalue.journal import Sale
 
-MIN_SALES = 30  # fewer say little: the bounds would span everything
+MIN_SALES = 30  # with fewer sales the confidence bounds would be too wide to be useful
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
 class BoundedShare:
-    """A share with its confidence bounds (95 %)."""
+    """A share with its 95 % confidence interval.
+
+    Attributes:
+        value: The estimate.
+        low: The lower bound.
+        high: The upper bound.
+    """
 
     value: float
     low: float
@@ -23,13 +29,13 @@ class BoundedShare:
 
 @dataclass(frozen=True, kw_only=True)
 class LiveAccuracy:
-    """How good the quotes were.
+    """The accuracy of quotes against sale prices. With fewer than `MIN_SALES` sales, the measures are None.
 
     Attributes:
-        sales: how many were told.
-        error: the median absolute percentage error; None with fewer than `MIN_SALES`.
-        coverage: the share of sale prices within the quoted range; None likewise.
-        bias: the median of quote / sale price - 1; None likewise.
+        sales: The number of sales.
+        error: The median absolute percentage error (MdAPE), as a share.
+        coverage: The share of sale prices within the quoted range.
+        bias: The median of quoted price / sale price - 1.
     """
 
     sales: int
@@ -39,37 +45,56 @@ class LiveAccuracy:
 
 
 def measure_live_accuracy(sales: Sequence[Sale]) -> LiveAccuracy:
-    """Compare quotes with sale prices."""
+    """Compare quotes with sale prices.
+
+    Args:
+        sales: Quotes with their sale prices.
+
+    Returns:
+        The measures with 95 % intervals: Wilson's (1927) for the coverage, order statistics for medians.
+
+    >>> sold = [Sale(price=20_000, low=15_000, high=25_000, sale_price=18_000 + 100 * n) for n in range(40)]
+    >>> live = measure_live_accuracy(sold)
+    >>> round(live.error.value, 3), live.coverage.value
+    (0.05, 1.0)
+    >>> measure_live_accuracy(sold[:5]).error is None
+    True
+    """
     if len(sales) < MIN_SALES:
         return LiveAccuracy(sales=len(sales), error=None, coverage=None)
-    distances = sorted(sale.price / sale.sale_price - 1 for sale in sales)
-    errors = sorted(map(abs, distances))
-    held = sum(sale.low <= sale.sale_price <= sale.high for sale in sales)
-    share = binomtest(held, len(sales)).proportion_ci(CONFIDENCE, method="wilson")
+    deviations = sorted(sale.price / sale.sale_price - 1 for sale in sales)
+    errors = sorted(map(abs, deviations))
+    covered = sum(sale.low <= sale.sale_price <= sale.high for sale in sales)
+    share = binomtest(covered, len(sales)).proportion_ci(CONFIDENCE, method="wilson")
     return LiveAccuracy(
         sales=len(sales),
         error=_median(errors),
-        coverage=BoundedShare(value=held / len(sales), low=float(share.low), high=float(share.high)),
-        bias=_median(distances),
+        coverage=BoundedShare(value=covered / len(sales), low=float(share.low), high=float(share.high)),
+        bias=_median(deviations),
     )
 
 
 def estimated_error(*, width: float, metrics: Mapping[str, float]) -> float:
-    """Estimate the median error from how wide the ranges are now.
+    """Estimate the median error from the width of recent price ranges.
 
-    A model as unsure as on its validation rows errs as it did there; ranges half as wide again promise an
-    error half as large again. It sees cars that are harder to price; it cannot see that the market has
-    moved, or that the inputs are wrong.
+    The error is assumed proportional to the width. The estimate responds to cars that are harder to price,
+    but not to a moved market or wrong inputs.
 
     Args:
-        width: the mean width of recent ranges, as a share of the price.
-        metrics: the model card's: `mdape` and `width` on validation rows.
+        width: The mean width of recent ranges, as a share of the price.
+        metrics: The metrics of the model card: `mdape` and `width` on the validation rows.
+
+    Returns:
+        The estimated median absolute percentage error, as a share.
+
+    >>> estimated_error(width=0.75, metrics={"mdape": 0.12, "width": 0.5})
+    0.18
     """
     return metrics["mdape"] * width / metrics["width"]
 
 
 def _median(errors: Sequence[float]) -> BoundedShare:
-    """Bound a median by order statistics: no assumption about the errors' distribution."""
+    """Bound a median by order statistics, without an assumption about the distribution."""
     low, high = binom.interval(CONFIDENCE, len(errors), 0.5)
     return BoundedShare(
         value=float(np.median(errors)), low=errors[int(low)], high=errors[min(int(high), len(errors) - 1)]

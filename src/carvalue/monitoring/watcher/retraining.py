@@ -1,7 +1,8 @@
-"""When an alarm starts a retraining, and what people must know of how the last one ended.
+"""Start a retraining when an alarm fires.
 
-An alarm starts one if none is under way, if the cooldown is over, and if no retraining was tried for it yet.
-It has been cured when the stream is clean again by enough quotes or sales; only then may it start another.
+An alarm starts a retraining if none is in progress, if the cooldown has passed, and if none was tried for
+this alarm yet. An alarm is cured once it is known to be fine, by enough quotes or sales; only then can it
+start another retraining. An alarm that outlasts a retraining needs a person.
 """
 
 import logging
@@ -26,24 +27,37 @@ BY_ALARM = "by-alarm-"
 
 
 class RetrainingRuns(Protocol):
-    """What is asked of Airflow here."""
+    """The part of `AirflowRuns` that starts retrainings."""
 
     def newest(self, dag: str) -> PipelineRun | None:
-        """Find the run that was asked for last."""
+        """Read the newest run of a DAG.
+
+        Args:
+            dag: The id of the DAG.
+
+        Returns:
+            The run; None if there is none.
+        """
 
     def start(self, dag: str, *, run: str, note: str) -> None:
-        """Ask for a run; asked again, it is the same run."""
+        """Start a run. If a run with the same id exists already, nothing happens.
+
+        Args:
+            dag: The id of the DAG.
+            run: The id of the run.
+            note: A note for the people who see the run.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetrainingRequest:
-    """What was asked for by alarms; kept in a file, over restarts.
+    """The last retraining that alarms requested. The field names are the keys of the saved file.
 
     Attributes:
-        at: when the last retraining was asked for; None: never.
-        run: its name.
-        waits: whether Airflow has yet to take it.
-        uncured: the kinds of alarm that a retraining was tried for and that have not ended well since.
+        at: When it was requested; None before the first.
+        run: The id of its run.
+        waits: Whether Airflow has not accepted it yet.
+        uncured: The kinds of alarm that a retraining was tried for and that have not been fine since.
     """
 
     at: datetime | None = None
@@ -53,7 +67,31 @@ class RetrainingRequest:
 
 
 class RetrainingTrigger:
-    """Asks Airflow for a retraining where an alarm wants one, and guards against a storm of them."""
+    """Starts retrainings for alarms, with a cooldown and at most one for each alarm.
+
+    Args:
+        runs: Airflow.
+        decisions: Returns the audit log of promotion decisions, oldest first.
+        state: The file of the last request.
+        on_alarm: Whether alarms start retrainings (RETRAIN_ON_ALARM).
+        cooldown: The minimum time between two retrainings (RETRAIN_COOLDOWN_H).
+        clock: Returns the current time, with a time zone.
+
+    >>> class FakeRuns:
+    ...     started = []
+    ...     def newest(self, dag): return None
+    ...     def start(self, dag, *, run, note): self.started.append((dag, note))
+    >>> trigger = RetrainingTrigger(
+    ...     runs=FakeRuns(), decisions=list, state=Path("retraining.json"), on_alarm=True,
+    ...     cooldown=timedelta(hours=24), clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+    ... )
+    >>> trigger.check(AlarmChanges(firing=frozenset({"drift"}), well=frozenset()))
+    >>> FakeRuns.started
+    [('retrain_model_dag', 'Started by the watcher: drift.')]
+    >>> trigger.check(AlarmChanges(firing=frozenset({"drift"}), well=frozenset()))
+    >>> trigger.next
+    'no alarm starts another before 2026-01-02 00:00 UTC (RETRAIN_COOLDOWN_H)'
+    """
 
     def __init__(
         self,
@@ -67,18 +105,22 @@ class RetrainingTrigger:
     ) -> None:
         self._runs, self._decisions, self._state = runs, decisions, state
         self._on_alarm, self._cooldown, self._clock = on_alarm, cooldown, clock
-        self._asked = _load(state)
+        self._request = _load(state)
         self.alerts: tuple[Alert, ...] = ()
+        """The alert about the newest run, if any."""
         self.outcome: RetrainingOutcome | None = None
-        """Of the newest run; None before there was one."""
+        """The outcome of the newest run; None before the first."""
         self.next = ""
-        """What keeps an alarm from starting one now, or that one would."""
+        """Why an alarm would not start a retraining now; empty if it would."""
 
-    def look(self, alarms: AlarmChanges | None) -> None:
-        """Look at the newest run and at the alarms; start a retraining where it is due.
+    def check(self, alarms: AlarmChanges | None) -> None:
+        """Read the newest run, update `alerts` and `outcome`, and start a retraining if one is due.
+
+        Args:
+            alarms: The alarms of the watcher's last round; None before the first.
 
         Raises:
-            AirflowAway: there is nobody to ask.
+            AirflowUnavailable: Airflow does not answer.
         """
         now, newest = self._clock(), self._runs.newest(RETRAINING)
         self.outcome = read_outcome(newest, self._decisions()) if newest else None
@@ -86,12 +128,12 @@ class RetrainingTrigger:
         self.alerts = self._alerts(alarmed=bool(firing), now=now)
         if alarms:
             self._forget_cured(alarms)
-        if self._asked.waits:
+        if self._request.waits:
             self._start()
             return
         self.next = self._reason_to_wait(newest, firing=firing, now=now)
         if firing and not self.next:
-            self._ask(firing, now)
+            self._request_run(firing, now)
 
     def _alerts(self, *, alarmed: bool, now: datetime) -> tuple[Alert, ...]:
         if self.outcome is None:
@@ -100,55 +142,55 @@ class RetrainingTrigger:
         return (alert,) if alert else ()
 
     def _forget_cured(self, alarms: AlarmChanges) -> None:
-        if cured := self._asked.uncured & alarms.well:
-            self._keep(replace(self._asked, uncured=self._asked.uncured - cured))
+        if cured := self._request.uncured & alarms.well:
+            self._save(replace(self._request, uncured=self._request.uncured - cured))
 
     def _reason_to_wait(self, newest: PipelineRun | None, *, firing: frozenset[str], now: datetime) -> str:
         if not self._on_alarm:
-            return "alarms start none (RETRAIN_ON_ALARM)"
+            return "alarms do not start retrainings (RETRAIN_ON_ALARM)"
         if newest and not newest.is_over:
             return "one is under way"
-        until = self._cools_until(newest, now)
-        if until > now:
-            return f"no alarm starts another before {until:%Y-%m-%d %H:%M} UTC (RETRAIN_COOLDOWN_H)"
-        if firing and firing <= self._asked.uncured:
-            return "the alarm outlasted a retraining: it starts no other, people must look"
+        end = self._cooldown_end(newest, now)
+        if end > now:
+            return f"no alarm starts another before {end:%Y-%m-%d %H:%M} UTC (RETRAIN_COOLDOWN_H)"
+        if firing and firing <= self._request.uncured:
+            return "the alarm outlasted a retraining: it does not start another, a person must check"
         return ""
 
-    def _cools_until(self, newest: PipelineRun | None, now: datetime) -> datetime:
-        """Count from the newest run, whoever started it; a moment to come is a clock that was set back."""
-        if self._asked.at and self._asked.at > now:
-            self._keep(replace(self._asked, at=now))
-        moments = (self._asked.at, newest and newest.ended_at)
+    def _cooldown_end(self, newest: PipelineRun | None, now: datetime) -> datetime:
+        """Count from the newest run of any origin. A time in the future means that the clock was set back."""
+        if self._request.at and self._request.at > now:
+            self._save(replace(self._request, at=now))
+        moments = (self._request.at, newest and newest.ended_at)
         return max((moment + self._cooldown for moment in moments if moment and moment <= now), default=now)
 
-    def _ask(self, firing: frozenset[str], now: datetime) -> None:
-        # noted before it is asked for: a watcher that is killed in between asks for the same run again
+    def _request_run(self, firing: frozenset[str], now: datetime) -> None:
+        # saved before it is requested: after a crash in between, the same run is requested again
         run = f"{BY_ALARM}{now:%Y%m%dT%H%M%S}"
-        self._keep(RetrainingRequest(at=now, run=run, waits=True, uncured=self._asked.uncured | firing))
+        self._save(RetrainingRequest(at=now, run=run, waits=True, uncured=self._request.uncured | firing))
         self._start()
 
     def _start(self) -> None:
-        because = ", ".join(sorted(self._asked.uncured))
-        self._runs.start(RETRAINING, run=self._asked.run, note=f"Started by the watcher: {because}.")
-        self._keep(replace(self._asked, waits=False))
+        kinds = ", ".join(sorted(self._request.uncured))
+        self._runs.start(RETRAINING, run=self._request.run, note=f"Started by the watcher: {kinds}.")
+        self._save(replace(self._request, waits=False))
         self.next = "one is under way"
-        logger.warning("retraining started", extra={"run": self._asked.run, "because": because})
+        logger.warning("retraining started", extra={"run": self._request.run, "because": kinds})
 
-    def _keep(self, asked: RetrainingRequest) -> None:
-        with atomic_write(self._state) as aside:
-            aside.write_bytes(ASKED.dump_json(asked))
-        self._asked = asked
+    def _save(self, request: RetrainingRequest) -> None:
+        with atomic_write(self._state) as temporary:
+            temporary.write_bytes(REQUEST.dump_json(request))
+        self._request = request
 
 
-ASKED = TypeAdapter(RetrainingRequest)
+REQUEST = TypeAdapter(RetrainingRequest)
 
 
 def _load(path: Path) -> RetrainingRequest:
     try:
-        return ASKED.validate_json(path.read_bytes())
+        return REQUEST.validate_json(path.read_bytes())
     except FileNotFoundError:
         return RetrainingRequest()
     except ValidationError:
-        logger.exception("what was asked of Airflow cannot be read: the newest run's time still guards")
+        logger.exception("the saved retraining request is invalid and ignored; the cooldown still applies")
         return RetrainingRequest()

@@ -1,4 +1,4 @@
-"""How a retraining ended, and what of it a person must know."""
+"""The outcome of a retraining, and the alert about it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,65 +9,81 @@ from carvalue.monitoring.alerting import Alert
 from carvalue.monitoring.watcher.airflow_runs import PipelineRun
 from carvalue.registry import AuditEntry
 
-TOLD_FOR = timedelta(days=1)  # a refusal that no alarm asked for is read by then
+REFUSAL_ALERT_FOR = timedelta(days=1)  # how long a refusal is an alert while no alarm is firing
 
-Word = Literal["under way", "failed", "promoted", "refused", "nothing new"]
+Result = Literal["under way", "failed", "promoted", "refused", "nothing new"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetrainingOutcome:
-    """What became of one run of `retrain_model_dag`.
+    """The outcome of one run of `retrain_model_dag`.
 
     Attributes:
-        run: which.
-        word: in short.
-        reasons: why, where a version was decided on.
-        is_history: whether production has changed since.
+        run: The run.
+        result: The result in short.
+        reasons: The reasons of the promotion decision; empty if there was none.
+        is_superseded: Whether production has changed since the run.
     """
 
     run: PipelineRun
-    word: Word
+    result: Result
     reasons: tuple[str, ...] = ()
-    is_history: bool = False
+    is_superseded: bool = False
 
 
 def read_outcome(run: PipelineRun, decisions: Iterable[AuditEntry]) -> RetrainingOutcome:
-    """Read a run's outcome out of its state and of what was decided since it began."""
+    """Derive the outcome of a run from its state and the promotion decisions since it began.
+
+    Args:
+        run: The newest run.
+        decisions: The audit log, oldest first.
+
+    Returns:
+        The outcome.
+
+    >>> start, end = datetime(2026, 1, 1), datetime(2026, 1, 2)
+    >>> run = PipelineRun(name="manual-1", state="failed", began_at=start, ended_at=end)
+    >>> read_outcome(run, []).result
+    'failed'
+    """
     if not run.is_over:
-        return RetrainingOutcome(run=run, word="under way")
+        return RetrainingOutcome(run=run, result="under way")
     ended = run.ended_at or run.began_at
     later = [entry for entry in decisions if run.began_at and entry.at >= run.began_at]
     during = [entry for entry in later if entry.by == "pipeline" and ended and entry.at <= ended]
-    history = any(entry.act != "refused" for entry in later if entry not in during)
+    superseded = any(entry.act != "refused" for entry in later if entry not in during)
     if run.state == "failed":
-        return RetrainingOutcome(run=run, word="failed", is_history=history)
+        return RetrainingOutcome(run=run, result="failed", is_superseded=superseded)
     if not during:
-        return RetrainingOutcome(run=run, word="nothing new", is_history=history)
-    word: Word = "refused" if during[-1].act == "refused" else "promoted"
-    return RetrainingOutcome(run=run, word=word, reasons=during[-1].reasons, is_history=history)
+        return RetrainingOutcome(run=run, result="nothing new", is_superseded=superseded)
+    result: Result = "refused" if during[-1].act == "refused" else "promoted"
+    return RetrainingOutcome(run=run, result=result, reasons=during[-1].reasons, is_superseded=superseded)
 
 
 def outcome_alert(outcome: RetrainingOutcome, *, by_alarm: str, alarmed: bool, now: datetime) -> Alert | None:
-    """Tell of a retraining that brought no new version; None where nobody must know.
+    """Build the alert about a retraining that gave no new version.
 
     Args:
-        outcome: of the newest run.
-        by_alarm: how the names of runs begin that an alarm started.
-        alarmed: whether an alarm lasts.
-        now: this moment.
+        outcome: The outcome of the newest run.
+        by_alarm: The prefix of the ids of runs that an alarm started.
+        alarmed: Whether an alarm is firing.
+        now: The current time.
+
+    Returns:
+        The alert; None if people need not be notified.
     """
     run, since = outcome.run, outcome.run.ended_at or now
-    if outcome.is_history or outcome.word in {"under way", "promoted"}:
+    if outcome.is_superseded or outcome.result in {"under way", "promoted"}:
         return None
-    if outcome.word == "failed":
-        return _alert("Retraining failed; production is what it was", _failed(run), since)
-    if not alarmed and (now - since > TOLD_FOR or outcome.word == "nothing new"):
+    if outcome.result == "failed":
+        return _alert("Retraining failed; production is unchanged", _failed(run), since)
+    if not alarmed and (now - since > REFUSAL_ALERT_FOR or outcome.result == "nothing new"):
         return None
-    if outcome.word == "refused":
-        return _alert("A retrained version was refused; production is what it was", _refused(outcome), since)
+    if outcome.result == "refused":
+        return _alert("A retrained version was refused; production is unchanged", _refused(outcome), since)
     if not run.name.startswith(by_alarm):
         return None
-    return _alert("A retraining found nothing new to learn from", _nothing_new(run), since)
+    return _alert("A retraining found no new data", _nothing_new(run), since)
 
 
 def _alert(title: str, text: str, since: datetime) -> Alert:
@@ -76,20 +92,20 @@ def _alert(title: str, text: str, since: datetime) -> Alert:
 
 def _failed(run: PipelineRun) -> str:
     return (
-        f"Run {run.name}.\nWhat to do: the red task's log in Airflow says why. Correct it and clear the "
-        "task: the run goes on there."
+        f"Run {run.name}.\nWhat to do: see the log of the failed task in Airflow. Fix the cause and clear "
+        "the task: the run continues there."
     )
 
 
 def _refused(outcome: RetrainingOutcome) -> str:
     return (
-        f"Run {outcome.run.name}: {'; '.join(outcome.reasons)}.\nWhat to do: if quotes are wrong, look at "
-        "the listings and sales that it learned from; `carvalue models` lists what there is."
+        f"Run {outcome.run.name}: {'; '.join(outcome.reasons)}.\nWhat to do: if quotes are wrong, check "
+        "the listings and sales that it was trained on; `carvalue models` lists the versions."
     )
 
 
 def _nothing_new(run: PipelineRun) -> str:
     return (
-        f"Run {run.name}, which an alarm had started.\nWhat to do: bring newer listings to DATA_SOURCE, or "
+        f"Run {run.name}, started by an alarm.\nWhat to do: add newer listings to DATA_SOURCE, or "
         "report sales, then `carvalue retrain`; if a program sends wrong listings, correct the program."
     )

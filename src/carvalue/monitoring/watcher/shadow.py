@@ -1,7 +1,6 @@
-"""A challenger beside production: quotes again what was quoted, and keeps both prices; nobody waits for it.
+"""Shadow scoring: a challenger quotes the listings of live traffic again, and both prices are stored.
 
-It reads the journal, as the rest of the watcher does, so that live traffic is compared and the price service
-has no more to do.
+It reads the journal, so it compares live traffic without any work for the price service.
 """
 
 import json
@@ -14,19 +13,26 @@ from pathlib import Path
 from carvalue.files import BundleCorrupt, BundleIncompatible
 from carvalue.journal import Journal, JournalEntry, first_id_at
 from carvalue.monitoring.watcher.exporter import WatcherMetrics
-from carvalue.monitoring.watcher.watcher import SETTLED
+from carvalue.monitoring.watcher.watcher import SETTLING_TIME
 from carvalue.pricing import PriceModel
 from carvalue.registry import CHALLENGER, ModelRegistry, ModelVersion
 
-BATCH = 1_000  # quotes at once: some tens of milliseconds
-# Bytes, some 500,000 pairs; then another file is begun, and the one before is kept.
-LARGEST_FILE = 64 * 2**20
+BATCH = 1_000  # quotes in one step, some tens of milliseconds
+# bytes, some 500,000 pairs; then a new file is started, and the previous one is kept
+MAX_FILE_BYTES = 64 * 2**20
 
 logger = logging.getLogger(__name__)
 
 
 class ShadowScorer:
-    """Follows the alias `challenger`. One thread steps."""
+    """Quotes with the version that has the alias `challenger`. Not thread-safe.
+
+    Args:
+        journal: Where the quotes of production are.
+        registry: Where the challenger is.
+        folder: The folder of the pairs of prices (NDJSON) and of the challenger's bundle.
+        metrics: The metrics to update.
+    """
 
     def __init__(
         self, *, journal: Journal, registry: ModelRegistry, folder: Path, metrics: WatcherMetrics
@@ -37,16 +43,24 @@ class ShadowScorer:
         self._read_up_to = ""
 
     def step(self, *, now: datetime) -> int:
-        """Quote with the challenger what was quoted since the last step; tell how many quotes were read.
+        """Quote the listings that were quoted since the last step.
+
+        Args:
+            now: The current time, with a time zone.
+
+        Returns:
+            The number of quotes that were read.
 
         Raises:
-            RegistryUnavailable, JournalUnavailable: to be tried again; nothing is left out.
-            BundleCorrupt, BundleIncompatible: the challenger cannot be used.
+            RegistryUnavailable: The registry does not answer; the next step tries again.
+            JournalUnavailable: The journal does not answer; the next step tries again.
+            BundleCorrupt: A file of the challenger's bundle is damaged.
+            BundleIncompatible: The challenger's bundle has another format.
         """
-        self._follow(now)
+        self._follow_alias(now)
         if self._model is None:
             return 0
-        entries = self._journal.after(self._read_up_to, until=now - SETTLED, limit=BATCH)
+        entries = self._journal.after(self._read_up_to, until=now - SETTLING_TIME, limit=BATCH)
         if entries:
             self._compare([entry for entry in entries if entry.model_version != self._number])
             self._read_up_to = entries[-1].quote_id
@@ -60,46 +74,46 @@ class ShadowScorer:
     def _number(self) -> str:
         return str(self._version.version) if self._version else "0"
 
-    def _follow(self, now: datetime) -> None:
-        """Take another challenger, from now on, or none."""
-        wanted = self._registry.latest(alias=CHALLENGER)
-        if wanted == self._version:
+    def _follow_alias(self, now: datetime) -> None:
+        """Change to another challenger, or to none. It starts with the quotes from now on."""
+        challenger = self._registry.latest(alias=CHALLENGER)
+        if challenger == self._version:
             return
         self._version = self._model = None
         self._metrics.shadow_version.set(0)
-        if wanted is not None:
-            self._take(wanted)
+        if challenger is not None:
+            self._load(challenger)
             self._read_up_to = first_id_at(now)
         self._metrics.shadow_version.set(int(self._number))
         logger.info("challenger", extra={"version": int(self._number)})
 
-    def _take(self, wanted: ModelVersion) -> None:
+    def _load(self, challenger: ModelVersion) -> None:
         into = self._folder / "challenger"
         shutil.rmtree(into, ignore_errors=True)
         try:
-            self._model = PriceModel.load(self._registry.download(wanted, into=into))
+            self._model = PriceModel.load(self._registry.download(challenger, into=into))
         except (BundleCorrupt, BundleIncompatible):
-            self._version = wanted  # it would fail again: said once, and not fetched again every few seconds
+            self._version = challenger  # it would fail again: do not download it every few seconds
             raise
-        self._version = wanted
+        self._version = challenger
 
     def _compare(self, entries: Sequence[JournalEntry]) -> None:
         if self._model is None:
             return
         quotes = self._model.quote_many([entry.listing for entry in entries])
         prices = [quote.price for quote in quotes]
-        self._keep(entries, prices)
+        self._write(entries, prices)
         for entry, price in zip(entries, prices, strict=True):
             self._metrics.shadow_difference.observe(price / entry.price - 1)
 
-    def _keep(self, entries: Sequence[JournalEntry], prices: Sequence[int]) -> None:
+    def _write(self, entries: Sequence[JournalEntry], prices: Sequence[int]) -> None:
         file = self._folder / f"{self._number}.ndjson"
         file.parent.mkdir(parents=True, exist_ok=True)
-        if file.exists() and file.stat().st_size > LARGEST_FILE:
+        if file.exists() and file.stat().st_size > MAX_FILE_BYTES:
             file.replace(file.with_suffix(".earlier.ndjson"))
         with file.open("a") as pairs:
             pairs.writelines(map(self._line, entries, prices))
 
     def _line(self, entry: JournalEntry, price: int) -> str:
-        said = {"quote_id": entry.quote_id, "version": entry.model_version, "price": entry.price}
-        return json.dumps(said | {"challenger": self._number, "challenger_price": price}) + "\n"
+        production = {"quote_id": entry.quote_id, "version": entry.model_version, "price": entry.price}
+        return json.dumps(production | {"challenger": self._number, "challenger_price": price}) + "\n"

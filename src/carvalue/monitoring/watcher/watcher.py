@@ -1,4 +1,4 @@
-"""The watcher: follows the journal, judges what it reads, tells who must know; never on a request's path."""
+"""The watcher: reads new quotes from the journal, checks them for drift, and updates alerts and metrics."""
 
 import json
 import logging
@@ -33,11 +33,9 @@ from carvalue.monitoring.watcher.live_accuracy import estimated_error, measure_l
 from carvalue.monitoring.watcher.reports import ReportFolder
 from carvalue.registry import ModelRegistry
 
-BATCH = 5_000  # quotes read at once
-SETTLED = timedelta(
-    seconds=2
-)  # by then all quotes of a moment are in the journal, whichever process gave them
-NOTICED = timedelta(minutes=5)  # by then a clock that was set back is noticed, restarts included
+BATCH = 5_000  # quotes read in one round
+SETTLING_TIME = timedelta(seconds=2)  # after it, all processes have written their quotes of a moment
+CLOCK_CHANGE = timedelta(minutes=5)  # how long it may take until a clock that was set back is noticed
 NEWEST_SALES = 500
 REPORT_ROWS = 2_000
 REPORT_EVERY = timedelta(days=1)
@@ -46,7 +44,19 @@ logger = logging.getLogger(__name__)
 
 
 class Watcher:
-    """One stream: the quotes of the version in production, each judged once, over restarts too."""
+    """Checks each quote of the version in production once, also over restarts. Not thread-safe.
+
+    Args:
+        journal: The source of quotes and sales.
+        registry: The source of the version in production.
+        references: The folder of the drift references.
+        folder: The folder of the saved state.
+        alert_store: The alerts to update.
+        reports: The folder of the drift reports.
+        metrics: The metrics to update.
+        extra_alerts: Returns alerts of other sources, such as retrainings.
+        clock: Returns the current time, with a time zone.
+    """
 
     def __init__(
         self,
@@ -55,26 +65,32 @@ class Watcher:
         registry: ModelRegistry,
         references: Path,
         folder: Path,
-        desk: AlertStore,
+        alert_store: AlertStore,
         reports: ReportFolder,
         metrics: WatcherMetrics,
-        others: Callable[[], Iterable[Alert]] = tuple,
+        extra_alerts: Callable[[], Iterable[Alert]] = tuple,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._journal, self._registry, self._references = journal, registry, references
-        self._state, self.desk, self.reports = folder / "state.json", desk, reports
-        self.metrics, self._others, self._clock = metrics, others, clock
-        self._watched: CalibratedDetector | None = None
+        self._state_file, self.alert_store, self.reports = folder / "state.json", alert_store, reports
+        self.metrics, self._extra_alerts, self._clock = metrics, extra_alerts, clock
+        self._production: CalibratedDetector | None = None
         self._recent = pl.DataFrame()
         self._cursor = ""
         self._reported: str | None = None
-        self.findings: WatcherSnapshot | None = None
+        self.snapshot: WatcherSnapshot | None = None
+        """The result of the last round; None before the first."""
         self.alarms: AlarmChanges | None = None
+        """The alarms of the last round; None before the first."""
         self.trouble = ""
-        """Why the last round could not be finished; empty when it could."""
+        """Why the last round failed; empty if it succeeded."""
 
     def step(self) -> int:
-        """Do one round; tell how many quotes it read. What is away is tried again in the next round."""
+        """Do one round. Expected errors are recorded as `trouble`; the next round tries again.
+
+        Returns:
+            The number of quotes that were read.
+        """
         try:
             read = self._step()
         except AppError as error:
@@ -82,139 +98,146 @@ class Watcher:
             read = 0
         else:
             self.note_trouble("")
-        self.metrics.show_deliveries(self.desk)
+        self.metrics.show_deliveries(self.alert_store)
         return read
 
     def quotes_per_hour(self) -> list[tuple[datetime, int]]:
-        """Count the quotes of the last 24 hours, whichever version gave them.
+        """Count the quotes of the last 24 hours, of all versions.
+
+        Returns:
+            Pairs of the start of an hour (UTC) and its number of quotes, oldest first.
 
         Raises:
-            JournalUnavailable: the journal does not answer.
+            JournalUnavailable: The journal does not answer.
         """
         return self._journal.per_hour(self._clock(), hours=24)
 
+    def note_trouble(self, trouble: str) -> None:
+        """Record whether the last round failed.
+
+        Args:
+            trouble: The reason; empty if the round succeeded.
+        """
+        if trouble and trouble != self.trouble:
+            logger.warning("a round failed", extra={"because": trouble})
+        self.trouble = trouble
+        self.metrics.up.set(not trouble)
+
     def close(self) -> None:
-        """Stop what is under way and close what is open."""
+        """Stop running reports and close the alerts and the journal."""
         self.reports.close()
-        self.desk.close()
+        self.alert_store.close()
         self._journal.close()
 
     def _step(self) -> int:
         self._follow_production()
-        if self._watched is None:
+        if self._production is None:
             return 0
         now = self._clock()
-        # ids begin with their time: after a clock was set back, new quotes sort before what was read
-        cursor = self._cursor if self._cursor <= first_id_at(now) else first_id_at(now - NOTICED)
-        entries = self._journal.after(cursor, until=now - SETTLED, limit=BATCH)
-        self._judge(self._watched, entries)
-        self._conclude(self._watched, entries)
+        # ids begin with their time: after the clock was set back, new quotes sort before those that were read
+        cursor = self._cursor if self._cursor <= first_id_at(now) else first_id_at(now - CLOCK_CHANGE)
+        entries = self._journal.after(cursor, until=now - SETTLING_TIME, limit=BATCH)
+        self._check(self._production, entries)
+        self._conclude(self._production, entries)
         return len(entries)
 
     def _follow_production(self) -> None:
         version = self._registry.latest()
-        if version is None or (self._watched and self._watched.version == version):
+        if version is None or (self._production and self._production.version == version):
             return
         state = self._load()
-        same = state.get("version") == version.bundle_digest
-        memory = _detector_state(state) if same else None
+        is_same = state.get("version") == version.bundle_digest
+        saved = _detector_state(state) if is_same else None
         self._cursor = state.get("cursor", "")
-        self._watched = calibrate_detector(
-            version, registry=self._registry, references=self._references, memory=memory
+        self._production = calibrate_detector(
+            version, registry=self._registry, references=self._references, state=saved
         )
-        self._recent, self._reported = pl.DataFrame(), state.get("reported") if same else None
-        if same:
-            self._recall(self._watched)
+        self._recent, self._reported = pl.DataFrame(), state.get("reported") if is_same else None
+        if is_same:
+            self._refill(self._production)
 
-    def _recall(self, now_watched: CalibratedDetector) -> None:
-        version, reach = str(now_watched.version.version), now_watched.detector.reach
-        entries = self._journal.up_to(self._cursor, model_version=version, limit=reach)
+    def _refill(self, production: CalibratedDetector) -> None:
+        version, rows = str(production.version.version), production.detector.max_window
+        entries = self._journal.up_to(self._cursor, model_version=version, limit=rows)
         if entries:
             self._recent = journal_frame(entries)
-            detector = now_watched.detector
-            if detector.memory.rows:
-                detector.recall(self._recent)
-            else:  # the saved state was discarded: these rows rebuild it, so that a lasting alert goes on
+            detector = production.detector
+            if detector.state.rows:
+                detector.refill(self._recent)
+            else:  # the saved state was discarded: these rows rebuild it, so that a firing alert stays
                 detector.add(self._recent)
 
-    def _judge(self, now_watched: CalibratedDetector, entries: list[JournalEntry]) -> None:
-        mine = [entry for entry in entries if entry.model_version == str(now_watched.version.version)]
-        if mine:
-            rows = journal_frame(mine)
-            now_watched.detector.add(rows)
+    def _check(self, production: CalibratedDetector, entries: list[JournalEntry]) -> None:
+        own = [entry for entry in entries if entry.model_version == str(production.version.version)]
+        if own:
+            rows = journal_frame(own)
+            production.detector.add(rows)
             self._recent = pl.concat([self._recent, rows], how="diagonal")[-REPORT_ROWS:]
-            self.metrics.count(mine)
+            self.metrics.count(own)
         if entries:
             self._cursor = entries[-1].quote_id
 
-    def _conclude(self, now_watched: CalibratedDetector, entries: list[JournalEntry]) -> None:
-        now, version = self._clock(), str(now_watched.version.version)
+    def _conclude(self, production: CalibratedDetector, entries: list[JournalEntry]) -> None:
+        now, version = self._clock(), str(production.version.version)
         live = measure_live_accuracy(self._journal.sales(model_version=version, limit=NEWEST_SALES))
-        drift = now_watched.detector.report()
-        self._report(now_watched, drift, now)
-        self.findings = WatcherSnapshot(
+        drift = production.detector.report()
+        self._report(production, drift, now)
+        self.snapshot = WatcherSnapshot(
             model_version=version,
-            reference=now_watched.card.dataset_fingerprint,
+            reference=production.card.dataset_fingerprint,
             drift=drift,
             live=live,
-            estimated_error=self._estimate(now_watched),
+            estimated_error=self._estimate(production),
             report=self._reported or "",
         )
-        alerts = tuple(current_alerts(self.findings, metrics=now_watched.card.metrics, now=now))
-        self.alarms = alarm_changes(self.findings, alerts)
-        self.desk.update((*alerts, *self._others()), now=now)
+        alerts = tuple(current_alerts(self.snapshot, metrics=production.card.metrics, now=now))
+        self.alarms = alarm_changes(self.snapshot, alerts)
+        self.alert_store.update((*alerts, *self._extra_alerts()), now=now)
         caught_up = len(entries) < BATCH
         lag = timedelta() if caught_up else now - entries[-1].quoted_at
-        self.metrics.show(self.findings, lag=lag, now=now)
-        self._save(now_watched)
+        self.metrics.show(self.snapshot, lag=lag, now=now)
+        self._save(production)
 
-    def _estimate(self, now_watched: CalibratedDetector) -> float | None:
+    def _estimate(self, production: CalibratedDetector) -> float | None:
         if len(self._recent) < NEWEST_SALES:
             return None
         width = float(self._recent["range_width"].mean())  # type: ignore[arg-type]
-        return estimated_error(width=width, metrics=now_watched.card.metrics)
+        return estimated_error(width=width, metrics=production.card.metrics)
 
-    def _report(self, now_watched: CalibratedDetector, drift: DriftReport, now: datetime) -> None:
+    def _report(self, production: CalibratedDetector, drift: DriftReport, now: datetime) -> None:
         if drift.state != "confirmed":
             self._reported = None
         elif self._reported is None:
-            self._reported = self._ask_for_report(now_watched, "drift", now)
+            self._reported = self._request_report(production, "drift", now)
         if self.reports.newest_of("daily", default=datetime.min.replace(tzinfo=UTC)) < now - REPORT_EVERY:
-            self._ask_for_report(now_watched, "daily", now)
+            self._request_report(production, "daily", now)
 
-    def _ask_for_report(self, now_watched: CalibratedDetector, why: str, now: datetime) -> str | None:
+    def _request_report(self, production: CalibratedDetector, why: str, now: datetime) -> str | None:
         if len(self._recent) < MIN_ROWS:
             return None
-        return self.reports.ask(
-            why=why, at=now, reference=now_watched.reference[-REPORT_ROWS:], window=self._recent
+        return self.reports.request(
+            why=why, at=now, reference=production.reference[-REPORT_ROWS:], window=self._recent
         )
 
     def _load(self) -> dict[str, Any]:
         try:
-            state: dict[str, Any] = json.loads(self._state.read_text())
+            state: dict[str, Any] = json.loads(self._state_file.read_text())
         except FileNotFoundError:
             return {}
         except ValueError:
-            logger.exception("the watcher's state cannot be read: it begins anew")
+            logger.exception("the watcher's state file is invalid: the watcher starts anew")
             return {}
         return state
 
-    def _save(self, now_watched: CalibratedDetector) -> None:
+    def _save(self, production: CalibratedDetector) -> None:
         state = {
-            "version": now_watched.version.bundle_digest,
+            "version": production.version.bundle_digest,
             "cursor": self._cursor,
             "reported": self._reported,
-            "memory": now_watched.detector.memory.as_json(),
+            "memory": production.detector.state.as_json(),
         }
-        with atomic_write(self._state) as aside:
+        with atomic_write(self._state_file) as aside:
             aside.write_text(json.dumps(state))
-
-    def note_trouble(self, trouble: str) -> None:
-        """Tell why a round could not be finished; an empty text: it could."""
-        if trouble and trouble != self.trouble:
-            logger.warning("a round could not be finished", extra={"because": trouble})
-        self.trouble = trouble
-        self.metrics.up.set(not trouble)
 
 
 def _detector_state(state: Mapping[str, Any]) -> DetectorState | None:

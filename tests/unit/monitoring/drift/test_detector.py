@@ -77,7 +77,7 @@ def test_it_says_how_far(detector: Detector) -> None:
     detector.add(some_rows(2_000, seed=5).with_columns(DRIFTS["title_status"]))
 
     (found,) = (item for item in detector.report().features if item.name == "title_status")
-    assert found.says == "missing 0.2% -> 25.0%"
+    assert found.description == "missing 0.2% -> 25.0%"
     assert found.labels[-2:] == ("(missing)", "(unseen)")
     assert sum(found.window) == pytest.approx(1)
     assert sum(found.reference) == pytest.approx(1, abs=0.01)
@@ -112,9 +112,9 @@ def test_a_restart_changes_nothing(calibrated: tuple[ReferenceProfile, NullDistr
     earlier.add(before)
 
     restarted = Detector(
-        *calibrated, DetectorState.from_json(json.loads(json.dumps(earlier.memory.as_json())))
+        *calibrated, DetectorState.from_json(json.loads(json.dumps(earlier.state.as_json())))
     )
-    restarted.recall(before[-restarted.reach :])
+    restarted.refill(before[-restarted.max_window :])
     steady.add(after)
     restarted.add(after)
 
@@ -128,7 +128,7 @@ def test_thresholds_are_provisional_until_proven_on_own_traffic(
     assert detector.report().provisional
 
     for number in range(5):
-        detector.add(some_rows(calibrated[1].segment, seed=20 + number))
+        detector.add(some_rows(calibrated[1].segment_rows, seed=20 + number))
 
     assert not detector.report().provisional
 

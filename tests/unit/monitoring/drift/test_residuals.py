@@ -1,4 +1,4 @@
-"""A level is silent while other cars come, and speaks when its own feature moves."""
+"""A residual stays the same for other cars and moves with its own feature."""
 
 import numpy as np
 import polars as pl
@@ -21,27 +21,27 @@ def some_cars(*, shares: list[float], seed: int) -> tuple[pl.DataFrame, Codes]:
 
 
 @pytest.mark.parametrize("feature", ["year", "price"])
-def test_other_cars_move_no_level(feature: str) -> None:
-    level = fit_residual_model(*some_cars(shares=[0.25] * MAKES, seed=1), of=feature, known_by=(0,))
+def test_other_cars_move_no_residual(feature: str) -> None:
+    model = fit_residual_model(*some_cars(shares=[0.25] * MAKES, seed=1), feature=feature, predictors=(0,))
 
     newer, codes = some_cars(shares=[0.05, 0.05, 0.1, 0.8], seed=2)
-    spread = level.of_rows(newer, codes).std()
+    deviation = model.residuals(newer, codes).std()
 
-    assert isinstance(spread, float)
-    assert level.of_rows(newer, codes).mean() == pytest.approx(0, abs=0.1 * spread)
+    assert isinstance(deviation, float)
+    assert model.residuals(newer, codes).mean() == pytest.approx(0, abs=0.1 * deviation)
 
 
-def test_a_year_that_moves_by_itself_moves_its_level() -> None:
+def test_a_year_that_moves_by_itself_moves_its_residual() -> None:
     rows, codes = some_cars(shares=[0.25] * MAKES, seed=1)
-    level = fit_residual_model(rows, codes, of="year", known_by=(0,))
+    model = fit_residual_model(rows, codes, feature="year", predictors=(0,))
 
-    assert level.of_rows(rows.with_columns(pl.col("year") + 1), codes).mean() == pytest.approx(1, abs=0.05)
+    assert model.residuals(rows.with_columns(pl.col("year") + 1), codes).mean() == pytest.approx(1, abs=0.05)
 
 
-def test_a_missing_value_has_no_level() -> None:
+def test_a_missing_value_has_no_residual() -> None:
     rows, codes = some_cars(shares=[0.25] * MAKES, seed=1)
     with_gaps = rows.with_columns(year=pl.when(pl.int_range(pl.len()) % 3 > 0).then("year"))
 
-    level = fit_residual_model(with_gaps, codes, of="year", known_by=(0,))
+    model = fit_residual_model(with_gaps, codes, feature="year", predictors=(0,))
 
-    assert level.of_rows(with_gaps, codes).null_count() == with_gaps["year"].null_count()
+    assert model.residuals(with_gaps, codes).null_count() == with_gaps["year"].null_count()

@@ -92,7 +92,7 @@ def test_the_pipeline_that_is_started_exists() -> None:
 
 def test_quiet_starts_nothing(stage: Stage) -> None:
     for alarms in (None, QUIET, NOTHING_KNOWN):
-        stage.guard.look(alarms)
+        stage.guard.check(alarms)
 
     assert stage.started == 0
     assert stage.guard.next == ""
@@ -101,14 +101,14 @@ def test_quiet_starts_nothing(stage: Stage) -> None:
 @pytest.mark.parametrize("alarms", [DRIFT, INACCURATE])
 def test_an_alarm_starts_one_and_only_one(stage: Stage, alarms: AlarmChanges) -> None:
     for _ in range(5):
-        stage.guard.look(alarms)
+        stage.guard.check(alarms)
 
     assert stage.started == 1
 
 
 def test_a_setting_leaves_alarms_to_people(stage: Stage) -> None:
     stage.restart(on_alarm=False)
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
 
     assert stage.started == 0
     assert "RETRAIN_ON_ALARM" in stage.guard.next
@@ -116,7 +116,7 @@ def test_a_setting_leaves_alarms_to_people(stage: Stage) -> None:
 
 def test_a_run_by_hand_that_is_under_way_is_enough(stage: Stage) -> None:
     stage.airflow.start(RETRAINING, run="by-hand", note="Started by the watcher: not really.")
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
 
     assert stage.started == 1
 
@@ -125,56 +125,56 @@ def test_a_run_by_hand_cools_down_too(stage: Stage) -> None:
     stage.airflow.start(RETRAINING, run="by-hand", note="Started by the watcher: not really.")
     stage.airflow.end("success", at=stage.now)
     stage.later(23)
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
     assert stage.started == 1
     assert "2026-11-02 12:00" in stage.guard.next
 
     stage.later(2)
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
     assert stage.started == 2
 
 
 def test_an_alarm_that_outlasts_a_retraining_starts_no_other(stage: Stage) -> None:
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
     stage.airflow.end("success", at=stage.now)
     stage.later(48)
-    stage.guard.look(NOTHING_KNOWN)  # the new version has too few quotes yet: nothing is cured
-    stage.guard.look(DRIFT)
+    stage.guard.check(NOTHING_KNOWN)  # the new version has too few quotes yet: nothing is cured
+    stage.guard.check(DRIFT)
 
     assert stage.started == 1
     assert "outlasted" in stage.guard.next
 
 
 def test_an_alarm_that_was_cured_and_comes_again_starts_another_after_the_cooldown(stage: Stage) -> None:
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
     stage.airflow.end("success", at=stage.now)
-    stage.guard.look(QUIET)
+    stage.guard.check(QUIET)
     stage.later(12)
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
     assert stage.started == 1
 
     stage.later(13)
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
     assert stage.started == 2
 
 
 def test_another_kind_of_alarm_is_another_reason(stage: Stage) -> None:
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
     stage.airflow.end("failed", at=stage.now)
     stage.later(25)
-    stage.guard.look(AlarmChanges(firing=frozenset({"drift", "coverage"}), well=frozenset()))
+    stage.guard.check(AlarmChanges(firing=frozenset({"drift", "coverage"}), well=frozenset()))
 
     assert stage.started == 2
 
 
 @pytest.mark.parametrize("alarms", [DRIFT, QUIET])
 def test_a_restart_forgets_nothing(stage: Stage, alarms: AlarmChanges) -> None:
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
     stage.airflow.end("success", at=stage.now)
     stage.airflow.runs.clear()  # an Airflow with a new database
     stage.restart()
-    stage.guard.look(alarms)
-    stage.guard.look(DRIFT)
+    stage.guard.check(alarms)
+    stage.guard.check(DRIFT)
 
     assert stage.started == 0
 
@@ -182,53 +182,53 @@ def test_a_restart_forgets_nothing(stage: Stage, alarms: AlarmChanges) -> None:
 def test_an_answer_that_is_lost_or_a_kill_in_between_starts_no_second_run(stage: Stage) -> None:
     stage.airflow.loses_its_answer = True
     with pytest.raises(AirflowUnavailable):
-        stage.guard.look(DRIFT)
+        stage.guard.check(DRIFT)
 
     stage.airflow.loses_its_answer = False
     stage.restart()
-    stage.guard.look(DRIFT)
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
+    stage.guard.check(DRIFT)
     assert stage.started == 1
 
 
 def test_an_airflow_that_is_away_is_asked_again_when_it_is_back(stage: Stage) -> None:
     stage.airflow.is_away = True
     with pytest.raises(AirflowUnavailable):
-        stage.guard.look(DRIFT)
+        stage.guard.check(DRIFT)
 
     stage.airflow.is_away = False
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
     assert stage.started == 1
 
 
 def test_a_clock_set_back_blocks_for_one_cooldown_at_most(stage: Stage) -> None:
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
     stage.airflow.end("success", at=stage.now)
     stage.later(-24 * 365)
-    stage.guard.look(QUIET)
-    stage.guard.look(DRIFT)
+    stage.guard.check(QUIET)
+    stage.guard.check(DRIFT)
     assert stage.started == 1
 
     stage.later(25)
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
     assert stage.started == 2
 
 
 def test_a_clock_set_forward_lets_no_uncured_alarm_through(stage: Stage) -> None:
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
     stage.airflow.end("success", at=stage.now)
     stage.later(24 * 365 * 50)
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
 
     assert stage.started == 1
 
 
 def test_a_damaged_state_leaves_the_newest_run_as_guard(stage: Stage) -> None:
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
     stage.airflow.end("success", at=stage.now)
     (stage.folder / "retraining.json").write_text("{")
     stage.restart()
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
 
     assert stage.started == 1
 
@@ -236,18 +236,18 @@ def test_a_damaged_state_leaves_the_newest_run_as_guard(stage: Stage) -> None:
 def test_what_cannot_be_noted_is_not_asked_for(stage: Stage) -> None:
     (stage.folder / "retraining.json").mkdir()  # cannot be written, as on a full disk
     with pytest.raises(OSError, match=r"retraining\.json"):
-        stage.guard.look(DRIFT)
+        stage.guard.check(DRIFT)
 
     assert stage.started == 0
 
 
 def titles(stage: Stage, alarms: AlarmChanges) -> list[str]:
-    stage.guard.look(alarms)
+    stage.guard.check(alarms)
     return [alert.title for alert in stage.guard.alerts]
 
 
 def test_a_failed_run_is_told_until_the_next_one_ends_well(stage: Stage) -> None:
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
     stage.airflow.end("failed", at=stage.now)
     assert "Retraining failed" in titles(stage, DRIFT)[0]
     assert titles(stage, QUIET)
@@ -258,11 +258,11 @@ def test_a_failed_run_is_told_until_the_next_one_ends_well(stage: Stage) -> None
     stage.airflow.end("success", at=stage.now)
     assert titles(stage, QUIET) == []
     assert stage.guard.outcome
-    assert stage.guard.outcome.word == "promoted"
+    assert stage.guard.outcome.result == "promoted"
 
 
 def test_a_refusal_is_told_with_its_reasons_while_the_alarm_lasts(stage: Stage) -> None:
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
     stage.decide("refused")
     stage.airflow.end("success", at=stage.now)
 
@@ -274,7 +274,7 @@ def test_a_refusal_is_told_with_its_reasons_while_the_alarm_lasts(stage: Stage) 
 
 
 def test_nothing_new_is_told_where_an_alarm_had_asked(stage: Stage) -> None:
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
     stage.airflow.end("success", at=stage.now)
 
     assert "nothing new" in titles(stage, DRIFT)[0]
@@ -282,7 +282,7 @@ def test_nothing_new_is_told_where_an_alarm_had_asked(stage: Stage) -> None:
 
 
 def test_production_that_changed_by_hand_since_ends_it(stage: Stage) -> None:
-    stage.guard.look(DRIFT)
+    stage.guard.check(DRIFT)
     stage.airflow.end("failed", at=stage.now)
     assert titles(stage, DRIFT)
 

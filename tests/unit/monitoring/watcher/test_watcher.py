@@ -75,10 +75,10 @@ class Stage:
             registry=self.registry,
             references=self.folder / "reference",
             folder=self.folder / "watcher",
-            desk=AlertStore(self.folder / "watcher" / "alerts.db", ()),
+            alert_store=AlertStore(self.folder / "watcher" / "alerts.db", ()),
             reports=ReportFolder(self.folder / "watcher" / "reports"),
             metrics=WatcherMetrics(),
-            others=lambda: self.retraining.alerts,
+            extra_alerts=lambda: self.retraining.alerts,
             clock=lambda: self.now,
         )
 
@@ -128,8 +128,8 @@ def older(market: pl.DataFrame) -> pl.DataFrame:
 
 
 def state(watcher: Watcher) -> str:
-    assert watcher.findings is not None
-    return watcher.findings.drift.state
+    assert watcher.snapshot is not None
+    return watcher.snapshot.drift.state
 
 
 def test_clean_quotes_raise_nothing(stage: Stage) -> None:
@@ -137,7 +137,7 @@ def test_clean_quotes_raise_nothing(stage: Stage) -> None:
 
     assert stage.watcher.step() == 1_500
     assert state(stage.watcher) == "clean"
-    assert stage.watcher.desk.firing() == []
+    assert stage.watcher.alert_store.firing() == []
     assert stage.watcher.trouble == ""
 
 
@@ -146,7 +146,7 @@ def test_drift_alerts_and_the_alert_ends_with_it(stage: Stage) -> None:
     stage.quote(600, seed=12, change=older)
     stage.watcher.step()
 
-    (alert,) = stage.watcher.desk.firing()
+    (alert,) = stage.watcher.alert_store.firing()
     assert "year" in alert.title
     assert "What to do" in alert.text
     assert alert.report.endswith("-drift.html")
@@ -154,23 +154,23 @@ def test_drift_alerts_and_the_alert_ends_with_it(stage: Stage) -> None:
     stage.quote(4_000, seed=13)
     stage.watcher.step()
     assert state(stage.watcher) == "clean"
-    assert stage.watcher.desk.firing() == []
+    assert stage.watcher.alert_store.firing() == []
 
 
 def test_a_restart_goes_on_where_it_stopped(stage: Stage) -> None:
     stage.quote(1_000, seed=11)
     stage.quote(600, seed=12, change=older)
     stage.watcher.step()
-    before = stage.watcher.findings
+    before = stage.watcher.snapshot
 
     restarted = stage.a_watcher()
     assert restarted.step() == 0
-    assert restarted.findings is not None
+    assert restarted.snapshot is not None
     assert before is not None
-    assert restarted.findings.drift.state == before.drift.state == "confirmed"
-    assert restarted.findings.drift.since == before.drift.since
-    assert restarted.findings.report == before.report
-    assert len(restarted.desk.firing()) == 1
+    assert restarted.snapshot.drift.state == before.drift.state == "confirmed"
+    assert restarted.snapshot.drift.since == before.drift.since
+    assert restarted.snapshot.report == before.report
+    assert len(restarted.alert_store.firing()) == 1
 
     stage.quote(20, seed=14)
     assert restarted.step() == 20
@@ -188,7 +188,7 @@ def test_a_new_version_begins_with_a_clean_slate(stage: Stage, bundle: Path) -> 
     stage.watcher.step()
 
     assert state(stage.watcher) == "insufficient data"
-    assert stage.watcher.desk.firing() == []
+    assert stage.watcher.alert_store.firing() == []
 
 
 def test_quotes_too_young_are_left_for_the_next_round(stage: Stage) -> None:
@@ -246,7 +246,11 @@ def test_sales_that_are_far_off_alert(stage: Stage) -> None:
 
     stage.watcher.step()
 
-    assert {alert.key for alert in stage.watcher.desk.firing()} == {"live_accuracy", "live_bias", "coverage"}
+    assert {alert.key for alert in stage.watcher.alert_store.firing()} == {
+        "live_accuracy",
+        "live_bias",
+        "coverage",
+    }
 
 
 def test_sales_that_are_all_a_little_dearer_alert_although_the_error_is_usual(stage: Stage) -> None:
@@ -257,7 +261,7 @@ def test_sales_that_are_all_a_little_dearer_alert_although_the_error_is_usual(st
 
     stage.watcher.step()
 
-    (alert,) = stage.watcher.desk.firing()
+    (alert,) = stage.watcher.alert_store.firing()
     assert "9.1% below the sale prices" in alert.title
     assert stage.watcher.alarms is not None
     assert stage.watcher.alarms.firing == {"live_accuracy"}
@@ -269,10 +273,10 @@ def test_a_retraining_that_failed_is_told_as_any_alert(stage: Stage) -> None:
     assert stage.watcher.alarms is not None
     assert stage.watcher.alarms.firing == {"drift"}
 
-    stage.retraining.look(stage.watcher.alarms)
+    stage.retraining.check(stage.watcher.alarms)
     stage.watcher.step()
 
-    assert {alert.kind for alert in stage.watcher.desk.firing()} == {"drift", "retraining"}
+    assert {alert.kind for alert in stage.watcher.alert_store.firing()} == {"drift", "retraining"}
     with serving(create_api(stage.watcher, stage.retraining)) as client:
         told = client.get("/retraining").json()
         assert (told["run"], told["outcome"]) == ("by-hand-1", "failed")
@@ -319,7 +323,7 @@ def test_a_drift_state_of_another_release_is_discarded_with_a_warning(
     assert restarted.trouble == ""
     assert "the saved drift state is discarded" in caplog.text
     assert state(restarted) == "confirmed"  # the newest quotes are judged anew
-    assert len(restarted.desk.firing()) == 1
+    assert len(restarted.alert_store.firing()) == 1
     stage.quote(20, seed=14)
     assert restarted.step() == 20
     restarted.close()
