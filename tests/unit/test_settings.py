@@ -1,4 +1,4 @@
-"""A setting that cannot work stops the command before any work, in one line that names it."""
+"""An invalid setting stops a command before any work, with one line that names the setting."""
 
 from pathlib import Path
 

@@ -88,7 +88,7 @@ async def _recording(
             yield recorder, replay
     finally:
         recorder.close()
-        await asyncio.to_thread(replay.pass_on, within_s=LAST_PASS_S)
+        await asyncio.to_thread(replay.forward, within_s=LAST_PASS_S)
         spool.close()
         journal.close()
 

@@ -1,4 +1,4 @@
-"""The programs of Prometheus, skipped loudly where they are not installed."""
+"""The programs of Prometheus; tests are skipped where they are not installed."""
 
 import shutil
 import sys

@@ -1,4 +1,4 @@
-"""Every panel shows what it promises: its queries, on a real Prometheus over real traffic."""
+"""Every panel of a dashboard has data: its queries run on a real Prometheus over real traffic."""
 
 import json
 from collections.abc import Iterator

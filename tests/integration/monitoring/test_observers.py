@@ -1,4 +1,4 @@
-"""What the platform writes for Prometheus and Alertmanager carries an alert to people, by real programs."""
+"""The configuration of Prometheus and Alertmanager delivers an alert, with the real programs."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Every rule fires on what it is for and is silent otherwise, judged by Prometheus' own tool."""
+"""Every alert rule fires when it should and only then, evaluated by promtool."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""`kill -9` costs the watcher nothing: each quote is judged once, each alert told once; the real process."""
+"""After `kill -9` of the watcher, each quote is checked once and each alert sent once."""
 
 import json
 import os

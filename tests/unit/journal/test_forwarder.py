@@ -1,4 +1,4 @@
-"""What the spool holds reaches the journal once it is there; what never can is counted."""
+"""Entries of the outbox reach the journal when it is available; those that never can are counted."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is appended is on disk, is given out until the journal has it, and survives whoever wrote it."""
+"""An appended entry is on disk, is read until the journal has it, and survives the process that wrote it."""
 
 import os
 from pathlib import Path

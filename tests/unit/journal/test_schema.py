@@ -1,4 +1,4 @@
-"""The journal's tables come up to date from every release, once, whole, and never down."""
+"""The journal's tables are upgraded from every release, once, completely, and never downgraded."""
 
 import os
 import sqlite3

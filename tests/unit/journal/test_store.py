@@ -1,4 +1,4 @@
-"""The journal on SQLite: stores once, notices when its file is gone, locked or full, and comes back."""
+"""The journal on SQLite stores entries once, and reports and survives a missing, locked or full file."""
 
 import json
 import sqlite3

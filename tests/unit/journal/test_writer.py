@@ -1,4 +1,4 @@
-"""Quotes that wait together share one flush; a spool that takes nothing stops no answer."""
+"""Quotes that wait together share one write; an outbox that fails stops no response."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Every alert has a runbook that says what it means, how to look and what to do."""
+"""Every alert has a section in the runbook: what it means, where to look and what to do."""
 
 import re
 from pathlib import Path

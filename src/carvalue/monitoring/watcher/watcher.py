@@ -236,8 +236,8 @@ class Watcher:
             "reported": self._reported,
             "memory": production.detector.state.as_json(),
         }
-        with atomic_write(self._state_file) as aside:
-            aside.write_text(json.dumps(state))
+        with atomic_write(self._state_file) as temporary:
+            temporary.write_text(json.dumps(state))
 
 
 def _detector_state(state: Mapping[str, Any]) -> DetectorState | None:

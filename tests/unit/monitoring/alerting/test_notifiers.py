@@ -1,4 +1,4 @@
-"""Alerts over a real HTTP server, a real SMTP server, and the console."""
+"""Notifiers deliver alerts over a real HTTP server, a real SMTP server and the console."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Each alert is told once when it begins and once when it ends, whatever fails in between."""
+"""Each alert is sent once when it begins and once when it ends, whatever fails in between."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Clean traffic is silent, drift is found and named; portions and restarts change nothing."""
+"""Clean traffic raises no alarm, drift is detected and named; portions and restarts change nothing."""
 
 import json
 from datetime import UTC, datetime, timedelta

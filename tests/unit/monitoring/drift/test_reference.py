@@ -1,4 +1,4 @@
-"""The training rows become the drift reference, whole or not at all."""
+"""The training rows become the drift reference, completely or not at all."""
 
 from pathlib import Path
 

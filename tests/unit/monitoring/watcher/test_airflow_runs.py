@@ -1,4 +1,4 @@
-"""How the pipelines' last runs ended, in the form in which Airflow's API answers."""
+"""The last runs of the pipelines are read from responses in the format of Airflow's API."""
 
 import json
 from collections.abc import Iterator

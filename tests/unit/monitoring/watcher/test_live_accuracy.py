@@ -1,4 +1,4 @@
-"""Live accuracy comes with bounds, and says nothing of a few sales."""
+"""Live accuracy has confidence bounds, and is unknown with few sales."""
 
 import pytest
 

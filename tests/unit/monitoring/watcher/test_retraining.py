@@ -1,4 +1,4 @@
-"""An alarm starts one retraining, never a storm of them; people hear of those that brought nothing."""
+"""An alarm starts one retraining; people are notified of retrainings without a new version."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""A challenger quotes again what was quoted, from when it came, and is never heard of by customers."""
+"""A challenger quotes live traffic again, from its start on, and no client sees its prices."""
 
 import json
 from collections.abc import Iterator

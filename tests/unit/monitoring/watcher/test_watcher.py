@@ -1,4 +1,4 @@
-"""The watcher judges every quote of the version in production once, and tells who must know."""
+"""The watcher checks every quote of the version in production once, and raises alerts."""
 
 import json
 from collections.abc import Callable, Iterator
