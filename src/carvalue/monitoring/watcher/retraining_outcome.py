@@ -83,7 +83,7 @@ def outcome_alert(outcome: RetrainingOutcome, *, by_alarm: str, alarmed: bool, n
         return _alert("A retrained version was refused; production is unchanged", _refused(outcome), since)
     if not run.name.startswith(by_alarm):
         return None
-    return _alert("A retraining found no new data", _nothing_new(run), since)
+    return _alert("A retraining found nothing new to train on", _nothing_new(run), since)
 
 
 def _alert(title: str, text: str, since: datetime) -> Alert:
