@@ -248,14 +248,22 @@ class AlertStore:
             )
 
     def _deliver(self, now: datetime) -> None:
-        """Deliver what is due, each notifier in its own thread, so that none waits for another."""
-        started = []
-        for name, rows in groupby(self._due(now), key=itemgetter("of_sink")):
-            running = self._running.get(name)
-            if running is None or running.done():
-                self._running[name] = self._threads.submit(self._deliver_all, list(rows), now)
-                started.append(self._running[name])
-        wait(started, timeout=DELIVERY_WAIT_S)
+        """Deliver what is due, each notifier in its own thread, so that none waits for another.
+
+        Raises:
+            SQLAlchemyError: A thread could not read or write the database.
+        """
+        due = {name: list(rows) for name, rows in groupby(self._due(now), key=itemgetter("of_sink"))}
+        started = {
+            name: self._threads.submit(self._deliver_all, rows, now)
+            for name, rows in due.items()
+            if name not in self._running
+        }
+        wait(started.values(), timeout=DELIVERY_WAIT_S)
+        self._running |= started
+        ended = [name for name, delivery in self._running.items() if delivery.done()]
+        for delivery in [self._running.pop(name) for name in ended]:
+            delivery.result()
 
     def _due(self, now: datetime) -> Sequence[RowMapping]:
         columns = (*ALERTS.c, *(column.label(f"of_{column.name}") for column in DELIVERIES.c))
