@@ -9,7 +9,7 @@ from carvalue.errors import AppError
 
 MAX_ADDRESS = 15  # 255.255.255.255
 NETWORK_BITS = 64  # of IPv6, what one household gets
-MAX_CALLERS = 10_000  # remembered at once; who is forgotten starts anew, with a full allowance
+MAX_CALLERS = 10_000  # remembered at once; a forgotten caller starts again with a full allowance
 
 
 class TooManyRequests(AppError):
@@ -42,19 +42,21 @@ class RateLimits:
         if not self._rate:
             return None
         now = self._clock()
-        full_at = max(self._full_at.get(caller, now), now) + self._step_s
+        full_at = max(self._full_at.pop(caller, now), now)  # put back below: the dict is in order of last use
+        late_s = full_at + self._step_s - now - self._depth_s
         # a nanosecond of grace: the sum of the steps of a whole burst may exceed its depth by a rounding
-        if (late_s := full_at - now - self._depth_s) > 1e-9:
+        if late_s > 1e-9:
+            self._full_at[caller] = full_at
             return TooManyRequests(
                 f"More than {self._rate:g} requests a second have come.", retry_after_s=math.ceil(late_s)
             )
-        self._full_at[caller] = full_at
+        self._full_at[caller] = full_at + self._step_s
         if len(self._full_at) > MAX_CALLERS:
             self._forget(now)
         return None
 
     def _forget(self, now: float) -> None:
-        """Drop those whose allowance is full; where too many are left, those who came first."""
+        """Drop callers whose allowance is full; if too many are left, those used least recently."""
         left = {caller: full_at for caller, full_at in self._full_at.items() if full_at > now}
         self._full_at = dict(list(left.items())[-MAX_CALLERS // 2 :])
 
