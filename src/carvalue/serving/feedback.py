@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,8 +14,9 @@ from carvalue.serving.requests import FieldError, InvalidListings, describe_valu
 
 MAX_SALE_PRICE = 1_000_000  # dollars; ten times the dearest asking price that the model knows
 CATCH_UP_S = 2
+QUOTE_ID = re.compile("[0-9a-f]{32}")
 EXPECTED = {
-    "quote_id": "the quote_id of an answer, 32 characters",
+    "quote_id": "the quote_id of an answer: 32 of the characters 0-9 and a-f",
     "sale_price": f"a whole number from 1 to {MAX_SALE_PRICE} $",
 }
 
@@ -51,7 +53,7 @@ def read_feedback(value: object) -> Feedback:
     if type(sale_price) is float and sale_price.is_integer():
         sale_price = int(sale_price)
     errors = [_error(name, value[name], "quote_id or sale_price") for name in value if name not in EXPECTED]
-    if not isinstance(quote_id, str) or len(quote_id) != 32 or not quote_id.isalnum():
+    if not isinstance(quote_id, str) or not QUOTE_ID.fullmatch(quote_id):
         errors.append(_error("quote_id", quote_id, EXPECTED["quote_id"]))
     if type(sale_price) is not int or not 1 <= sale_price <= MAX_SALE_PRICE:
         errors.append(_error("sale_price", sale_price, EXPECTED["sale_price"]))

@@ -371,6 +371,10 @@ def test_a_sale_price_is_stored_for_a_quote_that_was_answered(client: httpx.Clie
         ({"quote_id": "0" * 32, "sale_price": True}, ["sale_price"]),
         ({"quote_id": "0" * 32, "sale_price": 0}, ["sale_price"]),
         ({"quote_id": "\u0000" * 32, "sale_price": 1}, ["quote_id"]),
+        ({"quote_id": "g" * 32, "sale_price": 1}, ["quote_id"]),
+        ({"quote_id": "A" * 32, "sale_price": 1}, ["quote_id"]),
+        ({"quote_id": "\u0661" * 32, "sale_price": 1}, ["quote_id"]),
+        ({"quote_id": "0" * 32 + "\n", "sale_price": 1}, ["quote_id"]),
         ({"quote_id": "0" * 32, "sale_price": 1, "note": "x"}, ["note"]),
     ],
 )

@@ -15,7 +15,7 @@ from carvalue.listings import (
     Field,
     NumberField,
 )
-from carvalue.serving.feedback import MAX_SALE_PRICE
+from carvalue.serving.feedback import MAX_SALE_PRICE, QUOTE_ID
 from carvalue.serving.requests import MAX_BODY_BYTES, MAX_LISTINGS, MAX_TEXT
 
 Json = Mapping[str, object]
@@ -129,7 +129,7 @@ def feedback_operation() -> dict[str, object]:
     properties = {
         "quote_id": {
             "type": "string",
-            "pattern": "^[0-9a-f]{32}$",
+            "pattern": f"^{QUOTE_ID.pattern}$",
             "description": "Of the quote that the car was sold after.",
         },
         "sale_price": {
