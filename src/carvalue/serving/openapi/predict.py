@@ -24,7 +24,8 @@ TITLE = "carvalue price service"
 DESCRIPTION = f"""What a used car is worth.
 
 `POST /predict` takes one listing and answers one quote, or a list of at most {MAX_LISTINGS:,} listings
-and answers a list in the same order. Absent, `null` and blank mean *not known*. Numbers are whole: `2012`
+and answers a list in the same order. Absent, `null` and blank text mean *not known*, in fields
+of numbers too. Numbers are whole: `2012`
 and `2012.0` are, `"2012"`, `true` and `2012.5` are not.
 Texts are compared without regard to case and repeated spaces. Unknown field names are refused,
 bodies are at most {MAX_BODY_BYTES // 1024:,} KiB.
@@ -100,6 +101,7 @@ PROBLEM_SCHEMA: Json = {
 # of what is no letter, only white space is taken; Unicode has more of the kind than a pattern should list
 _CONTROL = "\\x00-\\x08\\x0e-\\x1b\\x7f-\\x84\\x86-\\x9f\\xad"
 PRINTABLE = f"^[^{_CONTROL}]*$"
+BLANK = r"^\s*$"
 NOT_BLANK = f"^[^\\s{_CONTROL}][^{_CONTROL}]*$"
 
 
@@ -216,16 +218,20 @@ def _aliases() -> dict[str, Json]:
 
 
 def _property(field: Field) -> Json:
-    types = ("integer" if isinstance(field, NumberField) else "string",) + (
-        () if field.required else ("null",)
-    )
-    named: dict[str, object] = {"type": list(types), "title": field.label, "description": field.help}
+    named: dict[str, object] = {"type": _types(field), "title": field.label, "description": field.help}
     return named | _limits(field)
+
+
+def _types(field: Field) -> list[str]:
+    if not isinstance(field, NumberField):
+        return ["string"] if field.required else ["string", "null"]
+    return ["integer"] if field.required else ["integer", "string", "null"]  # the string: blank text
 
 
 def _limits(field: NumberField | CategoryField) -> dict[str, object]:
     if isinstance(field, NumberField):
-        return {"minimum": field.minimum, "maximum": field.maximum}
+        blank = {} if field.required else {"pattern": BLANK}
+        return {"minimum": field.minimum, "maximum": field.maximum, **blank}
     if field.is_open:
         return {"maxLength": MAX_TEXT, "pattern": NOT_BLANK if field.required else PRINTABLE}
     return {"enum": [*field.choices, *(() if field.required else (None,))]}

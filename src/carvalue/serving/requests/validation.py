@@ -183,7 +183,7 @@ def _number_reader(field: NumberField) -> Reader:
             value = int(value)
         if type(value) is int and low <= value <= high:  # `type is`: a bool is an int to isinstance
             return value
-        if value is None or value == "":
+        if value is None or (type(value) is str and not value.strip()):
             return None
         raise _Unusable(expected)
 

@@ -58,6 +58,13 @@ def test_blank_means_not_known(blank: str | None) -> None:
     assert listing["region"] is None
 
 
+@pytest.mark.parametrize("blank", [None, "", "  ", "\t\n"])
+def test_blank_means_not_known_for_numbers_too(blank: str | None) -> None:
+    (listing,) = read_listings(F150 | {"odometer": blank})
+
+    assert listing["odometer"] is None
+
+
 @pytest.mark.parametrize("given_", [2015, 2015.0])
 def test_whole_numbers_are_taken(given_: float) -> None:
     (listing,) = read_listings(F150 | {"year": given_})
@@ -87,7 +94,7 @@ def test_what_is_no_word_is_refused(field: CategoryField, bad: object) -> None:
 
 
 @pytest.mark.parametrize("name", ["year", "model"])
-@pytest.mark.parametrize("lost", ["absent", None, ""])
+@pytest.mark.parametrize("lost", ["absent", None, "", "  "])
 def test_a_required_field_is_asked_for_once(name: str, lost: str | None) -> None:
     raw = {key: value for key, value in F150.items() if key != name} | (
         {} if lost == "absent" else {name: lost}
