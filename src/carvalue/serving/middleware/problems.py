@@ -14,10 +14,11 @@ from starlette.types import Scope
 
 from carvalue.errors import AppError
 from carvalue.serving.auth import TooManyRequests
+from carvalue.serving.model import IN_USE_WITHIN_S
 from carvalue.serving.requests import FieldError, InvalidListings, describe_value
 
 CHALLENGE = 'ApiKey realm="carvalue", header="X-API-Key"'
-RETRY_AFTER_S = "5"  # a promoted model is in use by then
+RETRY_AFTER_S = str(IN_USE_WITHIN_S)  # the longest of the outages that end by themselves
 
 logger = logging.getLogger(__name__)
 

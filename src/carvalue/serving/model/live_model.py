@@ -20,7 +20,8 @@ from carvalue.registry import ModelRegistry, ModelVersion, RegistryUnavailable
 from carvalue.serving.model.bundle_cache import BundleCache, CachedBundle
 from carvalue.telemetry import ServiceMetrics
 
-POLL_S = 3  # a promotion is in use within 10 s, download and golden prices included
+POLL_S = 3
+IN_USE_WITHIN_S = 10  # after a promotion: one poll, the download, and loading with its golden prices
 RETRY_REFUSED_S = (
     60  # a bundle may be refused for a passing reason (full disk); asking more often only fills logs
 )
@@ -33,7 +34,8 @@ RegistryState = Literal["not asked yet", "up", "nothing in production", "down"]
 class ModelNotLoaded(AppError):
     """There is nothing to quote with."""
 
-    status, hint = 503, "Promote a model (`make build` does it); it is in use within 10 seconds."
+    status = 503
+    hint = f"Promote a model (`make build` does it); it is in use within {IN_USE_WITHIN_S} seconds."
 
 
 @dataclass(frozen=True, kw_only=True)
