@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +10,8 @@ from datetime import UTC, datetime
 from fastapi import Request
 from starlette.responses import Response
 
-from carvalue.journal import Forwarder, Journal
+from carvalue.errors import AppError
+from carvalue.journal import Forwarder, Journal, JournalUnavailable
 from carvalue.serving.requests import FieldError, InvalidListings, describe_value, read_json
 
 MAX_SALE_PRICE = 1_000_000  # dollars; ten times the dearest asking price that the model knows
@@ -19,6 +21,15 @@ EXPECTED = {
     "quote_id": "the quote_id of an answer: 32 of the characters 0-9 and a-f",
     "sale_price": f"a whole number from 1 to {MAX_SALE_PRICE} $",
 }
+
+
+logger = logging.getLogger(__name__)
+
+
+class FeedbackNotStored(AppError):
+    """The journal is unavailable. The reason, which names hosts and users of the database, is only logged."""
+
+    status, hint = 503, "Send the sale price again later; GET /readyz shows whether the journal is up."
 
 
 class InvalidFeedback(InvalidListings):
@@ -36,7 +47,12 @@ class Feedback:
 async def store_feedback(request: Request, *, journal: Journal, replay: Forwarder) -> Response:
     """Store the sale price of a quoted car; told again, the last word counts."""
     told = read_feedback(await read_json(request))
-    await asyncio.to_thread(_store, told, journal, replay)
+    try:
+        await asyncio.to_thread(_store, told, journal, replay)
+    except JournalUnavailable as error:
+        reason = {"because": str(error), "request_id": request.scope["request_id"]}
+        logger.warning("feedback not stored", extra=reason)
+        raise FeedbackNotStored("The sale price was not stored: the journal is unavailable.") from None
     content = json.dumps({"quote_id": told.quote_id, "sale_price": told.sale_price})
     return Response(content, media_type="application/json")
 

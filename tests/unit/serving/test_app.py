@@ -405,3 +405,23 @@ def test_a_journal_that_is_away_stops_no_quote(bundle: Path, tmp_path: Path) -> 
     assert quote.status_code == 200
     assert feedback.status_code == 503
     assert ready.status_code == 200
+
+
+def test_feedback_to_an_unavailable_journal_hides_the_database_error(
+    bundle: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = FakeRegistry()
+    registry.promote(bundle, version=3)
+    (tmp_path / "private-host").write_text("a file where the journal's folder should be")
+    journal_url = SecretStr(f"sqlite:///{tmp_path}/private-host/journal.db")
+    settings = Settings(state_dir=tmp_path, journal_url=journal_url)
+
+    with serving(create_app(settings, registry=registry)) as client:
+        answer = client.post("/feedback", json={"quote_id": "0" * 32, "sale_price": 21_500})
+
+    assert answer.status_code == 503
+    assert "private-host" not in answer.text
+    assert answer.json()["detail"] == "The sale price was not stored: the journal is unavailable."
+    (record,) = [record for record in caplog.records if record.message == "feedback not stored"]
+    assert "private-host" in record.__dict__["because"]
+    assert record.__dict__["request_id"] == answer.json()["request_id"]
