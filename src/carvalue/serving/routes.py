@@ -150,6 +150,7 @@ async def get_model(request: Request) -> Mapping[str, object]:
     }
 
 
+@operation.head("/healthz", include_in_schema=False)
 @operation.get(
     "/healthz",
     tags=["operation"],
@@ -161,6 +162,7 @@ async def get_healthz() -> Mapping[str, str]:
     return {"status": "alive"}
 
 
+@operation.head("/readyz", include_in_schema=False)
 @operation.get("/readyz", tags=["operation"], summary="Can it quote", openapi_extra=ready_operation())
 async def get_readyz(request: Request) -> Response:
     """200 when quotes are answered, 503 naming what is down when not."""

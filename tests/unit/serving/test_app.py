@@ -425,3 +425,18 @@ def test_feedback_to_an_unavailable_journal_hides_the_database_error(
     (record,) = [record for record in caplog.records if record.message == "feedback not stored"]
     assert "private-host" in record.__dict__["because"]
     assert record.__dict__["request_id"] == answer.json()["request_id"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_health_routes_answer_head_without_a_body(client: httpx.Client, path: str) -> None:
+    answer = client.head(path)
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.content == b""
+
+
+def test_head_is_not_documented(client: httpx.Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+
+    assert set(paths["/healthz"]) == set(paths["/readyz"]) == {"get"}
