@@ -57,6 +57,7 @@ def create_app(
     log = AccessLog(access_log or sys.stdout)
     app: FastAPI = FastAPIOffline(
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would build its address from the Host header
         title=TITLE,
         description=DESCRIPTION,
         version=version("carvalue"),

@@ -440,3 +440,14 @@ def test_head_is_not_documented(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
 
     assert set(paths["/healthz"]) == set(paths["/readyz"]) == {"get"}
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/predict/"), ("GET", "/healthz/")])
+def test_a_trailing_slash_is_not_found_and_never_redirects(
+    client: httpx.Client, method: str, path: str
+) -> None:
+    answer = client.request(method, path, headers={"host": "attacker.example"})
+
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
+    assert answer.headers["content-type"] == "application/problem+json"
