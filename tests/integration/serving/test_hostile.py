@@ -51,9 +51,11 @@ class Answer(NamedTuple):
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder, port = tmp_path_factory.mktemp("service"), free_port()
-    registry, shelf = FakeRegistry(), BundleCache(folder / "state" / "service" / "bundles")
+    registry, cache = FakeRegistry(), BundleCache(folder / "state" / "service" / "bundles")
     version = registry.promote(a_bundle(folder / "market"), version=1)
-    shelf.keep(CachedBundle(version=version, folder=registry.download(version, into=shelf.place(version))))
+    cache.set_last_good(
+        CachedBundle(version=version, folder=registry.download(version, into=cache.folder_of(version)))
+    )
     environment = os.environ | {
         "STATE_DIR": str(folder / "state"),
         "SERVICE_PORT": str(port),

@@ -120,7 +120,7 @@ def _error_json(error: FieldError) -> dict[str, object]:
     pointer = "" if error.position is None else f"/{error.position}"
     if error.field:
         pointer += "/" + error.field.replace("~", "~0").replace("/", "~1")
-    return {"field": error.field, "pointer": pointer, "came": error.came, "expected": error.expected}
+    return {"field": error.field, "pointer": pointer, "came": error.received, "expected": error.expected}
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
@@ -138,7 +138,7 @@ async def _on_bad_query(request: Request, error: Exception) -> Response:
         FieldError(
             field=str(item["loc"][-1]),
             position=None,
-            came=describe_value(item.get("input")),
+            received=describe_value(item.get("input")),
             expected=str(item["msg"]),
         )
         for item in error.errors()

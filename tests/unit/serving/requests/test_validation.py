@@ -122,7 +122,7 @@ def test_an_error_in_a_list_says_where() -> None:
     (error,) = errors_of([F150, F150 | {"year": "old"}])
 
     assert error.position == 1
-    assert error.came == '"old"'
+    assert error.received == '"old"'
 
 
 @pytest.mark.parametrize("value", [None, 3, "ford", True, [[F150]], [None]])
@@ -135,8 +135,8 @@ def test_what_is_no_object_is_refused(value: object) -> None:
 def test_long_values_are_shortened() -> None:
     (error,) = errors_of(F150 | {"model": "x" * 100_000})
 
-    assert len(error.came) < 100
-    assert "100,000 characters" in error.came
+    assert len(error.received) < 100
+    assert "100,000 characters" in error.received
 
 
 def test_errors_stop_at_a_readable_number() -> None:
@@ -171,4 +171,4 @@ def test_any_json_is_listings_or_explained(value: object) -> None:
         errors = error.errors
 
     assert errors or all(isinstance(listing["year"], int) for listing in listings)
-    json.dumps([(error.field, error.came, error.expected) for error in errors], allow_nan=False)
+    json.dumps([(error.field, error.received, error.expected) for error in errors], allow_nan=False)
