@@ -1,4 +1,4 @@
-"""The documentation in a real browser, under the policy that it is answered with."""
+"""The documentation page in a real browser, under its content security policy."""
 
 import shutil
 from pathlib import Path

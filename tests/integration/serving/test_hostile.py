@@ -1,5 +1,5 @@
-"""Whatever bytes come at the real service over a bare socket: a problem that says what is wrong, or the end
-of the connection; never a fault, never a hang, and no more memory afterwards than before.
+"""Arbitrary bytes on a socket of the real service: each is answered with a problem or ends the connection;
+none causes status 500, a hang or a leak of memory.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""`kill -9` under load loses no answered quote: the real service, a real SIGKILL, every quote_id compared."""
+"""`kill -9` under load loses no answered quote: a real process, a real SIGKILL, every quote_id compared."""
 
 import os
 import random

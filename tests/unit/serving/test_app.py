@@ -1,4 +1,4 @@
-"""The API as clients meet it: quotes, refusals, health; no input makes it fail."""
+"""The API as clients use it: quotes, refusals and health; no input causes status 500."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""What is asked for at the same time is done in one piece of work; nobody gets what is another's."""
+"""Micro-batching: requests of one event-loop turn share one call, and each gets its own answers."""
 
 import asyncio
 from collections.abc import Sequence

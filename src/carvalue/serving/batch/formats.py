@@ -59,7 +59,7 @@ class CsvWriter:
     >>> writer = CsvWriter(pl.Schema({"price": pl.Int64(), "warnings": pl.List(pl.String)}), Path())
     >>> print(writer.add(pl.DataFrame({"price": [9000], "warnings": [["old", "rare"]]})).decode(), end="")
     price,warnings
-    9000,old;rare
+    9000,old; rare
     """
 
     def __init__(self, schema: pl.Schema, _: Path) -> None:

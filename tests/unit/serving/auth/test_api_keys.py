@@ -1,4 +1,4 @@
-"""Keys: drawn once, kept as hashes, taken up by a running service, and none of them guessable by time."""
+"""API keys: random, stored as digests, reloaded by a running service, compared in constant time."""
 
 import re
 from datetime import date

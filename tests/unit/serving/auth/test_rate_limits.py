@@ -1,4 +1,4 @@
-"""Limits: a burst, then so many a second; each caller by itself, and not for ever remembered."""
+"""Rate limits: a burst, then a rate; each caller has its own bucket; memory is bounded."""
 
 import pytest
 from hypothesis import given

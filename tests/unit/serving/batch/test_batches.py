@@ -1,4 +1,4 @@
-"""A file in, a priced row for each of its rows back: in order, in its format, recorded, never a fault."""
+"""`POST /predict/batch`: a priced row for each row, in order, in the format of the request, journaled."""
 
 import io
 import json

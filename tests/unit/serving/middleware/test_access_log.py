@@ -1,4 +1,4 @@
-"""The access log: one line a request that says what happened and nothing of what was sent."""
+"""The access log: one line for each request, without anything that the client sent."""
 
 import asyncio
 import json

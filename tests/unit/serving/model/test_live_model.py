@@ -1,4 +1,4 @@
-"""The model in use: booted from disk, swapped whole, never exchanged for a worse bundle."""
+"""The model in use: loads from disk, swaps whole versions, keeps the earlier one if a bundle is bad."""
 
 import os
 import shutil

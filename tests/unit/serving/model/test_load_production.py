@@ -1,4 +1,4 @@
-"""The model for work beside the service."""
+"""Loading the production model outside the service, with the last good bundle as fallback."""
 
 import shutil
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is a listing and what is not; every refusal names the field, what came and what is expected."""
+"""Validation of listings: every error names the field, the value that came and what is expected."""
 
 import json
 

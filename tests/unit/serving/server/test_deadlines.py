@@ -1,4 +1,4 @@
-"""Connections that take their time: those of slow clients are cut off, those that wait or read are not."""
+"""Deadlines of connections: slow clients are disconnected, idle and fast ones are not."""
 
 import json
 import re
