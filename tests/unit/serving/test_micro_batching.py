@@ -48,7 +48,7 @@ def test_one_turn_of_the_loop_is_one_piece_of_work() -> None:
 def test_the_fault_of_one_is_not_the_fault_of_others() -> None:
     async def ask() -> None:
         shares = Shares()
-        good, bad = shares.together.submit([1]), shares.together.ask([0])
+        good, bad = shares.together.submit([1]), shares.together.submit([0])
         await turns()
 
         shares.held[0].set_result(None)
@@ -75,7 +75,7 @@ def test_what_holds_the_answers_back_may_fail() -> None:
 def test_who_goes_away_holds_up_nobody() -> None:
     async def ask() -> None:
         shares = Shares()
-        gone, waiting = shares.together.submit([1]), shares.together.ask([2])
+        gone, waiting = shares.together.submit([1]), shares.together.submit([2])
         gone.cancel()
         await turns()
 

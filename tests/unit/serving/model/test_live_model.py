@@ -147,7 +147,7 @@ def test_a_refused_version_is_tried_again_later_and_not_before(
 def test_a_bundle_damaged_on_disk_is_fetched_anew(stage: Stage, bundle: Path) -> None:
     version = stage.registry.promote(bundle, version=1)
     stage.live.follow()
-    (BundleCache(stage.root).place(version) / "card.json").write_text("{")
+    (BundleCache(stage.root).folder_of(version) / "card.json").write_text("{")
 
     stage.start()
     assert not stage.live.has_model
