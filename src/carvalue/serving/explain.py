@@ -58,7 +58,7 @@ async def answer_curves(request: Request, *, live: LiveModel) -> Response:
 
 def _explain(loaded: LoadedModel, listing: Listing) -> Answer:
     model = loaded.model
-    comparables = model.comparables.nearest(model.as_priced(listing))
+    comparables = model.comparables.nearest(model.scored_listing(listing))
     return {
         "reasons": asdict(explain_price(model, listing)),
         "comparables": [asdict(comparable) for comparable in comparables],

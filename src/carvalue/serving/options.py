@@ -102,9 +102,9 @@ def vocabulary_sizes(model: PriceModel) -> Mapping[str, int]:
 
 def _matching(models: tuple[ModelFamily, ...], search: str) -> tuple[ModelFamily, ...]:
     wanted = alphanumeric(search)
-    matching = [model for model in models if wanted in alphanumeric(model.spelled)]
+    matching = [model for model in models if wanted in alphanumeric(model.display_name)]
     # sorting is stable: the most frequent stay first
-    return tuple(sorted(matching, key=lambda model: not alphanumeric(model.spelled).startswith(wanted)))
+    return tuple(sorted(matching, key=lambda model: not alphanumeric(model.display_name).startswith(wanted)))
 
 
 def field_option(field: Field) -> FieldOption:

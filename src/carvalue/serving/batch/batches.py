@@ -119,7 +119,7 @@ class BatchPricer:
             )
 
     async def _chunks(self, rows: Path, loaded: LoadedModel, writer: RowWriter) -> AsyncGenerator[bytes]:
-        table = open_table(rows, columns=(*COLUMNS, PARSE_ERROR), scratch=rows.parent)
+        table = open_table(rows, columns=(*LISTING_COLUMNS, PARSE_ERROR), scratch=rows.parent)
         batches = table.batches(rows=CHUNK_ROWS)
         while (chunk := await asyncio.to_thread(self._next, batches, loaded, writer)) is not None:
             await self._wait_for_journal()
@@ -134,14 +134,14 @@ class BatchPricer:
         rows = next(batches, None)
         if rows is None:
             return None
-        read = read_rows(rows)
-        scored = price(read, model=loaded.model)
+        read = parse_rows(rows)
+        scored = price_rows(read, model=loaded.model)
         priced = scored["price"].is_not_null()
         ids = [self._new_id() if is_priced else None for is_priced in priced]
         version = str(loaded.version.version)
         count_quotes(self._metrics, version=version, kinds=scored.filter(priced)["kinds"].to_list())
         answers = _answers(scored, ids=ids, loaded=loaded)
-        listings = read.filter(priced).select(COLUMNS)
+        listings = read.filter(priced).select(LISTING_COLUMNS)
         return _Chunk(
             content=writer.add(answers), entries=_entries(answers.filter(priced), listings=listings)
         )

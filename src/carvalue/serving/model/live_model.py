@@ -175,7 +175,7 @@ class LiveModel:
         fields = {
             "version": new.version.version,
             "earlier": earlier.version.version if earlier else None,
-            "trees": "compiled" if new.model.forest.compiled else "numpy",  # slower, with the same quotes
+            "trees": "compiled" if new.model.flat_trees.native else "numpy",  # slower, with the same quotes
         }
         logger.info("model taken into use", extra=fields)
 
