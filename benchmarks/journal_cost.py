@@ -118,7 +118,7 @@ async def ask(port: int, until: float) -> list[float]:
 
 @contextmanager
 def price_service(bundle: Path, *, mode: str) -> Iterator[tuple[int, int]]:
-    """Run a service that finds the bundle on its shelf; give its port and its process."""
+    """Run a service that finds the bundle in its cache; give its port and its process."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
@@ -141,9 +141,9 @@ def shelve(bundle: Path, state: Path) -> None:
     version = ModelVersion(
         name="benchmark", version=1, run_id="", source="", bundle_digest=bundle_digest(bundle)
     )
-    shelf = BundleCache(state / "service" / "bundles")
-    folder = Path(shutil.copytree(bundle, shelf.place(version)))
-    shelf.keep(CachedBundle(version=version, folder=folder))
+    cache = BundleCache(state / "service" / "bundles")
+    folder = Path(shutil.copytree(bundle, cache.folder_of(version)))
+    cache.set_last_good(CachedBundle(version=version, folder=folder))
 
 
 def ready(port: int) -> bool:

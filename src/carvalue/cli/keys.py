@@ -38,7 +38,8 @@ def list_keys() -> None:
     from carvalue.settings import load_settings
 
     for key in KeyFile(load_settings().service_keys_file).read():
-        print_line(f"{key.client:<{MAX_CLIENT_NAME}} {key.made_on or '-'!s:<10} sha256:{key.digest[:12]}...")
+        created_on = key.created_on or "-"
+        print_line(f"{key.client:<{MAX_CLIENT_NAME}} {created_on!s:<10} sha256:{key.digest[:12]}...")
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from carvalue.journal.entries import JournalEntry, Sale, first_id_at
 from carvalue.journal.forwarder import Forwarder, forward_forever
 from carvalue.journal.outbox import Outbox
-from carvalue.journal.store import MIGRATION_S, Journal
+from carvalue.journal.store import MIGRATION_S, Journal, JournalUnavailable
 from carvalue.journal.writer import JournalWriter, OutboxState
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Forwarder",
     "Journal",
     "JournalEntry",
+    "JournalUnavailable",
     "JournalWriter",
     "Outbox",
     "OutboxState",

@@ -1,4 +1,4 @@
-"""`python -m carvalue.serving`: the price service, until it is told to stop."""
+"""`python -m carvalue.serving`: run the price service until a signal stops it."""
 
 import sys
 
@@ -10,7 +10,11 @@ from carvalue.settings import load_settings
 
 
 def main() -> None:
-    """Serve on the address of the settings; where they do not allow it, end with 1 and what to do."""
+    """Serve on the address of the settings.
+
+    Raises:
+        SystemExit: the settings are invalid; prints what to do, with exit code 1.
+    """
     configure_logs()
     try:
         settings = load_settings()

@@ -1,4 +1,4 @@
-"""The price service as an application: a factory that opens nothing, a lifespan that opens and closes all."""
+"""The application of the price service: a factory, and a lifespan that opens and closes its resources."""
 
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -40,23 +40,27 @@ def create_app(
     access_log: TextIO | None = None,
     metrics_folder: Path | None = None,
 ) -> ObservabilityMiddleware:
-    """Build the application.
+    """Build the application. Only the key file is read; the lifespan opens everything else.
 
     Args:
-        settings: those of the environment unless given.
-        registry: stands in for the one that the settings name.
-        access_log: where a line for each request goes; standard output unless given.
-        metrics_folder: where several workers put their metrics together; nowhere if it is the only one.
+        settings: settings of the service; read from the environment unless given.
+        registry: model registry; the one that the settings name unless given.
+        access_log: stream for one line for each request; standard output unless given.
+        metrics_folder: where several workers merge their metrics; None for a single worker.
+
+    Returns:
+        The ASGI application, with all its middleware.
 
     Raises:
-        BadKeys: a key of the settings cannot be read.
-        NoKeys: the service is reachable from elsewhere, and no client has a key.
+        InvalidKeyLine: a line of keys cannot be read.
+        NoKeys: the service is reachable from other machines, and there is no key.
     """
     settings, metrics = settings or load_settings(), ServiceMetrics(folder=metrics_folder)
     keys = load_key_store(settings)
     log = AccessLog(access_log or sys.stdout)
     app: FastAPI = FastAPIOffline(
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would build its address from the Host header
         title=TITLE,
         description=DESCRIPTION,
         version=version("carvalue"),
@@ -68,10 +72,10 @@ def create_app(
     install_problems(app)
     routes = frozenset(route.path for route in app.routes if isinstance(route, APIRoute))
     limits = RateLimits(rate=settings.rate_limit, burst=settings.rate_burst)
-    quick = FastPathMiddleware(app, path=PREDICT, endpoint=post_predict)
-    admission = AuthenticationMiddleware(quick, keys=keys, limits=limits, metrics=metrics)
+    fast_path = FastPathMiddleware(app, path=PREDICT, endpoint=post_predict)
+    authenticated = AuthenticationMiddleware(fast_path, keys=keys, limits=limits, metrics=metrics)
     return ObservabilityMiddleware(
-        admission, metrics=metrics, routes=routes, headers=SecurityHeaders(app), log=log
+        authenticated, metrics=metrics, routes=routes, headers=SecurityHeaders(app), log=log
     )
 
 
@@ -80,9 +84,9 @@ async def _lifespan(
     _: FastAPI, *, settings: Settings, registry: ModelRegistry | None, metrics: ServiceMetrics, log: AccessLog
 ) -> AsyncIterator[Mapping[str, object]]:
     metrics.model_old_after.set(timedelta(days=settings.model_old_days).total_seconds())
-    shelf = BundleCache(bundles_folder(settings.state_dir))
-    spool_bytes = settings.spool_limit_mb * 2**20 // settings.service_workers
-    spool = Outbox(settings.state_dir / "service" / "spool", limit_bytes=spool_bytes)
+    cache = BundleCache(bundles_folder(settings.state_dir))
+    limit_bytes = settings.spool_limit_mb * 2**20 // settings.service_workers
+    outbox = Outbox(settings.state_dir / "service" / "spool", limit_bytes=limit_bytes)
     journal = Journal(settings.journal_url.get_secret_value())
     uploads = UploadFolder(
         folder=settings.state_dir / "service" / "batches", limit_bytes=settings.batch_limit_mb * 2**20
@@ -90,9 +94,9 @@ async def _lifespan(
     with ProductionReader(settings.mlflow_tracking_uri) as reader:
         async with running_service(
             registry=registry or reader,
-            shelf=shelf,
+            cache=cache,
             journal=journal,
-            spool=spool,
+            outbox=outbox,
             uploads=uploads,
             metrics=metrics,
         ) as service:

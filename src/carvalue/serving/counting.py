@@ -1,4 +1,4 @@
-"""Counts quotes and what had to be guessed in them, by kind and by field; never by what somebody typed."""
+"""Count quotes and their warnings, by kind and by field. Labels never hold what a client sent."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,16 +8,27 @@ from carvalue.telemetry import ServiceMetrics
 
 
 def count_quotes(metrics: ServiceMetrics, *, version: str, kinds: Sequence[Sequence[str]]) -> None:
-    """Count quotes of one version by the kinds of warnings that each carries."""
+    """Count quotes of one model version, and their warnings.
+
+    Args:
+        metrics: the counters.
+        version: the model version, as text.
+        kinds: for each quote, the kinds of its warnings.
+    """
     metrics.quotes.labels(version).inc(len(kinds))
-    warned = [found for found in kinds if found]
+    warned = [quote_kinds for quote_kinds in kinds if quote_kinds]
     if warned:
         metrics.warned_quotes.inc(len(warned))
-        count_warnings(metrics, Counter(kind for found in warned for kind in found))
+        count_warnings(metrics, Counter(kind for quote_kinds in warned for kind in quote_kinds))
 
 
 def count_warnings(metrics: ServiceMetrics, counts: Mapping[str, int]) -> None:
-    """Count warnings, given as kind -> how many."""
+    """Count warnings, and the fields whose category the model does not know.
+
+    Args:
+        metrics: the counters.
+        counts: kind of warning -> how many.
+    """
     for kind, number in counts.items():
         metrics.quote_warnings.labels(kind).inc(number)
         if kind in UNKNOWN_FIELDS:

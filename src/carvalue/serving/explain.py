@@ -1,4 +1,4 @@
-"""`POST /explain` and `POST /curves`: a quote with its reasons, and prices of what the car is not."""
+"""`POST /explain`: a quote with an explanation; `POST /curves`: prices at other mileages and years."""
 
 import asyncio
 import json
@@ -17,22 +17,47 @@ from carvalue.serving.requests import read_json, read_listing
 Answer = dict[str, object]
 
 
-async def post_reasons(request: Request, *, live: LiveModel, quoting: QuoteService) -> Response:
-    """Answer one listing with its quote, recorded as any, the reasons for the price and similar cars."""
+async def answer_explain(request: Request, *, live: LiveModel, quotes: QuoteService) -> Response:
+    """Answer one listing with its quote, which is journaled, an explanation of the price and similar cars.
+
+    Args:
+        request: its body is one listing.
+        live: the model in use.
+        quotes: quotes the listing.
+
+    Returns:
+        A JSON object with `quote`, `reasons` and `comparables`.
+
+    Raises:
+        InvalidListings: the body is not one listing.
+        ModelNotLoaded: there is no model yet.
+    """
     listing = read_listing(await read_json(request))
-    in_use = live.in_use()
-    (quote,) = await quoting.answer((listing,), by=in_use)
-    return _json({"quote": quote.as_json(), **await asyncio.to_thread(_background, in_use, listing)})
+    loaded = live.current()
+    (quote,) = await quotes.answer((listing,), loaded=loaded)
+    return _json({"quote": quote.as_json(), **await asyncio.to_thread(_explain, loaded, listing)})
 
 
-async def post_curves(request: Request, *, live: LiveModel) -> Response:
-    """Answer one listing with its price over the miles and over the year; no quote, nothing recorded."""
+async def answer_curves(request: Request, *, live: LiveModel) -> Response:
+    """Answer one listing with its price over mileage and over model year; nothing is journaled.
+
+    Args:
+        request: its body is one listing.
+        live: the model in use.
+
+    Returns:
+        A JSON object with the curves `odometer` and `year`.
+
+    Raises:
+        InvalidListings: the body is not one listing.
+        ModelNotLoaded: there is no model yet.
+    """
     listing = read_listing(await read_json(request))
-    return _json(asdict(await asyncio.to_thread(what_if_curves, live.in_use().model, listing)))
+    return _json(asdict(await asyncio.to_thread(what_if_curves, live.current().model, listing)))
 
 
-def _background(in_use: LoadedModel, listing: Listing) -> Answer:
-    model = in_use.model
+def _explain(loaded: LoadedModel, listing: Listing) -> Answer:
+    model = loaded.model
     comparables = model.comparables.nearest(model.scored_listing(listing))
     return {
         "reasons": asdict(explain_price(model, listing)),

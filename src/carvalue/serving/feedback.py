@@ -1,49 +1,95 @@
-"""`POST /feedback`: what a quoted car was sold for."""
+"""`POST /feedback`: the sale price of a quoted car."""
 
 import asyncio
 import json
+import logging
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fastapi import Request
 from starlette.responses import Response
 
-from carvalue.journal import Forwarder, Journal
+from carvalue.errors import AppError
+from carvalue.journal import Forwarder, Journal, JournalUnavailable
 from carvalue.serving.requests import FieldError, InvalidListings, describe_value, read_json
 
-MAX_SALE_PRICE = 1_000_000  # dollars; ten times the dearest asking price that the model knows
-CATCH_UP_S = 2
+MAX_SALE_PRICE = 1_000_000  # dollars; ten times the highest asking price that the model is trained on
+CATCH_UP_S = 2  # to forward quotes to the journal first: the quote may be a moment old
+QUOTE_ID = re.compile("[0-9a-f]{32}")
 EXPECTED = {
-    "quote_id": "the quote_id of an answer, 32 characters",
+    "quote_id": "the quote_id of an answer: 32 of the characters 0-9 and a-f",
     "sale_price": f"a whole number from 1 to {MAX_SALE_PRICE} $",
 }
 
 
+logger = logging.getLogger(__name__)
+
+
+class FeedbackNotStored(AppError):
+    """The journal is unavailable. The reason, which names hosts and users of the database, is only logged."""
+
+    status, hint = 503, "Send the sale price again later; GET /readyz shows whether the journal is up."
+
+
 class InvalidFeedback(InvalidListings):
-    """Well-formed JSON that is no feedback; names every field that is wrong."""
+    """The body is JSON but not feedback; `errors` names every field that is wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Feedback:
-    """A sale: which quote it answers, and the price in whole dollars."""
+    """The sale of a quoted car.
+
+    Attributes:
+        quote_id: id of the quote, 32 hexadecimal digits.
+        sale_price: whole dollars.
+    """
 
     quote_id: str
     sale_price: int
 
 
-async def store_feedback(request: Request, *, journal: Journal, replay: Forwarder) -> Response:
-    """Store the sale price of a quoted car; told again, the last word counts."""
-    told = read_feedback(await read_json(request))
-    await asyncio.to_thread(_store, told, journal, replay)
-    content = json.dumps({"quote_id": told.quote_id, "sale_price": told.sale_price})
+async def store_feedback(request: Request, *, journal: Journal, forwarder: Forwarder) -> Response:
+    """Store the sale price of a quoted car. A later price of the same quote replaces an earlier one.
+
+    Args:
+        request: its body has `quote_id` and `sale_price`.
+        journal: where the price is stored.
+        forwarder: forwards recent quotes to the journal first.
+
+    Returns:
+        A JSON object with what was stored.
+
+    Raises:
+        InvalidFeedback: fields are missing, unknown or out of range.
+        UnknownQuote: the journal has no quote of this id.
+        FeedbackNotStored: the journal is unavailable.
+    """
+    feedback = read_feedback(await read_json(request))
+    try:
+        await asyncio.to_thread(_store, feedback, journal, forwarder)
+    except JournalUnavailable as error:
+        reason = {"because": str(error), "request_id": request.scope["request_id"]}
+        logger.warning("feedback not stored", extra=reason)
+        raise FeedbackNotStored("The sale price was not stored: the journal is unavailable.") from None
+    content = json.dumps({"quote_id": feedback.quote_id, "sale_price": feedback.sale_price})
     return Response(content, media_type="application/json")
 
 
 def read_feedback(value: object) -> Feedback:
-    """Check a JSON value.
+    """Validate a JSON value as feedback.
+
+    Args:
+        value: a JSON value: an object with `quote_id` and `sale_price`.
+
+    Returns:
+        The feedback.
 
     Raises:
-        InvalidFeedback: something is missing, unknown or out of range.
+        InvalidFeedback: fields are missing, unknown or out of range.
+
+    >>> read_feedback({"quote_id": "0199a1b2c3d4e5f60718293a4b5c6d7e", "sale_price": 21500.0})
+    Feedback(quote_id='0199a1b2c3d4e5f60718293a4b5c6d7e', sale_price=21500)
     """
     if not isinstance(value, dict):
         raise InvalidFeedback((_error("", value, "an object with quote_id and sale_price"),))
@@ -51,7 +97,7 @@ def read_feedback(value: object) -> Feedback:
     if type(sale_price) is float and sale_price.is_integer():
         sale_price = int(sale_price)
     errors = [_error(name, value[name], "quote_id or sale_price") for name in value if name not in EXPECTED]
-    if not isinstance(quote_id, str) or len(quote_id) != 32 or not quote_id.isalnum():
+    if not isinstance(quote_id, str) or not QUOTE_ID.fullmatch(quote_id):
         errors.append(_error("quote_id", quote_id, EXPECTED["quote_id"]))
     if type(sale_price) is not int or not 1 <= sale_price <= MAX_SALE_PRICE:
         errors.append(_error("sale_price", sale_price, EXPECTED["sale_price"]))
@@ -62,10 +108,12 @@ def read_feedback(value: object) -> Feedback:
     return Feedback(quote_id=quote_id, sale_price=sale_price)
 
 
-def _store(told: Feedback, journal: Journal, replay: Forwarder) -> None:
-    replay.forward(within_s=CATCH_UP_S)  # the quote may be a moment old and not yet in the journal
-    journal.add_feedback(quote_id=told.quote_id, sale_price=told.sale_price, reported_at=datetime.now(UTC))
+def _store(feedback: Feedback, journal: Journal, forwarder: Forwarder) -> None:
+    forwarder.forward(within_s=CATCH_UP_S)
+    journal.add_feedback(
+        quote_id=feedback.quote_id, sale_price=feedback.sale_price, reported_at=datetime.now(UTC)
+    )
 
 
 def _error(field: str, value: object, expected: str) -> FieldError:
-    return FieldError(field=field, position=None, came=describe_value(value), expected=expected)
+    return FieldError(field=field, position=None, received=describe_value(value), expected=expected)

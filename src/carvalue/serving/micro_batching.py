@@ -1,7 +1,6 @@
-"""Does in one piece of work what several requests ask for at the same time.
+"""Micro-batching: one model call for all requests that are read in one turn of the event loop.
 
-Whatever the event loop has read from its sockets in one turn is one batch: nobody waits for company, and
-under load there is always some.
+No request waits for others to come; under load, one turn reads several.
 """
 
 import asyncio
@@ -12,50 +11,75 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 Work = Callable[[Sequence[Item]], tuple[Sequence[Answer], asyncio.Future[None]]]
-"""Items in; an answer for each, in order, and what is done when they may be given."""
+"""Takes items; returns an answer for each, in order, and a future after which they may be sent."""
 
 
 class MicroBatcher(Generic[Item, Answer]):
-    """Gathers items until the event loop's next turn."""
+    """Collects items until the next turn of the event loop, then answers them together.
+
+    An error of a batch is not shared: each request of the batch is then answered by itself.
+
+    Args:
+        work: answers the items of a batch.
+
+    >>> async def two_requests() -> list[list[int]]:
+    ...     def work(items):
+    ...         print("one call:", items)
+    ...         done = asyncio.get_running_loop().create_future()
+    ...         done.set_result(None)
+    ...         return [item * 10 for item in items], done
+    ...     batcher = MicroBatcher(work)
+    ...     return await asyncio.gather(batcher.submit([1, 2]), batcher.submit([3]))
+    >>> asyncio.run(two_requests())
+    one call: [1, 2, 3]
+    [[10, 20], [30]]
+    """
 
     def __init__(self, work: Work[Item, Answer]) -> None:
         self._work = work
-        self._gathered: list[tuple[Sequence[Item], asyncio.Future[Sequence[Answer]]]] = []
+        self._waiting: list[tuple[Sequence[Item], asyncio.Future[Sequence[Answer]]]] = []
 
-    def ask(self, items: Sequence[Item]) -> asyncio.Future[Sequence[Answer]]:
-        """Give what will hold the answers to these items, in order, or the error of the work."""
+    def submit(self, items: Sequence[Item]) -> asyncio.Future[Sequence[Answer]]:
+        """Add the items of one request to the next batch.
+
+        Args:
+            items: what to answer.
+
+        Returns:
+            A future of the answers, in order, or of the error of `work`.
+        """
         loop = asyncio.get_running_loop()
         answers: asyncio.Future[Sequence[Answer]] = loop.create_future()
-        if not self._gathered:
-            loop.call_soon(self._work_off)
-        self._gathered.append((items, answers))
+        if not self._waiting:
+            loop.call_soon(self._run_batch)
+        self._waiting.append((items, answers))
         return answers
 
-    def _work_off(self) -> None:
-        gathered, self._gathered = self._gathered, []
-        self._do(gathered)
+    def _run_batch(self) -> None:
+        batch, self._waiting = self._waiting, []
+        self._answer(batch)
 
-    def _do(self, gathered: list[tuple[Sequence[Item], asyncio.Future[Sequence[Answer]]]]) -> None:
+    def _answer(self, batch: list[tuple[Sequence[Item], asyncio.Future[Sequence[Answer]]]]) -> None:
         try:
-            answers, done = self._work([item for items, _ in gathered for item in items])
-        except Exception as error:  # what one request brings about must not become the others' fault
-            if len(gathered) > 1:
-                for one in gathered:
-                    self._do([one])
+            answers, done = self._work([item for items, _ in batch for item in items])
+        except Exception as error:  # an error of one request must not fail the others
+            if len(batch) > 1:
+                for request in batch:
+                    self._answer([request])
             else:
-                _settle(gathered[0][1], (), error)
+                _settle(batch[0][1], (), error)
         else:
-            done.add_done_callback(partial(_give_out, gathered, answers))
+            done.add_done_callback(partial(_distribute, batch, answers))
 
 
-def _give_out(
-    gathered: list[tuple[Sequence[Item], asyncio.Future[Sequence[Answer]]]],
+def _distribute(
+    batch: list[tuple[Sequence[Item], asyncio.Future[Sequence[Answer]]]],
     answers: Sequence[Answer],
     done: asyncio.Future[None],
 ) -> None:
-    """Give each request the answers to its own items."""
+    """Set each request's future to the answers of its own items."""
     error, start = done.exception(), 0
-    for items, waiting in gathered:
+    for items, waiting in batch:
         end = start + len(items)
         _settle(waiting, answers[start:end], error)
         start = end
@@ -64,7 +88,7 @@ def _give_out(
 def _settle(
     waiting: asyncio.Future[Sequence[Answer]], answers: Sequence[Answer], error: BaseException | None
 ) -> None:
-    if waiting.done():  # its client went away
+    if waiting.done():  # its client disconnected
         return
     if error is None:
         waiting.set_result(answers)

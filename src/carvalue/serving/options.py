@@ -1,4 +1,4 @@
-"""What a form needs to offer: makes and models from the model in use, fields from the schema."""
+"""The options of a form: makes, models and regions that the price model knows, fields of the schema."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,18 @@ from carvalue.pricing.market import ModelFamily, alphanumeric
 
 @dataclass(frozen=True, kw_only=True)
 class FieldOption:
-    """One field of a listing: a number has a range and a unit, a closed category has choices."""
+    """One field of a listing.
+
+    Attributes:
+        name: name in a request.
+        label: name for people.
+        help: one sentence about the field.
+        required: whether a listing must have it.
+        unit: of a number, such as `miles`; None for a category.
+        minimum: smallest number that is accepted; None for a category.
+        maximum: largest number that is accepted; None for a category.
+        choices: every value of a closed category; empty for numbers and open categories.
+    """
 
     name: str
     label: str
@@ -24,7 +35,12 @@ class FieldOption:
 
 @dataclass(frozen=True)
 class ModelOption:
-    """A model in its usual spelling, and how many listings the price model has learned of it."""
+    """A car model.
+
+    Attributes:
+        name: its display name.
+        listings: how many listings of it are in the training data.
+    """
 
     name: str
     listings: int
@@ -32,13 +48,14 @@ class ModelOption:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Offers, the most frequent in the training data first.
+    """The options of a form, the most frequent in the training data first.
 
     Attributes:
-        makes: every make that the model knows.
+        makes: every make that the price model knows.
         regions: every region that it knows.
-        models: the asked make's models that match, cut off at the asked limit.
-        matching: how many models match before the cut.
+        models: models of the requested make that match the search, at most as many as requested.
+        matching: how many models match.
+        fields: every field of a listing.
     """
 
     makes: tuple[str, ...]
@@ -49,7 +66,17 @@ class Options:
 
 
 def options(model: PriceModel, *, make: str, search: str, limit: int) -> Options:
-    """Find what to offer: models of `make` that begin like `search`, then those that hold it."""
+    """Find the options of a form: models of a make that begin with a text, then those that contain it.
+
+    Args:
+        model: the price model.
+        make: a make in lower case; empty for no models.
+        search: text to find in model names; case, spaces and punctuation are ignored.
+        limit: how many models at most.
+
+    Returns:
+        The options.
+    """
     matching = _matching(model.models_of(make) if make else (), search)
     return Options(
         makes=model.makes,
@@ -61,20 +88,34 @@ def options(model: PriceModel, *, make: str, search: str, limit: int) -> Options
 
 
 def vocabulary_sizes(model: PriceModel) -> Mapping[str, int]:
-    """Count the words that the model knows."""
+    """Count the categories that a price model knows.
+
+    Args:
+        model: the price model.
+
+    Returns:
+        The numbers of `makes`, `models` and `regions`.
+    """
     models = sum(len(model.models_of(make)) for make in model.makes)
     return {"makes": len(model.makes), "models": models, "regions": len(model.regions)}
 
 
 def _matching(models: tuple[ModelFamily, ...], search: str) -> tuple[ModelFamily, ...]:
     wanted = alphanumeric(search)
-    holding = [model for model in models if wanted in alphanumeric(model.display_name)]
-    # sorting is stable
-    return tuple(sorted(holding, key=lambda model: not alphanumeric(model.display_name).startswith(wanted)))
+    matching = [model for model in models if wanted in alphanumeric(model.display_name)]
+    # sorting is stable: the most frequent stay first
+    return tuple(sorted(matching, key=lambda model: not alphanumeric(model.display_name).startswith(wanted)))
 
 
 def field_option(field: Field) -> FieldOption:
-    """Describe one field of a listing."""
+    """Describe one field of a listing for a form.
+
+    Args:
+        field: a field of the listing schema.
+
+    Returns:
+        The description.
+    """
     if isinstance(field, NumberField):
         return FieldOption(
             name=field.name,

@@ -1,6 +1,7 @@
-"""The use case: listings in, quotes out, all by one model, each with its own id, counted and recorded.
+"""Quote listings: each quote has its own id, is counted, and is in the outbox before it is answered.
 
-Requests that arrive together are quoted together: a listing costs less in company (`PriceModel.quote_many`).
+All listings of a request are quoted by one model. Requests that arrive together are quoted in one model call,
+which costs less for each listing (`PriceModel.quote_many`, `micro_batching`).
 """
 
 import asyncio
@@ -18,12 +19,23 @@ from carvalue.serving.model import LiveModel, LoadedModel
 from carvalue.telemetry import ServiceMetrics
 
 CURRENCY = "USD"
-INLINE_LISTINGS = 8  # as many are quoted in the time that a hand-over to a thread and back would cost
+INLINE_LISTINGS = 8  # more are quoted in a thread; so few take less time than a switch of threads
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuoteAnswer:
-    """A quote as it is answered: the price with its range, and what it rests on."""
+    """A quote as the API answers it.
+
+    Attributes:
+        price: the most likely asking price, dollars.
+        low: lower end of the price interval, dollars.
+        high: upper end of the price interval, dollars.
+        currency: `USD`.
+        model_version: version of the model in the registry.
+        data_as_of: day of the newest training listing, `YYYY-MM-DD`.
+        warnings: what makes the quote less certain, as sentences.
+        quote_id: 32 hexadecimal digits.
+    """
 
     price: int
     low: int
@@ -35,64 +47,86 @@ class QuoteAnswer:
     quote_id: str
 
     def as_json(self) -> Mapping[str, object]:
-        """The quote as the contract of the API names it."""
+        """Convert the quote into the JSON object of the API.
+
+        Returns:
+            Field name -> value.
+        """
         return {name: getattr(self, name) for name in self.__slots__}
 
 
 def new_quote_id() -> str:
-    """Make an id that sorts by time, so that a journal appends at the end of its index."""
+    """Make a quote id. Ids sort by time, so that the journal appends at the end of its index.
+
+    Returns:
+        12 hexadecimal digits of milliseconds since 1970 and 20 random ones.
+
+    >>> earlier = new_quote_id()
+    >>> len(earlier), int(earlier[:12], 16) <= time.time() * 1000
+    (32, True)
+    """
     return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
 class QuoteService:
-    """Quotes listings with the model in use."""
+    """Quotes listings with the model in use.
+
+    Args:
+        live: the model in use.
+        writer: records each quote for the journal.
+        metrics: counts quotes and warnings.
+        new_id: makes the id of a quote.
+    """
 
     def __init__(
         self,
         *,
         live: LiveModel,
-        recorder: JournalWriter,
+        writer: JournalWriter,
         metrics: ServiceMetrics,
         new_id: Callable[[], str] = new_quote_id,
     ) -> None:
-        self._live, self._recorder, self._metrics, self._new_id = live, recorder, metrics, new_id
-        self._together = MicroBatcher(self._quote_together)
+        self._live, self._writer, self._metrics, self._new_id = live, writer, metrics, new_id
+        self._batcher = MicroBatcher(self._quote_batch)
 
     async def answer(
-        self, listings: Sequence[Listing], *, by: LoadedModel | None = None
+        self, listings: Sequence[Listing], *, loaded: LoadedModel | None = None
     ) -> Sequence[QuoteAnswer]:
-        """Quote every listing, in order, by the model in use or the given one.
+        """Quote listings. The quotes are recorded when this returns.
 
-        The quotes are recorded when this returns.
+        Args:
+            listings: validated listings.
+            loaded: the model to quote with; the one in use unless given.
+
+        Returns:
+            A quote for each listing, in order.
 
         Raises:
-            NoModelYet: there is no model to quote with.
+            ModelNotLoaded: there is no model to quote with.
         """
-        in_use = by or self._live.in_use()
+        model = loaded or self._live.current()
         if len(listings) > INLINE_LISTINGS:
-            quotes = await asyncio.to_thread(self._quote, listings, in_use)
-        elif by is None:
-            return await self._together.ask(listings)
+            quotes = await asyncio.to_thread(self._quote, listings, model)
+        elif loaded is None:
+            return await self._batcher.submit(listings)
         else:
-            quotes = self._quote(listings, in_use)
+            quotes = self._quote(listings, model)
         await self._record(listings, quotes)
         return quotes
 
-    def _quote_together(
-        self, listings: Sequence[Listing]
-    ) -> tuple[Sequence[QuoteAnswer], asyncio.Future[None]]:
-        quotes = self._quote(listings, self._live.in_use())
+    def _quote_batch(self, listings: Sequence[Listing]) -> tuple[Sequence[QuoteAnswer], asyncio.Future[None]]:
+        quotes = self._quote(listings, self._live.current())
         return quotes, self._record(listings, quotes)
 
     def _record(self, listings: Sequence[Listing], quotes: Sequence[QuoteAnswer]) -> asyncio.Future[None]:
         quoted_at = datetime.now(UTC)
-        return self._recorder.record(
+        return self._writer.record(
             [_entry(listing, quote, quoted_at) for listing, quote in zip(listings, quotes, strict=True)]
         )
 
-    def _quote(self, listings: Sequence[Listing], in_use: LoadedModel) -> tuple[QuoteAnswer, ...]:
-        version, data_as_of = str(in_use.version.version), in_use.model.card.data_as_of.isoformat()
-        quotes = in_use.model.quote_many(listings)
+    def _quote(self, listings: Sequence[Listing], loaded: LoadedModel) -> tuple[QuoteAnswer, ...]:
+        version, data_as_of = str(loaded.version.version), loaded.model.card.data_as_of.isoformat()
+        quotes = loaded.model.quote_many(listings)
         count_quotes(self._metrics, version=version, kinds=[quote.kinds for quote in quotes])
         return tuple(
             QuoteAnswer(

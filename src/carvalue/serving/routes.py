@@ -1,4 +1,4 @@
-"""The routes: each one translates between HTTP and a use case, and nothing else."""
+"""The routes of the API: each one only translates between HTTP and a function of the service."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
@@ -31,14 +31,14 @@ from carvalue.serving.requests import MAX_TEXT, normalize_text
 from carvalue.serving.service import ServiceState
 
 PREDICT = "/predict"
-MAX_OFFERS = 500  # a select with thousands of options crawls
+MAX_MODELS = 500  # a select with thousands of options is slow
 
 
 class PlainRoute(APIRoute):
-    """A documented route without FastAPI's own reading of parameters and bodies."""
+    """A documented route whose endpoint reads the request itself, without FastAPI's validation."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[object, object, Response]]:
-        """Give the endpoint as it is."""
+        """Return the endpoint unchanged."""
         handler: Callable[[Request], Coroutine[object, object, Response]] = self.endpoint
         return handler
 
@@ -46,7 +46,7 @@ class PlainRoute(APIRoute):
 plain = APIRouter(route_class=PlainRoute)
 documented = APIRouter()
 operation = APIRouter()
-"""What is asked without a key."""
+"""Routes that need no key."""
 
 
 def _service(request: Request) -> ServiceState:
@@ -62,7 +62,7 @@ def _service(request: Request) -> ServiceState:
 )
 async def post_predict(request: Request) -> Response:
     """See the examples; `make` may be called `manufacturer` as well."""
-    return await predict.answer_predict(request, _service(request).quoting)
+    return await predict.answer_predict(request, _service(request).quotes)
 
 
 @plain.post(
@@ -73,7 +73,7 @@ async def post_predict(request: Request) -> Response:
     response_class=Response,
 )
 async def post_batch(request: Request) -> Response:
-    """A row that cannot be priced keeps its place with a reason; unknown columns are ignored."""
+    """A row that cannot be priced stays in the answer, with a reason; unknown columns are ignored."""
     return await _service(request).batches.answer(request)
 
 
@@ -84,9 +84,9 @@ async def post_batch(request: Request) -> Response:
     openapi_extra=explain_operation(),
 )
 async def post_explain(request: Request) -> Response:
-    """The reasons' dollars and their start add up to the price."""
+    """`start` and the dollars of all reasons add up to the price."""
     service = _service(request)
-    return await explain.post_reasons(request, live=service.live, quoting=service.quoting)
+    return await explain.answer_explain(request, live=service.live, quotes=service.quotes)
 
 
 @plain.post(
@@ -96,26 +96,26 @@ async def post_explain(request: Request) -> Response:
     openapi_extra=curves_operation(),
 )
 async def post_curves(request: Request) -> Response:
-    """What-ifs: they are not recorded as quotes."""
-    return await explain.post_curves(request, live=_service(request).live)
+    """What-if prices: they are not stored as quotes."""
+    return await explain.answer_curves(request, live=_service(request).live)
 
 
 @plain.post(
     "/feedback",
     tags=["quotes"],
-    summary="Say what a quoted car was sold for",
+    summary="Report the sale price of a quoted car",
     openapi_extra=feedback_operation(),
 )
 async def post_feedback(request: Request) -> Response:
-    """The price in whole dollars; told again, the last word counts."""
+    """The price is in whole dollars; a later price of the same quote replaces an earlier one."""
     service = _service(request)
-    return await store_feedback(request, journal=service.journal, replay=service.replay)
+    return await store_feedback(request, journal=service.journal, forwarder=service.forwarder)
 
 
 @documented.get(
     "/options",
     tags=["quotes"],
-    summary="What a form can offer",
+    summary="The options of a form",
     responses={422: dict(problem_response("The query cannot be used."))},
     openapi_extra=options_operation(),
 )
@@ -123,47 +123,51 @@ async def get_options(
     request: Request,
     make: Annotated[str, Query(max_length=MAX_TEXT, examples=["ford"])] = "",
     q: Annotated[str, Query(max_length=MAX_TEXT, examples=["f-1"])] = "",
-    limit: Annotated[int, Query(ge=1, le=MAX_OFFERS)] = 50,
+    limit: Annotated[int, Query(ge=1, le=MAX_MODELS)] = 50,
 ) -> Options:
     """Makes, the models of a make that match `q`, and every field with its range; most frequent first."""
-    model = _service(request).live.in_use().model
+    model = _service(request).live.current().model
     return options(model, make=normalize_text(make), search=normalize_text(q), limit=limit)
 
 
 @documented.get("/model", tags=["model"], summary="The model in use", openapi_extra=model_operation())
 async def get_model(request: Request) -> Mapping[str, object]:
-    """Version, age and card of the model: where its data came from, how accurate it is, what its limits are.
+    """Version, age and card of the model: the source of its data, its accuracy and its limits.
 
-    `card.metrics` are of the validation rows, `test` of the rows that nothing was tuned on.
+    `card.metrics` are measured on the validation rows, `test` on rows that were used for no other purpose.
     """
     live = _service(request).live
-    in_use = live.in_use()
+    loaded = live.current()
     return {
-        "name": in_use.version.name,
-        "version": str(in_use.version.version),
-        "run_id": in_use.version.run_id,
+        "name": loaded.version.name,
+        "version": str(loaded.version.version),
+        "run_id": loaded.version.run_id,
         "registry": live.registry_state,
-        **model_age(in_use, now=datetime.now(UTC)),
-        "card": in_use.model.card.as_json(),
-        "test": in_use.version.test,
-        "vocabulary": vocabulary_sizes(in_use.model),
+        **model_age(loaded, now=datetime.now(UTC)),
+        "card": loaded.model.card.as_json(),
+        "test": loaded.version.test,
+        "vocabulary": vocabulary_sizes(loaded.model),
     }
 
 
+@operation.head("/healthz", include_in_schema=False)
 @operation.get(
     "/healthz",
     tags=["operation"],
-    summary="Is the process alive",
+    summary="Whether the process is alive",
     openapi_extra=health_operation(),
 )
 async def get_healthz() -> Mapping[str, str]:
-    """Answers as long as the process can answer at all."""
+    """Answers 200 as long as the process can answer at all."""
     return {"status": "alive"}
 
 
-@operation.get("/readyz", tags=["operation"], summary="Can it quote", openapi_extra=ready_operation())
+@operation.head("/readyz", include_in_schema=False)
+@operation.get(
+    "/readyz", tags=["operation"], summary="Whether the service can quote", openapi_extra=ready_operation()
+)
 async def get_readyz(request: Request) -> Response:
-    """200 when quotes are answered, 503 naming what is down when not."""
+    """Answers 200 if the service can quote; otherwise 503, with what is down."""
     service = _service(request)
     down = service.down()
     status = HTTPStatus.SERVICE_UNAVAILABLE if down else HTTPStatus.OK
@@ -171,22 +175,22 @@ async def get_readyz(request: Request) -> Response:
         "status": "not ready" if down else "ready",
         "down": down,
         "degraded": service.degraded(),
-        "model": None if down else _model_in_short(service.live.in_use()),
+        "model": None if down else _model_summary(service.live.current()),
     }
     return JSONResponse(body, status)
 
 
-def _model_in_short(in_use: LoadedModel) -> Mapping[str, object]:
-    return {"version": str(in_use.version.version), **model_age(in_use, now=datetime.now(UTC))}
+def _model_summary(loaded: LoadedModel) -> Mapping[str, object]:
+    return {"version": str(loaded.version.version), **model_age(loaded, now=datetime.now(UTC))}
 
 
 @operation.get(
     "/metrics",
     tags=["operation"],
-    summary="Counters for Prometheus",
+    summary="Metrics for Prometheus",
     openapi_extra=metrics_operation(),
     response_class=PlainTextResponse,
 )
 async def get_metrics(request: Request) -> Response:
-    """The text format of Prometheus."""
+    """In the text format of Prometheus."""
     return Response(_service(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""The service's parts, put together: what lives from start to stop, and what a route may reach."""
+"""The parts of a running service: build them at the start, hand them to the routes, close them at the end."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping
@@ -12,84 +12,114 @@ from carvalue.serving.model import BundleCache, LiveModel, follow_forever
 from carvalue.serving.quotes import QuoteService
 from carvalue.telemetry import ServiceMetrics
 
-REMEASURE_S = 1  # more often than Prometheus asks
+REMEASURE_S = 1  # more often than Prometheus scrapes
 DEGRADED: Mapping[OutboxState, str] = {
     "spool full": "full: quotes are answered, not kept",
-    "disk": "the local disk takes nothing: quotes are kept only where the journal takes them at once",
+    "disk": "the local disk cannot be written: quotes are kept only while the journal takes them at once",
 }
-LAST_PASS_S = 3  # what the journal lacks then waits on disk for the next start
+LAST_FORWARD_S = 3  # entries that the journal then lacks stay on disk until the next start
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceState:
-    """Everything that routes use."""
+    """Everything that routes use.
+
+    Attributes:
+        live: the model in use.
+        quotes: quotes listings.
+        batches: prices uploaded files.
+        journal: stores feedback.
+        forwarder: forwards recorded quotes to the journal.
+        writer: records quotes on the local disk.
+        metrics: the metrics of the service.
+    """
 
     live: LiveModel
-    quoting: QuoteService
+    quotes: QuoteService
     batches: BatchPricer
     journal: Journal
-    replay: Forwarder
-    recorder: JournalWriter
+    forwarder: Forwarder
+    writer: JournalWriter
     metrics: ServiceMetrics
 
     def down(self) -> Mapping[str, str]:
-        """Name what keeps the service from quoting, with the reason; empty when it can."""
+        """List what keeps the service from quoting.
+
+        Returns:
+            Name of the part -> reason; empty if the service can quote.
+        """
         return {} if self.live.has_model else {"model": "nothing in production yet"}
 
     def degraded(self) -> Mapping[str, str]:
-        """Name what is amiss while quotes are still answered."""
-        amiss: dict[str, str] = {}
+        """List what does not work while quotes are still answered.
+
+        Returns:
+            Name of the part -> its state; empty if everything works.
+        """
+        problems: dict[str, str] = {}
         if self.live.registry_state in {"down", "nothing in production"}:
-            amiss["registry"] = self.live.registry_state
-        if self.replay.journal_state == "down":
-            amiss["journal"] = "down"
-        if self.recorder.trouble:
-            amiss["spool"] = DEGRADED[self.recorder.trouble]
-        return amiss
+            problems["registry"] = self.live.registry_state
+        if self.forwarder.journal_state == "down":
+            problems["journal"] = "down"
+        if self.writer.trouble:
+            problems["spool"] = DEGRADED[self.writer.trouble]
+        return problems
 
 
 @asynccontextmanager
 async def running_service(
     *,
     registry: ModelRegistry,
-    shelf: BundleCache,
+    cache: BundleCache,
     journal: Journal,
-    spool: Outbox,
+    outbox: Outbox,
     uploads: UploadFolder,
     metrics: ServiceMetrics,
 ) -> AsyncIterator[ServiceState]:
-    """Start the parts, give them, stop them."""
-    live = LiveModel(registry=registry, shelf=shelf, metrics=metrics)
-    await asyncio.to_thread(live.boot)
+    """Start the parts of the service, and stop them at the end of the block.
+
+    Args:
+        registry: names the model version in production.
+        cache: keeps model bundles on disk.
+        journal: stores quotes and feedback; closed at the end.
+        outbox: keeps quotes on disk until the journal has them; closed at the end.
+        uploads: keeps uploaded files while they are priced.
+        metrics: the metrics of the service.
+
+    Yields:
+        The parts that routes use.
+    """
+    live = LiveModel(registry=registry, cache=cache, metrics=metrics)
+    await asyncio.to_thread(live.load_last_good)
     async with (
-        _recording(journal=journal, spool=spool, metrics=metrics) as (recorder, replay),
+        _journaling(journal=journal, outbox=outbox, metrics=metrics) as (writer, forwarder),
         _in_background(follow_forever(live)),
         _in_background(_keep_remeasuring(metrics)),
     ):
         yield ServiceState(
             live=live,
-            quoting=QuoteService(live=live, recorder=recorder, metrics=metrics),
-            batches=BatchPricer(live=live, recorder=recorder, spool=spool, metrics=metrics, uploads=uploads),
+            quotes=QuoteService(live=live, writer=writer, metrics=metrics),
+            batches=BatchPricer(live=live, writer=writer, outbox=outbox, metrics=metrics, uploads=uploads),
             journal=journal,
-            replay=replay,
-            recorder=recorder,
+            forwarder=forwarder,
+            writer=writer,
             metrics=metrics,
         )
 
 
 @asynccontextmanager
-async def _recording(
-    *, journal: Journal, spool: Outbox, metrics: ServiceMetrics
+async def _journaling(
+    *, journal: Journal, outbox: Outbox, metrics: ServiceMetrics
 ) -> AsyncIterator[tuple[JournalWriter, Forwarder]]:
-    recorder = JournalWriter(spool=spool, journal=journal, metrics=metrics)
-    replay = Forwarder(spool=spool, journal=journal, metrics=metrics)
+    writer = JournalWriter(spool=outbox, journal=journal, metrics=metrics)
+    forwarder = Forwarder(spool=outbox, journal=journal, metrics=metrics)
     try:
-        async with _in_background(forward_forever(replay)):
-            yield recorder, replay
+        async with _in_background(forward_forever(forwarder)):
+            yield writer, forwarder
     finally:
-        recorder.close()
-        await asyncio.to_thread(replay.forward, within_s=LAST_PASS_S)
-        spool.close()
+        writer.close()
+        await asyncio.to_thread(forwarder.forward, within_s=LAST_FORWARD_S)
+        outbox.close()
         journal.close()
 
 

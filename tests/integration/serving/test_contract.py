@@ -1,5 +1,5 @@
-"""The price service keeps its contract: whatever the OpenAPI document allows is answered as it says, and
-nothing that it forbids is a fault of the service. Schemathesis asks a real server.
+"""The price service keeps its contract: Schemathesis sends a real server what the OpenAPI document allows and
+forbids; every answer is documented, and none has status 500.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ def the_document() -> dict[str, Any]:
 
 # of other scripts, the contract's patterns do not list what is no letter
 ONE_SCRIPT = schemathesis.Config.from_dict({"generation": {"codec": "latin-1"}})
-# a file starts a process to read it, and tests/unit/serving/test_batch.py sends those that matter
+# a file starts a process to read it, and tests/unit/serving/batch/test_batches.py sends those that matter
 promised = schemathesis.openapi.from_dict(the_document(), config=ONE_SCRIPT).exclude(path="/predict/batch")
 
 

@@ -1,4 +1,4 @@
-"""The documentation in a real browser, under the policy that it is answered with."""
+"""The documentation page in a real browser, under its content security policy."""
 
 import shutil
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_a_request_can_be_tried_out_and_the_policy_forbids_nothing_that_it_needs
         page = browser.new_page()
         page.on("console", lambda message: said.append(message.text))
         page.goto(f"{client.base_url}/docs")
-        page.get_by_role("button", name="GET /healthz Is the process alive").click()
+        page.get_by_role("button", name="GET /healthz Whether the process is alive").click()
         page.get_by_role("button", name="Try it out").click()
         page.get_by_role("button", name="Execute").click()
         expect(page.locator(".live-responses-table").get_by_text('"alive"')).to_be_visible()

@@ -1,4 +1,4 @@
-"""The service as a process of its own beside a real MLflow: follows promotions, outlives the registry."""
+"""The service as a process beside a real MLflow follows promotions and survives an outage of the registry."""
 
 import time
 from pathlib import Path

@@ -1,5 +1,5 @@
-"""Whatever bytes come at the real service over a bare socket: a problem that says what is wrong, or the end
-of the connection; never a fault, never a hang, and no more memory afterwards than before.
+"""Arbitrary bytes on a socket of the real service: each is answered with a problem or ends the connection;
+none causes status 500, a hang or a leak of memory.
 """
 
 import json
@@ -51,9 +51,11 @@ class Answer(NamedTuple):
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder, port = tmp_path_factory.mktemp("service"), free_port()
-    registry, shelf = FakeRegistry(), BundleCache(folder / "state" / "service" / "bundles")
+    registry, cache = FakeRegistry(), BundleCache(folder / "state" / "service" / "bundles")
     version = registry.promote(a_bundle(folder / "market"), version=1)
-    shelf.keep(CachedBundle(version=version, folder=registry.download(version, into=shelf.place(version))))
+    cache.set_last_good(
+        CachedBundle(version=version, folder=registry.download(version, into=cache.folder_of(version)))
+    )
     environment = os.environ | {
         "STATE_DIR": str(folder / "state"),
         "SERVICE_PORT": str(port),

@@ -1,4 +1,4 @@
-"""`kill -9` under load loses no answered quote: the real service, a real SIGKILL, every quote_id compared."""
+"""`kill -9` under load loses no answered quote: a real process, a real SIGKILL, every quote_id compared."""
 
 import os
 import random
@@ -60,9 +60,11 @@ class Load:
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state folder whose last good bundle is there, as after any earlier run."""
     folder = tmp_path_factory.mktemp("state")
-    registry, shelf = FakeRegistry(), BundleCache(folder / "service" / "bundles")
+    registry, cache = FakeRegistry(), BundleCache(folder / "service" / "bundles")
     version = registry.promote(a_bundle(tmp_path_factory.mktemp("bundle")), version=1)
-    shelf.keep(CachedBundle(version=version, folder=registry.download(version, into=shelf.place(version))))
+    cache.set_last_good(
+        CachedBundle(version=version, folder=registry.download(version, into=cache.folder_of(version)))
+    )
     return folder
 
 

@@ -1,4 +1,4 @@
-"""The load test in its short form: swaps of the model and an outage of the journal lose and fail nothing."""
+"""A short load test: model swaps and a journal outage lose no quote and fail no request."""
 
 import re
 import subprocess

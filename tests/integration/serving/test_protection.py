@@ -1,4 +1,4 @@
-"""The price service as a process of its own: who reaches it from elsewhere must have a key."""
+"""The service as a process: a caller from another machine needs a key."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Several workers on one port: they answer and count as one, and one that is killed is replaced."""
+"""Several workers on one port answer and count as one; signals replace, add and remove workers."""
 
 import os
 import signal
@@ -23,14 +23,16 @@ from waiting import until
 pytestmark = pytest.mark.platform
 
 WORKERS = 2
-BUSY_S = 60
+BUSY_S = 180  # every step is quick on an idle machine
 
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    registry, shelf = FakeRegistry(), BundleCache(tmp_path / "state" / "service" / "bundles")
+    registry, cache = FakeRegistry(), BundleCache(tmp_path / "state" / "service" / "bundles")
     version = registry.promote(a_bundle(tmp_path / "made"), version=1)
-    shelf.keep(CachedBundle(version=version, folder=registry.download(version, into=shelf.place(version))))
+    cache.set_last_good(
+        CachedBundle(version=version, folder=registry.download(version, into=cache.folder_of(version)))
+    )
     return tmp_path / "state"
 
 
@@ -56,6 +58,13 @@ def workers(port: int) -> set[int]:
     return {
         one.pid for one in found if one.laddr.port == port and one.status == psutil.CONN_LISTEN and one.pid
     }
+
+
+def supervisor(port: int) -> psutil.Process:
+    """The process that started the workers."""
+    parent = psutil.Process(min(workers(port))).parent()
+    assert parent is not None
+    return parent
 
 
 def ask(url: str, times: int) -> list[str]:
@@ -88,3 +97,48 @@ def test_workers_answer_count_and_journal_as_one_also_after_one_was_killed(url: 
     assert counted(url, "carvalue_quotes_total") == len(answered) == 70
     assert counted(url, "carvalue_model_version") == 1
     until(lambda: journaled(state) == set(answered), within_s=BUSY_S)
+
+
+def test_sighup_replaces_every_worker_and_none_of_the_service_is_lost(url: str, state: Path) -> None:
+    port = int(url.rpartition(":")[2])
+    before, parent = workers(port), supervisor(port)
+    answered = ask(url, 10)
+
+    parent.send_signal(signal.SIGHUP)
+    until(lambda: before.isdisjoint(workers(port)), within_s=BUSY_S)
+    until(lambda: len(workers(port)) == WORKERS, within_s=BUSY_S)
+    answered += ask(url, 20)
+
+    assert {psutil.Process(pid).ppid() for pid in workers(port)} == {parent.pid}
+    assert counted(url, "carvalue_quotes_total") == len(answered) == 30
+    assert counted(url, "carvalue_model_version") == 1
+    until(lambda: journaled(state) == set(answered), within_s=BUSY_S)
+
+
+def test_sigttin_adds_a_worker_that_answers_and_sigttou_removes_one(url: str) -> None:
+    port = int(url.rpartition(":")[2])
+    before, parent = workers(port), supervisor(port)
+
+    parent.send_signal(signal.SIGTTIN)
+    until(lambda: len(workers(port)) == WORKERS + 1, within_s=BUSY_S)
+    (added,) = workers(port) - before
+    for pid in before:  # a stopped worker answers nothing: what answers now is the added one
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        until(lambda: _answered_by_anyone(url), within_s=BUSY_S)
+    finally:
+        for pid in before:
+            os.kill(pid, signal.SIGCONT)
+
+    parent.send_signal(signal.SIGTTOU)
+    until(lambda: len(workers(port)) == WORKERS, within_s=BUSY_S)
+    assert added not in workers(port)
+    assert len(ask(url, 10)) == 10
+
+
+def _answered_by_anyone(url: str) -> bool:
+    """Whether one request of a new connection gets an answer soon; a stopped worker gives none."""
+    try:
+        return httpx.get(f"{url}/readyz", timeout=1).is_success
+    except httpx.HTTPError:
+        return False

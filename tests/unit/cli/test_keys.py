@@ -55,5 +55,5 @@ def test_a_client_that_is_not_there_ends_in_one_line(file: Path) -> None:
 
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        f"carvalue: 'shop' has no key in {file}. `carvalue keys list` shows who has."
+        f"carvalue: 'shop' has no key in {file}. `carvalue keys list` lists the clients that have keys."
     ]

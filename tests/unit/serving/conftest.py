@@ -1,4 +1,4 @@
-"""Two real bundles, learned once: the second asks about a third less."""
+"""Two small trained bundles: prices of the second are about a third lower."""
 
 from pathlib import Path
 

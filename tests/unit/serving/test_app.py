@@ -1,4 +1,4 @@
-"""The API as clients meet it: quotes, refusals, health; no input makes it fail."""
+"""The API as clients use it: quotes, refusals and health; no input causes status 500."""
 
 import base64
 import hashlib
@@ -330,6 +330,8 @@ def test_without_a_model_it_is_alive_but_not_ready(tmp_path: Path) -> None:
     assert ready.json()["down"] == {"model": "nothing in production yet"}
     assert quote.status_code == 503
     assert "make build" in quote.json()["hint"]
+    assert quote.headers["retry-after"] == "10"
+    assert "within 10 seconds" in quote.json()["hint"]
 
 
 def test_a_fault_of_ours_is_a_problem_without_its_insides(
@@ -371,6 +373,10 @@ def test_a_sale_price_is_stored_for_a_quote_that_was_answered(client: httpx.Clie
         ({"quote_id": "0" * 32, "sale_price": True}, ["sale_price"]),
         ({"quote_id": "0" * 32, "sale_price": 0}, ["sale_price"]),
         ({"quote_id": "\u0000" * 32, "sale_price": 1}, ["quote_id"]),
+        ({"quote_id": "g" * 32, "sale_price": 1}, ["quote_id"]),
+        ({"quote_id": "A" * 32, "sale_price": 1}, ["quote_id"]),
+        ({"quote_id": "\u0661" * 32, "sale_price": 1}, ["quote_id"]),
+        ({"quote_id": "0" * 32 + "\n", "sale_price": 1}, ["quote_id"]),
         ({"quote_id": "0" * 32, "sale_price": 1, "note": "x"}, ["note"]),
     ],
 )
@@ -399,3 +405,49 @@ def test_a_journal_that_is_away_stops_no_quote(bundle: Path, tmp_path: Path) -> 
     assert quote.status_code == 200
     assert feedback.status_code == 503
     assert ready.status_code == 200
+
+
+def test_feedback_to_an_unavailable_journal_hides_the_database_error(
+    bundle: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = FakeRegistry()
+    registry.promote(bundle, version=3)
+    (tmp_path / "private-host").write_text("a file where the journal's folder should be")
+    journal_url = SecretStr(f"sqlite:///{tmp_path}/private-host/journal.db")
+    settings = Settings(state_dir=tmp_path, journal_url=journal_url)
+
+    with serving(create_app(settings, registry=registry)) as client:
+        answer = client.post("/feedback", json={"quote_id": "0" * 32, "sale_price": 21_500})
+
+    assert answer.status_code == 503
+    assert "private-host" not in answer.text
+    assert answer.json()["detail"] == "The sale price was not stored: the journal is unavailable."
+    (record,) = [record for record in caplog.records if record.message == "feedback not stored"]
+    assert "private-host" in record.__dict__["because"]
+    assert record.__dict__["request_id"] == answer.json()["request_id"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_health_routes_answer_head_without_a_body(client: httpx.Client, path: str) -> None:
+    answer = client.head(path)
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.content == b""
+
+
+def test_head_is_not_documented(client: httpx.Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+
+    assert set(paths["/healthz"]) == set(paths["/readyz"]) == {"get"}
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/predict/"), ("GET", "/healthz/")])
+def test_a_trailing_slash_is_not_found_and_never_redirects(
+    client: httpx.Client, method: str, path: str
+) -> None:
+    answer = client.request(method, path, headers={"host": "attacker.example"})
+
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
+    assert answer.headers["content-type"] == "application/problem+json"

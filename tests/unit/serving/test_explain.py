@@ -1,4 +1,4 @@
-"""`/explain` and `/curves` as clients meet them."""
+"""`POST /explain` and `POST /curves` as clients use them."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What is asked for at the same time is done in one piece of work; nobody gets what is another's."""
+"""Micro-batching: requests of one event-loop turn share one call, and each gets its own answers."""
 
 import asyncio
 from collections.abc import Sequence
@@ -31,9 +31,9 @@ async def turns() -> None:
 def test_one_turn_of_the_loop_is_one_piece_of_work() -> None:
     async def ask() -> None:
         shares = Shares()
-        first = [shares.together.ask(numbers) for numbers in ([1, 2], [], [4])]
+        first = [shares.together.submit(numbers) for numbers in ([1, 2], [], [4])]
         await turns()
-        later = shares.together.ask([5])
+        later = shares.together.submit([5])
         await turns()
 
         assert shares.batches == [[1, 2, 4], [5]]
@@ -48,7 +48,7 @@ def test_one_turn_of_the_loop_is_one_piece_of_work() -> None:
 def test_the_fault_of_one_is_not_the_fault_of_others() -> None:
     async def ask() -> None:
         shares = Shares()
-        good, bad = shares.together.ask([1]), shares.together.ask([0])
+        good, bad = shares.together.submit([1]), shares.together.submit([0])
         await turns()
 
         shares.held[0].set_result(None)
@@ -62,7 +62,7 @@ def test_the_fault_of_one_is_not_the_fault_of_others() -> None:
 def test_what_holds_the_answers_back_may_fail() -> None:
     async def ask() -> None:
         shares = Shares()
-        waiting = shares.together.ask([1])
+        waiting = shares.together.submit([1])
         await turns()
 
         shares.held[0].set_exception(RuntimeError("a fault of ours"))
@@ -75,7 +75,7 @@ def test_what_holds_the_answers_back_may_fail() -> None:
 def test_who_goes_away_holds_up_nobody() -> None:
     async def ask() -> None:
         shares = Shares()
-        gone, waiting = shares.together.ask([1]), shares.together.ask([2])
+        gone, waiting = shares.together.submit([1]), shares.together.submit([2])
         gone.cancel()
         await turns()
 

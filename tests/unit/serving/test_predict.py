@@ -1,4 +1,4 @@
-"""What is served is what was evaluated: the same listing, the same price and range, to the dollar."""
+"""The service quotes the same price and interval as offline scoring, to the dollar."""
 
 from collections.abc import Iterator
 from pathlib import Path

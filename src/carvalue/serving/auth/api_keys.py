@@ -1,8 +1,9 @@
-"""API keys: one line a key in a file, as hashes; a key itself is shown once, to whoever makes it.
+"""API keys of the price service: one line per key in a file, stored as SHA-256 digests.
 
-A line is `CLIENT sha256:HEX DATE`, the date being optional. SHA-256 is enough for what nobody chose: a key
-holds 256 random bits, so there is nothing to guess that a slow hash would protect, and every request would
-pay for it.
+A line is `CLIENT sha256:HEX DATE`; the date is optional. The key itself is shown once, when it is made.
+
+A fast hash is enough here: a key holds 256 random bits, so there is no password to guess that a slow hash
+would protect, and the service hashes a key for each request.
 """
 
 import hashlib
@@ -16,56 +17,75 @@ from pathlib import Path
 from carvalue.errors import AppError
 from carvalue.files import atomic_write
 
-PREFIX = "carvalue"  # so that people, and programs that look for leaked secrets, know one when they see it
+PREFIX = "carvalue"  # lets people and secret scanners recognize a key
 RANDOM_BYTES = 32
 MAX_CLIENT_NAME = 40
 CLIENT = re.compile(rf"[a-z0-9][a-z0-9-]{{0,{MAX_CLIENT_NAME - 1}}}")
 LINE = re.compile(rf"({CLIENT.pattern})\s+sha256:([0-9a-f]{{64}})(?:\s+(\d{{4}}-\d\d-\d\d))?")
-HEAD = "# Keys of the price service: CLIENT sha256:HEX DATE. `carvalue keys` writes this file.\n"
+HEADER = "# Keys of the price service: CLIENT sha256:HEX DATE. `carvalue keys` writes this file.\n"
 
 
 class InvalidKeyLine(AppError):
-    """A line of keys cannot be read; says which, and not what is in it."""
+    """A line of keys cannot be read. The message names the line and does not repeat its text."""
 
     status, hint = 500, "Expected CLIENT sha256:HEX DATE, as `carvalue keys new CLIENT` writes it."
 
 
 class InvalidClientName(AppError):
-    """A client's name would not fit into keys and logs."""
+    """A client's name has characters that keys and logs cannot hold, or it is too long."""
 
     status, hint = 422, "Choose up to 40 of a-z, 0-9 and -, such as `shop`."
 
 
 class ClientNotFound(AppError):
-    """Nobody of that name has a key in the file."""
+    """The file has no key of this client."""
 
-    status, hint = 404, "`carvalue keys list` shows who has."
+    status, hint = 404, "`carvalue keys list` lists the clients that have keys."
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredKey:
-    """What is kept of a key.
+    """What is stored of a key.
 
     Attributes:
-        client: whom it lets in.
+        client: name of the client that the key belongs to.
         digest: SHA-256 of the whole key, 64 hexadecimal digits.
-        made_on: None where nobody wrote it down.
+        created_on: day on which the key was made; None if the line has no date.
     """
 
     client: str
     digest: str
-    made_on: date | None = None
+    created_on: date | None = None
 
     def line(self) -> str:
-        """The key as a line of the file."""
-        return f"{self.client} sha256:{self.digest} {self.made_on or ''}".rstrip()
+        """Format the key as a line of the file.
+
+        Returns:
+            The line without a line break.
+
+        >>> StoredKey(client="shop", digest=key_digest("k"), created_on=date(2026, 11, 24)).line()
+        'shop sha256:8254c329a92850f6d539dd376f4816ee2764517da5e0235514af433164480d7a 2026-11-24'
+        """
+        return f"{self.client} sha256:{self.digest} {self.created_on or ''}".rstrip()
 
 
 def new_key(client: str) -> str:
-    """Draw a key that names its client.
+    """Generate a random key that contains the name of its client.
+
+    Args:
+        client: name of the client: up to 40 of a-z, 0-9 and -.
+
+    Returns:
+        The key: `carvalue.CLIENT.` and 32 random bytes in URL-safe base64 (RFC 4648).
 
     Raises:
-        InvalidClientName: the name does not fit.
+        InvalidClientName: the name has other characters, or is too long.
+
+    >>> key = new_key("shop")
+    >>> client_of(key), len(key)
+    ('shop', 57)
+    >>> new_key("shop") == key
+    False
     """
     if not CLIENT.fullmatch(client):
         raise InvalidClientName(f"{client!r} cannot be the name of a client.")
@@ -73,92 +93,151 @@ def new_key(client: str) -> str:
 
 
 def client_of(key: str) -> str:
-    """Read whose key it claims to be; empty if it is no key."""
+    """Parse the client's name out of a key, without a check that the key is valid.
+
+    Args:
+        key: text that came as a key.
+
+    Returns:
+        The name that the key claims; empty if the text does not have the form of a key.
+
+    >>> client_of("carvalue.shop.c2VjcmV0")
+    'shop'
+    >>> client_of("password123")
+    ''
+    """
     prefix, _, rest = key.partition(".")
     return rest.partition(".")[0] if prefix == PREFIX else ""
 
 
 def key_digest(key: str) -> str:
-    """Hash a key as it is stored."""
+    """Compute the digest under which a key is stored.
+
+    Args:
+        key: the whole key.
+
+    Returns:
+        SHA-256 of its UTF-8 bytes, 64 hexadecimal digits.
+
+    >>> key_digest("carvalue.shop.c2VjcmV0")[:16]
+    'b520476fa625a8e7'
+    """
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def read_keys(text: str, *, source: str) -> tuple[StoredKey, ...]:
-    """Read lines of keys; blank ones and those that begin with # are passed over.
+    """Parse lines of keys. Blank lines and lines that begin with # are skipped.
+
+    Args:
+        text: the lines.
+        source: where the lines come from, for error messages.
+
+    Returns:
+        The keys, in the order of the lines.
 
     Raises:
-        InvalidKeyLine: a line is something else.
+        InvalidKeyLine: a line has another form.
+
+    >>> text = "# a comment" + chr(10) + StoredKey(client="shop", digest=key_digest("k")).line()
+    >>> [key.client for key in read_keys(text, source="SERVICE_KEYS")]
+    ['shop']
     """
     lines = enumerate(text.splitlines(), start=1)
     return tuple(
-        _read(line.strip(), where=f"Line {number} of {source}")
+        _parse_line(line.strip(), location=f"Line {number} of {source}")
         for number, line in lines
         if line.strip() and not line.startswith("#")
     )
 
 
-def _read(line: str, *, where: str) -> StoredKey:
-    found = LINE.fullmatch(line)
+def _parse_line(line: str, *, location: str) -> StoredKey:
+    match = LINE.fullmatch(line)
     try:
-        made_on = date.fromisoformat(found[3]) if found and found[3] else None
+        created_on = date.fromisoformat(match[3]) if match and match[3] else None
     except ValueError:
-        found = None
-    if not found:
-        raise InvalidKeyLine(f"{where} is no key.")
-    return StoredKey(client=found[1], digest=found[2], made_on=made_on)
+        match = None
+    if not match:
+        raise InvalidKeyLine(f"{location} is not a key.")
+    return StoredKey(client=match[1], digest=match[2], created_on=created_on)
 
 
 class KeyFile:
-    """The file of `SERVICE_KEYS_FILE`; a service that runs takes up a change within a second."""
+    """The file that `SERVICE_KEYS_FILE` names. A running service applies a change within a second.
+
+    Args:
+        path: the file; it need not exist.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> tuple[StoredKey, ...]:
-        """Read all; none where there is no file.
+        """Read all keys of the file.
+
+        Returns:
+            The keys, oldest first; empty if there is no file.
 
         Raises:
-            InvalidKeyLine: the file holds something else.
+            InvalidKeyLine: a line has another form.
         """
         return read_keys(self.path.read_text(), source=str(self.path)) if self.path.exists() else ()
 
     def add(self, client: str, *, today: date) -> tuple[str, StoredKey]:
-        """Draw a key beside those that the client has; give it, and what is kept of it.
+        """Make a key for a client and store its digest; earlier keys of the client stay valid.
+
+        Args:
+            client: name of the client.
+            today: the day to store with the key.
+
+        Returns:
+            The key itself, which is stored nowhere, and what the file stores of it.
 
         Raises:
-            InvalidClientName: the name does not fit.
+            InvalidClientName: the name has other characters than a-z, 0-9 and -, or is too long.
         """
         key = new_key(client)
-        kept = StoredKey(client=client, digest=key_digest(key), made_on=today)
-        self._write([*self.read(), kept])
-        return key, kept
+        stored = StoredKey(client=client, digest=key_digest(key), created_on=today)
+        self._write([*self.read(), stored])
+        return key, stored
 
     def revoke(self, client: str) -> int:
-        """Take all keys of a client away; tell how many.
+        """Remove all keys of a client.
+
+        Args:
+            client: name of the client.
+
+        Returns:
+            How many keys were removed.
 
         Raises:
-            ClientNotFound: it has none.
+            ClientNotFound: the client has no key.
         """
-        return self._keep(client, newest=0)
+        return self._remove(client, keep_newest=0)
 
     def revoke_old(self, client: str) -> int:
-        """Take all keys of a client away but the newest; tell how many.
+        """Remove all keys of a client except the newest.
+
+        Args:
+            client: name of the client.
+
+        Returns:
+            How many keys were removed.
 
         Raises:
-            ClientNotFound: it has none.
+            ClientNotFound: the client has no key.
         """
-        return self._keep(client, newest=1)
+        return self._remove(client, keep_newest=1)
 
-    def _keep(self, client: str, *, newest: int) -> int:
+    def _remove(self, client: str, *, keep_newest: int) -> int:
         keys = self.read()
-        own = [key for key in keys if key.client == client]
-        if not own:
+        of_client = [key for key in keys if key.client == client]
+        if not of_client:
             raise ClientNotFound(f"{client!r} has no key in {self.path}.")
-        gone = own[: len(own) - newest]
-        self._write(key for key in keys if key not in gone)
-        return len(gone)
+        removed = of_client[: len(of_client) - keep_newest]
+        self._write(key for key in keys if key not in removed)
+        return len(removed)
 
     def _write(self, keys: Iterable[StoredKey]) -> None:
-        with atomic_write(self.path) as aside:
-            aside.touch(mode=0o600)
-            aside.write_text(HEAD + "".join(f"{key.line()}\n" for key in keys))
+        with atomic_write(self.path) as unfinished:
+            unfinished.touch(mode=0o600)
+            unfinished.write_text(HEADER + "".join(f"{key.line()}\n" for key in keys))

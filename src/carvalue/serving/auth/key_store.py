@@ -1,4 +1,4 @@
-"""The keys that a running service knows: those it was given, and those of a file that may change."""
+"""The keys that a running service accepts: those of a setting, and those of a file that may change."""
 
 import logging
 import time
@@ -18,13 +18,13 @@ from carvalue.serving.auth.api_keys import (
 )
 from carvalue.settings import LOOPBACK_HOSTS, Settings
 
-RELOAD_S = 1.0  # between two looks at the file: a revoked key is good for no longer
+RELOAD_S = 1.0  # between two checks of the file; a revoked key is accepted for at most this long
 
 logger = logging.getLogger(__name__)
 
 
 class NoKeys(AppError):
-    """The service would stand open to everyone who reaches it."""
+    """The service is reachable from other machines, and there is no key to restrict access."""
 
     status, hint = (
         500,
@@ -36,85 +36,107 @@ class NoKeys(AppError):
 
 
 def load_key_store(settings: Settings) -> "KeyStore":
-    """Collect the keys that the settings name.
+    """Load the keys that the settings name.
+
+    Args:
+        settings: `service_keys`, `service_keys_file` and `bind_host` are used.
+
+    Returns:
+        The keys; a key is required if the service is reachable from other machines.
 
     Raises:
-        InvalidKeyLine: a line cannot be read.
-        NoKeys: the service is reachable from elsewhere, and there is no key.
+        InvalidKeyLine: a line of keys cannot be read.
+        NoKeys: the service is reachable from other machines, and there is no key.
     """
     lines = settings.service_keys.get_secret_value().replace(",", "\n")
-    given = read_keys(lines, source="SERVICE_KEYS")
-    ring = KeyStore(file=settings.service_keys_file, given=given)
+    configured = read_keys(lines, source="SERVICE_KEYS")
+    store = KeyStore(file=settings.service_keys_file, configured=configured)
     if settings.bind_host not in LOOPBACK_HOSTS:
-        ring.require()
-        if ring.is_empty:
+        store.require()
+        if store.is_empty:
             raise NoKeys(
                 f"BIND_HOST={settings.bind_host!r} is reachable from elsewhere, and no client has a key: "
                 f"SERVICE_KEYS is empty, and so is {settings.service_keys_file}."
             )
-    return ring
+    return store
 
 
 class KeyStore:
-    """Tells whose key it is. A key is asked for as soon as there is a place to look for one."""
+    """Finds the client that a key belongs to; reads the file again when it has changed.
 
-    def __init__(self, *, file: Path, given: Iterable[StoredKey] = ()) -> None:
-        self._file, self._given = file, tuple(given)
+    Args:
+        file: the file of keys; it need not exist.
+        configured: keys that do not change while the service runs.
+
+    Raises:
+        InvalidKeyLine: a line of the file cannot be read.
+    """
+
+    def __init__(self, *, file: Path, configured: Iterable[StoredKey] = ()) -> None:
+        self._file, self._configured = file, tuple(configured)
         self._digests: Mapping[str, tuple[str, ...]] = {}
         self._is_required = False
-        self._seen: tuple[int, ...] | None = None
-        self._look_again_at = 0.0
-        self._take_up(KeyFile(file).read())
-        self._seen = self._state()
+        self._next_check_at = 0.0
+        self._fingerprint = self._file_fingerprint()
+        self._use(KeyFile(file).read())
 
     @property
     def is_empty(self) -> bool:
-        """Whether no key lets anyone in."""
+        """Whether there is no key at all."""
         return not self._digests
 
     @property
     def is_required(self) -> bool:
-        """Whether a key is asked for: there are some, or a file for them, or `require` was called."""
-        self._look()
-        return self._is_required or bool(self._given) or self._seen is not None
+        """Whether requests need a key: a key is configured, the file exists, or `require` was called."""
+        self._reload_if_changed()
+        return self._is_required or bool(self._configured) or self._fingerprint is not None
 
     def require(self) -> None:
-        """Ask for a key even while there is none."""
+        """Require a key even while there is none."""
         self._is_required = True
 
     def client_of(self, key: str) -> str | None:
-        """Name the client whose key it is, in a time that tells nothing about the keys there are."""
-        self._look()
+        """Find the client that a key belongs to.
+
+        Digests are compared in constant time, so the time of an answer reveals nothing about stored keys.
+
+        Args:
+            key: text that came as a key.
+
+        Returns:
+            Name of the client; None if the key is not known.
+        """
+        self._reload_if_changed()
         client, digest = client_of(key), key_digest(key)
-        matches = [compare_digest(digest, known) for known in self._digests.get(client, ())]
+        matches = [compare_digest(digest, stored) for stored in self._digests.get(client, ())]
         return client if any(matches) else None
 
-    def _look(self) -> None:
-        """Take up the file where it has changed; keep what was known where it cannot be read."""
+    def _reload_if_changed(self) -> None:
+        """Read the file if it has changed; keep the earlier keys if it cannot be read."""
         now = time.monotonic()
-        if now < self._look_again_at:
+        if now < self._next_check_at:
             return
-        self._look_again_at = now + RELOAD_S
-        state = self._state()
-        if state == self._seen:
+        self._next_check_at = now + RELOAD_S
+        fingerprint = self._file_fingerprint()
+        if fingerprint == self._fingerprint:
             return
-        self._seen = state
+        self._fingerprint = fingerprint
         try:
-            self._take_up(KeyFile(self._file).read())
+            self._use(KeyFile(self._file).read())
         except (InvalidKeyLine, OSError) as error:
-            logger.error("the earlier keys stay", extra={"because": str(error)})  # noqa: TRY400  # a line will do
+            logger.error("keys not reloaded, the earlier ones stay", extra={"because": str(error)})  # noqa: TRY400  # one line is enough
         else:
-            logger.info("keys taken up", extra={"clients": sorted(self._digests)})
+            logger.info("keys reloaded", extra={"clients": sorted(self._digests)})
 
-    def _state(self) -> tuple[int, ...] | None:
+    def _file_fingerprint(self) -> tuple[int, ...] | None:
         try:
             stat = self._file.stat()
         except FileNotFoundError:
             return None
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
-    def _take_up(self, keys: Iterable[StoredKey]) -> None:
+    def _use(self, keys: Iterable[StoredKey]) -> None:
         by_client = defaultdict(list)
-        for key in (*self._given, *keys):
+        for key in (*self._configured, *keys):
             by_client[key.client].append(key.digest)
         self._digests = {client: tuple(digests) for client, digests in by_client.items()}

@@ -1,7 +1,7 @@
-"""`POST /predict/batch`: a file of any length in, a priced row for each row back, within bounded memory.
+"""`POST /predict/batch`: answer a file of any length with a priced row for each row, in bounded memory.
 
-The upload goes to disk and is read by a process of its own; then rows are priced, recorded and sent piece by
-piece, all by one model. A body that cannot be read is refused before anything is answered.
+The upload is stored on disk and parsed in a subprocess. Its rows are then priced, recorded and sent in
+chunks, all by one model. A body that cannot be read is refused before the answer begins.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ from carvalue.serving.model import LiveModel, LoadedModel
 from carvalue.serving.quotes import CURRENCY, new_quote_id
 from carvalue.telemetry import ServiceMetrics
 
-ROWS = 4_096  # a third of a second of work; larger pieces gain a tenth
-JOURNAL_S = 60  # how long a batch waits for a journal that is behind
-TAKING_S = 60  # how long a client may take for one piece
+CHUNK_ROWS = 4_096  # a third of a second of work; larger chunks are a tenth faster
+JOURNAL_WAIT_S = 60  # how long a batch waits for a journal that is behind
+SEND_TIMEOUT_S = 60  # how long a client may take to read one chunk
 
 ANSWER_COLUMNS = pl.Schema(
     {
@@ -46,149 +46,162 @@ ANSWER_COLUMNS = pl.Schema(
         "reason": SCORED_SCHEMA["reason"],
     }
 )
-"""What a row becomes: a quote as `POST /predict` answers it, or the reason why there is none."""
+"""Columns of an answer: a quote as `POST /predict` answers it, or the reason why there is none."""
 
 logger = logging.getLogger(__name__)
 
 
 class JournalLagging(AppError):
-    """The journal lacks so much that a batch would take the room that is left for single quotes."""
+    """The outbox is so full that a batch would take the space that is reserved for single quotes."""
 
-    status, hint = 503, "Try again when the journal is back: /readyz says how it is."
+    status, hint = 503, "Try again when GET /readyz shows the journal as up."
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Piece:
-    """Some rows as they are answered, and what is to be recorded of them."""
+class _Chunk:
+    """Some priced rows: their bytes in the answer, and their journal entries."""
 
-    written: bytes
+    content: bytes
     entries: list[JournalEntry]
 
 
 class BatchPricer:
-    """Prices uploaded files."""
+    """Prices uploaded files.
+
+    Args:
+        live: the model in use.
+        writer: records each quote for the journal.
+        outbox: shows how far the journal is behind.
+        metrics: counts quotes and warnings.
+        uploads: keeps uploaded files while they are priced.
+        new_id: makes the id of a quote.
+    """
 
     def __init__(
         self,
         *,
         live: LiveModel,
-        recorder: JournalWriter,
-        spool: Outbox,
+        writer: JournalWriter,
+        outbox: Outbox,
         metrics: ServiceMetrics,
         uploads: UploadFolder,
         new_id: Callable[[], str] = new_quote_id,
     ) -> None:
-        self._live, self._recorder, self._spool, self._metrics = live, recorder, spool, metrics
+        self._live, self._writer, self._outbox, self._metrics = live, writer, outbox, metrics
         self._uploads, self._new_id = uploads, new_id
 
     async def answer(self, request: Request) -> Response:
-        """Take the upload; give the answer, which prices the rows while it is sent.
+        """Receive an upload, and return an answer that prices the rows while it is sent.
+
+        Args:
+            request: its body is a file of rows.
+
+        Returns:
+            A streaming response in the requested format.
 
         Raises:
-            NotATable, NoSuchAnswer: the headers name no format that is known.
-            UploadTooLarge, BodyTooSlow, UploadUnreadable, TooManyRows: the body cannot be taken.
-            NoModelYet, UploadsBusy, JournalBehind, NoRoom: not now.
+            UnsupportedUpload, UnsupportedAnswer: the headers name no format that is known.
+            UploadTooLarge, BodyTooSlow, UploadUnreadable, TooManyRows: the body cannot be read.
+            ModelNotLoaded, UploadsBusy, JournalLagging, DiskFull: the service cannot price a file now.
         """
-        sent = request_format(request.headers)
-        wanted, in_use = answer_format(request.headers, sent=sent), self._live.in_use()
+        uploaded = request_format(request.headers)
+        wanted, loaded = answer_format(request.headers, uploaded=uploaded), self._live.current()
         async with AsyncExitStack() as stack:
-            scratch = await stack.enter_async_context(self._uploads.place())
-            rows = await self._uploads.rows(request, suffix=sent.suffix, scratch=scratch)
+            scratch = await stack.enter_async_context(self._uploads.scratch_folder())
+            rows = await self._uploads.receive(request, suffix=uploaded.suffix, scratch=scratch)
             await self._wait_for_journal()
-            pieces = self._pieces(rows, in_use, wanted.encoder(ANSWER_COLUMNS, scratch))
+            chunks = self._chunks(rows, loaded, wanted.new_writer(ANSWER_COLUMNS, scratch))
             return _Answer(
-                pieces,
+                chunks,
                 media_type=wanted.media_type,
                 is_gone=request.is_disconnected,
                 close=stack.pop_all().aclose,
             )
 
-    async def _pieces(self, rows: Path, in_use: LoadedModel, encoder: RowWriter) -> AsyncGenerator[bytes]:
+    async def _chunks(self, rows: Path, loaded: LoadedModel, writer: RowWriter) -> AsyncGenerator[bytes]:
         table = open_table(rows, columns=(*LISTING_COLUMNS, PARSE_ERROR), scratch=rows.parent)
-        batches = table.batches(rows=ROWS)
-        while (piece := await asyncio.to_thread(self._next, batches, in_use, encoder)) is not None:
+        batches = table.batches(rows=CHUNK_ROWS)
+        while (chunk := await asyncio.to_thread(self._next, batches, loaded, writer)) is not None:
             await self._wait_for_journal()
-            await self._recorder.record(piece.entries)
-            if piece.written:
-                yield piece.written
-        rest = iter(encoder.end())
-        while (written := await asyncio.to_thread(next, rest, b"")) != b"":
-            yield written
+            await self._writer.record(chunk.entries)
+            if chunk.content:
+                yield chunk.content
+        rest = iter(writer.end())
+        while (content := await asyncio.to_thread(next, rest, b"")) != b"":
+            yield content
 
-    def _next(
-        self, batches: Iterator[pl.DataFrame], in_use: LoadedModel, encoder: RowWriter
-    ) -> _Piece | None:
+    def _next(self, batches: Iterator[pl.DataFrame], loaded: LoadedModel, writer: RowWriter) -> _Chunk | None:
         rows = next(batches, None)
         if rows is None:
             return None
         read = parse_rows(rows)
-        scored = price_rows(read, model=in_use.model)
+        scored = price_rows(read, model=loaded.model)
         priced = scored["price"].is_not_null()
         ids = [self._new_id() if is_priced else None for is_priced in priced]
-        version = str(in_use.version.version)
+        version = str(loaded.version.version)
         count_quotes(self._metrics, version=version, kinds=scored.filter(priced)["kinds"].to_list())
-        answered = _answered(scored, ids=ids, in_use=in_use)
+        answers = _answers(scored, ids=ids, loaded=loaded)
         listings = read.filter(priced).select(LISTING_COLUMNS)
-        return _Piece(
-            written=encoder.add(answered), entries=_entries(answered.filter(priced), listings=listings)
+        return _Chunk(
+            content=writer.add(answers), entries=_entries(answers.filter(priced), listings=listings)
         )
 
     async def _wait_for_journal(self) -> None:
-        """Leave room for single quotes: the journal takes less a second than a file can bring."""
-        until = time.monotonic() + JOURNAL_S
-        while self._spool.is_reserved_for_single_quotes:
+        """Leave space for single quotes: a file brings quotes faster than the journal takes them."""
+        until = time.monotonic() + JOURNAL_WAIT_S
+        while self._outbox.is_reserved_for_single_quotes:
             if time.monotonic() > until:
-                raise JournalLagging("The journal lacks too many quotes to take a file of them.")
+                raise JournalLagging("The journal is too far behind to take the quotes of a file.")
             await asyncio.sleep(0.05)
 
 
 class _Answer(Response):
-    """Sends pieces while they come; one that fails halfway is cut off, so that nobody takes it for whole."""
+    """A streaming response. If it fails halfway, the connection is cut, so that it never looks complete."""
 
     def __init__(
         self,
-        pieces: AsyncGenerator[bytes],
+        chunks: AsyncGenerator[bytes],
         *,
         media_type: str,
         is_gone: Callable[[], Awaitable[bool]],
         close: Callable[[], Awaitable[None]],
     ) -> None:
         self.status_code, self.media_type, self.background = 200, media_type, None
-        self._pieces, self._is_gone, self._close = pieces, is_gone, close
+        self._chunks, self._is_gone, self._close = chunks, is_gone, close
         self.init_headers({})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send; price no further for a client that is gone."""
+        """Send the chunks; stop pricing when the client has disconnected."""
         del scope, receive
         try:
-            async with aclosing(self._pieces):
+            async with aclosing(self._chunks):
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-                async for piece in self._pieces:
+                async for chunk in self._chunks:
                     if await self._is_gone():
                         return
-                    async with asyncio.timeout(TAKING_S):
-                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    async with asyncio.timeout(SEND_TIMEOUT_S):
+                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             await self._close()
 
 
-def _answered(scored: pl.DataFrame, *, ids: list[str | None], in_use: LoadedModel) -> pl.DataFrame:
-    facts = {
+def _answers(scored: pl.DataFrame, *, ids: list[str | None], loaded: LoadedModel) -> pl.DataFrame:
+    constants = {
         "currency": CURRENCY,
-        "model_version": str(in_use.version.version),
-        "data_as_of": in_use.model.card.data_as_of,
+        "model_version": str(loaded.version.version),
+        "data_as_of": loaded.model.card.data_as_of,
     }
     is_priced = pl.col("price").is_not_null()
     return scored.with_columns(
         pl.Series("quote_id", ids, dtype=pl.String),
-        *(pl.when(is_priced).then(pl.lit(value)).alias(name) for name, value in facts.items()),
+        *(pl.when(is_priced).then(pl.lit(value)).alias(name) for name, value in constants.items()),
     ).select(pl.col(name).cast(kind) for name, kind in ANSWER_COLUMNS.items())
 
 
-def _entries(answered: pl.DataFrame, *, listings: pl.DataFrame) -> list[JournalEntry]:
+def _entries(answers: pl.DataFrame, *, listings: pl.DataFrame) -> list[JournalEntry]:
     quoted_at = datetime.now(UTC)
-    quotes = answered.select("quote_id", "model_version", "price", "low", "high", "warnings")
+    quotes = answers.select("quote_id", "model_version", "price", "low", "high", "warnings")
     return [
         JournalEntry(
             quoted_at=quoted_at,

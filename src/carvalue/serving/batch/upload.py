@@ -1,4 +1,4 @@
-"""An upload on its way to rows: onto disk as it comes, then read apart."""
+"""Receive an uploaded file: store it on disk while it arrives, then convert it in a sandboxed subprocess."""
 
 import asyncio
 import shutil
@@ -16,49 +16,58 @@ from carvalue.files.tabular import convert_in_sandbox
 from carvalue.listings import ALIASES, FIELD_BY_NAME
 from carvalue.serving.requests import BodyTooSlow
 
-AT_ONCE = 2  # a core each at most, and disk for as many; single quotes need some as well
-ABANDONED_S = 3_600  # nothing is priced for so long: its process was killed
-SILENCE_S = 10  # a client that says nothing for so long is stuck, or wants to be
-UPLOAD_S = 900
-PIECE_BYTES = 2**20
+MAX_UPLOADS = 2  # at a time; each may use a core and its part of the disk, which single quotes need too
+ABANDONED_S = 3_600  # no file takes an hour: the process that priced it was killed
+IDLE_TIMEOUT_S = 10  # between two parts of a body
+UPLOAD_TIMEOUT_S = 900  # for a whole body
+CHUNK_BYTES = 2**20
 
 
 class UploadTooLarge(AppError):
-    """More bytes than are taken for one request."""
+    """The body is larger than `BATCH_LIMIT_MB`."""
 
     status, hint = 413, "Send it in parts, one request after the other; BATCH_LIMIT_MB is the limit."
 
 
 class UploadsBusy(AppError):
-    """As many files as are taken at a time are being priced."""
+    """`MAX_UPLOADS` files are being priced already."""
 
     status, hint = 503, "Try again in some seconds; single quotes are answered meanwhile."
 
 
 class DiskFull(AppError):
-    """The disk of the service takes no more."""
+    """The disk of the service is full or cannot be written."""
 
     status, hint = 507, "Send a smaller file, or make room below STATE_DIR of the service."
 
 
 @dataclass(kw_only=True)
 class UploadFolder:
-    """A folder for uploads while they are priced, the bytes that one may have, and how many there are now."""
+    """A folder for uploads while they are priced.
+
+    Attributes:
+        folder: the folder; it is made when needed.
+        limit_bytes: largest size of an upload.
+        running: how many uploads are being priced now.
+    """
 
     folder: Path
     limit_bytes: int
     running: int = 0
 
     @asynccontextmanager
-    async def place(self) -> AsyncGenerator[Path]:
-        """Give a folder for one upload and what becomes of it; it goes afterwards.
+    async def scratch_folder(self) -> AsyncGenerator[Path]:
+        """Make a folder for one upload and its temporary files; it is deleted at the end of the block.
+
+        Yields:
+            The folder.
 
         Raises:
-            UploadsBusy: there are `AT_ONCE` already.
-            DiskFull: the disk takes no more.
+            UploadsBusy: `MAX_UPLOADS` files are being priced already.
+            DiskFull: the folder cannot be made.
         """
-        if self.running >= AT_ONCE:
-            raise UploadsBusy(f"{AT_ONCE} files are being priced already.")
+        if self.running >= MAX_UPLOADS:
+            raise UploadsBusy(f"{MAX_UPLOADS} files are being priced already.")
         self.running += 1
         try:
             scratch = await asyncio.to_thread(_make_folder, self.folder)
@@ -69,15 +78,23 @@ class UploadFolder:
         finally:
             self.running -= 1
 
-    async def rows(self, request: Request, *, suffix: str, scratch: Path) -> Path:
-        """Take a body and turn it into a Parquet file of text, with the columns of a listing.
+    async def receive(self, request: Request, *, suffix: str, scratch: Path) -> Path:
+        """Receive a body and convert it into a Parquet file of text, with the columns of a listing.
+
+        Args:
+            request: its body is a file of rows.
+            suffix: suffix of the format, with the dot.
+            scratch: folder for the upload and for the result.
+
+        Returns:
+            The Parquet file.
 
         Raises:
-            UploadTooLarge: it is, or says that it is, longer than the limit.
-            BodyTooSlow: it stopped coming, or would take for ever.
-            DiskFull: it does not fit onto the disk.
-            UploadUnreadable: it is damaged, no such file, or cannot be read within the limits.
-            TooManyRows: that many are not priced at a time.
+            UploadTooLarge: the body is longer than the limit, or declares that it is.
+            BodyTooSlow: the body stopped arriving, or took too long as a whole.
+            DiskFull: the body does not fit on the disk.
+            UploadUnreadable: the file is damaged, has another format, or needs more than the sandbox allows.
+            TooManyRows: the file has more rows than the service prices at a time.
         """
         declared = request.headers.get("content-length", "")
         if declared.isdecimal() and int(declared[:20]) > self.limit_bytes:
@@ -86,7 +103,9 @@ class UploadFolder:
         try:
             await _receive(request, into=upload, limit_bytes=self.limit_bytes)
         except TimeoutError:
-            raise BodyTooSlow(f"Nothing came for {SILENCE_S} s, or not all in {UPLOAD_S} s.") from None
+            raise BodyTooSlow(
+                f"Nothing came for {IDLE_TIMEOUT_S} s, or not all in {UPLOAD_TIMEOUT_S} s."
+            ) from None
         except OSError as error:
             raise DiskFull(f"The body cannot be stored: {error.strerror}.") from error
         await asyncio.to_thread(
@@ -98,28 +117,28 @@ class UploadFolder:
 
 async def _receive(request: Request, *, into: Path, limit_bytes: int) -> None:
     now = asyncio.get_running_loop().time
-    end, came, piece = now() + UPLOAD_S, 0, bytearray()
+    end, size, chunk = now() + UPLOAD_TIMEOUT_S, 0, bytearray()
     with into.open("wb") as file:
-        async with asyncio.timeout(SILENCE_S) as limit:
-            async for chunk in request.stream():
-                limit.reschedule(min(now() + SILENCE_S, end))
-                came += len(chunk)
-                if came > limit_bytes:
+        async with asyncio.timeout(IDLE_TIMEOUT_S) as timeout:
+            async for part in request.stream():
+                timeout.reschedule(min(now() + IDLE_TIMEOUT_S, end))
+                size += len(part)
+                if size > limit_bytes:
                     raise UploadTooLarge(f"The body has more than {limit_bytes} bytes.")
-                piece += chunk
-                if len(piece) >= PIECE_BYTES:
-                    await asyncio.to_thread(file.write, bytes(piece))
-                    piece.clear()
-        await asyncio.to_thread(file.write, bytes(piece))
+                chunk += part
+                if len(chunk) >= CHUNK_BYTES:
+                    await asyncio.to_thread(file.write, bytes(chunk))
+                    chunk.clear()
+        await asyncio.to_thread(file.write, bytes(chunk))
 
 
 def _make_folder(root: Path) -> Path:
     try:
         root.mkdir(parents=True, exist_ok=True)
-        for left in root.iterdir():
-            with suppress(FileNotFoundError):  # another upload's own folder, which has just gone
-                if time.time() - left.stat().st_mtime > ABANDONED_S:
-                    shutil.rmtree(left, ignore_errors=True)
+        for folder in root.iterdir():
+            with suppress(FileNotFoundError):  # another upload has just deleted its folder
+                if time.time() - folder.stat().st_mtime > ABANDONED_S:
+                    shutil.rmtree(folder, ignore_errors=True)
         return Path(mkdtemp(dir=root))
     except OSError as error:
-        raise DiskFull(f"There is no place for the body: {error.strerror}.") from error
+        raise DiskFull(f"The body cannot be stored: {error.strerror}.") from error

@@ -1,20 +1,24 @@
-"""The access log: a line of JSON for each request, without addresses, keys and what people sent."""
+"""The access log: one line of JSON for each request, without addresses, keys and what clients send."""
 
 import asyncio
 import logging
 from datetime import UTC, datetime
 from typing import TextIO
 
-LATEST_S = 0.2  # from an answer to its line
-# one write for several requests, since a write each would cost more than all else here, and not more of them
-# than fit into the 4 KB that a pipe takes whole: so lines of several workers never mix
+FLUSH_WITHIN_S = 0.2  # after an answer
+# several lines are written at once, because a write for each request would cost more than all other work on
+# its line; ten lines fit into the 4 KB that a pipe takes atomically, so lines of several workers never mix
 LINES_AT_ONCE = 10
 
 logger = logging.getLogger(__name__)
 
 
 class AccessLog:
-    """Gathers lines and writes them together; what cannot be written is dropped, since quotes go first."""
+    """Collects lines and writes them together. A line that cannot be written is dropped.
+
+    Args:
+        stream: where the lines go.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -22,7 +26,7 @@ class AccessLog:
         self._timer: asyncio.TimerHandle | None = None
         self._is_failing = False
 
-    def note(
+    def add(
         self,
         *,
         request_id: str,
@@ -33,31 +37,32 @@ class AccessLog:
         seconds: float,
         size: int,
     ) -> None:
-        """Add a request; every text must be free of what JSON would escape.
+        """Add the line of one request. No text may hold a character that JSON escapes.
 
         Args:
             request_id: see `request_ids`.
-            client: the name that the caller's key stands for, if it has one.
-            method: of HTTP.
-            route: as the metrics name it, not as it came.
-            status: of the answer.
-            seconds: from the request's head to the end of its answer.
-            size: of the answer's body, in bytes.
+            client: name of the client that the key belongs to; None without a key.
+            method: HTTP method.
+            route: the route as the metrics name it, not the path of the request.
+            status: HTTP status of the answer.
+            seconds: from the head of the request to the end of the answer.
+            size: bytes of the answer's body.
         """
         moment = datetime.now(UTC).isoformat(timespec="milliseconds")
-        named = "null" if client is None else f'"{client}"'
-        # spelled by hand: `json.dumps` takes three times as long
+        client_json = "null" if client is None else f'"{client}"'
+        # formatted by hand, because `json.dumps` takes three times as long
         self._lines.append(
-            f'{{"time": "{moment}", "request_id": "{request_id}", "client": {named}, "method": "{method}", '
-            f'"route": "{route}", "status": {status}, "ms": {seconds * 1000:.2f}, "bytes": {size}}}\n'
+            f'{{"time": "{moment}", "request_id": "{request_id}", "client": {client_json}, '
+            f'"method": "{method}", "route": "{route}", "status": {status}, "ms": {seconds * 1000:.2f}, '
+            f'"bytes": {size}}}\n'
         )
         if len(self._lines) == LINES_AT_ONCE:
             self.flush()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(LATEST_S, self._flush_late)
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_WITHIN_S, self._flush_by_timer)
 
     def flush(self) -> None:
-        """Write what has gathered."""
+        """Write the collected lines."""
         lines, self._lines = self._lines, []
         try:
             self._stream.write("".join(lines))
@@ -69,6 +74,6 @@ class AccessLog:
         else:
             self._is_failing = False
 
-    def _flush_late(self) -> None:
+    def _flush_by_timer(self) -> None:
         self._timer = None
         self.flush()

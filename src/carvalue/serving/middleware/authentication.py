@@ -1,4 +1,4 @@
-"""Who may come in, and how often: whoever may not is answered before anything of the request is read."""
+"""Authentication and rate limits: a request that is refused is answered before its body is read."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -9,13 +9,13 @@ from carvalue.serving.middleware.security_headers import ASSETS, DOCS
 from carvalue.telemetry import ServiceMetrics
 
 HEADER = b"x-api-key"
-# what load balancers, Prometheus and readers of the documentation ask without a key: no price and no listing
-# is in it, and /metrics is not among the paths that the proxy publishes beyond the private network
-OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", DOCS})
+# load balancers, Prometheus and readers of the documentation request these without a key: they hold no price
+# and no listing, and the proxy does not publish /metrics beyond the private network
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", DOCS})
 
 
 class KeyRejected(AppError):
-    """The request bears no key, or one that is not known."""
+    """The request has no key, or one that is not known."""
 
     status, hint = 401, "Send your key as `X-API-Key`; `carvalue keys new CLIENT` makes one."
 
@@ -24,14 +24,27 @@ REASONS = {KeyRejected: "key", TooManyRequests: "rate"}
 
 
 class AuthenticationMiddleware:
-    """ASGI middleware that names the client, or refuses it."""
+    """ASGI middleware that identifies the client by its API key and applies the rate limits.
+
+    Args:
+        app: the application that allowed requests are passed to.
+        keys: the keys that are accepted.
+        limits: the rate limit of each client, and of each address without a key.
+        metrics: counts rejected requests.
+    """
 
     def __init__(self, app: ASGIApp, *, keys: KeyStore, limits: RateLimits, metrics: ServiceMetrics) -> None:
         self._app, self._keys, self._limits, self._metrics = app, keys, limits, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with the client's name as `scope["client_name"]`, if it has one."""
-        if scope["type"] == "http" and not _is_open(scope["path"]):
+        """Pass an allowed request on, with `scope["client_name"]`: the client's name, or None without keys.
+
+        Args:
+            scope: the connection, as ASGI defines it.
+            receive: reads the request.
+            send: sends the answer.
+        """
+        if scope["type"] == "http" and not _is_public(scope["path"]):
             refusal = self._refusal(scope)
             if refusal is not None:
                 self._metrics.rejected.labels(REASONS[type(refusal)]).inc()
@@ -40,16 +53,16 @@ class AuthenticationMiddleware:
         await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> AppError | None:
-        unknown = None
+        rejected = None
         try:
             caller = scope["client_name"] = self._client(scope)
         except KeyRejected as error:
-            caller, unknown = None, error
-        # whoever tries keys is limited like everyone without one
-        return self._limits.refusal(caller or _address(scope)) or unknown
+            caller, rejected = None, error
+        # an address that tries keys has the limit of every address without a key
+        return self._limits.refusal(caller or _address(scope)) or rejected
 
     def _client(self, scope: Scope) -> str | None:
-        """Name the client; None where nobody needs a key."""
+        """Name the client; None if no key is required."""
         if not self._keys.is_required:
             return None
         key = next((value for name, value in scope["headers"] if name == HEADER), None)
@@ -66,5 +79,5 @@ def _address(scope: Scope) -> str:
     return caller_address(host)
 
 
-def _is_open(path: str) -> bool:
-    return path in OPEN or path.startswith(ASSETS)
+def _is_public(path: str) -> bool:
+    return path in PUBLIC_PATHS or path.startswith(ASSETS)

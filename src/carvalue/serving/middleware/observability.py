@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, the headers of its answer, its line in the log, its metrics."""
+"""Request ids, security headers, the access log and metrics, for every request."""
 
 import time
 from collections.abc import Awaitable
@@ -11,12 +11,20 @@ from carvalue.serving.middleware.request_ids import request_id
 from carvalue.serving.middleware.security_headers import HeaderPairs, SecurityHeaders
 from carvalue.telemetry import ServiceMetrics
 
-OTHER = "other"  # unknown paths share one label, so that nobody can fill the metrics
+OTHER = "other"  # one label for all unknown paths, so that clients cannot create metrics without end
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class ObservabilityMiddleware:
-    """The outermost ASGI application: around FastAPI, and so around its answers to faults as well."""
+    """ASGI middleware, the outermost: it also sees FastAPI's answers to unexpected errors.
+
+    Args:
+        app: the application that requests are passed to.
+        metrics: counts and times requests.
+        routes: paths that the metrics and the log name; all others are `other`.
+        headers: the security headers of an answer.
+        log: takes a line for each request.
+    """
 
     def __init__(
         self,
@@ -31,24 +39,31 @@ class ObservabilityMiddleware:
         self._meters: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with its id as `scope["request_id"]`; note what became of it."""
+        """Pass a request on with its id as `scope["request_id"]`; count, time and log it.
+
+        Args:
+            scope: the connection, as ASGI defines it.
+            receive: reads the request.
+            send: sends the answer.
+        """
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = time.perf_counter()
-        scope["request_id"] = named = request_id(scope["headers"])
-        answer = _Answer(send, ((b"x-request-id", named.encode()), *self._headers.of(scope["path"])))
+        started = time.perf_counter()
+        scope["request_id"] = own_id = request_id(scope["headers"])
+        headers = ((b"x-request-id", own_id.encode()), *self._headers.for_path(scope["path"]))
+        answer = _AnswerSend(send, headers)
         try:
             await self._app(scope, receive, answer)
         finally:
-            self._note(scope, answer, time.perf_counter() - began)
+            self._record(scope, answer, time.perf_counter() - started)
 
-    def _note(self, scope: Scope, answer: "_Answer", seconds: float) -> None:
+    def _record(self, scope: Scope, answer: "_AnswerSend", seconds: float) -> None:
         route = scope["path"] if scope["path"] in self._routes else OTHER
         requests, times = self._meters.get((route, answer.status)) or self._new_meters(route, answer.status)
         requests.inc()
         times.observe(seconds)
-        self._log.note(
+        self._log.add(
             request_id=scope["request_id"],
             client=scope.get("client_name"),
             method=scope["method"] if scope["method"] in METHODS else OTHER,
@@ -59,7 +74,7 @@ class ObservabilityMiddleware:
         )
 
     def _new_meters(self, route: str, status: int) -> tuple[Counter, Histogram]:
-        """Find the two by their labels once: that takes longer than to count."""
+        """Look up the two metrics of these labels once: the look-up takes longer than to count."""
         meters = (
             self._metrics.requests.labels(route, str(status)),
             self._metrics.request_seconds.labels(route),
@@ -68,8 +83,8 @@ class ObservabilityMiddleware:
         return meters
 
 
-class _Answer:
-    """A `send` that adds headers and remembers status and size; 500 stands for an answer that never began."""
+class _AnswerSend:
+    """A `send` that adds headers and remembers status and size; 500 if the answer never begins."""
 
     __slots__ = ("_headers", "_send", "size", "status")
 

@@ -1,4 +1,4 @@
-"""Every failure as problem+json (RFC 9457): what went wrong, with which field, and what to do about it."""
+"""Error answers as `application/problem+json` (RFC 9457): what is wrong, in which field, what to do."""
 
 import json
 import logging
@@ -14,22 +14,27 @@ from starlette.types import Scope
 
 from carvalue.errors import AppError
 from carvalue.serving.auth import TooManyRequests
+from carvalue.serving.model import IN_USE_WITHIN_S
 from carvalue.serving.requests import FieldError, InvalidListings, describe_value
 
 CHALLENGE = 'ApiKey realm="carvalue", header="X-API-Key"'
-RETRY_AFTER_S = "5"  # a promoted model is in use by then
+RETRY_AFTER_S = str(IN_USE_WITHIN_S)  # the longest reason for a 503 that ends by itself
 
 logger = logging.getLogger(__name__)
 
 
 class InternalProblem(AppError):
-    """A fault of ours, told to the client without its insides."""
+    """An unexpected error of the service; the answer has no details of it."""
 
-    status, hint = 500, "This is not your fault; the log of the service has the details."
+    status, hint = 500, "This is an error of the service; its log has the details."
 
 
 def install_problems(app: FastAPI) -> None:
-    """Answer every kind of failure as a problem."""
+    """Register handlers that answer every kind of error as a problem.
+
+    Args:
+        app: the application to register them with.
+    """
     for kind in (AppError, ClientDisconnect, Exception):
         app.add_exception_handler(kind, _on_error)
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -37,17 +42,33 @@ def install_problems(app: FastAPI) -> None:
 
 
 def problem_for(error: Exception, *, scope: Scope) -> Response:
-    """Render whatever may come out of an endpoint."""
+    """Build the answer to any exception of an endpoint; log the exception if it is unexpected.
+
+    Args:
+        error: the exception.
+        scope: the request's connection, with `request_id`.
+
+    Returns:
+        A problem; status 500 without details for an unexpected exception.
+    """
     if isinstance(error, AppError):
         return problem(error, scope=scope)
     if isinstance(error, ClientDisconnect):
-        return Response(status_code=400)  # nobody is there to read it
+        return Response(status_code=400)  # no client is left to read it
     logger.error("request failed", exc_info=error, extra={"request_id": scope["request_id"]})
     return problem(InternalProblem("The service failed on this request."), scope=scope)
 
 
 def problem(error: AppError, *, scope: Scope) -> Response:
-    """Render an expected failure of the request that `scope` stands for."""
+    """Build the answer to an expected error.
+
+    Args:
+        error: its status, message and hint are sent.
+        scope: the request's connection, with `request_id`.
+
+    Returns:
+        A problem, with `errors` if single fields are wrong.
+    """
     errors = error.errors if isinstance(error, InvalidListings) else ()
     headers = {"retry-after": str(error.retry_after_s)} if isinstance(error, TooManyRequests) else None
     return _problem(
@@ -75,7 +96,7 @@ def _problem(
         body["hint"] = hint
     if errors:
         body["errors"] = [_error_json(error) for error in errors]
-    # values are text already (see `describe_value`), so no NaN or lone surrogate can break the rendering
+    # all values are text (see `describe_value`), and ASCII JSON can hold any of it, lone surrogates too
     content = json.dumps(body, ensure_ascii=True, allow_nan=False)
     return Response(
         content,
@@ -99,7 +120,7 @@ def _error_json(error: FieldError) -> dict[str, object]:
     pointer = "" if error.position is None else f"/{error.position}"
     if error.field:
         pointer += "/" + error.field.replace("~", "~0").replace("/", "~1")
-    return {"field": error.field, "pointer": pointer, "came": error.came, "expected": error.expected}
+    return {"field": error.field, "pointer": pointer, "came": error.received, "expected": error.expected}
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
@@ -117,7 +138,7 @@ async def _on_bad_query(request: Request, error: Exception) -> Response:
         FieldError(
             field=str(item["loc"][-1]),
             position=None,
-            came=describe_value(item.get("input")),
+            received=describe_value(item.get("input")),
             expected=str(item["msg"]),
         )
         for item in error.errors()

@@ -1,4 +1,4 @@
-"""Headers that keep an answer from being stored, framed, sniffed or run."""
+"""Security headers: an answer is not cached, framed, MIME-sniffed or run as a script."""
 
 import base64
 import hashlib
@@ -8,30 +8,42 @@ from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 
 HeaderPairs = tuple[tuple[bytes, bytes], ...]
+"""Names in lower case, and values, as ASGI has them."""
 
 DOCS = "/docs"
 ASSETS = "/static-offline-docs/"
-NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+DENY_ALL = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 class SecurityHeaders:
-    """The headers of every answer, by path; made once, since each request needs them."""
+    """The security headers of each answer, by path; computed once, because each request needs them.
+
+    Args:
+        app: its documentation page has an inline script, which the content security policy allows by hash.
+    """
 
     def __init__(self, app: FastAPI) -> None:
-        self._usual = _headers(policy=NOTHING, cache="no-store")
+        self._default = _headers(policy=DENY_ALL, cache="no-store")
         self._docs = _headers(policy=_docs_policy(app), cache="no-store")
-        self._assets = _headers(policy=NOTHING, cache="no-cache")  # kept, and asked whether they changed
+        self._assets = _headers(policy=DENY_ALL, cache="no-cache")  # cached, but checked for a newer version
 
-    def of(self, path: str) -> HeaderPairs:
-        """Give the headers of an answer at a path."""
+    def for_path(self, path: str) -> HeaderPairs:
+        """Select the headers of an answer.
+
+        Args:
+            path: path of the request.
+
+        Returns:
+            The headers: of the documentation page, of its assets, or of every other answer.
+        """
         if path == DOCS:
             return self._docs
-        return self._assets if path.startswith(ASSETS) else self._usual
+        return self._assets if path.startswith(ASSETS) else self._default
 
 
 def _headers(*, policy: str, cache: str) -> HeaderPairs:
     return (
-        (b"cache-control", cache.encode()),  # a quote is for who asked, and out of date soon
+        (b"cache-control", cache.encode()),  # a quote is private and soon out of date
         (b"content-security-policy", policy.encode()),
         (b"cross-origin-resource-policy", b"same-origin"),
         (b"referrer-policy", b"no-referrer"),
@@ -40,9 +52,9 @@ def _headers(*, policy: str, cache: str) -> HeaderPairs:
 
 
 def _docs_policy(app: FastAPI) -> str:
-    """Allow Swagger UI's own files and its one inline script, by hash; its styles are set in elements."""
+    """Allow Swagger UI's own files, its one inline script by hash, and the styles that it sets inline."""
     return (
-        f"{NOTHING}; script-src 'self' {_inline_scripts(app)}; style-src 'self' 'unsafe-inline'; "
+        f"{DENY_ALL}; script-src 'self' {_inline_scripts(app)}; style-src 'self' 'unsafe-inline'; "
         "img-src 'self' data:; connect-src 'self'"
     )
 

@@ -1,7 +1,7 @@
-"""Holds the model in production: boots from the last good bundle, follows the registry, swaps whole versions.
+"""The model in use: loads the last good bundle at the start, follows the registry, swaps whole versions.
 
-A bundle is taken into use only after it was downloaded aside, its checksums agreed and its golden prices came
-out again. Whatever goes wrong on that way is logged and counted, and the earlier version stays in use.
+A bundle is taken into use only after its download is complete, its checksums are right and its golden
+quotes have the stored prices. An error on the way is logged and counted; the earlier version stays in use.
 """
 
 import asyncio
@@ -20,10 +20,9 @@ from carvalue.registry import ModelRegistry, ModelVersion, RegistryUnavailable
 from carvalue.serving.model.bundle_cache import BundleCache, CachedBundle
 from carvalue.telemetry import ServiceMetrics
 
-POLL_S = 3  # a promotion is in use within 10 s, download and golden prices included
-RETRY_REFUSED_S = (
-    60  # a bundle may be refused for a passing reason (full disk); asking more often only fills logs
-)
+POLL_S = 3
+IN_USE_WITHIN_S = 10  # after a promotion: one poll, the download, and loading with its golden prices
+RETRY_REFUSED_S = 60  # until a refused version is tried again: the reason may have passed, as a full disk
 
 logger = logging.getLogger(__name__)
 
@@ -31,22 +30,44 @@ RegistryState = Literal["not asked yet", "up", "nothing in production", "down"]
 
 
 class ModelNotLoaded(AppError):
-    """There is nothing to quote with."""
+    """There is no model to quote with."""
 
-    status, hint = 503, "Promote a model (`make build` does it); it is in use within 10 seconds."
+    status = 503
+    hint = f"Promote a model (`make build` does it); it is in use within {IN_USE_WITHIN_S} seconds."
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel:
-    """A model and the version it is: taken once per request, so that no answer mixes two versions."""
+    """A model and its version. A request takes it once, so that no answer mixes two versions.
+
+    Attributes:
+        model: the loaded model.
+        version: its version in the registry.
+    """
 
     model: PriceModel
     version: ModelVersion
 
 
-def model_age(in_use: LoadedModel, *, now: datetime) -> Mapping[str, float]:
-    """Tell how old a version and its newest listing are, in days."""
-    card = in_use.model.card
+def model_age(loaded: LoadedModel, *, now: datetime) -> Mapping[str, float]:
+    """Compute the age of a model and of its newest listing.
+
+    Args:
+        loaded: the model.
+        now: the present time, with a time zone.
+
+    Returns:
+        `age_days`, since the model was trained, and `data_age_days`, since its newest listing was posted:
+        days with one decimal place.
+
+    >>> from types import SimpleNamespace
+    >>> trained_at = datetime(2021, 5, 9, 12, tzinfo=UTC)
+    >>> card = SimpleNamespace(trained_at=trained_at, data_as_of=trained_at.date() - timedelta(days=5))
+    >>> loaded = SimpleNamespace(model=SimpleNamespace(card=card))
+    >>> model_age(loaded, now=datetime(2021, 5, 21, tzinfo=UTC))
+    {'age_days': 11.5, 'data_age_days': 17.0}
+    """
+    card = loaded.model.card
     seen_until = datetime.combine(card.data_as_of, time_of_day(), tzinfo=UTC)
     return {
         "age_days": round((now - card.trained_at) / timedelta(days=1), 1),
@@ -55,96 +76,108 @@ def model_age(in_use: LoadedModel, *, now: datetime) -> Mapping[str, float]:
 
 
 class LiveModel:
-    """The model in use. One thread follows; any number of readers call `in_use`."""
+    """The model in use. One thread calls `follow`; any thread may call `current`.
+
+    Args:
+        registry: names the version in production and downloads its bundle.
+        cache: keeps bundles on disk.
+        metrics: shows the version in use, its age, swaps and refusals.
+        clock: seconds of a clock that never goes back.
+    """
 
     def __init__(
         self,
         *,
         registry: ModelRegistry,
-        shelf: BundleCache,
+        cache: BundleCache,
         metrics: ServiceMetrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._registry, self._shelf, self._metrics, self._clock = registry, shelf, metrics, clock
+        self._registry, self._cache, self._metrics, self._clock = registry, cache, metrics, clock
         self._in_use: LoadedModel | None = None
         self._refused: dict[ModelVersion, float] = {}
         self.registry_state: RegistryState = "not asked yet"
+        """What the registry answered last."""
 
     @property
     def has_model(self) -> bool:
-        """Whether quotes can be answered."""
+        """Whether a model is loaded."""
         return self._in_use is not None
 
-    def in_use(self) -> LoadedModel:
-        """Give the model in use.
+    def current(self) -> LoadedModel:
+        """Return the model in use.
+
+        Returns:
+            The model and its version.
 
         Raises:
-            ModelNotLoaded: none was ever found, neither on disk nor in the registry.
+            ModelNotLoaded: no model was found yet, neither on disk nor in the registry.
         """
         if self._in_use is None:
             raise ModelNotLoaded("There is no model in production yet.")
         return self._in_use
 
-    def boot(self) -> None:
+    def load_last_good(self) -> None:
         """Take the last good bundle of this machine into use, if there is one; needs no network."""
-        shelved = self._shelf.last_good()
-        if shelved is not None:
-            self._take(shelved)
-            self._refused.clear()  # what this disk spoilt, the registry may still have whole
+        bundle = self._cache.last_good()
+        if bundle is not None:
+            self._load(bundle)
+            self._refused.clear()  # the registry may have an undamaged copy
 
     def follow(self) -> None:
-        """Ask the registry once, and take a new version in production into use."""
+        """Poll the registry once, and take a new version in production into use."""
         try:
             version = self._registry.latest()
         except RegistryUnavailable as error:
-            self._note("down", because=str(error))
+            self._set_registry_state("down", because=str(error))
             return
-        self._note("nothing in production" if version is None else "up")
-        if version is not None and not self._is_known(version):
+        self._set_registry_state("nothing in production" if version is None else "up")
+        if version is not None and not self._is_settled(version):
             self._fetch(version)
 
-    def _is_known(self, version: ModelVersion) -> bool:
+    def _is_settled(self, version: ModelVersion) -> bool:
+        """Whether the version is in use, or was refused a short time ago."""
         if self._in_use is not None and self._in_use.version == version:
             return True
         refused_at = self._refused.get(version)
         return refused_at is not None and self._clock() - refused_at < RETRY_REFUSED_S
 
     def _fetch(self, version: ModelVersion) -> None:
-        folder = self._shelf.place(version)
+        folder = self._cache.folder_of(version)
         try:
-            with self._shelf.alone():  # one worker fetches it for all
+            with self._cache.lock():  # one worker downloads it for all
                 if not folder.is_dir():
                     folder = self._registry.download(version, into=folder)
         except (AppError, OSError) as error:
             self._refuse(version, error)
         else:
-            self._take(CachedBundle(version=version, folder=folder))
+            self._load(CachedBundle(version=version, folder=folder))
 
-    def _take(self, shelved: CachedBundle) -> None:
+    def _load(self, bundle: CachedBundle) -> None:
         try:
-            model = PriceModel.load(shelved.folder)
-            self._shelf.keep(shelved)
+            model = PriceModel.load(bundle.folder)
+            self._cache.set_last_good(bundle)
         except (AppError, OSError) as error:
-            self._shelf.discard(shelved.folder)
-            self._refuse(shelved.version, error)
+            self._cache.discard(bundle.folder)
+            self._refuse(bundle.version, error)
         else:
-            self._swap(LoadedModel(model=model, version=shelved.version))
+            self._swap(LoadedModel(model=model, version=bundle.version))
 
-    def _swap(self, fresh: LoadedModel) -> None:
-        earlier, self._in_use = self._in_use, fresh
-        gc.freeze()  # the tables of a model are a million objects that no collection needs to walk over again
+    def _swap(self, new: LoadedModel) -> None:
+        earlier, self._in_use = self._in_use, new
+        gc.freeze()  # a model has a million objects, which no garbage collection needs to visit again
         self._refused.clear()
-        seen_until = datetime.combine(fresh.model.card.data_as_of, time_of_day(), tzinfo=UTC)
-        self._metrics.model_version.set(fresh.version.version)
+        seen_until = datetime.combine(new.model.card.data_as_of, time_of_day(), tzinfo=UTC)
+        self._metrics.model_version.set(new.version.version)
         self._metrics.model_data_timestamp.set(seen_until.timestamp())
-        self._metrics.model_trained_timestamp.set(fresh.model.card.trained_at.timestamp())
+        self._metrics.model_trained_timestamp.set(new.model.card.trained_at.timestamp())
         self._metrics.model_swaps.inc()
-        told = {
-            "version": fresh.version.version,
+        fields = {
+            "version": new.version.version,
             "earlier": earlier.version.version if earlier else None,
-            "walk": "compiled" if fresh.model.flat_trees.native else "numpy",  # the slower one, same quotes
+            "trees": "compiled" if new.model.flat_trees.native else "numpy",  # slower, with the same quotes
         }
-        logger.info("model taken into use", extra=told)
+        logger.info("model taken into use", extra=fields)
 
     def _refuse(self, version: ModelVersion, error: Exception) -> None:
         self._refused[version] = self._clock()
@@ -154,7 +187,7 @@ class LiveModel:
             "model refused", extra={"version": version.version, "reason": reason, "error": str(error)}
         )
 
-    def _note(self, state: RegistryState, *, because: str = "") -> None:
+    def _set_registry_state(self, state: RegistryState, *, because: str = "") -> None:
         self._metrics.registry_up.set(state != "down")
         if state != self.registry_state:
             level = logging.WARNING if state == "down" else logging.INFO
@@ -163,10 +196,14 @@ class LiveModel:
 
 
 async def follow_forever(live: LiveModel) -> None:
-    """Follow the registry until cancelled, in a thread: a slow registry must not hold up a quote."""
+    """Poll the registry until cancelled, in a thread, so that a slow registry delays no quote.
+
+    Args:
+        live: the model in use.
+    """
     while True:
         try:
             await asyncio.to_thread(live.follow)
-        except Exception:  # one bad round must not end the following; the next one may find the cause gone
+        except Exception:  # the next round may succeed
             logger.exception("following the registry failed")
         await asyncio.sleep(POLL_S)

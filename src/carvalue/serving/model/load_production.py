@@ -1,4 +1,4 @@
-"""A model for work beside the service: the one in production, or else the service's last good bundle."""
+"""Load the production model outside the service: from the registry, or the service's last good bundle."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,20 +12,42 @@ from carvalue.settings import Settings
 
 
 def load_production_model(settings: Settings, *, warn: Callable[[str], None]) -> LoadedModel:
-    """Load the model that the service of these settings quotes with; see `load_with_fallback`."""
+    """Load the model that the service of these settings quotes with; see `load_with_fallback`.
+
+    Args:
+        settings: where the registry is, and where the service keeps its bundles.
+        warn: takes a warning for the user if the registry is unavailable.
+
+    Returns:
+        The model and its version.
+
+    Raises:
+        ModelNotLoaded: there is no model in production, or the registry is unavailable and the service has
+            no bundle on this machine.
+        BundleCorrupt, BundleIncompatible: the bundle cannot be used.
+    """
     with ProductionReader(settings.mlflow_tracking_uri) as registry:
         return load_with_fallback(
-            registry=registry, shelf=BundleCache(bundles_folder(settings.state_dir)), warn=warn
+            registry=registry, cache=BundleCache(bundles_folder(settings.state_dir)), warn=warn
         )
 
 
 def load_with_fallback(
-    *, registry: ModelRegistry, shelf: BundleCache, warn: Callable[[str], None]
+    *, registry: ModelRegistry, cache: BundleCache, warn: Callable[[str], None]
 ) -> LoadedModel:
-    """Load the version in production; where MLflow is away, say so and load the last good bundle.
+    """Load the version in production; if the registry is unavailable, warn and load the last good bundle.
+
+    Args:
+        registry: names the version in production and downloads its bundle.
+        cache: the bundles of the service.
+        warn: takes a warning for the user if the registry is unavailable.
+
+    Returns:
+        The model and its version.
 
     Raises:
-        ModelNotLoaded: nothing is in production; or MLflow is away and the service never had a model here.
+        ModelNotLoaded: there is no model in production, or the registry is unavailable and the cache has no
+            good bundle.
         BundleCorrupt, BundleIncompatible: the bundle cannot be used.
     """
     try:
@@ -35,13 +57,13 @@ def load_with_fallback(
         with TemporaryDirectory() as folder:
             bundle = registry.download(version, into=Path(folder) / "bundle")
             return LoadedModel(model=PriceModel.load(bundle), version=version)
-    except RegistryUnavailable as away:
-        return _last_good(shelf, away=away, warn=warn)
+    except RegistryUnavailable as error:
+        return _last_good(cache, error=error, warn=warn)
 
 
-def _last_good(shelf: BundleCache, *, away: RegistryUnavailable, warn: Callable[[str], None]) -> LoadedModel:
-    shelved = shelf.last_good()
-    if shelved is None:
-        raise ModelNotLoaded(f"{away.message} And the service has left no model here.") from away
-    warn(f"{away.message} Pricing with the service's last good model, version {shelved.version.version}.")
-    return LoadedModel(model=PriceModel.load(shelved.folder), version=shelved.version)
+def _last_good(cache: BundleCache, *, error: RegistryUnavailable, warn: Callable[[str], None]) -> LoadedModel:
+    bundle = cache.last_good()
+    if bundle is None:
+        raise ModelNotLoaded(f"{error.message} And the service has left no model here.") from error
+    warn(f"{error.message} Pricing with the service's last good model, version {bundle.version.version}.")
+    return LoadedModel(model=PriceModel.load(bundle.folder), version=bundle.version)

@@ -1,11 +1,13 @@
-"""The contract of `POST /predict/batch` as OpenAPI."""
+"""OpenAPI description of `POST /predict/batch`."""
 
 from carvalue.files.tabular import MAX_ROWS
 from carvalue.serving.batch import ANSWER_COLUMNS, ARROW, CSV, NDJSON, PARQUET
 from carvalue.serving.openapi.predict import problem_response
 
-ASKED_CSV = "make,model,year,odometer,my_number\nford,f-150 xlt,2015,80000,17\nford,f-150 xlt,next,80000,18\n"
-ASKED_NDJSON = (
+REQUEST_CSV = (
+    "make,model,year,odometer,my_number\nford,f-150 xlt,2015,80000,17\nford,f-150 xlt,next,80000,18\n"
+)
+REQUEST_NDJSON = (
     '{"make": "ford", "model": "f-150 xlt", "year": 2015, "odometer": 80000}\n'
     '{"make": "toyota", "model": "camry le", "year": 2012}\n'
 )
@@ -17,12 +19,16 @@ ANSWER_CSV = (
 
 
 def batch_operation() -> dict[str, object]:
-    """What FastAPI cannot read off the code, which never parses the body itself."""
+    """Describe `POST /predict/batch`, whose body FastAPI does not parse.
+
+    Returns:
+        An OpenAPI operation object, without its summary.
+    """
     file = {"schema": {"type": "string", "format": "binary"}}
     other = {item.media_type: file for item in (PARQUET, ARROW)}
-    asked = {CSV.media_type: _text(ASKED_CSV), NDJSON.media_type: _text(ASKED_NDJSON), **other}
+    formats = {CSV.media_type: _text(REQUEST_CSV), NDJSON.media_type: _text(REQUEST_NDJSON), **other}
     return {
-        "requestBody": {"required": True, "content": asked},
+        "requestBody": {"required": True, "content": formats},
         "responses": {
             "200": {
                 "description": (
@@ -34,9 +40,9 @@ def batch_operation() -> dict[str, object]:
             "406": problem_response("`Accept` names other formats only."),
             "408": problem_response("The body stopped coming."),
             "413": problem_response(f"The body is larger than BATCH_LIMIT_MB, or over {MAX_ROWS:,} rows."),
-            "415": problem_response("The body is declared as no format that is known, or as compressed."),
+            "415": problem_response("The body is declared as an unknown format, or as compressed."),
             "422": problem_response("The body is damaged, or has no column of a listing."),
-            "507": problem_response("The disk of the service takes no more."),
+            "507": problem_response("The disk of the service is full."),
             "503": problem_response("No model yet, two files are being priced, or the journal is behind."),
         },
     }

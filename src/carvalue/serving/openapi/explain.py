@@ -1,4 +1,4 @@
-"""The contract of `POST /explain` and `POST /curves` as OpenAPI: schemas by what is really answered."""
+"""OpenAPI descriptions of `POST /explain` and `POST /curves`, built from the types that are answered."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -46,9 +46,13 @@ POINT: Json = {"value": 80_000, "price": 22_450, "low": 18_900, "high": 26_100}
 
 
 def explain_operation() -> dict[str, object]:
-    """What FastAPI cannot read off the code of `POST /explain`."""
+    """Describe `POST /explain`, whose body FastAPI does not parse.
+
+    Returns:
+        An OpenAPI operation object, without its summary.
+    """
     return _operation(
-        answered="The quote, recorded as any; what moved its price; similar cars of the training data.",
+        description="The quote, stored as any other; an explanation of its price; similar cars.",
         schema=_object(
             "Explanation",
             {
@@ -62,22 +66,26 @@ def explain_operation() -> dict[str, object]:
 
 
 def curves_operation() -> dict[str, object]:
-    """Describe `POST /curves`, as above."""
+    """Describe `POST /curves`, whose body FastAPI does not parse.
+
+    Returns:
+        An OpenAPI operation object, without its summary.
+    """
     curve = {"type": "array", "items": _object("Point", dict.fromkeys(POINT, WHOLE))}
     return _operation(
-        answered="The price with its range at other mileages and in other years; nothing is recorded.",
+        description="The price with its interval at other mileages and in other years; nothing is stored.",
         schema=_object("Curves", {"odometer": curve, "year": curve}),
         example={"odometer": [POINT], "year": [{**POINT, "value": 2015}]},
     )
 
 
-def _operation(*, answered: str, schema: Json, example: Json) -> dict[str, object]:
+def _operation(*, description: str, schema: Json, example: Json) -> dict[str, object]:
     content = {"schema": listing_schema(), "examples": {"one car": {"value": F150}}}
     return {
         "requestBody": {"required": True, "content": {"application/json": content}},
         "responses": {
             "200": {
-                "description": answered,
+                "description": description,
                 "content": {"application/json": {"schema": schema, "example": example}},
             },
             **body_problems("It is not one listing, or fields are missing, unknown or out of range."),
@@ -92,8 +100,8 @@ def _reasons_schema() -> Json:
         {
             "group": {**TEXT, "enum": [group.name for group in GROUPS]},
             "fields": {"type": "array", "items": TEXT},
-            "label": {**TEXT, "description": "This part of the listing in words."},
-            "dollars": {**WHOLE, "description": "What it adds to the price."},
+            "label": {**TEXT, "description": "This part of the listing as text."},
+            "dollars": {**WHOLE, "description": "Dollars that it adds to the price."},
         },
     )
     return _object(
@@ -101,7 +109,7 @@ def _reasons_schema() -> Json:
         {
             "start": {
                 **WHOLE,
-                "description": "What the usual car costs; with all `dollars` it is the price.",
+                "description": "Price of the reference car; the price is this plus all `dollars`.",
             },
             "start_label": TEXT,
             "items": {"type": "array", "items": reason, "description": "The largest first."},

@@ -1,4 +1,4 @@
-"""The API's contract as OpenAPI: derived from the listing schema, with examples that really work."""
+"""OpenAPI descriptions of `POST /predict` and `POST /feedback`, built from the listing schema."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,20 +15,21 @@ from carvalue.listings import (
     Field,
     NumberField,
 )
-from carvalue.serving.feedback import MAX_SALE_PRICE
+from carvalue.serving.feedback import MAX_SALE_PRICE, QUOTE_ID
 from carvalue.serving.requests import MAX_BODY_BYTES, MAX_LISTINGS, MAX_TEXT
 
 Json = Mapping[str, object]
 
 TITLE = "carvalue price service"
-DESCRIPTION = f"""What a used car is worth.
+DESCRIPTION = f"""Asking prices of used cars.
 
-`POST /predict` takes one listing and answers one quote, or a list of at most {MAX_LISTINGS:,} listings
-and answers a list in the same order. Absent, `null` and blank mean *not known*. Numbers are whole: `2012`
+`POST /predict` answers one listing with one quote, and a list of at most {MAX_LISTINGS:,} listings
+with a list in the same order. Absent, `null` and blank text mean *not known*, in fields
+of numbers too. Numbers are whole: `2012`
 and `2012.0` are, `"2012"`, `true` and `2012.5` are not.
 Texts are compared without regard to case and repeated spaces. Unknown field names are refused,
 bodies are at most {MAX_BODY_BYTES // 1024:,} KiB.
-Where the service has keys, one is asked for as `X-API-Key`. Every failure is a problem
+If the service has keys, send one as `X-API-Key`. Every error is a problem
 (RFC 9457) with a `hint`, and with `errors` where single fields are wrong.
 """
 
@@ -55,7 +56,7 @@ QUOTE: Json = {
 }
 KEY = Security(
     APIKeyHeader(
-        name="X-API-Key", auto_error=False, description="Asked for where the service has keys (docs/api.md)."
+        name="X-API-Key", auto_error=False, description="Required if the service has keys (docs/api.md)."
     )
 )
 PROBLEM: Json = {
@@ -97,14 +98,19 @@ PROBLEM_SCHEMA: Json = {
         },
     },
 }
-# of what is no letter, only white space is taken; Unicode has more of the kind than a pattern should list
+# characters that are not printable, except white space; Unicode has more than a pattern should list
 _CONTROL = "\\x00-\\x08\\x0e-\\x1b\\x7f-\\x84\\x86-\\x9f\\xad"
 PRINTABLE = f"^[^{_CONTROL}]*$"
+BLANK = r"^\s*$"
 NOT_BLANK = f"^[^\\s{_CONTROL}][^{_CONTROL}]*$"
 
 
 def predict_operation() -> dict[str, object]:
-    """What FastAPI cannot read off the code of `POST /predict`, whose body it never parses itself."""
+    """Describe `POST /predict`, whose body FastAPI does not parse.
+
+    Returns:
+        An OpenAPI operation object, without its summary.
+    """
     listing, quote = listing_schema(), quote_schema()
     body = {"oneOf": [listing, {"type": "array", "items": listing, "maxItems": MAX_LISTINGS}]}
     answer = {"oneOf": [quote, {"type": "array", "items": quote}]}
@@ -125,18 +131,22 @@ def predict_operation() -> dict[str, object]:
 
 
 def feedback_operation() -> dict[str, object]:
-    """Describe `POST /feedback`, as above."""
+    """Describe `POST /feedback`, whose body FastAPI does not parse.
+
+    Returns:
+        An OpenAPI operation object, without its summary.
+    """
     properties = {
         "quote_id": {
             "type": "string",
-            "pattern": "^[0-9a-f]{32}$",
-            "description": "Of the quote that the car was sold after.",
+            "pattern": f"^{QUOTE_ID.pattern}$",
+            "description": "Id of the quote, from the answer of `POST /predict`.",
         },
         "sale_price": {
             "type": "integer",
             "minimum": 1,
             "maximum": MAX_SALE_PRICE,
-            "description": "What the car was sold for, in dollars.",
+            "description": "Price that the car was sold for, in dollars.",
         },
     }
     schema = {
@@ -153,8 +163,8 @@ def feedback_operation() -> dict[str, object]:
         "responses": {
             "200": {"description": "Stored.", "content": content},
             **body_problems("A field is missing, unknown or out of range."),
-            "404": problem_response("No quote bears this id."),
-            "503": problem_response("The journal is away; nothing was stored."),
+            "404": problem_response("There is no quote with this id."),
+            "503": problem_response("The journal is unavailable; nothing was stored."),
         },
     }
 
@@ -168,13 +178,27 @@ def _examples() -> Json:
 
 
 def problem_response(description: str) -> Json:
-    """Describe one way to fail."""
+    """Describe an error answer.
+
+    Args:
+        description: when the answer has this status.
+
+    Returns:
+        An OpenAPI response object.
+    """
     content = {"application/problem+json": {"schema": PROBLEM_SCHEMA, "example": PROBLEM}}
     return {"description": description, "content": content}
 
 
 def body_problems(unprocessable: str) -> dict[str, Json]:
-    """Describe what can be wrong with a body of JSON."""
+    """Describe the errors of a JSON body.
+
+    Args:
+        unprocessable: description of status 422.
+
+    Returns:
+        OpenAPI response objects by status.
+    """
     return {
         "400": problem_response("The body is not strict JSON."),
         "408": problem_response("The body did not arrive in time."),
@@ -185,15 +209,26 @@ def body_problems(unprocessable: str) -> dict[str, Json]:
 
 
 def rejections() -> dict[int | str, dict[str, Any]]:
-    """Describe what may come instead of any answer."""
+    """Describe the answers to a request without a valid key, and over the rate limit.
+
+    Returns:
+        OpenAPI response objects by status.
+    """
     return {
-        401: dict(problem_response("The service has keys, and the request bears none of them.")),
+        401: dict(problem_response("The service has keys, and the request has none of them.")),
         429: dict(problem_response("The client is over its limit; `Retry-After` says when to ask again.")),
     }
 
 
 def listing_schema() -> Json:
-    """Describe a listing as it is sent."""
+    """Describe a listing in a request.
+
+    Returns:
+        A JSON schema, derived from the fields of the listing schema.
+
+    >>> listing_schema()["properties"]["year"]["type"], listing_schema()["properties"]["odometer"]["type"]
+    (['integer'], ['integer', 'string', 'null'])
+    """
     once = [name for name in REQUIRED_FIELDS if name not in ALIASES.values()]
     return {
         "title": "Listing",
@@ -209,30 +244,38 @@ def _aliases() -> dict[str, Json]:
     return {
         alias: {
             **_property(FIELD_BY_NAME[name]),
-            "description": f"The same as `{name}`; give one of the two.",
+            "description": f"The same as `{name}`; send one of the two.",
         }
         for alias, name in ALIASES.items()
     }
 
 
 def _property(field: Field) -> Json:
-    types = ("integer" if isinstance(field, NumberField) else "string",) + (
-        () if field.required else ("null",)
-    )
-    named: dict[str, object] = {"type": list(types), "title": field.label, "description": field.help}
+    named: dict[str, object] = {"type": _types(field), "title": field.label, "description": field.help}
     return named | _limits(field)
+
+
+def _types(field: Field) -> list[str]:
+    if not isinstance(field, NumberField):
+        return ["string"] if field.required else ["string", "null"]
+    return ["integer"] if field.required else ["integer", "string", "null"]  # the string: blank text
 
 
 def _limits(field: NumberField | CategoryField) -> dict[str, object]:
     if isinstance(field, NumberField):
-        return {"minimum": field.minimum, "maximum": field.maximum}
+        blank = {} if field.required else {"pattern": BLANK}
+        return {"minimum": field.minimum, "maximum": field.maximum, **blank}
     if field.is_open:
         return {"maxLength": MAX_TEXT, "pattern": NOT_BLANK if field.required else PRINTABLE}
     return {"enum": [*field.choices, *(() if field.required else (None,))]}
 
 
 def quote_schema() -> Json:
-    """Describe a quote as it is answered."""
+    """Describe a quote in an answer.
+
+    Returns:
+        A JSON schema.
+    """
     whole, text = {"type": "integer"}, {"type": "string"}
     return {
         "title": "Quote",
@@ -240,13 +283,16 @@ def quote_schema() -> Json:
         "required": list(QUOTE),
         "properties": {
             "price": whole | {"description": "The most likely asking price."},
-            "low": whole | {"description": "The lower end of the range."},
-            "high": whole | {"description": "The upper end of the range."},
+            "low": whole | {"description": "The lower end of the price interval."},
+            "high": whole | {"description": "The upper end of the price interval."},
             "currency": text,
             "model_version": text | {"description": "The version of `vehicles-price-model` that quoted."},
-            "data_as_of": text
-            | {"format": "date", "description": "The newest listing that the model has seen."},
-            "warnings": {"type": "array", "items": text, "description": "What makes this quote less sure."},
+            "data_as_of": text | {"format": "date", "description": "The day of the newest training listing."},
+            "warnings": {
+                "type": "array",
+                "items": text,
+                "description": "What makes this quote less certain.",
+            },
             "quote_id": text,
         },
     }

@@ -1,4 +1,4 @@
-"""The contract of what is only read, as OpenAPI: options, the model, health, metrics."""
+"""OpenAPI descriptions of the GET routes: options, the model, health and metrics."""
 
 from dataclasses import asdict
 
@@ -45,30 +45,53 @@ METRICS = 'carvalue_quotes_total{version="3"} 17.0\n'
 
 
 def options_operation() -> dict[str, object]:
-    """What FastAPI cannot read off the code: an example, and that it needs a model."""
+    """Describe `GET /options`: an example, and that it needs a model.
+
+    Returns:
+        An OpenAPI operation object, without its summary.
+    """
     return {"responses": {**_answered(asdict(OPTIONS)), **_needs_model()}}
 
 
 def model_operation() -> dict[str, object]:
-    """Describe `GET /model`, as above."""
+    """Describe `GET /model`: an example.
+
+    Returns:
+        An OpenAPI operation object, without its summary.
+    """
     return {"responses": {**_answered(MODEL), **_needs_model()}}
 
 
 def health_operation() -> dict[str, object]:
-    """Describe `GET /healthz`, as above."""
+    """Describe `GET /healthz`: an example.
+
+    Returns:
+        An OpenAPI operation object, without its summary.
+    """
     return {"responses": _answered({"status": "alive"})}
 
 
 def ready_operation() -> dict[str, object]:
-    """Describe `GET /readyz`, as above."""
-    not_ready = {"description": "It cannot quote.", "content": {"application/json": {"example": NOT_READY}}}
+    """Describe `GET /readyz`: an example.
+
+    Returns:
+        An OpenAPI operation object, without its summary.
+    """
+    not_ready = {
+        "description": "The service cannot quote.",
+        "content": {"application/json": {"example": NOT_READY}},
+    }
     return {"responses": {**_answered(READY), "503": not_ready}}
 
 
 def metrics_operation() -> dict[str, object]:
-    """Describe `GET /metrics`, as above."""
+    """Describe `GET /metrics`: an example.
+
+    Returns:
+        An OpenAPI operation object, without its summary.
+    """
     content = {"text/plain": {"schema": {"type": "string"}, "example": METRICS}}
-    return {"responses": {"200": {"description": "What was counted.", "content": content}}}
+    return {"responses": {"200": {"description": "The metrics of all workers.", "content": content}}}
 
 
 def _answered(example: object) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""From the bytes of a request to a JSON value: strict, since a listing needs no more."""
+"""Read the body of a request as strict JSON, within limits of size and time."""
 
 import asyncio
 
@@ -7,30 +7,30 @@ from starlette.requests import Request
 from carvalue.errors import AppError
 from carvalue.files import NotStrictJson, parse_json
 
-MAX_BODY_BYTES = 1_048_576  # a thousand full listings take half of it
-BODY_TIMEOUT_S = 10  # a megabyte in 10 s is a slow phone; slower is a stuck or hostile client
+MAX_BODY_BYTES = 1_048_576  # a thousand full listings need half of it
+BODY_TIMEOUT_S = 10  # a slow phone sends a megabyte in this time
 
 
 class MalformedBody(AppError):
-    """The body is not JSON as RFC 8259 means it; says where it stops being so."""
+    """The body is not JSON as RFC 8259 defines it. The message names the position of the error."""
 
     status, hint = 400, 'Send one JSON object such as {"make": "ford", "model": "f-150", "year": 2015}.'
 
 
 class UnsupportedBody(AppError):
-    """The body is declared as something else than JSON."""
+    """`Content-Type` declares another format than JSON."""
 
     status, hint = 415, "Send the header `Content-Type: application/json`."
 
 
 class BodyTooLarge(AppError):
-    """The body is larger than any request of listings needs to be."""
+    """The body is larger than `MAX_BODY_BYTES`."""
 
     status, hint = 413, "Send fewer listings a request, or a file of any length to POST /predict/batch."
 
 
 class BodyTooSlow(AppError):
-    """The body did not arrive in time."""
+    """The body did not arrive within `BODY_TIMEOUT_S`."""
 
     status, hint = 408, "Send the body at once."
 
@@ -38,21 +38,36 @@ class BodyTooSlow(AppError):
 async def read_json(request: Request) -> object:
     """Read the body of a request as strict JSON.
 
+    Args:
+        request: a request whose body was not read yet.
+
+    Returns:
+        The JSON value.
+
     Raises:
-        UnsupportedBody: it is declared as something else.
-        BodyTooLarge: it is longer than `MAX_BODY_BYTES`.
-        BodyTooSlow: it did not arrive in time.
-        MalformedBody: it is no strict JSON.
+        UnsupportedBody: `Content-Type` declares another format.
+        BodyTooLarge: the body is longer than `MAX_BODY_BYTES`.
+        BodyTooSlow: the body did not arrive within `BODY_TIMEOUT_S`.
+        MalformedBody: the body is not strict JSON.
     """
     _require_json(request)
     return parse(await _read_body(request))
 
 
 def parse(body: bytes) -> object:
-    """Read a body strictly: UTF-8, no key twice, no NaN or Infinity.
+    """Parse strict JSON (RFC 8259): UTF-8, no key twice, no NaN or Infinity.
+
+    Args:
+        body: the bytes of the body.
+
+    Returns:
+        The JSON value.
 
     Raises:
-        MalformedBody: the body is something else.
+        MalformedBody: the body is anything else.
+
+    >>> parse(b'{"make": "ford", "year": 2015}')
+    {'make': 'ford', 'year': 2015}
     """
     try:
         return parse_json(body)

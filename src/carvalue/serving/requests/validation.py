@@ -1,11 +1,11 @@
-"""From a JSON value to listings: the one place where a request is checked, compiled once from the schema.
+"""Validate JSON values as listings. The readers of all fields are built once, from the listing schema.
 
-It walks over what came, not over what could come, and each field costs one or two look-ups: 3 to 4
-microseconds for a full listing. The rules, for all fields alike:
+Validation iterates over the fields that came, not over those that could come, and needs one or two look-ups
+for each: 3 to 4 microseconds for a full listing. The rules for all fields:
 
 - absent, null and blank text mean "not known"; a required field must be known;
 - a number is whole (2012 or 2012.0, never "2012", true or 2012.5) and within the schema's range;
-- a text is compared without regard to case and repeated spaces, as in training;
+- case and repeated spaces of a text are ignored, as in training;
 - an unknown name is refused, so that a misspelt field is never silently ignored.
 """
 
@@ -26,30 +26,34 @@ from carvalue.listings import (
     Value,
 )
 
-MAX_TEXT = 100  # characters; the longest model of 400,000 real advertisements that means anything is shorter
-MAX_LISTINGS = 1_000  # keeps one answer in the milliseconds, so that other clients do not wait behind it
-MAX_ERRORS = 20  # nobody reads more, and looking for similar names costs time
+MAX_TEXT = 100  # characters; longer than any meaningful model name in 400,000 real advertisements
+MAX_LISTINGS = 1_000  # keeps one answer in the milliseconds, so that other clients do not wait for it
+MAX_ERRORS = 20  # more help nobody, and the search for similar names takes time
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FieldError:
-    """One thing wrong with a request.
+    """One error in a request.
 
     Attributes:
-        field: the name as it came; empty when the listing as a whole is wrong.
-        position: which listing of a list, from 0; None for a single listing.
-        came: what came, shortened.
-        expected: what would have been right.
+        field: name of the field, as the request has it; empty if the whole listing is wrong.
+        position: index of the listing in a list, from 0; None for a single listing.
+        received: description of the value that came, shortened.
+        expected: description of a value that would be accepted.
     """
 
     field: str
     position: int | None
-    came: str
+    received: str
     expected: str
 
 
 class InvalidListings(AppError):
-    """Well-formed JSON that is no listing; carries every error found, at most `MAX_ERRORS`."""
+    """The body is JSON but not a listing or a list of listings.
+
+    Args:
+        errors: every error that was found, at most `MAX_ERRORS`.
+    """
 
     status, hint = 422, "GET /docs shows every field with its range."
 
@@ -60,7 +64,7 @@ class InvalidListings(AppError):
 
 
 class TooManyListings(AppError):
-    """More listings than one request may hold."""
+    """The request has more than `MAX_LISTINGS` listings."""
 
     status, hint = (
         413,
@@ -68,25 +72,44 @@ class TooManyListings(AppError):
     )
 
 
-class _Unusable(Exception):
-    """What was expected of one value, as the message."""
+class _InvalidValue(Exception):
+    """A value is not accepted; the message describes what is expected."""
 
 
 Reader = Callable[[object], Value]
+"""Converts a JSON value of one field, or raises `_InvalidValue`."""
 
 
 def read_listings(value: object) -> tuple[Listing, ...]:
-    """Check a list of listings, or a single one, and bring them into the form of the training rows.
+    """Validate one listing or a list of listings, and convert them into the form of the training rows.
+
+    Args:
+        value: a JSON value: an object, or a list of objects.
+
+    Returns:
+        The listings, in order: field name -> value, None for a value that is not known.
 
     Raises:
-        InvalidListings: something is missing, unknown or out of range.
+        InvalidListings: fields are missing, unknown or out of range.
         TooManyListings: the list is longer than `MAX_LISTINGS`.
+
+    >>> read_listings({"make": " Ford", "model": "F-150  XLT", "year": 2015.0, "odometer": None})
+    ({'manufacturer': 'ford', 'model': 'f-150 xlt', 'year': 2015, 'odometer': None},)
+    >>> try:
+    ...     read_listings([{"make": "ford", "model": "focus", "year": 1066, "odometr": 80000}])
+    ... except InvalidListings as error:
+    ...     for item in error.errors:
+    ...         print(item.field, item.received, "->", item.expected)
+    year 1066 -> a whole number from 1985 to 2030
+    odometr 80000 -> did you mean odometer?
     """
     errors: list[FieldError] = []
     if isinstance(value, list):
         if len(value) > MAX_LISTINGS:
             raise TooManyListings(f"The list holds {len(value):,} listings.")
-        listings = tuple(_read(item, at, errors) for at, item in enumerate(value) if len(errors) < MAX_ERRORS)
+        listings = tuple(
+            _read(item, index, errors) for index, item in enumerate(value) if len(errors) < MAX_ERRORS
+        )
     else:
         listings = (_read(value, None, errors),)
     if errors:
@@ -95,10 +118,16 @@ def read_listings(value: object) -> tuple[Listing, ...]:
 
 
 def read_listing(value: object) -> Listing:
-    """Check a single listing.
+    """Validate a single listing.
+
+    Args:
+        value: a JSON value: an object.
+
+    Returns:
+        The listing: field name -> value, None for a value that is not known.
 
     Raises:
-        InvalidListings: something is missing, unknown or out of range, or it is a list.
+        InvalidListings: the value is a list, or fields are missing, unknown or out of range.
     """
     if isinstance(value, list):
         raise InvalidListings((_error("", None, value, "one listing: an object of field names and values"),))
@@ -120,9 +149,9 @@ def _read(value: object, position: int | None, errors: list[FieldError]) -> List
         else:
             try:
                 listing[name] = reader(raw)
-            except _Unusable as unusable:
+            except _InvalidValue as invalid:
                 listing[name] = None
-                errors.append(_error(given, position, raw, str(unusable)))
+                errors.append(_error(given, position, raw, str(invalid)))
         if len(errors) >= MAX_ERRORS:
             return {}
     _require(listing, position, errors)
@@ -131,31 +160,53 @@ def _read(value: object, position: int | None, errors: list[FieldError]) -> List
 
 def _require(listing: Listing, position: int | None, errors: list[FieldError]) -> None:
     for name in REQUIRED_FIELDS:
-        if listing.get(name) is None and not _complained(name, position, errors):
+        if listing.get(name) is None and not _has_error(name, position, errors):
             errors.append(
                 FieldError(
-                    field=name, position=position, came="nothing", expected="(required) " + EXPECTED[name]
+                    field=name, position=position, received="nothing", expected="(required) " + EXPECTED[name]
                 )
             )
 
 
-def _complained(name: str, position: int | None, errors: list[FieldError]) -> bool:
+def _has_error(name: str, position: int | None, errors: list[FieldError]) -> bool:
     return any(ALIASES.get(e.field, e.field) == name and e.position == position for e in errors)
 
 
 def _error(field: str, position: int | None, value: object, expected: str) -> FieldError:
     return FieldError(
-        field=_shortened(field), position=position, came=describe_value(value), expected=expected
+        field=_shortened(field), position=position, received=describe_value(value), expected=expected
     )
 
 
 def normalize_text(value: str) -> str:
-    """Bring a text into the form of the training rows: lower case, single spaces."""
+    """Convert a text into the form of the training rows: lower case, single spaces.
+
+    Args:
+        value: any text.
+
+    Returns:
+        The normalized text; empty for blank text.
+
+    >>> normalize_text("  F-150  XLT ")
+    'f-150 xlt'
+    """
     return " ".join(value.split()).lower()
 
 
 def describe_value(value: object) -> str:
-    """Say what came in a few characters, without walking into it."""
+    """Describe a JSON value in a few characters, for an error message.
+
+    Args:
+        value: any JSON value.
+
+    Returns:
+        The value as JSON, shortened to 60 characters; objects and lists are only named.
+
+    >>> describe_value("twenty"), describe_value(True), describe_value({"year": 2015})
+    ('"twenty"', 'true', 'an object')
+    >>> describe_value("x" * 1000)[-20:]
+    ' (1,000 characters)"'
+    """
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
@@ -181,11 +232,13 @@ def _number_reader(field: NumberField) -> Reader:
     def read(value: object) -> int | None:
         if type(value) is float and value.is_integer():
             value = int(value)
-        if type(value) is int and low <= value <= high:  # `type is`: a bool is an int to isinstance
+        if (
+            type(value) is int and low <= value <= high
+        ):  # `type is`, because isinstance takes a bool for an int
             return value
-        if value is None or value == "":
+        if value is None or (type(value) is str and not value.strip()):
             return None
-        raise _Unusable(expected)
+        raise _InvalidValue(expected)
 
     return read
 
@@ -200,7 +253,7 @@ def _text_reader(field: CategoryField) -> Reader:
                 return text or None
         if value is None:
             return None
-        raise _Unusable(expected)
+        raise _InvalidValue(expected)
 
     return read
 
@@ -217,7 +270,7 @@ def _choice_reader(field: CategoryField) -> Reader:
                 return choice
         elif value is None:
             return None
-        raise _Unusable(expected)
+        raise _InvalidValue(expected)
 
     return read
 

@@ -1,8 +1,8 @@
-"""Time limits of connections: who sends or reads too slowly is cut off, who waits between requests is not.
+"""Deadlines of connections: a client that sends or reads too slowly is disconnected, an idle one is not.
 
-uvicorn has one limit, for the time between two requests. Without more, a client that sends a byte a second
-holds its connection for ever, and enough of them hold every file handle of the process, those of the spool
-included.
+uvicorn has one limit, for the time between two requests. Without more limits, a client that sends a byte a
+second keeps its connection for ever (the Slowloris attack); enough such clients use up every file handle of
+the process, and the outbox of the journal cannot be opened any more.
 """
 
 import asyncio
@@ -15,91 +15,111 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from carvalue.telemetry import ServiceMetrics
 
-HEAD_S = 10.0  # for a whole request head; it fits into one packet, a slow phone's too
-BODY_S = 15.0  # ahead of the least rate, and after the limit of routes that read one, which say more
-LEAST_BYTES_S = 10_000  # of a body
-ANSWER_S = 60.0  # for some of an answer to be read, once the buffers of both ends are full: as for a batch
-LOOK_S = 5.0  # between two looks at a connection that owes nothing
+HEAD_S = 10.0  # for a whole request head, which fits into one packet
+BODY_S = 15.0  # allowance above the minimum rate; longer than the limit of routes, whose answer says more
+MIN_BYTES_PER_S = 10_000  # of a body
+ANSWER_S = 60.0  # for a client to read some of an answer, once the buffers of both ends are full
+CHECK_S = 5.0  # between two checks of a connection without a deadline
 
-MOST_HEAD_BYTES = 65_536  # of a request line with its headers; the parser itself would keep as many as come
-MOST_WAITING = 64  # requests of one connection that came before earlier ones were answered
+MAX_HEAD_BYTES = 65_536  # of a request line with its headers; the parser itself has no limit
+MAX_PIPELINED = 64  # requests of one connection that wait for earlier ones to be answered
 
-RESERVED_HANDLES = 128  # for the spool, the journal, the model, the registry, logs
-MOST_CONNECTIONS = 10_000
+RESERVED_HANDLES = 128  # file handles for the outbox, the journal, the model, the registry and logs
+MAX_CONNECTIONS = 10_000
 
 
 class DeadlineProtocol(HttpToolsProtocol):
-    """One connection. Requests only note by when something is due; one timer looks, now and then."""
+    """One connection. Events of a request only set a deadline; one timer per connection checks it."""
 
     _due: float | None = None
     _answer_due: float | None = None
     _timer: asyncio.TimerHandle | None = None
     _began = False
-    _head_bytes = 0  # that came since something else than a head did
+    _head_bytes = 0  # since the last byte that did not belong to a head
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request, unless there are too many who do."""
+        """Set the deadline for the first request, or refuse the connection if there are too many.
+
+        Args:
+            transport: the connection.
+        """
         super().connection_made(transport)
-        if len(self.connections) > most_connections():
+        if len(self.connections) > max_connections():
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "There are too many connections.", "crowded")
         self._due = self.loop.time() + HEAD_S
-        self._timer = self.loop.call_later(LOOK_S, self._look)
+        self._timer = self.loop.call_later(CHECK_S, self._check)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Look no more."""
+        """Stop the timer.
+
+        Args:
+            exc: why the connection ended; None if it was closed.
+        """
         if self._timer is not None:
             self._timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Wait for a request from its first byte on, be it an empty line."""
+        """Set the deadline for a head at the first byte of a request, and limit its size.
+
+        Args:
+            data: bytes that came.
+        """
         if self._due is None and (self.cycle is None or self.cycle.response_complete):
             self._due = self.loop.time() + HEAD_S
         self._head_bytes += len(data)
         super().data_received(data)
-        if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
+        if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head is too large.", "large")
 
     def on_message_begin(self) -> None:
-        """Wait for the rest of the head.
+        """Set the deadline for the rest of the head.
 
         Raises:
-            ValueError: too many requests wait already; the parser stops at it, and the connection ends.
+            ValueError: too many requests are waiting; the parser stops, and the connection ends.
         """
-        if len(self.pipeline) >= MOST_WAITING:
+        if len(self.pipeline) >= MAX_PIPELINED:
             raise ValueError
         super().on_message_begin()
         self._began, self._due = True, self.loop.time() + HEAD_S
 
     def on_headers_complete(self) -> None:
-        """Wait for the body."""
+        """Set the deadline for the body."""
         self._began, self._head_bytes, self._due = False, 0, self.loop.time() + BODY_S
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Wait longer for what is large and comes fast enough."""
+        """Extend the deadline for a body that comes fast enough.
+
+        Args:
+            body: a part of the body.
+        """
         self._head_bytes = 0
         if self._due is not None:
-            self._due = min(self._due + len(body) / LEAST_BYTES_S, self.loop.time() + BODY_S)
+            self._due = min(self._due + len(body) / MIN_BYTES_PER_S, self.loop.time() + BODY_S)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Wait for nothing: the application has the floor."""
+        """Clear the deadline while the application works on the request."""
         self._head_bytes, self._due = 0, None
         super().on_message_complete()
 
     def pause_writing(self) -> None:
-        """Wait for the client to read."""
+        """Set the deadline for the client to read."""
         self._answer_due = self.loop.time() + ANSWER_S
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """The client has read."""
+        """Clear the deadline for reading: the client has read."""
         self._answer_due = None
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP, in the form of every other refusal."""
+        """Answer bytes that are not HTTP with a problem, like every other refusal.
+
+        Args:
+            msg: what the parser found.
+        """
         self._refuse(HTTPStatus.BAD_REQUEST, msg, "malformed")
 
     def _refuse(self, status: HTTPStatus, detail: str, reason: str) -> None:
@@ -112,21 +132,21 @@ class DeadlineProtocol(HttpToolsProtocol):
         metrics: ServiceMetrics = self.app_state["service"].metrics
         return metrics
 
-    def _look(self) -> None:
-        """Cut the connection off if something is overdue; look again when something may be."""
+    def _check(self) -> None:
+        """Disconnect if a deadline has passed; otherwise check again at the next one."""
         now = self.loop.time()
-        if self.flow.read_paused and self._due is not None:  # it is we who do not read
+        if self.flow.read_paused and self._due is not None:  # the service itself does not read
             self._due = now + BODY_S
         if self.transport.is_closing() and self._answer_due is None:
             self._answer_due = now + ANSWER_S  # the rest of the last answer may never be read
         due = [moment for moment in (self._due, self._answer_due) if moment is not None]
         if any(moment <= now for moment in due):
-            self._cut()
+            self._disconnect()
         else:
-            self._timer = self.loop.call_later(min([LOOK_S, *(at - now for at in due)]), self._look)
+            self._timer = self.loop.call_later(min([CHECK_S, *(at - now for at in due)]), self._check)
 
-    def _cut(self) -> None:
-        """Close, with the reason where no answer is under way; what is then not read is let go later on."""
+    def _disconnect(self) -> None:
+        """Close the connection, with a problem if no answer is being sent; abort it if nothing is read."""
         self._metrics.rejected.labels("slow").inc()
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.abort()
@@ -134,19 +154,23 @@ class DeadlineProtocol(HttpToolsProtocol):
         if self._began and not self.transport.is_closing():
             self.transport.write(_problem(HTTPStatus.REQUEST_TIMEOUT, "The request did not arrive in time."))
         self.transport.close()
-        self._timer = self.loop.call_later(LOOK_S, self.transport.abort)
+        self._timer = self.loop.call_later(CHECK_S, self.transport.abort)
 
 
 @cache
-def most_connections() -> int:
-    """How many connections leave enough file handles for what must not fail."""
+def max_connections() -> int:
+    """Compute how many connections leave enough file handles for everything else.
+
+    Returns:
+        The limit of open files less the reserved ones; at most `MAX_CONNECTIONS`.
+    """
     handles, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(MOST_CONNECTIONS, handles - RESERVED_HANDLES) if handles > 0 else MOST_CONNECTIONS
+    return min(MAX_CONNECTIONS, handles - RESERVED_HANDLES) if handles > 0 else MAX_CONNECTIONS
 
 
 def _problem(status: HTTPStatus, detail: str) -> bytes:
-    """Spell an answer to what never became a request."""
-    told = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
-    body = json.dumps(told | {"hint": "Send one whole HTTP/1.1 request at once."})
+    """Format an HTTP answer by hand: there is no request that FastAPI could answer."""
+    problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
+    body = json.dumps(problem | {"hint": "Send one whole HTTP/1.1 request at once."})
     head = f"HTTP/1.1 {status.value} {status.phrase}\r\nconnection: close\r\ncontent-length: {len(body)}\r\n"
     return f"{head}content-type: application/problem+json\r\n\r\n{body}".encode()

@@ -1,4 +1,9 @@
-"""One worker of the price service, or several on one port: uvicorn's supervisor, and a socket for each."""
+"""The worker processes of the price service: one, or several that share a port.
+
+Several workers run under uvicorn's supervisor. Each binds a socket of its own to the port (SO_REUSEPORT), so
+that the kernel distributes connections among them. The supervisor replaces a worker that ends or hangs, and
+obeys uvicorn's signals: SIGHUP replaces all workers, SIGTTIN adds one, SIGTTOU stops one.
+"""
 
 import gc
 import logging
@@ -7,6 +12,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from multiprocessing import parent_process
 from pathlib import Path
 from threading import Thread
@@ -23,22 +29,33 @@ from carvalue.serving.middleware import ObservabilityMiddleware
 from carvalue.serving.server.deadlines import DeadlineProtocol
 from carvalue.settings import Settings, load_settings
 
-STOP_S = 5  # answers under way take milliseconds; what hangs longer is an idle connection
-YOUNG_OBJECTS = 10_000  # between two collections; a hundred requests leave hardly a cycle behind
-SWITCH_S = 0.0005  # a thread that comes from the disk waits no longer for one that computes; by default 0.005
-SILENT_S = 120.0  # a worker that does not answer its supervisor for so long hangs; a start may take a minute
-METRICS_FOLDER = (
-    "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client when it is imported, so by workers only
+SHUTDOWN_S = (
+    5  # for answers that are being sent; they take milliseconds, so more time helps only idle clients
 )
+RETIRE_S = 30.0  # a worker that has not ended so long after it was told to is killed
+READY_POLL_S = 0.1  # between two questions to a new worker whether it has started
+HEALTHCHECK_S = (
+    120.0  # a worker that does not answer its supervisor for so long hangs; a start takes a minute
+)
+GC_THRESHOLD = 10_000  # objects between two garbage collections; a hundred requests leave hardly a cycle
+SWITCH_INTERVAL_S = (
+    0.0005  # a thread that returns from the disk waits less for one that computes; default 0.005
+)
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client reads it at import, so only workers obey it
 
 logger = logging.getLogger(__name__)
 
 
 def run_server(settings: Settings, app: ObservabilityMiddleware) -> None:
-    """Serve on the address of the settings until told to stop; several workers build the app themselves."""
+    """Serve until a signal stops the process.
+
+    Args:
+        settings: address, port and number of workers.
+        app: the application; if there are several workers, each builds its own instead.
+    """
     if settings.service_workers == 1:
         prepare_process()
-        uvicorn.run(app, **_options(settings))
+        uvicorn.run(app, **_uvicorn_options(settings))
         return
     folder = settings.state_dir / "service" / "metrics"
     shutil.rmtree(folder, ignore_errors=True)
@@ -48,13 +65,17 @@ def run_server(settings: Settings, app: ObservabilityMiddleware) -> None:
         "carvalue.serving.server.workers:worker_app",
         factory=True,
         workers=settings.service_workers,
-        **_options(settings),
+        **_uvicorn_options(settings),
     )
     WorkerSupervisor(config, folder=folder).run()
 
 
 def worker_app() -> ObservabilityMiddleware:
-    """Build the application in a worker."""
+    """Build the application in a worker process.
+
+    Returns:
+        The application, whose metrics are merged with those of the other workers.
+    """
     configure_logs()
     prepare_process()
     Thread(target=_stop_after_supervisor, daemon=True).start()
@@ -62,68 +83,126 @@ def worker_app() -> ObservabilityMiddleware:
 
 
 def prepare_process() -> None:
-    """Set this process up for serving."""
-    gc.set_threshold(YOUNG_OBJECTS)
-    sys.setswitchinterval(SWITCH_S)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for each question to the registry
+    """Tune the garbage collector, thread switching and logs of this process for serving."""
+    gc.set_threshold(GC_THRESHOLD)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log each request to the registry
 
 
 class ServiceWorker(Process):
-    """A process with a socket of its own, so that the kernel shares new connections out among them."""
+    """A worker process with its own socket on the shared port."""
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve, in the new process."""
+        """Serve; runs in the new process.
+
+        Args:
+            sockets: further sockets to serve on.
+        """
         super().target([*(sockets or ()), _shared_socket(self.config)])
 
 
 class WorkerSupervisor(Multiprocess):
-    """Starts workers, replaces one that ends or hangs, and stops all."""
+    """Starts the workers, replaces one that ends or hangs, and obeys signals.
+
+    Args:
+        config: uvicorn's configuration.
+        folder: where the workers keep their metrics.
+
+    Raises:
+        SystemExit: another program uses the port.
+    """
 
     def __init__(self, config: uvicorn.Config, *, folder: Path) -> None:
-        config.bind_socket().close()  # where another program has the port, say so and end
+        config.bind_socket().close()  # reports a port that is in use, and ends
         super().__init__(config, sockets=[])
         self._folder = folder
 
     def init_processes(self) -> None:
-        """Start as many as the settings ask for."""
-        self.processes = [self._started() for _ in range(self.processes_num)]
+        """Start as many workers as the settings ask for."""
+        self.processes = [self._start_worker() for _ in range(self.processes_num)]
 
     def keep_subprocess_alive(self) -> None:
-        """Replace what ended or hangs; where a worker cannot even start, stop."""
-        for place, worker in enumerate(self.processes):
-            if self.should_exit.is_set() or worker.is_alive(timeout=SILENT_S):
+        """Replace workers that ended or hang; stop the service if a worker cannot start at all."""
+        for index, worker in enumerate(self.processes):
+            if self.should_exit.is_set() or worker.is_alive(timeout=HEALTHCHECK_S):
                 continue
-            worker.kill()
-            worker.join()
+            self._kill(worker)
             if worker.exitcode == STARTUP_FAILURE:
                 self.should_exit.set()
                 return
             logger.error("worker ended", extra={"pid": worker.pid, "exit_code": worker.exitcode})
-            mark_process_dead(worker.pid, str(self._folder))
-            self.processes[place] = self._started()
+            self.processes[index] = self._start_worker()
 
-    def _started(self) -> ServiceWorker:
+    def restart_all(self) -> None:
+        """Replace the workers one by one (SIGHUP): each stops when its replacement serves.
+
+        A replacement that does not start ends the restart; the workers that are left keep serving.
+        """
+        for index, old in enumerate(self.processes):
+            new = self._start_worker()
+            if not self._becomes_ready(new):
+                self._kill(new)
+                logger.error("restart aborted: new worker not ready", extra={"pid": new.pid, "kept": old.pid})
+                return
+            self.processes[index] = new
+            self._retire(old)
+
+    def handle_ttin(self) -> None:
+        """Add a worker (SIGTTIN)."""
+        self.processes_num += 1
+        self.processes.append(self._start_worker())
+
+    def handle_ttou(self) -> None:
+        """Stop the newest worker (SIGTTOU); the last one keeps serving."""
+        if self.processes_num > 1:
+            self.processes_num -= 1
+            self._retire(self.processes.pop())
+
+    def _start_worker(self) -> ServiceWorker:
         worker = ServiceWorker(self.config, self.sockets)
         worker.start()
         return worker
 
+    def _becomes_ready(self, worker: Process) -> bool:
+        """Wait until a new worker serves; give up if it ends, takes too long, or the service must stop."""
+        deadline = time.monotonic() + HEALTHCHECK_S
+        while time.monotonic() < deadline and not {signal.SIGINT, signal.SIGTERM} & {*self.signal_queue}:
+            if not worker.process.is_alive():
+                return False
+            if worker.is_ready(timeout=1):
+                return True
+            time.sleep(READY_POLL_S)
+        return False
 
-def _options(settings: Settings) -> dict[str, Any]:
+    def _retire(self, worker: Process) -> None:
+        """Stop a worker in order; kill it if it takes too long."""
+        worker.terminate()
+        worker.process.join(RETIRE_S)
+        self._kill(worker)
+
+    def _kill(self, worker: Process) -> None:
+        """Kill a worker if it still runs, and remove its gauges."""
+        worker.kill()
+        worker.join()
+        mark_process_dead(worker.pid, str(self._folder))
+
+
+def _uvicorn_options(settings: Settings) -> dict[str, Any]:
     return {
         "host": settings.bind_host,
         "port": settings.service_port,
         "http": DeadlineProtocol,
         "ws": "none",
-        "log_config": None,  # `configure_logs` has the say
-        "access_log": False,  # `serving.access_log` writes one, without what people sent
+        "log_config": None,  # `configure_logs` configures logging
+        "access_log": False,  # `serving.middleware.access_log` writes one, without what clients send
         "server_header": False,
-        "proxy_headers": False,  # whoever is limited by address could claim any
-        "timeout_graceful_shutdown": STOP_S,
+        "proxy_headers": False,  # a client that is limited by its address could claim any other
+        "timeout_graceful_shutdown": SHUTDOWN_S,
     }
 
 
 def _shared_socket(config: uvicorn.Config) -> socket.socket:
-    """Take the port beside the others; it listens, and gets its share, once the application has started."""
+    """Bind a socket to the shared port; uvicorn lets it listen once the application has started."""
     shared = socket.socket(socket.AF_INET6 if ":" in config.host else socket.AF_INET)
     shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -132,7 +211,7 @@ def _shared_socket(config: uvicorn.Config) -> socket.socket:
 
 
 def _stop_after_supervisor() -> None:
-    """Stop in order once the supervisor is gone, however it ended: nobody would look after this worker."""
+    """Stop this worker in order when the supervisor is gone, however it ended."""
     supervisor = parent_process()
     if supervisor is not None:
         supervisor.join()

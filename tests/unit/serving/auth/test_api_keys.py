@@ -1,4 +1,4 @@
-"""Keys: drawn once, kept as hashes, taken up by a running service, and none of them guessable by time."""
+"""API keys: random, stored as digests, reloaded by a running service, compared in constant time."""
 
 import re
 from datetime import date
@@ -41,7 +41,7 @@ def test_a_key_names_its_client_and_only_its_hash_is_kept(path: Path) -> None:
     assert key not in kept
     assert key.rsplit(".", 1)[1] not in kept
     assert path.stat().st_mode & 0o777 == 0o600
-    assert KeyFile(path).read() == (StoredKey(client="shop", digest=key_digest(key), made_on=TODAY),)
+    assert KeyFile(path).read() == (StoredKey(client="shop", digest=key_digest(key), created_on=TODAY),)
 
 
 def test_a_client_may_have_two_keys_while_it_changes_from_one_to_the_other(path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_file_that_cannot_be_read_changes_nothing(path: Path, caplog: pytest.L
     path.write_text(f"shop sha256:{'0' * 63}")
 
     assert [ring.client_of(key), ring.client_of(key)] == ["shop", "shop"]
-    assert [record.message for record in caplog.records] == ["the earlier keys stay"]
+    assert [record.message for record in caplog.records] == ["keys not reloaded, the earlier ones stay"]
 
 
 def test_keys_come_from_the_setting_and_from_the_file(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Limits: a burst, then so many a second; each caller by itself, and not for ever remembered."""
+"""Rate limits: a burst, then a rate; each caller has its own bucket; memory is bounded."""
 
 import pytest
 from hypothesis import given
@@ -88,6 +88,21 @@ def test_callers_are_forgotten_before_they_fill_the_memory(
 
     assert len(limits._full_at) <= 100
     assert admitted(limits, 1, "10.0.0.999") == 0  # the newest are not among the forgotten
+
+
+def test_a_busy_caller_is_not_forgotten_and_gets_no_second_allowance(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_limits, "MAX_CALLERS", 100)
+    limits = RateLimits(rate=1, burst=2, clock=clock)
+    admitted(limits, 2, "busy")
+
+    admissions = 0
+    for number in range(1_000):
+        limits.refusal(f"10.0.{number // 256}.{number % 256}")
+        admissions += admitted(limits, 1, "busy")
+
+    assert admissions == 0
 
 
 @pytest.mark.parametrize(

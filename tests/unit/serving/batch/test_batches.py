@@ -1,4 +1,4 @@
-"""A file in, a priced row for each of its rows back: in order, in its format, recorded, never a fault."""
+"""`POST /predict/batch`: a priced row for each row, in order, in the format of the request, journaled."""
 
 import io
 import json
@@ -17,9 +17,9 @@ from carvalue.journal.store import Journal
 from carvalue.listings.schema import FIELDS
 from carvalue.pricing.model import PriceModel
 from carvalue.serving.app import create_app
-from carvalue.serving.batch.batches import ANSWER_COLUMNS, ROWS
+from carvalue.serving.batch.batches import ANSWER_COLUMNS, CHUNK_ROWS
 from carvalue.serving.batch.formats import ARROW, CSV, FORMATS, NDJSON, PARQUET, BatchFormat
-from carvalue.serving.openapi.batch import ANSWER_CSV, ASKED_CSV, ASKED_NDJSON
+from carvalue.serving.openapi.batch import ANSWER_CSV, REQUEST_CSV, REQUEST_NDJSON
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from markets import a_market
@@ -90,7 +90,7 @@ def post(client: httpx.Client) -> Post:
 def test_every_row_is_priced_as_offline_and_keeps_its_place(
     post: Post, bundle: Path, kind: BatchFormat
 ) -> None:
-    cars = a_market(rows=ROWS + 300, seed=4).select(NAMES)
+    cars = a_market(rows=CHUNK_ROWS + 300, seed=4).select(NAMES)
 
     answer = post(written(cars, kind), kind)
 
@@ -104,7 +104,7 @@ def test_every_row_is_priced_as_offline_and_keeps_its_place(
 
 
 def test_another_format_can_be_asked_for(post: Post) -> None:
-    answer = post(ASKED_CSV, CSV, accept=f"text/html, {ARROW.media_type};q=0.9")
+    answer = post(REQUEST_CSV, CSV, accept=f"text/html, {ARROW.media_type};q=0.9")
 
     assert answer.headers["content-type"] == ARROW.media_type
     assert read(answer).height == 2
@@ -112,7 +112,7 @@ def test_another_format_can_be_asked_for(post: Post) -> None:
 
 @pytest.mark.parametrize("kind", [CSV, PARQUET, ARROW], ids=[".csv", ".parquet", ".arrow"])
 def test_an_answer_without_rows_has_its_columns(kind: BatchFormat, tmp_path: Path) -> None:
-    content = b"".join(kind.encoder(ANSWER_COLUMNS, tmp_path).end())
+    content = b"".join(kind.new_writer(ANSWER_COLUMNS, tmp_path).end())
 
     answer = httpx.Response(200, content=content, headers={"content-type": kind.media_type})
     assert (read(answer).height, read(answer).columns) == (0, ANSWER_COLUMNS.names())
@@ -226,7 +226,7 @@ def test_a_few_bytes_that_claim_billions_of_rows_are_refused(post: Post, tmp_pat
 
 
 def test_nothing_is_left_of_an_upload(post: Post, state: Path) -> None:
-    post(ASKED_NDJSON, NDJSON)
+    post(REQUEST_NDJSON, NDJSON)
     post(b"", CSV)
 
     until(lambda: not list((state / "service" / "batches").iterdir()))
@@ -235,7 +235,7 @@ def test_nothing_is_left_of_an_upload(post: Post, state: Path) -> None:
 def test_while_the_journal_is_far_behind_no_file_is_taken(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("carvalue.serving.batch.batches.JOURNAL_S", 0.2)
+    monkeypatch.setattr("carvalue.serving.batch.batches.JOURNAL_WAIT_S", 0.2)
     registry = FakeRegistry()
     registry.promote(bundle, version=3)
     (tmp_path / "file").write_text("no folder")
@@ -257,7 +257,7 @@ def test_while_the_journal_is_far_behind_no_file_is_taken(
 def test_the_example_of_the_documentation_is_what_is_answered(post: Post) -> None:
     example = pl.read_csv(ANSWER_CSV.encode(), infer_schema=False)
 
-    answered = pl.read_csv(post(ASKED_CSV, CSV).content, infer_schema=False)
+    answered = pl.read_csv(post(REQUEST_CSV, CSV).content, infer_schema=False)
 
     assert answered.columns == example.columns
     assert answered["reason"].to_list() == example["reason"].to_list()

@@ -1,4 +1,4 @@
-"""The access log: one line a request that says what happened and nothing of what was sent."""
+"""The access log: one line for each request, without anything that the client sent."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ LINE: dict[str, Any] = {
 def note(log: AccessLog, times: int, **changes: object) -> None:
     async def inside_a_loop() -> None:
         for _ in range(times):
-            log.note(**LINE | changes)
+            log.add(**LINE | changes)
 
     asyncio.run(inside_a_loop())
 
@@ -40,7 +40,7 @@ def test_a_line_waits_for_others_only_a_moment() -> None:
     stream = StringIO()
 
     async def one_request() -> str:
-        AccessLog(stream).note(**LINE)
+        AccessLog(stream).add(**LINE)
         at_once = stream.getvalue()
         async with asyncio.timeout(10):
             while not stream.getvalue():

@@ -1,4 +1,4 @@
-"""Who may ask: with keys, whoever has one; without any, everyone on this machine."""
+"""Authentication: a key is required if there are keys; without keys, everyone on this machine may ask."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The model in use: booted from disk, swapped whole, never exchanged for a worse bundle."""
+"""The model in use: loads from disk, swaps whole versions, keeps the earlier one if a bundle is bad."""
 
 import os
 import shutil
@@ -32,15 +32,15 @@ class Stage:
     def start(self) -> None:
         self.metrics = ServiceMetrics()
         self.live = LiveModel(
-            registry=self.registry, shelf=BundleCache(self.root), metrics=self.metrics, clock=self.clock
+            registry=self.registry, cache=BundleCache(self.root), metrics=self.metrics, clock=self.clock
         )
-        self.live.boot()
+        self.live.load_last_good()
 
     def counted(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(name, labels) or 0
 
     def price(self) -> int:
-        return self.live.in_use().model.quote(F150).price
+        return self.live.current().model.quote(F150).price
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_without_any_model_there_is_none(stage: Stage) -> None:
     stage.live.follow()
 
     with pytest.raises(ModelNotLoaded):
-        stage.live.in_use()
+        stage.live.current()
     assert stage.live.registry_state == "nothing in production"
 
 
@@ -67,7 +67,7 @@ def test_the_version_in_production_is_taken_into_use(stage: Stage, bundle: Path)
 
     stage.live.follow()
 
-    assert stage.live.in_use().version.version == 3
+    assert stage.live.current().version.version == 3
     assert stage.counted("carvalue_model_version") == 3
     assert stage.counted("carvalue_model_swaps_total") == 1
 
@@ -94,7 +94,7 @@ def test_going_back_to_the_previous_version_needs_no_download(
         stage.registry.promote(promoted, version=version)
         stage.live.follow()
 
-    assert stage.live.in_use().version.version == 1
+    assert stage.live.current().version.version == 1
     assert stage.registry.downloads == 2
 
 
@@ -121,11 +121,11 @@ def test_a_corrupt_bundle_is_refused_and_the_earlier_stays(
 
     stage.live.follow()
 
-    assert stage.live.in_use().version.version == 1
+    assert stage.live.current().version.version == 1
     assert stage.counted("carvalue_model_refusals_total", reason="BundleCorrupt") == 1
     stage.registry.is_down = True
     stage.start()
-    assert stage.live.in_use().version.version == 1
+    assert stage.live.current().version.version == 1
 
 
 def test_a_refused_version_is_tried_again_later_and_not_before(
@@ -147,7 +147,7 @@ def test_a_refused_version_is_tried_again_later_and_not_before(
 def test_a_bundle_damaged_on_disk_is_fetched_anew(stage: Stage, bundle: Path) -> None:
     version = stage.registry.promote(bundle, version=1)
     stage.live.follow()
-    (BundleCache(stage.root).place(version) / "card.json").write_text("{")
+    (BundleCache(stage.root).folder_of(version) / "card.json").write_text("{")
 
     stage.start()
     assert not stage.live.has_model
@@ -206,6 +206,6 @@ def test_workers_that_follow_at_the_same_time_fetch_a_version_once(bundle: Path,
     with ThreadPoolExecutor(len(stages)) as threads:
         list(threads.map(lambda stage: stage.live.follow(), stages))
 
-    assert [stage.live.in_use().version.version for stage in stages] == [4, 4, 4]
+    assert [stage.live.current().version.version for stage in stages] == [4, 4, 4]
     assert registry.downloads == 1
     assert sum(stage.counted("carvalue_model_swaps_total") for stage in stages) == len(stages)

@@ -1,4 +1,4 @@
-"""The model for work beside the service."""
+"""Loading the production model outside the service, with the last good bundle as fallback."""
 
 import shutil
 from dataclasses import dataclass
@@ -39,18 +39,20 @@ def never(line: str) -> None:
 
 
 def test_the_version_in_production_is_taken(bundle: Path, tmp_path: Path) -> None:
-    borrowed = load_with_fallback(registry=ARegistry(bundle), shelf=BundleCache(tmp_path), warn=never)
+    borrowed = load_with_fallback(registry=ARegistry(bundle), cache=BundleCache(tmp_path), warn=never)
 
     assert borrowed.version.version == 3
     assert borrowed.model.quote({"model": "toyota camry", "year": 2014}).price > 0
 
 
 def test_without_mlflow_the_last_good_bundle_is_taken_and_that_is_said(bundle: Path, tmp_path: Path) -> None:
-    shelf, version = BundleCache(tmp_path), a_version(bundle, number=2)
-    shelf.keep(CachedBundle(version=version, folder=Path(shutil.copytree(bundle, shelf.place(version)))))
+    cache, version = BundleCache(tmp_path), a_version(bundle, number=2)
+    cache.set_last_good(
+        CachedBundle(version=version, folder=Path(shutil.copytree(bundle, cache.folder_of(version))))
+    )
     said: list[str] = []
 
-    borrowed = load_with_fallback(registry=ARegistry(bundle, is_up=False), shelf=shelf, warn=said.append)
+    borrowed = load_with_fallback(registry=ARegistry(bundle, is_up=False), cache=cache, warn=said.append)
 
     assert borrowed.version == version
     assert said == ["MLflow does not answer. Pricing with the service's last good model, version 2."]
@@ -59,4 +61,4 @@ def test_without_mlflow_the_last_good_bundle_is_taken_and_that_is_said(bundle: P
 @pytest.mark.parametrize("is_up", [True, False])
 def test_no_model_anywhere_is_an_error(tmp_path: Path, *, is_up: bool) -> None:
     with pytest.raises(ModelNotLoaded):
-        load_with_fallback(registry=ARegistry(None, is_up=is_up), shelf=BundleCache(tmp_path), warn=never)
+        load_with_fallback(registry=ARegistry(None, is_up=is_up), cache=BundleCache(tmp_path), warn=never)

@@ -1,4 +1,4 @@
-"""A body is read strictly, and whatever is wrong with it is the client's fault, never ours."""
+"""Request bodies are parsed strictly; every error is a 4xx status."""
 
 from contextlib import suppress
 

@@ -1,4 +1,4 @@
-"""What is a listing and what is not; every refusal names the field, what came and what is expected."""
+"""Validation of listings: every error names the field, the value that came and what is expected."""
 
 import json
 
@@ -58,6 +58,13 @@ def test_blank_means_not_known(blank: str | None) -> None:
     assert listing["region"] is None
 
 
+@pytest.mark.parametrize("blank", [None, "", "  ", "\t\n"])
+def test_blank_means_not_known_for_numbers_too(blank: str | None) -> None:
+    (listing,) = read_listings(F150 | {"odometer": blank})
+
+    assert listing["odometer"] is None
+
+
 @pytest.mark.parametrize("given_", [2015, 2015.0])
 def test_whole_numbers_are_taken(given_: float) -> None:
     (listing,) = read_listings(F150 | {"year": given_})
@@ -87,7 +94,7 @@ def test_what_is_no_word_is_refused(field: CategoryField, bad: object) -> None:
 
 
 @pytest.mark.parametrize("name", ["year", "model"])
-@pytest.mark.parametrize("lost", ["absent", None, ""])
+@pytest.mark.parametrize("lost", ["absent", None, "", "  "])
 def test_a_required_field_is_asked_for_once(name: str, lost: str | None) -> None:
     raw = {key: value for key, value in F150.items() if key != name} | (
         {} if lost == "absent" else {name: lost}
@@ -115,7 +122,7 @@ def test_an_error_in_a_list_says_where() -> None:
     (error,) = errors_of([F150, F150 | {"year": "old"}])
 
     assert error.position == 1
-    assert error.came == '"old"'
+    assert error.received == '"old"'
 
 
 @pytest.mark.parametrize("value", [None, 3, "ford", True, [[F150]], [None]])
@@ -128,8 +135,8 @@ def test_what_is_no_object_is_refused(value: object) -> None:
 def test_long_values_are_shortened() -> None:
     (error,) = errors_of(F150 | {"model": "x" * 100_000})
 
-    assert len(error.came) < 100
-    assert "100,000 characters" in error.came
+    assert len(error.received) < 100
+    assert "100,000 characters" in error.received
 
 
 def test_errors_stop_at_a_readable_number() -> None:
@@ -164,4 +171,4 @@ def test_any_json_is_listings_or_explained(value: object) -> None:
         errors = error.errors
 
     assert errors or all(isinstance(listing["year"], int) for listing in listings)
-    json.dumps([(error.field, error.came, error.expected) for error in errors], allow_nan=False)
+    json.dumps([(error.field, error.received, error.expected) for error in errors], allow_nan=False)

@@ -1,4 +1,4 @@
-"""Connections that take their time: those of slow clients are cut off, those that wait or read are not."""
+"""Deadlines of connections: slow clients are disconnected, idle and fast ones are not."""
 
 import json
 import re
@@ -51,7 +51,7 @@ def served(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[h
     with pytest.MonkeyPatch.context() as short:
         for name in ("HEAD_S", "BODY_S", "ANSWER_S"):
             short.setattr(deadlines, name, SHORT_S)
-        short.setattr(deadlines, "LOOK_S", 0.1)
+        short.setattr(deadlines, "CHECK_S", 0.1)
         with serving(with_a_large_answer(app), protocol=DeadlineProtocol) as client:
             until(lambda: client.get("/readyz").is_success)
             client.close()  # a connection less
@@ -151,7 +151,7 @@ def test_a_client_that_waits_between_requests_keeps_its_connection(client: Clien
 def test_a_body_that_comes_fast_enough_may_take_longer(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadlines, "LEAST_BYTES_S", 1_000)
+    monkeypatch.setattr(deadlines, "MIN_BYTES_PER_S", 1_000)
     body = json.dumps(F150).encode().ljust(30 * 200)
     head = (
         b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
@@ -234,7 +234,7 @@ def test_an_answer_that_is_not_read_is_given_up_and_one_that_is_read_slowly_is_n
 def test_so_many_connections_that_file_handles_could_run_out_are_turned_away(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadlines, "most_connections", lambda: 3)  # the client holds one already
+    monkeypatch.setattr(deadlines, "max_connections", lambda: 3)  # the client holds one already
 
     crowd = [connect(client) for _ in range(2)]
     with closing(connect(client)) as one_more:
@@ -246,9 +246,9 @@ def test_so_many_connections_that_file_handles_could_run_out_are_turned_away(
     assert client.rejected("crowded") == 1
 
 
-def test_most_connections_leave_handles_for_what_must_not_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_max_connections_leave_handles_for_what_must_not_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     def with_handles(soft: int) -> int:
         monkeypatch.setattr(deadlines.resource, "getrlimit", lambda _: (soft, soft))
-        return deadlines.most_connections.__wrapped__()
+        return deadlines.max_connections.__wrapped__()
 
     assert [with_handles(soft) for soft in (1_024, 2**20, -1)] == [896, 10_000, 10_000]

@@ -1,0 +1,36 @@
+"""The listing schema of the OpenAPI document agrees with the validation of requests."""
+
+import re
+
+import pytest
+
+from carvalue.listings.schema import FIELDS, NumberField
+from carvalue.serving.openapi.predict import F150, listing_schema
+from carvalue.serving.requests.validation import InvalidListings, read_listings
+
+BLANKS = ["", "  ", "\t\n", "\u00a0", "\x1f"]
+NUMBER_FIELDS = [field for field in FIELDS if isinstance(field, NumberField)]
+
+
+def schema_allows_text(name: str, text: str) -> bool:
+    schema = listing_schema()["properties"][name]  # type: ignore[index]
+    return "string" in schema["type"] and re.search(schema["pattern"], text) is not None
+
+
+def validation_allows(name: str, value: object) -> bool:
+    try:
+        read_listings({**F150, name: value})
+    except InvalidListings:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("text", [*BLANKS, "2015", " 1 ", "x", "\x00"])
+@pytest.mark.parametrize("field", NUMBER_FIELDS, ids=lambda field: field.name)
+def test_the_schema_allows_the_texts_that_validation_takes_as_a_number(field: NumberField, text: str) -> None:
+    assert schema_allows_text(field.name, text) == validation_allows(field.name, text)
+
+
+@pytest.mark.parametrize("field", NUMBER_FIELDS, ids=lambda field: field.name)
+def test_only_an_optional_number_may_be_blank(field: NumberField) -> None:
+    assert validation_allows(field.name, "  ") is not field.required
