@@ -111,7 +111,7 @@ def open_page(service: httpx.Client, watcher: httpx.Client, monkeypatch: pytest.
     def opened(name: str) -> AppTest:
         if name == "":
             return AppTest.from_file(page.__file__, default_timeout=30).run()
-        script = f"from carvalue.web import {name}\n{name}.show()"
+        script = f"from carvalue.web.pages import show_{name}\nshow_{name}()"
         return AppTest.from_string(script, default_timeout=30).run()
 
     return opened
