@@ -9,10 +9,12 @@ class AppError(Exception):
     Attributes:
         status: HTTP status that an edge answers with.
         hint: what the reader can do about it, one sentence.
+        problem_type: RFC 9457 problem type, a URI; "about:blank" where the HTTP status says enough.
     """
 
     status: ClassVar[int] = 500
     hint: ClassVar[str] = ""
+    problem_type: ClassVar[str] = "about:blank"
 
     def __str__(self) -> str:
         message = super().__str__()

@@ -34,6 +34,7 @@ class ModelNotLoaded(AppError):
     """There is nothing to quote with."""
 
     status, hint = 503, "Promote a model (`make build` does it); it is in use within 10 seconds."
+    problem_type = "urn:problem-type:carvalue:model-not-loaded"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,6 +66,7 @@ class FieldProblemView(AnswerModel):
 class ProblemView(AnswerModel):
     """Why the service did not do what it was asked."""
 
+    type: str = "about:blank"
     detail: str
     errors: tuple[FieldProblemView, ...] = ()
 

@@ -19,7 +19,8 @@ from carvalue.web.client.answers import (
 )
 
 CONNECT_S, ANSWER_S = 2.0, 10.0  # a quote takes milliseconds; past this the service is as good as down
-UNAUTHORIZED, NOT_FOUND, TOO_MANY = 401, 404, 429
+UNAUTHORIZED, NOT_FOUND, TOO_MANY, UNAVAILABLE = 401, 404, 429, 503
+MODEL_NOT_LOADED = "urn:problem-type:carvalue:model-not-loaded"  # RFC 9457 type of that problem
 MODELS_OFFERED = 500  # a select of thousands of options crawls; any other model can be typed
 
 
@@ -152,8 +153,10 @@ class PriceServiceClient:
 
 
 def _failure(status: int, problem: ProblemView) -> AppError:
-    if status == ModelNotReady.status:
+    if problem.type == MODEL_NOT_LOADED:
         return ModelNotReady(problem.detail)
+    if status == UNAVAILABLE:
+        return ServiceDown(problem.detail)
     if status == UNAUTHORIZED:
         return ApiKeyRejected(problem.detail)
     if status == TOO_MANY:

@@ -5,6 +5,7 @@ import json
 import httpx
 import pytest
 
+from carvalue.serving.model.live_model import ModelNotLoaded
 from carvalue.web.client.price_service import (
     ApiKeyRejected,
     ListingRejected,
@@ -54,8 +55,17 @@ def test_a_refusal_says_what_each_field_expects() -> None:
 
 
 def test_a_service_without_a_model_is_not_ready() -> None:
+    problem = {"type": ModelNotLoaded.problem_type, "detail": "There is no model."}
+
     with pytest.raises(ModelNotReady, match="There is no model"):
-        service(503, {"detail": "There is no model."}).quote(F150)
+        service(503, problem).quote(F150)
+
+
+def test_a_service_without_its_journal_does_not_wait_for_a_model() -> None:
+    problem = {"type": "about:blank", "detail": "The journal does not answer."}
+
+    with pytest.raises(ServiceDown, match=r"^The journal does not answer\. .*try again in a moment"):
+        service(503, problem).report_sale("f" * 32, 9_000)
 
 
 @pytest.mark.parametrize(
