@@ -72,6 +72,19 @@ def test_a_file_of_cars_comes_back_with_prices(page: Page, page_url: str, servic
     assert "a whole number from 1985" in priced["problem"][1]
 
 
+def test_the_export_of_a_shown_table_holds_no_formula(
+    page: Page, page_url: str, service: httpx.Client
+) -> None:
+    page.add_init_script("delete window.showSaveFilePicker")  # a browser without windows cannot show it
+    page.goto(f"{page_url}/many")
+    upload(page, CARS)
+    page.get_by_test_id("stDataFrame").first.hover()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as CSV").first.click()
+
+    assert "'=1+1" in pl.read_csv(download.value.path())["colour"].to_list()
+
+
 def test_a_file_that_is_no_table_is_refused_in_words(page: Page, page_url: str) -> None:
     page.goto(f"{page_url}/many")
     upload(page, "nothing,of,the,kind\n1,2,3,4\n")

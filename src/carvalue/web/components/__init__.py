@@ -5,12 +5,14 @@ from carvalue.web.components.explanation import show_comparables, show_reasons, 
 from carvalue.web.components.form import chosen_make, entered_listing, show_form
 from carvalue.web.components.formatting import escape_markdown, format_date, format_dollars, source_name
 from carvalue.web.components.result import RejectedListing, Valuation, show_deal_rating, show_valuation
+from carvalue.web.components.tables import escape_formulas, show_table, spreadsheet_csv, unused_name
 
 __all__ = [
     "RejectedListing",
     "Valuation",
     "chosen_make",
     "entered_listing",
+    "escape_formulas",
     "escape_markdown",
     "format_date",
     "format_dollars",
@@ -19,8 +21,11 @@ __all__ = [
     "show_deal_rating",
     "show_form",
     "show_reasons",
+    "show_table",
     "show_valuation",
     "show_what_if",
     "source_name",
+    "spreadsheet_csv",
     "two_distributions",
+    "unused_name",
 ]

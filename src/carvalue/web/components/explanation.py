@@ -7,6 +7,7 @@ from carvalue.listings import EARLIEST_YEAR, LATEST_YEAR, Listing
 from carvalue.web.client import ComparableView, ExplainedQuoteView, QuoteView, price_service_client
 from carvalue.web.components.charts import similar_cars, value_curve, waterfall
 from carvalue.web.components.formatting import choice_name, escape_markdown, format_dollars, make_name
+from carvalue.web.components.tables import show_table
 
 Row = dict[str, object]
 MOST_MILES, MILES_STEP = 300_000, 5_000
@@ -105,7 +106,7 @@ def show_comparables(listing: Listing, explained: ExplainedQuoteView) -> None:
     own = listing.get("odometer")
     chart = similar_cars(cars, odometer=own if isinstance(own, int) else None, price=explained.quote.price)
     st.altair_chart(chart, width="stretch")
-    st.dataframe([_shown(car) for car in explained.comparables], hide_index=True, width="stretch")
+    show_table([_shown(car) for car in explained.comparables])
 
 
 def _shown(car: ComparableView) -> Row:

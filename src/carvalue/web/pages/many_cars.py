@@ -1,6 +1,5 @@
 """Many cars: a file in, the same file with prices out."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -15,11 +14,11 @@ from carvalue.files.tabular import UploadUnreadable, convert_in_sandbox
 from carvalue.listings import FIELD_BY_NAME, FIELDS, Listing, NumberField
 from carvalue.settings import load_settings
 from carvalue.web.client import ListingRejected, PriceServiceClient, QuoteView, price_service_client
+from carvalue.web.components import show_table, spreadsheet_csv
 
 MOST_ROWS = 20_000  # more is work for `carvalue score`
 AT_ONCE = 200
 ANSWERS = ("price", "low", "high", "warnings", "problem")
-FORMULA = r"^[=+\-@\t\r]"  # how a cell begins that a spreadsheet would work out
 EXAMPLE = "manufacturer,model,year,odometer,condition\nford,f-150 xlt,2015,80000,good\n"
 
 
@@ -107,15 +106,6 @@ def price_all(client: PriceServiceClient, listings: Sequence[Listing]) -> Iterat
             yield from (_one(client, listing) for listing in batch)
 
 
-def spreadsheet_csv(table: pl.DataFrame) -> str:
-    """Write a CSV in which no text is a formula: what looks like one begins with an apostrophe."""
-    text = pl.col(pl.String)
-    risky = text.str.contains(FORMULA) & text.str.strip_chars().cast(pl.Float64, strict=False).is_null()
-    marked = text.str.replace(r"\A", "'")
-    harmless = table.with_columns(pl.when(risky).then(marked).otherwise(text))
-    return harmless.rename(lambda name: f"'{name}" if re.match(FORMULA, name) else name).write_csv()
-
-
 def _one(client: PriceServiceClient, listing: Listing) -> QuoteView | str:
     try:
         return client.quote(listing)
@@ -153,7 +143,7 @@ def _show(priced: pl.DataFrame) -> None:
     bad = priced.filter(pl.col("problem") != "")
     st.success(f"{len(priced) - len(bad):,} of {len(priced):,} cars priced.")
     shown = [*ANSWERS, *(name for name in priced.columns if name not in ANSWERS)]
-    st.dataframe(priced.select(shown), hide_index=True, width="stretch")
+    show_table(priced.select(shown))
     st.download_button(
         "Download with prices",
         spreadsheet_csv(priced),
@@ -164,4 +154,4 @@ def _show(priced: pl.DataFrame) -> None:
     if len(bad):
         rows = "1 row" if len(bad) == 1 else f"{len(bad):,} rows"
         st.warning(f"{rows} could not be priced; the column *problem* says why.")
-        st.dataframe(bad.select("problem", pl.exclude(*ANSWERS)), hide_index=True, width="stretch")
+        show_table(bad.select("problem", pl.exclude(*ANSWERS)))

@@ -16,7 +16,14 @@ from carvalue.web.client import (
     price_service_client,
     watcher_client,
 )
-from carvalue.web.components import escape_markdown, format_date, per_hour, source_name, two_distributions
+from carvalue.web.components import (
+    escape_markdown,
+    format_date,
+    per_hour,
+    show_table,
+    source_name,
+    two_distributions,
+)
 
 COLORS = {"insufficient data": "gray", "clean": "green", "suspected": "orange", "confirmed": "red"}
 PAST = 10
@@ -83,7 +90,7 @@ def _show_alerts(alerts: AlertsView) -> None:
         st.error(f"**{escape_markdown(alert.title)}**, since {alert.since:%Y-%m-%d %H:%M} UTC\n\n{lines}")
     if alerts.past:
         with st.expander(f"Past ({len(alerts.past)})"):
-            st.dataframe([_past(alert) for alert in alerts.past[:PAST]], hide_index=True, width="stretch")
+            show_table([_past(alert) for alert in alerts.past[:PAST]])
 
 
 def _past(alert: AlertView) -> dict[str, str]:
@@ -109,10 +116,8 @@ def _show_drift(drift: DriftView) -> None:
     if not drift.features:
         st.info("Nothing has been judged yet.")
         return
-    st.dataframe(
+    show_table(
         [_feature(item) for item in drift.features],
-        hide_index=True,
-        width="stretch",
         column_config={
             "score": st.column_config.ProgressColumn(
                 "score (1: confirmed)", min_value=0, max_value=2, format="%.2f"

@@ -1,8 +1,7 @@
 """A file of cars: read as people write it, priced row by row, what cannot be priced keeps its place."""
 
-import csv
 import json
-from io import BytesIO, StringIO
+from io import BytesIO
 
 import httpx
 import polars as pl
@@ -15,7 +14,6 @@ from carvalue.web.pages.many_cars import (
     listings_from_rows,
     price_all,
     read_table,
-    spreadsheet_csv,
 )
 
 CSV = b'make,model,year,odometer,note\nford,f-150,2015,"80,000",mine\n,civic,2012,,\nhonda,civic,new,1.5,x\n'
@@ -82,14 +80,3 @@ def test_one_bad_row_costs_no_other_its_price() -> None:
         "manufacturer: expected who built the car",
         10_000,
     ]
-
-
-def test_no_cell_of_the_download_is_a_formula() -> None:
-    cells = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "-5", "+1.5", "f-150", ""]
-    table = pl.DataFrame({"manufacturer": cells, "=HYPERLINK(1)": cells, "price": range(len(cells))})
-
-    written = csv.reader(StringIO(spreadsheet_csv(table)))
-
-    header, *rows = written
-    assert header == ["manufacturer", "'=HYPERLINK(1)", "price"]
-    assert [row[0] for row in rows] == [*(f"'{cell}" for cell in cells[:5]), *cells[5:]]
