@@ -14,10 +14,11 @@ from carvalue.files.tabular import UploadUnreadable, convert_in_sandbox
 from carvalue.listings import FIELD_BY_NAME, FIELDS, Listing, NumberField
 from carvalue.settings import load_settings
 from carvalue.web.client import ListingRejected, PriceServiceClient, QuoteView, price_service_client
-from carvalue.web.components import show_table, spreadsheet_csv
+from carvalue.web.components import escape_markdown, show_table, spreadsheet_csv, unused_name
 
 MOST_ROWS = 20_000  # more is work for `carvalue score`
 AT_ONCE = 200
+MAKE = "make"  # another name for the column `manufacturer`
 ANSWERS = ("price", "low", "high", "warnings", "problem")
 EXAMPLE = "manufacturer,model,year,odometer,condition\nford,f-150 xlt,2015,80000,good\n"
 
@@ -34,7 +35,8 @@ def show_many_cars() -> None:
     st.title("Many cars")
     names = ", ".join(field.name for field in FIELDS)
     st.write(
-        f"A CSV or Parquet file with one car a row. Columns that help: {names}. Others are kept as they are."
+        f"Upload a CSV or Parquet file with one car in each row. Columns that are used: {names}. All columns "
+        "of your file are kept. If it already has a column such as *price*, ours is named *carvalue_price*."
     )
     st.download_button("An example", EXAMPLE, file_name="cars.csv", mime="text/csv")
     file = st.file_uploader("Your file", type=["csv", "parquet"])
@@ -42,12 +44,12 @@ def show_many_cars() -> None:
         return
     try:
         table = read_table(file.name, file.getvalue())
-        priced = _priced(table)
+        answers = _answers(table)
     except AppError as error:
         st.error(str(error))
         st.button("Try again", icon=":material/refresh:")  # the file is still there
         return
-    _show(priced)
+    _show(table, answers)
 
 
 def read_table(name: str, content: bytes) -> pl.DataFrame:
@@ -62,11 +64,11 @@ def read_table(name: str, content: bytes) -> pl.DataFrame:
     except (PolarsError, UnicodeDecodeError, UploadUnreadable) as error:
         reason = str(error).splitlines()[0]
         raise UnreadableFile(f"{name} cannot be read as a table: {reason}.") from error
-    if not {"manufacturer", "make"} & set(table.columns):
+    if not {"manufacturer", MAKE} & set(table.columns):
         raise UnreadableFile(f"{name} has no column 'manufacturer'; it has {', '.join(table.columns[:8])}.")
     if len(table) > MOST_ROWS:
         raise UnreadableFile(f"{name} has too many rows: at most {MOST_ROWS:,} are priced here.")
-    return table.rename({"make": "manufacturer"}, strict=False)
+    return table
 
 
 def _parquet(content: bytes) -> pl.DataFrame:
@@ -80,8 +82,11 @@ def _parquet(content: bytes) -> pl.DataFrame:
 
 def listings_from_rows(table: pl.DataFrame) -> list[Listing]:
     """Give each row as a listing; what is no number is left for the service to refuse."""
-    names = [field.name for field in FIELDS if field.name in table.columns]
-    return [_listing(row) for row in table.select(names).to_dicts()]
+    columns = {field.name: field.name for field in FIELDS if field.name in table.columns}
+    if "manufacturer" not in columns and MAKE in table.columns:
+        columns["manufacturer"] = MAKE
+    cells = table.select(pl.col(column).alias(name) for name, column in columns.items())
+    return [_listing(row) for row in cells.to_dicts()]
 
 
 def _listing(row: Mapping[str, object]) -> Listing:
@@ -122,28 +127,64 @@ def _number(value: object) -> str | float | int:
     return int(amount) if amount.is_integer() else amount
 
 
-def _priced(table: pl.DataFrame) -> pl.DataFrame:
+def with_answers(table: pl.DataFrame, answers: Sequence[QuoteView | str]) -> pl.DataFrame:
+    """Add the answers as columns; a column of the file keeps its name and its values.
+
+    Args:
+        table: The uploaded table, any columns.
+        answers: For each row a quote, or the reason why there is none.
+
+    Returns:
+        The columns of the table, then price, low, high (whole dollars), warnings and problem (texts). Where
+        the table has a column of that name, the added one is named carvalue_price, carvalue_low and so on.
+    """
+    names = answer_names(table.columns)
+    quotes = [answer if isinstance(answer, QuoteView) else None for answer in answers]
+    return table.with_columns(
+        pl.Series(names["price"], [quote and quote.price for quote in quotes], dtype=pl.Int64),
+        pl.Series(names["low"], [quote and quote.low for quote in quotes], dtype=pl.Int64),
+        pl.Series(names["high"], [quote and quote.high for quote in quotes], dtype=pl.Int64),
+        pl.Series(names["warnings"], ["; ".join(quote.warnings) if quote else "" for quote in quotes]),
+        pl.Series(names["problem"], ["" if isinstance(answer, QuoteView) else answer for answer in answers]),
+    )
+
+
+def answer_names(columns: Sequence[str]) -> dict[str, str]:
+    """Choose names for the added columns that no column of the file has.
+
+    Args:
+        columns: Column names of the file.
+
+    Returns:
+        The column name for each of price, low, high, warnings and problem.
+
+    Examples:
+        >>> answer_names(["manufacturer", "model", "year", "Price"])["price"]
+        'carvalue_price'
+    """
+    taken = [name.strip().lower() for name in columns]
+    return {
+        answer: unused_name(f"carvalue_{answer}", taken=taken) if answer in taken else answer
+        for answer in ANSWERS
+    }
+
+
+def _answers(table: pl.DataFrame) -> list[QuoteView | str]:
     listings = listings_from_rows(table)
     bar, answers = st.progress(0.0, "Pricing ..."), []
     for answer in price_all(price_service_client(load_settings().service_url), listings):
         answers.append(answer)
         if len(answers) % AT_ONCE == 0 or len(answers) == len(listings):
             bar.progress(len(answers) / len(listings), f"{len(answers):,} of {len(listings):,} cars")
-    quotes = [answer if isinstance(answer, QuoteView) else None for answer in answers]
-    return table.with_columns(
-        pl.Series("price", [quote and quote.price for quote in quotes], dtype=pl.Int64),
-        pl.Series("low", [quote and quote.low for quote in quotes], dtype=pl.Int64),
-        pl.Series("high", [quote and quote.high for quote in quotes], dtype=pl.Int64),
-        pl.Series("warnings", ["; ".join(quote.warnings) if quote else "" for quote in quotes]),
-        pl.Series("problem", ["" if isinstance(answer, QuoteView) else answer for answer in answers]),
-    )
+    return answers
 
 
-def _show(priced: pl.DataFrame) -> None:
-    bad = priced.filter(pl.col("problem") != "")
-    st.success(f"{len(priced) - len(bad):,} of {len(priced):,} cars priced.")
-    shown = [*ANSWERS, *(name for name in priced.columns if name not in ANSWERS)]
-    show_table(priced.select(shown))
+def _show(table: pl.DataFrame, answers: Sequence[QuoteView | str]) -> None:
+    priced, names = with_answers(table, answers), answer_names(table.columns)
+    added, problem = list(names.values()), names["problem"]
+    rejected = priced.filter(pl.col(problem) != "")
+    st.success(f"{len(priced) - len(rejected):,} of {len(priced):,} cars priced.")
+    show_table(priced.select(*added, pl.exclude(*added)))
     st.download_button(
         "Download with prices",
         spreadsheet_csv(priced),
@@ -151,7 +192,7 @@ def _show(priced: pl.DataFrame) -> None:
         mime="text/csv",
         type="primary",
     )
-    if len(bad):
-        rows = "1 row" if len(bad) == 1 else f"{len(bad):,} rows"
-        st.warning(f"{rows} could not be priced; the column *problem* says why.")
-        show_table(bad.select("problem", pl.exclude(*ANSWERS)))
+    if len(rejected):
+        rows = "1 row" if len(rejected) == 1 else f"{len(rejected):,} rows"
+        st.warning(f"{rows} could not be priced; the column *{escape_markdown(problem)}* says why.")
+        show_table(rejected.select(problem, pl.exclude(*added)))

@@ -7,13 +7,15 @@ import httpx
 import polars as pl
 import pytest
 
-from carvalue.web.client.price_service import PriceServiceClient
+from carvalue.web.client import PriceServiceClient, QuoteView
 from carvalue.web.pages.many_cars import (
     MOST_ROWS,
     UnreadableFile,
+    answer_names,
     listings_from_rows,
     price_all,
     read_table,
+    with_answers,
 )
 
 CSV = b'make,model,year,odometer,note\nford,f-150,2015,"80,000",mine\n,civic,2012,,\nhonda,civic,new,1.5,x\n'
@@ -80,3 +82,39 @@ def test_one_bad_row_costs_no_other_its_price() -> None:
         "manufacturer: expected who built the car",
         10_000,
     ]
+
+
+def test_columns_of_the_file_are_kept_beside_the_answers() -> None:
+    table = pl.DataFrame({"make": ["ford", "bmw"], "manufacturer": ["Ford", "BMW"], "price": ["23000", "9"]})
+
+    priced = with_answers(table, [QuoteView.model_validate(QUOTE), "year: expected a year"])
+
+    assert priced.select(table.columns).equals(table)
+    assert priced["carvalue_price"].to_list() == [10_000, None]
+    assert priced["low"].to_list() == [8_000, None]
+    assert priced["problem"].to_list() == ["", "year: expected a year"]
+
+
+def test_a_priced_file_can_be_priced_again() -> None:
+    once = answer_names(["make"])
+    twice = answer_names(["make", *once.values()])
+    thrice = answer_names(["make", *once.values(), *twice.values()])
+
+    assert (once["price"], twice["price"], thrice["price"]) == ("price", "carvalue_price", "carvalue_price_2")
+
+
+def test_a_name_in_other_letters_counts_as_taken() -> None:
+    assert answer_names(["Price ", "LOW"]) == {
+        "price": "carvalue_price",
+        "low": "carvalue_low",
+        "high": "high",
+        "warnings": "warnings",
+        "problem": "problem",
+    }
+
+
+def test_a_file_with_both_names_of_the_make_is_read() -> None:
+    table = read_table("cars.csv", b"make,manufacturer,year\nF.,ford,2015\n")
+
+    assert table.columns == ["make", "manufacturer", "year"]
+    assert listings_from_rows(table) == [{"manufacturer": "ford", "year": 2015}]
