@@ -133,9 +133,14 @@ def test_a_price_comes_with_its_reasons_similar_cars_and_a_banner_while_an_alert
 def test_an_asking_price_is_judged(open_page: Open) -> None:
     shown = press(enter(open_page(""), manufacturer="ford", model="focus", year=2015, odometer=80_000))
 
-    shown.number_input("asking").set_value(90_000).run()
+    shown.text_input("asking").set_value("90,000").run()
 
     assert "Overpriced" in texts(shown)
+
+    shown.text_input("asking").set_value("1,000,001").run()
+
+    assert "Overpriced" not in texts(shown)
+    assert "Enter whole dollars from 1 to 1,000,000" in texts(shown)
 
 
 def test_sliders_ask_for_another_car_and_are_nobodys_quote(open_page: Open, service: httpx.Client) -> None:
@@ -162,7 +167,7 @@ def test_a_sale_is_reported(open_page: Open, service: httpx.Client) -> None:
     shown = open_page("sale")
 
     shown.text_input[0].set_value(quote["quote_id"])
-    shown.number_input[0].set_value(9_500)
+    shown.text_input[1].set_value("9,500")
     shown.button[0].click().run()
 
     assert "sold for" in shown.success[0].value
@@ -173,7 +178,7 @@ def test_a_sale_of_no_quote_is_refused_in_words(open_page: Open, quote_id: str, 
     shown = open_page("sale")
 
     shown.text_input[0].set_value(quote_id)
-    shown.number_input[0].set_value(9_500)
+    shown.text_input[1].set_value("9,500")
     shown.button[0].click().run()
 
     assert said in shown.error[0].value

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from carvalue.listings import FIELDS, CategoryField, Field, Listing, NumberField
+from carvalue.listings import FIELDS, CategoryField, Field, Listing, NumberField, Value
 from carvalue.web.components.formatting import (
     choice_name,
     complete_word,
@@ -16,9 +16,9 @@ from carvalue.web.components.formatting import (
     make_name,
     similar_words,
 )
+from carvalue.web.components.numbers import is_whole_number, parse_number
 
 FOREMOST = ("manufacturer", "model", "year", "odometer", "condition", "state")  # what moves a price most
-STEPS = {"odometer": 1_000}
 COLUMNS = 2
 NOT_KNOWN = "Not known"
 
@@ -30,13 +30,28 @@ def chosen_make() -> str | None:
 
 
 def entered_listing() -> Listing:
-    """Give what stands in the form; a field left alone is absent."""
+    """Return what stands in the form; an empty field is absent, a number that cannot be read is text."""
     # a suggestion that was just taken may not have reached its field: a quick hand presses on at once
-    values = {
-        field.name: st.session_state.get(_similar(field.name)) or st.session_state.get(field.name)
-        for field in FIELDS
-    }
+    values = {field.name: st.session_state.get(_similar(field.name)) or _entered(field) for field in FIELDS}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def invalid_numbers(listing: Listing) -> Mapping[str, str]:
+    """Find the numbers of a listing that cannot be used.
+
+    Args:
+        listing: What was entered.
+
+    Returns:
+        What is expected instead, by field name.
+    """
+    return {
+        field.name: f"a whole number from {field.minimum} to {field.maximum}"
+        for field in FIELDS
+        if isinstance(field, NumberField)
+        and listing.get(field.name) is not None
+        and not is_whole_number(listing[field.name], minimum=field.minimum, maximum=field.maximum)
+    }
 
 
 def show_form(*, offers: Mapping[str, tuple[str, ...]], expected: Mapping[str, str]) -> None:
@@ -60,7 +75,7 @@ def _grid(fields: list[Field], offers: Mapping[str, tuple[str, ...]], expected: 
             with column:
                 _widget(field, offers.get(field.name, ()))
                 if field.name in expected:
-                    st.markdown(f":small[:red[Expected: {escape_markdown(expected[field.name])}]]")
+                    st.markdown(f":small[:red[{_correction(field, expected[field.name])}]]")
 
 
 def _widget(field: Field, offered: tuple[str, ...]) -> None:
@@ -72,18 +87,32 @@ def _widget(field: Field, offered: tuple[str, ...]) -> None:
         _choice(field)
 
 
+def _correction(field: Field, expected: str) -> str:
+    """Return what a visitor has to enter in a field."""
+    if isinstance(field, NumberField):
+        if field.unit == "year":
+            return f"Enter a whole number from {field.minimum} to {field.maximum}."
+        return f"Enter a whole number from {field.minimum:,} to {field.maximum:,}, for example 80,000 or 80k."
+    return f"Expected: {escape_markdown(expected)}"
+
+
 def _number(field: NumberField) -> None:
-    st.number_input(
+    # text: a number input of the browser drops what it cannot read, and the price would ignore the entry
+    st.text_input(
         _label(field),
-        min_value=field.minimum,
-        max_value=field.maximum,
-        value=None,
-        step=STEPS.get(field.name, 1),
         key=field.name,
         help=field.help,
         placeholder="Such as 2015" if field.required else NOT_KNOWN,
         bind="query-params",
     )
+
+
+def _entered(field: Field) -> Value:
+    value: str | None = st.session_state.get(field.name)
+    if value is None or not isinstance(field, NumberField):
+        return value
+    number = parse_number(value)
+    return number if number is not None else value.strip() or None
 
 
 def _choice(field: CategoryField) -> None:

@@ -15,6 +15,7 @@ from carvalue.web.components.formatting import (
     format_dollars,
     source_name,
 )
+from carvalue.web.components.numbers import dollars_input
 
 CLEAR, SCATTERED = 0.5, 1.0  # of the price
 
@@ -60,23 +61,20 @@ def show_valuation(valuation: Valuation, *, entered: Listing, model: ModelView |
 
 def show_deal_rating(quote: QuoteView) -> None:
     """Ask for an asking price, and say whether it is fair."""
-    asking = st.number_input(
+    asking = dollars_input(
         "Is this asking price fair? (\\$)",
-        min_value=1,
-        max_value=1_000_000,
-        value=None,
-        step=500,
-        key="asking",
+        maximum=1_000_000,
         placeholder="What the seller asks for",
-        bind="query-params",
+        key="asking",
+        bind=True,
     )
     if asking is None:
         return
-    found = rate_deal(int(asking), price=quote.price, low=quote.low, high=quote.high)
-    away = int(asking) - quote.price
+    found = rate_deal(asking, price=quote.price, low=quote.low, high=quote.high)
+    away = asking - quote.price
     beside = f"{format_dollars(abs(away))} {'above' if away > 0 else 'below'} the most likely price"
     st.markdown(f"### :{found.color}[{found.word}]")
-    st.markdown(f"{found.meaning} {format_dollars(int(asking))} is {beside}." if away else found.meaning)
+    st.markdown(f"{found.meaning} {format_dollars(asking)} is {beside}." if away else found.meaning)
 
 
 def _how_sure(quote: QuoteView) -> str:

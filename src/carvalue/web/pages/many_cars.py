@@ -14,7 +14,7 @@ from carvalue.files.tabular import UploadUnreadable, convert_in_sandbox
 from carvalue.listings import FIELD_BY_NAME, FIELDS, Listing, NumberField
 from carvalue.settings import load_settings
 from carvalue.web.client import ListingRejected, PriceServiceClient, QuoteView, price_service_client
-from carvalue.web.components import escape_markdown, show_table, spreadsheet_csv, unused_name
+from carvalue.web.components import escape_markdown, parse_number, show_table, spreadsheet_csv, unused_name
 
 MOST_ROWS = 20_000  # more is work for `carvalue score`
 AT_ONCE = 200
@@ -120,11 +120,9 @@ def _one(client: PriceServiceClient, listing: Listing) -> QuoteView | str:
 
 
 def _number(value: object) -> str | float | int:
-    try:
-        amount = float(str(value).replace(",", ""))
-    except ValueError:
-        return str(value)
-    return int(amount) if amount.is_integer() else amount
+    text = str(value)
+    number = parse_number(text)
+    return text if number is None else number
 
 
 def with_answers(table: pl.DataFrame, answers: Sequence[QuoteView | str]) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from carvalue.web.components import (
     Valuation,
     chosen_make,
     entered_listing,
+    invalid_numbers,
     show_comparables,
     show_deal_rating,
     show_form,
@@ -29,7 +30,7 @@ def show_one_car() -> None:
     st.title("What is your car worth?")
     st.write("Make, model and year are enough for a first price; the more you tell, the closer it gets.")
     url = load_settings().service_url
-    show_form(offers=_offers_or_notice(url), expected=_still_wrong())
+    show_form(offers=_offers_or_notice(url), expected=_wrong_fields())
     st.button("Price this car", type="primary", width="stretch", on_click=_price, args=(url,))
     _show_answer(url)
 
@@ -51,6 +52,9 @@ def _price(url: str) -> None:
     """Ask for a quote; runs before the page is drawn again, so that what is wrong shows beside its field."""
     listing = entered_listing()
     answer: dict[str, object] = {"refused": None, "failure": None}
+    if invalid_numbers(listing):
+        st.session_state.update(answer | {"valuation": None})
+        return
     try:
         answer["valuation"] = Valuation(listing=listing, explained=price_service_client(url).explain(listing))
     except ListingRejected as error:
@@ -60,16 +64,19 @@ def _price(url: str) -> None:
     st.session_state.update(answer)
 
 
-def _still_wrong() -> Mapping[str, str]:
-    refusal: RejectedListing | None = st.session_state.get("refused")
-    return refusal.still_wrong(entered_listing()) if refusal else {}
+def _wrong_fields() -> Mapping[str, str]:
+    """Return what is expected of the fields that cannot be used, by field name."""
+    entered = entered_listing()
+    rejected: RejectedListing | None = st.session_state.get("refused")
+    return {**(rejected.still_wrong(entered) if rejected else {}), **invalid_numbers(entered)}
 
 
 def _show_answer(url: str) -> None:
     if st.session_state.get("failure"):
         st.error(st.session_state["failure"])
-    if _still_wrong():
-        st.error("Some fields need another look; what is expected stands below each of them.")
+    if _wrong_fields():
+        st.error("Some fields need another look. Below each of them you see what to enter.")
+        return
     valuation: Valuation | None = st.session_state.get("valuation")
     if valuation is not None:
         show_valuation(valuation, entered=entered_listing(), model=_model_or_none(url))

@@ -5,7 +5,7 @@ import streamlit as st
 from carvalue.errors import AppError
 from carvalue.settings import load_settings
 from carvalue.web.client import ListingRejected, price_service_client
-from carvalue.web.components import format_dollars
+from carvalue.web.components import dollars_input, format_dollars
 
 QUOTE_ID_LENGTH = 32
 
@@ -18,21 +18,21 @@ def show_sale() -> None:
         quote_id = st.text_input(
             "Quote", max_chars=QUOTE_ID_LENGTH, help="The number at the end of the quote's small print."
         )
-        price = st.number_input("Sale price (\\$)", min_value=1, max_value=1_000_000, value=None, step=100)
+        price = dollars_input("Sale price (\\$)", maximum=1_000_000, key="sale price")
         sent = st.form_submit_button("Report", type="primary")
     if sent:
         _report(quote_id.strip(), price)
 
 
-def _report(quote_id: str, price: float | None) -> None:
+def _report(quote_id: str, price: int | None) -> None:
     if not quote_id or price is None:
         st.error("Both are needed: the quote's number and the price.")
         return
     try:
-        price_service_client(load_settings().service_url).report_sale(quote_id, int(price))
+        price_service_client(load_settings().service_url).report_sale(quote_id, price)
     except ListingRejected as error:
         st.error(f"{error.message} See whether the quote's number is whole.")
     except AppError as error:
         st.error(str(error))
     else:
-        st.success(f"Thank you: sold for {format_dollars(int(price))}.")
+        st.success(f"Thank you: sold for {format_dollars(price)}.")

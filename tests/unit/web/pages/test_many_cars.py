@@ -18,7 +18,9 @@ from carvalue.web.pages.many_cars import (
     with_answers,
 )
 
-CSV = b'make,model,year,odometer,note\nford,f-150,2015,"80,000",mine\n,civic,2012,,\nhonda,civic,new,1.5,x\n'
+CSV = (
+    b'make,model,year,odometer,note\nford,f-150,2015,80k,mine\n,civic,2012,"90,000",\nhonda,civic,new,1.5,x\n'
+)
 QUOTE = {
     "price": 10_000,
     "low": 8_000,
@@ -33,7 +35,7 @@ QUOTE = {
 def test_cells_become_listings() -> None:
     assert listings_from_rows(read_table("cars.csv", CSV)) == [
         {"manufacturer": "ford", "model": "f-150", "year": 2015, "odometer": 80_000},
-        {"model": "civic", "year": 2012},
+        {"model": "civic", "year": 2012, "odometer": 90_000},
         {"manufacturer": "honda", "model": "civic", "year": "new", "odometer": 1.5},
     ]
 
