@@ -15,6 +15,8 @@ STYLE = """
 /* Streamlit's own grey, and the slider's blue on black, are too pale to read (WCAG AA) */
 [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.8; }
 [data-testid="stSliderThumbValue"] { color: inherit !important; }
+/* Streamlit leaves text marks of charts black, also on its dark background */
+[data-testid="stVegaLiteChart"] .mark-text.role-mark text { fill: currentColor; }
 @media print {
   [data-testid="stSidebar"], [data-testid="stHeader"], [data-testid="stToolbar"], .stButton,
   .stSlider, .stFileUploader { display: none !important; }

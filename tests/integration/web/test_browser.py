@@ -97,3 +97,8 @@ def test_a_priced_page_breaks_no_rule_of_wcag_aa(
         background = page.locator(".stApp").evaluate("app => getComputedStyle(app).backgroundColor")
         assert (background == "rgb(255, 255, 255)") == (scheme == "light")
         assert broken_rules(page) == []
+        texts = page.locator("[data-testid=stVegaLiteChart] .mark-text.role-mark text")
+        assert texts.count() > 2  # dollars of the waterfall; axe-core does not judge text in pictures
+        ink = page.locator("[data-testid=stVegaLiteChart]").first.evaluate("e => getComputedStyle(e).color")
+        assert {text.evaluate("e => getComputedStyle(e).fill") for text in texts.all()} == {ink}
+        assert (sum(map(int, re.findall(r"\d+", ink)[:3])) > 3 * 128) == (scheme == "dark")

@@ -8,7 +8,7 @@ import altair as alt
 Picture = alt.Chart | alt.LayerChart | alt.FacetChart
 Rows = Sequence[Mapping[str, Any]]
 
-UP, DOWN, NEUTRAL, MARK = "#2a7f62", "#c0504d", "#1c5fa5", "#d9822b"
+UP, DOWN, NEUTRAL, MARK = "#2f8f6e", "#c0504d", "#3b7fc4", "#c9741f"  # at least 3:1 on white and on black
 DOLLARS = "$,.0f"
 
 
@@ -82,7 +82,7 @@ def similar_cars(cars: Rows, *, odometer: int | None, price: int) -> Picture:
     )
     y = alt.Y("price:Q", title="asking price", axis=alt.Axis(format=DOLLARS), scale=alt.Scale(zero=False))
     tips = [alt.Tooltip("year:Q", format="d"), "model:N", "state:N", alt.Tooltip("price:Q", format=DOLLARS)]
-    dots = alt.Chart(data).mark_circle(size=90, color=NEUTRAL, opacity=0.75).encode(x=x, y=y, tooltip=tips)
+    dots = alt.Chart(data).mark_circle(size=90, color=NEUTRAL, opacity=1).encode(x=x, y=y, tooltip=tips)
     layers: list[alt.Chart] = [dots]
     if odometer is not None:  # an empty layer is an image without a name to a screen reader
         mine = alt.Data(values=[{"odometer": odometer, "price": price}])
