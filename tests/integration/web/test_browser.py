@@ -60,7 +60,7 @@ def test_with_the_service_away_nothing_typed_is_lost(
     choose(page, "Model", "focus")
     fill(page, "Model year", 2015)
     press(page)
-    expect(page.get_by_text("What you typed is kept")).to_be_visible()
+    expect(page.get_by_text("Your entries are kept")).to_be_visible()
 
     with serving(make_app(), port=service_port) as client:
         until(lambda: client.get("/readyz").is_success)

@@ -137,7 +137,7 @@ def test_a_number_of_no_quote_is_refused_in_words(page: Page, page_url: str, ser
     page.get_by_role("textbox", name="Sale price").fill("9500")
     page.get_by_role("button", name="Report").click()
 
-    expect(page.get_by_text("See whether the quote's number is whole")).to_be_visible()
+    expect(page.get_by_text("Check that you copied the whole number")).to_be_visible()
 
 
 def test_drift_is_shown_on_every_page_and_in_detail_on_one(
@@ -155,7 +155,7 @@ def test_drift_is_shown_on_every_page_and_in_detail_on_one(
     expect(page.get_by_text("generated sample data").first).to_be_visible()
     assert broken_rules(page) == []
     page.goto(page_url)
-    expect(page.get_by_text("Prices may be off")).to_be_visible()
+    expect(page.get_by_text("Prices may be wrong")).to_be_visible()
 
 
 def test_without_the_watcher_monitoring_says_so(page: Page, page_url: str, service: httpx.Client) -> None:

@@ -153,6 +153,6 @@ def test_with_the_service_down_it_says_so_and_keeps_what_was_typed(monkeypatch: 
     press(enter(shown, year=2015, odometer=80_000, condition="good"))
 
     assert "does not answer" in texts(shown)
-    assert "What you typed is kept" in texts(shown)
+    assert "Your entries are kept" in texts(shown)
     assert shown.text_input("year").value == "2015"
     assert shown.selectbox("condition").value == "good"

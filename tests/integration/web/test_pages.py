@@ -173,15 +173,15 @@ def test_a_sale_is_reported(open_page: Open, service: httpx.Client) -> None:
     assert "sold for" in shown.success[0].value
 
 
-@pytest.mark.parametrize(("quote_id", "said"), [("", "Both are needed"), ("0" * 32, "no quote")])
-def test_a_sale_of_no_quote_is_refused_in_words(open_page: Open, quote_id: str, said: str) -> None:
+@pytest.mark.parametrize(("quote_id", "expected"), [("", "Enter the number"), ("0" * 32, "no quote")])
+def test_a_sale_of_no_quote_is_refused_in_words(open_page: Open, quote_id: str, expected: str) -> None:
     shown = open_page("sale")
 
     shown.text_input[0].set_value(quote_id)
     shown.text_input[1].set_value("9,500")
     shown.button[0].click().run()
 
-    assert said in shown.error[0].value
+    assert expected in shown.error[0].value
 
 
 def test_monitoring_shows_model_drift_alerts_and_sales(open_page: Open) -> None:
@@ -190,8 +190,8 @@ def test_monitoring_shows_model_drift_alerts_and_sales(open_page: Open) -> None:
     said = texts(shown)
     assert {item.label: item.value for item in shown.metric}["Version"] == "3"
     assert "What to do: look." in said
-    assert "4,000 quotes judged" in said
-    assert "The last one: **refused**, 2026-11-24 10:20 UTC." in said
+    assert "4,000 quotes checked" in said
+    assert "Last retraining: **refused**, 2026-11-24 10:20 UTC." in said
     assert "no alarm starts another before 2026-11-25 10:20 UTC" in said
     assert shown.selectbox[0].options == ["odometer"]
     assert [item.value for item in shown.metric][-2:] == ["12.0%", "90.0%"]

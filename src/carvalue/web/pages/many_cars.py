@@ -1,4 +1,4 @@
-"""Many cars: a file in, the same file with prices out."""
+"""Many cars: adds prices to an uploaded file."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
@@ -16,29 +16,29 @@ from carvalue.settings import load_settings
 from carvalue.web.client import ListingRejected, PriceServiceClient, QuoteView, price_service_client
 from carvalue.web.components import escape_markdown, parse_number, show_table, spreadsheet_csv, unused_name
 
-MOST_ROWS = 20_000  # more is work for `carvalue score`
-AT_ONCE = 200
+MAX_ROWS = 20_000  # `carvalue score` prices larger files
+BATCH_ROWS = 200  # listings in a request
 MAKE = "make"  # another name for the column `manufacturer`
-ANSWERS = ("price", "low", "high", "warnings", "problem")
+ANSWER_COLUMNS = ("price", "low", "high", "warnings", "problem")
 EXAMPLE = "manufacturer,model,year,odometer,condition\nford,f-150 xlt,2015,80000,good\n"
 
 
 class UnreadableFile(AppError):
-    """A file that is no table of cars."""
+    """The uploaded file is not a table of cars."""
 
     status = 422
-    hint = "The first line must name columns, such as manufacturer, model, year, odometer."
+    hint = "The first line must hold column names, such as manufacturer, model, year, odometer."
 
 
 def show_many_cars() -> None:
-    """Draw the page."""
+    """Show the page."""
     st.title("Many cars")
     names = ", ".join(field.name for field in FIELDS)
     st.write(
         f"Upload a CSV or Parquet file with one car in each row. Columns that are used: {names}. All columns "
         "of your file are kept. If it already has a column such as *price*, ours is named *carvalue_price*."
     )
-    st.download_button("An example", EXAMPLE, file_name="cars.csv", mime="text/csv")
+    st.download_button("Download an example", EXAMPLE, file_name="cars.csv", mime="text/csv")
     file = st.file_uploader("Your file", type=["csv", "parquet"])
     if file is None:
         return
@@ -47,7 +47,7 @@ def show_many_cars() -> None:
         answers = _answers(table)
     except AppError as error:
         st.error(str(error))
-        st.button("Try again", icon=":material/refresh:")  # the file is still there
+        st.button("Try again", icon=":material/refresh:")  # the uploaded file is kept
         return
     _show(table, answers)
 
@@ -55,8 +55,15 @@ def show_many_cars() -> None:
 def read_table(name: str, content: bytes) -> pl.DataFrame:
     """Read an uploaded file.
 
+    Args:
+        name: Its file name; the suffix .parquet means Parquet, any other CSV.
+        content: Its bytes.
+
+    Returns:
+        The columns of the file; those of a CSV are texts.
+
     Raises:
-        UnreadableFile: says what is wrong with it.
+        UnreadableFile: It is damaged, has no make column or too many rows.
     """
     try:
         is_parquet = name.endswith(".parquet")
@@ -66,22 +73,36 @@ def read_table(name: str, content: bytes) -> pl.DataFrame:
         raise UnreadableFile(f"{name} cannot be read as a table: {reason}.") from error
     if not {"manufacturer", MAKE} & set(table.columns):
         raise UnreadableFile(f"{name} has no column 'manufacturer'; it has {', '.join(table.columns[:8])}.")
-    if len(table) > MOST_ROWS:
-        raise UnreadableFile(f"{name} has too many rows: at most {MOST_ROWS:,} are priced here.")
+    if len(table) > MAX_ROWS:
+        raise UnreadableFile(f"{name} has too many rows: this page prices at most {MAX_ROWS:,}.")
     return table
 
 
 def _parquet(content: bytes) -> pl.DataFrame:
-    """Read Parquet that a visitor sent; a damaged one may end the process that reads it: not ours."""
+    """Read an uploaded Parquet file in a subprocess, because a damaged one can crash the reader."""
     with TemporaryDirectory() as folder:
         upload, table = Path(folder) / "upload.parquet", Path(folder) / "table.parquet"
         upload.write_bytes(content)
         convert_in_sandbox(upload, into=table)
-        return pl.read_parquet(table, n_rows=MOST_ROWS + 1)
+        return pl.read_parquet(table, n_rows=MAX_ROWS + 1)
 
 
 def listings_from_rows(table: pl.DataFrame) -> list[Listing]:
-    """Give each row as a listing; what is no number is left for the service to refuse."""
+    """Convert each row of a table to a listing.
+
+    Args:
+        table: Columns of the listing schema, any number of them; other columns are ignored. A column `make`
+            is read where there is no `manufacturer`.
+
+    Returns:
+        A listing for each row, without empty cells. A number that cannot be read stays a text, which the
+        service rejects.
+
+    Examples:
+        >>> table = pl.DataFrame({"make": ["ford"], "year": ["2015"], "odometer": ["80k"], "note": ["red"]})
+        >>> listings_from_rows(table)
+        [{'year': 2015, 'odometer': 80000, 'manufacturer': 'ford'}]
+    """
     columns = {field.name: field.name for field in FIELDS if field.name in table.columns}
     if "manufacturer" not in columns and MAKE in table.columns:
         columns["manufacturer"] = MAKE
@@ -90,33 +111,40 @@ def listings_from_rows(table: pl.DataFrame) -> list[Listing]:
 
 
 def _listing(row: Mapping[str, object]) -> Listing:
-    told = {name: value for name, value in row.items() if value not in (None, "")}
+    known = {name: value for name, value in row.items() if value not in (None, "")}
     return {
         name: _number(value) if isinstance(FIELD_BY_NAME[name], NumberField) else str(value)
-        for name, value in told.items()
+        for name, value in known.items()
     }
 
 
 def price_all(client: PriceServiceClient, listings: Sequence[Listing]) -> Iterator[QuoteView | str]:
-    """Give a quote for each listing, in order, or the reason why there is none.
+    """Price listings in batches.
+
+    Args:
+        client: The price service.
+        listings: The cars.
+
+    Yields:
+        For each listing, in order, its quote or the reason why it cannot be priced.
 
     Raises:
-        ServiceDown, NotReady: the service is away.
+        ServiceDown, ModelNotReady: The service gives no quotes.
     """
-    for start in range(0, len(listings), AT_ONCE):
-        batch = listings[start : start + AT_ONCE]
+    for start in range(0, len(listings), BATCH_ROWS):
+        batch = listings[start : start + BATCH_ROWS]
         try:
             yield from client.quotes(batch)
         except ListingRejected:
-            yield from (_one(client, listing) for listing in batch)
+            yield from (_quote_or_reason(client, listing) for listing in batch)
 
 
-def _one(client: PriceServiceClient, listing: Listing) -> QuoteView | str:
+def _quote_or_reason(client: PriceServiceClient, listing: Listing) -> QuoteView | str:
     try:
         return client.quote(listing)
     except ListingRejected as error:
-        wrong = (f"{field}: expected {text}" for field, text in error.expected.items())
-        return "; ".join(wrong) or error.message
+        reasons = (f"{field}: expected {text}" for field, text in error.expected.items())
+        return "; ".join(reasons) or error.message
 
 
 def _number(value: object) -> str | float | int:
@@ -163,7 +191,7 @@ def answer_names(columns: Sequence[str]) -> dict[str, str]:
     taken = [name.strip().lower() for name in columns]
     return {
         answer: unused_name(f"carvalue_{answer}", taken=taken) if answer in taken else answer
-        for answer in ANSWERS
+        for answer in ANSWER_COLUMNS
     }
 
 
@@ -172,7 +200,7 @@ def _answers(table: pl.DataFrame) -> list[QuoteView | str]:
     bar, answers = st.progress(0.0, "Pricing ..."), []
     for answer in price_all(price_service_client(load_settings().service_url), listings):
         answers.append(answer)
-        if len(answers) % AT_ONCE == 0 or len(answers) == len(listings):
+        if len(answers) % BATCH_ROWS == 0 or len(answers) == len(listings):
             bar.progress(len(answers) / len(listings), f"{len(answers):,} of {len(listings):,} cars")
     return answers
 
@@ -192,5 +220,5 @@ def _show(table: pl.DataFrame, answers: Sequence[QuoteView | str]) -> None:
     )
     if len(rejected):
         rows = "1 row" if len(rejected) == 1 else f"{len(rejected):,} rows"
-        st.warning(f"{rows} could not be priced; the column *{escape_markdown(problem)}* says why.")
+        st.warning(f"{rows} could not be priced; the column *{escape_markdown(problem)}* gives the reason.")
         show_table(rejected.select(problem, pl.exclude(*added)))

@@ -64,7 +64,7 @@ def test_a_service_without_a_model_is_not_ready() -> None:
 def test_a_service_without_its_journal_does_not_wait_for_a_model() -> None:
     problem = {"type": "about:blank", "detail": "The journal does not answer."}
 
-    with pytest.raises(ServiceDown, match=r"^The journal does not answer\. .*try again in a moment"):
+    with pytest.raises(ServiceDown, match=r"^The journal does not answer\. .*Try again in a moment"):
         service(503, problem).report_sale("f" * 32, 9_000)
 
 
@@ -108,7 +108,7 @@ def test_a_key_is_sent_along_and_one_that_is_not_accepted_is_for_the_operator() 
 
 
 def test_a_page_that_asks_too_often_says_so() -> None:
-    with pytest.raises(TooBusy, match="try again in a moment"):
+    with pytest.raises(TooBusy, match="Try again in a moment"):
         service(429, {"detail": "x"}).quote(F150)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from carvalue.web.client import PriceServiceClient, QuoteView
 from carvalue.web.pages.many_cars import (
-    MOST_ROWS,
+    MAX_ROWS,
     UnreadableFile,
     answer_names,
     listings_from_rows,
@@ -56,7 +56,7 @@ def test_parquet_is_read_as_it_is() -> None:
         ("cars.csv", b"colour\nred\n", "no column 'manufacturer'; it has colour"),
         ("cars.parquet", b"PAR1 nonsense", "cannot be read"),
         ("cars.csv", b"\xff\xfe\x00manufacturer", "cannot be read|no column"),
-        ("cars.csv", b"make\n" + b"ford\n" * (MOST_ROWS + 1), "at most 20,000"),
+        ("cars.csv", b"make\n" + b"ford\n" * (MAX_ROWS + 1), "at most 20,000"),
     ],
 )
 def test_what_is_no_table_of_cars_is_said(name: str, content: bytes, said: str) -> None:
