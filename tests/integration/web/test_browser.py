@@ -1,4 +1,4 @@
-"""People on the page in a real browser: type, choose, get a price; also while the service is away."""
+"""The page Value my car in a real browser; also while the price service is down."""
 
 import re
 from typing import Literal

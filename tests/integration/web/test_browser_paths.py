@@ -1,4 +1,4 @@
-"""People on the other pages in a real browser: many cars, a sale, monitoring, paper; services come and go."""
+"""The other pages in a real browser, and printing; also while services are down."""
 
 from collections.abc import Iterator
 from pathlib import Path

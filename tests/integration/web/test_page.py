@@ -1,4 +1,4 @@
-"""The page's logic against the real service: what is shown, what is kept, what is said when things fail."""
+"""The page Value my car with the real price service: results, kept entries and error messages."""
 
 from collections.abc import Iterator
 

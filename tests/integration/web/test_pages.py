@@ -1,4 +1,4 @@
-"""The other pages: why a price, many cars, a sale, and what the watcher has found."""
+"""Explanations, the page Report a sale, and the page Monitoring."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -95,7 +95,7 @@ class PriceServiceClient:
         self._url = url
         self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport)
 
-    def offers(self, make: str | None) -> Mapping[str, tuple[str, ...]]:
+    def suggestions(self, make: str | None) -> Mapping[str, tuple[str, ...]]:
         """Return suggestions for the fields that accept any text.
 
         Args:

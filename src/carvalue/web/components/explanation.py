@@ -24,7 +24,7 @@ def show_reasons(explained: ExplainedQuoteView) -> None:
     reasons, quote = explained.reasons, explained.quote
     start, price = format_dollars(reasons.start), format_dollars(quote.price)
     st.caption(
-        f"We start from a typical car at {start}: {escape_markdown(reasons.start_label)}. "
+        f"We start from {escape_markdown(reasons.start_label)} at {start}. "
         f"Each step shows how your car differs. Together they add up exactly to {price}."
     )
     st.altair_chart(waterfall(waterfall_rows(explained)), width="stretch")

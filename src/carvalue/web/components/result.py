@@ -116,8 +116,8 @@ def show_deal_rating(quote: QuoteView) -> None:
 
 def _range_meaning(quote: QuoteView) -> str:
     width = (quote.high - quote.low) / quote.price
-    certainty = "narrow range" if width < NARROW else "wide range" if width < WIDE else "very wide range"
-    return f"{certainty}: nine in ten such cars are offered within it"
+    certainty = "narrow" if width < NARROW else "wide" if width < WIDE else "very wide"
+    return f"{certainty} price range: nine in ten such cars are offered within it"
 
 
 def _sources(quote: QuoteView, model: ModelView | None) -> str:

@@ -37,7 +37,7 @@ def show_one_car() -> None:
 
 @st.cache_data(ttl=SUGGESTIONS_S, show_spinner=False)
 def _suggestions(url: str, make: str | None) -> Mapping[str, tuple[str, ...]]:
-    return price_service_client(url).offers(make)
+    return price_service_client(url).suggestions(make)
 
 
 def _suggestions_or_notice(url: str) -> Mapping[str, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""The service as the page sees it: answers as values, failures as words."""
+"""The client returns answers as values, and raises errors that a visitor understands."""
 
 import json
 
@@ -112,10 +112,10 @@ def test_a_page_that_asks_too_often_says_so() -> None:
         service(429, {"detail": "x"}).quote(F150)
 
 
-def test_offers_are_by_field() -> None:
+def test_suggestions_are_by_field() -> None:
     models = [{"name": "f-150", "listings": 20_000}]
     answer = {"makes": ["ford"], "models": models, "regions": ["austin"]}
 
-    offers = service(200, answer).offers("ford")
+    suggestions = service(200, answer).suggestions("ford")
 
-    assert offers == {"manufacturer": ("ford",), "model": ("f-150",), "region": ("austin",)}
+    assert suggestions == {"manufacturer": ("ford",), "model": ("f-150",), "region": ("austin",)}

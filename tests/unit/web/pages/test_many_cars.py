@@ -1,4 +1,4 @@
-"""A file of cars: read as people write it, priced row by row, what cannot be priced keeps its place."""
+"""An uploaded file is read as people write it; each row gets a price or a reason, and keeps its columns."""
 
 import json
 from io import BytesIO
