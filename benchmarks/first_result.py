@@ -37,7 +37,7 @@ def visit(browser: Browser, url: str) -> tuple[float, float, float]:
     began = time.perf_counter()
     page.goto(url)
     button = page.get_by_role("button", name="Price this car")
-    page.get_by_role("spinbutton", name="Mileage").and_(page.locator("[value='80000']")).wait_for()
+    page.get_by_role("textbox", name="Mileage").and_(page.locator("[value='80000']")).wait_for()
     ready = time.perf_counter()
     button.click()
     page.get_by_text("Most likely asking price").wait_for()

@@ -9,6 +9,7 @@ class AppError(Exception):
     Attributes:
         status: The HTTP status code of the response when a request ends in this error.
         hint: What the reader can do about it, in one sentence.
+        problem_type: RFC 9457 problem type, a URI; "about:blank" if the HTTP status is enough.
 
     >>> class OutOfPaper(AppError):
     ...     status, hint = 503, "Fill the tray."
@@ -21,6 +22,7 @@ class AppError(Exception):
 
     status: ClassVar[int] = 500
     hint: ClassVar[str] = ""
+    problem_type: ClassVar[str] = "about:blank"
 
     def __str__(self) -> str:
         message = super().__str__()

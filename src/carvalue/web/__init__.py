@@ -1,1 +1,1 @@
-"""The page. It talks to the price service over HTTP only."""
+"""The web page (Streamlit); it calls the price service and the watcher over HTTP only."""

@@ -1,4 +1,4 @@
-"""`python -m carvalue.web`: the page, until it is told to stop; this process becomes Streamlit's."""
+"""Serve the page: `python -m carvalue.web` replaces this process by Streamlit."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ PAGE = Path(__file__).with_name("page.py")
 
 
 def main() -> None:
-    """Serve on the address of the settings; no browser opened, nothing reported to anyone."""
+    """Serve on the address of the settings, without opening a browser and without usage statistics."""
     settings = load_settings()
     options = {
         "server.address": settings.bind_host,
@@ -20,7 +20,7 @@ def main() -> None:
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
-        # one for each scheme: a colour for both would take away the dark one
+        # set for each scheme: a colour for both would disable the dark scheme
         "theme.light.primaryColor": "#1c5fa5",
         "theme.dark.primaryColor": "#1c5fa5",
     }

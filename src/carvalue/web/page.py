@@ -1,4 +1,4 @@
-"""The pages, and what stands above each of them: a banner while an alert lasts."""
+"""Entry script of Streamlit: the menu of pages, and a banner while an alert is active."""
 
 import streamlit as st
 
@@ -8,13 +8,17 @@ from carvalue.web.client import watcher_client
 from carvalue.web.components import escape_markdown
 from carvalue.web.pages import show_many_cars, show_monitoring, show_one_car, show_sale
 
-ALERTS_S = 10  # how long the banner may be behind
-FOR_OPERATORS = frozenset({"retraining"})  # kinds of alert that say nothing of a price; Monitoring shows them
+ALERTS_S = 10  # the banner may be this old
+OPERATOR_KINDS = frozenset(
+    {"retraining"}
+)  # kinds of alert that do not concern prices; only Monitoring shows them
 STYLE = """
 <style>
-/* Streamlit's own grey, and the slider's blue on black, are too pale to read (WCAG AA) */
+/* Streamlit's grey, and the slider's blue on black, have too little contrast (WCAG AA) */
 [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.8; }
 [data-testid="stSliderThumbValue"] { color: inherit !important; }
+/* Streamlit leaves text marks of charts black, also on its dark background */
+[data-testid="stVegaLiteChart"] .mark-text.role-mark text { fill: currentColor; }
 @media print {
   [data-testid="stSidebar"], [data-testid="stHeader"], [data-testid="stToolbar"], .stButton,
   .stSlider, .stFileUploader { display: none !important; }
@@ -25,7 +29,7 @@ STYLE = """
 
 
 def main() -> None:
-    """Draw the page that was chosen."""
+    """Show the page that the visitor chose."""
     st.set_page_config(page_title="What is your car worth?", page_icon="🚗")
     st.html(STYLE)
     chosen = st.navigation(
@@ -40,11 +44,11 @@ def main() -> None:
     chosen.run()
 
 
-@st.fragment(run_every=ALERTS_S)  # it comes and goes by itself, whatever the visitor does
+@st.fragment(run_every=ALERTS_S)  # refreshed without any action of the visitor
 def _banner(url: str) -> None:
     for title in _firing(url):
         st.error(
-            f"**{escape_markdown(title)}.** Prices may be off; *Monitoring* says more.",
+            f"**{escape_markdown(title)}.** Prices may be wrong. The page *Monitoring* shows details.",
             icon=":material/warning:",
         )
 
@@ -53,9 +57,9 @@ def _banner(url: str) -> None:
 def _firing(url: str) -> tuple[str, ...]:
     try:
         firing = watcher_client(url).alerts().firing
-        return tuple(alert.title for alert in firing if alert.kind not in FOR_OPERATORS)
+        return tuple(alert.title for alert in firing if alert.kind not in OPERATOR_KINDS)
     except AppError:
-        return ()  # a car can be priced without it; the monitoring page says that it is away
+        return ()  # prices do not need the watcher; the page Monitoring reports that it is down
 
 
 if __name__ == "__main__":

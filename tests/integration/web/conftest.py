@@ -1,4 +1,4 @@
-"""The page in a process of its own and a real browser on it; the service comes and goes as a test wishes."""
+"""The page in its own process with a real browser; each test starts and stops the price service."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""People on the page in a real browser: type, choose, get a price; also while the service is away."""
+"""The page Value my car in a real browser; also while the price service is down."""
 
 import re
 from typing import Literal
@@ -20,9 +20,9 @@ def choose(page: Page, field: str, text: str) -> None:
     page.keyboard.press("Enter")
 
 
-def fill(page: Page, field: str, number: int) -> None:
-    box = page.get_by_role("spinbutton", name=field)
-    box.fill(str(number))
+def fill(page: Page, field: str, entry: int | str) -> None:
+    box = page.get_by_role("textbox", name=field)
+    box.fill(str(entry))
     box.press("Tab")
 
 
@@ -34,7 +34,7 @@ def test_a_car_is_priced(page: Page, make_app: MakeApp, service_port: int) -> No
         choose(page, "Model", "focs")
         page.get_by_role("button", name="focus").or_(page.get_by_text("focus", exact=True)).first.click()
         fill(page, "Model year", 2015)
-        fill(page, "Mileage", 80_000)
+        fill(page, "Mileage", "80k")
         press(page)
 
         expect(page.get_by_text("2015 Ford focus, 80,000 miles")).to_be_visible()
@@ -60,7 +60,7 @@ def test_with_the_service_away_nothing_typed_is_lost(
     choose(page, "Model", "focus")
     fill(page, "Model year", 2015)
     press(page)
-    expect(page.get_by_text("What you typed is kept")).to_be_visible()
+    expect(page.get_by_text("Your entries are kept")).to_be_visible()
 
     with serving(make_app(), port=service_port) as client:
         until(lambda: client.get("/readyz").is_success)
@@ -75,7 +75,7 @@ def test_a_filled_form_can_be_shared_as_a_link(
     with serving(make_app(), port=service_port) as client:
         until(lambda: client.get("/readyz").is_success)
         page.goto(f"{page_url}/?manufacturer=Ford&model=focus&year=2015&condition=Good")
-        expect(page.get_by_role("spinbutton", name="Model year")).to_have_value("2015")
+        expect(page.get_by_role("textbox", name="Model year")).to_have_value("2015")
         press(page)
 
         expect(page.get_by_text("2015 Ford focus")).to_be_visible()
@@ -89,7 +89,7 @@ def test_a_priced_page_breaks_no_rule_of_wcag_aa(
         until(lambda: client.get("/readyz").is_success)
         page.emulate_media(color_scheme=scheme)
         page.goto(f"{page_url}/?manufacturer=Ford&model=focus&year=2015&asking=9000")
-        expect(page.get_by_role("spinbutton", name="Model year")).to_have_value("2015")
+        expect(page.get_by_role("textbox", name="Model year")).to_have_value("2015")
         press(page)
         page.get_by_text("Cars like yours").scroll_into_view_if_needed()
         expect(page.get_by_text("asking price", exact=True)).to_be_visible()  # the last chart's axis
@@ -97,3 +97,8 @@ def test_a_priced_page_breaks_no_rule_of_wcag_aa(
         background = page.locator(".stApp").evaluate("app => getComputedStyle(app).backgroundColor")
         assert (background == "rgb(255, 255, 255)") == (scheme == "light")
         assert broken_rules(page) == []
+        texts = page.locator("[data-testid=stVegaLiteChart] .mark-text.role-mark text")
+        assert texts.count() > 2  # dollars of the waterfall; axe-core does not judge text in pictures
+        ink = page.locator("[data-testid=stVegaLiteChart]").first.evaluate("e => getComputedStyle(e).color")
+        assert {text.evaluate("e => getComputedStyle(e).fill") for text in texts.all()} == {ink}
+        assert (sum(map(int, re.findall(r"\d+", ink)[:3])) > 3 * 128) == (scheme == "dark")

@@ -1,4 +1,4 @@
-"""The page's logic against the real service: what is shown, what is kept, what is said when things fail."""
+"""The page Value my car with the real price service: results, kept entries and error messages."""
 
 from collections.abc import Iterator
 
@@ -42,8 +42,10 @@ def shown(service: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 def enter(shown: AppTest, **values: object) -> AppTest:
     """Fill fields one by one; AppTest cannot type what a select does not offer (the browser test does)."""
     for name, value in values.items():
-        widgets = shown.number_input if isinstance(value, int) else shown.selectbox
-        widgets(name).set_value(value)
+        if name in {"year", "odometer"}:
+            shown.text_input(name).set_value(str(value))
+        else:
+            shown.selectbox(name).set_value(value)
         shown.run()
     return shown
 
@@ -88,6 +90,35 @@ def test_what_is_missing_is_said_beside_its_field_until_it_is_filled(shown: AppT
     assert not shown.error
 
 
+def test_a_mileage_in_thousands_is_read(shown: AppTest) -> None:
+    press(enter(shown, manufacturer="ford", model="focus", year=2015, odometer="80k"))
+
+    assert "2015 Ford focus, 80,000 miles" in texts(shown)
+
+
+@pytest.mark.parametrize("odometer", ["9999999", "80x", "80.000", "-1"])
+def test_an_invalid_mileage_is_named_and_gives_no_price_until_it_is_corrected(
+    shown: AppTest, odometer: str
+) -> None:
+    press(enter(shown, manufacturer="ford", model="focus", year=2015, odometer=odometer))
+    assert "Enter a whole number from 0 to 400,000, for example 80,000 or 80k." in texts(shown)
+    assert "Most likely asking price" not in texts(shown)
+
+    press(enter(shown, odometer=80_000))
+
+    assert "Enter a whole number" not in texts(shown)
+    assert "2015 Ford focus, 80,000 miles" in texts(shown)
+
+
+def test_a_mileage_that_becomes_invalid_hides_the_price(shown: AppTest) -> None:
+    press(enter(shown, manufacturer="ford", model="focus", year=2015, odometer=80_000))
+
+    enter(shown, odometer="80x")
+
+    assert "Enter a whole number from 0 to 400,000" in texts(shown)
+    assert "Most likely asking price" not in texts(shown)
+
+
 def test_warnings_of_the_service_are_shown(shown: AppTest) -> None:
     press(enter(shown, manufacturer="ford", model="focus", year=2015))
 
@@ -122,6 +153,6 @@ def test_with_the_service_down_it_says_so_and_keeps_what_was_typed(monkeypatch: 
     press(enter(shown, year=2015, odometer=80_000, condition="good"))
 
     assert "does not answer" in texts(shown)
-    assert "What you typed is kept" in texts(shown)
-    assert shown.number_input("year").value == 2015
+    assert "Your entries are kept" in texts(shown)
+    assert shown.text_input("year").value == "2015"
     assert shown.selectbox("condition").value == "good"

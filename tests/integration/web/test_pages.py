@@ -1,4 +1,4 @@
-"""The other pages: why a price, many cars, a sale, and what the watcher has found."""
+"""Explanations, the page Report a sale, and the page Monitoring."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -111,7 +111,7 @@ def open_page(service: httpx.Client, watcher: httpx.Client, monkeypatch: pytest.
     def opened(name: str) -> AppTest:
         if name == "":
             return AppTest.from_file(page.__file__, default_timeout=30).run()
-        script = f"from carvalue.web import {name}\n{name}.show()"
+        script = f"from carvalue.web.pages import show_{name}\nshow_{name}()"
         return AppTest.from_string(script, default_timeout=30).run()
 
     return opened
@@ -133,9 +133,14 @@ def test_a_price_comes_with_its_reasons_similar_cars_and_a_banner_while_an_alert
 def test_an_asking_price_is_judged(open_page: Open) -> None:
     shown = press(enter(open_page(""), manufacturer="ford", model="focus", year=2015, odometer=80_000))
 
-    shown.number_input("asking").set_value(90_000).run()
+    shown.text_input("asking").set_value("90,000").run()
 
     assert "Overpriced" in texts(shown)
+
+    shown.text_input("asking").set_value("1,000,001").run()
+
+    assert "Overpriced" not in texts(shown)
+    assert "Enter whole dollars from 1 to 1,000,000" in texts(shown)
 
 
 def test_sliders_ask_for_another_car_and_are_nobodys_quote(open_page: Open, service: httpx.Client) -> None:
@@ -162,21 +167,21 @@ def test_a_sale_is_reported(open_page: Open, service: httpx.Client) -> None:
     shown = open_page("sale")
 
     shown.text_input[0].set_value(quote["quote_id"])
-    shown.number_input[0].set_value(9_500)
+    shown.text_input[1].set_value("9,500")
     shown.button[0].click().run()
 
     assert "sold for" in shown.success[0].value
 
 
-@pytest.mark.parametrize(("quote_id", "said"), [("", "Both are needed"), ("0" * 32, "no quote")])
-def test_a_sale_of_no_quote_is_refused_in_words(open_page: Open, quote_id: str, said: str) -> None:
+@pytest.mark.parametrize(("quote_id", "expected"), [("", "Enter the number"), ("0" * 32, "no quote")])
+def test_a_sale_of_no_quote_is_refused_in_words(open_page: Open, quote_id: str, expected: str) -> None:
     shown = open_page("sale")
 
     shown.text_input[0].set_value(quote_id)
-    shown.number_input[0].set_value(9_500)
+    shown.text_input[1].set_value("9,500")
     shown.button[0].click().run()
 
-    assert said in shown.error[0].value
+    assert expected in shown.error[0].value
 
 
 def test_monitoring_shows_model_drift_alerts_and_sales(open_page: Open) -> None:
@@ -185,8 +190,8 @@ def test_monitoring_shows_model_drift_alerts_and_sales(open_page: Open) -> None:
     said = texts(shown)
     assert {item.label: item.value for item in shown.metric}["Version"] == "3"
     assert "What to do: look." in said
-    assert "4,000 quotes judged" in said
-    assert "The last one: **refused**, 2026-11-24 10:20 UTC." in said
+    assert "4,000 quotes checked" in said
+    assert "Last retraining: **refused**, 2026-11-24 10:20 UTC." in said
     assert "no alarm starts another before 2026-11-25 10:20 UTC" in said
     assert shown.selectbox[0].options == ["odometer"]
     assert [item.value for item in shown.metric][-2:] == ["12.0%", "90.0%"]

@@ -332,6 +332,7 @@ def test_without_a_model_it_is_alive_but_not_ready(tmp_path: Path) -> None:
     assert "make build" in quote.json()["hint"]
     assert quote.headers["retry-after"] == "10"
     assert "within 10 seconds" in quote.json()["hint"]
+    assert quote.json()["type"] == "urn:problem-type:carvalue:model-not-loaded"
 
 
 def test_a_fault_of_ours_is_a_problem_without_its_insides(

@@ -72,7 +72,13 @@ def problem(error: AppError, *, scope: Scope) -> Response:
     errors = error.errors if isinstance(error, InvalidListings) else ()
     headers = {"retry-after": str(error.retry_after_s)} if isinstance(error, TooManyRequests) else None
     return _problem(
-        scope, status=error.status, detail=error.message, hint=error.hint, errors=errors, headers=headers
+        scope,
+        problem_type=error.problem_type,
+        status=error.status,
+        detail=error.message,
+        hint=error.hint,
+        errors=errors,
+        headers=headers,
     )
 
 
@@ -81,12 +87,13 @@ def _problem(
     *,
     status: int,
     detail: str,
+    problem_type: str = "about:blank",
     hint: str = "",
     errors: tuple[FieldError, ...] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     body: dict[str, object] = {
-        "type": "about:blank",
+        "type": problem_type,
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,

@@ -34,6 +34,7 @@ class ModelNotLoaded(AppError):
 
     status = 503
     hint = f"Promote a model (`make build` does it); it is in use within {IN_USE_WITHIN_S} seconds."
+    problem_type = "urn:problem-type:carvalue:model-not-loaded"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What the price service answers, as far as the page speaks of it."""
+"""Answers of the price service, as far as the page shows them."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -7,13 +7,23 @@ from pydantic import BaseModel, ConfigDict
 
 
 class AnswerModel(BaseModel):
-    """What the service answers; fields that the page does not speak of are left alone."""
+    """An answer of the service; fields that the page does not show are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
 class QuoteView(AnswerModel):
-    """A quote."""
+    """A quote.
+
+    Attributes:
+        price: Most likely asking price, in dollars.
+        low: Lower end of the price range, in dollars.
+        high: Upper end of the price range, in dollars.
+        model_version: Version of the model in the registry.
+        data_as_of: Date of the newest listing that the model was trained on, ISO 8601.
+        warnings: What the model did not know about the car.
+        quote_id: Identifies the quote in the journal; 32 hexadecimal digits.
+    """
 
     price: int
     low: int
@@ -25,13 +35,23 @@ class QuoteView(AnswerModel):
 
 
 class ModelOptionView(AnswerModel):
-    """A model in the spelling that people know."""
+    """A car model of the training data.
+
+    Attributes:
+        name: Its display name.
+    """
 
     name: str
 
 
 class OptionsView(AnswerModel):
-    """Makes, regions, and the models of the make that was asked for."""
+    """Suggestions for the fields that accept any text.
+
+    Attributes:
+        makes: Makes of the training data.
+        models: Models of the requested make.
+        regions: Regions of the training data.
+    """
 
     makes: tuple[str, ...]
     models: tuple[ModelOptionView, ...]
@@ -39,7 +59,16 @@ class OptionsView(AnswerModel):
 
 
 class ModelCardView(AnswerModel):
-    """The part of the model's card that the page shows."""
+    """The part of the model card that the page shows.
+
+    Attributes:
+        data_source: Kind of the training data: kaggle, file or sample.
+        source_description: Where the training data comes from, in a sentence.
+        data_as_of: Date of the newest listing in the training data, ISO 8601.
+        trained_at: When the model was trained, ISO 8601.
+        metrics: Metrics on the validation rows, by name.
+        limits: What the model must not be used for.
+    """
 
     data_source: str = "unknown"
     source_description: str = ""
@@ -50,35 +79,63 @@ class ModelCardView(AnswerModel):
 
 
 class ModelView(AnswerModel):
-    """The model in use."""
+    """The model in production.
+
+    Attributes:
+        version: Its version in the registry.
+        card: Its model card.
+    """
 
     version: str
     card: ModelCardView
 
 
 class FieldProblemView(AnswerModel):
-    """One field that cannot be used."""
+    """A field of a request that cannot be used.
+
+    Attributes:
+        field: Name of the field.
+        expected: What the service accepts.
+    """
 
     field: str
     expected: str
 
 
 class ProblemView(AnswerModel):
-    """Why the service did not do what it was asked."""
+    """An error answer of the service (RFC 9457).
 
+    Attributes:
+        type: Problem type, a URI; "about:blank" where the HTTP status says enough.
+        detail: What went wrong, in a sentence.
+        errors: The fields that cannot be used, if any.
+    """
+
+    type: str = "about:blank"
     detail: str
     errors: tuple[FieldProblemView, ...] = ()
 
 
 class ContributionView(AnswerModel):
-    """What one part of the car adds to its price, in dollars."""
+    """What one part of the car adds to its price.
+
+    Attributes:
+        label: The part of the car.
+        dollars: Its Shapley value, in dollars; negative if it lowers the price.
+    """
 
     label: str
     dollars: int
 
 
 class ExplanationView(AnswerModel):
-    """From a usual car's price to this one's."""
+    """The steps from the price of the reference car to the price of this car.
+
+    Attributes:
+        start: Price of the reference car, in dollars.
+        start_label: Description of the reference car.
+        items: The steps in the order in which they are shown; with `start` they add up to the price.
+    """
 
     start: int
     start_label: str
@@ -86,7 +143,19 @@ class ExplanationView(AnswerModel):
 
 
 class ComparableView(AnswerModel):
-    """A similar car that was offered."""
+    """A similar car of the training data.
+
+    Attributes:
+        manufacturer: Its make.
+        model: Its model.
+        year: Its model year.
+        odometer: Its mileage, in miles.
+        condition: Its condition.
+        state: Two-letter code of the state.
+        region: Region of the advertisement.
+        price: Its asking price, in dollars.
+        posted_at: Date of the advertisement.
+    """
 
     manufacturer: str
     model: str
@@ -100,7 +169,13 @@ class ComparableView(AnswerModel):
 
 
 class ExplainedQuoteView(AnswerModel):
-    """A quote with what it rests on."""
+    """A quote with its explanation.
+
+    Attributes:
+        quote: The quote.
+        reasons: What the price consists of.
+        comparables: Similar cars, the most similar first.
+    """
 
     quote: QuoteView
     reasons: ExplanationView
@@ -108,7 +183,14 @@ class ExplainedQuoteView(AnswerModel):
 
 
 class CurvePointView(AnswerModel):
-    """A price with its range, at one mileage or model year."""
+    """The price at one mileage or model year.
+
+    Attributes:
+        value: The mileage in miles, or the model year.
+        price: Most likely asking price, in dollars.
+        low: Lower end of the price range, in dollars.
+        high: Upper end of the price range, in dollars.
+    """
 
     value: int
     price: int
@@ -117,7 +199,12 @@ class CurvePointView(AnswerModel):
 
 
 class CurvesView(AnswerModel):
-    """Prices over the miles and over the model year."""
+    """What-if prices.
+
+    Attributes:
+        odometer: Prices over the mileage, in ascending order.
+        year: Prices over the model year, in ascending order.
+    """
 
     odometer: tuple[CurvePointView, ...]
     year: tuple[CurvePointView, ...]

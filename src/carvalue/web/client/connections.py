@@ -1,4 +1,4 @@
-"""One connection pool for each program that the page asks, shared by everyone who looks at it."""
+"""One HTTP connection pool per service, shared by all visitors."""
 
 import streamlit as st
 
@@ -9,11 +9,25 @@ from carvalue.web.client.watcher import WatcherClient
 
 @st.cache_resource
 def price_service_client(url: str) -> PriceServiceClient:
-    """Give the price service at a URL, asked with the page's key."""
+    """Return the shared client of the price service; it sends the API key of the settings.
+
+    Args:
+        url: Base URL of the price service.
+
+    Returns:
+        The client.
+    """
     return PriceServiceClient(url, headers=load_settings().service_headers)
 
 
 @st.cache_resource
 def watcher_client(url: str) -> WatcherClient:
-    """Give the watcher at a URL."""
+    """Return the shared client of the watcher.
+
+    Args:
+        url: Base URL of the watcher.
+
+    Returns:
+        The client.
+    """
     return WatcherClient(url)

@@ -1,4 +1,4 @@
-"""The price service as the page sees it: HTTP with time limits, failures as words for people."""
+"""HTTP client of the price service: time limits, and errors that a visitor understands."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
@@ -18,39 +18,50 @@ from carvalue.web.client.answers import (
     QuoteView,
 )
 
-CONNECT_S, ANSWER_S = 2.0, 10.0  # a quote takes milliseconds; past this the service is as good as down
-UNAUTHORIZED, NOT_FOUND, TOO_MANY = 401, 404, 429
-MODELS_OFFERED = 500  # a select of thousands of options crawls; any other model can be typed
+CONNECT_S, ANSWER_S = 2.0, 10.0  # a quote takes milliseconds; a slower service counts as down
+UNAUTHORIZED, NOT_FOUND, TOO_MANY, UNAVAILABLE = 401, 404, 429, 503
+MODEL_NOT_LOADED = "urn:problem-type:carvalue:model-not-loaded"  # RFC 9457 type of that problem
+MAX_SUGGESTED_MODELS = 500  # a longer select box is slow; other models can be typed
 
 
 class ServiceDown(AppError):
     """The service gives no usable answer."""
 
-    status, hint = 503, "What you typed is kept; try again in a moment."
+    status, hint = 503, "Your entries are kept. Try again in a moment."
 
 
 class ApiKeyRejected(ServiceDown):
-    """The service asks for a key, or for another one than the page has."""
+    """The service requires an API key, and the page has none or a wrong one."""
 
-    hint = "What you typed is kept; whoever runs this page sets SERVICE_API_KEY."
+    hint = "Your entries are kept. The operator of this page has to set SERVICE_API_KEY."
 
 
 class TooBusy(ServiceDown):
-    """The page asks for more than the service gives to one client."""
+    """The page has sent more requests than its rate limit allows."""
 
 
 class ModelNotReady(AppError):
     """The service answers, but has no model yet."""
 
-    status, hint = 503, "What you typed is kept; try again once a model is in production."
+    status, hint = 503, "Your entries are kept. Try again once a model is in production."
 
 
 class ListingRejected(AppError):
-    """The service does not accept the listing; `expected` says what it wants, by field name."""
+    """The service does not accept the listing.
+
+    Attributes:
+        expected: What the service accepts, by field name.
+    """
 
     status = 422
 
     def __init__(self, message: str, *, expected: Mapping[str, str]) -> None:
+        """Create the error.
+
+        Args:
+            message: What is wrong, in a sentence.
+            expected: What the service accepts, by field name.
+        """
         super().__init__(message)
         self.expected = expected
 
@@ -60,11 +71,10 @@ QUOTES = TypeAdapter(tuple[QuoteView, ...])
 
 
 class PriceServiceClient:
-    """One connection pool to one service.
+    """HTTP client of the price service, with one connection pool.
 
-    Every method raises:
-        ModelNotReady: the service has no model yet.
-        ServiceDown: no answer, or none that makes sense; KeyNotAccepted: none for this page.
+    Every method can raise `ModelNotReady` (the service has no model yet), `ApiKeyRejected`, `TooBusy` (rate
+    limit reached) and `ServiceDown` (no answer, or an unusable one).
     """
 
     def __init__(
@@ -74,44 +84,80 @@ class PriceServiceClient:
         headers: Mapping[str, str] | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        """Create the connection pool; nothing is sent yet.
+
+        Args:
+            url: Base URL of the service.
+            headers: Sent with every request, such as the API key.
+            transport: Replaces the network in tests.
+        """
         timeout = httpx.Timeout(ANSWER_S, connect=CONNECT_S)
         self._url = url
         self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport)
 
-    def offers(self, make: str | None) -> Mapping[str, tuple[str, ...]]:
-        """Suggest words for the fields that take any text, by field name; models are those of `make`."""
-        query = {"make": make or "", "limit": str(MODELS_OFFERED)}
-        offers = self._get("/options", query, OptionsView)
-        models = tuple(model.name for model in offers.models)
-        return {"manufacturer": offers.makes, "model": models, "region": offers.regions}
+    def suggestions(self, make: str | None) -> Mapping[str, tuple[str, ...]]:
+        """Return suggestions for the fields that accept any text.
+
+        Args:
+            make: The make whose models are suggested; None for no models.
+
+        Returns:
+            Suggestions by field name: manufacturer, model and region.
+        """
+        query = {"make": make or "", "limit": str(MAX_SUGGESTED_MODELS)}
+        options = self._get("/options", query, OptionsView)
+        models = tuple(model.name for model in options.models)
+        return {"manufacturer": options.makes, "model": models, "region": options.regions}
 
     def in_production(self) -> ModelView:
-        """Tell which model is in use."""
+        """Read which model is in production.
+
+        Returns:
+            Its version and its model card.
+        """
         return self._get("/model", {}, ModelView)
 
     def explain(self, listing: Listing) -> ExplainedQuoteView:
-        """Price one listing, with the reasons and with similar cars.
+        """Price one listing, with an explanation and similar cars.
+
+        Args:
+            listing: The car; absent fields are not known.
+
+        Returns:
+            The quote, its explanation and similar cars.
 
         Raises:
-            ListingRejected: a field cannot be used.
+            ListingRejected: A field cannot be used.
         """
         return self._read(
             self._http.build_request("POST", "/explain", json=dict(listing)), ExplainedQuoteView
         )
 
     def curves(self, listing: Listing) -> CurvesView:
-        """Price the car at other miles and of other years; nobody's quote.
+        """Price the car at other mileages and model years; the journal does not record it.
+
+        Args:
+            listing: The car; absent fields are not known.
+
+        Returns:
+            Prices over the mileage and over the model year.
 
         Raises:
-            ListingRejected: a field cannot be used.
+            ListingRejected: A field cannot be used.
         """
         return self._read(self._http.build_request("POST", "/curves", json=dict(listing)), CurvesView)
 
     def quotes(self, listings: Sequence[Listing]) -> tuple[QuoteView, ...]:
-        """Price listings, in order.
+        """Price listings in one request.
+
+        Args:
+            listings: The cars, at most 1,000.
+
+        Returns:
+            A quote for each listing, in order.
 
         Raises:
-            ListingRejected: at least one cannot be priced; `quote` tells which.
+            ListingRejected: At least one listing cannot be priced; `quote` finds out which.
         """
         request = self._http.build_request("POST", "/predict", json=[dict(item) for item in listings])
         return self._read(request, QUOTES)
@@ -119,19 +165,29 @@ class PriceServiceClient:
     def quote(self, listing: Listing) -> QuoteView:
         """Price one listing.
 
+        Args:
+            listing: The car; absent fields are not known.
+
+        Returns:
+            The quote.
+
         Raises:
-            ListingRejected: a field cannot be used.
+            ListingRejected: A field cannot be used.
         """
         return self._read(self._http.build_request("POST", "/predict", json=dict(listing)), QuoteView)
 
     def report_sale(self, quote_id: str, sale_price: int) -> None:
-        """Tell what a quoted car was sold for.
+        """Report the price for which a quoted car was sold.
+
+        Args:
+            quote_id: Identifies the quote.
+            sale_price: What was paid, in dollars.
 
         Raises:
-            ListingRejected: there is no such quote, or it is no price.
+            ListingRejected: There is no such quote, or the sale price is out of range.
         """
-        told = {"quote_id": quote_id, "sale_price": sale_price}
-        self._read(self._http.build_request("POST", "/feedback", json=told), AnswerModel)
+        sale = {"quote_id": quote_id, "sale_price": sale_price}
+        self._read(self._http.build_request("POST", "/feedback", json=sale), AnswerModel)
 
     def _get(self, path: str, query: Mapping[str, str], shape: type[AnswerT]) -> AnswerT:
         return self._read(self._http.build_request("GET", path, params=dict(query)), shape)
@@ -152,12 +208,14 @@ class PriceServiceClient:
 
 
 def _failure(status: int, problem: ProblemView) -> AppError:
-    if status == ModelNotReady.status:
+    if problem.type == MODEL_NOT_LOADED:
         return ModelNotReady(problem.detail)
+    if status == UNAVAILABLE:
+        return ServiceDown(problem.detail)
     if status == UNAUTHORIZED:
         return ApiKeyRejected(problem.detail)
     if status == TOO_MANY:
-        return TooBusy("The price service is asked for more than it gives to one client.")
+        return TooBusy("The price service receives too many requests from this page.")
     if status in {ListingRejected.status, NOT_FOUND}:
         return ListingRejected(
             problem.detail, expected={error.field: error.expected for error in problem.errors}

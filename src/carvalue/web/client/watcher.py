@@ -1,4 +1,4 @@
-"""The watcher as the page sees it; where it is away, the page goes on without it."""
+"""HTTP client of the watcher; without a watcher, the page still prices cars."""
 
 from datetime import datetime
 from typing import TypeVar
@@ -17,11 +17,21 @@ AnswerT = TypeVar("AnswerT")
 class WatcherUnavailable(AppError):
     """The watcher gives no usable answer."""
 
-    status, hint = 503, "Prices are not affected; `make status` says how it is."
+    status, hint = 503, "Prices are not affected; `make status` shows whether it runs."
 
 
 class AlertView(AnswerModel):
-    """An alert."""
+    """An alert.
+
+    Attributes:
+        kind: What it is about, such as drift.
+        severity: How urgent it is.
+        title: What happened, in a line.
+        text: Details and what to do, in several lines.
+        since: When it started, UTC.
+        resolved_at: When it ended, UTC; None while it is active.
+        report: File name of its report; empty without one.
+    """
 
     kind: str
     severity: str
@@ -33,14 +43,29 @@ class AlertView(AnswerModel):
 
 
 class AlertsView(AnswerModel):
-    """Alerts that last, and those that ended, the last one first."""
+    """All alerts.
+
+    Attributes:
+        firing: Active alerts.
+        past: Ended alerts, the newest first.
+    """
 
     firing: tuple[AlertView, ...]
     past: tuple[AlertView, ...]
 
 
 class FeatureDriftView(AnswerModel):
-    """One feature that is watched."""
+    """Drift of one feature.
+
+    Attributes:
+        title: The feature.
+        state: insufficient data, clean, suspected or confirmed.
+        score: Drift statistic as a multiple of its threshold.
+        says: How the feature changed, in a line.
+        labels: Names of the bins, shape (bins,).
+        reference: Share of each bin in the training data, shape (bins,).
+        window: Share of each bin in the newest quotes, shape (bins,).
+    """
 
     title: str
     state: str
@@ -52,7 +77,13 @@ class FeatureDriftView(AnswerModel):
 
 
 class BoundedShareView(AnswerModel):
-    """A share with its bounds."""
+    """A share with its 95 % confidence interval.
+
+    Attributes:
+        value: The share, from 0 to 1.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+    """
 
     value: float
     low: float
@@ -60,7 +91,14 @@ class BoundedShareView(AnswerModel):
 
 
 class LiveAccuracyView(AnswerModel):
-    """Accuracy against sale prices."""
+    """Accuracy against reported sale prices.
+
+    Attributes:
+        sales: Number of reported sales.
+        error: Median absolute percentage error; None with too few sales.
+        coverage: Share of sale prices within the price range; None with too few sales.
+        estimated_error: Median error that the width of the price ranges suggests.
+    """
 
     sales: int
     error: BoundedShareView | None
@@ -69,7 +107,16 @@ class LiveAccuracyView(AnswerModel):
 
 
 class DriftView(AnswerModel):
-    """What the watcher has found."""
+    """The state of drift detection.
+
+    Attributes:
+        state: insufficient data, clean, suspected or confirmed.
+        features: Drift of each feature, the largest score first.
+        provisional: Whether the thresholds rest on the training data alone.
+        rows_seen: Number of quotes that were checked.
+        window_rows: Number of quotes in the window.
+        live: Accuracy against reported sale prices.
+    """
 
     state: str
     features: tuple[FeatureDriftView, ...]
@@ -80,7 +127,15 @@ class DriftView(AnswerModel):
 
 
 class RetrainingView(AnswerModel):
-    """How the newest retraining ended, and what comes next."""
+    """The newest retraining.
+
+    Attributes:
+        run: Its Airflow run; None before the first.
+        outcome: How it ended; None while it runs.
+        reasons: Why it ended so.
+        ended_at: When it ended, UTC.
+        next: What happens next; empty if the next alert starts a retraining.
+    """
 
     run: str | None
     outcome: str | None
@@ -90,14 +145,25 @@ class RetrainingView(AnswerModel):
 
 
 class HourCount(AnswerModel):
-    """How many quotes were given in an hour."""
+    """The number of quotes in an hour.
+
+    Attributes:
+        hour: Start of the hour, UTC.
+        quotes: Number of quotes.
+    """
 
     hour: datetime
     quotes: int
 
 
 class ReportView(AnswerModel):
-    """A report that is there."""
+    """A drift report.
+
+    Attributes:
+        name: Its file name.
+        made_at: When it was made, UTC.
+        why: What it was made for.
+    """
 
     name: str
     made_at: datetime
@@ -105,38 +171,70 @@ class ReportView(AnswerModel):
 
 
 class WatcherClient:
-    """One connection pool to one watcher.
+    """HTTP client of the watcher, with one connection pool.
 
-    Every method raises:
-        WatcherUnavailable: no answer, or none that makes sense.
+    Every method can raise `WatcherUnavailable` (no answer, or an unusable one).
     """
 
     def __init__(self, url: str, *, transport: httpx.BaseTransport | None = None) -> None:
+        """Create the connection pool; nothing is sent yet.
+
+        Args:
+            url: Base URL of the watcher.
+            transport: Replaces the network in tests.
+        """
         self._url = url
         self._http = httpx.Client(base_url=url, timeout=ANSWER_S, transport=transport)
 
     def alerts(self) -> AlertsView:
-        """Ask which alerts last, and which ended."""
+        """Read the alerts.
+
+        Returns:
+            Active and ended alerts.
+        """
         return self._read("/alerts", TypeAdapter(AlertsView))
 
     def drift(self) -> DriftView:
-        """Ask what it has found."""
+        """Read the state of drift detection.
+
+        Returns:
+            The state of each feature, and the accuracy against reported sale prices.
+        """
         return self._read("/drift", TypeAdapter(DriftView))
 
     def retraining(self) -> RetrainingView:
-        """Ask how the newest retraining ended."""
+        """Read how the newest retraining ended.
+
+        Returns:
+            The retraining, and what happens next.
+        """
         return self._read("/retraining", TypeAdapter(RetrainingView))
 
     def quotes_per_hour(self) -> tuple[HourCount, ...]:
-        """Ask how many quotes were given in each of the last 24 hours."""
+        """Read how many quotes were given lately.
+
+        Returns:
+            The number of quotes in each of the last 24 hours, the oldest hour first.
+        """
         return self._read("/quotes", TypeAdapter(tuple[HourCount, ...]))
 
     def reports(self) -> tuple[ReportView, ...]:
-        """Ask which reports there are, the newest first."""
+        """List the drift reports.
+
+        Returns:
+            All reports, the newest first.
+        """
         return self._read("/reports", TypeAdapter(tuple[ReportView, ...]))
 
     def report(self, name: str) -> str:
-        """Fetch a report's HTML."""
+        """Fetch a report.
+
+        Args:
+            name: Its file name.
+
+        Returns:
+            The report as HTML.
+        """
         return self._get(f"/reports/{name}").text
 
     def _read(self, path: str, shape: TypeAdapter[AnswerT]) -> AnswerT:

@@ -1,19 +1,27 @@
-"""The page's pictures: each has a title and a description for those who do not see it."""
+"""Charts of the page (Altair); each has a description for screen readers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
 
-Picture = alt.Chart | alt.LayerChart | alt.FacetChart
+Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 Rows = Sequence[Mapping[str, Any]]
 
-UP, DOWN, NEUTRAL, MARK = "#2a7f62", "#c0504d", "#1c5fa5", "#d9822b"
+UP, DOWN, NEUTRAL, MARK = "#2f8f6e", "#c0504d", "#3b7fc4", "#c9741f"  # at least 3:1 on white and on black
 DOLLARS = "$,.0f"
 
 
-def waterfall(rows: Rows) -> Picture:
-    """Draw how each part moves the price: rows of `label`, `begin`, `end`, `dollars`, `kind`, in order."""
+def waterfall(rows: Rows) -> Chart:
+    """Draw how each part of the car changes the price.
+
+    Args:
+        rows: Bars from top to bottom: `label`, `begin`, `end`, `right` and `dollars` (all dollars), `kind`
+            (total, more or less), `amount` (the text beside the bar).
+
+    Returns:
+        The chart.
+    """
     data = alt.Data(values=list(rows))
     order = [row["label"] for row in rows]
     y = alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=170))
@@ -27,7 +35,7 @@ def waterfall(rows: Rows) -> Picture:
                 "begin:Q",
                 title="dollars",
                 axis=alt.Axis(format=DOLLARS, tickCount=5, labelBound=True),
-                # room for the words to the right of the longest bar
+                # leaves space for the text to the right of the longest bar
                 scale=alt.Scale(domain=[0, 1.4 * max(row["right"] for row in rows)], nice=False),
             ),
             x2="end:Q",
@@ -35,17 +43,29 @@ def waterfall(rows: Rows) -> Picture:
             tooltip=[alt.Tooltip("label:N"), alt.Tooltip("dollars:Q", format="$,.0f")],
         )
     )
-    words = (
-        alt.Chart(data).mark_text(align="left", dx=4).encode(y=y, x=alt.X("right:Q"), text=alt.Text("said:N"))
+    amounts = (
+        alt.Chart(data)
+        .mark_text(align="left", dx=4)
+        .encode(y=y, x=alt.X("right:Q"), text=alt.Text("amount:N"))
     )
-    return alt.layer(bars, words).properties(
+    return alt.layer(bars, amounts).properties(
         height=28 * len(rows) + 40,
-        description="Waterfall: what each part of the car adds to its price or takes from it.",
+        description="Waterfall: how much each part of the car adds to its price or takes from it.",
     )
 
 
-def value_curve(points: Rows, *, title: str, unit: str, here: float) -> Picture:
-    """Draw prices with their range over miles or years: rows of `value`, `price`, `low`, `high`."""
+def value_curve(points: Rows, *, title: str, unit: str, marked: float) -> Chart:
+    """Draw the price and the price range over the mileage or the model year.
+
+    Args:
+        points: Rows of `value` (miles or model year), `price`, `low` and `high` (dollars).
+        title: Title of the chart.
+        unit: Title of the horizontal axis: "miles" or "model year".
+        marked: The value at which a vertical line is drawn.
+
+    Returns:
+        The chart.
+    """
     data = alt.Data(values=list(points))
     x = alt.X(
         "value:Q",
@@ -68,23 +88,34 @@ def value_curve(points: Rows, *, title: str, unit: str, here: float) -> Picture:
             tooltip=[alt.Tooltip("value:Q", title=unit), alt.Tooltip("price:Q", format=DOLLARS)],
         )
     )
-    rule = alt.Chart(alt.Data(values=[{"value": here}])).mark_rule(color=MARK, strokeDash=[4, 3]).encode(x=x)
+    rule = (
+        alt.Chart(alt.Data(values=[{"value": marked}])).mark_rule(color=MARK, strokeDash=[4, 3]).encode(x=x)
+    )
     return alt.layer(band, line, rule).properties(
-        title=title, height=240, description=f"Line with a band: price and its range over {unit}."
+        title=title, height=240, description=f"Line with a band: price and price range over {unit}."
     )
 
 
-def similar_cars(cars: Rows, *, odometer: int | None, price: int) -> Picture:
-    """Scatter asking prices of similar cars over their miles, with this car in it."""
+def similar_cars(cars: Rows, *, odometer: int | None, price: int) -> Chart:
+    """Draw the asking prices of similar cars over their mileage, together with this car.
+
+    Args:
+        cars: Rows of `odometer` (miles or None), `price` (dollars), `year`, `model` and `state`.
+        odometer: Mileage of this car, in miles; without one it is not drawn.
+        price: Most likely asking price of this car, in dollars.
+
+    Returns:
+        The chart.
+    """
     data = alt.Data(values=[car for car in cars if car["odometer"] is not None])
     x = alt.X(
         "odometer:Q", title="miles", axis=alt.Axis(format=",.0f", tickCount=6), scale=alt.Scale(zero=False)
     )
     y = alt.Y("price:Q", title="asking price", axis=alt.Axis(format=DOLLARS), scale=alt.Scale(zero=False))
     tips = [alt.Tooltip("year:Q", format="d"), "model:N", "state:N", alt.Tooltip("price:Q", format=DOLLARS)]
-    dots = alt.Chart(data).mark_circle(size=90, color=NEUTRAL, opacity=0.75).encode(x=x, y=y, tooltip=tips)
+    dots = alt.Chart(data).mark_circle(size=90, color=NEUTRAL, opacity=1).encode(x=x, y=y, tooltip=tips)
     layers: list[alt.Chart] = [dots]
-    if odometer is not None:  # an empty layer is an image without a name to a screen reader
+    if odometer is not None:  # a screen reader reports an empty layer as an unnamed image
         mine = alt.Data(values=[{"odometer": odometer, "price": price}])
         layers.append(
             alt.Chart(mine).mark_point(shape="diamond", size=220, filled=True, color=MARK).encode(x=x, y=y)
@@ -94,8 +125,17 @@ def similar_cars(cars: Rows, *, odometer: int | None, price: int) -> Picture:
     )
 
 
-def two_distributions(labels: Sequence[str], reference: Sequence[float], window: Sequence[float]) -> Picture:
-    """Lay the shares of the training data and of recent quotes over each other, bin by bin."""
+def two_distributions(labels: Sequence[str], reference: Sequence[float], window: Sequence[float]) -> Chart:
+    """Draw the distribution of a feature in the training data and in recent quotes.
+
+    Args:
+        labels: Names of the bins, shape (bins,).
+        reference: Share of each bin in the training data, shape (bins,).
+        window: Share of each bin in recent quotes, shape (bins,).
+
+    Returns:
+        The chart.
+    """
     rows = [
         {"bin": label, "share": share, "of": of}
         for of, shares in (("training data", reference), ("recent quotes", window))
@@ -111,12 +151,21 @@ def two_distributions(labels: Sequence[str], reference: Sequence[float], window:
             color=alt.Color("of:N", scale=colors, title=None, legend=alt.Legend(orient="top")),
             tooltip=["of:N", "bin:N", alt.Tooltip("share:Q", format=".1%")],
         )
-        .properties(height=300, description="Bars: shares of each value, in training and lately.")
+        .properties(
+            height=300, description="Bars: the share of each value in the training data and in recent quotes."
+        )
     )
 
 
-def per_hour(rows: Rows) -> Picture:
-    """Draw quotes by hour: rows of `hour` and `quotes`."""
+def per_hour(rows: Rows) -> Chart:
+    """Draw the number of quotes by hour.
+
+    Args:
+        rows: Rows of `hour` (ISO 8601) and `quotes`.
+
+    Returns:
+        The chart.
+    """
     return (
         alt.Chart(alt.Data(values=list(rows)))
         .mark_bar(color=NEUTRAL)

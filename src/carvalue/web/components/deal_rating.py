@@ -1,51 +1,82 @@
-"""Is an asking price fair? Where it stands in the range, in words."""
+"""Rates an asking price by its position in the price range."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 Color = Literal["green", "blue", "orange", "red"]
 
-FAIR = 0.15  # of the way from the most likely price to an end of the range: as near as a guess can tell
-FAR = 0.5
+# distances from the most likely price, as shares of the distance to that end of the range
+FAIR_SHARE = 0.15  # a smaller difference is within the error of the estimate
+FAR_SHARE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
 class DealRating:
-    """A word for an asking price, what it means, and how it is coloured."""
+    """A rating of an asking price.
 
-    word: str
+    Attributes:
+        label: The rating, in one or two words.
+        meaning: What the rating means, in a sentence.
+        color: Colour in which the page shows it.
+    """
+
+    label: str
     meaning: str
     color: Color
 
 
-GREAT = DealRating(word="Great price", meaning="Well below what such cars are offered for.", color="green")
-GOOD = DealRating(word="Good price", meaning="Somewhat below what such cars are offered for.", color="green")
-FAIR_PRICE = DealRating(word="Fair price", meaning="What such cars are offered for.", color="blue")
-HIGH = DealRating(word="High price", meaning="Somewhat above what such cars are offered for.", color="orange")
+GREAT = DealRating(
+    label="Great price", meaning="Well below what similar cars are offered for.", color="green"
+)
+GOOD = DealRating(
+    label="Good price", meaning="Somewhat below what similar cars are offered for.", color="green"
+)
+FAIR_PRICE = DealRating(label="Fair price", meaning="About what similar cars are offered for.", color="blue")
+HIGH = DealRating(
+    label="High price", meaning="Somewhat above what similar cars are offered for.", color="orange"
+)
 OVERPRICED = DealRating(
-    word="Overpriced", meaning="Well above what such cars are offered for: room to bargain.", color="red"
+    label="Overpriced",
+    meaning="Well above what similar cars are offered for. You can try to negotiate.",
+    color="red",
 )
 TOO_GOOD = DealRating(
-    word="Suspiciously cheap",
-    meaning="Fewer than one such car in twenty is offered for so little: ask what is wrong with it.",
+    label="Suspiciously cheap",
+    meaning="Fewer than one in twenty similar cars is offered for so little. Ask what is wrong with it.",
     color="orange",
 )
 
 
 def rate_deal(asking: int, *, price: int, low: int, high: int) -> DealRating:
-    """Judge an asking price by the range; all in whole dollars.
+    """Rate an asking price by its position in the price range.
 
-    One price in twenty lies beyond either end of the range: one beyond the lower end is no bargain but a
-    question, one halfway to the upper end is dearer than most.
+    Nine in ten similar cars are offered within the range. An asking price below the range is rated as
+    suspicious, not as a bargain. One that is more than halfway from the most likely price to the upper end is
+    overpriced.
+
+    Args:
+        asking: Asking price, in dollars.
+        price: Most likely asking price, in dollars.
+        low: Lower end of the price range, in dollars.
+        high: Upper end of the price range, in dollars.
+
+    Returns:
+        The rating.
+
+    Examples:
+        >>> rate_deal(22_000, price=20_000, low=16_000, high=26_000).label
+        'High price'
+        >>> rate_deal(15_000, price=20_000, low=16_000, high=26_000).label
+        'Suspiciously cheap'
     """
     if asking < low:
         return TOO_GOOD
-    side = high - price if asking > price else price - low
-    place = (asking - price) / max(side, 1)
-    if place <= -FAR:
+    distance_to_end = high - price if asking > price else price - low
+    position = (asking - price) / max(distance_to_end, 1)
+    if position <= -FAR_SHARE:
         return GREAT
-    if place <= -FAIR:
+    if position <= -FAIR_SHARE:
         return GOOD
-    if place <= FAIR:
+    if position <= FAIR_SHARE:
         return FAIR_PRICE
-    return HIGH if place <= FAR else OVERPRICED
+    return HIGH if position <= FAR_SHARE else OVERPRICED

@@ -1,4 +1,4 @@
-"""How the page says things: money, dates, names of makes, texts that may hold Markdown's own characters."""
+"""Formats money, dates and names, and completes what a visitor types."""
 
 import re
 from collections.abc import Mapping
@@ -7,9 +7,9 @@ from difflib import get_close_matches
 
 from carvalue.listings import Value
 
-MARKDOWN = re.compile(
-    r"([\\`*_{}\[\]()#+!|$~<>:])"
-)  # `$` too: between two of them Streamlit sees mathematics
+# `$` too: Streamlit renders the text between two of them as mathematics
+MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|$~<>:])")
+MAX_SIMILAR = 3
 
 SOURCES = {
     "kaggle": "advertisements on Craigslist, United States",
@@ -19,62 +19,164 @@ SOURCES = {
 
 
 def escape_markdown(text: str) -> str:
-    """Escape a text so that it shows as it is."""
+    r"""Escape a text for Streamlit's Markdown, so that it is shown unchanged.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        The text with a backslash before each character that Markdown interprets.
+
+    Examples:
+        >>> print(escape_markdown("*F-150* for $9,500"))
+        \*F-150\* for \$9,500
+    """
     return MARKDOWN.sub(r"\\\1", text)
 
 
 def format_dollars(amount: int) -> str:
-    """Say an amount in dollars."""
+    r"""Format an amount in dollars for Streamlit's Markdown.
+
+    Args:
+        amount: Whole dollars.
+
+    Returns:
+        The amount with an escaped dollar sign and separators of thousands.
+
+    Examples:
+        >>> print(format_dollars(16_400))
+        \$16,400
+    """
     return f"\\${amount:,}"
 
 
 def format_date(iso: str) -> str:
-    """Say a date as people write it."""
-    when = date.fromisoformat(iso)
-    return f"{when:%B} {when.day}, {when.year}"
+    """Format a date as it is written in American English.
+
+    Args:
+        iso: The date, ISO 8601.
+
+    Returns:
+        Month, day and year.
+
+    Examples:
+        >>> format_date("2021-05-04")
+        'May 4, 2021'
+    """
+    day = date.fromisoformat(iso)
+    return f"{day:%B} {day.day}, {day.year}"
 
 
 def source_name(source: str) -> str:
-    """Say where listings came from; a source that the page does not know has its own name."""
+    """Describe where the training data comes from.
+
+    Args:
+        source: The kind of the data source, from the model card.
+
+    Returns:
+        A description; the kind itself if it is unknown.
+    """
     return SOURCES.get(source, source)
 
 
 def make_name(make: str) -> str:
-    """Say a make as its owner does, as far as a rule can: BMW, GMC, Land Rover, Mercedes-Benz."""
+    """Format a make: up to three letters in capitals, longer makes with capital initials.
+
+    Args:
+        make: The make in lower case.
+
+    Returns:
+        The display name.
+
+    Examples:
+        >>> [make_name(make) for make in ("bmw", "land rover", "mercedes-benz")]
+        ['BMW', 'Land Rover', 'Mercedes-Benz']
+    """
     return make.upper() if len(make) <= 3 else make.title()
 
 
 def choice_name(choice: str) -> str:
-    """Say a choice: states in capitals, other words with the first letter large."""
+    """Format a choice of a select box: codes of states in capitals, others with a capital first letter.
+
+    Args:
+        choice: The choice as the listing schema has it.
+
+    Returns:
+        The display name.
+
+    Examples:
+        >>> choice_name("tx"), choice_name("like new")
+        ('TX', 'Like new')
+    """
     return choice.upper() if len(choice) == 2 else choice[:1].upper() + choice[1:]
 
 
 def car_name(listing: Mapping[str, Value]) -> str:
-    """Say which car a listing is about, in a line."""
+    """Describe the car of a listing in a line.
+
+    Args:
+        listing: The car, with make, model and year.
+
+    Returns:
+        Year, make and model, and the mileage if it is known.
+
+    Examples:
+        >>> car_name({"manufacturer": "ford", "model": "f-150", "year": 2015, "odometer": 80_000})
+        '2015 Ford f-150, 80,000 miles'
+    """
     make = make_name(str(listing["manufacturer"]))
-    named = f"{listing['year']} {make} {listing['model']}"
+    name = f"{listing['year']} {make} {listing['model']}"
     odometer = listing.get("odometer")
-    return f"{named}, {odometer:,} miles" if isinstance(odometer, int) else named
+    return f"{name}, {odometer:,} miles" if isinstance(odometer, int) else name
 
 
-def complete_word(text: str | None, offered: tuple[str, ...]) -> str | None:
-    """Complete a half-typed word where only one of the offered ones begins like it."""
+def complete_word(text: str | None, suggestions: tuple[str, ...]) -> str | None:
+    """Complete the beginning of a word if exactly one suggestion begins with it.
+
+    Args:
+        text: What was typed.
+        suggestions: Known words.
+
+    Returns:
+        The suggestion; otherwise the text unchanged.
+
+    Examples:
+        >>> complete_word("hon", ("ford", "honda", "hyundai"))
+        'honda'
+        >>> complete_word("h", ("ford", "honda", "hyundai"))
+        'h'
+    """
     typed = _letters(text)
-    beginning = [word for word in offered if _letters(word).startswith(typed)]
-    return beginning[0] if typed and len(beginning) == 1 else text
+    matches = [word for word in suggestions if _letters(word).startswith(typed)]
+    return matches[0] if typed and len(matches) == 1 else text
 
 
-def similar_words(text: str | None, offered: tuple[str, ...]) -> tuple[str, ...]:
-    """Find at most three offered words for a text that is none of them."""
+def similar_words(text: str | None, suggestions: tuple[str, ...]) -> tuple[str, ...]:
+    """Find suggestions for a text that is not a known word.
+
+    Args:
+        text: What was typed.
+        suggestions: Known words.
+
+    Returns:
+        At most three suggestions: those that contain the text, then those with similar spelling. Empty if the
+        text is known, regardless of case, spaces and punctuation.
+
+    Examples:
+        >>> similar_words("chevrolett", ("chevrolet", "chrysler", "ford"))
+        ('chevrolet',)
+        >>> similar_words("F150", ("f-150", "f-250"))
+        ()
+    """
     typed = _letters(text)
-    known = {_letters(word): word for word in reversed(offered)}
+    known = {_letters(word): word for word in reversed(suggestions)}
     if not typed or typed in known:
         return ()
-    holding = [word for word in offered if typed in _letters(word)][:3]
-    close = [known[letters] for letters in get_close_matches(typed, known, n=3)]
-    return tuple(dict.fromkeys([*holding, *close]))[:3]
+    containing = [word for word in suggestions if typed in _letters(word)][:MAX_SIMILAR]
+    close = [known[letters] for letters in get_close_matches(typed, known, n=MAX_SIMILAR)]
+    return tuple(dict.fromkeys([*containing, *close]))[:MAX_SIMILAR]
 
 
 def _letters(text: str | None) -> str:
-    """What remains when f-150, F150 and f 150 are the same word."""
+    """Reduce a text to lower-case letters and digits, so that f-150, F150 and f 150 are equal."""
     return "".join(filter(str.isalnum, (text or "").lower()))

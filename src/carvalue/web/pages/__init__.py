@@ -1,4 +1,4 @@
-"""One module per page."""
+"""The pages, one module for each."""
 
 from carvalue.web.pages.many_cars import show_many_cars
 from carvalue.web.pages.monitoring import show_monitoring

@@ -1,4 +1,4 @@
-"""Value my car: enter a car, see what it is worth and why. Streamlit runs it at every interaction."""
+"""Value my car: a form, the price range and its explanation. Streamlit runs it at every interaction."""
 
 from collections.abc import Mapping
 
@@ -12,6 +12,7 @@ from carvalue.web.components import (
     Valuation,
     chosen_make,
     entered_listing,
+    invalid_numbers,
     show_comparables,
     show_deal_rating,
     show_form,
@@ -20,56 +21,62 @@ from carvalue.web.components import (
     show_what_if,
 )
 
-OFFERS_S = 60  # how long suggestions are kept; a new model's vocabulary may wait that long
-NO_OFFERS: Mapping[str, tuple[str, ...]] = {}
+SUGGESTIONS_S = 60  # suggestions of a new model may appear this late
+NO_SUGGESTIONS: Mapping[str, tuple[str, ...]] = {}
 
 
 def show_one_car() -> None:
-    """Draw the page."""
+    """Show the page."""
     st.title("What is your car worth?")
-    st.write("Make, model and year are enough for a first price; the more you tell, the closer it gets.")
+    st.write("Make, model and model year are enough. More details make the price range narrower.")
     url = load_settings().service_url
-    show_form(offers=_offers_or_notice(url), expected=_still_wrong())
+    show_form(suggestions=_suggestions_or_notice(url), expected=_wrong_fields())
     st.button("Price this car", type="primary", width="stretch", on_click=_price, args=(url,))
     _show_answer(url)
 
 
-@st.cache_data(ttl=OFFERS_S, show_spinner=False)
-def _offers(url: str, make: str | None) -> Mapping[str, tuple[str, ...]]:
-    return price_service_client(url).offers(make)
+@st.cache_data(ttl=SUGGESTIONS_S, show_spinner=False)
+def _suggestions(url: str, make: str | None) -> Mapping[str, tuple[str, ...]]:
+    return price_service_client(url).suggestions(make)
 
 
-def _offers_or_notice(url: str) -> Mapping[str, tuple[str, ...]]:
+def _suggestions_or_notice(url: str) -> Mapping[str, tuple[str, ...]]:
     try:
-        return _offers(url, chosen_make())
+        return _suggestions(url, chosen_make())
     except AppError as error:
-        st.warning(f"{error.message} Makes and models cannot be suggested now; you can type them.")
-        return NO_OFFERS
+        st.warning(f"{error.message} We cannot suggest makes and models now, but you can type them.")
+        return NO_SUGGESTIONS
 
 
 def _price(url: str) -> None:
-    """Ask for a quote; runs before the page is drawn again, so that what is wrong shows beside its field."""
+    """Request a quote; runs as a callback, before the form is drawn with the errors of its fields."""
     listing = entered_listing()
-    answer: dict[str, object] = {"refused": None, "failure": None}
+    answer: dict[str, object] = {"rejected": None, "failure": None}
+    if invalid_numbers(listing):
+        st.session_state.update(answer | {"valuation": None})
+        return
     try:
         answer["valuation"] = Valuation(listing=listing, explained=price_service_client(url).explain(listing))
     except ListingRejected as error:
-        answer |= {"refused": RejectedListing(listing=listing, expected=error.expected), "valuation": None}
+        answer |= {"rejected": RejectedListing(listing=listing, expected=error.expected), "valuation": None}
     except AppError as error:
         answer["failure"] = str(error)
     st.session_state.update(answer)
 
 
-def _still_wrong() -> Mapping[str, str]:
-    refusal: RejectedListing | None = st.session_state.get("refused")
-    return refusal.still_wrong(entered_listing()) if refusal else {}
+def _wrong_fields() -> Mapping[str, str]:
+    """Return what is expected of the fields that cannot be used, by field name."""
+    entered = entered_listing()
+    rejected: RejectedListing | None = st.session_state.get("rejected")
+    return {**(rejected.still_wrong(entered) if rejected else {}), **invalid_numbers(entered)}
 
 
 def _show_answer(url: str) -> None:
     if st.session_state.get("failure"):
         st.error(st.session_state["failure"])
-    if _still_wrong():
-        st.error("Some fields need another look; what is expected stands below each of them.")
+    if _wrong_fields():
+        st.error("Some fields need another look. Below each of them you see what to enter.")
+        return
     valuation: Valuation | None = st.session_state.get("valuation")
     if valuation is not None:
         show_valuation(valuation, entered=entered_listing(), model=_model_or_none(url))
@@ -83,4 +90,4 @@ def _model_or_none(url: str) -> ModelView | None:
     try:
         return price_service_client(url).in_production()
     except AppError:
-        return None  # the quote itself says version and date; where the data came from is left out
+        return None  # the source of the training data is left out

@@ -1,10 +1,11 @@
-"""The service as the page sees it: answers as values, failures as words."""
+"""The client returns answers as values, and raises errors that a visitor understands."""
 
 import json
 
 import httpx
 import pytest
 
+from carvalue.serving.model.live_model import ModelNotLoaded
 from carvalue.web.client.price_service import (
     ApiKeyRejected,
     ListingRejected,
@@ -54,8 +55,17 @@ def test_a_refusal_says_what_each_field_expects() -> None:
 
 
 def test_a_service_without_a_model_is_not_ready() -> None:
+    problem = {"type": ModelNotLoaded.problem_type, "detail": "There is no model."}
+
     with pytest.raises(ModelNotReady, match="There is no model"):
-        service(503, {"detail": "There is no model."}).quote(F150)
+        service(503, problem).quote(F150)
+
+
+def test_a_service_without_its_journal_does_not_wait_for_a_model() -> None:
+    problem = {"type": "about:blank", "detail": "The journal does not answer."}
+
+    with pytest.raises(ServiceDown, match=r"^The journal does not answer\. .*Try again in a moment"):
+        service(503, problem).report_sale("f" * 32, 9_000)
 
 
 @pytest.mark.parametrize(
@@ -98,14 +108,14 @@ def test_a_key_is_sent_along_and_one_that_is_not_accepted_is_for_the_operator() 
 
 
 def test_a_page_that_asks_too_often_says_so() -> None:
-    with pytest.raises(TooBusy, match="try again in a moment"):
+    with pytest.raises(TooBusy, match="Try again in a moment"):
         service(429, {"detail": "x"}).quote(F150)
 
 
-def test_offers_are_by_field() -> None:
+def test_suggestions_are_by_field() -> None:
     models = [{"name": "f-150", "listings": 20_000}]
     answer = {"makes": ["ford"], "models": models, "regions": ["austin"]}
 
-    offers = service(200, answer).offers("ford")
+    suggestions = service(200, answer).suggestions("ford")
 
-    assert offers == {"manufacturer": ("ford",), "model": ("f-150",), "region": ("austin",)}
+    assert suggestions == {"manufacturer": ("ford",), "model": ("f-150",), "region": ("austin",)}

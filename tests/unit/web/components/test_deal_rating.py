@@ -1,4 +1,4 @@
-"""A word for an asking price follows from where it stands in the range."""
+"""An asking price is rated by its position in the price range."""
 
 import pytest
 from hypothesis import given
@@ -32,7 +32,7 @@ ORDER = [TOO_GOOD, GREAT, GOOD, FAIR_PRICE, HIGH, OVERPRICED]
         (90_000, OVERPRICED),
     ],
 )
-def test_words(asking: int, expected: DealRating) -> None:
+def test_each_part_of_the_range_has_its_rating(asking: int, expected: DealRating) -> None:
     assert rate_deal(asking, price=20_000, low=16_000, high=26_000) == expected
 
 
@@ -40,8 +40,10 @@ DOLLARS = st.integers(1, 200_000)
 
 
 @given(DOLLARS, DOLLARS, st.integers(0, 9_000), st.integers(0, 9_000))
-def test_dearer_is_never_judged_cheaper(one: int, other: int, below: int, above: int) -> None:
+def test_a_higher_asking_price_never_gets_a_better_rating(
+    one: int, other: int, below: int, above: int
+) -> None:
     low, high = 10_000 - below, 10_000 + above
-    words = [rate_deal(asking, price=10_000, low=low, high=high) for asking in sorted((one, other))]
+    ratings = [rate_deal(asking, price=10_000, low=low, high=high) for asking in sorted((one, other))]
 
-    assert ORDER.index(words[0]) <= ORDER.index(words[1])
+    assert ORDER.index(ratings[0]) <= ORDER.index(ratings[1])

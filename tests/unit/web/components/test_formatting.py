@@ -1,4 +1,4 @@
-"""How the page says things."""
+"""Money, dates and names are formatted as people write them; typed words are completed."""
 
 import pytest
 

@@ -1,24 +1,26 @@
-"""A file of cars: read as people write it, priced row by row, what cannot be priced keeps its place."""
+"""An uploaded file is read as people write it; each row gets a price or a reason, and keeps its columns."""
 
-import csv
 import json
-from io import BytesIO, StringIO
+from io import BytesIO
 
 import httpx
 import polars as pl
 import pytest
 
-from carvalue.web.client.price_service import PriceServiceClient
+from carvalue.web.client import PriceServiceClient, QuoteView
 from carvalue.web.pages.many_cars import (
-    MOST_ROWS,
+    MAX_ROWS,
     UnreadableFile,
+    answer_names,
     listings_from_rows,
     price_all,
     read_table,
-    spreadsheet_csv,
+    with_answers,
 )
 
-CSV = b'make,model,year,odometer,note\nford,f-150,2015,"80,000",mine\n,civic,2012,,\nhonda,civic,new,1.5,x\n'
+CSV = (
+    b'make,model,year,odometer,note\nford,f-150,2015,80k,mine\n,civic,2012,"90,000",\nhonda,civic,new,1.5,x\n'
+)
 QUOTE = {
     "price": 10_000,
     "low": 8_000,
@@ -33,7 +35,7 @@ QUOTE = {
 def test_cells_become_listings() -> None:
     assert listings_from_rows(read_table("cars.csv", CSV)) == [
         {"manufacturer": "ford", "model": "f-150", "year": 2015, "odometer": 80_000},
-        {"model": "civic", "year": 2012},
+        {"model": "civic", "year": 2012, "odometer": 90_000},
         {"manufacturer": "honda", "model": "civic", "year": "new", "odometer": 1.5},
     ]
 
@@ -54,7 +56,7 @@ def test_parquet_is_read_as_it_is() -> None:
         ("cars.csv", b"colour\nred\n", "no column 'manufacturer'; it has colour"),
         ("cars.parquet", b"PAR1 nonsense", "cannot be read"),
         ("cars.csv", b"\xff\xfe\x00manufacturer", "cannot be read|no column"),
-        ("cars.csv", b"make\n" + b"ford\n" * (MOST_ROWS + 1), "at most 20,000"),
+        ("cars.csv", b"make\n" + b"ford\n" * (MAX_ROWS + 1), "at most 20,000"),
     ],
 )
 def test_what_is_no_table_of_cars_is_said(name: str, content: bytes, said: str) -> None:
@@ -84,12 +86,37 @@ def test_one_bad_row_costs_no_other_its_price() -> None:
     ]
 
 
-def test_no_cell_of_the_download_is_a_formula() -> None:
-    cells = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "-5", "+1.5", "f-150", ""]
-    table = pl.DataFrame({"manufacturer": cells, "=HYPERLINK(1)": cells, "price": range(len(cells))})
+def test_columns_of_the_file_are_kept_beside_the_answers() -> None:
+    table = pl.DataFrame({"make": ["ford", "bmw"], "manufacturer": ["Ford", "BMW"], "price": ["23000", "9"]})
 
-    written = csv.reader(StringIO(spreadsheet_csv(table)))
+    priced = with_answers(table, [QuoteView.model_validate(QUOTE), "year: expected a year"])
 
-    header, *rows = written
-    assert header == ["manufacturer", "'=HYPERLINK(1)", "price"]
-    assert [row[0] for row in rows] == [*(f"'{cell}" for cell in cells[:5]), *cells[5:]]
+    assert priced.select(table.columns).equals(table)
+    assert priced["carvalue_price"].to_list() == [10_000, None]
+    assert priced["low"].to_list() == [8_000, None]
+    assert priced["problem"].to_list() == ["", "year: expected a year"]
+
+
+def test_a_priced_file_can_be_priced_again() -> None:
+    once = answer_names(["make"])
+    twice = answer_names(["make", *once.values()])
+    thrice = answer_names(["make", *once.values(), *twice.values()])
+
+    assert (once["price"], twice["price"], thrice["price"]) == ("price", "carvalue_price", "carvalue_price_2")
+
+
+def test_a_name_in_other_letters_counts_as_taken() -> None:
+    assert answer_names(["Price ", "LOW"]) == {
+        "price": "carvalue_price",
+        "low": "carvalue_low",
+        "high": "high",
+        "warnings": "warnings",
+        "problem": "problem",
+    }
+
+
+def test_a_file_with_both_names_of_the_make_is_read() -> None:
+    table = read_table("cars.csv", b"make,manufacturer,year\nF.,ford,2015\n")
+
+    assert table.columns == ["make", "manufacturer", "year"]
+    assert listings_from_rows(table) == [{"manufacturer": "ford", "year": 2015}]
