@@ -41,7 +41,7 @@ with connect_mlflow(settings.mlflow_tracking_uri) as client:
 work = work_folder(settings, "initial_model_dag")
 version = ModelVersion(name=MODEL_NAME, version=1, run_id=run, source=made.source, bundle_digest="f00d")
 version.save(work / VERSION_FILE)
-gate = GateResult(name="speed", figure=1.0, limit=5.0, passed=True, words="1 ms (at most 5)")
+gate = GateResult(name="speed", figure=1.0, limit=5.0, passed=True, message="1 ms (at most 5)")
 passed = PromotionDecision.from_gates([gate])
 GateJudgement(version=1, against=None, decision=passed).save(work / JUDGEMENT_FILE)
 (work / "evaluation").mkdir()

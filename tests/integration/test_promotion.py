@@ -36,7 +36,7 @@ pytestmark = [
 ]
 
 PASSED = PromotionDecision.from_gates(
-    [GateResult(name="a gate", figure=0.1, limit=0.2, passed=True, words="10 % (at most 20 %)")]
+    [GateResult(name="a gate", figure=0.1, limit=0.2, passed=True, message="10 % (at most 20 %)")]
 )
 
 
@@ -129,7 +129,7 @@ def _is_written_down(market: Market, version: ModelVersion) -> None:
         card = Path(client.download_artifacts(version.run_id, f"evaluation/{MODEL_CARD}", market.folder))
     text = card.read_text()
     assert len(gates) == 10
-    assert all(gate.passed and gate.name in said and gate.words in text for gate in gates)
+    assert all(gate.passed and gate.name in said and gate.message in text for gate in gates)
     assert DECISION_FILE in kept
     assert text.count(HEADING) == 1
 

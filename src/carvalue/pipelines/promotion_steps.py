@@ -58,7 +58,7 @@ def judge(*, settings: Settings, work: Path) -> None:
     )
     judgement.save(work / JUDGEMENT_FILE)
     for gate in judgement.decision.gates:
-        logger.info("gate", extra={"gate": gate.name, "passed": gate.passed, "found": gate.words})
+        logger.info("gate", extra={"gate": gate.name, "passed": gate.passed, "found": gate.message})
 
 
 def approval_question(*, settings: Settings, work: Path) -> ApprovalQuestion | None:

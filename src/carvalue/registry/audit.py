@@ -106,7 +106,9 @@ class AuditLog:
             reasons=reasons,
             gates=gates,
         )
-        line = json.dumps(asdict(entry) | {"at": entry.at.isoformat()}, ensure_ascii=False)
+        gates_json = [gate.as_json() for gate in entry.gates]
+        content = asdict(entry) | {"at": entry.at.isoformat(), "gates": gates_json}
+        line = json.dumps(content, ensure_ascii=False)
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         with os.fdopen(descriptor, "w") as file:
             file.write(line + "\n")
@@ -138,5 +140,5 @@ class AuditLog:
 def _entry(line: str) -> AuditEntry:
     values = json.loads(line)
     at, reasons = datetime.fromisoformat(values["at"]), tuple(values["reasons"])
-    gates = tuple(GateResult(**gate) for gate in values.get("gates", ()))
+    gates = tuple(map(GateResult.from_json, values.get("gates", ())))
     return AuditEntry(**values | {"at": at, "reasons": reasons, "gates": gates})

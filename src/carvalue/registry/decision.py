@@ -14,7 +14,7 @@ class GateResult:
         figure: The measured figure; None if it could not be measured.
         limit: The limit of the figure; None if there is none.
         passed: Whether the version passed the gate.
-        words: The result as a sentence, with units.
+        message: The result as a sentence, with units.
         needs_approval: Whether a person must approve the promotion because of this result.
     """
 
@@ -22,8 +22,32 @@ class GateResult:
     figure: float | None
     limit: float | None
     passed: bool
-    words: str
+    message: str
     needs_approval: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Convert the result to JSON types; the message is stored as `words`.
+
+        Returns:
+            The content, which `from_json` reads.
+        """
+        content = asdict(self)
+        content["words"] = content.pop("message")
+        return content
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "GateResult":
+        """Convert the result of `as_json` back.
+
+        Args:
+            content: The content; `needs_approval` may be missing.
+
+        Returns:
+            The result of the gate.
+        """
+        return cls(
+            message=content["words"], **{key: value for key, value in content.items() if key != "words"}
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +60,8 @@ class PromotionDecision:
         gates: The results of all gates; empty if none ran.
 
     Example:
-        >>> fast = GateResult(name="speed", figure=1.0, limit=5.0, passed=True, words="1 ms (at most 5)")
-        >>> large = GateResult(name="size", figure=80, limit=60, passed=False, words="80 MB (at most 60)")
+        >>> fast = GateResult(name="speed", figure=1.0, limit=5.0, passed=True, message="1 ms (at most 5)")
+        >>> large = GateResult(name="size", figure=80, limit=60, passed=False, message="80 MB (at most 60)")
         >>> PromotionDecision.from_gates([fast]).reasons
         ('passed all 1 gates',)
         >>> decision = PromotionDecision.from_gates([fast, large])
@@ -69,10 +93,10 @@ class PromotionDecision:
             The decision.
         """
         gates = tuple(gates)
-        failures = tuple(gate.words for gate in gates if not gate.passed)
+        failures = tuple(gate.message for gate in gates if not gate.passed)
         if failures or not gates:
             return cls(promote=False, reasons=failures or ("no gate was run",), gates=gates)
-        strengths = (gate.words for gate in gates if gate.name in telling)
+        strengths = (gate.message for gate in gates if gate.name in telling)
         return cls(promote=True, reasons=(f"passed all {len(gates)} gates", *strengths), gates=gates)
 
     def with_approval(self, person: str, *, approved: bool) -> "PromotionDecision":
@@ -95,9 +119,10 @@ class PromotionDecision:
         Returns:
             The content, which `from_json` reads.
         """
-        return asdict(self) | {
+        return {
+            "promote": self.promote,
             "reasons": list(self.reasons),
-            "gates": [asdict(gate) for gate in self.gates],
+            "gates": [gate.as_json() for gate in self.gates],
         }
 
     @classmethod
@@ -113,5 +138,5 @@ class PromotionDecision:
         return cls(
             promote=content["promote"],
             reasons=tuple(content["reasons"]),
-            gates=tuple(GateResult(**gate) for gate in content["gates"]),
+            gates=tuple(map(GateResult.from_json, content["gates"])),
         )

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of MLfl
 
 
 def judged(work: Path, *, passed: bool) -> None:
-    gate = GateResult(name="speed", figure=1.0, limit=5.0, passed=passed, words="one listing takes 1 ms")
+    gate = GateResult(name="speed", figure=1.0, limit=5.0, passed=passed, message="one listing takes 1 ms")
     GateJudgement(version=2, against=1, decision=PromotionDecision.from_gates([gate])).save(
         work / promotion_steps.JUDGEMENT_FILE
     )
@@ -56,7 +56,7 @@ def test_without_an_answer_to_this_version_nothing_goes_into_production(
 
 def test_an_answer_does_not_overrule_a_gate() -> None:
     refused = PromotionDecision.from_gates(
-        [GateResult(name="g", figure=1, limit=0, passed=False, words="no")]
+        [GateResult(name="g", figure=1, limit=0, passed=False, message="no")]
     )
 
     assert not refused.with_approval("ann", approved=True).promote
@@ -65,7 +65,7 @@ def test_an_answer_does_not_overrule_a_gate() -> None:
 @pytest.mark.parametrize("needs_approval", [False, True])
 def test_a_gate_may_ask_for_approval_whatever_the_setting(tmp_path: Path, *, needs_approval: bool) -> None:
     gate = GateResult(
-        name="price level", figure=0.3, limit=0.1, passed=True, words="+30 %", needs_approval=needs_approval
+        name="price level", figure=0.3, limit=0.1, passed=True, message="+30 %", needs_approval=needs_approval
     )
     decision = PromotionDecision.from_gates([gate])
     GateJudgement(version=2, against=1, decision=decision).save(tmp_path / promotion_steps.JUDGEMENT_FILE)

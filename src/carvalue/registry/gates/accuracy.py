@@ -1,4 +1,4 @@
-"""Gates that ask how well a candidate prices the test rows, and on what it learned to."""
+"""Gates on the accuracy of a challenger on the test rows, and on the origin of its training data."""
 
 import numpy as np
 import polars as pl
@@ -20,20 +20,34 @@ COVERAGE_OFF = 0.03  # from what the range promises, besides what chance does to
 
 
 def enough_data(evidence: GateEvidence) -> GateResult:
-    """Ask for enough rows to learn from, and to judge by."""
+    """Require enough training and test rows.
+
+    Args:
+        evidence: What the gates look at.
+
+    Returns:
+        The number of training rows.
+    """
     trained, tested = evidence.model.card.rows.get("train", 0), evidence.quoted.height
     return GateResult(
         name="enough data",
         figure=trained,
         limit=FEWEST_TRAINED,
         passed=trained >= FEWEST_TRAINED and tested >= FEWEST_TESTED,
-        words=f"learned from {trained:,} rows (at least {FEWEST_TRAINED:,}), "
+        message=f"learned from {trained:,} rows (at least {FEWEST_TRAINED:,}), "
         f"tested on {tested:,} (at least {FEWEST_TESTED:,})",
     )
 
 
 def real_data(evidence: GateEvidence) -> GateResult:
-    """Let nothing that learned from made-up rows replace what learned from real ones."""
+    """Refuse a challenger trained on generated rows if the champion was trained on real ones.
+
+    Args:
+        evidence: What the gates look at.
+
+    Returns:
+        A result without a figure.
+    """
     mine = evidence.model.card.data_source
     theirs = evidence.champion.model.card.data_source if evidence.champion else mine
     passed = mine != "sample" or theirs == "sample"
@@ -43,12 +57,19 @@ def real_data(evidence: GateEvidence) -> GateResult:
         figure=None,
         limit=None,
         passed=passed,
-        words=f"learned from {mine}{beside}" + ("" if passed else ": made up against real"),
+        message=f"learned from {mine}{beside}" + ("" if passed else ": made up against real"),
     )
 
 
 def beats_the_baseline(evidence: GateEvidence) -> GateResult:
-    """Ask for a smaller error than medians by make, family and year have."""
+    """Require a smaller median error than the medians by make, family and year.
+
+    Args:
+        evidence: What the gates look at.
+
+    Returns:
+        The median absolute percentage error.
+    """
     mine, baseline = (_median(evidence.errors(column)) for column in ("quoted", "baseline"))
     passed = mine < baseline
     verb = "beats" if passed else "does not beat"
@@ -57,15 +78,22 @@ def beats_the_baseline(evidence: GateEvidence) -> GateResult:
         figure=mine,
         limit=baseline,
         passed=passed,
-        words=f"error {mine:.2%} {verb} the baseline's {baseline:.2%}",
+        message=f"error {mine:.2%} {verb} the baseline's {baseline:.2%}",
     )
 
 
 def beats_production(evidence: GateEvidence) -> GateResult:
-    """Ask for surely less error than production has; with newer data, for surely not much more."""
+    """Require a significantly smaller error than the champion's; with newer data, no much larger error.
+
+    Args:
+        evidence: What the gates look at.
+
+    Returns:
+        The upper bound of the relative change of the median error (paired bootstrap, one-sided).
+    """
     if evidence.champion is None:
         return GateResult(
-            name=PRODUCTION, figure=None, limit=None, passed=True, words="nothing usable is in production"
+            name=PRODUCTION, figure=None, limit=None, passed=True, message="nothing usable is in production"
         )
     rows = _fresh(evidence)
     mine, theirs = (evidence.errors(column, rows=rows) for column in ("quoted", "production"))
@@ -78,16 +106,23 @@ def beats_production(evidence: GateEvidence) -> GateResult:
         figure=change.high,
         limit=limit,
         passed=passed,
-        words=f"{errors} on {rows.height:,} rows: {_in_words(change)}; {_asked(limit, passed=passed)}",
+        message=f"{errors} on {rows.height:,} rows: {_in_words(change)}; {_asked(limit, passed=passed)}",
     )
 
 
 def no_bad_slice(evidence: GateEvidence) -> GateResult:
-    """Ask that no make, age, price or state of some size is priced badly, or surely worse than before."""
+    """Require that no large slice is priced badly, or significantly worse than by the champion.
+
+    Args:
+        evidence: What the gates look at.
+
+    Returns:
+        The median error of the worst slice by make, age, price or state.
+    """
     slices = _slices(evidence.quoted)
     if not slices:
-        words = f"no slice of the test rows has {SLICE_ROWS} rows: none could be judged"
-        return GateResult(name=BAD_SLICE, figure=None, limit=SLICE_ERROR, passed=False, words=words)
+        message = f"no slice of the test rows has {SLICE_ROWS} rows: none could be judged"
+        return GateResult(name=BAD_SLICE, figure=None, limit=SLICE_ERROR, passed=False, message=message)
     worst_name, worst = max(
         ((name, _median(evidence.errors(rows=rows))) for name, rows in slices.items()),
         key=lambda item: item[1],
@@ -98,13 +133,20 @@ def no_bad_slice(evidence: GateEvidence) -> GateResult:
         figure=worst,
         limit=SLICE_ERROR,
         passed=worst <= SLICE_ERROR and not worse,
-        words=f"of {len(slices)} slices of {SLICE_ROWS} rows and more the worst is {worst_name}: "
+        message=f"of {len(slices)} slices of {SLICE_ROWS} rows and more the worst is {worst_name}: "
         f"error {worst:.2%} (at most {SLICE_ERROR:.0%})" + "".join(f"; {said}" for said in worse),
     )
 
 
 def coverage(evidence: GateEvidence) -> GateResult:
-    """Ask that the range holds as many asked prices as it promises, nearly."""
+    """Require that the range holds about the nominal share of asking prices.
+
+    Args:
+        evidence: What the gates look at.
+
+    Returns:
+        The share of test rows whose asking price lies in the range.
+    """
     rows = evidence.quoted
     held = float(rows["price"].is_between(rows["low"], rows["high"]).to_numpy().mean())
     off = COVERAGE_OFF + 2 * (NOMINAL_COVERAGE * (1 - NOMINAL_COVERAGE) / rows.height) ** 0.5
@@ -113,7 +155,7 @@ def coverage(evidence: GateEvidence) -> GateResult:
         figure=held,
         limit=NOMINAL_COVERAGE - off,
         passed=abs(held - NOMINAL_COVERAGE) <= off,
-        words=(
+        message=(
             f"the range holds {held:.1%} of asked prices "
             f"({NOMINAL_COVERAGE - off:.1%} to {NOMINAL_COVERAGE + off:.1%})"
         ),

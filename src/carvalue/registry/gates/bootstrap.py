@@ -1,4 +1,4 @@
-"""How sure a difference between two models is that quoted the same rows: a paired bootstrap."""
+"""Paired bootstrap of the difference between two models that quoted the same rows."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,12 @@ TIMES, SEED = 1_000, 0
 
 @dataclass(frozen=True, kw_only=True)
 class PairedChange:
-    """The change of the median error, as a share of the other's: -0.02 is two percent less.
+    """Relative change of the median error: -0.02 is 2 % less than the other model's.
 
     Attributes:
-        measured: on the rows as they are.
-        low, high: what the change is not below, and not above, each with the confidence asked for.
+        measured: The change on all rows.
+        low: Lower one-sided confidence bound.
+        high: Upper one-sided confidence bound.
     """
 
     measured: float
@@ -24,10 +25,24 @@ class PairedChange:
 
 
 def paired_change(*, mine: Floats, theirs: Floats, confidence: float) -> PairedChange:
-    """Compare two models' relative errors on the same rows, shape (rows,) each.
+    """Compare the absolute relative errors of two models on the same rows by a paired percentile bootstrap.
 
-    Rows are drawn anew with replacement, the same ones for both, so that what makes a row hard for both
-    cancels out. The same errors give the same answer.
+    Rows are resampled with replacement (`TIMES` times, fixed seed), the same for both models, so that rows
+    that are hard for both cancel out (Efron and Tibshirani, 1993, chapter 13).
+
+    Args:
+        mine: Errors of one model, shape (rows,).
+        theirs: Errors of the other model on the same rows, shape (rows,).
+        confidence: Confidence of each one-sided bound.
+
+    Returns:
+        The change of the median error from `theirs` to `mine` with its bounds.
+
+    Example:
+        >>> errors = np.linspace(0.01, 0.3, 200)
+        >>> change = paired_change(mine=0.9 * errors, theirs=errors, confidence=0.95)
+        >>> round(change.measured, 3), change.high < 0
+        (-0.1, True)
     """
     random = np.random.default_rng(SEED)
     changes = np.empty(TIMES)

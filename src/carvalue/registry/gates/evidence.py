@@ -1,4 +1,4 @@
-"""What the gates look at: the candidate as it would be served, and what it and others quote."""
+"""What the gates look at: the challenger as it would be served, and what it and others quote."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +18,15 @@ class GateEvidence:
     """What the gates look at.
 
     Attributes:
-        model: the candidate.
-        bundle: the folder that it was loaded from, as the price service would.
-        loading_s: how long loading took, checksums and golden prices included.
-        quoted: the test rows with `quoted`, `low`, `high`, the `baseline` of medians, and `production`
+        model: The challenger.
+        bundle: The folder that it was loaded from, as the price service loads it.
+        loading_s: Seconds to load it, including checksums and golden quotes.
+        quoted: The test rows with `quoted`, `low`, `high`, the `baseline` of medians, and `production`
             where there is a champion, and `listed_price`; prices in dollars.
-        champion: the version in production; None where nothing usable is.
+        champion: The version in production; None if there is none that can be used.
         basket: `challenger` and `champion`: quotes in dollars of up to `BASKET_CARS` fixed cars; empty
             without a champion.
-        max_level_change: how far the price level may move without a person's approval, as a share.
+        max_level_change: How far the price level may move without a person's approval, as a share.
     """
 
     model: PriceModel
@@ -38,7 +38,15 @@ class GateEvidence:
     max_level_change: float
 
     def errors(self, column: str = "quoted", *, rows: pl.DataFrame | None = None) -> pl.Series:
-        """Give the relative errors of the quotes in a column, on all rows or on these."""
+        """Compute the absolute relative errors of the quotes in a column.
+
+        Args:
+            column: The column of quotes, in dollars.
+            rows: The rows to compare; None for all test rows.
+
+        Returns:
+            |quote / asking price - 1| by row.
+        """
         frame = self.quoted if rows is None else rows
         return (frame[column].cast(pl.Float64) / frame["price"] - 1).abs()
 
@@ -64,7 +72,7 @@ def gather_evidence(
         What the gates look at.
 
     Raises:
-        BundleCorrupt, BundleIncompatible: the price service could not load it either.
+        BundleCorrupt, BundleIncompatible: The price service could not load the bundle either.
     """
     began = perf_counter()
     model = PriceModel.load(bundle)

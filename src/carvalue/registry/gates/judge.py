@@ -1,4 +1,4 @@
-"""All gates in order; one that raises is not passed, because nobody knows what it would have found."""
+"""Run all gates in order. A gate that raises an error counts as not passed."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -25,31 +25,46 @@ GATES: tuple[Callable[[GateEvidence], GateResult], ...] = (
     service.speed,
     service.loading,
 )
-TELLING = (accuracy.BASELINE, accuracy.PRODUCTION)
-"""The gates that tell why a candidate is worth promoting, rather than that nothing speaks against it."""
+REASON_GATES = (accuracy.BASELINE, accuracy.PRODUCTION)
+"""Names of the gates whose messages are given as reasons for a promotion."""
 
 
 def run_gates(
     evidence: GateEvidence, *, gates: Sequence[Callable[[GateEvidence], GateResult]] = GATES
 ) -> PromotionDecision:
-    """Bring a candidate to every gate; it needs all of them."""
-    return PromotionDecision.from_gates((_tried(gate, evidence) for gate in gates), telling=TELLING)
+    """Run the gates on a challenger, which must pass all of them.
+
+    Args:
+        evidence: What the gates look at.
+        gates: The gates, in order.
+
+    Returns:
+        The decision with the result of each gate.
+    """
+    return PromotionDecision.from_gates((_run(gate, evidence) for gate in gates), telling=REASON_GATES)
 
 
 def refuse_unusable(error: AppError) -> PromotionDecision:
-    """Refuse a candidate that could not even be loaded, so that no other gate can be tried."""
-    words = f"the price service could not load it: {error}"
+    """Refuse a challenger that cannot be loaded, so that no gate can be run.
+
+    Args:
+        error: Why the bundle could not be loaded.
+
+    Returns:
+        The decision.
+    """
+    message = f"the price service could not load it: {error}"
     return PromotionDecision.from_gates(
-        [GateResult(name=service.LOADING, figure=None, limit=None, passed=False, words=words)]
+        [GateResult(name=service.LOADING, figure=None, limit=None, passed=False, message=message)]
     )
 
 
-def _tried(gate: Callable[[GateEvidence], GateResult], evidence: GateEvidence) -> GateResult:
+def _run(gate: Callable[[GateEvidence], GateResult], evidence: GateEvidence) -> GateResult:
     try:
         return gate(evidence)
     except Exception as error:
-        logger.exception("a gate could not be tried", extra={"gate": gate.__name__})
-        words = f"could not be tried: {type(error).__name__} {error}"
+        logger.exception("gate failed with an error", extra={"gate": gate.__name__})
+        message = f"could not be run: {type(error).__name__} {error}"
         return GateResult(
-            name=gate.__name__.replace("_", " "), figure=None, limit=None, passed=False, words=words
+            name=gate.__name__.replace("_", " "), figure=None, limit=None, passed=False, message=message
         )

@@ -41,7 +41,7 @@ def price_level(evidence: GateEvidence) -> GateResult:
         figure=level,
         limit=limit,
         passed=True,
-        words=f"{text}: a person must approve" if needs_approval else text,
+        message=f"{text}: a person must approve" if needs_approval else text,
         needs_approval=needs_approval,
     )
 
@@ -64,7 +64,7 @@ def plausible_moves(evidence: GateEvidence) -> GateResult:
         figure=share,
         limit=MAX_MOVED_SHARE,
         passed=share <= MAX_MOVED_SHARE,
-        words=f"{share:.1%} of the basket's cars move by more than {MAX_MOVE:.0%} besides the level "
+        message=f"{share:.1%} of the basket's cars move by more than {MAX_MOVE:.0%} besides the level "
         f"(at most {MAX_MOVED_SHARE:.0%})",
     )
 
@@ -83,7 +83,7 @@ def listed_prices(evidence: GateEvidence) -> GateResult:
         return _nothing_to_compare(LISTED_PRICES)
     if rows.height < FEWEST_LISTED:
         text = f"only {rows.height} test rows have their listed price (at least {FEWEST_LISTED})"
-        return GateResult(name=LISTED_PRICES, figure=None, limit=None, passed=False, words=text)
+        return GateResult(name=LISTED_PRICES, figure=None, limit=None, passed=False, message=text)
     mine, theirs = (evidence.errors(column, rows=rows).to_numpy() for column in ("quoted", "production"))
     change = paired_change(mine=mine, theirs=theirs, confidence=CONFIDENCE)
     return GateResult(
@@ -91,7 +91,7 @@ def listed_prices(evidence: GateEvidence) -> GateResult:
         figure=change.high,
         limit=MAX_WORSE,
         passed=change.high <= MAX_WORSE,
-        words=f"error {np.median(mine):.2%} against {np.median(theirs):.2%} of {evidence.champion.name} on "
+        message=f"error {np.median(mine):.2%} against {np.median(theirs):.2%} of {evidence.champion.name} on "
         f"{rows.height:,} rows at their listed prices (at most {MAX_WORSE:+.0%})",
     )
 
@@ -108,4 +108,4 @@ def _moves(evidence: GateEvidence) -> npt.NDArray[np.float64] | None:
 
 def _nothing_to_compare(name: str) -> GateResult:
     text = "no champion and basket to compare with"
-    return GateResult(name=name, figure=None, limit=None, passed=True, words=text)
+    return GateResult(name=name, figure=None, limit=None, passed=True, message=text)

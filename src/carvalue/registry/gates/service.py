@@ -1,4 +1,4 @@
-"""Gates that ask whether a candidate can be served: it behaves, is small, quick, and loads as it should."""
+"""Gates on whether a challenger can be served: invariants, bundle size, latency and loading."""
 
 from statistics import median
 from time import perf_counter
@@ -15,7 +15,14 @@ ROUNDS = 20  # over the golden listings; the median of so many is not moved by a
 
 
 def behaviour(evidence: GateEvidence) -> GateResult:
-    """Ask for every promise of `pricing/behaviour.py`."""
+    """Require every invariant of `carvalue.pricing.evaluation`.
+
+    Args:
+        evidence: What the gates look at.
+
+    Returns:
+        The number of violated invariants.
+    """
     checks = check_invariants(evidence.model, evidence.quoted)
     broken = violations(checks)
     return GateResult(
@@ -23,36 +30,57 @@ def behaviour(evidence: GateEvidence) -> GateResult:
         figure=len(broken),
         limit=0,
         passed=not broken,
-        words="; ".join(broken) or f"keeps all {len(checks)} promises: {', '.join(c.name for c in checks)}",
+        message="; ".join(broken) or f"keeps all {len(checks)} promises: {', '.join(c.name for c in checks)}",
     )
 
 
 def size(evidence: GateEvidence) -> GateResult:
-    """Ask for a bundle that is quickly fetched."""
+    """Require a bundle that is small enough to download quickly.
+
+    Args:
+        evidence: What the gates look at.
+
+    Returns:
+        The size of the bundle in megabytes.
+    """
     found = sum(path.stat().st_size for path in evidence.bundle.iterdir()) / 1e6
     return GateResult(
         name="size of the bundle",
         figure=found,
         limit=BUNDLE_MB,
         passed=found <= BUNDLE_MB,
-        words=f"the bundle is {found:.1f} MB (at most {BUNDLE_MB})",
+        message=f"the bundle is {found:.1f} MB (at most {BUNDLE_MB})",
     )
 
 
 def speed(evidence: GateEvidence) -> GateResult:
-    """Ask for a quick quote of one listing."""
+    """Require that a single quote is fast.
+
+    Args:
+        evidence: What the gates look at.
+
+    Returns:
+        The median time of one quote in milliseconds.
+    """
     found = 1_000 * median(_times(evidence))
     return GateResult(
         name="time of a quote",
         figure=found,
         limit=QUOTE_MS,
         passed=found <= QUOTE_MS,
-        words=f"one listing takes {found:.2f} ms (at most {QUOTE_MS:g})",
+        message=f"one listing takes {found:.2f} ms (at most {QUOTE_MS:g})",
     )
 
 
 def loading(evidence: GateEvidence) -> GateResult:
-    """Ask that it loads as the price service loads it, and prices its golden listings as when it was made."""
+    """Require that the bundle loads in time and reproduces its golden quotes.
+
+    Args:
+        evidence: What the gates look at.
+
+    Returns:
+        The time to load in seconds.
+    """
     golden = evidence.model.golden
     wrong = [listing for listing, expected in golden if evidence.model.quote(listing) != expected]
     in_time = evidence.loading_s <= LOADING_S
@@ -61,7 +89,7 @@ def loading(evidence: GateEvidence) -> GateResult:
         figure=evidence.loading_s,
         limit=LOADING_S,
         passed=bool(golden) and not wrong and in_time,
-        words=f"{len(golden) - len(wrong)} of {len(golden)} golden prices came out again, "
+        message=f"{len(golden) - len(wrong)} of {len(golden)} golden prices came out again, "
         f"{evidence.loading_s:.1f} s after its bundle had been fetched (at most {LOADING_S:g})",
     )
 

@@ -134,7 +134,7 @@ def test_only_rows_that_production_cannot_know_are_compared_if_there_are_enough(
     known = pl.int_range(pl.len()) < 50
     moved = pl.col("posted_at") - pl.when(known).then(timedelta(days=9)).otherwise(timedelta(0))
 
-    compared = {gate.name: gate.words for gate in run_gates(_quoted(older, posted_at=moved)).gates}[
+    compared = {gate.name: gate.message for gate in run_gates(_quoted(older, posted_at=moved)).gates}[
         PRODUCTION
     ]
 
@@ -148,7 +148,7 @@ def test_a_gate_that_raises_is_not_passed(alone: GateEvidence) -> None:
     decision = run_gates(alone, gates=(*GATES, broken))
 
     assert not decision.promote
-    assert decision.reasons == ("could not be tried: ZeroDivisionError by zero",)
+    assert decision.reasons == ("could not be run: ZeroDivisionError by zero",)
 
 
 def test_no_gates_no_promotion(alone: GateEvidence) -> None:

@@ -49,7 +49,7 @@ def test_the_decision_asks_for_approval(evidence: GateEvidence) -> None:
 
     assert decision.promote
     assert decision.needs_approval
-    assert "a person must approve" in decision.gates[0].words
+    assert "a person must approve" in decision.gates[0].message
 
 
 def test_few_cars_that_move_far_are_refused(evidence: GateEvidence) -> None:
@@ -75,7 +75,7 @@ def test_without_rows_at_their_listed_prices_nothing_is_promoted(evidence: GateE
     gate = listed_prices(replace(evidence, quoted=adjusted))
 
     assert not gate.passed
-    assert "only 0 test rows" in gate.words
+    assert "only 0 test rows" in gate.message
 
 
 def test_the_first_model_has_nothing_to_be_compared_with(tmp_path: Path, evidence: GateEvidence) -> None:
