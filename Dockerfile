@@ -17,7 +17,7 @@ FROM build AS build-service
 RUN uv sync --no-install-project --extra postgres
 COPY src src
 RUN uv sync --no-editable --extra postgres \
-    && .venv/bin/python -c "from carvalue.pricing.trees.native import is_compiled; assert is_compiled()"
+    && .venv/bin/python -c "from carvalue.pricing.trees.native import is_native_available; assert is_native_available()"
 
 FROM build AS build-page
 RUN uv sync --no-install-project --extra web
@@ -85,7 +85,7 @@ CMD ["mlflow"]
 FROM runtime AS airflow
 ENV IMAGE=airflow AIRFLOW__CORE__DAGS_FOLDER=/app/dags
 COPY --from=build-airflow /app/.venv /app/.venv
-COPY dags /app/dags
+COPY src/carvalue/pipelines/airflow_dags /app/dags
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=6s --start-period=120s \
     CMD ["python", "/app/containers/start.py", "healthy", "http://127.0.0.1:8080/api/v2/version"]

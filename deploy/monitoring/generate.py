@@ -27,6 +27,7 @@ HERE = Path(__file__).parent
 KUBERNETES = HERE.parent / "kubernetes" / "monitoring"
 SOURCE = DataSourceRef(type_val="prometheus", uid="prometheus")
 HEIGHT = 8  # rows of Grafana's grid
+DASHBOARDS = HERE.parents[1] / "src" / "carvalue" / "platform" / "observability" / "resources" / "dashboards"
 HEAD = "# Written by deploy/monitoring/generate.py from src/carvalue/telemetry/alert_rules.py.\n"
 STEPS = {
     "drift": [
@@ -52,7 +53,7 @@ def main() -> None:
 
 def files() -> dict[Path, str]:
     """Give every file's content."""
-    boards = {HERE / "grafana" / "dashboards" / f"{board.uid}.json": drawn(board) for board in BOARDS}
+    boards = {DASHBOARDS / f"{board.uid}.json": drawn(board) for board in BOARDS}
     rules = HEAD + yaml.safe_dump(rule_file(), sort_keys=False, width=110)
     return {HERE / "rules.yml": rules, KUBERNETES / "rules.yaml": _resource_of_rules(), **boards}
 

@@ -2,11 +2,12 @@
 
 import json
 import os
+from importlib.resources import files
 from pathlib import Path
 
 from carvalue.settings import Settings
 
-DAGS = Path(__file__).parents[4] / "dags"
+DAGS_FOLDER = Path(str(files("carvalue.pipelines") / "airflow_dags"))
 PARALLEL_TASKS = 2  # every DAG is a chain, so one task of each at most; each slot holds a process
 
 
@@ -14,7 +15,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
     """Name every Airflow option that differs from Airflow's default, with its reason."""
     state = settings.state_dir.resolve()
     options = {
-        "CORE__DAGS_FOLDER": str(DAGS),
+        "CORE__DAGS_FOLDER": str(DAGS_FOLDER),
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": str(PARALLEL_TASKS),
         "CORE__LOAD_EXAMPLES": "False",

@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ from carvalue.telemetry import (
     rule_file,
 )
 
-DASHBOARDS = Path(__file__).parents[4] / "deploy" / "monitoring" / "grafana" / "dashboards"
+DASHBOARDS = Path(str(files("carvalue.platform.observability") / "resources" / "dashboards"))
 SCRAPE_EVERY = "5s"
 KEPT = "30d"
 
