@@ -47,7 +47,7 @@ def wheel(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(python: Path, wheel: Path) -> Path:
-    """Install the wheel with everything that the platform needs; return the environment's folder of programs."""
+    """Install the wheel with all that the platform needs; return the environment's folder of programs."""
     _run(python, "-m", "pip", "install", "--quiet", f"{wheel}[platform]")
     return python.parent
 
