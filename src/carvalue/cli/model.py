@@ -116,9 +116,8 @@ def score(
             source, into=target, model=model, progress=lambda rows: console.update(f"{rows:,} rows done")
         )
         if scored.missing_columns:
-            console.report(
-                f"INPUT lacks these columns; their values count as missing: {', '.join(scored.missing_columns)}"
-            )
+            names = ", ".join(scored.missing_columns)
+            console.report(f"INPUT lacks these columns; their values count as missing: {names}")
         console.report(f"{scored.priced:,} of {scored.rows:,} rows priced, in {target}")
 
 
