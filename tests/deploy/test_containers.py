@@ -1,4 +1,4 @@
-"""Images and compose file are well formed and hardened; each role starts as its container starts it."""
+"""Images and compose file are valid and hardened, and each role starts with the command of its container."""
 
 import base64
 import os

@@ -1,4 +1,4 @@
-"""A release brings exact images live, and goes back when anything goes wrong."""
+"""A release deploys exact images and rolls back when a step fails."""
 
 import importlib.util
 import threading

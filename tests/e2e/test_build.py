@@ -1,4 +1,4 @@
-"""The README's promise: one command, and a car has a price; then a crash, and an end without a trace."""
+"""`carvalue build` ends with a price; services restart after a crash; `carvalue down` leaves no process."""
 
 import os
 import shutil

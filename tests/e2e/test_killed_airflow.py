@@ -1,4 +1,4 @@
-"""Airflow is killed at each step of a retraining, and the retraining comes to its end all the same."""
+"""A retraining succeeds although Airflow is killed at each of its steps."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What a person types changes just the requests that it names."""
+"""A drift in the notation of `--drift` changes only the requests that it names."""
 
 from random import Random
 

@@ -1,4 +1,4 @@
-"""The later market has other cars, newer, driven further and dearer, in the raw form."""
+"""The later market has newer cars with more miles and higher prices, in the raw format."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Traffic: each held-out car once, drift where it is wanted, no car's price lost to another's fault."""
+"""Simulated traffic sends each held-out car once, applies drift, and isolates rejected listings."""
 
 import json
 from collections.abc import Iterator

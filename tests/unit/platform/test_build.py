@@ -1,4 +1,4 @@
-"""A build goes on with what an earlier one left, and notices when it would make something else."""
+"""A build resumes an earlier build with the same settings and starts anew with other settings."""
 
 import os
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""A platform that cannot work is refused before anything starts."""
+"""Invalid settings are rejected before any service starts."""
 
 from datetime import date
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A backup is whole though all goes on meanwhile, is refused when it is not, and replaces nothing unasked."""
+"""A backup is consistent while services run; damaged backups are rejected; nothing is replaced silently."""
 
 import json
 import sqlite3

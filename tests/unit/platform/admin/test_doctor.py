@@ -1,4 +1,4 @@
-"""The doctor names what is amiss and what to do, and is silent about what is well."""
+"""The doctor names each problem and its remedy."""
 
 import json
 import os
