@@ -113,7 +113,7 @@ def test_the_journal_is_looked_at_and_not_made(settings: Settings) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript("update journal_schema set version_num = '9.0'")
     found = _findings(settings)["journal"]
-    assert "install the release that made them" in found.finding
+    assert "install the release that created them" in found.finding
     assert "Upgrade" in found.remedy
 
 
