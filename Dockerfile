@@ -1,23 +1,23 @@
 # One file, one target per role: docker build --target service|page|watcher|airflow|mlflow .
-# Dependencies come from uv.lock and nowhere else; what runs has no compiler, no package manager's cache and no root.
+# Dependencies come from uv.lock only. The final images have no compiler and no package cache, and run without root.
 FROM python:3.12-slim-bookworm@sha256:54c85f3c47607a77f32adec749d3c81d1348bf25833671f512b26a9b6d778cb3 AS base
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PATH=/app/.venv/bin:$PATH
 WORKDIR /app
 
 FROM base AS build
 RUN pip install --no-cache-dir uv==0.13.9
-# for src/carvalue/pricing/trees/predict.c
+# compiles src/carvalue/pricing/trees/predict.c
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_NO_DEV=1 UV_FROZEN=1
 COPY pyproject.toml uv.lock README.md LICENSE ./
 
-# Dependencies first: they change less often than the code, so their layer is made less often.
+# Dependencies change less often than the code, so they have their own layer.
 FROM build AS build-service
 RUN uv sync --no-install-project --extra postgres
 COPY src src
 RUN uv sync --no-editable --extra postgres \
-    && .venv/bin/python -c "from carvalue.pricing.trees.native import is_compiled; assert is_compiled()"
+    && .venv/bin/python -c "from carvalue.pricing.trees.native import is_native_available; assert is_native_available()"
 
 FROM build AS build-page
 RUN uv sync --no-install-project --extra web
@@ -44,7 +44,7 @@ RUN groupadd --gid 10001 carvalue \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin carvalue \
     && install -d -o carvalue -g carvalue -m 0750 /var/lib/carvalue
 ENV STATE_DIR=/var/lib/carvalue HOME=/tmp MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false
-# The only places that are written to; everything else may be mounted read-only.
+# The only writable folders; everything else can be mounted read-only.
 VOLUME ["/tmp", "/var/lib/carvalue"]
 COPY deploy/containers /app/containers
 USER 10001:10001
@@ -85,7 +85,7 @@ CMD ["mlflow"]
 FROM runtime AS airflow
 ENV IMAGE=airflow AIRFLOW__CORE__DAGS_FOLDER=/app/dags
 COPY --from=build-airflow /app/.venv /app/.venv
-COPY dags /app/dags
+COPY src/carvalue/pipelines/airflow_dags /app/dags
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=6s --start-period=120s \
     CMD ["python", "/app/containers/start.py", "healthy", "http://127.0.0.1:8080/api/v2/version"]

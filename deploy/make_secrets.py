@@ -1,6 +1,6 @@
-"""Draw the passwords that compose.yaml mounts, one file each; what exists is kept.
+"""Generate the secrets that compose.yaml mounts, one file each, and keep existing files.
 
-Needs nothing but Python. The key of your S3 is yours to write: s3_key_id and s3_key.
+It needs nothing but Python. Write the key of your S3 bucket into the files s3_key_id and s3_key yourself.
 """
 
 import argparse
@@ -11,24 +11,34 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("secrets")
-YOURS = ("s3_key_id", "s3_key")
+MANUAL = ("s3_key_id", "s3_key")
 
 
 def main(folder: Path, *, database: str) -> None:
-    """Write what is missing; end with 1 where something is left for a person to write."""
+    """Write the missing files; exit with 1 if a file is left that a person has to write.
+
+    Args:
+        folder: Folder of the files; it is created if needed.
+        database: Host and port of PostgreSQL.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, value in draw(database).items():
+    for name, value in generate(database).items():
         _write_once(folder / name, value)
     _write_once(folder / "service_keys", key_line("page", (folder / "page_key").read_text().strip()))
-    missing = [name for name in YOURS if not (folder / name).is_file()]
+    missing = [name for name in MANUAL if not (folder / name).is_file()]
     if missing:
-        sys.exit(
-            f"make_secrets: write {' and '.join(missing)} into {folder}: the key that reaches your bucket."
-        )
+        sys.exit(f"make_secrets: write the key of your bucket into {folder}: {' and '.join(missing)}.")
 
 
-def draw(database: str) -> dict[str, str]:
-    """Draw all at once, since some speak of the same password; `database` is PostgreSQL's host and port."""
+def generate(database: str) -> dict[str, str]:
+    """Generate all secrets; some contain the same password.
+
+    Args:
+        database: Host and port of PostgreSQL.
+
+    Returns:
+        File name -> content.
+    """
     airflow, redis = secrets.token_hex(32), secrets.token_hex(32)
     return {
         "airflow_database": _url("airflow", airflow, database),
@@ -43,13 +53,21 @@ def draw(database: str) -> dict[str, str]:
         "airflow_password": secrets.token_urlsafe(16),
         "grafana_password": secrets.token_urlsafe(16),
         "mlflow_password": secrets.token_urlsafe(16),
-        "page_key": f"carvalue.page.{secrets.token_urlsafe(32)}",  # as `carvalue keys new page` makes it
-        "alert_urls": "console:",  # no secret until it names a webhook or a mailbox
+        "page_key": f"carvalue.page.{secrets.token_urlsafe(32)}",  # the format of `carvalue keys new page`
+        "alert_urls": "console:",  # add webhooks or mailboxes here
     }
 
 
 def key_line(client: str, key: str) -> str:
-    """Spell what the price service keeps of a key."""
+    """Format an API key as the price service stores it.
+
+    Args:
+        client: Name of the client.
+        key: The key.
+
+    Returns:
+        Name and SHA-256 of the key.
+    """
     return f"{client} sha256:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
@@ -61,12 +79,14 @@ def _write_once(path: Path, value: str) -> None:
     if path.exists():
         return
     path.write_text(value)
-    path.chmod(0o644)  # containers read it as another user; the folder lets nobody else in
+    path.chmod(0o644)  # containers read it as another user; the folder is closed to other users of the host
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
-    parser.add_argument("--database", metavar="HOST:PORT", default="postgres:5432", help="of PostgreSQL")
+    parser.add_argument(
+        "--database", metavar="HOST:PORT", default="postgres:5432", help="address of PostgreSQL"
+    )
     chosen = parser.parse_args()
     main(chosen.folder, database=chosen.database)

@@ -1,4 +1,4 @@
-"""Bring images live on AWS: migrate, roll each service, price a car as a visitor; go back if it fails."""
+"""Deploy images to AWS: migrate, roll out each service, request a quote; roll back if a step fails."""
 
 import argparse
 import json
@@ -16,18 +16,23 @@ from botocore.exceptions import ClientError
 
 logger = logging.getLogger("release")
 
-SERVICES = ("service", "airflow", "watcher", "page")  # the page last: it may rely on the others
-PATIENCE_S = 900.0  # Airflow takes minutes to come up; ECS itself gives up on a bad image earlier
+SERVICES = ("service", "airflow", "watcher", "page")  # the page last, because it uses the others
+TIMEOUT_S = 900.0  # Airflow takes minutes to start; ECS gives up on a bad image earlier
 SMOKE_LISTING = {"manufacturer": "toyota", "model": "camry", "year": 2015, "odometer": 80_000}
 
 
 class ReleaseFailed(Exception):
-    """Production is not what was asked for; says at which step and why."""
+    """The deployment failed; the message names the step and the cause."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
-    """What a service ran before, to go back to."""
+class ServiceRevision:
+    """Revision and number of copies of one service.
+
+    Attributes:
+        revision: ARN of the task definition.
+        copies: Desired number of tasks.
+    """
 
     revision: str
     copies: int
@@ -35,60 +40,82 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True)
 class Aws:
-    """The services that a release talks to, and where it finds things there."""
+    """Clients of AWS and the parameters of one platform.
+
+    Attributes:
+        ecs: Client of ECS.
+        ssm: Client of Systems Manager.
+        secrets: Client of Secrets Manager.
+        deployment: Value of the parameter `/NAME/deployment`, which Terraform writes: cluster, subnets,
+            security groups, task families, numbers of copies, registry, MLflow host and secret names.
+        poll_s: Seconds between two polls.
+        timeout_s: Maximum seconds for each step.
+    """
 
     ecs: Any
     ssm: Any
     secrets: Any
-    where: dict[str, Any]
-    pause_s: float = 10.0
-    patience_s: float = PATIENCE_S
+    deployment: dict[str, Any]
+    poll_s: float = 10.0
+    timeout_s: float = TIMEOUT_S
 
 
 def release(aws: Aws, *, digests: dict[str, str], url: str) -> None:
-    """Replace what runs by the images named.
+    """Deploy new images.
+
+    Args:
+        aws: Clients of AWS and the parameters of the platform.
+        digests: Image target (`service`, `page`, `watcher`, `airflow`, `mlflow`) -> digest `sha256:...`.
+        url: Public URL of the platform.
 
     Raises:
-        ReleaseFailed: what ran before runs again (migrations stay: they only ever add). A first release has
-            nothing to go back to and stays, since a model must be trained on it before it can price.
+        ReleaseFailed: A step failed and the previous revisions run again. Migrations stay: they only add.
+            A failed first release stays deployed, because a model must be trained on it before it can quote.
     """
-    images = {target: f"{aws.where['registry'][target]}@{digest}" for target, digest in digests.items()}
-    before = {role: _standing(aws, role=role) for role in SERVICES}
-    tracked_before = _mlflow_image(aws)
+    images = {target: f"{aws.deployment['registry'][target]}@{digest}" for target, digest in digests.items()}
+    previous = {role: _service_revision(aws, role=role) for role in SERVICES}
+    previous_mlflow = _mlflow_image(aws)
     revisions = {role: _register(aws, role=role, images=images) for role in (*SERVICES, "migrate")}
     run_once(aws, revision=revisions["migrate"], command=["migrate"])
     try:
         _move_mlflow(aws, image=images["mlflow"])
-        wanted = {
-            role: Standing(
-                revision=revisions[role], copies=max(aws.where["copies"][role], before[role].copies)
+        target = {
+            role: ServiceRevision(
+                revision=revisions[role], copies=max(aws.deployment["copies"][role], previous[role].copies)
             )
             for role in SERVICES
         }
-        _roll(aws, wanted)
-        smoke(url=url, key=_service_key(aws), patience_s=aws.patience_s, pause_s=aws.pause_s)
+        _roll_out(aws, target)
+        smoke(url=url, key=_service_key(aws), timeout_s=aws.timeout_s, poll_s=aws.poll_s)
     except (ReleaseFailed, ClientError) as error:
-        if not any(standing.copies for standing in before.values()):
-            raise ReleaseFailed(f"The first release stays; train a model, release again: {error}") from error
-        logger.error("going back", extra={"reason": str(error)})  # noqa: TRY400  # the reason is the message
-        _go_back(aws, services=before, mlflow=tracked_before)
+        if not any(revision.copies for revision in previous.values()):
+            raise ReleaseFailed(
+                f"The first release stays; train a model and release again: {error}"
+            ) from error
+        logger.error("rolling back", extra={"reason": str(error)})  # noqa: TRY400  # the reason is in the message
+        _roll_back(aws, services=previous, mlflow=previous_mlflow)
         raise ReleaseFailed(f"Rolled back: {error}") from error
 
 
 def run_once(aws: Aws, *, revision: str, command: list[str]) -> None:
-    """Run one task to its end.
+    """Run one task of the migration container and wait for its end.
+
+    Args:
+        aws: Clients of AWS and the parameters of the platform.
+        revision: Task definition.
+        command: Role of the image and its arguments, such as `["migrate"]`.
 
     Raises:
-        ReleaseFailed: it could not start or ended with another code than 0.
+        ReleaseFailed: The task did not start, did not end in time or exited with a code other than 0.
     """
     started = aws.ecs.run_task(
-        cluster=aws.where["cluster"],
+        cluster=aws.deployment["cluster"],
         taskDefinition=revision,
         launchType="FARGATE",
         networkConfiguration={
             "awsvpcConfiguration": {
-                "subnets": aws.where["subnets"],
-                "securityGroups": [aws.where["security_groups"]["migrate"]],
+                "subnets": aws.deployment["subnets"],
+                "securityGroups": [aws.deployment["security_groups"]["migrate"]],
                 "assignPublicIp": "DISABLED",
             }
         },
@@ -96,153 +123,165 @@ def run_once(aws: Aws, *, revision: str, command: list[str]) -> None:
     )
     if not started["tasks"]:
         raise ReleaseFailed(f"{command[0]} did not start: {started['failures']}")
-    task = _ended(aws, task=started["tasks"][0]["taskArn"])
+    task = _wait_for_end(aws, task=started["tasks"][0]["taskArn"])
     code = task["containers"][0].get("exitCode")
     if code != 0:
         raise ReleaseFailed(f"{command[0]} ended with {code}: {task.get('stoppedReason', 'see its log')}")
     logger.info("task done", extra={"command": command})
 
 
-def smoke(*, url: str, key: str, patience_s: float, pause_s: float) -> None:
-    """Ask for a price the way a visitor does.
+def smoke(*, url: str, key: str, timeout_s: float, poll_s: float) -> None:
+    """Request a quote through the public URL until a price comes.
+
+    Args:
+        url: Public URL of the platform.
+        key: API key of the price service.
+        timeout_s: Maximum seconds to wait.
+        poll_s: Seconds between two requests.
 
     Raises:
-        ReleaseFailed: no sensible price came in time.
+        ReleaseFailed: No valid price came in time.
     """
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + timeout_s
     while True:
-        said = _price(url, key=key)
-        if isinstance(said, int):
-            logger.info("priced a car", extra={"price": said})
+        result = _price(url, key=key)
+        if isinstance(result, int):
+            logger.info("received a price", extra={"price": result})
             return
         if time.monotonic() > deadline:
-            raise ReleaseFailed(f"no price from {url}: {said}")
-        time.sleep(pause_s)
+            raise ReleaseFailed(f"no price from {url}: {result}")
+        time.sleep(poll_s)
 
 
 def _price(url: str, *, key: str) -> int | str:
-    asked = urljoin(url, "/predict")
+    address = urljoin(url, "/predict")
     try:
-        answer = httpx.post(asked, json=SMOKE_LISTING, headers={"X-API-Key": key}, timeout=10)
+        answer = httpx.post(address, json=SMOKE_LISTING, headers={"X-API-Key": key}, timeout=10)
         price = answer.json()["price"] if answer.is_success else None
     except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
         return f"{type(error).__name__}: {error}"
     return price if isinstance(price, int) and price > 0 else f"{answer.status_code} {answer.text[:200]}"
 
 
-def _standing(aws: Aws, *, role: str) -> Standing:
+def _service_revision(aws: Aws, *, role: str) -> ServiceRevision:
     service = _service(aws, role=role)
-    return Standing(revision=service["taskDefinition"], copies=service["desiredCount"])
+    return ServiceRevision(revision=service["taskDefinition"], copies=service["desiredCount"])
 
 
 def _service(aws: Aws, *, role: str) -> dict[str, Any]:
-    return aws.ecs.describe_services(cluster=aws.where["cluster"], services=[role])["services"][0]  # type: ignore[no-any-return]
+    return aws.ecs.describe_services(cluster=aws.deployment["cluster"], services=[role])["services"][0]  # type: ignore[no-any-return]
 
 
 def _register(aws: Aws, *, role: str, images: dict[str, str]) -> str:
-    described = aws.ecs.describe_task_definition(taskDefinition=aws.where["families"][role])["taskDefinition"]
+    definition = aws.ecs.describe_task_definition(taskDefinition=aws.deployment["families"][role])[
+        "taskDefinition"
+    ]
     kept = (
         "family taskRoleArn executionRoleArn networkMode containerDefinitions volumes placementConstraints "
         "requiresCompatibilities cpu memory runtimePlatform"
     ).split()
-    revision = {name: described[name] for name in kept if name in described}
+    revision = {name: definition[name] for name in kept if name in definition}
     revision["containerDefinitions"] = [
-        container | {"image": _replaced(container["image"], images=images)}
-        for container in described["containerDefinitions"]
+        container | {"image": _new_image(container["image"], images=images)}
+        for container in definition["containerDefinitions"]
     ]
     return aws.ecs.register_task_definition(**revision)["taskDefinition"]["taskDefinitionArn"]  # type: ignore[no-any-return]
 
 
-def _replaced(image: str, *, images: dict[str, str]) -> str:
+def _new_image(image: str, *, images: dict[str, str]) -> str:
     repository = image.split("@")[0].rsplit(":", 1)[0]
     return next(new for new in images.values() if new.split("@")[0] == repository)
 
 
-def _roll(aws: Aws, wanted: dict[str, Standing]) -> None:
-    for role, standing in wanted.items():
+def _roll_out(aws: Aws, target: dict[str, ServiceRevision]) -> None:
+    for role, revision in target.items():
         aws.ecs.update_service(
-            cluster=aws.where["cluster"],
+            cluster=aws.deployment["cluster"],
             service=role,
-            taskDefinition=standing.revision,
-            desiredCount=standing.copies,
+            taskDefinition=revision.revision,
+            desiredCount=revision.copies,
         )
-        logger.info("rolling", extra={"service": role, "revision": standing.revision})
-    deadline = time.monotonic() + aws.patience_s
-    for role, standing in wanted.items():
-        while not _settled(aws, role=role, standing=standing):
+        logger.info("rolling", extra={"service": role, "revision": revision.revision})
+    deadline = time.monotonic() + aws.timeout_s
+    for role, revision in target.items():
+        while not _is_stable(aws, role=role, revision=revision):
             if time.monotonic() > deadline:
-                raise ReleaseFailed(f"{role} did not become healthy in {aws.patience_s:.0f} s")
-            time.sleep(aws.pause_s)
+                raise ReleaseFailed(f"{role} did not become healthy in {aws.timeout_s:.0f} s")
+            time.sleep(aws.poll_s)
 
 
-def _settled(aws: Aws, *, role: str, standing: Standing) -> bool:
+def _is_stable(aws: Aws, *, role: str, revision: ServiceRevision) -> bool:
     service = _service(aws, role=role)
-    mine = [item for item in service["deployments"] if item["taskDefinition"] == standing.revision]
-    if not mine or mine[0].get("rolloutState") == "FAILED":
-        raise ReleaseFailed(f"{role}: ECS gave the new revision up; its log tells why")
-    return len(service["deployments"]) == 1 and service["runningCount"] == standing.copies
+    current = [item for item in service["deployments"] if item["taskDefinition"] == revision.revision]
+    if not current or current[0].get("rolloutState") == "FAILED":
+        raise ReleaseFailed(f"{role}: ECS gave up on the new revision; see the log of its tasks")
+    return len(service["deployments"]) == 1 and service["runningCount"] == revision.copies
 
 
-def _ended(aws: Aws, *, task: str) -> dict[str, Any]:
-    deadline = time.monotonic() + aws.patience_s
+def _wait_for_end(aws: Aws, *, task: str) -> dict[str, Any]:
+    deadline = time.monotonic() + aws.timeout_s
     while True:
-        described = aws.ecs.describe_tasks(cluster=aws.where["cluster"], tasks=[task])["tasks"][0]
-        if described["lastStatus"] == "STOPPED":
-            return described  # type: ignore[no-any-return]
+        state = aws.ecs.describe_tasks(cluster=aws.deployment["cluster"], tasks=[task])["tasks"][0]
+        if state["lastStatus"] == "STOPPED":
+            return state  # type: ignore[no-any-return]
         if time.monotonic() > deadline:
-            aws.ecs.stop_task(cluster=aws.where["cluster"], task=task, reason="took too long")
-            raise ReleaseFailed(f"{task} did not end in {aws.patience_s:.0f} s")
-        time.sleep(aws.pause_s)
+            aws.ecs.stop_task(cluster=aws.deployment["cluster"], task=task, reason="took too long")
+            raise ReleaseFailed(f"{task} did not end in {aws.timeout_s:.0f} s")
+        time.sleep(aws.poll_s)
 
 
 def _service_key(aws: Aws) -> str:
-    return aws.secrets.get_secret_value(SecretId=aws.where["service_key"])["SecretString"]  # type: ignore[no-any-return]
+    return aws.secrets.get_secret_value(SecretId=aws.deployment["service_key"])["SecretString"]  # type: ignore[no-any-return]
 
 
 def _mlflow_image(aws: Aws) -> str:
-    return aws.ssm.get_parameter(Name=aws.where["mlflow"]["parameter"])["Parameter"]["Value"]  # type: ignore[no-any-return]
+    return aws.ssm.get_parameter(Name=aws.deployment["mlflow"]["parameter"])["Parameter"]["Value"]  # type: ignore[no-any-return]
 
 
 def _move_mlflow(aws: Aws, *, image: str) -> None:
-    mlflow = aws.where["mlflow"]
+    mlflow = aws.deployment["mlflow"]
     aws.ssm.put_parameter(Name=mlflow["parameter"], Value=image, Overwrite=True)
     aws.ssm.send_command(DocumentName=mlflow["document"], InstanceIds=[mlflow["instance"]])
     logger.info("restarting MLflow", extra={"image": image})
 
 
-def _go_back(aws: Aws, *, services: dict[str, Standing], mlflow: str) -> None:
+def _roll_back(aws: Aws, *, services: dict[str, ServiceRevision], mlflow: str) -> None:
     _move_mlflow(aws, image=mlflow)
-    _roll(aws, services)
+    _roll_out(aws, services)
 
 
 def main(arguments: list[str]) -> None:
-    """Read the command line; end with 1 and one line where production is not what was asked for."""
+    """Run the command line; exit with 1 and one line of error if the deployment fails.
+
+    Args:
+        arguments: Command-line arguments without the program's name.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--platform", required=True, help="the `name` given to Terraform")
-    parser.add_argument("--digests", type=Path, help="folder of one file per image, holding its digest")
-    parser.add_argument("--url", help="the public address")
+    parser.add_argument("--platform", required=True, help="value of Terraform's variable `name`")
+    parser.add_argument("--digests", type=Path, help="folder with one file per image that holds its digest")
+    parser.add_argument("--url", help="public URL of the platform")
     parser.add_argument("--trigger", metavar="DAG", help="start a pipeline instead of releasing")
     chosen = parser.parse_args(arguments)
     aws = _aws(chosen.platform)
     try:
         if chosen.trigger:
-            run_once(aws, revision=aws.where["families"]["migrate"], command=["trigger", chosen.trigger])
+            run_once(aws, revision=aws.deployment["families"]["migrate"], command=["trigger", chosen.trigger])
         else:
             digests = {path.name: path.read_text().strip() for path in chosen.digests.iterdir()}
             release(aws, digests=digests, url=chosen.url)
     except ReleaseFailed as error:
-        logger.error(str(error))  # noqa: TRY400  # one line, not a stack trace
+        logger.error(str(error))  # noqa: TRY400  # one line without a stack trace
         sys.exit(1)
 
 
 def _aws(platform: str) -> Aws:
     ssm = boto3.client("ssm")
-    written = ssm.get_parameter(Name=f"/{platform}/deployment")["Parameter"]["Value"]
+    parameter = ssm.get_parameter(Name=f"/{platform}/deployment")["Parameter"]["Value"]
     return Aws(
         ecs=boto3.client("ecs"),
         ssm=ssm,
         secrets=boto3.client("secretsmanager"),
-        where=json.loads(written),
+        deployment=json.loads(parameter),
     )
 
 

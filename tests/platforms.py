@@ -28,7 +28,7 @@ def a_server(name: str, *arguments: str, needs: tuple[str, ...] = ()) -> Service
     port = free_port()
     return ServiceSpec(
         name=name,
-        does="answers",
+        purpose="answers",
         command=(sys.executable, "-c", SERVER, str(port), *arguments),
         health=HealthCheck(url=f"http://127.0.0.1:{port}/"),
         port=port,
@@ -39,7 +39,7 @@ def a_server(name: str, *arguments: str, needs: tuple[str, ...] = ()) -> Service
 
 def a_job(name: str, code: str = "print('done')") -> ServiceSpec:
     """Make a service that runs once and ends."""
-    return ServiceSpec(name=name, does="ends", command=(sys.executable, "-c", code))
+    return ServiceSpec(name=name, purpose="ends", command=(sys.executable, "-c", code))
 
 
 def platform_settings(state_dir: Path, **changes: object) -> Settings:

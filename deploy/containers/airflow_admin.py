@@ -1,4 +1,4 @@
-"""Let AIRFLOW_USER into Airflow as its administrator, by AIRFLOW_PASSWORD, of which Airflow keeps a hash."""
+"""Create Airflow's administrator AIRFLOW_USER with the password AIRFLOW_PASSWORD, or reset the password."""
 
 import os
 import sys
@@ -7,19 +7,24 @@ from airflow.providers.fab.auth_manager.cli_commands.utils import get_applicatio
 
 
 def main(*, name: str, password: str) -> None:
-    """Make the user, or give the password anew; people make others by `airflow users create`."""
+    """Create the user, or reset the password of an existing user; `airflow users create` creates others.
+
+    Args:
+        name: Name of the user.
+        password: Password of the user; Airflow stores a hash of it.
+    """
     with get_application_builder() as builder:
         users = builder.sm
-        known = users.find_user(name)
+        existing = users.find_user(name)
         done = (
-            users.reset_password(known.id, password)
-            if known
+            users.reset_password(existing.id, password)
+            if existing
             else users.add_user(
                 name, name, "administrator", f"{name}@localhost", users.find_role("Admin"), password
             )
         )
     if not done:
-        sys.exit(f"airflow_admin: Airflow did not take the user {name!r}; its log says why.")
+        sys.exit(f"airflow_admin: Airflow rejected the user {name!r}; see its log.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Write out of ALERT_URLS whom Alertmanager and Grafana tell: the same people as the watcher does."""
+"""Write the receivers of Alertmanager and Grafana from ALERT_URLS, the setting that the watcher uses too."""
 
 from carvalue.platform.observability.grafana import alerting_files
 from carvalue.platform.observability.stack import ALERTMANAGER, GRAFANA, write_files

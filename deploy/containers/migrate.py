@@ -1,4 +1,4 @@
-"""Bring every database up to date before a deployment: users, databases, schemas, and who may log in."""
+"""Migrate every database before a deployment: roles, databases, schemas and Airflow's administrator."""
 
 import os
 import subprocess
@@ -14,18 +14,18 @@ AIRFLOW, MLFLOW, JOURNAL = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "MLFLOW_BACKEN
 
 
 def main() -> None:
-    """Run every migration; each can run again without harm."""
+    """Run every migration; each can be repeated."""
     urls = {name: os.environ[name] for name in (AIRFLOW, MLFLOW, JOURNAL)}
     if "DATABASE_PASSWORD" in os.environ:
-        _make_databases(urls)
+        _create_databases(urls)
     _run("carvalue", "migrate")
     _run("airflow", "db", "migrate")
     subprocess.run([sys.executable, ADMIN], check=True)  # noqa: S603
-    if _has_tables(urls[MLFLOW]):  # an empty one is filled by MLflow itself, at its first start
+    if _has_tables(urls[MLFLOW]):  # MLflow creates the tables of an empty database at its first start
         _run("mlflow", "db", "upgrade", urls[MLFLOW])
 
 
-def _make_databases(urls: dict[str, str]) -> None:
+def _create_databases(urls: dict[str, str]) -> None:
     host, port, *_ = [*os.environ["DATABASE_HOST"].split(":"), "5432"]
     with psycopg.connect(
         host=host,
@@ -37,18 +37,20 @@ def _make_databases(urls: dict[str, str]) -> None:
         autocommit=True,  # CREATE DATABASE cannot run in a transaction
     ) as owner:
         for url in urls.values():
-            _make_database(owner, url)
+            _create_database(owner, url)
 
 
-def _make_database(owner: psycopg.Connection, url: str) -> None:
+def _create_database(owner: psycopg.Connection, url: str) -> None:
     parts = urlsplit(url)
     user, name = sql.Identifier(parts.username or ""), parts.path.removeprefix("/")
     with owner.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [parts.username])
         verb = "ALTER" if cursor.fetchone() else "CREATE"
         change = sql.SQL(verb + " ROLE {} LOGIN PASSWORD {}").format(user, sql.Literal(parts.password))
-        cursor.execute(change)  # the URL is right, also after the secret was drawn anew
-        cursor.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(user))  # RDS's owner is no superuser
+        cursor.execute(change)  # the password follows the URL after a rotation
+        cursor.execute(
+            sql.SQL("GRANT {} TO CURRENT_USER").format(user)
+        )  # the owner on RDS is not a superuser
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
         if not cursor.fetchone():
             cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), user))

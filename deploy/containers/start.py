@@ -26,7 +26,7 @@ ROLES = {
     "trigger": "-m airflow dags trigger",
 }
 DEFAULTS = {
-    "BIND_HOST": "0.0.0.0",  # noqa: S104  # what is published is the network's decision
+    "BIND_HOST": "0.0.0.0",  # noqa: S104  # the network decides what is published
     "MLFLOW_PORT": "5000",
     "AIRFLOW_PORT": "8080",
 }
@@ -34,10 +34,10 @@ NEEDS_AIRFLOW = frozenset(
     {"airflow-task", "migrate", "trigger", *(role for role in ROLES if role.startswith("airflow"))}
 )
 
-# users with roles, and passwords kept as hashes
+# stores users with roles and hashed passwords
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 
-# What each image must be able to import: its self-test, without network or state.
+# Modules that the self-test of each image imports, without network or state.
 CONTENTS = {
     "service": ("carvalue.serving", "carvalue.pricing.model", "psycopg"),
     "page": ("carvalue.web", "streamlit"),
@@ -55,55 +55,76 @@ CONTENTS = {
 }
 
 
-def main(words: list[str]) -> None:
-    """Become the role named first, or answer a question about this container."""
-    match words:
+def main(arguments: list[str]) -> None:
+    """Run a role, the self-test or the health check of the container.
+
+    Args:
+        arguments: `ROLE [ARGUMENT ...]`, `self-test`, `healthy URL` or `airflow-task python ...`.
+    """
+    match arguments:
         case ["self-test"]:
             for module in CONTENTS[os.environ["IMAGE"]]:
                 importlib.import_module(module)
         case ["healthy", url]:
-            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310  # an error ends with 1, which says unhealthy
-        case ["airflow-task", "python", *words]:  # KubernetesExecutor hands over the whole command of a task
-            os.execve(sys.executable, [sys.executable, *words], environment("airflow-task"))  # noqa: S606
-        case [role, *arguments] if role in ROLES:
+            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310  # an error exits with 1, which means unhealthy
+        case ["airflow-task", "python", *rest]:  # KubernetesExecutor passes the whole command of a task
+            os.execve(sys.executable, [sys.executable, *rest], environment("airflow-task"))  # noqa: S606
+        case [role, *rest] if role in ROLES:
             given = environment(role)
-            command = [word.format_map(given) for word in ROLES[role].split()]
-            os.execve(sys.executable, [sys.executable, *command, *arguments], given)  # noqa: S606
+            command = [part.format_map(given) for part in ROLES[role].split()]
+            os.execve(sys.executable, [sys.executable, *command, *rest], given)  # noqa: S606
         case _:
-            sys.exit(f"start: expected one of {', '.join(ROLES)}, came {words}.")
+            sys.exit(f"start: expected one of {', '.join(ROLES)}, got {arguments}.")
 
 
 def environment(role: str, *, mounted: Path = MOUNTED_SECRETS) -> dict[str, str]:
-    """Add to what was given: secrets mounted as files, and what the role needs by itself."""
+    """Return the environment of a role: defaults, own environment, mounted secrets, Airflow's options.
+
+    Args:
+        role: Role of the container.
+        mounted: Folder of the mounted secrets.
+
+    Returns:
+        Variable name -> value.
+    """
     given = DEFAULTS | dict(os.environ) | mounted_secrets(mounted)
     if role in NEEDS_AIRFLOW:
         return _airflow(given)
-    # BIND_HOST demands a password of Airflow's; where there is no Airflow, one that nobody knows
+    # BIND_HOST requires a password of Airflow; without Airflow it is random
     return {"AIRFLOW_PASSWORD": secrets.token_hex()} | given
 
 
 def mounted_secrets(folder: Path) -> dict[str, str]:
-    """Read each file as the variable of its name."""
+    """Read secrets mounted as files.
+
+    Args:
+        folder: Folder with one file per variable; it may not exist.
+
+    Returns:
+        File name -> stripped content.
+    """
     files = [path for path in folder.glob("*") if path.is_file()] if folder.is_dir() else []
     return {path.name: path.read_text().strip() for path in files}
 
 
 def _airflow(given: dict[str, str]) -> dict[str, str]:
-    from carvalue.platform.airflow.config import airflow_environment  # noqa: PLC0415  # only its image has all of it
+    from carvalue.platform.airflow.config import airflow_environment  # noqa: PLC0415  # only Airflow's image has all of it
     from carvalue.settings import load_settings  # noqa: PLC0415
 
     os.environ.update(given)
     settings = load_settings()
     login = {"AIRFLOW__CORE__AUTH_MANAGER": FAB} | _session_key(given)
-    return airflow_environment(settings) | login | given  # what was given wins over what suits one machine
+    return (
+        airflow_environment(settings) | login | given
+    )  # given variables override the options for one machine
 
 
 def _session_key(given: dict[str, str]) -> dict[str, str]:
-    """Sign the sessions of all copies alike, without one more secret to keep."""
-    signed = given.get("AIRFLOW__API_AUTH__JWT_SECRET")
-    if not signed:
-        return {}  # Airflow draws one of its own
-    return {"AIRFLOW__API__SECRET_KEY": hmac.new(signed.encode(), b"sessions", hashlib.sha256).hexdigest()}
+    """Derive one key for the sessions of all copies from the JWT secret."""
+    secret = given.get("AIRFLOW__API_AUTH__JWT_SECRET")
+    if not secret:
+        return {}  # Airflow generates one
+    return {"AIRFLOW__API__SECRET_KEY": hmac.new(secret.encode(), b"sessions", hashlib.sha256).hexdigest()}
 
 
 if __name__ == "__main__":

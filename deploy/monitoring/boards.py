@@ -1,4 +1,4 @@
-"""The three dashboards: which panel shows which metric, in the names of the one registry."""
+"""The three Grafana dashboards as data: panels and PromQL queries with metric names from the registry."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,28 +12,34 @@ PREDICT = '{route="/predict"}'
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One panel.
+    """One panel of a dashboard.
 
     Attributes:
-        title: what it shows.
-        shape: lines over time, one number, states over time, or a heat map of a histogram.
-        queries: PromQL -> legend.
-        says: what to make of it.
+        title: Title of the panel.
+        shape: `lines` over time, `stat` (a number), `states` over time, or `heat` (heat map of a histogram).
+        queries: PromQL query -> legend.
+        description: Explanation shown beside the title.
         unit: Grafana's name of the unit.
-        width: of the 24 columns.
+        width: Number of Grafana's 24 columns.
     """
 
     title: str
     shape: Shape
     queries: dict[str, str]
-    says: str
+    description: str
     unit: str = "short"
     width: int = 12
 
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """One dashboard."""
+    """One dashboard.
+
+    Attributes:
+        uid: Grafana's id of the dashboard, and the stem of its file.
+        title: Title of the dashboard.
+        panels: Panels in reading order.
+    """
 
     uid: str
     title: str
@@ -57,43 +63,43 @@ DRIFT = Board(
             title="Dataset drift",
             shape="states",
             queries={metrics.DRIFT_STATE.name: "all quotes"},
-            says="Grey: fewer than 200 quotes yet. Red: confirmed; the alert says what, and how far.",
+            description="Grey: fewer than 200 quotes. Red: confirmed drift; see the alert.",
             width=24,
         ),
         Panel(
             title="Features by state",
             shape="states",
             queries={metrics.FEATURE_STATE.name: "{{feature}}"},
-            says="Which inputs and answers have left the training data, and when.",
+            description="Inputs and answers whose distribution differs from the training data, over time.",
             width=24,
         ),
         Panel(
             title="Drifted features",
             shape="stat",
             queries={metrics.DRIFTED_FEATURES.name: "features"},
-            says="How many features have confirmed drift.",
+            description="Number of features with confirmed drift.",
             width=6,
         ),
         Panel(
             title="Share of features drifted",
             shape="stat",
             queries={metrics.DRIFTED_SHARE.name: "share"},
-            says="The same as a share of all that are watched.",
+            description="Share of all monitored features with confirmed drift.",
             unit="percentunit",
             width=6,
         ),
         Panel(
-            title="Quotes judged",
+            title="Quotes checked",
             shape="stat",
             queries={metrics.WATCHED_QUOTES.name: "quotes"},
-            says="Since the watcher started.",
+            description="Since the start of the watcher.",
             width=6,
         ),
         Panel(
             title="Watcher lag",
             shape="stat",
             queries={metrics.WATCHER_LAG.name: "lag"},
-            says="0 when everything in the journal has been judged.",
+            description="Age of the newest checked quote while others wait; 0 when none waits.",
             unit="s",
             width=6,
         ),
@@ -104,20 +110,20 @@ DRIFT = Board(
                 metrics.FEATURE_SCORE.name: "{{feature}}",
                 f"max({metrics.FEATURE_THRESHOLD.name})": "threshold",
             },
-            says="Above the threshold, drift is confirmed; it ends well below.",
+            description="Drift is confirmed above the threshold and ends well below it.",
             width=24,
         ),
         Panel(
-            title="Alerts that last",
+            title="Firing alerts",
             shape="lines",
             queries={metrics.ALERTS_FIRING.name: "{{kind}}"},
-            says="What a person must look at now.",
+            description="Alerts that need attention now.",
         ),
         Panel(
-            title="Telling alerts",
+            title="Notifications waiting",
             shape="lines",
             queries={metrics.ALERTS_WAITING.name: "{{sink}} waiting"},
-            says="News that a receiver has not taken yet; it is tried again.",
+            description="Notifications that a receiver has not accepted yet; they are retried.",
         ),
     ),
 )
@@ -127,10 +133,10 @@ PRICES = Board(
     title="carvalue: prices",
     panels=(
         Panel(
-            title="Quotes a second, by version",
+            title="Quotes per second by version",
             shape="lines",
             queries={f"sum by (version) ({_rate(metrics.QUOTES)})": "version {{version}}"},
-            says="A new version in production takes over within 10 seconds.",
+            description="The service loads a promoted version within 10 seconds.",
             unit="reqps",
         ),
         Panel(
@@ -139,35 +145,35 @@ PRICES = Board(
             queries={
                 f"sum({_rate(metrics.WARNED_QUOTES)}) / sum({_rate(metrics.QUOTES)})": "share",
             },
-            says="Unknown or missing make, model, year, mileage or region.",
+            description="Unknown or missing make, model, year, mileage or region.",
             unit="percentunit",
         ),
         Panel(
-            title="Warnings a second, by kind",
+            title="Warnings per second by kind",
             shape="lines",
             queries={f"sum by (kind) ({_rate(metrics.QUOTE_WARNINGS)})": "{{kind}}"},
-            says="What the model had to guess.",
+            description="Reasons why a quote is less certain.",
             unit="reqps",
         ),
         Panel(
-            title="Words that the model does not know, by field",
+            title="Unknown categories by field",
             shape="lines",
             queries={f"sum by (field) ({_rate(metrics.UNKNOWN_CATEGORIES)})": "{{field}}"},
-            says="Many of one field: a client spells it in its own way, or the cars are new to the model.",
+            description="Many in one field: a client spells values differently, or the cars are new.",
             unit="reqps",
         ),
         Panel(
             title="Distribution of prices",
             shape="heat",
             queries={f"sum by (le) ({_rate(metrics.QUOTED_PRICE)})": "{{le}}"},
-            says="Dollars.",
+            description="Dollars.",
             unit="currencyUSD",
         ),
         Panel(
             title="Distribution of range widths",
             shape="heat",
             queries={f"sum by (le) ({_rate(metrics.RANGE_WIDTH)})": "{{le}}"},
-            says="As a share of the price: wider means less sure.",
+            description="Width as a share of the price; wider ranges are less certain.",
             unit="percentunit",
         ),
         Panel(
@@ -176,7 +182,7 @@ PRICES = Board(
             queries={
                 _quantile(0.5, metrics.QUOTED_PRICE): "median",
             },
-            says="Of recent quotes.",
+            description="Median price of recent quotes.",
             unit="currencyUSD",
         ),
         Panel(
@@ -187,7 +193,7 @@ PRICES = Board(
                 _quantile(0.5, metrics.SHADOW_DIFFERENCE): "median",
                 _quantile(0.9, metrics.SHADOW_DIFFERENCE): "one in ten above",
             },
-            says="The challenger's price over the quoted one, less 1; `carvalue shadow N`.",
+            description="Price of the challenger over the quoted price, minus 1; `carvalue shadow N`.",
             unit="percentunit",
             width=18,
         ),
@@ -195,7 +201,7 @@ PRICES = Board(
             title="Challenger",
             shape="stat",
             queries={metrics.SHADOW_VERSION.name: "version"},
-            says="0: none quotes beside production.",
+            description="Version in shadow mode; 0: none.",
             width=6,
         ),
         Panel(
@@ -207,7 +213,7 @@ PRICES = Board(
                 metrics.LIVE_ERROR_HIGH.name: "upper bound",
                 metrics.ESTIMATED_ERROR.name: "estimate from ranges",
             },
-            says="Needs 30 reported sales; the estimate needs none.",
+            description="Needs 30 reported sales; the estimate needs none.",
             unit="percentunit",
         ),
         Panel(
@@ -218,14 +224,14 @@ PRICES = Board(
                 metrics.LIVE_COVERAGE_LOW.name: "lower bound",
                 metrics.LIVE_COVERAGE_HIGH.name: "upper bound",
             },
-            says="A range should hold nine prices in ten.",
+            description="Target: 90 % of the prices are within the range.",
             unit="percentunit",
         ),
         Panel(
             title="Sales reported",
             shape="stat",
             queries={metrics.REPORTED_SALES.name: "sales"},
-            says="For the version in production, at most the newest 500.",
+            description="For the version in production, at most the newest 500.",
         ),
     ),
 )
@@ -235,10 +241,10 @@ SERVICE = Board(
     title="carvalue: service",
     panels=(
         Panel(
-            title="Requests a second",
+            title="Requests per second",
             shape="lines",
             queries={f"sum by (route, status) ({_rate(metrics.REQUESTS)})": "{{route}} {{status}}"},
-            says="By route and status.",
+            description="By route and status.",
             unit="reqps",
         ),
         Panel(
@@ -248,48 +254,48 @@ SERVICE = Board(
                 f"(sum({_rate(metrics.REQUESTS, where=ERRORS)}) or vector(0))"
                 f" / sum({_rate(metrics.REQUESTS)})": "share"
             },
-            says="Answers of 500 and above.",
+            description="Share of answers with status 500 or above.",
             unit="percentunit",
         ),
         Panel(
-            title="Time of a quote",
+            title="Duration of a quote",
             shape="lines",
             queries={
                 _quantile(share, metrics.REQUEST_SECONDS, where=PREDICT): f"p{share * 100:g}"
                 for share in (0.5, 0.9, 0.99)
             },
-            says="From the request's head to the end of its answer.",
+            description="From the headers of the request to the end of the answer.",
             unit="s",
         ),
         Panel(
-            title="Turned away a second",
+            title="Rejected requests per second",
             shape="lines",
             queries={f"sum by (reason) ({_rate(metrics.REJECTED)})": "{{reason}}"},
-            says="Without a good key, beyond a client's rate; connections too slow, too many, or no HTTP.",
+            description="Invalid key, rate limit, slow or excess connections, invalid HTTP.",
             unit="reqps",
         ),
         Panel(
             title="Journal lag",
             shape="lines",
             queries={metrics.JOURNAL_LAG.name: "{{instance}}"},
-            says="How long the oldest quote that the journal lacks has been waiting on local disk.",
+            description="Waiting time of the oldest quote in the outbox.",
             unit="s",
         ),
         Panel(
-            title="Spool",
+            title="Outbox",
             shape="lines",
             queries={
                 metrics.SPOOL_BYTES.name: "{{instance}}",
                 metrics.SPOOL_LIMIT.name: "limit of {{instance}}",
             },
-            says="Bytes of quotes that wait on local disk. At the limit, quotes are dropped.",
+            description="Bytes of quotes that wait on local disk. At the limit, quotes are dropped.",
             unit="bytes",
         ),
         Panel(
-            title="Quotes stored a second",
+            title="Quotes stored per second",
             shape="lines",
             queries={f"sum({_rate(metrics.JOURNAL_WRITES)})": "stored"},
-            says="Should be the quotes a second.",
+            description="Should equal the quotes per second.",
             unit="reqps",
         ),
         Panel(
@@ -302,28 +308,28 @@ SERVICE = Board(
                 metrics.REGISTRY_UP.name: "registry",
                 metrics.WATCHER_UP.name: "watcher's last round",
             },
-            says="1 while it answers.",
+            description="1 while the service answers.",
             width=24,
         ),
         Panel(
-            title="Airflow's parts",
+            title="Components of Airflow",
             shape="states",
             queries={metrics.AIRFLOW_PART_UP.name: "{{part}}"},
-            says="1 while it shows signs of life.",
+            description="1 while the component sends heartbeats.",
             width=24,
         ),
         Panel(
-            title="Pipelines: did the last run end well?",
+            title="Last run of each pipeline",
             shape="states",
             queries={metrics.PIPELINE_SUCCESS.name: "{{dag}}", metrics.AIRFLOW_UP.name: "Airflow answers"},
-            says="1 when it did; the runs are in Airflow.",
+            description="1: succeeded; see the runs in Airflow.",
             width=24,
         ),
         Panel(
             title="Version in use",
             shape="stat",
             queries={metrics.MODEL_VERSION.name: "{{instance}}"},
-            says="0 while there is none.",
+            description="Number of the version; 0: none.",
             width=8,
         ),
         Panel(
@@ -333,15 +339,15 @@ SERVICE = Board(
                 f"time() - {metrics.MODEL_TRAINED_TIMESTAMP.name}": "version",
                 f"time() - {metrics.MODEL_DATA_TIMESTAMP.name}": "its newest listing",
             },
-            says="Since its training, and since the newest listing that it has seen.",
+            description="Time since the training and since the newest listing of the training data.",
             unit="s",
             width=8,
         ),
         Panel(
-            title="Versions taken into use",
+            title="Versions loaded",
             shape="stat",
             queries={f"sum({metrics.MODEL_SWAPS.name})": "swaps"},
-            says="Since the services started.",
+            description="Since the start of the services.",
             width=8,
         ),
     ),

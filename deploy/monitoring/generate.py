@@ -1,6 +1,6 @@
-"""Write the committed files of Prometheus and Grafana from the one registry of metrics.
+"""Generate the alert rules of Prometheus and the dashboards of Grafana from the registry of metrics.
 
-`python deploy/monitoring/generate.py`
+Run `python deploy/monitoring/generate.py` after changing a metric, a rule or a dashboard.
 """
 
 from pathlib import Path
@@ -27,6 +27,7 @@ HERE = Path(__file__).parent
 KUBERNETES = HERE.parent / "kubernetes" / "monitoring"
 SOURCE = DataSourceRef(type_val="prometheus", uid="prometheus")
 HEIGHT = 8  # rows of Grafana's grid
+DASHBOARDS = HERE.parents[1] / "src" / "carvalue" / "platform" / "observability" / "resources" / "dashboards"
 HEAD = "# Written by deploy/monitoring/generate.py from src/carvalue/telemetry/alert_rules.py.\n"
 STEPS = {
     "drift": [
@@ -37,38 +38,49 @@ STEPS = {
     ],
     "up": [Threshold(value=None, color="red"), Threshold(value=1, color="green")],
 }
-WORDS = ValueMap(
-    options={str(number): ValueMappingResult(text=word) for word, number in STATE_NUMBERS.items()}
+STATE_TEXTS = ValueMap(
+    options={str(number): ValueMappingResult(text=state) for state, number in STATE_NUMBERS.items()}
 )
 Builder = timeseries.Panel | stat.Panel | statetimeline.Panel | heatmap.Panel
 
 
 def main() -> None:
-    """Write every file."""
+    """Write all generated files."""
     for path, content in files().items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
 
 
 def files() -> dict[Path, str]:
-    """Give every file's content."""
-    boards = {HERE / "grafana" / "dashboards" / f"{board.uid}.json": drawn(board) for board in BOARDS}
+    """Generate the content of all files.
+
+    Returns:
+        Path -> content.
+    """
+    boards = {DASHBOARDS / f"{board.uid}.json": dashboard_json(board) for board in BOARDS}
     rules = HEAD + yaml.safe_dump(rule_file(), sort_keys=False, width=110)
-    return {HERE / "rules.yml": rules, KUBERNETES / "rules.yaml": _resource_of_rules(), **boards}
+    return {HERE / "rules.yml": rules, KUBERNETES / "rules.yaml": _prometheus_rule(), **boards}
 
 
-def _resource_of_rules() -> str:
-    """Wrap the rules for the operator of Prometheus on Kubernetes."""
-    named = {
+def _prometheus_rule() -> str:
+    """Return the rules as a resource of the Prometheus operator on Kubernetes."""
+    resource = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
         "metadata": {"name": "carvalue"},
     }
-    return HEAD + yaml.safe_dump({**named, "spec": rule_file()}, sort_keys=False, width=110)
+    return HEAD + yaml.safe_dump({**resource, "spec": rule_file()}, sort_keys=False, width=110)
 
 
-def drawn(board: Board) -> str:
-    """Give a dashboard as Grafana's JSON."""
+def dashboard_json(board: Board) -> str:
+    """Convert a dashboard to Grafana's JSON.
+
+    Args:
+        board: The dashboard.
+
+    Returns:
+        JSON text.
+    """
     builder = (
         dashboard.Dashboard(board.title)
         .uid(board.uid)
@@ -84,7 +96,7 @@ def drawn(board: Board) -> str:
 
 
 def _panel(panel: Panel) -> Builder:
-    builder = _shape(panel).title(panel.title).description(panel.says).datasource(SOURCE)
+    builder = _shape(panel).title(panel.title).description(panel.description).datasource(SOURCE)
     builder = builder.unit(panel.unit).span(panel.width).height(HEIGHT)
     for letter, (query, legend) in zip(ascii_uppercase, panel.queries.items(), strict=False):
         target = prometheus.Dataquery().ref_id(letter).expr(query).legend_format(legend).datasource(SOURCE)
@@ -98,7 +110,7 @@ def _shape(panel: Panel) -> Builder:
         steps = STEPS["drift" if drift else "up"]
         absolute = dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
         states = statetimeline.Panel().thresholds(absolute)
-        return states.mappings([WORDS]) if drift else states
+        return states.mappings([STATE_TEXTS]) if drift else states
     if panel.shape == "stat":
         return stat.Panel()
     if panel.shape == "heat":

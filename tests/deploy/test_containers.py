@@ -1,4 +1,4 @@
-"""Images and compose file are well formed and hardened; each role starts as its container starts it."""
+"""Images and compose file are valid and hardened, and each role starts with the command of its container."""
 
 import base64
 import os
@@ -18,6 +18,7 @@ import httpx
 import pytest
 import yaml
 
+from carvalue.platform.airflow.config import DAGS_FOLDER
 from carvalue.platform.processes.ports import free_port
 from carvalue.serving.auth.api_keys import StoredKey, key_digest, read_keys
 from production import START, answers, environment, fake_aws, postgres, redis, role, running
@@ -310,7 +311,7 @@ def _given(folder: Path, *, postgres_port: int, redis_port: int, s3: Any) -> dic
         **ports,
         AIRFLOW_PASSWORD="tested",
         AIRFLOW__CORE__EXECUTOR="CeleryExecutor",
-        AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "dags"),
+        AIRFLOW__CORE__DAGS_FOLDER=str(DAGS_FOLDER),
         AIRFLOW__CORE__FERNET_KEY=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         AIRFLOW__API_AUTH__JWT_SECRET=secrets.token_hex(),
         AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=database["airflow"],

@@ -1,4 +1,4 @@
-"""Kubernetes: valid by its own schemas, hardened, closed, and the same roles and secrets as compose.yaml."""
+"""Kubernetes manifests are valid and hardened, and match the roles and secrets of compose.yaml."""
 
 import json
 import os

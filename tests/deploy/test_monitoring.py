@@ -1,4 +1,4 @@
-"""In containers, Prometheus asks what runs, Alertmanager tells whom the watcher tells, Grafana finds both."""
+"""The monitoring configuration of the containers matches the services, networks and receivers."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""A release brings exact images live, and goes back when anything goes wrong."""
+"""A release deploys exact images and rolls back when a step fails."""
 
 import importlib.util
 import threading
@@ -100,7 +100,7 @@ def aws() -> Any:
         }
         ecs.running[role] = (f"old-{role}", 0 if role == "page" else 3)
         ecs.definitions[f"old-{role}"] = {}
-    where = {
+    deployment = {
         "cluster": "carvalue",
         "copies": {"service": 2, "page": 1, "watcher": 1, "airflow": 1},
         "families": {role: f"carvalue-{role}" for role in (*ROLES, "migrate")},
@@ -111,7 +111,12 @@ def aws() -> Any:
         "mlflow": {"instance": "i-1", "parameter": "/carvalue/mlflow/image", "document": "restart"},
     }
     return release.Aws(
-        ecs=ecs, ssm=FakeSsm(image="old"), secrets=FakeSecrets(), where=where, pause_s=0, patience_s=0.2
+        ecs=ecs,
+        ssm=FakeSsm(image="old"),
+        secrets=FakeSecrets(),
+        deployment=deployment,
+        poll_s=0,
+        timeout_s=0.2,
     )
 
 
@@ -208,14 +213,14 @@ def test_a_first_release_stays_so_that_a_model_can_be_trained(aws: Any, front_do
         release.release(aws, digests=DIGESTS, url=front_door["url"])
 
     assert _images(aws, "airflow") == [f"{REGISTRY}/airflow@sha256:airflow"]
-    assert {role: aws.ecs.running[role][1] for role in ROLES} == aws.where["copies"]
+    assert {role: aws.ecs.running[role][1] for role in ROLES} == aws.deployment["copies"]
 
 
 def test_a_service_that_does_not_come_up_takes_all_of_them_back(aws: Any, front_door: dict[str, Any]) -> None:
     aws.ecs.gives_up_on = "page"
     before = dict(aws.ecs.running)
 
-    with pytest.raises(release.ReleaseFailed, match="page: ECS gave the new revision up"):
+    with pytest.raises(release.ReleaseFailed, match="page: ECS gave up on the new revision"):
         release.release(aws, digests=DIGESTS, url=front_door["url"])
 
     assert aws.ecs.running == before

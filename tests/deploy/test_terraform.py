@@ -1,4 +1,4 @@
-"""The infrastructure: well formed, as promised when planned, applied to a fake AWS and taken down again."""
+"""The infrastructure is valid, has the planned resources, and can be applied to a fake AWS and destroyed."""
 
 import json
 import os

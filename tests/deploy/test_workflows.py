@@ -1,4 +1,4 @@
-"""Workflows are well formed, hold no more rights than they need, and run nothing that can change."""
+"""Workflows are valid, have minimal permissions and pin every action to a commit."""
 
 import re
 import shutil

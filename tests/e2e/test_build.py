@@ -1,4 +1,4 @@
-"""The README's promise: one command, and a car has a price; then a crash, and an end without a trace."""
+"""`carvalue build` ends with a price; services restart after a crash; `carvalue down` leaves no process."""
 
 import os
 import shutil
@@ -59,14 +59,20 @@ def _parts_up(prometheus: httpx.Client) -> set[str]:
     return {series["metric"]["part"] for series in found}
 
 
-def test_the_story_of_drift(settings: Settings, built: str) -> None:
-    told = carvalue(settings, "demo-drift")
+def test_the_drift_demo_shows_an_alert_and_its_end(settings: Settings, built: str) -> None:
+    done = carvalue(settings, "demo-drift")
 
-    assert told.returncode == 0, told.stdout + told.stderr
-    for chapter in ("no alert", "console: WARNING", "webhook got: firing", "Evidently drew", "got: resolved"):
-        assert chapter in told.stdout, told.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+    for line in (
+        "no alert",
+        "console: WARNING",
+        "webhook received: firing",
+        "Evidently wrote",
+        "received: resolved",
+    ):
+        assert line in done.stdout, done.stdout
     (report,) = (settings.state_dir / "demo").glob("*-drift.html")
-    assert str(report) in told.stdout
+    assert str(report) in done.stdout
 
 
 def test_both_dags_succeeded(settings: Settings, built: str) -> None:
@@ -93,7 +99,7 @@ def test_cars_have_prices_of_their_own_and_fewer_miles_cost_more(settings: Setti
     assert prices["911"] > prices["camry"] > worn
 
 
-def test_the_console_tells_what_runs_where(settings: Settings, built: str) -> None:
+def test_the_console_shows_the_addresses(settings: Settings, built: str) -> None:
     for port in (settings.airflow_port, settings.mlflow_port, settings.service_port, settings.page_port):
         assert f"http://127.0.0.1:{port}" in built
     assert "bundled sample" in built
@@ -110,21 +116,21 @@ def test_a_second_build_finds_everything_there(settings: Settings, built: str) -
     assert time.monotonic() - began < LIMIT_S
 
 
-def test_the_story_of_the_whole_loop(settings: Settings, built: str) -> None:
-    told = carvalue(settings, "demo-loop", "--here")
+def test_the_loop_demo_retrains_and_rolls_back(settings: Settings, built: str) -> None:
+    done = carvalue(settings, "demo-loop", "--here")
 
-    assert told.returncode == 0, told.stdout + told.stderr
-    for chapter in (
+    assert done.returncode == 0, done.stdout + done.stderr
+    for line in (
         "no alert",
         "Quotes have drifted from the training data",
         "the watcher has started retrain_model_dag (by-alarm-",
-        "the gates let version 2 in",
+        "version 2 passed the promotion gates",
         "the price service quotes with version 2",
-        "the alarm has ended; the same traffic is clean",
+        "the alerts have ended; the same traffic is clean",
         "quotes with version 1 again",
-        "not one request failed",
+        "no quote request failed",
     ):
-        assert chapter in told.stdout, told.stdout
+        assert line in done.stdout, done.stdout
     url, query = "/api/2.0/mlflow/model-versions/search", {"filter": "name='vehicles-price-model'"}
     with local_client(settings.mlflow_port) as mlflow:
         found = mlflow.get(url, params=query).raise_for_status().json()["model_versions"]

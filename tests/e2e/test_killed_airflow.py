@@ -1,4 +1,4 @@
-"""Airflow is killed at each step of a retraining, and the retraining comes to its end all the same."""
+"""A retraining succeeds although Airflow is killed at each of its steps."""
 
 from collections.abc import Iterator
 
@@ -46,9 +46,9 @@ def test_a_retraining_outlives_airflow_killed_at_each_of_its_steps(settings: Set
             for process in find_orphans(state_dir=settings.state_dir, service="airflow-scheduler"):
                 process.kill()  # the scheduler and its tasks at once
             until(lambda step=step: _state(airflow, run, step.name) == "success", within_s=STEP_S)  # type: ignore[misc]
-        until(lambda: airflow.run(run.dag, run.run).is_over, within_s=STEP_S)
+        until(lambda: airflow.run(run.dag_id, run.run_id).is_over, within_s=STEP_S)
 
-        assert airflow.run(run.dag, run.run).state == "success"
+        assert airflow.run(run.dag_id, run.run_id).state == "success"
     assert _stages(settings).count("Production") == 1
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from carvalue.platform.airflow.config import DAGS_FOLDER
+
 ROOT = Path(__file__).parents[2]
 
 LEARNING = ["tune", "train", "evaluate", "register", "judge", "promote"]
@@ -17,7 +19,7 @@ PARSE = """
 import json
 from airflow.dag_processing.dagbag import DagBag
 
-bag = DagBag("dags")
+bag = DagBag()
 print(json.dumps({
     "errors": bag.import_errors,
     "dags": {
@@ -35,7 +37,7 @@ print(json.dumps({
 RUN = """
 from airflow.dag_processing.dagbag import DagBag
 
-run = DagBag("dags").dags["creates_datasets_dag"].test()
+run = DagBag().dags["creates_datasets_dag"].test()
 print("outcome", run.state)
 """
 
@@ -53,7 +55,7 @@ def airflow(code: str, home: Path, **environment: str) -> str:
         env=os.environ
         | {
             "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS_FOLDER),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "STATE_DIR": str(home / "var"),
         }
@@ -81,7 +83,7 @@ def test_all_dags_are_read_without_errors_and_no_file_is_left_over(airflow_home:
             *LEARNING,
         ],
     }
-    assert sorted(path.stem for path in (ROOT / "dags").glob("*.py")) == sorted(found["dags"])
+    assert sorted(path.stem for path in DAGS_FOLDER.glob("[!_]*.py")) == sorted(found["dags"])
     assert all(dag["documented"] for dag in found["dags"].values())
     assert found["dags"]["initial_model_dag"]["schedule"] == "AssetTriggeredTimetable"
     assert found["dags"]["retrain_model_dag"]["schedule"] == "NullTimetable"
@@ -92,7 +94,7 @@ def test_parsing_the_dag_files_loads_no_heavy_library(airflow_home: Path) -> Non
     code = """
 import runpy, sys
 for name in ("creates_datasets_dag", "initial_model_dag", "retrain_model_dag"):
-    runpy.run_path(f"dags/{name}.py")
+    runpy.run_path(f"src/carvalue/pipelines/airflow_dags/{name}.py")
 """
     loaded = airflow(code + "print(*{name.split('.')[0] for name in sys.modules})", airflow_home)
 

@@ -38,7 +38,7 @@ def test_services_start_in_order_of_need(settings: Settings) -> None:
     said: list[str] = []
     wanted = (a_server("web", needs=("database",)), a_job("database"))
 
-    lifecycle.start_services(settings, wanted, say=said.append)
+    lifecycle.start_services(settings, wanted, report=said.append)
 
     assert said == ["database is ready", "web is ready"]
     assert [item.state for item in _status(settings, wanted)] == ["healthy", "done"]
@@ -48,7 +48,7 @@ def test_requests_do_not_push_out_what_else_a_service_says(settings: Settings) -
     both = "import sys; print('a request'); print('a word', file=sys.stderr)"
     wanted = (a_job("plain", both), replace(a_job("asked", both), has_access_log=True))
 
-    lifecycle.start_services(settings, wanted, say=_nothing)
+    lifecycle.start_services(settings, wanted, report=_nothing)
 
     said = {path.stem: path.read_text().split("\n") for path in log_folder(settings.state_dir).glob("*.log")}
     assert said["asked"] == ["a word", ""]
@@ -60,7 +60,7 @@ def test_requests_do_not_push_out_what_else_a_service_says(settings: Settings) -
 
 def test_a_killed_service_comes_back_without_its_old_children(settings: Settings) -> None:
     wanted = (a_server("web", "--with-child"),)
-    lifecycle.start_services(settings, wanted, say=_nothing)
+    lifecycle.start_services(settings, wanted, report=_nothing)
     [before] = _status(settings, wanted)
     before_pids = {process.pid for process in _processes(settings, "web")}
     assert before.pid
@@ -74,7 +74,7 @@ def test_a_killed_service_comes_back_without_its_old_children(settings: Settings
 
 def test_down_leaves_no_process_and_no_socket(settings: Settings) -> None:
     wanted = (a_server("web", "--with-child"), a_server("other"))
-    lifecycle.start_services(settings, wanted, say=_nothing)
+    lifecycle.start_services(settings, wanted, report=_nothing)
 
     lifecycle.stop_platform(settings)
 
@@ -84,7 +84,7 @@ def test_down_leaves_no_process_and_no_socket(settings: Settings) -> None:
 
 
 def test_down_stops_what_a_killed_process_manager_left(settings: Settings) -> None:
-    lifecycle.start_services(settings, (a_server("web"),), say=_nothing)
+    lifecycle.start_services(settings, (a_server("web"),), report=_nothing)
     [manager] = _processes(settings, "supervisord")
     manager.kill()
     _wait(lambda: not Supervisor(state_dir=settings.state_dir).is_running)
@@ -103,7 +103,7 @@ def test_a_taken_port_is_named_with_its_holder_before_anything_starts(settings: 
         holder.stdout.readline()
 
         with pytest.raises(PortTaken) as caught:
-            lifecycle.start_services(settings, (a_job("database"), web), say=_nothing)
+            lifecycle.start_services(settings, (a_job("database"), web), report=_nothing)
 
         holder.kill()
     assert f"Port {web.port} of web (WEB_PORT)" in str(caught.value)
@@ -118,18 +118,18 @@ def test_a_service_that_fails_is_told_with_the_end_of_its_log(settings: Settings
     )
 
     with pytest.raises(lifecycle.ServiceFailed, match="no space left"):
-        lifecycle.start_services(settings, wanted, say=_nothing)
+        lifecycle.start_services(settings, wanted, report=_nothing)
 
     assert [item.state for item in _status(settings, wanted)] == ["down", "down"]
 
 
 def test_only_services_with_other_settings_are_restarted(settings: Settings) -> None:
     kept, changed = a_server("kept"), a_server("changed")
-    lifecycle.start_services(settings, (kept, changed), say=_nothing)
+    lifecycle.start_services(settings, (kept, changed), report=_nothing)
     before = [item.pid for item in _status(settings, (kept, changed))]
     with_source = ServiceSpec(**vars(changed) | {"environment": {"DATA_SOURCE": 'it\'s 100% "new"'}})
 
-    lifecycle.start_services(settings, (kept, with_source), say=_nothing)
+    lifecycle.start_services(settings, (kept, with_source), report=_nothing)
 
     after = [item.pid for item in _status(settings, (kept, with_source))]
     assert after[0] == before[0]

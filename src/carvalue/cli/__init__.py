@@ -1,6 +1,7 @@
-"""The commands; the only room that prints."""
+"""The command-line interface: the only package that prints."""
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -13,13 +14,26 @@ for part in (platform, model, demo, upkeep):
 app.add_typer(keys.app, name="keys")
 
 
+def _print_version(requested: bool) -> None:
+    if requested:
+        import carvalue
+
+        console.print_line(f"carvalue {carvalue.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def carvalue() -> None:
-    """What a used car is worth, and a platform that keeps the answer true as the market moves."""
+def carvalue(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Estimate used-car prices, and run the platform that trains, serves and monitors the price model."""
 
 
 def main() -> None:
-    """Run one command; an expected failure ends as one line on standard error, not as a stack trace."""
+    """Run one command; print an expected failure as one line on standard error and exit with 1."""
     try:
         app()
     except AppError as error:

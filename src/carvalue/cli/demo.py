@@ -1,4 +1,4 @@
-"""Commands that ask the price service as people would."""
+"""Commands that simulate traffic."""
 
 from typing import Annotated
 
@@ -11,58 +11,64 @@ app = typer.Typer()
 
 @app.command()
 def simulate(
-    rate: Annotated[float, typer.Option(min=0.1, max=10_000, help="Listings a second.")] = 50,
-    requests: Annotated[int, typer.Option(min=1, help="How many listings.")] = 5_000,
+    rate: Annotated[float, typer.Option(min=0.1, max=10_000, help="Listings per second.")] = 50,
+    requests: Annotated[int, typer.Option(min=1, help="Number of listings.")] = 5_000,
     drift: Annotated[
         list[str] | None,
         typer.Option(
-            help="FIELD*2@FROM, FIELD+2@FROM-TO, FIELD=WORD~10%@FROM; FIELD= is missing. Repeatable."
+            help="FIELD*2@FROM, FIELD+2@FROM-TO, FIELD=VALUE~10%@FROM; FIELD= means missing. Repeatable."
         ),
     ] = None,
-    sales: Annotated[float, typer.Option(min=0, max=1, help="Share of cars reported as sold.")] = 0,
+    sales: Annotated[float, typer.Option(min=0, max=1, help="Share of the cars reported as sold.")] = 0,
 ) -> None:
-    """Ask the price service for held-out cars, as people would, with drift where it is wanted."""
+    """Request quotes for held-out cars from the price service, with optional drift."""
     import httpx
 
     from carvalue.demo import Traffic, parse_drift
-    from carvalue.demo import simulate as send
+    from carvalue.demo import simulate as run_simulation
     from carvalue.listings.datasets import DatasetStore
     from carvalue.settings import load_settings
 
     settings, drifts = load_settings(), [parse_drift(text) for text in drift or ()]
     dataset = DatasetStore(settings.storage_root / "datasets").current()
-    asking = httpx.Client(base_url=settings.service_url, headers=settings.service_headers, timeout=30)
-    with ProgressConsole() as console, asking as client:
+    service = httpx.Client(base_url=settings.service_url, headers=settings.service_headers, timeout=30)
+    with ProgressConsole() as console, service as client:
 
-        def tell(traffic: Traffic) -> None:
-            console.doing(f"{traffic.sent:,} of {requests:,} listings, median ${traffic.usual_price:,.0f}")
+        def show(traffic: Traffic) -> None:
+            console.update(
+                f"{traffic.sent:,} of {requests:,} listings, median price ${traffic.median_price:,.0f}"
+            )
 
-        done = send(client, dataset, rate=rate, requests=requests, drifts=drifts, sales=sales, on_tick=tell)
-        refused = f", {done.refused:,} refused" if done.refused else ""
-        console.say(f"{done.sent:,} listings asked for{refused}, {done.sales:,} sales reported")
+        done = run_simulation(
+            client, dataset, rate=rate, requests=requests, drifts=drifts, sales=sales, on_tick=show
+        )
+        refused = f", {done.refused:,} without a quote" if done.refused else ""
+        console.report(f"{done.sent:,} listings sent{refused}, {done.sales:,} sales reported")
 
 
 @app.command()
 def demo_drift() -> None:
-    """Tell the story of drift in one terminal: silence, an alert with its report, its end; takes a minute."""
-    from carvalue.demo import demo_drift as tell
+    """Demonstrate drift, its alert with a report, and the end of the alert; takes a minute."""
+    from carvalue.demo import demo_drift as run_demo
     from carvalue.settings import load_settings
 
     with ProgressConsole() as console:
-        tell(load_settings(), say=console.say)
+        run_demo(load_settings(), report=console.report)
 
 
 @app.command()
 def demo_loop(
     here: Annotated[
         bool,
-        typer.Option("--here", help="On the running platform; its production changes, and back."),
+        typer.Option(
+            "--here", help="Use the running platform; its version in production changes and is restored."
+        ),
     ] = False,
 ) -> None:
-    """Tell the story of the whole loop, from drift to rollback, on a platform of its own; takes minutes."""
-    from carvalue.demo import demo_loop, run_story
+    """Demonstrate drift, retraining, promotion and rollback on a separate platform; takes minutes."""
+    from carvalue.demo import demo_loop, run_loop_demo
     from carvalue.settings import load_settings
 
     with ProgressConsole() as console:
-        begin = run_story if here else demo_loop
-        begin(load_settings(), progress=console)
+        run_demo = run_loop_demo if here else demo_loop
+        run_demo(load_settings(), progress=console)

@@ -1,4 +1,4 @@
-"""Commands for the keys of the price service."""
+"""Commands for the API keys of the price service."""
 
 from typing import Annotated
 
@@ -7,17 +7,17 @@ import typer
 from carvalue.cli.console import print_error, print_line
 
 app = typer.Typer(no_args_is_help=True)
-Client = Annotated[str, typer.Argument(help="A name for logs: up to 40 of a-z, 0-9 and -.")]
+Client = Annotated[str, typer.Argument(help="Name of the client: up to 40 characters of a-z, 0-9 and -.")]
 
 
 @app.callback()
 def keys() -> None:
-    """Say who may ask the price service; one that runs takes a change up within a second."""
+    """Manage the API keys of the price service; a running service applies changes within a second."""
 
 
 @app.command()
 def new(client: Client) -> None:
-    """Make a key for a client, beside those it has, and print it: it is kept nowhere."""
+    """Create another key for a client and print it; only its hash is stored."""
     from datetime import UTC, datetime
 
     from carvalue.serving.auth import KeyFile
@@ -25,15 +25,19 @@ def new(client: Client) -> None:
 
     path = load_settings().service_keys_file
     if not path.exists():
-        print_error("from now on everyone needs a key: this machine's page and commands send SERVICE_API_KEY")
-    key, kept = KeyFile(path).add(client, today=datetime.now(UTC).date())
-    print_error(f"kept as a hash in {path}; for a service elsewhere add to its SERVICE_KEYS: {kept.line()}")
+        print_error(
+            "the price service now requires a key; this machine's page and commands send SERVICE_API_KEY"
+        )
+    key, stored = KeyFile(path).add(client, today=datetime.now(UTC).date())
+    print_error(
+        f"its hash is stored in {path}; for a service elsewhere, add to SERVICE_KEYS: {stored.line()}"
+    )
     print_line(key)
 
 
 @app.command("list")
 def list_keys() -> None:
-    """List who has keys in the file, since when, and how their hashes begin."""
+    """List the clients, the dates of their keys and the beginnings of the hashes."""
     from carvalue.serving.auth import MAX_CLIENT_NAME, KeyFile
     from carvalue.settings import load_settings
 
@@ -45,12 +49,12 @@ def list_keys() -> None:
 @app.command()
 def revoke(
     client: Client,
-    old: Annotated[bool, typer.Option("--old", help="Keep the newest key.")] = False,
+    old: Annotated[bool, typer.Option("--old", help="Revoke all but the newest key.")] = False,
 ) -> None:
-    """Take a client's keys away: all of them, or all but the newest."""
+    """Revoke the keys of a client."""
     from carvalue.serving.auth import KeyFile
     from carvalue.settings import load_settings
 
     file = KeyFile(load_settings().service_keys_file)
-    gone = file.revoke_old(client) if old else file.revoke(client)
-    print_line(f"{gone} of {client}'s keys revoked")
+    revoked = file.revoke_old(client) if old else file.revoke(client)
+    print_line(f"{revoked} of {client}'s keys revoked")

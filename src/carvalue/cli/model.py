@@ -1,4 +1,4 @@
-"""Commands for data and models: pipelines, files to price, versions."""
+"""Commands for pipelines, batch scoring and model versions."""
 
 import os
 from getpass import getuser
@@ -14,8 +14,8 @@ app = typer.Typer()
 
 @app.command()
 def run(
-    pipeline: Annotated[str, typer.Argument(help="The id of its DAG; docs/architecture.md draws all.")],
-    start: Annotated[str, typer.Option("--from", help="The step to resume at.")] = "",
+    pipeline: Annotated[str, typer.Argument(help="Id of its DAG, such as initial_model_dag.")],
+    start: Annotated[str, typer.Option("--from", help="Step to resume at.")] = "",
 ) -> None:
     """Run a pipeline in this process, without Airflow."""
     from carvalue.logs import configure_logs
@@ -30,24 +30,30 @@ def run(
 
 @app.command()
 def retrain() -> None:
-    """Let Airflow learn from the newest listings and reported sales, and say what became of it."""
-    from carvalue.platform.airflow import run_retraining as start
+    """Retrain in Airflow on the newest listings and reported sales, and show the outcome."""
+    from carvalue.platform.airflow import run_retraining
     from carvalue.settings import load_settings
 
     with ProgressConsole() as console:
-        console.say(start(load_settings(), progress=console))
+        console.report(run_retraining(load_settings(), progress=console))
 
 
 @app.command()
 def backtest(
-    dataset: Annotated[Path, typer.Argument(help="A folder of STATE_DIR/storage/datasets.")],
-    into: Annotated[Path, typer.Argument(help="The folder for the table and the picture.")],
-    move: Annotated[str, typer.Option(help="All prices change: FACTOR@DAY, for example 1.1@18.")] = "",
-    every: Annotated[int, typer.Option(min=0, help="Retrain after so many days too; 0: on alarms only.")] = 0,
-    as_listed: Annotated[bool, typer.Option("--as-listed", help="Leave old prices as they were.")] = False,
-    cars: Annotated[int, typer.Option(min=1_000, help="How many different cars at most.")] = 40_000,
+    dataset: Annotated[Path, typer.Argument(help="Folder of a dataset, in STATE_DIR/storage/datasets.")],
+    into: Annotated[Path, typer.Argument(help="Folder for the table and the figure.")],
+    move: Annotated[
+        str, typer.Option(help="Multiply all prices from a day on: FACTOR@DAY, for example 1.1@18.")
+    ] = "",
+    every: Annotated[
+        int, typer.Option(min=0, help="Also retrain every so many days; 0: on alerts only.")
+    ] = 0,
+    as_listed: Annotated[
+        bool, typer.Option("--as-listed", help="Do not adjust old prices to the present market level.")
+    ] = False,
+    cars: Annotated[int, typer.Option(min=1_000, help="Maximum number of distinct cars.")] = 40_000,
 ) -> None:
-    """Replay past listings day by day, with and without the loop, and draw how good the quotes were."""
+    """Replay past listings day by day with and without retraining, and plot the accuracy of the quotes."""
     from carvalue.backtest import (
         PICTURE,
         TABLE,
@@ -70,9 +76,9 @@ def backtest(
     )
     into.mkdir(parents=True, exist_ok=True)
     with ProgressConsole() as console:
-        console.doing("training the first model")
+        console.update("training the first model")
         days = run_replay(
-            read_listings(Dataset(dataset)), plan=plan, folder=into / "work", on_progress=console.say
+            read_listings(Dataset(dataset)), plan=plan, folder=into / "work", on_progress=console.report
         )
     table = write_table(days, into / TABLE)
     draw(table, plan=plan, into=into / PICTURE)
@@ -84,14 +90,15 @@ def backtest(
 @app.command()
 def score(
     source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="A .csv, .zip, .parquet, .ndjson or .arrow of listings.")
+        Path,
+        typer.Argument(metavar="INPUT", help="A .csv, .zip, .parquet, .ndjson or .arrow file of listings."),
     ],
-    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The .csv or .parquet to write.")],
+    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The .csv or .parquet file to write.")],
     bundle: Annotated[
-        Path | None, typer.Option(help="A bundle's folder; without it, the model in production.")
+        Path | None, typer.Option(help="Folder of a model bundle; default: the model in production.")
     ] = None,
 ) -> None:
-    """Price every row of a file: price, low, high, warnings, or the reason why a row has no price."""
+    """Price every row of a file: price, range and warnings, or the reason why a row has no price."""
     from carvalue.files.tabular import READ_SUFFIXES, WRITE_SUFFIXES, check_suffix
     from carvalue.pricing import PriceModel
     from carvalue.serving.model import load_production_model
@@ -106,18 +113,17 @@ def score(
 
     with ProgressConsole() as console:
         scored = score_file(
-            source, into=target, model=model, progress=lambda rows: console.doing(f"{rows:,} rows done")
+            source, into=target, model=model, progress=lambda rows: console.update(f"{rows:,} rows done")
         )
         if scored.missing_columns:
-            console.say(
-                f"taken as missing, because INPUT has no such columns: {', '.join(scored.missing_columns)}"
-            )
-        console.say(f"{scored.priced:,} of {scored.rows:,} rows priced, in {target}")
+            names = ", ".join(scored.missing_columns)
+            console.report(f"INPUT lacks these columns; their values count as missing: {names}")
+        console.report(f"{scored.priced:,} of {scored.rows:,} rows priced, in {target}")
 
 
 @app.command()
 def models() -> None:
-    """List the versions of the model: state, figures, and why each is where it is."""
+    """List the model versions with their state, test error, gate results and decisions."""
     from carvalue.cli.render import versions_table
     from carvalue.registry.promotion import list_versions
     from carvalue.settings import load_settings
@@ -126,8 +132,8 @@ def models() -> None:
 
 
 @app.command()
-def promote(number: Annotated[int, typer.Argument(min=1, help="The version's number.")]) -> None:
-    """Put a version into production by hand; the price service follows within 10 s."""
+def promote(number: Annotated[int, typer.Argument(min=1, help="Number of the version.")]) -> None:
+    """Promote a version to production without the gates; the price service loads it within 10 s."""
     from carvalue.pipelines import audit_file
     from carvalue.registry import AuditLog
     from carvalue.registry.promotion import promote_manually
@@ -141,26 +147,26 @@ def promote(number: Annotated[int, typer.Argument(min=1, help="The version's num
 
 @app.command()
 def shadow(
-    version: Annotated[str, typer.Argument(help="The number of the version that quotes beside, or off.")],
+    version: Annotated[str, typer.Argument(help="Number of the version, or off.")],
 ) -> None:
-    """Let a version quote beside production, so that the board Prices compares them; no customer sees it."""
+    """Run a version in shadow mode: its quotes are compared with those of production and not shown."""
     from carvalue.registry.promotion import clear_challenger, set_challenger
     from carvalue.settings import load_settings
 
     uri = load_settings().mlflow_tracking_uri
     if version == "off":
         clear_challenger(uri)
-        print_line("no version quotes beside production")
+        print_line("no version runs in shadow mode")
         return
     if not version.isdigit():
-        raise typer.BadParameter("expected the number of a version, or off")
+        raise typer.BadParameter(f"expected the number of a version or off, got {version!r}")
     challenger = set_challenger(uri, int(version))
-    print_line(f"version {challenger.version} quotes beside production")
+    print_line(f"version {challenger.version} runs in shadow mode")
 
 
 @app.command()
 def rollback() -> None:
-    """Put the last good version before the present one back into production."""
+    """Restore the previous version in production."""
     from carvalue.pipelines import audit_file
     from carvalue.registry import AuditLog
     from carvalue.registry.promotion import roll_back

@@ -1,4 +1,4 @@
-"""Commands for the platform on this machine: up, down, and how it is."""
+"""Commands for the platform on this machine: build, start, stop and inspect it."""
 
 import os
 import sys
@@ -13,9 +13,11 @@ app = typer.Typer()
 
 @app.command()
 def build(
-    again: Annotated[bool, typer.Option("--again", help="Build even what is there.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Run the pipelines even if an earlier build succeeded.")
+    ] = False,
 ) -> None:
-    """Bring everything up, run both DAGs unless their results are there, and price a car."""
+    """Start the platform, run both DAGs unless an earlier build did, and price a car."""
     from carvalue.cli.render import build_summary, example_request
     from carvalue.platform import build_platform as build_platform
     from carvalue.settings import load_settings
@@ -23,9 +25,9 @@ def build(
     settings = load_settings()
     with ProgressConsole() as console:
         built = build_platform(settings, progress=console, again=again)
-    if built.was_there:
+    if built.reused:
         print_line(
-            "an earlier build of the same settings is there; --again (make build AGAIN=1) makes a new one"
+            "an earlier build with the same settings was reused; --again (make build AGAIN=1) runs a new one"
         )
     print_line("")
     print_line(build_summary(settings, built))
@@ -34,61 +36,61 @@ def build(
 
 @app.command()
 def up() -> None:
-    """Start what does not run yet or runs with other settings, and wait until all is healthy."""
+    """Start the services that do not run or run with other settings, and wait until all are healthy."""
     from carvalue.platform import start_platform
     from carvalue.settings import load_settings
 
     settings = load_settings()
     with ProgressConsole() as console:
-        console.doing("starting the platform")
-        start_platform(settings, say=console.say)
+        console.update("starting the platform")
+        start_platform(settings, report=console.report)
 
 
 @app.command()
 def down() -> None:
-    """Stop the platform; its data stays."""
+    """Stop the platform and keep its data."""
     from carvalue.platform import stop_platform
     from carvalue.settings import load_settings
 
     stop_platform(load_settings())
-    print_line("nothing of the platform runs any more")
+    print_line("the platform is stopped")
 
 
 @app.command()
 def status() -> None:
-    """Show how every part of the platform is; ends with 1 when one is not well."""
+    """Show the state of every service; exits with 1 if one is not healthy."""
     from carvalue.cli.render import log_excerpts, status_table
     from carvalue.platform import platform_status
     from carvalue.settings import load_settings
 
-    found = platform_status(load_settings())
-    print_table(status_table(found))
-    for line in log_excerpts(found):
+    services = platform_status(load_settings())
+    print_table(status_table(services))
+    for line in log_excerpts(services):
         print_line(line)
-    sys.exit(0 if all(item.is_well for item in found) else 1)
+    sys.exit(0 if all(item.is_ok for item in services) else 1)
 
 
 @app.command()
 def doctor() -> None:
-    """Look for what keeps this installation from working, and say what to do; ends with 1 on any finding."""
-    from carvalue.cli.render import findings_table
+    """Check this installation and suggest remedies; exits with 1 if there is a problem."""
+    from carvalue.cli.render import diagnoses_table
     from carvalue.platform.admin import diagnose
     from carvalue.settings import load_settings
 
     with ProgressConsole() as console:
-        console.doing("looking")
-        findings = tuple(diagnose(load_settings()))
-    print_table(findings_table(findings))
-    sys.exit(0 if all(item.is_well for item in findings) else 1)
+        console.update("checking")
+        diagnoses = tuple(diagnose(load_settings()))
+    print_table(diagnoses_table(diagnoses))
+    sys.exit(0 if all(item.is_ok for item in diagnoses) else 1)
 
 
 @app.command()
 def logs(
-    service: Annotated[str, typer.Argument(help="One service, or all of them.")] = "",
+    service: Annotated[str, typer.Argument(help="Name of a service; default: all services.")] = "",
 ) -> None:
-    """Follow the logs of the platform, or of one service."""
+    """Follow the logs of all services or of one."""
     from carvalue.platform.processes import log_files
     from carvalue.settings import load_settings
 
     files = log_files(load_settings().state_dir, service)
-    os.execvp("tail", ("tail", "-n", "20", "-F", *map(str, files)))  # noqa: S606, S607  # it knows rotation
+    os.execvp("tail", ("tail", "-n", "20", "-F", *map(str, files)))  # noqa: S606, S607  # tail -F follows rotated files

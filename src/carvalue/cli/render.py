@@ -1,4 +1,4 @@
-"""Tables for the console: how every service is, and what runs where."""
+"""Tables and texts for the console."""
 
 import json
 from collections.abc import Mapping
@@ -12,16 +12,23 @@ from carvalue.platform import EXAMPLE, BuildResult, ServiceStatus, local_url
 from carvalue.platform.admin import Diagnosis
 from carvalue.settings import LOCAL_PASSWORD, Settings
 
-if TYPE_CHECKING:  # it brings MLflow along, which takes seconds
+if TYPE_CHECKING:  # it imports MLflow, which takes seconds
     from carvalue.registry.promotion import VersionSummary
 
 COLORS = {"healthy": "green", "done": "green", "starting": "yellow", "unhealthy": "red", "down": "red"}
 
 
-def status_table(found: tuple[ServiceStatus, ...]) -> Table:
-    """Show one row a service; where one is not well, the last line of its log below its name."""
-    table = Table("service", "state", "pid", "up for", "address", box=None, pad_edge=False)
-    for item in found:
+def status_table(services: tuple[ServiceStatus, ...]) -> Table:
+    """Build a table with one row per service.
+
+    Args:
+        services: States of the services.
+
+    Returns:
+        The table.
+    """
+    table = Table("service", "state", "pid", "uptime", "address", box=None, pad_edge=False)
+    for item in services:
         table.add_row(
             item.service.name,
             Text(item.state, style=COLORS[item.state]),
@@ -32,31 +39,53 @@ def status_table(found: tuple[ServiceStatus, ...]) -> Table:
     return table
 
 
-def findings_table(findings: tuple[Diagnosis, ...]) -> Table:
-    """Show one row for what was looked at, with the remedy below where there is something to do."""
-    table = Table("", "looked at", "found", box=None, pad_edge=False)
-    for item in findings:
-        mark = Text("ok", style="green") if item.is_well else Text("!!", style="bold red")
+def diagnoses_table(diagnoses: tuple[Diagnosis, ...]) -> Table:
+    """Build a table with one row per check and the remedies of problems.
+
+    Args:
+        diagnoses: Results of the checks.
+
+    Returns:
+        The table.
+    """
+    table = Table("", "check", "result", box=None, pad_edge=False)
+    for item in diagnoses:
+        mark = Text("ok", style="green") if item.is_ok else Text("!!", style="bold red")
         remedy = Text(f"\n{item.remedy}", style="bold") if item.remedy else ""
-        table.add_row(mark, item.subject, Text.assemble(item.found, remedy))
+        table.add_row(mark, item.subject, Text.assemble(item.finding, remedy))
     return table
 
 
 def versions_table(versions: "tuple[VersionSummary, ...]") -> Table:
-    """Show one row a version."""
-    columns = ("version", "state", "learned from", "test error", "in range", "gates", "decision")
+    """Build a table with one row per model version.
+
+    Args:
+        versions: The versions.
+
+    Returns:
+        The table.
+    """
+    columns = ("version", "state", "data", "test error", "in range", "gates", "decision")
     table = Table(*columns, box=None, pad_edge=False)
     for item in versions:
-        error, held = ("-" if share is None else f"{share:.1%}" for share in (item.error, item.coverage))
+        error, coverage = ("-" if share is None else f"{share:.1%}" for share in (item.error, item.coverage))
         state = Text(item.state, style="bold green" if item.state == "production" else "")
         table.add_row(
-            str(item.version), state, item.data_source, error, held, item.gates or "-", item.decision
+            str(item.version), state, item.data_source, error, coverage, item.gates or "-", item.decision
         )
     return table
 
 
 def build_summary(settings: Settings, built: BuildResult) -> str:
-    """Tell what runs where, what the model in use is, and what a car costs."""
+    """Describe a build: addresses, data, model and the price of the example car.
+
+    Args:
+        settings: Settings of the platform.
+        built: Result of the build.
+
+    Returns:
+        Several lines of text.
+    """
     card = built.model["card"]
     rows = {
         "page": local_url(settings.page_port),
@@ -71,26 +100,40 @@ def build_summary(settings: Settings, built: BuildResult) -> str:
 
 
 def example_request(settings: Settings) -> str:
-    """Spell out the request that prices the example car."""
+    """Return the curl command that requests a quote for the example car.
+
+    Args:
+        settings: Settings of the platform.
+
+    Returns:
+        One line.
+    """
     url, header = f"{local_url(settings.service_port)}/predict", "content-type: application/json"
     key = ' -H "X-API-Key: $SERVICE_API_KEY"' if settings.service_headers else ""
     return f"curl {url} -H '{header}'{key} -d '{json.dumps(EXAMPLE)}'"
 
 
-def log_excerpts(found: tuple[ServiceStatus, ...]) -> list[str]:
-    """Tell the last line of the log of every service that is not well and said something."""
-    return [f"{item.service.name}: {item.last_line}" for item in found if item.last_line]
+def log_excerpts(services: tuple[ServiceStatus, ...]) -> list[str]:
+    """Return the last log line of each service that is not healthy.
+
+    Args:
+        services: States of the services.
+
+    Returns:
+        One line per service whose log is not empty, after the service's name.
+    """
+    return [f"{item.service.name}: {item.last_line}" for item in services if item.last_line]
 
 
 def _login(settings: Settings) -> str:
     password = settings.airflow_password.get_secret_value()
-    known = f"password {password}" if password == LOCAL_PASSWORD else "the password of AIRFLOW_PASSWORD"
-    return f"user {settings.airflow_user}, {known}"
+    hint = f"password {password}" if password == LOCAL_PASSWORD else "password: see AIRFLOW_PASSWORD"
+    return f"user {settings.airflow_user}, {hint}"
 
 
 def _accuracy(metrics: Mapping[str, float]) -> str:
-    error, near = metrics["mdape"], metrics["within_20"]
-    return f"half of unseen cars within {error:.1%} of their price, {near:.0%} within 20%"
+    error, within_20 = metrics["mdape"], metrics["within_20"]
+    return f"half of unseen cars within {error:.1%} of their price, {within_20:.0%} within 20%"
 
 
 def _duration(value: timedelta | None) -> str:

@@ -1,4 +1,4 @@
-"""Commands that keep what was written: the journal's tables, backup, restore."""
+"""Commands for maintenance: migrate the journal, back up, restore."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ app = typer.Typer()
 
 @app.command()
 def migrate() -> None:
-    """Bring the tables of the journal up to date, beside a running service too; again, it does nothing."""
+    """Migrate the journal's tables to the newest revision; the price service may run."""
     from carvalue.journal import MIGRATION_S, Journal
     from carvalue.settings import load_settings
 
@@ -24,29 +24,29 @@ def migrate() -> None:
 
 @app.command()
 def backup(
-    file: Annotated[Path, typer.Argument(help="Where to write; only its owner can read it.")],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    file: Annotated[Path, typer.Argument(help="File to write; only its owner can read it.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
-    """Write the journal, models, data, watcher and Airflow of this machine into one file; all may run."""
-    from carvalue.platform.admin import create_backup as keep
+    """Back up journal, models, data, watcher and Airflow of this machine into one file; all may run."""
+    from carvalue.platform.admin import create_backup
     from carvalue.settings import load_settings
 
-    kept = keep(load_settings(), into=file, now=datetime.now(UTC), overwrite=overwrite)
-    print_line(f"{kept.files:,} files, {kept.bytes / 2**20:,.0f} MB, in {file}")
-    for line in kept.left_out:
+    summary = create_backup(load_settings(), into=file, now=datetime.now(UTC), overwrite=overwrite)
+    print_line(f"{summary.files:,} files, {summary.bytes / 2**20:,.0f} MB, in {file}")
+    for line in summary.left_out:
         print_error(line)
 
 
 @app.command()
 def restore(
     file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="A file that `create_backup` wrote.")
+        Path, typer.Argument(exists=True, dir_okay=False, help="File that `carvalue backup` wrote.")
     ],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the state that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing state.")] = False,
 ) -> None:
-    """Put back what `create_backup` wrote, once every checksum is found right; the platform must be down."""
-    from carvalue.platform.admin import restore_backup as put_back
+    """Restore a backup after verifying its checksums; the platform must be stopped."""
+    from carvalue.platform.admin import restore_backup
     from carvalue.settings import load_settings
 
-    contents = put_back(load_settings(), source=file, overwrite=overwrite)
-    print_line(f"the state of {contents.facts['made_at']} is back; `make up` starts it")
+    contents = restore_backup(load_settings(), source=file, overwrite=overwrite)
+    print_line(f"restored the state of {contents.facts['made_at']}; run `make up` to start the platform")

@@ -1,8 +1,8 @@
-"""Simulated traffic and end-to-end demonstrations."""
+"""Simulate traffic and demonstrate drift and retraining end to end."""
 
-from carvalue.demo.drift_story import demo_drift
-from carvalue.demo.loop_story import demo_loop, run_story
+from carvalue.demo.drift_demo import demo_drift
+from carvalue.demo.loop_demo import demo_loop, run_loop_demo
 from carvalue.demo.scenarios import parse_drift
 from carvalue.demo.traffic import Traffic, simulate
 
-__all__ = ["Traffic", "demo_drift", "demo_loop", "parse_drift", "run_story", "simulate"]
+__all__ = ["Traffic", "demo_drift", "demo_loop", "parse_drift", "run_loop_demo", "simulate"]

@@ -1,4 +1,4 @@
-"""Traffic as people make it: held-out cars are asked for at a steady rate, with drift where it is wanted."""
+"""Simulate traffic: request quotes for held-out cars at a constant rate, with optional drift and sales."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,11 +16,12 @@ from carvalue.errors import AppError
 from carvalue.listings import FIELDS, REQUIRED_FIELDS, Value
 from carvalue.listings.datasets import Dataset
 
-TICK_S = 0.1  # requests of one tick go as one list: one listing each would cap the rate
+TICK_S = 0.1  # all listings of a tick go in one request; one request each would limit the rate
 SEED = 2021
 REJECTIONS = (httpx.codes.UNAUTHORIZED, httpx.codes.TOO_MANY_REQUESTS)
 
 OnTick = Callable[["Traffic"], None]
+"""Function that is called after each tick."""
 
 
 class ServiceUnreachable(AppError):
@@ -30,20 +31,24 @@ class ServiceUnreachable(AppError):
 
 
 class TrafficRejected(AppError):
-    """The price service turns this client away."""
+    """The price service rejects the API key or limits the rate."""
 
-    status, hint = 401, "Set SERVICE_API_KEY to a key that `carvalue keys new CLIENT` made, or lower --rate."
+    status, hint = 401, "Set SERVICE_API_KEY to a key of `carvalue keys new CLIENT`, or lower --rate."
 
 
 @dataclass(kw_only=True)
 class Traffic:
-    """What has been asked and answered so far. Prices are in dollars.
+    """Counters of simulated traffic.
 
     Attributes:
-        sent: listings.
-        refused: listings that the service did not price.
-        sales: sale prices told.
-        prices: of the newest answers.
+        sent: Number of listings sent.
+        refused: Number of listings without a quote.
+        sales: Number of sale prices that the service accepted.
+        prices: Prices of the latest answer, in dollars.
+
+    Examples:
+        >>> Traffic(prices=[9_000, 9_500, 12_000]).median_price
+        9500
     """
 
     sent: int = 0
@@ -52,8 +57,8 @@ class Traffic:
     prices: list[int] = field(default_factory=list)
 
     @property
-    def usual_price(self) -> float:
-        """The median price of the newest answers."""
+    def median_price(self) -> float:
+        """Median price of the latest answer, in dollars; 0 before the first."""
         return median(self.prices) if self.prices else 0.0
 
 
@@ -67,26 +72,29 @@ def simulate(
     sales: float,
     on_tick: OnTick,
 ) -> Traffic:
-    """Ask for the prices of held-out cars, in the order in which they were posted.
+    """Request quotes for held-out cars in the order in which they were posted.
 
     Args:
-        client: of the price service.
-        dataset: whose test cars are asked for; from the first again when all were.
-        rate: listings a second.
-        requests: how many listings.
-        drifts: how they change.
-        sales: the share of cars that are reported as sold, for their asking price.
-        on_tick: told after each tick.
+        client: HTTP client of the price service.
+        dataset: Dataset with the test rows; after the last car the first follows again.
+        rate: Listings per second.
+        requests: Number of listings.
+        drifts: Changes to apply to the listings, in this order.
+        sales: Share of quoted cars that are reported as sold for their asking price, from 0 to 1.
+        on_tick: Called with the counters after each tick of 0.1 seconds.
+
+    Returns:
+        The final counters.
 
     Raises:
-        ServiceUnreachable: the service does not answer.
-        TrafficRejected: it asks for a key, or for fewer requests.
+        ServiceUnreachable: The service does not answer.
+        TrafficRejected: The service requires an API key or limits the rate.
     """
-    random, traffic = Random(SEED), Traffic()  # noqa: S311  # a play, no secret
-    cars, began = held_out_cars(dataset), time.monotonic()
+    random, traffic = Random(SEED), Traffic()  # noqa: S311  # simulation, not security
+    cars, start = held_out_cars(dataset), time.monotonic()
     size = max(1, round(rate * TICK_S))
     while traffic.sent < requests:
-        _wait_until(began + traffic.sent / rate)
+        _wait_until(start + traffic.sent / rate)
         batch = list(islice(cars, min(size, requests - traffic.sent)))
         _send(client, batch, drifts=drifts, sales=sales, traffic=traffic, random=random)
         on_tick(traffic)
@@ -94,13 +102,20 @@ def simulate(
 
 
 def held_out_cars(dataset: Dataset) -> Iterator[tuple[dict[str, Value], int]]:
-    """Go through the held-out cars in the order of posting, each once and again, with their asking prices."""
+    """Iterate over the held-out cars in the order of posting, endlessly, each car once per round.
+
+    Args:
+        dataset: Dataset with the test rows.
+
+    Returns:
+        Iterator of listings (field name -> value) and their asking prices in dollars.
+    """
     names = [item.name for item in FIELDS]
     rows = pl.read_parquet(dataset.path("test")).sort("posted_at", maintain_order=True)
-    # the service asks people for these; sellers' advertisements lack them now and then
-    once = rows.drop_nulls(REQUIRED_FIELDS).unique("car", keep="first", maintain_order=True)
-    listings = once.select(names).to_dicts()
-    return cycle(zip(listings, once["price"].to_list(), strict=True))
+    # advertisements may lack fields that the price service requires
+    cars = rows.drop_nulls(REQUIRED_FIELDS).unique("car", keep="first", maintain_order=True)
+    listings = cars.select(names).to_dicts()
+    return cycle(zip(listings, cars["price"].to_list(), strict=True))
 
 
 def _send(
@@ -115,20 +130,20 @@ def _send(
     listings: list[dict[str, Value]] = []
     for number, (listing, _) in enumerate(batch, start=traffic.sent):
         for drift in drifts:
-            listing = drift.applied(listing, number=number, random=random)
+            listing = drift.apply(listing, number=number, random=random)
         listings.append({name: value for name, value in listing.items() if value is not None})
     quotes = _quotes(client, listings)
     traffic.sent += len(batch)
     traffic.refused += quotes.count(None)
     traffic.prices = [quote["price"] for quote in quotes if quote] or traffic.prices
-    for quote, (_, asked) in zip(quotes, batch, strict=True):
+    for quote, (_, asking_price) in zip(quotes, batch, strict=True):
         if quote and random.random() < sales:
-            told = client.post("/feedback", json={"quote_id": quote["quote_id"], "sale_price": asked})
-            traffic.sales += told.is_success
+            sale = {"quote_id": quote["quote_id"], "sale_price": asking_price}
+            traffic.sales += client.post("/feedback", json=sale).is_success
 
 
 def _quotes(client: httpx.Client, listings: list[dict[str, Value]]) -> list[dict[str, Any] | None]:
-    """Ask for all at once; where one is refused, ask one by one, so that it costs no other its price."""
+    """Request all quotes at once; if the service rejects the list, request them one by one."""
     try:
         answer = client.post("/predict", json=listings)
     except httpx.HTTPError as error:
@@ -145,6 +160,4 @@ def _quotes(client: httpx.Client, listings: list[dict[str, Value]]) -> list[dict
 
 
 def _wait_until(moment: float) -> None:
-    left = moment - time.monotonic()
-    if left > 0:
-        time.sleep(left)
+    time.sleep(max(0.0, moment - time.monotonic()))

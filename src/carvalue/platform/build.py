@@ -1,13 +1,13 @@
-"""From nothing to a priced car: the platform up, both DAGs run, the service ready."""
+"""Build everything: start the platform, run both pipelines, wait for the price service, request a quote."""
 
 import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import carvalue
 from carvalue.pipelines import CREATES_DATASETS, INITIAL_MODEL
 from carvalue.platform import lifecycle
 from carvalue.platform.airflow import (
@@ -36,43 +36,48 @@ EXAMPLE = {
 
 @dataclass(frozen=True, kw_only=True)
 class BuildResult:
-    """What is there after a build.
+    """Result of a build.
 
     Attributes:
-        was_there: whether an earlier build had made it already.
-        model: the service's own description of the model in use.
-        quote: its answer for the example car.
+        reused: Whether an earlier build with the same settings was reused.
+        model: The price service's answer to `GET /model`.
+        quote: The price service's answer to `POST /predict` for `EXAMPLE`.
     """
 
-    was_there: bool
+    reused: bool
     model: dict[str, Any]
     quote: dict[str, Any]
 
 
 def build_platform(settings: Settings, *, progress: ProgressReporter, again: bool = False) -> BuildResult:
-    """Bring everything up, make the data and the model unless they are there, and price a car.
+    """Start the platform, create datasets and model unless an earlier build did, and request a quote.
 
     Args:
-        settings: what to build.
-        progress: where to tell how far it is.
-        again: build even what is there.
+        settings: Settings of the platform and of the pipelines.
+        progress: Receives the progress.
+        again: Run the pipelines even if an earlier build with the same settings succeeded.
+
+    Returns:
+        The model in use and its quote for the example car.
 
     Raises:
-        AppError: PortTaken, ServiceFailed, RunFailed and their like; each says what to do.
+        AppError: A step failed (`PortTaken`, `ServiceFailed`, `RunFailed` and others).
     """
-    progress.doing("starting the platform")
-    lifecycle.start_platform(settings, say=progress.say)
+    progress.update("starting the platform")
+    lifecycle.start_platform(settings, report=progress.report)
     with AirflowClient(settings) as airflow:
-        progress.doing("waiting for Airflow to read the DAGs")
+        progress.update("waiting for Airflow to read the DAGs")
         wait_for_dags(airflow, (CREATES_DATASETS.name, INITIAL_MODEL.name))
-        was_there = run_pipelines(airflow, settings, progress=progress, again=again)
-    progress.doing("waiting for the price service")
-    serving = wait_for_service(settings)
-    if serving.made_version != serving.version:
-        progress.say(f"version {serving.made_version} is not in production: MLflow and `promote` say why")
+        reused = run_pipelines(airflow, settings, progress=progress, again=again)
+    progress.update("waiting for the price service")
+    served = wait_for_service(settings)
+    if served.trained_version != served.version:
+        progress.report(
+            f"version {served.trained_version} was not promoted: `carvalue models` shows the reason"
+        )
     with service_client(settings) as service:
         return BuildResult(
-            was_there=was_there,
+            reused=reused,
             model=service.get("/model").raise_for_status().json(),
             quote=service.post("/predict", json=EXAMPLE).raise_for_status().json(),
         )
@@ -81,25 +86,51 @@ def build_platform(settings: Settings, *, progress: ProgressReporter, again: boo
 def run_pipelines(
     airflow: AirflowClient, settings: Settings, *, progress: ProgressReporter, again: bool
 ) -> bool:
-    """Make datasets and model, or go on with what an earlier build left; tell whether all was there."""
+    """Run the dataset and training pipelines, or resume what an earlier build with the same settings left.
+
+    Args:
+        airflow: Client of the running Airflow.
+        settings: Settings of the platform and of the pipelines.
+        progress: Receives the progress.
+        again: Run the pipelines even if they succeeded before.
+
+    Returns:
+        Whether both pipelines had succeeded before.
+
+    Raises:
+        RunFailed: A task failed.
+    """
     logs = log_folder(settings.state_dir) / "tasks"
-    datasets = None if again else _run_to_go_on_with(airflow, settings)
-    was_there = datasets is not None and datasets.state == "success"
+    datasets = None if again else _resumable_run(airflow, settings)
+    reused = datasets is not None and datasets.state == "success"
     if datasets is None:
         datasets = airflow.trigger(
-            CREATES_DATASETS.name, f"{_prefix(settings)}{datetime.now(UTC):%Y%m%dT%H%M%S}"
+            CREATES_DATASETS.name, f"{_run_prefix(settings)}{datetime.now(UTC):%Y%m%dT%H%M%S}"
         )
     wait_for_run(airflow, datasets, logs=logs, progress=progress)
-    progress.doing(f"waiting for the datasets to start {INITIAL_MODEL.name}")
+    progress.update(f"waiting for the datasets to start {INITIAL_MODEL.name}")
     model = wait_for_next(airflow, datasets)
-    was_there = was_there and model.state == "success"
-    wait_for_run(airflow, _revived(airflow, model), logs=logs, progress=progress)
-    return was_there
+    reused = reused and model.state == "success"
+    wait_for_run(airflow, _retried(airflow, model), logs=logs, progress=progress)
+    return reused
 
 
 def build_key(settings: Settings) -> str:
-    """Name what a build makes: the same settings and the same file give the same key."""
-    parts: list[object] = [version("carvalue"), settings.data_source, settings.training_budget]
+    """Compute the key of a build: equal settings and an unchanged listings file give equal keys.
+
+    Args:
+        settings: Settings of the pipelines.
+
+    Returns:
+        Ten hexadecimal digits.
+
+    Examples:
+        >>> build_key(Settings(sample_seed=1)) == build_key(Settings(sample_seed=1))
+        True
+        >>> build_key(Settings(sample_seed=1)) == build_key(Settings(sample_seed=2))
+        False
+    """
+    parts: list[object] = [carvalue.__version__, settings.data_source, settings.training_budget]
     parts += [settings.kaggle_dataset, settings.sample_rows, settings.sample_seed]
     if settings.data_source not in NAMED_DATA_SOURCES:
         file = Path(settings.data_source).stat()
@@ -109,16 +140,16 @@ def build_key(settings: Settings) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:10]
 
 
-def _run_to_go_on_with(airflow: AirflowClient, settings: Settings) -> DagRun | None:
+def _resumable_run(airflow: AirflowClient, settings: Settings) -> DagRun | None:
     latest = airflow.latest_run(CREATES_DATASETS.name)
-    if latest is None or not latest.run.startswith(_prefix(settings)):
-        return None  # what is there, or under way, was made with other settings
-    return _revived(airflow, latest)
+    if latest is None or not latest.run_id.startswith(_run_prefix(settings)):
+        return None  # the latest run has other settings
+    return _retried(airflow, latest)
 
 
-def _revived(airflow: AirflowClient, run: DagRun) -> DagRun:
-    return airflow.try_again(run) if run.state == "failed" else run
+def _retried(airflow: AirflowClient, run: DagRun) -> DagRun:
+    return airflow.retry(run) if run.state == "failed" else run
 
 
-def _prefix(settings: Settings) -> str:
+def _run_prefix(settings: Settings) -> str:
     return f"build-{build_key(settings)}-"

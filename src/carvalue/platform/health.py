@@ -1,4 +1,4 @@
-"""Whether a service works, by its own word."""
+"""HTTP clients for the services of this machine, and their health checks."""
 
 from datetime import datetime
 
@@ -11,30 +11,51 @@ TIMEOUT_S = 5.0
 
 
 def local_client(port: int | None = None, *, timeout_s: float = TIMEOUT_S) -> httpx.Client:
-    """Make a client to ask this machine with: it loads no certificates and takes no proxy.
+    """Create an HTTP client for this machine: it loads no certificates and ignores proxy settings.
 
     Args:
-        port: whom to ask; None: every request names it.
-        timeout_s: how long one answer may take.
+        port: Port of the service; None if each request has a full URL.
+        timeout_s: Timeout of one request, in seconds.
+
+    Returns:
+        The client; the caller closes it.
     """
     base = local_url(port) if port else ""
     return httpx.Client(base_url=base, timeout=timeout_s, verify=False, trust_env=False)  # noqa: S501
 
 
 def service_client(settings: Settings) -> httpx.Client:
-    """Make a client, as above, for the price service, with the key of the settings."""
+    """Create an HTTP client for this machine's price service that sends the API key of the settings.
+
+    Args:
+        settings: Port and API key of the price service.
+
+    Returns:
+        The client; the caller closes it.
+    """
     client = local_client(settings.service_port)
     client.headers.update(settings.service_headers)
     return client
 
 
 def is_healthy(client: httpx.Client, health: HealthCheck, *, since: datetime) -> bool:
-    """Ask a service, or the part of Airflow's answer that speaks for it.
+    """Run a health check once.
 
     Args:
-        client: what to ask with.
-        health: where to ask.
-        since: when the process started; a heartbeat of an earlier process says nothing about this one.
+        client: HTTP client to use.
+        health: The check.
+        since: Start of the process. A component whose last heartbeat is older is not healthy: an earlier
+            process sent it.
+
+    Returns:
+        Whether the service answers 200 and, where the check names a component, reports it as healthy.
+
+    Examples:
+        >>> from datetime import UTC
+        >>> transport = httpx.MockTransport(lambda request: httpx.Response(200))
+        >>> with httpx.Client(transport=transport) as client:
+        ...     is_healthy(client, HealthCheck(url="http://127.0.0.1:5000/health"), since=datetime.now(UTC))
+        True
     """
     try:
         answer = client.get(health.url)
@@ -42,10 +63,10 @@ def is_healthy(client: httpx.Client, health: HealthCheck, *, since: datetime) ->
         return False
     if answer.status_code != httpx.codes.OK:
         return False
-    return health.component is None or _component_is_healthy(answer, health.component, since)
+    return health.component is None or _is_component_healthy(answer, health.component, since)
 
 
-def _component_is_healthy(answer: httpx.Response, component: str, since: datetime) -> bool:
+def _is_component_healthy(answer: httpx.Response, component: str, since: datetime) -> bool:
     report = answer.json().get(component) or {}
     beat = report.get(f"latest_{component}_heartbeat")
     return report.get("status") == "healthy" and beat is not None and datetime.fromisoformat(beat) >= since

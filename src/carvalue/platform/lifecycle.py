@@ -1,4 +1,4 @@
-"""The whole platform on one machine: up in order of need, down without a trace."""
+"""Start the services of the platform in the order of their dependencies, and stop them all."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -14,100 +14,127 @@ from carvalue.platform.spec import ServiceSpec
 from carvalue.serving.auth import load_key_store
 from carvalue.settings import InvalidSetting, Settings
 
-HEALTH_LIMIT_S = 240.0  # a cold, busy machine needs more than a minute for Airflow alone
+HEALTH_LIMIT_S = 240.0  # Airflow alone takes more than a minute on a busy machine
 STOP_LIMIT_S = 60.0
 POLL_S = 0.5
-LOG_LINES = 8  # of a failed service, on the console
+LOG_LINES = 8  # shown of the log of a failed service
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
+"""Function that takes one line for the console."""
 
 
 class ServiceFailed(AppError):
-    """A service did not come up: says which, its last lines, and where the whole log is."""
+    """A service did not start; the message holds its name, the end of its log and the path of the log."""
 
-    status, hint = 503, "`make status` shows the others; `make down` stops them."
+    status, hint = 503, "`make status` shows the other services; `make down` stops them."
 
 
 class OwnKeyMissing(AppError):
-    """The price service has keys, and neither the page nor the commands of this machine has one of them."""
+    """The price service requires API keys, and SERVICE_API_KEY of this machine is not one of them."""
 
-    status, hint = 401, "Run `carvalue keys new page`; write what it prints into .env as SERVICE_API_KEY."
+    status, hint = (
+        401,
+        "Run `carvalue keys new page` and write the key it prints into .env as SERVICE_API_KEY.",
+    )
 
 
-def start_platform(settings: Settings, *, say: Say) -> None:
-    """Start what does not run yet or runs with other settings, and wait until everything is healthy.
+def start_platform(settings: Settings, *, report: Report) -> None:
+    """Start the services that do not run or run with other settings, and wait until all are healthy.
+
+    Args:
+        settings: Settings of the platform.
+        report: Takes a line for each service that is ready and each monitoring tool that is not installed.
 
     Raises:
-        InvalidSetting: MLflow is a database, which the price service cannot read from.
-        NoKeys: the price service would be reachable from elsewhere without asking for a key.
-        OwnKeyMissing: it would ask the page for a key that the page has not.
-        PortTaken: another process listens where a service would.
-        ServiceFailed: a service ended, or was not healthy in time.
+        InvalidSetting: MLFLOW_TRACKING_URI is a database, which the price service cannot read from.
+        NoKeys: The price service would accept requests of other machines without an API key.
+        OwnKeyMissing: The price service would reject this machine's page.
+        PortTaken: Another process listens on the port of a service.
+        ServiceFailed: A service ended or was not healthy within 240 seconds.
     """
     if not settings.mlflow_tracking_uri.startswith("http"):
         raise InvalidSetting(
             f"MLFLOW_TRACKING_URI is {settings.mlflow_tracking_uri!r}: the price service asks MLflow over "
-            "HTTP; expected a URL such as http://127.0.0.1:5000, or none for a server of the platform's own."
+            "HTTP. Expected a URL such as http://127.0.0.1:5000, or none for the platform's own server."
         )
     _check_keys(settings)
-    start_services(settings, platform_services(settings), say=say)
+    start_services(settings, platform_services(settings), report=report)
     for line in missing_tools():
-        say(line)
+        report(line)
 
 
-def start_services(settings: Settings, wanted: tuple[ServiceSpec, ...], *, say: Say) -> None:
-    """Do what `start_platform` does, for the given services."""
+def start_services(settings: Settings, services: tuple[ServiceSpec, ...], *, report: Report) -> None:
+    """Start the given services as `start_platform` does, and stop all other services of the platform.
+
+    Args:
+        settings: Settings of the platform.
+        services: Services to run, each after those that it needs.
+        report: Takes a line for each service that is ready.
+
+    Raises:
+        PortTaken: Another process listens on the port of a service.
+        ServiceFailed: A service ended or was not healthy within 240 seconds.
+    """
     write_passwords(settings)
     write_tool_configuration(settings)
     supervisor = Supervisor(state_dir=settings.state_dir)
     if supervisor.is_running:
-        supervisor.update(wanted)
+        supervisor.update(services)
         states = supervisor.states()
-        idle = [service for service in wanted if states[service.name].pid is None]
+        idle = [service for service in services if states[service.name].pid is None]
         check_ports(idle, host=settings.bind_host)
     else:
-        check_ports(wanted, host=settings.bind_host)
-        supervisor.start(wanted)
-    _Start(supervisor, wanted, say).run()
+        check_ports(services, host=settings.bind_host)
+        supervisor.start(services)
+    _Startup(supervisor, services, report).run()
 
 
 def _check_keys(settings: Settings) -> None:
-    ring = load_key_store(settings)
-    if ring.is_required and ring.client_of(settings.service_api_key.get_secret_value()) is None:
-        raise OwnKeyMissing("The price service asks for a key, and SERVICE_API_KEY is none that it knows.")
+    keys = load_key_store(settings)
+    if keys.is_required and keys.client_of(settings.service_api_key.get_secret_value()) is None:
+        raise OwnKeyMissing(
+            "The price service requires an API key, and SERVICE_API_KEY is not one of its keys."
+        )
 
 
 def stop_platform(settings: Settings) -> int:
-    """Stop every process of the platform; tell how many its process manager did not stop."""
+    """Stop every process of the platform.
+
+    Args:
+        settings: Settings of the platform; STATE_DIR identifies its processes.
+
+    Returns:
+        Number of orphans, that is of processes that supervisord did not stop.
+    """
     supervisor = Supervisor(state_dir=settings.state_dir)
     if supervisor.is_running:
         supervisor.shut_down()
         _wait_until(lambda: not supervisor.is_running, limit_s=STOP_LIMIT_S)
-    strays = stop_orphans(state_dir=settings.state_dir)
+    orphans = stop_orphans(state_dir=settings.state_dir)
     supervisor.socket.unlink(missing_ok=True)
-    return strays
+    return orphans
 
 
-class _Start:
-    """One start of several services, each as soon as what it needs is healthy."""
+class _Startup:
+    """Starts each service as soon as the services that it needs are healthy."""
 
-    def __init__(self, supervisor: Supervisor, wanted: Iterable[ServiceSpec], say: Say) -> None:
+    def __init__(self, supervisor: Supervisor, services: Iterable[ServiceSpec], report: Report) -> None:
         self._supervisor = supervisor
-        self._waiting = {service.name: service for service in wanted}
+        self._waiting = {service.name: service for service in services}
         self._launched: set[str] = set()
         self._done: set[str] = set()
-        self._say = say
+        self._report = report
         self._deadline = time.monotonic() + HEALTH_LIMIT_S
         self._client = local_client()
 
     def run(self) -> None:
-        """Go on until every service is healthy or one has failed."""
+        """Poll until every service is healthy or one has failed."""
         while self._waiting:
             states = self._supervisor.states()
             for service in tuple(self._waiting.values()):
                 self._advance(service, states)
             if time.monotonic() > self._deadline:
-                self._give_up()
+                self._fail_late_service()
             time.sleep(POLL_S)
 
     def _advance(self, service: ServiceSpec, states: Mapping[str, ProcessState]) -> None:
@@ -116,15 +143,15 @@ class _Start:
             return
         if service.name not in self._launched:
             self._launched.add(service.name)
-            if process.pid is None and not self._is_ready(service, process):  # a job may be done already
+            if process.pid is None and not self._is_ready(service, process):  # a job may have ended already
                 self._supervisor.launch(service.name)
         elif self._is_ready(service, process):
             self._done.add(service.name)
             del self._waiting[service.name]
-            self._say(f"{service.name} is ready")
+            self._report(f"{service.name} is ready")
         elif _has_failed(service, process):
             raise ServiceFailed(
-                _story(service, f"failed ({process.state})", self._supervisor.log(service.name))
+                _failure_text(service, f"failed ({process.state})", self._supervisor.log(service.name))
             )
 
     def _is_ready(self, service: ServiceSpec, process: ProcessState) -> bool:
@@ -133,10 +160,12 @@ class _Start:
         running = process.state in {State.STARTING, State.RUNNING}
         return running and is_healthy(self._client, service.health, since=process.started_at)
 
-    def _give_up(self) -> None:
+    def _fail_late_service(self) -> None:
         late = next(service for service in self._waiting.values() if service.name in self._launched)
         raise ServiceFailed(
-            _story(late, f"was not healthy within {HEALTH_LIMIT_S:.0f} s", self._supervisor.log(late.name))
+            _failure_text(
+                late, f"was not healthy within {HEALTH_LIMIT_S:.0f} s", self._supervisor.log(late.name)
+            )
         )
 
 
@@ -145,7 +174,7 @@ def _has_failed(service: ServiceSpec, process: ProcessState) -> bool:
     return ended or process.state is State.FATAL
 
 
-def _story(service: ServiceSpec, what: str, log: Path) -> str:
+def _failure_text(service: ServiceSpec, what: str, log: Path) -> str:
     lines = last_lines(log, count=LOG_LINES)
     return "\n".join(
         (f"{service.name} {what}. Its last lines, of {log}:", *(f"  {line}" for line in lines), "")

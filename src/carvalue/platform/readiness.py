@@ -1,4 +1,4 @@
-"""Whether the price service quotes with the version that is in production."""
+"""Wait until the price service quotes with the model version that is in production."""
 
 import time
 from dataclasses import dataclass
@@ -16,31 +16,43 @@ POLL_S = 0.5
 
 
 class ServiceNotReady(AppError):
-    """The price service does not quote with what is in production: says what it says."""
+    """The price service does not quote with the version in production; the message holds its answer."""
 
-    status, hint = 503, "`make logs SERVICE=price-service` says more."
+    status, hint = 503, "Run `make logs SERVICE=price-service` for details."
 
 
 class NothingInProduction(AppError):
-    """Both pipelines have run, and no version is in production."""
+    """No model version is in production after both pipelines have run."""
 
-    status, hint = 503, "`make build AGAIN=1` makes one."
+    status, hint = 503, "Run `make build AGAIN=1` to train and promote a version."
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServedVersion:
-    """The version that quotes, and the one that the latest run of the pipeline made."""
+    """The version in use and the version that was trained last.
+
+    Attributes:
+        version: Number of the version that the price service quotes with.
+        trained_version: Number of the version that the latest run of the training pipeline registered. It
+            differs from `version` if the promotion gates rejected it.
+    """
 
     version: int
-    made_version: int
+    trained_version: int
 
 
 def wait_for_service(settings: Settings) -> ServedVersion:
-    """Wait until the service quotes with the version in production; it follows with a little delay.
+    """Wait until the price service quotes with the version in production.
+
+    Args:
+        settings: Addresses of MLflow and of the price service, and the state directory.
+
+    Returns:
+        The version in use and the version trained last.
 
     Raises:
-        NothingInProduction: no version was ever promoted.
-        ServiceNotReady: it does not do so in time.
+        NothingInProduction: No version was ever promoted.
+        ServiceNotReady: The service does not quote with that version within 120 seconds.
     """
     with ProductionReader(settings.mlflow_tracking_uri) as registry:
         production = registry.latest()
@@ -49,16 +61,16 @@ def wait_for_service(settings: Settings) -> ServedVersion:
     with service_client(settings) as service:
         _wait_for(service, production.version)
     file = work_folder(settings, INITIAL_MODEL.name) / VERSION_FILE
-    made = ModelVersion.load(file) if file.exists() else production
-    return ServedVersion(version=production.version, made_version=made.version)
+    trained = ModelVersion.load(file) if file.exists() else production
+    return ServedVersion(version=production.version, trained_version=trained.version)
 
 
 def _wait_for(service: httpx.Client, version: int) -> None:
     deadline = time.monotonic() + READY_LIMIT_S
     while (answer := _version_in_use(service)) != str(version):
         if time.monotonic() > deadline:
-            waited = f"after {READY_LIMIT_S:.0f} s: {answer}"
-            raise ServiceNotReady(f"The price service does not quote with version {version} {waited}.")
+            details = f"after {READY_LIMIT_S:.0f} s: {answer}"
+            raise ServiceNotReady(f"The price service does not quote with version {version} {details}.")
         time.sleep(POLL_S)
 
 

@@ -1,4 +1,4 @@
-"""Every process of the platform on one machine."""
+"""List every process of the platform on one machine."""
 
 import sys
 from collections.abc import Mapping
@@ -20,15 +20,26 @@ TASK_SETTINGS = (
     "training_budget",
     "training_cluster",
 )
-"""Settings that only the pipelines read; the scheduler hands them to its tasks."""
+"""Settings that only the pipelines read; Airflow's scheduler passes them to its tasks."""
 WATCHER_SETTINGS = ("retrain_on_alarm", "retrain_cooldown_h")
 """Settings that only the watcher reads."""
 PRIVATE_SETTINGS = ("journal_url", "retrain_schedule", *WATCHER_SETTINGS)
-"""What only some services read."""
+"""Settings that only some services read."""
 
 
 def platform_services(settings: Settings) -> tuple[ServiceSpec, ...]:
-    """List what the platform consists of, every service after those that it needs."""
+    """List the services of the platform.
+
+    Args:
+        settings: Settings of the platform.
+
+    Returns:
+        The services, each after those that it needs.
+
+    Examples:
+        >>> [service.name for service in platform_services(Settings())][:3]
+        ['airflow-database', 'mlflow', 'airflow-api-server']
+    """
     own_mlflow = settings.mlflow_tracking_uri == local_url(settings.mlflow_port)
     return (
         _airflow_database(settings),
@@ -40,41 +51,60 @@ def platform_services(settings: Settings) -> tuple[ServiceSpec, ...]:
         price_service_spec(settings),
         _page(settings),
         watcher_spec(settings),
-        _airflow_part(settings, "triggerer", does="waits on behalf of deferred tasks"),
+        _airflow_part(settings, "triggerer", purpose="waits for deferred tasks"),
         *observability_services(settings),
     )
 
 
 def shared_environment(settings: Settings) -> dict[str, str]:
-    """Spell out for a service what it may need, so that it cannot depend on where it was started.
+    """Return the environment that all services share.
 
-    What only tasks need is left out: other data shall not restart every service.
+    Paths are absolute, so that a service does not depend on the folder in which it starts. Secrets and
+    settings that only some services read are left out. So are the settings that only tasks read, because
+    a changed environment restarts a service.
+
+    Args:
+        settings: Settings of the platform.
+
+    Returns:
+        Variable name -> value.
     """
     chosen = settings.model_dump(mode="json", exclude={*SECRETS, *PRIVATE_SETTINGS, *TASK_SETTINGS})
     return {
-        **_spelled(chosen),
+        **_as_variables(chosen),
         "STATE_DIR": str(settings.state_dir.resolve()),
         "SERVICE_KEYS_FILE": str(settings.service_keys_file.resolve()),
-        "AIRFLOW_PASSWORD": settings.airflow_password.get_secret_value(),  # BIND_HOST may demand it
-        "PYTHONDONTWRITEBYTECODE": "",  # empty: bytecode is cached, or every start compiles everything again
+        "AIRFLOW_PASSWORD": settings.airflow_password.get_secret_value(),  # checked off loopback
+        "PYTHONDONTWRITEBYTECODE": "",  # empty: cache bytecode, which makes starts faster
         "PYTHONUNBUFFERED": "1",
-        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",  # loading a model must not be able to run code
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",  # loading a model must not run code
     }
 
 
 def task_environment(settings: Settings) -> dict[str, str]:
-    """Spell out what the tasks of the pipelines need."""
-    return _spelled(settings.model_dump(mode="json", include=set(TASK_SETTINGS))) | THREAD_ENVIRONMENT
+    """Return the environment of the pipelines' tasks.
+
+    Args:
+        settings: Settings of the pipelines.
+
+    Returns:
+        Variable name -> value.
+
+    Examples:
+        >>> task_environment(Settings(sample_rows=4_000))["SAMPLE_ROWS"]
+        '4000'
+    """
+    return _as_variables(settings.model_dump(mode="json", include=set(TASK_SETTINGS))) | THREAD_ENVIRONMENT
 
 
-def _spelled(values: Mapping[str, object]) -> dict[str, str]:
+def _as_variables(values: Mapping[str, object]) -> dict[str, str]:
     return {name.upper(): str(value) for name, value in values.items()}
 
 
 def _airflow_database(settings: Settings) -> ServiceSpec:
     return ServiceSpec(
         name="airflow-database",
-        does="brings Airflow's database up to date, then ends",
+        purpose="migrates Airflow's database, then ends",
         command=_python("airflow", "db", "migrate"),
         environment=_airflow_environment(settings),
     )
@@ -83,7 +113,7 @@ def _airflow_database(settings: Settings) -> ServiceSpec:
 def _airflow_api(settings: Settings) -> ServiceSpec:
     return ServiceSpec(
         name="airflow-api-server",
-        does="Airflow's pages and API",
+        purpose="Airflow's web interface and API",
         command=_python("airflow", "api-server", "--host", LOOPBACK, "--port", str(settings.airflow_port)),
         environment=_airflow_environment(settings),
         health=HealthCheck(url=f"{local_url(settings.airflow_port)}/api/v2/version"),
@@ -94,29 +124,29 @@ def _airflow_api(settings: Settings) -> ServiceSpec:
     )
 
 
-def _airflow_part(settings: Settings, part: str, *, does: str) -> ServiceSpec:
-    # their log servers would bind 0.0.0.0, and on one machine the API server reads the files anyway
-    silent = () if part == "dag-processor" else ("--skip-serve-logs",)
+def _airflow_part(settings: Settings, part: str, *, purpose: str) -> ServiceSpec:
+    # their log servers bind 0.0.0.0, and on one machine the API server reads the log files itself
+    options = () if part == "dag-processor" else ("--skip-serve-logs",)
     return ServiceSpec(
         name=f"airflow-{part}",
-        does=does,
-        command=_python("airflow", part, *silent),
+        purpose=purpose,
+        command=_python("airflow", part, *options),
         environment=_airflow_environment(settings),
         health=HealthCheck(
             url=f"{local_url(settings.airflow_port)}/api/v2/monitor/health", component=part.replace("-", "_")
         ),
-        needs=("airflow-api-server",),  # a task that starts before the API answers fails
+        needs=("airflow-api-server",),  # a task fails if it starts before the API answers
     )
 
 
 def _dag_processor(settings: Settings) -> ServiceSpec:
-    part = _airflow_part(settings, "dag-processor", does="reads the DAG files")
+    part = _airflow_part(settings, "dag-processor", purpose="reads the DAG files")
     schedule = {"RETRAIN_SCHEDULE": settings.retrain_schedule}
     return replace(part, environment={**part.environment, **schedule})
 
 
 def _scheduler(settings: Settings) -> ServiceSpec:
-    part = _airflow_part(settings, "scheduler", does="runs the tasks of all DAGs")
+    part = _airflow_part(settings, "scheduler", purpose="runs the tasks of all DAGs")
     return replace(part, environment={**part.environment, **task_environment(settings), **_journal(settings)})
 
 
@@ -133,9 +163,9 @@ def _mlflow(settings: Settings) -> ServiceSpec:
     }
     return ServiceSpec(
         name="mlflow",
-        does="experiments and the model registry",
-        command=_python("mlflow", "server", *(word for pair in arguments.items() for word in pair)),
-        # three more processes and 800 MB, for jobs that this project has none of
+        purpose="tracks experiments, holds the model registry",
+        command=_python("mlflow", "server", *(part for pair in arguments.items() for part in pair)),
+        # saves three processes and 800 MB; this project runs no MLflow jobs
         environment=shared_environment(settings) | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
         health=HealthCheck(url=f"{local_url(port)}/health"),
         port=port,
@@ -151,22 +181,33 @@ def _has_journal_server(settings: Settings) -> bool:
 def _journal_tables(settings: Settings) -> ServiceSpec:
     return ServiceSpec(
         name="journal-tables",
-        does="brings the journal's tables up to date, then ends",
+        purpose="migrates the journal's tables, then ends",
         command=_python("carvalue", "migrate"),
         environment=shared_environment(settings) | _journal(settings),
     )
 
 
 def price_service_spec(settings: Settings) -> ServiceSpec:
-    """Describe the process that prices cars."""
+    """Describe the price service.
+
+    Args:
+        settings: Settings of the platform.
+
+    Returns:
+        The service.
+
+    Examples:
+        >>> price_service_spec(Settings(service_port=9_000)).address
+        'http://127.0.0.1:9000/docs'
+    """
     address = local_url(settings.service_port)
     keys = {"SERVICE_KEYS": settings.service_keys.get_secret_value()}
     return ServiceSpec(
         name="price-service",
-        does="prices cars over HTTP",
+        purpose="prices cars over HTTP",
         command=_python("carvalue.serving"),
         environment=shared_environment(settings) | _journal(settings) | keys,
-        health=HealthCheck(url=f"{address}/healthz"),  # without a model it is alive, though not ready
+        health=HealthCheck(url=f"{address}/healthz"),  # without a model it is healthy but not ready
         needs=("journal-tables",) if _has_journal_server(settings) else (),
         port=settings.service_port,
         port_setting="SERVICE_PORT",
@@ -176,8 +217,8 @@ def price_service_spec(settings: Settings) -> ServiceSpec:
 
 
 def _journal(settings: Settings) -> dict[str, str]:
-    chosen = "journal_url" in settings.model_fields_set  # by default it follows from STATE_DIR
-    return {"JOURNAL_URL": settings.journal_url.get_secret_value() if chosen else ""}
+    is_set = "journal_url" in settings.model_fields_set  # the default depends on STATE_DIR
+    return {"JOURNAL_URL": settings.journal_url.get_secret_value() if is_set else ""}
 
 
 def _page(settings: Settings) -> ServiceSpec:
@@ -185,7 +226,7 @@ def _page(settings: Settings) -> ServiceSpec:
     key = {"SERVICE_API_KEY": settings.service_api_key.get_secret_value()}
     return ServiceSpec(
         name="page",
-        does="prices cars in a browser",
+        purpose="prices cars in a browser",
         command=_python("carvalue.web"),
         environment=shared_environment(settings) | key,
         health=HealthCheck(url=f"{address}/_stcore/health"),
@@ -196,13 +237,20 @@ def _page(settings: Settings) -> ServiceSpec:
 
 
 def watcher_spec(settings: Settings) -> ServiceSpec:
-    """Describe the process that watches for drift."""
+    """Describe the watcher.
+
+    Args:
+        settings: Settings of the platform.
+
+    Returns:
+        The service.
+    """
     address = local_url(settings.watcher_port)
-    own = _spelled(settings.model_dump(mode="json", include=set(WATCHER_SETTINGS)))
+    own = _as_variables(settings.model_dump(mode="json", include=set(WATCHER_SETTINGS)))
     own["ALERT_URLS"] = settings.alert_urls.get_secret_value()
     return ServiceSpec(
         name="watcher",
-        does="watches for drift and tells who must know",
+        purpose="detects drift, sends alerts, starts retrainings",
         command=_python("carvalue.monitoring.watcher"),
         environment=shared_environment(settings) | _journal(settings) | own | {"BIND_HOST": LOOPBACK},
         health=HealthCheck(url=f"{address}/healthz"),

@@ -1,18 +1,19 @@
-"""One process of the platform, as data: what runs, where it listens, how it shows health."""
+"""Description of one process of the platform: command, environment, port and health check."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-LOOPBACK = "127.0.0.1"  # where whatever asks nobody for a password, or all for the same one, stays
+LOOPBACK = "127.0.0.1"  # services without logins, or with one shared login, bind this address only
 
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck:
-    """Where a service shows that it works.
+    """HTTP check of a service.
 
     Attributes:
-        url: answers 200 when it does.
-        component: the part of a JSON answer that speaks for this service, where one URL speaks for several.
+        url: URL that answers 200 while the service works.
+        component: Key of this service in the JSON answer, where one URL reports on several services, such
+            as Airflow's `/api/v2/monitor/health`. None: the status code alone decides.
     """
 
     url: str
@@ -21,23 +22,31 @@ class HealthCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSpec:
-    """One process.
+    """One process of the platform.
 
     Attributes:
-        name: what `make status` and `make logs` call it.
-        does: what it is for, in a few words.
-        command: program and arguments.
-        environment: what it needs beyond the environment that the platform was started in.
-        health: None for a job that runs once and ends; then its exit code speaks.
-        needs: services that must be healthy before this one starts.
-        port: where it listens, and the setting that moves it.
-        address: what a person opens in a browser.
-        has_access_log: whether it writes a line for each request to standard output, and all else to standard
-            error; then these have a file of their own, since requests would push everything else out.
+        name: Name in `make status` and `make logs`.
+        purpose: What the service does, in a few words.
+        command: Program and arguments.
+        environment: Variables set on top of the environment in which the platform was started.
+        health: Check that decides whether the service works. None for a job that runs once: its exit code
+            decides.
+        needs: Names of services that must be healthy before this one starts.
+        port: TCP port on which the service listens; None if it listens on none.
+        port_setting: Environment variable that sets the port; empty without a port.
+        address: URL for people; empty if there is nothing to open in a browser.
+        has_access_log: Whether the service writes one line per request to standard output and all else to
+            standard error. The access log then has its own file: in a common file, requests would rotate all
+            other lines out.
+
+    Examples:
+        >>> job = ServiceSpec(name="migrate", purpose="migrates the tables", command=("carvalue", "migrate"))
+        >>> job.runs_once
+        True
     """
 
     name: str
-    does: str
+    purpose: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     health: HealthCheck | None = None
@@ -49,10 +58,21 @@ class ServiceSpec:
 
     @property
     def runs_once(self) -> bool:
-        """Whether it is a job that ends, rather than a server."""
+        """Whether this is a job that ends rather than a server."""
         return self.health is None
 
 
 def local_url(port: int) -> str:
-    """Tell where this machine reaches a service of its own, whatever else the service binds."""
-    return f"http://127.0.0.1:{port}"
+    """Return the URL of a service of this machine; services listen on loopback whatever else they bind.
+
+    Args:
+        port: TCP port of the service.
+
+    Returns:
+        The URL without a trailing slash.
+
+    Examples:
+        >>> local_url(9696)
+        'http://127.0.0.1:9696'
+    """
+    return f"http://{LOOPBACK}:{port}"

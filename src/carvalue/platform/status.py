@@ -1,4 +1,4 @@
-"""What every service does right now: what the process manager says, and what the service itself answers."""
+"""State of every service: what supervisord reports and what the service itself answers."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,21 +11,25 @@ from carvalue.platform.services import platform_services
 from carvalue.platform.spec import ServiceSpec
 from carvalue.settings import Settings
 
-STATES_WITHOUT_AN_ANSWER = {
+UNHEALTHY_STATES = {
     State.STARTING: "starting",
     State.BACKOFF: "starting",
     State.RUNNING: "unhealthy",
 }
+"""State to show for a process whose health check fails."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceStatus:
-    """One service at one moment.
+    """State of one service at one moment.
 
     Attributes:
-        state: healthy, done (a job that ended well), starting, unhealthy (runs without answering), or down.
-        uptime: since its process started.
-        last_line: the end of its log, where it is not well.
+        service: The service.
+        state: `healthy`, `done` (a job that succeeded), `starting`, `unhealthy` (runs, health check fails) or
+            `down`.
+        pid: Process id; None while it does not run.
+        uptime: Time since the process started; None while it does not run.
+        last_line: Last line of its log; empty if the service is all right.
     """
 
     service: ServiceSpec
@@ -35,23 +39,38 @@ class ServiceStatus:
     last_line: str = ""
 
     @property
-    def is_well(self) -> bool:
-        """Whether it does what it is for."""
+    def is_ok(self) -> bool:
+        """Whether the state is `healthy` or `done`."""
         return self.state in {"healthy", "done"}
 
 
 def platform_status(settings: Settings) -> tuple[ServiceStatus, ...]:
-    """Look at every service of the platform."""
+    """Read the state of every service of the platform.
+
+    Args:
+        settings: Settings of the platform.
+
+    Returns:
+        One state per service, in the order of `platform_services`.
+    """
     return status_of(platform_services(settings), supervisor=Supervisor(state_dir=settings.state_dir))
 
 
-def status_of(wanted: tuple[ServiceSpec, ...], *, supervisor: Supervisor) -> tuple[ServiceStatus, ...]:
-    """Look at the given services."""
-    states = supervisor.states()
+def status_of(services: tuple[ServiceSpec, ...], *, supervisor: Supervisor) -> tuple[ServiceStatus, ...]:
+    """Read the state of the given services.
+
+    Args:
+        services: Services to check.
+        supervisor: Process manager that runs them.
+
+    Returns:
+        One state per service, in the given order.
+    """
+    processes = supervisor.states()
     with local_client() as client:
         return tuple(
-            _status(service, states.get(service.name), client=client, supervisor=supervisor)
-            for service in wanted
+            _status(service, processes.get(service.name), client=client, supervisor=supervisor)
+            for service in services
         )
 
 
@@ -61,13 +80,13 @@ def _status(
     if process is None:
         return ServiceStatus(service=service, state="down")
     state = _state(service, process, client)
-    well = state in {"healthy", "done"}
+    is_ok = state in {"healthy", "done"}
     return ServiceStatus(
         service=service,
         state=state,
         pid=process.pid,
         uptime=datetime.now(UTC) - process.started_at if process.pid else None,
-        last_line="" if well else next(iter(last_lines(supervisor.log(service.name), count=1)), ""),
+        last_line="" if is_ok else next(iter(last_lines(supervisor.log(service.name), count=1)), ""),
     )
 
 
@@ -76,4 +95,4 @@ def _state(service: ServiceSpec, process: ProcessState, client: httpx.Client) ->
         return "done" if process.state is State.EXITED and process.exit_code == 0 else "down"
     if process.pid and is_healthy(client, service.health, since=process.started_at):
         return "healthy"
-    return STATES_WITHOUT_AN_ANSWER.get(process.state, "down")
+    return UNHEALTHY_STATES.get(process.state, "down")

@@ -1,4 +1,4 @@
-"""The commands for keys: what they print is what a person or a script goes on with."""
+"""The commands for API keys print what a person or a script needs next."""
 
 import subprocess
 import sys

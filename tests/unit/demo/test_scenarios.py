@@ -1,4 +1,4 @@
-"""What a person types changes just the requests that it names."""
+"""A drift in the notation of `--drift` changes only the requests that it names."""
 
 from random import Random
 
@@ -11,7 +11,7 @@ CAR: dict[str, Value] = {"manufacturer": "ford", "year": 2014, "odometer": 100_0
 
 
 def applied(text: str, *, number: int = 5) -> dict[str, Value]:
-    return parse_drift(text).applied(CAR, number=number, random=Random(1))  # noqa: S311
+    return parse_drift(text).apply(CAR, number=number, random=Random(1))  # noqa: S311
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_it_changes_what_it_says(text: str, changed: dict[str, Value]) -> None:
 def test_a_share_changes_about_that_many() -> None:
     drift, random = parse_drift("fuel=electric~10%@0"), Random(1)  # noqa: S311
 
-    changed = [drift.applied(CAR, number=number, random=random)["fuel"] for number in range(2_000)]
+    changed = [drift.apply(CAR, number=number, random=random)["fuel"] for number in range(2_000)]
 
     assert 150 < changed.count("electric") < 250
 
@@ -44,12 +44,12 @@ def test_a_share_changes_about_that_many() -> None:
 def test_what_is_not_there_stays_away() -> None:
     drift = parse_drift("odometer*2@0")
 
-    assert drift.applied({"year": 2014}, number=0, random=Random(1)) == {"year": 2014, "odometer": None}  # noqa: S311
+    assert drift.apply({"year": 2014}, number=0, random=Random(1)) == {"year": 2014, "odometer": None}  # noqa: S311
 
 
 @pytest.mark.parametrize(
     "text", ["odometer*1.3", "wheels+1@0", "fuel*2@0", "year+x@0", "year+@0", "year==3@0", "", "year+1@-3"]
 )
 def test_what_cannot_be_read_is_said(text: str) -> None:
-    with pytest.raises(InvalidDrift, match=r"expected|no number"):
+    with pytest.raises(InvalidDrift, match="expected"):
         parse_drift(text)

@@ -1,10 +1,10 @@
-"""The later market has other cars, newer, driven further and dearer, in the raw form."""
+"""The later market has newer cars with more miles and higher prices, in the raw format."""
 
 from pathlib import Path
 
 import polars as pl
 
-from carvalue.demo.shifted_market import DEARER, YEARS, later_cars, write_later_listings
+from carvalue.demo.shifted_market import PRICE_FACTOR, YEARS_LATER, later_cars, write_later_listings
 from carvalue.demo.traffic import held_out_cars
 from carvalue.listings.cleaning.cleaner import clean
 from carvalue.listings.synthetic.writer import write_sample
@@ -17,8 +17,8 @@ def test_it_is_a_raw_file_of_a_dearer_market_with_newer_cars(tmp_path: Path) -> 
     later = pl.read_parquet(clean(later_file, into=tmp_path / "later").listings)
 
     assert later.height > 0.9 * now.height
-    assert later["year"].median() == now["year"].median() + YEARS
-    assert abs(later["price"].median() / now["price"].median() - DEARER) < 0.1
+    assert later["year"].median() == now["year"].median() + YEARS_LATER
+    assert abs(later["price"].median() / now["price"].median() - PRICE_FACTOR) < 0.1
     assert later["posted_at"].min() > now["posted_at"].max()
     assert not set(later["id"]) & set(now["id"])
 

@@ -1,4 +1,4 @@
-"""Traffic: each held-out car once, drift where it is wanted, no car's price lost to another's fault."""
+"""Simulated traffic sends each held-out car once, applies drift, and isolates rejected listings."""
 
 import json
 from collections.abc import Iterator
@@ -90,7 +90,7 @@ def test_each_car_is_asked_for_once_in_the_order_of_posting(
 
     assert [listing["odometer"] for listing in service.asked] == [50_000 + n for n in range(1, CARS)]
     assert (done.sent, done.refused) == (CARS, 1)
-    assert done.usual_price == 9_000
+    assert done.median_price == 9_000
 
 
 def test_a_drift_changes_the_requests_that_it_names(

@@ -1,4 +1,4 @@
-"""A build goes on with what an earlier one left, and notices when it would make something else."""
+"""A build resumes an earlier build with the same settings and starts anew with other settings."""
 
 import os
 from dataclasses import dataclass, field, replace
@@ -23,24 +23,24 @@ class FakeAirflow:
     again: list[str] = field(default_factory=list)
 
     def latest_run(self, dag: str) -> DagRun | None:
-        return next((run for run in reversed(self.runs) if run.dag == dag), None)
+        return next((run for run in reversed(self.runs) if run.dag_id == dag), None)
 
     def trigger(self, dag: str, run: str) -> DagRun:
         return self._add(dag, run, "queued")
 
-    def try_again(self, run: DagRun) -> DagRun:
-        self.again.append(run.dag)
+    def retry(self, run: DagRun) -> DagRun:
+        self.again.append(run.dag_id)
         return self._put(replace(run, state="queued"))
 
     def run(self, dag: str, run: str) -> DagRun:
-        found = next(item for item in self.runs if (item.dag, item.run) == (dag, run))
+        found = next(item for item in self.runs if (item.dag_id, item.run_id) == (dag, run))
         if found.is_over:
             return found
         return self._put(replace(found, state=self.outcomes.get(dag, "success")))
 
-    def runs_started_by(self, run: DagRun) -> tuple[DagRun, ...]:
-        name = f"asset-{run.run}"
-        there = tuple(item for item in self.runs if item.run == name)
+    def triggered_runs(self, run: DagRun) -> tuple[DagRun, ...]:
+        name = f"asset-{run.run_id}"
+        there = tuple(item for item in self.runs if item.run_id == name)
         return there or (self._add("initial_model_dag", name, "queued"),)
 
     def tasks(self, run: DagRun) -> tuple[TaskRun, ...]:
@@ -50,19 +50,21 @@ class FakeAirflow:
         return ("error only failed: no rows",)
 
     def triggered(self) -> list[str]:
-        return [run.run for run in self.runs if run.dag == "creates_datasets_dag"]
+        return [run.run_id for run in self.runs if run.dag_id == "creates_datasets_dag"]
 
     def age(self) -> None:
         """Let time pass: runs of the same settings are told apart by the second they were asked for."""
-        self.runs = [replace(run, run=f"{run.run}-earlier") for run in self.runs]
+        self.runs = [replace(run, run_id=f"{run.run_id}-earlier") for run in self.runs]
 
     def _add(self, dag: str, run: str, state: str) -> DagRun:
-        made = DagRun(dag=dag, run=run, state=state, started_at=datetime.now(UTC))
+        made = DagRun(dag_id=dag, run_id=run, state=state, started_at=datetime.now(UTC))
         self.runs.append(made)
         return made
 
     def _put(self, run: DagRun) -> DagRun:
-        at = next(i for i, item in enumerate(self.runs) if (item.dag, item.run) == (run.dag, run.run))
+        at = next(
+            i for i, item in enumerate(self.runs) if (item.dag_id, item.run_id) == (run.dag_id, run.run_id)
+        )
         self.runs[at] = run
         return run
 
@@ -70,11 +72,11 @@ class FakeAirflow:
 class Quiet:
     """Progress that nobody reads."""
 
-    def say(self, line: str) -> None:
-        """Say nothing."""
+    def report(self, line: str) -> None:
+        """Show nothing."""
 
-    def doing(self, what: str) -> None:
-        """Say nothing."""
+    def update(self, activity: str) -> None:
+        """Show nothing."""
 
 
 @pytest.fixture

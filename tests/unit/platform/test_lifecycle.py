@@ -1,4 +1,4 @@
-"""A platform that cannot work is refused before anything starts."""
+"""Invalid settings are rejected before any service starts."""
 
 from datetime import date
 from pathlib import Path
@@ -16,7 +16,7 @@ def test_mlflow_must_be_a_server(tmp_path: Path) -> None:
     settings = Settings(mlflow_tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", state_dir=tmp_path / "var")
 
     with pytest.raises(InvalidSetting, match="over HTTP"):
-        start_platform(settings, say=lambda _: None)
+        start_platform(settings, report=lambda _: None)
 
     assert not settings.state_dir.exists()
 
@@ -25,7 +25,7 @@ def test_off_loopback_the_price_service_must_have_keys(tmp_path: Path) -> None:
     settings = Settings(state_dir=tmp_path, bind_host="0.0.0.0", airflow_password=SecretStr("of my own"))
 
     with pytest.raises(NoKeys, match="carvalue keys new CLIENT"):
-        start_platform(settings, say=lambda _: None)
+        start_platform(settings, report=lambda _: None)
 
 
 @pytest.mark.parametrize("ours", ["", "carvalue.page.lost"])
@@ -34,4 +34,4 @@ def test_the_page_must_have_one_of_them(tmp_path: Path, ours: str) -> None:
     KeyFile(settings.service_keys_file).add("page", today=date(2026, 11, 24))
 
     with pytest.raises(OwnKeyMissing, match="SERVICE_API_KEY"):
-        start_platform(settings, say=lambda _: None)
+        start_platform(settings, report=lambda _: None)

@@ -1,4 +1,4 @@
-"""A build waits until the service quotes with the version that is in production."""
+"""A build waits until the price service quotes with the version in production."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The services as data: each is complete, and settings reach their processes."""
+"""The service specifications are complete, and settings reach the processes."""
 
 import sys
 from pathlib import Path

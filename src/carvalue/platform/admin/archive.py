@@ -1,4 +1,4 @@
-"""One file that holds many, each with its checksum; a file that is not whole is noticed before it is used."""
+"""Tar archives with a SHA-256 checksum per file; damaged or truncated archives are rejected."""
 
 import hashlib
 import json
@@ -14,23 +14,23 @@ from typing import Protocol
 from carvalue.errors import AppError
 from carvalue.files import atomic_write
 
-LIST = "contents.json"  # the last in the file: an archive that was cut off has none
-PIECE = 2**20
+CONTENTS_FILE = "contents.json"  # the last member, so a truncated archive lacks it
+CHUNK_BYTES = 2**20
 
 
 class ArchiveDamaged(AppError):
-    """The file is no archive of this program, or not as it was written."""
+    """The file is not an archive of this program, or it was damaged or truncated."""
 
-    status, hint = 422, "Nothing was changed. Take another backup."
+    status, hint = 422, "Nothing was changed. Use another backup."
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArchiveContents:
-    """What an archive says of itself.
+    """Table of contents of an archive.
 
     Attributes:
-        facts: when and by what it was made.
-        files: SHA-256 of each file, by name.
+        facts: Metadata, such as when and by which version it was written.
+        files: File name -> SHA-256 in hexadecimal digits.
     """
 
     facts: Mapping[str, str]
@@ -38,50 +38,86 @@ class ArchiveContents:
 
 
 class Archive:
-    """An archive that is being written."""
+    """An archive that is being written.
+
+    Args:
+        tar: Open tar file to write to.
+        facts: Metadata of the archive.
+
+    Attributes:
+        files: Name of each added file -> SHA-256 in hexadecimal digits.
+        bytes: Total size of the added files.
+    """
 
     def __init__(self, tar: tarfile.TarFile, facts: Mapping[str, str]) -> None:
         self._tar, self._facts, self.files = tar, facts, dict[str, str]()
         self.bytes = 0
 
     def add(self, path: Path, *, name: str) -> None:
-        """Add a file as it is now; what is appended to it meanwhile is left out.
+        """Add a file with its present size; bytes appended meanwhile are left out.
+
+        Args:
+            path: File to add.
+            name: Name within the archive, relative, with forward slashes.
 
         Raises:
-            FileNotFoundError: it has gone.
+            FileNotFoundError: The file does not exist any more.
         """
         with path.open("rb") as file:
             member = self._tar.gettarinfo(arcname=name, fileobj=file)
-            read = _Hashed(file)
-            self._tar.addfile(member, read)
-        self.files[name] = read.digest.hexdigest()
+            reader = _HashingReader(file)
+            self._tar.addfile(member, reader)
+        self.files[name] = reader.digest.hexdigest()
         self.bytes += member.size
 
     def close(self) -> None:
-        """Write the list of what was added."""
+        """Write the table of contents as the last member."""
         data = json.dumps({"facts": self._facts, "files": self.files}).encode()
-        member = tarfile.TarInfo(LIST)
+        member = tarfile.TarInfo(CONTENTS_FILE)
         member.size = len(data)
         self._tar.addfile(member, BytesIO(data))
 
 
 @contextmanager
 def write_archive(path: Path, *, facts: Mapping[str, str]) -> Iterator[Archive]:
-    """Give an archive to add to; it is at `path` when all went well, and nowhere else. For its owner only."""
-    with atomic_write(path) as aside:
-        aside.touch(mode=0o600)
-        with tarfile.open(aside, "w", dereference=True) as tar:
+    """Open a new archive that only its owner can read; it appears at `path` when the block succeeds.
+
+    Args:
+        path: File to write; an existing file is replaced.
+        facts: Metadata of the archive.
+
+    Yields:
+        The archive to add files to.
+
+    Examples:
+        >>> _ = Path("journal.db").write_text("quotes")
+        >>> with write_archive(Path("backup.tar"), facts={"made_at": "2026-01-02"}) as archive:
+        ...     archive.add(Path("journal.db"), name="service/journal.db")
+        >>> contents = unpack_archive(Path("backup.tar"), into=Path("restored"))
+        >>> contents.facts["made_at"], Path("restored/service/journal.db").read_text()
+        ('2026-01-02', 'quotes')
+    """
+    with atomic_write(path) as temporary:
+        temporary.touch(mode=0o600)
+        with tarfile.open(temporary, "w", dereference=True) as tar:
             archive = Archive(tar, facts)
             yield archive
             archive.close()
 
 
 def unpack_archive(path: Path, *, into: Path) -> ArchiveContents:
-    """Unpack every file of an archive into a folder, and compare each with its checksum.
+    """Unpack every file of an archive into a folder and verify its checksum.
+
+    Args:
+        path: Archive to read.
+        into: Folder to write into; it is created if needed.
+
+    Returns:
+        The table of contents.
 
     Raises:
-        ArchiveDamaged: something is missing, changed, or would land outside of the folder.
-        OSError: it cannot be read, or the folder not written to.
+        ArchiveDamaged: A file is missing, differs from its checksum or has a path outside of the folder.
+        OSError: The archive cannot be read or the folder cannot be written.
     """
     try:
         with tarfile.open(path, "r:") as tar:
@@ -90,31 +126,31 @@ def unpack_archive(path: Path, *, into: Path) -> ArchiveContents:
                 _unpack_one(tar, name, into=into, digest=digest)
             return contents
     except (tarfile.TarError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise ArchiveDamaged(f"{path} is no backup, or was cut off ({error}).") from error
+        raise ArchiveDamaged(f"{path} is not a backup, or it is truncated or damaged ({error}).") from error
 
 
 def _contents(tar: tarfile.TarFile) -> ArchiveContents:
-    return ArchiveContents(**json.loads(_bytes_of(tar, LIST).read()))
+    return ArchiveContents(**json.loads(_bytes_of(tar, CONTENTS_FILE).read()))
 
 
 def _unpack_one(tar: tarfile.TarFile, name: str, *, into: Path, digest: str) -> None:
     parts = PurePosixPath(name).parts
     if not parts or parts[0] == "/" or ".." in parts:
-        raise ValueError(f"it holds {name!r}")
+        raise ValueError(f"path {name!r} is outside of the folder")
     target = into.joinpath(*parts)
     target.parent.mkdir(parents=True, exist_ok=True)
-    read = _Hashed(_bytes_of(tar, name))
+    reader = _HashingReader(_bytes_of(tar, name))
     with target.open("xb") as file:
-        shutil.copyfileobj(read, file, PIECE)
+        shutil.copyfileobj(reader, file, CHUNK_BYTES)
     target.chmod(tar.getmember(name).mode & 0o777)
-    if read.digest.hexdigest() != digest:
-        raise ValueError(f"{name} has another checksum than when it was written")
+    if reader.digest.hexdigest() != digest:
+        raise ValueError(f"the checksum of {name} differs")
 
 
 def _bytes_of(tar: tarfile.TarFile, name: str) -> "_Readable":
     file = tar.extractfile(name)
     if file is None:
-        raise ValueError(f"{name} is no file")
+        raise ValueError(f"{name} is not a file")
     return file
 
 
@@ -122,8 +158,8 @@ class _Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
 
-class _Hashed:
-    """Reads from a file and keeps the digest of what was read."""
+class _HashingReader:
+    """Reads from a file and computes the digest of what was read."""
 
     def __init__(self, file: _Readable) -> None:
         self._file, self.digest = file, hashlib.sha256()

@@ -1,4 +1,4 @@
-"""The state of one machine in one file: written while the platform runs, put back while it does not."""
+"""Back up the state of one machine into one file while the platform runs, and restore it."""
 
 import shutil
 import sqlite3
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import carvalue
 from carvalue.errors import AppError
 from carvalue.files import TEMPORARY_MARK
 from carvalue.listings.datasets import DatasetStore
@@ -19,38 +19,38 @@ from carvalue.platform.processes import Supervisor
 from carvalue.platform.spec import local_url
 from carvalue.settings import Settings
 
-KEPT = ("airflow", "mlflow", "service", "storage", "watcher")  # what else lies in STATE_DIR can be made anew
-SPOOL = "service/spool"
-DATABASE = ".db"
-BESIDE_A_DATABASE = ("-wal", "-shm", "-journal")
+BACKED_UP = ("airflow", "mlflow", "service", "storage", "watcher")  # the rest of STATE_DIR can be recreated
+OUTBOX_FOLDER = "service/spool"
+DATABASE_SUFFIX = ".db"
+SQLITE_SIDECARS = ("-wal", "-shm", "-journal")
 
 
 class WouldOverwrite(AppError):
-    """What is there would be lost."""
+    """The operation would replace an existing file or existing state."""
 
-    status, hint = 409, "Say --overwrite if that is meant."
+    status, hint = 409, "Add --overwrite to replace it."
 
 
 class NothingToBackUp(AppError):
-    """There is no state to keep."""
+    """The state directory holds nothing to back up."""
 
-    status, hint = 404, "STATE_DIR says where the platform's state is."
+    status, hint = 404, "Set STATE_DIR to the platform's state directory."
 
 
 class PlatformRunning(AppError):
-    """The platform would go on writing into what is put back."""
+    """The platform runs and would write into the restored state."""
 
-    status, hint = 409, "Stop it first: `make down`."
+    status, hint = 409, "Stop it with `make down`."
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackupSummary:
-    """What a backup holds.
+    """Summary of a backup.
 
     Attributes:
-        files: how many files.
-        bytes: how much.
-        left_out: what lies elsewhere and must be kept there, one sentence each.
+        files: Number of files.
+        bytes: Total size of the files.
+        left_out: One sentence for each store that is not on this machine and needs its own backup.
     """
 
     files: int
@@ -59,52 +59,71 @@ class BackupSummary:
 
 
 def create_backup(settings: Settings, *, into: Path, now: datetime, overwrite: bool = False) -> BackupSummary:
-    """Write the state into one file. The platform may run.
+    """Write the state into one file; the platform may run.
+
+    Args:
+        settings: State directory, and addresses of the journal and of MLflow.
+        into: File to write.
+        now: Time to record in the backup.
+        overwrite: Replace an existing file.
+
+    Returns:
+        Number and size of the files, and what is not included.
 
     Raises:
-        WouldOverwrite: the file is there.
-        NothingToBackUp: nothing was ever built here.
+        WouldOverwrite: The file exists and `overwrite` is false.
+        NothingToBackUp: The state directory is empty.
     """
     state = settings.state_dir.resolve()
     if into.exists() and not overwrite:
-        raise WouldOverwrite(f"{into} is there already.")
-    if not any((state / name).is_dir() for name in KEPT):
-        raise NothingToBackUp(f"Nothing was built in {state}.")
-    facts = {"made_at": now.isoformat(), "carvalue": version("carvalue"), "state_dir": str(state)}
+        raise WouldOverwrite(f"{into} exists.")
+    if not any((state / name).is_dir() for name in BACKED_UP):
+        raise NothingToBackUp(f"{state} holds no state of the platform.")
+    facts = {"made_at": now.isoformat(), "carvalue": carvalue.__version__, "state_dir": str(state)}
     with write_archive(into, facts=facts) as archive:
         _add_all(archive, settings)
     return BackupSummary(files=len(archive.files), bytes=archive.bytes, left_out=_left_out(settings))
 
 
 def restore_backup(settings: Settings, *, source: Path, overwrite: bool = False) -> ArchiveContents:
-    """Put a backup's state in the place of what is there, once all of it was unpacked and found whole.
+    """Replace the state by that of a backup, after every file was unpacked and its checksum verified.
+
+    Args:
+        settings: State directory of the platform.
+        source: File that `create_backup` wrote.
+        overwrite: Replace existing state.
+
+    Returns:
+        Table of contents of the backup.
 
     Raises:
-        PlatformRunning: the platform runs.
-        WouldOverwrite: there is state already.
-        ArchiveDamaged: the file is not whole; nothing was changed.
+        PlatformRunning: The platform runs.
+        WouldOverwrite: There is state and `overwrite` is false.
+        ArchiveDamaged: The file is damaged or truncated; nothing was changed.
     """
     state = settings.state_dir.resolve()
     if Supervisor(state_dir=state).is_running:
         raise PlatformRunning(f"The platform runs on {state}.")
-    there = [name for name in KEPT if (state / name).exists()]
-    if there and not overwrite:
-        raise WouldOverwrite(f"{state} holds {', '.join(there)} already.")
+    existing = [name for name in BACKED_UP if (state / name).exists()]
+    if existing and not overwrite:
+        raise WouldOverwrite(f"{state} holds {', '.join(existing)}.")
     state.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=state, prefix=f"restore{TEMPORARY_MARK}") as aside:
-        contents = unpack_archive(source, into=Path(aside))
-        _exchange(Path(aside), state)
+    with TemporaryDirectory(dir=state, prefix=f"restore{TEMPORARY_MARK}") as temporary:
+        contents = unpack_archive(source, into=Path(temporary))
+        _swap(Path(temporary), state)
     return contents
 
 
 def _add_all(archive: Archive, settings: Settings) -> None:
-    """The order matters: whatever moves on meanwhile must be found at its next place, not at neither."""
+    """Add all files in an order in which data that moves meanwhile is added twice rather than not at all."""
     state = settings.state_dir.resolve()
-    for path in _files(state / SPOOL):  # before the journal, into which the spool is emptied
+    # the outbox before the journal, because the forwarder moves its quotes there
+    for path in _files(state / OUTBOX_FOLDER):
         _add(archive, path, state)
-    for path in _databases(state):  # before the files that they name, which come first and stay
-        with TemporaryDirectory() as aside:
-            archive.add(_snapshot(path, Path(aside)), name=path.relative_to(state).as_posix())
+    # databases before the files that they refer to, because those are written first and never deleted
+    for path in _databases(state):
+        with TemporaryDirectory() as temporary:
+            archive.add(_snapshot(path, Path(temporary)), name=path.relative_to(state).as_posix())
     with DatasetStore(settings.storage_root / "datasets").exclusive():
         for path in _plain_files(settings):
             _add(archive, path, state)
@@ -114,32 +133,32 @@ def _add(archive: Archive, path: Path, state: Path) -> None:
     try:
         archive.add(path, name=path.relative_to(state).as_posix())
     except FileNotFoundError:
-        return  # gone since it was listed: passed on by the spool, or older than what is kept
+        return  # deleted since it was listed: forwarded from the outbox, or past its retention
 
 
 def _databases(state: Path) -> Iterator[Path]:
-    for name in KEPT:
-        yield from sorted((state / name).rglob(f"*{DATABASE}"))
+    for name in BACKED_UP:
+        yield from sorted((state / name).rglob(f"*{DATABASE_SUFFIX}"))
 
 
 def _plain_files(settings: Settings) -> Iterator[Path]:
     state = settings.state_dir.resolve()
-    for name in KEPT:
+    for name in BACKED_UP:
         for path in _files(state / name):
-            beside = path.name.endswith(tuple(DATABASE + end for end in ("", *BESIDE_A_DATABASE)))
-            elsewhere = path.is_relative_to(state / SPOOL) or path == passwords_file(settings)
-            if not beside and not elsewhere:
+            is_database = path.name.endswith(tuple(DATABASE_SUFFIX + end for end in ("", *SQLITE_SIDECARS)))
+            is_excluded = path.is_relative_to(state / OUTBOX_FOLDER) or path == passwords_file(settings)
+            if not is_database and not is_excluded:
                 yield path
 
 
 def _files(folder: Path) -> list[Path]:
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in found if TEMPORARY_MARK not in str(path.relative_to(folder)))
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in files if TEMPORARY_MARK not in str(path.relative_to(folder)))
 
 
-def _snapshot(database: Path, aside: Path) -> Path:
-    """Copy a database as of one moment, whatever is being written to it."""
-    copy = aside / database.name
+def _snapshot(database: Path, folder: Path) -> Path:
+    """Copy a database in a consistent state while other processes write to it."""
+    copy = folder / database.name
     with (
         closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=60)) as source,
         closing(sqlite3.connect(copy)) as target,
@@ -154,15 +173,15 @@ def _left_out(settings: Settings) -> tuple[str, ...]:
         settings.journal_url.get_secret_value() == f"sqlite:///{settings.state_dir}/service/journal.db"
     )
     own_mlflow = settings.mlflow_tracking_uri == local_url(settings.mlflow_port)
-    journal = "The journal is where JOURNAL_URL says, and not in this file."
-    models = f"Models are with {settings.mlflow_tracking_uri}, and not in this file."
+    journal = "The journal is in the database of JOURNAL_URL, not in this file."
+    models = f"The models are in {settings.mlflow_tracking_uri}, not in this file."
     return tuple(line for line, is_here in ((journal, own_journal), (models, own_mlflow)) if not is_here)
 
 
-def _exchange(new: Path, state: Path) -> None:
+def _swap(new: Path, state: Path) -> None:
     old = state / f"replaced{TEMPORARY_MARK}{new.name}"
     old.mkdir()
-    for name in KEPT:
+    for name in BACKED_UP:
         if (state / name).exists():
             (state / name).rename(old / name)
         if (new / name).exists():

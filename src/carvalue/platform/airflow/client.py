@@ -1,4 +1,7 @@
-"""Airflow over its REST API: its command line costs seconds of processor time a call."""
+"""Client of Airflow's REST API (https://airflow.apache.org/docs/apache-airflow/stable/stable-rest-api-ref.html).
+
+Airflow's command line takes seconds of processor time per call.
+"""
 
 import time
 from collections.abc import Mapping
@@ -12,35 +15,57 @@ from carvalue.errors import AppError
 from carvalue.platform.health import local_client
 from carvalue.settings import Settings
 
-TIMEOUT_S = 30.0  # a busy machine answers slowly
-SILENCE_LIMIT_S = 120.0  # then it is not slow but gone
-PAUSE_S = 1.0
+TIMEOUT_S = 30.0  # of one request: a busy machine answers slowly
+RETRY_LIMIT_S = 120.0  # of all tries of one call
+RETRY_PAUSE_S = 1.0
 
 
 class AirflowUnresponsive(AppError):
-    """Airflow gave no answer, or not the one that its API promises."""
+    """Airflow does not answer, or answers with an error."""
 
-    status, hint = 503, "`make status` shows how it is; `make logs SERVICE=airflow-api-server` why."
+    status, hint = (
+        503,
+        "Run `make status` for its state and `make logs SERVICE=airflow-api-server` for details.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class DagRun:
-    """One run of a DAG."""
+    """One run of a DAG.
 
-    dag: str
-    run: str
+    Attributes:
+        dag_id: Name of the DAG.
+        run_id: Name of the run, unique within the DAG.
+        state: `queued`, `running`, `success` or `failed`.
+        started_at: Start of the run in UTC; None while it is queued.
+
+    Examples:
+        >>> DagRun(dag_id="retrain_model_dag", run_id="by-hand-1", state="running", started_at=None).is_over
+        False
+    """
+
+    dag_id: str
+    run_id: str
     state: str
     started_at: datetime | None
 
     @property
     def is_over(self) -> bool:
-        """Whether it has an outcome."""
+        """Whether the run has succeeded or failed."""
         return self.state in {"success", "failed"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRun:
-    """One task of a run; `state` is None before Airflow has looked at it."""
+    """One task of a run.
+
+    Attributes:
+        name: Id of the task.
+        state: Airflow's task state, such as `queued`, `running`, `success`, `skipped`, `up_for_retry` or
+            `failed`; None before the scheduler has seen the task.
+        tries: Number of the latest try, from 1; 0 before the first.
+        seconds: Duration of the latest try; None before it ends.
+    """
 
     name: str
     state: str | None
@@ -49,7 +74,14 @@ class TaskRun:
 
 
 class AirflowClient:
-    """What this program asks of Airflow."""
+    """Calls Airflow's REST API with the user of the settings; a context manager that logs in.
+
+    Each call is repeated for two minutes while Airflow does not answer or answers with a server error.
+    Then it raises `AirflowUnresponsive`.
+
+    Args:
+        settings: Port, user and password of Airflow.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._http = local_client(settings.airflow_port, timeout_s=TIMEOUT_S)
@@ -60,83 +92,147 @@ class AirflowClient:
 
     def __enter__(self) -> Self:
         """Log in."""
-        token = self._ask("POST", "/auth/token", json=self._login)["access_token"]
+        token = self._call("POST", "/auth/token", json=self._login)["access_token"]
         self._http.headers["Authorization"] = f"Bearer {token}"
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Hang up."""
+        """Close the connections."""
         self._http.close()
 
-    def knows(self, dag: str) -> bool:
-        """Tell whether Airflow has read a DAG's file."""
-        found = self._ask("GET", "/api/v2/dags", params={"dag_id_pattern": dag})
-        return any(item["dag_id"] == dag for item in found["dags"])
+    def has_dag(self, dag_id: str) -> bool:
+        """Check whether Airflow has read the file of a DAG.
+
+        Args:
+            dag_id: Name of the DAG.
+
+        Returns:
+            Whether Airflow lists the DAG.
+        """
+        answer = self._call("GET", "/api/v2/dags", params={"dag_id_pattern": dag_id})
+        return any(item["dag_id"] == dag_id for item in answer["dags"])
 
     def import_errors(self) -> tuple[str, ...]:
-        """Tell what kept Airflow from reading DAG files."""
-        found = self._ask("GET", "/api/v2/importErrors")["import_errors"]
-        return tuple(f"{item['filename']}: {item['stack_trace']}" for item in found)
+        """List the DAG files that Airflow could not import.
 
-    def latest_run(self, dag: str) -> DagRun | None:
-        """Find the run that was asked for last."""
-        found = self._ask("GET", f"/api/v2/dags/{dag}/dagRuns", params={"order_by": "-run_after", "limit": 1})
-        return next((_dag_run(item) for item in found["dag_runs"]), None)
+        Returns:
+            One text per file: its path and the stack trace.
+        """
+        answer = self._call("GET", "/api/v2/importErrors")["import_errors"]
+        return tuple(f"{item['filename']}: {item['stack_trace']}" for item in answer)
 
-    def run(self, dag: str, run: str) -> DagRun:
-        """Look at one run."""
-        return _dag_run(self._ask("GET", f"/api/v2/dags/{dag}/dagRuns/{run}"))
+    def latest_run(self, dag_id: str) -> DagRun | None:
+        """Return the run of a DAG that was triggered last.
 
-    def trigger(self, dag: str, run: str) -> DagRun:
-        """Ask for a run."""
-        body = {"dag_run_id": run, "logical_date": None}
-        return _dag_run(self._ask("POST", f"/api/v2/dags/{dag}/dagRuns", json=body))
+        Args:
+            dag_id: Name of the DAG.
 
-    def try_again(self, run: DagRun) -> DagRun:
-        """Let a failed run go on at the task that failed."""
-        body = {"dry_run": False, "dag_run_id": run.run, "only_failed": True, "reset_dag_runs": True}
-        self._ask("POST", f"/api/v2/dags/{run.dag}/clearTaskInstances", json=body)
-        return self.run(run.dag, run.run)
+        Returns:
+            The run; None if there is none.
+        """
+        newest = {"order_by": "-run_after", "limit": 1}
+        answer = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns", params=newest)
+        return next((_dag_run(item) for item in answer["dag_runs"]), None)
 
-    def runs_started_by(self, run: DagRun) -> tuple[DagRun, ...]:
-        """Find the runs that the data of a run started."""
-        found = self._ask(
+    def run(self, dag_id: str, run_id: str) -> DagRun:
+        """Return the present state of a run.
+
+        Args:
+            dag_id: Name of the DAG.
+            run_id: Name of the run.
+
+        Returns:
+            The run.
+        """
+        return _dag_run(self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"))
+
+    def trigger(self, dag_id: str, run_id: str) -> DagRun:
+        """Start a run of a DAG.
+
+        Args:
+            dag_id: Name of the DAG.
+            run_id: Name of the new run, unique within the DAG.
+
+        Returns:
+            The new run.
+        """
+        body = {"dag_run_id": run_id, "logical_date": None}
+        return _dag_run(self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body))
+
+    def retry(self, run: DagRun) -> DagRun:
+        """Resume a failed run at the tasks that failed.
+
+        Args:
+            run: The failed run.
+
+        Returns:
+            The run in its new state.
+        """
+        body = {"dry_run": False, "dag_run_id": run.run_id, "only_failed": True, "reset_dag_runs": True}
+        self._call("POST", f"/api/v2/dags/{run.dag_id}/clearTaskInstances", json=body)
+        return self.run(run.dag_id, run.run_id)
+
+    def triggered_runs(self, run: DagRun) -> tuple[DagRun, ...]:
+        """List the runs that the assets of a run triggered.
+
+        Args:
+            run: The run that updated the assets.
+
+        Returns:
+            Runs of other DAGs; those of the newest asset event first.
+        """
+        answer = self._call(
             "GET",
             "/api/v2/assets/events",
-            params={"source_dag_id": run.dag, "source_run_id": run.run, "order_by": "-timestamp"},
+            params={"source_dag_id": run.dag_id, "source_run_id": run.run_id, "order_by": "-timestamp"},
         )
         return tuple(
             self.run(item["dag_id"], item["run_id"])
-            for event in found["asset_events"]
+            for event in answer["asset_events"]
             for item in event["created_dagruns"]
         )
 
     def tasks(self, run: DagRun) -> tuple[TaskRun, ...]:
-        """List the tasks of a run."""
-        found = self._ask("GET", f"/api/v2/dags/{run.dag}/dagRuns/{run.run}/taskInstances")
-        return tuple(_task_run(item) for item in found["task_instances"])
+        """List the tasks of a run.
+
+        Args:
+            run: The run.
+
+        Returns:
+            One entry per task.
+        """
+        answer = self._call("GET", f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances")
+        return tuple(_task_run(item) for item in answer["task_instances"])
 
     def log(self, run: DagRun, task: TaskRun) -> tuple[str, ...]:
-        """Read the lines of a task's last try."""
-        path = f"/api/v2/dags/{run.dag}/dagRuns/{run.run}/taskInstances/{task.name}/logs/{task.tries}"
-        found = self._ask("GET", path, params={"full_content": "true"})
-        return tuple(_log_line(item) for item in found["content"] if _says_something(item))
+        """Read the log of the latest try of a task.
 
-    def _ask(self, method: str, path: str, **request: Any) -> Any:
-        deadline = time.monotonic() + SILENCE_LIMIT_S
+        Args:
+            run: The run.
+            task: The task.
+
+        Returns:
+            Lines of this project's loggers and all errors, each after its level.
+        """
+        path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task.name}/logs/{task.tries}"
+        answer = self._call("GET", path, params={"full_content": "true"})
+        return tuple(_log_line(item) for item in answer["content"] if _is_relevant(item))
+
+    def _call(self, method: str, path: str, **request: Any) -> Any:
+        deadline = time.monotonic() + RETRY_LIMIT_S
         while True:
             try:
                 answer = self._http.request(method, path, **request)
                 if answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
-                    return self._read(answer)
-                trouble = f"{answer.status_code} {answer.text[:300]}"
+                    return self._body(answer)
+                failure = f"{answer.status_code} {answer.text[:300]}"
             except httpx.TransportError as error:
-                trouble = repr(error)
+                failure = repr(error)
             if time.monotonic() > deadline:
-                raise AirflowUnresponsive(f"{method} {path}: {trouble}.")
-            time.sleep(PAUSE_S)
+                raise AirflowUnresponsive(f"{method} {path}: {failure}.")
+            time.sleep(RETRY_PAUSE_S)
 
-    def _read(self, answer: httpx.Response) -> Any:
+    def _body(self, answer: httpx.Response) -> Any:
         if answer.is_error:
             request = answer.request
             raise AirflowUnresponsive(
@@ -146,12 +242,12 @@ class AirflowClient:
 
 
 def _dag_run(item: Mapping[str, Any]) -> DagRun:
-    began = item["start_date"]
+    start = item["start_date"]
     return DagRun(
-        dag=item["dag_id"],
-        run=item["dag_run_id"],
+        dag_id=item["dag_id"],
+        run_id=item["dag_run_id"],
         state=item["state"],
-        started_at=datetime.fromisoformat(began).astimezone(UTC) if began else None,
+        started_at=datetime.fromisoformat(start).astimezone(UTC) if start else None,
     )
 
 
@@ -161,8 +257,8 @@ def _task_run(item: Mapping[str, Any]) -> TaskRun:
     )
 
 
-def _says_something(item: Mapping[str, Any]) -> bool:
-    # the rest is Airflow talking of itself
+def _is_relevant(item: Mapping[str, Any]) -> bool:
+    # the other lines are about Airflow itself
     logger = str(item.get("logger") or "")
     return logger.startswith("carvalue") or item.get("level") in {"error", "critical"}
 

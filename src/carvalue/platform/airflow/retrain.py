@@ -1,4 +1,4 @@
-"""A retraining by hand: started in Airflow, followed to its end, its outcome in one line."""
+"""Start a retraining manually in Airflow and wait for its outcome."""
 
 from datetime import UTC, datetime
 
@@ -11,27 +11,35 @@ from carvalue.settings import Settings
 
 
 def run_retraining(settings: Settings, *, progress: ProgressReporter) -> str:
-    """Start a retraining, or join the one that is under way; tell what became of production.
+    """Start a retraining, or wait for the one that runs, and describe its outcome.
+
+    Args:
+        settings: Settings of the platform.
+        progress: Receives the progress.
+
+    Returns:
+        One line: the new version's number, whether it was promoted, and why; or that the data did not change.
 
     Raises:
-        AirflowSilent, DagsUnreadable: there is no Airflow to do it.
-        RunFailed: a task failed; production is as it was.
+        AirflowUnresponsive: Airflow does not answer.
+        DagsUnreadable: Airflow could not read the DAG.
+        RunFailed: A task failed; production is unchanged.
     """
     with AirflowClient(settings) as airflow:
-        progress.doing("waiting for Airflow to read the DAG")
+        progress.update("waiting for Airflow to read the DAG")
         wait_for_dags(airflow, (RETRAIN_MODEL.name,))
-        run = _run_to_follow(airflow)
+        run = _current_run(airflow)
         wait_for_run(airflow, run, logs=log_folder(settings.state_dir) / "tasks", progress=progress)
         skipped = any(task.state == "skipped" for task in airflow.tasks(run))
     if skipped:
-        return "nothing new: the version in production has learned from the same listings and sales"
+        return "nothing to do: the version in production was trained on the same listings and sales"
     decision = next(
         item for item in reversed(AuditLog(audit_file(settings)).entries()) if item.by == "pipeline"
     )
     return f"version {decision.version} was {decision.act}: {'; '.join(decision.reasons)}"
 
 
-def _run_to_follow(airflow: AirflowClient) -> DagRun:
+def _current_run(airflow: AirflowClient) -> DagRun:
     latest = airflow.latest_run(RETRAIN_MODEL.name)
     if latest and not latest.is_over:
         return latest

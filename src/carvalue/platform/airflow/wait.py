@@ -1,4 +1,4 @@
-"""Follow runs of DAGs to their end, telling of every task that is over."""
+"""Wait for DAG runs and report every task that ends."""
 
 import time
 from pathlib import Path
@@ -8,100 +8,132 @@ from carvalue.errors import AppError
 from carvalue.platform.airflow.client import AirflowClient, DagRun, TaskRun
 
 POLL_S = 1.0
-START_LIMIT_S = 180.0  # for Airflow to read the DAG files, or to start a run that data asked for
+START_LIMIT_S = 180.0  # for Airflow to read the DAG files, or to start a run that an asset triggers
 LOG_LINES = 15
 
 
 class RunFailed(AppError):
-    """A task of a run failed: says which, its last lines, and where the whole log is."""
+    """A task of a run failed; the message holds its name, the end of its log and the path of the log."""
 
-    status, hint = 500, "Correct the cause and run `make build` again: it goes on at this task."
+    status, hint = 500, "Correct the cause and run `make build` again: it resumes at this task."
 
 
 class DagsUnreadable(AppError):
-    """Airflow could not read the DAG files in time."""
+    """Airflow did not read the DAG files in time."""
 
-    status, hint = 500, "`make logs SERVICE=airflow-dag-processor` says more."
+    status, hint = 500, "Run `make logs SERVICE=airflow-dag-processor` for details."
 
 
 class ProgressReporter(Protocol):
-    """Where a flow tells how far it is."""
+    """Receives the progress of a long operation."""
 
-    def say(self, line: str) -> None:
-        """Tell what has happened."""
+    def report(self, line: str) -> None:
+        """Show a line that stays visible.
 
-    def doing(self, what: str) -> None:
-        """Tell what is going on right now."""
+        Args:
+            line: What has happened.
+        """
+
+    def update(self, activity: str) -> None:
+        """Show the present activity in place of the previous one.
+
+        Args:
+            activity: What is going on.
+        """
 
 
 def wait_for_dags(airflow: AirflowClient, names: tuple[str, ...]) -> None:
-    """Wait until Airflow has read the files of all DAGs.
+    """Wait until Airflow has read the files of all given DAGs.
+
+    Args:
+        airflow: Client of the running Airflow.
+        names: Names of the DAGs.
 
     Raises:
-        DagsUnreadable: says what kept it from reading them.
+        DagsUnreadable: A DAG is missing after 180 seconds; the message holds Airflow's import errors.
     """
-    unknown = set(names)
+    missing = set(names)
     deadline = time.monotonic() + START_LIMIT_S
-    while unknown := {name for name in unknown if not airflow.knows(name)}:
+    while missing := {name for name in missing if not airflow.has_dag(name)}:
         if time.monotonic() > deadline:
             errors = airflow.import_errors()
-            raise DagsUnreadable(f"No {', '.join(sorted(unknown))} after {START_LIMIT_S:.0f} s. {errors}")
+            raise DagsUnreadable(
+                f"Airflow has not read {', '.join(sorted(missing))} after {START_LIMIT_S:.0f} s. {errors}"
+            )
         time.sleep(POLL_S)
 
 
 def wait_for_next(airflow: AirflowClient, run: DagRun) -> DagRun:
-    """Wait for the run that the data of a finished run starts.
+    """Wait for the run that the assets of a finished run trigger.
+
+    Args:
+        airflow: Client of the running Airflow.
+        run: The finished run.
+
+    Returns:
+        The triggered run.
 
     Raises:
-        RunFailed: none was started.
+        RunFailed: No run started within 180 seconds.
     """
     deadline = time.monotonic() + START_LIMIT_S
-    while not (started := airflow.runs_started_by(run)):
+    while not (triggered := airflow.triggered_runs(run)):
         if time.monotonic() > deadline:
-            raise RunFailed(f"The data of {run.dag} ({run.run}) started no run.")
+            raise RunFailed(f"The assets of {run.dag_id} ({run.run_id}) triggered no run.")
         time.sleep(POLL_S)
-    return started[0]
+    return triggered[0]
 
 
 def wait_for_run(airflow: AirflowClient, run: DagRun, *, logs: Path, progress: ProgressReporter) -> DagRun:
-    """Wait for the end of a run; of one that is over already there is nothing to tell.
+    """Wait for the end of a run and report its tasks; a run that has succeeded already is not reported.
+
+    Args:
+        airflow: Client of the running Airflow.
+        run: The run.
+        logs: Folder of Airflow's task logs, named in error messages.
+        progress: Receives the progress.
+
+    Returns:
+        The run in its final state.
 
     Raises:
-        RunFailed: a task failed.
+        RunFailed: A task failed.
     """
     if run.state == "success":
         return run
-    told: set[str] = set()
+    reported: set[str] = set()
     while True:
-        run = airflow.run(run.dag, run.run)  # before its tasks: what ended by now is among them
+        run = airflow.run(run.dag_id, run.run_id)  # before its tasks, so that none of them is missed
         tasks = airflow.tasks(run)
-        _tell(run, tasks, told, progress)
+        _report_tasks(run, tasks, reported, progress)
         if run.is_over:
             break
         time.sleep(POLL_S)
     if run.state != "success":
-        raise RunFailed(_story(airflow, run, tasks, logs))
+        raise RunFailed(_failure_text(airflow, run, tasks, logs))
     return run
 
 
-def _tell(run: DagRun, tasks: tuple[TaskRun, ...], told: set[str], progress: ProgressReporter) -> None:
+def _report_tasks(
+    run: DagRun, tasks: tuple[TaskRun, ...], reported: set[str], progress: ProgressReporter
+) -> None:
     for task in tasks:
-        if task.state == "success" and task.name not in told:
-            told.add(task.name)
-            progress.say(f"{run.dag}: {task.name} ({task.seconds or 0:.1f} s)")
-    going = next((task for task in tasks if task.state in {"running", "queued", "up_for_retry"}), None)
-    if going:
-        again = f", try {going.tries}" if going.tries > 1 else ""
-        progress.doing(f"{run.dag}: {going.name}{again}")
+        if task.state == "success" and task.name not in reported:
+            reported.add(task.name)
+            progress.report(f"{run.dag_id}: {task.name} ({task.seconds or 0:.1f} s)")
+    active = next((task for task in tasks if task.state in {"running", "queued", "up_for_retry"}), None)
+    if active:
+        retry = f", try {active.tries}" if active.tries > 1 else ""
+        progress.update(f"{run.dag_id}: {active.name}{retry}")
 
 
-def _story(airflow: AirflowClient, run: DagRun, tasks: tuple[TaskRun, ...], logs: Path) -> str:
+def _failure_text(airflow: AirflowClient, run: DagRun, tasks: tuple[TaskRun, ...], logs: Path) -> str:
     failed = next((task for task in tasks if task.state == "failed"), None)
     if failed is None:
-        return f"{run.dag} ({run.run}) {run.state} without a failed task."
-    log = logs / f"dag_id={run.dag}" / f"run_id={run.run}" / f"task_id={failed.name}"
+        return f"{run.dag_id} ({run.run_id}) is {run.state} without a failed task."
+    log = logs / f"dag_id={run.dag_id}" / f"run_id={run.run_id}" / f"task_id={failed.name}"
     lines = [
         line for line in airflow.log(run, failed) if "::group::" not in line and "::endgroup::" not in line
     ]
-    head = f"{failed.name} of {run.dag} failed. Its last lines, of {log}/attempt={failed.tries}.log:"
+    head = f"{failed.name} of {run.dag_id} failed. Its last lines, of {log}/attempt={failed.tries}.log:"
     return "\n".join((head, *(f"  {line}" for line in lines[-LOG_LINES:]), ""))

@@ -1,4 +1,4 @@
-"""Configuration of Prometheus, Alertmanager and Grafana on one machine."""
+"""Configure and run Prometheus, Alertmanager and Grafana on one machine."""
 
 from carvalue.platform.observability.stack import (
     missing_tools,

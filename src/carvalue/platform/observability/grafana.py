@@ -1,7 +1,7 @@
-"""What Grafana tells people by itself: that those are silent who would tell them of everything else.
+"""Alerting files of Grafana: one rule that fires while Prometheus or Alertmanager is down.
 
-Everything that Prometheus can see is told by its own rules through Alertmanager. Neither can tell that it
-is away, so Grafana asks Prometheus for Alertmanager, and takes no answer for an answer.
+Prometheus sends all other alerts through Alertmanager. Neither can report its own outage, so Grafana queries
+Prometheus for Alertmanager's state and treats a missing answer as an alert.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,23 +10,33 @@ from urllib.parse import urlsplit
 
 from carvalue.telemetry import ALERTING_DOWN, ALERTMANAGER_JOB, RUNBOOK
 
-SOURCE = "prometheus"  # the data source's uid, as the dashboards name it
-RECEIVERS = "people"
+DATA_SOURCE_UID = "prometheus"  # the dashboards refer to it
+CONTACT_POINT = "people"
+DEFAULT_CONTACT_POINT = "grafana-default-email"  # built in; sends nothing without a mail server
 MAIL_SCHEMES = ("smtp", "smtps")
-NO_RECEIVER = (
-    "grafana-default-email"  # Grafana's own contact point, which sends nothing without a mail server
-)
 
 
 def alerting_files(urls: tuple[str, ...]) -> Mapping[str, Mapping[str, Any]]:
-    """Give Grafana's provisioning files for alerts: the rule, whom it tells, and that it tells them.
+    """Return Grafana's provisioning files for alerting: rule, contact point and notification policy.
 
     Args:
-        urls: of ALERT_URLS; what cannot be told by Grafana (the console) is left out.
+        urls: URLs of ALERT_URLS; those that Grafana cannot notify (`console:`) are ignored.
+
+    Returns:
+        File name relative to Grafana's folder -> content.
+
+    Examples:
+        >>> files = alerting_files(("https://hooks.example.com/1",))
+        >>> files["provisioning/alerting/policies.yaml"]["policies"][0]["receiver"]
+        'people'
     """
     receivers = list(_receivers(urls))
-    points = [{"orgId": 1, "name": RECEIVERS, "receivers": receivers}] if receivers else []
-    policy = {"orgId": 1, "receiver": RECEIVERS if receivers else NO_RECEIVER, "group_by": ["alertname"]}
+    points = [{"orgId": 1, "name": CONTACT_POINT, "receivers": receivers}] if receivers else []
+    policy = {
+        "orgId": 1,
+        "receiver": CONTACT_POINT if receivers else DEFAULT_CONTACT_POINT,
+        "group_by": ["alertname"],
+    }
     return {
         "provisioning/alerting/rules.yaml": {"apiVersion": 1, "groups": [_group()]},
         "provisioning/alerting/contact_points.yaml": {"apiVersion": 1, "contactPoints": points},
@@ -35,16 +45,20 @@ def alerting_files(urls: tuple[str, ...]) -> Mapping[str, Mapping[str, Any]]:
 
 
 def mail_options(urls: tuple[str, ...]) -> Mapping[str, str]:
-    """Return Grafana's options for the first mail server among the URLs; empty where there is none.
+    """Return Grafana's options for the first mail server among the URLs.
 
     Args:
-        urls: of ALERT_URLS.
+        urls: URLs of ALERT_URLS.
 
     Returns:
-        Value by option, such as `smtp.host`.
+        Option -> value; empty without an `smtp:` or `smtps:` URL.
 
     Raises:
-        BadAlertUrl: an e-mail URL lacks a part.
+        BadAlertUrl: A mail URL lacks a part.
+
+    Examples:
+        >>> mail_options(("smtp://mail.example.com/?from=a@example.com&to=b@example.com",))["smtp.host"]
+        'mail.example.com:587'
     """
     mails = [url for url in urls if urlsplit(url).scheme in MAIL_SCHEMES]
     if not mails:
@@ -54,7 +68,7 @@ def mail_options(urls: tuple[str, ...]) -> Mapping[str, str]:
     server = parse_mail_url(mails[0])
     return {
         "smtp.enabled": "true",
-        "smtp.host": f"{server.host}:{server.port}",  # Grafana speaks TLS from the start on port 465 only
+        "smtp.host": f"{server.host}:{server.port}",  # Grafana uses implicit TLS on port 465 only
         "smtp.from_address": server.sender,
         "smtp.user": server.user,
         "smtp.password": server.password,
@@ -79,11 +93,11 @@ def _group() -> Mapping[str, Any]:
         "condition": "B",
         "data": [_query(), _threshold()],
         "noDataState": "Alerting",
-        "execErrState": "Alerting",  # Prometheus does not answer
+        "execErrState": "Alerting",  # if Prometheus does not answer
         "for": "2m",
         "labels": {"severity": "critical"},
         "annotations": {
-            "summary": "Prometheus or Alertmanager is away: nobody would tell of anything else.",
+            "summary": "Prometheus or Alertmanager is down: no other alert is sent.",
             "runbook": f"{RUNBOOK}#{ALERTING_DOWN.lower()}",
         },
     }
@@ -94,7 +108,7 @@ def _query() -> Mapping[str, Any]:
     query = f'min(up{{job="{ALERTMANAGER_JOB}"}})'
     return {
         "refId": "A",
-        "datasourceUid": SOURCE,
+        "datasourceUid": DATA_SOURCE_UID,
         "relativeTimeRange": {"from": 300, "to": 0},
         "model": {"refId": "A", "expr": query, "instant": True},
     }

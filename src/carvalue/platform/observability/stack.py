@@ -1,16 +1,17 @@
-"""Prometheus, Alertmanager and Grafana on one machine, where they are installed."""
+"""Configuration and processes of Prometheus, Alertmanager and Grafana, where they are installed."""
 
 import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from carvalue.files import atomic_write
-from carvalue.platform.observability.grafana import SOURCE, alerting_files, mail_options
+from carvalue.platform.observability.grafana import DATA_SOURCE_UID, alerting_files, mail_options
 from carvalue.platform.spec import LOOPBACK, HealthCheck, ServiceSpec, local_url
 from carvalue.settings import Settings
 from carvalue.telemetry import (
@@ -24,23 +25,25 @@ from carvalue.telemetry import (
     rule_file,
 )
 
-DASHBOARDS = Path(__file__).parents[4] / "deploy" / "monitoring" / "grafana" / "dashboards"
-SCRAPE_EVERY = "5s"
-KEPT = "30d"
+DASHBOARDS = Path(str(files("carvalue.platform.observability") / "resources" / "dashboards"))
+"""Folder of the Grafana dashboards within the installed package."""
+
+SCRAPE_INTERVAL = "5s"
+RETENTION = "30d"
 
 Files = Mapping[str, Mapping[str, Any]]
-"""File name, relative to the observer's folder -> content, written as JSON, which is YAML as well."""
+"""File name relative to the tool's folder -> content, written as JSON, which is valid YAML."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObservabilityTool:
-    """One program.
+    """One monitoring tool.
 
     Attributes:
-        programs: names that it may be installed under.
-        package: what to install to have it.
-        files: its configuration.
-        service: its process, given the program that was found and the folder of its files.
+        programs: Names under which the program may be installed; the first is also the folder's name.
+        package: How to install it.
+        files: Returns the tool's configuration files.
+        service: Returns the tool's process, given the path of the program and the folder of its files.
     """
 
     programs: tuple[str, ...]
@@ -50,42 +53,69 @@ class ObservabilityTool:
 
     @property
     def program(self) -> str | None:
-        """The program on this machine; None where it is not installed."""
-        return next((found for name in self.programs if (found := shutil.which(name))), None)
+        """Path of the installed program; None if it is not installed."""
+        return next((path for name in self.programs if (path := shutil.which(name))), None)
 
     def folder(self, settings: Settings) -> Path:
-        """Where its configuration and its data are."""
+        """Return the folder of the tool's configuration and data.
+
+        Args:
+            settings: State directory of the platform.
+
+        Returns:
+            The absolute path; the folder may not exist yet.
+        """
         return settings.state_dir.resolve() / self.programs[0]
 
 
 def observability_services(settings: Settings) -> Iterator[ServiceSpec]:
-    """List the processes of what is installed."""
-    for item in TOOLS:
-        if item.program:
-            made = item.service(settings, item.program, item.folder(settings))
-            # other files are other settings: it is started anew
-            digest = hashlib.sha256(json.dumps(item.files(settings)).encode()).hexdigest()
-            yield replace(made, environment={**made.environment, "CARVALUE_CONFIGURATION": digest})
+    """List the processes of the installed tools.
+
+    Args:
+        settings: Settings of the platform.
+
+    Yields:
+        One service per installed tool.
+    """
+    for tool in TOOLS:
+        if tool.program:
+            service = tool.service(settings, tool.program, tool.folder(settings))
+            # a digest in the environment restarts the tool when its configuration changes
+            digest = hashlib.sha256(json.dumps(tool.files(settings)).encode()).hexdigest()
+            yield replace(service, environment={**service.environment, "CARVALUE_CONFIGURATION": digest})
 
 
 def missing_tools() -> tuple[str, ...]:
-    """Tell how to get what is not installed."""
-    return tuple(f"{item.programs[0]} is not installed: {item.package}" for item in TOOLS if not item.program)
+    """List the tools that are not installed.
+
+    Returns:
+        One line per missing tool that says how to install it.
+    """
+    return tuple(f"{tool.programs[0]} is not installed: {tool.package}" for tool in TOOLS if not tool.program)
 
 
 def write_tool_configuration(settings: Settings) -> None:
-    """Write the configuration of what is installed; it may hold secrets of ALERT_URLS."""
-    for item in TOOLS:
-        if item.program:
-            write_files(item.files(settings), folder=item.folder(settings))
+    """Write the configuration files of the installed tools.
+
+    Args:
+        settings: Settings of the platform. The files contain the secrets of ALERT_URLS.
+    """
+    for tool in TOOLS:
+        if tool.program:
+            write_files(tool.files(settings), folder=tool.folder(settings))
 
 
 def write_files(files: Files, *, folder: Path) -> None:
-    """Write a program's configuration, readable by nobody else."""
+    """Write configuration files that only their owner can read.
+
+    Args:
+        files: File name -> content.
+        folder: Folder to write into; it is created if needed.
+    """
     for name, content in files.items():
-        with atomic_write(folder / name) as aside:
-            aside.touch(mode=0o600)
-            aside.write_text(json.dumps(content, indent=1))
+        with atomic_write(folder / name) as temporary:
+            temporary.touch(mode=0o600)
+            temporary.write_text(json.dumps(content, indent=1))
 
 
 def _prometheus_files(settings: Settings) -> Files:
@@ -98,15 +128,15 @@ def _prometheus_files(settings: Settings) -> Files:
     }
     alertmanager = [{"static_configs": [{"targets": [f"{LOOPBACK}:{settings.alertmanager_port}"]}]}]
     configuration = {
-        "global": {"scrape_interval": SCRAPE_EVERY, "evaluation_interval": SCRAPE_EVERY},
+        "global": {"scrape_interval": SCRAPE_INTERVAL, "evaluation_interval": SCRAPE_INTERVAL},
         "rule_files": ["rules.yml"],
         "alerting": {"alertmanagers": alertmanager},
-        "scrape_configs": [_scraped(job, url) for job, url in targets.items()],
+        "scrape_configs": [_scrape_config(job, url) for job, url in targets.items()],
     }
     return {"prometheus.yml": configuration, "rules.yml": rule_file()}
 
 
-def _scraped(job: str, url: str) -> Mapping[str, Any]:
+def _scrape_config(job: str, url: str) -> Mapping[str, Any]:
     return {
         "job_name": job,
         "scheme": urlsplit(url).scheme,
@@ -119,12 +149,12 @@ def _prometheus(settings: Settings, program: str, folder: Path) -> ServiceSpec:
     address = local_url(settings.prometheus_port)
     return ServiceSpec(
         name="prometheus",
-        does="collects metrics, evaluates alert rules",
+        purpose="collects metrics, evaluates alert rules",
         command=(
             program,
             f"--config.file={folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={folder / 'data'}",
-            f"--storage.tsdb.retention.time={KEPT}",
+            f"--storage.tsdb.retention.time={RETENTION}",
             f"--web.listen-address={LOOPBACK}:{settings.prometheus_port}",
         ),
         health=HealthCheck(url=f"{address}/-/ready"),
@@ -136,8 +166,8 @@ def _prometheus(settings: Settings, program: str, folder: Path) -> ServiceSpec:
 
 def _alertmanager_files(settings: Settings) -> Files:
     receivers = _receivers(settings.notifier_urls)
-    quiet = {"receiver": "nobody", "matchers": [f'told_by="{SENT_BY_WATCHER}"']}
-    route = {"receiver": "people", "group_by": ["alertname"], "group_wait": "5s", "routes": [quiet]}
+    muted = {"receiver": "nobody", "matchers": [f'told_by="{SENT_BY_WATCHER}"']}
+    route = {"receiver": "people", "group_by": ["alertname"], "group_wait": "5s", "routes": [muted]}
     return {
         "alertmanager.yml": {
             "route": route,
@@ -147,7 +177,7 @@ def _alertmanager_files(settings: Settings) -> Files:
 
 
 def _receivers(urls: tuple[str, ...]) -> Mapping[str, Any]:
-    """Tell the same people as the watcher does: what it sends to a webhook is what Slack reads."""
+    """Return receivers for the URLs that the watcher notifies; its webhooks take Slack's format."""
     webhooks = [url for url in urls if urlsplit(url).scheme in {"http", "https"}]
     mails = [url for url in urls if urlsplit(url).scheme in {"smtp", "smtps"}]
     slack = [
@@ -171,8 +201,8 @@ def _mail(url: str) -> Mapping[str, Any]:
         "smarthost": f"{server.host}:{server.port}",
         "from": server.sender,
         "to": ", ".join(server.recipients),
-        # Alertmanager speaks TLS from the start on port 465 only; this option asks for STARTTLS, which a
-        # server does not offer there
+        # Alertmanager uses implicit TLS on port 465 only; this option requires STARTTLS, which servers do not
+        # offer on that port
         "require_tls": server.port != SMTPS_PORT and (server.uses_tls or bool(server.user)),
         "send_resolved": True,
         **(login if server.user else {}),
@@ -183,13 +213,13 @@ def _alertmanager(settings: Settings, program: str, folder: Path) -> ServiceSpec
     address = local_url(settings.alertmanager_port)
     return ServiceSpec(
         name="alertmanager",
-        does="tells people what Prometheus finds",
+        purpose="sends the alerts of Prometheus",
         command=(
             program,
             f"--config.file={folder / 'alertmanager.yml'}",
             f"--storage.path={folder / 'data'}",
             f"--web.listen-address={LOOPBACK}:{settings.alertmanager_port}",
-            "--cluster.listen-address=",  # one machine: no other to gossip with
+            "--cluster.listen-address=",  # a single instance has no cluster
         ),
         health=HealthCheck(url=f"{address}/-/ready"),
         port=settings.alertmanager_port,
@@ -201,7 +231,7 @@ def _alertmanager(settings: Settings, program: str, folder: Path) -> ServiceSpec
 def _grafana_files(settings: Settings) -> Files:
     source = {
         "name": "Prometheus",
-        "uid": SOURCE,
+        "uid": DATA_SOURCE_UID,
         "type": "prometheus",
         "access": "proxy",
         "url": local_url(settings.prometheus_port),
@@ -223,21 +253,21 @@ def _grafana(settings: Settings, program: str, folder: Path) -> ServiceSpec:
         "paths.provisioning": folder / "provisioning",
         "server.http_addr": LOOPBACK,
         "server.http_port": settings.grafana_port,
-        "auth.anonymous.enabled": "true",  # on loopback only, to look: changing anything takes a login
+        "auth.anonymous.enabled": "true",  # read-only and on loopback; changes require a login
         "analytics.reporting_enabled": "false",
         "analytics.check_for_updates": "false",
     }
     mail = {f"GF_{name.upper().replace('.', '_')}": value for name, value in mail_options(sinks).items()}
-    home = "/usr/share/grafana"  # where its packages put what it needs
+    home = "/usr/share/grafana"  # the path that Grafana's packages use
     return ServiceSpec(
         name="grafana",
-        does="shows drift, prices and health",
+        purpose="shows dashboards of drift, prices and health",
         command=(
             *((program, "server") if Path(program).name == "grafana" else (program,)),
             f"--homepath={home}",
             *(f"cfg:default.{name}={value}" for name, value in options.items()),
         ),
-        environment=mail,  # not among the words above: every user of the machine can read those
+        environment=mail,  # not as arguments, which every user of the machine can read
         health=HealthCheck(url=f"{address}/api/health"),
         port=settings.grafana_port,
         port_setting="GRAFANA_PORT",

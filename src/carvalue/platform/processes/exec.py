@@ -1,12 +1,11 @@
-"""What the process manager runs for a service: end what an earlier crash left of it, then become it.
+"""Replace a process by a service after stopping what an earlier crash left of it.
 
-A server that is killed leaves its workers behind, and they keep its port: without this, a restart after a
-crash would fail for ever with "address already in use".
+A server that is killed leaves its workers behind, and they keep its port. Without stopping them first, every
+restart after a crash would fail with "address already in use".
 """
 
 import json
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,14 @@ from carvalue.platform.processes.orphans import process_marks, stop_orphans
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchSpec:
-    """One command with its whole environment beyond the inherited one."""
+    """The command of one service with its environment.
+
+    Attributes:
+        service: Name of the service.
+        state_dir: State directory of the platform that the service belongs to.
+        command: Program and arguments.
+        environment: Variables set on top of the inherited environment.
+    """
 
     service: str
     state_dir: Path
@@ -23,14 +29,25 @@ class LaunchSpec:
     environment: dict[str, str]
 
     def write(self, path: Path) -> None:
-        """Keep it in a file that only its owner reads."""
+        """Write the specification as JSON into a file that only its owner can read.
+
+        Args:
+            path: File to write; an existing file is replaced.
+        """
         path.touch(mode=0o600, exist_ok=True)
         body = {"service": self.service, "state_dir": str(self.state_dir), "command": self.command}
         path.write_text(json.dumps(body | {"environment": self.environment}, indent=1))
 
 
 def read_launch_spec(path: Path) -> LaunchSpec:
-    """Read what `Launch.write` wrote."""
+    """Read a specification that `LaunchSpec.write` wrote.
+
+    Args:
+        path: File to read.
+
+    Returns:
+        The specification.
+    """
     body = json.loads(path.read_text())
     return LaunchSpec(
         service=body["service"],
@@ -41,12 +58,12 @@ def read_launch_spec(path: Path) -> LaunchSpec:
 
 
 def exec_service(launch: LaunchSpec) -> None:
-    """Replace this process by the service."""
+    """Stop the orphans of a service and replace this process by the service; does not return.
+
+    Args:
+        launch: What to run.
+    """
     stop_orphans(state_dir=launch.state_dir, service=launch.service)
-    mark = process_marks(state_dir=launch.state_dir, service=launch.service)
-    environment = os.environ | launch.environment | mark
+    marks = process_marks(state_dir=launch.state_dir, service=launch.service)
+    environment = os.environ | launch.environment | marks
     os.execvpe(launch.command[0], launch.command, environment)  # noqa: S606  # the command is our own data
-
-
-if __name__ == "__main__":
-    exec_service(read_launch_spec(Path(sys.argv[1])))

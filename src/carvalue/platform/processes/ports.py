@@ -1,4 +1,4 @@
-"""Who holds a port."""
+"""Check and find TCP ports."""
 
 import errno
 import socket
@@ -11,24 +11,39 @@ from carvalue.platform.spec import ServiceSpec
 
 
 class PortTaken(AppError):
-    """Another process listens where a service would: names both."""
+    """Another process listens on the port of a service; the message names both."""
 
-    status, hint = 409, "Stop that process, or set another port; `make down` stops what an earlier run left."
+    status, hint = (
+        409,
+        "Stop that process, or set another port. `make down` stops processes of an earlier run.",
+    )
 
 
 def check_ports(services: Iterable[ServiceSpec], *, host: str) -> None:
-    """See that every service can have its port.
+    """Check that every service can bind its port.
+
+    Args:
+        services: Services to check; those without a port are ignored.
+        host: Address that the services bind.
 
     Raises:
-        PortTaken: names each port that is taken, the process that holds it and the setting that moves it.
+        PortTaken: Names each occupied port, the process that holds it and the setting that changes it.
     """
-    wanted = [service for service in services if service.port and not _is_free(host, service.port)]
-    if wanted:
-        raise PortTaken(" ".join(_describe(service) for service in wanted))
+    blocked = [service for service in services if service.port and not _is_free(host, service.port)]
+    if blocked:
+        raise PortTaken(" ".join(_describe(service) for service in blocked))
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on right now."""
+    """Find a TCP port of the loopback address on which no process listens at the moment.
+
+    Returns:
+        The port number.
+
+    Examples:
+        >>> free_port() > 1_024
+        True
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -38,7 +53,9 @@ def free_port() -> int:
 def _is_free(host: str, port: int) -> bool:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a closed connection is no holder
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # closed connections do not block the port
         try:
             probe.bind((host, port))
         except OSError as error:
@@ -58,11 +75,11 @@ def _describe(service: ServiceSpec) -> str:
 def _holder(port: int) -> str:
     for connection in psutil.net_connections(kind="tcp"):
         if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
-            return _name(connection.pid)
+            return _process_text(connection.pid)
     return "a process of another user"
 
 
-def _name(pid: int) -> str:
+def _process_text(pid: int) -> str:
     try:
         process = psutil.Process(pid)
         return f"pid {pid}, {process.name()}: {' '.join(process.cmdline())[:160]}"

@@ -1,4 +1,4 @@
-"""The process manager: its configuration, its start and end, and what it knows of each process."""
+"""Run the services under Supervisor (supervisord): configure, start, query and stop it."""
 
 import hashlib
 import os
@@ -18,24 +18,24 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from carvalue.errors import AppError
 from carvalue.platform.processes.exec import LaunchSpec
-from carvalue.platform.processes.logs import ACCESS, log_folder
+from carvalue.platform.processes.logs import ACCESS_SUFFIX, log_folder
 from carvalue.platform.processes.orphans import process_marks
 from carvalue.platform.spec import ServiceSpec
 
-SOCKET_PATH_LIMIT = 107 - len(".4194304")  # of the kernel; supervisord appends its pid while it binds
+MAX_SOCKET_PATH = 107 - len(".4194304")  # bytes: the limit of Linux, less the pid that supervisord appends
 START_TIMEOUT_S = 20.0
-AT_ONCE = False  # of its "wait" parameter, which goes by position
-STOP_WAIT_S = 10  # then by force; Airflow's scheduler would otherwise wait for its running tasks
+NO_WAIT = False  # the positional parameter "wait" of supervisord's calls
+STOP_WAIT_S = 10  # then SIGKILL; Airflow's scheduler would otherwise wait for its running tasks
 
 
 class SupervisorFailed(AppError):
-    """The process manager did not do what it was asked to."""
+    """Supervisord did not start or rejected a call."""
 
-    status, hint = 500, "Its log is logs/supervisord.log under STATE_DIR."
+    status, hint = 500, "Read logs/supervisord.log under STATE_DIR."
 
 
 class State(StrEnum):
-    """What the process manager says of a process, in its words."""
+    """State of a process, in the terms of Supervisor (http://supervisord.org/subprocess.html#process-states)."""
 
     STOPPED = "STOPPED"
     STARTING = "STARTING"
@@ -49,7 +49,15 @@ class State(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessState:
-    """One process as the process manager sees it."""
+    """One process as supervisord reports it.
+
+    Attributes:
+        name: Name of the service.
+        state: State of the process.
+        pid: Process id; None while it does not run.
+        started_at: Time of the last start, in UTC.
+        exit_code: Exit code of the last run; 0 before the first end.
+    """
 
     name: str
     state: State
@@ -59,7 +67,15 @@ class ProcessState:
 
 
 class Supervisor:
-    """The process manager of one platform, whose files live under its state directory."""
+    """The supervisord of one platform; its files are in the platform's state directory.
+
+    Args:
+        state_dir: State directory of the platform.
+
+    Attributes:
+        logs: Folder of the log files.
+        socket: Unix socket on which supervisord listens.
+    """
 
     def __init__(self, *, state_dir: Path) -> None:
         self._state_dir = state_dir.resolve()
@@ -69,19 +85,29 @@ class Supervisor:
 
     @property
     def is_running(self) -> bool:
-        """Whether it answers."""
+        """Whether supervisord accepts connections."""
         with socket.socket(socket.AF_UNIX) as probe:
             return probe.connect_ex(str(self.socket)) == 0
 
     def log(self, name: str) -> Path:
-        """Tell where a service's output goes."""
+        """Return the log file of a service.
+
+        Args:
+            name: Name of the service.
+
+        Returns:
+            The path; the file may not exist yet.
+        """
         return self.logs / f"{name}.log"
 
     def start(self, services: Iterable[ServiceSpec]) -> None:
-        """Start the process manager, with every service known and none running.
+        """Start supervisord with every service configured and none running.
+
+        Args:
+            services: Services to configure.
 
         Raises:
-            SupervisorFailed: it did not start; says what it printed.
+            SupervisorFailed: It did not start; the message holds its output.
         """
         self._write(services)
         command = (sys.executable, "-m", "supervisor.supervisord", "-c", str(self._run / "supervisord.conf"))
@@ -93,7 +119,17 @@ class Supervisor:
             raise SupervisorFailed(f"supervisord ended with {done.returncode}: {done.stderr.strip()}")
 
     def update(self, services: Iterable[ServiceSpec]) -> frozenset[str]:
-        """Take other services over: stop those that changed or went, know the new; tell the names."""
+        """Replace the configured services: stop those that changed or are gone, and add the new ones.
+
+        Args:
+            services: Services to configure.
+
+        Returns:
+            Names of the services that were added, changed or removed.
+
+        Raises:
+            SupervisorFailed: Supervisord rejected a call.
+        """
         self._write(services)
         [[added, changed, removed]] = self._call("reloadConfig")
         for name in (*changed, *removed):
@@ -104,20 +140,31 @@ class Supervisor:
         return frozenset((*added, *changed, *removed))
 
     def launch(self, name: str) -> None:
-        """Start one service; returns at once."""
-        self._call("startProcess", name, AT_ONCE)
+        """Start one service without waiting for it.
+
+        Args:
+            name: Name of a configured service.
+
+        Raises:
+            SupervisorFailed: Supervisord rejected the call.
+        """
+        self._call("startProcess", name, NO_WAIT)
 
     def states(self) -> Mapping[str, ProcessState]:
-        """Tell how each process is; nothing when the process manager does not run."""
+        """Read the state of each process.
+
+        Returns:
+            Service name -> state; empty while supervisord does not run.
+        """
         if not self.is_running:
             return {}
         return {str(item["name"]): _process_state(item) for item in self._call("getAllProcessInfo")}
 
     def shut_down(self) -> None:
-        """Ask it to stop every service and then to end; returns at once."""
+        """Stop every service and then supervisord, without waiting for their ends."""
         for name, process in self.states().items():
             if process.pid is not None:
-                self._call("stopProcessGroup", name, AT_ONCE)  # `shutdown` alone goes one by one
+                self._call("stopProcessGroup", name, NO_WAIT)  # `shutdown` alone stops them one by one
         self._call("shutdown")
 
     def _write(self, services: Iterable[ServiceSpec]) -> None:
@@ -125,7 +172,7 @@ class Supervisor:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         services = tuple(services)
         for service in services:
-            _launch_of(service, self._state_dir).write(self._run / f"{service.name}.json")
+            _launch_spec(service, self._state_dir).write(self._run / f"{service.name}.json")
         programs = [self._program(service) for service in services]
         (self._run / "supervisord.conf").write_text("\n\n".join((self._head(), *programs)) + "\n")
 
@@ -152,12 +199,12 @@ class Supervisor:
     def _program(self, service: ServiceSpec) -> str:
         file = self._run / f"{service.name}.json"
         digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
-        command = (sys.executable, "-m", "carvalue.platform.processes.exec", str(file), digest)
+        command = (sys.executable, "-m", "carvalue.platform.processes", str(file), digest)
         return _section(
             f"program:{service.name}",
-            # the digest makes a changed environment a changed command, so that `update` restarts the service
-            command=" ".join(f'"{word}"' for word in command),
-            autostart="false",  # in order of need, by health
+            # with the digest, a changed environment is a changed command, and `update` restarts the service
+            command=" ".join(f'"{part}"' for part in command),
+            autostart="false",  # `start_services` starts them in the order of their dependencies
             autorestart="false" if service.runs_once else "true",
             startsecs="0" if service.runs_once else "2",
             startretries="5",
@@ -168,10 +215,13 @@ class Supervisor:
         )
 
     def _log_files(self, service: ServiceSpec) -> dict[str, str]:
-        words = self.log(service.name)
+        log = self.log(service.name)
         if not service.has_access_log:
-            return {"redirect_stderr": "true", **_log_file("stdout", words)}
-        return {**_log_file("stdout", words.with_stem(f"{words.stem}{ACCESS}")), **_log_file("stderr", words)}
+            return {"redirect_stderr": "true", **_log_file("stdout", log)}
+        return {
+            **_log_file("stdout", log.with_stem(f"{log.stem}{ACCESS_SUFFIX}")),
+            **_log_file("stderr", log),
+        }
 
     def _call(self, method: str, *arguments: object) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self.socket}")
@@ -184,7 +234,7 @@ class Supervisor:
 
 def _log_file(stream: str, path: Path) -> dict[str, str]:
     return {
-        f"{stream}_logfile": str(path).replace("%", "%%"),  # expanded once more than others
+        f"{stream}_logfile": str(path).replace("%", "%%"),  # supervisord expands this option twice
         f"{stream}_logfile_maxbytes": "10MB",
         f"{stream}_logfile_backups": "3",
     }
@@ -192,13 +242,13 @@ def _log_file(stream: str, path: Path) -> dict[str, str]:
 
 def _socket_path(run: Path) -> Path:
     path = run / "supervisord.sock"
-    if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
+    if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
         return path
     name = hashlib.sha256(os.fsencode(run)).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"carvalue-{os.getuid()}-{name}" / "supervisord.sock"
 
 
-def _launch_of(service: ServiceSpec, state_dir: Path) -> LaunchSpec:
+def _launch_spec(service: ServiceSpec, state_dir: Path) -> LaunchSpec:
     return LaunchSpec(
         service=service.name,
         state_dir=state_dir,
@@ -208,7 +258,7 @@ def _launch_of(service: ServiceSpec, state_dir: Path) -> LaunchSpec:
 
 
 def _section(title: str, /, **options: str) -> str:
-    # a percent sign would start an expansion
+    # a single percent sign starts an expansion
     lines = (f"{key} = {value.replace('%', '%%')}" for key, value in options.items())
     return "\n".join((f"[{title}]", *lines))
 

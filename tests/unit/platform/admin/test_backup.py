@@ -1,4 +1,4 @@
-"""A backup is whole though all goes on meanwhile, is refused when it is not, and replaces nothing unasked."""
+"""A backup is consistent while services run; damaged backups are rejected; nothing is replaced silently."""
 
 import json
 import sqlite3
@@ -134,7 +134,7 @@ def quotes_of(state: Path) -> set[str]:
 def test_nothing_is_replaced_unasked(settings: Settings, tmp_path: Path) -> None:
     create_backup(settings, into=tmp_path / "file", now=NOW)
 
-    with pytest.raises(WouldOverwrite, match="file is there"):
+    with pytest.raises(WouldOverwrite, match="file exists"):
         create_backup(settings, into=tmp_path / "file", now=NOW)
     with pytest.raises(WouldOverwrite, match="airflow, mlflow, service, storage"):
         restore_backup(settings, source=tmp_path / "file")

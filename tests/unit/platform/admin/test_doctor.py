@@ -1,4 +1,4 @@
-"""The doctor names what is amiss and what to do, and is silent about what is well."""
+"""The doctor names each problem and its remedy."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def a_service(port: int, body: str) -> Iterator[None]:
 def test_an_installation_that_was_never_built_says_what_to_run(settings: Settings) -> None:
     found = _findings(settings)
 
-    assert found["ports"].is_well
+    assert found["ports"].is_ok
     assert "make up" in found["platform"].remedy
     assert "make build" in found["datasets"].remedy
     assert "make up" in found["model"].remedy
@@ -65,8 +65,8 @@ def test_a_taken_port_is_named_with_the_setting_that_moves_it(settings: Settings
     with a_service(settings.page_port, ""):
         ports = _findings(settings)["ports"]
 
-    assert not ports.is_well
-    assert "PAGE_PORT" in ports.found
+    assert not ports.is_ok
+    assert "PAGE_PORT" in ports.finding
 
 
 def test_a_part_that_the_service_misses_is_named(settings: Settings) -> None:
@@ -75,45 +75,45 @@ def test_a_part_that_the_service_misses_is_named(settings: Settings) -> None:
     with a_service(settings.service_port, body):
         found = _findings(settings)
 
-    assert found["price service: journal"].found == "down"
-    assert not found["price service: journal"].is_well
+    assert found["price service: journal"].finding == "down"
+    assert not found["price service: journal"].is_ok
 
 
 def test_a_service_that_quotes_is_well(settings: Settings) -> None:
     with a_service(settings.service_port, json.dumps({"down": {}, "degraded": {}})):
-        assert _findings(settings)["price service"].is_well
+        assert _findings(settings)["price service"].is_ok
 
 
 def test_another_program_on_the_port_is_no_price_service(settings: Settings) -> None:
     with a_service(settings.service_port, "<html>"):
-        assert "does not answer" in _findings(settings)["price service"].found
+        assert "does not answer" in _findings(settings)["price service"].finding
 
 
 def test_a_clock_that_was_set_back_is_noticed(settings: Settings) -> None:
     (settings.state_dir / "logs").mkdir(parents=True)
     file = settings.state_dir / "logs" / "mlflow.log"
     file.touch()
-    assert _findings(settings)["clock"].is_well
+    assert _findings(settings)["clock"].is_ok
 
     in_an_hour = time.time() + 3_630
     os.utime(file, (in_an_hour, in_an_hour))
 
-    assert "60 minutes behind" in _findings(settings)["clock"].found
+    assert "60 minutes behind" in _findings(settings)["clock"].finding
 
 
 def test_the_journal_is_looked_at_and_not_made(settings: Settings) -> None:
     path = settings.state_dir / "service" / "journal.db"
-    assert "none yet" in _findings(settings)["journal"].found
+    assert "no tables yet" in _findings(settings)["journal"].finding
     assert not path.exists()
 
     journal = Journal(f"sqlite:///{path}")
     journal.migrate()
-    assert _findings(settings)["journal"].found == f"tables at revision {newest_revision()}"
+    assert _findings(settings)["journal"].finding == f"tables at revision {newest_revision()}"
 
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript("update journal_schema set version_num = '9.0'")
     found = _findings(settings)["journal"]
-    assert "install the release that made them" in found.found
+    assert "install the release that created them" in found.finding
     assert "Upgrade" in found.remedy
 
 
@@ -122,7 +122,7 @@ def test_a_page_without_a_key_is_noticed(settings: Settings) -> None:
     assert "carvalue keys new page" in _findings(settings)["keys"].remedy
 
     with_key = settings.model_copy(update={"service_api_key": SecretStr(key)})
-    assert _findings(with_key)["keys"].found == "page's is SERVICE_API_KEY"
+    assert _findings(with_key)["keys"].finding == "SERVICE_API_KEY belongs to page"
 
 
 def new_key(settings: Settings) -> str:

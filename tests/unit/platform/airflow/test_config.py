@@ -1,4 +1,4 @@
-"""Airflow's user and password are those of the settings, and nobody else reads them."""
+"""Airflow's user and password come from the settings, and only the owner can read them."""
 
 import json
 import stat

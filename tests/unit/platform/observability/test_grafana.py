@@ -1,4 +1,4 @@
-"""Grafana tells the people of ALERT_URLS that Prometheus or Alertmanager is away, in its own schema."""
+"""Grafana's provisioning alerts the receivers of ALERT_URLS when Prometheus or Alertmanager is down."""
 
 import json
 from typing import Any

@@ -1,10 +1,10 @@
-"""What the demonstration shows of the programs that it runs."""
+"""The demonstration shows the alerts of the programs that it runs."""
 
-from carvalue.demo.drift_story import _tell
+from carvalue.demo.drift_demo import _report_alerts
 
 
-def test_only_what_the_watcher_tells_is_part_of_the_story() -> None:
-    told: list[tuple[str, str]] = []
+def test_only_alerts_are_shown_and_not_log_lines() -> None:
+    shown: list[tuple[str, str]] = []
     output = [
         "2026-11-24 12:00:00,000 INFO uvicorn.error: started\n",
         '{"time": "2026-11-24T12:00:00.000+00:00", "status": 200}\n',
@@ -12,9 +12,9 @@ def test_only_what_the_watcher_tells_is_part_of_the_story() -> None:
         "  by a third\n",
     ]
 
-    _tell(output, lambda line, *, style="": told.append((line, style)))
+    _report_alerts(output, lambda line, *, style="": shown.append((line, style)))
 
-    assert told == [
+    assert shown == [
         ("on the watcher's console: WARNING: odometer has drifted", "bold red"),
         ("on the watcher's console:   by a third", "bold red"),
     ]
