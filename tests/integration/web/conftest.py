@@ -105,6 +105,8 @@ def page(browser: Browser, page_url: str, request: pytest.FixtureRequest) -> Ite
     elsewhere: list[str] = []
     page.on("requestfailed", lambda request: elsewhere.append(request.url))
     page.goto(page_url)
+    # leaving before the first run has ended can make Streamlit show its dialog "Page not found"
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
     yield page
     page.close()
     assert not [url for url in elsewhere if not url.startswith(page_url)]
