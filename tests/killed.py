@@ -19,7 +19,7 @@ WRITES = (
     (MlflowClient, "log_dict"),
     (MlflowClient, "log_artifact"),
     (MlflowClient, "set_terminated"),
-    (AuditLog, "note"),
+    (AuditLog, "append"),
 )
 
 

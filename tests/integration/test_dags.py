@@ -12,7 +12,7 @@ from carvalue.platform.airflow.config import DAGS_FOLDER
 
 ROOT = Path(__file__).parents[2]
 
-LEARNING = ["tune", "train", "evaluate", "register", "judge", "promote"]
+LEARNING = ["tune", "train", "evaluate", "register", "judge", "approve_promote", "promote"]
 
 # Airflow reads its configuration at import and keeps it, so each look at it is a process of its own
 PARSE = """
@@ -78,7 +78,7 @@ def test_all_dags_are_read_without_errors_and_no_file_is_left_over(airflow_home:
         "creates_datasets_dag": ["download", "clean", "split", "publish", "publish_reference"],
         "initial_model_dag": LEARNING,
         "retrain_model_dag": [
-            *("download", "clean", "join_sales", "adjust_prices", "split", "skip_if_unchanged"),
+            *("download", "clean", "adjust_prices", "join_sales", "split", "skip_if_unchanged"),
             *("publish", "publish_reference"),
             *LEARNING,
         ],
