@@ -43,7 +43,9 @@ def _data_source(value: str) -> str:
 def _dataset(value: str) -> str:
     path = Path(value).expanduser()
     if value and (path.suffix.lower() != ".toml" or not path.is_file()):
-        raise ValueError("expected the path of an existing .toml file, such as docs/own-data.md describes")
+        raise ValueError(
+            "expected the path of an existing .toml file, such as docs/how-to/map-columns.md shows"
+        )
     return str(path.resolve()) if value else ""
 
 

@@ -1,4 +1,4 @@
-"""A data set of another form: docs/own-data.md, word for word, from a file to a model that prices cars."""
+"""A data set of another form: docs/how-to/map-columns.md, word for word, from a file to a model that prices cars."""
 
 import re
 from datetime import date, timedelta
@@ -17,7 +17,7 @@ from carvalue.settings import Settings
 # MLflow's own code and those it imports warn of each other
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*type hint:UserWarning")
 
-PAGE = Path(__file__).parents[2] / "docs" / "own-data.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "map-columns.md"
 CARS = {("VW", "Golf VII"): 28_000, ("Opel", "Astra K"): 22_000, ("Mercedes-Benz", "C 220 d"): 46_000}
 EURO, KM = 1.09, 0.621371
 ROWS = 3_000
