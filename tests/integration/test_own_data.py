@@ -1,4 +1,4 @@
-"""A data set of another form: docs/how-to/map-columns.md, word for word, from a file to a model that prices cars."""
+"""The mapping in docs/how-to/map-columns.md, word for word, from a file to a model that prices its cars."""
 
 import re
 from datetime import date, timedelta
