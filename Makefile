@@ -1,93 +1,94 @@
-# Commands of the project; each does one thing, and those of the platform call the `carvalue` command line.
+# The words of this project's trade; each does one thing and calls the command line.
 .DEFAULT_GOAL := help
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv || echo .tools/bin/uv)
 RUN := "$(UV)" run --frozen --no-sync
-# Detects keys and tokens of known formats and passwords in URLs; the excluded ones are examples.
+# keys and tokens of known forms, and passwords in URLs but for those of examples
 SECRETS := detect-secrets-hook --no-verify --exclude-secrets '^(PASSWORD|hidden|secret|se%40cret)$$' \
   $(addprefix --disable-plugin ,Base64HighEntropyString HexHighEntropyString KeywordDetector)
 CARVALUE := .venv/bin/python -m carvalue
-# Trains a small model without servers.
+# a small model of its own, without servers
 QUICKLY := DATA_SOURCE=sample SAMPLE_ROWS=4000 TRAINING_BUDGET=quick STATE_DIR=var/bench-quote \
   MLFLOW_TRACKING_URI=sqlite:///var/bench-quote/mlflow.db
 PYTHONS := >=3.11,<3.14
 
-.PHONY: help install install-dev build up down status logs test test-wheel check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-serving bench-load screenshots
+.PHONY: help install install-dev build up down status logs test check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-serving bench-load docs screenshots
 
-help: ## show this list of commands
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+help: ## list these words
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-build: install ## install, start all services, run both DAGs and price a car (DATA_SOURCE=PATH: use your listings)
+build: install ## install, start everything, run both DAGs, price a car (DATA_SOURCE=path: your own listings)
 	@$(CARVALUE) build $(if $(AGAIN),--again)
 
-up: install ## start all services of the platform and wait until they are healthy
+up: install ## start every part of the platform, and wait until all are healthy
 	@$(CARVALUE) up
 
-down: .venv ## stop all services of the platform and keep its data
+down: .venv ## stop every part of the platform; its data stays
 	@$(CARVALUE) down
 
-status: .venv ## show the state of every service
+status: .venv ## how every part is right now
 	@$(CARVALUE) status
 
-logs: .venv ## follow the logs of all services or of one: make logs SERVICE=mlflow
+logs: .venv ## follow the logs of all parts, or of one: make logs SERVICE=mlflow
 	@$(CARVALUE) logs $(SERVICE)
 
-test: install-dev ## run all tests but the slow ones (markers deploy, faults and wheel)
+test: install-dev ## every test
 	@$(RUN) pytest
 
-test-wheel: install-dev ## install the built wheel into an empty environment and build the platform there (minutes)
-	@$(RUN) pytest -m wheel tests/e2e/test_wheel.py
+check: lint test ## format, lint, types, import contracts, tests: what CI runs
 
-check: lint test ## run what CI runs: format, lint, types, import contracts, tests
-
-lint: install-dev ## check format, lint rules, types and import contracts
+lint: install-dev
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
 	@$(RUN) mypy
 	@$(RUN) lint-imports --no-logo
 
-audit: install-dev ## scan dependencies, the whole history for secrets, workflows and infrastructure (needs the internet)
+audit: install-dev ## weaknesses of what is locked, secrets in any commit, workflows, infrastructure (needs the internet)
 	@"$(UV)" audit --frozen
 	@$(RUN) zizmor --offline --persona=pedantic .github
 	@"$(UV)" tool run --isolated checkov@3.3.30 --directory . --skip-path tests --compact --quiet --framework terraform dockerfile kubernetes
 	@mkdir -p var && git log --all --patch > var/history.patch
 	@"$(UV)" tool run --isolated --from detect-secrets==1.5.0 $(SECRETS) var/history.patch && rm var/history.patch
 
-format: install-dev ## format the code and fix what the linter can fix
+format: install-dev ## put the code into its format
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
 
-demo-drift: .venv ## demonstrate drift, its alert and its end in one terminal; needs `make build` first
+demo-drift: .venv ## the story of drift in one terminal, on the platform that `make build` left running
 	@$(CARVALUE) demo-drift
 
-demo-loop: .venv ## demonstrate drift, retraining, promotion and rollback on a separate platform
+demo-loop: .venv ## the story of the whole loop, from drift to retraining to rollback, on a platform of its own
 	@$(CARVALUE) demo-loop
 
-bench: install-dev ## run the benchmarks behind the figures of the README
+bench: install-dev ## measure what the README claims
 	@for file in benchmarks/bench_*.py; do $(RUN) python "$$file" || exit 1; done
 
-# DATASETS is a folder that `creates_datasets_dag` wrote under var/storage/datasets. Uses all cores for a long time.
-bench-drift: install-dev ## measure false alarms and detection delays of drift detectors: make bench-drift DATASETS=FOLDER
-	@test -n "$(DATASETS)" || { echo "DATASETS is missing. Run make bench-drift DATASETS=var/storage/datasets/NAME." >&2; exit 1; }
+# listings of your own, as `creates_datasets_dag` leaves them under var/storage/datasets; takes both cores for long
+bench-drift: install-dev ## false alarms and delays of drift detectors: make bench-drift DATASETS=folder
+	@test -n "$(DATASETS)" || { echo "Say which listings: make bench-drift DATASETS=var/storage/datasets/NAME" >&2; exit 1; }
 	@"$(UV)" sync --frozen --extra platform --group bench --quiet
 	@for part in '' /estimate.py /beside.py; do \
 	  $(RUN) python "benchmarks/drift$$part" "$(DATASETS)" var/bench-drift || exit 1; done
 
-bench-quote: install-dev ## time one quote and its parts with a model trained on the sample
+bench-quote: install-dev ## time one quote and its parts, by a model trained on the sample
 	@$(QUICKLY) $(CARVALUE) run creates_datasets_dag >&2
 	@$(QUICKLY) $(CARVALUE) run initial_model_dag >&2
 	@$(RUN) python benchmarks/one_quote.py var/bench-quote/storage/work/initial_model_dag/bundle
 
-bench-serving: install-dev ## compare ways to serve a model: make bench-serving BUNDLE=FOLDER (needs wrk)
+bench-serving: install-dev ## compare ways to serve a model: BUNDLE=FOLDER (needs wrk)
 	@$(RUN) python -m benchmarks.serving $(BUNDLE)
 
-bench-load: install-dev ## load the service for ten minutes with model swaps and a journal outage: make bench-load BUNDLE=FOLDER
+bench-load: install-dev ## ten minutes of load with swaps of the model and an outage of the journal: BUNDLE=FOLDER
 	@$(RUN) python -m benchmarks.load $(BUNDLE) $(if $(SECONDS),--seconds $(SECONDS))
 
-screenshots: install-dev ## take the screenshots of the README from the running platform
+docs: install-dev ## build the documentation site into var/site: strict, without the internet
+	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict --quiet
+	@echo "open var/site/index.html"
+
+screenshots: install-dev ## photograph the running platform for the README
 	@$(RUN) python docs/screenshots.py
 
-# --inexact keeps installed test dependencies.
+# --inexact: what the tests need may stay
 install: python
 	@"$(UV)" sync --frozen --inexact --extra platform --no-dev --quiet
 
@@ -106,4 +107,4 @@ python: $(filter .tools/%,$(UV))
 	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 .venv:
-	@echo "carvalue is not installed: run make build." >&2; exit 1
+	@echo "Nothing is installed yet: run make build." >&2; exit 1
