@@ -1,41 +1,41 @@
-# The words of this project's trade; each does one thing and calls the command line.
+# Targets for users and developers; most call the command line.
 .DEFAULT_GOAL := help
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv || echo .tools/bin/uv)
 RUN := "$(UV)" run --frozen --no-sync
-# keys and tokens of known forms, and passwords in URLs but for those of examples
+# keys and tokens of known formats, and passwords in URLs except those of examples
 SECRETS := detect-secrets-hook --no-verify --exclude-secrets '^(PASSWORD|hidden|secret|se%40cret)$$' \
   $(addprefix --disable-plugin ,Base64HighEntropyString HexHighEntropyString KeywordDetector)
 CARVALUE := .venv/bin/python -m carvalue
-# a small model of its own, without servers
+# a small separate model, without servers
 QUICKLY := DATA_SOURCE=sample SAMPLE_ROWS=4000 TRAINING_BUDGET=quick STATE_DIR=var/bench-quote \
   MLFLOW_TRACKING_URI=sqlite:///var/bench-quote/mlflow.db
 PYTHONS := >=3.11,<3.14
 
 .PHONY: help install install-dev build up down status logs test check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-serving bench-load docs screenshots
 
-help: ## list these words
+help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-build: install ## install, start everything, run both DAGs, price a car (DATA_SOURCE=path: your own listings)
+build: install ## install, start the platform, train a model, price a car (DATA_SOURCE=path: your own listings)
 	@$(CARVALUE) build $(if $(AGAIN),--again)
 
-up: install ## start every part of the platform, and wait until all are healthy
+up: install ## start every part of the platform and wait until all are healthy
 	@$(CARVALUE) up
 
-down: .venv ## stop every part of the platform; its data stays
+down: .venv ## stop the platform; its data stays
 	@$(CARVALUE) down
 
-status: .venv ## how every part is right now
+status: .venv ## show the state of every part
 	@$(CARVALUE) status
 
-logs: .venv ## follow the logs of all parts, or of one: make logs SERVICE=mlflow
+logs: .venv ## follow the logs of all parts or of one: make logs SERVICE=mlflow
 	@$(CARVALUE) logs $(SERVICE)
 
-test: install-dev ## every test
+test: install-dev ## run every test
 	@$(RUN) pytest
 
-check: lint test ## format, lint, types, import contracts, tests: what CI runs
+check: lint test ## run format, lint, types, import contracts and tests, as CI does
 
 lint: install-dev
 	@$(RUN) ruff format --check .
@@ -43,52 +43,52 @@ lint: install-dev
 	@$(RUN) mypy
 	@$(RUN) lint-imports --no-logo
 
-audit: install-dev ## weaknesses of what is locked, secrets in any commit, workflows, infrastructure (needs the internet)
+audit: install-dev ## check locked packages, commits, workflows and infrastructure for vulnerabilities and secrets (needs the internet)
 	@"$(UV)" audit --frozen
 	@$(RUN) zizmor --offline --persona=pedantic .github
 	@"$(UV)" tool run --isolated checkov@3.3.30 --directory . --skip-path tests --compact --quiet --framework terraform dockerfile kubernetes
 	@mkdir -p var && git log --all --patch > var/history.patch
 	@"$(UV)" tool run --isolated --from detect-secrets==1.5.0 $(SECRETS) var/history.patch && rm var/history.patch
 
-format: install-dev ## put the code into its format
+format: install-dev ## format the code
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
 
-demo-drift: .venv ## the story of drift in one terminal, on the platform that `make build` left running
+demo-drift: .venv ## demonstrate drift detection on the running platform
 	@$(CARVALUE) demo-drift
 
-demo-loop: .venv ## the story of the whole loop, from drift to retraining to rollback, on a platform of its own
+demo-loop: .venv ## demonstrate the retraining loop on a separate platform
 	@$(CARVALUE) demo-loop
 
-bench: install-dev ## measure what the README claims
+bench: install-dev ## run the benchmarks
 	@for file in benchmarks/bench_*.py; do $(RUN) python "$$file" || exit 1; done
 
-# listings of your own, as `creates_datasets_dag` leaves them under var/storage/datasets; takes both cores for long
-bench-drift: install-dev ## false alarms and delays of drift detectors: make bench-drift DATASETS=folder
-	@test -n "$(DATASETS)" || { echo "Say which listings: make bench-drift DATASETS=var/storage/datasets/NAME" >&2; exit 1; }
+# DATASETS: a folder that `creates_datasets_dag` wrote; uses both cores for a long time
+bench-drift: install-dev ## measure false alarms and delays of drift detectors: make bench-drift DATASETS=folder
+	@test -n "$(DATASETS)" || { echo "DATASETS is missing: make bench-drift DATASETS=var/storage/datasets/NAME" >&2; exit 1; }
 	@"$(UV)" sync --frozen --extra platform --group bench --quiet
 	@for part in '' /estimate.py /beside.py; do \
 	  $(RUN) python "benchmarks/drift$$part" "$(DATASETS)" var/bench-drift || exit 1; done
 
-bench-quote: install-dev ## time one quote and its parts, by a model trained on the sample
+bench-quote: install-dev ## time one quote and its parts with a model trained on the sample
 	@$(QUICKLY) $(CARVALUE) run creates_datasets_dag >&2
 	@$(QUICKLY) $(CARVALUE) run initial_model_dag >&2
 	@$(RUN) python benchmarks/one_quote.py var/bench-quote/storage/work/initial_model_dag/bundle
 
-bench-serving: install-dev ## compare ways to serve a model: BUNDLE=FOLDER (needs wrk)
+bench-serving: install-dev ## compare model servers: BUNDLE=FOLDER (needs wrk)
 	@$(RUN) python -m benchmarks.serving $(BUNDLE)
 
-bench-load: install-dev ## ten minutes of load with swaps of the model and an outage of the journal: BUNDLE=FOLDER
+bench-load: install-dev ## run ten minutes of load with model swaps and journal outages: BUNDLE=FOLDER
 	@$(RUN) python -m benchmarks.load $(BUNDLE) $(if $(SECONDS),--seconds $(SECONDS))
 
-docs: install-dev ## build the documentation site into var/site: strict, without the internet
+docs: install-dev ## build the documentation site into var/site, strictly and offline
 	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict --quiet
 	@echo "open var/site/index.html"
 
-screenshots: install-dev ## photograph the running platform for the README
+screenshots: install-dev ## take the screenshots of the documentation from the running platform
 	@$(RUN) python docs/screenshots.py
 
-# --inexact: what the tests need may stay
+# --inexact: keep development packages
 install: python
 	@"$(UV)" sync --frozen --inexact --extra platform --no-dev --quiet
 
@@ -107,4 +107,4 @@ python: $(filter .tools/%,$(UV))
 	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 .venv:
-	@echo "Nothing is installed yet: run make build." >&2; exit 1
+	@echo "Nothing is installed: run make build." >&2; exit 1
