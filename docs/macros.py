@@ -35,8 +35,20 @@ TYPES = {
 }
 LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "min_length": "length at least"}
 
-SettingGroup = tuple[str, list[tuple[str, str, str]]]
-"""The title of a group, and the name, default and description of its settings."""
+SETTING_GROUPS = {
+    "Listings": "data_source dataset kaggle_dataset kaggle_timeout_s sample_rows sample_seed",
+    "Training": "training_budget training_cluster",
+    "Retraining and promotion": "retrain_on_alarm retrain_cooldown_h retrain_schedule "
+    "promotion_approval max_level_change verified_sales_clients",
+    "State and journal": "state_dir journal_url spool_limit_mb",
+    "Price service": "service_workers batch_limit_mb service_keys_file service_keys service_api_key "
+    "rate_limit rate_burst",
+    "Addresses and ports": "bind_host service_port page_port watcher_port airflow_port mlflow_port "
+    "prometheus_port alertmanager_port grafana_port mlflow_tracking_uri service_url watcher_url airflow_url "
+    "operator_links",
+    "Alerts and logins": "alert_urls model_old_days airflow_user airflow_password",
+}
+"""The settings by group; one that is missing here is rendered in the last group, *Other settings*."""
 
 
 def define_env(env: MacrosPlugin) -> None:
@@ -48,36 +60,47 @@ def define_env(env: MacrosPlugin) -> None:
 
 
 def settings() -> str:
-    """Render every setting by group: name, default, accepted values and description."""
+    """Render every setting by group: description, default and accepted values."""
     parts: list[str] = []
-    for title, entries in setting_groups():
+    described = read_env_example()
+    for title, names in setting_groups().items():
         parts.append(f"## {title}\n")
-        for name, default, description in entries:
-            field = Settings.model_fields[name.lower()]
+        for name in names:
+            field = Settings.model_fields[name]
+            default, comment = described[name.upper()]
             kind = _type_name(field.annotation) + _limits(field.metadata)
             parts += [
-                f"### `{name}` {{#{name.lower()}}}\n",
-                f"{field.description or description}\n",
+                f"### `{name.upper()}` {{#{name}}}\n",
+                f"{' '.join((field.description or comment).split())}\n",
                 f"Default: {f'`{default}`' if default else 'empty'}. Type: {kind}.\n",
             ]
     return "\n".join(parts)
 
 
-def setting_groups() -> list[SettingGroup]:
-    """Read `.env.example`: its `## ` lines begin groups, comments describe the setting below them."""
-    groups: list[SettingGroup] = []
+def setting_groups() -> Mapping[str, list[str]]:
+    """Return the names of all settings by the title of their group."""
+    groups = {title: names.split() for title, names in SETTING_GROUPS.items()}
+    known = {name for names in groups.values() for name in names}
+    others = [name for name in Settings.model_fields if name not in known]
+    return groups | ({"Other settings": others} if others else {})
+
+
+def read_env_example() -> Mapping[str, tuple[str, str]]:
+    """Read `.env.example`: the default of each setting, and the comment above it or above its block."""
+    described: dict[str, tuple[str, str]] = {}
     comment: list[str] = []
+    is_block = False
     for line in (ROOT / ".env.example").read_text(encoding="utf-8").splitlines():
-        if line.startswith("## "):
-            groups.append((line.removeprefix("## "), []))
-            comment = []
-        elif line.startswith("#"):
-            comment.append(line.removeprefix("#").strip())
+        if line.startswith("#"):
+            comment = [*comment, line[1:].strip()] if not is_block else [line[1:].strip()]
+            is_block = False
         elif "=" in line:
             name, _, default = line.partition("=")
-            groups[-1][1].append((name, default, " ".join(comment)))
-            comment = []
-    return groups
+            described[name] = (default, " ".join(comment))
+            is_block = True
+        else:
+            comment, is_block = [], False
+    return described
 
 
 def _type_name(annotation: Any) -> str:

@@ -40,6 +40,24 @@ def test_every_path_of_the_repository_exists(page: Path) -> None:
     assert [path for path in PATH.findall(page.read_text()) if not (ROOT / path).exists()] == []
 
 
+def test_pages_that_the_program_names_exist() -> None:
+    files = [
+        *(ROOT / "src").rglob("*.py"),
+        *(ROOT / "deploy").rglob("*.*"),
+        ROOT / ".env.example",
+        ROOT / "compose.yaml",
+    ]
+    named = {
+        (path.relative_to(ROOT).as_posix(), page)
+        for path in files
+        if path.suffix in {".py", ".tf", ".yml", ".yaml", ".example", ""}
+        for page in re.findall(r"\bdocs/[\w/-]+\.md", path.read_text(encoding="utf-8"))
+    }
+
+    assert named
+    assert [item for item in named if not (ROOT / item[1]).is_file()] == []
+
+
 def anchors(page: Path) -> set[str]:
     """Make GitHub's anchors of the headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)

@@ -13,6 +13,7 @@ from website import Website
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "docs"))
+import examples_extension  # noqa: E402
 import macros  # noqa: E402
 
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
@@ -27,9 +28,11 @@ def test_every_setting_has_a_section_with_its_default(website: Website) -> None:
         assert "Default:" in section
 
 
-def test_every_setting_is_described() -> None:
-    described = {name: text for _, entries in macros.setting_groups() for name, _, text in entries}
+def test_every_setting_is_in_one_group_and_described() -> None:
+    grouped = [name for names in macros.setting_groups().values() for name in names]
+    described = {name: text for name, (_, text) in macros.read_env_example().items()}
 
+    assert sorted(grouped) == sorted(Settings.model_fields)
     assert described.keys() == {name.upper() for name in Settings.model_fields}
     assert [name for name, text in described.items() if len(text) < 15] == []
 
@@ -94,6 +97,17 @@ def test_a_decision_record_is_in_the_index_with_date_and_status(website: Website
     text = record.read_text()
     assert "\n## Context\n" in text
     assert "\n## Decision\n" in text
+
+
+def test_doctests_of_docstrings_become_example_sections() -> None:
+    text = (
+        "Add.\n\nReturns:\n    The sum.\n\n>>> add(1, 2)\n3\n\nMore.\n\nExample:\n    >>> add(2, 2)\n    4\n"
+    )
+
+    assert examples_extension.with_examples(text) == (
+        "Add.\n\nReturns:\n    The sum.\n\nExamples:\n    >>> add(1, 2)\n    3\n\nMore.\n\n"
+        "Examples:\n    >>> add(2, 2)\n    4\n"
+    )
 
 
 def test_a_figure_is_read_from_its_results_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
