@@ -27,7 +27,7 @@ ANSWERS = {
     "How do I back up the platform?": ("how-to/back-up-and-restore.html", "carvalue backup"),
     "How do I upgrade?": ("how-to/upgrade.html", "make up"),
     "How do I deploy on AWS?": ("how-to/deploy-aws.html#install", "terraform apply"),
-    "How many requests may a client send?": ("reference/settings.html#rate_limit", "Requests per second"),
+    "How many requests may a client send?": ("reference/settings.html#rate_limit", "requests a second"),
     "How is the range computed?": ("explanation/model.html#conformal-intervals", "Mondrian"),
     "What happens while MLflow is down?": (
         "how-to/respond-to-alerts.html#carvalueregistrydown",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from carvalue.registry.gates.judge import GATES
 from carvalue.settings import Settings
 from carvalue.telemetry import metrics as registry
 from carvalue.telemetry.alert_rules import RULES
@@ -63,6 +64,13 @@ def test_every_metric_and_alert_is_listed(website: Website) -> None:
 
     names = [spec.name for spec in (*registry.SERVICE_METRICS, *registry.WATCHER_METRICS)]
     assert [name for name in (*names, *(rule.name for rule in RULES)) if name not in text] == []
+
+
+def test_every_gate_has_a_row(website: Website) -> None:
+    section = website.pages["explanation/promotion.html"].html.find(id="gates")
+    rows = section.find_next("table").select("tbody tr") if section else []
+
+    assert len(rows) == len(GATES)
 
 
 def test_every_public_package_is_in_the_python_reference() -> None:
