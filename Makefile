@@ -1,71 +1,74 @@
-# Targets for users and developers; most call the command line.
+# Commands of the project; each does one thing, and those of the platform call the `carvalue` command line.
 .DEFAULT_GOAL := help
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv || echo .tools/bin/uv)
 RUN := "$(UV)" run --frozen --no-sync
-# keys and tokens of known formats, and passwords in URLs except those of examples
+# Detects keys and tokens of known formats and passwords in URLs; the excluded ones are examples.
 SECRETS := detect-secrets-hook --no-verify --exclude-secrets '^(PASSWORD|hidden|secret|se%40cret)$$' \
   $(addprefix --disable-plugin ,Base64HighEntropyString HexHighEntropyString KeywordDetector)
 CARVALUE := .venv/bin/python -m carvalue
-# a small separate model, without servers
+# Trains a small model without servers.
 QUICKLY := DATA_SOURCE=sample SAMPLE_ROWS=4000 TRAINING_BUDGET=quick STATE_DIR=var/bench-quote \
   MLFLOW_TRACKING_URI=sqlite:///var/bench-quote/mlflow.db
 PYTHONS := >=3.11,<3.14
 
-.PHONY: help install install-dev build up down status logs test check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-serving bench-load docs screenshots
+.PHONY: help install install-dev build up down status logs test test-wheel check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-serving bench-load docs screenshots
 
-help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+help: ## show this list of commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
-build: install ## install, start the platform, train a model, price a car (DATA_SOURCE=path: your own listings)
+build: install ## install, start all services, run both DAGs and price a car (DATA_SOURCE=PATH: use your listings)
 	@$(CARVALUE) build $(if $(AGAIN),--again)
 
-up: install ## start every part of the platform and wait until all are healthy
+up: install ## start all services of the platform and wait until they are healthy
 	@$(CARVALUE) up
 
-down: .venv ## stop the platform; its data stays
+down: .venv ## stop all services of the platform and keep its data
 	@$(CARVALUE) down
 
-status: .venv ## show the state of every part
+status: .venv ## show the state of every service
 	@$(CARVALUE) status
 
-logs: .venv ## follow the logs of all parts or of one: make logs SERVICE=mlflow
+logs: .venv ## follow the logs of all services or of one: make logs SERVICE=mlflow
 	@$(CARVALUE) logs $(SERVICE)
 
-test: install-dev ## run every test
+test: install-dev ## run all tests but the slow ones (markers deploy, faults and wheel)
 	@$(RUN) pytest
 
-check: lint test ## run format, lint, types, import contracts and tests, as CI does
+test-wheel: install-dev ## install the built wheel into an empty environment and build the platform there (minutes)
+	@$(RUN) pytest -m wheel tests/e2e/test_wheel.py
 
-lint: install-dev
+check: lint test ## run what CI runs: format, lint, types, import contracts, tests
+
+lint: install-dev ## check format, lint rules, types and import contracts
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
 	@$(RUN) mypy
 	@$(RUN) lint-imports --no-logo
 
-audit: install-dev ## check locked packages, commits, workflows and infrastructure for vulnerabilities and secrets (needs the internet)
+audit: install-dev ## scan dependencies, the whole history for secrets, workflows and infrastructure (needs the internet)
 	@"$(UV)" audit --frozen
 	@$(RUN) zizmor --offline --persona=pedantic .github
 	@"$(UV)" tool run --isolated checkov@3.3.30 --directory . --skip-path tests --compact --quiet --framework terraform dockerfile kubernetes
 	@mkdir -p var && git log --all --patch > var/history.patch
 	@"$(UV)" tool run --isolated --from detect-secrets==1.5.0 $(SECRETS) var/history.patch && rm var/history.patch
 
-format: install-dev ## format the code
+format: install-dev ## format the code and fix what the linter can fix
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
 
-demo-drift: .venv ## demonstrate drift detection on the running platform
+demo-drift: .venv ## demonstrate drift, its alert and its end in one terminal; needs `make build` first
 	@$(CARVALUE) demo-drift
 
-demo-loop: .venv ## demonstrate the retraining loop on a separate platform
+demo-loop: .venv ## demonstrate drift, retraining, promotion and rollback on a separate platform
 	@$(CARVALUE) demo-loop
 
-bench: install-dev ## run the benchmarks
+bench: install-dev ## run the benchmarks behind the figures of the README
 	@for file in benchmarks/bench_*.py; do $(RUN) python "$$file" || exit 1; done
 
-# DATASETS: a folder that `creates_datasets_dag` wrote; uses both cores for a long time
-bench-drift: install-dev ## measure false alarms and delays of drift detectors: make bench-drift DATASETS=folder
-	@test -n "$(DATASETS)" || { echo "DATASETS is missing: make bench-drift DATASETS=var/storage/datasets/NAME" >&2; exit 1; }
+# DATASETS is a folder that `creates_datasets_dag` wrote under var/storage/datasets. Uses all cores for a long time.
+bench-drift: install-dev ## measure false alarms and detection delays of drift detectors: make bench-drift DATASETS=FOLDER
+	@test -n "$(DATASETS)" || { echo "DATASETS is missing. Run make bench-drift DATASETS=var/storage/datasets/NAME." >&2; exit 1; }
 	@"$(UV)" sync --frozen --extra platform --group bench --quiet
 	@for part in '' /estimate.py /beside.py; do \
 	  $(RUN) python "benchmarks/drift$$part" "$(DATASETS)" var/bench-drift || exit 1; done
@@ -75,20 +78,20 @@ bench-quote: install-dev ## time one quote and its parts with a model trained on
 	@$(QUICKLY) $(CARVALUE) run initial_model_dag >&2
 	@$(RUN) python benchmarks/one_quote.py var/bench-quote/storage/work/initial_model_dag/bundle
 
-bench-serving: install-dev ## compare model servers: BUNDLE=FOLDER (needs wrk)
+bench-serving: install-dev ## compare ways to serve a model: make bench-serving BUNDLE=FOLDER (needs wrk)
 	@$(RUN) python -m benchmarks.serving $(BUNDLE)
 
-bench-load: install-dev ## run ten minutes of load with model swaps and journal outages: BUNDLE=FOLDER
+bench-load: install-dev ## load the service for ten minutes with model swaps and a journal outage: make bench-load BUNDLE=FOLDER
 	@$(RUN) python -m benchmarks.load $(BUNDLE) $(if $(SECONDS),--seconds $(SECONDS))
 
 docs: install-dev ## build the documentation site into var/site, strictly and offline
 	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict --quiet
 	@echo "open var/site/index.html"
 
-screenshots: install-dev ## take the screenshots of the documentation from the running platform
+screenshots: install-dev ## take the screenshots of the README from the running platform
 	@$(RUN) python docs/screenshots.py
 
-# --inexact: keep development packages
+# --inexact keeps installed test dependencies.
 install: python
 	@"$(UV)" sync --frozen --inexact --extra platform --no-dev --quiet
 
@@ -107,4 +110,4 @@ python: $(filter .tools/%,$(UV))
 	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 .venv:
-	@echo "Nothing is installed: run make build." >&2; exit 1
+	@echo "carvalue is not installed: run make build." >&2; exit 1
