@@ -59,7 +59,7 @@ def test_the_constants_that_a_change_names_are_in_its_files(change: str) -> None
 def test_the_readme_states_what_the_doctor_checks() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
 
-    assert f"{doctor.MEMORY_GB:g} GB of available memory" in text
-    assert f"{doctor.ROOM_GB:g} GB of free disk" in text
+    assert f"{doctor.MIN_MEMORY_GB:g} GB of available memory" in text
+    assert f"{doctor.MIN_DISK_GB:g} GB of free disk" in text
     assert "Linux" in text
     assert len(text.splitlines()) <= 80
