@@ -24,8 +24,8 @@ LIMIT_S = 600
 ON_THE_PLATFORM = {
     "make build": "test_a_second_build_finds_everything_there",
     "make down": "test_down_leaves_nothing",
-    "make demo-drift": "test_the_story_of_drift",
-    "make demo-loop": "test_the_story_of_the_whole_loop",
+    "make demo-drift": "test_the_drift_demo_shows_an_alert_and_its_end",
+    "make demo-loop": "test_the_loop_demo_retrains_and_rolls_back",
     "curl /predict": "test_cars_have_prices_of_their_own_and_fewer_miles_cost_more",
     "curl /alerts": "",
     "curl /drift": "",
