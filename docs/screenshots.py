@@ -1,4 +1,4 @@
-"""Photograph the running platform for the README: `make screenshots`, after `make build`."""
+"""Take the screenshots of the documentation from the running platform: `make screenshots`."""
 
 import os
 from pathlib import Path

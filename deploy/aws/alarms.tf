@@ -49,7 +49,7 @@ locals {
       statistic = "SampleCount", below = 1, minutes = 10, silent = "breaching"
     }
     watcher-told = {
-      about     = "The watcher has begun an alert: drift, or prices that miss. Its log and the page's monitoring say which; docs/alerts.md what to do."
+      about     = "The watcher has begun an alert: drift, or prices that miss. Its log and the page's monitoring say which; docs/how-to/respond-to-alerts.md what to do."
       space     = "${var.name}/watcher", metric = "AlertsBegun", of = {}
       statistic = "Sum", above = 0, minutes = 1, silent = "notBreaching"
     }

@@ -7,10 +7,10 @@ locals {
     "airflow-fernet-key", # encrypts Airflow's connections: 32 bytes in URL-safe base64
     "airflow-jwt-secret", # signs what its parts say to each other
     "airflow-password",   # of its one user
-    "alert-urls",         # whom the watcher tells; receivers are put in by hand (docs/deploy-aws.md)
+    "alert-urls",         # whom the watcher tells; receivers are put in by hand (docs/how-to/deploy-aws.md)
     "page-key",           # by which the price service knows the page
     "release-key",        # by which it knows the deployment that asks it for a price
-    "service-keys",       # what it keeps of both; other clients are added here (docs/deploy-aws.md)
+    "service-keys",       # what it keeps of both; other clients are added here (docs/how-to/deploy-aws.md)
   ])
 
   service_keys = { for client in ["page", "release"] : client => "carvalue.${client}.${sha256("${var.entropy}/${client}-key")}" }

@@ -8,7 +8,7 @@ terraform {
     }
   }
 
-  # The bucket is given at `terraform init -backend-config=...`; docs/deploy-aws.md says how to make it.
+  # The bucket is given at `terraform init -backend-config=...`; docs/how-to/deploy-aws.md says how to make it.
   backend "s3" {
     key          = "carvalue/terraform.tfstate"
     encrypt      = true

@@ -43,7 +43,9 @@ def _data_source(value: str) -> str:
 def _dataset(value: str) -> str:
     path = Path(value).expanduser()
     if value and (path.suffix.lower() != ".toml" or not path.is_file()):
-        raise ValueError("expected the path of an existing .toml file, such as docs/own-data.md describes")
+        raise ValueError(
+            "expected the path of an existing .toml file, such as docs/how-to/map-columns.md shows"
+        )
     return str(path.resolve()) if value else ""
 
 
@@ -147,7 +149,7 @@ class Settings(BaseSettings):
     `kaggle`, `sample`, or the path of a .csv or .zip file with the 26 columns of the Kaggle data set."""
     dataset: Dataset = ""
     """The path of a .toml file that describes the columns, units and values of the file in DATA_SOURCE
-    (docs/own-data.md). Empty: the file has the columns of the Kaggle data set."""
+    (docs/how-to/map-columns.md). Empty: the file has the columns of the Kaggle data set."""
     kaggle_dataset: str = Field(default="austinreese/craigslist-carstrucks-data", pattern=r"^[^/]+/[^/]+.*$")
     """The Kaggle data set as OWNER/NAME. Append /versions/N to pin a version."""
     kaggle_timeout_s: float = Field(default=30, gt=0)
@@ -161,8 +163,8 @@ class Settings(BaseSettings):
     minutes on the Kaggle data), `auto` (`quick` on the sample, `default` on other data)."""
     training_cluster: ClusterAddress = ""
     """The address of a Dask scheduler that trains the trees, such as tcp://scheduler:8786. Its workers need
-    carvalue with the extra `dask` and access to the same STATE_DIR (docs/model.md). Empty: train in the
-    pipeline's process."""
+    carvalue with the extra `dask` and access to the same STATE_DIR (docs/how-to/train-on-a-cluster.md).
+    Empty: train in the pipeline's process."""
 
     retrain_on_alarm: bool = True
     """Whether an alarm of the watcher (drift, live accuracy, coverage) starts a retraining."""

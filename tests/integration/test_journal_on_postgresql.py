@@ -85,7 +85,7 @@ def test_every_release_s_tables_come_up_to_date(tmp_path: Path, release: Path) -
 
 
 def test_a_dump_of_the_journal_is_put_back_whole(tmp_path: Path) -> None:
-    """Word for word what docs/operate.md says."""
+    """Word for word what docs/how-to/back-up-and-restore.md says."""
     with postgres(tmp_path) as (port, password):
         url = f"postgresql://owner:{password}@127.0.0.1:{port}"
         journal = Journal(f"{url}/postgres")

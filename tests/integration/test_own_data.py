@@ -1,10 +1,8 @@
-"""A data set of another form: docs/own-data.md, word for word, from a file to a model that prices cars."""
+"""The mapping in docs/how-to/map-columns.md, word for word, from a file to a model that prices its cars."""
 
 import re
-from datetime import date, timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from carvalue.listings.datasets.store import DatasetStore
@@ -13,32 +11,13 @@ from carvalue.pipelines.runner import run_pipeline
 from carvalue.pipelines.steps import train, tune, work_folder
 from carvalue.pricing.model import PriceModel
 from carvalue.settings import Settings
+from german_listings import CARS, ROWS, euros, write_german_listings
 
 # MLflow's own code and those it imports warn of each other
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*type hint:UserWarning")
 
-PAGE = Path(__file__).parents[2] / "docs" / "own-data.md"
-CARS = {("VW", "Golf VII"): 28_000, ("Opel", "Astra K"): 22_000, ("Mercedes-Benz", "C 220 d"): 46_000}
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "map-columns.md"
 EURO, KM = 1.09, 0.621371
-ROWS = 3_000
-
-
-def euros(new: int, age: float, km: float) -> float:
-    return new * 0.9**age * float(np.exp(-km / 400_000))
-
-
-def a_german_file(path: Path) -> Path:
-    random = np.random.default_rng(1)
-    lines = ["marke;modell;baujahr;kilometerstand;kraftstoff;getriebe;preis_eur;inseriert;notiz"]
-    for number in range(ROWS):
-        (make, model), new = list(CARS.items())[random.integers(len(CARS))]
-        year, posted = int(random.integers(2010, 2024)), date(2024, 1, 1) + timedelta(days=number // 40)
-        km = int(random.integers(5_000, 20_000) * (2024.5 - year))
-        price = euros(new, 2024 - year, km) * random.lognormal(0, 0.05)
-        fuel = random.choice(["Benzin", "DIESEL", "Wasserstoff"], p=[0.6, 0.39, 0.01])
-        lines.append(f"{make};{model};{year};{km};{fuel};Automatik;{price:.0f};{posted:%d.%m.%Y};x")
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path
 
 
 @pytest.fixture
@@ -48,7 +27,7 @@ def settings(tmp_path: Path) -> Settings:
     (tmp_path / "autos.toml").write_text(described[1], encoding="utf-8")
     return Settings(
         dataset=str(tmp_path / "autos.toml"),
-        data_source=str(a_german_file(tmp_path / "autos.csv")),
+        data_source=str(write_german_listings(tmp_path / "autos.csv")),
         state_dir=tmp_path / "var",
         training_budget="quick",
         mlflow_tracking_uri=f"sqlite:///{tmp_path}/mlflow.db",

@@ -10,7 +10,7 @@ SERVICE_JOB, WATCHER_JOB, PAGE_JOB, AIRFLOW_JOB = "price-service", "watcher", "p
 ALERTMANAGER_JOB = "alertmanager"
 METRICS_PATHS = {PAGE_JOB: "/_stcore/metrics", AIRFLOW_JOB: "/metrics/"}
 """The path of a job's metrics where it is not `/metrics`. Airflow redirects a path without the last slash."""
-RUNBOOK = "docs/alerts.md"
+RUNBOOK = "docs/how-to/respond-to-alerts.md"
 SLOW_S = 0.25  # a quote takes a millisecond: a p99 above this means that requests wait for something
 SPOOL_SHARE = 0.5  # of SPOOL_LIMIT_MB
 SENT_BY_WATCHER = "watcher"
@@ -38,7 +38,7 @@ class AlertRule:
     >>> rule.as_json()["labels"]
     {'severity': 'warning', 'told_by': 'alertmanager'}
     >>> rule.as_json()["annotations"]["runbook"]
-    'docs/alerts.md#carvaluetest'
+    'docs/how-to/respond-to-alerts.md#carvaluetest'
     """
 
     name: str

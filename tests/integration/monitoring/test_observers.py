@@ -105,7 +105,7 @@ def test_an_alert_reaches_people_once_and_what_the_watcher_tells_does_not_come_t
 
     told = json.dumps(Receiver.messages)
     assert "CarvalueQuotesDropped" in told
-    assert "docs/alerts.md#carvaluequotesdropped" in told
+    assert "docs/how-to/respond-to-alerts.md#carvaluequotesdropped" in told
     assert "CarvalueDriftConfirmed" not in told
 
 

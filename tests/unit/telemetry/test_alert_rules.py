@@ -30,4 +30,7 @@ def test_links_within_the_runbook_lead_somewhere() -> None:
 
 def test_an_alert_carries_the_link_to_its_runbook() -> None:
     for rule in RULES:
-        assert rule.as_json()["annotations"]["runbook"] == f"docs/alerts.md#{rule.name.lower()}"
+        assert (
+            rule.as_json()["annotations"]["runbook"]
+            == f"docs/how-to/respond-to-alerts.md#{rule.name.lower()}"
+        )

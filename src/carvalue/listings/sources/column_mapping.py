@@ -17,7 +17,7 @@ _REQUIRED_COLUMNS = ("price", "posting_date", *REQUIRED_FIELDS)
 class MappingInvalid(SourceFailed):
     """The mapping file cannot be read, or names a column, unit or value that the schema does not have."""
 
-    hint = "Correct the file that DATASET names; docs/own-data.md explains every key of it."
+    hint = "Correct the file that DATASET names; docs/how-to/map-columns.md explains every key of it."
 
 
 def _known_columns(columns: Mapping[str, str]) -> Mapping[str, str]:

@@ -29,7 +29,7 @@ class NoKeys(AppError):
     status, hint = (
         500,
         (
-            "Make one with `carvalue keys new CLIENT`, or hand over SERVICE_KEYS (docs/operate.md); "
+            "Make one with `carvalue keys new CLIENT`, or set SERVICE_KEYS (docs/how-to/manage-api-keys.md); "
             "or bind to 127.0.0.1, where no key is needed."
         ),
     )

@@ -56,7 +56,9 @@ QUOTE: Json = {
 }
 KEY = Security(
     APIKeyHeader(
-        name="X-API-Key", auto_error=False, description="Required if the service has keys (docs/api.md)."
+        name="X-API-Key",
+        auto_error=False,
+        description="Required if the service has keys (docs/how-to/manage-api-keys.md).",
     )
 )
 PROBLEM: Json = {
