@@ -279,7 +279,12 @@ def _send_until(demo: LoopDemo, stop: Event, failures: list[str]) -> None:
 def _own_settings(settings: Settings) -> Settings:
     ports = {name: free_port() for name in Settings.model_fields if name.endswith("_port")}
     chosen = {"state_dir": settings.state_dir / "demo-loop", "bind_host": "127.0.0.1"}
-    market = {"data_source": "sample", "sample_rows": ROWS, "training_budget": "quick"}
+    market = {
+        "data_source": "sample",
+        "sample_rows": ROWS,
+        "training_budget": "quick",
+        "max_level_change": 0.5,
+    }
     return Settings.model_validate(ports | chosen | market)
 
 
