@@ -123,7 +123,8 @@ def _write_parsed(raw: Path, staged: Path, *, now: datetime) -> None:
     try:
         parsed.sink_parquet(staged, compression="lz4", statistics=False, engine="streaming")
     except pl.exceptions.PolarsError as error:
-        raise RawUnreadable(f"{raw} is not a readable CSV: {error}.") from error
+        reason = str(error).splitlines()[0]
+        raise RawUnreadable(f"{raw} is not a readable CSV: {reason}.") from error
 
 
 def _parse(raw: Path, *, now: datetime) -> pl.LazyFrame:

@@ -91,4 +91,4 @@ def test_a_description_that_cannot_work_is_refused(tmp_path: Path, text: str, co
 
     with pytest.raises(MappingInvalid, match=complaint) as caught:
         read_column_mapping(tmp_path / "form.toml")
-    assert "own-data.md" in str(caught.value)
+    assert "map-columns.md" in str(caught.value)

@@ -114,7 +114,7 @@ def test_the_journal_is_looked_at_and_not_made(settings: Settings) -> None:
         connection.executescript("update journal_schema set version_num = '9.0'")
     found = _findings(settings)["journal"]
     assert "install the release that created them" in found.finding
-    assert "Upgrade" in found.remedy
+    assert "upgrade.md" in found.remedy
 
 
 def test_a_page_without_a_key_is_noticed(settings: Settings) -> None:
