@@ -94,9 +94,8 @@ def test_bytes_below_the_header_never_crash(noise: bytes) -> None:
             report = clean(raw, into=Path(folder) / "clean", now=NOW)
         except NoCleanListings:
             return
-        except RawUnreadable as error:
+        except RawUnreadable:
             assert b'"' in noise  # an unclosed quote: where its record ends cannot be known
-            assert "\n" not in str(error)
             return
         assert report.kept + sum(report.rejected.values()) == report.read
 
