@@ -177,9 +177,9 @@ class Settings(BaseSettings):
     """How far a promotion may move the price level without a person's approval, as a share of the champion's
     prices."""
     verified_sales_clients: str = ""
-    """The clients whose reported sales are trusted, separated by commas, as `carvalue keys list` names them.
-    The sales of all other clients are unverified: they are screened and capped, and they never set the price
-    level."""
+    """The clients whose reported sales are trusted, separated by commas, as `carvalue keys list` names them;
+    `local` stands for callers on this machine without a key. The sales of all other clients are unverified:
+    they are screened and capped, and they never set the price level."""
     retrain_schedule: str = Field(default="", pattern=r"^(@(hourly|daily|weekly|monthly)|\S+( \S+){4})?$")
     """When to retrain, in addition to alarms and manual runs: five cron fields, or @hourly, @daily, @weekly
     or @monthly. Empty: never."""
@@ -298,6 +298,11 @@ class Settings(BaseSettings):
         """The links of OPERATOR_LINKS: URL by name."""
         pairs = (link.partition("=") for link in self.operator_links.split(","))
         return {name.strip(): url.strip() for name, _, url in pairs}
+
+    @property
+    def quarantine_folder(self) -> Path:
+        """Folder of the quotes that the price service could not store in the journal."""
+        return self.state_dir / "service" / "quarantine"
 
     @property
     def verified_clients(self) -> frozenset[str]:

@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
-from carvalue.cli import console, demo, keys, model, platform, upkeep
+from carvalue.cli import console, demo, keys, model, platform, quarantine, upkeep
 from carvalue.errors import AppError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for part in (platform, model, demo, upkeep):
     app.add_typer(part.app)
 app.add_typer(keys.app, name="keys")
+app.add_typer(quarantine.app, name="quarantine")
 
 
 def _print_version(requested: bool) -> None:

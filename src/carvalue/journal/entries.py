@@ -1,9 +1,14 @@
 """Entries of the journal: a quote, a reported sale, and a sold car to train on."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from carvalue.files import NotStrictJson, parse_json
+from carvalue.journal.framing import RecordUnreadable, frame, unframe
+from carvalue.journal.validation import InvalidEntry, validate_fields
 from carvalue.listings import Listing
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
@@ -22,14 +27,16 @@ class JournalEntry:
         high: The upper end of the price range.
         warnings: The names of the warnings that the quote carried.
         listing: The fields of the car, as the client sent them.
+        client: Who asked: the name of an API client, `local` for this machine, or a pseudonym of a network
+            address. None for quotes of release 0.1.
 
     >>> from datetime import UTC
     >>> entry = JournalEntry(
     ...     quote_id="0" * 32, quoted_at=datetime(2026, 1, 1, tzinfo=UTC), model_version="3",
     ...     price=19_000, low=15_000, high=23_000, warnings=(), listing={"manufacturer": "toyota"},
     ... )
-    >>> entry.as_line()[:60]
-    b'{"quote_id":"00000000000000000000000000000000","quoted_at":"'
+    >>> entry.as_line()[:58]
+    b'2 36d4e3cf {"quote_id":"00000000000000000000000000000000",'
     >>> JournalEntry.from_line(entry.as_line()) == entry
     True
     """
@@ -42,39 +49,51 @@ class JournalEntry:
     high: int
     warnings: tuple[str, ...]
     listing: Listing
+    client: str | None = None
 
     def as_line(self) -> bytes:
         """Encode the entry for the outbox.
 
         Returns:
-            One line of compact JSON in UTF-8, with its line feed.
+            One line: a format version, a checksum and compact JSON in UTF-8 (see `framing`).
         """
         values = self.as_row()
         values["quoted_at"] = self.quoted_at.isoformat()
-        return _COMPACT.encode(values).encode() + b"\n"
+        return frame(_COMPACT.encode(values).encode())
 
     @classmethod
     def from_line(cls, line: bytes) -> "JournalEntry":
-        """Decode a line of the outbox.
+        """Decode a line of the outbox, also one of release 0.1.
 
         Args:
             line: What `as_line` returned.
 
         Returns:
-            The entry.
+            The entry, with valid fields.
 
         Raises:
-            ValueError: The line is not a complete entry.
+            RecordUnreadable: The line is damaged, of a newer release, or not a valid entry.
         """
-        values = json.loads(line)
+        payload = unframe(line)
         try:
-            values |= {
-                "quoted_at": datetime.fromisoformat(values["quoted_at"]),
-                "warnings": tuple(values["warnings"]),
-            }
-            return cls(**values)
-        except (TypeError, KeyError) as error:
-            raise ValueError(f"not a journal entry: {error}") from None
+            values = parse_json(payload)
+            if not isinstance(values, dict):
+                raise RecordUnreadable("the line does not hold a JSON object")
+            decoded: dict[str, Any] = {"client": None} | values | _decoded(values)
+            validate_fields(decoded)
+        except NotStrictJson as error:
+            raise RecordUnreadable(f"the line {error}") from None
+        except InvalidEntry as error:
+            raise RecordUnreadable(str(error)) from None
+        return cls(**decoded)
+
+    def validate(self) -> None:
+        """Check that the journal can store the entry.
+
+        Raises:
+            InvalidEntry: A field has a wrong type or is out of range.
+        """
+        validate_fields(self.as_row())
 
     def as_row(self) -> dict[str, object]:
         """Return the values by column of the table `quotes`.
@@ -94,12 +113,14 @@ class Sale:
         low: The lower end of the quoted range.
         high: The upper end of the quoted range.
         sale_price: The price that the car was sold for.
+        client: Who reported the sale; None for sales of release 0.1.
     """
 
     price: int
     low: int
     high: int
     sale_price: int
+    client: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,21 +132,28 @@ class SoldCar:
         quoted_price: The quoted price.
         sale_price: The price that the car was sold for.
         listing: The fields of the car, as the client sent them.
+        client: Who reported the sale; None for sales of release 0.1.
     """
 
     reported_at: datetime
     quoted_price: int
     sale_price: int
     listing: Listing
+    client: str | None = None
 
     def as_row(self) -> dict[str, object]:
         """Return one flat row.
 
         Returns:
-            The listing's fields, `told_at`, `quoted` and `sale_price`.
+            The listing's fields, `told_at`, `client`, `quoted` and `sale_price`.
         """
-        sale = {"told_at": self.reported_at, "quoted": self.quoted_price, "sale_price": self.sale_price}
-        return {**self.listing, **sale}
+        return {
+            **self.listing,
+            "told_at": self.reported_at,
+            "client": self.client,
+            "quoted": self.quoted_price,
+            "sale_price": self.sale_price,
+        }
 
 
 def first_id_at(moment: datetime) -> str:
@@ -142,3 +170,14 @@ def first_id_at(moment: datetime) -> str:
     '019b76daa800'
     """
     return f"{int(moment.timestamp() * 1000):012x}"
+
+
+def _decoded(values: dict[str, object]) -> dict[str, object]:
+    """Return the fields that JSON has no type for. What cannot be converted is left for validation."""
+    decoded: dict[str, object] = {}
+    if isinstance(warnings := values.get("warnings"), list):
+        decoded["warnings"] = tuple(warnings)
+    if isinstance(quoted_at := values.get("quoted_at"), str):
+        with suppress(ValueError):
+            decoded["quoted_at"] = datetime.fromisoformat(quoted_at)
+    return decoded

@@ -2,8 +2,9 @@
 
 An entry is on disk before its quote is answered. The outbox is a folder of segments. Each process appends to
 its own segment; the segments of processes that ended are adopted by the next process that looks. A segment
-is deleted once the journal has all of it. The position within a segment is not stored: after a crash a
-segment is forwarded again from its start, which is harmless because the quote id is the primary key.
+is deleted once each of its lines is in the journal or in the quarantine. The position within a segment is not
+stored: after a crash a segment is forwarded again from its start, which is harmless because the quote id is
+the primary key.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from threading import Lock
 
 from carvalue.errors import AppError
 from carvalue.journal.entries import JournalEntry
-from carvalue.journal.segment import SUFFIX, Segment, remove_temporary
+from carvalue.journal.segment import ANY_FORMAT, READABLE_SUFFIXES, Segment, remove_temporary
 
 SEGMENT_BYTES = 4 * 2**20  # about 10,000 quotes; after a crash they are forwarded again in under a second
 CHUNK_BYTES = 128 * 2**10  # about 300 quotes: one transaction of the journal
@@ -63,6 +64,8 @@ class Outbox:
     def __init__(self, folder: Path, *, limit_bytes: int, segment_bytes: int = SEGMENT_BYTES) -> None:
         self.limit_bytes = limit_bytes
         """How many bytes may wait for the journal before entries are refused."""
+        self.newer_segments = 0
+        """How many segments a newer release wrote. They stay untouched until that release runs again."""
         self._folder, self._segment_bytes = folder, segment_bytes
         self._segments: list[Segment] = []  # oldest first
         self._own: Segment | None = None
@@ -111,7 +114,9 @@ class Outbox:
         self._folder.mkdir(parents=True, exist_ok=True)
         remove_temporary(self._folder)
         known = {segment.name for segment in self._held()}
-        names = sorted(path.name for path in self._folder.glob(f"*{SUFFIX}"))
+        names = sorted(path.name for path in self._folder.iterdir() if path.name.endswith(READABLE_SUFFIXES))
+        formats = [path.name for path in self._folder.glob(ANY_FORMAT)]
+        self.newer_segments = sum(not name.endswith(READABLE_SUFFIXES) for name in formats)
         adopted = [Segment.adopt(self._folder / name) for name in names if name not in known]
         with self._lock:
             self._segments[:0] = [segment for segment in adopted if segment is not None]

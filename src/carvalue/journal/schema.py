@@ -22,6 +22,7 @@ QUOTES = Table(
     Column("high", Integer, nullable=False),
     Column("warnings", JSON, nullable=False),
     Column("listing", JSON, nullable=False),  # one column, so that a new field needs no migration
+    Column("client", String(64)),  # null for quotes of release 0.1
     sqlite_with_rowid=False,
 )
 FEEDBACK = Table(
@@ -30,6 +31,7 @@ FEEDBACK = Table(
     Column("quote_id", String(32), primary_key=True),
     Column("sale_price", Integer, nullable=False),
     Column("told_at", DateTime(timezone=True), nullable=False),
+    Column("client", String(64)),  # who reported the sale; null for sales of release 0.1
     sqlite_with_rowid=False,
 )
 
@@ -52,7 +54,7 @@ def newest_revision() -> str:
     """Return the revision that this code upgrades to.
 
     Returns:
-        GENERATION.STEP, such as `1.0`.
+        GENERATION.STEP, such as `1.1`.
     """
     return ScriptDirectory(str(REVISIONS)).get_current_head() or ""
 

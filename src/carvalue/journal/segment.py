@@ -6,7 +6,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-SUFFIX = ".ndjson"
+SUFFIX = ".records-v2"  # a release adopts only the formats that it knows, so a rollback deletes nothing
+READABLE_SUFFIXES = (SUFFIX, ".ndjson")  # release 0.1 wrote `.ndjson`
+ANY_FORMAT = "*.records-v*"
 TEMPORARY_SUFFIX = ".new"
 _NEW = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 TEMPORARY_S = 3_600  # renaming takes milliseconds: an older file belongs to a process that was killed
@@ -110,10 +112,16 @@ class Segment:
             limit: How many bytes to read at most.
 
         Returns:
-            Whole lines, or a last line without line feed that a crash cut off.
+            Whole lines, or a last line without line feed that a crash cut off. A line that is longer than the
+            limit is read whole.
         """
-        data = os.pread(self._file, min(limit, self.waiting_bytes), self.forwarded_bytes)
-        return data[: data.rfind(b"\n") + 1] or data
+        while True:
+            data = os.pread(self._file, min(limit, self.waiting_bytes), self.forwarded_bytes)
+            if b"\n" in data:
+                return data[: data.rfind(b"\n") + 1]
+            if len(data) < limit:
+                return data
+            limit *= 2
 
     def close(self) -> None:
         """Release the segment and keep its file for the process that adopts it."""

@@ -1,7 +1,7 @@
 """The journal: every answered quote and every reported sale, in SQLite or PostgreSQL."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -22,6 +22,7 @@ from sqlalchemy import (
     exc,
     func,
     make_url,
+    or_,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -37,6 +38,7 @@ from carvalue.journal.schema import (
     schema_status,
     upgrade,
 )
+from carvalue.journal.validation import InvalidEntry
 
 MIGRATION_S = 600  # creating an index over a year of quotes takes longer than other statements may
 ANSWER_S = 5  # a journal that takes longer counts as unavailable; quotes wait in the outbox
@@ -58,7 +60,7 @@ class WrongSchema(JournalUnavailable):
 
 
 class EntriesRefused(AppError):
-    """The database rejects at least one of the entries permanently, for example for a value out of range."""
+    """At least one of the entries can never be stored, for example because a value is out of range."""
 
     status, hint = 500, "This is a bug of the service: report it."
 
@@ -96,10 +98,10 @@ class Journal:
     >>> journal.after("", until=datetime(2026, 2, 1, tzinfo=UTC), limit=10) == [entry]
     True
     >>> journal.add_feedback(
-    ...     quote_id="0" * 32, sale_price=18_500, reported_at=datetime(2026, 1, 9, tzinfo=UTC)
+    ...     quote_id="0" * 32, sale_price=18_500, reported_at=datetime(2026, 1, 9, tzinfo=UTC), client="shop"
     ... )
     >>> journal.sales(model_version="3", limit=500)
-    [Sale(price=19000, low=15000, high=23000, sale_price=18500)]
+    [Sale(price=19000, low=15000, high=23000, sale_price=18500, client='shop')]
     """
 
     def __init__(self, url: str, *, answer_s: int = ANSWER_S) -> None:
@@ -122,25 +124,30 @@ class Journal:
 
         Raises:
             JournalUnavailable: The database does not answer.
-            EntriesRefused: The database rejects an entry permanently.
+            EntriesRefused: An entry is invalid, or the database rejects it permanently.
         """
+        for entry in entries:
+            _require_valid(entry)
         with self._transaction() as connection:
             statement = self._insert(QUOTES).on_conflict_do_nothing()
             connection.execute(statement, [entry.as_row() for entry in entries])
 
-    def add_feedback(self, *, quote_id: str, sale_price: int, reported_at: datetime) -> None:
+    def add_feedback(
+        self, *, quote_id: str, sale_price: int, reported_at: datetime, client: str | None = None
+    ) -> None:
         """Store the sale price of a quoted car. A second report replaces the first.
 
         Args:
             quote_id: The id of the quote.
             sale_price: In whole dollars.
             reported_at: When the sale was reported, with a time zone.
+            client: Who reported it.
 
         Raises:
             UnknownQuote: No quote has this id.
             JournalUnavailable: The database does not answer.
         """
-        sale = {"sale_price": sale_price, "told_at": reported_at}
+        sale = {"sale_price": sale_price, "told_at": reported_at, "client": client}
         with self._transaction() as connection:
             known = connection.execute(select(QUOTES.c.quote_id).where(QUOTES.c.quote_id == quote_id)).first()
             if known is None:
@@ -200,12 +207,21 @@ class Journal:
         with self._transaction() as connection:
             return [(start, _count(connection, start, start + timedelta(hours=1))) for start in starts]
 
-    def sales(self, *, model_version: str, limit: int) -> list[Sale]:
+    def sales(
+        self,
+        *,
+        model_version: str,
+        limit: int,
+        max_per_client: int | None = None,
+        verified: Collection[str] = (),
+    ) -> list[Sale]:
         """Read the reported sales of cars that a version quoted.
 
         Args:
             model_version: The version that quoted.
             limit: The maximum number of sales.
+            max_per_client: The maximum number of sales of one client, the last reported ones; None for all.
+            verified: Clients to which this maximum does not apply.
 
         Returns:
             Sales, the last reported first.
@@ -213,13 +229,23 @@ class Journal:
         Raises:
             JournalUnavailable: The database does not answer.
         """
-        query = (
-            select(QUOTES.c.price, QUOTES.c.low, QUOTES.c.high, FEEDBACK.c.sale_price)
+        newest_first = FEEDBACK.c.told_at.desc()
+        rank = func.row_number().over(partition_by=FEEDBACK.c.client, order_by=newest_first)
+        sales = (
+            select(
+                *(QUOTES.c.price, QUOTES.c.low, QUOTES.c.high),
+                *(FEEDBACK.c.sale_price, FEEDBACK.c.client, FEEDBACK.c.told_at),
+                rank.label("rank"),
+            )
             .join(FEEDBACK, FEEDBACK.c.quote_id == QUOTES.c.quote_id)
             .where(QUOTES.c.model_version == model_version)
-            .order_by(FEEDBACK.c.told_at.desc())
-            .limit(limit)
+            .subquery()
         )
+        columns = sales.c
+        query = select(columns.price, columns.low, columns.high, columns.sale_price, columns.client)
+        if max_per_client is not None:
+            query = query.where(or_(columns.rank <= max_per_client, columns.client.in_(sorted(verified))))
+        query = query.order_by(columns.told_at.desc()).limit(limit)
         with self._transaction() as connection:
             return [Sale(*row) for row in connection.execute(query)]
 
@@ -250,7 +276,13 @@ class Journal:
             JournalUnavailable: The database does not answer.
         """
         query = (
-            select(FEEDBACK.c.told_at, QUOTES.c.price, FEEDBACK.c.sale_price, QUOTES.c.listing)
+            select(
+                FEEDBACK.c.told_at,
+                QUOTES.c.price,
+                FEEDBACK.c.sale_price,
+                QUOTES.c.listing,
+                FEEDBACK.c.client,
+            )
             .join(FEEDBACK, FEEDBACK.c.quote_id == QUOTES.c.quote_id)
             .order_by(FEEDBACK.c.told_at.desc(), QUOTES.c.quote_id)
             .limit(limit)
@@ -258,9 +290,13 @@ class Journal:
         with self._transaction() as connection:
             return [
                 SoldCar(
-                    reported_at=_aware(told_at), quoted_price=price, sale_price=sale_price, listing=listing
+                    reported_at=_aware(told_at),
+                    quoted_price=price,
+                    sale_price=sale_price,
+                    listing=listing,
+                    client=client,
                 )
-                for told_at, price, sale_price, listing in connection.execute(query)
+                for told_at, price, sale_price, listing, client in connection.execute(query)
             ]
 
     def revision(self) -> str:
@@ -326,6 +362,13 @@ class Journal:
                 f"The journal's tables are at revision {revision_of(self._engine)}, this program knows "
                 f"{newest_revision()}: install the release that created them, or a later one."
             )
+
+
+def _require_valid(entry: JournalEntry) -> None:
+    try:
+        entry.validate()
+    except InvalidEntry as error:
+        raise EntriesRefused(f"The journal rejects an entry: {error}.") from None
 
 
 def _count(connection: Connection, start: datetime, end: datetime) -> int:

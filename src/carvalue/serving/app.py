@@ -13,9 +13,9 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
-from carvalue.journal import Journal, Outbox
+from carvalue.journal import Journal, Outbox, Quarantine
 from carvalue.registry import ModelRegistry, ProductionReader
-from carvalue.serving.auth import RateLimits, load_key_store
+from carvalue.serving.auth import ClientPseudonyms, RateLimits, load_key_store
 from carvalue.serving.batch import UploadFolder
 from carvalue.serving.middleware import (
     AccessLog,
@@ -73,7 +73,10 @@ def create_app(
     routes = frozenset(route.path for route in app.routes if isinstance(route, APIRoute))
     limits = RateLimits(rate=settings.rate_limit, burst=settings.rate_burst)
     fast_path = FastPathMiddleware(app, path=PREDICT, endpoint=post_predict)
-    authenticated = AuthenticationMiddleware(fast_path, keys=keys, limits=limits, metrics=metrics)
+    pseudonyms = ClientPseudonyms(settings.state_dir / "service" / "pseudonym-secret")
+    authenticated = AuthenticationMiddleware(
+        fast_path, keys=keys, pseudonyms=pseudonyms, limits=limits, metrics=metrics
+    )
     return ObservabilityMiddleware(
         authenticated, metrics=metrics, routes=routes, headers=SecurityHeaders(app), log=log
     )
@@ -97,6 +100,7 @@ async def _lifespan(
             cache=cache,
             journal=journal,
             outbox=outbox,
+            quarantine=Quarantine(settings.quarantine_folder),
             uploads=uploads,
             metrics=metrics,
         ) as service:

@@ -34,7 +34,7 @@ async def answer_explain(request: Request, *, live: LiveModel, quotes: QuoteServ
     """
     listing = read_listing(await read_json(request))
     loaded = live.current()
-    (quote,) = await quotes.answer((listing,), loaded=loaded)
+    (quote,) = await quotes.answer((listing,), client=request.scope["journal_client"], loaded=loaded)
     return _json({"quote": quote.as_json(), **await asyncio.to_thread(_explain, loaded, listing)})
 
 

@@ -67,7 +67,7 @@ async def store_feedback(request: Request, *, journal: Journal, forwarder: Forwa
     """
     feedback = read_feedback(await read_json(request))
     try:
-        await asyncio.to_thread(_store, feedback, journal, forwarder)
+        await asyncio.to_thread(_store, feedback, request.scope["journal_client"], journal, forwarder)
     except JournalUnavailable as error:
         reason = {"because": str(error), "request_id": request.scope["request_id"]}
         logger.warning("feedback not stored", extra=reason)
@@ -108,10 +108,13 @@ def read_feedback(value: object) -> Feedback:
     return Feedback(quote_id=quote_id, sale_price=sale_price)
 
 
-def _store(feedback: Feedback, journal: Journal, forwarder: Forwarder) -> None:
+def _store(feedback: Feedback, client: str, journal: Journal, forwarder: Forwarder) -> None:
     forwarder.forward(within_s=CATCH_UP_S)
     journal.add_feedback(
-        quote_id=feedback.quote_id, sale_price=feedback.sale_price, reported_at=datetime.now(UTC)
+        quote_id=feedback.quote_id,
+        sale_price=feedback.sale_price,
+        reported_at=datetime.now(UTC),
+        client=client,
     )
 
 

@@ -41,5 +41,6 @@ async def answer_predict(request: Request, quotes: QuoteService) -> Response:
         ModelNotLoaded: there is no model yet.
     """
     value = await read_json(request)
-    answers = [quote.as_json() for quote in await quotes.answer(read_listings(value))]
+    listings, client = read_listings(value), request.scope["journal_client"]
+    answers = [quote.as_json() for quote in await quotes.answer(listings, client=client)]
     return QuoteResponse(_JSON.encode(answers if isinstance(value, list) else answers[0]))

@@ -19,6 +19,9 @@ from carvalue.serving.model import LiveModel, LoadedModel
 from carvalue.telemetry import ServiceMetrics
 
 CURRENCY = "USD"
+Inquiry = tuple[Listing, str]
+"""A listing and the client that asks for its price."""
+
 INLINE_LISTINGS = 8  # more are quoted in a thread; so few take less time than a switch of threads
 
 
@@ -90,12 +93,13 @@ class QuoteService:
         self._batcher = MicroBatcher(self._quote_batch)
 
     async def answer(
-        self, listings: Sequence[Listing], *, loaded: LoadedModel | None = None
+        self, listings: Sequence[Listing], *, client: str, loaded: LoadedModel | None = None
     ) -> Sequence[QuoteAnswer]:
         """Quote listings. The quotes are recorded when this returns.
 
         Args:
             listings: validated listings.
+            client: the client that asks, as the journal names it.
             loaded: the model to quote with; the one in use unless given.
 
         Returns:
@@ -108,20 +112,22 @@ class QuoteService:
         if len(listings) > INLINE_LISTINGS:
             quotes = await asyncio.to_thread(self._quote, listings, model)
         elif loaded is None:
-            return await self._batcher.submit(listings)
+            return await self._batcher.submit([(listing, client) for listing in listings])
         else:
             quotes = self._quote(listings, model)
-        await self._record(listings, quotes)
+        await self._record([(listing, client) for listing in listings], quotes)
         return quotes
 
-    def _quote_batch(self, listings: Sequence[Listing]) -> tuple[Sequence[QuoteAnswer], asyncio.Future[None]]:
-        quotes = self._quote(listings, self._live.current())
-        return quotes, self._record(listings, quotes)
+    def _quote_batch(
+        self, inquiries: Sequence[Inquiry]
+    ) -> tuple[Sequence[QuoteAnswer], asyncio.Future[None]]:
+        quotes = self._quote([listing for listing, _ in inquiries], self._live.current())
+        return quotes, self._record(inquiries, quotes)
 
-    def _record(self, listings: Sequence[Listing], quotes: Sequence[QuoteAnswer]) -> asyncio.Future[None]:
+    def _record(self, inquiries: Sequence[Inquiry], quotes: Sequence[QuoteAnswer]) -> asyncio.Future[None]:
         quoted_at = datetime.now(UTC)
         return self._writer.record(
-            [_entry(listing, quote, quoted_at) for listing, quote in zip(listings, quotes, strict=True)]
+            [_entry(inquiry, quote, quoted_at) for inquiry, quote in zip(inquiries, quotes, strict=True)]
         )
 
     def _quote(self, listings: Sequence[Listing], loaded: LoadedModel) -> tuple[QuoteAnswer, ...]:
@@ -143,7 +149,8 @@ class QuoteService:
         )
 
 
-def _entry(listing: Listing, quote: QuoteAnswer, quoted_at: datetime) -> JournalEntry:
+def _entry(inquiry: Inquiry, quote: QuoteAnswer, quoted_at: datetime) -> JournalEntry:
+    listing, client = inquiry
     return JournalEntry(
         quote_id=quote.quote_id,
         quoted_at=quoted_at,
@@ -153,4 +160,5 @@ def _entry(listing: Listing, quote: QuoteAnswer, quoted_at: datetime) -> Journal
         high=quote.high,
         warnings=quote.warnings,
         listing=listing,
+        client=client,
     )

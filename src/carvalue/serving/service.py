@@ -5,7 +5,15 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from carvalue.journal import Forwarder, Journal, JournalWriter, Outbox, OutboxState, forward_forever
+from carvalue.journal import (
+    Forwarder,
+    Journal,
+    JournalWriter,
+    Outbox,
+    OutboxState,
+    Quarantine,
+    forward_forever,
+)
 from carvalue.registry import ModelRegistry
 from carvalue.serving.batch import BatchPricer, UploadFolder
 from carvalue.serving.model import BundleCache, LiveModel, follow_forever
@@ -17,6 +25,7 @@ DEGRADED: Mapping[OutboxState, str] = {
     "spool full": "full: quotes are answered, not kept",
     "disk": "the local disk cannot be written: quotes are kept only while the journal takes them at once",
 }
+MAX_LAG_S = 60  # an older quote that is not in the journal is reported
 LAST_FORWARD_S = 3  # entries that the journal then lacks stay on disk until the next start
 
 
@@ -31,6 +40,7 @@ class ServiceState:
         journal: stores feedback.
         forwarder: forwards recorded quotes to the journal.
         writer: records quotes on the local disk.
+        outbox: keeps recorded quotes until the journal has them.
         metrics: the metrics of the service.
     """
 
@@ -40,6 +50,7 @@ class ServiceState:
     journal: Journal
     forwarder: Forwarder
     writer: JournalWriter
+    outbox: Outbox
     metrics: ServiceMetrics
 
     def down(self) -> Mapping[str, str]:
@@ -61,8 +72,19 @@ class ServiceState:
             problems["registry"] = self.live.registry_state
         if self.forwarder.journal_state == "down":
             problems["journal"] = "down"
+        elif (lag_s := self.forwarder.lag_s()) > MAX_LAG_S:
+            problems["journal"] = f"behind: the oldest quote has waited {lag_s:,.0f} s"
         if self.writer.trouble:
             problems["spool"] = DEGRADED[self.writer.trouble]
+        elif self.outbox.newer_segments:
+            problems["spool"] = (
+                f"{self.outbox.newer_segments} files wait for the newer release that wrote them"
+            )
+        if self.forwarder.quarantined_records:
+            problems["quarantine"] = (
+                f"{self.forwarder.quarantined_records:,} records could not be stored; "
+                "`carvalue quarantine list` shows why"
+            )
         return problems
 
 
@@ -73,6 +95,7 @@ async def running_service(
     cache: BundleCache,
     journal: Journal,
     outbox: Outbox,
+    quarantine: Quarantine,
     uploads: UploadFolder,
     metrics: ServiceMetrics,
 ) -> AsyncIterator[ServiceState]:
@@ -83,6 +106,7 @@ async def running_service(
         cache: keeps model bundles on disk.
         journal: stores quotes and feedback; closed at the end.
         outbox: keeps quotes on disk until the journal has them; closed at the end.
+        quarantine: keeps recorded quotes that the journal cannot store.
         uploads: keeps uploaded files while they are priced.
         metrics: the metrics of the service.
 
@@ -92,7 +116,10 @@ async def running_service(
     live = LiveModel(registry=registry, cache=cache, metrics=metrics)
     await asyncio.to_thread(live.load_last_good)
     async with (
-        _journaling(journal=journal, outbox=outbox, metrics=metrics) as (writer, forwarder),
+        _journaling(journal=journal, outbox=outbox, quarantine=quarantine, metrics=metrics) as (
+            writer,
+            forwarder,
+        ),
         _in_background(follow_forever(live)),
         _in_background(_keep_remeasuring(metrics)),
     ):
@@ -103,16 +130,17 @@ async def running_service(
             journal=journal,
             forwarder=forwarder,
             writer=writer,
+            outbox=outbox,
             metrics=metrics,
         )
 
 
 @asynccontextmanager
 async def _journaling(
-    *, journal: Journal, outbox: Outbox, metrics: ServiceMetrics
+    *, journal: Journal, outbox: Outbox, quarantine: Quarantine, metrics: ServiceMetrics
 ) -> AsyncIterator[tuple[JournalWriter, Forwarder]]:
     writer = JournalWriter(spool=outbox, journal=journal, metrics=metrics)
-    forwarder = Forwarder(spool=outbox, journal=journal, metrics=metrics)
+    forwarder = Forwarder(spool=outbox, journal=journal, quarantine=quarantine, metrics=metrics)
     try:
         async with _in_background(forward_forever(forwarder)):
             yield writer, forwarder

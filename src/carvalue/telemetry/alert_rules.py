@@ -131,6 +131,13 @@ RULES = (
         summary="Quotes were answered but not stored: they are missing from the journal.",
     ),
     AlertRule(
+        name="CarvalueRecordsQuarantined",
+        query=f"{metrics.QUARANTINED_RECORDS.name} > 0",
+        after="1m",
+        severity="warning",
+        summary="Quotes that the journal cannot store are in the quarantine; an operator has to decide.",
+    ),
+    AlertRule(
         name="CarvalueModelStale",
         # compared for each service: the version of one replica must not hide that of another
         query=f"{metrics.MODEL_VERSION.name} != on () group_left () max({metrics.WATCHED_VERSION.name})",

@@ -55,7 +55,7 @@ REQUEST_SECONDS = MetricSpec(
     help="Time from the headers of a request to the end of its response, by route.",
     labels=("route",),
 )
-DROP_REASONS = ("spool full", "disk", "refused", "unreadable")
+DROP_REASONS = ("spool full", "disk")
 REJECTION_REASONS = ("key", "rate", "slow", "crowded", "large", "malformed")
 REJECTED = MetricSpec(
     name="carvalue_rejected_requests_total",
@@ -126,6 +126,14 @@ JOURNAL_DROPPED = MetricSpec(
     help="Quotes answered but never stored in the journal, by reason.",
     labels=("reason",),
 )
+QUARANTINED = MetricSpec(
+    name="carvalue_journal_quarantined_total",
+    kind="counter",
+    help="Records of the spool that could not be stored in the journal and were put into the quarantine.",
+)
+QUARANTINED_RECORDS = _gauge(
+    "quarantined_records", "Records in the quarantine: neither stored in the journal nor discarded."
+)
 SPOOL_BYTES = _gauge("spool_bytes", "Bytes of quotes on local disk that are not yet in the journal.")
 SPOOL_LIMIT = _gauge(
     "spool_limit_bytes", "Bytes of quotes that may wait on local disk for the journal (SPOOL_LIMIT_MB)."
@@ -151,6 +159,8 @@ SERVICE_METRICS = (
     JOURNAL_WRITES,
     JOURNAL_LAG,
     JOURNAL_DROPPED,
+    QUARANTINED,
+    QUARANTINED_RECORDS,
     SPOOL_BYTES,
     SPOOL_LIMIT,
     SPOOL_UP,
@@ -307,6 +317,9 @@ class ServiceMetrics:
         self.journal_dropped = self._counter(JOURNAL_DROPPED)
         for reason in DROP_REASONS:
             self.journal_dropped.labels(reason)
+        self.quarantined = self._counter(QUARANTINED)
+        # all workers share one quarantine
+        self.quarantined_records = self._gauge(QUARANTINED_RECORDS, mode="livemax")
         self.spool_bytes = self._gauge(SPOOL_BYTES, mode="livesum")
         self.spool_limit = self._gauge(SPOOL_LIMIT, mode="livesum")
         self.spool_up = self._gauge(SPOOL_UP, mode="livemin")

@@ -1,17 +1,22 @@
-"""Entries of the outbox reach the journal when it is available; those that never can are counted."""
+"""Entries of the outbox reach the journal when it is available; those that never can go to the quarantine."""
 
+import json
 from pathlib import Path
 
+import pytest
+
 from carvalue.journal.entries import JournalEntry
-from carvalue.journal.forwarder import Forwarder
+from carvalue.journal.forwarder import Forwarder, replay_quarantine
+from carvalue.journal.framing import frame
 from carvalue.journal.outbox import Outbox
-from carvalue.journal.store import EntriesRefused, JournalUnavailable
+from carvalue.journal.quarantine import Quarantine
+from carvalue.journal.store import EntriesRefused, Journal, JournalUnavailable
 from carvalue.telemetry.metrics import ServiceMetrics
 from factories import an_entry
 
 
 class FakeJournal:
-    """A journal in memory: up or down, and it takes no entry without a price."""
+    """A journal in memory: up or down, and it takes no entry with a price of a dollar."""
 
     def __init__(self) -> None:
         self.stored: dict[str, JournalEntry] = {}
@@ -20,8 +25,8 @@ class FakeJournal:
     def write(self, entries: list[JournalEntry]) -> None:
         if self.is_down:
             raise JournalUnavailable("Down.")
-        if any(entry.price == 0 for entry in entries):
-            raise EntriesRefused("No price.")
+        if any(entry.price == 1 for entry in entries):
+            raise EntriesRefused("Too cheap.")
         self.stored |= {entry.quote_id: entry for entry in entries}
 
 
@@ -34,9 +39,14 @@ class Desk:
             FakeJournal(),
             ServiceMetrics(),
         )
+        self.quarantine = Quarantine(folder.with_name("quarantine"))
         at = an_entry().quoted_at.timestamp() + 10
         self.replay = Forwarder(
-            spool=self.spool, journal=self.journal, metrics=self.metrics, clock=lambda: at
+            spool=self.spool,
+            journal=self.journal,
+            quarantine=self.quarantine,
+            metrics=self.metrics,
+            clock=lambda: at,
         )
 
     def metric(self, name: str, **labels: str) -> float:
@@ -67,27 +77,145 @@ def test_an_outage_is_outlived_and_shown(tmp_path: Path) -> None:
 
 def test_one_that_is_refused_does_not_hold_up_the_others(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    desk.spool.append([an_entry(0), an_entry(1, price=0), an_entry(2)])
+    desk.spool.append([an_entry(0), an_entry(1, price=1), an_entry(2)])
 
     desk.replay.forward()
 
     assert list(desk.journal.stored.values()) == [an_entry(0), an_entry(2)]
-    assert desk.metric("carvalue_journal_dropped_total", reason="refused") == 1
+    assert desk.metric("carvalue_quarantined_records") == 1
+    (kept,) = desk.quarantine.records()
+    assert JournalEntry.from_line(kept.record) == an_entry(1, price=1)
+    assert kept.reason == "the journal rejects it: Too cheap."
     desk.spool.close()
 
 
 def test_a_damaged_line_is_counted_and_a_torn_one_is_not(tmp_path: Path) -> None:
     torn = an_entry(3).as_line()[:-5]
     lines = [an_entry(1).as_line(), b"\xff\x00 garbage\n", b"[1]\n", b"{}\n", an_entry(2).as_line(), torn]
-    (tmp_path / "1.ndjson").write_bytes(b"".join(lines))
-    desk = Desk(tmp_path)
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    (folder / "1.ndjson").write_bytes(b"".join(lines))
+    desk = Desk(folder)
 
     desk.replay.forward()
 
     assert list(desk.journal.stored.values()) == [an_entry(1), an_entry(2)]
-    assert desk.metric("carvalue_journal_dropped_total", reason="unreadable") == 3
-    assert list(tmp_path.iterdir()) == []
+    assert desk.metric("carvalue_journal_quarantined_total") == 3
+    assert {kept.record + b"\n" for kept in desk.quarantine.records()} == set(lines[1:4])
+    assert list(folder.iterdir()) == []
     desk.spool.close()
+
+
+def first_release(**changes: object) -> bytes:
+    """A line as release 0.1 wrote it: JSON alone, without a client."""
+    values = an_entry(7).as_row() | {"quoted_at": an_entry(7).quoted_at.isoformat()}
+    del values["client"]
+    return json.dumps(values | changes).encode()
+
+
+WHOLE = an_entry(7).as_line()[:-1]
+UNREADABLE = {
+    "flipped bit": WHOLE.replace(b"22450", b"22451"),
+    "newer version": b"3" + WHOLE[1:],
+    "deep nesting": b'{"listing":' + b"[" * 100_000,
+    "nothing but brackets": b"[" * 100_000,
+    "huge integer": first_release(price=2**70),
+    "thousands of digits": b'{"price":' + b"9" * 5_000 + b"}",
+    "lone surrogate": first_release(listing={"model": "\ud800"}),
+    "year 1": first_release(quoted_at="0001-01-01T00:00:00+00:00"),
+    "no time zone": first_release(quoted_at="2021-05-04T12:00:00"),
+    "price is an object": first_release(price={"amount": 3}),
+    "price is a text": first_release(price="abc"),
+    "infinite price": first_release(price=0).replace(b'"price": 0', b'"price": 1e999'),
+    "not a number": first_release(price=float("nan")),
+    "unknown field": frame(first_release(currency="USD"))[:-1],
+    "not UTF-8": b'{"price":"\xff"}',
+    "NUL block": b"\0" * 300_000,
+    "carriage return": WHOLE[:60] + b"\r" + WHOLE[60:],
+}
+
+
+@pytest.mark.parametrize("line", UNREADABLE.values(), ids=UNREADABLE.keys())
+@pytest.mark.parametrize("end", [b"\n", b""])
+def test_an_unreadable_line_is_quarantined_and_those_behind_it_pass(
+    tmp_path: Path, line: bytes, end: bytes
+) -> None:
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    good = [an_entry(number) for number in range(3)]
+    (folder / "1.records-v2").write_bytes(
+        line + b"\n" + b"".join(entry.as_line() for entry in good) + (line if not end else b"")
+    )
+    desk = Desk(folder)
+    desk.spool.append([an_entry(4)])
+
+    desk.replay.forward()
+
+    assert list(desk.journal.stored.values()) == [*good, an_entry(4)]
+    (kept,) = desk.quarantine.records()
+    assert kept.record == line
+    assert desk.replay.journal_state == "up"
+    assert desk.replay.quarantined_records == 1
+    assert not (folder / "1.records-v2").exists()
+    desk.spool.close()
+
+
+def test_lines_of_release_0_1_are_read(tmp_path: Path) -> None:
+    (tmp_path / "1.ndjson").write_bytes(first_release() + b"\n")
+    desk = Desk(tmp_path)
+
+    desk.replay.forward()
+
+    assert list(desk.journal.stored.values()) == [an_entry(7)]
+    desk.spool.close()
+
+
+def test_a_segment_stays_until_its_bad_lines_are_in_the_quarantine(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    (folder / "1.ndjson").write_bytes(b"{}\n" + an_entry(1).as_line())
+    desk = Desk(folder)
+    (tmp_path / "quarantine").write_text("a file where the folder should be, as on a broken disk")
+
+    desk.replay.forward()
+
+    assert desk.replay.journal_state == "down"
+    assert (folder / "1.ndjson").exists()
+    (tmp_path / "quarantine").unlink()
+    desk.replay.forward()
+    assert len(desk.quarantine) == 1
+    assert not (folder / "1.ndjson").exists()
+    desk.spool.close()
+
+
+def test_an_error_that_nobody_foresaw_shows_the_journal_as_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path)
+    desk.spool.append([an_entry(1)])
+    desk.replay.forward()
+
+    def broken() -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(desk.spool, "next_chunk", broken)
+    with pytest.raises(MemoryError):
+        desk.replay.forward()
+
+    assert desk.replay.journal_state == "down"
+    desk.spool.close()
+
+
+def test_a_replay_stores_what_has_become_readable(tmp_path: Path) -> None:
+    quarantine = Quarantine(tmp_path / "quarantine")
+    quarantine.add([(WHOLE, "format version 2 is newer"), (b"{}", "quote_id is missing")])
+    journal = Journal(f"sqlite:///{tmp_path}/journal.db")
+
+    result = replay_quarantine(quarantine, journal)
+
+    assert (result.stored, result.remaining) == (1, 1)
+    assert journal.up_to("f", model_version="3", limit=9) == [an_entry(7)]
+    assert [kept.record for kept in quarantine.records()] == [b"{}"]
 
 
 def test_the_limit_is_shown_beside_what_waits(tmp_path: Path) -> None:

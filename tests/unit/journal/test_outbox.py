@@ -52,6 +52,27 @@ def test_what_waits_is_adopted_by_the_next_process(tmp_path: Path) -> None:
     following.close()
 
 
+def test_release_0_1_would_not_find_today_s_segments(tmp_path: Path) -> None:
+    spool = a_spool(tmp_path)
+    spool.append([an_entry(1)])
+
+    assert list(tmp_path.glob("*.ndjson")) == []  # it deletes what it cannot read
+    spool.close()
+
+
+def test_segments_of_a_newer_release_are_left_alone_and_counted(tmp_path: Path) -> None:
+    newer = tmp_path / "1.records-v3"
+    newer.write_bytes(b"3 of a release to come\n")
+    spool = a_spool(tmp_path)
+
+    spool.adopt_segments()
+
+    assert taken(spool) == []
+    assert spool.newer_segments == 1
+    assert newer.read_bytes() == b"3 of a release to come\n"
+    spool.close()
+
+
 def test_what_a_crash_left_unnamed_is_removed_once_it_is_old(tmp_path: Path) -> None:
     old, fresh = tmp_path / "1-7.new", tmp_path / "2-8.new"
     for path in (old, fresh):

@@ -15,12 +15,14 @@ from sqlalchemy import create_engine
 
 from carvalue.journal.forwarder import Forwarder
 from carvalue.journal.outbox import Outbox
+from carvalue.journal.quarantine import Quarantine
 from carvalue.journal.schema import TABLES, VERSION_TABLE, newest_revision
 from carvalue.journal.store import Journal, JournalUnavailable, WrongSchema
 from carvalue.telemetry.metrics import ServiceMetrics
 from factories import an_entry
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
+BACK_TO_TODAY = "update journal_schema set version_num = '1.1'"
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
 
 
@@ -78,12 +80,14 @@ def test_quotes_wait_in_the_spool_until_a_program_knows_the_tables(tmp_path: Pat
     spool = Outbox(tmp_path / "spool", limit_bytes=2**20)
     spool.append([an_entry(1), an_entry(2)])
     metrics = ServiceMetrics()
-    Forwarder(spool=spool, journal=Journal(f"sqlite:///{path}"), metrics=metrics).forward()
+    aside = Quarantine(tmp_path / "quarantine")
+    newer = Journal(f"sqlite:///{path}")
+    Forwarder(spool=spool, journal=newer, quarantine=aside, metrics=metrics).forward()
     assert spool.waiting_bytes
 
-    script(path, "update journal_schema set version_num = '1.0'")  # as the right program would find it
+    script(path, BACK_TO_TODAY)  # as the right program would find it
     journal = Journal(f"sqlite:///{path}")
-    Forwarder(spool=spool, journal=journal, metrics=ServiceMetrics()).forward()
+    Forwarder(spool=spool, journal=journal, quarantine=aside, metrics=ServiceMetrics()).forward()
 
     assert journal.after("", until=LATER, limit=9) == [an_entry(1), an_entry(2)]
     assert not spool.waiting_bytes
@@ -98,6 +102,23 @@ def test_a_program_gone_back_to_writes_into_tables_that_only_gained(tmp_path: Pa
     Journal(f"sqlite:///{tmp_path}/journal.db").write([an_entry(2)])
 
     assert len(journal.after("", until=LATER, limit=9)) == 2
+
+
+def test_release_0_1_writes_into_today_s_tables(tmp_path: Path) -> None:
+    journal = Journal(f"sqlite:///{tmp_path}/journal.db")
+    journal.write([an_entry(1, client="shop")])
+    release = (SCHEMAS / "revision_1_0.sqlite.sql").read_text()
+    inserts = [line for line in release.split(";") if "INSERT INTO quotes" in line or "feedback V" in line]
+    columns = (
+        "quote_id, quoted_at, model_version, price, low, high, warnings, listing",
+        "quote_id, sale_price, told_at",
+    )
+    for insert, names in zip(inserts, columns, strict=True):  # release 0.1 names the columns that it knows
+        named = insert.replace(" VALUES", f" ({names}) VALUES").replace("0001', ", "0002', ")
+        script(tmp_path / "journal.db", named)
+
+    assert [entry.client for entry in journal.after("", until=LATER, limit=9)] == ["shop", None]
+    assert [car.client for car in journal.sold_cars(limit=9)] == [None]
 
 
 def test_of_several_processes_at_once_each_finds_the_tables(tmp_path: Path) -> None:

@@ -86,12 +86,52 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
 
 def test_what_the_tables_cannot_hold_is_refused_without_its_values(tmp_path: Path) -> None:
     impossible = an_entry(2, price=None, listing={"vin": "a secret"})
+    journal = a_journal(tmp_path / "journal.db")
+    journal.migrate()
 
     with pytest.raises(EntriesRefused) as caught:
-        a_journal(tmp_path / "journal.db").write([an_entry(1), impossible])
+        journal.write([an_entry(1), impossible])
 
     assert "secret" not in str(caught.value)
     assert rows(tmp_path / "journal.db", "select * from quotes") == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"price": "22450"},
+        {"price": float("inf")},
+        {"high": 2**31},
+        {"low": True},
+        {"price": {"amount": 1}},
+        {"listing": {"model": "\ud800"}},
+        {"listing": {"odometer": float("nan")}},
+        {"listing": {"options": ["leather"]}},
+        {"quoted_at": datetime(1, 1, 1, tzinfo=UTC)},
+        {"client": 7},
+    ],
+)
+def test_an_invalid_entry_is_refused_before_the_database(tmp_path: Path, changes: dict[str, object]) -> None:
+    journal = a_journal(tmp_path / "journal.db")
+    journal.migrate()
+
+    with pytest.raises(EntriesRefused, match=next(iter(changes))):
+        journal.write([an_entry(1, **changes)])
+
+    assert rows(tmp_path / "journal.db", "select * from quotes") == []
+
+
+def test_the_reporter_of_a_sale_is_recorded(tmp_path: Path) -> None:
+    journal, entry = a_journal(tmp_path / "journal.db"), an_entry(1, client="shop")
+    journal.write([entry])
+    report = {"quote_id": entry.quote_id, "sale_price": 20_000, "reported_at": NOW}
+    journal.add_feedback(**report, client="shop")  # type: ignore[arg-type]
+    journal.add_feedback(**report, client="~0f1e")  # type: ignore[arg-type]
+
+    assert journal.up_to(entry.quote_id, model_version="3", limit=9) == [entry]
+    assert [sale.client for sale in journal.sales(model_version="3", limit=9)] == ["~0f1e"]
+    (car,) = journal.sold_cars(limit=9)
+    assert car.as_row()["client"] == "~0f1e"
 
 
 def test_feedback_needs_its_quote_and_the_last_word_counts(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from carvalue.journal.store import Journal
 from carvalue.listings.schema import FIELD_BY_NAME
 from carvalue.serving.app import create_app
 from carvalue.serving.middleware.observability import ObservabilityMiddleware
@@ -388,6 +390,59 @@ def test_feedback_that_is_none_names_its_fields(
 
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == fields
+
+
+def test_quotes_and_sales_are_journaled_with_their_client(bundle: Path, tmp_path: Path) -> None:
+    registry = FakeRegistry()
+    registry.promote(bundle, version=3)
+    with serving(an_app(registry, tmp_path)) as client:
+        until(lambda: client.get("/readyz").is_success)
+        quote_id = client.post("/predict", json=F150).json()["quote_id"]
+        client.post("/predict", json=[F150] * 20)
+        client.post("/explain", json=F150)
+        client.post(
+            "/predict/batch",
+            content=b"make,model,year\nford,f-150,2015\n",
+            headers={"content-type": "text/csv"},
+        )
+        client.post("/feedback", json={"quote_id": quote_id, "sale_price": 21_500})
+
+    journal = Journal(f"sqlite:///{tmp_path}/service/journal.db")
+    entries = journal.after("", until=datetime(2100, 1, 1, tzinfo=UTC), limit=99)
+    assert [entry.client for entry in entries] == ["local"] * 23
+    assert [car.client for car in journal.sold_cars(limit=9)] == ["local"]
+
+
+def test_a_caller_from_elsewhere_is_journaled_under_a_pseudonym(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("carvalue.serving.auth.pseudonyms._is_loopback", lambda _: False)
+    registry = FakeRegistry()
+    registry.promote(bundle, version=3)
+    with serving(an_app(registry, tmp_path)) as client:
+        until(lambda: client.get("/readyz").is_success)
+        client.post("/predict", json=F150)
+
+    (entry,) = Journal(f"sqlite:///{tmp_path}/service/journal.db").after(
+        "", until=datetime(2100, 1, 1, tzinfo=UTC), limit=9
+    )
+    assert re.fullmatch("~[0-9a-f]{16}", entry.client or "")
+    assert (tmp_path / "service" / "pseudonym-secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_quarantined_records_are_reported(bundle: Path, tmp_path: Path) -> None:
+    registry = FakeRegistry()
+    registry.promote(bundle, version=3)
+    spool = tmp_path / "service" / "spool"
+    spool.mkdir(parents=True)
+    (spool / "1.ndjson").write_bytes(b"[" * 100_000 + b"\n")
+    with serving(an_app(registry, tmp_path)) as client:
+        until(lambda: "quarantine" in client.get("/readyz").json()["degraded"])
+        degraded = client.get("/readyz").json()["degraded"]
+        metrics = client.get("/metrics").text
+
+    assert degraded["quarantine"].startswith("1 records could not be stored")
+    assert "carvalue_quarantined_records 1.0" in metrics
 
 
 def test_a_journal_that_is_away_stops_no_quote(bundle: Path, tmp_path: Path) -> None:

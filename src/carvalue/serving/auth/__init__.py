@@ -2,10 +2,12 @@
 
 from carvalue.serving.auth.api_keys import MAX_CLIENT_NAME, KeyFile
 from carvalue.serving.auth.key_store import KeyStore, load_key_store
+from carvalue.serving.auth.pseudonyms import ClientPseudonyms
 from carvalue.serving.auth.rate_limits import RateLimits, TooManyRequests, caller_address
 
 __all__ = [
     "MAX_CLIENT_NAME",
+    "ClientPseudonyms",
     "KeyFile",
     "KeyStore",
     "RateLimits",

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -110,7 +110,8 @@ class BatchPricer:
             scratch = await stack.enter_async_context(self._uploads.scratch_folder())
             rows = await self._uploads.receive(request, suffix=uploaded.suffix, scratch=scratch)
             await self._wait_for_journal()
-            chunks = self._chunks(rows, loaded, wanted.new_writer(ANSWER_COLUMNS, scratch))
+            writer, client = wanted.new_writer(ANSWER_COLUMNS, scratch), request.scope["journal_client"]
+            chunks = self._chunks(rows, loaded, writer, client=client)
             return _Answer(
                 chunks,
                 media_type=wanted.media_type,
@@ -118,12 +119,14 @@ class BatchPricer:
                 close=stack.pop_all().aclose,
             )
 
-    async def _chunks(self, rows: Path, loaded: LoadedModel, writer: RowWriter) -> AsyncGenerator[bytes]:
+    async def _chunks(
+        self, rows: Path, loaded: LoadedModel, writer: RowWriter, *, client: str
+    ) -> AsyncGenerator[bytes]:
         table = open_table(rows, columns=(*LISTING_COLUMNS, PARSE_ERROR), scratch=rows.parent)
         batches = table.batches(rows=CHUNK_ROWS)
         while (chunk := await asyncio.to_thread(self._next, batches, loaded, writer)) is not None:
             await self._wait_for_journal()
-            await self._writer.record(chunk.entries)
+            await self._writer.record([replace(entry, client=client) for entry in chunk.entries])
             if chunk.content:
                 yield chunk.content
         rest = iter(writer.end())

@@ -3,7 +3,13 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from carvalue.errors import AppError
-from carvalue.serving.auth import KeyStore, RateLimits, TooManyRequests, caller_address
+from carvalue.serving.auth import (
+    ClientPseudonyms,
+    KeyStore,
+    RateLimits,
+    TooManyRequests,
+    caller_address,
+)
 from carvalue.serving.middleware.problems import problem
 from carvalue.serving.middleware.security_headers import ASSETS, DOCS
 from carvalue.telemetry import ServiceMetrics
@@ -29,15 +35,28 @@ class AuthenticationMiddleware:
     Args:
         app: the application that allowed requests are passed to.
         keys: the keys that are accepted.
+        pseudonyms: names callers without a key in the journal.
         limits: the rate limit of each client, and of each address without a key.
         metrics: counts rejected requests.
     """
 
-    def __init__(self, app: ASGIApp, *, keys: KeyStore, limits: RateLimits, metrics: ServiceMetrics) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        keys: KeyStore,
+        pseudonyms: ClientPseudonyms,
+        limits: RateLimits,
+        metrics: ServiceMetrics,
+    ) -> None:
         self._app, self._keys, self._limits, self._metrics = app, keys, limits, metrics
+        self._pseudonyms = pseudonyms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass an allowed request on, with `scope["client_name"]`: the client's name, or None without keys.
+        """Pass an allowed request on.
+
+        The scope then holds `client_name`, the name of the API client or None without keys, and
+        `journal_client`, the client's name in the journal, which is never None.
 
         Args:
             scope: the connection, as ASGI defines it.
@@ -50,6 +69,7 @@ class AuthenticationMiddleware:
                 self._metrics.rejected.labels(REASONS[type(refusal)]).inc()
                 await problem(refusal, scope=scope)(scope, receive, send)
                 return
+            scope["journal_client"] = scope["client_name"] or self._pseudonyms.client_at(_host(scope))
         await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> AppError | None:
@@ -75,8 +95,12 @@ class AuthenticationMiddleware:
 
 
 def _address(scope: Scope) -> str:
+    return caller_address(_host(scope))
+
+
+def _host(scope: Scope) -> str:
     host, _ = scope["client"] or ("nowhere", 0)
-    return caller_address(host)
+    return str(host)
 
 
 def _is_public(path: str) -> bool:

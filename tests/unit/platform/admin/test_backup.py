@@ -14,6 +14,7 @@ import pytest
 from carvalue.journal.entries import JournalEntry
 from carvalue.journal.forwarder import Forwarder
 from carvalue.journal.outbox import Outbox
+from carvalue.journal.quarantine import Quarantine
 from carvalue.journal.store import Journal
 from carvalue.platform.admin.archive import ArchiveDamaged
 from carvalue.platform.admin.backup import NothingToBackUp, WouldOverwrite, create_backup, restore_backup
@@ -90,7 +91,9 @@ def test_every_quote_that_was_on_disk_is_in_a_backup_made_while_quotes_come(
     on_disk: list[str] = []
     spool = Outbox(state / "service" / "spool", limit_bytes=2**30, segment_bytes=2_000)
     journal = Journal(settings.journal_url.get_secret_value())
-    replay = Forwarder(spool=spool, journal=journal, metrics=ServiceMetrics())
+    replay = Forwarder(
+        spool=spool, journal=journal, quarantine=Quarantine(state / "quarantine"), metrics=ServiceMetrics()
+    )
 
     def quote() -> None:
         while not stop.is_set():

@@ -1,0 +1,61 @@
+"""The format of a record of the outbox: a version, a checksum and the entry as JSON, on one line."""
+
+from zlib import crc32
+
+VERSION = 2
+_FIRST_VERSION = b"{"  # release 0.1 wrote the JSON alone
+_PARTS = 3
+
+
+class RecordUnreadable(ValueError):
+    """A line of the outbox is not a record that this release can read. The message quotes no value."""
+
+
+def frame(payload: bytes) -> bytes:
+    r"""Frame a payload as one line of the outbox.
+
+    Args:
+        payload: JSON without line feeds, in UTF-8.
+
+    Returns:
+        `VERSION CHECKSUM PAYLOAD` and a line feed. The checksum is the CRC-32 of the payload (ISO 3309), in
+        eight hexadecimal digits.
+
+    >>> frame(b'{"price":1}')
+    b'2 e94863b1 {"price":1}\n'
+    """
+    return b"%d %08x %b\n" % (VERSION, crc32(payload), payload)
+
+
+def unframe(line: bytes) -> bytes:
+    r"""Return the payload of a line, after its checksum was compared.
+
+    Args:
+        line: A line of the outbox, with or without its line feed. Lines of release 0.1, which are JSON alone,
+            have no checksum.
+
+    Returns:
+        The payload.
+
+    Raises:
+        RecordUnreadable: The line is damaged, or a newer release wrote it.
+
+    >>> unframe(frame(b"{}"))
+    b'{}'
+    >>> unframe(b"3 00000000 {}\n")
+    Traceback (most recent call last):
+    ...
+    carvalue.journal.framing.RecordUnreadable: format version 3 is newer than 2, which this release reads
+    """
+    text = line.removesuffix(b"\n")
+    if text.startswith(_FIRST_VERSION):
+        return text
+    parts = text.split(b" ", _PARTS - 1)
+    if len(parts) < _PARTS or not (parts[0].isdigit() and len(parts[0]) <= _PARTS):
+        raise RecordUnreadable("the line does not begin with a format version and a checksum")
+    version, checksum, payload = int(parts[0]), parts[1], parts[2]
+    if version > VERSION:
+        raise RecordUnreadable(f"format version {version} is newer than {VERSION}, which this release reads")
+    if version != VERSION or checksum != b"%08x" % crc32(payload):
+        raise RecordUnreadable("the checksum does not match: the line is damaged")
+    return payload

@@ -1,0 +1,102 @@
+"""Validate the fields of a journal entry before the database does: names, types and ranges."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from math import isfinite
+
+MAX_PRICE = 1_000_000_000  # dollars; a column of the journal holds 32 bits
+MAX_CLIENT = 64  # characters, as the column of the journal
+_YEARS = range(2000, 3000)
+_QUOTE_ID = re.compile(r"[0-9a-f]{32}")
+_MODEL_VERSION = re.compile(r"[0-9A-Za-z._-]{1,32}")
+_CLIENT = re.compile(rf"[!-~]{{1,{MAX_CLIENT}}}")
+_MAX_INTEGER = 2**63
+
+
+class InvalidEntry(ValueError):
+    """A field of an entry has a wrong type or is out of range. The message quotes no value."""
+
+
+def validate_fields(values: Mapping[str, object]) -> None:
+    """Check that the journal can store the fields of an entry and that its readers can use them.
+
+    Args:
+        values: Value by field name of `JournalEntry`.
+
+    Raises:
+        InvalidEntry: A field is missing, unknown, of another type, or out of range.
+
+    >>> validate_fields({"price": "19,000"})
+    Traceback (most recent call last):
+    ...
+    carvalue.journal.validation.InvalidEntry: quote_id is missing
+    """
+    for name in values.keys() - _RULES.keys():
+        raise InvalidEntry(f"the field {_printable(name)} is unknown to this release")
+    for name, (is_valid, expected) in _RULES.items():
+        if name not in values:
+            raise InvalidEntry(f"{name} is missing")
+        value = values[name]
+        if not is_valid(value):
+            raise InvalidEntry(f"{name} is not {expected}; it is of the type {type(value).__name__}")
+
+
+def _printable(name: str) -> str:
+    return ascii(name[:40])
+
+
+def _is_price(value: object) -> bool:
+    return type(value) is int and 1 <= value <= MAX_PRICE
+
+
+def _is_moment(value: object) -> bool:
+    return isinstance(value, datetime) and value.tzinfo is not None and value.year in _YEARS
+
+
+def _is_listing(value: object) -> bool:
+    return isinstance(value, Mapping) and all(_is_text(name) and _is_value(v) for name, v in value.items())
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, tuple) and all(map(_is_text, value))
+
+
+def _is_value(value: object) -> bool:
+    if value is None:
+        return True
+    if type(value) is int:
+        return -_MAX_INTEGER <= value < _MAX_INTEGER
+    return isfinite(value) if type(value) is float else _is_text(value)
+
+
+def _is_text(value: object) -> bool:
+    if type(value) is not str:
+        return False
+    try:
+        value.encode()  # refuses lone surrogates, which no database stores
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _matches(pattern: re.Pattern[str]) -> Callable[[object], bool]:
+    return lambda value: type(value) is str and pattern.fullmatch(value) is not None
+
+
+def _is_client(value: object) -> bool:
+    return value is None or _matches(_CLIENT)(value)
+
+
+_DOLLARS = f"a whole number of dollars from 1 to {MAX_PRICE:,}"
+_RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "quote_id": (_matches(_QUOTE_ID), "32 hexadecimal digits"),
+    "quoted_at": (_is_moment, f"a time with a time zone from the year {_YEARS[0]} to {_YEARS[-1]}"),
+    "model_version": (_matches(_MODEL_VERSION), "a version of 1 to 32 letters, digits and .-_"),
+    "price": (_is_price, _DOLLARS),
+    "low": (_is_price, _DOLLARS),
+    "high": (_is_price, _DOLLARS),
+    "warnings": (_are_texts, "a list of texts in Unicode"),
+    "listing": (_is_listing, "an object of texts in Unicode, finite numbers and nulls"),
+    "client": (_is_client, f"null or 1 to {MAX_CLIENT} printable ASCII characters"),
+}
