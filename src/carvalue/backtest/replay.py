@@ -31,6 +31,7 @@ from carvalue.pricing.training import Budget
 
 Arm = Literal["without the loop", "with the loop"]
 MIN_DAYS = 5  # days after the history
+REPORTER = "market"  # the client of all simulated sales; its sales are verified
 PROMOTED = "is in production"
 """Part of an event's text: the retrained version passed the gates."""
 
@@ -191,7 +192,7 @@ class _Loop:
             model_version=str(self.version.number),
             reference="",
             drift=self.version.detector.report(),
-            live=measure_live_accuracy(self._reported_sales(day)),
+            live=measure_live_accuracy(self._reported_sales(day), verified={REPORTER}),
             estimated_error=None,
             report="",
         )
@@ -202,7 +203,11 @@ class _Loop:
         is_reported = (pl.col("reported_day") <= day) & (pl.col("version") == self.version.number)
         sales = pl.concat([part.filter(is_reported) for part in self._sold])
         newest = sales.sort("reported_day", descending=True).head(NEWEST_SALES)
-        return [Sale(*row) for row in newest.select("quoted", "low", "high", "price").rows()]
+        columns = newest.select("quoted", "low", "high", "price").rows()
+        return [
+            Sale(price=quoted, low=low, high=high, sale_price=price, client=REPORTER)
+            for quoted, low, high, price in columns
+        ]
 
     def _retrain(self, day: int, reason: str) -> str:
         challenger = self._trainer.train(

@@ -117,6 +117,7 @@ def build_watcher(
         reports=ReportFolder(folder / "reports"),
         metrics=WatcherMetrics(),
         extra_alerts=extra_alerts,
+        verified=settings.verified_clients,
     )
 
 

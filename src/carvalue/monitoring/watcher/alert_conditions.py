@@ -94,13 +94,16 @@ def current_alerts(
 
     >>> from carvalue.journal import Sale
     >>> from carvalue.monitoring.watcher.live_accuracy import measure_live_accuracy
-    >>> sales = [Sale(price=24_000, low=19_000, high=30_000, sale_price=18_000 + 10 * n) for n in range(60)]
+    >>> sales = [
+    ...     Sale(price=24_000, low=19_000, high=30_000, sale_price=18_000 + 10 * n, client="shop")
+    ...     for n in range(60)
+    ... ]
     >>> drift = DriftReport(
     ...     state="clean", since=None, provisional=False, rows=500, window=500, features=()
     ... )
     >>> snapshot = WatcherSnapshot(
-    ...     model_version="3", reference="f00d", drift=drift, live=measure_live_accuracy(sales),
-    ...     estimated_error=None, report="",
+    ...     model_version="3", reference="f00d", drift=drift,
+    ...     live=measure_live_accuracy(sales, verified={"shop"}), estimated_error=None, report="",
     ... )
     >>> alerts = current_alerts(snapshot, metrics={"mdape": 0.12}, now=datetime(2026, 1, 1))
     >>> [(alert.key, alert.severity) for alert in alerts]

@@ -1,6 +1,11 @@
-"""Live accuracy: the error of quotes against reported sale prices, and an estimate without sales."""
+"""Live accuracy: the error of quotes against reported sale prices, and an estimate without sales.
 
-from collections.abc import Mapping, Sequence
+Anybody who can reach the price service can report a sale. The influence of one client is therefore bounded,
+unless an operator vouches for it (VERIFIED_SALES_CLIENTS).
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +15,9 @@ from carvalue.journal import Sale
 
 MIN_SALES = 30  # with fewer sales the confidence bounds would be too wide to be useful
 CONFIDENCE = 0.95
+MAX_CLIENT_SHARE = 0.05  # of the sales that are measured
+MIN_PER_CLIENT = 3  # sales that a client may always contribute
+MIN_CLIENTS = 5  # independent clients, unless some sales are verified
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +37,12 @@ class BoundedShare:
 
 @dataclass(frozen=True, kw_only=True)
 class LiveAccuracy:
-    """The accuracy of quotes against sale prices. With fewer than `MIN_SALES` sales, the measures are None.
+    """The accuracy of quotes against sale prices.
+
+    The measures are None with fewer than `MIN_SALES` sales or fewer than `MIN_CLIENTS` independent clients.
 
     Attributes:
-        sales: The number of sales.
+        sales: The number of sales that were measured.
         error: The median absolute percentage error (MdAPE), as a share.
         coverage: The share of sale prices within the quoted range.
         bias: The median of quoted price / sale price - 1.
@@ -44,23 +54,28 @@ class LiveAccuracy:
     bias: BoundedShare | None = None
 
 
-def measure_live_accuracy(sales: Sequence[Sale]) -> LiveAccuracy:
-    """Compare quotes with sale prices.
+def measure_live_accuracy(sales: Sequence[Sale], *, verified: Collection[str] = ()) -> LiveAccuracy:
+    """Compare quotes with sale prices, with a bounded number of sales of each client.
 
     Args:
-        sales: Quotes with their sale prices.
+        sales: Quotes with their sale prices, the last reported first.
+        verified: Clients whose sales are not bounded.
 
     Returns:
         The measures with 95 % intervals: Wilson's (1927) for the coverage, order statistics for medians.
 
-    >>> sold = [Sale(price=20_000, low=15_000, high=25_000, sale_price=18_000 + 100 * n) for n in range(40)]
+    >>> sold = [
+    ...     Sale(price=20_000, low=15_000, high=25_000, sale_price=18_000 + 100 * n, client=f"shop-{n % 20}")
+    ...     for n in range(40)
+    ... ]
     >>> live = measure_live_accuracy(sold)
     >>> round(live.error.value, 3), live.coverage.value
     (0.05, 1.0)
     >>> measure_live_accuracy(sold[:5]).error is None
     True
     """
-    if len(sales) < MIN_SALES:
+    sales = bound_influence(sales, verified=verified)
+    if len(sales) < MIN_SALES or not _are_independent(sales, verified=verified):
         return LiveAccuracy(sales=len(sales), error=None, coverage=None)
     deviations = sorted(sale.price / sale.sale_price - 1 for sale in sales)
     errors = sorted(map(abs, deviations))
@@ -72,6 +87,59 @@ def measure_live_accuracy(sales: Sequence[Sale]) -> LiveAccuracy:
         coverage=BoundedShare(value=covered / len(sales), low=float(share.low), high=float(share.high)),
         bias=_median(deviations),
     )
+
+
+def bound_influence(sales: Sequence[Sale], *, verified: Collection[str] = ()) -> Sequence[Sale]:
+    """Keep the newest sales of each client, at most 5 % of all that are kept, and at least 3.
+
+    Args:
+        sales: The last reported first.
+        verified: Clients whose sales are all kept.
+
+    Returns:
+        The sales that are kept, in the same order. Sales without a client count as those of one client.
+
+    >>> flood = [Sale(price=1, low=1, high=1, sale_price=9, client="flood")] * 400
+    >>> honest = [Sale(price=1, low=1, high=1, sale_price=1, client=f"client-{n}") for n in range(95)]
+    >>> len(bound_influence([*flood, *honest]))
+    100
+    """
+    allowed = max_per_client(len(sales))
+    while True:
+        kept = _newest_of_each_client(sales, allowed=allowed, verified=verified)
+        if max_per_client(len(kept)) >= allowed:
+            return kept
+        allowed = max_per_client(len(kept))
+
+
+def max_per_client(sales: int) -> int:
+    """Compute how many sales of one client may be measured.
+
+    Args:
+        sales: The number of sales that are measured.
+
+    Returns:
+        5 % of them, at least 3.
+    """
+    return max(MIN_PER_CLIENT, int(MAX_CLIENT_SHARE * sales))
+
+
+def _newest_of_each_client(
+    sales: Sequence[Sale], *, allowed: int, verified: Collection[str]
+) -> Sequence[Sale]:
+    counts = Counter[str | None]()
+    kept = []
+    for sale in sales:
+        counts[sale.client] += 1
+        if sale.client in verified or counts[sale.client] <= allowed:
+            kept.append(sale)
+    return kept
+
+
+def _are_independent(sales: Sequence[Sale], *, verified: Collection[str]) -> bool:
+    """Whether enough clients agree. With fewer, the bound leaves most of the sales to verified clients."""
+    clients = {sale.client for sale in sales}
+    return len(clients) >= MIN_CLIENTS or not clients.isdisjoint(verified)
 
 
 def estimated_error(*, width: float, metrics: Mapping[str, float]) -> float:

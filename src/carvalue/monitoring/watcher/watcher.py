@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,13 @@ from carvalue.monitoring.watcher.alert_conditions import (
     alarm_changes,
     current_alerts,
 )
+from carvalue.monitoring.watcher.client_shares import MAX_PER_CLIENT, WINDOW, ClientShares
 from carvalue.monitoring.watcher.exporter import WatcherMetrics
-from carvalue.monitoring.watcher.live_accuracy import estimated_error, measure_live_accuracy
+from carvalue.monitoring.watcher.live_accuracy import (
+    estimated_error,
+    max_per_client,
+    measure_live_accuracy,
+)
 from carvalue.monitoring.watcher.reports import ReportFolder
 from carvalue.registry import ModelRegistry
 
@@ -55,6 +60,7 @@ class Watcher:
         reports: The folder of the drift reports.
         metrics: The metrics to update.
         extra_alerts: Returns alerts of other sources, such as retrainings.
+        verified: Clients whose reported sales an operator vouches for.
         clock: Returns the current time, with a time zone.
     """
 
@@ -69,13 +75,14 @@ class Watcher:
         reports: ReportFolder,
         metrics: WatcherMetrics,
         extra_alerts: Callable[[], Iterable[Alert]] = tuple,
+        verified: Collection[str] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._journal, self._registry, self._references = journal, registry, references
         self._state_file, self.alert_store, self.reports = folder / "state.json", alert_store, reports
         self.metrics, self._extra_alerts, self._clock = metrics, extra_alerts, clock
         self._production: CalibratedDetector | None = None
-        self._recent = pl.DataFrame()
+        self._recent, self._verified, self._shares = pl.DataFrame(), verified, ClientShares()
         self._cursor = ""
         self._reported: str | None = None
         self.snapshot: WatcherSnapshot | None = None
@@ -153,12 +160,16 @@ class Watcher:
             version, registry=self._registry, references=self._references, state=saved
         )
         self._recent, self._reported = pl.DataFrame(), state.get("reported") if is_same else None
+        self._shares = ClientShares()
         if is_same:
             self._refill(self._production)
 
     def _refill(self, production: CalibratedDetector) -> None:
         version, rows = str(production.version.version), production.detector.max_window
-        entries = self._journal.up_to(self._cursor, model_version=version, limit=rows)
+        # of every thousand quotes a quarter is checked at least
+        limit = WINDOW + rows * WINDOW // MAX_PER_CLIENT
+        entries = self._journal.up_to(self._cursor, model_version=version, limit=limit)
+        entries = self._shares.admit(entries)[-rows:]
         if entries:
             self._recent = journal_frame(entries)
             detector = production.detector
@@ -169,17 +180,23 @@ class Watcher:
 
     def _check(self, production: CalibratedDetector, entries: list[JournalEntry]) -> None:
         own = [entry for entry in entries if entry.model_version == str(production.version.version)]
-        if own:
-            rows = journal_frame(own)
+        if admitted := self._shares.admit(own):
+            rows = journal_frame(admitted)
             production.detector.add(rows)
             self._recent = pl.concat([self._recent, rows], how="diagonal")[-REPORT_ROWS:]
-            self.metrics.count(own)
+            self.metrics.count(admitted)
         if entries:
             self._cursor = entries[-1].quote_id
 
     def _conclude(self, production: CalibratedDetector, entries: list[JournalEntry]) -> None:
         now, version = self._clock(), str(production.version.version)
-        live = measure_live_accuracy(self._journal.sales(model_version=version, limit=NEWEST_SALES))
+        sales = self._journal.sales(
+            model_version=version,
+            limit=NEWEST_SALES,
+            max_per_client=max_per_client(NEWEST_SALES),
+            verified=self._verified,
+        )
+        live = measure_live_accuracy(sales, verified=self._verified)
         drift = production.detector.report()
         self._report(production, drift, now)
         self.snapshot = WatcherSnapshot(

@@ -3,12 +3,23 @@
 import pytest
 
 from carvalue.journal.entries import Sale
-from carvalue.monitoring.watcher.live_accuracy import MIN_SALES, estimated_error, measure_live_accuracy
+from carvalue.monitoring.watcher.live_accuracy import (
+    MIN_SALES,
+    bound_influence,
+    estimated_error,
+    measure_live_accuracy,
+)
 
 
 def sales(count: int, *, sale_price: int = 10_000) -> list[Sale]:
     return [
-        Sale(price=10_000 + 100 * number, low=8_000, high=12_000, sale_price=sale_price)
+        Sale(
+            price=10_000 + 100 * number,
+            low=8_000,
+            high=12_000,
+            sale_price=sale_price,
+            client=f"client-{number % 40}",
+        )
         for number in range(count)
     ]
 
@@ -35,6 +46,34 @@ def test_coverage_counts_sales_within_the_range() -> None:
     assert live.coverage is not None
     assert live.coverage.value == pytest.approx(0.8)
     assert live.coverage.low < 0.8 < live.coverage.high
+
+
+def of(client: str | None, count: int) -> list[Sale]:
+    return [Sale(price=2, low=1, high=3, sale_price=1, client=client) for _ in range(count)]
+
+
+def test_thirty_sales_of_one_client_say_nothing() -> None:
+    for client in ("flood", None):
+        live = measure_live_accuracy(of(client, 30))
+        assert (live.sales, live.error) == (3, None)
+
+
+def test_one_client_has_at_most_a_twentieth_and_may_always_have_three() -> None:
+    honest = [sale for number in range(50) for sale in of(f"client-{number}", 2)]
+
+    kept = bound_influence([*of("flood", 10_000), *honest])
+
+    assert [sale.client for sale in kept].count("flood") == 5
+    assert len(kept) == 105
+    assert len(bound_influence(of("a", 9) + of("b", 2))) == 5
+
+
+def test_four_clients_are_too_few_and_verified_ones_are_enough() -> None:
+    four = [sale for number in range(4) for sale in of(f"client-{number}", 300)]
+
+    assert measure_live_accuracy(four).error is None
+    assert measure_live_accuracy(of("shop", 30), verified={"shop"}).error is not None
+    assert measure_live_accuracy(of("shop", 30), verified={"other"}).error is None
 
 
 def test_wider_ranges_promise_a_larger_error() -> None:

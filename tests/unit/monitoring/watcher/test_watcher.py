@@ -1,7 +1,7 @@
 """The watcher checks every quote of the version in production once, and raises alerts."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
@@ -79,6 +79,7 @@ class Stage:
             reports=ReportFolder(self.folder / "watcher" / "reports"),
             metrics=WatcherMetrics(),
             extra_alerts=lambda: self.retraining.alerts,
+            verified={"auction"},
             clock=lambda: self.now,
         )
 
@@ -89,6 +90,7 @@ class Stage:
         seed: int,
         change: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
         id_form: str = "{:032d}",
+        clients: Sequence[str | None] = (None,),
     ) -> None:
         market = a_market(rows=rows, seed=seed).select(INPUTS)
         listings = (change(market) if change else market).to_dicts()
@@ -105,10 +107,16 @@ class Stage:
                     high=quote.high,
                     warnings=quote.warnings,
                     listing={name: value for name, value in listing.items() if value is not None},
+                    client=clients[len(entries) % len(clients)],
                 )
             )
         self.journal.write(entries)
         self.now += timedelta(minutes=1)
+
+    def sell(self, quote_id: str, sale_price: int, *, client: str) -> None:
+        self.journal.add_feedback(
+            quote_id=quote_id, sale_price=sale_price, reported_at=self.now, client=client
+        )
 
     @property
     def version(self) -> int:
@@ -242,7 +250,7 @@ def test_what_is_away_is_told_and_tried_again(stage: Stage, away: str) -> None:
 def test_sales_that_are_far_off_alert(stage: Stage) -> None:
     stage.quote(300, seed=11)
     for number in range(1, 61):
-        stage.journal.add_feedback(quote_id=f"{number:032d}", sale_price=3_000, reported_at=stage.now)
+        stage.sell(f"{number:032d}", 3_000, client=f"client-{number % 20}")
 
     stage.watcher.step()
 
@@ -257,7 +265,7 @@ def test_sales_that_are_all_a_little_dearer_alert_although_the_error_is_usual(st
     stage.quote(300, seed=11)
     for entry in stage.journal.after("", until=stage.now, limit=300):
         dearer = round(entry.price * 1.1)
-        stage.journal.add_feedback(quote_id=entry.quote_id, sale_price=dearer, reported_at=stage.now)
+        stage.sell(entry.quote_id, dearer, client=f"client-{int(entry.quote_id) % 20}")
 
     stage.watcher.step()
 
@@ -265,6 +273,63 @@ def test_sales_that_are_all_a_little_dearer_alert_although_the_error_is_usual(st
     assert "9.1% below the sale prices" in alert.title
     assert stage.watcher.alarms is not None
     assert stage.watcher.alarms.firing == {"live_accuracy"}
+
+
+def test_invented_sales_of_one_client_raise_nothing(stage: Stage) -> None:
+    stage.quote(300, seed=11)
+    for number in range(1, 31):
+        stage.sell(f"{number:032d}", 3_000, client="~0f1e2d3c4b5a6978")
+
+    stage.watcher.step()
+
+    assert stage.watcher.alert_store.firing() == []
+    assert stage.watcher.alarms is not None
+    assert "live_accuracy" not in stage.watcher.alarms.firing | stage.watcher.alarms.well
+
+
+def test_a_flood_of_invented_sales_hides_no_honest_ones(stage: Stage) -> None:
+    stage.quote(1_500, seed=11)
+    entries = stage.journal.after("", until=stage.now, limit=1_500)
+    for number, entry in enumerate(entries[:100]):
+        stage.sell(entry.quote_id, entry.price, client=f"client-{number % 20}")
+    stage.now += timedelta(minutes=1)
+    for entry in entries[100:]:
+        stage.sell(entry.quote_id, 1_000, client="flood")
+
+    stage.watcher.step()
+
+    assert stage.watcher.snapshot is not None
+    live = stage.watcher.snapshot.live
+    assert live.sales == 105
+    assert live.error is not None
+    assert live.error.value == 0
+    assert stage.watcher.alert_store.firing() == []
+
+
+def test_sales_of_a_verified_client_need_no_second_one(stage: Stage) -> None:
+    stage.quote(300, seed=11)
+    for number in range(1, 61):
+        stage.sell(f"{number:032d}", 3_000, client="auction")
+
+    stage.watcher.step()
+
+    assert "live_accuracy" in {alert.key for alert in stage.watcher.alert_store.firing()}
+
+
+def test_odd_quotes_of_one_client_among_many_are_no_drift(stage: Stage) -> None:
+    honest = [f"client-{number}" for number in range(8)]
+    stage.quote(1_000, seed=11, clients=honest)
+    stage.quote(1_000, seed=12, change=older, clients=["flood"])
+    stage.quote(1_000, seed=13, clients=honest)
+    stage.watcher.step()
+
+    assert stage.watcher.snapshot is not None
+    assert stage.watcher.snapshot.drift.rows == 2_250
+    restarted = stage.a_watcher()
+    restarted.step()
+    assert restarted.snapshot is not None
+    assert restarted.snapshot.drift.rows == 2_250
+    restarted.close()
 
 
 def test_a_retraining_that_failed_is_told_as_any_alert(stage: Stage) -> None:
