@@ -37,6 +37,7 @@ MAX_RECOVERY_REQUESTS = 6_000  # enough to fill the longest window of the drift 
 DRIFTS = ("odometer*1.3@0", "year+2@0")
 LIMIT_S = 120.0
 POLL_S = 0.5
+LOCAL_CLIENT = "local"  # the name of callers on this machine in the journal
 
 LOG_PREFIXES = (*digits, "{")  # first characters of log lines and of access-log lines
 STYLES = {"WARNING:": "bold red", "CRITICAL:": "bold red", "RESOLVED:": "bold green"}
@@ -181,9 +182,13 @@ def _own_settings(settings: Settings, folder: Path, *, webhook: str) -> Settings
         exclude={"journal_url", "alert_urls", "service_url", "watcher_url", "service_keys_file"}
     )
     ports = {"bind_host": "127.0.0.1", "service_port": free_port(), "watcher_port": free_port()}
-    return Settings.model_validate(
-        chosen | ports | {"state_dir": folder, "alert_urls": f"console:,{webhook}", "retrain_on_alarm": False}
-    )
+    own = {
+        "state_dir": folder,
+        "alert_urls": f"console:,{webhook}",
+        "retrain_on_alarm": False,
+        "verified_sales_clients": LOCAL_CLIENT,
+    }
+    return Settings.model_validate(chosen | ports | own)
 
 
 @contextmanager

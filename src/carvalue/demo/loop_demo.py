@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from carvalue.demo.drift_demo import LOCAL_CLIENT
 from carvalue.demo.shifted_market import later_cars, write_later_listings
 from carvalue.demo.traffic import held_out_cars, simulate
 from carvalue.errors import AppError
@@ -31,6 +32,11 @@ SOLD_SHARE = 0.25  # gives enough sales within a thousand requests for them to j
 START_LIMIT_S = 120.0  # the watcher contacts Airflow twice a minute
 FOLLOW_LIMIT_S = 10.0  # the service loads a promoted version within this time
 POLL_S = 0.5
+UNVERIFIED = (
+    "one client reports all sales of the demonstration, and they count only if it is verified: set "
+    f"VERIFIED_SALES_CLIENTS to {LOCAL_CLIENT}, or to the client of SERVICE_API_KEY, then run `make up` and "
+    "the demonstration again"
+)
 
 
 class LoopDemoFailed(AppError):
@@ -135,6 +141,8 @@ def run_loop_demo(settings: Settings, *, progress: ProgressReporter) -> None:
         LoopDemoFailed: An expected event did not happen, or a quote request failed meanwhile.
     """
     report = progress.report
+    if not settings.verified_clients:
+        report(UNVERIFIED)
     with _loop_demo(settings) as demo:
         first = demo.version()
         _send_clean_traffic(demo, report)
@@ -284,6 +292,7 @@ def _own_settings(settings: Settings) -> Settings:
         "sample_rows": ROWS,
         "training_budget": "quick",
         "max_level_change": 0.5,
+        "verified_sales_clients": LOCAL_CLIENT,  # the demonstration reports every sale from here
     }
     return Settings.model_validate(ports | chosen | market)
 
