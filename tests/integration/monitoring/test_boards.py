@@ -49,7 +49,7 @@ INPUTS = ("manufacturer", "model", "year", "odometer", "state", "region", *MARKE
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Scrape a real service and a real watcher while drifted traffic comes; give Prometheus' address."""
     binary, folder = program("prometheus"), tmp_path_factory.mktemp("platform")
-    settings = Settings(state_dir=folder / "var")
+    settings = Settings(state_dir=folder / "var", verified_sales_clients="local")
     registry = FakeRegistry()
     registry.promote(a_bundle(folder / "bundle"), version=1)
     registry.challenge(a_bundle(folder / "challenger", price_share=0.9), version=2)

@@ -54,6 +54,10 @@ SERIES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {'carvalue_journal_dropped_total{instance="a",reason="disk"}': "0x20 5x20"},
         {'carvalue_journal_dropped_total{instance="a",reason="disk"}': "5x40"},
     ),
+    "CarvalueRecordsQuarantined": (
+        {"carvalue_quarantined_records": "2x40"},
+        {"carvalue_quarantined_records": "0x40"},
+    ),
     "CarvalueModelStale": (
         {"carvalue_watched_model_version": "2x40", "carvalue_model_version": "1x40"},
         {"carvalue_watched_model_version": "2x40", "carvalue_model_version": "2x40"},
