@@ -299,6 +299,13 @@ SERVICE = Board(
             unit="reqps",
         ),
         Panel(
+            title="Records in the quarantine",
+            shape="lines",
+            queries={metrics.QUARANTINED_RECORDS.name: "{{instance}}"},
+            description="Quotes that could not be stored in the journal; see `carvalue quarantine list`.",
+            unit="short",
+        ),
+        Panel(
             title="Up",
             shape="states",
             queries={

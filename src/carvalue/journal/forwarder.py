@@ -115,12 +115,14 @@ class Forwarder:
                 self._spool.adopt_segments()
                 while time.monotonic() < deadline and self._forward_chunk():
                     pass
-                self.quarantined_records = len(self._quarantine)
             except (JournalUnavailable, OSError) as error:
                 self._set_state("down", reason=str(error))
             except Exception as error:
                 self._set_state("down", reason=type(error).__name__)
                 raise
+            finally:
+                with suppress(OSError):  # the last count stays
+                    self.quarantined_records = len(self._quarantine)
 
     def _forward_chunk(self) -> bool:
         chunk = self._spool.next_chunk()

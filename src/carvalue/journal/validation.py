@@ -50,6 +50,10 @@ def _is_price(value: object) -> bool:
     return type(value) is int and 1 <= value <= MAX_PRICE
 
 
+def _is_bound(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MAX_PRICE
+
+
 def _is_moment(value: object) -> bool:
     return isinstance(value, datetime) and value.tzinfo is not None and value.year in _YEARS
 
@@ -88,14 +92,14 @@ def _is_client(value: object) -> bool:
     return value is None or _matches(_CLIENT)(value)
 
 
-_DOLLARS = f"a whole number of dollars from 1 to {MAX_PRICE:,}"
+_DOLLARS = f"a whole number of dollars from {{}} to {MAX_PRICE:,}"
 _RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "quote_id": (_matches(_QUOTE_ID), "32 hexadecimal digits"),
     "quoted_at": (_is_moment, f"a time with a time zone from the year {_YEARS[0]} to {_YEARS[-1]}"),
     "model_version": (_matches(_MODEL_VERSION), "a version of 1 to 32 letters, digits and .-_"),
-    "price": (_is_price, _DOLLARS),
-    "low": (_is_price, _DOLLARS),
-    "high": (_is_price, _DOLLARS),
+    "price": (_is_price, _DOLLARS.format(1)),
+    "low": (_is_bound, _DOLLARS.format(0)),
+    "high": (_is_bound, _DOLLARS.format(0)),
     "warnings": (_are_texts, "a list of texts in Unicode"),
     "listing": (_is_listing, "an object of texts in Unicode, finite numbers and nulls"),
     "client": (_is_client, f"null or 1 to {MAX_CLIENT} printable ASCII characters"),
