@@ -26,7 +26,9 @@ CARS = {"camry": "toyota", "f-150": "ford", "911": "porsche"}
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     state_dir = tmp_path_factory.mktemp("platform") / "var"
-    settings = platform_settings(state_dir, data_source="sample", sample_rows=6_000)
+    settings = platform_settings(
+        state_dir, data_source="sample", sample_rows=6_000, verified_sales_clients="local"
+    )
     yield settings
     lifecycle.stop_platform(settings)
 

@@ -205,7 +205,8 @@ RANGE_WIDTH = MetricSpec(
     help="Width of the price range as a share of the price.",
 )
 REPORTED_SALES = _gauge(
-    "reported_sales", "Reported sales of cars that the version quoted, at most the newest 500."
+    "reported_sales",
+    "Reported sales that live accuracy is measured by: the newest 500 at most, with a bound for each client.",
 )
 LIVE_ERROR = _gauge("live_error", "Median absolute error of quotes, as a share of the sale price.")
 LIVE_ERROR_LOW = _gauge("live_error_low", "Lower 95 % bound of carvalue_live_error.")

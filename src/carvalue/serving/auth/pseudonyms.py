@@ -4,6 +4,7 @@ import hmac
 import logging
 import os
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from uuid import uuid4
@@ -88,6 +89,7 @@ def _create(path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
+@lru_cache(maxsize=1_024)
 def _is_loopback(address: str) -> bool:
     try:
         host = ip_address(address.partition("%")[0])
