@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
+from carvalue.http_security import BrowserProtection, allowed_hosts
 from carvalue.journal import Journal, Outbox
 from carvalue.registry import ModelRegistry, ProductionReader
 from carvalue.serving.auth import RateLimits, load_key_store
@@ -24,6 +25,7 @@ from carvalue.serving.middleware import (
     ObservabilityMiddleware,
     SecurityHeaders,
     install_problems,
+    refusal_answer,
 )
 from carvalue.serving.model import BundleCache, bundles_folder
 from carvalue.serving.openapi import DESCRIPTION, KEY, TITLE, rejections
@@ -74,8 +76,11 @@ def create_app(
     limits = RateLimits(rate=settings.rate_limit, burst=settings.rate_burst)
     fast_path = FastPathMiddleware(app, path=PREDICT, endpoint=post_predict)
     authenticated = AuthenticationMiddleware(fast_path, keys=keys, limits=limits, metrics=metrics)
+    protected = BrowserProtection(
+        authenticated, allowed=allowed_hosts(settings), answer=refusal_answer(metrics)
+    )
     return ObservabilityMiddleware(
-        authenticated, metrics=metrics, routes=routes, headers=SecurityHeaders(app), log=log
+        protected, metrics=metrics, routes=routes, headers=SecurityHeaders(app), log=log
     )
 
 

@@ -211,13 +211,15 @@ def body_problems(unprocessable: str) -> dict[str, Json]:
 
 
 def rejections() -> dict[int | str, dict[str, Any]]:
-    """Describe the answers to a request without a valid key, and over the rate limit.
+    """Describe the answers to a request without a valid key, over the rate limit, or of a foreign web page.
 
     Returns:
         OpenAPI response objects by status.
     """
     return {
         401: dict(problem_response("The service has keys, and the request has none of them.")),
+        403: dict(problem_response("A web page of another origin sent the request.")),
+        421: dict(problem_response("`Host` names another server; `ALLOWED_HOSTS` lists the accepted names.")),
         429: dict(problem_response("The client is over its limit; `Retry-After` says when to ask again.")),
     }
 
