@@ -213,6 +213,78 @@ def test_requests_may_come_ahead_but_not_without_end(client: Client) -> None:
     assert client.rejected("malformed") == 1
 
 
+def answers(connection: socket.socket) -> list[bytes]:
+    """Read until the other side closes; return the status lines."""
+    came = bytearray()
+    while piece := connection.recv(65_536):
+        came += piece
+    return re.findall(rb"HTTP/1\.1 (\d+) ", bytes(came))
+
+
+@pytest.mark.parametrize("ahead", [60, 200])
+def test_requests_within_the_limit_are_answered_before_the_others_are_refused(
+    client: Client, ahead: int
+) -> None:
+    one = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+    with closing(connect(client)) as connection:
+        connection.sendall(one * ahead)
+        if ahead <= deadlines.MAX_PIPELINED:
+            connection.shutdown(socket.SHUT_WR)
+        statuses = answers(connection)
+
+    if ahead <= deadlines.MAX_PIPELINED:
+        assert statuses == [b"200"] * ahead
+    else:
+        assert statuses == [b"200"] * (deadlines.MAX_PIPELINED + 1) + [b"400"]
+
+
+def test_a_request_before_bytes_that_are_no_http_is_answered(client: Client) -> None:
+    with closing(connect(client)) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n\x16\x03 no HTTP\r\n\r\n")
+        assert answers(connection) == [b"200", b"400"]
+
+
+def test_a_client_that_closes_its_half_gets_its_answer(client: Client) -> None:
+    body = json.dumps(F150).encode()
+    head = JSON_HEAD + b"\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
+
+    with closing(connect(client)) as connection:
+        connection.sendall(head + body)
+        connection.shutdown(socket.SHUT_WR)
+        assert answers(connection) == [b"200"]
+    with closing(connect(client)) as connection:
+        connection.sendall(head + body[:-1])
+        connection.shutdown(socket.SHUT_WR)
+        assert answers(connection) == []
+
+
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
+@pytest.mark.parametrize("cut", [0, 40, -3])
+def test_an_offer_to_upgrade_is_ignored_and_the_request_answered(
+    client: Client, protocol: bytes, cut: int
+) -> None:
+    body = json.dumps(F150).encode()
+    offer = b"\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: %s" % protocol
+    offer += b"\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA"
+    request = JSON_HEAD + offer + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+    with closing(connect(client)) as connection:
+        connection.sendall(request[:cut])
+        time.sleep(PAUSE_S if cut else 0)
+        connection.sendall(request[cut:] + request + b"GET /healthz HTTP/1.1" + offer + b"\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        assert answers(connection) == [b"200"] * 3
+
+
+def test_connect_is_refused(client: Client) -> None:
+    with closing(connect(client)) as connection:
+        connection.sendall(b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        (status,) = answers(connection)
+        assert status in {b"400", b"404", b"405", b"421"}
+
+
 def test_an_answer_that_is_not_read_is_given_up_and_one_that_is_read_slowly_is_not(
     client: Client,
 ) -> None:
