@@ -104,6 +104,7 @@ async def _lifespan(
             outbox=outbox,
             uploads=uploads,
             metrics=metrics,
+            refuse_unrecorded=settings.on_full_disk == "refuse",
         ) as service:
             yield {"service": service}
     log.flush()

@@ -75,6 +75,7 @@ async def running_service(
     outbox: Outbox,
     uploads: UploadFolder,
     metrics: ServiceMetrics,
+    refuse_unrecorded: bool,
 ) -> AsyncIterator[ServiceState]:
     """Start the parts of the service, and stop them at the end of the block.
 
@@ -85,6 +86,7 @@ async def running_service(
         outbox: keeps quotes on disk until the journal has them; closed at the end.
         uploads: keeps uploaded files while they are priced.
         metrics: the metrics of the service.
+        refuse_unrecorded: whether quotes that cannot be recorded are refused.
 
     Yields:
         The parts that routes use.
@@ -98,8 +100,17 @@ async def running_service(
     ):
         yield ServiceState(
             live=live,
-            quotes=QuoteService(live=live, writer=writer, metrics=metrics),
-            batches=BatchPricer(live=live, writer=writer, outbox=outbox, metrics=metrics, uploads=uploads),
+            quotes=QuoteService(
+                live=live, writer=writer, metrics=metrics, refuse_unrecorded=refuse_unrecorded
+            ),
+            batches=BatchPricer(
+                live=live,
+                writer=writer,
+                outbox=outbox,
+                metrics=metrics,
+                uploads=uploads,
+                refuse_unrecorded=refuse_unrecorded,
+            ),
             journal=journal,
             forwarder=forwarder,
             writer=writer,

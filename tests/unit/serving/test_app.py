@@ -458,6 +458,44 @@ def test_feedback_to_an_unavailable_journal_hides_the_database_error(
     assert record.__dict__["request_id"] == answer.json()["request_id"]
 
 
+@pytest.mark.parametrize("setting", ["answer", "refuse"])
+def test_a_full_disk_is_visible_to_the_client(bundle: Path, tmp_path: Path, setting: str) -> None:
+    registry = FakeRegistry()
+    registry.promote(bundle, version=3)
+    (tmp_path / "file").write_text("a file where the folder of the journal should be")
+    (tmp_path / "service").mkdir()
+    (tmp_path / "service" / "spool").write_text("a file where the folder of the spool should be")
+    chosen = Settings.model_validate(
+        {
+            "state_dir": tmp_path,
+            "journal_url": f"sqlite:///{tmp_path}/file/journal.db",
+            "on_full_disk": setting,
+        }
+    )
+
+    with serving(create_app(chosen, registry=registry)) as client:
+        until(lambda: client.get("/readyz").is_success)
+        one, many = client.post("/predict", json=F150), client.post("/predict", json=[F150] * 20)
+        reasons = client.post("/explain", json=F150)
+        file = {"content": "make,model,year\nford,f-150,2015\n,,\n", "headers": {"content-type": "text/csv"}}
+        if setting == "refuse":
+            with pytest.raises(httpx.RemoteProtocolError):  # an answer that ends early never looks whole
+                client.post("/predict/batch", **file)
+        else:
+            header, priced, _ = client.post("/predict/batch", **file).text.splitlines()
+
+    if setting == "refuse":
+        assert {answer.status_code for answer in (one, many, reasons)} == {503}
+        assert "cannot be recorded" in one.json()["detail"]
+        return
+    assert [quote["recorded"] for quote in (one.json(), *many.json(), reasons.json()["quote"])] == [
+        False
+    ] * 22
+    row = dict(zip(header.split(","), priced.split(","), strict=True))
+    assert int(row["price"]) > 0
+    assert not row["quote_id"]
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_health_routes_answer_head_without_a_body(client: httpx.Client, path: str) -> None:
     answer = client.head(path)

@@ -127,7 +127,9 @@ def predict_operation() -> dict[str, object]:
                 "content": {"application/json": {"schema": answer, "example": QUOTE}},
             },
             **body_problems("Fields are missing, unknown or out of range; `errors` names each."),
-            "503": problem_response("There is no model in production yet."),
+            "503": problem_response(
+                "There is no model in production yet, or the disk is full and `ON_FULL_DISK` is `refuse`."
+            ),
         },
     }
 
@@ -298,5 +300,13 @@ def quote_schema() -> Json:
                 "description": "What makes this quote less certain.",
             },
             "quote_id": text,
+            "recorded": {
+                "type": "boolean",
+                "const": False,
+                "description": (
+                    "Present if the quote could not be recorded, because the disk of the service is full: "
+                    "no sale can be reported for it."
+                ),
+            },
         },
     }
