@@ -3,6 +3,7 @@
 The defaults work on a new machine without any configuration.
 """
 
+import re
 from collections.abc import Mapping
 from math import ceil
 from pathlib import Path
@@ -54,6 +55,13 @@ def _http_url(value: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("expected a URL such as http://127.0.0.1:5000")
     return value.rstrip("/")
+
+
+def _host_names(value: str) -> str:
+    for name in filter(None, map(str.strip, value.split(","))):
+        if not re.fullmatch(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+", name):
+            raise ValueError("expected names such as prices.example.com, without scheme and port")
+    return value
 
 
 def _links(value: str) -> str:
@@ -196,6 +204,9 @@ class Settings(BaseSettings):
     spool_limit_mb: int = Field(default=256, ge=1)
     """How many MB of quotes may wait on local disk while the journal is unavailable. A quote takes about 0.4
     KB. Beyond the limit, quotes are answered but not stored."""
+    on_full_disk: Literal["answer", "refuse"] = "answer"
+    """What the price service does with a quote that it cannot record, because the disk or the spool is full:
+    `answer` (with `recorded: false`; in a file, without a quote id) or `refuse` (with status 503)."""
     batch_limit_mb: int = Field(default=256, ge=1)
     """The largest file that POST /predict/batch accepts, in MB. At most two files are stored below STATE_DIR
     at a time, each twice while it is read."""
@@ -207,6 +218,10 @@ class Settings(BaseSettings):
     """The address that the price service, the page and the watcher listen on. Any address other than
     loopback requires an AIRFLOW_PASSWORD other than the default, and keys for the price service. Everything
     else listens on loopback only."""
+    allowed_hosts: Annotated[str, AfterValidator(_host_names)] = ""
+    """The host names, separated by commas, under which the price service, the page and the watcher answer; a
+    web page could otherwise reach them by DNS rebinding. Loopback names are always accepted. Empty: only
+    loopback names while BIND_HOST is loopback, otherwise every name."""
     airflow_port: Port = 8080
     """The port of Airflow."""
     mlflow_port: Port = 5000
@@ -274,7 +289,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _default_password_on_loopback_only(self) -> "Settings":
         is_default = self.airflow_password.get_secret_value() == LOCAL_PASSWORD
-        if is_default and self.bind_host not in LOOPBACK_HOSTS:
+        if is_default and not self.is_loopback:
             raise ValueError(
                 f"BIND_HOST={self.bind_host!r} is reachable from outside: "
                 "expected an AIRFLOW_PASSWORD other than the well-known default"
@@ -292,6 +307,17 @@ class Settings(BaseSettings):
         """The HTTP headers that a client on this machine sends to the price service."""
         key = self.service_api_key.get_secret_value()
         return {"X-API-Key": key} if key else {}
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether BIND_HOST can be reached from this machine only."""
+        return self.bind_host in LOOPBACK_HOSTS
+
+    @property
+    def allowed_host_names(self) -> frozenset[str]:
+        """The names of ALLOWED_HOSTS, in lower case."""
+        names = (name.strip().lower() for name in self.allowed_hosts.split(","))
+        return frozenset(name for name in names if name)
 
     @property
     def links(self) -> Mapping[str, str]:

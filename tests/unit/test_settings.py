@@ -34,6 +34,7 @@ def test_defaults_work_on_a_bare_machine() -> None:
         ("TRAINING_CLUSTER", "scheduler:8786", "expected a Dask scheduler's address such as"),
         ("OPERATOR_LINKS", "https://airflow.example", "expected NAME=URL"),
         ("BIND_HOST", "0.0.0.0", "AIRFLOW_PASSWORD"),
+        ("ALLOWED_HOSTS", "http://prices.example.com", "without scheme and port"),
     ],
 )
 def test_a_bad_setting_is_named_in_one_line(

@@ -2,7 +2,7 @@
 
 from carvalue.files.archives import MEMBER, ZipUnusable, unpack
 from carvalue.files.artifacts import ArtifactUnreadable, read_artifact, write_artifact
-from carvalue.files.atomic import TEMPORARY_MARK, atomic_write, fsync
+from carvalue.files.atomic import TEMPORARY_MARK, atomic_write, fsync, fsync_tree
 from carvalue.files.bundle import (
     MANIFEST,
     BundleCorrupt,
@@ -27,6 +27,7 @@ __all__ = [
     "atomic_write",
     "bundle_digest",
     "fsync",
+    "fsync_tree",
     "json_bytes",
     "parse_json",
     "read_artifact",

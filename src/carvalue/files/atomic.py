@@ -54,3 +54,22 @@ def fsync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def fsync_tree(folder: Path) -> None:
+    """Flush a folder to disk: the files directly in it, its entries, and its own entry in its parent.
+
+    Args:
+        folder: An existing folder.
+
+    Example:
+        >>> from pathlib import Path
+        >>> Path("bundle").mkdir()
+        >>> _ = Path("bundle", "card.json").write_text("{}")
+        >>> fsync_tree(Path("bundle"))
+    """
+    for path in folder.iterdir():
+        if path.is_file():
+            fsync(path)
+    fsync(folder)
+    fsync(folder.parent)

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from carvalue.errors import AppError
+from carvalue.files.atomic import fsync, fsync_tree
 
 FORMAT = 5  # raised whenever an older reader would misread the files
 MANIFEST = "MANIFEST.json"
@@ -50,7 +51,9 @@ def write_bundle(folder: Path, files: Mapping[str, bytes]) -> None:
         (temporary / name).write_bytes(content)
     checksums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     (temporary / MANIFEST).write_bytes(json_bytes({"format": FORMAT, "sha256": checksums}))
+    fsync_tree(temporary)
     _replace(folder, temporary)
+    fsync(folder.parent)
 
 
 def read_bundle(folder: Path) -> dict[str, bytes]:

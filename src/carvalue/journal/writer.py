@@ -17,7 +17,7 @@ from carvalue.telemetry import ServiceMetrics
 TRY_JOURNAL_S = 10  # a response waits up to 5 s for an unavailable journal, so it is not tried more often
 
 OutboxState = Literal["spool full", "disk"]
-Waiting = list[tuple[Sequence[JournalEntry], asyncio.Future[None]]]
+Waiting = list[tuple[Sequence[JournalEntry], asyncio.Future[bool]]]
 
 logger = logging.getLogger(__name__)
 
@@ -43,9 +43,10 @@ class JournalWriter:
     ...     writer = JournalWriter(
     ...         spool=outbox, journal=Journal("sqlite:///written.db"), metrics=ServiceMetrics()
     ...     )
-    ...     await writer.record([entry])
+    ...     print(await writer.record([entry]))
     ...     writer.close()
     >>> asyncio.run(record_one())
+    True
     >>> outbox.waiting_bytes == len(entry.as_line())
     True
     """
@@ -60,16 +61,17 @@ class JournalWriter:
         self.trouble: OutboxState | None = None
         """Why quotes cannot be written to the outbox; None while they can."""
 
-    def record(self, entries: Sequence[JournalEntry]) -> asyncio.Future[None]:
+    def record(self, entries: Sequence[JournalEntry]) -> asyncio.Future[bool]:
         """Write entries to the outbox with the next group. Call it in the event loop.
 
         Args:
             entries: The entries of one request.
 
         Returns:
-            A future that is done when the entries are on disk, or were dropped and counted.
+            A future: True when the entries are on disk or in the journal, False if they were dropped and
+            counted.
         """
-        on_disk = asyncio.get_running_loop().create_future()
+        on_disk: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((entries, on_disk))
         if not self._is_committing:
             self._commit_waiting()
@@ -85,7 +87,7 @@ class JournalWriter:
         commit = asyncio.get_running_loop().run_in_executor(self._thread, self._commit, entries)
         commit.add_done_callback(partial(self._settle, group))
 
-    def _settle(self, group: Waiting, commit: asyncio.Future[None]) -> None:
+    def _settle(self, group: Waiting, commit: asyncio.Future[bool]) -> None:
         self._is_committing = False
         if self._waiting:
             self._commit_waiting()  # first, so that the disk is busy while responses are written
@@ -93,23 +95,27 @@ class JournalWriter:
             if on_disk.done():  # the client disconnected
                 continue
             if (error := commit.exception()) is None:
-                on_disk.set_result(None)
+                on_disk.set_result(commit.result())
             else:
                 on_disk.set_exception(error)
 
-    def _commit(self, entries: Sequence[JournalEntry]) -> None:
+    def _commit(self, entries: Sequence[JournalEntry]) -> bool:
+        """Write entries; return whether they are stored."""
         try:
             self._spool.append(entries)
         except OutboxFull as error:
             self._note("spool full", reason=str(error))
             self._drop(entries, "spool full")
+            return False
         except OSError as error:
             self._note("disk", reason=str(error))
-            if not self._write_to_journal(entries):
-                self._drop(entries, "disk")
-        else:
-            self.trouble = None
-            self._metrics.spool_up.set(1)
+            if self._write_to_journal(entries):
+                return True
+            self._drop(entries, "disk")
+            return False
+        self.trouble = None
+        self._metrics.spool_up.set(1)
+        return True
 
     def _write_to_journal(self, entries: Sequence[JournalEntry]) -> bool:
         """Write to the journal directly: it may be on another machine. After a failure, pause."""

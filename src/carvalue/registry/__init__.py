@@ -3,11 +3,18 @@
 from carvalue.registry.audit import AUDIT_FILE, AuditEntry, AuditLog
 from carvalue.registry.decision import PromotionDecision
 from carvalue.registry.http_reader import ProductionReader
-from carvalue.registry.model_version import CHALLENGER, ModelRegistry, ModelVersion, RegistryUnavailable
+from carvalue.registry.model_version import (
+    CHALLENGER,
+    MODEL_NAME,
+    ModelRegistry,
+    ModelVersion,
+    RegistryUnavailable,
+)
 
 __all__ = [
     "AUDIT_FILE",
     "CHALLENGER",
+    "MODEL_NAME",
     "AuditEntry",
     "AuditLog",
     "ModelRegistry",

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import httpx
 
-from carvalue.files import MANIFEST, BundleCorrupt, bundle_digest, read_bundle
+from carvalue.files import MANIFEST, BundleCorrupt, bundle_digest, fsync, fsync_tree, read_bundle
 from carvalue.registry.model_version import (
     BUNDLE_PATH,
     DIGEST_TAG,
@@ -85,8 +85,10 @@ class ProductionReader:
         try:
             self._fetch(version, temporary)
             check_bundle(version, temporary)
+            fsync_tree(temporary)
             shutil.rmtree(into, ignore_errors=True)
             temporary.rename(into)
+            fsync(into.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return into

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 
+from carvalue.http_security import BrowserProtection, allowed_hosts
 from carvalue.journal import Journal, Outbox, Quarantine
 from carvalue.registry import ModelRegistry, ProductionReader
 from carvalue.serving.auth import ClientPseudonyms, RateLimits, load_key_store
@@ -24,6 +25,7 @@ from carvalue.serving.middleware import (
     ObservabilityMiddleware,
     SecurityHeaders,
     install_problems,
+    refusal_answer,
 )
 from carvalue.serving.model import BundleCache, bundles_folder
 from carvalue.serving.openapi import DESCRIPTION, KEY, TITLE, rejections
@@ -77,8 +79,11 @@ def create_app(
     authenticated = AuthenticationMiddleware(
         fast_path, keys=keys, pseudonyms=pseudonyms, limits=limits, metrics=metrics
     )
+    protected = BrowserProtection(
+        authenticated, allowed=allowed_hosts(settings), answer=refusal_answer(metrics)
+    )
     return ObservabilityMiddleware(
-        authenticated, metrics=metrics, routes=routes, headers=SecurityHeaders(app), log=log
+        protected, metrics=metrics, routes=routes, headers=SecurityHeaders(app), log=log
     )
 
 
@@ -103,6 +108,7 @@ async def _lifespan(
             quarantine=Quarantine(settings.quarantine_folder),
             uploads=uploads,
             metrics=metrics,
+            refuse_unrecorded=settings.on_full_disk == "refuse",
         ) as service:
             yield {"service": service}
     log.flush()

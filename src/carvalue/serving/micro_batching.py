@@ -6,11 +6,11 @@ No request waits for others to come; under load, one turn reads several.
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
-Work = Callable[[Sequence[Item]], tuple[Sequence[Answer], asyncio.Future[None]]]
+Work = Callable[[Sequence[Item]], tuple[Sequence[Answer], asyncio.Future[Any]]]
 """Takes items; returns an answer for each, in order, and a future after which they may be sent."""
 
 
@@ -75,7 +75,7 @@ class MicroBatcher(Generic[Item, Answer]):
 def _distribute(
     batch: list[tuple[Sequence[Item], asyncio.Future[Sequence[Answer]]]],
     answers: Sequence[Answer],
-    done: asyncio.Future[None],
+    done: asyncio.Future[Any],
 ) -> None:
     """Set each request's future to the answers of its own items."""
     error, start = done.exception(), 0

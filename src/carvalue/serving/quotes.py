@@ -8,9 +8,11 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from functools import partial
 
+from carvalue.errors import AppError
 from carvalue.journal import JournalEntry, JournalWriter
 from carvalue.listings import Listing
 from carvalue.serving.counting import count_quotes
@@ -38,6 +40,7 @@ class QuoteAnswer:
         data_as_of: day of the newest training listing, `YYYY-MM-DD`.
         warnings: what makes the quote less certain, as sentences.
         quote_id: 32 hexadecimal digits.
+        recorded: whether the quote is stored; False only while the disk of the service is full.
     """
 
     price: int
@@ -48,14 +51,25 @@ class QuoteAnswer:
     data_as_of: str
     warnings: tuple[str, ...]
     quote_id: str
+    recorded: bool = True
 
     def as_json(self) -> Mapping[str, object]:
         """Convert the quote into the JSON object of the API.
 
         Returns:
-            Field name -> value.
+            Field name -> value; `recorded` only if the quote is not recorded.
         """
-        return {name: getattr(self, name) for name in self.__slots__}
+        values = {name: getattr(self, name) for name in _ALWAYS}
+        return values if self.recorded else {**values, "recorded": False}
+
+
+class QuoteNotRecorded(AppError):
+    """The quote cannot be stored, and ON_FULL_DISK is `refuse`."""
+
+    status, hint = 503, "Try again later; the operator has to free disk space below STATE_DIR."
+
+
+_ALWAYS = tuple(field.name for field in fields(QuoteAnswer) if field.name != "recorded")
 
 
 def new_quote_id() -> str:
@@ -78,6 +92,7 @@ class QuoteService:
         live: the model in use.
         writer: records each quote for the journal.
         metrics: counts quotes and warnings.
+        refuse_unrecorded: whether a request is refused if its quotes cannot be recorded.
         new_id: makes the id of a quote.
     """
 
@@ -87,15 +102,17 @@ class QuoteService:
         live: LiveModel,
         writer: JournalWriter,
         metrics: ServiceMetrics,
+        refuse_unrecorded: bool = False,
         new_id: Callable[[], str] = new_quote_id,
     ) -> None:
+        self._refuse_unrecorded = refuse_unrecorded
         self._live, self._writer, self._metrics, self._new_id = live, writer, metrics, new_id
         self._batcher = MicroBatcher(self._quote_batch)
 
     async def answer(
         self, listings: Sequence[Listing], *, client: str, loaded: LoadedModel | None = None
     ) -> Sequence[QuoteAnswer]:
-        """Quote listings. The quotes are recorded when this returns.
+        """Quote listings. When this returns, the quotes are recorded, or marked as not recorded.
 
         Args:
             listings: validated listings.
@@ -107,34 +124,48 @@ class QuoteService:
 
         Raises:
             ModelNotLoaded: there is no model to quote with.
+            QuoteNotRecorded: the quotes cannot be recorded, and such quotes are to be refused.
         """
         model = loaded or self._live.current()
         if len(listings) > INLINE_LISTINGS:
             quotes = await asyncio.to_thread(self._quote, listings, model)
         elif loaded is None:
-            return await self._batcher.submit([(listing, client) for listing in listings])
+            inquiries = [(listing, client) for listing in listings]
+            return self._checked(await self._batcher.submit(inquiries))
         else:
             quotes = self._quote(listings, model)
         await self._record([(listing, client) for listing in listings], quotes)
+        return self._checked(quotes)
+
+    def _checked(self, quotes: Sequence[QuoteAnswer]) -> Sequence[QuoteAnswer]:
+        """Refuse quotes that are not recorded, if the settings ask for it."""
+        if self._refuse_unrecorded and not all(quote.recorded for quote in quotes):
+            raise QuoteNotRecorded("The disk of the service is full, so quotes cannot be recorded.")
         return quotes
 
     def _quote_batch(
         self, inquiries: Sequence[Inquiry]
-    ) -> tuple[Sequence[QuoteAnswer], asyncio.Future[None]]:
+    ) -> tuple[Sequence[QuoteAnswer], asyncio.Future[bool]]:
         quotes = self._quote([listing for listing, _ in inquiries], self._live.current())
         return quotes, self._record(inquiries, quotes)
 
-    def _record(self, inquiries: Sequence[Inquiry], quotes: Sequence[QuoteAnswer]) -> asyncio.Future[None]:
+    def _record(self, inquiries: Sequence[Inquiry], quotes: list[QuoteAnswer]) -> asyncio.Future[bool]:
+        """Record quotes; those that cannot be recorded are marked in the list when the future is done."""
+        recorded = self._write(inquiries, quotes)
+        recorded.add_done_callback(partial(_mark, quotes))
+        return recorded
+
+    def _write(self, inquiries: Sequence[Inquiry], quotes: Sequence[QuoteAnswer]) -> asyncio.Future[bool]:
         quoted_at = datetime.now(UTC)
         return self._writer.record(
             [_entry(inquiry, quote, quoted_at) for inquiry, quote in zip(inquiries, quotes, strict=True)]
         )
 
-    def _quote(self, listings: Sequence[Listing], loaded: LoadedModel) -> tuple[QuoteAnswer, ...]:
+    def _quote(self, listings: Sequence[Listing], loaded: LoadedModel) -> list[QuoteAnswer]:
         version, data_as_of = str(loaded.version.version), loaded.model.card.data_as_of.isoformat()
         quotes = loaded.model.quote_many(listings)
         count_quotes(self._metrics, version=version, kinds=[quote.kinds for quote in quotes])
-        return tuple(
+        return [
             QuoteAnswer(
                 price=quote.price,
                 low=quote.low,
@@ -146,7 +177,12 @@ class QuoteService:
                 quote_id=self._new_id(),
             )
             for quote in quotes
-        )
+        ]
+
+
+def _mark(quotes: list[QuoteAnswer], recorded: asyncio.Future[bool]) -> None:
+    if not recorded.cancelled() and recorded.exception() is None and not recorded.result():
+        quotes[:] = [replace(quote, recorded=False) for quote in quotes]
 
 
 def _entry(inquiry: Inquiry, quote: QuoteAnswer, quoted_at: datetime) -> JournalEntry:

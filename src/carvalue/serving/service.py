@@ -98,6 +98,7 @@ async def running_service(
     quarantine: Quarantine,
     uploads: UploadFolder,
     metrics: ServiceMetrics,
+    refuse_unrecorded: bool,
 ) -> AsyncIterator[ServiceState]:
     """Start the parts of the service, and stop them at the end of the block.
 
@@ -109,6 +110,7 @@ async def running_service(
         quarantine: keeps recorded quotes that the journal cannot store.
         uploads: keeps uploaded files while they are priced.
         metrics: the metrics of the service.
+        refuse_unrecorded: whether quotes that cannot be recorded are refused.
 
     Yields:
         The parts that routes use.
@@ -125,8 +127,17 @@ async def running_service(
     ):
         yield ServiceState(
             live=live,
-            quotes=QuoteService(live=live, writer=writer, metrics=metrics),
-            batches=BatchPricer(live=live, writer=writer, outbox=outbox, metrics=metrics, uploads=uploads),
+            quotes=QuoteService(
+                live=live, writer=writer, metrics=metrics, refuse_unrecorded=refuse_unrecorded
+            ),
+            batches=BatchPricer(
+                live=live,
+                writer=writer,
+                outbox=outbox,
+                metrics=metrics,
+                uploads=uploads,
+                refuse_unrecorded=refuse_unrecorded,
+            ),
             journal=journal,
             forwarder=forwarder,
             writer=writer,

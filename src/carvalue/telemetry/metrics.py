@@ -56,7 +56,7 @@ REQUEST_SECONDS = MetricSpec(
     labels=("route",),
 )
 DROP_REASONS = ("spool full", "disk")
-REJECTION_REASONS = ("key", "rate", "slow", "crowded", "large", "malformed")
+REJECTION_REASONS = ("key", "rate", "slow", "crowded", "large", "malformed", "foreign")
 REJECTED = MetricSpec(
     name="carvalue_rejected_requests_total",
     kind="counter",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from carvalue.settings import load_settings
 
-PAGE = Path(__file__).with_name("page.py")
+APP = Path(__file__).with_name("app.py")
 
 
 def main() -> None:
@@ -17,6 +17,10 @@ def main() -> None:
         "server.port": settings.page_port,
         "server.headless": "true",
         "server.fileWatcherType": "none",
+        # set here, so that no configuration file turns them off
+        "server.enableCORS": "true",
+        "server.enableXsrfProtection": "true",
+        "server.enableAgentApi": "false",
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
@@ -25,7 +29,7 @@ def main() -> None:
         "theme.dark.primaryColor": "#1c5fa5",
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
-    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(PAGE), *flags])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(APP), *flags])  # noqa: S606
 
 
 if __name__ == "__main__":

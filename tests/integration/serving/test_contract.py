@@ -31,7 +31,9 @@ def the_document() -> dict[str, Any]:
     app = create_app(Settings(state_dir=Path("nowhere")), registry=FakeRegistry(), access_log=StringIO())
 
     async def ask() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://localhost"
+        ) as client:
             return await client.get("/openapi.json")
 
     found: dict[str, Any] = asyncio.run(ask()).json()

@@ -48,8 +48,8 @@ class Desk:
         self.written += entries
 
 
-async def recorded(recorder: JournalWriter, entries: Sequence[JournalEntry]) -> None:
-    await recorder.record(entries)
+async def recorded(recorder: JournalWriter, entries: Sequence[JournalEntry]) -> bool:
+    return await recorder.record(entries)
 
 
 async def record_ten(spool: SlowSpool, recorder: JournalWriter) -> None:
@@ -88,7 +88,7 @@ def test_a_disk_that_fails_sends_quotes_straight_to_the_journal(tmp_path: Path) 
     desk, metrics = Desk(), ServiceMetrics()
     recorder = JournalWriter(spool=a_file_in_its_place(tmp_path / "spool"), journal=desk, metrics=metrics)
 
-    asyncio.run(recorded(recorder, [an_entry(0), an_entry(1)]))
+    assert asyncio.run(recorded(recorder, [an_entry(0), an_entry(1)]))
 
     assert desk.written == [an_entry(0), an_entry(1)]
     assert recorder.trouble == "disk"
@@ -107,7 +107,7 @@ def test_what_neither_the_disk_nor_the_journal_takes_is_dropped_and_counted(tmp_
     recorder = JournalWriter(spool=a_file_in_its_place(tmp_path / "spool"), journal=desk, metrics=metrics)
 
     for number in range(3):
-        asyncio.run(recorded(recorder, [an_entry(number)]))
+        assert not asyncio.run(recorded(recorder, [an_entry(number)]))
 
     assert metrics.registry.get_sample_value("carvalue_journal_dropped_total", {"reason": "disk"}) == 3
     assert desk.asked == 1  # each time would hold up the answers

@@ -177,6 +177,36 @@ def test_the_body_must_be_declared_as_json(client: httpx.Client, declared: str, 
     assert answer.status_code == status
 
 
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/explain", "/curves", "/feedback"])
+def test_a_body_without_a_declared_format_is_refused(client: httpx.Client, path: str) -> None:
+    request = client.build_request("POST", path, content=json.dumps(F150))
+
+    assert "content-type" not in request.headers
+    assert client.send(request).status_code == 415
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "evil.example:9696"}, 421),
+        ({"origin": "http://evil.example"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-origin"}, 200),
+    ],
+)
+def test_a_foreign_web_page_is_refused(client: httpx.Client, headers: dict[str, str], status: int) -> None:
+    answer = client.post("/predict", json=F150, headers=headers)
+
+    assert answer.status_code == status
+    if status != 200:
+        problem = answer.json()
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert problem["request_id"] == answer.headers["x-request-id"]
+        assert problem["hint"]
+    if "host" in headers:
+        assert client.get("/model", headers=headers).status_code == 421
+
+
 def test_paths_and_methods_that_do_not_exist_are_problems(client: httpx.Client) -> None:
     for answer, status in ((client.get("/nowhere"), 404), (client.get("/predict"), 405)):
         assert answer.status_code == status
@@ -483,6 +513,44 @@ def test_feedback_to_an_unavailable_journal_hides_the_database_error(
     assert record.__dict__["request_id"] == answer.json()["request_id"]
 
 
+@pytest.mark.parametrize("setting", ["answer", "refuse"])
+def test_a_full_disk_is_visible_to_the_client(bundle: Path, tmp_path: Path, setting: str) -> None:
+    registry = FakeRegistry()
+    registry.promote(bundle, version=3)
+    (tmp_path / "file").write_text("a file where the folder of the journal should be")
+    (tmp_path / "service").mkdir()
+    (tmp_path / "service" / "spool").write_text("a file where the folder of the spool should be")
+    chosen = Settings.model_validate(
+        {
+            "state_dir": tmp_path,
+            "journal_url": f"sqlite:///{tmp_path}/file/journal.db",
+            "on_full_disk": setting,
+        }
+    )
+
+    with serving(create_app(chosen, registry=registry)) as client:
+        until(lambda: client.get("/readyz").is_success)
+        one, many = client.post("/predict", json=F150), client.post("/predict", json=[F150] * 20)
+        reasons = client.post("/explain", json=F150)
+        file = {"content": "make,model,year\nford,f-150,2015\n,,\n", "headers": {"content-type": "text/csv"}}
+        if setting == "refuse":
+            with pytest.raises(httpx.RemoteProtocolError):  # an answer that ends early never looks whole
+                client.post("/predict/batch", **file)
+        else:
+            header, priced, _ = client.post("/predict/batch", **file).text.splitlines()
+
+    if setting == "refuse":
+        assert {answer.status_code for answer in (one, many, reasons)} == {503}
+        assert "cannot be recorded" in one.json()["detail"]
+        return
+    assert [quote["recorded"] for quote in (one.json(), *many.json(), reasons.json()["quote"])] == [
+        False
+    ] * 22
+    row = dict(zip(header.split(","), priced.split(","), strict=True))
+    assert int(row["price"]) > 0
+    assert not row["quote_id"]
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_health_routes_answer_head_without_a_body(client: httpx.Client, path: str) -> None:
     answer = client.head(path)
@@ -502,7 +570,7 @@ def test_head_is_not_documented(client: httpx.Client) -> None:
 def test_a_trailing_slash_is_not_found_and_never_redirects(
     client: httpx.Client, method: str, path: str
 ) -> None:
-    answer = client.request(method, path, headers={"host": "attacker.example"})
+    answer = client.request(method, path, headers={"host": "localhost:1"})
 
     assert answer.status_code == 404
     assert "location" not in answer.headers

@@ -8,6 +8,7 @@ from threading import Event, Thread
 import uvicorn
 
 from carvalue.errors import AppError
+from carvalue.http_security import allowed_hosts
 from carvalue.journal import Journal
 from carvalue.logs import configure_logs
 from carvalue.monitoring.alerting import Alert, AlertStore, notifiers_from_urls
@@ -58,7 +59,7 @@ def watch(settings: Settings, registry: ModelRegistry) -> None:
         thread.start()
     try:
         uvicorn.run(
-            create_api(watcher, retraining),
+            create_api(watcher, retraining, allowed=allowed_hosts(settings)),
             host=settings.bind_host,
             port=settings.watcher_port,
             log_config=None,

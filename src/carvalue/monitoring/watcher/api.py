@@ -6,11 +6,13 @@ from dataclasses import asdict
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from carvalue.errors import AppError
+from carvalue.http_security import AllowedHosts, BrowserProtection
 from carvalue.monitoring.alerting import Alert
 from carvalue.monitoring.drift import FeatureDrift
 from carvalue.monitoring.watcher.alert_conditions import WatcherSnapshot
@@ -19,14 +21,18 @@ from carvalue.monitoring.watcher.retraining import RetrainingTrigger
 from carvalue.monitoring.watcher.watcher import Watcher
 
 PAST_ALERTS = 50
+LOOPBACK_ONLY = AllowedHosts()
 
 
-def create_api(watcher: Watcher, retraining: RetrainingTrigger) -> Starlette:
+def create_api(
+    watcher: Watcher, retraining: RetrainingTrigger, *, allowed: AllowedHosts = LOOPBACK_ONLY
+) -> Starlette:
     """Build the ASGI application.
 
     Args:
         watcher: The source of drift, alerts and reports.
         retraining: The source of the retraining state.
+        allowed: The host names that the watcher answers to; loopback names unless given.
 
     Returns:
         The application.
@@ -78,7 +84,8 @@ def create_api(watcher: Watcher, retraining: RetrainingTrigger) -> Starlette:
             Route("/quotes", quotes),
             Route("/reports", reports),
             Route("/reports/{name}", report),
-        ]
+        ],
+        middleware=[Middleware(BrowserProtection, allowed=allowed)],
     )
 
 

@@ -9,6 +9,8 @@ from carvalue.settings import Settings
 
 DAGS_FOLDER = Path(str(files("carvalue.pipelines") / "airflow_dags"))
 """Folder of the DAG files within the installed package."""
+PLUGINS_FOLDER = Path(str(files("carvalue.pipelines") / "airflow_plugins"))
+"""Folder of the Airflow plugins within the installed package."""
 PARALLEL_TASKS = 2  # each DAG is a chain and runs one task at a time; each slot costs a process
 
 
@@ -28,6 +30,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
     state = settings.state_dir.resolve()
     options = {
         "CORE__DAGS_FOLDER": str(DAGS_FOLDER),
+        "CORE__PLUGINS_FOLDER": str(PLUGINS_FOLDER),
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": str(PARALLEL_TASKS),
         "CORE__LOAD_EXAMPLES": "False",

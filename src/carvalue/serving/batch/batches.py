@@ -26,7 +26,7 @@ from carvalue.serving.batch.formats import RowWriter, answer_format, request_for
 from carvalue.serving.batch.upload import UploadFolder
 from carvalue.serving.counting import count_quotes
 from carvalue.serving.model import LiveModel, LoadedModel
-from carvalue.serving.quotes import CURRENCY, new_quote_id
+from carvalue.serving.quotes import CURRENCY, QuoteNotRecorded, new_quote_id
 from carvalue.telemetry import ServiceMetrics
 
 CHUNK_ROWS = 4_096  # a third of a second of work; larger chunks are a tenth faster
@@ -59,9 +59,9 @@ class JournalLagging(AppError):
 
 @dataclass(frozen=True, kw_only=True)
 class _Chunk:
-    """Some priced rows: their bytes in the answer, and their journal entries."""
+    """Some priced rows as they are answered, and their journal entries."""
 
-    content: bytes
+    answers: pl.DataFrame
     entries: list[JournalEntry]
 
 
@@ -74,6 +74,7 @@ class BatchPricer:
         outbox: shows how far the journal is behind.
         metrics: counts quotes and warnings.
         uploads: keeps uploaded files while they are priced.
+        refuse_unrecorded: whether an answer ends early if its quotes cannot be recorded.
         new_id: makes the id of a quote.
     """
 
@@ -85,8 +86,10 @@ class BatchPricer:
         outbox: Outbox,
         metrics: ServiceMetrics,
         uploads: UploadFolder,
+        refuse_unrecorded: bool = False,
         new_id: Callable[[], str] = new_quote_id,
     ) -> None:
+        self._refuse_unrecorded = refuse_unrecorded
         self._live, self._writer, self._outbox, self._metrics = live, writer, outbox, metrics
         self._uploads, self._new_id = uploads, new_id
 
@@ -124,16 +127,24 @@ class BatchPricer:
     ) -> AsyncGenerator[bytes]:
         table = open_table(rows, columns=(*LISTING_COLUMNS, PARSE_ERROR), scratch=rows.parent)
         batches = table.batches(rows=CHUNK_ROWS)
-        while (chunk := await asyncio.to_thread(self._next, batches, loaded, writer)) is not None:
+        while (chunk := await asyncio.to_thread(self._next, batches, loaded)) is not None:
             await self._wait_for_journal()
-            await self._writer.record([replace(entry, client=client) for entry in chunk.entries])
-            if chunk.content:
-                yield chunk.content
+            entries = [replace(entry, client=client) for entry in chunk.entries]
+            is_recorded = await self._writer.record(entries)
+            answers = chunk.answers if is_recorded else self._without_ids(chunk.answers)
+            if content := await asyncio.to_thread(writer.add, answers):
+                yield content
         rest = iter(writer.end())
         while (content := await asyncio.to_thread(next, rest, b"")) != b"":
             yield content
 
-    def _next(self, batches: Iterator[pl.DataFrame], loaded: LoadedModel, writer: RowWriter) -> _Chunk | None:
+    def _without_ids(self, answers: pl.DataFrame) -> pl.DataFrame:
+        """Leave out the ids of quotes that are not recorded: no sale can be reported for them."""
+        if self._refuse_unrecorded:
+            raise QuoteNotRecorded("The disk of the service is full, so quotes cannot be recorded.")
+        return answers.with_columns(quote_id=pl.lit(None, pl.String))
+
+    def _next(self, batches: Iterator[pl.DataFrame], loaded: LoadedModel) -> _Chunk | None:
         rows = next(batches, None)
         if rows is None:
             return None
@@ -145,9 +156,7 @@ class BatchPricer:
         count_quotes(self._metrics, version=version, kinds=scored.filter(priced)["kinds"].to_list())
         answers = _answers(scored, ids=ids, loaded=loaded)
         listings = read.filter(priced).select(LISTING_COLUMNS)
-        return _Chunk(
-            content=writer.add(answers), entries=_entries(answers.filter(priced), listings=listings)
-        )
+        return _Chunk(answers=answers, entries=_entries(answers.filter(priced), listings=listings))
 
     async def _wait_for_journal(self) -> None:
         """Leave space for single quotes: a file brings quotes faster than the journal takes them."""

@@ -4,7 +4,7 @@ from carvalue.serving.middleware.access_log import AccessLog
 from carvalue.serving.middleware.authentication import AuthenticationMiddleware
 from carvalue.serving.middleware.fast_path import FastPathMiddleware
 from carvalue.serving.middleware.observability import ObservabilityMiddleware
-from carvalue.serving.middleware.problems import install_problems
+from carvalue.serving.middleware.problems import install_problems, refusal_answer
 from carvalue.serving.middleware.security_headers import SecurityHeaders
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "ObservabilityMiddleware",
     "SecurityHeaders",
     "install_problems",
+    "refusal_answer",
 ]

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -16,6 +16,7 @@ from carvalue.errors import AppError
 from carvalue.serving.auth import TooManyRequests
 from carvalue.serving.model import IN_USE_WITHIN_S
 from carvalue.serving.requests import FieldError, InvalidListings, describe_value
+from carvalue.telemetry import ServiceMetrics
 
 CHALLENGE = 'ApiKey realm="carvalue", header="X-API-Key"'
 RETRY_AFTER_S = str(IN_USE_WITHIN_S)  # the longest reason for a 503 that ends by itself
@@ -80,6 +81,23 @@ def problem(error: AppError, *, scope: Scope) -> Response:
         errors=errors,
         headers=headers,
     )
+
+
+def refusal_answer(metrics: ServiceMetrics) -> Callable[[AppError, Scope], Response]:
+    """Build the answers to requests of foreign web pages.
+
+    Args:
+        metrics: counts rejected requests.
+
+    Returns:
+        A function that counts a refusal and answers it as a problem.
+    """
+
+    def answer(error: AppError, scope: Scope) -> Response:
+        metrics.rejected.labels("foreign").inc()
+        return problem(error, scope=scope)
+
+    return answer
 
 
 def _problem(

@@ -1,15 +1,19 @@
 """A cache of model bundles on disk: the last good one survives a restart and an outage of the registry."""
 
 import fcntl
+import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from carvalue.registry import ModelVersion
+from carvalue.files import BundleCorrupt, atomic_write, bundle_digest, fsync_tree
+from carvalue.registry import MODEL_NAME, ModelVersion
 
 KEPT_BUNDLES = 2  # the one in use, and the one that another worker may still be reading
+FOLDER_NAME = re.compile(r"(\d{1,18})-[0-9a-f]{12}")  # see `BundleCache.folder_of`
+VERSION_FILE = "version.json"  # within a bundle's folder; bundles of release 0.1 have none
 ABANDONED_S = 3_600  # no download takes an hour: the process that started it was killed
 
 
@@ -71,23 +75,29 @@ class BundleCache:
             The folder; it exists if the bundle is in the cache.
         """
         self._root.mkdir(parents=True, exist_ok=True)
-        return self._root / f"{version.version}-{version.bundle_digest[:12]}"
+        return self._root / _folder_name(version)
 
-    def last_good(self) -> CachedBundle | None:
-        """Find the bundle that was last taken into use.
+    def bundles(self) -> Iterator[CachedBundle]:
+        """List the bundles on disk: the last good one first, then the others, the one used last first.
 
-        Returns:
-            The bundle; None if there was none, or if its label or its folder cannot be read.
+        The caller checks whether a bundle is whole. Each one is looked up only when the caller asks for it.
+
+        Yields:
+            A bundle; without the last good one if its label cannot be read.
         """
-        try:
-            version = ModelVersion.load(self._label)
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        folder = self.folder_of(version)
-        return CachedBundle(version=version, folder=folder) if folder.is_dir() else None
+        labelled = self._labelled()
+        if labelled is not None:
+            yield labelled
+        folders = [] if labelled is None else [labelled.folder]
+        for folder in self._folders_by_use():
+            bundle = None if folder in folders else _bundle_in(folder)
+            if bundle is not None:
+                yield bundle
 
     def set_last_good(self, bundle: CachedBundle) -> None:
         """Record a bundle as the last good one, then delete all but the `KEPT_BUNDLES` used last.
+
+        Bundle and label are flushed to disk first, so that a power loss leaves a whole bundle.
 
         Args:
             bundle: a bundle of this cache that was loaded without errors.
@@ -96,10 +106,12 @@ class BundleCache:
             OSError: the disk cannot be written.
         """
         with self.lock():
-            unfinished = self._label.with_suffix(f".{bundle.folder.name}")
-            bundle.version.save(unfinished)
-            unfinished.replace(self._label)
+            with atomic_write(bundle.folder / VERSION_FILE) as unfinished:
+                bundle.version.save(unfinished)
             bundle.folder.touch()  # its time of last use, by which older bundles are deleted
+            fsync_tree(bundle.folder)
+            with atomic_write(self._label) as unfinished:
+                bundle.version.save(unfinished)
             self._delete_older(than=bundle.folder)
 
     def discard(self, folder: Path) -> None:
@@ -109,6 +121,24 @@ class BundleCache:
             folder: the bundle's folder.
         """
         shutil.rmtree(folder, ignore_errors=True)
+
+    def _labelled(self) -> CachedBundle | None:
+        version = _read_version(self._label)
+        folder = None if version is None else self.folder_of(version)
+        if version is None or folder is None or not folder.is_dir():
+            return None
+        return CachedBundle(version=version, folder=folder)
+
+    def _folders_by_use(self) -> list[Path]:
+        """List the folders of complete downloads, the one used last first."""
+        if not self._root.is_dir():
+            return []
+        used: dict[Path, float] = {}
+        for path in self._root.iterdir():
+            with suppress(FileNotFoundError):  # another worker has just deleted it
+                if path.is_dir() and FOLDER_NAME.fullmatch(path.name):
+                    used[path] = path.stat().st_mtime
+        return sorted(used, key=used.__getitem__, reverse=True)
 
     def _delete_older(self, *, than: Path) -> None:
         now = than.stat().st_mtime
@@ -122,3 +152,29 @@ class BundleCache:
         ]
         for path in [*complete[KEPT_BUNDLES - 1 :], *abandoned]:
             self.discard(path)
+
+
+def _bundle_in(folder: Path) -> CachedBundle | None:
+    """Name the version in a folder; a folder of release 0.1 tells only its number and digest."""
+    version = _read_version(folder / VERSION_FILE)
+    if version is None:
+        try:
+            digest = bundle_digest(folder)
+        except BundleCorrupt:
+            return None
+        number = int(folder.name.partition("-")[0])
+        version = ModelVersion(name=MODEL_NAME, version=number, run_id="", source="", bundle_digest=digest)
+    if folder.name != _folder_name(version):  # the manifest is another version's
+        return None
+    return CachedBundle(version=version, folder=folder)
+
+
+def _folder_name(version: ModelVersion) -> str:
+    return f"{version.version}-{version.bundle_digest[:12]}"
+
+
+def _read_version(path: Path) -> ModelVersion | None:
+    try:
+        return ModelVersion.load(path)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -15,6 +15,7 @@ from datetime import time as time_of_day
 from typing import Literal
 
 from carvalue.errors import AppError
+from carvalue.files import BundleCorrupt
 from carvalue.pricing import PriceModel
 from carvalue.registry import ModelRegistry, ModelVersion, RegistryUnavailable
 from carvalue.serving.model.bundle_cache import BundleCache, CachedBundle
@@ -119,11 +120,12 @@ class LiveModel:
         return self._in_use
 
     def load_last_good(self) -> None:
-        """Take the last good bundle of this machine into use, if there is one; needs no network."""
-        bundle = self._cache.last_good()
-        if bundle is not None:
+        """Take the last good bundle of this machine into use, or else any whole one; needs no network."""
+        for bundle in self._cache.bundles():
             self._load(bundle)
-            self._refused.clear()  # the registry may have an undamaged copy
+            if self.has_model:
+                break
+        self._refused.clear()  # the registry may have an undamaged copy
 
     def follow(self) -> None:
         """Poll the registry once, and take a new version in production into use."""
@@ -157,12 +159,16 @@ class LiveModel:
     def _load(self, bundle: CachedBundle) -> None:
         try:
             model = PriceModel.load(bundle.folder)
-            self._cache.set_last_good(bundle)
         except (AppError, OSError) as error:
-            self._cache.discard(bundle.folder)
+            if isinstance(error, BundleCorrupt):  # the next download replaces it
+                self._cache.discard(bundle.folder)
             self._refuse(bundle.version, error)
-        else:
-            self._swap(LoadedModel(model=model, version=bundle.version))
+            return
+        try:
+            self._cache.set_last_good(bundle)
+        except OSError as error:  # a full disk is no reason to quote without a model
+            logger.warning("last good model not recorded", extra={"because": str(error)})
+        self._swap(LoadedModel(model=model, version=bundle.version))
 
     def _swap(self, new: LoadedModel) -> None:
         earlier, self._in_use = self._in_use, new

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from carvalue.errors import AppError
+from carvalue.files import BundleCorrupt, BundleIncompatible
 from carvalue.pricing import PriceModel
 from carvalue.registry import ModelRegistry, ProductionReader, RegistryUnavailable
 from carvalue.serving.model.bundle_cache import BundleCache, bundles_folder
@@ -62,8 +64,15 @@ def load_with_fallback(
 
 
 def _last_good(cache: BundleCache, *, error: RegistryUnavailable, warn: Callable[[str], None]) -> LoadedModel:
-    bundle = cache.last_good()
-    if bundle is None:
-        raise ModelNotLoaded(f"{error.message} And the service has left no model here.") from error
-    warn(f"{error.message} Pricing with the service's last good model, version {bundle.version.version}.")
-    return LoadedModel(model=PriceModel.load(bundle.folder), version=bundle.version)
+    unusable: AppError | None = None
+    for bundle in cache.bundles():
+        try:
+            model = PriceModel.load(bundle.folder)
+        except (BundleCorrupt, BundleIncompatible) as problem:
+            unusable = unusable or problem
+            continue
+        warn(f"{error.message} Pricing with the service's last good model, version {bundle.version.version}.")
+        return LoadedModel(model=model, version=bundle.version)
+    if unusable is not None:
+        raise unusable
+    raise ModelNotLoaded(f"{error.message} And the service has left no model here.") from error

@@ -33,7 +33,8 @@ def batch_operation() -> dict[str, object]:
             "200": {
                 "description": (
                     f"{', '.join(ANSWER_COLUMNS.names())}: a row for each row, in order, in the format of "
-                    "the request or the one that `Accept` names. An answer that is cut off was not finished."
+                    "the request or the one that `Accept` names. An answer that is cut off was not finished. "
+                    "A price without `quote_id` could not be recorded."
                 ),
                 "content": {CSV.media_type: _text(ANSWER_CSV), NDJSON.media_type: file, **other},
             },

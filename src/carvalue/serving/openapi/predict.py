@@ -127,7 +127,9 @@ def predict_operation() -> dict[str, object]:
                 "content": {"application/json": {"schema": answer, "example": QUOTE}},
             },
             **body_problems("Fields are missing, unknown or out of range; `errors` names each."),
-            "503": problem_response("There is no model in production yet."),
+            "503": problem_response(
+                "There is no model in production yet, or the disk is full and `ON_FULL_DISK` is `refuse`."
+            ),
         },
     }
 
@@ -211,13 +213,15 @@ def body_problems(unprocessable: str) -> dict[str, Json]:
 
 
 def rejections() -> dict[int | str, dict[str, Any]]:
-    """Describe the answers to a request without a valid key, and over the rate limit.
+    """Describe the answers to a request without a valid key, over the rate limit, or of a foreign web page.
 
     Returns:
         OpenAPI response objects by status.
     """
     return {
         401: dict(problem_response("The service has keys, and the request has none of them.")),
+        403: dict(problem_response("A web page of another origin sent the request.")),
+        421: dict(problem_response("`Host` names another server; `ALLOWED_HOSTS` lists the accepted names.")),
         429: dict(problem_response("The client is over its limit; `Retry-After` says when to ask again.")),
     }
 
@@ -296,5 +300,13 @@ def quote_schema() -> Json:
                 "description": "What makes this quote less certain.",
             },
             "quote_id": text,
+            "recorded": {
+                "type": "boolean",
+                "const": False,
+                "description": (
+                    "Present if the quote could not be recorded, because the disk of the service is full: "
+                    "no sale can be reported for it."
+                ),
+            },
         },
     }

@@ -18,7 +18,10 @@ class MalformedBody(AppError):
 
 
 class UnsupportedBody(AppError):
-    """`Content-Type` declares another format than JSON."""
+    """`Content-Type` is missing, or declares another format than JSON.
+
+    A web page of another origin can send a body without this header, or as text, but not as JSON.
+    """
 
     status, hint = 415, "Send the header `Content-Type: application/json`."
 
@@ -45,7 +48,7 @@ async def read_json(request: Request) -> object:
         The JSON value.
 
     Raises:
-        UnsupportedBody: `Content-Type` declares another format.
+        UnsupportedBody: `Content-Type` is missing or declares another format.
         BodyTooLarge: the body is longer than `MAX_BODY_BYTES`.
         BodyTooSlow: the body did not arrive within `BODY_TIMEOUT_S`.
         MalformedBody: the body is not strict JSON.
@@ -76,7 +79,9 @@ def parse(body: bytes) -> object:
 
 
 def _require_json(request: Request) -> None:
-    declared = request.headers.get("content-type", "application/json")
+    declared = request.headers.get("content-type")
+    if declared is None:
+        raise UnsupportedBody("The format of the body is not declared.")
     media_type = declared.partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise UnsupportedBody(f"The body is declared as {media_type[:60]!r}.")

@@ -1,8 +1,14 @@
-"""Deadlines of connections: a client that sends or reads too slowly is disconnected, an idle one is not.
+"""The HTTP/1.1 protocol of a connection: deadlines, limits, and what uvicorn does not do by itself.
+
+A client that sends or reads too slowly is disconnected, an idle one is not.
 
 uvicorn has one limit, for the time between two requests. Without more limits, a client that sends a byte a
 second keeps its connection for ever (the Slowloris attack); enough such clients use up every file handle of
 the process, and the outbox of the journal cannot be opened any more.
+
+Offers of another protocol (`Upgrade: h2c`) are ignored, as RFC 9110 (section 7.8) allows, and the request is
+answered. A client that has sent its last request and closed its half of the connection gets its answers.
+Requests before one that cannot be accepted are answered before it is refused.
 """
 
 import asyncio
@@ -11,6 +17,7 @@ import resource
 from functools import cache
 from http import HTTPStatus
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from carvalue.telemetry import ServiceMetrics
@@ -36,6 +43,7 @@ class DeadlineProtocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _began = False
     _head_bytes = 0  # since the last byte that did not belong to a head
+    _refusal: str | None = None  # to be sent after the answers to earlier requests; what comes is not read
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Set the deadline for the first request, or refuse the connection if there are too many.
@@ -65,10 +73,13 @@ class DeadlineProtocol(HttpToolsProtocol):
         Args:
             data: bytes that came.
         """
-        if self._due is None and (self.cycle is None or self.cycle.response_complete):
+        if self._refusal is not None:
+            return
+        if self._due is None and not self._is_answering:
             self._due = self.loop.time() + HEAD_S
         self._head_bytes += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._parse(data)
         if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head is too large.", "large")
 
@@ -76,7 +87,8 @@ class DeadlineProtocol(HttpToolsProtocol):
         """Set the deadline for the rest of the head.
 
         Raises:
-            ValueError: too many requests are waiting; the parser stops, and the connection ends.
+            ValueError: too many requests are waiting; the parser stops, and the connection ends after the
+                answers to them.
         """
         if len(self.pipeline) >= MAX_PIPELINED:
             raise ValueError
@@ -104,6 +116,23 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._head_bytes, self._due = 0, None
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Start the next request; after the last answer, send a refusal that has waited."""
+        super().on_response_complete()
+        if self._refusal is not None and not self._is_answering and not self.transport.is_closing():
+            self._refuse(HTTPStatus.BAD_REQUEST, self._refusal, "malformed")
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep the connection of a client that sends nothing more until its requests are answered.
+
+        Returns:
+            Whether the connection stays open for answers.
+        """
+        if not self._is_answering or self.cycle.more_body:  # the rest of a body will not come
+            return False
+        self.cycle.keep_alive = False  # of the newest request: its answer is the last
+        return True
+
     def pause_writing(self) -> None:
         """Set the deadline for the client to read."""
         self._answer_due = self.loop.time() + ANSWER_S
@@ -115,12 +144,45 @@ class DeadlineProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer bytes that are not HTTP with a problem, like every other refusal.
+        """Answer bytes that are not HTTP with a problem, after the answers to earlier requests.
 
         Args:
             msg: what the parser found.
         """
-        self._refuse(HTTPStatus.BAD_REQUEST, msg, "malformed")
+        if self._is_answering and not self.cycle.more_body:
+            self._refusal = msg
+        else:
+            self._refuse(HTTPStatus.BAD_REQUEST, msg, "malformed")
+
+    def _parse(self, data: bytes) -> None:
+        """Parse like uvicorn, but parse a request that offers an upgrade again, without the offer."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            if self._should_upgrade():
+                rest = data[offer.args[0] :]
+                head = self._head_without_upgrade()
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+                self._parse(head + rest)
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+
+    def _should_upgrade(self) -> bool:
+        """Whether the parser leaves HTTP; then uvicorn starts no request. `CONNECT` offers nothing."""
+        return bool(self.parser.should_upgrade()) and self.scope["method"] != "CONNECT"
+
+    def _head_without_upgrade(self) -> bytes:
+        """Build the head again; without `Upgrade`, llhttp ignores `upgrade` in `Connection`."""
+        version = self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (self.scope["method"].encode(), self.url, version)]
+        lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"\r\n".join((*lines, b"", b""))
+
+    @property
+    def _is_answering(self) -> bool:
+        """Whether a request waits for its answer or for its turn."""
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _refuse(self, status: HTTPStatus, detail: str, reason: str) -> None:
         self._metrics.rejected.labels(reason).inc()

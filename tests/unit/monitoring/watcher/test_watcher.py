@@ -343,6 +343,8 @@ def test_a_retraining_that_failed_is_told_as_any_alert(stage: Stage) -> None:
 
     assert {alert.kind for alert in stage.watcher.alert_store.firing()} == {"drift", "retraining"}
     with serving(create_api(stage.watcher, stage.retraining)) as client:
+        assert client.get("/alerts", headers={"host": "evil.example"}).status_code == 421
+        assert client.post("/alerts", headers={"origin": "http://evil.example"}).status_code == 403
         told = client.get("/retraining").json()
         assert (told["run"], told["outcome"]) == ("by-hand-1", "failed")
         assert "RETRAIN_COOLDOWN_H" in told["next"]

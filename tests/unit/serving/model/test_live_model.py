@@ -157,14 +157,96 @@ def test_a_bundle_damaged_on_disk_is_fetched_anew(stage: Stage, bundle: Path) ->
 
 
 @pytest.mark.parametrize("label", ["", "{}", "[1]", "\x00"])
-def test_an_unreadable_label_is_as_no_label(stage: Stage, bundle: Path, label: str) -> None:
-    stage.registry.promote(bundle, version=1)
-    stage.live.follow()
+@pytest.mark.parametrize("release", ["0.1", "this"])
+def test_with_an_unreadable_label_the_bundle_used_last_is_taken(
+    stage: Stage, bundle: Path, cheaper_bundle: Path, label: str, release: str
+) -> None:
+    for version, folder in enumerate((bundle, cheaper_bundle), 1):
+        stage.registry.promote(folder, version=version)
+        stage.live.follow()
+    version_in_use, price = stage.live.current().version, stage.price()
+    stage.registry.is_down = True
     (stage.root / "last_good.json").write_text(label)
+    if release == "0.1":
+        for path in stage.root.glob("*/version.json"):
+            path.unlink()
 
     stage.start()
 
-    assert not stage.live.has_model
+    assert stage.price() == price
+    assert stage.live.current().version.version == version_in_use.version
+    assert stage.live.current().version.bundle_digest == version_in_use.bundle_digest
+    if release == "this":
+        assert stage.live.current().version == version_in_use
+
+
+def test_without_a_label_the_bundle_on_disk_is_taken(stage: Stage, bundle: Path) -> None:
+    stage.registry.promote(bundle, version=1)
+    stage.live.follow()
+    (stage.root / "last_good.json").unlink()
+    stage.registry.is_down = True
+
+    stage.start()
+
+    assert stage.live.current().version.version == 1
+
+
+@pytest.mark.parametrize("damaged", ["model.ubj", "MANIFEST.json"])
+def test_with_a_damaged_last_good_bundle_another_whole_one_is_taken(
+    stage: Stage, bundle: Path, cheaper_bundle: Path, damaged: str
+) -> None:
+    stage.registry.promote(bundle, version=1)
+    stage.live.follow()
+    price = stage.price()
+    version = stage.registry.promote(cheaper_bundle, version=2)
+    stage.live.follow()
+    stage.registry.is_down = True
+    path = BundleCache(stage.root).folder_of(version) / damaged
+    path.write_bytes(path.read_bytes()[:-100])
+
+    stage.start()
+
+    assert stage.price() == price
+    assert stage.live.current().version.version == 1
+    stage.start()  # the label names the bundle in use
+    assert stage.live.current().version.version == 1
+
+
+def test_a_disk_that_takes_no_label_costs_no_model(
+    stage: Stage, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    stage.registry.promote(bundle, version=1)
+    stage.live.follow()
+    monkeypatch.setattr(BundleCache, "set_last_good", full)
+    stage.registry.is_down = True
+
+    stage.start()
+    assert stage.live.has_model
+    stage.start()
+    assert stage.live.has_model
+
+
+def test_bundle_and_label_are_flushed_before_they_count(
+    stage: Stage, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+    flush = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink().name.partition(".aside-")[0])
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    version = stage.registry.promote(bundle, version=1)
+    stage.live.follow()
+
+    folder = BundleCache(stage.root).folder_of(version)
+    label = flushed.index("last_good.json")
+    assert {*(path.name for path in folder.iterdir()), folder.name, stage.root.name} <= {*flushed[:label]}
+    assert flushed[label + 1] == stage.root.name
 
 
 def test_a_disk_that_cannot_be_written_is_a_refusal(

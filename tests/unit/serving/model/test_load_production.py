@@ -62,3 +62,17 @@ def test_without_mlflow_the_last_good_bundle_is_taken_and_that_is_said(bundle: P
 def test_no_model_anywhere_is_an_error(tmp_path: Path, *, is_up: bool) -> None:
     with pytest.raises(ModelNotLoaded):
         load_with_fallback(registry=ARegistry(None, is_up=is_up), cache=BundleCache(tmp_path), warn=never)
+
+
+def test_a_damaged_bundle_of_the_service_is_passed_over(bundle: Path, tmp_path: Path) -> None:
+    cache, said = BundleCache(tmp_path), list[str]()
+    for number in (1, 2):
+        version = a_version(bundle, number=number)
+        folder = Path(shutil.copytree(bundle, cache.folder_of(version)))
+        cache.set_last_good(CachedBundle(version=version, folder=folder))
+    (folder / "model.ubj").write_bytes(b"")
+
+    loaded = load_with_fallback(registry=ARegistry(bundle, is_up=False), cache=cache, warn=said.append)
+
+    assert loaded.version == a_version(bundle, number=1)
+    assert "version 1" in said[0]

@@ -22,8 +22,9 @@ from servers import serving
 from waiting import until
 
 SHORT_S, PAUSE_S = 0.6, 0.05
-CHUNKS = b"GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-BODY_PENDING = b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+CHUNKS = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+BODY_PENDING = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
+JSON_HEAD = b"POST /predict HTTP/1.1\r\nContent-Type: application/json"
 LARGE = 40_000_000  # more than the system keeps for both ends of a connection
 
 
@@ -106,14 +107,14 @@ def dripped(connection: socket.socket, drop: bytes) -> bytes:
         (b"", b"", b""),
         (b"", b"\r\n", b""),
         (b"G", b"", b"408"),
-        (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: ", b"x", b"408"),
+        (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ", b"x", b"408"),
         (BODY_PENDING, b"x", b"200"),
         (
             CHUNKS,
             b"1\r\nx\r\n",
             b"200",
         ),
-        (BODY_PENDING.replace(b"GET /healthz", b"POST /predict"), b" ", b""),
+        (BODY_PENDING.replace(b"GET /healthz HTTP/1.1", JSON_HEAD), b" ", b""),
     ],
     ids=["silence", "empty lines", "one byte", "head", "body", "chunks", "body that is waited for"],
 )
@@ -131,7 +132,7 @@ def test_a_client_that_drips_is_cut_off(client: Client, begun: bytes, drop: byte
 
 def test_a_second_request_has_no_more_time_than_the_first(client: Client) -> None:
     with closing(connect(client)) as connection:
-        connection.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert b"alive" in connection.recv(65_536)
         connection.send(b"GET /healthz")
 
@@ -141,7 +142,7 @@ def test_a_second_request_has_no_more_time_than_the_first(client: Client) -> Non
 def test_a_client_that_waits_between_requests_keeps_its_connection(client: Client) -> None:
     with closing(connect(client)) as connection:
         for _ in range(2):
-            connection.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert b"alive" in connection.recv(65_536)
             time.sleep(SHORT_S * 2)  # below uvicorn's own limit for keeping it
 
@@ -153,9 +154,8 @@ def test_a_body_that_comes_fast_enough_may_take_longer(
 ) -> None:
     monkeypatch.setattr(deadlines, "MIN_BYTES_PER_S", 1_000)
     body = json.dumps(F150).encode().ljust(30 * 200)
-    head = (
-        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    )
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += b"Content-Length: %d\r\n\r\n"
 
     with closing(connect(client)) as connection:
         connection.send(head % len(body))
@@ -180,7 +180,7 @@ def test_what_is_no_http_is_refused_like_everything_else(client: Client) -> None
 @pytest.mark.parametrize(
     "begun",
     [
-        b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: ",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ",
         b"GET /healthz?",
         CHUNKS + b"1\r\nx\r\n0\r\nTrailer: ",
     ],
@@ -200,7 +200,7 @@ def test_a_head_without_end_is_not_kept(client: Client, begun: bytes) -> None:
 
 
 def test_requests_may_come_ahead_but_not_without_end(client: Client) -> None:
-    one = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    one = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
     with closing(connect(client)) as connection:
         connection.send(one * 30)
@@ -213,11 +213,83 @@ def test_requests_may_come_ahead_but_not_without_end(client: Client) -> None:
     assert client.rejected("malformed") == 1
 
 
+def answers(connection: socket.socket) -> list[bytes]:
+    """Read until the other side closes; return the status lines."""
+    came = bytearray()
+    while piece := connection.recv(65_536):
+        came += piece
+    return re.findall(rb"HTTP/1\.1 (\d+) ", bytes(came))
+
+
+@pytest.mark.parametrize("ahead", [60, 200])
+def test_requests_within_the_limit_are_answered_before_the_others_are_refused(
+    client: Client, ahead: int
+) -> None:
+    one = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+    with closing(connect(client)) as connection:
+        connection.sendall(one * ahead)
+        if ahead <= deadlines.MAX_PIPELINED:
+            connection.shutdown(socket.SHUT_WR)
+        statuses = answers(connection)
+
+    if ahead <= deadlines.MAX_PIPELINED:
+        assert statuses == [b"200"] * ahead
+    else:
+        assert statuses == [b"200"] * (deadlines.MAX_PIPELINED + 1) + [b"400"]
+
+
+def test_a_request_before_bytes_that_are_no_http_is_answered(client: Client) -> None:
+    with closing(connect(client)) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n\x16\x03 no HTTP\r\n\r\n")
+        assert answers(connection) == [b"200", b"400"]
+
+
+def test_a_client_that_closes_its_half_gets_its_answer(client: Client) -> None:
+    body = json.dumps(F150).encode()
+    head = JSON_HEAD + b"\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
+
+    with closing(connect(client)) as connection:
+        connection.sendall(head + body)
+        connection.shutdown(socket.SHUT_WR)
+        assert answers(connection) == [b"200"]
+    with closing(connect(client)) as connection:
+        connection.sendall(head + body[:-1])
+        connection.shutdown(socket.SHUT_WR)
+        assert answers(connection) == []
+
+
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
+@pytest.mark.parametrize("cut", [0, 40, -3])
+def test_an_offer_to_upgrade_is_ignored_and_the_request_answered(
+    client: Client, protocol: bytes, cut: int
+) -> None:
+    body = json.dumps(F150).encode()
+    offer = b"\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: %s" % protocol
+    offer += b"\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA"
+    request = JSON_HEAD + offer + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+    with closing(connect(client)) as connection:
+        connection.sendall(request[:cut])
+        time.sleep(PAUSE_S if cut else 0)
+        connection.sendall(request[cut:] + request + b"GET /healthz HTTP/1.1" + offer + b"\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        assert answers(connection) == [b"200"] * 3
+
+
+def test_connect_is_refused(client: Client) -> None:
+    with closing(connect(client)) as connection:
+        connection.sendall(b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        (status,) = answers(connection)
+        assert status in {b"400", b"404", b"405", b"421"}
+
+
 def test_an_answer_that_is_not_read_is_given_up_and_one_that_is_read_slowly_is_not(
     client: Client,
 ) -> None:
     with closing(connect(client)) as connection:
-        connection.send(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.send(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
         until(lambda: client.rejected("slow") == 1)
 
     with client.stream("GET", "/large") as answer:

@@ -1,0 +1,1 @@
+"""Modules for Airflow's plugin manager: point AIRFLOW__CORE__PLUGINS_FOLDER at this folder."""
