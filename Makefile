@@ -63,8 +63,8 @@ demo-drift: .venv ## demonstrate drift, its alert and its end in one terminal; n
 demo-loop: .venv ## demonstrate drift, retraining, promotion and rollback on a separate platform
 	@$(CARVALUE) demo-loop
 
-bench: install-dev ## run the benchmarks behind the figures of the README
-	@for file in benchmarks/bench_*.py; do $(RUN) python "$$file" || exit 1; done
+bench: install-dev ## compare data preparation with pandas (several minutes)
+	@$(RUN) python -m benchmarks.bench_data_preparation
 
 # DATASETS is a folder that `creates_datasets_dag` wrote under var/storage/datasets. Uses all cores for a long time.
 bench-drift: install-dev ## measure false alarms and detection delays of drift detectors: make bench-drift DATASETS=FOLDER
@@ -76,7 +76,7 @@ bench-drift: install-dev ## measure false alarms and detection delays of drift d
 bench-quote: install-dev ## time one quote and its parts with a model trained on the sample
 	@$(QUICKLY) $(CARVALUE) run creates_datasets_dag >&2
 	@$(QUICKLY) $(CARVALUE) run initial_model_dag >&2
-	@$(RUN) python benchmarks/one_quote.py var/bench-quote/storage/work/initial_model_dag/bundle
+	@$(RUN) python -m benchmarks.one_quote var/bench-quote/storage/work/initial_model_dag/bundle
 
 bench-serving: install-dev ## compare ways to serve a model: make bench-serving BUNDLE=FOLDER (needs wrk)
 	@$(RUN) python -m benchmarks.serving $(BUNDLE)

@@ -1,8 +1,8 @@
 """What a large file costs the price service: `python -m benchmarks.batch BUNDLE` (several minutes).
 
 A service with its journal on gets a file of a million generated listings in each format, while one client
-asks for single quotes. Told are rows a second, the highest memory of the service and of the process that
-reads the upload, and how long the single quotes took.
+asks for single quotes. Prints rows a second, the highest memory of the service and of the process that reads
+the upload, and how long the single quotes took, and writes `results/batch.json`.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import httpx
 import polars as pl
 import psutil
 from benchmarks.journal_cost import price_service
+from benchmarks.results import describe_model, save
 
 from carvalue.listings.schema import FIELDS
 from carvalue.listings.synthetic.writer import write_sample
@@ -26,10 +27,6 @@ from carvalue.serving.batch.formats import FORMATS, BatchFormat
 from carvalue.serving.openapi.predict import F150
 
 DRAWN_ROWS = 100_000  # generating more takes longer than pricing them
-HEAD = (
-    "| format | rows | upload MB | answer MB | s | rows/s | CPU us a row | service MB | reader MB "
-    "| single p50 / p99 ms |"
-)
 
 
 class Memory:
@@ -110,24 +107,22 @@ def upload(url: str, kind: BatchFormat, path: Path) -> tuple[float, int]:
     return time.perf_counter() - began, came
 
 
-def told(times: list[float]) -> str:
-    """Give median and 99th percentile in ms."""
-    return f"{median(times):.1f} / {quantiles(times, n=100)[98]:.1f}"
-
-
 def main() -> None:
-    """Print the table."""
+    """Measure each format, and write the results."""
     given = argparse.ArgumentParser(description=__doc__)
     given.add_argument("bundle", type=Path)
     given.add_argument("--rows", type=int, default=1_000_000)
     given.add_argument("--formats", nargs="*", default=[kind.suffix for kind in FORMATS])
     chosen = given.parse_args()
-    print(f"{HEAD}\n|{'---|' * 10}")
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         frame = listings(Path(folder), rows=chosen.rows)
         for kind in FORMATS:
             if kind.suffix in chosen.formats:
-                measure(frame, kind, bundle=chosen.bundle, folder=Path(folder))
+                rows.append(measure(frame, kind, bundle=chosen.bundle, folder=Path(folder)))
+                print(rows[-1], flush=True)
+    command = f"python -m benchmarks.batch BUNDLE --rows {chosen.rows}"
+    save("batch", {"formats": rows}, command=command, model=describe_model(chosen.bundle))
 
 
 def listings(folder: Path, *, rows: int) -> pl.DataFrame:
@@ -138,8 +133,8 @@ def listings(folder: Path, *, rows: int) -> pl.DataFrame:
     return pl.concat([drawn] * (rows // DRAWN_ROWS + 1))[:rows]
 
 
-def measure(frame: pl.DataFrame, kind: BatchFormat, *, bundle: Path, folder: Path) -> None:
-    """Print one line, of a service that was just started."""
+def measure(frame: pl.DataFrame, kind: BatchFormat, *, bundle: Path, folder: Path) -> dict[str, str | float]:
+    """Measure one format with a service that was just started."""
     path = folder / f"upload{kind.suffix}"
     write(frame, kind, path)
     with price_service(bundle, mode="with") as (port, pid), ThreadPoolExecutor(1) as pool:
@@ -148,13 +143,21 @@ def measure(frame: pl.DataFrame, kind: BatchFormat, *, bundle: Path, folder: Pat
         with meanwhile(lambda stop: memory.watch(pid, stop), lambda stop: ask_single(url, times, stop)):
             seconds, came = pool.submit(upload, url, kind, path).result()
         spent = cpu_seconds(pid) - before
-    sizes = f"{frame.height:,} | {path.stat().st_size / 1e6:.0f} | {came / 1e6:.0f}"
-    speed = f"{seconds:.0f} | {frame.height / seconds:,.0f} | {1e6 * spent / frame.height:.0f}"
-    print(
-        f"| {kind.suffix} | {sizes} | {speed} | {memory.service} | {memory.reader} | {told(times)} |",
-        flush=True,
-    )
+    upload_mb = round(path.stat().st_size / 1e6)
     path.unlink()
+    return {
+        "format": kind.suffix,
+        "rows": frame.height,
+        "upload MB": upload_mb,
+        "response MB": round(came / 1e6),
+        "s": round(seconds),
+        "rows/s": round(frame.height / seconds),
+        "CPU us a row": round(1e6 * spent / frame.height),
+        "service MB": memory.service,
+        "reader MB": memory.reader,
+        "single quote p50 ms": round(median(times), 1),
+        "single quote p99 ms": round(quantiles(times, n=100)[98], 1),
+    }
 
 
 if __name__ == "__main__":

@@ -14,13 +14,14 @@ from pathlib import Path
 from statistics import median
 
 import polars as pl
+from benchmarks.results import RESULTS, save
 
 from carvalue.listings.datasets.splits import SPLITS
 from carvalue.listings.synthetic.writer import write_sample
 
 HERE = Path(__file__).parent
 SCRIPTS = HERE / "data_preparation"
-RESULTS = HERE / "results" / "data_preparation.json"
+COMMAND = "make bench"
 SIDES = {
     "carvalue": ("in_carvalue.py",),
     "pandas": ("in_pandas.py", "whole"),
@@ -50,10 +51,8 @@ def main() -> None:
     medians = {side: _median(side_runs) for side, side_runs in runs.items()}
     size = {"rows": options.rows, "description_bytes": options.description_bytes, "rounds": options.rounds}
     print(_table(medians))
-    options.results.parent.mkdir(exist_ok=True)
-    options.results.write_text(
-        json.dumps(size | {side: asdict(run) for side, run in medians.items()}, indent=2)
-    )
+    values = size | {side: asdict(run) for side, run in medians.items()}
+    save("data_preparation", values, command=COMMAND, model="none", folder=options.results)
 
 
 def _options() -> argparse.Namespace:
@@ -62,7 +61,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--description-bytes", type=int, default=2_700)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--raw", type=Path, help="a raw CSV to use instead of a generated one")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures go, as JSON")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the folder of the results file")
     parser.add_argument("--scratch", help="a folder with room for about twice the CSV")
     return parser.parse_args()
 

@@ -1,34 +1,46 @@
-"""How long a person waits for a price, in a browser on a running platform.
+"""Measure how long a visitor waits for a price, in a browser: `python -m benchmarks.first_result`.
 
-Each run is a new visitor with an empty cache: the page is opened by the link of a filled form, the button is
-pressed, the range is there. Prints medians and the slowest, in seconds.
+Needs a running platform. Each run is a new visitor with an empty cache, who opens the page by the link of a
+filled form and presses the button. Prints the median and the slowest, in seconds, and writes
+`results/first_result.json`.
 """
 
 import os
 import statistics
-import sys
 import time
 
+from benchmarks.results import save
 from playwright.sync_api import Browser, sync_playwright
 
+from carvalue.platform import service_client
 from carvalue.settings import load_settings
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 RUNS = 20
+COMMAND = "python -m benchmarks.first_result"
 CAR = "manufacturer=Ford&model=f-150&year=2015&odometer=80000&condition=Good"
 
 
 def main() -> None:
-    """Visit, press, measure."""
-    url = f"http://127.0.0.1:{load_settings().page_port}/?{CAR}"
+    """Measure all visits and write the results."""
+    settings = load_settings()
+    url = f"http://127.0.0.1:{settings.page_port}/?{CAR}"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         visit(browser, url)  # the first visitor warms the page's caches up
         times = [visit(browser, url) for _ in range(RUNS)]
         browser.close()
+    values = {}
     for name, column in zip(("form", "price", "whole page"), zip(*times, strict=True), strict=True):
-        median, slowest = statistics.median(column), max(column)
-        sys.stdout.write(f"{name}: median {median:.2f} s, slowest of {RUNS} {slowest:.2f} s\n")
+        values[name] = {
+            "median s": round(statistics.median(column), 2),
+            "slowest s": round(max(column), 2),
+        }
+        print(f"{name}: {values[name]}")
+    with service_client(settings) as client:
+        model = client.get("/model").raise_for_status().json()
+    described = f"{model['card']['data_source']}, version {model['version']}"
+    save("first_result", {"runs": RUNS} | values, command=COMMAND, model=described)
 
 
 def visit(browser: Browser, url: str) -> tuple[float, float, float]:

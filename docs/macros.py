@@ -55,8 +55,8 @@ def define_env(env: MacrosPlugin) -> None:
     """Register the macros; the plugin calls this once for each build."""
     for macro in (settings, commands, listing_fields, http_api, metrics, alerts, glossary, decisions):
         env.macro(macro)
-    env.macro(results)
-    env.macro(figure)
+    for macro in (results, measured, figure):
+        env.macro(macro)
 
 
 def settings() -> str:
@@ -289,19 +289,36 @@ def read_decision(path: Path) -> Mapping[str, str]:
 
 def results() -> str:
     """Render every results file: how it was measured, and its values."""
-    parts: list[str] = []
-    for path in sorted(RESULTS.glob("*.json")):
-        content = read_results(path)
-        if content:
-            parts += [f"### {path.stem} {{#results-{path.stem}}}\n"]
-            parts += [*(f"- {key}: `{content[key]}`" for key in PROVENANCE), ""]
-            rows = [(f"`{key}`", value) for key, value in _flatten(content["values"])]
-            parts.append(_table(("value", "measured"), rows))
+    stems = [path.stem for path in sorted(RESULTS.glob("*.json")) if read_results(path)]
+    parts = [f"### {stem} {{#results-{stem}}}\n\n{measured(stem, command='')}" for stem in stems]
     return "\n".join(parts) or "This checkout has no results files."
 
 
+def measured(file: str, *, command: str) -> str:
+    """Render one results file: how it was measured, its single values, and a table for each list of objects.
+
+    Args:
+        file: the name of a results file, without `.json`.
+        command: what writes the file; rendered where the checkout does not have it.
+    """
+    path = RESULTS / f"{file}.json"
+    content = read_results(path) if path.exists() else {}
+    if not content:
+        return f"This checkout has no results file; `{command}` writes `benchmarks/results/{file}.json`."
+    tables = {name: rows for name, rows in content["values"].items() if _is_table(rows)}
+    single = {name: value for name, value in content["values"].items() if name not in tables}
+    how = "Measured with `{command}` on {date} at commit `{commit}`. Model: {model}.\n".format_map(content)
+    parts = [how]
+    if single:
+        parts.append(_table(("value", "measured"), [(key, _shown(value)) for key, value in _flatten(single)]))
+    for rows in tables.values():
+        head = list(rows[0])
+        parts.append(_table(head, [[_shown(row.get(name, "")) for name in head] for row in rows]))
+    return "\n".join(parts)
+
+
 def figure(file: str, key: str, form: str = "{}") -> str:
-    """Render one measured value.
+    """Render one measured value, or `not measured` where the checkout does not have the results file.
 
     Args:
         file: the name of a results file, without `.json`.
@@ -311,8 +328,19 @@ def figure(file: str, key: str, form: str = "{}") -> str:
     Raises:
         KeyError: the file has no such value.
     """
-    values = dict(_flatten(read_results(RESULTS / f"{file}.json")["values"]))
+    path = RESULTS / f"{file}.json"
+    if not path.exists():
+        return "not measured"
+    values = dict(_flatten(read_results(path)["values"]))
     return form.format(values[key])
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+def _shown(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
 def read_results(path: Path) -> Mapping[str, Any]:

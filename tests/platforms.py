@@ -48,13 +48,17 @@ def platform_settings(state_dir: Path, **changes: object) -> Settings:
     return Settings.model_validate(ports | {"state_dir": state_dir} | changes)
 
 
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Write settings, without secrets, into a copy of the environment."""
+    chosen = settings.model_dump(mode="json", exclude=set(SECRETS))
+    return os.environ | {name.upper(): str(value) for name, value in chosen.items()}
+
+
 def carvalue(settings: Settings, *words: str) -> subprocess.CompletedProcess[str]:
     """Run a command as a person would, by these settings."""
-    chosen = settings.model_dump(mode="json", exclude=set(SECRETS))  # no secret, ever
-    environment = os.environ | {name.upper(): str(value) for name, value in chosen.items()}
     return subprocess.run(
         [sys.executable, "-m", "carvalue", *words],
-        env=environment,
+        env=environment_of(settings),
         cwd=ROOT,
         capture_output=True,
         text=True,

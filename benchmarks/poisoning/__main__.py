@@ -7,13 +7,13 @@ each time, and writes how far prices moved and what the gates decided to `benchm
 import argparse
 import json
 import shutil
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from benchmarks.poisoning.attacks import ATTACKS, Outcome, honest_sales, retrain, with_attack
+from benchmarks.results import describe_model, save
 
 from carvalue.listings.datasets import split
 from carvalue.pricing import PriceModel
@@ -21,7 +21,6 @@ from carvalue.pricing.bundle import Provenance
 from carvalue.pricing.training import SearchResult, train_model
 from carvalue.pricing.training.search import INITIAL_PARAMS, SEARCH_BUDGETS
 
-RESULTS = Path(__file__).parents[1] / "results" / "poisoning.json"
 SHARES = (0.01, 0.1, 0.3)
 HONEST_SALES = 2_000
 
@@ -84,17 +83,9 @@ def main(listings: Path, folder: Path, *, rows: int) -> None:
             outcome = retrain(published, sales, champion=champion, train=fit, folder=_fresh(folder / "run"))
             table.append(_row(name, share, outcome, clean))
             print(json.dumps(table[-1]), flush=True)
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
-    RESULTS.parent.mkdir(exist_ok=True)
-    result = {
-        "commit": commit.strip(),
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "command": f"python -m benchmarks.poisoning LISTINGS FOLDER --rows {rows}",
-        "listings": published.height,
-        "honest_sales": honest.height,
-        "rows": table,
-    }
-    RESULTS.write_text(json.dumps(result, indent=1) + "\n")
+    values = {"listings": published.height, "honest sales": honest.height, "attacks": table}
+    command = f"python -m benchmarks.poisoning LISTINGS FOLDER --rows {rows}"
+    save("poisoning", values, command=command, model=describe_model(begin / "bundle"))
 
 
 def _row(name: str, share: float, outcome: Outcome, clean: Outcome) -> dict[str, object]:
@@ -102,10 +93,10 @@ def _row(name: str, share: float, outcome: Outcome, clean: Outcome) -> dict[str,
     return {
         "attack": name,
         "share": share,
-        "level_change": round(float(np.median(moves)), 4),
-        "largest_change": round(float(np.max(np.abs(moves))), 4),
-        "sales_used": outcome.report.joined,
-        "left_out": dict(outcome.report.left_out),
+        "median change of prices": round(float(np.median(moves)), 4),
+        "largest change": round(float(np.max(np.abs(moves))), 4),
+        "sales used": outcome.report.joined,
+        "sales left out": sum(outcome.report.left_out.values()),
         "promoted": outcome.decision.promote,
     }
 

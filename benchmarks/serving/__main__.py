@@ -14,19 +14,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
+from benchmarks.results import describe_model, save
 from benchmarks.serving.contenders import CONTENDERS, Running, running
 from benchmarks.serving.listings import Listing, listings_of
 from benchmarks.serving.load import Round, ask
 
 CLIENTS = (1, 16, 64)
-HEAD = (
-    "| clients | service | requests/s | times the first | p50 ms | p99 ms | of the first's p99 "
-    "| CPU us a request | memory MB |"
-)
 
 
 def main() -> None:
-    """Print the table."""
+    """Measure every service, and write `results/serving.json`."""
     given = argparse.ArgumentParser(description=__doc__)
     given.add_argument("bundle", type=Path)
     given.add_argument("--rounds", type=int, default=3)
@@ -35,7 +32,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # else the services outlive it
     if shutil.which("wrk") is None:
         sys.exit("This needs wrk: apt-get install wrk")
-    print(f"{HEAD}\n|{'---|' * 9}")
+    rows = []
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         services = [
@@ -51,7 +48,10 @@ def main() -> None:
                 ]
                 for _ in range(chosen.rounds)
             ]
-            _print(services, turns, clients=clients)
+            rows += _rows(services, turns, clients=clients)
+    values = {"rounds": chosen.rounds, "seconds of a round": chosen.seconds, "services": rows}
+    command = "make bench-serving BUNDLE=FOLDER"
+    save("serving", values, command=command, model=describe_model(chosen.bundle))
 
 
 def _round(
@@ -65,21 +65,27 @@ def _round(
     return shown, 1e6 * (service.cpu_s - began) / max(shown.rate * seconds, 1)
 
 
-def _print(
+def _rows(
     services: Sequence[Running], turns: Sequence[Sequence[tuple[Round, float]]], *, clients: int
-) -> None:
-    for place, service in enumerate(services):
-        pairs = [(turn[0][0], turn[place][0]) for turn in turns]
-        cells = (
-            f"{median(own.rate for _, own in pairs):,.0f}",
-            f"{median(own.rate / first.rate for first, own in pairs):.1f}",
-            f"{median(own.p50_ms for _, own in pairs):.1f}",
-            f"{median(own.p99_ms for _, own in pairs):.1f}",
-            f"1/{median(first.p99_ms / own.p99_ms for first, own in pairs):.1f}",
-            f"{median(turn[place][1] for turn in turns):,.0f}",
-            f"{service.memory_mb:.0f}",
-        )
-        print(f"| {clients} | {service.contender.name} | {' | '.join(cells)} |", flush=True)
+) -> list[dict[str, str | float]]:
+    """Compute and print the medians of each service; ratios are to the first service of the same round."""
+    rows = []
+    for index, service in enumerate(services):
+        pairs = [(turn[0][0], turn[index][0]) for turn in turns]
+        row: dict[str, str | float] = {
+            "clients": clients,
+            "service": service.contender.name,
+            "requests/s": round(median(own.rate for _, own in pairs)),
+            "relative to the first": round(median(own.rate / first.rate for first, own in pairs), 1),
+            "p50 ms": round(median(own.p50_ms for _, own in pairs), 1),
+            "p99 ms": round(median(own.p99_ms for _, own in pairs), 1),
+            "first's p99 over its p99": round(median(first.p99_ms / own.p99_ms for first, own in pairs), 1),
+            "CPU us a request": round(median(turn[index][1] for turn in turns)),
+            "memory MB": round(service.memory_mb),
+        }
+        print(row, flush=True)
+        rows.append(row)
+    return rows
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from carvalue.platform.admin import doctor
+from contributing import common_changes
 
 ROOT = Path(__file__).parents[2]
 CHANGES = (
@@ -25,18 +26,12 @@ CHANGES = (
     "page element",
     "decision record",
 )
-ROW = re.compile(r"^\| (?P<change>[^|]+) \| (?P<edit>.+) \| (?P<check>.+) \|$", re.MULTILINE)
 NAME = re.compile(r"`([A-Z_]{4,}|_\w+)`")
-
-
-def rows() -> dict[str, tuple[str, str]]:
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Common changes")[2]
-    return {found["change"]: (found["edit"], found["check"]) for found in ROW.finditer(text)}
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_common_change_names_files_and_checks_that_exist(change: str) -> None:
-    edit, check = rows()[change]
+    edit, check = common_changes()[change]
 
     files = [path for path in re.findall(r"`([\w./]+/[\w./-]+)`", edit) if " " not in path]
     checks = re.findall(r"`(tests/[\w./]+)`", check)
@@ -47,7 +42,7 @@ def test_a_common_change_names_files_and_checks_that_exist(change: str) -> None:
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_the_constants_that_a_change_names_are_in_its_files(change: str) -> None:
-    edit, _ = rows()[change]
+    edit, _ = common_changes()[change]
     code = "".join(
         (ROOT / path).read_text(encoding="utf-8")
         for path in re.findall(r"`([\w./-]+\.(?:py|example))`", edit)

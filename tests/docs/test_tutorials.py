@@ -8,56 +8,33 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from german_listings import write_german_listings
 from markets import a_bundle
+from tutorials import blocks
 
 ROOT = Path(__file__).parents[2]
-TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
-FENCE = re.compile(r"(?:<!-- test: (?P<how>[^>]+?) -->\n)?```(?P<language>\w+)\n(?P<code>.*?)```", re.DOTALL)
 LIMIT_S = 600
-# `blocks("platform")` is the hook for the end-to-end tests; where none runs a command, the value is empty
 ON_THE_PLATFORM = {
     "make build": "test_a_second_build_finds_everything_there",
     "make down": "test_down_leaves_nothing",
     "make demo-drift": "test_the_drift_demo_shows_an_alert_and_its_end",
     "make demo-loop": "test_the_loop_demo_retrains_and_rolls_back",
-    "curl /predict": "test_cars_have_prices_of_their_own_and_fewer_miles_cost_more",
-    "curl /alerts": "",
-    "curl /drift": "",
-    "carvalue simulate": "",
-    "carvalue retrain": "",
-    "carvalue models": "",
-    "carvalue rollback": "",
+    "curl /predict": "test_the_commands_of_the_tutorials_run_on_the_platform",
+    "curl /alerts": "test_the_commands_of_the_tutorials_run_on_the_platform",
+    "curl /drift": "test_the_commands_of_the_tutorials_run_on_the_platform",
+    "carvalue simulate": "test_the_commands_of_the_tutorials_run_on_the_platform",
+    "carvalue retrain": "test_the_commands_of_the_tutorials_run_on_the_platform",
+    "carvalue models": "test_the_commands_of_the_tutorials_run_on_the_platform",
+    "carvalue rollback": "test_the_commands_of_the_tutorials_run_on_the_platform",
 }
 """What the tutorials run on a platform, and the test of `tests/e2e/test_build.py` that runs it there."""
 
 # MLflow's own code and those it imports warn of each other
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
-
-
-@dataclass(frozen=True)
-class Block:
-    """One fenced block of a page."""
-
-    page: str
-    how: str
-    language: str
-    code: str
-
-
-def blocks(how: str = "") -> list[Block]:
-    """Return the blocks of all tutorials that are tested in a certain way; all without one."""
-    return [
-        Block(path.stem, found["how"] or "", found["language"], found["code"])
-        for path in TUTORIALS
-        for found in FENCE.finditer(path.read_text(encoding="utf-8"))
-        if (found["how"] or "").startswith(how)
-    ]
 
 
 def test_every_block_says_how_it_is_tested() -> None:
@@ -119,4 +96,4 @@ def test_blocks_for_the_platform_are_listed_with_their_end_to_end_test() -> None
     end_to_end = (ROOT / "tests" / "e2e" / "test_build.py").read_text(encoding="utf-8")
 
     assert set(found) == ON_THE_PLATFORM.keys()
-    assert [test for test in ON_THE_PLATFORM.values() if test and f"def {test}(" not in end_to_end] == []
+    assert [test for test in ON_THE_PLATFORM.values() if f"def {test}(" not in end_to_end] == []

@@ -1,10 +1,15 @@
 """`carvalue build` ends with a price; services restart after a crash; `carvalue down` leaves no process."""
 
+import json
 import os
+import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,7 +19,8 @@ from carvalue.platform.airflow.client import AirflowClient
 from carvalue.platform.health import local_client
 from carvalue.platform.processes.orphans import find_orphans
 from carvalue.settings import Settings
-from platforms import carvalue, platform_settings
+from platforms import COMMAND_LIMIT_S, carvalue, environment_of, platform_settings
+from tutorials import blocks
 from waiting import until
 
 pytestmark = pytest.mark.platform
@@ -137,6 +143,45 @@ def test_the_loop_demo_retrains_and_rolls_back(settings: Settings, built: str) -
     with local_client(settings.mlflow_port) as mlflow:
         found = mlflow.get(url, params=query).raise_for_status().json()["model_versions"]
     assert {item["version"]: item["current_stage"] for item in found} == {"1": "Production", "2": "Archived"}
+
+
+def test_the_commands_of_the_tutorials_run_on_the_platform(settings: Settings, built: str) -> None:
+    """The demos, `make build` and `make down` have tests of their own."""
+    commands = [
+        line
+        for block in blocks("platform")
+        for line in block.code.splitlines()
+        if line.startswith(("carvalue ", "curl "))
+    ]
+    assert len(commands) == 7
+
+    outputs = {command: _run_as_in_the_tutorial(settings, command) for command in commands}
+
+    *watched, priced = (json.loads(text) for command, text in outputs.items() if command.startswith("curl"))
+    assert priced["low"] <= priced["price"] <= priced["high"]
+    assert [body.keys() & {"firing", "state"} for body in watched] == [{"firing"}, {"state"}]
+    output = "\n".join(outputs.values())
+    assert "sales reported" in output
+    assert "version 3 was promoted" in output
+    assert "version 1 is in production again" in output
+
+
+def _run_as_in_the_tutorial(settings: Settings, command: str) -> str:
+    """Run a command with the ports of this platform; traffic faster than by hand."""
+    defaults = {str(field.default): name for name, field in Settings.model_fields.items()}
+    ports = re.sub(
+        r"(?<=127\.0\.0\.1:)\d+", lambda found: str(getattr(settings, defaults[found[0]])), command
+    )
+    done = subprocess.run(
+        ["bash", "-euc", ports.replace("--rate 50", "--rate 300 --requests 2500")],
+        env=environment_of(settings) | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def test_a_killed_service_is_restarted_and_status_tells_the_truth(settings: Settings, built: str) -> None:

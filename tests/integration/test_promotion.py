@@ -53,9 +53,9 @@ class Market:
 
     def judge(self, version: ModelVersion) -> GateJudgement:
         files = {name: self.folder / f"{name}.parquet" for name in ("train", "test")}
-        limits = {"max_level_change": 1.0}
-        scratch = self.folder / "judged"
-        return judge_version(uri=self.uri, version=version, scratch=scratch, **limits, **files)
+        return judge_version(
+            uri=self.uri, version=version, scratch=self.folder / "judged", max_level_change=1.0, **files
+        )
 
     def promote(self, version: ModelVersion, judgement: GateJudgement) -> PromotionDecision:
         return apply_judgement(**self.arguments(version, judgement))

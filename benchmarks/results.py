@@ -1,0 +1,73 @@
+"""Results files of the benchmarks, from which the documentation renders its figures (`docs/macros.py`)."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from carvalue.pricing import PriceModel
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PROGRAM = ("src", "benchmarks", ":!benchmarks/results")
+"""Paths whose uncommitted changes make a measurement one of another program than the commit's."""
+
+
+def save(name: str, values: Mapping[str, Any], *, command: str, model: str, folder: Path = RESULTS) -> Path:
+    """Write one results file, with how its values were measured.
+
+    Args:
+        name: The name of the file, without `.json`.
+        values: The measured values: numbers and texts, by name. A list of objects is rendered as a table.
+        command: The command that measures them.
+        model: The model that was measured, see `describe_model`.
+        folder: The folder to write to.
+
+    Returns:
+        The path of the file.
+    """
+    content = {
+        "commit": current_commit(),
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "model": model,
+        "command": command,
+        "values": values,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print(f"wrote {path}")
+    return path
+
+
+def describe_model(bundle: Path) -> str:
+    """Describe a model: the source of its data, the number of its trees and the commit that trained it.
+
+    Args:
+        bundle: The folder of the bundle.
+
+    Returns:
+        One line.
+    """
+    model = PriceModel.load(bundle)
+    trees, rows = model.booster.num_boosted_rounds(), sum(model.card.rows.values())
+    return f"{model.card.data_source}, {rows:,} rows, {trees:,} trees, trained at {model.card.git_commit[:7]}"
+
+
+def current_commit() -> str:
+    """Read the commit of the program that runs.
+
+    Returns:
+        The hash, with `-dirty` if the program has uncommitted changes; `unknown` outside a repository.
+    """
+    head = _git("rev-parse", "HEAD")
+    if head.returncode:
+        return "unknown"
+    is_dirty = _git("diff", "--quiet", "HEAD", "--", *PROGRAM).returncode
+    return head.stdout.strip() + ("-dirty" if is_dirty else "")
+
+
+def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
