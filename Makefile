@@ -45,6 +45,7 @@ lint: install-dev ## check format, lint rules, types and import contracts
 	@$(RUN) ruff check .
 	@$(RUN) mypy
 	@$(RUN) lint-imports --no-logo
+	@$(RUN) python tests/architecture/docstrings.py
 
 audit: install-dev ## scan dependencies, the whole history for secrets, workflows and infrastructure (needs the internet)
 	@"$(UV)" audit --frozen

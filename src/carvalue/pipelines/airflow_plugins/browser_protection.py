@@ -24,3 +24,4 @@ class BrowserProtectionPlugin(AirflowPlugin):
             "kwargs": {"allowed": AllowedHosts(names=load_settings().allowed_host_names)},
         }
     ]
+    """The ASGI middleware, in Airflow's form."""
