@@ -220,8 +220,9 @@ class Settings(BaseSettings):
     else listens on loopback only."""
     allowed_hosts: Annotated[str, AfterValidator(_host_names)] = ""
     """The host names, separated by commas, under which the price service, the page and the watcher answer; a
-    web page could otherwise reach them by DNS rebinding. Loopback names are always accepted. Empty: only
-    loopback names while BIND_HOST is loopback, otherwise every name."""
+    web page could otherwise reach them by DNS rebinding. Loopback names are always accepted, and off
+    loopback every IP address. Empty: only loopback names while BIND_HOST is loopback, otherwise every
+    name."""
     airflow_port: Port = 8080
     """The port of Airflow."""
     mlflow_port: Port = 5000

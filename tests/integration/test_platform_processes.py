@@ -58,6 +58,21 @@ def test_requests_do_not_push_out_what_else_a_service_says(settings: Settings) -
     assert [path.stem for path in log_files(settings.state_dir, "asked-access")] == ["asked-access"]
 
 
+def test_what_a_platform_writes_is_for_its_owner_only(settings: Settings) -> None:
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    settings.state_dir.chmod(0o755)  # as an earlier release left it
+    code = "from pathlib import Path; Path('{0}/made').mkdir(); Path('{0}/made/file').touch()"
+    wanted = (a_job("writer", code.format(settings.state_dir.resolve())),)
+
+    lifecycle.start_services(settings, wanted, report=_nothing)
+
+    modes = {path: path.stat().st_mode & 0o777 for path in (settings.state_dir / "made").rglob("*")}
+    assert settings.state_dir.stat().st_mode & 0o777 == 0o700
+    assert (settings.state_dir / "made").stat().st_mode & 0o777 == 0o700
+    assert modes == {settings.state_dir / "made" / "file": 0o600}
+    assert {path.stat().st_mode & 0o077 for path in log_folder(settings.state_dir).glob("writer*")} == {0}
+
+
 def test_a_killed_service_comes_back_without_its_old_children(settings: Settings) -> None:
     wanted = (a_server("web", "--with-child"),)
     lifecycle.start_services(settings, wanted, report=_nothing)

@@ -2,7 +2,7 @@
 
 from carvalue.files.archives import MEMBER, ZipUnusable, unpack
 from carvalue.files.artifacts import ArtifactUnreadable, read_artifact, write_artifact
-from carvalue.files.atomic import TEMPORARY_MARK, atomic_write, fsync, fsync_tree
+from carvalue.files.atomic import PRIVATE_UMASK, TEMPORARY_MARK, atomic_write, fsync, fsync_tree, make_private
 from carvalue.files.bundle import (
     MANIFEST,
     BundleCorrupt,
@@ -18,6 +18,7 @@ from carvalue.files.strict_json import NotStrictJson, parse_json
 __all__ = [
     "MANIFEST",
     "MEMBER",
+    "PRIVATE_UMASK",
     "TEMPORARY_MARK",
     "ArtifactUnreadable",
     "BundleCorrupt",
@@ -29,6 +30,7 @@ __all__ = [
     "fsync",
     "fsync_tree",
     "json_bytes",
+    "make_private",
     "parse_json",
     "read_artifact",
     "read_bundle",

@@ -3,6 +3,7 @@
 import errno
 import lzma
 import shutil
+import stat
 import struct
 import zipfile
 import zlib
@@ -13,6 +14,8 @@ from carvalue.errors import AppError
 
 MEMBER = "vehicles.csv"
 """The name of the CSV in the Kaggle data set's zip."""
+MAX_UNPACKED_BYTES = 32 * 2**30
+"""The largest CSV that a zip may contain; the Kaggle data set has 1.4 GB."""
 
 # what zipfile raises for damaged archives; RuntimeError: the archive is encrypted
 _DAMAGE = (
@@ -45,7 +48,8 @@ def unpack(archive: Path, *, into: Path) -> Path:
 
     Raises:
         ZipUnusable: The archive is not a zip, is damaged or encrypted, or has no CSV, or has several of
-            which none is named vehicles.csv.
+            which none is named vehicles.csv; or the CSV is a link or larger than `MAX_UNPACKED_BYTES`.
+        OSError: The CSV does not fit on the disk.
 
     Example:
         >>> import zipfile
@@ -72,9 +76,23 @@ def unpack(archive: Path, *, into: Path) -> Path:
 
 def _stream_member(archive: Path, temporary: Path) -> None:
     with zipfile.ZipFile(archive) as opened:
-        member = choose_member(opened.namelist(), name=str(archive))
+        member = opened.getinfo(choose_member(opened.namelist(), name=str(archive)))
+        _check_member(member, archive=archive, free=shutil.disk_usage(temporary.parent).free)
+        # zipfile reads no more bytes of the member than it declares
         with opened.open(member) as source, temporary.open("wb") as target:
             shutil.copyfileobj(source, target, 1 << 20)
+
+
+def _check_member(member: zipfile.ZipInfo, *, archive: Path, free: int) -> None:
+    if stat.S_IFMT(member.external_attr >> 16) not in {0, stat.S_IFREG}:
+        raise ZipUnusable(f"{archive}: {member.filename!r} is a link or another special file.")
+    if member.file_size > MAX_UNPACKED_BYTES:
+        raise ZipUnusable(
+            f"{archive}: {member.filename!r} has {member.file_size:,} bytes: "
+            f"expected at most {MAX_UNPACKED_BYTES:,}."
+        )
+    if member.file_size > free:
+        raise OSError(errno.ENOSPC, f"{member.filename} needs {member.file_size:,} bytes, {free:,} are free")
 
 
 def choose_member(names: list[str], *, name: str) -> str:

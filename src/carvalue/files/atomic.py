@@ -9,6 +9,9 @@ from uuid import uuid4
 TEMPORARY_MARK = ".aside-"
 """Marks the names of unfinished files and folders; any left after a crash can be deleted."""
 
+PRIVATE_UMASK = 0o077
+"""The file mode creation mask of the platform's processes: what they write is for its owner only."""
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
@@ -41,6 +44,23 @@ def atomic_write(path: Path) -> Iterator[Path]:
         fsync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_private(folder: Path) -> None:
+    """Create a folder, or close an existing one, so that only its owner can enter it.
+
+    Args:
+        folder: The folder; its parents are created with the usual permissions.
+
+    Example:
+        >>> from pathlib import Path
+        >>> make_private(Path("var"))
+        >>> oct(Path("var").stat().st_mode & 0o777)
+        '0o700'
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if folder.stat().st_uid == os.geteuid():  # a volume may belong to another user
+        folder.chmod(0o700)
 
 
 def fsync(path: Path) -> None:

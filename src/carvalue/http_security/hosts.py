@@ -1,6 +1,7 @@
 """The host names that a server answers to."""
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from carvalue.settings import Settings
@@ -15,10 +16,13 @@ class AllowedHosts:
     Attributes:
         names: names in lower case, without a port; from the setting ALLOWED_HOSTS.
         is_any: whether every name is accepted.
+        addresses: whether every IP address is accepted. DNS rebinding needs a name; health checks of
+            containers use addresses.
     """
 
     names: frozenset[str] = frozenset()
     is_any: bool = False
+    addresses: bool = False
 
     def accepts(self, host: str) -> bool:
         """Check the value of a header `Host`.
@@ -33,7 +37,11 @@ class AllowedHosts:
         (True, False)
         """
         name = host_name(host)
-        return name is not None and (self.is_any or name in LOOPBACK_NAMES or name in self.names)
+        if name is None:
+            return False
+        if self.is_any or name in LOOPBACK_NAMES or name in self.names:
+            return True
+        return self.addresses and _is_address(name)
 
 
 def allowed_hosts(settings: Settings) -> AllowedHosts:
@@ -44,13 +52,15 @@ def allowed_hosts(settings: Settings) -> AllowedHosts:
 
     Returns:
         The names of ALLOWED_HOSTS. If there are none: only loopback names while BIND_HOST is loopback,
-        otherwise every name, because the price service then requires a key.
+        otherwise every name, because the price service then requires a key. Off loopback also every IP
+        address.
 
     >>> allowed_hosts(Settings(allowed_hosts="prices.example.com", _env_file=None)).names
     frozenset({'prices.example.com'})
     """
     names = settings.allowed_host_names
-    return AllowedHosts(names=names, is_any=not names and not settings.is_loopback)
+    is_open = not settings.is_loopback
+    return AllowedHosts(names=names, is_any=is_open and not names, addresses=is_open)
 
 
 def host_name(host: str) -> str | None:
@@ -73,3 +83,11 @@ def host_name(host: str) -> str | None:
     if parts.path or parts.query or parts.fragment or "@" in host or not parts.hostname:
         return None
     return parts.hostname.removesuffix(".")
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

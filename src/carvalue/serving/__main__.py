@@ -1,8 +1,10 @@
 """`python -m carvalue.serving`: run the price service until a signal stops it."""
 
+import os
 import sys
 
 from carvalue.errors import AppError
+from carvalue.files import PRIVATE_UMASK
 from carvalue.logs import configure_logs
 from carvalue.serving.app import create_app
 from carvalue.serving.server import run_server
@@ -16,6 +18,7 @@ def main() -> None:
         SystemExit: the settings are invalid; prints what to do, with exit code 1.
     """
     configure_logs()
+    os.umask(PRIVATE_UMASK)
     try:
         settings = load_settings()
         app = create_app(settings)

@@ -93,6 +93,19 @@ def test_the_setting_names_further_hosts() -> None:
     assert not allowed_hosts(opened.model_copy(update={"allowed_hosts": "b.example"})).is_any
 
 
+def test_off_loopback_health_checks_use_addresses() -> None:
+    opened = Settings(
+        bind_host="0.0.0.0",
+        airflow_password="not the default",
+        allowed_hosts="service",
+    )
+    allowed = allowed_hosts(opened)
+    hosts = ["service:9696", "10.1.2.3:9696", "[fd00::1]:9696", "10.1.2.3.evil.example", "evil.example"]
+
+    assert [status(("host", host), allowed=allowed) for host in hosts] == [200, 200, 200, 421, 421]
+    assert status(("host", "10.1.2.3")) == 421
+
+
 @pytest.mark.parametrize(
     ("header", "value"),
     [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from carvalue.errors import AppError
 from carvalue.files.tabular.ndjson import NO_ALIASES
-from carvalue.files.tabular.sandboxed_reader import TooManyRows
+from carvalue.files.tabular.sandboxed_reader import MEMORY_BYTES, OUT_OF_MEMORY, TooManyRows
 
 READ_S = 180
 READER = "carvalue.files.tabular.sandboxed_reader"
@@ -57,6 +57,10 @@ def convert_in_sandbox(
         )
     except subprocess.TimeoutExpired:
         raise UploadUnreadable(f"The file cannot be read within {READ_S} s.") from None
+    if completed.returncode == OUT_OF_MEMORY:
+        raise UploadUnreadable(
+            f"The file needs more than {MEMORY_BYTES // 2**20} MiB of memory when it is decompressed."
+        )
     if completed.returncode:
         logger.warning("the reader of an upload crashed", extra={"code": completed.returncode})
         raise UploadUnreadable(

@@ -5,18 +5,24 @@ bytes of either can decompress to gigabytes.
 """
 
 import json
+import os
 import resource
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 
 import polars as pl
 
 from carvalue.errors import AppError
 from carvalue.files.tabular.tables import TableUnreadable, open_table, write_table
 
-MEMORY_BYTES = 2 * 2**30  # of address space; Polars reserves more than half of it and uses a tenth
+ADDRESS_BYTES = 2 * 2**30  # Polars reserves more than half of it and uses a tenth
+MEMORY_BYTES = 400 * 2**20  # of memory that is not a file's; with its code the process stays below 500 MB
+MEMORY_CHECK_S = 0.002  # the kernel fills a few megabytes in this time
+OUT_OF_MEMORY = 75  # exit code
 CPU_S = 120  # a million rows take a few
 MAX_ROWS = 5_000_000  # a Parquet file of a few bytes can declare billions
 READ_ROWS = 32_768
@@ -97,14 +103,25 @@ class _Counted:
 
 def main() -> None:
     """Convert one file; print the number of rows, or the error, as JSON."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_BYTES, ADDRESS_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    Thread(target=_watch_memory, daemon=True).start()
     try:
         result: dict[str, object] = {"rows": _convert(**json.loads(sys.argv[1]))}
     except AppError as error:
         result = {"status": error.status, "message": error.message, "hint": error.hint}
     sys.stdout.write(json.dumps(result))
+
+
+def _watch_memory() -> None:
+    """End the process when it uses more than `MEMORY_BYTES`: Linux has no such limit."""
+    page, statm = resource.getpagesize(), Path("/proc/self/statm")
+    while statm.exists():
+        _, resident, shared, *_ = map(int, statm.read_text().split())
+        if (resident - shared) * page > MEMORY_BYTES:
+            os._exit(OUT_OF_MEMORY)
+        time.sleep(MEMORY_CHECK_S)
 
 
 def _convert(*, upload: str, into: str, columns: list[str] | None, aliases: dict[str, str]) -> int:

@@ -1,6 +1,6 @@
 """Read and write tables of any size in batches: CSV, zipped CSV, Parquet, NDJSON and Arrow streams."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -16,6 +16,13 @@ READ_SUFFIXES = (".csv", ".zip", ".parquet", ".ndjson", ".arrow")
 """The formats that `open_table` reads."""
 WRITE_SUFFIXES = (".csv", ".parquet")
 """The formats that `write_table` writes."""
+MAX_COLUMNS = 5_000
+"""The largest number of columns of a file that `open_table` reads."""
+MAX_CELL_BYTES = 2**20
+"""The longest cell, in bytes of UTF-8, of a file that `open_table` reads."""
+KEPT_CELL_CHARACTERS = 4_096
+"""Longer cells are cut, and end in `CUT_MARK`; no field of a listing accepts so long a value."""
+CUT_MARK = "…"
 LIST_SEPARATOR = "; "
 """Separates the items of a list in a CSV cell, because CSV has no list type."""
 
@@ -59,12 +66,26 @@ class TableFile:
             A frame with `columns`, all of type String.
 
         Raises:
-            TableUnreadable: The file is damaged.
+            TableUnreadable: The file is damaged, or has a cell of more than `MAX_CELL_BYTES`.
         """
         try:
-            yield from self.read(rows)
+            for batch in self.read(rows):
+                yield self._with_short_cells(batch)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise TableUnreadable(f"{self.path} cannot be read to its end: {_first_line(error)}.") from error
+
+    def _with_short_cells(self, batch: pl.DataFrame) -> pl.DataFrame:
+        """Cut long cells, so that later steps need little memory; refuse a file with a huge one."""
+        longest = batch.select(pl.col(pl.String).str.len_bytes().max()).row(0) if batch.width else ()
+        for name, size in zip(batch.columns, longest, strict=True):
+            if size is not None and size > MAX_CELL_BYTES:
+                raise TableUnreadable(
+                    f"{self.path}: a cell of the column {name} has {size:,} bytes: "
+                    f"expected at most {MAX_CELL_BYTES:,}."
+                )
+        if max((size or 0 for size in longest), default=0) <= KEPT_CELL_CHARACTERS:
+            return batch
+        return batch.with_columns(map(_short, batch.columns))
 
 
 def open_table(
@@ -85,8 +106,9 @@ def open_table(
 
     Raises:
         WrongSuffix: The suffix is not one of `READ_SUFFIXES`.
-        TableUnreadable: The file is missing or has another format, has none of the columns, or has a column
-            under both its name and its alias.
+        TableUnreadable: The file is missing or has another format, has none of the columns, has a column
+            under both its name and its alias, has a column of lists or other nested values, or has more than
+            `MAX_COLUMNS` columns.
         ZipUnusable: The zip is damaged, or contains no CSV or several.
 
     Example:
@@ -104,15 +126,24 @@ def open_table(
         path.open("rb").close()
         if path.suffix.lower() == ".ndjson":
             return TableFile(path=path, columns=(*columns, PARSE_ERROR), read=_lines(path, columns, aliases))
-        scan = _scan(path, scratch=scratch)
-        header = scan.collect_schema().names()
+        scan = _scan(path, scratch=scratch, columns={*columns, *aliases})
+        schema = scan.collect_schema()
+        header = schema.names()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise TableUnreadable(f"{path} cannot be read: {_first_line(error)}.") from error
+    if len(header) > MAX_COLUMNS:
+        raise TableUnreadable(f"{path} has {len(header):,} columns: expected at most {MAX_COLUMNS:,}.")
     names = _names_in_file(path, header, aliases)
     present = tuple(name for name in columns if name in names)
     if not present:
         expected = ", ".join(columns)
         raise TableUnreadable(f"{path} has none of the columns {expected}: found {_listed(header)}.")
+    for name in present:
+        if not _is_flat(schema[names[name]]):
+            kind = str(schema[names[name]])[:60]
+            raise TableUnreadable(
+                f"{path}: the column {name} has the type {kind}: expected texts or numbers."
+            )
     selected = scan.select(pl.col(names[name]).alias(name) for name in present)
     return TableFile(path=path, columns=present, read=lambda rows: _texts(selected, rows))
 
@@ -189,13 +220,21 @@ def scan_csv(path: Path) -> pl.LazyFrame:
     )
 
 
-def _scan(path: Path, *, scratch: Path) -> pl.LazyFrame:
+def _scan(path: Path, *, scratch: Path, columns: Collection[str]) -> pl.LazyFrame:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         return pl.scan_parquet(path, glob=False, hive_partitioning=False)
     if suffix == ".arrow":
-        return pl.read_ipc_stream(path).lazy()  # the one format that is read as a whole
+        return _read_arrow(path, columns).lazy()
     return scan_csv(unpack(path, into=scratch / "table.csv") if suffix == ".zip" else path)
+
+
+def _read_arrow(path: Path, columns: Collection[str]) -> pl.DataFrame:
+    """Read the columns that are needed: this is the one format that is read as a whole."""
+    header = pl.read_ipc_stream(path, n_rows=0)
+    chosen = [name for name in header.columns if name in columns]
+    is_readable = chosen and header.width <= MAX_COLUMNS and all(map(_is_flat, header.select(chosen).dtypes))
+    return pl.read_ipc_stream(path, columns=chosen) if is_readable else header
 
 
 def _lines(
@@ -223,6 +262,16 @@ def _text(name: str, kind: pl.DataType) -> pl.Expr:
     if kind.is_float():
         column = column.fill_nan(None)  # pandas writes missing values as NaN
     return column if kind == pl.String else column.cast(pl.String, strict=False)
+
+
+def _is_flat(kind: pl.DataType) -> bool:
+    return not kind.is_nested() and kind not in {pl.Binary, pl.Object}
+
+
+def _short(name: str) -> pl.Expr:
+    column = pl.col(name)
+    cut = column.str.slice(0, KEPT_CELL_CHARACTERS) + CUT_MARK
+    return pl.when(column.str.len_chars() > KEPT_CELL_CHARACTERS).then(cut).otherwise(column).alias(name)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """The process of the watcher: `python -m carvalue.monitoring.watcher`."""
 
 import logging
+import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
@@ -8,6 +9,7 @@ from threading import Event, Thread
 import uvicorn
 
 from carvalue.errors import AppError
+from carvalue.files import PRIVATE_UMASK
 from carvalue.http_security import allowed_hosts
 from carvalue.journal import Journal
 from carvalue.logs import configure_logs
@@ -34,6 +36,7 @@ logger = logging.getLogger(__name__)
 def main() -> None:
     """Run the watcher with the settings of this process until it is stopped."""
     configure_logs()
+    os.umask(PRIVATE_UMASK)
     settings = load_settings()
     with ProductionReader(settings.mlflow_tracking_uri) as registry:
         watch(settings, registry)

@@ -16,6 +16,7 @@ from carvalue.files import atomic_write
 
 CONTENTS_FILE = "contents.json"  # the last member, so a truncated archive lacks it
 CHUNK_BYTES = 2**20
+MAX_CONTENTS_BYTES = 64 * 2**20  # of the table of contents; a platform of years has a few thousand files
 
 
 class ArchiveDamaged(AppError):
@@ -116,7 +117,8 @@ def unpack_archive(path: Path, *, into: Path) -> ArchiveContents:
         The table of contents.
 
     Raises:
-        ArchiveDamaged: A file is missing, differs from its checksum or has a path outside of the folder.
+        ArchiveDamaged: A file is missing, differs from its checksum, is a link or a sparse file, or has a
+            path outside of the folder.
         OSError: The archive cannot be read or the folder cannot be written.
     """
     try:
@@ -130,6 +132,9 @@ def unpack_archive(path: Path, *, into: Path) -> ArchiveContents:
 
 
 def _contents(tar: tarfile.TarFile) -> ArchiveContents:
+    size = tar.getmember(CONTENTS_FILE).size
+    if size > MAX_CONTENTS_BYTES:
+        raise ValueError(f"{CONTENTS_FILE} has {size:,} bytes, more than {MAX_CONTENTS_BYTES:,}")
     return ArchiveContents(**json.loads(_bytes_of(tar, CONTENTS_FILE).read()))
 
 
@@ -138,19 +143,21 @@ def _unpack_one(tar: tarfile.TarFile, name: str, *, into: Path, digest: str) -> 
     if not parts or parts[0] == "/" or ".." in parts:
         raise ValueError(f"path {name!r} is outside of the folder")
     target = into.joinpath(*parts)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     reader = _HashingReader(_bytes_of(tar, name))
     with target.open("xb") as file:
         shutil.copyfileobj(reader, file, CHUNK_BYTES)
-    target.chmod(tar.getmember(name).mode & 0o777)
+    target.chmod(tar.getmember(name).mode & 0o700)  # for its owner only, like all files of the platform
     if reader.digest.hexdigest() != digest:
         raise ValueError(f"the checksum of {name} differs")
 
 
 def _bytes_of(tar: tarfile.TarFile, name: str) -> "_Readable":
-    file = tar.extractfile(name)
-    if file is None:
-        raise ValueError(f"{name} is not a file")
+    """Open a file of the archive. A regular file that is not sparse is never larger than the archive."""
+    member = tar.getmember(name)
+    file = tar.extractfile(member) if member.isreg() and not member.issparse() else None
+    if file is None:  # a link could name any file
+        raise ValueError(f"{name} is a link, a folder or another special file")
     return file
 
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import carvalue
 from carvalue.errors import AppError
-from carvalue.files import TEMPORARY_MARK
+from carvalue.files import TEMPORARY_MARK, make_private
 from carvalue.listings.datasets import DatasetStore
 from carvalue.platform.admin.archive import Archive, ArchiveContents, unpack_archive, write_archive
 from carvalue.platform.airflow import passwords_file
@@ -107,7 +107,7 @@ def restore_backup(settings: Settings, *, source: Path, overwrite: bool = False)
     existing = [name for name in BACKED_UP if (state / name).exists()]
     if existing and not overwrite:
         raise WouldOverwrite(f"{state} holds {', '.join(existing)}.")
-    state.mkdir(parents=True, exist_ok=True)
+    make_private(state)
     with TemporaryDirectory(dir=state, prefix=f"restore{TEMPORARY_MARK}") as temporary:
         contents = unpack_archive(source, into=Path(temporary))
         _swap(Path(temporary), state)

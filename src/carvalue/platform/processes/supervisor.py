@@ -17,6 +17,7 @@ from typing import Any
 from supervisor.xmlrpc import SupervisorTransport
 
 from carvalue.errors import AppError
+from carvalue.files import PRIVATE_UMASK, make_private
 from carvalue.platform.processes.exec import LaunchSpec
 from carvalue.platform.processes.logs import ACCESS_SUFFIX, log_folder
 from carvalue.platform.processes.orphans import process_marks
@@ -168,6 +169,7 @@ class Supervisor:
         self._call("shutdown")
 
     def _write(self, services: Iterable[ServiceSpec]) -> None:
+        make_private(self._state_dir)
         for folder in (self._run, self.logs, self.socket.parent):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         services = tuple(services)
@@ -185,6 +187,7 @@ class Supervisor:
                 logfile=str(self.logs / "supervisord.log"),
                 logfile_maxbytes="10MB",
                 logfile_backups="2",
+                umask=f"{PRIVATE_UMASK:03o}",  # what the services write is for their owner only
                 pidfile=str(self._run / "supervisord.pid"),
                 childlogdir=str(self.logs),
                 directory=str(Path.cwd()),

@@ -1,5 +1,6 @@
 """A backup is consistent while services run; damaged backups are rejected; nothing is replaced silently."""
 
+import io
 import json
 import sqlite3
 import tarfile
@@ -179,6 +180,44 @@ def test_nothing_lands_outside_of_the_state(tmp_path: Path, name: str) -> None:
     with pytest.raises(ArchiveDamaged):
         restore_backup(elsewhere(tmp_path), source=tmp_path / "file")
     assert not (tmp_path / "outside").exists()
+
+
+@pytest.mark.parametrize("kind", ["symlink", "hard link", "sparse", "device", "folder"])
+def test_only_plain_files_are_restored(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "secret"
+    target.write_text("secret")
+    member = tarfile.TarInfo("mlflow/mlflow.db")
+    member.type = {
+        "symlink": tarfile.SYMTYPE,
+        "hard link": tarfile.LNKTYPE,
+        "sparse": tarfile.GNUTYPE_SPARSE,
+        "device": tarfile.CHRTYPE,
+        "folder": tarfile.DIRTYPE,
+    }[kind]
+    member.linkname = "contents.json" if kind in {"symlink", "hard link"} else ""
+    content = json.dumps({"facts": {}, "files": {member.name: ""}}).encode()
+    listed = tarfile.TarInfo("contents.json")
+    listed.size = len(content)
+    with tarfile.open(tmp_path / "file", "w") as tar:
+        tar.addfile(listed, io.BytesIO(content))
+        tar.addfile(member)
+
+    with pytest.raises(ArchiveDamaged, match=r"special file|truncated"):
+        restore_backup(elsewhere(tmp_path), source=tmp_path / "file")
+
+    assert not (elsewhere(tmp_path).state_dir / "mlflow").exists()
+
+
+def test_what_is_restored_is_for_its_owner_only(settings: Settings, tmp_path: Path) -> None:
+    create_backup(settings, into=tmp_path / "file", now=NOW)
+
+    restored = elsewhere(tmp_path)
+    restore_backup(restored, source=tmp_path / "file")
+
+    assert restored.state_dir.stat().st_mode & 0o777 == 0o700
+    assert not [
+        path for path in restored.state_dir.rglob("*") if path.is_file() and path.stat().st_mode & 0o077
+    ]
 
 
 def test_nothing_to_keep_is_said(tmp_path: Path) -> None:
