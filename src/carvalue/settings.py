@@ -259,6 +259,10 @@ class Settings(BaseSettings):
     50."""
     rate_burst: int = Field(default_factory=_rate_burst, ge=1)
     """How many requests a client may make at once after a pause. Empty: twice RATE_LIMIT."""
+    visitor_clients: str = "page"
+    """The clients of the price service, by the names of their API keys, that may name their visitors in the
+    header X-Visitor, separated by commas. Each visitor then has a rate limit of its own. The page sends the
+    network address of its visitor."""
     watcher_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "watcher_port"))
     """The URL of the watcher for the page. Empty: the platform's own on WATCHER_PORT."""
     alert_urls: SecretStr = SecretStr("console:")
@@ -334,6 +338,11 @@ class Settings(BaseSettings):
     def verified_clients(self) -> frozenset[str]:
         """Clients whose reported sales an operator vouches for."""
         return frozenset(name.strip() for name in self.verified_sales_clients.split(",") if name.strip())
+
+    @property
+    def visitor_client_names(self) -> frozenset[str]:
+        """The names of VISITOR_CLIENTS."""
+        return frozenset(name.strip() for name in self.visitor_clients.split(",") if name.strip())
 
     @property
     def storage_root(self) -> Path:

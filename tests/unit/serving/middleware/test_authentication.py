@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import date
 from http.client import HTTPConnection
 from io import StringIO
@@ -153,3 +153,52 @@ def test_without_keys_everyone_is_limited_by_address(tmp_path: Path) -> None:
         first, second = client.get("/model"), client.get("/model")
 
     assert (first.status_code, second.status_code) == (503, 429)
+
+
+def test_a_visitor_over_the_limit_does_not_block_another(tmp_path: Path) -> None:
+    assert visitor_statuses(tmp_path, client="page", visitors=["192.0.2.1"] * 3 + ["192.0.2.2"]) == [
+        503,
+        503,
+        429,
+        503,
+    ]
+
+
+def test_visitors_of_one_network_share_a_limit(tmp_path: Path) -> None:
+    visitors = ["2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2::3", "2001:db8:1:3::1"]
+
+    assert visitor_statuses(tmp_path, client="page", visitors=visitors) == [503, 503, 429, 503]
+
+
+def test_no_other_client_may_name_visitors(tmp_path: Path) -> None:
+    visitors = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+
+    assert visitor_statuses(tmp_path, client="shop", visitors=visitors) == [503, 503, 429]
+
+
+@pytest.mark.parametrize("wrong", ["", "anybody", "192.0.2.1, 192.0.2.2", "é"])
+def test_what_is_no_address_counts_as_the_page_itself(tmp_path: Path, wrong: str) -> None:
+    assert visitor_statuses(tmp_path, client="page", visitors=[wrong] * 3) == [503, 503, 429]
+
+
+def test_a_key_that_is_not_known_names_no_visitor(tmp_path: Path) -> None:
+    with visitor_service(tmp_path) as (client, _):
+        headers = [{"X-API-Key": "carvalue.page.guess", "X-Visitor": f"192.0.2.{n}"} for n in range(3)]
+        statuses = [client.get("/model", headers=sent).status_code for sent in headers]
+
+    assert statuses == [401, 401, 429]
+
+
+@contextmanager
+def visitor_service(state: Path, *, client: str = "page") -> Iterator[tuple[httpx.Client, str]]:
+    """A service without a model that allows two requests, and the key of the client."""
+    settings = Settings(state_dir=state, rate_limit=0.01, rate_burst=2)
+    key, _ = KeyFile(settings.service_keys_file).add(client, today=date(2026, 11, 24))
+    with serving(create_app(settings, registry=FakeRegistry())) as http:
+        yield http, key
+
+
+def visitor_statuses(state: Path, *, client: str, visitors: list[str]) -> list[int]:
+    with visitor_service(state, client=client) as (http, key):
+        headers = [{b"X-API-Key": key.encode(), b"X-Visitor": visitor.encode()} for visitor in visitors]
+        return [http.get("/model", headers=sent).status_code for sent in headers]
