@@ -108,6 +108,9 @@ def write_archive(path: Path, *, facts: Mapping[str, str]) -> Iterator[Archive]:
 def unpack_archive(path: Path, *, into: Path) -> ArchiveContents:
     """Unpack every file of an archive into a folder and verify its checksum.
 
+    Files can be read by their owner only. Links and sparse files are refused, so the unpacked files take no
+    more space than the archive.
+
     Args:
         path: Archive to read.
         into: Folder to write into; it is created if needed.
@@ -116,7 +119,8 @@ def unpack_archive(path: Path, *, into: Path) -> ArchiveContents:
         The table of contents.
 
     Raises:
-        ArchiveDamaged: A file is missing, differs from its checksum or has a path outside of the folder.
+        ArchiveDamaged: A file is missing, differs from its checksum, is a link or sparse, or has a path
+            outside of the folder.
         OSError: The archive cannot be read or the folder cannot be written.
     """
     try:
@@ -142,15 +146,16 @@ def _unpack_one(tar: tarfile.TarFile, name: str, *, into: Path, digest: str) -> 
     reader = _HashingReader(_bytes_of(tar, name))
     with target.open("xb") as file:
         shutil.copyfileobj(reader, file, CHUNK_BYTES)
-    target.chmod(tar.getmember(name).mode & 0o777)
+    target.chmod(0o600 | tar.getmember(name).mode & 0o700)
     if reader.digest.hexdigest() != digest:
         raise ValueError(f"the checksum of {name} differs")
 
 
 def _bytes_of(tar: tarfile.TarFile, name: str) -> "_Readable":
-    file = tar.extractfile(name)
+    member = tar.getmember(name)
+    file = tar.extractfile(member) if member.isreg() and not member.issparse() else None
     if file is None:
-        raise ValueError(f"{name} is not a file")
+        raise ValueError(f"{name} is not a regular file")
     return file
 
 

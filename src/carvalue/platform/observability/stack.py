@@ -183,6 +183,7 @@ def _receivers(urls: tuple[str, ...]) -> Mapping[str, Any]:
     slack = [
         {
             "api_url": url,
+            "http_config": {"follow_redirects": False},
             "send_resolved": True,
             "title": "{{ .Status | toUpper }}: {{ .CommonLabels.alertname }}",
             "text": "{{ range .Alerts }}{{ .Annotations.summary }} {{ .Annotations.runbook }}\n{{ end }}",

@@ -1,10 +1,12 @@
 """A backup is consistent while services run; damaged backups are rejected; nothing is replaced silently."""
 
+import hashlib
 import json
 import sqlite3
 import tarfile
 from contextlib import closing
 from datetime import UTC, datetime
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 from threading import Event, Thread
@@ -179,6 +181,38 @@ def test_nothing_lands_outside_of_the_state(tmp_path: Path, name: str) -> None:
     with pytest.raises(ArchiveDamaged):
         restore_backup(elsewhere(tmp_path), source=tmp_path / "file")
     assert not (tmp_path / "outside").exists()
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.GNUTYPE_SPARSE, tarfile.FIFOTYPE])
+def test_a_backup_with_a_link_or_a_sparse_file_is_refused(tmp_path: Path, kind: bytes) -> None:
+    content = b"[]"
+    contents = {
+        "facts": {"made_at": "now"},
+        "files": {name: hashlib.sha256(content).hexdigest() for name in ("storage/a", "storage/b")},
+    }
+    with tarfile.open(tmp_path / "file", "w") as tar:
+        for name, data in {"storage/a": content, "contents.json": json.dumps(contents).encode()}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, BytesIO(data))
+        special = tarfile.TarInfo("storage/b")
+        special.type, special.linkname = kind, "a" if kind == tarfile.SYMTYPE else "storage/a"
+        tar.addfile(special)
+
+    with pytest.raises(ArchiveDamaged):
+        restore_backup(elsewhere(tmp_path), source=tmp_path / "file")
+
+
+def test_restored_files_can_be_read_by_their_owner_only(settings: Settings, tmp_path: Path) -> None:
+    (settings.state_dir / "storage" / "promotions.ndjson").chmod(0o666)
+    create_backup(settings, into=tmp_path / "file", now=NOW)
+    restored = elsewhere(tmp_path)
+
+    restore_backup(restored, source=tmp_path / "file")
+
+    files = [path for path in restored.state_dir.rglob("*") if path.is_file()]
+    assert files
+    assert [path for path in files if path.stat().st_mode & 0o077] == []
 
 
 def test_nothing_to_keep_is_said(tmp_path: Path) -> None:
