@@ -258,6 +258,8 @@ def _grafana(settings: Settings, program: str, folder: Path) -> ServiceSpec:
         "analytics.reporting_enabled": "false",
         "analytics.check_for_updates": "false",
     }
+    # the first start creates the user `admin`; Grafana's default password is well-known
+    login = {"GF_SECURITY_ADMIN_PASSWORD": settings.airflow_password.get_secret_value()}
     mail = {f"GF_{name.upper().replace('.', '_')}": value for name, value in mail_options(sinks).items()}
     home = "/usr/share/grafana"  # the path that Grafana's packages use
     return ServiceSpec(
@@ -268,7 +270,7 @@ def _grafana(settings: Settings, program: str, folder: Path) -> ServiceSpec:
             f"--homepath={home}",
             *(f"cfg:default.{name}={value}" for name, value in options.items()),
         ),
-        environment=mail,  # not as arguments, which every user of the machine can read
+        environment=login | mail,  # not as arguments, which every user of the machine can read
         health=HealthCheck(url=f"{address}/api/health"),
         port=settings.grafana_port,
         port_setting="GRAFANA_PORT",

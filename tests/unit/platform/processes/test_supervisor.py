@@ -26,6 +26,7 @@ def test_the_socket_is_in_a_folder_of_its_owner(tmp_path: Path, far_away: Superv
     configuration = (far_away._run / "supervisord.conf").read_text()
     assert "chmod = 0700" in configuration
     assert "inet_http_server" not in configuration
+    assert "umask = 077" in configuration
 
 
 def test_a_folder_that_others_can_write_to_is_refused(far_away: Supervisor) -> None:
