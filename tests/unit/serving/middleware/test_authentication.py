@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from http.client import HTTPConnection
 from io import StringIO
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from carvalue.journal import Journal
 from carvalue.serving.app import create_app
 from carvalue.serving.auth.api_keys import KeyFile
 from carvalue.serving.openapi.predict import F150
@@ -202,3 +203,28 @@ def visitor_statuses(state: Path, *, client: str, visitors: list[str]) -> list[i
     with visitor_service(state, client=client) as (http, key):
         headers = [{b"X-API-Key": key.encode(), b"X-Visitor": visitor.encode()} for visitor in visitors]
         return [http.get("/model", headers=sent).status_code for sent in headers]
+
+
+def test_the_journal_names_a_visitor_by_a_pseudonym(bundle: Path, tmp_path: Path) -> None:
+    registry, settings = FakeRegistry(), Settings(state_dir=tmp_path)
+    registry.promote(bundle, version=3)
+    keys = {
+        name: KeyFile(settings.service_keys_file).add(name, today=date(2026, 11, 24))[0]
+        for name in ("page", "shop")
+    }
+    requests = [("page", "192.0.2.1"), ("page", "192.0.2.2"), ("page", "192.0.2.1"), ("shop", "192.0.2.1")]
+
+    with serving(create_app(settings, registry=registry)) as http:
+        until(lambda: http.get("/readyz").is_success)
+        for client, visitor in requests:
+            headers = {"X-API-Key": keys[client], "X-Visitor": visitor}
+            assert http.post("/predict", json=F150, headers=headers).is_success
+
+    journal = Journal(settings.journal_url.get_secret_value())
+    entries = journal.after("", until=datetime.now(UTC) + timedelta(days=1), limit=10)
+    journal.close()
+    first, second, again, shop = (str(entry.client) for entry in entries)
+    assert first == again != second
+    assert first.startswith("page/~")
+    assert shop == "shop"
+    assert "192.0.2" not in first
