@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from carvalue.errors import AppError
+from carvalue.urls import is_link_local, without_credentials
 
 NAMED_DATA_SOURCES = ("auto", "kaggle", "sample")
 RATE_LIMIT = 50.0  # requests a second: a small part of what one worker can answer
@@ -80,13 +81,17 @@ def _local_links(chosen: Mapping[str, object]) -> str:
         "Grafana": _local(chosen, "grafana_port"),
         "API": f"{chosen.get('service_url')}/docs",
     }
-    # MLflow may be a database, which a browser cannot open
-    return ",".join(f"{name}={url}" for name, url in urls.items() if str(url).startswith("http"))
+    # MLflow may be a database, which a browser cannot open; every visitor sees the links
+    links = {name: without_credentials(str(url)).replace("//***@", "//") for name, url in urls.items()}
+    return ",".join(f"{name}={url}" for name, url in links.items() if url.startswith("http"))
 
 
 def _journal_url(value: SecretStr) -> SecretStr:
     if not value.get_secret_value().startswith(("sqlite:///", "postgresql:", "postgresql+psycopg:")):
         raise ValueError("expected sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE")
+    # after the first @ comes the host, which messages show
+    if value.get_secret_value().startswith("postgresql") and value.get_secret_value().count("@") > 1:
+        raise ValueError("expected %40 in place of each @ in the user and the password")
     return value
 
 
@@ -260,6 +265,10 @@ class Settings(BaseSettings):
     50."""
     rate_burst: int = Field(default_factory=_rate_burst, ge=1)
     """How many requests a client may make at once after a pause. Empty: twice RATE_LIMIT."""
+    visitor_clients: str = "page"
+    """The clients of the price service, by the names of their API keys, that may name their visitors in the
+    header X-Visitor, separated by commas. Each visitor then has a rate limit of its own. The page sends the
+    network address of its visitor."""
     watcher_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "watcher_port"))
     """The URL of the watcher for the page. Empty: the platform's own on WATCHER_PORT."""
     alert_urls: SecretStr = SecretStr("console:")
@@ -267,6 +276,9 @@ class Settings(BaseSettings):
     https://hooks.example.com/..., or e-mail as
     smtp://USER:PASSWORD@HOST:587/?from=cars@example.com&to=you@example.com (smtps:// for TLS on port
     465)."""
+    alert_link_local: bool = False
+    """Whether ALERT_URLS may name link-local addresses such as 169.254.169.254, where clouds serve the
+    credentials of a machine."""
     airflow_url: HttpUrl = Field(default_factory=lambda chosen: _local(chosen, "airflow_port"))
     """The URL of Airflow, from which the watcher reads the state of pipeline runs. Empty: the platform's own
     on AIRFLOW_PORT."""
@@ -295,6 +307,20 @@ class Settings(BaseSettings):
                 f"BIND_HOST={self.bind_host!r} is reachable from outside: "
                 "expected an AIRFLOW_PASSWORD other than the well-known default"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _no_alerts_to_metadata_servers(self) -> "Settings":
+        for url in self.notifier_urls:
+            try:
+                host = urlsplit(url).hostname or ""
+            except ValueError:
+                raise ValueError("ALERT_URLS (not shown) has a URL that cannot be parsed") from None
+            if is_link_local(host) and not self.alert_link_local:
+                raise ValueError(
+                    f"ALERT_URLS names the link-local address {host}, where clouds serve credentials: "
+                    "expected another host, or ALERT_LINK_LOCAL=true"
+                )
         return self
 
     @property
@@ -337,6 +363,11 @@ class Settings(BaseSettings):
         return frozenset(name.strip() for name in self.verified_sales_clients.split(",") if name.strip())
 
     @property
+    def visitor_client_names(self) -> frozenset[str]:
+        """The names of VISITOR_CLIENTS."""
+        return frozenset(name.strip() for name in self.visitor_clients.split(",") if name.strip())
+
+    @property
     def storage_root(self) -> Path:
         """The folder of datasets, drift references and bundles."""
         return self.state_dir / "storage"
@@ -373,5 +404,5 @@ def _describe(item: ErrorDetails) -> str:
     if not item["loc"]:
         return message
     name = str(item["loc"][0]).upper()
-    value = "(not shown)" if name.lower() in SECRETS else repr(item["input"])
+    value = "(not shown)" if name.lower() in SECRETS else without_credentials(repr(item["input"]))
     return f"{name} is {value}: {message[0].lower()}{message[1:]}."

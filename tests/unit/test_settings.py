@@ -130,3 +130,40 @@ def test_an_mlflow_that_is_a_database_is_no_link(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
 
     assert "MLflow" not in load_settings().links
+
+
+def test_a_password_in_a_url_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "ftp://operator:hunter2@mlflow.example")
+
+    with pytest.raises(InvalidSetting) as caught:
+        load_settings()
+
+    assert "ftp://***@mlflow.example" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_links_for_visitors_hold_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://operator:hunter2@mlflow.example")
+
+    assert load_settings().links["MLflow"] == "http://mlflow.example"
+    assert load_settings().mlflow_tracking_uri == "http://operator:hunter2@mlflow.example"
+
+
+def test_a_journal_password_with_an_at_sign_must_be_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNAL_URL", "postgresql://journal:hun@ter2@db.example/journal")
+
+    with pytest.raises(InvalidSetting, match="%40") as caught:
+        load_settings()
+
+    assert "ter2" not in str(caught.value)
+
+
+def test_alerts_do_not_go_to_a_link_local_address_unless_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALERT_URLS", "console:,http://169.254.169.254/SECRET")
+
+    with pytest.raises(InvalidSetting, match="ALERT_LINK_LOCAL") as caught:
+        load_settings()
+    assert "SECRET" not in str(caught.value)
+
+    monkeypatch.setenv("ALERT_LINK_LOCAL", "true")
+    assert len(load_settings().notifier_urls) == 2

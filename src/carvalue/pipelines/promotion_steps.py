@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from carvalue.errors import AppError
 from carvalue.pipelines.steps import VERSION_FILE, audit_file, chosen_dataset
 from carvalue.settings import Settings
+from carvalue.urls import without_credentials
 
 if TYPE_CHECKING:
     from carvalue.registry.promotion import GateJudgement
@@ -77,9 +78,10 @@ def approval_question(*, settings: Settings, work: Path) -> ApprovalQuestion | N
     judgement = GateJudgement.load(work / JUDGEMENT_FILE)
     if not _must_be_approved(judgement, settings):
         return None
+    mlflow = without_credentials(settings.mlflow_tracking_uri)
     current = "nothing" if judgement.against is None else f"version {judgement.against}"
     lines = [
-        f"In production now: {current}. MLflow at {settings.mlflow_tracking_uri} has the model card.",
+        f"In production now: {current}. MLflow at {mlflow} has the model card.",
         "",
     ]
     return ApprovalQuestion(

@@ -13,6 +13,7 @@ from carvalue.platform.services import platform_services
 from carvalue.platform.spec import ServiceSpec
 from carvalue.serving.auth import load_key_store
 from carvalue.settings import InvalidSetting, Settings
+from carvalue.urls import without_credentials
 
 HEALTH_LIMIT_S = 240.0  # Airflow alone takes more than a minute on a busy machine
 STOP_LIMIT_S = 60.0
@@ -54,8 +55,9 @@ def start_platform(settings: Settings, *, report: Report) -> None:
     """
     if not settings.mlflow_tracking_uri.startswith("http"):
         raise InvalidSetting(
-            f"MLFLOW_TRACKING_URI is {settings.mlflow_tracking_uri!r}: the price service asks MLflow over "
-            "HTTP. Expected a URL such as http://127.0.0.1:5000, or none for the platform's own server."
+            f"MLFLOW_TRACKING_URI is {without_credentials(settings.mlflow_tracking_uri)!r}: the price "
+            "service asks MLflow over HTTP. Expected a URL such as http://127.0.0.1:5000, or none for the "
+            "platform's own server."
         )
     _check_keys(settings)
     start_services(settings, platform_services(settings), report=report)

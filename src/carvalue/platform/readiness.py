@@ -10,6 +10,7 @@ from carvalue.pipelines import INITIAL_MODEL, VERSION_FILE, work_folder
 from carvalue.platform.health import service_client
 from carvalue.registry import ModelVersion, ProductionReader
 from carvalue.settings import Settings
+from carvalue.urls import without_credentials
 
 READY_LIMIT_S = 120.0
 POLL_S = 0.5
@@ -57,7 +58,9 @@ def wait_for_service(settings: Settings) -> ServedVersion:
     with ProductionReader(settings.mlflow_tracking_uri) as registry:
         production = registry.latest()
     if production is None:
-        raise NothingInProduction(f"{settings.mlflow_tracking_uri} has no version in production.")
+        raise NothingInProduction(
+            f"{without_credentials(settings.mlflow_tracking_uri)} has no version in production."
+        )
     with service_client(settings) as service:
         _wait_for(service, production.version)
     file = work_folder(settings, INITIAL_MODEL.name) / VERSION_FILE

@@ -21,7 +21,7 @@ TASK_SETTINGS = (
     "training_cluster",
 )
 """Settings that only the pipelines read; Airflow's scheduler passes them to its tasks."""
-WATCHER_SETTINGS = ("retrain_on_alarm", "retrain_cooldown_h")
+WATCHER_SETTINGS = ("retrain_on_alarm", "retrain_cooldown_h", "alert_link_local")
 """Settings that only the watcher reads."""
 PRIVATE_SETTINGS = ("journal_url", "retrain_schedule", *WATCHER_SETTINGS)
 """Settings that only some services read."""

@@ -77,7 +77,12 @@ def create_app(
     fast_path = FastPathMiddleware(app, path=PREDICT, endpoint=post_predict)
     pseudonyms = ClientPseudonyms(settings.state_dir / "service" / "pseudonym-secret")
     authenticated = AuthenticationMiddleware(
-        fast_path, keys=keys, pseudonyms=pseudonyms, limits=limits, metrics=metrics
+        fast_path,
+        keys=keys,
+        visitor_clients=settings.visitor_client_names,
+        pseudonyms=pseudonyms,
+        limits=limits,
+        metrics=metrics,
     )
     protected = BrowserProtection(
         authenticated, allowed=allowed_hosts(settings), answer=refusal_answer(metrics)

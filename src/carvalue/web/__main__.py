@@ -7,6 +7,7 @@ from pathlib import Path
 from carvalue.settings import load_settings
 
 APP = Path(__file__).with_name("app.py")
+MAX_UPLOAD_MB = 50  # a visitor's files are held in memory
 
 
 def main() -> None:
@@ -21,6 +22,7 @@ def main() -> None:
         "server.enableCORS": "true",
         "server.enableXsrfProtection": "true",
         "server.enableAgentApi": "false",
+        "server.maxUploadSize": MAX_UPLOAD_MB,
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",

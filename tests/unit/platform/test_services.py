@@ -103,3 +103,18 @@ def test_the_tasks_reach_the_journal_and_the_dags_their_schedule() -> None:
     assert found["airflow-scheduler"].environment["JOURNAL_URL"] == url
     assert found["airflow-dag-processor"].environment["RETRAIN_SCHEDULE"] == "@weekly"
     assert "RETRAIN_SCHEDULE" not in found["price-service"].environment
+
+
+def test_no_command_line_holds_a_secret() -> None:
+    """Every account of the machine can read command lines."""
+    settings = Settings(
+        bind_host="0.0.0.0",
+        journal_url="postgresql://journal:SECRET@db.example/journal",
+        service_keys=SecretStr("page sha256:SECRET"),
+        service_api_key=SecretStr("carvalue.page.SECRET"),
+        alert_urls=SecretStr("https://hooks.example/SECRET,smtp://me:SECRET@m.example/?from=a@b.c&to=d@e.f"),
+        airflow_password=SecretStr("SECRET"),
+    )
+
+    for service in platform_services(settings):
+        assert "SECRET" not in " ".join(service.command), service.name

@@ -6,12 +6,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from socket import SOCK_STREAM, getaddrinfo
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 import httpx
 
 from carvalue.errors import AppError
 from carvalue.monitoring.alerting.store import Alert, DeliveryFailed, Notifier
+from carvalue.urls import is_link_local
 
 TIMEOUT_S = 10.0
 SMTP_PORT, SMTPS_PORT = 587, 465  # submission (RFC 6409) and submission over TLS (RFC 8314)
@@ -51,11 +53,21 @@ class WebhookNotifier:
 
     Args:
         url: The URL of the webhook. Only its host is logged, because the path is a secret.
+        allow_link_local: Whether the host may have a link-local address.
+
+    Raises:
+        BadAlertUrl: The URL has no host, or it cannot be parsed.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self.name = f"webhook {urlsplit(url).hostname}"
+    def __init__(self, url: str, *, allow_link_local: bool = False) -> None:
+        try:
+            self._url = httpx.URL(url)
+        except httpx.InvalidURL:
+            raise BadAlertUrl("ALERT_URLS has a webhook that cannot be parsed as a URL.") from None
+        if not self._url.host:
+            raise BadAlertUrl("ALERT_URLS has a webhook without a host.")
+        self._allow_link_local = allow_link_local
+        self.name = f"webhook {self._url.host}"
 
     def notify(self, alert: Alert) -> None:
         """Post the alert.
@@ -64,10 +76,13 @@ class WebhookNotifier:
             alert: The alert.
 
         Raises:
-            DeliveryFailed: The webhook does not answer, or not with a success.
+            DeliveryFailed: The webhook does not answer, or not with a success; a redirect is no success. Or
+                its host has a link-local address.
         """
+        if not self._allow_link_local:
+            _require_no_link_local(self._url.host, name=self.name)
         body = {
-            "text": "\n".join((f"*{headline(alert)}*", *details(alert))),
+            "text": _escape("\n".join((f"*{headline(alert)}*", *details(alert)))),
             "status": "firing" if alert.is_firing else "resolved",
             "key": alert.key,
             "kind": alert.kind,
@@ -75,7 +90,7 @@ class WebhookNotifier:
             "since": alert.since.isoformat(),
         }
         try:
-            response = httpx.post(self._url, json=body, timeout=TIMEOUT_S)
+            response = httpx.post(self._url, json=body, timeout=TIMEOUT_S, follow_redirects=False)
         except httpx.HTTPError as error:
             raise DeliveryFailed(f"{self.name} does not answer: {type(error).__name__}.") from None
         if not response.is_success:
@@ -151,10 +166,11 @@ class MailNotifier:
 
     Args:
         url: The URL of the receiver, see `parse_mail_url`.
+        allow_link_local: Whether the server may have a link-local address.
     """
 
-    def __init__(self, url: str) -> None:
-        self._server = parse_mail_url(url)
+    def __init__(self, url: str, *, allow_link_local: bool = False) -> None:
+        self._server, self._allow_link_local = parse_mail_url(url), allow_link_local
         self.name = f"mail {self._server.host}"
 
     def notify(self, alert: Alert) -> None:
@@ -164,8 +180,10 @@ class MailNotifier:
             alert: The alert.
 
         Raises:
-            DeliveryFailed: The server does not answer or rejects the message.
+            DeliveryFailed: The server does not answer or rejects the message, or has a link-local address.
         """
+        if not self._allow_link_local:
+            _require_no_link_local(self._server.host, name=self.name)
         try:
             with self._connect() as server:
                 if self._server.user:
@@ -195,11 +213,12 @@ class MailNotifier:
         return message
 
 
-def notifiers_from_urls(urls: Sequence[str]) -> tuple[Notifier, ...]:
+def notifiers_from_urls(urls: Sequence[str], *, allow_link_local: bool = False) -> tuple[Notifier, ...]:
     """Create a notifier for each URL. Receivers on the same host get a number in their names.
 
     Args:
         urls: The URLs in ALERT_URLS.
+        allow_link_local: Whether a receiver may have a link-local address, where clouds serve credentials.
 
     Returns:
         Notifiers with unique names, in the order of the URLs.
@@ -214,7 +233,7 @@ def notifiers_from_urls(urls: Sequence[str]) -> tuple[Notifier, ...]:
     Traceback (most recent call last):
     carvalue.monitoring.alerting.notifiers.BadAlertUrl: ALERT_URLS has a URL with the scheme 'ftp': ...
     """
-    notifiers = [_notifier(url) for url in urls]
+    notifiers = [_notifier(url, allow_link_local=allow_link_local) for url in urls]
     for number, notifier in enumerate(notifiers):
         if notifier.name in {earlier.name for earlier in notifiers[:number]}:
             notifier.name = f"{notifier.name} {number + 1}"
@@ -247,12 +266,26 @@ def details(alert: Alert) -> list[str]:
     return alert.text.splitlines() if alert.is_firing else []
 
 
-def _notifier(url: str) -> Notifier:
-    scheme = urlsplit(url).scheme
+def _notifier(url: str, *, allow_link_local: bool) -> Notifier:
+    scheme = url.partition(":")[0].lower()
     if scheme == "console":
         return ConsoleNotifier()
     if scheme in {"http", "https"}:
-        return WebhookNotifier(url)
+        return WebhookNotifier(url, allow_link_local=allow_link_local)
     if scheme in {"smtp", "smtps"}:
-        return MailNotifier(url)
+        return MailNotifier(url, allow_link_local=allow_link_local)
     raise BadAlertUrl(f"ALERT_URLS has a URL with the scheme {scheme!r}: expected console, https or smtp.")
+
+
+def _require_no_link_local(host: str, *, name: str) -> None:
+    try:
+        found = getaddrinfo(host, None, type=SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise DeliveryFailed(f"{name} has no address.") from None
+    if any(is_link_local(str(address[0])) for *_, address in found):
+        raise DeliveryFailed(f"{name} has a link-local address, which ALERT_LINK_LOCAL=false refuses.")
+
+
+def _escape(text: str) -> str:
+    """Escape the characters that Slack reads as markup, such as a mention of everybody (`<!channel>`)."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -117,7 +117,10 @@ def build_watcher(
         registry=registry,
         references=settings.storage_root / "reference",
         folder=folder,
-        alert_store=AlertStore(folder / "alerts.db", notifiers_from_urls(settings.notifier_urls)),
+        alert_store=AlertStore(
+            folder / "alerts.db",
+            notifiers_from_urls(settings.notifier_urls, allow_link_local=settings.alert_link_local),
+        ),
         reports=ReportFolder(folder / "reports"),
         metrics=WatcherMetrics(),
         extra_alerts=extra_alerts,

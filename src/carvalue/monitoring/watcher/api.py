@@ -1,5 +1,6 @@
 """The HTTP API of the watcher: drift, alerts, retrainings, quotes and reports."""
 
+import logging
 from asyncio import to_thread
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -22,6 +23,16 @@ from carvalue.monitoring.watcher.watcher import Watcher
 
 PAST_ALERTS = 50
 LOOPBACK_ONLY = AllowedHosts()
+# a report is opened in a browser: its scripts must reach neither the watcher nor another server
+REPORT_HEADERS = {
+    "Content-Security-Policy": (
+        "sandbox allow-scripts; default-src 'unsafe-inline' data: blob:; connect-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+logger = logging.getLogger(__name__)
 
 
 def create_api(
@@ -59,7 +70,9 @@ def create_api(
         try:
             counts = await to_thread(watcher.quotes_per_hour)
         except AppError as error:
-            return JSONResponse({"detail": str(error)}, error.status)
+            # the message may name the host and the user of the database
+            logger.warning("quotes per hour not read", extra={"because": error.message})
+            return JSONResponse({"detail": f"The journal cannot be read. {error.hint}"}, error.status)
         return JSONResponse([{"hour": hour.isoformat(), "quotes": count} for hour, count in counts])
 
     async def reports(_: Request) -> Response:
@@ -70,7 +83,7 @@ def create_api(
 
     async def report(request: Request) -> Response:
         try:
-            return HTMLResponse(watcher.reports.read(request.path_params["name"]))
+            return HTMLResponse(watcher.reports.read(request.path_params["name"]), headers=REPORT_HEADERS)
         except AppError as error:
             return JSONResponse({"detail": str(error)}, error.status)
 

@@ -11,6 +11,12 @@ from evidently.presets import DataDriftPreset, DataSummaryPreset
 
 from carvalue.files import atomic_write
 
+# Evidently writes texts unescaped into a script, and people enter some of the texts
+HTML_CHARACTERS = {
+    "<": "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}",
+    ">": "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}",
+    "&": "+",
+}
 OMITTED = {"quoted_at", "model"}  # nearly every value is different, so shares mean nothing
 
 
@@ -48,8 +54,9 @@ def write_evidently_report(reference: Path, window: Path, target: Path) -> None:
 
 def _frame(path: Path, columns: list[str]) -> pd.DataFrame:
     rows = pl.read_parquet(path, columns=columns)
+    harmless = pl.col(pl.String).str.replace_many(HTML_CHARACTERS)
     # Evidently ignores missing texts, so they get a value of their own
-    filled = rows.with_columns(pl.col(pl.String).fill_null("(missing)"))
+    filled = rows.with_columns(harmless.fill_null("(missing)"))
     return pd.DataFrame({name: filled[name].to_list() for name in columns})
 
 

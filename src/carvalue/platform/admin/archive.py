@@ -109,6 +109,9 @@ def write_archive(path: Path, *, facts: Mapping[str, str]) -> Iterator[Archive]:
 def unpack_archive(path: Path, *, into: Path) -> ArchiveContents:
     """Unpack every file of an archive into a folder and verify its checksum.
 
+    Files can be read by their owner only. Links and sparse files are refused, so the unpacked files take no
+    more space than the archive.
+
     Args:
         path: Archive to read.
         into: Folder to write into; it is created if needed.

@@ -18,6 +18,7 @@ from carvalue.platform.airflow import passwords_file
 from carvalue.platform.processes import Supervisor
 from carvalue.platform.spec import local_url
 from carvalue.settings import Settings
+from carvalue.urls import without_credentials
 
 BACKED_UP = ("airflow", "mlflow", "service", "storage", "watcher")  # the rest of STATE_DIR can be recreated
 OUTBOX_FOLDER = "service/spool"
@@ -174,7 +175,7 @@ def _left_out(settings: Settings) -> tuple[str, ...]:
     )
     own_mlflow = settings.mlflow_tracking_uri == local_url(settings.mlflow_port)
     journal = "The journal is in the database of JOURNAL_URL, not in this file."
-    models = f"The models are in {settings.mlflow_tracking_uri}, not in this file."
+    models = f"The models are in {without_credentials(settings.mlflow_tracking_uri)}, not in this file."
     return tuple(line for line, is_here in ((journal, own_journal), (models, own_mlflow)) if not is_here)
 
 

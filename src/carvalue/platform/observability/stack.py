@@ -183,6 +183,7 @@ def _receivers(urls: tuple[str, ...]) -> Mapping[str, Any]:
     slack = [
         {
             "api_url": url,
+            "http_config": {"follow_redirects": False},
             "send_resolved": True,
             "title": "{{ .Status | toUpper }}: {{ .CommonLabels.alertname }}",
             "text": "{{ range .Alerts }}{{ .Annotations.summary }} {{ .Annotations.runbook }}\n{{ end }}",
@@ -257,6 +258,8 @@ def _grafana(settings: Settings, program: str, folder: Path) -> ServiceSpec:
         "analytics.reporting_enabled": "false",
         "analytics.check_for_updates": "false",
     }
+    # the first start creates the user `admin`; Grafana's default password is well-known
+    login = {"GF_SECURITY_ADMIN_PASSWORD": settings.airflow_password.get_secret_value()}
     mail = {f"GF_{name.upper().replace('.', '_')}": value for name, value in mail_options(sinks).items()}
     home = "/usr/share/grafana"  # the path that Grafana's packages use
     return ServiceSpec(
@@ -267,7 +270,7 @@ def _grafana(settings: Settings, program: str, folder: Path) -> ServiceSpec:
             f"--homepath={home}",
             *(f"cfg:default.{name}={value}" for name, value in options.items()),
         ),
-        environment=mail,  # not as arguments, which every user of the machine can read
+        environment=login | mail,  # not as arguments, which every user of the machine can read
         health=HealthCheck(url=f"{address}/api/health"),
         port=settings.grafana_port,
         port_setting="GRAFANA_PORT",

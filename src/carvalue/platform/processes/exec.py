@@ -35,6 +35,7 @@ class LaunchSpec:
             path: File to write; an existing file is replaced.
         """
         path.touch(mode=0o600, exist_ok=True)
+        path.chmod(0o600)
         body = {"service": self.service, "state_dir": str(self.state_dir), "command": self.command}
         path.write_text(json.dumps(body | {"environment": self.environment}, indent=1))
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -108,7 +109,8 @@ class Supervisor:
             services: Services to configure.
 
         Raises:
-            SupervisorFailed: It did not start; the message holds its output.
+            SupervisorFailed: It did not start; the message holds its output. Or another account can write to
+                the folder of its socket.
         """
         self._write(services)
         command = (sys.executable, "-m", "supervisor.supervisord", "-c", str(self._run / "supervisord.conf"))
@@ -172,6 +174,8 @@ class Supervisor:
         make_private(self._state_dir)
         for folder in (self._run, self.logs, self.socket.parent):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self.socket.parent != self._run:  # in a folder in which every account can create files
+            _require_own(self.socket.parent)
         services = tuple(services)
         for service in services:
             _launch_spec(service, self._state_dir).write(self._run / f"{service.name}.json")
@@ -191,6 +195,7 @@ class Supervisor:
                 pidfile=str(self._run / "supervisord.pid"),
                 childlogdir=str(self.logs),
                 directory=str(Path.cwd()),
+                umask="077",  # what services write holds personal data and secrets
             )
             + "\n\n"
             + _section(
@@ -249,6 +254,16 @@ def _socket_path(run: Path) -> Path:
         return path
     name = hashlib.sha256(os.fsencode(run)).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"carvalue-{os.getuid()}-{name}" / "supervisord.sock"
+
+
+def _require_own(folder: Path) -> None:
+    """Refuse a folder that another account has created or can write to: it could answer in our place."""
+    status = folder.lstat()
+    if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode) or status.st_mode & 0o077:
+        raise SupervisorFailed(
+            f"{folder} belongs to another account or is open to others: expected a folder of this account "
+            "with mode 0700. Remove it, or choose a shorter STATE_DIR."
+        )
 
 
 def _launch_spec(service: ServiceSpec, state_dir: Path) -> LaunchSpec:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from ipaddress import ip_network
+from ipaddress import IPv6Address, ip_network
 
 from carvalue.errors import AppError
 
@@ -90,7 +90,8 @@ class RateLimits:
 def caller_address(address: str) -> str:
     """Name a caller without a key by its address.
 
-    An IPv6 address stands for its network of 64 bits, because one household can use all of them.
+    An IPv6 address stands for its network of 64 bits, because one household can use all of them. An IPv4
+    address that is written as an IPv6 address (`::ffff:192.0.2.7`) stands for itself.
 
     Args:
         address: IPv4 or IPv6 address of the connection.
@@ -104,6 +105,9 @@ def caller_address(address: str) -> str:
     if ":" not in address:
         return address[:MAX_ADDRESS]
     try:
-        return str(ip_network((address.partition("%")[0], NETWORK_BITS), strict=False))
+        host = IPv6Address(address.partition("%")[0])
+        if host.ipv4_mapped:
+            return str(host.ipv4_mapped)
+        return str(ip_network((host, NETWORK_BITS), strict=False))
     except ValueError:  # a proxy may forward anything
         return "no address"

@@ -1,5 +1,7 @@
 """Authentication and rate limits: a request that is refused is answered before its body is read."""
 
+from collections.abc import Collection
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from carvalue.errors import AppError
@@ -9,6 +11,7 @@ from carvalue.serving.auth import (
     RateLimits,
     TooManyRequests,
     caller_address,
+    named_visitor,
 )
 from carvalue.serving.middleware.problems import problem
 from carvalue.serving.middleware.security_headers import ASSETS, DOCS
@@ -35,8 +38,9 @@ class AuthenticationMiddleware:
     Args:
         app: the application that allowed requests are passed to.
         keys: the keys that are accepted.
-        pseudonyms: names callers without a key in the journal.
-        limits: the rate limit of each client, and of each address without a key.
+        visitor_clients: names of the clients that may name their visitors.
+        pseudonyms: names visitors, and callers without a key, in the journal.
+        limits: the rate limit of each client, of each visitor, and of each address without a key.
         metrics: counts rejected requests.
     """
 
@@ -45,18 +49,20 @@ class AuthenticationMiddleware:
         app: ASGIApp,
         *,
         keys: KeyStore,
+        visitor_clients: Collection[str] = (),
         pseudonyms: ClientPseudonyms,
         limits: RateLimits,
         metrics: ServiceMetrics,
     ) -> None:
         self._app, self._keys, self._limits, self._metrics = app, keys, limits, metrics
-        self._pseudonyms = pseudonyms
+        self._visitor_clients, self._pseudonyms = visitor_clients, pseudonyms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass an allowed request on.
 
         The scope then holds `client_name`, the name of the API client or None without keys, and
-        `journal_client`, the client's name in the journal, which is never None.
+        `journal_client`, the client's name in the journal, which is never None. A visitor of a client has a
+        name of its own in the journal: the client's name, a slash and the pseudonym of the visitor's address.
 
         Args:
             scope: the connection, as ASGI defines it.
@@ -69,17 +75,26 @@ class AuthenticationMiddleware:
                 self._metrics.rejected.labels(REASONS[type(refusal)]).inc()
                 await problem(refusal, scope=scope)(scope, receive, send)
                 return
-            scope["journal_client"] = scope["client_name"] or self._pseudonyms.client_at(_host(scope))
+            scope["journal_client"] = self._journal_client(scope)
         await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> AppError | None:
-        rejected = None
         try:
-            caller = scope["client_name"] = self._client(scope)
-        except KeyRejected as error:
-            caller, rejected = None, error
-        # an address that tries keys has the limit of every address without a key
-        return self._limits.refusal(caller or _address(scope)) or rejected
+            client = scope["client_name"] = self._client(scope)
+        except KeyRejected as rejected:
+            # an address that tries keys has the limit of every address without a key
+            return self._limits.refusal(_address(scope)) or rejected
+        visitor = scope["visitor"] = named_visitor(
+            scope["headers"], client=client, visitor_clients=self._visitor_clients
+        )
+        caller = client or _address(scope)
+        return self._limits.refusal(f"{caller}/{caller_address(visitor)}" if visitor else caller)
+
+    def _journal_client(self, scope: Scope) -> str:
+        client, visitor = scope["client_name"], scope["visitor"]
+        if client and visitor:
+            return f"{client}/{self._pseudonyms.client_at(visitor)}"
+        return client or self._pseudonyms.client_at(_host(scope))
 
     def _client(self, scope: Scope) -> str | None:
         """Name the client; None if no key is required."""

@@ -4,12 +4,15 @@ import streamlit as st
 
 from carvalue.settings import load_settings
 from carvalue.web.client.price_service import PriceServiceClient
+from carvalue.web.client.visitor import current_visitor
 from carvalue.web.client.watcher import WatcherClient
 
 
 @st.cache_resource
 def price_service_client(url: str) -> PriceServiceClient:
-    """Return the shared client of the price service; it sends the API key of the settings.
+    """Return the shared client of the price service.
+
+    It sends the API key of the settings, and the address of the visitor for whom a request is made.
 
     Args:
         url: Base URL of the price service.
@@ -17,7 +20,7 @@ def price_service_client(url: str) -> PriceServiceClient:
     Returns:
         The client.
     """
-    return PriceServiceClient(url, headers=load_settings().service_headers)
+    return PriceServiceClient(url, headers=load_settings().service_headers, visitor=current_visitor)
 
 
 @st.cache_resource

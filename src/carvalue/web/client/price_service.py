@@ -1,6 +1,6 @@
 """HTTP client of the price service: time limits, and errors that a visitor understands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import httpx
@@ -17,6 +17,7 @@ from carvalue.web.client.answers import (
     ProblemView,
     QuoteView,
 )
+from carvalue.web.client.visitor import VISITOR_HEADER
 
 CONNECT_S, ANSWER_S = 2.0, 10.0  # a quote takes milliseconds; a slower service counts as down
 UNAUTHORIZED, NOT_FOUND, TOO_MANY, UNAVAILABLE = 401, 404, 429, 503
@@ -37,7 +38,7 @@ class ApiKeyRejected(ServiceDown):
 
 
 class TooBusy(ServiceDown):
-    """The page has sent more requests than its rate limit allows."""
+    """The visitor, or the page, has sent more requests than the rate limit allows."""
 
 
 class ModelNotReady(AppError):
@@ -82,6 +83,7 @@ class PriceServiceClient:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
+        visitor: Callable[[], str | None] = lambda: None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Create the connection pool; nothing is sent yet.
@@ -89,10 +91,12 @@ class PriceServiceClient:
         Args:
             url: Base URL of the service.
             headers: Sent with every request, such as the API key.
+            visitor: Returns the address of the visitor for whom a request is made; None if it is not known.
             transport: Replaces the network in tests.
         """
         timeout = httpx.Timeout(ANSWER_S, connect=CONNECT_S)
         self._url = url
+        self._visitor = visitor
         self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport)
 
     def suggestions(self, make: str | None) -> Mapping[str, tuple[str, ...]]:
@@ -194,6 +198,8 @@ class PriceServiceClient:
 
     def _read(self, request: httpx.Request, shape: type[AnswerT] | TypeAdapter[AnswerT]) -> AnswerT:
         adapter = shape if isinstance(shape, TypeAdapter) else TypeAdapter(shape)
+        if visitor := self._visitor():
+            request.headers[VISITOR_HEADER] = visitor
         try:
             response = self._http.send(request)
             if response.is_success:
@@ -215,7 +221,7 @@ def _failure(status: int, problem: ProblemView) -> AppError:
     if status == UNAUTHORIZED:
         return ApiKeyRejected(problem.detail)
     if status == TOO_MANY:
-        return TooBusy("The price service receives too many requests from this page.")
+        return TooBusy("The price service receives too many requests from you or from this page.")
     if status in {ListingRejected.status, NOT_FOUND}:
         return ListingRejected(
             problem.detail, expected={error.field: error.expected for error in problem.errors}

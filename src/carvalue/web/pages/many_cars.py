@@ -67,7 +67,7 @@ def read_table(name: str, content: bytes) -> pl.DataFrame:
     """
     try:
         is_parquet = name.endswith(".parquet")
-        table = _parquet(content) if is_parquet else pl.read_csv(BytesIO(content), infer_schema=False)
+        table = _parquet(content) if is_parquet else _csv(content)
     except (PolarsError, UnicodeDecodeError, UploadUnreadable) as error:
         reason = str(error).splitlines()[0]
         raise UnreadableFile(f"{name} cannot be read as a table: {reason}.") from error
@@ -76,6 +76,10 @@ def read_table(name: str, content: bytes) -> pl.DataFrame:
     if len(table) > MAX_ROWS:
         raise UnreadableFile(f"{name} has too many rows: this page prices at most {MAX_ROWS:,}.")
     return table
+
+
+def _csv(content: bytes) -> pl.DataFrame:
+    return pl.read_csv(BytesIO(content), infer_schema=False, n_rows=MAX_ROWS + 1)
 
 
 def _parquet(content: bytes) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """Notifiers deliver alerts over a real HTTP server, a real SMTP server and the console."""
 
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,9 +14,11 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
 
+from carvalue.monitoring.alerting import notifiers
 from carvalue.monitoring.alerting.notifiers import BadAlertUrl, notifiers_from_urls, parse_mail_url
 from carvalue.monitoring.alerting.store import Alert, DeliveryFailed
 from carvalue.platform.processes.ports import free_port
+from carvalue.urls import is_link_local
 
 NOW = datetime(2026, 11, 1, 12, 30, tzinfo=UTC)
 ALERT = Alert(
@@ -28,10 +31,12 @@ class Webhook(BaseHTTPRequestHandler):
 
     bodies: ClassVar[list[Any]] = []
     status = 200
+    location = "/"
 
     def do_POST(self) -> None:
         type(self).bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
         self.send_response(self.status)
+        self.send_header("Location", self.location)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -96,6 +101,69 @@ def test_a_webhook_that_is_away_has_failed() -> None:
 
     with pytest.raises(DeliveryFailed, match="ConnectError"):
         sink.notify(ALERT)
+
+
+def test_a_redirect_is_not_followed(webhook: str) -> None:
+    Webhook.status, Webhook.location = 307, webhook
+    (sink,) = notifiers_from_urls([webhook])
+
+    with pytest.raises(DeliveryFailed, match="answered 307"):
+        sink.notify(ALERT)
+
+    assert len(Webhook.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest/meta-data",
+        "http://2852039166/",  # 169.254.169.254 as a number
+        "http://[::ffff:169.254.169.254]/",
+        "http://[fd00:ec2::254]/",
+        "smtp://169.254.169.254/?from=cars@example.com&to=you@example.com",
+    ],
+)
+def test_an_address_that_serves_credentials_is_not_called(url: str) -> None:
+    (sink,) = notifiers_from_urls([url])
+
+    with pytest.raises(DeliveryFailed, match="ALERT_LINK_LOCAL"):
+        sink.notify(ALERT)
+
+
+def test_a_name_of_such_an_address_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("169.254.169.254", 0))]
+    monkeypatch.setattr(notifiers, "getaddrinfo", lambda *_, **__: answer)
+    (sink,) = notifiers_from_urls(["http://hooks.example.com/services/SECRET"])
+
+    with pytest.raises(DeliveryFailed, match="ALERT_LINK_LOCAL"):
+        sink.notify(ALERT)
+
+
+def test_link_local_addresses_are_called_if_a_setting_allows_them() -> None:
+    assert is_link_local("169.254.169.254")
+    (sink,) = notifiers_from_urls([f"http://127.0.0.1:{free_port()}/"], allow_link_local=True)
+
+    with pytest.raises(DeliveryFailed, match="ConnectError"):
+        sink.notify(ALERT)
+
+
+def test_a_webhook_gets_no_markup_of_the_data(webhook: str) -> None:
+    (sink,) = notifiers_from_urls([webhook])
+
+    sink.notify(replace(ALERT, text="model: <!channel> & <https://evil.example|click> 1.0% -> 9.0%"))
+
+    (body,) = Webhook.bodies
+    assert body["text"].endswith(
+        "model: &lt;!channel&gt; &amp; &lt;https://evil.example|click&gt; 1.0% -&gt; 9.0%"
+    )
+
+
+@pytest.mark.parametrize("url", ["https://", "https://host:port/SECRET", "http://[::1/SECRET"])
+def test_a_url_that_cannot_be_parsed_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(BadAlertUrl) as refused:
+        notifiers_from_urls([url])
+
+    assert "SECRET" not in str(refused.value)
 
 
 def test_mail_is_sent(mailbox: tuple[Mailbox, str]) -> None:

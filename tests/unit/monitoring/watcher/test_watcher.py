@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from carvalue.journal.entries import JournalEntry
-from carvalue.journal.store import Journal
+from carvalue.journal.store import Journal, JournalUnavailable
 from carvalue.monitoring.alerting.store import AlertStore
 from carvalue.monitoring.drift.reference import publish_reference
 from carvalue.monitoring.watcher.__main__ import watch_forever
@@ -411,6 +411,34 @@ def test_what_it_found_is_read_over_http(stage: Stage) -> None:
         assert client.get("/reports").json() == []  # still in the making
         assert client.get("/reports/..%2Falerts.db").status_code == 404
         assert client.get("/healthz").json() == {"status": "alive", "trouble": ""}
+
+
+def test_an_error_of_the_journal_is_logged_and_not_shown(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise JournalUnavailable('connection to "db.internal" as user "journal" failed')
+
+    monkeypatch.setattr(stage.watcher, "quotes_per_hour", fail)
+    with serving(create_api(stage.watcher, stage.retraining)) as client:
+        answer = client.get("/quotes")
+
+    assert answer.status_code == 503
+    assert "db.internal" not in answer.text
+    assert any("db.internal" in vars(record).get("because", "") for record in caplog.records)
+
+
+def test_the_scripts_of_a_report_reach_no_server(stage: Stage) -> None:
+    folder, name = stage.folder / "watcher" / "reports", "20261101T000000Z-daily.html"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("<script>1</script>")
+    with serving(create_api(stage.watcher, stage.retraining)) as client:
+        answer = client.get(f"/reports/{name}")
+
+    assert answer.status_code == 200
+    assert "sandbox allow-scripts;" in answer.headers["content-security-policy"]
+    assert "allow-same-origin" not in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_every_declared_metric_is_shown(stage: Stage) -> None:

@@ -112,6 +112,7 @@ def test_a_busy_caller_is_not_forgotten_and_gets_no_second_allowance(
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("2001:db8::9", "2001:db8::/64"),
         ("fe80::9%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
         ("1.2.3.4:http", "no address"),
     ],
 )

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
-from datetime import date
+from contextlib import closing, contextmanager
+from datetime import UTC, date, datetime, timedelta
 from http.client import HTTPConnection
 from io import StringIO
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from carvalue.journal import Journal
 from carvalue.serving.app import create_app
 from carvalue.serving.auth.api_keys import KeyFile
 from carvalue.serving.openapi.predict import F150
@@ -153,3 +154,77 @@ def test_without_keys_everyone_is_limited_by_address(tmp_path: Path) -> None:
         first, second = client.get("/model"), client.get("/model")
 
     assert (first.status_code, second.status_code) == (503, 429)
+
+
+def test_a_visitor_over_the_limit_does_not_block_another(tmp_path: Path) -> None:
+    assert visitor_statuses(tmp_path, client="page", visitors=["192.0.2.1"] * 3 + ["192.0.2.2"]) == [
+        503,
+        503,
+        429,
+        503,
+    ]
+
+
+def test_visitors_of_one_network_share_a_limit(tmp_path: Path) -> None:
+    visitors = ["2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2::3", "2001:db8:1:3::1"]
+
+    assert visitor_statuses(tmp_path, client="page", visitors=visitors) == [503, 503, 429, 503]
+
+
+def test_no_other_client_may_name_visitors(tmp_path: Path) -> None:
+    visitors = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+
+    assert visitor_statuses(tmp_path, client="shop", visitors=visitors) == [503, 503, 429]
+
+
+@pytest.mark.parametrize("wrong", ["", "anybody", "192.0.2.1, 192.0.2.2", "é"])
+def test_what_is_no_address_counts_as_the_page_itself(tmp_path: Path, wrong: str) -> None:
+    assert visitor_statuses(tmp_path, client="page", visitors=[wrong] * 3) == [503, 503, 429]
+
+
+def test_a_key_that_is_not_known_names_no_visitor(tmp_path: Path) -> None:
+    with visitor_service(tmp_path) as (client, _):
+        headers = [{"X-API-Key": "carvalue.page.guess", "X-Visitor": f"192.0.2.{n}"} for n in range(3)]
+        statuses = [client.get("/model", headers=sent).status_code for sent in headers]
+
+    assert statuses == [401, 401, 429]
+
+
+@contextmanager
+def visitor_service(state: Path, *, client: str = "page") -> Iterator[tuple[httpx.Client, str]]:
+    """A service without a model that allows two requests, and the key of the client."""
+    settings = Settings(state_dir=state, rate_limit=0.01, rate_burst=2)
+    key, _ = KeyFile(settings.service_keys_file).add(client, today=date(2026, 11, 24))
+    with serving(create_app(settings, registry=FakeRegistry())) as http:
+        yield http, key
+
+
+def visitor_statuses(state: Path, *, client: str, visitors: list[str]) -> list[int]:
+    with visitor_service(state, client=client) as (http, key):
+        headers = [{b"X-API-Key": key.encode(), b"X-Visitor": visitor.encode()} for visitor in visitors]
+        return [http.get("/model", headers=sent).status_code for sent in headers]
+
+
+def test_the_journal_names_a_visitor_by_a_pseudonym(bundle: Path, tmp_path: Path) -> None:
+    registry, settings = FakeRegistry(), Settings(state_dir=tmp_path)
+    registry.promote(bundle, version=3)
+    keys = {
+        name: KeyFile(settings.service_keys_file).add(name, today=date(2026, 11, 24))[0]
+        for name in ("page", "shop")
+    }
+    requests = [("page", "192.0.2.1"), ("page", "192.0.2.2"), ("page", "192.0.2.1"), ("shop", "192.0.2.1")]
+
+    with serving(create_app(settings, registry=registry)) as http:
+        until(lambda: http.get("/readyz").is_success)
+        for client, visitor in requests:
+            headers = {"X-API-Key": keys[client], "X-Visitor": visitor}
+            assert http.post("/predict", json=F150, headers=headers).is_success
+
+    journal = Journal(settings.journal_url.get_secret_value())
+    entries = journal.after("", until=datetime.now(UTC) + timedelta(days=1), limit=10)
+    journal.close()
+    first, second, again, shop = (str(entry.client) for entry in entries)
+    assert first == again != second
+    assert first.startswith("page/~")
+    assert shop == "shop"
+    assert "192.0.2" not in first
