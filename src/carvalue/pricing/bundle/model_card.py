@@ -5,10 +5,13 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
+from carvalue.listings import EARLIEST_YEAR, PRICE
+
 LIMITS = (
     "Quotes are asking prices, not sale prices.",
     "Learned from listings in the United States up to the card's date; a later market is not in it.",
-    "Cars older than 1985 and prices outside 1,000-100,000 $ were not learned.",
+    f"Cars older than {EARLIEST_YEAR} and prices outside {PRICE.minimum:,}-{PRICE.maximum:,} $ "
+    "were not learned.",
 )
 """Limits of every model, as the card lists them."""
 
