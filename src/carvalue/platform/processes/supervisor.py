@@ -195,7 +195,6 @@ class Supervisor:
                 pidfile=str(self._run / "supervisord.pid"),
                 childlogdir=str(self.logs),
                 directory=str(Path.cwd()),
-                umask="077",  # what services write holds personal data and secrets
             )
             + "\n\n"
             + _section(
