@@ -42,11 +42,11 @@ SETTING_GROUPS = {
     "promotion_approval max_level_change verified_sales_clients",
     "State and journal": "state_dir journal_url spool_limit_mb",
     "Price service": "service_workers batch_limit_mb service_keys_file service_keys service_api_key "
-    "rate_limit rate_burst",
+    "rate_limit rate_burst visitor_clients",
     "Addresses and ports": "bind_host service_port page_port watcher_port airflow_port mlflow_port "
     "prometheus_port alertmanager_port grafana_port mlflow_tracking_uri service_url watcher_url airflow_url "
     "operator_links",
-    "Alerts and logins": "alert_urls model_old_days airflow_user airflow_password",
+    "Alerts and logins": "alert_urls alert_link_local model_old_days airflow_user airflow_password",
 }
 """The settings by group; one that is missing here is rendered in the last group, *Other settings*."""
 

@@ -22,3 +22,9 @@ def test_the_password_is_the_one_of_the_settings(tmp_path: Path) -> None:
     environment = airflow_environment(settings)
     assert environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "ann:admin"
     assert environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"] == str(path)
+
+
+def test_the_api_server_loads_the_protection_against_foreign_pages() -> None:
+    folder = Path(airflow_environment(Settings())["AIRFLOW__CORE__PLUGINS_FOLDER"])
+
+    assert "BrowserProtection" in (folder / "browser_protection.py").read_text()
