@@ -12,6 +12,7 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 MODEL = "vehicles-price-model"
 DESK: ViewportSize = {"width": 1280, "height": 1000}
 PHONE: ViewportSize = {"width": 390, "height": 844}
+DRAWN_MS = 3_000  # tables at the end of a high page are drawn last
 CARS = """manufacturer,model,year,odometer,condition
 ford,f-150 xlt,2015,80000,good
 toyota,camry le,2012,120000,excellent
@@ -71,6 +72,7 @@ def _whole(page: Page, path: Path) -> None:
         high = page.evaluate("document.querySelector('.stMainBlockContainer').scrollHeight")
         page.set_viewport_size({"width": width, "height": high})
         page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(DRAWN_MS)
     page.screenshot(path=path)
 
 
