@@ -33,7 +33,11 @@ CARS = {"camry": "toyota", "f-150": "ford", "911": "porsche"}
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     state_dir = tmp_path_factory.mktemp("platform") / "var"
     settings = platform_settings(
-        state_dir, data_source="sample", sample_rows=6_000, verified_sales_clients="local"
+        state_dir,
+        data_source="sample",
+        sample_rows=6_000,
+        verified_sales_clients="local",
+        max_level_change=0.5,  # the market of the loop demo is a quarter more expensive
     )
     yield settings
     lifecycle.stop_platform(settings)
