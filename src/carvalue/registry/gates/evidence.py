@@ -99,6 +99,8 @@ def _basket(known: pl.DataFrame, *, challenger: PriceModel, champion: PriceModel
     if champion is None:
         return pl.DataFrame(schema={"challenger": pl.Int64, "champion": pl.Int64})
     listings = known.filter(pl.col("id") >= 0).drop_nulls(["manufacturer", "model", "year", "odometer"])
+    # the champion cannot know the prices of newer model years
+    listings = listings.filter(pl.col("year") <= champion.known_categories.newest_year)
     cars = listings.unique("car", keep="first").sort("car").head(BASKET_CARS)
     return pl.DataFrame(
         {

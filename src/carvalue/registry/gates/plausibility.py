@@ -13,8 +13,8 @@ from carvalue.registry.gates.evidence import GateEvidence
 
 PRICE_LEVEL, PRICE_MOVES, LISTED_PRICES = "price level", "plausible moves", "listed prices"
 FEWEST_BASKET_CARS = 50
-MAX_MOVE = 0.35  # of a single car's price, besides the move of the level
-MAX_MOVED_SHARE = 0.05  # of the basket
+MAX_MOVE = 0.7  # of a single car's price besides the level; small samples of two markets differ by less
+MAX_MOVED_SHARE = 0.02  # of the basket
 FEWEST_LISTED = 300  # rows
 MAX_WORSE = 0.05  # of the champion's median error
 CONFIDENCE = 0.95  # one-sided
