@@ -18,7 +18,7 @@ from carvalue.listings.cleaning.identity import (
     MODEL_HEAD,
     ROUND_MILES,
     TRAITS,
-    VIN,
+    VIN_PATTERN,
 )
 from carvalue.listings.cleaning.rules import (
     CATEGORIES,
@@ -118,7 +118,7 @@ def cars(listings: pd.DataFrame) -> pd.Series:
     )
     described = key.groupby(list(key), dropna=False, sort=False).ngroup()
     vin = listings["VIN"].str.strip().str.upper()
-    vin = vin.where(vin.str.match(VIN, na=False) & vin.str.lstrip("1").ne("").fillna(value=False))
+    vin = vin.where(vin.str.match(VIN_PATTERN, na=False) & vin.str.lstrip("1").ne("").fillna(value=False))
     by_vin = listings.assign(vin=vin).groupby(["vin", "manufacturer", "year"], dropna=False).ngroup()
     car = described
     while True:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,7 +128,8 @@ def _lock(journal: Path, seconds: float) -> float:
 def _wait_for(journal: Path, *, rows: int) -> None:
     until = time.monotonic() + CATCH_UP_S
     while time.monotonic() < until:
-        with closing(sqlite3.connect(journal, timeout=60)) as there:
+        # on a slow machine the service may not have created the table yet
+        with suppress(sqlite3.OperationalError), closing(sqlite3.connect(journal, timeout=60)) as there:
             if there.execute("select count(*) from quotes").fetchone()[0] >= rows:
                 return
         time.sleep(0.5)

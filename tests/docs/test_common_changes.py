@@ -308,7 +308,7 @@ from starlette.testclient import TestClient
 from carvalue.serving.app import create_app
 from carvalue.settings import Settings
 
-with TestClient(create_app(Settings(state_dir=Path("state")))) as client:
+with TestClient(create_app(Settings(state_dir=Path("state"))), base_url="http://localhost") as client:
     text = client.get("/metrics").raise_for_status().text
 print(json.dumps({"metrics": text, "reference": macros.metrics()}))
 """

@@ -42,7 +42,7 @@ def settings(tmp_path: Path) -> Settings:
 def work(settings: Settings) -> Path:
     """Working files as they are before the first step that needs MLflow."""
     work = steps.work_folder(settings, RETRAIN_MODEL.name)
-    for step in (steps.download, steps.clean, retraining_steps.join_sales, steps.split, steps.publish):
+    for step in (steps.download, steps.clean, steps.split, steps.publish):
         step(settings=settings, work=work)
     return work
 

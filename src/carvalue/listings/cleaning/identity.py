@@ -16,8 +16,8 @@ MODEL_HEAD = (
     3  # letters: "f-150 xlt" and "f150 supercrew" are one car when make, year and exact mileage agree
 )
 
-_VIN_PATTERN = r"^[A-HJ-NPR-Z0-9]{17}$"
-_TRAITS = ("paint_color", "title_status", "transmission", "drive", "cylinders", "type", "fuel")
+VIN_PATTERN = r"^[A-HJ-NPR-Z0-9]{17}$"
+TRAITS = ("paint_color", "title_status", "transmission", "drive", "cylinders", "type", "fuel")
 
 
 def description_key() -> pl.Expr:
@@ -50,7 +50,7 @@ def description_key() -> pl.Expr:
     is_used = miles.is_not_null() & (miles > DELIVERY_MILES)
     exact = is_used & (miles % ROUND_MILES != 0) & model.is_not_null()
     head = _key(model.str.slice(0, MODEL_HEAD))
-    traits = _key(model, *(pl.col(trait) for trait in _TRAITS))
+    traits = _key(model, *(pl.col(trait) for trait in TRAITS))
     traits_and_price = _key(traits, pl.col("price"))
     detail = pl.when(exact).then(head).when(is_used).then(traits).otherwise(traits_and_price)
     return _key(pl.col("manufacturer"), pl.col("year"), miles, detail)
@@ -81,7 +81,7 @@ def vin_key(vin: pl.Expr) -> pl.Expr:
     """
     vin = vin.str.strip_chars().str.to_uppercase()
     placeholder = vin.str.strip_chars_start(vin.str.slice(0, 1)) == ""
-    known = vin.str.contains(_VIN_PATTERN) & ~placeholder
+    known = vin.str.contains(VIN_PATTERN) & ~placeholder
     return pl.when(known).then(_key(vin, pl.col("manufacturer"), pl.col("year")))
 
 
