@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.serving.listings import Listing
 
-HEAD = "POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: "
+HEAD = "POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: "
 
 
 @dataclass(frozen=True, kw_only=True)
