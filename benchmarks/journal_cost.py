@@ -100,7 +100,8 @@ async def ask(port: int, until: float) -> list[float]:
     """Ask on one connection, one question after the other."""
     body = json.dumps(F150)
     head = (
-        f"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+        "POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(body)}"
     )
     request, spent = f"{head}\r\n\r\n{body}".encode(), []
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
