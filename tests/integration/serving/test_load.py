@@ -12,7 +12,7 @@ from markets import a_bundle
 pytestmark = pytest.mark.platform
 
 ROOT = Path(__file__).parents[3]
-SECONDS = 8
+SECONDS = 20  # several polls of the registry between the swaps
 
 
 def test_load_with_swaps_and_an_outage_fails_and_loses_nothing(tmp_path: Path) -> None:
