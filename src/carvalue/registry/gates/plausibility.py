@@ -12,10 +12,10 @@ from carvalue.registry.gates.bootstrap import paired_change
 from carvalue.registry.gates.evidence import GateEvidence
 
 PRICE_LEVEL, PRICE_MOVES, LISTED_PRICES = "price level", "plausible moves", "listed prices"
-FEWEST_BASKET_CARS = 50
+MIN_BASKET_CARS = 50
 MAX_MOVE = 0.7  # of a single car's price besides the level; small samples of two markets differ by less
 MAX_MOVED_SHARE = 0.02  # of the basket
-FEWEST_LISTED = 300  # rows
+MIN_LISTED_ROWS = 300  # rows
 MAX_WORSE = 0.05  # of the champion's median error
 CONFIDENCE = 0.95  # one-sided
 
@@ -81,8 +81,8 @@ def listed_prices(evidence: GateEvidence) -> GateResult:
     rows = evidence.quoted.filter(evidence.quoted["price"] == evidence.quoted["listed_price"])
     if evidence.champion is None:
         return _nothing_to_compare(LISTED_PRICES)
-    if rows.height < FEWEST_LISTED:
-        text = f"only {rows.height} test rows have their listed price (at least {FEWEST_LISTED})"
+    if rows.height < MIN_LISTED_ROWS:
+        text = f"only {rows.height} test rows have their listed price (at least {MIN_LISTED_ROWS})"
         return GateResult(name=LISTED_PRICES, figure=None, limit=None, passed=False, message=text)
     mine, theirs = (evidence.errors(column, rows=rows).to_numpy() for column in ("quoted", "production"))
     change = paired_change(mine=mine, theirs=theirs, confidence=CONFIDENCE)
@@ -99,7 +99,7 @@ def listed_prices(evidence: GateEvidence) -> GateResult:
 def _moves(evidence: GateEvidence) -> npt.NDArray[np.float64] | None:
     """Compute log(challenger / champion) for each car of the basket, shape (cars,); None without a basket."""
     basket = evidence.basket
-    if evidence.champion is None or basket.height < FEWEST_BASKET_CARS:
+    if evidence.champion is None or basket.height < MIN_BASKET_CARS:
         return None
     new, old = (basket[name].cast(float).to_numpy() for name in ("challenger", "champion"))
     moves: npt.NDArray[np.float64] = np.log(new / old)
