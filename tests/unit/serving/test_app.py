@@ -52,7 +52,7 @@ def test_one_listing_gets_one_quote(client: httpx.Client) -> None:
     assert (quote["currency"], quote["model_version"], quote["data_as_of"]) == ("USD", "3", "2021-04-05")
 
 
-def test_who_asks_at_the_same_time_gets_what_is_his(client: httpx.Client) -> None:
+def test_concurrent_requests_get_their_own_answers(client: httpx.Client) -> None:
     years = list(range(1990, 2020))
     ask = partial(client.post, "/predict")
 
