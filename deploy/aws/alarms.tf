@@ -16,7 +16,7 @@ locals {
   watcher      = { ClusterName = aws_ecs_cluster.this.name, ServiceName = aws_ecs_service.this["watcher"].name }
   airflow      = { ClusterName = aws_ecs_cluster.this.name, ServiceName = aws_ecs_service.this["airflow"].name }
 
-  # Each alarm is something a person must act on; what it means is in its description.
+  # Each alarm needs action by a person; its description says what it means.
   alarms = {
     service-down = {
       about     = "No healthy copy of the price service: visitors get errors."
@@ -29,7 +29,7 @@ locals {
       statistic = "Minimum", below = 1, minutes = 2, silent = "breaching"
     }
     service-errors = {
-      about     = "The price service answers with errors of its own."
+      about     = "The price service responds with status 5xx."
       space     = "AWS/ApplicationELB", metric = "HTTPCode_Target_5XX_Count", of = local.edge_service
       statistic = "Sum", above = 10, minutes = 5, silent = "notBreaching"
     }
@@ -39,37 +39,37 @@ locals {
       statistic = "p95", above = 0.5, minutes = 10, silent = "notBreaching"
     }
     airflow-down = {
-      about     = "Airflow does not run: no new data, no new model. (Each task that runs sends one sample a minute.)"
+      about     = "Airflow does not run: no new data, no new model. (A running task sends one sample a minute.)"
       space     = "AWS/ECS", metric = "CPUUtilization", of = local.airflow
       statistic = "SampleCount", below = 1, minutes = 10, silent = "breaching"
     }
     watcher-down = {
-      about     = "The watcher does not run: quotes are kept, nobody looks at them. It goes on where it stopped."
+      about     = "The watcher does not run: drift is not detected. Quotes are stored; it continues where it stopped."
       space     = "AWS/ECS", metric = "CPUUtilization", of = local.watcher
       statistic = "SampleCount", below = 1, minutes = 10, silent = "breaching"
     }
     watcher-told = {
-      about     = "The watcher has begun an alert: drift, or prices that miss. Its log and the page's monitoring say which; docs/how-to/respond-to-alerts.md what to do."
+      about     = "The watcher raised an alert, such as drift or a high live error. Its log and the monitoring page show which; docs/how-to/respond-to-alerts.md says what to do."
       space     = "${var.name}/watcher", metric = "AlertsBegun", of = {}
       statistic = "Sum", above = 0, minutes = 1, silent = "notBreaching"
     }
     mlflow-down = {
-      about     = "The MLflow host fails its checks: nothing can be registered; prices go on with the model they have."
+      about     = "The MLflow host fails its status checks: no version can be registered. Quotes continue with the current model."
       space     = "AWS/EC2", metric = "StatusCheckFailed", of = { InstanceId = aws_instance.mlflow.id }
       statistic = "Maximum", above = 0, minutes = 5, silent = "breaching"
     }
     database-full = {
-      about     = "Less than 2 GB left; storage grows by itself, so the ceiling is reached."
+      about     = "Less than 2 GB of storage left: automatic growth has reached its limit."
       space     = "AWS/RDS", metric = "FreeStorageSpace", of = local.database
       statistic = "Minimum", below = 2 * 1024 * 1024 * 1024, minutes = 5, silent = "missing"
     }
     database-busy = {
-      about     = "The database has been busy for a quarter of an hour: look for slow statements, or take a larger class."
+      about     = "The database has been busy for 15 minutes: look for slow statements, or use a larger instance class."
       space     = "AWS/RDS", metric = "CPUUtilization", of = local.database
       statistic = "Average", above = 85, minutes = 15, silent = "missing"
     }
     database-crowded = {
-      about     = "Connections come near what the smallest class allows."
+      about     = "The number of connections is close to the limit of the smallest instance class."
       space     = "AWS/RDS", metric = "DatabaseConnections", of = local.database
       statistic = "Maximum", above = 65, minutes = 5, silent = "missing"
     }
@@ -95,7 +95,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   ok_actions          = [aws_sns_topic.alerts.arn]
 }
 
-# What the watcher tells its own receivers is one line of its log as well, so that it reaches the mailbox of the alarms.
+# The watcher also logs one line per alert, so that this alarm mails its alerts too.
 resource "aws_cloudwatch_log_metric_filter" "told" {
   name           = "${var.name}-watcher-told"
   log_group_name = aws_cloudwatch_log_group.this["watcher"].name

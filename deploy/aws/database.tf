@@ -13,7 +13,7 @@ resource "aws_db_parameter_group" "this" {
   }
   parameter {
     name  = "log_min_duration_statement"
-    value = "1000" # milliseconds; slower statements are worth reading
+    value = "1000" # milliseconds; slower statements are logged
   }
   parameter {
     name  = "log_statement"
@@ -23,14 +23,14 @@ resource "aws_db_parameter_group" "this" {
 
 resource "aws_db_instance" "this" {
   # checkov:skip=CKV_AWS_157:a standby doubles the price; database_multi_az switches it on
-  # checkov:skip=CKV_AWS_293:protect_data decides; it is true unless the platform is declared throw-away
+  # checkov:skip=CKV_AWS_293:set by protect_data, which is true by default
   identifier     = var.name
   engine         = "postgres"
   engine_version = "17"
   instance_class = var.database_class
   username       = "owner"
 
-  # RDS makes the password, keeps it in Secrets Manager and changes it every week; only migrations read it.
+  # RDS generates the password, stores it in Secrets Manager and rotates it weekly; only migrations read it.
   manage_master_user_password   = true
   master_user_secret_kms_key_id = aws_kms_key.this.key_id
 

@@ -9,8 +9,8 @@ locals {
 }
 
 resource "aws_lb" "this" {
-  # checkov:skip=CKV2_AWS_28:a web application firewall starts at 8 dollars a month; the service checks sizes and schema itself, and allowed_cidrs closes the rest
-  # checkov:skip=CKV_AWS_150:protect_data decides; it is true unless the platform is declared throw-away
+  # checkov:skip=CKV2_AWS_28:a web application firewall costs at least 8 dollars a month; the service validates sizes and schema itself, and allowed_cidrs limits the clients
+  # checkov:skip=CKV_AWS_150:set by protect_data, which is true by default
   name                       = var.name
   load_balancer_type         = "application"
   internal                   = false
@@ -29,7 +29,7 @@ resource "aws_lb" "this" {
 }
 
 resource "aws_lb_target_group" "this" {
-  # checkov:skip=CKV_AWS_378:TLS ends at the load balancer; behind it the security groups let only the load balancer in
+  # checkov:skip=CKV_AWS_378:TLS ends at the load balancer; security groups accept only the load balancer behind it
   for_each = local.behind_edge
 
   name                 = "${var.name}-${each.key}"
@@ -72,7 +72,7 @@ resource "aws_lb_listener" "https" {
 }
 
 resource "aws_lb_listener_rule" "service" {
-  for_each = { for number, paths in chunklist(local.behind_edge["service"].paths, 5) : number => paths } # a rule takes five
+  for_each = { for number, paths in chunklist(local.behind_edge["service"].paths, 5) : number => paths } # a rule accepts five paths
 
   listener_arn = aws_lb_listener.https.arn
   priority     = 10 + each.key

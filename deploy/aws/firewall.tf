@@ -1,4 +1,4 @@
-# Who may talk to whom, in one table. A group has no rule but those listed here.
+# Allowed connections between the components. Security groups have no other rules.
 locals {
   groups = {
     edge     = "the load balancer"
@@ -19,22 +19,22 @@ locals {
     service = ["mlflow", "database"] # the production model; the journal
     page    = ["service", "watcher"]
     airflow = ["mlflow", "database", "files", "service"]
-    watcher = ["mlflow", "database", "files", "airflow"] # the model, the quotes, the reference, whether pipelines failed
+    watcher = ["mlflow", "database", "files", "airflow"] # the model, quotes, drift reference and outcome of pipeline runs
     migrate = ["database", "mlflow"]
-    mlflow  = ["database", "airflow", "service", "watcher"] # the last three: an operator's tunnel ends here
+    mlflow  = ["database", "airflow", "service", "watcher"] # the last three: operators' tunnels end on this host
   }
 
   arrows = merge([
     for source, targets in local.flows : { for target in targets : "${source}-${target}" => { from = source, to = target } }
   ]...)
 
-  # Images, secrets, logs and (Airflow) Kaggle are fetched over HTTPS; the watcher tells webhooks over it.
+  # Images, secrets, logs and (Airflow) Kaggle are fetched over HTTPS; the watcher sends to webhooks over it.
   reach_https = toset(["service", "page", "airflow", "watcher", "migrate", "mlflow"])
-  mail_ports  = toset(["465", "587"]) # both encrypt
+  mail_ports  = toset(["465", "587"]) # both are encrypted
 }
 
 resource "aws_security_group" "this" {
-  # checkov:skip=CKV2_AWS_5:ECS services and the migration task wear theirs by name, which the scanner does not follow
+  # checkov:skip=CKV2_AWS_5:ECS services and the migration task refer to them by name, which the scanner does not resolve
   for_each = local.groups
 
   name                   = "${var.name}-${each.key}"
@@ -74,7 +74,7 @@ resource "aws_vpc_security_group_ingress_rule" "visitors" {
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
-  description       = "visitors, TLS only"
+  description       = "clients, TLS only"
 }
 
 resource "aws_vpc_security_group_egress_rule" "https" {

@@ -1,4 +1,4 @@
-# Workflows hold no keys: GitHub vouches for the job, and AWS trusts that word for one environment of one repository.
+# Workflows have no AWS keys: GitHub issues an OpenID Connect token, which AWS accepts for one environment of one repository.
 resource "aws_iam_openid_connect_provider" "github" {
   count = var.github_oidc_provider_arn == null ? 1 : 0
 
@@ -8,7 +8,7 @@ resource "aws_iam_openid_connect_provider" "github" {
 
 resource "aws_iam_role" "deploy" {
   name                 = "${var.name}-deploy"
-  description          = "What the deploy workflow of ${var.github_repository} may do."
+  description          = "Permissions of the deploy workflow of ${var.github_repository}."
   max_session_duration = 3600
   assume_role_policy   = data.aws_iam_policy_document.github.json
 }
@@ -41,8 +41,8 @@ resource "aws_iam_role_policy" "deploy" {
 }
 
 data "aws_iam_policy_document" "deploy" {
-  # checkov:skip=CKV_AWS_356:the actions with * know no resource
-  # checkov:skip=CKV_AWS_111:ecs:RegisterTaskDefinition knows no resource; PassRole below limits what a revision can be
+  # checkov:skip=CKV_AWS_356:the actions with * do not support resources
+  # checkov:skip=CKV_AWS_111:ecs:RegisterTaskDefinition does not support resources; PassRole below limits the roles of a revision
   statement {
     sid       = "KnowNoResource"
     actions   = ["ecr:GetAuthorizationToken", "ecs:RegisterTaskDefinition", "ecs:DescribeTaskDefinition", "ssm:GetCommandInvocation"]
@@ -124,11 +124,11 @@ data "aws_iam_policy_document" "deploy" {
   }
 }
 
-# What a deployment needs to know, so that the workflow itself knows two things: the role and the region.
+# Parameters of a deployment, so that the workflow contains only the role and the region.
 resource "aws_ssm_parameter" "deployment" {
-  # checkov:skip=CKV2_AWS_34:names and addresses, no secret
+  # checkov:skip=CKV2_AWS_34:contains names and addresses, no secret
   name        = "/${var.name}/deployment"
-  description = "Where the deploy workflow finds things."
+  description = "Names of the resources that the deploy workflow uses."
   type        = "String"
   insecure_value = jsonencode({
     cluster         = aws_ecs_cluster.this.name

@@ -1,5 +1,5 @@
-# Every role, and for each no more than its work. Execution roles start containers (image, secrets, log);
-# task roles are what the code inside may do, which is nothing unless it is listed.
+# All roles, with minimal permissions. Execution roles start containers (image, secrets, log);
+# task roles are the permissions of the code inside: nothing unless listed.
 locals {
   owner_secret = aws_db_instance.this.master_user_secret[0].secret_arn
 }
@@ -42,7 +42,7 @@ resource "aws_iam_role_policy" "execution" {
 }
 
 data "aws_iam_policy_document" "execution" {
-  # checkov:skip=CKV_AWS_356:ecr:GetAuthorizationToken knows no resource
+  # checkov:skip=CKV_AWS_356:ecr:GetAuthorizationToken does not support resources
   for_each = local.tasks
 
   statement {
@@ -135,7 +135,7 @@ resource "aws_iam_role_policy" "mlflow" {
 }
 
 data "aws_iam_policy_document" "mlflow" {
-  # checkov:skip=CKV_AWS_356:ecr:GetAuthorizationToken knows no resource
+  # checkov:skip=CKV_AWS_356:ecr:GetAuthorizationToken does not support resources
   statement {
     actions   = ["ecr:GetAuthorizationToken"]
     resources = ["*"]
@@ -149,7 +149,7 @@ data "aws_iam_policy_document" "mlflow" {
     resources = [aws_s3_bucket.this["artifacts"].arn]
   }
   statement {
-    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] # deletion leaves a version behind
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] # a deleted object keeps its versions
     resources = ["${aws_s3_bucket.this["artifacts"].arn}/mlflow/*"]
   }
   statement {

@@ -1,6 +1,6 @@
-# One key of our own for all that is stored: who may decrypt is then decided, and logged, in one place.
+# One customer-managed key for all stored data, so that decryption is authorized and logged in one place.
 resource "aws_kms_key" "this" {
-  description             = "Everything that ${var.name} stores."
+  description             = "Encrypts all data that ${var.name} stores."
   enable_key_rotation     = true
   deletion_window_in_days = 30
   policy                  = data.aws_iam_policy_document.key.json
@@ -12,7 +12,7 @@ resource "aws_kms_alias" "this" {
 }
 
 data "aws_iam_policy_document" "key" {
-  # checkov:skip=CKV_AWS_109:a key policy speaks of its own key only; without the account's administration it would be locked for good
+  # checkov:skip=CKV_AWS_109:a key policy applies to its own key only; without the account's administrators the key could not be managed any more
   # checkov:skip=CKV_AWS_111:as above
   # checkov:skip=CKV_AWS_356:in a key policy, * means this key
   statement {

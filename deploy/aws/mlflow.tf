@@ -1,18 +1,18 @@
-# MLflow on a host of its own: no public address and no open SSH. Operators come in through Session Manager, which
-# asks IAM who they are and writes down that they came; `terraform output tunnels` prints the commands.
+# MLflow on its own host, without a public address or open SSH. Operators connect through Session Manager, which
+# authenticates them with IAM and logs sessions; `terraform output tunnels` prints the commands.
 data "aws_ssm_parameter" "linux" {
   name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 }
 
 resource "aws_instance" "mlflow" {
-  # checkov:skip=CKV_AWS_126:status checks come every minute without it; the rest at five minutes is enough for one host
+  # checkov:skip=CKV_AWS_126:status checks run every minute without it; five minutes are enough for the other metrics of one host
   ami                         = data.aws_ssm_parameter.linux.value
   instance_type               = var.mlflow_instance_type
   subnet_id                   = aws_subnet.private[local.zones[0]].id
   vpc_security_group_ids      = [aws_security_group.this["mlflow"].id]
   iam_instance_profile        = aws_iam_instance_profile.mlflow.name
   ebs_optimized               = true
-  user_data_replace_on_change = true # the host keeps nothing: runs are in PostgreSQL, artifacts in S3
+  user_data_replace_on_change = true # the host has no state: runs are in PostgreSQL, artifacts in S3
 
   user_data = templatefile("${path.module}/mlflow-host.yaml", {
     name      = var.name
@@ -45,7 +45,7 @@ resource "aws_instance" "mlflow" {
 }
 
 resource "aws_ssm_parameter" "mlflow_image" {
-  # checkov:skip=CKV2_AWS_34:the name of an image is no secret
+  # checkov:skip=CKV2_AWS_34:the name of an image is not a secret
   name           = "/${var.name}/mlflow/image"
   description    = "The image that the MLflow host runs, by digest; deployments write it."
   type           = "String"
@@ -56,7 +56,7 @@ resource "aws_ssm_parameter" "mlflow_image" {
   }
 }
 
-# All that a deployment may do on the host: start the image that the parameter names.
+# The only command that a deployment may run on the host: start the image that the parameter names.
 resource "aws_ssm_document" "restart_mlflow" {
   name            = "${var.name}-restart-mlflow"
   document_type   = "Command"

@@ -6,7 +6,7 @@ resource "aws_vpc" "this" {
 }
 
 resource "aws_default_security_group" "closed" {
-  vpc_id = aws_vpc.this.id # no rules: nothing may rely on it
+  vpc_id = aws_vpc.this.id # no rules, so that nothing uses it
 }
 
 # Public: the load balancer and the NAT gateway. Everything that runs our code is private.
@@ -89,7 +89,7 @@ resource "aws_route_table_association" "private" {
   route_table_id = aws_route_table.private[each.key].id
 }
 
-# Free, and image layers and model bundles no longer pass the NAT gateway, which bills by the gigabyte.
+# Free; image layers and model bundles then avoid the NAT gateway, which is billed by the gigabyte.
 resource "aws_vpc_endpoint" "s3" {
   vpc_id            = aws_vpc.this.id
   service_name      = "com.amazonaws.${var.region}.s3"
@@ -100,14 +100,14 @@ resource "aws_vpc_endpoint" "s3" {
 
 resource "aws_flow_log" "this" {
   vpc_id          = aws_vpc.this.id
-  traffic_type    = "REJECT" # what was refused is what an investigation asks for; the rest would cost more than it tells
+  traffic_type    = "REJECT" # investigations need rejected traffic; logging all traffic costs more than it is useful
   log_destination = aws_cloudwatch_log_group.this["network"].arn
   iam_role_arn    = aws_iam_role.flow_log.arn
 }
 
-# Names inside the network: mlflow.<name>.internal, and so for service, watcher and airflow.
+# Internal host names: mlflow.<name>.internal, and the same for service, watcher and airflow.
 resource "aws_service_discovery_private_dns_namespace" "this" {
   name        = "${var.name}.internal"
-  description = "How the parts of ${var.name} find each other."
+  description = "Internal host names of ${var.name}."
   vpc         = aws_vpc.this.id
 }

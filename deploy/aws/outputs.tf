@@ -9,22 +9,22 @@ output "deploy_role_arn" {
 }
 
 output "artifacts_bucket" {
-  description = "Where MLflow keeps models."
+  description = "Bucket in which MLflow stores models."
   value       = aws_s3_bucket.this["artifacts"].id
 }
 
 output "repositories" {
-  description = "Where images are pushed."
+  description = "Repositories to push images to."
   value       = { for image, repository in aws_ecr_repository.this : image => repository.repository_url }
 }
 
 output "database_address" {
-  description = "PostgreSQL, reachable from inside only."
+  description = "PostgreSQL, reachable only from the private network."
   value       = aws_db_instance.this.address
 }
 
 output "tunnels" {
-  description = "Commands that bring a private page to your machine."
+  description = "Commands that open a tunnel to a private service."
   value = {
     mlflow  = "aws ssm start-session --target ${aws_instance.mlflow.id} --document-name AWS-StartPortForwardingSession --parameters portNumber=5000,localPortNumber=5000"
     watcher = "aws ssm start-session --target ${aws_instance.mlflow.id} --document-name AWS-StartPortForwardingSessionToRemoteHost --parameters host=watcher.${local.inside},portNumber=9697,localPortNumber=9697"

@@ -1,16 +1,16 @@
-# The platform's passwords, derived from var.entropy: a value that exists while Terraform runs and reaches neither plan
-# nor state (ephemeral variable, write-only argument). They are written when secrets_version changes, and only then.
+# The platform's passwords, derived from var.entropy, which is in neither plan nor state (ephemeral variable,
+# write-only argument). They are written only when secrets_version changes.
 locals {
-  databases = toset(["airflow", "journal", "mlflow"]) # a user and a database each
+  databases = toset(["airflow", "journal", "mlflow"]) # one user and one database each
 
   secret_names = setunion([for name in local.databases : "${name}-database"], [
     "airflow-fernet-key", # encrypts Airflow's connections: 32 bytes in URL-safe base64
-    "airflow-jwt-secret", # signs what its parts say to each other
+    "airflow-jwt-secret", # signs requests between its components
     "airflow-password",   # of its one user
-    "alert-urls",         # whom the watcher tells; receivers are put in by hand (docs/how-to/deploy-aws.md)
-    "page-key",           # by which the price service knows the page
-    "release-key",        # by which it knows the deployment that asks it for a price
-    "service-keys",       # what it keeps of both; other clients are added here (docs/how-to/deploy-aws.md)
+    "alert-urls",         # receivers of the watcher's alerts; set manually (docs/how-to/deploy-aws.md)
+    "page-key",           # authenticates the page at the price service
+    "release-key",        # authenticates the deployment, which requests a quote
+    "service-keys",       # hashes of both; add other clients here (docs/how-to/deploy-aws.md)
   ])
 
   service_keys = { for client in ["page", "release"] : client => "carvalue.${client}.${sha256("${var.entropy}/${client}-key")}" }
@@ -18,7 +18,7 @@ locals {
   secret_values = merge(
     {
       for name in local.databases : "${name}-database" =>
-      "postgresql://${name}:${sha256("${var.entropy}/${name}")}@${aws_db_instance.this.endpoint}/${name}" # TLS: the server refuses anything else
+      "postgresql://${name}:${sha256("${var.entropy}/${name}")}@${aws_db_instance.this.endpoint}/${name}" # the server accepts TLS only
     },
     {
       airflow-fernet-key = replace(replace(base64sha256("${var.entropy}/fernet"), "+", "-"), "/", "_")
@@ -32,7 +32,7 @@ locals {
 }
 
 resource "aws_secretsmanager_secret" "this" {
-  # checkov:skip=CKV2_AWS_57:secrets_version rotates them together with a deployment; half a rotation would cut the platform off its database
+  # checkov:skip=CKV2_AWS_57:secrets_version rotates them together with a deployment; a partial rotation would disconnect the platform from its database
   for_each = local.secret_names
 
   name                    = "${var.name}/${each.key}"
@@ -45,5 +45,5 @@ resource "aws_secretsmanager_secret_version" "this" {
 
   secret_id                = each.value.id
   secret_string_wo         = local.secret_values[each.key]
-  secret_string_wo_version = each.key == "alert-urls" ? 1 : var.secrets_version # new passwords are no reason to fall silent
+  secret_string_wo_version = each.key == "alert-urls" ? 1 : var.secrets_version # a password rotation keeps the receivers
 }

@@ -1,4 +1,4 @@
-# Each container as data. Terraform lays down the first revision; deployments add revisions with other images.
+# All containers as data. Terraform creates the first revision; deployments add revisions with other images.
 locals {
   inside   = aws_service_discovery_private_dns_namespace.this.name
   tracking = "http://mlflow.${local.inside}:5000"
@@ -8,18 +8,18 @@ locals {
     MLFLOW_TRACKING_URI                      = local.tracking
     STATE_DIR                                = local.state
     AIRFLOW__CORE__EXECUTOR                  = "LocalExecutor"
-    AIRFLOW__API__BASE_URL                   = "http://localhost:8080" # operators see it through a tunnel
-    AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE = "3"                     # a db.t4g.micro allows about 80 connections in all
+    AIRFLOW__API__BASE_URL                   = "http://localhost:8080" # operators use a tunnel
+    AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE = "3"                     # a db.t4g.micro allows about 80 connections in total
   }
   airflow_secrets = {
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN = "airflow-database"
     AIRFLOW__CORE__FERNET_KEY           = "airflow-fernet-key"
     AIRFLOW__API_AUTH__JWT_SECRET       = "airflow-jwt-secret"
     AIRFLOW_PASSWORD                    = "airflow-password"
-    JOURNAL_URL                         = "journal-database" # a retraining learns from reported sales
+    JOURNAL_URL                         = "journal-database" # a retraining reads reported sales
   }
 
-  # role -> the containers of one task; `port` is where others talk to one, and `ready` what ECS asks it again and again
+  # role -> the containers of one task; `port` accepts connections, and ECS checks `ready`
   tasks = {
     service = {
       size         = var.sizes["service"]
@@ -93,7 +93,7 @@ locals {
             AIRFLOW__DATABASE__SQL_ALCHEMY_CONN = "airflow-database"
             MLFLOW_BACKEND_STORE_URI            = "mlflow-database"
             JOURNAL_URL                         = "journal-database"
-            AIRFLOW_PASSWORD                    = "airflow-password" # its user is made with it
+            AIRFLOW_PASSWORD                    = "airflow-password" # creates its user
           }
         }
       }
@@ -106,14 +106,14 @@ locals {
     environment = local.airflow_environment
     secrets     = local.airflow_secrets
   }
-  alone = toset(["airflow", "watcher"]) # never two of them: one executor's state, one memory of what was told
+  alone = toset(["airflow", "watcher"]) # never two: executor state and alert state have one writer
 
   secrets_of = { for role, task in local.tasks : role => distinct(flatten([for item in task.containers : values(item.secrets)])) }
   standing   = { for role, task in local.tasks : role => task if task.size.copies > 0 }
 }
 
 resource "aws_ecs_cluster" "this" {
-  # checkov:skip=CKV_AWS_65:Container Insights bills each metric; the alarms need only those that ECS sends for nothing
+  # checkov:skip=CKV_AWS_65:Container Insights bills each metric; the alarms need only the free ECS metrics
   name = var.name
 
   setting {
@@ -146,7 +146,7 @@ resource "aws_ecs_task_definition" "this" {
 
   container_definitions = jsonencode([for name, item in each.value.containers : merge({
     name                   = name
-    image                  = "${aws_ecr_repository.this[item.image].repository_url}:none" # the first deployment names one
+    image                  = "${aws_ecr_repository.this[item.image].repository_url}:none" # the first deployment sets the tag
     command                = [name]
     essential              = true
     readonlyRootFilesystem = true
@@ -169,7 +169,7 @@ resource "aws_ecs_task_definition" "this" {
       }
     }
     }, item.ready == null ? {} : {
-    healthCheck = { # Fargate does not read the image's own
+    healthCheck = { # Fargate ignores the health check of the image
       command     = ["CMD", "python", "/app/containers/start.py", "healthy", "http://127.0.0.1:${item.port}${item.ready}"]
       interval    = 15
       timeout     = 6
@@ -201,7 +201,7 @@ resource "aws_ecs_task_definition" "this" {
 }
 
 resource "aws_service_discovery_service" "this" {
-  for_each = toset(["service", "airflow", "watcher"]) # who is called by name from inside
+  for_each = toset(["service", "airflow", "watcher"]) # components with an internal host name
 
   name = each.key
 
@@ -221,7 +221,7 @@ resource "aws_ecs_service" "this" {
   cluster         = aws_ecs_cluster.this.id
   task_definition = aws_ecs_task_definition.this[each.key].arn
   launch_type     = "FARGATE"
-  desired_count   = 0 # there is no image yet; the first deployment raises it
+  desired_count   = 0 # there is no image yet; the first deployment sets it
 
   deployment_minimum_healthy_percent = contains(local.alone, each.key) ? 0 : 100
   deployment_maximum_percent         = contains(local.alone, each.key) ? 100 : 200
@@ -257,7 +257,7 @@ resource "aws_ecs_service" "this" {
   }
 
   lifecycle {
-    ignore_changes = [task_definition, desired_count] # deployments and autoscaling own them
+    ignore_changes = [task_definition, desired_count] # deployments and autoscaling manage them
   }
 
   depends_on = [aws_lb_listener.https]

@@ -6,12 +6,12 @@ locals {
 }
 
 resource "aws_s3_bucket" "this" {
-  # checkov:skip=CKV2_AWS_6:blocked below; the scanner does not follow for_each over a resource
-  # checkov:skip=CKV2_AWS_61:it has one below, as above
+  # checkov:skip=CKV2_AWS_6:blocked below; the scanner does not resolve for_each over a resource
+  # checkov:skip=CKV2_AWS_61:see below, as above
   # checkov:skip=CKV_AWS_21:versioned below, as above
   # checkov:skip=CKV_AWS_144:a copy in a second region would double the cost; versions and the database's backups cover mistakes
-  # checkov:skip=CKV2_AWS_62:nothing listens to object events
-  # checkov:skip=CKV_AWS_18:the artifacts are logged below; logging the log bucket into itself would never end
+  # checkov:skip=CKV2_AWS_62:no component uses object events
+  # checkov:skip=CKV_AWS_18:the artifacts are logged below; a log bucket cannot log into itself
   # checkov:skip=CKV_AWS_145:the log bucket is encrypted with S3's key, because load balancers cannot write with any other
   for_each = local.buckets
 
@@ -74,7 +74,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     filter {}
 
     noncurrent_version_expiration {
-      noncurrent_days = 90 # what was overwritten or deleted by mistake can be fetched back for a quarter
+      noncurrent_days = 90 # overwritten and deleted objects can be restored for 90 days
     }
     abort_incomplete_multipart_upload {
       days_after_initiation = 7
@@ -100,7 +100,7 @@ resource "aws_s3_bucket_logging" "artifacts" {
   bucket        = aws_s3_bucket.this["artifacts"].id
   target_bucket = aws_s3_bucket.this["access"].id
   target_prefix = "artifacts/"
-  depends_on    = [aws_s3_bucket_policy.this] # which lets the logs in
+  depends_on    = [aws_s3_bucket_policy.this] # which permits log delivery
 }
 
 resource "aws_s3_bucket_policy" "this" {
@@ -154,8 +154,8 @@ data "aws_iam_policy_document" "bucket" {
   }
 }
 
-# What outlives a container: Airflow's datasets and task logs, the reference that the watcher reads among them, and what
-# the watcher has read, told and drawn. Both see one folder, as on one machine: the reference lies where pipelines put it.
+# Files that outlive a container: Airflow's datasets and task logs, and the watcher's state, alerts and reports. Both
+# mount the same folder, as on one machine, because the watcher reads the drift reference that pipelines write.
 resource "aws_efs_file_system" "files" {
   encrypted  = true
   kms_key_id = aws_kms_key.this.arn

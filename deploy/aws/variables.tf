@@ -1,17 +1,17 @@
-# What has no default is a decision that nobody can take for you.
+# Variables without a default must be set.
 
 variable "certificate_arn" {
-  description = "ACM certificate of the public name, in the same region."
+  description = "ARN of the ACM certificate of the public host name, in the same region."
   type        = string
 
   validation {
     condition     = can(regex("^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/.+$", var.certificate_arn))
-    error_message = "Expected an ACM certificate ARN: plain HTTP is not offered."
+    error_message = "Expected an ACM certificate ARN; plain HTTP is not supported."
   }
 }
 
 variable "allowed_cidrs" {
-  description = "Who may reach the page and the price service; [\"0.0.0.0/0\"] is everyone."
+  description = "Address ranges that may reach the page and the price service; [\"0.0.0.0/0\"] is everyone."
   type        = list(string)
 
   validation {
@@ -21,7 +21,7 @@ variable "allowed_cidrs" {
 }
 
 variable "github_repository" {
-  description = "The repository whose workflows may deploy, as owner/name."
+  description = "Repository whose workflows may deploy, as owner/name."
   type        = string
 
   validation {
@@ -31,7 +31,7 @@ variable "github_repository" {
 }
 
 variable "alert_email" {
-  description = "Who hears of alarms and of the budget."
+  description = "E-mail address for alarms and budget notifications."
   type        = string
 
   validation {
@@ -41,48 +41,48 @@ variable "alert_email" {
 }
 
 variable "entropy" {
-  description = "Fresh randomness for passwords, never stored: export TF_VAR_entropy=$(openssl rand -hex 32) in each shell."
+  description = "Random value for passwords, never stored: export TF_VAR_entropy=$(openssl rand -hex 32) in each shell."
   type        = string
   ephemeral   = true
   sensitive   = true
 
   validation {
     condition     = length(var.entropy) >= 64
-    error_message = "Expected 64 characters or more, such as `openssl rand -hex 32` prints."
+    error_message = "Expected at least 64 characters, such as `openssl rand -hex 32` prints."
   }
 }
 
 variable "name" {
-  description = "Prefix of every resource; two platforms in one account need two names."
+  description = "Prefix of every resource; two platforms in one account need different prefixes."
   type        = string
   default     = "carvalue"
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{2,15}$", var.name))
-    error_message = "Expected 3 to 16 lower-case letters, digits or hyphens, a letter first."
+    error_message = "Expected 3 to 16 lower-case letters, digits or hyphens, starting with a letter."
   }
 }
 
 variable "region" {
-  description = "Where everything runs."
+  description = "AWS region of all resources."
   type        = string
   default     = "us-east-1"
 }
 
 variable "github_environment" {
-  description = "The GitHub environment that deploys; limit it to the main branch in the repository's settings."
+  description = "GitHub environment that may deploy; limit it to the main branch in the repository's settings."
   type        = string
   default     = "production"
 }
 
 variable "github_oidc_provider_arn" {
-  description = "GitHub's identity provider where the account has one already; there can be only one."
+  description = "ARN of GitHub's identity provider if the account already has one; an account can have only one."
   type        = string
   default     = null
 }
 
 variable "network_cidr" {
-  description = "Addresses of the private network."
+  description = "Address range of the VPC."
   type        = string
   default     = "10.20.0.0/16"
 
@@ -93,13 +93,13 @@ variable "network_cidr" {
 }
 
 variable "nat_per_zone" {
-  description = "One NAT gateway in each zone (survives a zone, costs twice) instead of one."
+  description = "One NAT gateway per zone (survives the loss of a zone, costs twice as much) instead of one."
   type        = bool
   default     = false
 }
 
 variable "database_class" {
-  description = "Size of PostgreSQL."
+  description = "Instance class of PostgreSQL."
   type        = string
   default     = "db.t4g.micro"
 
@@ -116,7 +116,7 @@ variable "database_multi_az" {
 }
 
 variable "database_storage_gb" {
-  description = "Initial storage; it grows by itself up to five times this."
+  description = "Initial storage; it grows automatically up to five times this."
   type        = number
   default     = 20
 
@@ -127,18 +127,18 @@ variable "database_storage_gb" {
 }
 
 variable "backup_days" {
-  description = "How long database backups are kept."
+  description = "Retention of database backups."
   type        = number
   default     = 7
 
   validation {
     condition     = var.backup_days >= 1 && var.backup_days <= 35
-    error_message = "Expected 1 to 35 days: RDS keeps no longer, and 0 would switch backups off."
+    error_message = "Expected 1 to 35 days: RDS supports no longer retention, and 0 turns backups off."
   }
 }
 
 variable "mlflow_instance_type" {
-  description = "Size of the MLflow host."
+  description = "Instance type of the MLflow host."
   type        = string
   default     = "t4g.small"
 
@@ -172,12 +172,12 @@ variable "sizes" {
   }
   validation {
     condition     = alltrue([for role in ["airflow", "watcher"] : try(var.sizes[role].copies, 1) == 1])
-    error_message = "Airflow's three processes share one task, and two watchers would tell everything twice: give them more CPU, not more copies."
+    error_message = "Airflow's three processes share one task, and two watchers would send each alert twice: give them more CPU, not more copies."
   }
 }
 
 variable "service_workers" {
-  description = "Processes of one copy of the price service: one for each core that sizes.service gives it."
+  description = "Worker processes of one copy of the price service: one per core in sizes.service."
   type        = number
   default     = 1
 
@@ -188,7 +188,7 @@ variable "service_workers" {
 }
 
 variable "service_max_copies" {
-  description = "How far the price service may scale out."
+  description = "Maximum number of copies of the price service."
   type        = number
   default     = 6
 
@@ -199,7 +199,7 @@ variable "service_max_copies" {
 }
 
 variable "log_days" {
-  description = "How long logs are kept."
+  description = "Retention of logs."
   type        = number
   default     = 365
 
@@ -210,24 +210,24 @@ variable "log_days" {
 }
 
 variable "monthly_budget_usd" {
-  description = "A mail goes out at 80 % spent and when the forecast passes it."
+  description = "A mail is sent at 80 % of it, and when the forecast exceeds it."
   type        = number
   default     = 250
 
   validation {
     condition     = var.monthly_budget_usd > 0
-    error_message = "Expected more than nothing."
+    error_message = "Expected an amount above 0."
   }
 }
 
 variable "protect_data" {
-  description = "Refuse to destroy the database and filled buckets; false only for throw-away platforms."
+  description = "Refuse to destroy the database and non-empty buckets; use false only for temporary platforms."
   type        = bool
   default     = true
 }
 
 variable "secrets_version" {
-  description = "Raise by one to give every generated password a new value, then run the deploy workflow."
+  description = "Increase by one to rotate every generated password, then run the deploy workflow."
   type        = number
   default     = 1
 }

@@ -8,7 +8,7 @@ terraform {
     }
   }
 
-  # The bucket is given at `terraform init -backend-config=...`; docs/how-to/deploy-aws.md says how to make it.
+  # The bucket is given at `terraform init -backend-config=...`; docs/how-to/deploy-aws.md describes how to create it.
   backend "s3" {
     key          = "carvalue/terraform.tfstate"
     encrypt      = true
@@ -29,7 +29,7 @@ data "aws_caller_identity" "this" {}
 data "aws_partition" "this" {}
 
 data "aws_availability_zones" "this" {
-  # checkov:skip=CKV_AWS_394:the first two names are taken, and a zone that is added later sorts after them
+  # checkov:skip=CKV_AWS_394:the first two names are used, and a zone that is added later sorts after them
   state = "available"
 
   filter {

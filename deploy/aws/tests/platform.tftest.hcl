@@ -1,4 +1,4 @@
-# What must hold of the platform as planned; no account, no network.
+# Checks of the planned platform, without an account or network.
 mock_provider "aws" {
   mock_data "aws_availability_zones" {
     defaults = { names = ["us-east-1a", "us-east-1b", "us-east-1c"] }
@@ -44,13 +44,13 @@ run "nothing_but_the_load_balancer_is_reachable_from_outside" {
 
   assert {
     condition     = alltrue([for rule in aws_vpc_security_group_ingress_rule.this : rule.cidr_ipv4 == null])
-    error_message = "Between the parts, only security groups may open ports."
+    error_message = "Between components, only security groups may open ports."
   }
   assert {
     condition = alltrue([
       for cidr, rule in aws_vpc_security_group_ingress_rule.visitors : rule.from_port == 443 && contains(var.allowed_cidrs, cidr)
     ])
-    error_message = "Visitors may use port 443 only, from allowed_cidrs only."
+    error_message = "Clients may use only port 443, from allowed_cidrs only."
   }
   assert {
     condition     = !anytrue([for service in aws_ecs_service.this : service.network_configuration[0].assign_public_ip])
@@ -58,7 +58,7 @@ run "nothing_but_the_load_balancer_is_reachable_from_outside" {
   }
   assert {
     condition     = !anytrue([for subnet in aws_subnet.private : subnet.map_public_ip_on_launch]) && aws_instance.mlflow.metadata_options[0].http_tokens == "required"
-    error_message = "The MLflow host must be private, its credentials out of reach of forged requests."
+    error_message = "The MLflow host must be private, and its credentials protected from request forgery (IMDSv2)."
   }
   assert {
     condition     = !contains(local.behind_edge["service"].paths, "/metrics") && toset(keys(local.behind_edge)) == toset(["service", "page"])
@@ -71,7 +71,7 @@ run "buckets_are_versioned_encrypted_and_closed" {
 
   assert {
     condition     = alltrue([for bucket in aws_s3_bucket_versioning.this : bucket.versioning_configuration[0].status == "Enabled"])
-    error_message = "Every bucket must keep versions."
+    error_message = "Every bucket must have versioning."
   }
   assert {
     condition = alltrue([
@@ -82,7 +82,7 @@ run "buckets_are_versioned_encrypted_and_closed" {
   }
   assert {
     condition     = alltrue([for bucket in aws_s3_bucket.this : !bucket.force_destroy])
-    error_message = "A filled bucket must refuse deletion."
+    error_message = "A non-empty bucket must refuse deletion."
   }
 }
 
@@ -91,7 +91,7 @@ run "small_by_default" {
 
   assert {
     condition     = length(aws_nat_gateway.this) == 1 && !aws_db_instance.this.multi_az
-    error_message = "One NAT gateway and one database unless asked for more."
+    error_message = "By default there must be one NAT gateway and one database."
   }
   assert {
     condition     = aws_budgets_budget.monthly.limit_amount == "250"
@@ -143,11 +143,11 @@ run "the_price_service_knows_its_callers_by_hashes_alone" {
 
   assert {
     condition     = nonsensitive(local.secret_values["service-keys"]) == join(",", [for client in ["page", "release"] : "${client} sha256:${sha256("carvalue.${client}.${sha256("${var.entropy}/${client}-key")}")}"])
-    error_message = "What is kept of a key must be its hash."
+    error_message = "Only the hash of an API key must be stored."
   }
   assert {
     condition     = local.tasks.service.containers.service.secrets == { JOURNAL_URL = "journal-database", SERVICE_KEYS = "service-keys" } && local.tasks.page.containers.page.secrets == { SERVICE_API_KEY = "page-key" }
-    error_message = "The service gets hashes, the page its key, neither more."
+    error_message = "The service must get only hashes, and the page only its key."
   }
 }
 
@@ -159,11 +159,11 @@ run "there_is_never_a_second_watcher_nor_a_second_scheduler" {
       for role in ["airflow", "watcher"] :
       aws_ecs_service.this[role].deployment_minimum_healthy_percent == 0 && aws_ecs_service.this[role].deployment_maximum_percent == 100
     ])
-    error_message = "The old one must end before the new one begins."
+    error_message = "The old task must stop before the new one starts."
   }
   assert {
     condition     = toset([for role, task in local.tasks : role if task.shares_files]) == toset(["airflow", "watcher"])
-    error_message = "Who writes alone keeps its state on the file system, and nobody else sees it."
+    error_message = "Services with a single writer must keep their state on the file system, which no other service mounts."
   }
 }
 
@@ -172,13 +172,13 @@ run "what_stops_and_what_the_watcher_finds_reaches_people" {
 
   assert {
     condition     = length(setsubtract(["service-down", "page-down", "airflow-down", "watcher-down", "mlflow-down"], keys(aws_cloudwatch_metric_alarm.this))) == 0
-    error_message = "Each part that can stop must have an alarm."
+    error_message = "Each component that can stop must have an alarm."
   }
   assert {
     condition = (
       aws_cloudwatch_log_metric_filter.told.metric_transformation[0].name == local.alarms["watcher-told"].metric
       && aws_cloudwatch_log_metric_filter.told.log_group_name == aws_cloudwatch_log_group.this["watcher"].name
     )
-    error_message = "The alarm must follow what is counted in the watcher's log."
+    error_message = "The alarm must use the metric that is counted in the watcher's log."
   }
 }

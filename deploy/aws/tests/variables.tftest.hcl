@@ -1,4 +1,4 @@
-# Values that cannot work stop before anything is made.
+# Invalid values are rejected before anything is created.
 mock_provider "aws" {
   mock_data "aws_availability_zones" {
     defaults = { names = ["us-east-1a", "us-east-1b"] }

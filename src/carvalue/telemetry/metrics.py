@@ -129,7 +129,7 @@ JOURNAL_DROPPED = MetricSpec(
 QUARANTINED = MetricSpec(
     name="carvalue_journal_quarantined_total",
     kind="counter",
-    help="Records of the spool that could not be stored in the journal and were put into the quarantine.",
+    help="Records of the outbox that could not be stored in the journal and were moved to the quarantine.",
 )
 QUARANTINED_RECORDS = _gauge(
     "quarantined_records", "Records in the quarantine: neither stored in the journal nor discarded."
@@ -240,7 +240,7 @@ SHADOW_DIFFERENCE = MetricSpec(
     help="The challenger's price divided by the quoted price, minus 1.",
 )
 
-WATCHER_GAUGES = (
+WATCHER_METRICS = (
     WATCHER_UP,
     WATCHER_LAG,
     WATCHER_CHECKED,
@@ -264,9 +264,13 @@ WATCHER_GAUGES = (
     ALERTS_FIRING,
     ALERTS_WAITING,
     SHADOW_VERSION,
+    QUOTED_PRICE,
+    RANGE_WIDTH,
+    SHADOW_DIFFERENCE,
+    WATCHED_QUOTES,
+    ALERT_DELIVERIES,
+    REPORTS,
 )
-WATCHER_HISTOGRAMS = (QUOTED_PRICE, RANGE_WIDTH, SHADOW_DIFFERENCE)
-WATCHER_METRICS = (*WATCHER_GAUGES, *WATCHER_HISTOGRAMS, WATCHED_QUOTES, ALERT_DELIVERIES, REPORTS)
 ALERT_KINDS = ("drift", "live_accuracy", "coverage", "retraining")
 
 
