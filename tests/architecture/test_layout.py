@@ -19,7 +19,7 @@ def test_no_folder_holds_more_than_twelve_modules() -> None:
     assert {folder: names for folder, names in modules.items() if len(names) > MAX_MODULES} == {}
 
 
-def test_every_package_says_what_it_holds() -> None:
+def test_every_package_has_a_docstring() -> None:
     packages = list(PACKAGE.rglob("__init__.py"))
 
     undocumented = [path for path in packages if not ast.get_docstring(ast.parse(path.read_text()))]

@@ -38,5 +38,5 @@ def test_no_program_reads_a_pickle(path: Path) -> None:
         "mlflow.xgboost.load_model(uri)",
     ],
 )
-def test_one_that_did_would_be_found(text: str) -> None:
+def test_a_pickle_import_is_detected(text: str) -> None:
     assert list(suspicious(ast.parse(text)))

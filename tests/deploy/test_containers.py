@@ -56,7 +56,7 @@ def test_the_compose_file_has_no_known_fault() -> None:
 
 
 @pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not installed")
-def test_compose_understands_its_file() -> None:
+def test_the_compose_file_is_valid() -> None:
     done = subprocess.run(
         ["docker-compose", "--file", "compose.yaml", "config", "--quiet"],
         cwd=ROOT,
@@ -70,7 +70,7 @@ def test_compose_understands_its_file() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_what_others_publish_is_pinned_by_digest() -> None:
+def test_third_party_images_are_pinned_by_digest() -> None:
     bases = re.findall(r"^FROM (\S+/?\S*:\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     images = [item["image"] for item in SERVICES.values() if not item["image"].startswith("carvalue-")]
 
@@ -90,13 +90,13 @@ def test_a_container_has_no_rights_it_does_not_need(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_no_secret_stands_in_the_compose_file(name: str) -> None:
+def test_the_compose_file_contains_no_secret(name: str) -> None:
     given = SERVICES[name].get("environment", {})
 
     assert not [key for key in given if re.search("PASSWORD$|SECRET|TOKEN|_KEY$|CONN$", key)]
 
 
-def test_only_the_proxy_is_published_and_only_its_visitors_port_to_everyone() -> None:
+def test_only_the_proxys_public_port_is_published_beyond_loopback() -> None:
     published = {name: item["ports"] for name, item in SERVICES.items() if "ports" in item}
 
     assert set(published) == {"proxy"}
@@ -109,7 +109,7 @@ def test_the_page_can_reach_neither_database_nor_mlflow() -> None:
     assert not [name for name in ("postgres", "mlflow", "redis") if reached & set(SERVICES[name]["networks"])]
 
 
-def test_every_role_of_compose_and_aws_is_one_that_start_knows() -> None:
+def test_every_role_of_compose_and_aws_is_a_role_of_start() -> None:
     names = set(_start().ROLES)
     asked = {word for item in SERVICES.values() if item.get("build") for word in item.get("command", [])}
 
@@ -124,7 +124,7 @@ def test_secrets_mounted_as_files_become_variables(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("password", ["", "airflow"])
-def test_no_part_of_airflow_starts_off_loopback_with_a_password_that_everyone_knows(password: str) -> None:
+def test_airflow_does_not_start_off_loopback_with_a_default_password(password: str) -> None:
     given = {"PATH": os.environ["PATH"], "AIRFLOW_PASSWORD": password}
     command = [sys.executable, START, "airflow-api"]
     done = subprocess.run(command, env=given, capture_output=True, text=True, check=False)
@@ -133,7 +133,7 @@ def test_no_part_of_airflow_starts_off_loopback_with_a_password_that_everyone_kn
     assert "expected an AIRFLOW_PASSWORD other than the well-known default" in done.stderr
 
 
-def test_airflow_in_containers_has_users_and_one_key_for_the_sessions_of_all_copies(
+def test_airflow_in_containers_has_users_and_a_shared_session_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AIRFLOW_PASSWORD", "tested")
@@ -198,14 +198,14 @@ def _replaced(text: str, words: dict[str, str]) -> str:
     return text
 
 
-def test_an_unknown_role_is_refused_with_those_that_exist() -> None:
+def test_an_unknown_role_is_refused_with_a_list_of_roles() -> None:
     done = subprocess.run([sys.executable, START, "nobody"], capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
     assert "expected one of service, page, watcher" in done.stderr
 
 
-def test_every_secret_of_compose_is_drawn_or_asked_for(tmp_path: Path) -> None:
+def test_every_secret_of_compose_is_generated_or_required(tmp_path: Path) -> None:
     program = ROOT / "deploy" / "make_secrets.py"
     words = [sys.executable, program, tmp_path, "--database", "db.example.com:5433"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -219,7 +219,7 @@ def test_every_secret_of_compose_is_drawn_or_asked_for(tmp_path: Path) -> None:
     assert "@db.example.com:5433/journal" in (tmp_path / "journal_database").read_text()
 
 
-def test_the_price_service_knows_the_key_that_is_drawn_for_the_page(tmp_path: Path) -> None:
+def test_the_price_service_accepts_the_generated_key_of_the_page(tmp_path: Path) -> None:
     (tmp_path / "page_key").write_text("carvalue.page.mine\n")  # a person wrote it
     subprocess.run([sys.executable, ROOT / "deploy" / "make_secrets.py", tmp_path], check=False)
 
@@ -228,7 +228,7 @@ def test_the_price_service_knows_the_key_that_is_drawn_for_the_page(tmp_path: Pa
     assert kept == StoredKey(client="page", digest=key_digest("carvalue.page.mine"))
 
 
-def test_a_drawn_secret_is_not_drawn_again(tmp_path: Path) -> None:
+def test_an_existing_secret_is_kept(tmp_path: Path) -> None:
     for name in ("s3_key_id", "s3_key", "airflow_password"):
         (tmp_path / name).write_text("mine")
     program = ROOT / "deploy" / "make_secrets.py"
@@ -263,7 +263,7 @@ def s3(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.mark.deploy
-def test_production_runs_as_its_containers_start_it(tmp_path: Path, s3: Any) -> None:
+def test_the_production_stack_runs_with_the_commands_of_its_containers(tmp_path: Path, s3: Any) -> None:
     """Migrations twice, MLflow on PostgreSQL and S3, and a DAG whose tasks a Celery worker runs."""
     for module in ("psycopg", "celery", "airflow.providers.fab"):
         pytest.importorskip(

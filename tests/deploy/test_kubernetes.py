@@ -57,7 +57,7 @@ def of_kind(kind: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("item", [*MANIFESTS, task_pod()], ids=name_of)
-def test_is_what_kubernetes_takes(item: dict[str, Any], version: str) -> None:
+def test_manifests_conform_to_the_kubernetes_schemas(item: dict[str, Any], version: str) -> None:
     kubernetes_validate.validate(item, version, strict=True)
 
 
@@ -90,7 +90,7 @@ def test_a_role_starts_as_in_compose_with_the_same_secrets(name: str) -> None:
     }
 
 
-def test_airflow_has_the_secrets_that_it_has_in_compose_but_for_celery() -> None:
+def test_airflow_has_the_secrets_of_compose_except_celerys() -> None:
     (mounted,) = [volume["secret"] for volume in VALUES["volumes"] if volume["name"] == "secrets"]
     compose = {secret["target"]: secret["source"] for secret in COMPOSE["x-airflow"]["secrets"]}
 
@@ -99,7 +99,7 @@ def test_airflow_has_the_secrets_that_it_has_in_compose_but_for_celery() -> None
     }
 
 
-def test_no_address_that_kubernetes_sets_is_taken_for_a_port() -> None:
+def test_service_environment_variables_do_not_override_settings() -> None:
     set_by_kubernetes = {f"{name.upper()}_PORT" for name in of_kind("Service")}
     disturbing = {name.upper() for name in Settings.model_fields} & set_by_kubernetes
 
@@ -108,7 +108,7 @@ def test_no_address_that_kubernetes_sets_is_taken_for_a_port() -> None:
     assert disturbing <= {variable["name"] for variable in VALUES["env"]}
 
 
-def test_the_price_service_grows_and_survives_the_loss_of_a_node() -> None:
+def test_the_price_service_scales_and_survives_the_loss_of_a_node() -> None:
     scaling, budget = of_kind("HorizontalPodAutoscaler")["service"], of_kind("PodDisruptionBudget")["service"]
 
     assert "replicas" not in of_kind("Deployment")["service"]
@@ -121,7 +121,7 @@ def test_there_is_one_watcher_at_most() -> None:
     assert "watcher" not in of_kind("HorizontalPodAutoscaler")
 
 
-def test_everything_is_refused_that_no_policy_names_and_only_page_and_service_are_public() -> None:
+def test_connections_are_denied_by_default_and_only_page_and_service_are_public() -> None:
     policies = of_kind("NetworkPolicy")
     public = {
         name
@@ -139,7 +139,7 @@ def test_everything_is_refused_that_no_policy_names_and_only_page_and_service_ar
     }
 
 
-def test_the_rules_and_the_monitors_speak_of_the_same_jobs() -> None:
+def test_the_rules_and_the_monitors_use_the_same_jobs() -> None:
     rules = (FOLDER / "monitoring" / "rules.yaml").read_text()
     jobs = {item["metadata"]["labels"].get("job") for item in MANIFESTS if item["kind"] == "Service"}
 

@@ -26,7 +26,7 @@ SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())["
 PROMETHEUS: dict[str, Any] = yaml.safe_load((MONITORING / "prometheus.yml").read_text())
 
 
-def test_prometheus_asks_the_jobs_that_the_rules_name_where_they_listen() -> None:
+def test_prometheus_scrapes_the_jobs_of_the_rules_at_their_ports() -> None:
     jobs = {job.pop("job_name"): job for job in PROMETHEUS["scrape_configs"]}
 
     (replicas,) = jobs[SERVICE_JOB]["dns_sd_configs"]
@@ -39,12 +39,12 @@ def test_prometheus_asks_the_jobs_that_the_rules_name_where_they_listen() -> Non
 @pytest.mark.parametrize(
     "name", ["service", "watcher", "page", "airflow-api", "alertmanager", "grafana", "proxy"]
 )
-def test_whoever_prometheus_asks_or_tells_shares_its_network(name: str) -> None:
+def test_prometheus_shares_a_network_with_its_targets_and_alertmanager(name: str) -> None:
     assert SERVICES["prometheus"]["networks"] == ["metrics"]
     assert "metrics" in SERVICES[name]["networks"]
 
 
-def test_grafana_finds_the_source_that_its_dashboards_name() -> None:
+def test_the_data_source_of_the_dashboards_exists() -> None:
     provisioning = MONITORING / "grafana" / "provisioning"
     (source,) = yaml.safe_load((provisioning / "datasources" / "prometheus.yaml").read_text())["datasources"]
     (boards,) = yaml.safe_load((provisioning / "dashboards" / "carvalue.yaml").read_text())["providers"]
@@ -61,7 +61,7 @@ def test_grafana_finds_the_source_that_its_dashboards_name() -> None:
 @pytest.mark.skipif(
     shutil.which("promtool") is None, reason="promtool is not installed: apt install prometheus"
 )
-def test_prometheus_understands_its_file() -> None:
+def test_the_prometheus_configuration_is_valid() -> None:
     done = subprocess.run(
         ["promtool", "check", "config", MONITORING / "prometheus.yml"], capture_output=True, text=True
     )
@@ -72,7 +72,7 @@ def test_prometheus_understands_its_file() -> None:
 @pytest.mark.skipif(
     shutil.which("amtool") is None, reason="amtool is not installed: apt install prometheus-alertmanager"
 )
-def test_alertmanager_is_written_a_file_that_tells_whom_the_watcher_tells(tmp_path: Path) -> None:
+def test_alertmanager_sends_to_the_receivers_of_the_watcher(tmp_path: Path) -> None:
     urls = (
         "https://hooks.example.com/one,smtp://me:secret@mail.example.com/?from=a@example.com&to=b@example.com"
     )

@@ -156,7 +156,7 @@ def test_every_service_runs_its_image_by_digest(aws: Any, front_door: dict[str, 
     assert aws.ssm.image == f"{REGISTRY}/mlflow@sha256:mlflow"
 
 
-def test_a_release_never_takes_copies_away(aws: Any, front_door: dict[str, Any]) -> None:
+def test_a_release_never_lowers_the_number_of_copies(aws: Any, front_door: dict[str, Any]) -> None:
     release.release(aws, digests=DIGESTS, url=front_door["url"])
 
     assert {role: aws.ecs.running[role][1] for role in ("service", "page")} == {"service": 3, "page": 1}
@@ -191,7 +191,7 @@ def test_failed_migrations_leave_everything_as_it_was(aws: Any, front_door: dict
         {"status": 200, "body": b'{"price": null}'},
     ],
 )
-def test_no_price_at_the_front_door_goes_back(
+def test_a_release_without_a_public_quote_is_rolled_back(
     aws: Any, front_door: dict[str, Any], answer: dict[str, Any]
 ) -> None:
     front_door.update(answer)
@@ -204,7 +204,7 @@ def test_no_price_at_the_front_door_goes_back(
     assert (aws.ssm.image, aws.ssm.restarts) == ("old", 2)
 
 
-def test_a_first_release_stays_so_that_a_model_can_be_trained(aws: Any, front_door: dict[str, Any]) -> None:
+def test_a_first_release_without_a_model_is_not_rolled_back(aws: Any, front_door: dict[str, Any]) -> None:
     front_door.update(status=503, body=b"no model")
     for role in ROLES:
         aws.ecs.running[role] = (f"old-{role}", 0)
@@ -216,7 +216,7 @@ def test_a_first_release_stays_so_that_a_model_can_be_trained(aws: Any, front_do
     assert {role: aws.ecs.running[role][1] for role in ROLES} == aws.deployment["copies"]
 
 
-def test_a_service_that_does_not_come_up_takes_all_of_them_back(aws: Any, front_door: dict[str, Any]) -> None:
+def test_a_service_that_does_not_start_rolls_back_all_services(aws: Any, front_door: dict[str, Any]) -> None:
     aws.ecs.gives_up_on = "page"
     before = dict(aws.ecs.running)
 

@@ -68,13 +68,13 @@ def test_is_valid(infrastructure: Path) -> None:
     assert json.loads(done.stdout)["diagnostics"] == []
 
 
-def test_keeps_its_promises_when_planned(infrastructure: Path) -> None:
+def test_the_planned_infrastructure_passes_its_checks(infrastructure: Path) -> None:
     done = terraform("test", "-no-color", folder=infrastructure)
 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_alarm_counts_what_the_watcher_writes_when_it_begins_an_alert(
+def test_the_alarm_counts_the_watchers_log_line_of_a_new_alert(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     counted = re.search(r'pattern += "\\"(.+)\\""', (INFRASTRUCTURE / "alarms.tf").read_text())
@@ -92,7 +92,7 @@ def test_the_alarm_counts_what_the_watcher_writes_when_it_begins_an_alert(
 
 @pytest.mark.deploy
 @pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not installed: infrastructure goes unscanned")
-def test_has_no_known_weakness_without_a_reason_beside_it() -> None:
+def test_every_skipped_security_check_has_a_reason() -> None:
     """Scan with checkov, in an environment of its own: its requirements clash with ours."""
     scanner = ["uv", "tool", "run", "--isolated", "checkov@3.3.30", "--skip-download", "--compact", "--quiet"]
     done = subprocess.run(
@@ -121,7 +121,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.mark.deploy
 @pytest.mark.skipif("TF_PLUGIN_DIR" not in os.environ, reason=NO_PROVIDER)
-def test_applies_then_has_nothing_to_do_then_leaves_nothing(fake: None, tmp_path: Path) -> None:
+def test_apply_then_an_empty_plan_then_destroy(fake: None, tmp_path: Path) -> None:
     shutil.copy(Path(__file__).with_name("fake_aws_override.tf"), tmp_path)
     folder = _initialised(tmp_path)
     inputs = _inputs(certificate=_certificate())

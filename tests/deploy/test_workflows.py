@@ -38,7 +38,7 @@ def test_workflows_are_well_formed() -> None:
     assert done.stderr == ""
 
 
-def test_workflows_hold_no_more_rights_than_they_need() -> None:
+def test_workflows_have_minimal_permissions() -> None:
     done = subprocess.run(
         [Path(sys.executable).with_name("zizmor"), "--offline", "--persona=pedantic", ".github"],
         cwd=ROOT,
@@ -52,7 +52,7 @@ def test_workflows_hold_no_more_rights_than_they_need() -> None:
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
-def test_actions_are_pinned_to_a_commit_and_say_which_version_it_is(workflow: Path) -> None:
+def test_actions_are_pinned_to_a_commit_with_the_version_in_a_comment(workflow: Path) -> None:
     used = re.findall(r"uses: (.+)", workflow.read_text())
 
     loose = [line for line in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)]
@@ -62,7 +62,7 @@ def test_actions_are_pinned_to_a_commit_and_say_which_version_it_is(workflow: Pa
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
-def test_every_job_ends_in_time(workflow: Path) -> None:
+def test_every_job_has_a_time_limit(workflow: Path) -> None:
     text = workflow.read_text()
 
     assert text.count("timeout-minutes:") == text.count("runs-on:")

@@ -12,7 +12,7 @@ def test_it_is_built_strictly_and_without_the_internet(website: Website) -> None
     assert (website.root / "search" / "search_index.js").stat().st_size > 100_000
 
 
-def test_a_reader_loads_nothing_from_elsewhere(website: Website) -> None:
+def test_pages_load_nothing_from_other_hosts(website: Website) -> None:
     loaded = {(page.name, address) for page in website.pages.values() for address in page.loaded}
 
     assert [item for item in loaded if item[1].startswith(("http:", "https:", "//"))] == []

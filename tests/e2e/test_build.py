@@ -102,7 +102,7 @@ def test_a_version_is_in_production(settings: Settings, built: str) -> None:
     assert answer.raise_for_status().json()["model_version"]["version"] == "1"
 
 
-def test_cars_have_prices_of_their_own_and_fewer_miles_cost_more(settings: Settings, built: str) -> None:
+def test_cars_have_different_prices_and_fewer_miles_cost_more(settings: Settings, built: str) -> None:
     with local_client(settings.service_port) as service:
         prices = {model: _price(service, model, odometer=60_000) for model in CARS}
         worn = _price(service, "camry", odometer=160_000)
@@ -118,7 +118,7 @@ def test_the_console_shows_the_addresses(settings: Settings, built: str) -> None
     assert f"curl http://127.0.0.1:{settings.service_port}/predict" in built
 
 
-def test_a_second_build_finds_everything_there(settings: Settings, built: str) -> None:
+def test_a_second_build_has_nothing_to_do(settings: Settings, built: str) -> None:
     began = time.monotonic()
 
     done = carvalue(settings, "build")
@@ -188,7 +188,7 @@ def _run_as_in_the_tutorial(settings: Settings, command: str) -> str:
     return done.stdout
 
 
-def test_a_killed_service_is_restarted_and_status_tells_the_truth(settings: Settings, built: str) -> None:
+def test_a_killed_service_is_restarted_and_the_status_is_correct(settings: Settings, built: str) -> None:
     [killed] = find_orphans(state_dir=settings.state_dir, service="price-service")
     os.kill(killed.pid, signal.SIGKILL)
     _wait(lambda: "price-service" not in _well(settings), "status to notice")

@@ -103,7 +103,7 @@ def run(code: str, home: Path) -> str:
     return done.stdout
 
 
-def test_a_person_decides_what_becomes_of_a_version_that_passed(tmp_path: Path) -> None:
+def test_a_version_that_passed_is_promoted_only_after_approval(tmp_path: Path) -> None:
     (tmp_path / "dags").mkdir()
     (tmp_path / "dags" / "initial_model_dag.py").write_text(DAG_FILE)
     run("from airflow.utils.db import initdb; initdb()", tmp_path)

@@ -32,7 +32,7 @@ LATER = datetime(2130, 1, 1, tzinfo=UTC)
 ALERT = Alert(key="drift", kind="drift", severity="warning", title="Years", text="They moved.", since=NOW)
 
 
-def test_a_machine_that_was_lost_prices_the_same_car_alike(tmp_path: Path) -> None:
+def test_a_restored_machine_gives_the_same_price(tmp_path: Path) -> None:
     state, file = tmp_path / "var", tmp_path / "file"
     (state / "mlflow").mkdir(parents=True)
     alerts = AlertStore(state / "watcher" / "alerts.db", [])

@@ -31,7 +31,7 @@ def scheduler() -> Iterator[str]:
         yield local.scheduler_address
 
 
-def test_two_workers_make_a_bundle_that_is_as_good_as_one_process(scheduler: str, tmp_path: Path) -> None:
+def test_two_workers_train_a_model_as_good_as_one_process(scheduler: str, tmp_path: Path) -> None:
     files = market_files(tmp_path)
     with connect_dask(scheduler) as backend:
         together = trained(files, backend=backend, into=tmp_path / "cluster")

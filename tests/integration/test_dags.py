@@ -101,7 +101,7 @@ for name in ("creates_datasets_dag", "initial_model_dag", "retrain_model_dag"):
     assert not {"polars", "xgboost", "mlflow", "matplotlib", "optuna", "kagglehub"} & set(loaded.split())
 
 
-def test_a_retraining_is_scheduled_where_the_setting_says_so(airflow_home: Path) -> None:
+def test_a_retraining_is_scheduled_by_a_setting(airflow_home: Path) -> None:
     found = json.loads(airflow(PARSE, airflow_home, RETRAIN_SCHEDULE="0 3 * * 1").splitlines()[-1])
 
     assert found["dags"]["retrain_model_dag"]["schedule"] == "CronTriggerTimetable"
@@ -115,7 +115,7 @@ def test_the_steps_run_as_tasks(airflow_home: Path) -> None:
     assert (airflow_home / "var" / "storage" / "datasets" / "current").exists()
 
 
-def test_bad_input_fails_at_once_in_one_line(airflow_home: Path, tmp_path: Path) -> None:
+def test_invalid_input_fails_without_retries_in_one_line(airflow_home: Path, tmp_path: Path) -> None:
     bad = tmp_path / "vehicles.csv"
     bad.write_text("id,price\n1,2\n")
 

@@ -44,7 +44,7 @@ def test_every_row_is_accounted_for(cleaned: CleaningReport) -> None:
     assert cleaned.cars < cleaned.kept
 
 
-def test_the_splits_are_apart(parted: SplitReport) -> None:
+def test_the_splits_share_no_car(parted: SplitReport) -> None:
     parts = {name: pl.read_parquet(parted.folder / f"{name}.parquet") for name in SPLITS}
 
     everything = pl.concat(parts.values())
@@ -74,7 +74,7 @@ def test_a_dataset_and_its_reference_are_published(
     assert reference.rows == manifest.splits["train"].cars < manifest.splits["train"].rows
 
 
-def test_pandas_comes_to_the_same_rows(raw: Path, tmp_path: Path) -> None:
+def test_pandas_gives_the_same_rows(raw: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.bench_data_preparation", "--raw", raw, "--rounds", "1"]
 
     subprocess.run([*command, "--results", tmp_path], cwd=ROOT, check=True, capture_output=True, timeout=300)

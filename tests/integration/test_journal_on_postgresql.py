@@ -58,7 +58,7 @@ def test_the_journal_on_postgresql(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)
-def test_every_release_s_tables_come_up_to_date(tmp_path: Path, release: Path) -> None:
+def test_the_tables_of_every_release_are_upgraded(tmp_path: Path, release: Path) -> None:
     """Four at once, as tasks of a deployment may be."""
     with postgres(tmp_path) as (port, password):
         url = f"postgresql://owner:{password}@127.0.0.1:{port}/postgres"
@@ -84,7 +84,7 @@ def test_every_release_s_tables_come_up_to_date(tmp_path: Path, release: Path) -
     assert differences == []
 
 
-def test_a_dump_of_the_journal_is_put_back_whole(tmp_path: Path) -> None:
+def test_a_dump_of_the_journal_is_restored_completely(tmp_path: Path) -> None:
     """Word for word what docs/how-to/back-up-and-restore.md says."""
     with postgres(tmp_path) as (port, password):
         url = f"postgresql://owner:{password}@127.0.0.1:{port}"

@@ -62,7 +62,7 @@ def run_with_a_full_disk(settings: Settings, *, start: str) -> subprocess.Comple
 @pytest.mark.parametrize(
     "step", [retraining_steps.adjust_prices, steps.tune, steps.evaluate, promotion_steps.judge]
 )
-def test_an_mlflow_that_is_away_fails_the_step_in_words_and_is_tried_again(
+def test_an_unavailable_mlflow_fails_the_step_clearly_and_is_retried(
     settings: Settings, work: Path, step: Callable[..., None]
 ) -> None:
     a_bundle(work)
@@ -77,7 +77,7 @@ def test_an_mlflow_that_is_away_fails_the_step_in_words_and_is_tried_again(
     assert away.value.status in RETRIED_STATUSES
 
 
-def test_a_journal_that_is_away_fails_the_step_and_is_tried_again(settings: Settings, work: Path) -> None:
+def test_an_unavailable_journal_fails_the_step_and_is_retried(settings: Settings, work: Path) -> None:
     url = f"sqlite:///{work / 'raw'}"  # a folder
     away = Settings.model_validate(settings.model_dump() | {"journal_url": url})
 
@@ -87,7 +87,7 @@ def test_a_journal_that_is_away_fails_the_step_and_is_tried_again(settings: Sett
     assert error.value.status in RETRIED_STATUSES
 
 
-def test_every_step_of_a_retraining_is_tried_again_when_its_process_is_killed() -> None:
+def test_every_step_of_a_retraining_is_retried_after_its_process_is_killed() -> None:
     def may_be_tried_again(step: Step) -> bool:
         return step.retries >= 1
 
@@ -95,7 +95,7 @@ def test_every_step_of_a_retraining_is_tried_again_when_its_process_is_killed() 
 
 
 @pytest.mark.parametrize("start", ["download", "split", "publish", "publish_reference"])
-def test_a_full_disk_fails_the_run_and_leaves_what_was_published_whole(
+def test_a_full_disk_fails_the_run_and_keeps_published_data_complete(
     settings: Settings, work: Path, start: str
 ) -> None:
     store = DatasetStore(settings.storage_root / "datasets")
@@ -110,9 +110,7 @@ def test_a_full_disk_fails_the_run_and_leaves_what_was_published_whole(
     assert not list((settings.storage_root / "reference").glob("*.json"))
 
 
-def test_a_step_that_a_full_disk_broke_off_is_done_again_from_where_it_was(
-    settings: Settings, work: Path
-) -> None:
+def test_a_step_that_failed_on_a_full_disk_can_be_repeated(settings: Settings, work: Path) -> None:
     run_with_a_full_disk(settings, start="split")
     steps.split(settings=settings, work=work)
     steps.publish(settings=settings, work=work)

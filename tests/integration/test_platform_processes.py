@@ -34,7 +34,7 @@ def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Setting
     lifecycle.stop_platform(settings)
 
 
-def test_services_start_in_order_of_need(settings: Settings) -> None:
+def test_services_start_in_dependency_order(settings: Settings) -> None:
     said: list[str] = []
     wanted = (a_server("web", needs=("database",)), a_job("database"))
 
@@ -44,7 +44,7 @@ def test_services_start_in_order_of_need(settings: Settings) -> None:
     assert [item.state for item in _status(settings, wanted)] == ["healthy", "done"]
 
 
-def test_requests_do_not_push_out_what_else_a_service_says(settings: Settings) -> None:
+def test_the_access_log_has_its_own_file(settings: Settings) -> None:
     both = "import sys; print('a request'); print('a word', file=sys.stderr)"
     wanted = (a_job("plain", both), replace(a_job("asked", both), has_access_log=True))
 
@@ -58,7 +58,7 @@ def test_requests_do_not_push_out_what_else_a_service_says(settings: Settings) -
     assert [path.stem for path in log_files(settings.state_dir, "asked-access")] == ["asked-access"]
 
 
-def test_what_a_platform_writes_is_for_its_owner_only(settings: Settings) -> None:
+def test_files_of_a_platform_are_readable_only_by_their_owner(settings: Settings) -> None:
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     settings.state_dir.chmod(0o755)  # as an earlier release left it
     code = "from pathlib import Path; Path('{0}/made').mkdir(); Path('{0}/made/file').touch()"
@@ -73,7 +73,7 @@ def test_what_a_platform_writes_is_for_its_owner_only(settings: Settings) -> Non
     assert {path.stat().st_mode & 0o077 for path in log_folder(settings.state_dir).glob("writer*")} == {0}
 
 
-def test_a_killed_service_comes_back_without_its_old_children(settings: Settings) -> None:
+def test_a_killed_service_restarts_without_its_old_child_processes(settings: Settings) -> None:
     wanted = (a_server("web", "--with-child"),)
     lifecycle.start_services(settings, wanted, report=_nothing)
     [before] = _status(settings, wanted)
@@ -98,7 +98,7 @@ def test_down_leaves_no_process_and_no_socket(settings: Settings) -> None:
     assert [item.state for item in _status(settings, wanted)] == ["down", "down"]
 
 
-def test_down_stops_what_a_killed_process_manager_left(settings: Settings) -> None:
+def test_down_stops_processes_of_a_killed_process_manager(settings: Settings) -> None:
     lifecycle.start_services(settings, (a_server("web"),), report=_nothing)
     [manager] = _processes(settings, "supervisord")
     manager.kill()
@@ -109,7 +109,7 @@ def test_down_stops_what_a_killed_process_manager_left(settings: Settings) -> No
     assert not find_orphans(state_dir=settings.state_dir)
 
 
-def test_a_taken_port_is_named_with_its_holder_before_anything_starts(settings: Settings) -> None:
+def test_an_occupied_port_is_named_with_its_process_before_anything_starts(settings: Settings) -> None:
     web = a_server("web")
     code = "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); print(s); input()"
     command = (sys.executable, "-u", "-c", code, str(web.port))
@@ -126,7 +126,7 @@ def test_a_taken_port_is_named_with_its_holder_before_anything_starts(settings: 
     assert not Supervisor(state_dir=settings.state_dir).is_running
 
 
-def test_a_service_that_fails_is_told_with_the_end_of_its_log(settings: Settings) -> None:
+def test_a_failing_service_is_reported_with_the_end_of_its_log(settings: Settings) -> None:
     wanted = (
         a_job("database", "import sys; sys.exit('no space left')"),
         a_server("web", needs=("database",)),
@@ -138,7 +138,7 @@ def test_a_service_that_fails_is_told_with_the_end_of_its_log(settings: Settings
     assert [item.state for item in _status(settings, wanted)] == ["down", "down"]
 
 
-def test_only_services_with_other_settings_are_restarted(settings: Settings) -> None:
+def test_only_services_with_changed_settings_are_restarted(settings: Settings) -> None:
     kept, changed = a_server("kept"), a_server("changed")
     lifecycle.start_services(settings, (kept, changed), report=_nothing)
     before = [item.pid for item in _status(settings, (kept, changed))]

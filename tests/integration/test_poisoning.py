@@ -40,7 +40,7 @@ def clean(
     return retrain(listings, honest, champion=champion, train=fit_small, folder=folder)
 
 
-def test_honest_sales_are_learned_from(clean: Outcome) -> None:
+def test_honest_sales_are_used_in_training(clean: Outcome) -> None:
     assert clean.report.joined > 0
     assert clean.report.to_quote == pytest.approx(0.95, abs=0.02)
 

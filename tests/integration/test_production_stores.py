@@ -80,9 +80,7 @@ def _create_databases(server: str, *names: str) -> None:
     engine.dispose()
 
 
-def test_a_model_trained_into_production_stores_is_what_the_service_quotes_with(
-    stores: Stores, tmp_path: Path
-) -> None:
+def test_the_service_quotes_with_a_model_from_production_stores(stores: Stores, tmp_path: Path) -> None:
     for pipeline in (CREATES_DATASETS, INITIAL_MODEL):
         run_pipeline(pipeline, stores.settings, say=lambda _: None)
     with ProductionReader(stores.settings.mlflow_tracking_uri) as reader:

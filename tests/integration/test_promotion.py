@@ -94,7 +94,7 @@ def _standing(market: Market, version: ModelVersion) -> tuple[set[str], str, str
         return set(found.aliases), found.current_stage, found.tags["status"]
 
 
-def test_a_candidate_is_judged_promoted_and_written_down(market: Market) -> None:
+def test_a_challenger_is_judged_promoted_and_recorded(market: Market) -> None:
     first = market.register(market.folder / "bundle", "first")
     same = market.register(market.folder / "bundle", "same")
     newer = market.register(_newer(market, "newer"), "newer")
@@ -136,7 +136,7 @@ def _is_written_down(market: Market, version: ModelVersion) -> None:
     assert text.count(HEADING) == 1
 
 
-def test_of_two_at_once_the_later_is_judged_anew(market: Market) -> None:
+def test_of_two_concurrent_promotions_the_later_is_judged_again(market: Market) -> None:
     start, one, two = _versions(market, 3)
     _put_in(market, start)
     judgements = {item: _passed(item, against=start) for item in (one, two)}
@@ -149,7 +149,7 @@ def test_of_two_at_once_the_later_is_judged_anew(market: Market) -> None:
     assert market.audit.in_production() == one.version
 
 
-def test_killed_at_any_write_it_is_completed_by_another_try(market: Market) -> None:
+def test_a_promotion_killed_at_any_write_is_completed_by_a_retry(market: Market) -> None:
     """A process of its own is killed at its first write, at its second one, and so on, until none is left."""
     context = multiprocessing.get_context("forkserver")  # each is a fork of one that has MLflow loaded
     context.set_forkserver_preload(["carvalue.registry.promotion.promote"])

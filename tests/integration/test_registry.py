@@ -91,7 +91,7 @@ def _standing(uri: str, version: ModelVersion) -> tuple[set[str], str, str]:
     return mine, found["current_stage"], tags["status"]
 
 
-def test_a_training_that_breaks_off_is_a_failed_run(run: TrainingRun) -> None:
+def test_an_interrupted_training_is_a_failed_run(run: TrainingRun) -> None:
     with pytest.raises(KeyboardInterrupt), run.failed_on_error():
         raise KeyboardInterrupt
 
@@ -126,14 +126,14 @@ def test_a_training_is_one_run_with_a_nested_run_per_trial(
     assert [trial["data"]["params"] for trial in trials] == [[{"key": "max_leaves", "value": "15"}]]
 
 
-def test_a_run_that_nobody_knows_is_named(uri: str, tmp_path: Path) -> None:
+def test_an_unknown_run_is_named(uri: str, tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps({"run_id": "nobody", "experiment_id": "1"}))
 
     with pytest.raises(RunMissing, match="tune"):
         resume_run(uri=uri, state=tmp_path / "run.json")
 
 
-def test_people_promote_and_go_back_and_every_step_is_noted(uri: str, market: Path, tmp_path: Path) -> None:
+def test_manual_promotions_and_rollbacks_are_recorded(uri: str, market: Path, tmp_path: Path) -> None:
     audit = AuditLog(tmp_path / "promotions.ndjson")
     first, second, third = (_register(_run(uri, tmp_path / f"{name}.json"), market) for name in "cde")
     for version in (first, second, third):
@@ -154,9 +154,7 @@ def test_people_promote_and_go_back_and_every_step_is_noted(uri: str, market: Pa
     assert list(listed.values()).count("production") == 1
 
 
-def test_a_version_that_cannot_be_used_does_not_go_into_production(
-    uri: str, market: Path, tmp_path: Path
-) -> None:
+def test_an_unusable_version_is_not_promoted(uri: str, market: Path, tmp_path: Path) -> None:
     audit = AuditLog(tmp_path / "promotions.ndjson")
     good, bad = (_register(_run(uri, tmp_path / f"{name}.json"), market) for name in "fg")
     operations.promote_manually(uri, good.version, audit=audit, by="tests")
@@ -177,7 +175,7 @@ def test_a_version_that_cannot_be_used_does_not_go_into_production(
     assert 0 < found.test["mdape"] < 1
 
 
-def test_a_challenger_bears_its_alias_until_told_otherwise(run: TrainingRun, market: Path) -> None:
+def test_a_challenger_keeps_its_alias_until_it_is_removed(run: TrainingRun, market: Path) -> None:
     version = _register(run, market)
 
     operations.set_challenger(run.uri, version.version)
@@ -189,7 +187,9 @@ def test_a_challenger_bears_its_alias_until_told_otherwise(run: TrainingRun, mar
         assert reader.latest(alias="challenger") is None
 
 
-def test_two_at_once_leave_one_in_production(uri: str, market: Path, tmp_path: Path) -> None:
+def test_two_concurrent_promotions_leave_one_version_in_production(
+    uri: str, market: Path, tmp_path: Path
+) -> None:
     audit = AuditLog(tmp_path / "promotions.ndjson")
     versions = [_register(_run(uri, tmp_path / f"{name}.json"), market) for name in "hi"]
 
@@ -235,7 +235,7 @@ def test_the_reader_fetches_the_bundle_that_was_registered(
     assert [path.name for path in tmp_path.iterdir() if path.name != "run.json"] == ["live"]
 
 
-def test_mlflow_itself_can_quote_with_a_version(run: TrainingRun, market: Path) -> None:
+def test_mlflow_can_serve_a_version(run: TrainingRun, market: Path) -> None:
     import mlflow
     import pandas as pd
 
@@ -248,9 +248,7 @@ def test_mlflow_itself_can_quote_with_a_version(run: TrainingRun, market: Path) 
     assert quoted["price"].to_list() == [PriceModel.load(market / "bundle").quote(a_listing()).price]
 
 
-def test_what_is_no_longer_the_registered_bundle_is_refused(
-    run: TrainingRun, market: Path, tmp_path: Path
-) -> None:
+def test_a_changed_bundle_is_refused(run: TrainingRun, market: Path, tmp_path: Path) -> None:
     from carvalue.files.bundle import BundleCorrupt
 
     version = replace(_register(run, market), bundle_digest="0" * 64)
@@ -274,7 +272,7 @@ def test_an_evaluation_is_kept_as_metrics_tables_pictures_and_a_card(run: Traini
     assert {"test_mdape", "test_coverage", "baseline_mdape"} <= logged
 
 
-def test_a_new_bundle_is_measured_beside_the_one_in_production(
+def test_a_new_bundle_is_compared_with_the_champion(
     uri: str, run: TrainingRun, market: Path, tmp_path: Path
 ) -> None:
     version = _register(run, market)
@@ -291,7 +289,7 @@ def test_a_new_bundle_is_measured_beside_the_one_in_production(
     assert fetch_other_champion(uri=uri, bundle=market / "bundle", into=tmp_path / "production") is None
 
 
-def test_a_version_in_production_that_cannot_be_read_is_not_compared(
+def test_an_unreadable_champion_is_not_compared(
     uri: str, run: TrainingRun, market: Path, tmp_path: Path
 ) -> None:
     old = Path(copytree(market / "bundle", tmp_path / "old" / "bundle"))

@@ -66,7 +66,7 @@ def report_sales(settings: Settings, count: int) -> None:
     journal.close()
 
 
-def test_production_that_learned_from_these_listings_has_nothing_to_learn(settings: Settings) -> None:
+def test_a_retraining_without_new_listings_is_skipped(settings: Settings) -> None:
     report = prepare(settings)
     look_for_news(settings)  # nothing is in production yet
     in_production(settings, report.fingerprint)

@@ -97,7 +97,7 @@ def test_many_batches_keep_their_order_within_bounded_memory(bundle: Path, tmp_p
     assert int(done.stdout) < PEAK_MB
 
 
-def test_a_file_with_a_header_only_gives_one(bundle: Path, tmp_path: Path) -> None:
+def test_a_file_with_only_a_header_gives_a_header(bundle: Path, tmp_path: Path) -> None:
     done = carvalue_score(write_raw(tmp_path / "a.csv", []), tmp_path / "out.csv", "--bundle", bundle)
 
     assert done.returncode == 0, done.stderr
@@ -114,7 +114,7 @@ def test_a_file_with_a_header_only_gives_one(bundle: Path, tmp_path: Path) -> No
         ("cut.csv", "out.csv", "cannot be read to its end"),
     ],
 )
-def test_what_cannot_be_done_is_one_clear_line(
+def test_an_error_is_one_clear_line(
     bundle: Path, tmp_path: Path, source: str, target: str, complaint: str
 ) -> None:
     write_raw(tmp_path / "cars.csv", raw_rows(3))

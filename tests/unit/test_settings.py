@@ -53,7 +53,7 @@ def test_a_bad_setting_is_named_in_one_line(
     assert line.count(" is ") == 1  # no other setting is blamed
 
 
-def test_a_file_by_path_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_file_path_is_a_data_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     raw = tmp_path / "vehicles.csv"
     raw.write_text("id\n")
     monkeypatch.setenv("DATA_SOURCE", str(raw))
@@ -61,9 +61,7 @@ def test_a_file_by_path_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert load_settings().data_source == str(raw)
 
 
-def test_a_description_needs_the_file_that_it_describes(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_column_mapping_needs_a_data_source_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "autos.toml").touch()
     monkeypatch.setenv("DATASET", "autos.toml")
 
@@ -81,7 +79,7 @@ def test_addresses_follow_the_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.service_url == "http://prices.example:80"
 
 
-def test_operators_are_sent_where_the_parts_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_operator_links_lead_to_the_services(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_PORT", "8081")
     here = load_settings().links
     monkeypatch.setenv("OPERATOR_LINKS", "Airflow=https://cars.example:8443, Grafana=https://cars.example/g")
@@ -109,7 +107,7 @@ def test_the_journal_follows_the_state_and_its_password_is_never_shown(
     assert "hidden" not in str(caught.value)
 
 
-def test_off_loopback_clients_are_limited_unless_it_is_said_otherwise(
+def test_off_loopback_clients_are_limited_by_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     here = load_settings()
@@ -126,7 +124,7 @@ def test_off_loopback_clients_are_limited_unless_it_is_said_otherwise(
     ]
 
 
-def test_an_mlflow_that_is_a_database_is_no_link(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_mlflow_database_url_is_not_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
 
     assert "MLflow" not in load_settings().links
@@ -142,7 +140,7 @@ def test_a_password_in_a_url_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> No
     assert "hunter2" not in str(caught.value)
 
 
-def test_the_links_for_visitors_hold_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_for_visitors_contain_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://operator:hunter2@mlflow.example")
 
     assert load_settings().links["MLflow"] == "http://mlflow.example"

@@ -75,13 +75,13 @@ def test_the_current_version_is_downloaded_and_described(
     assert (seen[0][0], seen[-1]) == (0, (len(kaggle.archive), len(kaggle.archive)))
 
 
-def test_public_data_is_asked_for_without_credentials(kaggle: FakeKaggle, tmp_path: Path) -> None:
+def test_public_data_is_requested_without_credentials(kaggle: FakeKaggle, tmp_path: Path) -> None:
     read_kaggle(REQUEST, into=tmp_path)
 
     assert all("Authorization" not in headers for _, headers in kaggle.requests)
 
 
-def test_credentials_are_used_where_given(
+def test_given_credentials_are_used(
     kaggle: FakeKaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAGGLE_API_TOKEN", "a-token")
@@ -97,7 +97,7 @@ def test_nothing_is_printed(kaggle: FakeKaggle, tmp_path: Path, capfd: pytest.Ca
     assert capfd.readouterr() == ("", "")
 
 
-def test_progress_is_logged_where_nobody_else_listens(
+def test_progress_is_logged_without_a_callback(
     kaggle: FakeKaggle, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, logger="carvalue"):
@@ -114,7 +114,7 @@ def test_a_version_is_downloaded_once(kaggle: FakeKaggle, tmp_path: Path) -> Non
     assert len(kaggle.calls("store")) == 1
 
 
-def test_a_new_version_lies_beside_the_old_one(kaggle: FakeKaggle, tmp_path: Path, table: bytes) -> None:
+def test_a_new_version_does_not_replace_the_old_one(kaggle: FakeKaggle, tmp_path: Path, table: bytes) -> None:
     old = read_kaggle(REQUEST, into=tmp_path)
     kaggle.version, kaggle.archive = 11, zipped(table + table.splitlines(keepends=True)[-1])
 
@@ -125,7 +125,7 @@ def test_a_new_version_lies_beside_the_old_one(kaggle: FakeKaggle, tmp_path: Pat
     assert old.path.read_bytes() == table
 
 
-def test_a_pinned_version_works_offline_once_it_is_here(
+def test_a_downloaded_pinned_version_works_offline(
     kaggle: FakeKaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     online = read_kaggle(PINNED, into=tmp_path)
@@ -134,9 +134,7 @@ def test_a_pinned_version_works_offline_once_it_is_here(
     assert read_kaggle(PINNED, into=tmp_path) == online
 
 
-def test_a_cut_off_download_goes_on_where_it_stopped(
-    kaggle: FakeKaggle, tmp_path: Path, table: bytes
-) -> None:
+def test_an_interrupted_download_is_resumed(kaggle: FakeKaggle, tmp_path: Path, table: bytes) -> None:
     kaggle.spoil("store", Fault(cut_after=20_000))
     waits = Waits()
 
@@ -147,9 +145,7 @@ def test_a_cut_off_download_goes_on_where_it_stopped(
     assert waits == [1.0]
 
 
-def test_a_download_that_is_always_cut_off_can_be_continued_by_the_next_run(
-    kaggle: FakeKaggle, tmp_path: Path, table: bytes
-) -> None:
+def test_the_next_run_resumes_a_failed_download(kaggle: FakeKaggle, tmp_path: Path, table: bytes) -> None:
     kaggle.spoil_always("store", Fault(cut_after=1_000))
     with pytest.raises(KaggleInterrupted, match="Run again: the download continues where it stopped"):
         read_kaggle(REQUEST, into=tmp_path, sleep=Waits())
@@ -161,9 +157,7 @@ def test_a_download_that_is_always_cut_off_can_be_continued_by_the_next_run(
     assert kaggle.calls("store")[-1]["Range"] == "bytes=5000-"
 
 
-def test_a_wrong_checksum_is_downloaded_once_more_from_the_start(
-    kaggle: FakeKaggle, tmp_path: Path, table: bytes
-) -> None:
+def test_a_wrong_checksum_causes_one_more_download(kaggle: FakeKaggle, tmp_path: Path, table: bytes) -> None:
     kaggle.spoil("store", Fault(wrong_hash=True))
 
     raw = read_kaggle(REQUEST, into=tmp_path, sleep=Waits())
@@ -172,7 +166,7 @@ def test_a_wrong_checksum_is_downloaded_once_more_from_the_start(
     assert len(kaggle.calls("store")) == 2
 
 
-def test_being_asked_to_wait_is_obeyed(kaggle: FakeKaggle, tmp_path: Path, table: bytes) -> None:
+def test_retry_after_is_obeyed(kaggle: FakeKaggle, tmp_path: Path, table: bytes) -> None:
     kaggle.spoil("GetDataset", Fault(status=429, headers={"Retry-After": "7"}))
     kaggle.spoil("DownloadDataset", Fault(status=429), Fault(status=503))
     waits = Waits()
@@ -183,7 +177,7 @@ def test_being_asked_to_wait_is_obeyed(kaggle: FakeKaggle, tmp_path: Path, table
     assert waits == [7.0, 2.0, 4.0]
 
 
-def test_a_zip_left_under_the_tables_name_is_unpacked(
+def test_a_zip_under_the_name_of_the_table_is_unpacked(
     kaggle: FakeKaggle, tmp_path: Path, table: bytes
 ) -> None:
     path = tmp_path / "kagglehub/datasets" / REQUEST.dataset / "versions/10/vehicles.csv"
@@ -195,7 +189,7 @@ def test_a_zip_left_under_the_tables_name_is_unpacked(
     assert raw.path.read_bytes() == table
 
 
-def test_a_damaged_zip_left_under_the_tables_name_is_not_kept(
+def test_a_damaged_zip_under_the_name_of_the_table_is_deleted(
     kaggle: FakeKaggle, tmp_path: Path, table: bytes
 ) -> None:
     path = tmp_path / "kagglehub/datasets" / REQUEST.dataset / "versions/10/vehicles.csv"
@@ -211,9 +205,7 @@ def test_a_damaged_zip_left_under_the_tables_name_is_not_kept(
     assert raw.path.read_bytes() == table
 
 
-def test_a_half_unpacked_table_is_not_taken_for_the_whole(
-    kaggle: FakeKaggle, tmp_path: Path, table: bytes
-) -> None:
+def test_a_partially_unpacked_table_is_detected(kaggle: FakeKaggle, tmp_path: Path, table: bytes) -> None:
     path = tmp_path / "kagglehub/datasets" / REQUEST.dataset / "versions/10/vehicles.csv"
     path.parent.mkdir(parents=True)
     path.write_bytes(table[:10_000])  # as kagglehub leaves it when it is ended while it unpacks
@@ -279,7 +271,7 @@ def test_a_half_unpacked_table_is_not_taken_for_the_whole(
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else None,
 )
-def test_a_failure_says_what_happened_and_leaves_earlier_data_whole(
+def test_a_failure_is_explained_and_keeps_earlier_data(
     kaggle: FakeKaggle,
     tmp_path: Path,
     call: str,
@@ -312,7 +304,7 @@ def test_a_failure_says_what_happened_and_leaves_earlier_data_whole(
         (zipped(b""), FileEmpty, "version 11, is empty"),
     ],
 )
-def test_an_unusable_archive_is_refused_and_leaves_earlier_data_whole(
+def test_an_unusable_archive_is_refused_and_keeps_earlier_data(
     kaggle: FakeKaggle, tmp_path: Path, archive: bytes, error: type[AppError], message: str
 ) -> None:
     earlier = the_earlier_version(kaggle, tmp_path)
@@ -331,7 +323,7 @@ def test_a_renamed_column_is_named(kaggle: FakeKaggle, tmp_path: Path, table: by
         read_kaggle(REQUEST, into=tmp_path)
 
 
-def test_a_damaged_archive_under_a_right_checksum_is_refused(kaggle: FakeKaggle, tmp_path: Path) -> None:
+def test_a_damaged_archive_with_a_correct_checksum_is_refused(kaggle: FakeKaggle, tmp_path: Path) -> None:
     damaged = bytearray(kaggle.archive)
     damaged[5_000] ^= 0xFF
     kaggle.archive = bytes(damaged)
@@ -341,19 +333,19 @@ def test_a_damaged_archive_under_a_right_checksum_is_refused(kaggle: FakeKaggle,
 
 
 @pytest.mark.parametrize("dataset", ["no-slash", "a/b/versions/x", "a/b/c"])
-def test_a_handle_that_makes_no_sense_is_refused(kaggle: FakeKaggle, tmp_path: Path, dataset: str) -> None:
+def test_an_invalid_handle_is_refused(kaggle: FakeKaggle, tmp_path: Path, dataset: str) -> None:
     with pytest.raises(KaggleFailed, match="kagglehub refused"):
         read_kaggle(KaggleRequest(dataset=dataset), into=tmp_path)
 
 
-def test_auto_takes_kaggle_where_it_answers(kaggle: FakeKaggle, tmp_path: Path) -> None:
+def test_auto_uses_kaggle_if_it_responds(kaggle: FakeKaggle, tmp_path: Path) -> None:
     raw = fetch_listings(source="auto", into=tmp_path, kaggle=REQUEST, sample=SAMPLE)
 
     assert raw.kind == "kaggle"
 
 
 @pytest.mark.parametrize("fault", [Fault(status=404), Fault(status=429), Fault(hangs=True), Fault(html=True)])
-def test_auto_falls_back_to_the_sample_and_says_so(
+def test_auto_falls_back_to_the_sample_with_a_warning(
     kaggle: FakeKaggle, tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: Fault
 ) -> None:
     kaggle.spoil_always("GetDataset", fault)
@@ -367,7 +359,7 @@ def test_auto_falls_back_to_the_sample_and_says_so(
     assert warning.message == "using the bundled sample instead of Kaggle's data"
 
 
-def test_auto_keeps_to_earlier_data_rather_than_make_up_rows(
+def test_auto_prefers_earlier_data_to_the_sample(
     kaggle: FakeKaggle, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     earlier, _ = the_earlier_version(kaggle, tmp_path)
@@ -380,7 +372,7 @@ def test_auto_keeps_to_earlier_data_rather_than_make_up_rows(
     assert "using Kaggle's data from an earlier run" in caplog.messages
 
 
-def test_auto_takes_no_other_version_than_the_pinned_one(kaggle: FakeKaggle, tmp_path: Path) -> None:
+def test_auto_uses_only_the_pinned_version(kaggle: FakeKaggle, tmp_path: Path) -> None:
     the_earlier_version(kaggle, tmp_path)
     kaggle.spoil_always("GetDataset", Fault(status=503))
     other = KaggleRequest(dataset=PINNED.dataset.replace("10", "9"))
@@ -389,7 +381,7 @@ def test_auto_takes_no_other_version_than_the_pinned_one(kaggle: FakeKaggle, tmp
     assert fetch_listings(source="auto", into=tmp_path, kaggle=PINNED, sample=SAMPLE).kind == "kaggle"
 
 
-def test_a_download_that_broke_off_is_no_earlier_data(kaggle: FakeKaggle, tmp_path: Path) -> None:
+def test_auto_ignores_an_incomplete_earlier_download(kaggle: FakeKaggle, tmp_path: Path) -> None:
     kaggle.spoil_always("store", Fault(cut_after=5_000))
     with pytest.raises(KaggleInterrupted):
         read_kaggle(REQUEST, into=tmp_path, sleep=Waits())
@@ -398,14 +390,14 @@ def test_a_download_that_broke_off_is_no_earlier_data(kaggle: FakeKaggle, tmp_pa
     assert fetch_listings(source="auto", into=tmp_path, kaggle=REQUEST, sample=SAMPLE).kind == "sample"
 
 
-def test_auto_does_not_make_up_rows_once_kaggle_has_answered(kaggle: FakeKaggle, tmp_path: Path) -> None:
+def test_auto_does_not_fall_back_after_kaggle_responded(kaggle: FakeKaggle, tmp_path: Path) -> None:
     kaggle.spoil_always("DownloadDataset", Fault(status=403))
 
     with pytest.raises(KaggleForbidden):
         fetch_listings(source="auto", into=tmp_path, kaggle=REQUEST, sample=SAMPLE)
 
 
-def test_kaggle_asked_for_by_name_never_falls_back(kaggle: FakeKaggle, tmp_path: Path) -> None:
+def test_the_source_kaggle_never_falls_back(kaggle: FakeKaggle, tmp_path: Path) -> None:
     kaggle.spoil_always("GetDataset", Fault(status=404))
 
     with pytest.raises(KaggleNotFound):
@@ -414,7 +406,7 @@ def test_kaggle_asked_for_by_name_never_falls_back(kaggle: FakeKaggle, tmp_path:
     assert not list(tmp_path.rglob("*.csv"))
 
 
-def test_the_probe_gives_up_at_its_deadline(kaggle: FakeKaggle, tmp_path: Path) -> None:
+def test_the_version_request_has_a_time_limit(kaggle: FakeKaggle, tmp_path: Path) -> None:
     kaggle.spoil_always("GetDataset", Fault(hangs=True))
 
     silence = probe(REQUEST, deadline_s=0.1)
@@ -423,7 +415,7 @@ def test_the_probe_gives_up_at_its_deadline(kaggle: FakeKaggle, tmp_path: Path) 
     assert silence.message == "Kaggle did not answer within 0.1 seconds."
 
 
-def test_kagglehub_is_left_as_it_was(kaggle: FakeKaggle, tmp_path: Path) -> None:
+def test_the_replaced_functions_of_kagglehub_are_restored(kaggle: FakeKaggle, tmp_path: Path) -> None:
     import kagglehub
 
     before = (kagglehub.clients.tqdm, kagglehub.http_resolver.build_kaggle_client)

@@ -138,12 +138,12 @@ def _panels() -> list[Any]:
 
 
 @pytest.mark.parametrize("panel", _panels())
-def test_every_query_of_a_panel_gives_numbers(panel: Panel, prometheus: str) -> None:
+def test_every_query_of_a_panel_returns_numbers(panel: Panel, prometheus: str) -> None:
     for query in panel.queries:
         until(lambda query=query: bool(_values(prometheus, query)), within_s=60)  # type: ignore[misc]
 
 
-def test_panels_tell_what_happened(prometheus: str) -> None:
+def test_panels_show_the_simulated_events(prometheus: str) -> None:
     until(lambda: _values(prometheus, "carvalue_drift_state") == [2.0])
     until(lambda: _values(prometheus, "carvalue_watched_quotes_total >= 850") != [])
     until(lambda: _values(prometheus, 'carvalue_feature_drift_state{feature="year"}') == [2.0])
@@ -152,7 +152,7 @@ def test_panels_tell_what_happened(prometheus: str) -> None:
     until(lambda: _values(prometheus, "sum(carvalue_quotes_total) >= 850") != [])
 
 
-def test_legends_name_labels_that_the_series_have(prometheus: str) -> None:
+def test_legends_use_labels_of_the_series(prometheus: str) -> None:
     for board in BOARDS:
         for panel in board.panels:
             for query, legend in panel.queries.items():
@@ -162,7 +162,7 @@ def test_legends_name_labels_that_the_series_have(prometheus: str) -> None:
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
-def test_grafana_is_given_every_panel(board: Board) -> None:
+def test_every_panel_is_in_the_dashboard_files(board: Board) -> None:
     drawn = json.loads(next(text for path, text in files().items() if path.stem == board.uid))
 
     shown = {panel["title"]: [target["expr"] for target in panel["targets"]] for panel in drawn["panels"]}

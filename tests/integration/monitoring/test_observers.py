@@ -95,7 +95,7 @@ def some_settings(folder: Path, **changes: str) -> Settings:
     return Settings.model_validate({"state_dir": folder, **ports, **changes})
 
 
-def test_an_alert_reaches_people_once_and_what_the_watcher_tells_does_not_come_twice(tmp_path: Path) -> None:
+def test_alertmanager_sends_an_alert_once_and_drops_those_of_the_watcher(tmp_path: Path) -> None:
     program("prometheus")
     program("alertmanager", "prometheus-alertmanager")
     with served(Target) as target, served(Receiver) as receiver:
@@ -109,7 +109,7 @@ def test_an_alert_reaches_people_once_and_what_the_watcher_tells_does_not_come_t
     assert "CarvalueDriftConfirmed" not in told
 
 
-def test_a_password_in_an_alert_url_is_readable_by_nobody_else(tmp_path: Path) -> None:
+def test_a_password_in_an_alert_url_is_readable_only_by_its_owner(tmp_path: Path) -> None:
     program("alertmanager", "prometheus-alertmanager")
     url = "smtp://me:secret@mail.example.com/?from=cars@example.com&to=you@example.com"
 
@@ -121,7 +121,7 @@ def test_a_password_in_an_alert_url_is_readable_by_nobody_else(tmp_path: Path) -
     assert file.stat().st_mode & 0o077 == 0
 
 
-def test_what_is_missing_is_named_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_program_is_named_with_its_installation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
 
     assert [line.split(" is not installed: ")[0] for line in missing_tools()] == [

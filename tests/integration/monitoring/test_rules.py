@@ -137,12 +137,12 @@ TWO_INSTANCES: dict[str, list[tuple[bool, dict[str, str]]]] = {
 AT = "25m"
 
 
-def test_every_rule_is_tried() -> None:
+def test_every_rule_has_a_test_case() -> None:
     assert list(SERIES) == [rule.name for rule in RULES]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_it_fires_when_it_should_and_only_then(rule: AlertRule, promtool: str, tmp_path: Path) -> None:
+def test_a_rule_fires_only_in_its_firing_cases(rule: AlertRule, promtool: str, tmp_path: Path) -> None:
     amiss, well = SERIES[rule.name]
     assert _fires(promtool, tmp_path, rule.name, amiss)
     assert not _fires(promtool, tmp_path, rule.name, well)

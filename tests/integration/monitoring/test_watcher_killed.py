@@ -141,7 +141,7 @@ def older(market: pl.DataFrame) -> pl.DataFrame:
     return market.with_columns((pl.col("year") - 6).clip(1985), pl.col("odometer") * 2)
 
 
-def test_each_quote_is_judged_once_and_each_alert_told_once(state: Path, outside: str) -> None:
+def test_each_quote_is_checked_once_and_each_alert_sent_once(state: Path, outside: str) -> None:
     quote(state, first=0, rows=1_000)
     quote(state, first=1_000, rows=600, change=older)
     with watcher(state, outside=outside) as (client, _):

@@ -16,7 +16,7 @@ CHROMIUM = shutil.which("chromium")
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: /docs IS NOT TESTED IN A BROWSER")
-def test_a_request_can_be_tried_out_and_the_policy_forbids_nothing_that_it_needs(tmp_path: Path) -> None:
+def test_a_request_can_be_sent_from_the_page_under_its_policy(tmp_path: Path) -> None:
     said: list[str] = []
     app = create_app(Settings(state_dir=tmp_path), registry=FakeRegistry())
 

@@ -151,7 +151,7 @@ def chunked(pieces: Iterable[bytes], route: str = "/predict", **headers: object)
         pytest.param(b'{%s, "year": {"year": [2015]}}' % CAR, 422, "/year", id="object"),
     ],
 )
-def test_a_strange_value_is_named(service: Service, route: str, body: bytes, status: int, said: str) -> None:
+def test_an_invalid_value_is_named(service: Service, route: str, body: bytes, status: int, said: str) -> None:
     answer = send(service, posted(body, route))
 
     told = json.loads(answer.body)
@@ -168,7 +168,7 @@ def test_chunks_without_a_length_are_a_body(service: Service) -> None:
 
 
 @pytest.mark.parametrize("route", ["/predict", "/explain", "/feedback"])
-def test_more_than_is_taken_is_refused_while_it_comes(service: Service, route: str) -> None:
+def test_a_body_above_the_limit_is_refused_while_it_is_received(service: Service, route: str) -> None:
     before, million = service.memory_mb(), b"x" * 2**20
     text = [b'{"make": "', *repeat(million, 10), b'"}']
     ways = {
@@ -193,7 +193,7 @@ def test_more_than_is_taken_is_refused_while_it_comes(service: Service, route: s
         pytest.param([], id="nothing"),
     ],
 )
-def test_a_client_that_goes_halfway_is_let_go(service: Service, pieces: list[bytes]) -> None:
+def test_a_client_that_disconnects_halfway_is_ignored(service: Service, pieces: list[bytes]) -> None:
     answer = send(service, pieces, half_close=True)
 
     assert answer.status in {0, 400}
@@ -210,13 +210,13 @@ def test_a_client_that_goes_halfway_is_let_go(service: Service, pieces: list[byt
         pytest.param([head(Transfer_Encoding="chunked"), b"zz\r\n"], id="no chunk"),
     ],
 )
-def test_what_is_no_http_is_refused(service: Service, pieces: list[bytes]) -> None:
+def test_invalid_http_is_refused(service: Service, pieces: list[bytes]) -> None:
     answer = send(service, pieces, half_close=True)
 
     assert answer.status in {0, 400}
 
 
-def test_after_all_that_it_quotes_and_has_not_grown(service: Service) -> None:
+def test_after_all_requests_it_still_quotes_and_memory_has_not_grown(service: Service) -> None:
     before, most = service.memory_mb(), json.dumps([{"make": "a" * 100, "model": "b", "year": 0}] * 1_000)
 
     for _ in range(30):

@@ -133,7 +133,7 @@ def test_no_answered_quote_is_lost_by_kill_9(state: Path) -> None:
     assert spooled(state) == []
 
 
-def test_a_locked_journal_stops_no_quote_and_gets_all_of_them(state: Path) -> None:
+def test_a_locked_journal_stops_no_quote_and_loses_none(state: Path) -> None:
     with price_service(state) as (url, _), httpx.Client(base_url=url, timeout=BUSY_S) as client:
         with closing(sqlite3.connect(state / "service" / "journal.db", isolation_level=None)) as other:
             other.execute("begin exclusive")

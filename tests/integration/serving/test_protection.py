@@ -19,7 +19,7 @@ def outside(folder: Path, **values: str) -> dict[str, str]:
     return environment(folder, BIND_HOST="0.0.0.0", AIRFLOW_PASSWORD="of my own", **values)
 
 
-def test_off_loopback_it_does_not_start_without_keys_and_says_what_to_do(tmp_path: Path) -> None:
+def test_off_loopback_it_does_not_start_without_keys_and_gives_a_hint(tmp_path: Path) -> None:
     done = subprocess.run(
         SERVICE, env=outside(tmp_path), cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )
@@ -30,7 +30,7 @@ def test_off_loopback_it_does_not_start_without_keys_and_says_what_to_do(tmp_pat
     assert "carvalue keys new CLIENT" in line
 
 
-def test_off_loopback_it_starts_with_keys_and_asks_for_one(tmp_path: Path) -> None:
+def test_off_loopback_it_starts_with_keys_and_requires_one(tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "log"
     url = f"http://127.0.0.1:{port}"
     given = outside(tmp_path, SERVICE_PORT=str(port), SERVICE_KEYS=f"page sha256:{key_digest(KEY)}")

@@ -83,7 +83,7 @@ def journaled(state: Path) -> set[str]:
         return {quote_id for (quote_id,) in journal.execute("SELECT quote_id FROM quotes")}
 
 
-def test_workers_answer_count_and_journal_as_one_also_after_one_was_killed(url: str, state: Path) -> None:
+def test_workers_share_counts_and_journal_also_after_one_was_killed(url: str, state: Path) -> None:
     port = int(url.rpartition(":")[2])
     before = workers(port)
     answered = ask(url, 30)
@@ -99,7 +99,7 @@ def test_workers_answer_count_and_journal_as_one_also_after_one_was_killed(url: 
     until(lambda: journaled(state) == set(answered), within_s=BUSY_S)
 
 
-def test_sighup_replaces_every_worker_and_none_of_the_service_is_lost(url: str, state: Path) -> None:
+def test_sighup_replaces_every_worker_without_losing_requests(url: str, state: Path) -> None:
     port = int(url.rpartition(":")[2])
     before, parent = workers(port), supervisor(port)
     answered = ask(url, 10)

@@ -42,7 +42,9 @@ def test_a_car_is_priced(page: Page, make_app: MakeApp, service_port: int) -> No
         expect(page.get_by_text("generated sample")).to_be_visible()
 
 
-def test_what_cannot_be_is_said_beside_its_field(page: Page, make_app: MakeApp, service_port: int) -> None:
+def test_an_invalid_value_is_reported_beside_its_field(
+    page: Page, make_app: MakeApp, service_port: int
+) -> None:
     with serving(make_app(), port=service_port):
         page.reload()
         choose(page, "Make", "ford")
@@ -53,9 +55,7 @@ def test_what_cannot_be_is_said_beside_its_field(page: Page, make_app: MakeApp, 
         expect(page.get_by_text("a whole number from 1985 to 2030")).to_be_visible()
 
 
-def test_with_the_service_away_nothing_typed_is_lost(
-    page: Page, make_app: MakeApp, service_port: int
-) -> None:
+def test_an_outage_of_the_service_keeps_the_input(page: Page, make_app: MakeApp, service_port: int) -> None:
     choose(page, "Make", "ford")
     choose(page, "Model", "focus")
     fill(page, "Model year", 2015)

@@ -85,14 +85,14 @@ def test_the_export_of_a_shown_table_holds_no_formula(
     assert "'=1+1" in pl.read_csv(download.value.path())["colour"].to_list()
 
 
-def test_a_file_that_is_no_table_is_refused_in_words(page: Page, page_url: str) -> None:
+def test_a_file_that_is_not_a_table_is_refused_with_a_message(page: Page, page_url: str) -> None:
     page.goto(f"{page_url}/many")
     upload(page, "nothing,of,the,kind\n1,2,3,4\n")
 
     expect(page.get_by_text("has no column 'manufacturer'")).to_be_visible()
 
 
-def test_a_file_waits_while_the_service_is_away(
+def test_a_file_waits_during_an_outage_of_the_service(
     page: Page, page_url: str, make_app: MakeApp, service_port: int
 ) -> None:
     page.goto(f"{page_url}/many")
@@ -131,7 +131,9 @@ def _told(client: httpx.Client, quote_id: str) -> bool:
     return client.post("/feedback", json={"quote_id": quote_id, "sale_price": 9_400}).is_success
 
 
-def test_a_number_of_no_quote_is_refused_in_words(page: Page, page_url: str, service: httpx.Client) -> None:
+def test_an_unknown_quote_id_is_refused_with_a_message(
+    page: Page, page_url: str, service: httpx.Client
+) -> None:
     page.goto(f"{page_url}/sale")
     page.get_by_role("textbox", name="Quote").fill("f" * 32)
     page.get_by_role("textbox", name="Sale price").fill("9500")
@@ -158,7 +160,9 @@ def test_drift_is_shown_on_every_page_and_in_detail_on_one(
     expect(page.get_by_text("Prices may be wrong")).to_be_visible()
 
 
-def test_without_the_watcher_monitoring_says_so(page: Page, page_url: str, service: httpx.Client) -> None:
+def test_the_monitoring_page_reports_an_unavailable_watcher(
+    page: Page, page_url: str, service: httpx.Client
+) -> None:
     page.goto(f"{page_url}/monitoring")
 
     expect(page.get_by_text("Prices are not affected")).to_be_visible()

@@ -80,7 +80,7 @@ def test_models_follow_the_make(shown: AppTest) -> None:
     assert shown.selectbox("model").value is None
 
 
-def test_what_is_missing_is_said_beside_its_field_until_it_is_filled(shown: AppTest) -> None:
+def test_a_missing_value_is_reported_beside_its_field_until_it_is_filled(shown: AppTest) -> None:
     press(enter(shown, manufacturer="ford", model="focus"))
     assert "1985 to 2030" in texts(shown)
 
@@ -125,7 +125,7 @@ def test_warnings_of_the_service_are_shown(shown: AppTest) -> None:
     assert any("Odometer" in warning.value for warning in shown.warning)
 
 
-def test_a_changed_form_says_that_the_price_is_of_before(shown: AppTest) -> None:
+def test_a_changed_form_marks_the_price_as_outdated(shown: AppTest) -> None:
     press(enter(shown, manufacturer="ford", model="focus", year=2015, odometer=80_000))
 
     enter(shown, odometer=90_000)
@@ -133,7 +133,7 @@ def test_a_changed_form_says_that_the_price_is_of_before(shown: AppTest) -> None
     assert "changed the form" in texts(shown)
 
 
-def test_a_page_without_a_key_says_what_its_operator_sets(
+def test_a_page_without_a_key_names_the_setting(
     service: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # by another name, since a page keeps its connections
@@ -146,7 +146,7 @@ def test_a_page_without_a_key_says_what_its_operator_sets(
     assert "SERVICE_API_KEY" in texts(shown)
 
 
-def test_with_the_service_down_it_says_so_and_keeps_what_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outage_of_the_service_is_reported_and_keeps_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SERVICE_URL", NOWHERE)
     shown = AppTest.from_file(page.__file__, default_timeout=30).run()
 

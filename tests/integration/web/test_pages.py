@@ -130,7 +130,7 @@ def test_a_price_comes_with_its_reasons_similar_cars_and_a_banner_while_an_alert
     assert len(shown.dataframe[0].value) > 1
 
 
-def test_an_asking_price_is_judged(open_page: Open) -> None:
+def test_an_asking_price_is_rated(open_page: Open) -> None:
     shown = press(enter(open_page(""), manufacturer="ford", model="focus", year=2015, odometer=80_000))
 
     shown.text_input("asking").set_value("90,000").run()
@@ -143,7 +143,7 @@ def test_an_asking_price_is_judged(open_page: Open) -> None:
     assert "Enter whole dollars from 1 to 1,000,000" in texts(shown)
 
 
-def test_sliders_ask_for_another_car_and_are_nobodys_quote(open_page: Open, service: httpx.Client) -> None:
+def test_slider_quotes_are_not_recorded(open_page: Open, service: httpx.Client) -> None:
     shown = press(enter(open_page(""), manufacturer="ford", model="focus", year=2015, odometer=80_000))
     before = _quotes(service)
 
@@ -174,7 +174,9 @@ def test_a_sale_is_reported(open_page: Open, service: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(("quote_id", "expected"), [("", "Enter the number"), ("0" * 32, "no quote")])
-def test_a_sale_of_no_quote_is_refused_in_words(open_page: Open, quote_id: str, expected: str) -> None:
+def test_a_sale_of_an_unknown_quote_is_refused_with_a_message(
+    open_page: Open, quote_id: str, expected: str
+) -> None:
     shown = open_page("sale")
 
     shown.text_input[0].set_value(quote_id)

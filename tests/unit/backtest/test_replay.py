@@ -21,7 +21,7 @@ def spread(rows: int) -> pl.DataFrame:
     return a_market(rows=rows).with_columns(posted_at=moments, lat=nowhere, long=nowhere)
 
 
-def test_the_loop_follows_a_market_that_moves(tmp_path: Path) -> None:
+def test_the_loop_follows_a_market_that_changes(tmp_path: Path) -> None:
     plan = ReplayPlan(
         history=9,
         assumptions=MarketAssumptions(request_share=0.3, report_share=0.6, max_report_days=3),

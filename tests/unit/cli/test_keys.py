@@ -39,7 +39,7 @@ def test_the_list_shows_clients_and_not_their_hashes(file: Path) -> None:
     assert not [line for line in file.read_text().splitlines()[1:] if line.split()[1] in listed]
 
 
-def test_a_client_changes_its_key_without_a_moment_in_which_it_has_none(file: Path) -> None:
+def test_a_client_changes_its_key_without_downtime(file: Path) -> None:
     old, new = (carvalue("new", "shop").stdout.strip() for _ in range(2))
 
     assert "1 of shop's keys revoked" in carvalue("revoke", "shop", "--old").stdout
@@ -48,7 +48,7 @@ def test_a_client_changes_its_key_without_a_moment_in_which_it_has_none(file: Pa
     assert KeyStore(file=file).client_of(new) is None
 
 
-def test_a_client_that_is_not_there_ends_in_one_line(file: Path) -> None:
+def test_an_unknown_client_is_an_error_of_one_line(file: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "carvalue", "keys", "revoke", "shop"], capture_output=True, text=True
     )

@@ -29,11 +29,11 @@ def applied(text: str, *, number: int = 5) -> dict[str, Value]:
         ("fuel=electric~0%@0", {}),
     ],
 )
-def test_it_changes_what_it_says(text: str, changed: dict[str, Value]) -> None:
+def test_a_drift_changes_the_named_fields(text: str, changed: dict[str, Value]) -> None:
     assert applied(text) == CAR | changed
 
 
-def test_a_share_changes_about_that_many() -> None:
+def test_a_share_changes_about_this_share_of_requests() -> None:
     drift, random = parse_drift("fuel=electric~10%@0"), Random(1)  # noqa: S311
 
     changed = [drift.apply(CAR, number=number, random=random)["fuel"] for number in range(2_000)]
@@ -41,7 +41,7 @@ def test_a_share_changes_about_that_many() -> None:
     assert 150 < changed.count("electric") < 250
 
 
-def test_what_is_not_there_stays_away() -> None:
+def test_a_missing_field_stays_missing() -> None:
     drift = parse_drift("odometer*2@0")
 
     assert drift.apply({"year": 2014}, number=0, random=Random(1)) == {"year": 2014, "odometer": None}  # noqa: S311
@@ -50,6 +50,6 @@ def test_what_is_not_there_stays_away() -> None:
 @pytest.mark.parametrize(
     "text", ["odometer*1.3", "wheels+1@0", "fuel*2@0", "year+x@0", "year+@0", "year==3@0", "", "year+1@-3"]
 )
-def test_what_cannot_be_read_is_said(text: str) -> None:
+def test_an_invalid_drift_is_an_error(text: str) -> None:
     with pytest.raises(InvalidDrift, match="expected"):
         parse_drift(text)

@@ -10,7 +10,7 @@ from carvalue.listings.cleaning.cleaner import clean
 from carvalue.listings.synthetic.writer import write_sample
 
 
-def test_it_is_a_raw_file_of_a_dearer_market_with_newer_cars(tmp_path: Path) -> None:
+def test_the_market_is_a_raw_file_with_newer_and_more_expensive_cars(tmp_path: Path) -> None:
     write_sample(tmp_path / "now.csv", rows=2_000, seed=5)
     now = pl.read_parquet(clean(tmp_path / "now.csv", into=tmp_path / "now").listings)
     later_file = write_later_listings(tmp_path / "later.csv", rows=2_000, seed=5)
@@ -23,7 +23,7 @@ def test_it_is_a_raw_file_of_a_dearer_market_with_newer_cars(tmp_path: Path) -> 
     assert not set(later["id"]) & set(now["id"])
 
 
-def test_its_cars_can_be_asked_for(tmp_path: Path) -> None:
+def test_its_cars_can_be_quoted(tmp_path: Path) -> None:
     cars = held_out_cars(later_cars(tmp_path, rows=1_000, seed=6))
 
     listing, asked = next(cars)

@@ -83,7 +83,7 @@ def send(
     )
 
 
-def test_each_car_is_asked_for_once_in_the_order_of_posting(
+def test_each_car_is_quoted_once_in_order_of_posting(
     client: httpx.Client, dataset: Dataset, service: Service
 ) -> None:
     done = send(client, dataset)
@@ -104,7 +104,7 @@ def test_a_drift_changes_the_requests_that_it_names(
     assert electric == list(range(30, CARS))
 
 
-def test_sales_are_told_for_the_asking_price(
+def test_sales_are_reported_at_the_asking_price(
     client: httpx.Client, dataset: Dataset, service: Service
 ) -> None:
     done = send(client, dataset, sales=1)
@@ -114,7 +114,7 @@ def test_sales_are_told_for_the_asking_price(
     assert done.sales == CARS - 1
 
 
-def test_a_service_that_is_away_is_named(dataset: Dataset) -> None:
+def test_an_unavailable_service_is_named(dataset: Dataset) -> None:
     with (
         httpx.Client(base_url="http://127.0.0.1:9") as nobody,
         pytest.raises(ServiceUnreachable, match="http://127"),
@@ -122,7 +122,7 @@ def test_a_service_that_is_away_is_named(dataset: Dataset) -> None:
         send(nobody, dataset)
 
 
-def test_a_service_that_wants_a_key_is_not_asked_for_every_car(dataset: Dataset) -> None:
+def test_a_service_that_requires_a_key_gets_one_request(dataset: Dataset) -> None:
     asked: list[Request] = []
 
     async def refuse(request: Request) -> JSONResponse:

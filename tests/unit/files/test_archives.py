@@ -56,7 +56,7 @@ def test_a_zip_bomb_is_refused_before_a_byte_is_written(
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
 
 
-def test_a_zip_that_declares_too_little_is_not_read_further(tmp_path: Path) -> None:
+def test_a_zip_that_understates_its_size_is_not_read_further(tmp_path: Path) -> None:
     bomb = a_zip(tmp_path / "a.zip", size=20_000_000)
     bomb.write_bytes(bomb.read_bytes().replace((20_000_000).to_bytes(4, "little"), (5).to_bytes(4, "little")))
 
@@ -65,7 +65,9 @@ def test_a_zip_that_declares_too_little_is_not_read_further(tmp_path: Path) -> N
     assert not (tmp_path / "a.csv").exists()
 
 
-def test_what_does_not_fit_on_the_disk_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_larger_than_the_free_disk_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     usage: Callable[..., object] = lambda _: shutil._ntuple_diskusage(100, 95, 5)  # noqa: E731
     monkeypatch.setattr(archives.shutil, "disk_usage", usage)
 

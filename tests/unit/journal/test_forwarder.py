@@ -53,7 +53,7 @@ class Desk:
         return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
-def test_an_outage_is_outlived_and_shown(tmp_path: Path) -> None:
+def test_an_outage_is_survived_and_shown(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.journal.is_down = True
     desk.spool.append([an_entry(0), an_entry(1)])
@@ -75,7 +75,7 @@ def test_an_outage_is_outlived_and_shown(tmp_path: Path) -> None:
     desk.spool.close()
 
 
-def test_one_that_is_refused_does_not_hold_up_the_others(tmp_path: Path) -> None:
+def test_a_refused_entry_does_not_delay_the_others(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.spool.append([an_entry(0), an_entry(1, price=1), an_entry(2)])
 
@@ -188,7 +188,7 @@ def test_a_segment_stays_until_its_bad_lines_are_in_the_quarantine(tmp_path: Pat
     desk.spool.close()
 
 
-def test_an_error_that_nobody_foresaw_shows_the_journal_as_down(
+def test_an_unexpected_error_shows_the_journal_as_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk = Desk(tmp_path)
@@ -218,5 +218,5 @@ def test_a_replay_stores_what_has_become_readable(tmp_path: Path) -> None:
     assert [kept.record for kept in quarantine.records()] == [b"{}"]
 
 
-def test_the_limit_is_shown_beside_what_waits(tmp_path: Path) -> None:
+def test_the_limit_is_exported_with_the_waiting_bytes(tmp_path: Path) -> None:
     assert Desk(tmp_path).metric("carvalue_spool_limit_bytes") == 2**20

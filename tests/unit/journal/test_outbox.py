@@ -36,7 +36,7 @@ def test_an_entry_comes_back_as_it_was(tmp_path: Path) -> None:
     spool.close()
 
 
-def test_what_waits_is_adopted_by_the_next_process(tmp_path: Path) -> None:
+def test_waiting_entries_are_adopted_by_the_next_process(tmp_path: Path) -> None:
     entries = [an_entry(number) for number in range(3)]
     killed, following = a_spool(tmp_path), a_spool(tmp_path)
     killed.append(entries)
@@ -73,7 +73,7 @@ def test_segments_of_a_newer_release_are_left_alone_and_counted(tmp_path: Path) 
     spool.close()
 
 
-def test_what_a_crash_left_unnamed_is_removed_once_it_is_old(tmp_path: Path) -> None:
+def test_temporary_files_of_a_crash_are_removed_once_they_are_old(tmp_path: Path) -> None:
     old, fresh = tmp_path / "1-7.new", tmp_path / "2-8.new"
     for path in (old, fresh):
         path.touch()
@@ -86,7 +86,7 @@ def test_what_a_crash_left_unnamed_is_removed_once_it_is_old(tmp_path: Path) -> 
     spool.close()
 
 
-def test_a_line_that_a_crash_cut_off_is_not_whole(tmp_path: Path) -> None:
+def test_an_incomplete_last_line_is_ignored(tmp_path: Path) -> None:
     whole, torn = an_entry(1).as_line(), an_entry(2).as_line()[:-20]
     (tmp_path / "1.ndjson").write_bytes(whole + torn)
     spool = a_spool(tmp_path)
@@ -103,7 +103,7 @@ def test_a_line_that_a_crash_cut_off_is_not_whole(tmp_path: Path) -> None:
     spool.close()
 
 
-def test_segments_rotate_and_go_once_taken(tmp_path: Path) -> None:
+def test_segments_rotate_and_are_deleted_once_taken(tmp_path: Path) -> None:
     spool = a_spool(tmp_path, segment_bytes=1_000)
     entries = [an_entry(number) for number in range(20)]
     for entry in entries:
@@ -117,7 +117,7 @@ def test_segments_rotate_and_go_once_taken(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_limit_holds_and_room_is_made(tmp_path: Path) -> None:
+def test_the_limit_holds_until_entries_are_taken(tmp_path: Path) -> None:
     spool = a_spool(tmp_path, limit_bytes=1_000)
     spool.append([an_entry(1)])
     spool.append([an_entry(2)])

@@ -9,7 +9,7 @@ from carvalue.journal.quarantine import DAMAGED, RECORDS, Quarantine
 from limits import files_of_at_most
 
 
-def test_a_record_is_kept_once_exactly_and_for_its_owner_only(tmp_path: Path) -> None:
+def test_a_record_is_kept_once_and_readable_only_by_its_owner(tmp_path: Path) -> None:
     folder, record = tmp_path / "quarantine", b"\x00\xff \r not text"
     quarantine = Quarantine(folder)
 
@@ -34,7 +34,7 @@ def test_removed_records_are_gone_and_others_stay(tmp_path: Path) -> None:
     assert len(quarantine) == 2
 
 
-def test_a_line_that_a_crash_cut_off_spoils_no_other(tmp_path: Path) -> None:
+def test_an_incomplete_line_affects_no_other(tmp_path: Path) -> None:
     Quarantine(tmp_path).add([(b"one", "why")])
     with (tmp_path / RECORDS).open("ab") as file:
         file.write(b'{"quarantined_at": "20')

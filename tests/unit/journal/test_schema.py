@@ -39,7 +39,7 @@ def differences(path: Path) -> list[object]:
 
 
 @pytest.mark.parametrize("release", sorted(SCHEMAS.glob("*.sqlite.sql")), ids=lambda path: path.name)
-def test_every_release_s_tables_come_up_to_date_with_what_they_hold(tmp_path: Path, release: Path) -> None:
+def test_the_tables_of_every_release_are_upgraded_with_their_content(tmp_path: Path, release: Path) -> None:
     script(tmp_path / "journal.db", release.read_text())
     journal = Journal(f"sqlite:///{tmp_path}/journal.db")
 
@@ -51,7 +51,7 @@ def test_every_release_s_tables_come_up_to_date_with_what_they_hold(tmp_path: Pa
     assert differences(tmp_path / "journal.db") == []
 
 
-def test_new_tables_are_those_that_this_code_knows(tmp_path: Path) -> None:
+def test_new_tables_have_the_current_schema(tmp_path: Path) -> None:
     Journal(f"sqlite:///{tmp_path}/journal.db").migrate()
 
     assert differences(tmp_path / "journal.db") == []
@@ -73,7 +73,7 @@ def test_tables_of_a_later_generation_are_refused_and_left_alone(tmp_path: Path)
     assert len(journal.after("", until=LATER, limit=9)) == 2
 
 
-def test_quotes_wait_in_the_spool_until_a_program_knows_the_tables(tmp_path: Path) -> None:
+def test_quotes_wait_in_the_outbox_until_a_release_knows_the_tables(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     Journal(f"sqlite:///{path}").migrate()
     script(path, "update journal_schema set version_num = '9.0'")
@@ -94,7 +94,7 @@ def test_quotes_wait_in_the_spool_until_a_program_knows_the_tables(tmp_path: Pat
     spool.close()
 
 
-def test_a_program_gone_back_to_writes_into_tables_that_only_gained(tmp_path: Path) -> None:
+def test_an_older_release_writes_into_tables_of_a_newer_step(tmp_path: Path) -> None:
     journal = Journal(f"sqlite:///{tmp_path}/journal.db")
     journal.write([an_entry(1)])
     script(tmp_path / "journal.db", "update journal_schema set version_num = '1.99'")
@@ -121,7 +121,7 @@ def test_release_0_1_writes_into_today_s_tables(tmp_path: Path) -> None:
     assert [car.client for car in journal.sold_cars(limit=9)] == [None]
 
 
-def test_of_several_processes_at_once_each_finds_the_tables(tmp_path: Path) -> None:
+def test_several_processes_can_upgrade_at_once(tmp_path: Path) -> None:
     script(tmp_path / "journal.db", (SCHEMAS / "before_revisions.sqlite.sql").read_text())
     command = [sys.executable, "-m", "carvalue", "migrate"]
     given = os.environ | {"JOURNAL_URL": f"sqlite:///{tmp_path}/journal.db"}
@@ -132,7 +132,7 @@ def test_of_several_processes_at_once_each_finds_the_tables(tmp_path: Path) -> N
     assert told == [f"the journal's tables are at revision {newest_revision()}"] * 4
 
 
-def test_a_migration_that_was_killed_leaves_the_tables_as_they_were(
+def test_a_killed_migration_leaves_the_tables_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: object, **__: object) -> None:

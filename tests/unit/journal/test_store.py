@@ -24,7 +24,7 @@ def a_journal(path: Path) -> Journal:
     return Journal(f"sqlite:///{path}", answer_s=1)
 
 
-def test_an_entry_is_stored_once_and_whole(tmp_path: Path) -> None:
+def test_an_entry_is_stored_once_and_completely(tmp_path: Path) -> None:
     path, entry = tmp_path / "new" / "journal.db", an_entry(7)
     journal = a_journal(path)
 
@@ -55,7 +55,7 @@ def test_a_locked_journal_is_unavailable_until_it_is_free(tmp_path: Path) -> Non
     assert len(rows(tmp_path / "journal.db", "select * from quotes")) == 2
 
 
-def test_a_journal_that_was_deleted_is_made_anew(tmp_path: Path) -> None:
+def test_a_deleted_journal_is_created_again(tmp_path: Path) -> None:
     journal = a_journal(tmp_path / "journal.db")
     journal.write([an_entry(1)])
     (tmp_path / "journal.db").unlink()
@@ -77,14 +77,14 @@ def test_a_full_disk_is_unavailable(tmp_path: Path) -> None:
     journal.write([an_entry(5_000)])
 
 
-def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "journal.db").write_text("once upon a time " * 1_000)
 
     with pytest.raises(JournalUnavailable, match="not a database"):
         a_journal(tmp_path / "journal.db").write([an_entry()])
 
 
-def test_what_the_tables_cannot_hold_is_refused_without_its_values(tmp_path: Path) -> None:
+def test_values_that_the_tables_cannot_store_are_refused_and_not_shown(tmp_path: Path) -> None:
     impossible = an_entry(2, price=None, listing={"vin": "a secret"})
     journal = a_journal(tmp_path / "journal.db")
     journal.migrate()
@@ -134,7 +134,7 @@ def test_the_reporter_of_a_sale_is_recorded(tmp_path: Path) -> None:
     assert car.as_row()["client"] == "~0f1e"
 
 
-def test_feedback_needs_its_quote_and_the_last_word_counts(tmp_path: Path) -> None:
+def test_feedback_needs_its_quote_and_the_last_report_counts(tmp_path: Path) -> None:
     journal, quote_id = a_journal(tmp_path / "journal.db"), an_entry(1).quote_id
     with pytest.raises(UnknownQuote):
         journal.add_feedback(quote_id=quote_id, sale_price=20_000, reported_at=NOW)

@@ -68,7 +68,7 @@ async def record_ten(spool: SlowSpool, recorder: JournalWriter) -> None:
     assert others[0].cancelled()
 
 
-def test_what_waits_together_is_flushed_together(tmp_path: Path) -> None:
+def test_waiting_entries_share_one_flush(tmp_path: Path) -> None:
     spool = SlowSpool(tmp_path)
     recorder = JournalWriter(spool=spool, journal=Desk(), metrics=ServiceMetrics())
 
@@ -84,7 +84,7 @@ def a_file_in_its_place(folder: Path) -> Outbox:
     return Outbox(folder, limit_bytes=2**20)
 
 
-def test_a_disk_that_fails_sends_quotes_straight_to_the_journal(tmp_path: Path) -> None:
+def test_with_a_failing_disk_quotes_go_directly_to_the_journal(tmp_path: Path) -> None:
     desk, metrics = Desk(), ServiceMetrics()
     recorder = JournalWriter(spool=a_file_in_its_place(tmp_path / "spool"), journal=desk, metrics=metrics)
 
@@ -102,7 +102,7 @@ def test_a_disk_that_fails_sends_quotes_straight_to_the_journal(tmp_path: Path) 
     recorder.close()
 
 
-def test_what_neither_the_disk_nor_the_journal_takes_is_dropped_and_counted(tmp_path: Path) -> None:
+def test_quotes_that_neither_disk_nor_journal_accept_are_dropped_and_counted(tmp_path: Path) -> None:
     desk, metrics = Desk(is_away=True), ServiceMetrics()
     recorder = JournalWriter(spool=a_file_in_its_place(tmp_path / "spool"), journal=desk, metrics=metrics)
 
@@ -114,7 +114,7 @@ def test_what_neither_the_disk_nor_the_journal_takes_is_dropped_and_counted(tmp_
     recorder.close()
 
 
-def test_a_fault_reaches_the_request_and_not_those_after_it(tmp_path: Path) -> None:
+def test_an_error_affects_its_own_request_only(tmp_path: Path) -> None:
     spool = SlowSpool(tmp_path)
     recorder = JournalWriter(spool=spool, journal=Desk(), metrics=ServiceMetrics())
     spool.go_on.set()

@@ -19,7 +19,7 @@ def test_every_step_says_what_it_does() -> None:
         assert not any("Args:" in step.doc for step in pipeline.steps)
 
 
-def test_a_retraining_learns_and_is_judged_as_the_first_model_was() -> None:
+def test_a_retraining_has_the_training_and_promotion_steps_of_the_first_model() -> None:
     assert RETRAIN_MODEL.steps[-len(TRAINING) :] == INITIAL_MODEL.steps
     assert "publish_reference" in [step.name for step in RETRAIN_MODEL.steps]
     assert RETRAIN_MODEL.awaits is None

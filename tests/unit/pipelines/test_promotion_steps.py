@@ -34,16 +34,14 @@ def test_a_person_is_shown_every_gate(tmp_path: Path) -> None:
     assert "one listing takes 1 ms" in asked.body
 
 
-def test_nobody_is_asked_about_what_a_gate_refused(tmp_path: Path) -> None:
+def test_no_approval_is_requested_for_a_refused_version(tmp_path: Path) -> None:
     judged(tmp_path, passed=False)
 
     assert promotion_steps.approval_question(settings=Settings(), work=tmp_path) is None
 
 
 @pytest.mark.parametrize("earlier", [False, True])
-def test_without_an_answer_to_this_version_nothing_goes_into_production(
-    tmp_path: Path, *, earlier: bool
-) -> None:
+def test_without_an_approval_of_this_version_nothing_is_promoted(tmp_path: Path, *, earlier: bool) -> None:
     judged(tmp_path, passed=True)
     if earlier:
         promotion_steps.save_answer(work=tmp_path, person="ann", approved=True)
@@ -54,7 +52,7 @@ def test_without_an_answer_to_this_version_nothing_goes_into_production(
         promotion_steps.promote(settings=Settings(promotion_approval="required"), work=tmp_path)
 
 
-def test_an_answer_does_not_overrule_a_gate() -> None:
+def test_an_approval_does_not_overrule_a_gate() -> None:
     refused = PromotionDecision.from_gates(
         [GateResult(name="g", figure=1, limit=0, passed=False, message="no")]
     )
@@ -63,7 +61,7 @@ def test_an_answer_does_not_overrule_a_gate() -> None:
 
 
 @pytest.mark.parametrize("needs_approval", [False, True])
-def test_a_gate_may_ask_for_approval_whatever_the_setting(tmp_path: Path, *, needs_approval: bool) -> None:
+def test_a_gate_may_require_approval_whatever_the_setting(tmp_path: Path, *, needs_approval: bool) -> None:
     gate = GateResult(
         name="price level", figure=0.3, limit=0.1, passed=True, message="+30 %", needs_approval=needs_approval
     )

@@ -33,7 +33,7 @@ def a_pipeline(*steps: Step) -> Pipeline:
     return Pipeline(name="small", doc="", steps=steps or (Step(run=first), Step(run=second)))
 
 
-def test_steps_run_in_order_and_are_told(tmp_path: Path) -> None:
+def test_steps_run_in_order_and_are_reported(tmp_path: Path) -> None:
     said: list[str] = []
 
     run_pipeline(a_pipeline(), Settings(state_dir=tmp_path), say=said.append)
@@ -54,7 +54,7 @@ def test_a_pipeline_resumes_at_a_step(tmp_path: Path) -> None:
     assert "first" not in DONE
 
 
-def test_an_unknown_step_is_answered_with_those_there_are(tmp_path: Path) -> None:
+def test_an_unknown_step_is_refused_with_a_list_of_steps(tmp_path: Path) -> None:
     with pytest.raises(StepNotFound, match="no step 'third': expected first, second"):
         run_pipeline(a_pipeline(), Settings(state_dir=tmp_path), start="third", say=DONE.append)
 

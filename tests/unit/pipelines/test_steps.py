@@ -9,12 +9,12 @@ from carvalue.pipelines import steps
 from carvalue.settings import Settings
 
 
-def test_training_that_was_not_begun_cannot_go_on(tmp_path: Path) -> None:
+def test_a_step_without_its_predecessors_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(steps.TuningMissing, match="no training has begun"):
         steps.train(settings=Settings(state_dir=tmp_path), work=tmp_path)
 
 
-def test_a_cluster_without_dask_is_refused_with_a_way_out(
+def test_a_cluster_without_dask_is_refused_with_a_hint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "carvalue.pricing.training.distributed", None)

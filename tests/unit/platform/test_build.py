@@ -108,7 +108,7 @@ def test_the_second_build_finds_everything_there(airflow: FakeAirflow) -> None:
     assert len(airflow.triggered()) == 1
 
 
-def test_other_settings_are_built_anew_and_so_are_the_first_ones_after_them(airflow: FakeAirflow) -> None:
+def test_changed_settings_start_a_new_build(airflow: FakeAirflow) -> None:
     make(airflow)
 
     assert not make(airflow, sample_seed=7)
@@ -119,7 +119,7 @@ def test_other_settings_are_built_anew_and_so_are_the_first_ones_after_them(airf
     assert len(airflow.triggered()) == 3
 
 
-def test_again_builds_what_is_there(airflow: FakeAirflow) -> None:
+def test_the_option_again_repeats_a_build(airflow: FakeAirflow) -> None:
     make(airflow)
     airflow.age()
 
@@ -129,7 +129,7 @@ def test_again_builds_what_is_there(airflow: FakeAirflow) -> None:
 
 
 @pytest.mark.parametrize("dag", ["creates_datasets_dag", "initial_model_dag"])
-def test_a_failed_build_goes_on_at_the_task_that_failed(airflow: FakeAirflow, dag: str) -> None:
+def test_a_failed_build_continues_at_the_failed_task(airflow: FakeAirflow, dag: str) -> None:
     airflow.outcomes[dag] = "failed"
     with pytest.raises(RunFailed, match="only failed: no rows") as caught:
         make(airflow)
@@ -142,7 +142,7 @@ def test_a_failed_build_goes_on_at_the_task_that_failed(airflow: FakeAirflow, da
     assert len(airflow.triggered()) == 1
 
 
-def test_a_changed_file_is_another_build(tmp_path: Path) -> None:
+def test_a_changed_file_starts_a_new_build(tmp_path: Path) -> None:
     file = tmp_path / "cars.csv"
     file.write_text("id\n1\n")
     before = build_key(Settings(data_source=str(file)))

@@ -29,7 +29,7 @@ def test_off_loopback_the_price_service_must_have_keys(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ours", ["", "carvalue.page.lost"])
-def test_the_page_must_have_one_of_them(tmp_path: Path, ours: str) -> None:
+def test_the_page_must_have_an_accepted_key(tmp_path: Path, ours: str) -> None:
     settings = Settings(state_dir=tmp_path, service_api_key=SecretStr(ours))
     KeyFile(settings.service_keys_file).add("page", today=date(2026, 11, 24))
 

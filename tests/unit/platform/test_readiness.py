@@ -45,7 +45,7 @@ def test_it_waits_for_the_version_in_production() -> None:
     assert next(left, "none") == "none"
 
 
-def test_it_tells_what_the_service_says_when_it_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_timeout_reports_the_state_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "READY_LIMIT_S", 0.0)
     answers: Iterator[httpx.Response | None] = iter([httpx.Response(503, json={"down": ["model"]})] * 9)
 

@@ -82,7 +82,7 @@ def test_bytecode_is_cached_even_where_the_environment_forbids_it() -> None:
     assert all(service.environment["PYTHONDONTWRITEBYTECODE"] == "" for service in our_own(Settings()))
 
 
-def test_each_gets_the_secrets_that_it_needs_and_no_others() -> None:
+def test_each_service_gets_only_the_secrets_that_it_needs() -> None:
     settings = Settings(service_keys=SecretStr("page sha256:0"), service_api_key=SecretStr("the key itself"))
     found = {service.name: service.environment for service in platform_services(settings)}
 
@@ -105,7 +105,7 @@ def test_the_tasks_reach_the_journal_and_the_dags_their_schedule() -> None:
     assert "RETRAIN_SCHEDULE" not in found["price-service"].environment
 
 
-def test_no_command_line_holds_a_secret() -> None:
+def test_no_command_line_contains_a_secret() -> None:
     """Every account of the machine can read command lines."""
     settings = Settings(
         bind_host="0.0.0.0",

@@ -87,7 +87,7 @@ def test_the_price_lies_in_its_range(model: PriceModel) -> None:
         ),
     ],
 )
-def test_what_had_to_be_guessed_is_said(
+def test_unknown_and_missing_values_give_warnings(
     model: PriceModel, changes: dict[str, object], kind: str, warning: str
 ) -> None:
     quote = model.quote(a_listing(**changes))
@@ -95,7 +95,7 @@ def test_what_had_to_be_guessed_is_said(
     assert (quote.warnings, quote.kinds) == ((warning,), (kind,))
 
 
-def test_a_familiar_listing_has_no_warnings(model: PriceModel) -> None:
+def test_a_listing_of_known_categories_has_no_warnings(model: PriceModel) -> None:
     assert model.quote(a_listing()).warnings == ()
 
 
@@ -175,7 +175,7 @@ def test_a_missing_file_is_named(bundle: Path, tmp_path: Path) -> None:
         PriceModel.load(damaged)
 
 
-def test_a_bundle_that_prices_otherwise_is_refused(bundle: Path, tmp_path: Path) -> None:
+def test_a_bundle_with_different_golden_quotes_is_refused(bundle: Path, tmp_path: Path) -> None:
     files = {path.name: path.read_bytes() for path in bundle.iterdir() if path.name != "MANIFEST.json"}
     golden = json.loads(files["golden.json"])
     golden["quotes"][0]["price"] += 1
@@ -200,7 +200,7 @@ def test_the_digest_names_the_content(model: PriceModel, bundle: Path, tmp_path:
     assert bundle_digest(tmp_path / "again") == bundle_digest(bundle)
 
 
-def test_a_model_that_nobody_needs_any_more_is_gone_at_once(bundle: Path) -> None:
+def test_an_unreferenced_model_is_freed_immediately(bundle: Path) -> None:
     """The service freezes what it loads, so that a cycle would never be found again."""
     model = PriceModel.load(bundle)
     model.quote_many([a_listing(), a_listing(year=2018)])

@@ -59,7 +59,7 @@ def test_texts_are_read_as_cleaning_reads_them(model: PriceModel) -> None:
         ({"year": "", "odometer": "9" * 400}, f"year missing; odometer {'9' * 40}: expected a whole number"),
     ],
 )
-def test_a_row_without_a_price_says_why(model: PriceModel, changes: dict[str, str], reason: str) -> None:
+def test_a_row_without_a_price_has_a_reason(model: PriceModel, changes: dict[str, str], reason: str) -> None:
     scored = score(rows_of(a_raw_row(), a_raw_row(**changes), a_raw_row()), model=model)
 
     assert scored.row(1) == (None, None, None, [], reason)
@@ -67,7 +67,7 @@ def test_a_row_without_a_price_says_why(model: PriceModel, changes: dict[str, st
     assert scored["price"][0] == scored["price"][2]
 
 
-def test_a_word_that_is_no_choice_is_missing_and_named(model: PriceModel) -> None:
+def test_an_unknown_category_is_missing_with_a_warning(model: PriceModel) -> None:
     odd, without = a_raw_row(condition="superb"), a_raw_row(condition="")
 
     scored = score(rows_of(odd, without), model=model)
@@ -76,7 +76,7 @@ def test_a_word_that_is_no_choice_is_missing_and_named(model: PriceModel) -> Non
     assert "condition 'superb' is not known: taken as missing" in scored["warnings"][0].to_list()
 
 
-def test_a_missing_odometer_is_priced_and_named(model: PriceModel) -> None:
+def test_a_missing_odometer_is_priced_with_a_warning(model: PriceModel) -> None:
     scored = score(rows_of(a_raw_row(odometer="")), model=model)
 
     assert scored["price"].item() > 0
@@ -91,7 +91,7 @@ def test_columns_that_are_not_there_count_as_missing(model: PriceModel) -> None:
     )
 
 
-def test_nothing_to_price_is_no_error(model: PriceModel) -> None:
+def test_an_empty_table_is_not_an_error(model: PriceModel) -> None:
     none = score(rows_of(a_raw_row()).clear(), model=model)
     unsound = score(rows_of(a_raw_row(year="?"), a_raw_row(year="")), model=model)
 

@@ -71,7 +71,7 @@ def test_no_model_and_no_alias_mean_that_nothing_is_in_production(uri: str, code
         (500, b'{"error_code": "INTERNAL_ERROR"}'),
     ],
 )
-def test_a_strange_answer_is_not_taken_for_an_empty_registry(uri: str, status: int, body: bytes) -> None:
+def test_an_unexpected_response_is_not_an_empty_registry(uri: str, status: int, body: bytes) -> None:
     answer(status, body)
 
     with (
@@ -92,7 +92,7 @@ def test_polls_share_a_connection_that_is_closed_in_the_end(uri: str) -> None:
     assert len(Answers.clients) == 1
 
 
-def test_a_registry_that_does_not_answer_is_named_with_the_way_out() -> None:
+def test_an_unavailable_registry_is_named_with_a_hint() -> None:
     with (
         ProductionReader("http://127.0.0.1:1") as reader,
         pytest.raises(RegistryUnavailable, match=r"MLFLOW_TRACKING_URI=http://127.0.0.1:1 .*make up"),
@@ -103,7 +103,7 @@ def test_a_registry_that_does_not_answer_is_named_with_the_way_out() -> None:
 @pytest.mark.parametrize(
     "manifest", [b"x", b"{}", b'{"sha256": {"../../etc/cron.d/x": "0"}}', b'{"sha256": 1}']
 )
-def test_a_manifest_cannot_lead_out_of_the_folder(uri: str, tmp_path: Path, manifest: bytes) -> None:
+def test_a_manifest_path_outside_the_folder_is_refused(uri: str, tmp_path: Path, manifest: bytes) -> None:
     answer(200, manifest)
 
     with ProductionReader(uri) as reader, pytest.raises(BundleCorrupt):

@@ -85,13 +85,13 @@ def test_cars_differ_in_price_and_miles_count(client: httpx.Client) -> None:
     assert prices[2] > prices[3]
 
 
-def test_what_the_model_does_not_know_is_a_warning(client: httpx.Client) -> None:
+def test_unknown_categories_give_warnings(client: httpx.Client) -> None:
     quote = client.post("/predict", json={"make": "lada", "model": "niva", "year": 1990}).json()
 
     assert any("lada" in warning for warning in quote["warnings"])
 
 
-def test_warnings_are_counted_by_kind_and_unknown_words_by_field(client: httpx.Client) -> None:
+def test_warnings_are_counted_by_kind_and_unknown_categories_by_field(client: httpx.Client) -> None:
     before = _counts(client)
     car = {"make": "trabant", "model": "601", "year": 1990, "region": "nowhere"}
 
@@ -144,7 +144,7 @@ def test_a_refusal_names_the_field(client: httpx.Client) -> None:
         (b'"' + b"x" * MAX_BODY_BYTES + b'"', 413),
     ],
 )
-def test_a_bad_body_is_a_problem_and_not_a_fault(client: httpx.Client, body: bytes, status: int) -> None:
+def test_an_invalid_body_is_a_client_error(client: httpx.Client, body: bytes, status: int) -> None:
     answer = client.post("/predict", content=body, headers={"content-type": "application/json"})
 
     assert answer.status_code == status
@@ -225,7 +225,7 @@ def test_options_offer_the_models_of_a_make(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("search", ["f-1", "F1", "f 15", "150"])
-def test_a_model_is_found_by_any_spelling_and_offered_in_the_usual_one(
+def test_a_model_is_found_by_any_spelling_and_offered_by_its_display_name(
     client: httpx.Client, search: str
 ) -> None:
     (found,) = client.get("/options", params={"make": "ford", "q": search}).json()["models"]
@@ -287,7 +287,7 @@ def test_every_answer_is_protected(client: httpx.Client, path: str) -> None:
     assert headers["content-security-policy"].startswith("default-src 'none'")
 
 
-def test_what_documentation_loads_may_be_kept(client: httpx.Client) -> None:
+def test_assets_of_the_documentation_are_cacheable(client: httpx.Client) -> None:
     (path,) = re.findall('src="(/[^"]+[.]js)"', client.get("/docs").text)
 
     asset = client.get(path)
@@ -296,7 +296,7 @@ def test_what_documentation_loads_may_be_kept(client: httpx.Client) -> None:
     assert asset.headers["cache-control"] == "no-cache"
 
 
-def test_a_request_keeps_the_id_that_it_came_with(client: httpx.Client) -> None:
+def test_a_valid_request_id_is_kept(client: httpx.Client) -> None:
     answers = [client.get(path, headers={"x-request-id": "shop-42/7"}) for path in ("/healthz", "/nowhere")]
 
     assert [answer.headers["x-request-id"] for answer in answers] == ["shop-42/7", "shop-42/7"]
@@ -304,9 +304,7 @@ def test_a_request_keeps_the_id_that_it_came_with(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("given", ["", 'a"b', "a b", "x" * 129, "ä".encode(), "-"])
-def test_another_id_takes_the_place_of_one_that_is_malformed(
-    client: httpx.Client, given: str | bytes
-) -> None:
+def test_a_malformed_request_id_is_replaced(client: httpx.Client, given: str | bytes) -> None:
     answers = [client.get("/nowhere", headers={"x-request-id": given}) for _ in range(2)]
 
     ids = [answer.headers["x-request-id"] for answer in answers]
@@ -340,7 +338,7 @@ JSON = st.recursive(
 
 @given(value=JSON)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_json_is_answered_without_a_fault(client: httpx.Client, value: object) -> None:
+def test_any_json_gets_no_server_error(client: httpx.Client, value: object) -> None:
     body = json.dumps(value).encode()
 
     answer = client.post("/predict", content=body, headers={"content-type": "application/json"})
@@ -349,7 +347,7 @@ def test_any_json_is_answered_without_a_fault(client: httpx.Client, value: objec
     answer.json()
 
 
-def test_without_a_model_it_is_alive_but_not_ready(tmp_path: Path) -> None:
+def test_without_a_model_the_service_is_alive_but_not_ready(tmp_path: Path) -> None:
     registry = FakeRegistry()
     registry.is_down = True
 
@@ -367,7 +365,7 @@ def test_without_a_model_it_is_alive_but_not_ready(tmp_path: Path) -> None:
     assert quote.json()["type"] == "urn:problem-type:carvalue:model-not-loaded"
 
 
-def test_a_fault_of_ours_is_a_problem_without_its_insides(
+def test_an_internal_error_is_a_problem_without_details(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(*_: object) -> object:
@@ -413,9 +411,7 @@ def test_a_sale_price_is_stored_for_a_quote_that_was_answered(client: httpx.Clie
         ({"quote_id": "0" * 32, "sale_price": 1, "note": "x"}, ["note"]),
     ],
 )
-def test_feedback_that_is_none_names_its_fields(
-    client: httpx.Client, body: object, fields: list[str]
-) -> None:
+def test_invalid_feedback_names_its_fields(client: httpx.Client, body: object, fields: list[str]) -> None:
     answer = client.post("/feedback", json=body)
 
     assert answer.status_code == 422
@@ -475,7 +471,7 @@ def test_quarantined_records_are_reported(bundle: Path, tmp_path: Path) -> None:
     assert "carvalue_quarantined_records 1.0" in metrics
 
 
-def test_a_journal_that_is_away_stops_no_quote(bundle: Path, tmp_path: Path) -> None:
+def test_an_unavailable_journal_stops_no_quote(bundle: Path, tmp_path: Path) -> None:
     registry = FakeRegistry()
     registry.promote(bundle, version=3)
     (tmp_path / "file").write_text("no folder")

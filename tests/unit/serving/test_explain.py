@@ -78,7 +78,7 @@ def _metric(client: httpx.Client, name: str) -> float:
         (None, 422),
     ],
 )
-def test_what_is_not_one_listing_is_a_problem(
+def test_a_body_that_is_not_one_listing_is_a_problem(
     client: httpx.Client, path: str, body: object, status: int
 ) -> None:
     answer = client.post(path, content=json.dumps(body), headers={"content-type": "application/json"})
@@ -97,7 +97,7 @@ def test_the_examples_of_the_documentation_work(client: httpx.Client, path: str)
 
 
 @pytest.mark.parametrize("path", ["/explain", "/curves"])
-def test_without_a_model_it_says_so(path: str, tmp_path: Path) -> None:
+def test_without_a_model_the_problem_names_it(path: str, tmp_path: Path) -> None:
     with serving(create_app(Settings(state_dir=tmp_path), registry=FakeRegistry())) as client:
         answer = client.post(path, json=CAMRY)
 

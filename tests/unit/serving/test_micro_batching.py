@@ -28,7 +28,7 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-def test_one_turn_of_the_loop_is_one_piece_of_work() -> None:
+def test_requests_of_one_turn_share_one_call() -> None:
     async def ask() -> None:
         shares = Shares()
         first = [shares.together.submit(numbers) for numbers in ([1, 2], [], [4])]
@@ -45,7 +45,7 @@ def test_one_turn_of_the_loop_is_one_piece_of_work() -> None:
     asyncio.run(ask())
 
 
-def test_the_fault_of_one_is_not_the_fault_of_others() -> None:
+def test_an_error_of_one_request_does_not_fail_the_others() -> None:
     async def ask() -> None:
         shares = Shares()
         good, bad = shares.together.submit([1]), shares.together.submit([0])
@@ -59,7 +59,7 @@ def test_the_fault_of_one_is_not_the_fault_of_others() -> None:
     asyncio.run(ask())
 
 
-def test_what_holds_the_answers_back_may_fail() -> None:
+def test_a_failing_write_fails_the_requests_of_its_batch() -> None:
     async def ask() -> None:
         shares = Shares()
         waiting = shares.together.submit([1])
@@ -72,7 +72,7 @@ def test_what_holds_the_answers_back_may_fail() -> None:
     asyncio.run(ask())
 
 
-def test_who_goes_away_holds_up_nobody() -> None:
+def test_a_cancelled_request_does_not_delay_the_others() -> None:
     async def ask() -> None:
         shares = Shares()
         gone, waiting = shares.together.submit([1]), shares.together.submit([2])

@@ -11,12 +11,12 @@ TEXT = (Path(__file__).parents[3] / RUNBOOK).read_text()
 SECTIONS = dict(re.findall(r"^### (Carvalue\w+)\n(.*?)(?=^##|\Z)", TEXT, flags=re.MULTILINE | re.DOTALL))
 
 
-def test_the_runbook_speaks_of_the_alerts_that_there_are() -> None:
+def test_the_runbook_has_exactly_the_existing_alerts() -> None:
     assert SECTIONS.keys() == {rule.name for rule in RULES} | {ALERTING_DOWN}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_a_runbook_says_what_it_means_how_to_look_and_what_to_do(rule: AlertRule) -> None:
+def test_a_runbook_has_meaning_diagnosis_and_action(rule: AlertRule) -> None:
     assert re.findall(r"^- \*\*(\w+)\*\*: \S", SECTIONS[rule.name], flags=re.MULTILINE) == [
         "Means",
         "Look",
@@ -24,7 +24,7 @@ def test_a_runbook_says_what_it_means_how_to_look_and_what_to_do(rule: AlertRule
     ]
 
 
-def test_links_within_the_runbook_lead_somewhere() -> None:
+def test_links_within_the_runbook_are_valid() -> None:
     assert set(re.findall(r"\]\(#(\w+)\)", TEXT)) <= {name.lower() for name in SECTIONS}
 
 

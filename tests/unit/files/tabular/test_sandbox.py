@@ -42,7 +42,7 @@ def test_listings_come_through_as_text(tmp_path: Path) -> None:
     ]
 
 
-def test_a_damaged_file_ends_nothing_but_its_reader(tmp_path: Path) -> None:
+def test_a_damaged_file_crashes_only_its_reader(tmp_path: Path) -> None:
     CARS.write_parquet(tmp_path / "a.parquet")
     content = (tmp_path / "a.parquet").read_bytes()
 
@@ -120,7 +120,7 @@ def test_a_huge_cell_is_named(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".arrow", ".parquet", ".ndjson"])
-def test_a_long_cell_costs_its_own_row_only(tmp_path: Path, suffix: str) -> None:
+def test_a_long_cell_rejects_only_its_row(tmp_path: Path, suffix: str) -> None:
     long = "é" * 10_000
     file = written(
         {"model": ["a", long, None], "year": ["1", " " * 9_000 + "2015", "3"]}, tmp_path / f"a{suffix}"
@@ -152,7 +152,7 @@ def test_nested_and_binary_columns_are_named(tmp_path: Path, suffix: str, value:
     assert "expected texts or numbers" in message
 
 
-def test_deeply_nested_types_end_nothing_but_the_reader(tmp_path: Path) -> None:
+def test_deeply_nested_types_crash_only_the_reader(tmp_path: Path) -> None:
     kind: pl.DataType = pl.String()
     for _ in range(60):
         kind = pl.List(kind)

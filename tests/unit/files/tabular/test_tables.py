@@ -56,7 +56,7 @@ def test_arrow_and_lines_of_json_give_the_same_rows(frame: pl.DataFrame, tmp_pat
     assert [row for batch in lines.batches(rows=2) for row in batch.rows()] == [(*row, None) for row in ROWS]
 
 
-def test_make_is_another_word_for_manufacturer(tmp_path: Path) -> None:
+def test_make_is_an_alias_of_manufacturer(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("make,year\nkia,2012\n")
     (tmp_path / "b.csv").write_text("make,manufacturer\nkia,kia\n")
 
@@ -79,7 +79,7 @@ def test_make_is_another_word_for_manufacturer(tmp_path: Path) -> None:
         ("folder.csv", None, "Is a directory"),
     ],
 )
-def test_what_cannot_be_opened_says_why(
+def test_a_file_that_cannot_be_opened_is_explained(
     tmp_path: Path, name: str, content: bytes | None, complaint: str
 ) -> None:
     (tmp_path / "folder.csv").mkdir()
@@ -90,14 +90,14 @@ def test_what_cannot_be_opened_says_why(
         rows_in(tmp_path / name)
 
 
-def test_a_csv_that_breaks_off_in_a_text_is_an_error(tmp_path: Path) -> None:
+def test_a_csv_truncated_within_quotes_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b'year,model\n2012,a\n2013,"b\n2014,c\n')
 
     with pytest.raises(TableUnreadable, match="cannot be read to its end"):
         rows_in(tmp_path / "a.csv")
 
 
-def test_a_list_in_a_parquet_is_no_text(tmp_path: Path) -> None:
+def test_a_list_column_in_a_parquet_file_is_an_error(tmp_path: Path) -> None:
     pl.DataFrame({"year": [[2012]]}).write_parquet(tmp_path / "a.parquet")
 
     with pytest.raises(

@@ -29,7 +29,7 @@ def reasons(folder: Path, **columns: object) -> dict[str, int]:
     return dict(cleaned(folder, anchor, a_raw_row(**columns)).rejected)
 
 
-def test_a_sound_row_becomes_a_listing_in_the_words_of_the_schema(tmp_path: Path) -> None:
+def test_a_valid_row_becomes_a_listing_with_the_schemas_categories(tmp_path: Path) -> None:
     found = listing(tmp_path, manufacturer=" Toyota ", model="Camry   LE", type="suv", price="15995.40")
 
     assert found["posted_at"] == datetime(2021, 4, 28, 21, 50, 33, tzinfo=UTC)
@@ -93,11 +93,11 @@ def test_a_row_that_breaks_a_rule_is_rejected_with_its_reason(
     [{"odometer": ""}, {"odometer": "0"}, {"odometer": "400000"}, {"price": "1000"}, {"price": "100000"},
      {"year": "1985"}, {"year": "2022"}, {"manufacturer": ""}, {"model": ""}, {"region": ""}],
 )  # fmt: skip
-def test_what_lies_on_a_border_or_is_merely_unknown_is_kept(tmp_path: Path, columns: dict[str, str]) -> None:
+def test_values_on_a_limit_and_unknown_values_are_kept(tmp_path: Path, columns: dict[str, str]) -> None:
     assert reasons(tmp_path, **columns) == {}
 
 
-def test_the_rejects_name_the_row_the_reason_and_the_text_to_blame(tmp_path: Path) -> None:
+def test_rejected_rows_have_their_number_reason_and_text(tmp_path: Path) -> None:
     report = cleaned(tmp_path, a_raw_row(id=1), a_raw_row(id=2, price="call me", odometer="1e9"))
 
     rejects = pl.read_parquet(report.rejects)
@@ -105,7 +105,7 @@ def test_the_rejects_name_the_row_the_reason_and_the_text_to_blame(tmp_path: Pat
     assert rejects.select("id", "reason", "value").rows() == [(2, "price unreadable", "call me")]
 
 
-def test_a_word_outside_its_vocabulary_becomes_missing_and_is_counted(tmp_path: Path) -> None:
+def test_an_unknown_category_becomes_missing_and_is_counted(tmp_path: Path) -> None:
     report = cleaned(tmp_path, a_raw_row(fuel="plutonium", lat="north", state="zz"))
 
     row = pl.read_parquet(report.listings).row(0, named=True)
@@ -208,6 +208,6 @@ def test_a_failed_run_leaves_no_report_and_no_staged_rows(tmp_path: Path) -> Non
     assert left.isdisjoint({"cleaning.json", "staged.parquet"})
 
 
-def test_nothing_clean_says_why(tmp_path: Path) -> None:
+def test_no_valid_row_is_an_error_with_the_reasons(tmp_path: Path) -> None:
     with pytest.raises(NoCleanListings, match="price out of range"):
         cleaned(tmp_path, a_raw_row(price=0))

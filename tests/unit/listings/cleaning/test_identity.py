@@ -70,5 +70,5 @@ def test_a_placeholder_is_no_vin(tmp_path: Path, placeholder: str) -> None:
     assert cars(tmp_path, {"VIN": placeholder}, {"VIN": placeholder, "odometer": 90_123}) == [0, 1]
 
 
-def test_one_vin_on_different_cars_is_not_believed(tmp_path: Path) -> None:
+def test_a_vin_shared_by_different_cars_is_ignored(tmp_path: Path) -> None:
     assert cars(tmp_path, {"VIN": VIN}, {"VIN": VIN, "year": 2019, "odometer": 90_123}) == [0, 1]

@@ -63,7 +63,7 @@ def test_sales_get_the_price_level_of_the_source() -> None:
     assert report.says == ", and 200 reported sales of 50 clients at 0.95 times their quotes"
 
 
-def test_sales_teach_how_cars_compare() -> None:
+def test_sales_keep_relative_prices_of_cars() -> None:
     dear = [a_sale(1_000 + number, sale_price=20_900) for number in range(50)]
 
     kept, _ = screened([*sales(MIN_SALES), *dear])

@@ -22,7 +22,7 @@ def rows_of(report: SplitReport, name: str) -> pl.DataFrame:
     return pl.read_parquet(report.folder / f"{name}.parquet")
 
 
-def test_the_latest_are_for_the_test_and_those_before_for_the_validation(tmp_path: Path) -> None:
+def test_the_newest_rows_are_the_test_split_and_the_next_the_validation_split(tmp_path: Path) -> None:
     report = splits_of(tmp_path, raw_rows(100))
 
     assert {name: report.periods[name].rows for name in SPLITS} == {"train": 70, "validation": 15, "test": 15}
@@ -36,7 +36,7 @@ def test_rows_are_in_the_order_of_posting(tmp_path: Path) -> None:
     assert all(rows_of(report, name)["posted_at"].is_sorted() for name in SPLITS)
 
 
-def test_a_car_stays_where_it_came_first_and_its_reposts_later_are_dropped(tmp_path: Path) -> None:
+def test_a_car_stays_in_its_first_split_and_later_reposts_are_dropped(tmp_path: Path) -> None:
     rows = raw_rows(100)
     first, last = rows[0], rows[-1]
     repost = first | {"id": "9", "price": "9000", "posting_date": last["posting_date"]}
@@ -48,7 +48,7 @@ def test_a_car_stays_where_it_came_first_and_its_reposts_later_are_dropped(tmp_p
     assert sum(period.rows for period in report.periods.values()) == 100
 
 
-def test_reposts_that_say_something_new_are_kept_beside_the_splits(tmp_path: Path) -> None:
+def test_reposts_with_changes_are_kept_separately(tmp_path: Path) -> None:
     rows = raw_rows(100)
     later = {"posting_date": rows[-1]["posting_date"]}
     cheaper = rows[0] | later | {"id": "9", "price": "9000"}
@@ -75,7 +75,7 @@ def test_the_leak_report_shows_zeros(tmp_path: Path) -> None:
     assert report.leaks == LeakReport(cars_shared=0, listings_shared=0, periods_overlapping=0)
 
 
-def test_one_moment_is_never_parted(tmp_path: Path) -> None:
+def test_rows_of_one_moment_stay_in_one_split(tmp_path: Path) -> None:
     rows = raw_rows(90) + [
         a_raw_row(id=i, odometer=90_001 + i, posting_date="2021-05-06T00:00:00+0000") for i in range(40)
     ]
@@ -115,7 +115,7 @@ def test_the_fingerprint_does_not_depend_on_the_order_of_the_rows(tmp_path: Path
 @pytest.mark.parametrize(
     "change", [{"price": "9999"}, {"model": "camry xle"}, {"id": "5"}, {"lat": "31.0"}, {"odometer": ""}]
 )
-def test_the_fingerprint_tells_any_change(tmp_path: Path, change: dict[str, str]) -> None:
+def test_any_change_changes_the_fingerprint(tmp_path: Path, change: dict[str, str]) -> None:
     rows = raw_rows(100)
     changed = [rows[0] | change, *rows[1:]]
 

@@ -53,7 +53,7 @@ def contents(store: DatasetStore) -> list[str]:
     return [store.path(name).read_text() for name in SPLITS]
 
 
-def test_what_was_published_is_found(tmp_path: Path) -> None:
+def test_a_published_dataset_is_found(tmp_path: Path) -> None:
     store = DatasetStore(tmp_path / "store")
 
     publish(store, tmp_path / "work")
@@ -75,7 +75,7 @@ def test_reposts_are_published_where_they_were_kept(tmp_path: Path) -> None:
     assert reposts.read_text() == "later"
 
 
-def test_an_empty_store_says_what_to_do(tmp_path: Path) -> None:
+def test_an_empty_store_is_an_error_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(DatasetMissing, match="make build"):
         DatasetStore(tmp_path).manifest()
 
@@ -90,7 +90,7 @@ def test_the_newest_is_current(tmp_path: Path) -> None:
     assert store.manifest().fingerprint == a_manifest(2).fingerprint
 
 
-def test_a_dataset_taken_once_stays_itself_while_the_next_is_published(tmp_path: Path) -> None:
+def test_an_opened_dataset_does_not_change_while_the_next_is_published(tmp_path: Path) -> None:
     store = DatasetStore(tmp_path / "store")
     publish(store, tmp_path / "work", 1)
 
@@ -111,7 +111,7 @@ def test_a_version_is_found_by_its_name_after_the_next_is_published(tmp_path: Pa
     assert store.version(name).manifest() == a_manifest(1)
 
 
-def test_a_version_that_is_gone_is_named(tmp_path: Path) -> None:
+def test_a_deleted_version_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetMissing, match="20260101T000000-f00d"):
         DatasetStore(tmp_path).version("20260101T000000-f00d")
 
@@ -127,7 +127,7 @@ def test_old_versions_are_pruned(tmp_path: Path) -> None:
     assert [int(name.split("-")[1], 16) for name in versions] == [3, 4, 5]
 
 
-def test_what_a_dead_writer_left_is_swept_up(tmp_path: Path) -> None:
+def test_files_of_a_dead_writer_are_removed(tmp_path: Path) -> None:
     root = tmp_path / "store"
     (root / f"20260101T000000-dead{TEMPORARY_MARK}").mkdir(parents=True)
 
@@ -145,7 +145,7 @@ def test_a_folder_without_a_split_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("step", ["copyfile", "flush", "rename", "replace", "rmtree"])
-def test_a_crash_at_any_step_leaves_a_whole_dataset(
+def test_a_crash_at_any_step_leaves_a_complete_dataset(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     store = DatasetStore(tmp_path / "store")
@@ -204,7 +204,7 @@ def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
         store.manifest()
 
 
-def test_writers_at_once_leave_one_whole_dataset(tmp_path: Path) -> None:
+def test_concurrent_writers_leave_one_complete_dataset(tmp_path: Path) -> None:
     root = tmp_path / "store"
     numbers = range(8)
 

@@ -18,7 +18,7 @@ HEADER = ",".join(RAW_COLUMNS)
 CSV = f"{HEADER}\n7301583321{',' * 25}\n"
 
 
-def test_a_csv_is_taken_where_it_lies(tmp_path: Path) -> None:
+def test_a_csv_is_read_in_place(tmp_path: Path) -> None:
     path = a_file(tmp_path / "mine.csv", CSV)
 
     raw = read_file(path, into=tmp_path / "into")
@@ -49,7 +49,7 @@ def test_the_same_rows_have_the_same_fingerprint_zipped_or_not(tmp_path: Path) -
     assert plain.fingerprint == zipped.fingerprint
 
 
-def test_vehicles_csv_wins_over_other_tables(tmp_path: Path) -> None:
+def test_vehicles_csv_is_preferred_to_other_tables(tmp_path: Path) -> None:
     path = a_zip(tmp_path, {"notes.csv": "a,b\n", "vehicles.csv": CSV})
 
     assert read_file(path, into=tmp_path / "into").path.read_text() == CSV
@@ -75,7 +75,7 @@ def test_vehicles_csv_wins_over_other_tables(tmp_path: Path) -> None:
         ("text.zip", b"no zip at all", ZipUnusable, "cannot be unpacked: File is not a zip file"),
     ],
 )
-def test_an_unsound_file_is_refused(
+def test_an_invalid_file_is_refused(
     tmp_path: Path, name: str, content: bytes, error: type[AppError], message: str
 ) -> None:
     path = tmp_path / name
@@ -107,7 +107,7 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     assert "Check DATA_SOURCE" in str(caught.value)
 
 
-def test_a_bad_zip_leaves_the_earlier_file_whole(tmp_path: Path) -> None:
+def test_an_invalid_zip_keeps_the_earlier_file(tmp_path: Path) -> None:
     into = tmp_path / "into"
     read_file(a_zip(tmp_path, {"vehicles.csv": CSV}), into=into)
 

@@ -27,7 +27,7 @@ def translated(folder: Path, text: str, form: ColumnMapping) -> list[dict[str, A
     return pl.read_csv(path, infer_schema=False).to_dicts()
 
 
-def test_columns_dates_units_and_words_become_ours(tmp_path: Path) -> None:
+def test_columns_dates_units_and_categories_are_translated(tmp_path: Path) -> None:
     form = a_form(
         columns=COLUMNS | {"odometer": "km", "fuel": "drives on"},
         units={"odometer": "km", "price": 2},
@@ -45,7 +45,7 @@ def test_columns_dates_units_and_words_become_ours(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_what_cannot_be_read_stays_for_cleaning_to_blame(tmp_path: Path) -> None:
+def test_untranslatable_values_are_left_for_cleaning_to_reject(tmp_path: Path) -> None:
     form = a_form(columns=COLUMNS | {"id": "number"}, units={"price": 2})
 
     (row,) = translated(tmp_path, "kind,cost,maker,built,seen,number\nGolf,call me,VW,2012,May,A-7\n", form)
@@ -53,7 +53,7 @@ def test_what_cannot_be_read_stays_for_cleaning_to_blame(tmp_path: Path) -> None
     assert (row["id"], row["price"], row["posting_date"]) == ("A-7", "call me", "May")
 
 
-def test_a_file_that_is_not_as_described_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_does_not_match_the_mapping_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MappingMismatch, match="lacks cost, seen"):
         translated(tmp_path, "kind,maker,built\n1,2,3\n", a_form())
 
@@ -85,7 +85,7 @@ def test_another_encoding_is_refused_as_in_any_file(tmp_path: Path) -> None:
         ('{sound}\n[words.price]\nten = "10"', "price is not a categorical field"),
     ],
 )
-def test_a_description_that_cannot_work_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
+def test_an_invalid_mapping_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
     sound = 'name = "x"\n[columns]\n' + "\n".join(f'{ours} = "{theirs}"' for ours, theirs in COLUMNS.items())
     (tmp_path / "form.toml").write_text(text.replace("{sound}", sound))
 

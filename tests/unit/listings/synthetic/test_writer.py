@@ -94,7 +94,7 @@ def test_prices_are_as_dirty_as_in_the_original(sample: pl.DataFrame) -> None:
     assert price.max() > 1_000_000_000
 
 
-def test_odometers_and_years_have_slips_of_the_pen(sample: pl.DataFrame) -> None:
+def test_odometers_and_years_have_typing_errors(sample: pl.DataFrame) -> None:
     odometer, year = (sample[name].cast(pl.Float64) for name in ("odometer", "year"))
 
     assert odometer.max() == 10_000_000
@@ -126,7 +126,7 @@ def test_models_come_in_many_spellings(sample: pl.DataFrame) -> None:
     assert len(unnamed) > 0
 
 
-def test_words_are_the_schemas_words(sample: pl.DataFrame) -> None:
+def test_categories_are_those_of_the_schema(sample: pl.DataFrame) -> None:
     closed = [field for field in FIELDS if isinstance(field, CategoryField) and field.choices]
 
     unknown = {field.name: set(sample[field.name].drop_nulls()) - set(field.choices) for field in closed}

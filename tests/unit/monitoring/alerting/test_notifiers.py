@@ -86,7 +86,7 @@ def test_a_webhook_gets_a_message_and_the_parts(webhook: str) -> None:
     assert began["kind"] == "drift"
 
 
-def test_a_webhook_that_refuses_has_failed_and_its_secret_is_not_told(webhook: str) -> None:
+def test_a_refusing_webhook_fails_without_revealing_its_secret(webhook: str) -> None:
     Webhook.status = 500
     (sink,) = notifiers_from_urls([webhook])
 
@@ -96,7 +96,7 @@ def test_a_webhook_that_refuses_has_failed_and_its_secret_is_not_told(webhook: s
     assert "SECRET" not in str(refused.value) + sink.name
 
 
-def test_a_webhook_that_is_away_has_failed() -> None:
+def test_an_unavailable_webhook_fails() -> None:
     (sink,) = notifiers_from_urls([f"http://127.0.0.1:{free_port()}/"])
 
     with pytest.raises(DeliveryFailed, match="ConnectError"):
@@ -188,7 +188,7 @@ def test_a_password_is_not_sent_in_the_clear(mailbox: tuple[Mailbox, str]) -> No
     assert kept.messages == []
 
 
-def test_the_console_shows_what_began(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_console_shows_new_alerts(capsys: pytest.CaptureFixture[str]) -> None:
     (sink,) = notifiers_from_urls(["console:"])
 
     sink.notify(ALERT)
@@ -209,7 +209,7 @@ def test_the_console_shows_what_began(capsys: pytest.CaptureFixture[str]) -> Non
         "smtp://host:mail/?from=cars@example.com&to=you@example.com",
     ],
 )
-def test_a_url_that_names_no_sink_is_refused(url: str) -> None:
+def test_a_url_of_no_notifier_is_refused(url: str) -> None:
     with pytest.raises(BadAlertUrl):
         notifiers_from_urls([url])
 

@@ -41,7 +41,7 @@ def desk(tmp_path: Path, receiver: Receiver) -> Iterator[AlertStore]:
     desk.close()
 
 
-def test_an_alert_is_told_once_while_it_lasts_and_once_when_it_ends(
+def test_an_alert_is_sent_once_when_it_begins_and_once_when_it_ends(
     desk: AlertStore, receiver: Receiver
 ) -> None:
     for minute in range(3):
@@ -54,7 +54,9 @@ def test_an_alert_is_told_once_while_it_lasts_and_once_when_it_ends(
     assert desk.past(5) == [replace(DRIFT, resolved_at=NOW + timedelta(minutes=3))]
 
 
-def test_it_is_not_told_again_after_a_restart(desk: AlertStore, receiver: Receiver, tmp_path: Path) -> None:
+def test_an_alert_is_not_sent_again_after_a_restart(
+    desk: AlertStore, receiver: Receiver, tmp_path: Path
+) -> None:
     desk.update([DRIFT], now=NOW)
     restarted = AlertStore(tmp_path / "alerts.db", [receiver])
 
@@ -65,9 +67,7 @@ def test_it_is_not_told_again_after_a_restart(desk: AlertStore, receiver: Receiv
     restarted.close()
 
 
-def test_what_a_sink_did_not_take_is_told_later_less_and_less_often(
-    desk: AlertStore, receiver: Receiver
-) -> None:
+def test_a_failed_delivery_is_retried_with_backoff(desk: AlertStore, receiver: Receiver) -> None:
     receiver.is_down = True
     for second in range(0, 600, 5):
         desk.update([DRIFT], now=NOW + timedelta(seconds=second))
@@ -81,7 +81,7 @@ def test_what_a_sink_did_not_take_is_told_later_less_and_less_often(
     assert desk.waiting() == {"receiver": 0}
 
 
-def test_an_alert_that_ended_before_it_could_be_told_is_told_from_its_beginning(
+def test_an_alert_that_ended_before_delivery_is_sent_from_its_beginning(
     desk: AlertStore, receiver: Receiver
 ) -> None:
     receiver.is_down = True
@@ -94,7 +94,7 @@ def test_an_alert_that_ended_before_it_could_be_told_is_told_from_its_beginning(
     assert receiver.heard == [("drift", True), ("drift", False)]
 
 
-def test_news_that_nobody_took_for_a_day_is_dropped(desk: AlertStore, receiver: Receiver) -> None:
+def test_a_notification_is_dropped_after_a_day_of_failures(desk: AlertStore, receiver: Receiver) -> None:
     receiver.is_down = True
     desk.update([DRIFT], now=NOW)
 
@@ -104,7 +104,7 @@ def test_news_that_nobody_took_for_a_day_is_dropped(desk: AlertStore, receiver: 
     assert desk.delivered["receiver", "dropped"] == 1
 
 
-def test_its_words_are_kept_up_to_date(desk: AlertStore, receiver: Receiver) -> None:
+def test_the_text_of_a_firing_alert_is_updated(desk: AlertStore, receiver: Receiver) -> None:
     desk.update([DRIFT], now=NOW)
 
     desk.update([replace(DRIFT, text="year and odometer", report="a.html")], now=NOW)
@@ -113,7 +113,7 @@ def test_its_words_are_kept_up_to_date(desk: AlertStore, receiver: Receiver) -> 
     assert len(receiver.heard) == 1
 
 
-def test_a_clock_that_is_set_back_holds_up_no_news(desk: AlertStore, receiver: Receiver) -> None:
+def test_a_clock_set_back_delays_no_notification(desk: AlertStore, receiver: Receiver) -> None:
     receiver.is_down = True
     desk.update([DRIFT], now=NOW + timedelta(days=365))
     receiver.is_down = False

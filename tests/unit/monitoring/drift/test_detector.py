@@ -55,7 +55,7 @@ def test_clean_traffic_is_clean(detector: Detector) -> None:
     assert report.rows == 8_000
 
 
-def test_a_few_rows_say_nothing(detector: Detector) -> None:
+def test_few_rows_are_insufficient_data(detector: Detector) -> None:
     detector.add(some_rows(MIN_ROWS - 10, seed=2).with_columns(DRIFTS["year"]))
 
     assert detector.report().state == "insufficient data"
@@ -73,7 +73,7 @@ def test_drift_is_found_and_named(detector: Detector, feature: str) -> None:
     assert all(item.since and item.since >= START for item in report.drifted)
 
 
-def test_it_says_how_far(detector: Detector) -> None:
+def test_drift_is_described_with_its_size(detector: Detector) -> None:
     detector.add(some_rows(2_000, seed=5).with_columns(DRIFTS["title_status"]))
 
     (found,) = (item for item in detector.report().features if item.name == "title_status")
@@ -93,7 +93,7 @@ def test_drift_ends_when_traffic_is_as_before(detector: Detector) -> None:
     assert detector.report().since is None
 
 
-def test_portions_change_nothing(calibrated: tuple[ReferenceProfile, NullDistribution]) -> None:
+def test_batch_sizes_change_nothing(calibrated: tuple[ReferenceProfile, NullDistribution]) -> None:
     rows = pl.concat([some_rows(900, seed=8), some_rows(600, seed=9).with_columns(DRIFTS["odometer"])])
     at_once, bit_by_bit = Detector(*calibrated), Detector(*calibrated)
 
@@ -172,7 +172,7 @@ def test_moments_are_those_of_the_rows(detector: Detector) -> None:
     assert START + timedelta(seconds=MIN_ROWS - 1) <= since < START + timedelta(seconds=400)
 
 
-def test_a_rate_as_usual_scores_nothing_and_never_less() -> None:
+def test_an_unchanged_rate_scores_zero() -> None:
     for rows in (200, 500, 1_000, 2_000):
         usual = np.linspace(0.002, 0.5, 400)
         scores = rate_scores(np.zeros_like(usual), rows, usual)

@@ -79,13 +79,13 @@ def airflow() -> Iterator[str]:
     server.server_close()
 
 
-def test_it_tells_how_the_last_run_ended(airflow: str) -> None:
+def test_the_outcome_of_the_last_run_is_read(airflow: str) -> None:
     runs = AirflowRuns(airflow, user="airflow", password=PASSWORD)
 
     assert runs.outcomes() == {"creates_datasets_dag": True, "initial_model_dag": False}
 
 
-def test_it_tells_of_the_newest_run(airflow: str) -> None:
+def test_the_newest_run_is_read(airflow: str) -> None:
     runs = AirflowRuns(airflow, user="airflow", password=PASSWORD)
 
     newest = runs.newest("initial_model_dag")
@@ -97,7 +97,7 @@ def test_it_tells_of_the_newest_run(airflow: str) -> None:
     assert runs.newest("retrain_model_dag") is None
 
 
-def test_a_run_is_asked_for_by_its_name_and_twice_is_once(airflow: str) -> None:
+def test_a_run_requested_twice_by_id_is_started_once(airflow: str) -> None:
     Airflow.started = []
     runs = AirflowRuns(airflow, user="airflow", password=PASSWORD)
 
@@ -107,13 +107,13 @@ def test_a_run_is_asked_for_by_its_name_and_twice_is_once(airflow: str) -> None:
     assert Airflow.started[0] == {"dag_run_id": "by-alarm-1", "logical_date": None, "note": "drift"}
 
 
-def test_a_wrong_password_is_said_without_it(airflow: str) -> None:
+def test_a_wrong_password_is_reported_and_not_shown(airflow: str) -> None:
     with pytest.raises(AirflowUnavailable) as away:
         AirflowRuns(airflow, user="airflow", password=SecretStr("wrong")).outcomes()
 
     assert "wrong" not in str(away.value)
 
 
-def test_an_airflow_that_is_away_is_said() -> None:
+def test_an_unavailable_airflow_is_reported() -> None:
     with pytest.raises(AirflowUnavailable, match="ConnectError"):
         AirflowRuns(f"http://127.0.0.1:{free_port()}", user="airflow", password=PASSWORD).outcomes()

@@ -24,7 +24,7 @@ def sales(count: int, *, sale_price: int = 10_000) -> list[Sale]:
     ]
 
 
-def test_a_few_sales_say_nothing() -> None:
+def test_few_sales_give_no_accuracy() -> None:
     live = measure_live_accuracy(sales(MIN_SALES - 1))
 
     assert live.sales == MIN_SALES - 1
@@ -52,7 +52,7 @@ def of(client: str | None, count: int) -> list[Sale]:
     return [Sale(price=2, low=1, high=3, sale_price=1, client=client) for _ in range(count)]
 
 
-def test_thirty_sales_of_one_client_say_nothing() -> None:
+def test_thirty_sales_of_one_client_give_no_accuracy() -> None:
     for client in ("flood", None):
         live = measure_live_accuracy(of(client, 30))
         assert (live.sales, live.error) == (3, None)
@@ -76,5 +76,5 @@ def test_four_clients_are_too_few_and_verified_ones_are_enough() -> None:
     assert measure_live_accuracy(of("shop", 30), verified={"other"}).error is None
 
 
-def test_wider_ranges_promise_a_larger_error() -> None:
+def test_wider_ranges_give_a_larger_estimated_error() -> None:
     assert estimated_error(width=1.2, metrics={"mdape": 0.1, "width": 0.8}) == pytest.approx(0.15)

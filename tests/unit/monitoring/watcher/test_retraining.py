@@ -90,7 +90,7 @@ def test_the_pipeline_that_is_started_exists() -> None:
     assert RETRAIN_MODEL.name == RETRAINING
 
 
-def test_quiet_starts_nothing(stage: Stage) -> None:
+def test_no_alarm_starts_nothing(stage: Stage) -> None:
     for alarms in (None, QUIET, NOTHING_KNOWN):
         stage.guard.check(alarms)
 
@@ -106,7 +106,7 @@ def test_an_alarm_starts_one_and_only_one(stage: Stage, alarms: AlarmChanges) ->
     assert stage.started == 1
 
 
-def test_a_setting_leaves_alarms_to_people(stage: Stage) -> None:
+def test_a_setting_turns_automatic_retraining_off(stage: Stage) -> None:
     stage.restart(on_alarm=False)
     stage.guard.check(DRIFT)
 
@@ -114,14 +114,14 @@ def test_a_setting_leaves_alarms_to_people(stage: Stage) -> None:
     assert "RETRAIN_ON_ALARM" in stage.guard.next
 
 
-def test_a_run_by_hand_that_is_under_way_is_enough(stage: Stage) -> None:
+def test_a_running_manual_retraining_blocks_another(stage: Stage) -> None:
     stage.airflow.start(RETRAINING, run="by-hand", note="Started by the watcher: not really.")
     stage.guard.check(DRIFT)
 
     assert stage.started == 1
 
 
-def test_a_run_by_hand_cools_down_too(stage: Stage) -> None:
+def test_a_manual_retraining_starts_the_cooldown_too(stage: Stage) -> None:
     stage.airflow.start(RETRAINING, run="by-hand", note="Started by the watcher: not really.")
     stage.airflow.end("success", at=stage.now)
     stage.later(23)
@@ -158,7 +158,7 @@ def test_an_alarm_that_was_cured_and_comes_again_starts_another_after_the_cooldo
     assert stage.started == 2
 
 
-def test_another_kind_of_alarm_is_another_reason(stage: Stage) -> None:
+def test_another_kind_of_alarm_starts_another_retraining(stage: Stage) -> None:
     stage.guard.check(DRIFT)
     stage.airflow.end("failed", at=stage.now)
     stage.later(25)
@@ -179,7 +179,7 @@ def test_a_restart_forgets_nothing(stage: Stage, alarms: AlarmChanges) -> None:
     assert stage.started == 0
 
 
-def test_an_answer_that_is_lost_or_a_kill_in_between_starts_no_second_run(stage: Stage) -> None:
+def test_a_lost_response_or_a_kill_starts_no_second_run(stage: Stage) -> None:
     stage.airflow.loses_its_answer = True
     with pytest.raises(AirflowUnavailable):
         stage.guard.check(DRIFT)
@@ -191,7 +191,7 @@ def test_an_answer_that_is_lost_or_a_kill_in_between_starts_no_second_run(stage:
     assert stage.started == 1
 
 
-def test_an_airflow_that_is_away_is_asked_again_when_it_is_back(stage: Stage) -> None:
+def test_a_request_to_an_unavailable_airflow_is_repeated(stage: Stage) -> None:
     stage.airflow.is_away = True
     with pytest.raises(AirflowUnavailable):
         stage.guard.check(DRIFT)
@@ -214,7 +214,7 @@ def test_a_clock_set_back_blocks_for_one_cooldown_at_most(stage: Stage) -> None:
     assert stage.started == 2
 
 
-def test_a_clock_set_forward_lets_no_uncured_alarm_through(stage: Stage) -> None:
+def test_a_clock_set_forward_does_not_restart_an_uncured_alarm(stage: Stage) -> None:
     stage.guard.check(DRIFT)
     stage.airflow.end("success", at=stage.now)
     stage.later(24 * 365 * 50)
@@ -223,7 +223,7 @@ def test_a_clock_set_forward_lets_no_uncured_alarm_through(stage: Stage) -> None
     assert stage.started == 1
 
 
-def test_a_damaged_state_leaves_the_newest_run_as_guard(stage: Stage) -> None:
+def test_with_a_damaged_state_the_newest_run_sets_the_cooldown(stage: Stage) -> None:
     stage.guard.check(DRIFT)
     stage.airflow.end("success", at=stage.now)
     (stage.folder / "retraining.json").write_text("{")
@@ -233,7 +233,7 @@ def test_a_damaged_state_leaves_the_newest_run_as_guard(stage: Stage) -> None:
     assert stage.started == 1
 
 
-def test_what_cannot_be_noted_is_not_asked_for(stage: Stage) -> None:
+def test_a_request_that_cannot_be_stored_is_not_sent(stage: Stage) -> None:
     (stage.folder / "retraining.json").mkdir()  # cannot be written, as on a full disk
     with pytest.raises(OSError, match=r"retraining\.json"):
         stage.guard.check(DRIFT)
@@ -246,7 +246,7 @@ def titles(stage: Stage, alarms: AlarmChanges) -> list[str]:
     return [alert.title for alert in stage.guard.alerts]
 
 
-def test_a_failed_run_is_told_until_the_next_one_ends_well(stage: Stage) -> None:
+def test_a_failed_run_alerts_until_the_next_success(stage: Stage) -> None:
     stage.guard.check(DRIFT)
     stage.airflow.end("failed", at=stage.now)
     assert "Retraining failed" in titles(stage, DRIFT)[0]
@@ -261,7 +261,7 @@ def test_a_failed_run_is_told_until_the_next_one_ends_well(stage: Stage) -> None
     assert stage.guard.outcome.result == "promoted"
 
 
-def test_a_refusal_is_told_with_its_reasons_while_the_alarm_lasts(stage: Stage) -> None:
+def test_a_refusal_alerts_with_its_reasons_while_the_alarm_lasts(stage: Stage) -> None:
     stage.guard.check(DRIFT)
     stage.decide("refused")
     stage.airflow.end("success", at=stage.now)
@@ -273,7 +273,7 @@ def test_a_refusal_is_told_with_its_reasons_while_the_alarm_lasts(stage: Stage) 
     assert titles(stage, QUIET) == []
 
 
-def test_nothing_new_is_told_where_an_alarm_had_asked(stage: Stage) -> None:
+def test_no_new_data_alerts_if_an_alarm_started_the_run(stage: Stage) -> None:
     stage.guard.check(DRIFT)
     stage.airflow.end("success", at=stage.now)
 
@@ -281,7 +281,7 @@ def test_nothing_new_is_told_where_an_alarm_had_asked(stage: Stage) -> None:
     assert titles(stage, QUIET) == []
 
 
-def test_production_that_changed_by_hand_since_ends_it(stage: Stage) -> None:
+def test_a_manual_promotion_ends_the_alert(stage: Stage) -> None:
     stage.guard.check(DRIFT)
     stage.airflow.end("failed", at=stage.now)
     assert titles(stage, DRIFT)

@@ -107,7 +107,7 @@ def test_it_stops_with_the_alias_and_is_not_compared_with_itself(
     assert metrics.registry.get_sample_value("carvalue_shadow_version") == 0
 
 
-def test_an_outage_of_the_registry_leaves_nothing_out(
+def test_an_outage_of_the_registry_skips_no_quote(
     shadow: ShadowScorer, journal: Journal, registry: FakeRegistry, metrics: WatcherMetrics, bundle: Path
 ) -> None:
     registry.challenge(bundle, version=2)
@@ -122,7 +122,7 @@ def test_an_outage_of_the_registry_leaves_nothing_out(
     assert _count(metrics) == 3
 
 
-def test_a_challenger_that_cannot_be_used_is_fetched_once(
+def test_an_unusable_challenger_is_downloaded_once(
     shadow: ShadowScorer, registry: FakeRegistry, metrics: WatcherMetrics, bundle: Path, tmp_path: Path
 ) -> None:
     broken = Path(copytree(bundle, tmp_path / "broken"))

@@ -140,7 +140,7 @@ def state(watcher: Watcher) -> str:
     return watcher.snapshot.drift.state
 
 
-def test_clean_quotes_raise_nothing(stage: Stage) -> None:
+def test_clean_quotes_raise_no_alert(stage: Stage) -> None:
     stage.quote(1_500, seed=11)
 
     assert stage.watcher.step() == 1_500
@@ -165,7 +165,7 @@ def test_drift_alerts_and_the_alert_ends_with_it(stage: Stage) -> None:
     assert stage.watcher.alert_store.firing() == []
 
 
-def test_a_restart_goes_on_where_it_stopped(stage: Stage) -> None:
+def test_a_restart_continues_at_its_position(stage: Stage) -> None:
     stage.quote(1_000, seed=11)
     stage.quote(600, seed=12, change=older)
     stage.watcher.step()
@@ -216,7 +216,7 @@ def test_a_clock_that_is_set_back_hides_no_quotes(stage: Stage) -> None:
         assert stage.watcher.step() == 250
 
 
-def test_what_nobody_foresaw_is_told_as_trouble(stage: Stage) -> None:
+def test_an_unexpected_error_is_reported_as_trouble(stage: Stage) -> None:
     (stage.folder / "watcher" / "state.json").mkdir(parents=True)  # cannot be written, as on a full disk
     stage.quote(300, seed=11)
     stop = Event()
@@ -230,7 +230,7 @@ def test_what_nobody_foresaw_is_told_as_trouble(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("away", ["registry", "reference"])
-def test_what_is_away_is_told_and_tried_again(stage: Stage, away: str) -> None:
+def test_an_unavailable_dependency_is_reported_and_retried(stage: Stage, away: str) -> None:
     moved = stage.folder / "moved"
     stage.registry.is_down = away == "registry"
     if away == "reference":
@@ -247,7 +247,7 @@ def test_what_is_away_is_told_and_tried_again(stage: Stage, away: str) -> None:
     assert stage.watcher.trouble == ""
 
 
-def test_sales_that_are_far_off_alert(stage: Stage) -> None:
+def test_large_errors_against_sales_alert(stage: Stage) -> None:
     stage.quote(300, seed=11)
     for number in range(1, 61):
         stage.sell(f"{number:032d}", 3_000, client=f"client-{number % 20}")
@@ -261,7 +261,7 @@ def test_sales_that_are_far_off_alert(stage: Stage) -> None:
     }
 
 
-def test_sales_that_are_all_a_little_dearer_alert_although_the_error_is_usual(stage: Stage) -> None:
+def test_a_small_bias_alerts_although_the_error_is_normal(stage: Stage) -> None:
     stage.quote(300, seed=11)
     for entry in stage.journal.after("", until=stage.now, limit=300):
         dearer = round(entry.price * 1.1)
@@ -275,7 +275,7 @@ def test_sales_that_are_all_a_little_dearer_alert_although_the_error_is_usual(st
     assert stage.watcher.alarms.firing == {"live_accuracy"}
 
 
-def test_invented_sales_of_one_client_raise_nothing(stage: Stage) -> None:
+def test_invented_sales_of_one_client_raise_no_alert(stage: Stage) -> None:
     stage.quote(300, seed=11)
     for number in range(1, 31):
         stage.sell(f"{number:032d}", 3_000, client="~0f1e2d3c4b5a6978")
@@ -332,7 +332,7 @@ def test_odd_quotes_of_one_client_among_many_are_no_drift(stage: Stage) -> None:
     restarted.close()
 
 
-def test_a_retraining_that_failed_is_told_as_any_alert(stage: Stage) -> None:
+def test_a_failed_retraining_is_sent_like_any_alert(stage: Stage) -> None:
     stage.quote(600, seed=12, change=older)
     stage.watcher.step()
     assert stage.watcher.alarms is not None
@@ -350,7 +350,7 @@ def test_a_retraining_that_failed_is_told_as_any_alert(stage: Stage) -> None:
         assert "RETRAIN_COOLDOWN_H" in told["next"]
 
 
-def test_a_damaged_state_begins_anew(stage: Stage) -> None:
+def test_a_damaged_state_is_replaced_by_a_new_one(stage: Stage) -> None:
     stage.quote(300, seed=11)
     stage.watcher.step()
     (stage.folder / "watcher" / "state.json").write_text("{")
@@ -396,7 +396,7 @@ def test_a_drift_state_of_another_release_is_discarded_with_a_warning(
     restarted.close()
 
 
-def test_what_it_found_is_read_over_http(stage: Stage) -> None:
+def test_results_are_available_over_http(stage: Stage) -> None:
     stage.quote(600, seed=12, change=older)
     stage.watcher.step()
 
@@ -452,7 +452,7 @@ def test_every_declared_metric_is_shown(stage: Stage) -> None:
     assert "carvalue_watched_quotes_total 600.0" in shown
 
 
-def test_before_anything_is_in_production_there_is_nothing_to_say(stage: Stage) -> None:
+def test_without_a_production_version_there_is_nothing_to_report(stage: Stage) -> None:
     stage.registry.production = None
 
     assert stage.watcher.step() == 0

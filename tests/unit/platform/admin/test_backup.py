@@ -50,7 +50,7 @@ def files(state: Path) -> set[str]:
     return {path.relative_to(state).as_posix() for path in state.rglob("*") if path.is_file()}
 
 
-def test_what_was_kept_comes_back_and_what_can_be_made_anew_does_not(
+def test_a_backup_restores_state_and_skips_files_that_can_be_rebuilt(
     settings: Settings, tmp_path: Path
 ) -> None:
     kept = create_backup(settings, into=tmp_path / "file", now=NOW)
@@ -71,7 +71,7 @@ def test_what_was_kept_comes_back_and_what_can_be_made_anew_does_not(
     assert contents.facts["made_at"] == NOW.isoformat()
 
 
-def test_what_lies_elsewhere_is_said(settings: Settings, tmp_path: Path) -> None:
+def test_state_outside_the_folder_is_reported(settings: Settings, tmp_path: Path) -> None:
     away = Settings(
         state_dir=settings.state_dir,
         journal_url="postgresql://db.example/journal",
@@ -135,7 +135,7 @@ def quotes_of(state: Path) -> set[str]:
     return journaled | {JournalEntry.from_line(line).quote_id for line in whole_lines}
 
 
-def test_nothing_is_replaced_unasked(settings: Settings, tmp_path: Path) -> None:
+def test_existing_state_is_not_replaced_without_an_option(settings: Settings, tmp_path: Path) -> None:
     create_backup(settings, into=tmp_path / "file", now=NOW)
 
     with pytest.raises(WouldOverwrite, match="file exists"):
@@ -151,7 +151,7 @@ def test_nothing_is_replaced_unasked(settings: Settings, tmp_path: Path) -> None
     assert (settings.state_dir / "logs" / "mlflow.log").exists()
 
 
-def test_a_file_that_is_not_whole_changes_nothing(settings: Settings, tmp_path: Path) -> None:
+def test_an_incomplete_backup_changes_nothing(settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "file"
     create_backup(settings, into=file, now=NOW)
     whole, before = file.read_bytes(), files(settings.state_dir)
@@ -168,7 +168,7 @@ def test_a_file_that_is_not_whole_changes_nothing(settings: Settings, tmp_path: 
 
 
 @pytest.mark.parametrize("name", ["../outside", "/outside", "mlflow/../../outside"])
-def test_nothing_lands_outside_of_the_state(tmp_path: Path, name: str) -> None:
+def test_nothing_is_restored_outside_the_state(tmp_path: Path, name: str) -> None:
     (tmp_path / "outside").write_text("x")
     listed = tmp_path / "contents.json"
     listed.write_text(json.dumps({"facts": {"made_at": "now"}, "files": {name: ""}}))
@@ -208,7 +208,7 @@ def test_only_plain_files_are_restored(tmp_path: Path, kind: str) -> None:
     assert not (elsewhere(tmp_path).state_dir / "mlflow").exists()
 
 
-def test_what_is_restored_is_for_its_owner_only(settings: Settings, tmp_path: Path) -> None:
+def test_restored_files_are_readable_only_by_their_owner(settings: Settings, tmp_path: Path) -> None:
     create_backup(settings, into=tmp_path / "file", now=NOW)
 
     restored = elsewhere(tmp_path)
@@ -220,7 +220,7 @@ def test_what_is_restored_is_for_its_owner_only(settings: Settings, tmp_path: Pa
     ]
 
 
-def test_nothing_to_keep_is_said(tmp_path: Path) -> None:
+def test_an_empty_state_is_reported(tmp_path: Path) -> None:
     with pytest.raises(NothingToBackUp, match="STATE_DIR"):
         create_backup(Settings(state_dir=tmp_path / "var"), into=tmp_path / "file", now=NOW)
     assert not (tmp_path / "file").exists()

@@ -51,7 +51,7 @@ def a_service(port: int, body: str) -> Iterator[None]:
         server.server_close()
 
 
-def test_an_installation_that_was_never_built_says_what_to_run(settings: Settings) -> None:
+def test_an_installation_that_was_never_built_gets_a_hint(settings: Settings) -> None:
     found = _findings(settings)
 
     assert found["ports"].is_ok
@@ -61,7 +61,7 @@ def test_an_installation_that_was_never_built_says_what_to_run(settings: Setting
     assert "make up" in found["price service"].remedy
 
 
-def test_a_taken_port_is_named_with_the_setting_that_moves_it(settings: Settings) -> None:
+def test_an_occupied_port_is_named_with_its_setting(settings: Settings) -> None:
     with a_service(settings.page_port, ""):
         ports = _findings(settings)["ports"]
 
@@ -69,7 +69,7 @@ def test_a_taken_port_is_named_with_the_setting_that_moves_it(settings: Settings
     assert "PAGE_PORT" in ports.finding
 
 
-def test_a_part_that_the_service_misses_is_named(settings: Settings) -> None:
+def test_a_degraded_component_of_the_service_is_named(settings: Settings) -> None:
     body = json.dumps({"down": {}, "degraded": {"journal": "down"}})
 
     with a_service(settings.service_port, body):
@@ -79,12 +79,12 @@ def test_a_part_that_the_service_misses_is_named(settings: Settings) -> None:
     assert not found["price service: journal"].is_ok
 
 
-def test_a_service_that_quotes_is_well(settings: Settings) -> None:
+def test_a_service_that_quotes_is_healthy(settings: Settings) -> None:
     with a_service(settings.service_port, json.dumps({"down": {}, "degraded": {}})):
         assert _findings(settings)["price service"].is_ok
 
 
-def test_another_program_on_the_port_is_no_price_service(settings: Settings) -> None:
+def test_another_program_on_the_port_is_detected(settings: Settings) -> None:
     with a_service(settings.service_port, "<html>"):
         assert "does not answer" in _findings(settings)["price service"].finding
 
@@ -101,7 +101,7 @@ def test_a_clock_that_was_set_back_is_noticed(settings: Settings) -> None:
     assert "60 minutes behind" in _findings(settings)["clock"].finding
 
 
-def test_the_journal_is_looked_at_and_not_made(settings: Settings) -> None:
+def test_the_journal_is_checked_but_not_created(settings: Settings) -> None:
     path = settings.state_dir / "service" / "journal.db"
     assert "no tables yet" in _findings(settings)["journal"].finding
     assert not path.exists()

@@ -19,7 +19,7 @@ def provisioned(*urls: str) -> dict[str, Any]:
     return {name.rpartition("/")[2].removesuffix(".yaml"): dict(content) for name, content in files.items()}
 
 
-def test_the_rule_counts_silence_as_an_alarm() -> None:
+def test_the_rule_fires_without_data() -> None:
     (group,) = provisioned()["rules"]["groups"]
     (rule,) = group["rules"]
 

@@ -28,7 +28,7 @@ def test_a_curve_is_read_between_its_knots(miles: float, read: float) -> None:
     assert interpolate([0.0, 1.0, 2.0, 3.0], *locate([0, 10, 20, 30], miles)) == read
 
 
-def test_more_believed_miles_never_raise_a_price(model: PriceModel) -> None:
+def test_more_plausible_miles_never_raise_a_price(model: PriceModel) -> None:
     for listing in (a_listing(), a_listing(model="zzz"), a_listing(manufacturer=None, model="911 carrera")):
         quotes = model.quote_many([listing | {"odometer": miles} for miles in range(1_000, 400_001, 2_500)])
 

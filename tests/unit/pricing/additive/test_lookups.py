@@ -22,7 +22,7 @@ def test_the_sum_alone_prices_a_market() -> None:
     assert np.median(np.abs(quoted - log_prices(later).to_numpy())) < 0.1
 
 
-def test_an_encoder_passes_through_its_file_bit_for_bit() -> None:
+def test_a_saved_encoder_gives_the_same_bits() -> None:
     market = a_market(rows=500)
     encoder = fit_encoder(market)
 
@@ -32,7 +32,7 @@ def test_an_encoder_passes_through_its_file_bit_for_bit() -> None:
     assert again.matrix(market).tobytes() == encoder.matrix(market).tobytes()
 
 
-def test_rows_far_off_do_not_bend_the_ridge() -> None:
+def test_outliers_do_not_change_the_ridge() -> None:
     random = np.random.default_rng(1)
     matrix = sparse.csr_matrix(random.normal(size=(2_000, 3)))
     target = matrix @ np.array([1.0, -2.0, 0.5]) + random.normal(0, 0.05, 2_000)

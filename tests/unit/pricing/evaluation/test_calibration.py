@@ -24,7 +24,7 @@ def test_deciles_go_from_cheap_to_dear_and_hold_as_many_rows_each() -> None:
     assert by_price["width"].to_list() == pytest.approx([0.2] * 10)
 
 
-def test_what_lies_outside_is_told_apart() -> None:
+def test_prices_below_and_above_the_range_are_counted_separately() -> None:
     asked = [500 * place if place % 2 else 2_000 * place for place in range(1, 101)]
 
     table = coverage_table(quoted_rows(asked=asked)).filter(pl.col("by") == "quoted price")

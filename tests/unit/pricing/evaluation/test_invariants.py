@@ -45,14 +45,14 @@ def chokes_on_nothing(listing: Listing) -> float:
     return sound(listing) + 0 * len(str(listing["model"]))
 
 
-def test_a_trained_model_keeps_every_promise(model: PriceModel) -> None:
+def test_a_trained_model_violates_no_invariant(model: PriceModel) -> None:
     checks = check_invariants(model, a_market(rows=400))
 
     assert violations(checks) == ()
     assert all(check.checked for check in checks)
 
 
-def test_a_sound_price_keeps_every_promise() -> None:
+def test_a_plausible_pricer_violates_no_invariant() -> None:
     assert violations(check_invariants(Priced(sound), a_market(rows=400))) == ()
 
 
@@ -74,13 +74,13 @@ def test_a_sound_price_keeps_every_promise() -> None:
         ("one row is priced as in a frame", Priced(sound, lambda car: sound(car) + 1)),
     ],
 )
-def test_a_broken_promise_is_found(promise: str, model: Priced) -> None:
+def test_a_violated_invariant_is_found(promise: str, model: Priced) -> None:
     broken = violations(check_invariants(model, a_market(rows=400)))
 
     assert any(said.startswith(promise) for said in broken), broken
 
 
-def test_rows_that_try_nothing_pass_nothing() -> None:
+def test_a_check_without_rows_counts_as_violated() -> None:
     undated = a_market(rows=40).with_columns(year=pl.lit(None, pl.Int64))
 
     broken = violations(check_invariants(Priced(sound), undated))

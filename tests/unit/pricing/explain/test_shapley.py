@@ -39,7 +39,9 @@ def dollars_of(reasons: Explanation, group: str) -> int:
 
 @given(LISTINGS)
 @settings(max_examples=80)
-def test_start_and_reasons_add_up_to_the_price(model: PriceModel, listing: dict[str, object]) -> None:
+def test_reference_price_and_contributions_add_up_to_the_price(
+    model: PriceModel, listing: dict[str, object]
+) -> None:
     reasons = explain_price(model, listing)
 
     assert reasons.start + sum(item.dollars for item in reasons.items) == model.quote(listing).price
@@ -49,7 +51,7 @@ def test_start_and_reasons_add_up_to_the_price(model: PriceModel, listing: dict[
     assert 0 not in sizes
 
 
-def test_a_reason_is_the_average_gain_over_all_orders_of_telling(model: PriceModel) -> None:
+def test_a_contribution_is_the_average_gain_over_all_orders(model: PriceModel) -> None:
     listing = a_listing(manufacturer="porsche", model="911 carrera", year=2009, odometer=150_000, state="ca")
     told = [group for group in GROUPS if dollars_of(explain_price(model, listing), group.name)]
     gains = {group.name: 0.0 for group in told}
@@ -72,7 +74,7 @@ def _price(model: PriceModel, listing: dict[str, object]) -> float:
     return float(np.exp(model.log_prices(model.encoder.row(listing))[0]))  # type: ignore[arg-type]
 
 
-def test_in_log_dollars_they_agree_with_the_trees_own_explanation(model: PriceModel) -> None:
+def test_contributions_in_log_dollars_agree_with_those_of_xgboost(model: PriceModel) -> None:
     """XGBoost explains columns against the mean; those less the usual car's come near to ours."""
     usual, market = dict(model.reference_car), a_market(rows=60, seed=9).to_dicts()
     contributions = _contributions(model, [usual, *market])
@@ -117,7 +119,7 @@ def _by_group(model: PriceModel, listing: dict[str, object], differences: Floats
 
 @given(LISTINGS, st.integers(MIN_PLAUSIBLE_MILES, 400_000), st.integers(MIN_PLAUSIBLE_MILES, 400_000))
 @settings(max_examples=60)
-def test_more_miles_never_add_to_the_reason_of_the_miles(
+def test_more_miles_never_raise_the_contribution_of_the_miles(
     model: PriceModel, listing: dict[str, object], miles: int, others: int
 ) -> None:
     fewer, more = (
@@ -130,7 +132,7 @@ def test_more_miles_never_add_to_the_reason_of_the_miles(
 
 @given(LISTINGS, st.integers(1985, 2030), st.integers(1985, 2030))
 @settings(max_examples=60)
-def test_a_newer_year_never_takes_from_the_reason_of_the_year(
+def test_a_newer_year_never_lowers_the_contribution_of_the_year(
     model: PriceModel, listing: dict[str, object], year: int, other: int
 ) -> None:
     assume(not isinstance(miles := listing.get("odometer"), int) or miles >= MIN_PLAUSIBLE_MILES)
@@ -142,11 +144,11 @@ def test_a_newer_year_never_takes_from_the_reason_of_the_year(
     assert newer >= older - 1
 
 
-def test_the_usual_car_needs_no_reasons(model: PriceModel) -> None:
+def test_the_reference_car_has_no_contributions(model: PriceModel) -> None:
     assert explain_price(model, model.reference_car).items == ()
 
 
-def test_the_usual_car_is_one_of_the_market(model: PriceModel) -> None:
+def test_the_reference_car_is_a_known_car(model: PriceModel) -> None:
     name = f"{model.reference_car['manufacturer']} {model.reference_car['model']}"
 
     assert model.quote(model.reference_car).warnings == ()
@@ -154,7 +156,7 @@ def test_the_usual_car_is_one_of_the_market(model: PriceModel) -> None:
     assert name in explain_price(model, a_listing()).start_label
 
 
-def test_miles_that_are_not_believed_are_told_and_priced_without(model: PriceModel) -> None:
+def test_an_implausible_odometer_is_explained_as_missing(model: PriceModel) -> None:
     typed = a_listing(year=2005, odometer=12)
 
     reasons = explain_price(model, typed)
@@ -166,7 +168,7 @@ def test_miles_that_are_not_believed_are_told_and_priced_without(model: PriceMod
     )
 
 
-def test_labels_are_the_customers_words(model: PriceModel) -> None:
+def test_labels_describe_the_values_of_the_listing(model: PriceModel) -> None:
     usual = {field.name: None for field in FIELDS}
     listing = a_listing(odometer=142_000, cylinders="other", type="SUV", paint_color="white", drive="4wd")
 
@@ -191,7 +193,7 @@ def test_every_field_belongs_to_one_group() -> None:
     assert sorted(grouped) == sorted([*(field.name for field in FIELDS), IMPLAUSIBLE])
 
 
-def test_what_a_field_is_worth_alone_is_its_share() -> None:
+def test_shapley_values_of_two_players_are_exact() -> None:
     assert shapley(np.array([10.0, 13.0, 30.0, 33.0])) == pytest.approx([3, 20])
     assert shapley(np.array([0.0, 0.0, 0.0, 9.0])) == pytest.approx([4.5, 4.5])
 
@@ -206,7 +208,7 @@ def test_whole_dollars_add_up_and_are_less_than_two_dollars_off(parts: list[floa
     assert all(abs(whole - part) < 2 for whole, part in zip(dollars, parts, strict=True))
 
 
-def test_a_listing_that_says_less_than_the_usual_car_has_reasons_for_it(model: PriceModel) -> None:
+def test_missing_fields_have_contributions(model: PriceModel) -> None:
     bare = replace(model, reference_car=a_listing())
 
     labels = {

@@ -24,7 +24,7 @@ def test_miles_never_raise_and_years_never_lower_the_price(model: PriceModel) ->
     assert years[0] < years[-1]
 
 
-def test_the_years_end_with_the_newest_that_the_model_knows_or_hold_an_older_car(model: PriceModel) -> None:
+def test_the_curve_ends_with_the_newest_known_year_and_includes_an_older_car(model: PriceModel) -> None:
     usual, old = (what_if_curves(model, a_listing(year=year)).year for year in (2014, 1986))
 
     assert usual[-1].value == model.card.newest_year

@@ -24,12 +24,12 @@ CARS: tuple[tuple[Listing, bool], ...] = (
 )
 
 
-def test_hardly_any_miles_are_believed_of_a_new_car_only() -> None:
+def test_few_miles_are_plausible_only_for_a_new_car() -> None:
     for listing, doubted in CARS:
         assert is_implausible(listing, newest_year=2022) is doubted
 
 
-def test_a_frame_is_doubted_as_its_listings_are() -> None:
+def test_a_frame_is_checked_like_single_listings() -> None:
     frame = pl.DataFrame([dict(listing) for listing, _ in CARS])
 
     assert implausible_rows(frame, newest_year=2022).to_list() == [doubted for _, doubted in CARS]
@@ -54,7 +54,7 @@ def test_the_lower_of_both_prices_is_quoted(model: PriceModel) -> None:
     assert model.quote_frame(frame).row(0) == (quote.price, quote.low, quote.high, *told)
 
 
-def test_reasons_add_up_to_that_price(model: PriceModel) -> None:
+def test_contributions_add_up_to_that_price(model: PriceModel) -> None:
     listing = a_listing(odometer=120)
 
     found = explain_price(model, listing)
@@ -62,7 +62,7 @@ def test_reasons_add_up_to_that_price(model: PriceModel) -> None:
     assert found.start + sum(item.dollars for item in found.items) == model.quote(listing).price
 
 
-def test_a_newer_car_is_not_cheaper_where_the_doubt_ends(model: PriceModel) -> None:
+def test_a_newer_car_is_not_cheaper_at_the_limit_of_used_cars(model: PriceModel) -> None:
     quotes = model.quote_many([a_listing(odometer=120, year=year) for year in range(1985, 2031)])
 
     assert np.all(np.diff([quote.price for quote in quotes]) >= 0)

@@ -5,13 +5,13 @@ import math
 from carvalue.pricing.features.ordinal import OTHER, normalize_word, order_by_level
 
 
-def test_words_are_ordered_by_price_level() -> None:
+def test_categories_are_ordered_by_price_level() -> None:
     vocabulary = order_by_level([("dear", 0.5, 90), ("cheap", -0.5, 90), ("rare", 0.1, 1)], min_rows=20)
 
     assert vocabulary.categories == ("cheap", OTHER, "dear")
 
 
-def test_unknown_rare_and_missing_words_have_codes_of_their_own() -> None:
+def test_unknown_rare_and_missing_categories_have_their_own_codes() -> None:
     vocabulary = order_by_level([("dear", 0.5, 90), ("rare", 0.1, 1)], min_rows=20)
 
     assert vocabulary.code("rare") == vocabulary.code("never seen") == vocabulary.other
@@ -19,7 +19,7 @@ def test_unknown_rare_and_missing_words_have_codes_of_their_own() -> None:
     assert math.isnan(vocabulary.code(""))
 
 
-def test_a_word_is_written_one_way() -> None:
+def test_category_spelling_is_normalized() -> None:
     assert normalize_word(" SUV ") == "suv"
     assert normalize_word(2012.0) == normalize_word(2012) == "2012"
     assert normalize_word(float("nan")) == normalize_word(None) == ""

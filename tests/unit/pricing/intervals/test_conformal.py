@@ -13,7 +13,7 @@ from carvalue.pricing.training.cross_fitting import fit_encoder
 from markets import a_listing, a_market
 
 
-def test_a_range_covers_new_rows_of_every_group_as_promised() -> None:
+def test_intervals_cover_new_rows_of_every_group() -> None:
     random = np.random.default_rng(3)
     year = random.integers(1990, 2021, 40_000).astype(float)
     errors = random.standard_t(3, 40_000) * np.where(year < 2005, 0.4, 0.1) - 0.05
@@ -28,7 +28,7 @@ def test_a_range_covers_new_rows_of_every_group_as_promised() -> None:
         assert 0.88 < np.mean(held[group]) < 0.92
 
 
-def test_few_rows_give_a_wide_range_rather_than_none() -> None:
+def test_few_rows_give_wide_intervals() -> None:
     found = calibrate_intervals(np.array([0.1, -0.2]), inputs={"price": np.array([9.0, 9.0])})
 
     assert found.offsets({"price": np.array([9.0])})[0] == pytest.approx(0.2, rel=0.05)
@@ -57,11 +57,11 @@ def test_enough_rows_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert not caplog.records
 
 
-def test_a_range_passes_through_its_file(model: PriceModel) -> None:
+def test_intervals_are_saved_and_loaded(model: PriceModel) -> None:
     assert PriceIntervals.from_json(model.intervals.as_json()) == model.intervals
 
 
-def test_what_nobody_has_seen_scatters_more() -> None:
+def test_unseen_values_have_a_larger_sigma() -> None:
     values = np.array([1.0] * 50 + [2.0] * 50)
 
     (fitted,) = fit_difficulty(
@@ -73,13 +73,13 @@ def test_what_nobody_has_seen_scatters_more() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"region": "nowhere"}, {"model": "zzz"}, {"manufacturer": "trabant"}])
-def test_the_unknown_widens_the_range(model: PriceModel, changes: dict[str, object]) -> None:
+def test_unknown_values_widen_the_interval(model: PriceModel, changes: dict[str, object]) -> None:
     known, unknown = model.quote(a_listing()), model.quote(a_listing(**changes))
 
     assert unknown.high / unknown.low > known.high / known.low
 
 
-def test_words_keep_their_worth_when_codes_change(bundle: Path, model: PriceModel) -> None:
+def test_categories_keep_their_sigma_when_codes_change(bundle: Path, model: PriceModel) -> None:
     other = fit_encoder(a_market(rows=300, seed=12).filter(pl.col("manufacturer") != "porsche"))
     market = a_market(rows=50, seed=13).filter(pl.col("manufacturer") == "honda")
 

@@ -59,7 +59,7 @@ def test_a_car_posted_again_appears_once_with_its_last_price() -> None:
     assert only.price == again["price"][-1]
 
 
-def test_a_sellers_own_words_are_left_out(market: pl.DataFrame) -> None:
+def test_free_text_of_sellers_is_left_out(market: pl.DataFrame) -> None:
     private = market.with_row_index().with_columns(
         pl.when(pl.col("index") == 0)
         .then(pl.lit("focus se call bob 5551234"))
@@ -74,7 +74,7 @@ def test_a_sellers_own_words_are_left_out(market: pl.DataFrame) -> None:
     assert not {"id", "url", "car", "lat", "long", "VIN"} & set(fit_comparables(private).listings.columns)
 
 
-def test_the_file_brings_the_same_cars_back(comparables: Comparables) -> None:
+def test_saved_comparables_are_loaded_unchanged(comparables: Comparables) -> None:
     again = Comparables.from_bytes(comparables.as_bytes())
 
     assert again.listings.equals(comparables.listings)

@@ -24,7 +24,7 @@ def test_the_words_of_a_family_are_found_in_a_text(text: str, family: str, words
     assert family_spelling(text, family) == words
 
 
-def test_the_most_frequent_spelling_that_is_read_so_again_is_the_usual_one() -> None:
+def test_the_display_name_is_the_most_frequent_spelling_of_its_family() -> None:
     assert display_name("ford", "f150", {"f150": 40, "f-150": 60, "": 90}) == "f-150"
     assert display_name("ford", "f150", {"f150": 60, "f-150": 60}) == "f-150"
     assert display_name("ford", "f150", {"f/1/5/0": 99}) == "f150"

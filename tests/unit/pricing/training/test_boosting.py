@@ -27,7 +27,7 @@ def test_the_gradient_is_that_of_students_t() -> None:
     assert gradient == pytest.approx(margin / (1 + margin**2 / 0.03))
 
 
-def test_a_listing_that_is_far_off_hardly_pulls() -> None:
+def test_an_outlier_has_a_small_gradient() -> None:
     gradient, _ = robust_loss(np.array([0.1, 3.0]), xgb.DMatrix(np.zeros((2, 1)), np.zeros(2)))
 
     assert gradient[1] < gradient[0] / 5

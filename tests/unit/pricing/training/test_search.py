@@ -29,7 +29,7 @@ def test_the_trial_with_the_smallest_error_is_chosen(tmp_path: Path) -> None:
     assert (tuned.error, tuned.params) == (best.error, best.params)
 
 
-def test_what_was_tuned_passes_through_a_file(tmp_path: Path) -> None:
+def test_tuned_parameters_are_saved_and_loaded(tmp_path: Path) -> None:
     tuned = SearchResult(
         params={"max_leaves": 31}, error=0.1, rounds=9, budget="quick", trials=3, seconds=1.5
     )

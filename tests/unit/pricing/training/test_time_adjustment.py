@@ -22,7 +22,7 @@ def a_market_that_moved(factor: float) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("factor", [0.85, 1.15])
-def test_prices_from_before_a_move_become_todays(reference_model: PriceModel, factor: float) -> None:
+def test_prices_before_a_market_change_are_adjusted(reference_model: PriceModel, factor: float) -> None:
     market = a_market_that_moved(factor)
 
     adjusted, done = adjust_to_newest(market, reference_model=reference_model)
@@ -35,7 +35,7 @@ def test_prices_from_before_a_move_become_todays(reference_model: PriceModel, fa
     assert f"times {done.factor:.2f}" in done.description
 
 
-def test_a_market_that_stands_still_stays_as_it_is(reference_model: PriceModel) -> None:
+def test_an_unchanged_market_is_not_adjusted(reference_model: PriceModel) -> None:
     market = a_market(rows=4_000, seed=9)
 
     adjusted, done = adjust_to_newest(market, reference_model=reference_model)
@@ -44,7 +44,7 @@ def test_a_market_that_stands_still_stays_as_it_is(reference_model: PriceModel) 
     assert (done.moved, done.factor, done.description) == (0, 1.0, "")
 
 
-def test_the_order_of_the_rows_is_that_of_time(reference_model: PriceModel) -> None:
+def test_rows_may_be_in_any_order(reference_model: PriceModel) -> None:
     market = a_market_that_moved(1.2)
 
     shuffled, _ = adjust_to_newest(

@@ -57,11 +57,11 @@ def test_a_forest_scores_as_xgboost_does_bit_for_bit(
     assert scores.tobytes() == booster.inplace_predict(some, base_margin=some[:, -1]).tobytes()
 
 
-def test_this_installation_walks_compiled() -> None:
+def test_this_installation_has_the_compiled_predictor() -> None:
     assert is_native_available() or shutil.which("cc") is None
 
 
-def test_a_forest_that_leads_out_of_its_trees_is_refused(booster: xgb.Booster) -> None:
+def test_a_node_index_outside_its_tree_is_refused(booster: xgb.Booster) -> None:
     forest = FlatTrees.from_booster(booster)
     outside, twice = forest.left.copy(), forest.left.copy()
     outside[0] = forest.roots[1]
@@ -80,7 +80,7 @@ def test_rows_too_narrow_for_the_trees_are_refused(booster: xgb.Booster, rows: n
         forest.predict(rows[:1, :2], base_margin=rows[:1, -1])
 
 
-def test_a_forest_passes_through_its_bytes(booster: xgb.Booster, rows: np.ndarray) -> None:
+def test_saved_trees_are_loaded_unchanged(booster: xgb.Booster, rows: np.ndarray) -> None:
     forest = FlatTrees.from_booster(booster)
 
     again = FlatTrees.from_bytes(forest.as_bytes())

@@ -9,13 +9,13 @@ def errors(*, rows: int = 2_000, seed: int = 0) -> "np.ndarray[tuple[int], np.dt
     return np.abs(np.random.default_rng(seed).normal(0, 0.2, rows))
 
 
-def test_the_same_errors_are_no_change() -> None:
+def test_equal_errors_are_no_change() -> None:
     change = paired_change(mine=errors(), theirs=errors(), confidence=0.95)
 
     assert (change.measured, change.low, change.high) == (0, 0, 0)
 
 
-def test_pairing_finds_a_small_difference_that_rows_apart_would_hide() -> None:
+def test_pairing_detects_a_small_difference() -> None:
     theirs = errors()
 
     paired = paired_change(mine=theirs * 0.99, theirs=theirs, confidence=0.95)
@@ -25,7 +25,7 @@ def test_pairing_finds_a_small_difference_that_rows_apart_would_hide() -> None:
     assert apart.low < 0 < apart.high
 
 
-def test_the_confidence_is_kept() -> None:
+def test_the_false_positive_rate_is_as_stated() -> None:
     """Of models that are equally good, about one in twenty is taken for better."""
     random = np.random.default_rng(3)
     surely_better = 0

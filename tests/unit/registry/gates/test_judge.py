@@ -55,7 +55,7 @@ def _refused_by(evidence: GateEvidence) -> set[str]:
     return {gate.name for gate in run_gates(evidence).gates if not gate.passed}
 
 
-def test_a_sound_candidate_passes_every_gate_and_is_told_why(alone: GateEvidence) -> None:
+def test_a_good_challenger_passes_every_gate_with_reasons(alone: GateEvidence) -> None:
     decision = run_gates(alone)
 
     assert decision.promote, decision.reasons
@@ -83,9 +83,7 @@ def test_a_sound_candidate_passes_every_gate_and_is_told_why(alone: GateEvidence
         ("loads as the service does", lambda found: replace(found, model=replace(found.model, golden=()))),
     ],
 )
-def test_a_fault_is_refused_by_the_gate_that_is_there_for_it(
-    alone: GateEvidence, name: str, fault: Change
-) -> None:
+def test_each_fault_is_refused_by_its_gate(alone: GateEvidence, name: str, fault: Change) -> None:
     assert name in _refused_by(fault(alone))
 
 
@@ -111,13 +109,13 @@ def test_a_slow_model_is_refused(alone: GateEvidence, monkeypatch: pytest.Monkey
         (1.2, 1, True),
     ],
 )
-def test_a_candidate_is_better_or_newer_and_no_worse(
+def test_a_challenger_is_better_or_newer_and_not_worse(
     alone: GateEvidence, off: float, newer_by: int, *, passes: bool
 ) -> None:
     assert (PRODUCTION not in _refused_by(_against(alone, off=off, newer_by=newer_by))) == passes
 
 
-def test_newer_data_do_not_make_up_for_a_worse_error(alone: GateEvidence) -> None:
+def test_newer_data_do_not_compensate_a_worse_error(alone: GateEvidence) -> None:
     perfect = _against(alone, off=1.0, newer_by=1)
     perfect = _quoted(perfect, production=(pl.col("price") + pl.col("quoted")) / 2)  # half the error
 
@@ -128,7 +126,9 @@ def test_newer_data_do_not_make_up_for_a_worse_error(alone: GateEvidence) -> Non
     assert any("in production" in reason for reason in decision.reasons)
 
 
-def test_only_rows_that_production_cannot_know_are_compared_if_there_are_enough(alone: GateEvidence) -> None:
+def test_only_rows_newer_than_the_champions_data_are_compared_if_there_are_enough(
+    alone: GateEvidence,
+) -> None:
     as_of = alone.model.card.data_as_of
     older = _against(alone, off=1.2, data_as_of=as_of - timedelta(days=1))
     known = pl.int_range(pl.len()) < 50
@@ -155,7 +155,7 @@ def test_no_gates_no_promotion(alone: GateEvidence) -> None:
     assert not run_gates(alone, gates=()).promote
 
 
-def test_what_cannot_be_loaded_is_refused() -> None:
+def test_a_bundle_that_cannot_be_loaded_is_refused() -> None:
     decision = refuse_unusable(BundleCorrupt("model.ubj is missing."))
 
     assert not decision.promote

@@ -86,7 +86,7 @@ def test_a_line_that_is_no_key_is_named_and_not_shown(line: str) -> None:
 @pytest.mark.parametrize(
     "given", ["", "carvalue", "carvalue.shop", "carvalue.shop.", "carvalue.page.{}", "shop.{}", "{}", "ä.ö.ü"]
 )
-def test_what_is_no_key_of_anyone_is_not_let_in(path: Path, given: str) -> None:
+def test_an_unknown_key_is_refused(path: Path, given: str) -> None:
     secret = make(path, "shop").rsplit(".", 1)[1]
 
     assert KeyStore(file=path).client_of(given.format(secret)) is None
@@ -99,7 +99,7 @@ def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("watchful")
-def test_a_running_service_takes_up_what_changes(path: Path) -> None:
+def test_a_running_service_reloads_changed_keys(path: Path) -> None:
     ring = KeyStore(file=path)
     assert not ring.is_required
 
@@ -147,7 +147,7 @@ def test_off_loopback_there_must_be_a_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("watchful")
-def test_off_loopback_a_key_is_asked_for_even_when_the_file_is_lost(tmp_path: Path) -> None:
+def test_off_loopback_a_key_is_required_even_without_the_file(tmp_path: Path) -> None:
     settings = Settings(state_dir=tmp_path, bind_host="0.0.0.0", airflow_password=SecretStr("of my own"))
     make(settings.service_keys_file, "shop")
     ring = load_key_store(settings)

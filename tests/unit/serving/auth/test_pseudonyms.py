@@ -47,7 +47,7 @@ def test_a_damaged_secret_is_not_used(tmp_path: Path, content: bytes) -> None:
     assert len(names) == 2  # each process has a secret of its own
 
 
-def test_a_folder_that_cannot_be_written_stops_no_request(tmp_path: Path) -> None:
+def test_a_read_only_folder_stops_no_request(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
 
     assert ClientPseudonyms(tmp_path / "file" / "secret").client_at("192.0.2.7").startswith("~")

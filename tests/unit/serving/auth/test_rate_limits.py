@@ -27,7 +27,7 @@ def admitted(limits: RateLimits, requests: int, caller: str = "shop") -> int:
     return sum(limits.refusal(caller) is None for _ in range(requests))
 
 
-def test_a_burst_comes_in_and_then_so_many_a_second(clock: Clock) -> None:
+def test_a_burst_is_admitted_and_then_the_rate(clock: Clock) -> None:
     limits = RateLimits(rate=10, burst=25, clock=clock)
 
     assert admitted(limits, 100) == 25
@@ -37,7 +37,7 @@ def test_a_burst_comes_in_and_then_so_many_a_second(clock: Clock) -> None:
     assert admitted(limits, 100) == 25  # an hour of quiet is worth no more than the burst
 
 
-def test_a_refusal_says_when_the_next_one_comes_in(clock: Clock) -> None:
+def test_a_refusal_has_the_time_of_the_next_admission(clock: Clock) -> None:
     limits = RateLimits(rate=0.1, burst=2, clock=clock)
     admitted(limits, 2)
 
@@ -49,7 +49,7 @@ def test_a_refusal_says_when_the_next_one_comes_in(clock: Clock) -> None:
     assert [admitted(limits, 1), admitted(limits, 1)] == [1, 0]
 
 
-def test_a_refused_request_costs_nothing(clock: Clock) -> None:
+def test_a_refused_request_uses_no_token(clock: Clock) -> None:
     limits = RateLimits(rate=1, burst=1, clock=clock)
 
     admitted(limits, 1_000)
@@ -58,7 +58,7 @@ def test_a_refused_request_costs_nothing(clock: Clock) -> None:
     assert admitted(limits, 1) == 1
 
 
-def test_without_a_limit_all_come_in(clock: Clock) -> None:
+def test_without_a_limit_all_requests_are_admitted(clock: Clock) -> None:
     assert admitted(RateLimits(rate=0, burst=1, clock=clock), 1_000) == 1_000
 
 
@@ -77,9 +77,7 @@ def test_never_more_than_the_burst_and_the_rate_together(
         assert came_in <= burst + rate * (clock.now - began) + 1e-3 * rate
 
 
-def test_callers_are_forgotten_before_they_fill_the_memory(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_number_of_remembered_callers_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limits, "MAX_CALLERS", 100)
     limits = RateLimits(rate=1, burst=1, clock=clock)
 
@@ -90,9 +88,7 @@ def test_callers_are_forgotten_before_they_fill_the_memory(
     assert admitted(limits, 1, "10.0.0.999") == 0  # the newest are not among the forgotten
 
 
-def test_a_busy_caller_is_not_forgotten_and_gets_no_second_allowance(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_busy_caller_keeps_its_bucket(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limits, "MAX_CALLERS", 100)
     limits = RateLimits(rate=1, burst=2, clock=clock)
     admitted(limits, 2, "busy")
@@ -116,5 +112,5 @@ def test_a_busy_caller_is_not_forgotten_and_gets_no_second_allowance(
         ("1.2.3.4:http", "no address"),
     ],
 )
-def test_who_has_a_network_of_addresses_is_one_caller(address: str, caller: str) -> None:
+def test_addresses_of_one_network_are_one_caller(address: str, caller: str) -> None:
     assert caller_address(address) == caller

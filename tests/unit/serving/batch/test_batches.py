@@ -103,7 +103,7 @@ def test_every_row_is_priced_as_offline_and_keeps_its_place(
     assert priced.columns == ANSWER_COLUMNS.names()
 
 
-def test_another_format_can_be_asked_for(post: Post) -> None:
+def test_another_format_can_be_requested(post: Post) -> None:
     answer = post(REQUEST_CSV, CSV, accept=f"text/html, {ARROW.media_type};q=0.9")
 
     assert answer.headers["content-type"] == ARROW.media_type
@@ -118,7 +118,7 @@ def test_an_answer_without_rows_has_its_columns(kind: BatchFormat, tmp_path: Pat
     assert (read(answer).height, read(answer).columns) == (0, ANSWER_COLUMNS.names())
 
 
-def test_a_row_that_cannot_be_priced_keeps_its_place_with_the_reason(post: Post) -> None:
+def test_a_row_that_cannot_be_priced_keeps_its_position_with_a_reason(post: Post) -> None:
     lines = ['{"make": "ford", "model": "focus", "year": 2015}', "{", '{"year": 1970}', '{"year": [1]}', "{}"]
 
     answer = post("\n".join(lines), NDJSON)
@@ -154,7 +154,7 @@ def _ids(journal: Journal) -> set[str]:
     return {entry.quote_id for entry in journal.up_to("z", model_version="3", limit=5)}
 
 
-def test_a_batch_and_predict_say_the_same_of_a_car(client: httpx.Client, post: Post) -> None:
+def test_batch_and_predict_give_the_same_quote(client: httpx.Client, post: Post) -> None:
     car = {"make": "ford", "model": "focus", "year": 2015, "odometer": 12, "region": "nowhere"}
 
     single = client.post("/predict", json=car).json()
@@ -198,7 +198,7 @@ def test_a_body_without_length_is_cut_off_at_the_limit(post: Post) -> None:
 
 
 @pytest.mark.parametrize("kind", [PARQUET, ARROW], ids=[".parquet", ".arrow"])
-def test_a_damaged_file_ends_its_reader_and_not_the_service(
+def test_a_damaged_file_crashes_its_reader_and_not_the_service(
     client: httpx.Client, post: Post, kind: BatchFormat
 ) -> None:
     whole = written(a_market(rows=50, seed=4).select(NAMES), kind)
@@ -225,14 +225,14 @@ def test_a_few_bytes_that_claim_billions_of_rows_are_refused(post: Post, tmp_pat
     assert (answer.status_code, answer.json()["title"]) == (413, HTTPStatus(413).phrase)
 
 
-def test_nothing_is_left_of_an_upload(post: Post, state: Path) -> None:
+def test_uploads_are_deleted(post: Post, state: Path) -> None:
     post(REQUEST_NDJSON, NDJSON)
     post(b"", CSV)
 
     until(lambda: not list((state / "service" / "batches").iterdir()))
 
 
-def test_while_the_journal_is_far_behind_no_file_is_taken(
+def test_no_file_is_accepted_while_the_journal_is_far_behind(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("carvalue.serving.batch.batches.JOURNAL_WAIT_S", 0.2)
@@ -254,7 +254,7 @@ def test_while_the_journal_is_far_behind_no_file_is_taken(
     assert second.headers["retry-after"]
 
 
-def test_the_example_of_the_documentation_is_what_is_answered(post: Post) -> None:
+def test_the_documented_example_is_the_response(post: Post) -> None:
     example = pl.read_csv(ANSWER_CSV.encode(), infer_schema=False)
 
     answered = pl.read_csv(post(REQUEST_CSV, CSV).content, infer_schema=False)

@@ -36,7 +36,7 @@ def note(log: AccessLog, times: int, **changes: object) -> None:
     asyncio.run(inside_a_loop())
 
 
-def test_a_line_waits_for_others_only_a_moment() -> None:
+def test_a_line_is_buffered_only_briefly() -> None:
     stream = StringIO()
 
     async def one_request() -> str:
@@ -61,7 +61,7 @@ def test_a_line_waits_for_others_only_a_moment() -> None:
     }
 
 
-def test_many_lines_are_written_at_once_and_never_more_than_a_pipe_takes_whole() -> None:
+def test_lines_are_written_in_blocks_of_at_most_an_atomic_pipe_write() -> None:
     stream = StringIO()
 
     note(AccessLog(stream), LINES_AT_ONCE, request_id="x" * 128, client="c" * 64, route="/r" * 20)
@@ -70,7 +70,7 @@ def test_many_lines_are_written_at_once_and_never_more_than_a_pipe_takes_whole()
     assert len(stream.getvalue()) <= 4096
 
 
-def test_a_log_that_cannot_be_written_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unwritable_log_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     class Full(StringIO):
         def flush(self) -> None:
             raise OSError("no space left")
@@ -81,7 +81,7 @@ def test_a_log_that_cannot_be_written_is_told_once(caplog: pytest.LogCaptureFixt
     assert [record.message for record in caplog.records] == ["the access log cannot be written"]
 
 
-def test_nothing_that_people_send_is_in_it(bundle: Path, tmp_path: Path) -> None:
+def test_the_log_contains_no_request_content(bundle: Path, tmp_path: Path) -> None:
     registry, stream = FakeRegistry(), StringIO()
     registry.promote(bundle, version=1)
     app = create_app(Settings(state_dir=tmp_path), registry=registry, access_log=stream)

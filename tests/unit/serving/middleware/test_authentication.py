@@ -61,7 +61,9 @@ def test_a_key_lets_its_client_in_and_the_log_names_the_client(client: httpx.Cli
     ("method", "path"),
     [("POST", "/predict"), ("POST", "/explain"), ("GET", "/model"), ("GET", "/options"), ("GET", "/no")],
 )
-def test_nobody_else_comes_in(client: httpx.Client, headers: dict[str, str], method: str, path: str) -> None:
+def test_requests_without_a_valid_key_are_refused(
+    client: httpx.Client, headers: dict[str, str], method: str, path: str
+) -> None:
     answer = client.request(method, path, headers=headers, content=b"never read")
 
     assert answer.status_code == 401
@@ -73,14 +75,14 @@ def test_nobody_else_comes_in(client: httpx.Client, headers: dict[str, str], met
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"])
-def test_what_watches_over_the_service_needs_no_key(client: httpx.Client, path: str) -> None:
+def test_health_and_metrics_need_no_key(client: httpx.Client, path: str) -> None:
     assert client.get(path).status_code == 200
 
 
 @pytest.mark.parametrize(
     "path", ["/healthz/../model", "/%6dodel", "//model", "/static-offline-docs/../model", "/model/"]
 )
-def test_a_path_that_only_looks_open_is_not(client: httpx.Client, path: str) -> None:
+def test_a_path_similar_to_an_open_route_needs_a_key(client: httpx.Client, path: str) -> None:
     url = client.base_url
     with closing(HTTPConnection(url.host, url.port or 80)) as connection:
         connection.request("GET", path)  # as it is: httpx would tidy it up
@@ -102,7 +104,7 @@ def test_rejections_are_counted(client: httpx.Client) -> None:
     assert counted() == before + 1
 
 
-def test_a_key_may_be_drawn_and_revoked_while_it_runs(client: httpx.Client, key_file: KeyFile) -> None:
+def test_keys_can_be_created_and_revoked_while_it_runs(client: httpx.Client, key_file: KeyFile) -> None:
     new, _ = key_file.add("guest", today=date(2026, 11, 24))
     until(lambda: client.get("/model", headers={"X-API-Key": new}).status_code == 200)
 
@@ -111,7 +113,7 @@ def test_a_key_may_be_drawn_and_revoked_while_it_runs(client: httpx.Client, key_
     until(lambda: client.get("/model", headers={"X-API-Key": new}).status_code == 401)
 
 
-def test_the_documentation_says_how_to_send_a_key(client: httpx.Client) -> None:
+def test_the_documentation_describes_how_to_send_a_key(client: httpx.Client) -> None:
     described = client.get("/openapi.json").json()
 
     (scheme,) = described["components"]["securitySchemes"].values()
@@ -120,7 +122,7 @@ def test_the_documentation_says_how_to_send_a_key(client: httpx.Client) -> None:
     assert described["paths"]["/predict"]["post"]["security"]
 
 
-def test_a_client_over_its_limit_is_told_when_to_come_again_and_costs_no_other_its_turn(
+def test_a_client_over_its_limit_gets_retry_after_and_others_are_unaffected(
     bundle: Path, tmp_path: Path
 ) -> None:
     registry, settings = FakeRegistry(), Settings(state_dir=tmp_path, rate_limit=0.01, rate_burst=3)
@@ -178,11 +180,11 @@ def test_no_other_client_may_name_visitors(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", "anybody", "192.0.2.1, 192.0.2.2", "é"])
-def test_what_is_no_address_counts_as_the_page_itself(tmp_path: Path, wrong: str) -> None:
+def test_an_invalid_visitor_address_counts_as_the_page(tmp_path: Path, wrong: str) -> None:
     assert visitor_statuses(tmp_path, client="page", visitors=[wrong] * 3) == [503, 503, 429]
 
 
-def test_a_key_that_is_not_known_names_no_visitor(tmp_path: Path) -> None:
+def test_an_unknown_key_may_not_name_visitors(tmp_path: Path) -> None:
     with visitor_service(tmp_path) as (client, _):
         headers = [{"X-API-Key": "carvalue.page.guess", "X-Visitor": f"192.0.2.{n}"} for n in range(3)]
         statuses = [client.get("/model", headers=sent).status_code for sent in headers]

@@ -54,7 +54,7 @@ def broken(bundle: Path, into: Path) -> Path:
     return into
 
 
-def test_without_any_model_there_is_none(stage: Stage) -> None:
+def test_without_a_version_there_is_no_model(stage: Stage) -> None:
     stage.live.follow()
 
     with pytest.raises(ModelNotLoaded):
@@ -62,7 +62,7 @@ def test_without_any_model_there_is_none(stage: Stage) -> None:
     assert stage.live.registry_state == "nothing in production"
 
 
-def test_the_version_in_production_is_taken_into_use(stage: Stage, bundle: Path) -> None:
+def test_the_production_version_is_loaded(stage: Stage, bundle: Path) -> None:
     stage.registry.promote(bundle, version=3)
 
     stage.live.follow()
@@ -72,7 +72,7 @@ def test_the_version_in_production_is_taken_into_use(stage: Stage, bundle: Path)
     assert stage.counted("carvalue_model_swaps_total") == 1
 
 
-def test_a_new_version_is_swapped_in_and_fetched_once(
+def test_a_new_version_is_downloaded_once_and_loaded(
     stage: Stage, bundle: Path, cheaper_bundle: Path
 ) -> None:
     stage.registry.promote(bundle, version=1)
@@ -98,7 +98,7 @@ def test_going_back_to_the_previous_version_needs_no_download(
     assert stage.registry.downloads == 2
 
 
-def test_a_restart_without_registry_boots_from_disk(stage: Stage, bundle: Path) -> None:
+def test_a_restart_without_registry_loads_from_disk(stage: Stage, bundle: Path) -> None:
     stage.registry.promote(bundle, version=3)
     stage.live.follow()
     price = stage.price()
@@ -112,7 +112,7 @@ def test_a_restart_without_registry_boots_from_disk(stage: Stage, bundle: Path) 
     assert stage.counted("carvalue_registry_up") == 0
 
 
-def test_a_corrupt_bundle_is_refused_and_the_earlier_stays(
+def test_a_corrupt_bundle_is_refused_and_the_earlier_one_stays(
     stage: Stage, bundle: Path, tmp_path: Path
 ) -> None:
     stage.registry.promote(bundle, version=1)
@@ -128,9 +128,7 @@ def test_a_corrupt_bundle_is_refused_and_the_earlier_stays(
     assert stage.live.current().version.version == 1
 
 
-def test_a_refused_version_is_tried_again_later_and_not_before(
-    stage: Stage, bundle: Path, tmp_path: Path
-) -> None:
+def test_a_refused_version_is_retried_after_a_delay(stage: Stage, bundle: Path, tmp_path: Path) -> None:
     folder = broken(bundle, tmp_path / "broken")
     stage.registry.promote(folder, version=1)
     stage.live.follow()
@@ -144,7 +142,7 @@ def test_a_refused_version_is_tried_again_later_and_not_before(
     assert stage.live.has_model
 
 
-def test_a_bundle_damaged_on_disk_is_fetched_anew(stage: Stage, bundle: Path) -> None:
+def test_a_bundle_damaged_on_disk_is_downloaded_again(stage: Stage, bundle: Path) -> None:
     version = stage.registry.promote(bundle, version=1)
     stage.live.follow()
     (BundleCache(stage.root).folder_of(version) / "card.json").write_text("{")
@@ -158,7 +156,7 @@ def test_a_bundle_damaged_on_disk_is_fetched_anew(stage: Stage, bundle: Path) ->
 
 @pytest.mark.parametrize("label", ["", "{}", "[1]", "\x00"])
 @pytest.mark.parametrize("release", ["0.1", "this"])
-def test_with_an_unreadable_label_the_bundle_used_last_is_taken(
+def test_with_an_unreadable_label_the_last_used_bundle_is_loaded(
     stage: Stage, bundle: Path, cheaper_bundle: Path, label: str, release: str
 ) -> None:
     for version, folder in enumerate((bundle, cheaper_bundle), 1):
@@ -182,7 +180,7 @@ def test_with_an_unreadable_label_the_bundle_used_last_is_taken(
         assert stage.live.current().version == version_in_use
 
 
-def test_without_a_label_the_bundle_on_disk_is_taken(stage: Stage, bundle: Path) -> None:
+def test_without_a_label_the_bundle_on_disk_is_loaded(stage: Stage, bundle: Path) -> None:
     stage.registry.promote(bundle, version=1)
     stage.live.follow()
     (stage.root / "last_good.json").unlink()
@@ -194,7 +192,7 @@ def test_without_a_label_the_bundle_on_disk_is_taken(stage: Stage, bundle: Path)
 
 
 @pytest.mark.parametrize("damaged", ["model.ubj", "MANIFEST.json"])
-def test_with_a_damaged_last_good_bundle_another_whole_one_is_taken(
+def test_with_a_damaged_last_good_bundle_another_valid_one_is_loaded(
     stage: Stage, bundle: Path, cheaper_bundle: Path, damaged: str
 ) -> None:
     stage.registry.promote(bundle, version=1)
@@ -214,7 +212,7 @@ def test_with_a_damaged_last_good_bundle_another_whole_one_is_taken(
     assert stage.live.current().version.version == 1
 
 
-def test_a_disk_that_takes_no_label_costs_no_model(
+def test_an_unwritable_label_does_not_prevent_loading(
     stage: Stage, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -231,7 +229,7 @@ def test_a_disk_that_takes_no_label_costs_no_model(
     assert stage.live.has_model
 
 
-def test_bundle_and_label_are_flushed_before_they_count(
+def test_bundle_and_label_are_flushed_before_they_are_used(
     stage: Stage, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flushed: list[str] = []
@@ -251,7 +249,7 @@ def test_bundle_and_label_are_flushed_before_they_count(
     assert flushed[label + 1] == stage.root.name
 
 
-def test_a_disk_that_cannot_be_written_is_a_refusal(
+def test_an_unwritable_disk_counts_as_a_refusal(
     stage: Stage, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> Path:
@@ -279,7 +277,7 @@ def test_the_disk_keeps_two_bundles(stage: Stage, bundle: Path) -> None:
     assert kept == [".9", "4", "5"]
 
 
-def test_workers_that_follow_at_the_same_time_fetch_a_version_once(bundle: Path, tmp_path: Path) -> None:
+def test_concurrent_workers_download_a_version_once(bundle: Path, tmp_path: Path) -> None:
     stages = [Stage(tmp_path / "bundles") for _ in range(3)]
     registry = stages[0].registry
     registry.promote(bundle, version=4)

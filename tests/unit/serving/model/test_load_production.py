@@ -45,7 +45,7 @@ def test_the_version_in_production_is_taken(bundle: Path, tmp_path: Path) -> Non
     assert borrowed.model.quote({"model": "toyota camry", "year": 2014}).price > 0
 
 
-def test_without_mlflow_the_last_good_bundle_is_taken_and_that_is_said(bundle: Path, tmp_path: Path) -> None:
+def test_without_mlflow_the_last_good_bundle_is_loaded_with_a_warning(bundle: Path, tmp_path: Path) -> None:
     cache, version = BundleCache(tmp_path), a_version(bundle, number=2)
     cache.set_last_good(
         CachedBundle(version=version, folder=Path(shutil.copytree(bundle, cache.folder_of(version))))
@@ -64,7 +64,7 @@ def test_no_model_anywhere_is_an_error(tmp_path: Path, *, is_up: bool) -> None:
         load_with_fallback(registry=ARegistry(None, is_up=is_up), cache=BundleCache(tmp_path), warn=never)
 
 
-def test_a_damaged_bundle_of_the_service_is_passed_over(bundle: Path, tmp_path: Path) -> None:
+def test_a_damaged_bundle_of_the_service_is_skipped(bundle: Path, tmp_path: Path) -> None:
     cache, said = BundleCache(tmp_path), list[str]()
     for number in (1, 2):
         version = a_version(bundle, number=number)

@@ -34,7 +34,7 @@ def test_a_malformed_body_is_named(body: bytes, said: str) -> None:
     assert caught.value.status == 400
 
 
-def test_many_repeated_names_take_no_longer_than_reading_them() -> None:
+def test_many_duplicate_keys_take_linear_time() -> None:
     names = ",".join(f'"n{at}": 0' for at in range(60_000))
 
     with pytest.raises(MalformedBody, match="n59999"):

@@ -26,7 +26,7 @@ def errors_of(value: object) -> tuple[FieldError, ...]:
     return caught.value.errors
 
 
-def test_a_listing_comes_out_as_the_training_rows_are_written() -> None:
+def test_a_listing_is_normalized_like_training_rows() -> None:
     raw = F150 | {
         "make": " Ford ",
         "model": "F-150\t XLT",
@@ -51,7 +51,7 @@ def test_a_list_keeps_its_order() -> None:
 
 
 @pytest.mark.parametrize("blank", [None, "", "  "])
-def test_blank_means_not_known(blank: str | None) -> None:
+def test_blank_text_means_missing(blank: str | None) -> None:
     (listing,) = read_listings(F150 | {"condition": blank, "region": blank})
 
     assert listing["condition"] is None
@@ -59,7 +59,7 @@ def test_blank_means_not_known(blank: str | None) -> None:
 
 
 @pytest.mark.parametrize("blank", [None, "", "  ", "\t\n"])
-def test_blank_means_not_known_for_numbers_too(blank: str | None) -> None:
+def test_blank_numbers_mean_missing(blank: str | None) -> None:
     (listing,) = read_listings(F150 | {"odometer": blank})
 
     assert listing["odometer"] is None
@@ -78,7 +78,7 @@ def test_whole_numbers_are_taken(given_: float) -> None:
     "bad",
     ["2015", True, False, 2015.5, float("inf"), float("-inf"), float("nan"), -1, 10**400, [], {}, [2015]],
 )
-def test_what_is_no_number_in_range_is_refused(field: NumberField, bad: object) -> None:
+def test_a_number_out_of_range_is_refused(field: NumberField, bad: object) -> None:
     (error,) = errors_of(F150 | {field.name: bad})
 
     assert error.field == field.name
@@ -87,7 +87,7 @@ def test_what_is_no_number_in_range_is_refused(field: NumberField, bad: object) 
 
 @pytest.mark.parametrize("field", [field for field in FIELDS if isinstance(field, CategoryField)])
 @pytest.mark.parametrize("bad", [7, 1.5, True, [], {}, "x" * (MAX_TEXT + 1), "a\x00b", "\ud800"])
-def test_what_is_no_word_is_refused(field: CategoryField, bad: object) -> None:
+def test_a_value_that_is_not_a_category_is_refused(field: CategoryField, bad: object) -> None:
     (error,) = errors_of({"manufacturer": "ford", "model": "f-150", "year": 2015} | {field.name: bad})
 
     assert error.field == field.name
@@ -95,7 +95,7 @@ def test_what_is_no_word_is_refused(field: CategoryField, bad: object) -> None:
 
 @pytest.mark.parametrize("name", ["year", "model"])
 @pytest.mark.parametrize("lost", ["absent", None, "", "  "])
-def test_a_required_field_is_asked_for_once(name: str, lost: str | None) -> None:
+def test_a_missing_required_field_is_reported_once(name: str, lost: str | None) -> None:
     raw = {key: value for key, value in F150.items() if key != name} | (
         {} if lost == "absent" else {name: lost}
     )
@@ -118,7 +118,7 @@ def test_make_and_manufacturer_together_are_refused() -> None:
     assert "not both" in error.expected
 
 
-def test_an_error_in_a_list_says_where() -> None:
+def test_an_error_in_a_list_has_its_position() -> None:
     (error,) = errors_of([F150, F150 | {"year": "old"}])
 
     assert error.position == 1
@@ -126,7 +126,7 @@ def test_an_error_in_a_list_says_where() -> None:
 
 
 @pytest.mark.parametrize("value", [None, 3, "ford", True, [[F150]], [None]])
-def test_what_is_no_object_is_refused(value: object) -> None:
+def test_a_body_that_is_not_an_object_is_refused(value: object) -> None:
     (error,) = errors_of(value)
 
     assert "an object" in error.expected
@@ -139,7 +139,7 @@ def test_long_values_are_shortened() -> None:
     assert "100,000 characters" in error.received
 
 
-def test_errors_stop_at_a_readable_number() -> None:
+def test_the_number_of_errors_is_limited() -> None:
     assert len(errors_of({f"field {at}": at for at in range(100_000)})) == MAX_ERRORS
     assert len(errors_of([{}] * MAX_LISTINGS)) == MAX_ERRORS
 

@@ -118,7 +118,7 @@ def dripped(connection: socket.socket, drop: bytes) -> bytes:
     ],
     ids=["silence", "empty lines", "one byte", "head", "body", "chunks", "body that is waited for"],
 )
-def test_a_client_that_drips_is_cut_off(client: Client, begun: bytes, drop: bytes, status: bytes) -> None:
+def test_a_slow_client_is_disconnected(client: Client, begun: bytes, drop: bytes, status: bytes) -> None:
     with closing(connect(client)) as connection:
         connection.send(begun)
         began = time.monotonic()
@@ -166,7 +166,7 @@ def test_a_body_that_comes_fast_enough_may_take_longer(
         assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
 
 
-def test_what_is_no_http_is_refused_like_everything_else(client: Client) -> None:
+def test_invalid_http_is_refused_with_a_problem(client: Client) -> None:
     with closing(connect(client)) as connection:
         connection.send(b"\x16\x03\x01 who is there\r\n\r\n")
         head, _, body = dripped(connection, b"").partition(b"\r\n\r\n")
@@ -186,7 +186,7 @@ def test_what_is_no_http_is_refused_like_everything_else(client: Client) -> None
     ],
     ids=["header", "query", "trailer"],
 )
-def test_a_head_without_end_is_not_kept(client: Client, begun: bytes) -> None:
+def test_endless_headers_are_refused(client: Client, begun: bytes) -> None:
     with closing(connect(client)) as connection:
         connection.send(begun)
         sent = 0
@@ -199,7 +199,7 @@ def test_a_head_without_end_is_not_kept(client: Client, begun: bytes) -> None:
     until(lambda: client.rejected("large") == 1)
 
 
-def test_requests_may_come_ahead_but_not_without_end(client: Client) -> None:
+def test_pipelined_requests_are_limited(client: Client) -> None:
     one = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
     with closing(connect(client)) as connection:
@@ -245,7 +245,7 @@ def test_a_request_before_bytes_that_are_no_http_is_answered(client: Client) -> 
         assert answers(connection) == [b"200", b"400"]
 
 
-def test_a_client_that_closes_its_half_gets_its_answer(client: Client) -> None:
+def test_a_half_closed_connection_gets_its_response(client: Client) -> None:
     body = json.dumps(F150).encode()
     head = JSON_HEAD + b"\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
 
@@ -285,7 +285,7 @@ def test_connect_is_refused(client: Client) -> None:
         assert status in {b"400", b"404", b"405", b"421"}
 
 
-def test_an_answer_that_is_not_read_is_given_up_and_one_that_is_read_slowly_is_not(
+def test_an_unread_response_is_dropped_and_a_slowly_read_one_is_not(
     client: Client,
 ) -> None:
     with closing(connect(client)) as connection:
@@ -303,7 +303,7 @@ def test_an_answer_that_is_not_read_is_given_up_and_one_that_is_read_slowly_is_n
     assert client.rejected("slow") == 1
 
 
-def test_so_many_connections_that_file_handles_could_run_out_are_turned_away(
+def test_connections_above_the_limit_of_file_handles_are_refused(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deadlines, "max_connections", lambda: 3)  # the client holds one already
@@ -318,7 +318,7 @@ def test_so_many_connections_that_file_handles_could_run_out_are_turned_away(
     assert client.rejected("crowded") == 1
 
 
-def test_max_connections_leave_handles_for_what_must_not_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_connection_limit_reserves_file_handles(monkeypatch: pytest.MonkeyPatch) -> None:
     def with_handles(soft: int) -> int:
         monkeypatch.setattr(deadlines.resource, "getrlimit", lambda _: (soft, soft))
         return deadlines.max_connections.__wrapped__()

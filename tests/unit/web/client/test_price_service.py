@@ -35,14 +35,14 @@ def service(status: int, body: object) -> PriceServiceClient:
     )
 
 
-def test_a_quote_comes_as_a_value() -> None:
+def test_a_quote_is_returned_as_a_value() -> None:
     quote = service(200, QUOTE).quote(F150)
 
     assert (quote.low, quote.price, quote.high) == (16_400, 18_750, 20_900)
     assert quote.warnings == ("odometer is missing",)
 
 
-def test_a_refusal_says_what_each_field_expects() -> None:
+def test_a_refusal_has_the_expectation_of_each_field() -> None:
     problem = {
         "detail": "x",
         "errors": [{"field": "year", "pointer": "/year", "came": "1", "expected": "a year"}],
@@ -79,13 +79,13 @@ def test_a_service_without_its_journal_does_not_wait_for_a_model() -> None:
         (500, {"detail": "x"}),
     ],
 )
-def test_what_is_no_answer_of_the_service_is_said_so(status: int, body: object) -> None:
+def test_an_unexpected_response_is_an_error(status: int, body: object) -> None:
     with pytest.raises(ServiceDown):
         service(status, body).quote(F150)
 
 
 @pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError])
-def test_no_answer_names_the_service(error: type[httpx.TransportError]) -> None:
+def test_a_missing_response_names_the_service(error: type[httpx.TransportError]) -> None:
     def failing(_: httpx.Request) -> httpx.Response:
         raise error("broken")
 
@@ -93,7 +93,7 @@ def test_no_answer_names_the_service(error: type[httpx.TransportError]) -> None:
         PriceServiceClient("http://prices", transport=httpx.MockTransport(failing)).quote(F150)
 
 
-def test_a_key_is_sent_along_and_one_that_is_not_accepted_is_for_the_operator() -> None:
+def test_a_key_is_sent_and_its_rejection_is_for_the_operator() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.headers.get("X-API-Key") == "mine":
             return httpx.Response(200, json=QUOTE)
@@ -107,7 +107,7 @@ def test_a_key_is_sent_along_and_one_that_is_not_accepted_is_for_the_operator() 
         asking({}).quote(F150)
 
 
-def test_a_page_that_asks_too_often_says_so() -> None:
+def test_a_rate_limited_page_reports_it() -> None:
     with pytest.raises(TooBusy, match="Try again in a moment"):
         service(429, {"detail": "x"}).quote(F150)
 

@@ -16,7 +16,7 @@ from carvalue.web.components.formatting import (
 MAKES = ("ford", "mercedes-benz", "mercury", "bmw")
 
 
-def test_two_amounts_in_a_line_are_no_mathematics() -> None:
+def test_dollar_signs_are_not_rendered_as_mathematics() -> None:
     assert format_dollars(16_400) == r"\$16,400"
     assert escape_markdown("$1 *and* $2 [x](y)") == r"\$1 \*and\* \$2 \[x\]\(y\)"
 
@@ -49,7 +49,7 @@ def test_a_car_is_named_with_what_is_known() -> None:
     ("typed", "taken"),
     [("For", "ford"), ("merc", "merc"), ("tesla", "tesla"), ("ford", "ford"), (None, None)],
 )
-def test_a_half_typed_make_is_completed_where_it_is_clear(typed: str | None, taken: str | None) -> None:
+def test_an_unambiguous_incomplete_make_is_completed(typed: str | None, taken: str | None) -> None:
     assert complete_word(typed, MAKES) == taken
 
 
@@ -64,5 +64,5 @@ def test_a_half_typed_make_is_completed_where_it_is_clear(typed: str | None, tak
         ("", ()),
     ],
 )
-def test_an_unknown_word_gets_similar_ones(typed: str | None, offered: tuple[str, ...]) -> None:
+def test_an_unknown_name_gets_similar_ones(typed: str | None, offered: tuple[str, ...]) -> None:
     assert similar_words(typed, MAKES) == offered

@@ -48,7 +48,7 @@ def test_a_number_is_read(text: str, number: float) -> None:
         "٣",
     ],
 )
-def test_what_is_no_number_is_not_read_as_one(text: str) -> None:
+def test_a_text_that_is_not_a_number_is_not_read(text: str) -> None:
     assert parse_number(text) is None
 
 

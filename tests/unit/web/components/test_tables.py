@@ -75,5 +75,5 @@ def test_any_column_can_be_written() -> None:
     assert row == ["['=1']", "b'x'", "2021-05-04", "true", ""]
 
 
-def test_names_that_become_equal_stay_apart() -> None:
+def test_names_that_become_equal_are_made_unique() -> None:
     assert escape_formulas(pl.DataFrame({"=a": [1], "'=a": [2]})).columns == ["'=a", "'=a_2"]

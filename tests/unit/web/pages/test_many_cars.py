@@ -59,7 +59,7 @@ def test_parquet_is_read_as_it_is() -> None:
         ("cars.csv", b"make\n" + b"ford\n" * (MAX_ROWS + 1), "at most 20,000"),
     ],
 )
-def test_what_is_no_table_of_cars_is_said(name: str, content: bytes, said: str) -> None:
+def test_a_file_that_is_not_a_table_of_cars_is_an_error(name: str, content: bytes, said: str) -> None:
     with pytest.raises(UnreadableFile, match=said):
         read_table(name, content)
 
@@ -74,7 +74,7 @@ def answer(request: httpx.Request) -> httpx.Response:
     return httpx.Response(422, json={"detail": "1 field", "errors": [wrong]})
 
 
-def test_one_bad_row_costs_no_other_its_price() -> None:
+def test_one_invalid_row_does_not_affect_others() -> None:
     service = PriceServiceClient("http://prices", transport=httpx.MockTransport(answer))
 
     answers = list(price_all(service, [{"manufacturer": "ford"}, {"year": 2012}, {"manufacturer": "honda"}]))
@@ -105,7 +105,7 @@ def test_a_priced_file_can_be_priced_again() -> None:
     assert (once["price"], twice["price"], thrice["price"]) == ("price", "carvalue_price", "carvalue_price_2")
 
 
-def test_a_name_in_other_letters_counts_as_taken() -> None:
+def test_column_names_are_compared_case_insensitively() -> None:
     assert answer_names(["Price ", "LOW"]) == {
         "price": "carvalue_price",
         "low": "carvalue_low",
