@@ -1,7 +1,7 @@
-"""What a large file costs the price service: `python -m benchmarks.batch BUNDLE` (several minutes).
+"""Measure how the price service handles a large file: `python -m benchmarks.batch BUNDLE` (several minutes).
 
 A service with its journal on gets a file of a million generated listings in each format, while one client
-asks for single quotes. Prints rows a second, the highest memory of the service and of the process that reads
+requests single quotes. Prints rows a second, the highest memory of the service and of the process that reads
 the upload, and how long the single quotes took, and writes `results/batch.json`.
 """
 
@@ -36,7 +36,7 @@ class Memory:
         self.service = self.reader = 0
 
     def watch(self, pid: int, stop: Event) -> None:
-        """Look until told to stop."""
+        """Sample until stopped."""
         service = psutil.Process(pid)
         while not stop.wait(0.1):
             self.service = max(self.service, service.memory_info().rss // 2**20)
@@ -49,7 +49,7 @@ class Memory:
 
 @contextmanager
 def meanwhile(*work: Callable[[Event], None]) -> Iterator[None]:
-    """Do this beside, until the block ends."""
+    """Run a function in a thread until the block ends."""
     stop = Event()
     threads = [Thread(target=one, args=(stop,)) for one in work]
     for thread in threads:
@@ -63,7 +63,7 @@ def meanwhile(*work: Callable[[Event], None]) -> Iterator[None]:
 
 
 def ask_single(url: str, times: list[float], stop: Event) -> None:
-    """Ask for one quote after the other, twenty a second."""
+    """Request twenty single quotes a second."""
     with httpx.Client(base_url=url, timeout=60) as client:
         while not stop.wait(0.05):
             began = time.perf_counter()
@@ -126,7 +126,7 @@ def main() -> None:
 
 
 def listings(folder: Path, *, rows: int) -> pl.DataFrame:
-    """Generate so many."""
+    """Generate listings."""
     write_sample(folder / "sample.csv", rows=DRAWN_ROWS)
     names = [field.name for field in FIELDS]
     drawn = pl.read_csv(folder / "sample.csv", columns=names, infer_schema=False)

@@ -1,4 +1,4 @@
-"""What a second Dask worker gives a training: `python -m benchmarks.dask_workers DATASET` (extra `dask`).
+"""Measure the gain of a second Dask worker: `python -m benchmarks.dask_workers DATASET` (extra `dask`).
 
 DATASET is a folder of listings as `creates_datasets_dag` leaves it. Set OMP_NUM_THREADS=1: then each worker,
 and the one process without a cluster, has one thread. The trees are those of the model that goes out.
@@ -33,7 +33,7 @@ HEAD = "| where | s | CPU s | MB of the largest process | mean error of the log 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What is to be learned, and by whom it is measured."""
+    """The training data and the validation rows."""
 
     dataset: Path
     encoder: TrainingEncoder
@@ -41,7 +41,7 @@ class Work:
     def row(
         self, backend: TrainingBackend, *, cpu_s: Callable[[], float], memory_mb: Callable[[], float]
     ) -> str:
-        """Grow the trees once; give every figure."""
+        """Train the trees once and return all figures."""
         began, took = time.perf_counter(), cpu_s()
         booster = backend.refit(
             self.encoder, rows=(self.dataset / "train.parquet",), params=PARAMS, rounds=ROUNDS
@@ -88,7 +88,7 @@ def _on_cluster(work: Work, backend: DaskBackend) -> str:
 
 
 def _memory_mb() -> float:
-    """Read the most that this program had; `getrusage` would tell of the one that started it, too."""
+    """Read this process's peak memory; `getrusage` would include that of its parent."""
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line]
     return int(line.split()[1]) / 1024
 

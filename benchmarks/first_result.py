@@ -27,7 +27,7 @@ def main() -> None:
     url = f"http://127.0.0.1:{settings.page_port}/?{CAR}"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        visit(browser, url)  # the first visitor warms the page's caches up
+        visit(browser, url)  # the first visit fills the page's caches
         times = [visit(browser, url) for _ in range(RUNS)]
         browser.close()
     values = {}

@@ -1,7 +1,7 @@
-"""What the journal costs in requests per second: `python benchmarks/journal_cost.py BUNDLE`.
+"""Measure what the journal costs in requests per second: `python benchmarks/journal_cost.py BUNDLE`.
 
-Two services with the same model, one of them with nothing in the journal's place, asked in turns, so that
-what else the machine does meets both. The journal writes in the background while its service is measured.
+Two services with the same model, one of them with nothing in the journal's place, measured alternately, so
+that other load on the machine affects both. The journal writes in the background during a measurement.
 CPU is what a service's process took for a request; it depends less on what else the machine does.
 """
 
@@ -33,7 +33,7 @@ CLIENTS = (1, 16, 64)
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """One service asked for a while: seconds of each answer, and CPU seconds of its process."""
+    """One round of requests to one service: seconds of each answer, and CPU seconds of its process."""
 
     times: Sequence[float]
     cpu_s: float
@@ -75,7 +75,7 @@ def figures(rounds: Sequence[Sequence[Round]], name: str) -> str:
 
 
 def one_round(service: tuple[int, int], *, clients: int) -> Round:
-    """Ask one service, given by its port and its process."""
+    """Load one service, given by its port and process."""
     port, process = service
     began = cpu_seconds(process)
     times = asyncio.run(load(port, clients=clients, seconds=ROUND_S))
@@ -89,7 +89,7 @@ def cpu_seconds(process: int) -> float:
 
 
 async def load(port: int, *, clients: int, seconds: float) -> list[float]:
-    """Ask with so many clients at once; give the seconds of each answer."""
+    """Send requests with several clients at once; return the seconds of each response."""
     until = time.perf_counter() + seconds
     return [
         spent for some in await asyncio.gather(*(ask(port, until) for _ in range(clients))) for spent in some
@@ -97,7 +97,7 @@ async def load(port: int, *, clients: int, seconds: float) -> list[float]:
 
 
 async def ask(port: int, until: float) -> list[float]:
-    """Ask on one connection, one question after the other."""
+    """Send requests one after the other on one connection."""
     body = json.dumps(F150)
     head = (
         "POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
@@ -123,7 +123,7 @@ def price_service(bundle: Path, *, mode: str) -> Iterator[tuple[int, int]]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        shelve(bundle, Path(folder))
+        cache_bundle(bundle, Path(folder))
         given = {"STATE_DIR": folder, "SERVICE_PORT": str(port), "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
         process = subprocess.Popen(
             [sys.executable, __file__, mode], env=os.environ | given, stdout=subprocess.DEVNULL
@@ -137,8 +137,8 @@ def price_service(bundle: Path, *, mode: str) -> Iterator[tuple[int, int]]:
             process.wait()
 
 
-def shelve(bundle: Path, state: Path) -> None:
-    """Put the bundle where the service looks for the last good one."""
+def cache_bundle(bundle: Path, state: Path) -> None:
+    """Copy the bundle into the service's bundle cache."""
     version = ModelVersion(
         name="benchmark", version=1, run_id="", source="", bundle_digest=bundle_digest(bundle)
     )
@@ -156,7 +156,7 @@ def ready(port: int) -> bool:
 
 
 def serve(mode: str) -> None:
-    """Be the service, with or without its journal."""
+    """Run the service, with or without its journal."""
     from carvalue.journal.writer import JournalWriter
     from carvalue.serving import __main__
 

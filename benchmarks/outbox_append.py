@@ -1,4 +1,4 @@
-"""How long one durable append takes: an outbox segment against SQLite. `python benchmarks/outbox_append.py`.
+"""Measure one durable append to an outbox segment and to SQLite: `python benchmarks/outbox_append.py`.
 
 Both store the same entry on the same disk, one at a time, as for one client that waits for each answer. They
 take turns, so that what else the machine does meets both.

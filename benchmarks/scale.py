@@ -1,4 +1,4 @@
-"""What several price services over one PostgreSQL give: `python -m benchmarks.scale BUNDLE JOURNAL`.
+"""Measure several price services with one PostgreSQL: `python -m benchmarks.scale BUNDLE JOURNAL`.
 
 Needs wrk. JOURNAL is the URL of an empty database on this machine. CPU is what processes took, which depends
 less on what else the machine does than rates do; with it one can reckon what other machines need.
@@ -50,7 +50,7 @@ def main() -> None:
     given.add_argument("bundle", type=Path)
     given.add_argument("journal")
     chosen = given.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # else the services outlive it
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # otherwise the services keep running
     journal = Journal(chosen.journal)
     journal.migrate()
     journal.close()
@@ -87,7 +87,7 @@ def _row(bundle: Path, journal: str, database: Engine, *, copies: int, folder: P
 
 @contextmanager
 def _service(bundle: Path, journal: str, folder: Path) -> Iterator[Service]:
-    """Run one that finds the bundle on its shelf."""
+    """Run one with the bundle in its cache."""
     folder.mkdir()
     shelve(bundle, folder)
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -121,7 +121,7 @@ def _ready(port: int) -> bool:
 def _ask_all(
     services: Sequence[Service], bodies: Sequence[str], *, seconds: int, folder: Path
 ) -> list[Round]:
-    """Ask all at once, the clients divided among them."""
+    """Send requests to all at once, with the clients divided among them."""
 
     def one(service: Service) -> Round:
         own = folder / str(service.port)

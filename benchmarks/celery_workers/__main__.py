@@ -1,4 +1,4 @@
-"""What a second Celery worker gives: `python -m benchmarks.celery_workers POSTGRESQL REDIS`.
+"""Measure the gain of a second Celery worker: `python -m benchmarks.celery_workers POSTGRESQL REDIS`.
 
 POSTGRESQL is the URL of a server's owner, who may make databases there, REDIS that of a broker. Needs the
 extras `postgres`, `celery` and `login`. Every part starts as its container does; each worker takes one task
@@ -38,7 +38,7 @@ def main() -> None:
     given.add_argument("postgresql")
     given.add_argument("redis")
     chosen = given.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # else Airflow outlives it
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # otherwise Airflow keeps running
     print(f"{TASKS} tasks of {WORK_S:.0f} s of work each\n\n{HEAD}\n|{'---|' * 4}")
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
@@ -96,7 +96,7 @@ def _running(words: Sequence[str], options: Mapping[str, str], *, log: Path) -> 
     try:
         yield psutil.Process(process.pid)
     finally:
-        os.killpg(process.pid, signal.SIGKILL)  # children of Airflow outlive a polite word
+        os.killpg(process.pid, signal.SIGKILL)  # children of Airflow ignore SIGTERM
         process.wait()
 
 
@@ -119,7 +119,7 @@ def _client(options: Mapping[str, str]) -> Iterator[httpx.Client]:
 
 
 def _row(client: httpx.Client, workers: Sequence[psutil.Process], *, name: str) -> str:
-    """Run the tasks once; give the seconds of all and of each, and what a task took of a processor."""
+    """Run the tasks once; return total seconds, seconds of each task, and CPU seconds per task."""
     before = sum(map(_cpu_of, workers))
     client.post(RUNS, json={"dag_run_id": name, "logical_date": None}).raise_for_status()
     _until(lambda: client.get(f"{RUNS}/{name}").json()["state"] in {"success", "failed"})

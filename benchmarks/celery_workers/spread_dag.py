@@ -1,4 +1,4 @@
-"""Tasks that do not wait for one another, each with seconds of work for a processor; for Airflow to find."""
+"""A DAG of independent tasks, each with some seconds of CPU work."""
 
 import time
 
@@ -9,7 +9,7 @@ TASKS, WORK_S = 6, 2.0
 
 
 def work() -> None:
-    """Calculate until the process has had so much of a processor."""
+    """Compute until the process has used this much CPU time."""
     until = time.process_time() + WORK_S
     while time.process_time() < until:
         sum(range(10_000))

@@ -1,8 +1,8 @@
 """The same preparation written in pandas, as one would: the whole file in one frame, vectorised, no loops.
 
 Two ways to read: `whole` is `pd.read_csv(path)`, as people do; `chosen` names the columns (`usecols`), which
-spares pandas the free text. The rules are the project's own, said a second time in another library; the
-benchmark checks that both write the same rows.
+spares pandas the free text. The rules are the project's own, implemented a second time in another library;
+the benchmark checks that both write the same rows.
 """
 
 import sys
@@ -46,7 +46,7 @@ def prepare(raw: Path, into: Path, *, columns: list[str] | None) -> None:
 
 
 def clean(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Parse, judge and compare the rows: listings with their car, rejected rows with their reason."""
+    """Parse, validate and compare the rows: listings with their car, rejected rows with their reason."""
     table = parse(raw)
     reason = judge(raw, table)
     sound = table[reason == ""].sort_values(["posted_at", "id"], kind="stable")
@@ -130,7 +130,7 @@ def cars(listings: pd.DataFrame) -> pd.Series:
 
 
 def split(listings: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Part the listings by time; a car's re-posts in a later period than its first are dropped."""
+    """Split the listings by time; a car's re-posts in a later period than its first are dropped."""
     moments = listings["posted_at"].sort_values(ignore_index=True)
     borders = [moments[int(len(moments) * share)] for share in (1 - 2 * HELD_OUT, 1 - HELD_OUT)]
     period = np.searchsorted(np.array(borders), listings["posted_at"], side="right")

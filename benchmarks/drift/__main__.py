@@ -1,4 +1,4 @@
-"""False alarms and delays of ways to find drift, on real listings: `python benchmarks/drift DATASETS WORK`.
+"""Measure false alarms and delays of drift detectors: `python benchmarks/drift DATASETS WORK`.
 
 Two regimes: `independent` shuffles all listings first; `consecutive` leaves them as they were posted, and
 the requests come after the reference, as in production. Alarms are counted on clean requests only. A delay
@@ -33,7 +33,7 @@ METHODS: Mapping[str, Callable[[pl.DataFrame], Method]] = {
     "ADWIN": Adwin,
     "e-detector": EDetector,
 }
-SLOW = {"Evidently, half of the columns, windows of 5": 5_000}  # clean requests are enough for it
+SLOW = {"Evidently, half of the columns, windows of 5": 5_000}  # fewer clean requests, because it is slow
 MOST_ALARMS = 50  # in 100,000 clean requests: every second window of a thousand
 
 
@@ -51,7 +51,7 @@ class Result:
 
 
 def main() -> None:
-    """Measure what is asked for, and print a line of JSON for each."""
+    """Measure the chosen methods, and print a line of JSON for each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("datasets", type=Path, help="folder with train, validation and test.parquet")
     parser.add_argument("work", type=Path, help="where the models trained for this are kept")
@@ -74,7 +74,7 @@ def measure(prepared: Streams, *, name: str, regime: str) -> Result:
     alarms = sum(1 for _ in method.raised(clean))
     spent = time.process_time() - began
     per_100k = alarms / len(clean) * 100_000
-    asked = DRIFTS if per_100k < MOST_ALARMS else ()
+    drifts = DRIFTS if per_100k < MOST_ALARMS else ()
     return Result(
         regime=regime,
         method=name,
@@ -82,12 +82,12 @@ def measure(prepared: Streams, *, name: str, regime: str) -> Result:
         alarms=alarms,
         per_100k=per_100k,
         cpu_ms_per_1000=spent * 1e6 / len(clean),
-        delays={drift: delays(method, prepared, drift=drift) for drift in asked},
+        delays={drift: delays(method, prepared, drift=drift) for drift in drifts},
     )
 
 
 def delays(method: Method, prepared: Streams, *, drift: str) -> Delays:
-    """Begin the drift at places all over the requests."""
+    """Measure delays with the drift starting at different positions."""
     found = [
         next((row - run.before + 1 for row in method.raised(run.rows) if row >= run.before), None)
         for run in runs(prepared, drift=drift)

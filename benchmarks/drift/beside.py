@@ -1,4 +1,4 @@
-"""NannyML beside the other methods: `python benchmarks/drift/beside.py DATASETS WORK`.
+"""Measure NannyML for comparison with the other methods: `python benchmarks/drift/beside.py DATASETS WORK`.
 
 It needs an older pandas and much else, so uv makes it an environment of its own for the time of the run.
 """
@@ -19,7 +19,12 @@ from streams import DRIFTS, Regime, Streams, streams
 
 from carvalue.monitoring.drift.profile import first_words
 
-PACKAGES = ("nannyml==0.13.1", "pandas<3", "statsmodels", "pyarrow")  # it imports the last two unasked
+PACKAGES = (
+    "nannyml==0.13.1",
+    "pandas<3",
+    "statsmodels",
+    "pyarrow",
+)  # the last two are undeclared dependencies
 SIDE = Path(__file__).with_name("nannyml_side.py")
 
 
@@ -29,7 +34,7 @@ def main(datasets: Path, work: Path) -> None:
         prepared = streams(datasets, regime=regime, work=work)
         with tempfile.TemporaryDirectory() as folder:
             write_rows(prepared, Path(folder))
-            found = json.loads(asked(Path(folder)))
+            found = json.loads(run_nannyml(Path(folder)))
         by_drift = defaultdict(list)
         for name, delay in found.pop("delays").items():
             by_drift[DRIFTS[int(name.partition("-")[0])]].append(delay)
@@ -53,14 +58,14 @@ def write_rows(prepared: Streams, folder: Path) -> None:
     (folder / "before.json").write_text(json.dumps(before))
 
 
-def asked(folder: Path) -> str:
-    """Run NannyML over a folder; give what it prints last."""
+def run_nannyml(folder: Path) -> str:
+    """Run NannyML on a folder and return its last line of output."""
     uv = shutil.which("uv")
     if uv is None:
         sys.exit("uv is not on the PATH: it makes the environment that NannyML needs")
     wanted = (word for package in PACKAGES for word in ("--with", package))
     command = (uv, "run", "--no-project", "--python", sys.executable, *wanted, "python", "-W", "ignore")
-    silent = os.environ | {"NML_DISABLE_USAGE_LOGGING": "1"}  # it would tell its makers of every call
+    silent = os.environ | {"NML_DISABLE_USAGE_LOGGING": "1"}  # no usage statistics to its vendor
     done = subprocess.run([*command, SIDE, folder], check=True, stdout=subprocess.PIPE, text=True, env=silent)
     return done.stdout.strip().splitlines()[-1]
 

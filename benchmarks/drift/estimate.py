@@ -1,7 +1,7 @@
-"""How well an error is estimated without sale prices: `python benchmarks/drift/estimate.py DATASETS WORK`.
+"""Compare the estimated error with the true one: `python benchmarks/drift/estimate.py DATASETS WORK`.
 
-The truth is what the seller asks. Where inputs are corrupted the car, and so the truth, stays as it is; where
-other cars come, they bring their own prices. Prints one line of JSON for each change.
+The true error is against asking prices. Where inputs are corrupted, the car and its asking price are
+unchanged; other cars have their own prices. Prints one line of JSON for each change.
 """
 
 import json
@@ -18,8 +18,8 @@ OTHER_CARS: Mapping[str, pl.Expr] = {
     "none": pl.lit(value=True),
     "20 years old and more": pl.col("year") <= 2001,
     "cars of 2018 and later": pl.col("year") >= 2018,
-    "asked for 30,000 $ and more": pl.col("asked") >= 30_000,
-    "asked for less than 8,000 $": pl.col("asked") < 8_000,
+    "asking price from $30,000": pl.col("asking_price") >= 30_000,
+    "asking price below $8,000": pl.col("asking_price") < 8_000,
     "over 150,000 miles": pl.col("odometer") > 150_000,
     "not a clean title": pl.col("title_status") != "clean",
     "condition and cylinders missing": pl.col("condition").is_null() & pl.col("cylinders").is_null(),
@@ -29,20 +29,20 @@ OTHER_CARS: Mapping[str, pl.Expr] = {
 def main(datasets: Path, work: Path) -> None:
     """Print the true and the estimated median error under each change."""
     prepared = streams(datasets, regime="consecutive", work=work)
-    asked = prepared.listings["price"].cast(pl.Float64).alias("asked")
-    clean = prepared.clean.with_columns(asked)
+    asking_price = prepared.listings["price"].cast(pl.Float64).alias("asking_price")
+    clean = prepared.clean.with_columns(asking_price)
     for name, chosen in OTHER_CARS.items():
-        tell(prepared, f"other cars: {name}", clean.filter(chosen))
+        print_result(prepared, f"other cars: {name}", clean.filter(chosen))
     for name in INPUT_DRIFTS:
-        tell(prepared, f"wrong inputs: {name}", prepared.drifted[name].with_columns(asked))
-    cheaper = clean.with_columns(pl.col("asked") * 0.9)
-    tell(prepared, "another market: all asked 10 % less", cheaper)
+        print_result(prepared, f"wrong inputs: {name}", prepared.drifted[name].with_columns(asking_price))
+    cheaper = clean.with_columns(pl.col("asking_price") * 0.9)
+    print_result(prepared, "another market: all asking prices 10 % lower", cheaper)
 
 
-def tell(prepared: Streams, change: str, rows: pl.DataFrame) -> None:
+def print_result(prepared: Streams, change: str, rows: pl.DataFrame) -> None:
     """Print one line."""
     metrics = prepared.model.card.metrics
-    errors = (rows["price"] / rows["asked"] - 1).abs()
+    errors = (rows["price"] / rows["asking_price"] - 1).abs()
     line = {
         "change": change,
         "rows": len(rows),

@@ -1,4 +1,4 @@
-"""Ways to find drift, ours and others': a stream goes in, the rows that raise alarms come out."""
+"""Drift detectors, ours and others': they read a stream and return the rows that raise alarms."""
 
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -16,17 +16,17 @@ from carvalue.monitoring.drift.detector import CONFIRMED, Detector
 from carvalue.monitoring.drift.profile import ReferenceProfile, first_words, fit_profile
 from carvalue.monitoring.drift.thresholds import calibrate
 
-WINDOW = 1_000  # rows; what others recommend is a thousand or so
+WINDOW = 1_000  # rows; a commonly recommended size
 SAMPLE_ROWS = 5_000  # of the reference, for methods whose time grows with it
 PORTION = 500  # rows that the watcher reads at once
 START = pl.datetime(2026, 11, 1, time_zone="UTC")
 
 
 class Method(Protocol):
-    """A way to find drift, fitted on a reference."""
+    """A drift detector, fitted on a reference."""
 
     def raised(self, rows: pl.DataFrame) -> Iterator[int]:
-        """Give the number of each row after which an alarm is raised, as the stream goes on."""
+        """Yield the number of each row after which an alarm is raised."""
 
 
 class Ours:
@@ -61,26 +61,26 @@ class _Noting(Detector):
 
 
 class Windows:
-    """A rule that judges one window after the other, each by itself."""
+    """A rule that is applied to each window independently."""
 
     def __init__(self, rule: Callable[[pl.DataFrame], bool], *, rows: int = WINDOW) -> None:
         self._rule, self._rows = rule, rows
 
     def raised(self, rows: pl.DataFrame) -> Iterator[int]:
-        """Judge every whole window."""
+        """Apply the rule to every complete window."""
         for end in range(self._rows, len(rows) + 1, self._rows):
             if self._rule(rows[end - self._rows : end]):
                 yield end - 1
 
 
 class Adwin:
-    """ADWIN (river, its default delta) on every feature: numbers as they are, words by how usual they are."""
+    """ADWIN (river, its default delta) on every feature: numbers as they are, categories by frequency."""
 
     def __init__(self, reference: pl.DataFrame) -> None:
         self._profile = fit_profile(reference)
 
     def raised(self, rows: pl.DataFrame) -> Iterator[int]:
-        """Feed row after row."""
+        """Update the detectors row by row."""
         detectors = [ADWIN() for _ in self._profile.features]
         values = np.log(self._profile.shares)[self._profile.codes(rows)]
         for place, name in enumerate(self._profile.features):
@@ -115,15 +115,15 @@ class EDetector:
         self._shares[starts + sizes + 1] = self._profile.unseen
 
     def raised(self, rows: pl.DataFrame) -> Iterator[int]:
-        """Bet row after row."""
+        """Update the e-processes row by row."""
         memories = np.array(self.MEMORIES, dtype=np.float64)
         keep, effective = 1 - 1 / memories, memories / (memories + self.TRUST)
         recent = np.tile(self._shares, (len(memories), 1))
         wealth = np.zeros((len(memories), len(self._profile.features)))
         for row, codes in enumerate(self._profile.codes(rows)):
-            usual = self._shares[codes]
-            bet = effective[:, None] * recent[:, codes] + (1 - effective[:, None]) * usual
-            wealth = (1 + wealth) * bet / usual
+            expected = self._shares[codes]
+            bet = effective[:, None] * recent[:, codes] + (1 - effective[:, None]) * expected
+            wealth = (1 + wealth) * bet / expected
             recent *= keep[:, None]
             recent[:, codes] += (1 - keep)[:, None]
             if wealth.mean() > self.MEAN_ROWS:
@@ -132,7 +132,7 @@ class EDetector:
 
 
 def p_values(reference: pl.DataFrame, *, level: float) -> Method:
-    """Kolmogorov-Smirnov for numbers, chi-squared for words; alarms when any p-value is below the level."""
+    """Kolmogorov-Smirnov for numbers, chi-squared for categories; an alarm if one p-value is too small."""
     known = first_words(reference).sample(SAMPLE_ROWS, seed=1)
     numbers, words = _columns(known)
 
@@ -151,11 +151,11 @@ def p_values(reference: pl.DataFrame, *, level: float) -> Method:
 def population_stability(reference: pl.DataFrame) -> Method:
     """PSI over 0.2 in any feature, missing and unseen values counted as bins."""
     profile = fit_profile(reference)
-    usual = _shares(profile, profile.codes(reference))
+    expected = _shares(profile, profile.codes(reference))
 
     def rule(window: pl.DataFrame) -> bool:
         now = _shares(profile, profile.codes(window))
-        parts = (now - usual) * np.log(now / usual)
+        parts = (now - expected) * np.log(now / expected)
         return bool((np.add.reduceat(parts, profile.starts) > 0.2).any())
 
     return Windows(rule)

@@ -1,7 +1,7 @@
-"""NannyML on the same rows, in an environment of its own; `beside.py` runs it, with a folder of Parquet.
+"""Run NannyML on the same rows, in its own environment; `beside.py` runs it, with a folder of Parquet.
 
 `reference.parquet`, `clean.parquet` and one file for each run of each drift, whose first rows are clean:
-`before.json` tells how many. Prints how many clean chunks alerted, and each run's delay.
+`before.json` contains how many. Prints how many clean chunks alerted, and each run's delay.
 """
 
 import json
@@ -30,7 +30,7 @@ def main(folder: Path) -> None:
 
 
 def runs(folder: Path) -> dict[str, int]:
-    """Tell how many clean rows each run begins with."""
+    """Read the number of clean rows at the start of each run."""
     found: dict[str, int] = json.loads((folder / "before.json").read_text())
     return found
 

@@ -1,4 +1,4 @@
-"""Runs that begin clean and then drift, at places all over the requests, and the delays that they measure."""
+"""Runs that are clean at first and then drift, at different positions, and the measured delays."""
 
 import random
 from collections.abc import Iterator, Sequence

@@ -42,7 +42,7 @@ INPUT_DRIFTS: Mapping[str, Change] = {
     ),
     "10 % missing": lambda rows: rows.with_columns(odometer=pl.when(_some(0.9)).then("odometer")),
     "10 % unseen": lambda rows: rows.with_columns(
-        manufacturer=pl.when(_some(0.1)).then(pl.lit("never heard of")).otherwise("manufacturer")
+        manufacturer=pl.when(_some(0.1)).then(pl.lit("unknown make")).otherwise("manufacturer")
     ),
     "one state only": lambda rows: rows.with_columns(state=pl.lit("tx")),
 }
@@ -55,9 +55,9 @@ class Streams:
     """What the watcher would see: inputs, `price` and `range_width` in the order of the requests.
 
     Attributes:
-        model: learned from the listings of the reference alone.
+        model: trained on the listings of the reference only.
         listings: the requests' listings with the price that their sellers ask.
-        reference: what the model answers to the cars that it learned from.
+        reference: quotes of the model for its training cars.
         clean: what it answers to the requests.
         drifted: the same of requests that all have drifted, by drift.
     """
@@ -87,7 +87,7 @@ def streams(datasets: Path, *, regime: Regime, work: Path) -> Streams:
         for name, change in INPUT_DRIFTS.items()
     }
     drifted[PRICES] = clean.with_columns(pl.col("price") * 1.1)
-    # the reference as it is published: sellers leave the make out now and then, people may not
+    # the reference as it is published: sellers may omit the make, requests must not
     reference = reference_frame(rows[:border], model)
     return Streams(model=model, listings=requests, reference=reference, clean=clean, drifted=drifted)
 

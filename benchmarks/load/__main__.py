@@ -1,4 +1,4 @@
-"""Minutes of load with swaps of the model and an outage of the journal: `python -m benchmarks.load BUNDLE`.
+"""Load test with model swaps and a journal outage: `python -m benchmarks.load BUNDLE`.
 
 A real MLflow has the bundle in two versions, which are promoted in turns. In the middle the journal is locked
 by another process. In the end every answer that a client got is looked up in the journal: nothing failed and
@@ -25,13 +25,13 @@ from benchmarks.serving.listings import Listing, listings_of
 from carvalue.serving.requests.validation import read_listing
 
 SWAPS = 8
-OUTAGE = (0.4, 0.6)  # from and to which share of the time
-CATCH_UP_S = 300  # for the journal to get what waits
+OUTAGE = (0.4, 0.6)  # start and end, as shares of the time
+CATCH_UP_S = 300  # for the outbox to drain
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What came of it."""
+    """The result of the load test."""
 
     memory: Memory
     swaps: int
@@ -62,7 +62,7 @@ class Report:
 
 
 def main() -> None:
-    """Run it and print the report."""
+    """Run the load test and print the report."""
     given = argparse.ArgumentParser(description=__doc__)
     given.add_argument("bundle", type=Path)
     given.add_argument("--seconds", type=float, default=600)
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def run(bundle: Path, *, seconds: float, clients: int, workers: int) -> Report:
-    """Start all, ask, and compare."""
+    """Start all servers, send requests, and compare responses with the journal."""
     listings = listings_of(bundle)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -107,7 +107,7 @@ async def _load(
 
 
 def _swap(uri: str, seconds: float) -> int:
-    """Promote the other version, again and again, all through the time; the last one is seen as well."""
+    """Promote the two versions alternately until the end, and wait for the last one."""
     for number in range(SWAPS):
         time.sleep(seconds / (SWAPS + 1))
         promote(uri, version=2 - number % 2)
@@ -115,7 +115,7 @@ def _swap(uri: str, seconds: float) -> int:
 
 
 def _lock(journal: Path, seconds: float) -> float:
-    """Keep everyone else from the journal for a part of the time."""
+    """Lock the journal for part of the time."""
     start, end = (share * seconds for share in OUTAGE)
     time.sleep(start)
     with closing(sqlite3.connect(journal, isolation_level=None, timeout=60)) as other:
@@ -166,8 +166,8 @@ def _compared(
 
 
 def _same(answer: Answered, quoted: list[object], listing: object, listings: Sequence[Listing]) -> bool:
-    told = [answer.price, answer.low, answer.high, answer.model_version]
-    return told == quoted and listing == read_listing(dict(listings[answer.listing]))
+    received = [answer.price, answer.low, answer.high, answer.model_version]
+    return received == quoted and listing == read_listing(dict(listings[answer.listing]))
 
 
 def _megabytes(process: int) -> float:

@@ -1,4 +1,4 @@
-"""Clients that ask without a pause, and remember every answer."""
+"""Clients that send requests without a pause and record every response."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ HEAD = "POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/j
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """What a client was told of one quote, and the place of its listing."""
+    """A quote that a client received, and the index of its listing."""
 
     price: int
     low: int
@@ -24,7 +24,7 @@ class Answered:
 
 @dataclass(kw_only=True)
 class Memory:
-    """All that the clients were told."""
+    """All responses that the clients received."""
 
     quotes: dict[str, Answered] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Memory:
 
 
 async def ask_all(port: int, listings: Sequence[Listing], *, clients: int, seconds: float) -> Memory:
-    """Ask with so many clients at once."""
+    """Send requests with several clients at once."""
     memory, until = Memory(), time.monotonic() + seconds
     bodies = [json.dumps(listing) for listing in listings]
     await asyncio.gather(*(_ask(port, bodies, first, clients, until, memory) for first in range(clients)))
@@ -41,7 +41,7 @@ async def ask_all(port: int, listings: Sequence[Listing], *, clients: int, secon
 
 
 async def _ask(port: int, bodies: Sequence[str], first: int, step: int, until: float, memory: Memory) -> None:
-    """Ask on one connection; each client begins elsewhere in the list. A failure ends the connection."""
+    """Send requests on one connection. Each client starts at another listing; an error ends it."""
     place = first
     while time.monotonic() < until:
         try:
@@ -64,15 +64,15 @@ async def _one(
     writer.write(f"{HEAD}{len(body)}\r\n\r\n{body}".encode())
     answer = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(answer.partition(b"content-length: ")[2].partition(b"\r\n")[0])
-    told = json.loads(await reader.readexactly(length))
+    received = json.loads(await reader.readexactly(length))
     memory.times.append(time.perf_counter() - began)
     if not answer.startswith(b"http/1.1 200"):
-        memory.failures.append(f"{answer[:12]!r}: {told}")
+        memory.failures.append(f"{answer[:12]!r}: {received}")
         return
-    memory.quotes[told["quote_id"]] = Answered(
-        price=told["price"],
-        low=told["low"],
-        high=told["high"],
-        model_version=told["model_version"],
+    memory.quotes[received["quote_id"]] = Answered(
+        price=received["price"],
+        low=received["low"],
+        high=received["high"],
+        model_version=received["model_version"],
         listing=place,
     )

@@ -1,4 +1,4 @@
-"""What the load test runs against: a real MLflow with two versions of a bundle, and the price service."""
+"""Servers of the load test: a real MLflow with two versions of a bundle, and the price service."""
 
 import os
 import socket
@@ -76,7 +76,7 @@ def promote(uri: str, *, version: int) -> None:
 
 
 def free_port() -> int:
-    """Find a port that nobody has."""
+    """Find a free port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 

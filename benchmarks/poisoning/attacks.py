@@ -18,7 +18,7 @@ from carvalue.registry.gates import gather_evidence, run_gates
 
 REPORTED = datetime(2026, 11, 1, tzinfo=UTC)
 HONEST_CLIENTS = 200
-HONEST_RATIO, HONEST_NOISE = 0.95, 0.08  # of the quote; cars are sold for a little less than is asked
+HONEST_RATIO, HONEST_NOISE = 0.95, 0.08  # of the quote; cars are sold slightly below their asking price
 
 Attack = Callable[[pl.DataFrame, np.random.Generator], pl.DataFrame]
 Train = Callable[[Path], Path]
@@ -86,7 +86,7 @@ def _false(
             told_at=pl.Series(moments, dtype=COLUMNS["told_at"]),
             client=name,
             sale_price=price.cast(pl.Int64).clip(1),
-            odometer=pl.col("odometer") + 13 + number,  # other cars than those of the honest
+            odometer=pl.col("odometer") + 13 + number,  # other cars than those of honest sales
         )
         if states:
             made = made.with_columns(state=pl.col("state").shuffle(seed=1))

@@ -1,6 +1,6 @@
 """Compare ways to serve the same model: `python -m benchmarks.serving BUNDLE` (needs wrk, 4 minutes).
 
-One worker each, asked in turns, so that what else the machine does meets all of them; medians over the
+One worker each, measured alternately, so that what else the machine does meets all of them; medians over the
 rounds, ratios against the first within each round.
 """
 
@@ -29,7 +29,7 @@ def main() -> None:
     given.add_argument("--rounds", type=int, default=3)
     given.add_argument("--seconds", type=int, default=4, help="of each round")
     chosen = given.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # else the services outlive it
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # otherwise the services keep running
     if shutil.which("wrk") is None:
         sys.exit("This needs wrk: apt-get install wrk")
     rows = []
@@ -57,7 +57,7 @@ def main() -> None:
 def _round(
     service: Running, listings: Sequence[Listing], *, clients: int, seconds: int, folder: Path
 ) -> tuple[Round, float]:
-    """Ask for a while; give what that showed, and CPU microseconds a request."""
+    """Send requests for a while; return the measurements and CPU microseconds per request."""
     bodies = [service.contender.body(listing) for listing in listings]
     ask(service.url, bodies, clients=clients, seconds=1, folder=folder)
     began = service.cpu_s

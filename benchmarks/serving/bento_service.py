@@ -1,9 +1,9 @@
-"""The same work behind BentoML."""
+"""The same model behind BentoML."""
 
 from typing import Any
 
 import bentoml
-from benchmarks.serving.reference_car import UsualModel
+from benchmarks.serving.dataframe_model import DataFrameModel
 
 
 @bentoml.service(workers=1, traffic={"max_concurrency": 1_000})
@@ -11,7 +11,7 @@ class Prices:
     """One worker."""
 
     def __init__(self) -> None:
-        self.model = UsualModel()
+        self.model = DataFrameModel()
 
     @bentoml.api
     def predict(self, listing: dict[str, Any]) -> dict[str, object]:

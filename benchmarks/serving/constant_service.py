@@ -1,4 +1,4 @@
-"""Our service answering a constant without looking at the request: what Python's HTTP leaves to win."""
+"""Our service with a constant response, as the lower bound of Python's HTTP handling."""
 
 import json
 
@@ -13,7 +13,7 @@ ANSWER = json.dumps(QUOTE)
 
 
 async def constant(_: Request, __: QuoteService) -> Response:
-    """Answer what the documentation shows."""
+    """Return the documented example."""
     return Response(ANSWER, media_type="application/json")
 
 

@@ -29,7 +29,7 @@ Start = Callable[[Path, int, Path], tuple[Sequence[str], Mapping[str, str]]]
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
-    """One way to serve the model: how it starts, and how it is asked."""
+    """One way to serve the model: how to start it and how to send requests."""
 
     name: str
     start: Start
@@ -48,7 +48,7 @@ class Running:
 
     @property
     def url(self) -> str:
-        """Where it is asked."""
+        """URL of its route."""
         return f"http://127.0.0.1:{self.port}{self.contender.path}"
 
     @property
@@ -58,7 +58,7 @@ class Running:
 
     @property
     def cpu_s(self) -> float:
-        """What its processes took so far."""
+        """CPU seconds of its processes so far."""
         return sum(sum(one.cpu_times()[:2]) for one in self._processes())
 
     def _processes(self) -> tuple[psutil.Process, ...]:
@@ -133,7 +133,7 @@ def _mlflow(bundle: Path, port: int, folder: Path) -> tuple[Sequence[str], Mappi
 
 
 def with_workers(count: int) -> Start:
-    """Start our service as it is, with so many workers."""
+    """Start our service with several workers."""
 
     def start(bundle: Path, port: int, folder: Path) -> tuple[Sequence[str], Mapping[str, str]]:
         given = _given(bundle, port, folder) | {"SERVICE_WORKERS": str(count)}

@@ -1,9 +1,9 @@
 """The baseline: Flask behind gunicorn."""
 
-from benchmarks.serving.reference_car import UsualModel
+from benchmarks.serving.dataframe_model import DataFrameModel
 from flask import Flask, request
 
-app, model = Flask(__name__), UsualModel()
+app, model = Flask(__name__), DataFrameModel()
 
 
 @app.post("/predict")

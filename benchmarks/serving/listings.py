@@ -1,4 +1,4 @@
-"""Different cars to ask for: those that a bundle keeps to compare with, as people would type them."""
+"""Different cars to quote: the comparables of a bundle, as people would type them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ Listing = Mapping[str, object]
 
 
 def listings_of(bundle: Path) -> list[Listing]:
-    """Draw cars, the same for every service; what is not known is left out."""
+    """Draw cars, the same for every service; missing values are left out."""
     cars = pl.read_parquet(bundle / COMPARABLES, columns=KNOWN)
     drawn = cars.sample(LISTINGS, seed=SEED, with_replacement=True, shuffle=True)
     rows = drawn.iter_rows(named=True)

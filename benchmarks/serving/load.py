@@ -1,4 +1,4 @@
-"""Asks a service with wrk, which is written in C and takes a small part of one core."""
+"""Send requests with wrk, which takes a small part of one core."""
 
 import re
 import subprocess
@@ -28,7 +28,7 @@ end
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """What one round of asking showed."""
+    """Measurements of one round."""
 
     rate: float
     """Requests per second."""
@@ -37,15 +37,15 @@ class Round:
 
 
 def ask(url: str, bodies: Sequence[str], *, clients: int, seconds: int, folder: Path) -> Round:
-    """Ask one body after the other with so many clients at once; end where one answer is no success."""
+    """Send one body after the other with several clients at once; exit if a response is not a success."""
     script, lines = folder / "ask.lua", folder / "bodies"
     lines.write_text("\n".join(bodies))
     script.write_text(SCRIPT % lines)
     command = ("wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "30s", "-s", str(script), url)
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    figures = re.search(r"FIGURES (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", said)
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    figures = re.search(r"FIGURES (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", output)
     if figures is None:
-        sys.exit(f"wrk said {said!r}")
+        sys.exit(f"wrk output {output!r}")
     requests, took_us, p50_us, p99_us, refused, broken = map(int, figures.groups())
     if refused or broken:
         sys.exit(f"{url}: {refused} answers were no success, {broken} never came")

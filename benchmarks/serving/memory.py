@@ -24,12 +24,12 @@ def main() -> None:
         tempfile.TemporaryDirectory() as name,
         running(ours, chosen.bundle, Path(name) / "state") as service,
     ):
-        asked = 0
-        print(f"{asked:9,} requests {service.memory_mb:6.0f} MB", flush=True)
-        while asked < chosen.requests:
+        sent = 0
+        print(f"{sent:9,} requests {service.memory_mb:6.0f} MB", flush=True)
+        while sent < chosen.requests:
             shown = ask(service.url, bodies, clients=CLIENTS, seconds=SECONDS, folder=Path(name))
-            asked += round(shown.rate * SECONDS)
-            print(f"{asked:9,} requests {service.memory_mb:6.0f} MB", flush=True)
+            sent += round(shown.rate * SECONDS)
+            print(f"{sent:9,} requests {service.memory_mb:6.0f} MB", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What a second worker brings: `python -m benchmarks.serving.workers BUNDLE` (needs wrk, a minute).
+"""Measure the gain of a second worker: `python -m benchmarks.serving.workers BUNDLE` (needs wrk, a minute).
 
-One service with one worker and one with two, asked in turns. wrk needs a part of a core as well, so that two
-cores cannot show twice as much.
+One service with one worker and one with two, measured alternately. wrk needs a part of a core as well, so
+that two cores cannot show twice as much.
 """
 
 import argparse

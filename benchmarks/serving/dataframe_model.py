@@ -1,4 +1,4 @@
-"""How price services are usually written: a DataFrame and a DMatrix for each request, with the same model."""
+"""A typical price service: a DataFrame and a DMatrix for each request, with the same model."""
 
 import os
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ import xgboost as xgb
 from carvalue.pricing.model import PriceModel
 
 
-class UsualModel:
-    """The booster and the encoder of a bundle, used in the usual way; no range, no warnings, no journal."""
+class DataFrameModel:
+    """The booster and the encoder of a bundle, without range, warnings and journal."""
 
     def __init__(self) -> None:
         self._model = PriceModel.load(Path(os.environ["BENCHMARK_BUNDLE"]))
