@@ -82,7 +82,7 @@ def _create_databases(server: str, *names: str) -> None:
 
 def test_the_service_quotes_with_a_model_from_production_stores(stores: Stores, tmp_path: Path) -> None:
     for pipeline in (CREATES_DATASETS, INITIAL_MODEL):
-        run_pipeline(pipeline, stores.settings, say=lambda _: None)
+        run_pipeline(pipeline, stores.settings, report=lambda _: None)
     with ProductionReader(stores.settings.mlflow_tracking_uri) as reader:
         version = reader.latest()
     assert version is not None

@@ -25,7 +25,7 @@ def run(
 
     configure_logs()
     os.environ.update(THREAD_ENVIRONMENT)
-    run_pipeline(find(pipeline), load_settings(), start=start or None, say=print_line)
+    run_pipeline(find(pipeline), load_settings(), start=start or None, report=print_line)
 
 
 @app.command()

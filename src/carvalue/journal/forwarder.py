@@ -47,7 +47,7 @@ class Forwarder:
     A record that cannot be stored goes to the quarantine (dead-letter queue), and those behind it pass.
 
     Args:
-        spool: The outbox to read from.
+        outbox: The outbox to read from.
         journal: The journal to write to.
         quarantine: Where records go that cannot be read or stored.
         metrics: The metrics to update.
@@ -66,7 +66,10 @@ class Forwarder:
     ...     price=19_000, low=15_000, high=23_000, warnings=(), listing={"manufacturer": "toyota"},
     ... )])
     >>> forwarder = Forwarder(
-    ...     spool=outbox, journal=journal, quarantine=Quarantine(Path("unreadable")), metrics=ServiceMetrics()
+    ...     outbox=outbox,
+    ...     journal=journal,
+    ...     quarantine=Quarantine(Path("unreadable")),
+    ...     metrics=ServiceMetrics(),
     ... )
     >>> forwarder.forward()
     >>> forwarder.journal_state, outbox.waiting_bytes
@@ -78,22 +81,22 @@ class Forwarder:
     def __init__(
         self,
         *,
-        spool: Outbox,
+        outbox: Outbox,
         journal: JournalWrites,
         quarantine: Quarantine,
         metrics: ServiceMetrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._spool, self._journal, self._metrics, self._clock = spool, journal, metrics, clock
+        self._outbox, self._journal, self._metrics, self._clock = outbox, journal, metrics, clock
         self._quarantine = quarantine
         self._lock = Lock()
         self._oldest: float | None = None
         self.journal_state: JournalState = "not asked yet"
         self.quarantined_records = 0
         metrics.measure(metrics.journal_lag, self.lag_s)
-        metrics.measure(metrics.spool_bytes, lambda: spool.waiting_bytes)
+        metrics.measure(metrics.spool_bytes, lambda: outbox.waiting_bytes)
         metrics.measure(metrics.quarantined_records, lambda: self.quarantined_records)
-        metrics.spool_limit.set(spool.limit_bytes)
+        metrics.spool_limit.set(outbox.limit_bytes)
 
     def lag_s(self) -> float:
         """Compute how long the oldest entry in the outbox has been waiting.
@@ -112,7 +115,7 @@ class Forwarder:
         deadline = time.monotonic() + within_s
         with self._lock:
             try:
-                self._spool.adopt_segments()
+                self._outbox.adopt_segments()
                 while time.monotonic() < deadline and self._forward_chunk():
                     pass
             except (JournalUnavailable, OSError) as error:
@@ -125,7 +128,7 @@ class Forwarder:
                     self.quarantined_records = len(self._quarantine)
 
     def _forward_chunk(self) -> bool:
-        chunk = self._spool.next_chunk()
+        chunk = self._outbox.next_chunk()
         if chunk is None:
             self._oldest = None
             return False
@@ -136,7 +139,7 @@ class Forwarder:
             self._set_state("up")
         if rejected:
             self._put_aside(rejected)
-        self._spool.mark_forwarded(chunk)
+        self._outbox.mark_forwarded(chunk)
         return True
 
     def _write(self, records: list[Record]) -> list[Rejected]:

@@ -31,7 +31,7 @@ class QuarantinedRecord:
     Attributes:
         record: The line of the outbox, as it was.
         reason: Why it could not be stored. It quotes no value of the record.
-        quarantined_at: When it was put aside, with a time zone.
+        quarantined_at: When it was moved here, with a time zone.
     """
 
     record: bytes
@@ -74,7 +74,7 @@ class Quarantine:
             return len(self._ids)
 
     def add(self, records: Sequence[tuple[bytes, str]]) -> int:
-        """Put records aside. They are durable when this returns.
+        """Add records. They are durable when this returns.
 
         Args:
             records: Pairs of a record and its reason. A record that is there already is not added again,

@@ -56,7 +56,7 @@ class JournalUnavailable(AppError):
 class WrongSchema(JournalUnavailable):
     """The tables of the journal have a revision that this code cannot use."""
 
-    hint = "No quote is lost: quotes wait in the spool. See docs/how-to/upgrade.md."
+    hint = "No quote is lost: quotes wait in the outbox on local disk. See docs/how-to/upgrade.md."
 
 
 class EntriesRefused(AppError):

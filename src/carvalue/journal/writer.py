@@ -26,7 +26,7 @@ class JournalWriter:
     """Append entries to the outbox in groups (group commit): while one is written, the next one collects.
 
     Args:
-        spool: The outbox to append to.
+        outbox: The outbox to append to.
         journal: The journal to write to directly while local disk fails.
         metrics: The metrics to update.
 
@@ -41,7 +41,7 @@ class JournalWriter:
     >>> outbox = Outbox(Path("written"), limit_bytes=2**20)
     >>> async def record_one() -> None:
     ...     writer = JournalWriter(
-    ...         spool=outbox, journal=Journal("sqlite:///written.db"), metrics=ServiceMetrics()
+    ...         outbox=outbox, journal=Journal("sqlite:///written.db"), metrics=ServiceMetrics()
     ...     )
     ...     print(await writer.record([entry]))
     ...     writer.close()
@@ -51,9 +51,9 @@ class JournalWriter:
     True
     """
 
-    def __init__(self, *, spool: Outbox, journal: JournalWrites, metrics: ServiceMetrics) -> None:
-        self._spool, self._journal, self._metrics = spool, journal, metrics
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
+    def __init__(self, *, outbox: Outbox, journal: JournalWrites, metrics: ServiceMetrics) -> None:
+        self._outbox, self._journal, self._metrics = outbox, journal, metrics
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
         self._waiting: Waiting = []
         self._is_committing = False
         self._try_journal_at = 0.0
@@ -102,7 +102,7 @@ class JournalWriter:
     def _commit(self, entries: Sequence[JournalEntry]) -> bool:
         """Write entries; return whether they are stored."""
         try:
-            self._spool.append(entries)
+            self._outbox.append(entries)
         except OutboxFull as error:
             self._note("spool full", reason=str(error))
             self._drop(entries, "spool full")
@@ -134,6 +134,8 @@ class JournalWriter:
 
     def _note(self, trouble: OutboxState, *, reason: str) -> None:
         if self.trouble != trouble:  # log once, not for every quote
-            logger.error("quotes are answered without a spool", extra={"reason": trouble, "because": reason})
+            logger.error(
+                "quotes are answered without an outbox", extra={"reason": trouble, "because": reason}
+            )
         self.trouble = trouble
         self._metrics.spool_up.set(0)

@@ -94,7 +94,7 @@ def dataset_changes(clean: Path) -> str:
     if not (clean / SALES_REPORT).is_file():
         return ""
     sales = read_artifact(SalesReport, clean / SALES_REPORT)
-    return sales.says + read_artifact(TimeAdjustment, clean / ADJUSTMENT_REPORT).description
+    return sales.description + read_artifact(TimeAdjustment, clean / ADJUSTMENT_REPORT).description
 
 
 def skip_if_unchanged(*, settings: Settings, work: Path) -> None:

@@ -8,7 +8,7 @@ from carvalue.pipelines.definitions import Pipeline, Step
 from carvalue.pipelines.steps import work_folder
 from carvalue.settings import Settings
 
-Say = Callable[[str], None]
+ReportProgress = Callable[[str], None]
 """Shows one line of progress."""
 
 THREAD_ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
@@ -25,7 +25,9 @@ class StepNotFound(AppError):
     status, hint = 404, ""
 
 
-def run_pipeline(pipeline: Pipeline, settings: Settings, *, start: str | None = None, say: Say) -> None:
+def run_pipeline(
+    pipeline: Pipeline, settings: Settings, *, start: str | None = None, report: ReportProgress
+) -> None:
     """Run the steps of a pipeline in order, and report the progress.
 
     Args:
@@ -33,7 +35,7 @@ def run_pipeline(pipeline: Pipeline, settings: Settings, *, start: str | None = 
         settings: The settings passed to the steps.
         start: The name of the step to start at; it uses the files of an earlier run of the steps before. None
             starts at the first step.
-        say: Shows one line of progress.
+        report: Shows one line of progress.
 
     Raises:
         StepNotFound: The pipeline has no step `start`.
@@ -42,10 +44,10 @@ def run_pipeline(pipeline: Pipeline, settings: Settings, *, start: str | None = 
     steps = _steps_from(pipeline, start)
     skipped = len(pipeline.steps) - len(steps)
     for number, step in enumerate(steps, start=skipped + 1):
-        say(f"{pipeline.name} {number}/{len(pipeline.steps)} {step.name} ...")
+        report(f"{pipeline.name} {number}/{len(pipeline.steps)} {step.name} ...")
         began = time.perf_counter()
         step.run(settings=settings, work=work_folder(settings, pipeline.name))
-        say(f"{pipeline.name} {number}/{len(pipeline.steps)} {step.name} took {_seconds_since(began)}")
+        report(f"{pipeline.name} {number}/{len(pipeline.steps)} {step.name} took {_seconds_since(began)}")
 
 
 def _steps_from(pipeline: Pipeline, start: str | None) -> tuple[Step, ...]:

@@ -150,8 +150,8 @@ async def running_service(
 async def _journaling(
     *, journal: Journal, outbox: Outbox, quarantine: Quarantine, metrics: ServiceMetrics
 ) -> AsyncIterator[tuple[JournalWriter, Forwarder]]:
-    writer = JournalWriter(spool=outbox, journal=journal, metrics=metrics)
-    forwarder = Forwarder(spool=outbox, journal=journal, quarantine=quarantine, metrics=metrics)
+    writer = JournalWriter(outbox=outbox, journal=journal, metrics=metrics)
+    forwarder = Forwarder(outbox=outbox, journal=journal, quarantine=quarantine, metrics=metrics)
     try:
         async with _in_background(forward_forever(forwarder)):
             yield writer, forwarder

@@ -30,11 +30,11 @@ class FakeJournal:
         self.stored |= {entry.quote_id: entry for entry in entries}
 
 
-class Desk:
-    """A spool, a journal, and a clock that stands ten seconds after the first entry."""
+class ForwarderSetup:
+    """An outbox, a journal, and a clock ten seconds after the first entry."""
 
     def __init__(self, folder: Path) -> None:
-        self.spool, self.journal, self.metrics = (
+        self.outbox, self.journal, self.metrics = (
             Outbox(folder, limit_bytes=2**20),
             FakeJournal(),
             ServiceMetrics(),
@@ -42,7 +42,7 @@ class Desk:
         self.quarantine = Quarantine(folder.with_name("quarantine"))
         at = an_entry().quoted_at.timestamp() + 10
         self.replay = Forwarder(
-            spool=self.spool,
+            outbox=self.outbox,
             journal=self.journal,
             quarantine=self.quarantine,
             metrics=self.metrics,
@@ -54,39 +54,40 @@ class Desk:
 
 
 def test_an_outage_is_survived_and_shown(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    desk.journal.is_down = True
-    desk.spool.append([an_entry(0), an_entry(1)])
+    setup = ForwarderSetup(tmp_path)
+    setup.journal.is_down = True
+    setup.outbox.append([an_entry(0), an_entry(1)])
 
-    desk.replay.forward()
+    setup.replay.forward()
     down = {
-        name: desk.metric(f"carvalue_{name}") for name in ("journal_up", "journal_lag_seconds", "spool_bytes")
+        name: setup.metric(f"carvalue_{name}")
+        for name in ("journal_up", "journal_lag_seconds", "spool_bytes")
     }
-    state = desk.replay.journal_state
-    desk.journal.is_down = False
-    desk.replay.forward()
+    state = setup.replay.journal_state
+    setup.journal.is_down = False
+    setup.replay.forward()
 
     assert state == "down"
     assert down == {"journal_up": 0, "journal_lag_seconds": 10, "spool_bytes": 2 * len(an_entry(0).as_line())}
-    assert list(desk.journal.stored.values()) == [an_entry(0), an_entry(1)]
-    assert desk.replay.journal_state == "up"
-    assert desk.metric("carvalue_journal_lag_seconds") == desk.metric("carvalue_spool_bytes") == 0
-    assert desk.metric("carvalue_journal_writes_total") == 2
-    desk.spool.close()
+    assert list(setup.journal.stored.values()) == [an_entry(0), an_entry(1)]
+    assert setup.replay.journal_state == "up"
+    assert setup.metric("carvalue_journal_lag_seconds") == setup.metric("carvalue_spool_bytes") == 0
+    assert setup.metric("carvalue_journal_writes_total") == 2
+    setup.outbox.close()
 
 
 def test_a_refused_entry_does_not_delay_the_others(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
-    desk.spool.append([an_entry(0), an_entry(1, price=1), an_entry(2)])
+    setup = ForwarderSetup(tmp_path)
+    setup.outbox.append([an_entry(0), an_entry(1, price=1), an_entry(2)])
 
-    desk.replay.forward()
+    setup.replay.forward()
 
-    assert list(desk.journal.stored.values()) == [an_entry(0), an_entry(2)]
-    assert desk.metric("carvalue_quarantined_records") == 1
-    (kept,) = desk.quarantine.records()
+    assert list(setup.journal.stored.values()) == [an_entry(0), an_entry(2)]
+    assert setup.metric("carvalue_quarantined_records") == 1
+    (kept,) = setup.quarantine.records()
     assert JournalEntry.from_line(kept.record) == an_entry(1, price=1)
     assert kept.reason == "the journal rejects it: Too cheap."
-    desk.spool.close()
+    setup.outbox.close()
 
 
 def test_a_damaged_line_is_counted_and_a_torn_one_is_not(tmp_path: Path) -> None:
@@ -95,15 +96,15 @@ def test_a_damaged_line_is_counted_and_a_torn_one_is_not(tmp_path: Path) -> None
     folder = tmp_path / "spool"
     folder.mkdir()
     (folder / "1.ndjson").write_bytes(b"".join(lines))
-    desk = Desk(folder)
+    setup = ForwarderSetup(folder)
 
-    desk.replay.forward()
+    setup.replay.forward()
 
-    assert list(desk.journal.stored.values()) == [an_entry(1), an_entry(2)]
-    assert desk.metric("carvalue_journal_quarantined_total") == 3
-    assert {kept.record + b"\n" for kept in desk.quarantine.records()} == set(lines[1:4])
+    assert list(setup.journal.stored.values()) == [an_entry(1), an_entry(2)]
+    assert setup.metric("carvalue_journal_quarantined_total") == 3
+    assert {kept.record + b"\n" for kept in setup.quarantine.records()} == set(lines[1:4])
     assert list(folder.iterdir()) == []
-    desk.spool.close()
+    setup.outbox.close()
 
 
 def first_release(**changes: object) -> bytes:
@@ -146,64 +147,64 @@ def test_an_unreadable_line_is_quarantined_and_those_behind_it_pass(
     (folder / "1.records-v2").write_bytes(
         line + b"\n" + b"".join(entry.as_line() for entry in good) + (line if not end else b"")
     )
-    desk = Desk(folder)
-    desk.spool.append([an_entry(4)])
+    setup = ForwarderSetup(folder)
+    setup.outbox.append([an_entry(4)])
 
-    desk.replay.forward()
+    setup.replay.forward()
 
-    assert list(desk.journal.stored.values()) == [*good, an_entry(4)]
-    (kept,) = desk.quarantine.records()
+    assert list(setup.journal.stored.values()) == [*good, an_entry(4)]
+    (kept,) = setup.quarantine.records()
     assert kept.record == line
-    assert desk.replay.journal_state == "up"
-    assert desk.replay.quarantined_records == 1
+    assert setup.replay.journal_state == "up"
+    assert setup.replay.quarantined_records == 1
     assert not (folder / "1.records-v2").exists()
-    desk.spool.close()
+    setup.outbox.close()
 
 
 def test_lines_of_release_0_1_are_read(tmp_path: Path) -> None:
     (tmp_path / "1.ndjson").write_bytes(first_release() + b"\n")
-    desk = Desk(tmp_path)
+    setup = ForwarderSetup(tmp_path)
 
-    desk.replay.forward()
+    setup.replay.forward()
 
-    assert list(desk.journal.stored.values()) == [an_entry(7)]
-    desk.spool.close()
+    assert list(setup.journal.stored.values()) == [an_entry(7)]
+    setup.outbox.close()
 
 
 def test_a_segment_stays_until_its_bad_lines_are_in_the_quarantine(tmp_path: Path) -> None:
     folder = tmp_path / "spool"
     folder.mkdir()
     (folder / "1.ndjson").write_bytes(b"{}\n" + an_entry(1).as_line())
-    desk = Desk(folder)
+    setup = ForwarderSetup(folder)
     (tmp_path / "quarantine").write_text("a file where the folder should be, as on a broken disk")
 
-    desk.replay.forward()
+    setup.replay.forward()
 
-    assert desk.replay.journal_state == "down"
+    assert setup.replay.journal_state == "down"
     assert (folder / "1.ndjson").exists()
     (tmp_path / "quarantine").unlink()
-    desk.replay.forward()
-    assert len(desk.quarantine) == 1
+    setup.replay.forward()
+    assert len(setup.quarantine) == 1
     assert not (folder / "1.ndjson").exists()
-    desk.spool.close()
+    setup.outbox.close()
 
 
 def test_an_unexpected_error_shows_the_journal_as_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk = Desk(tmp_path)
-    desk.spool.append([an_entry(1)])
-    desk.replay.forward()
+    setup = ForwarderSetup(tmp_path)
+    setup.outbox.append([an_entry(1)])
+    setup.replay.forward()
 
     def broken() -> None:
         raise MemoryError
 
-    monkeypatch.setattr(desk.spool, "next_chunk", broken)
+    monkeypatch.setattr(setup.outbox, "next_chunk", broken)
     with pytest.raises(MemoryError):
-        desk.replay.forward()
+        setup.replay.forward()
 
-    assert desk.replay.journal_state == "down"
-    desk.spool.close()
+    assert setup.replay.journal_state == "down"
+    setup.outbox.close()
 
 
 def test_a_replay_stores_what_has_become_readable(tmp_path: Path) -> None:
@@ -219,4 +220,4 @@ def test_a_replay_stores_what_has_become_readable(tmp_path: Path) -> None:
 
 
 def test_the_limit_is_exported_with_the_waiting_bytes(tmp_path: Path) -> None:
-    assert Desk(tmp_path).metric("carvalue_spool_limit_bytes") == 2**20
+    assert ForwarderSetup(tmp_path).metric("carvalue_spool_limit_bytes") == 2**20

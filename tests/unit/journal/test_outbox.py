@@ -13,32 +13,32 @@ from limits import files_of_at_most
 LIMIT = 2**20
 
 
-def a_spool(folder: Path, **options: int) -> Outbox:
+def an_outbox(folder: Path, **options: int) -> Outbox:
     return Outbox(folder, **({"limit_bytes": LIMIT} | options))
 
 
-def taken(spool: Outbox) -> list[JournalEntry]:
+def taken(outbox: Outbox) -> list[JournalEntry]:
     """Everything that waits, as the journal would take it."""
     entries = []
-    while chunk := spool.next_chunk():
+    while chunk := outbox.next_chunk():
         entries += [JournalEntry.from_line(line) for line in chunk.data.splitlines()]
-        spool.mark_forwarded(chunk)
+        outbox.mark_forwarded(chunk)
     return entries
 
 
 def test_an_entry_comes_back_as_it_was(tmp_path: Path) -> None:
-    spool, entry = a_spool(tmp_path), an_entry(listing={"model": "citroën ds \u2028 ", "year": 2015})
+    outbox, entry = an_outbox(tmp_path), an_entry(listing={"model": "citroën ds \u2028 ", "year": 2015})
 
-    spool.append([entry])
+    outbox.append([entry])
 
-    assert taken(spool) == [entry]
-    assert taken(spool) == []
-    spool.close()
+    assert taken(outbox) == [entry]
+    assert taken(outbox) == []
+    outbox.close()
 
 
 def test_waiting_entries_are_adopted_by_the_next_process(tmp_path: Path) -> None:
     entries = [an_entry(number) for number in range(3)]
-    killed, following = a_spool(tmp_path), a_spool(tmp_path)
+    killed, following = an_outbox(tmp_path), an_outbox(tmp_path)
     killed.append(entries)
 
     following.adopt_segments()
@@ -53,24 +53,24 @@ def test_waiting_entries_are_adopted_by_the_next_process(tmp_path: Path) -> None
 
 
 def test_release_0_1_would_not_find_today_s_segments(tmp_path: Path) -> None:
-    spool = a_spool(tmp_path)
-    spool.append([an_entry(1)])
+    outbox = an_outbox(tmp_path)
+    outbox.append([an_entry(1)])
 
     assert list(tmp_path.glob("*.ndjson")) == []  # it deletes what it cannot read
-    spool.close()
+    outbox.close()
 
 
 def test_segments_of_a_newer_release_are_left_alone_and_counted(tmp_path: Path) -> None:
     newer = tmp_path / "1.records-v3"
     newer.write_bytes(b"3 of a release to come\n")
-    spool = a_spool(tmp_path)
+    outbox = an_outbox(tmp_path)
 
-    spool.adopt_segments()
+    outbox.adopt_segments()
 
-    assert taken(spool) == []
-    assert spool.newer_segments == 1
+    assert taken(outbox) == []
+    assert outbox.newer_segments == 1
     assert newer.read_bytes() == b"3 of a release to come\n"
-    spool.close()
+    outbox.close()
 
 
 def test_temporary_files_of_a_crash_are_removed_once_they_are_old(tmp_path: Path) -> None:
@@ -78,67 +78,67 @@ def test_temporary_files_of_a_crash_are_removed_once_they_are_old(tmp_path: Path
     for path in (old, fresh):
         path.touch()
     os.utime(old, (0, 0))
-    spool = a_spool(tmp_path)
+    outbox = an_outbox(tmp_path)
 
-    spool.adopt_segments()
+    outbox.adopt_segments()
 
     assert list(tmp_path.iterdir()) == [fresh]
-    spool.close()
+    outbox.close()
 
 
 def test_an_incomplete_last_line_is_ignored(tmp_path: Path) -> None:
     whole, torn = an_entry(1).as_line(), an_entry(2).as_line()[:-20]
     (tmp_path / "1.ndjson").write_bytes(whole + torn)
-    spool = a_spool(tmp_path)
-    spool.adopt_segments()
+    outbox = an_outbox(tmp_path)
+    outbox.adopt_segments()
 
-    first = spool.next_chunk()
+    first = outbox.next_chunk()
     assert first is not None
-    spool.mark_forwarded(first)
-    second = spool.next_chunk()
+    outbox.mark_forwarded(first)
+    second = outbox.next_chunk()
 
     assert first.data == whole
     assert second is not None
     assert second.data == torn
-    spool.close()
+    outbox.close()
 
 
 def test_segments_rotate_and_are_deleted_once_taken(tmp_path: Path) -> None:
-    spool = a_spool(tmp_path, segment_bytes=1_000)
+    outbox = an_outbox(tmp_path, segment_bytes=1_000)
     entries = [an_entry(number) for number in range(20)]
     for entry in entries:
-        spool.append([entry])
+        outbox.append([entry])
     many = len(list(tmp_path.iterdir()))
 
-    assert taken(spool) == entries
+    assert taken(outbox) == entries
     assert many == 5
     assert len(list(tmp_path.iterdir())) == 1
-    spool.close()
+    outbox.close()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_limit_holds_until_entries_are_taken(tmp_path: Path) -> None:
-    spool = a_spool(tmp_path, limit_bytes=1_000)
-    spool.append([an_entry(1)])
-    spool.append([an_entry(2)])
+    outbox = an_outbox(tmp_path, limit_bytes=1_000)
+    outbox.append([an_entry(1)])
+    outbox.append([an_entry(2)])
 
     with pytest.raises(OutboxFull):
-        spool.append([an_entry(number) for number in range(3, 8)])
+        outbox.append([an_entry(number) for number in range(3, 8)])
 
-    assert [entry.quote_id for entry in taken(spool)] == [an_entry(1).quote_id, an_entry(2).quote_id]
-    spool.append([an_entry(3)])
-    assert taken(spool) == [an_entry(3)]
-    spool.close()
+    assert [entry.quote_id for entry in taken(outbox)] == [an_entry(1).quote_id, an_entry(2).quote_id]
+    outbox.append([an_entry(3)])
+    assert taken(outbox) == [an_entry(3)]
+    outbox.close()
 
 
 def test_a_write_cut_short_by_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
-    spool = a_spool(tmp_path)
-    spool.append([an_entry(1)])
+    outbox = an_outbox(tmp_path)
+    outbox.append([an_entry(1)])
 
-    with files_of_at_most(spool.waiting_bytes + 100), pytest.raises(OSError, match="large"):
-        spool.append([an_entry(2)])
-    spool.append([an_entry(3)])
+    with files_of_at_most(outbox.waiting_bytes + 100), pytest.raises(OSError, match="large"):
+        outbox.append([an_entry(2)])
+    outbox.append([an_entry(3)])
 
-    assert taken(spool) == [an_entry(1), an_entry(3)]
+    assert taken(outbox) == [an_entry(1), an_entry(3)]
     assert all(path.read_bytes().endswith(b"\n") for path in tmp_path.iterdir())
-    spool.close()
+    outbox.close()

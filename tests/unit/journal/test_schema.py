@@ -69,7 +69,7 @@ def test_tables_of_a_later_generation_are_refused_and_left_alone(tmp_path: Path)
         again.migrate()
     journal.write([an_entry(2)])  # who wrote before goes on
 
-    assert issubclass(WrongSchema, JournalUnavailable)  # so that quotes wait in the spool
+    assert issubclass(WrongSchema, JournalUnavailable)  # so that quotes wait in the outbox
     assert len(journal.after("", until=LATER, limit=9)) == 2
 
 
@@ -77,21 +77,21 @@ def test_quotes_wait_in_the_outbox_until_a_release_knows_the_tables(tmp_path: Pa
     path = tmp_path / "journal.db"
     Journal(f"sqlite:///{path}").migrate()
     script(path, "update journal_schema set version_num = '9.0'")
-    spool = Outbox(tmp_path / "spool", limit_bytes=2**20)
-    spool.append([an_entry(1), an_entry(2)])
+    outbox = Outbox(tmp_path / "spool", limit_bytes=2**20)
+    outbox.append([an_entry(1), an_entry(2)])
     metrics = ServiceMetrics()
-    aside = Quarantine(tmp_path / "quarantine")
+    quarantine = Quarantine(tmp_path / "quarantine")
     newer = Journal(f"sqlite:///{path}")
-    Forwarder(spool=spool, journal=newer, quarantine=aside, metrics=metrics).forward()
-    assert spool.waiting_bytes
+    Forwarder(outbox=outbox, journal=newer, quarantine=quarantine, metrics=metrics).forward()
+    assert outbox.waiting_bytes
 
     script(path, BACK_TO_TODAY)  # as the right program would find it
     journal = Journal(f"sqlite:///{path}")
-    Forwarder(spool=spool, journal=journal, quarantine=aside, metrics=ServiceMetrics()).forward()
+    Forwarder(outbox=outbox, journal=journal, quarantine=quarantine, metrics=ServiceMetrics()).forward()
 
     assert journal.after("", until=LATER, limit=9) == [an_entry(1), an_entry(2)]
-    assert not spool.waiting_bytes
-    spool.close()
+    assert not outbox.waiting_bytes
+    outbox.close()
 
 
 def test_an_older_release_writes_into_tables_of_a_newer_step(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from carvalue.telemetry.metrics import ServiceMetrics
 from factories import an_entry
 
 
-class SlowSpool(Outbox):
-    """A spool whose disk waits for a word, and that remembers what was flushed together."""
+class SlowOutbox(Outbox):
+    """An outbox whose disk waits for an event, and that records the entries of each flush."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, limit_bytes=2**20)
@@ -34,8 +34,8 @@ class SlowSpool(Outbox):
 
 
 @dataclass
-class Desk:
-    """A journal in memory, there or away."""
+class FakeJournal:
+    """A journal in memory, available or not."""
 
     is_away: bool = False
     asked: int = 0
@@ -52,31 +52,31 @@ async def recorded(recorder: JournalWriter, entries: Sequence[JournalEntry]) -> 
     return await recorder.record(entries)
 
 
-async def record_ten(spool: SlowSpool, recorder: JournalWriter) -> None:
+async def record_ten(outbox: SlowOutbox, recorder: JournalWriter) -> None:
     first = asyncio.ensure_future(recorder.record([an_entry(0)]))
-    while not spool.groups:
+    while not outbox.groups:
         await asyncio.sleep(0)
     others = [asyncio.ensure_future(recorder.record([an_entry(number)])) for number in range(1, 10)]
     await asyncio.sleep(0)
     others[0].cancel()  # a client that goes away holds up nobody
     assert not first.done()
 
-    spool.go_on.set()
+    outbox.go_on.set()
     await asyncio.gather(first, *others[1:])
 
-    assert spool.groups == [1, 9]
+    assert outbox.groups == [1, 9]
     assert others[0].cancelled()
 
 
 def test_waiting_entries_share_one_flush(tmp_path: Path) -> None:
-    spool = SlowSpool(tmp_path)
-    recorder = JournalWriter(spool=spool, journal=Desk(), metrics=ServiceMetrics())
+    outbox = SlowOutbox(tmp_path)
+    recorder = JournalWriter(outbox=outbox, journal=FakeJournal(), metrics=ServiceMetrics())
 
-    asyncio.run(record_ten(spool, recorder))
+    asyncio.run(record_ten(outbox, recorder))
 
-    assert spool.waiting_bytes == sum(len(an_entry(number).as_line()) for number in range(10))
+    assert outbox.waiting_bytes == sum(len(an_entry(number).as_line()) for number in range(10))
     recorder.close()
-    spool.close()
+    outbox.close()
 
 
 def a_file_in_its_place(folder: Path) -> Outbox:
@@ -85,12 +85,12 @@ def a_file_in_its_place(folder: Path) -> Outbox:
 
 
 def test_with_a_failing_disk_quotes_go_directly_to_the_journal(tmp_path: Path) -> None:
-    desk, metrics = Desk(), ServiceMetrics()
-    recorder = JournalWriter(spool=a_file_in_its_place(tmp_path / "spool"), journal=desk, metrics=metrics)
+    journal, metrics = FakeJournal(), ServiceMetrics()
+    recorder = JournalWriter(outbox=a_file_in_its_place(tmp_path / "spool"), journal=journal, metrics=metrics)
 
     assert asyncio.run(recorded(recorder, [an_entry(0), an_entry(1)]))
 
-    assert desk.written == [an_entry(0), an_entry(1)]
+    assert journal.written == [an_entry(0), an_entry(1)]
     assert recorder.trouble == "disk"
     assert metrics.registry.get_sample_value("carvalue_spool_up") == 0
     assert metrics.registry.get_sample_value("carvalue_journal_dropped_total", {"reason": "disk"}) == 0
@@ -98,33 +98,33 @@ def test_with_a_failing_disk_quotes_go_directly_to_the_journal(tmp_path: Path) -
     asyncio.run(recorded(recorder, [an_entry(2)]))
     assert recorder.trouble is None
     assert metrics.registry.get_sample_value("carvalue_spool_up") == 1
-    assert len(desk.written) == 2
+    assert len(journal.written) == 2
     recorder.close()
 
 
 def test_quotes_that_neither_disk_nor_journal_accept_are_dropped_and_counted(tmp_path: Path) -> None:
-    desk, metrics = Desk(is_away=True), ServiceMetrics()
-    recorder = JournalWriter(spool=a_file_in_its_place(tmp_path / "spool"), journal=desk, metrics=metrics)
+    journal, metrics = FakeJournal(is_away=True), ServiceMetrics()
+    recorder = JournalWriter(outbox=a_file_in_its_place(tmp_path / "spool"), journal=journal, metrics=metrics)
 
     for number in range(3):
         assert not asyncio.run(recorded(recorder, [an_entry(number)]))
 
     assert metrics.registry.get_sample_value("carvalue_journal_dropped_total", {"reason": "disk"}) == 3
-    assert desk.asked == 1  # each time would hold up the answers
+    assert journal.asked == 1  # each time would hold up the answers
     recorder.close()
 
 
 def test_an_error_affects_its_own_request_only(tmp_path: Path) -> None:
-    spool = SlowSpool(tmp_path)
-    recorder = JournalWriter(spool=spool, journal=Desk(), metrics=ServiceMetrics())
-    spool.go_on.set()
-    spool.fault = RuntimeError("a fault of ours")
+    outbox = SlowOutbox(tmp_path)
+    recorder = JournalWriter(outbox=outbox, journal=FakeJournal(), metrics=ServiceMetrics())
+    outbox.go_on.set()
+    outbox.fault = RuntimeError("a fault of ours")
     with pytest.raises(RuntimeError):
         asyncio.run(recorded(recorder, [an_entry(0)]))
 
-    spool.fault = None
+    outbox.fault = None
     asyncio.run(recorded(recorder, [an_entry(1)]))
 
-    assert spool.waiting_bytes == len(an_entry(1).as_line())
+    assert outbox.waiting_bytes == len(an_entry(1).as_line())
     recorder.close()
-    spool.close()
+    outbox.close()

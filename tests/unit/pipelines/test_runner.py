@@ -34,12 +34,12 @@ def a_pipeline(*steps: Step) -> Pipeline:
 
 
 def test_steps_run_in_order_and_are_reported(tmp_path: Path) -> None:
-    said: list[str] = []
+    lines: list[str] = []
 
-    run_pipeline(a_pipeline(), Settings(state_dir=tmp_path), say=said.append)
+    run_pipeline(a_pipeline(), Settings(state_dir=tmp_path), report=lines.append)
 
     assert DONE == ["first", "second"]
-    assert [line.split(" took ")[0] for line in said] == [
+    assert [line.split(" took ")[0] for line in lines] == [
         "small 1/2 first ...",
         "small 1/2 first",
         "small 2/2 second ...",
@@ -48,7 +48,7 @@ def test_steps_run_in_order_and_are_reported(tmp_path: Path) -> None:
 
 
 def test_a_pipeline_resumes_at_a_step(tmp_path: Path) -> None:
-    run_pipeline(a_pipeline(), Settings(state_dir=tmp_path), start="second", say=DONE.append)
+    run_pipeline(a_pipeline(), Settings(state_dir=tmp_path), start="second", report=DONE.append)
 
     assert DONE[0] == "small 2/2 second ..."
     assert "first" not in DONE
@@ -56,7 +56,7 @@ def test_a_pipeline_resumes_at_a_step(tmp_path: Path) -> None:
 
 def test_an_unknown_step_is_refused_with_a_list_of_steps(tmp_path: Path) -> None:
     with pytest.raises(StepNotFound, match="no step 'third': expected first, second"):
-        run_pipeline(a_pipeline(), Settings(state_dir=tmp_path), start="third", say=DONE.append)
+        run_pipeline(a_pipeline(), Settings(state_dir=tmp_path), start="third", report=DONE.append)
 
 
 def test_a_failed_step_ends_the_run(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_failed_step_ends_the_run(tmp_path: Path) -> None:
         run_pipeline(
             a_pipeline(Step(run=broken), Step(run=second)),
             Settings(state_dir=tmp_path),
-            say=DONE.append,
+            report=DONE.append,
         )
 
     assert DONE == ["small 1/2 broken ..."]  # and nothing of the second

@@ -45,7 +45,7 @@ COLUMNS: dict[str, pl.DataType] = {
 
 @dataclass(frozen=True, kw_only=True)
 class SalesReport:
-    """What became of the reported sales.
+    """Result of screening reported sales; the field names are those of its JSON file.
 
     Attributes:
         told: Number of reported sales.
@@ -63,8 +63,8 @@ class SalesReport:
     to_quote: float | None
 
     @property
-    def says(self) -> str:
-        """What to add to the description of the listings; empty where no sale was joined."""
+    def description(self) -> str:
+        """Text to append to the description of a dataset; empty if no sale was joined."""
         if not self.joined:
             return ""
         return (

@@ -9,14 +9,16 @@ from carvalue.registry.gates.bootstrap import PairedChange, paired_change
 from carvalue.registry.gates.evidence import GateEvidence
 
 BASELINE, PRODUCTION, BAD_SLICE = "better than the baseline", "against production", "no bad slice"
-FEWEST_TRAINED, FEWEST_TESTED = 1_000, 300  # rows; with fewer, the figures below are mostly chance
-CONFIDENCE = 0.95  # on one side: one candidate in twenty that is no better may look better
-WORSE_AT_MOST = 0.05  # of production's error, for newer data: as much as 1,700 test rows can rule out
+MIN_TRAINING_ROWS, MIN_TEST_ROWS = 1_000, 300  # rows; with fewer, the metrics are mostly noise
+CONFIDENCE = 0.95  # one-sided: one in twenty challengers that are not better looks better
+WORSE_AT_MOST = (
+    0.05  # of production's error, for newer data: the smallest difference that 1,700 test rows can rule out
+)
 SLICE_ROWS = 100
 SLICE_ERROR = 0.3  # the hardest slice of the real listings, cars without a make, has 0.22
 SLICE_WORSE = 0.1  # of production's error in the same slice
-SLICE_CONFIDENCE = 0.999  # some sixty slices are looked at: one in twenty would be three of them
-COVERAGE_OFF = 0.03  # from what the range promises, besides what chance does to so few rows
+SLICE_CONFIDENCE = 0.999  # about sixty slices are compared: 95 % would give three false refusals
+COVERAGE_OFF = 0.03  # from the nominal coverage, besides the sampling error
 
 
 def enough_data(evidence: GateEvidence) -> GateResult:
@@ -32,10 +34,10 @@ def enough_data(evidence: GateEvidence) -> GateResult:
     return GateResult(
         name="enough data",
         figure=trained,
-        limit=FEWEST_TRAINED,
-        passed=trained >= FEWEST_TRAINED and tested >= FEWEST_TESTED,
-        message=f"learned from {trained:,} rows (at least {FEWEST_TRAINED:,}), "
-        f"tested on {tested:,} (at least {FEWEST_TESTED:,})",
+        limit=MIN_TRAINING_ROWS,
+        passed=trained >= MIN_TRAINING_ROWS and tested >= MIN_TEST_ROWS,
+        message=f"trained on {trained:,} rows (at least {MIN_TRAINING_ROWS:,}), "
+        f"tested on {tested:,} (at least {MIN_TEST_ROWS:,})",
     )
 
 
@@ -57,7 +59,7 @@ def real_data(evidence: GateEvidence) -> GateResult:
         figure=None,
         limit=None,
         passed=passed,
-        message=f"learned from {mine}{beside}" + ("" if passed else ": made up against real"),
+        message=f"trained on {mine}{beside}" + ("" if passed else ": generated rows against real ones"),
     )
 
 
@@ -106,7 +108,7 @@ def beats_production(evidence: GateEvidence) -> GateResult:
         figure=change.high,
         limit=limit,
         passed=passed,
-        message=f"{errors} on {rows.height:,} rows: {_in_words(change)}; {_asked(limit, passed=passed)}",
+        message=f"{errors} on {rows.height:,} rows: {_in_words(change)}; {_rule(limit, passed=passed)}",
     )
 
 
@@ -121,7 +123,7 @@ def no_bad_slice(evidence: GateEvidence) -> GateResult:
     """
     slices = _slices(evidence.quoted)
     if not slices:
-        message = f"no slice of the test rows has {SLICE_ROWS} rows: none could be judged"
+        message = f"no slice of the test rows has {SLICE_ROWS} rows: none could be measured"
         return GateResult(name=BAD_SLICE, figure=None, limit=SLICE_ERROR, passed=False, message=message)
     worst_name, worst = max(
         ((name, _median(evidence.errors(rows=rows))) for name, rows in slices.items()),
@@ -134,12 +136,12 @@ def no_bad_slice(evidence: GateEvidence) -> GateResult:
         limit=SLICE_ERROR,
         passed=worst <= SLICE_ERROR and not worse,
         message=f"of {len(slices)} slices of {SLICE_ROWS} rows and more the worst is {worst_name}: "
-        f"error {worst:.2%} (at most {SLICE_ERROR:.0%})" + "".join(f"; {said}" for said in worse),
+        f"error {worst:.2%} (at most {SLICE_ERROR:.0%})" + "".join(f"; {item}" for item in worse),
     )
 
 
 def coverage(evidence: GateEvidence) -> GateResult:
-    """Require that the range holds about the nominal share of asking prices.
+    """Require that the range contains about the nominal share of asking prices.
 
     Args:
         evidence: What the gates look at.
@@ -156,18 +158,18 @@ def coverage(evidence: GateEvidence) -> GateResult:
         limit=NOMINAL_COVERAGE - off,
         passed=abs(held - NOMINAL_COVERAGE) <= off,
         message=(
-            f"the range holds {held:.1%} of asked prices "
+            f"the range contains {held:.1%} of asking prices "
             f"({NOMINAL_COVERAGE - off:.1%} to {NOMINAL_COVERAGE + off:.1%})"
         ),
     )
 
 
 def _fresh(evidence: GateEvidence) -> pl.DataFrame:
-    """Take rows newer than what production learned from, if there are enough: others it may know."""
-    assert evidence.champion is not None  # noqa: S101  # asked by the caller
+    """Take the rows newer than the champion's training data if there are enough; it may know the others."""
+    assert evidence.champion is not None  # noqa: S101  # checked by the caller
     newest = evidence.champion.model.card.data_as_of
     fresh = evidence.quoted.filter(pl.col("posted_at").dt.date() > newest)
-    return fresh if fresh.height >= FEWEST_TESTED else evidence.quoted
+    return fresh if fresh.height >= MIN_TEST_ROWS else evidence.quoted
 
 
 def _is_newer(evidence: GateEvidence) -> bool:
@@ -178,15 +180,15 @@ def _is_newer(evidence: GateEvidence) -> bool:
 def _surely_worse(evidence: GateEvidence, slices: dict[str, pl.DataFrame]) -> list[str]:
     if evidence.champion is None:
         return []
-    said = []
+    worse = []
     for name, rows in slices.items():
         mine, theirs = (evidence.errors(column, rows=rows) for column in ("quoted", "production"))
         if _median(mine) <= _median(theirs) * (1 + SLICE_WORSE):
             continue
         change = paired_change(mine=mine.to_numpy(), theirs=theirs.to_numpy(), confidence=SLICE_CONFIDENCE)
         if change.low > 0:
-            said.append(f"{name}: error {_median(mine):.2%} against {_median(theirs):.2%} in production")
-    return said
+            worse.append(f"{name}: error {_median(mine):.2%} against {_median(theirs):.2%} in production")
+    return worse
 
 
 def _slices(quoted: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -204,9 +206,9 @@ def _median(errors: pl.Series) -> float:
 
 
 def _in_words(change: PairedChange) -> str:
-    return f"{change.measured:+.1%}, {CONFIDENCE:.0%} sure of no more than {change.high:+.1%}"
+    return f"{change.measured:+.1%}, with {CONFIDENCE:.0%} confidence at most {change.high:+.1%}"
 
 
-def _asked(limit: float, *, passed: bool) -> str:
-    asked = f"its data is newer, {limit:+.0%} is allowed" if limit else "less is asked for"
-    return asked if passed else f"{asked}, which is not sure"
+def _rule(limit: float, *, passed: bool) -> str:
+    rule = f"with newer data up to {limit:+.0%} is allowed" if limit else "it must be below 0"
+    return rule if passed else f"{rule}, which is not certain"

@@ -60,7 +60,7 @@ def test_sales_get_the_price_level_of_the_source() -> None:
     assert (report.joined, report.clients, report.left_out) == (MIN_SALES, 50, {})
     assert kept["price"].unique().to_list() == [20_000 * LEVEL]
     assert report.to_quote == pytest.approx(0.95)
-    assert report.says == ", and 200 reported sales of 50 clients at 0.95 times their quotes"
+    assert report.description == ", and 200 reported sales of 50 clients at 0.95 times their quotes"
 
 
 def test_sales_keep_relative_prices_of_cars() -> None:
@@ -81,7 +81,7 @@ def test_sales_keep_relative_prices_of_cars() -> None:
 def test_too_few_sales_are_left_out(sold: list[dict[str, Any]], reason: str) -> None:
     kept, report = screened(sold)
 
-    assert (kept.height, report.joined, report.says) == (0, 0, "")
+    assert (kept.height, report.joined, report.description) == (0, 0, "")
     assert reason in report.left_out
 
 

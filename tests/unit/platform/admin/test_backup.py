@@ -87,19 +87,19 @@ def test_state_outside_the_folder_is_reported(settings: Settings, tmp_path: Path
 def test_every_quote_that_was_on_disk_is_in_a_backup_made_while_quotes_come(
     settings: Settings, tmp_path: Path
 ) -> None:
-    """Quotes go through spool and journal as in the service; each is either in the one or the other."""
+    """Quotes go through outbox and journal as in the service; each is either in the one or the other."""
     state, stop, numbers = settings.state_dir, Event(), count(2)
     on_disk: list[str] = []
-    spool = Outbox(state / "service" / "spool", limit_bytes=2**30, segment_bytes=2_000)
+    outbox = Outbox(state / "service" / "spool", limit_bytes=2**30, segment_bytes=2_000)
     journal = Journal(settings.journal_url.get_secret_value())
     replay = Forwarder(
-        spool=spool, journal=journal, quarantine=Quarantine(state / "quarantine"), metrics=ServiceMetrics()
+        outbox=outbox, journal=journal, quarantine=Quarantine(state / "quarantine"), metrics=ServiceMetrics()
     )
 
     def quote() -> None:
         while not stop.is_set():
             entry = an_entry(next(numbers))
-            spool.append([entry])
+            outbox.append([entry])
             on_disk.append(entry.quote_id)
 
     def pass_on() -> None:
@@ -119,7 +119,7 @@ def test_every_quote_that_was_on_disk_is_in_a_backup_made_while_quotes_come(
         stop.set()
         for thread in threads:
             thread.join()
-        spool.close()
+        outbox.close()
         journal.close()
 
     for file, before in backups:
