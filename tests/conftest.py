@@ -1,4 +1,4 @@
-"""No test sees the settings of whoever runs it, none leaves any behind, and no property test is timed."""
+"""Isolate tests from the user's settings and from each other, and turn time limits of property tests off."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ hypothesis.settings.load_profile("carvalue")
 
 @pytest.fixture(autouse=True)
 def bare_environment() -> Iterator[None]:
-    """Forget the settings of whoever runs the tests, and those that MLflow writes into the environment."""
+    """Remove the user's settings, and those that MLflow writes into the environment."""
     with patch.dict(os.environ):
         for name in Settings.model_fields:
             os.environ.pop(name.upper(), None)

@@ -1,4 +1,4 @@
-"""Stand-ins for what lives outside the process."""
+"""Fakes of external systems."""
 
 import shutil
 from pathlib import Path

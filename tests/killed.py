@@ -1,4 +1,4 @@
-"""A promotion that is killed at one of its writes; a module, so that a process of its own can import it."""
+"""A promotion that is killed at one of its writes, as a module that a subprocess can import."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ WRITES = (
 
 
 def promote_and_die(*, at_write: int, arguments: Mapping[str, Any]) -> None:
-    """Promote, and be killed just before this write, counted from 1; end well where there are fewer."""
+    """Promote, and be killed just before this write, counted from 1; succeed if there are fewer."""
     writes = iter(range(1, at_write + 1))
 
     def deadly(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""A disk that takes no more, for real: the kernel refuses to let any file grow."""
+"""Simulate a full disk: the kernel refuses to let any file grow."""
 
 import resource
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A platform under test: small stand-ins for its services, ports of its own, its commands."""
+"""A platform under test: small replacements of its services, free ports, and its commands."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A model in production, in a real MLflow, and the price service that follows it, as a process of its own."""
+"""A model in production, in a real MLflow, and the price service that follows it, as a separate process."""
 
 import os
 import signal
@@ -45,7 +45,7 @@ def put_into_production(uri: str, folder: Path, *, price_share: float) -> int:
 
 @contextmanager
 def price_service(state_dir: Path, *, uri: str) -> Iterator[httpx.Client]:
-    """Run `python -m carvalue.serving`; it must end by itself when told to."""
+    """Run `python -m carvalue.serving`; it must exit by itself on SIGTERM."""
     port = free_port()
     environment = os.environ | {
         "STATE_DIR": str(state_dir),

@@ -210,7 +210,7 @@ class Settings(BaseSettings):
     """How many MB of quotes may wait on local disk while the journal is unavailable. A quote takes about 0.4
     KB. Beyond the limit, quotes are answered but not stored."""
     on_full_disk: Literal["answer", "refuse"] = "answer"
-    """What the price service does with a quote that it cannot record, because the disk or the spool is full:
+    """What the price service does with a quote that it cannot record, because the disk or the outbox is full:
     `answer` (with `recorded: false`; in a file, without a quote id) or `refuse` (with status 503)."""
     batch_limit_mb: int = Field(default=256, ge=1)
     """The largest file that POST /predict/batch accepts, in MB. At most two files are stored below STATE_DIR

@@ -1,4 +1,4 @@
-"""What is started or parsed again and again stays light."""
+"""Commands and DAG files import no heavy library."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Nothing of ours reads or writes a pickle: whoever can write a file must not be able to run code."""
+"""No module reads or writes a pickle: write access to a file must not allow running code."""
 
 import ast
 from collections.abc import Iterator

@@ -122,22 +122,22 @@ def aws() -> Any:
 
 @pytest.fixture
 def front_door() -> Iterator[dict[str, Any]]:
-    says: dict[str, Any] = {"status": 200, "body": b'{"price": 11250}'}
+    endpoint: dict[str, Any] = {"status": 200, "body": b'{"price": 11250}'}
 
     class Answer(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             admitted = self.headers["X-API-Key"] == "key of the release"
-            self.send_response(says["status"] if admitted else 401)
+            self.send_response(endpoint["status"] if admitted else 401)
             self.end_headers()
-            self.wfile.write(says["body"])
+            self.wfile.write(endpoint["body"])
 
         def log_message(self, *_: Any) -> None: ...
 
     server = HTTPServer(("127.0.0.1", 0), Answer)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    says["url"] = f"http://127.0.0.1:{server.server_port}"
-    yield says
+    endpoint["url"] = f"http://127.0.0.1:{server.server_port}"
+    yield endpoint
     server.shutdown()
     server.server_close()
 

@@ -1,4 +1,4 @@
-"""A Kaggle that runs on this machine and speaks the protocol that kagglehub speaks."""
+"""A local server with the protocol that kagglehub uses."""
 
 from fake_kaggle.server import FakeKaggle, Fault, zipped
 

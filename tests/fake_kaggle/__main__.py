@@ -16,9 +16,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m fake_kaggle", description=__doc__)
     parser.add_argument("file", type=Path, help="a .csv, or a .zip with vehicles.csv in it")
     parser.add_argument("--version", type=int, default=10, help="the data set's current version")
-    told = parser.parse_args()
-    kaggle = FakeKaggle(zipped(told.file), version=told.version, port=TEST_PORT)
-    print(f"{DATASET}, version {told.version}, is at {kaggle.url}", flush=True)  # noqa: T201
+    options = parser.parse_args()
+    kaggle = FakeKaggle(zipped(options.file), version=options.version, port=TEST_PORT)
+    print(f"{DATASET}, version {options.version}, is at {kaggle.url}", flush=True)  # noqa: T201
     try:
         kaggle.serve_forever()
     except KeyboardInterrupt:

@@ -1,6 +1,6 @@
 """The fake Kaggle: two calls of its API, a store that answers ranges, and faults to order.
 
-As in the real one, GetDataset tells the current version, DownloadDataset redirects to the store, the store
+As in the real one, GetDataset returns the current version, DownloadDataset redirects to the store, the store
 hands out a file as `<name>.zip` with an `x-goog-hash` header, and an error is a status with a JSON message.
 """
 
@@ -119,19 +119,19 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server.kaggle
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         call = self.path.rpartition("/")[2]
         fault = self._begin(call)
         if fault is None:
             return
-        if f"{asked.get('ownerSlug')}/{asked.get('datasetSlug')}" != self.kaggle.dataset:
+        if f"{query.get('ownerSlug')}/{query.get('datasetSlug')}" != self.kaggle.dataset:
             self._json({"code": 404, "message": "Dataset not found"}, status=404)
         elif call == "GetDataset":
             self._json({"ref": self.kaggle.dataset, "currentVersionNumber": self.kaggle.version})
-        elif asked.get("fileName", self.kaggle.name) != self.kaggle.name:
+        elif query.get("fileName", self.kaggle.name) != self.kaggle.name:
             self._json({"code": 404, "message": "File not found"}, status=404)
         else:
-            self._redirect(asked)
+            self._redirect(query)
 
     def do_GET(self) -> None:
         fault = self._begin("store")
@@ -163,13 +163,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(b"<html>Please log in to the airport</html>", "text/html")
             return None
         if fault.status:
-            told = {"code": fault.status, "message": f"Status {fault.status}"}
-            self._json(told, status=fault.status, headers=fault.headers)
+            payload = {"code": fault.status, "message": f"Status {fault.status}"}
+            self._json(payload, status=fault.status, headers=fault.headers)
             return None
         return fault
 
-    def _redirect(self, asked: Mapping[str, Any]) -> None:
-        version = asked.get("datasetVersionNumber", self.kaggle.version)
+    def _redirect(self, query: Mapping[str, Any]) -> None:
+        version = query.get("datasetVersionNumber", self.kaggle.version)
         self.send_response(302)
         host = self.headers["Host"]
         self.send_header("Location", f"http://{host}/store/{version}/{self.kaggle.name}.zip?signature=abc")
@@ -177,9 +177,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _json(
-        self, told: Mapping[str, object], *, status: int = 200, headers: Mapping[str, str] | None = None
+        self, payload: Mapping[str, object], *, status: int = 200, headers: Mapping[str, str] | None = None
     ) -> None:
-        self._send(json.dumps(told).encode(), "application/json", status=status, headers=headers)
+        self._send(json.dumps(payload).encode(), "application/json", status=status, headers=headers)
 
     def _send(
         self, body: bytes, content_type: str, *, status: int = 200, headers: Mapping[str, str] | None = None
@@ -201,8 +201,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
 
-def _range_start(told: str | None) -> int:
-    return int(told.removeprefix("bytes=").partition("-")[0]) if told else 0
+def _range_start(payload: str | None) -> int:
+    return int(payload.removeprefix("bytes=").partition("-")[0]) if payload else 0
 
 
 def _md5(body: bytes, *, wrong: bool) -> str:

@@ -1,4 +1,4 @@
-"""A person says no, then yes, in Airflow: a real run of `promote` waits for it and does what was said."""
+"""In a real Airflow, `promote` waits for approval: a rejection refuses the version, an approval promotes."""
 
 import json
 import os

@@ -109,9 +109,9 @@ def test_a_retraining_is_scheduled_by_a_setting(airflow_home: Path) -> None:
 
 def test_the_steps_run_as_tasks(airflow_home: Path) -> None:
 
-    said = airflow(RUN, airflow_home, DATA_SOURCE="sample", SAMPLE_ROWS="2000")
+    output = airflow(RUN, airflow_home, DATA_SOURCE="sample", SAMPLE_ROWS="2000")
 
-    assert "outcome success" in said
+    assert "outcome success" in output
     assert (airflow_home / "var" / "storage" / "datasets" / "current").exists()
 
 
@@ -119,8 +119,8 @@ def test_invalid_input_fails_without_retries_in_one_line(airflow_home: Path, tmp
     bad = tmp_path / "vehicles.csv"
     bad.write_text("id,price\n1,2\n")
 
-    said = airflow(RUN, airflow_home, DATA_SOURCE=str(bad))
+    output = airflow(RUN, airflow_home, DATA_SOURCE=str(bad))
 
-    assert "outcome failed" in said
-    assert said.count("download failed: ") == 1
-    assert "AirflowFailException" in said
+    assert "outcome failed" in output
+    assert output.count("download failed: ") == 1
+    assert "AirflowFailException" in output

@@ -1,4 +1,4 @@
-"""What a retraining needs goes away, or the disk is full: production stays, and the run can go on later."""
+"""With an unavailable dependency or a full disk, production stays and a retraining can continue later."""
 
 import os
 import subprocess

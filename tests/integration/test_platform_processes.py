@@ -35,12 +35,12 @@ def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Setting
 
 
 def test_services_start_in_dependency_order(settings: Settings) -> None:
-    said: list[str] = []
+    output: list[str] = []
     wanted = (a_server("web", needs=("database",)), a_job("database"))
 
-    lifecycle.start_services(settings, wanted, report=said.append)
+    lifecycle.start_services(settings, wanted, report=output.append)
 
-    assert said == ["database is ready", "web is ready"]
+    assert output == ["database is ready", "web is ready"]
     assert [item.state for item in _status(settings, wanted)] == ["healthy", "done"]
 
 
@@ -50,10 +50,12 @@ def test_the_access_log_has_its_own_file(settings: Settings) -> None:
 
     lifecycle.start_services(settings, wanted, report=_nothing)
 
-    said = {path.stem: path.read_text().split("\n") for path in log_folder(settings.state_dir).glob("*.log")}
-    assert said["asked"] == ["a word", ""]
-    assert said["asked-access"] == ["a request", ""]
-    assert sorted(said["plain"]) == ["", "a request", "a word"]
+    output = {
+        path.stem: path.read_text().split("\n") for path in log_folder(settings.state_dir).glob("*.log")
+    }
+    assert output["asked"] == ["a word", ""]
+    assert output["asked-access"] == ["a request", ""]
+    assert sorted(output["plain"]) == ["", "a request", "a word"]
     assert [path.stem for path in log_files(settings.state_dir)] == ["asked", "plain", "supervisord"]
     assert [path.stem for path in log_files(settings.state_dir, "asked-access")] == ["asked-access"]
 

@@ -1,4 +1,4 @@
-"""A whole training where production keeps things: MLflow on PostgreSQL and S3, the journal on PostgreSQL."""
+"""A training with the stores of production: MLflow on PostgreSQL and S3, the journal on PostgreSQL."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing

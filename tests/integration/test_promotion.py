@@ -1,4 +1,4 @@
-"""From a registered version to production, over a real MLflow: judged, switched, written down, killed."""
+"""Promotions in a real MLflow: judged, executed, recorded, and killed at each write."""
 
 import multiprocessing
 import signal

@@ -167,9 +167,9 @@ def _fires(promtool: str, folder: Path, name: str, series: dict[str, str]) -> bo
         "alert_rule_test": [{"eval_time": AT, "alertname": name, "exp_alerts": []}],
     }
     (folder / "test.yml").write_text(json.dumps({"rule_files": ["rules.yml"], "tests": [test]}))
-    asked = subprocess.run(
+    checked = subprocess.run(
         [promtool, "test", "rules", "test.yml"], cwd=folder, capture_output=True, text=True, timeout=60
     )
-    told = asked.stdout + asked.stderr
-    assert asked.returncode == 0 or f"alertname: {name}" in told, told
-    return asked.returncode != 0
+    output = checked.stdout + checked.stderr
+    assert checked.returncode == 0 or f"alertname: {name}" in output, output
+    return checked.returncode != 0

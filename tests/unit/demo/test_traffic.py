@@ -23,10 +23,10 @@ CARS, FAST = 40, 5_000.0
 
 
 class Service:
-    """A price service that refuses cars of 2005 and remembers what it was asked."""
+    """A price service that refuses cars of 2005 and records the requests."""
 
     def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
+        self.requested: list[dict[str, Any]] = []
         self.sales: list[dict[str, Any]] = []
 
     async def predict(self, request: Request) -> JSONResponse:
@@ -34,9 +34,9 @@ class Service:
         if any(listing["year"] == 2005 for listing in listings):
             return JSONResponse({"detail": "no"}, 422)
         quotes = [
-            {"quote_id": str(len(self.asked) + place), "price": 9_000} for place in range(len(listings))
+            {"quote_id": str(len(self.requested) + place), "price": 9_000} for place in range(len(listings))
         ]
-        self.asked += listings
+        self.requested += listings
         return JSONResponse(quotes)
 
     async def feedback(self, request: Request) -> JSONResponse:
@@ -88,7 +88,7 @@ def test_each_car_is_quoted_once_in_order_of_posting(
 ) -> None:
     done = send(client, dataset)
 
-    assert [listing["odometer"] for listing in service.asked] == [50_000 + n for n in range(1, CARS)]
+    assert [listing["odometer"] for listing in service.requested] == [50_000 + n for n in range(1, CARS)]
     assert (done.sent, done.refused) == (CARS, 1)
     assert done.median_price == 9_000
 
@@ -98,8 +98,10 @@ def test_a_drift_changes_the_requests_that_it_names(
 ) -> None:
     send(client, dataset, "odometer*2@10-20", "fuel=electric@30")
 
-    doubled = [number for number, car in enumerate(service.asked, start=1) if car["odometer"] >= 100_000]
-    electric = [number for number, car in enumerate(service.asked, start=1) if car.get("fuel") == "electric"]
+    doubled = [number for number, car in enumerate(service.requested, start=1) if car["odometer"] >= 100_000]
+    electric = [
+        number for number, car in enumerate(service.requested, start=1) if car.get("fuel") == "electric"
+    ]
     assert doubled == list(range(10, 20))
     assert electric == list(range(30, CARS))
 
@@ -123,10 +125,10 @@ def test_an_unavailable_service_is_named(dataset: Dataset) -> None:
 
 
 def test_a_service_that_requires_a_key_gets_one_request(dataset: Dataset) -> None:
-    asked: list[Request] = []
+    requested: list[Request] = []
 
     async def refuse(request: Request) -> JSONResponse:
-        asked.append(request)
+        requested.append(request)
         return JSONResponse({"detail": "This service asks for a key."}, 401)
 
     with (
@@ -135,4 +137,4 @@ def test_a_service_that_requires_a_key_gets_one_request(dataset: Dataset) -> Non
     ):
         send(client, dataset)
 
-    assert len(asked) == 1
+    assert len(requested) == 1

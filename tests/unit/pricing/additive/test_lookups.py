@@ -1,4 +1,4 @@
-"""The additive model finds back what a market was made of, and says the same after a file."""
+"""The additive model recovers the effects of a simulated market, and is unchanged after saving."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""One car's spellings come together; different cars stay apart."""
+"""Spellings of one model have one name; different models have different names."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A difference is sure only where chance cannot make it."""
+"""A difference is significant only if chance cannot explain it."""
 
 import numpy as np
 

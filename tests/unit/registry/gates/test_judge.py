@@ -1,4 +1,4 @@
-"""A sound candidate passes every gate; each fault is found by the gate that is there for it."""
+"""A good challenger passes every gate; each fault is found by its gate."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -39,10 +39,10 @@ def never(line: str) -> None:
 
 
 def test_the_version_in_production_is_taken(bundle: Path, tmp_path: Path) -> None:
-    borrowed = load_with_fallback(registry=ARegistry(bundle), cache=BundleCache(tmp_path), warn=never)
+    loaded = load_with_fallback(registry=ARegistry(bundle), cache=BundleCache(tmp_path), warn=never)
 
-    assert borrowed.version.version == 3
-    assert borrowed.model.quote({"model": "toyota camry", "year": 2014}).price > 0
+    assert loaded.version.version == 3
+    assert loaded.model.quote({"model": "toyota camry", "year": 2014}).price > 0
 
 
 def test_without_mlflow_the_last_good_bundle_is_loaded_with_a_warning(bundle: Path, tmp_path: Path) -> None:
@@ -50,12 +50,12 @@ def test_without_mlflow_the_last_good_bundle_is_loaded_with_a_warning(bundle: Pa
     cache.set_last_good(
         CachedBundle(version=version, folder=Path(shutil.copytree(bundle, cache.folder_of(version))))
     )
-    said: list[str] = []
+    warned: list[str] = []
 
-    borrowed = load_with_fallback(registry=ARegistry(bundle, is_up=False), cache=cache, warn=said.append)
+    loaded = load_with_fallback(registry=ARegistry(bundle, is_up=False), cache=cache, warn=warned.append)
 
-    assert borrowed.version == version
-    assert said == ["MLflow does not answer. Pricing with the service's last good model, version 2."]
+    assert loaded.version == version
+    assert warned == ["MLflow does not answer. Pricing with the service's last good model, version 2."]
 
 
 @pytest.mark.parametrize("is_up", [True, False])
@@ -65,14 +65,14 @@ def test_no_model_anywhere_is_an_error(tmp_path: Path, *, is_up: bool) -> None:
 
 
 def test_a_damaged_bundle_of_the_service_is_skipped(bundle: Path, tmp_path: Path) -> None:
-    cache, said = BundleCache(tmp_path), list[str]()
+    cache, warned = BundleCache(tmp_path), list[str]()
     for number in (1, 2):
         version = a_version(bundle, number=number)
         folder = Path(shutil.copytree(bundle, cache.folder_of(version)))
         cache.set_last_good(CachedBundle(version=version, folder=folder))
     (folder / "model.ubj").write_bytes(b"")
 
-    loaded = load_with_fallback(registry=ARegistry(bundle, is_up=False), cache=cache, warn=said.append)
+    loaded = load_with_fallback(registry=ARegistry(bundle, is_up=False), cache=cache, warn=warned.append)
 
     assert loaded.version == a_version(bundle, number=1)
-    assert "version 1" in said[0]
+    assert "version 1" in warned[0]

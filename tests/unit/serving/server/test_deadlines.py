@@ -84,20 +84,20 @@ def connect(client: httpx.Client) -> socket.socket:
 
 
 def dripped(connection: socket.socket, drop: bytes) -> bytes:
-    """Send a drop now and then until the other side ends the connection; give what it said."""
-    said, deadline = bytearray(), time.monotonic() + 10
+    """Send a few bytes now and then until the server closes the connection; return its response."""
+    received, deadline = bytearray(), time.monotonic() + 10
     connection.settimeout(PAUSE_S)
     while time.monotonic() < deadline:
         try:
             piece = connection.recv(65_536)
             if not piece:
-                return bytes(said)
-            said += piece
+                return bytes(received)
+            received += piece
         except TimeoutError:
             if drop:
                 connection.send(drop)
         except ConnectionError:
-            return bytes(said)
+            return bytes(received)
     raise AssertionError("the connection is still held")
 
 
@@ -122,11 +122,11 @@ def test_a_slow_client_is_disconnected(client: Client, begun: bytes, drop: bytes
     with closing(connect(client)) as connection:
         connection.send(begun)
         began = time.monotonic()
-        said = dripped(connection, drop)
+        received = dripped(connection, drop)
 
         assert SHORT_S * 0.8 < time.monotonic() - began < 5
-        assert said.startswith(b"HTTP/1.1 " + status if status else b"")
-        assert bool(said) == bool(status)
+        assert received.startswith(b"HTTP/1.1 " + status if status else b"")
+        assert bool(received) == bool(status)
     until(lambda: client.rejected("slow") == 1)
 
 
