@@ -1,13 +1,11 @@
-"""Measure the components of the price model: `python benchmarks/ablation.py DATASET EVERY [DOCUMENT]`.
+"""Measure the components of the price model: `python -m benchmarks.ablation DATASET EVERY`.
 
 DATASET is a folder with `train.parquet` and `validation.parquet`; one in EVERY cars of the training rows is
 used. Test rows are not read. In the first table each row adds exactly one component to the row above; in the
-second, each row changes one component of the complete model. Both are printed, and written between the marks
-of the Markdown file DOCUMENT.
+second, each row changes one component of the complete model.
 """
 
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,6 +16,7 @@ from unittest.mock import patch
 import numpy as np
 import polars as pl
 import xgboost as xgb
+from benchmarks.results import save
 
 from carvalue.pricing.additive import lookups
 from carvalue.pricing.additive.fitting import design_matrix
@@ -41,8 +40,6 @@ from carvalue.pricing.training.cross_fitting import fit_training_encoder
 from carvalue.pricing.training.search import INITIAL_PARAMS
 
 ROUNDS, LEARNING_RATE = 400, 0.1
-MARKS = ("<!-- ablation -->\n", "<!-- /ablation -->")
-TABLE_HEAD = "| {title} | median error | mean error | within 20 % |\n|---|---|---|---|\n"
 TARGET_ENCODING, AGE_LEVELS = "name_level", ("name_young", "name_old")
 
 Loss = Callable[[Floats, xgb.DMatrix], tuple[Floats, Floats]]
@@ -149,34 +146,40 @@ class Ablation:
         return self._encoded[key]
 
 
-def main(dataset: Path, *, every: int, document: Path | None) -> None:
-    """Fit every variant, print both tables, and write them into the document."""
+def main(dataset: Path, *, every: int) -> None:
+    """Fit every variant, print both tables, and write `results/ablation.json`."""
     rows = pl.read_parquet(dataset / "train.parquet")
     train = rows.filter(pl.col("car").cast(pl.UInt64) % every == 0)
     ablation = Ablation(train=train, validation=pl.read_parquet(dataset / "validation.parquet"))
-    lines = []
-    for line in table_lines(ablation):
-        print(line, end="", flush=True)
-        lines.append(line)
-    if document is not None:
-        text = document.read_text()
-        before, after = text.index(MARKS[0]) + len(MARKS[0]), text.index(MARKS[1])
-        document.write_text(text[:before] + "".join(lines) + text[after:])
+    complete, chain = measure_chain(ablation)
+    values = {
+        "training rows": train.height,
+        "validation rows": ablation.validation.height,
+        "each row adds one component": chain,
+        "each row changes one component": measure_changes(ablation, complete),
+    }
+    command = f"python -m benchmarks.ablation DATASET {every}"
+    save("ablation", values, command=command, model=f"{ROUNDS} trees at learning rate {LEARNING_RATE}")
 
 
-def table_lines(ablation: Ablation) -> Iterator[str]:
-    """Yield both tables line by line."""
+def measure_chain(ablation: Ablation) -> tuple[Components, list[dict[str, str]]]:
+    """Return the complete model's components, and a row for the baseline and for each step to them."""
     asking = ablation.validation["price"].cast(pl.Float64).to_numpy()
-    yield TABLE_HEAD.format(title=f"each row adds one component ({ablation.train.height:,} training rows)")
-    yield row("median by make, family and year", asking=asking, log_price=ablation.baseline())
+    rows = [row("median by make, family and year", asking=asking, log_price=ablation.baseline())]
     components = Components()
     for name, change in CHAIN:
         components = replace(components, **change)  # type: ignore[arg-type]
-        yield row(name, asking=asking, log_price=ablation.predict(components))
-    yield "\n" + TABLE_HEAD.format(title="each row changes one component of the model")
-    for name, change in CHANGES:
-        variant = replace(components, **change)  # type: ignore[arg-type]
-        yield row(name, asking=asking, log_price=ablation.predict(variant))
+        rows.append(row(name, asking=asking, log_price=ablation.predict(components)))
+    return components, rows
+
+
+def measure_changes(ablation: Ablation, complete: Components) -> list[dict[str, str]]:
+    """Return a row for each variant that differs from the complete model in one component."""
+    asking = ablation.validation["price"].cast(pl.Float64).to_numpy()
+    return [
+        row(name, asking=asking, log_price=ablation.predict(replace(complete, **change)))  # type: ignore[arg-type]
+        for name, change in CHANGES
+    ]
 
 
 @contextmanager
@@ -236,17 +239,18 @@ def fit_and_predict(encoded: Encoded, components: Components) -> Floats:
     return np.asarray(fitted.booster.predict(rows), dtype=np.float64)
 
 
-def row(name: str, *, asking: Floats, log_price: Floats) -> str:
-    """Format one row of a table."""
+def row(name: str, *, asking: Floats, log_price: Floats) -> dict[str, str]:
+    """Return and print one row of a table."""
     scores = price_scores(asking=asking, quoted=np.exp(log_price))
-    return f"| {name} | {scores['mdape']:.2%} | ${scores['mae']:,.0f} | {scores['within_20']:.1%} |\n"
+    values = {
+        "variant": name,
+        "median error": f"{scores['mdape']:.2%}",
+        "mean error": f"${scores['mae']:,.0f}",
+        "within 20 %": f"{scores['within_20']:.1%}",
+    }
+    print(values, flush=True)
+    return values
 
 
 if __name__ == "__main__":
-    started = time.monotonic()
-    main(
-        Path(sys.argv[1]),
-        every=int(sys.argv[2]),
-        document=Path(sys.argv[3]) if len(sys.argv) > 3 else None,
-    )
-    print(f"{time.monotonic() - started:.0f} s")
+    main(Path(sys.argv[1]), every=int(sys.argv[2]))

@@ -1,4 +1,4 @@
-"""Measure one durable append to an outbox segment and to SQLite: `python benchmarks/outbox_append.py`.
+"""How long one durable append takes: an outbox segment against SQLite. `python -m benchmarks.outbox_append`.
 
 Both store the same entry on the same disk, one at a time, as for one client that waits for each answer. They
 take turns, so that what else the machine does meets both.
@@ -13,6 +13,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
+
+from benchmarks.results import save
 
 from carvalue.journal import JournalEntry
 from carvalue.journal.segment import Segment
@@ -82,7 +84,7 @@ def measure(appends: dict[str, Callable[[JournalEntry], None]]) -> dict[str, lis
 
 
 def main(folder: Path) -> None:
-    """Measure both on one disk and print a table.
+    """Measure both on one disk, and write `results/outbox_append.json`.
 
     Args:
         folder: A folder on that disk.
@@ -100,10 +102,20 @@ def main(folder: Path) -> None:
     )
     database.close()
     segment.close()
-    print(f"{REPETITIONS} appends each, milliseconds\n\n|   | median | p90 | p99 |\n|---|---|---|---|")
+    rows = []
     for name, measured in times.items():
         cuts = quantiles(measured, n=100)
-        print(f"| {name} | {median(measured):.2f} | {cuts[89]:.2f} | {cuts[98]:.2f} |")
+        rows.append(
+            {
+                "store": name,
+                "median ms": round(median(measured), 2),
+                "p90 ms": round(cuts[89], 2),
+                "p99 ms": round(cuts[98], 2),
+            }
+        )
+        print(rows[-1])
+    command = "python -m benchmarks.outbox_append"
+    save("outbox_append", {"appends": REPETITIONS, "stores": rows}, command=command, model="none")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The same model behind BentoML."""
+"""The baseline's code behind BentoML."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from benchmarks.serving.dataframe_model import DataFrameModel
 
 @bentoml.service(workers=1, traffic={"max_concurrency": 1_000})
 class Prices:
-    """One worker."""
+    """A service of one worker."""
 
     def __init__(self) -> None:
         self.model = DataFrameModel()
 
     @bentoml.api
     def predict(self, listing: dict[str, Any]) -> dict[str, object]:
-        """Answer one listing."""
+        """Price one listing."""
         return self.model.price(listing)

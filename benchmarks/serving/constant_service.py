@@ -1,4 +1,4 @@
-"""Our service with a constant response, as the lower bound of Python's HTTP handling."""
+"""The price service with a constant response to /predict: the upper bound for its server and middleware."""
 
 import json
 
@@ -9,12 +9,12 @@ from carvalue.serving import __main__, predict
 from carvalue.serving.openapi.predict import QUOTE
 from carvalue.serving.quotes import QuoteService
 
-ANSWER = json.dumps(QUOTE)
+RESPONSE = json.dumps(QUOTE)
 
 
 async def constant(_: Request, __: QuoteService) -> Response:
-    """Return the documented example."""
-    return Response(ANSWER, media_type="application/json")
+    """Return the example of the documentation."""
+    return Response(RESPONSE, media_type="application/json")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A typical price service: a DataFrame and a DMatrix for each request, with the same model."""
+"""The baseline: a DataFrame and a DMatrix for each request, as many price services are written."""
 
 import os
 from collections.abc import Mapping
@@ -9,17 +9,24 @@ import numpy as np
 import pandas as pd
 import xgboost as xgb
 
-from carvalue.pricing.model import PriceModel
+from carvalue.pricing import PriceModel
 
 
 class DataFrameModel:
-    """The booster and the encoder of a bundle, without range, warnings and journal."""
+    """The booster and the encoder of a bundle; no range, no warnings, no journal."""
 
     def __init__(self) -> None:
         self._model = PriceModel.load(Path(os.environ["BENCHMARK_BUNDLE"]))
 
     def price(self, request: Mapping[str, Any]) -> dict[str, object]:
-        """Price one listing."""
+        """Price one listing.
+
+        Args:
+            request: The fields of a listing.
+
+        Returns:
+            The key `price`, in dollars.
+        """
         listing = pd.DataFrame([request]).rename(columns={"make": "manufacturer"}).iloc[0].to_dict()
         encoded = self._model.encoder.row(listing)
         columns = pd.DataFrame(encoded, columns=list(self._model.encoder.names))

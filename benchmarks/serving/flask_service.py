@@ -8,5 +8,5 @@ app, model = Flask(__name__), DataFrameModel()
 
 @app.post("/predict")
 def predict() -> dict[str, object]:
-    """Answer one listing."""
+    """Price one listing."""
     return model.price(request.get_json())

@@ -1,4 +1,4 @@
-"""Different cars to quote: the comparables of a bundle, as people would type them."""
+"""Different cars to request quotes for: the bundle's comparable cars, with the fields that people enter."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,14 +8,21 @@ import polars as pl
 from carvalue.pricing.model import COMPARABLES
 
 LISTINGS, SEED = 2_000, 1
-KNOWN = "manufacturer model year odometer condition title_status state region".split()
+ENTERED = "manufacturer model year odometer condition title_status state region".split()
 
 Listing = Mapping[str, object]
 
 
-def listings_of(bundle: Path) -> list[Listing]:
-    """Draw cars, the same for every service; missing values are left out."""
-    cars = pl.read_parquet(bundle / COMPARABLES, columns=KNOWN)
+def sample_listings(bundle: Path) -> list[Listing]:
+    """Draw cars from a bundle, always the same.
+
+    Args:
+        bundle: The folder of the bundle.
+
+    Returns:
+        2,000 listings without their empty fields.
+    """
+    cars = pl.read_parquet(bundle / COMPARABLES, columns=ENTERED)
     drawn = cars.sample(LISTINGS, seed=SEED, with_replacement=True, shuffle=True)
     rows = drawn.iter_rows(named=True)
     return [{name: value for name, value in row.items() if value is not None} for row in rows]

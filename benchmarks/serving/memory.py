@@ -1,35 +1,45 @@
-"""Memory of a worker over 200,000 requests: `python -m benchmarks.serving.memory BUNDLE` (needs wrk)."""
+"""Measure a worker's memory over many requests: `python -m benchmarks.serving.memory BUNDLE` (needs wrk)."""
 
 import argparse
 import json
 import tempfile
 from pathlib import Path
 
-from benchmarks.serving.contenders import CONTENDERS, running
-from benchmarks.serving.listings import listings_of
-from benchmarks.serving.load import ask
+from benchmarks.results import describe_model, save
+from benchmarks.serving.listings import sample_listings
+from benchmarks.serving.services import CARVALUE, running_service
+from benchmarks.serving.wrk import require_wrk, send_requests
 
 CLIENTS, SECONDS = 64, 10
 
 
 def main() -> None:
-    """Print requests so far and resident megabytes."""
-    given = argparse.ArgumentParser(description=__doc__)
-    given.add_argument("bundle", type=Path)
-    given.add_argument("--requests", type=int, default=200_000)
-    chosen = given.parse_args()
-    ours = next(contender for contender in CONTENDERS if contender.name.startswith("carvalue"))
-    bodies = [json.dumps(listing) for listing in listings_of(chosen.bundle)]
+    """Print the memory while requests arrive, and write `results/memory.json`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--requests", type=int, default=200_000)
+    options = parser.parse_args()
+    require_wrk()
+    bodies = [json.dumps(listing) for listing in sample_listings(options.bundle)]
     with (
         tempfile.TemporaryDirectory() as name,
-        running(ours, chosen.bundle, Path(name) / "state") as service,
+        running_service(CARVALUE, options.bundle, Path(name) / "state") as server,
     ):
-        sent = 0
-        print(f"{sent:9,} requests {service.memory_mb:6.0f} MB", flush=True)
-        while sent < chosen.requests:
-            shown = ask(service.url, bodies, clients=CLIENTS, seconds=SECONDS, folder=Path(name))
-            sent += round(shown.rate * SECONDS)
-            print(f"{sent:9,} requests {service.memory_mb:6.0f} MB", flush=True)
+        start_mb = peak_mb = server.memory_mb
+        sent, url = 0, server.url + CARVALUE.path
+        while sent < options.requests:
+            result = send_requests(url, bodies, clients=CLIENTS, seconds=SECONDS, folder=Path(name))
+            sent += round(result.rate * SECONDS)
+            peak_mb = max(peak_mb, server.memory_mb)
+            print(f"{sent:9,} requests {server.memory_mb:6.0f} MB", flush=True)
+        values = {
+            "requests": sent,
+            "MB at the start": round(start_mb),
+            "largest MB": round(peak_mb),
+            "MB at the end": round(server.memory_mb),
+        }
+    command = "python -m benchmarks.serving.memory BUNDLE"
+    save("memory", values, command=command, model=describe_model(options.bundle))
 
 
 if __name__ == "__main__":

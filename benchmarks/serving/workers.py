@@ -1,7 +1,7 @@
-"""Measure the gain of a second worker: `python -m benchmarks.serving.workers BUNDLE` (needs wrk, a minute).
+"""Compare one worker with two: `python -m benchmarks.serving.workers BUNDLE` (needs wrk, a minute).
 
-One service with one worker and one with two, measured alternately. wrk needs a part of a core as well, so
-that two cores cannot show twice as much.
+Both services are measured in turns. wrk needs a part of a core as well, so two cores cannot show twice the
+throughput.
 """
 
 import argparse
@@ -12,42 +12,47 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from benchmarks.serving.contenders import CONTENDERS, running, with_workers
-from benchmarks.serving.listings import listings_of
-from benchmarks.serving.load import ask
+from benchmarks.results import describe_model, save
+from benchmarks.serving.listings import sample_listings
+from benchmarks.serving.services import CARVALUE, running_service, with_workers
+from benchmarks.serving.wrk import require_wrk, send_requests
 
 CLIENTS, ROUNDS, SECONDS = (16, 64), 3, 3
 
 
 def main() -> None:
-    """Print requests per second of both, and the ratio within each round."""
-    given = argparse.ArgumentParser(description=__doc__)
-    given.add_argument("bundle", type=Path)
-    bundle = given.parse_args().bundle
-    ours = next(contender for contender in CONTENDERS if contender.name.startswith("carvalue"))
-    bodies = [json.dumps(listing) for listing in listings_of(bundle)]
+    """Measure both, and write `results/workers.json`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", type=Path)
+    bundle = parser.parse_args().bundle
+    require_wrk()
+    bodies = [json.dumps(listing) for listing in sample_listings(bundle)]
+    rows = []
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        services = [
+        urls = [
             stack.enter_context(
-                running(replace(ours, start=with_workers(count)), bundle, folder / f"with {count}")
-            )
+                running_service(replace(CARVALUE, start=with_workers(count)), bundle, folder / str(count))
+            ).url
+            + CARVALUE.path
             for count in (1, 2)
         ]
         for clients in CLIENTS:
             rounds = [
                 [
-                    ask(service.url, bodies, clients=clients, seconds=SECONDS, folder=folder).rate
-                    for service in services
+                    send_requests(url, bodies, clients=clients, seconds=SECONDS, folder=folder).rate
+                    for url in urls
                 ]
                 for _ in range(ROUNDS)
             ]
-            one, two = (median(pair[place] for pair in rounds) for place in (0, 1))
-            ratio = median(pair[1] / pair[0] for pair in rounds)
-            print(
-                f"{clients:3} clients: one worker {one:7,.0f}/s, two {two:7,.0f}/s, {ratio:.2f} times",
-                flush=True,
+            one, two = (round(median(rates[index] for rates in rounds)) for index in (0, 1))
+            ratio = round(median(rates[1] / rates[0] for rates in rounds), 2)
+            rows.append(
+                {"clients": clients, "one worker, requests/s": one, "two workers": two, "ratio": ratio}
             )
+            print(rows[-1], flush=True)
+    command = "python -m benchmarks.serving.workers BUNDLE"
+    save("workers", {"workers": rows}, command=command, model=describe_model(bundle))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,83 @@
+"""Write the accuracy of a trained model to `results/accuracy.json`: `python -m benchmarks.accuracy WORK`.
+
+WORK is the work folder of `initial_model_dag` (STATE_DIR/storage/work/initial_model_dag): it holds bundle and
+evaluation of the last run.
+"""
+
+import argparse
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import describe_model, save
+
+from carvalue.pricing import PriceModel
+
+SLICES = ("make", "price third", "age third", "age")
+FIGURES = ("rows", "mdape", "mae", "within_20", "coverage", "width")
+METRICS: Mapping[str, str] = {
+    "mdape": "median absolute percentage error",
+    "mae": "mean absolute error, $",
+    "within_20": "within 20 %",
+    "rmse_log": "RMSE of the log price",
+    "coverage": "coverage of the 90 % range",
+    "width": "width of the range, relative to the price",
+}
+
+
+def main() -> None:
+    """Read the evaluation and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", type=Path)
+    work = parser.parse_args().work
+    evaluation = json.loads((work / "evaluation" / "evaluation.json").read_text())
+    card = PriceModel.load(work / "bundle").card
+    columns = {
+        "validation": card.metrics,
+        "test: unseen cars": evaluation["metrics"],
+        "test: new listings": evaluation["new_listings"],
+        "baseline, unseen cars": evaluation["baseline"],
+    }
+    metrics = [
+        {"metric": title} | {name: _shown(metric, column) for name, column in columns.items()}
+        for metric, title in METRICS.items()
+    ]
+    values = {
+        "rows": dict(card.rows) | {"test": evaluation["rows"]},
+        "unseen": _rounded(evaluation["metrics"]),
+        "new": _rounded(evaluation["new_listings"]),
+        "search": json.loads((work / "tuned.json").read_text()),
+        "metrics": metrics,
+        "slices": read_slices(work / "evaluation" / "slices.csv"),
+    }
+    command = "python -m benchmarks.accuracy STATE_DIR/storage/work/initial_model_dag"
+    save("accuracy", values, command=command, model=describe_model(work / "bundle"))
+
+
+def read_slices(path: Path) -> list[dict[str, object]]:
+    """Return the slices of the evaluation by make, price and age, with rounded figures."""
+    with path.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["slice"] in SLICES]
+    return [
+        {"slice": row["slice"], "value": row["value"]} | {name: _shown(name, row) for name in FIGURES}
+        for row in rows
+    ]
+
+
+def _shown(metric: str, row: Mapping[str, Any]) -> str:
+    if row.get(metric) in {None, ""}:
+        return ""
+    value = float(row[metric])
+    if metric in {"mdape", "within_20", "coverage", "width"}:
+        return f"{value:.1%}"
+    return f"{value:.3f}" if metric == "rmse_log" else f"{value:,.0f}"
+
+
+def _rounded(metrics: Mapping[str, Any]) -> dict[str, float]:
+    return {name: round(float(metrics[name]), 4) for name in METRICS if name in metrics}
+
+
+if __name__ == "__main__":
+    main()
