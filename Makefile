@@ -33,7 +33,7 @@ logs: .venv ## follow the logs of all services or of one: make logs SERVICE=mlfl
 	@$(CARVALUE) logs $(SERVICE)
 
 test: install-dev ## run all tests but the slow ones (markers deploy, faults and wheel)
-	@$(RUN) pytest
+	@$(RUN) pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 test-wheel: install-dev ## install the built wheel into an empty environment and build the platform there (minutes)
 	@$(RUN) pytest -m wheel tests/e2e/test_wheel.py

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,7 +89,8 @@ def postgres(folder: Path) -> Iterator[tuple[int, str]]:
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         shutil.chown(home, "postgres")
         (folder / "password").chmod(0o644)
-        for part in (folder, *folder.parents[:2]):
+        temporary = Path(tempfile.gettempdir())
+        for part in (folder, *(parent for parent in folder.parents if temporary in parent.parents)):
             part.chmod(part.stat().st_mode | 0o055)
         become = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
     initdb = programs[-1]

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def until(condition: Callable[[], bool], *, within_s: float = 30) -> None:
+def until(condition: Callable[[], bool], *, within_s: float = 300) -> None:
     """Ask again and again until the condition holds.
 
     Raises:

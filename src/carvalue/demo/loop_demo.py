@@ -29,8 +29,8 @@ SOURCE_SEED, TRAFFIC_SEED = 7, 8
 RATE, STEADY_RATE = 300.0, 10.0  # listings per second
 CLEAN_REQUESTS, BATCH_REQUESTS, MAX_DRIFTED_REQUESTS, FINAL_REQUESTS = 1_000, 300, 6_000, 900
 SOLD_SHARE = 0.25  # gives enough sales within a thousand requests for them to join the training data
-START_LIMIT_S = 120.0  # the watcher contacts Airflow twice a minute
-FOLLOW_LIMIT_S = 10.0  # the service loads a promoted version within this time
+START_LIMIT_S = 600.0  # the watcher contacts Airflow twice a minute
+FOLLOW_LIMIT_S = 120.0  # the service loads a promoted version within this time
 POLL_S = 0.5
 UNVERIFIED = (
     "one client reports all sales of the demonstration, and they count only if it is verified: set "
