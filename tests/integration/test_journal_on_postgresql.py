@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
+from carvalue.journal.decisions import DecisionLog, DecisionRecord
 from carvalue.journal.schema import TABLES, VERSION_TABLE, newest_revision
 from carvalue.journal.store import Journal, JournalUnavailable, UnknownQuote, WrongSchema
 from factories import an_entry
@@ -40,6 +43,7 @@ def test_the_journal_on_postgresql(tmp_path: Path) -> None:
         with reader.connect() as connection:
             quotes = connection.execute(text("select quoted_at, price, listing from quotes order by 1")).all()
             sales = connection.execute(text("select sale_price, told_at from feedback")).all()
+        decision = one_of_four_decides(url, told_at)
         # what the server ends by itself, as in a restart, is noticed and outlived
         with reader.begin() as connection:
             connection.execute(
@@ -48,6 +52,10 @@ def test_the_journal_on_postgresql(tmp_path: Path) -> None:
         reader.dispose()
         journal.write([an_entry(4)])
 
+    assert (decision.number, decision.reasons, decision.at, decision.applied_at) == (
+        *(1, ("größer",)),
+        *(told_at, told_at),
+    )
     entry = an_entry(1)
     assert tuple(quotes[0]) == (entry.quoted_at, entry.price, entry.listing)
     assert len(quotes) == 3
@@ -55,6 +63,25 @@ def test_the_journal_on_postgresql(tmp_path: Path) -> None:
     with pytest.raises(JournalUnavailable):
         journal.write([an_entry(5)])
     journal.close()
+
+
+def one_of_four_decides(url: str, at: datetime) -> DecisionRecord:
+    """Append four decisions at once, each after reading the same empty log; give the one that is stored."""
+    journals = [Journal(url) for _ in range(4)]
+    logs = [DecisionLog(journal) for journal in journals]
+    decisions = [
+        DecisionRecord(at=at, act="promoted", version=number, earlier=None, by="ann", reasons=("größer",))
+        for number in range(4)
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        stored = list(pool.map(lambda log, made: log.append(made, after=0), logs, decisions))
+    assert sorted(stored) == [False, False, False, True]
+    logs[0].mark_applied(1, at=at)
+    assert logs[1].append(replace(decisions[0], key="later", version=9), after=1)
+    first, _ = logs[0].all()
+    for journal in journals:
+        journal.close()
+    return first
 
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)

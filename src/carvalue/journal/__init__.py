@@ -1,5 +1,6 @@
-"""Store every quote and every reported sale: an outbox on local disk, then a database."""
+"""Store every quote, every reported sale and every decision on a model version in a database."""
 
+from carvalue.journal.decisions import Act, DecisionLog, DecisionRecord
 from carvalue.journal.entries import JournalEntry, Sale, first_id_at
 from carvalue.journal.forwarder import Forwarder, QuarantineReplay, forward_forever, replay_quarantine
 from carvalue.journal.outbox import Outbox
@@ -9,6 +10,9 @@ from carvalue.journal.writer import JournalWriter, OutboxState
 
 __all__ = [
     "MIGRATION_S",
+    "Act",
+    "DecisionLog",
+    "DecisionRecord",
     "Forwarder",
     "Journal",
     "JournalEntry",

@@ -8,7 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import JSON, Column, Connection, DateTime, Engine, Integer, MetaData, String, Table
+from sqlalchemy import JSON, Column, Connection, DateTime, Engine, Integer, MetaData, String, Table, Text
 
 TABLES = MetaData()
 QUOTES = Table(
@@ -33,6 +33,20 @@ FEEDBACK = Table(
     Column("told_at", DateTime(timezone=True), nullable=False),
     Column("client", String(64)),  # who reported the sale; null for sales of release 0.1
     sqlite_with_rowid=False,
+)
+DECISIONS = Table(
+    "decisions",
+    TABLES,
+    Column("number", Integer, primary_key=True, autoincrement=False),  # two writers cannot take the same one
+    Column("key", String(64), nullable=False, unique=True),
+    Column("decided_at", DateTime(timezone=True), nullable=False),
+    Column("act", String(16), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("earlier", Integer),
+    Column("decided_by", Text, nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("gates", JSON, nullable=False),
+    Column("applied_at", DateTime(timezone=True)),  # null until the registry follows the decision
 )
 
 REVISIONS = Path(__file__).with_name("migrations")

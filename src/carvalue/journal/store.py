@@ -112,7 +112,8 @@ class Journal:
             raise DriverMissing(
                 f"JOURNAL_URL starts with {self._url.drivername}, which needs the package {error.name}."
             ) from None
-        self._insert = INSERT[self._engine.dialect.name]
+        self.insert = INSERT[self._engine.dialect.name]
+        """Builds INSERT statements of the database's dialect."""
         self._is_file = self._engine.dialect.name == "sqlite"
         self._is_ready, self._lock = False, Lock()
 
@@ -128,8 +129,8 @@ class Journal:
         """
         for entry in entries:
             _require_valid(entry)
-        with self._transaction() as connection:
-            statement = self._insert(QUOTES).on_conflict_do_nothing()
+        with self.transaction() as connection:
+            statement = self.insert(QUOTES).on_conflict_do_nothing()
             connection.execute(statement, [entry.as_row() for entry in entries])
 
     def add_feedback(
@@ -148,11 +149,11 @@ class Journal:
             JournalUnavailable: The database does not answer.
         """
         sale = {"sale_price": sale_price, "told_at": reported_at, "client": client}
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             known = connection.execute(select(QUOTES.c.quote_id).where(QUOTES.c.quote_id == quote_id)).first()
             if known is None:
                 raise UnknownQuote(f"There is no quote {quote_id!r}.")
-            statement = self._insert(FEEDBACK).values(quote_id=quote_id, **sale)
+            statement = self.insert(FEEDBACK).values(quote_id=quote_id, **sale)
             connection.execute(statement.on_conflict_do_update(index_elements=["quote_id"], set_=sale))
 
     def after(self, quote_id: str, *, until: datetime, limit: int) -> list[JournalEntry]:
@@ -204,7 +205,7 @@ class Journal:
         """
         this_hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         starts = [this_hour - timedelta(hours=back) for back in reversed(range(hours))]
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return [(start, _count(connection, start, start + timedelta(hours=1))) for start in starts]
 
     def sales(
@@ -246,7 +247,7 @@ class Journal:
         if max_per_client is not None:
             query = query.where(or_(columns.rank <= max_per_client, columns.client.in_(sorted(verified))))
         query = query.order_by(columns.told_at.desc()).limit(limit)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return [Sale(*row) for row in connection.execute(query)]
 
     def migrate(self) -> str:
@@ -287,10 +288,10 @@ class Journal:
             .order_by(FEEDBACK.c.told_at.desc(), QUOTES.c.quote_id)
             .limit(limit)
         )
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return [
                 SoldCar(
-                    reported_at=_aware(told_at),
+                    reported_at=aware(told_at),
                     quoted_price=price,
                     sale_price=sale_price,
                     listing=listing,
@@ -323,11 +324,20 @@ class Journal:
         self._engine.dispose()
 
     def _read(self, query: Select[Any]) -> list[JournalEntry]:
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return [_entry(row) for row in connection.execute(query).mappings()]
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[Connection]:
+        """Run statements in one transaction, which is rolled back if the block raises an error.
+
+        Yields:
+            A connection to tables of the newest revision.
+
+        Raises:
+            JournalUnavailable: The database does not answer.
+            EntriesRefused: The database rejects a value permanently.
+        """
         with self._translated_errors():
             self._prepare()
             with self._engine.begin() as connection:
@@ -378,11 +388,19 @@ def _count(connection: Connection, start: datetime, end: datetime) -> int:
 
 
 def _entry(row: RowMapping) -> JournalEntry:
-    return JournalEntry(**{**row, "quoted_at": _aware(row["quoted_at"]), "warnings": tuple(row["warnings"])})
+    return JournalEntry(**{**row, "quoted_at": aware(row["quoted_at"]), "warnings": tuple(row["warnings"])})
 
 
-def _aware(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=moment.tzinfo or UTC)  # SQLite does not store the time zone
+def aware(moment: datetime) -> datetime:
+    """Add the time zone UTC to a stored time, because SQLite does not store it.
+
+    Args:
+        moment: The time as the database returns it.
+
+    Returns:
+        The time with a time zone.
+    """
+    return moment.replace(tzinfo=moment.tzinfo or UTC)
 
 
 def _engine(url: URL, answer_s: int) -> Engine:

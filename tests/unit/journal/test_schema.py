@@ -22,7 +22,7 @@ from carvalue.telemetry.metrics import ServiceMetrics
 from factories import an_entry
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
-BACK_TO_TODAY = "update journal_schema set version_num = '1.1'"
+BACK_TO_TODAY = f"update journal_schema set version_num = '{newest_revision()}'"  # noqa: S608
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
 
 
