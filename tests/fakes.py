@@ -1,53 +1,53 @@
 """Fakes of external systems."""
 
-import shutil
 from pathlib import Path
 
 from carvalue.files.bundle import bundle_digest
+from carvalue.registry.in_memory import InMemoryVersions
 from carvalue.registry.model_version import ModelVersion, RegistryUnavailable
 
 
-class FakeRegistry:
-    """A model registry in memory: bundles by version, one of them in production, up or down."""
+class FakeRegistry(InMemoryVersions):
+    """A registry in memory that can be down, and counts the downloads."""
 
     def __init__(self) -> None:
-        self.production: ModelVersion | None = None
-        self.challenger: ModelVersion | None = None
+        super().__init__()
         self.is_down = False
         self.downloads = 0
-        self._bundles: dict[ModelVersion, Path] = {}
 
     def promote(self, bundle: Path, *, version: int) -> ModelVersion:
         """Put a bundle into production."""
-        self.production = self._register(bundle, version)
-        return self.production
+        added = self._add(bundle, version)
+        self.set_champion(version)
+        return added
 
     def challenge(self, bundle: Path, *, version: int) -> ModelVersion:
         """Try a bundle beside production."""
-        self.challenger = self._register(bundle, version)
-        return self.challenger
+        added = self._add(bundle, version)
+        self.set_challenger(version)
+        return added
 
-    def _register(self, bundle: Path, number: int) -> ModelVersion:
-        version = ModelVersion(
-            name="vehicles-price-model",
-            version=number,
-            run_id=f"run{number}",
-            source=str(bundle),
-            bundle_digest=bundle_digest(bundle),
-        )
-        self._bundles[version] = bundle
-        return version
+    def champion(self) -> ModelVersion | None:
+        """Name the version in production."""
+        self._require_up()
+        return super().champion()
 
-    def latest(self, *, alias: str = "production") -> ModelVersion | None:
-        """Name the version that bears an alias."""
-        if self.is_down:
-            raise RegistryUnavailable("The registry is down.")
-        return self.challenger if alias == "challenger" else self.production
+    def challenger(self) -> ModelVersion | None:
+        """Name the version beside production."""
+        self._require_up()
+        return super().challenger()
 
     def download(self, version: ModelVersion, *, into: Path) -> Path:
         """Copy the bundle."""
+        self._require_up()
+        self.downloads += 1
+        return super().download(version, into=into)
+
+    def _add(self, bundle: Path, number: int) -> ModelVersion:
+        return self.add(
+            digest=bundle_digest(bundle), source=str(bundle), run_id=f"run{number}", number=number
+        )
+
+    def _require_up(self) -> None:
         if self.is_down:
             raise RegistryUnavailable("The registry is down.")
-        self.downloads += 1
-        shutil.copytree(self._bundles[version], into)
-        return into

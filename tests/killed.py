@@ -8,8 +8,11 @@ from unittest.mock import patch
 
 from mlflow import MlflowClient
 
-from carvalue.registry.audit import AuditLog
-from carvalue.registry.promotion.promote import apply_judgement
+from carvalue.journal.decisions import DecisionLog
+from carvalue.journal.store import Journal
+from carvalue.registry.mlflow.connection import connect_mlflow
+from carvalue.registry.mlflow.versions import MlflowVersions
+from carvalue.registry.registry import Registry
 
 WRITES = (
     (MlflowClient, "set_registered_model_alias"),
@@ -19,11 +22,19 @@ WRITES = (
     (MlflowClient, "log_dict"),
     (MlflowClient, "log_artifact"),
     (MlflowClient, "set_terminated"),
-    (AuditLog, "append"),
+    (DecisionLog, "append"),
+    (DecisionLog, "mark_applied"),
 )
 
 
-def promote_and_die(*, at_write: int, arguments: Mapping[str, Any]) -> None:
+def promote(*, uri: str, journal_url: str, arguments: Mapping[str, Any]) -> None:
+    """Apply a judgement, with connections of its own."""
+    with connect_mlflow(uri) as client:
+        log = DecisionLog(Journal(journal_url))
+        Registry(MlflowVersions(client), log, verify=lambda folder: None).apply(**arguments)
+
+
+def promote_and_die(*, at_write: int, given: Mapping[str, Any]) -> None:
     """Promote, and be killed just before this write, counted from 1; succeed if there are fewer."""
     writes = iter(range(1, at_write + 1))
 
@@ -37,4 +48,4 @@ def promote_and_die(*, at_write: int, arguments: Mapping[str, Any]) -> None:
 
     for owner, name in WRITES:
         patch.object(owner, name, deadly(getattr(owner, name))).start()
-    apply_judgement(**arguments)
+    promote(**given)

@@ -11,6 +11,8 @@ from pathlib import Path
 import httpx
 
 from carvalue.platform.processes.ports import free_port
+from carvalue.registry.mlflow.connection import connect_mlflow
+from carvalue.registry.mlflow.versions import MlflowVersions
 
 START_LIMIT_S = 180.0
 
@@ -39,6 +41,12 @@ def mlflow_server(folder: Path) -> Iterator[str]:
         finally:
             os.killpg(process.pid, 9)
             process.wait(timeout=30)
+
+
+def versions_in(uri: str) -> MlflowVersions:
+    """Give the versions in a server that goes on running."""
+    with connect_mlflow(uri) as client:
+        return MlflowVersions(client)
 
 
 def _wait(uri: str, process: "subprocess.Popen[bytes]", *, log: Path) -> None:

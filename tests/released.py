@@ -13,9 +13,8 @@ import httpx
 from carvalue.platform.processes.ports import free_port
 from carvalue.pricing.evaluation.evaluate import evaluate_bundle
 from carvalue.registry.mlflow.connection import connect_mlflow
-from carvalue.registry.mlflow.stages import set_production
 from carvalue.registry.mlflow.tracking import RunDescription, start_run
-from carvalue.registry.mlflow.versions import register_version
+from carvalue.registry.mlflow.versions import MlflowVersions
 from markets import a_bundle
 from waiting import until
 
@@ -37,9 +36,10 @@ def put_into_production(uri: str, folder: Path, *, price_share: float) -> int:
         bundle=bundle, train=folder / "train.parquet", test=folder / "test.parquet", into=evaluation
     )
     run = start_run(uri=uri, facts=FACTS, state=folder / "run.json")
-    version = register_version(uri=uri, run=run, bundle=bundle, evaluation=evaluation)
     with connect_mlflow(uri) as client:
-        set_production(client, version=str(version.version))
+        store = MlflowVersions(client)
+        version = store.register(run_id=run.run_id, bundle=bundle, evaluation=evaluation)
+        store.set_champion(version.version)
     return version.version
 
 

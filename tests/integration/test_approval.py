@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.registry.audit import AUDIT_FILE, AuditLog
+from carvalue.journal.decisions import DecisionLog
+from carvalue.journal.store import Journal
 
 pytestmark = pytest.mark.platform
 
@@ -27,9 +28,8 @@ from pathlib import Path
 from carvalue.pipelines.promotion_steps import JUDGEMENT_FILE
 from carvalue.pipelines.steps import VERSION_FILE, work_folder
 from carvalue.registry.mlflow.connection import connect_mlflow
-from carvalue.registry.decision import GateResult, PromotionDecision
+from carvalue.registry.judgement import GateJudgement, GateResult, PromotionDecision
 from carvalue.registry.model_version import DIGEST_TAG, MODEL_NAME, ModelVersion
-from carvalue.registry.promotion.promote import GateJudgement
 from carvalue.settings import load_settings
 
 settings = load_settings()
@@ -115,6 +115,6 @@ def test_a_version_that_passed_is_promoted_only_after_approval(tmp_path: Path) -
         assert end["tasks"] == {"approve_promote": "success", "promote": "success"}
         assert end["asked"][0]["subject"] == "Version 1 into production?"
         assert "| speed | passed | 1 ms (at most 5) |" in end["asked"][0]["body"]
-    no, yes = AuditLog(tmp_path / "var" / "storage" / AUDIT_FILE).entries()
+    no, yes = DecisionLog(Journal(f"sqlite:///{tmp_path}/var/service/journal.db")).all()
     assert (no.act, no.version, no.reasons[0].split(" by ")[0]) == ("refused", 1, "rejected")
     assert (yes.act, yes.version, yes.reasons[0].split(" by ")[0]) == ("promoted", 1, "approved")

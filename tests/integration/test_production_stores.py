@@ -16,7 +16,7 @@ from carvalue.journal.entries import JournalEntry
 from carvalue.journal.store import Journal
 from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL
 from carvalue.pipelines.runner import run_pipeline
-from carvalue.registry.http_reader import ProductionReader
+from carvalue.registry.http_reader import HttpRegistryReader
 from carvalue.registry.model_version import BUNDLE_PATH
 from carvalue.serving.openapi.predict import F150
 from carvalue.settings import Settings
@@ -83,8 +83,8 @@ def _create_databases(server: str, *names: str) -> None:
 def test_the_service_quotes_with_a_model_from_production_stores(stores: Stores, tmp_path: Path) -> None:
     for pipeline in (CREATES_DATASETS, INITIAL_MODEL):
         run_pipeline(pipeline, stores.settings, report=lambda _: None)
-    with ProductionReader(stores.settings.mlflow_tracking_uri) as reader:
-        version = reader.latest()
+    with HttpRegistryReader(stores.settings.mlflow_tracking_uri) as reader:
+        version = reader.champion()
     assert version is not None
 
     assert _rows(stores.mlflow_database, "select name, version, run_id from model_versions") == [

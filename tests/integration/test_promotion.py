@@ -12,21 +12,22 @@ from typing import Any
 
 import pytest
 
+from carvalue.journal.decisions import DecisionLog, DecisionRecord
+from carvalue.journal.store import Journal
 from carvalue.pricing.evaluation.evaluate import MODEL_CARD, evaluate_bundle
 from carvalue.pricing.model import PriceModel
-from carvalue.registry.audit import AuditLog
-from carvalue.registry.decision import GateResult, PromotionDecision
-from carvalue.registry.http_reader import ProductionReader
+from carvalue.registry.gates.judge import judge_version
+from carvalue.registry.http_reader import HttpRegistryReader
+from carvalue.registry.judgement import GateJudgement, GateResult, PromotionDecision
 from carvalue.registry.mlflow.connection import connect_mlflow
-from carvalue.registry.mlflow.stages import set_production
+from carvalue.registry.mlflow.mirror import DECISION_FILE, HEADING
 from carvalue.registry.mlflow.tracking import start_run
-from carvalue.registry.mlflow.versions import register_version
+from carvalue.registry.mlflow.versions import MlflowVersions
 from carvalue.registry.model_version import DIGEST_TAG, MODEL_NAME, ModelVersion
-from carvalue.registry.promotion.notes import DECISION_FILE, HEADING
-from carvalue.registry.promotion.promote import ChampionChanged, GateJudgement, apply_judgement, judge_version
-from killed import WRITES, promote_and_die
+from carvalue.registry.registry import ChampionChanged
+from killed import WRITES, promote, promote_and_die
 from markets import a_bundle
-from mlflow_servers import mlflow_server
+from mlflow_servers import mlflow_server, versions_in
 from released import FACTS
 
 pytestmark = [
@@ -49,25 +50,35 @@ class Market:
 
     def register(self, bundle: Path, name: str) -> ModelVersion:
         run = start_run(uri=self.uri, facts=FACTS, state=self.folder / f"{name}.json")
-        return register_version(uri=self.uri, run=run, bundle=bundle, evaluation=self.folder / "evaluation")
+        evaluation = self.folder / "evaluation"
+        return self.store.register(run_id=run.run_id, bundle=bundle, evaluation=evaluation)
 
     def judge(self, version: ModelVersion) -> GateJudgement:
         files = {name: self.folder / f"{name}.parquet" for name in ("train", "test")}
         return judge_version(
-            uri=self.uri, version=version, scratch=self.folder / "judged", max_level_change=1.0, **files
+            version, registry=self.store, scratch=self.folder / "judged", max_level_change=1.0, **files
         )
 
     def promote(self, version: ModelVersion, judgement: GateJudgement) -> PromotionDecision:
-        return apply_judgement(**self.arguments(version, judgement))
+        promote(**self.arguments(version, judgement))
+        return judgement.decision
 
     def arguments(self, version: ModelVersion, judgement: GateJudgement) -> dict[str, Any]:
         card = self.folder / "evaluation" / MODEL_CARD
-        what = {"uri": self.uri, "version": version, "judgement": judgement}
-        return what | {"card": card, "audit": self.audit, "by": "pipeline"}
+        arguments = {"judgement": judgement, "version": version, "card": card, "by": "pipeline"}
+        return {"uri": self.uri, "journal_url": self.journal_url, "arguments": arguments}
 
     @property
-    def audit(self) -> AuditLog:
-        return AuditLog(self.folder / "promotions.ndjson")
+    def store(self) -> MlflowVersions:
+        return versions_in(self.uri)
+
+    @property
+    def journal_url(self) -> str:
+        return f"sqlite:///{self.folder}/journal.db"
+
+    @property
+    def decisions(self) -> tuple[DecisionRecord, ...]:
+        return DecisionLog(Journal(self.journal_url)).all()
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +126,7 @@ def test_a_challenger_is_judged_promoted_and_recorded(market: Market) -> None:
     assert _standing(market, same) == (set(), "None", "candidate")
     assert _standing(market, newer) == ({"production"}, "Production", "production")
     assert _live(market) == newer
-    assert [(entry.act, entry.version, entry.earlier) for entry in market.audit.entries()] == [
+    assert [(entry.act, entry.version, entry.earlier) for entry in market.decisions] == [
         ("promoted", first.version, None),
         ("refused", same.version, first.version),
         ("promoted", newer.version, first.version),
@@ -124,7 +135,7 @@ def test_a_challenger_is_judged_promoted_and_recorded(market: Market) -> None:
 
 
 def _is_written_down(market: Market, version: ModelVersion) -> None:
-    gates = market.audit.entries()[-1].gates
+    gates = [GateResult.from_json(dict(gate)) for gate in market.decisions[-1].gates]
     with connect_mlflow(market.uri) as client:
         said = client.get_model_version(MODEL_NAME, str(version.version)).description
         kept = {file.path for file in client.list_artifacts(version.run_id)}
@@ -146,22 +157,20 @@ def test_of_two_concurrent_promotions_the_later_is_judged_again(market: Market) 
         market.promote(two, judgements[two])
 
     assert _in_production(market) == [one.version]
-    assert market.audit.in_production() == one.version
+    assert market.decisions[-1].version == one.version
 
 
 def test_a_promotion_killed_at_any_write_is_completed_by_a_retry(market: Market) -> None:
     """A process of its own is killed at its first write, at its second one, and so on, until none is left."""
     context = multiprocessing.get_context("forkserver")  # each is a fork of one that has MLflow loaded
-    context.set_forkserver_preload(["carvalue.registry.promotion.promote"])
+    context.set_forkserver_preload(["carvalue.registry.mlflow.versions"])
     deaths = 0
     for at_write in count(1):
         old, new = _versions(market, 2)
         _put_in(market, old)
-        arguments = market.arguments(new, _passed(new, against=old))
+        given = market.arguments(new, _passed(new, against=old))
 
-        process = context.Process(
-            target=promote_and_die, kwargs={"at_write": at_write, "arguments": arguments}
-        )
+        process = context.Process(target=promote_and_die, kwargs={"at_write": at_write, "given": given})
         process.start()
         process.join(timeout=60)
 
@@ -170,7 +179,7 @@ def test_a_promotion_killed_at_any_write_is_completed_by_a_retry(market: Market)
             break
         deaths += process.exitcode == -signal.SIGKILL
         assert deaths == at_write
-        apply_judgement(**arguments)
+        promote(**given)
         _is_complete(market, old=old, new=new)
     assert deaths > len(WRITES)
 
@@ -179,13 +188,13 @@ def _is_complete(market: Market, *, old: ModelVersion, new: ModelVersion) -> Non
     assert _standing(market, old) == ({"previous"}, "Archived", "archived")
     assert _standing(market, new) == ({"production"}, "Production", "production")
     assert _in_production(market) == [new.version]
-    noted = [entry for entry in market.audit.entries() if entry.version == new.version]
+    noted = [entry for entry in market.decisions if entry.version == new.version]
     assert [(entry.act, entry.earlier) for entry in noted] == [("promoted", old.version)]
 
 
 def _live(market: Market) -> ModelVersion | None:
-    with ProductionReader(market.uri) as registry:
-        return registry.latest()
+    with HttpRegistryReader(market.uri) as registry:
+        return registry.champion()
 
 
 def _versions(market: Market, number: int) -> list[ModelVersion]:
@@ -213,8 +222,7 @@ def _versions(market: Market, number: int) -> list[ModelVersion]:
 
 
 def _put_in(market: Market, version: ModelVersion) -> None:
-    with connect_mlflow(market.uri) as client:
-        set_production(client, version=str(version.version))
+    market.store.set_champion(version.version)
 
 
 def _passed(version: ModelVersion, *, against: ModelVersion) -> GateJudgement:

@@ -1,8 +1,8 @@
 """Training runs and versions in a real MLflow server, seen through its REST API as any client sees them."""
 
 import json
+import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
@@ -11,21 +11,20 @@ from typing import Any
 import httpx
 import pytest
 
-from carvalue.files.bundle import MANIFEST, BundleCorrupt
+from carvalue.files.bundle import MANIFEST, BundleCorrupt, bundle_digest
 from carvalue.pricing.evaluation.evaluate import evaluate_bundle
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training.search import SearchResult, Trial
-from carvalue.registry.audit import AuditLog
-from carvalue.registry.http_reader import ProductionReader
+from carvalue.registry.gates.champion import load_champion
+from carvalue.registry.http_reader import HttpRegistryReader
 from carvalue.registry.mlflow.connection import connect_mlflow
-from carvalue.registry.mlflow.stages import set_production
 from carvalue.registry.mlflow.tracking import RunDescription, RunMissing, TrainingRun, resume_run, start_run
-from carvalue.registry.mlflow.versions import register_version
 from carvalue.registry.model_version import DIGEST_TAG, EXPERIMENT, MODEL_NAME, ModelVersion
-from carvalue.registry.promotion import operations
-from carvalue.registry.promotion.champion import fetch_other_champion
+from carvalue.registry.opening import open_registry, read_decisions
+from carvalue.registry.port import VersionNotFound
+from carvalue.settings import Settings
 from markets import a_bundle, a_listing
-from mlflow_servers import mlflow_server
+from mlflow_servers import mlflow_server, versions_in
 
 pytestmark = [
     pytest.mark.platform,
@@ -72,7 +71,9 @@ def run(uri: str, tmp_path: Path) -> TrainingRun:
 
 
 def _register(run: TrainingRun, market: Path) -> ModelVersion:
-    return register_version(uri=run.uri, run=run, bundle=market / "bundle", evaluation=market / "evaluation")
+    return versions_in(run.uri).register(
+        run_id=run.run_id, bundle=market / "bundle", evaluation=market / "evaluation"
+    )
 
 
 def _rest(uri: str, path: str, /, **query: str) -> dict[str, Any]:
@@ -99,8 +100,8 @@ def test_an_interrupted_training_is_a_failed_run(run: TrainingRun) -> None:
 
 
 def test_nothing_is_in_production_at_first(uri: str) -> None:
-    with ProductionReader(uri) as reader:
-        assert reader.latest() is None
+    with HttpRegistryReader(uri) as reader:
+        assert reader.champion() is None
 
 
 def test_a_training_is_one_run_with_a_nested_run_per_trial(
@@ -133,89 +134,89 @@ def test_an_unknown_run_is_named(uri: str, tmp_path: Path) -> None:
         resume_run(uri=uri, state=tmp_path / "run.json")
 
 
-def test_manual_promotions_and_rollbacks_are_recorded(uri: str, market: Path, tmp_path: Path) -> None:
-    audit = AuditLog(tmp_path / "promotions.ndjson")
+def test_manual_promotions_and_rollbacks_are_recorded_and_shown(
+    uri: str, market: Path, tmp_path: Path
+) -> None:
+    settings = _settings(uri, tmp_path)
     first, second, third = (_register(_run(uri, tmp_path / f"{name}.json"), market) for name in "cde")
-    for version in (first, second, third):
-        operations.promote_manually(uri, version.version, audit=audit, by="tests")
+    with open_registry(settings) as registry:
+        for version in (first, second, third):
+            registry.promote(version.version, by="tests")
+        assert _standing(uri, first) == (set(), "Archived", "archived")
+        assert _standing(uri, second) == ({"previous"}, "Archived", "archived")
+        assert _standing(uri, third) == ({"production"}, "Production", "production")
 
-    assert operations.roll_back(uri, audit=audit, by="tests") == second
-    with ProductionReader(uri) as reader:
-        assert reader.latest() == second
-    assert _standing(uri, third)[1:] == ("Archived", "archived")
-    # not back to the one that was left: that was bad
-    assert operations.roll_back(uri, audit=audit, by="tests") == first
-    assert [(entry.act, entry.version, entry.earlier) for entry in audit.entries()][-2:] == [
+        _show_nonsense(uri, first, second, third)  # nothing of it is read
+        assert registry.rollback(by="tests") == second
+        assert _standing(uri, second) == ({"production"}, "Production", "production")
+        assert _standing(uri, third)[1:] == ("Archived", "archived")
+        # not back to the one that was left: that was bad
+        assert registry.rollback(by="tests") == first
+        assert registry.versions()[0].test["rows"] == 400
+
+    with HttpRegistryReader(uri) as reader:
+        assert reader.champion() == first
+    decisions = [(entry.act, entry.version, entry.earlier) for entry in read_decisions(settings)]
+    assert decisions[-2:] == [
         ("rolled back", second.version, third.version),
         ("rolled back", first.version, second.version),
     ]
-    listed = {item.version: item.state for item in operations.list_versions(uri)}
-    assert listed[first.version] == "production"
-    assert list(listed.values()).count("production") == 1
+
+
+def _show_nonsense(uri: str, first: ModelVersion, second: ModelVersion, third: ModelVersion) -> None:
+    """Set aliases, stages and tags of the mirror as if no version had ever been in production."""
+    with connect_mlflow(uri) as client, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        for version in (first, second, third):
+            client.transition_model_version_stage(MODEL_NAME, str(version.version), "None")
+            client.set_model_version_tag(MODEL_NAME, str(version.version), "status", "candidate")
+        client.set_registered_model_alias(MODEL_NAME, "previous", str(third.version))
+
+
+def test_without_stages_in_mlflow_versions_are_promoted_and_restored(
+    uri: str, market: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    monkeypatch.delattr(mlflow.MlflowClient, "transition_model_version_stage")
+    one, two = (_register(_run(uri, tmp_path / f"{name}.json"), market) for name in "ab")
+
+    with open_registry(_settings(uri, tmp_path)) as registry:
+        for version in (one, two):
+            registry.promote(version.version, by="tests")
+        assert registry.rollback(by="tests") == one
+
+    assert _standing(uri, one)[2] == "production"
 
 
 def test_an_unusable_version_is_not_promoted(uri: str, market: Path, tmp_path: Path) -> None:
-    audit = AuditLog(tmp_path / "promotions.ndjson")
     good, bad = (_register(_run(uri, tmp_path / f"{name}.json"), market) for name in "fg")
-    operations.promote_manually(uri, good.version, audit=audit, by="tests")
     with connect_mlflow(uri) as client:
         client.set_model_version_tag(MODEL_NAME, str(bad.version), DIGEST_TAG, "0" * 64)
 
-    with pytest.raises(BundleCorrupt):
-        operations.promote_manually(uri, bad.version, audit=audit, by="tests")
-    with pytest.raises(BundleCorrupt):
-        operations.set_challenger(uri, bad.version)
-    with pytest.raises(operations.VersionNotFound, match="no version 999"):
-        operations.promote_manually(uri, 999, audit=audit, by="tests")
+    with open_registry(_settings(uri, tmp_path)) as registry:
+        registry.promote(good.version, by="tests")
+        with pytest.raises(BundleCorrupt):
+            registry.promote(bad.version, by="tests")
+        with pytest.raises(BundleCorrupt):
+            registry.challenge(bad.version)
 
-    with ProductionReader(uri) as reader:
-        found = reader.latest()
-    assert found == good
-    assert found.test["rows"] == 400
-    assert 0 < found.test["mdape"] < 1
+        assert registry.champion() == good
+    with pytest.raises(VersionNotFound, match="no version 999"):
+        versions_in(uri).set_champion(999)
 
 
-def test_a_challenger_keeps_its_alias_until_it_is_removed(run: TrainingRun, market: Path) -> None:
+def test_a_challenger_keeps_its_alias_until_it_is_removed(
+    run: TrainingRun, market: Path, tmp_path: Path
+) -> None:
     version = _register(run, market)
 
-    operations.set_challenger(run.uri, version.version)
-
-    with ProductionReader(run.uri) as reader:
-        assert reader.latest(alias="challenger") == version
+    with open_registry(_settings(run.uri, tmp_path)) as registry, HttpRegistryReader(run.uri) as reader:
+        registry.challenge(version.version)
+        assert reader.challenger() == version
         for _ in range(2):  # twice is the same as once
-            operations.clear_challenger(run.uri)
-        assert reader.latest(alias="challenger") is None
-
-
-def test_two_concurrent_promotions_leave_one_version_in_production(
-    uri: str, market: Path, tmp_path: Path
-) -> None:
-    audit = AuditLog(tmp_path / "promotions.ndjson")
-    versions = [_register(_run(uri, tmp_path / f"{name}.json"), market) for name in "hi"]
-
-    with ThreadPoolExecutor(2) as pool:
-        list(
-            pool.map(
-                lambda item: operations.promote_manually(uri, item.version, audit=audit, by="t"), versions
-            )
-        )
-
-    states = {item.version: item.state for item in operations.list_versions(uri)}
-    last = audit.entries()[-1]
-    assert [number for number, state in states.items() if state == "production"] == [last.version]
-    assert last.earlier == audit.entries()[-2].version
-
-
-def test_the_version_before_the_previous_loses_the_alias(uri: str, market: Path, tmp_path: Path) -> None:
-    one, two, three = (_register(_run(uri, tmp_path / f"{name}.json"), market) for name in "abc")
-
-    with connect_mlflow(uri) as client:
-        for version in (one, two, three):
-            set_production(client, version=str(version.version))
-
-    assert _standing(uri, one) == (set(), "Archived", "archived")
-    assert _standing(uri, two) == ({"previous"}, "Archived", "archived")
-    assert _standing(uri, three) == ({"production"}, "Production", "production")
+            registry.challenge(None)
+        assert reader.challenger() is None
 
 
 def test_registering_twice_makes_one_version(run: TrainingRun, market: Path) -> None:
@@ -227,7 +228,7 @@ def test_the_reader_fetches_the_bundle_that_was_registered(
 ) -> None:
     version = _register(run, market)
 
-    with ProductionReader(run.uri) as reader:
+    with HttpRegistryReader(run.uri) as reader:
         folder = reader.download(version, into=tmp_path / "live")
 
     quote = PriceModel.load(market / "bundle").quote(a_listing())
@@ -253,7 +254,7 @@ def test_a_changed_bundle_is_refused(run: TrainingRun, market: Path, tmp_path: P
 
     version = replace(_register(run, market), bundle_digest="0" * 64)
 
-    with ProductionReader(run.uri) as reader, pytest.raises(BundleCorrupt, match="not the one registered"):
+    with HttpRegistryReader(run.uri) as reader, pytest.raises(BundleCorrupt, match="not the one registered"):
         reader.download(version, into=tmp_path / "live")
     assert not (tmp_path / "live").exists()
 
@@ -276,17 +277,17 @@ def test_a_new_bundle_is_compared_with_the_champion(
     uri: str, run: TrainingRun, market: Path, tmp_path: Path
 ) -> None:
     version = _register(run, market)
-    with connect_mlflow(uri) as client:
-        set_production(client, version=str(version.version))
+    versions_in(uri).set_champion(version.version)
     model = PriceModel.load(market / "bundle")
     replace(model, card=replace(model.card, git_commit="newer")).save(tmp_path / "newer")
 
-    champion = fetch_other_champion(uri=uri, bundle=tmp_path / "newer", into=tmp_path / "production")
+    store, into = versions_in(uri), tmp_path / "production"
+    champion = load_champion(store, into=into, unless_digest=bundle_digest(tmp_path / "newer"))
 
     assert champion is not None
     assert champion.name == f"version {version.version}"
     assert champion.model.quote(a_listing()) == model.quote(a_listing())
-    assert fetch_other_champion(uri=uri, bundle=market / "bundle", into=tmp_path / "production") is None
+    assert load_champion(store, into=into, unless_digest=bundle_digest(market / "bundle")) is None
 
 
 def test_an_unreadable_champion_is_not_compared(
@@ -295,12 +296,16 @@ def test_an_unreadable_champion_is_not_compared(
     old = Path(copytree(market / "bundle", tmp_path / "old" / "bundle"))
     manifest = json.loads((old / MANIFEST).read_text())
     (old / MANIFEST).write_text(json.dumps(manifest | {"format": 1}))
-    version = register_version(uri=uri, run=run, bundle=old, evaluation=market / "evaluation")
-    with connect_mlflow(uri) as client:
-        set_production(client, version=str(version.version))
+    store = versions_in(uri)
+    version = store.register(run_id=run.run_id, bundle=old, evaluation=market / "evaluation")
+    store.set_champion(version.version)
 
-    assert fetch_other_champion(uri=uri, bundle=market / "bundle", into=tmp_path / "production") is None
+    assert load_champion(store, into=tmp_path / "production") is None
 
 
 def _run(uri: str, state: Path) -> TrainingRun:
     return start_run(uri=uri, facts=FACTS, state=state)
+
+
+def _settings(uri: str, folder: Path) -> Settings:
+    return Settings(mlflow_tracking_uri=uri, state_dir=folder)

@@ -122,26 +122,33 @@ def score(
 
 
 @app.command()
-def models() -> None:
+def models(
+    history: Annotated[
+        bool, typer.Option("--history", help="List all decisions instead: when, by whom and why.")
+    ] = False,
+) -> None:
     """List the model versions with their state, test error, gate results and decisions."""
-    from carvalue.cli.render import versions_table
-    from carvalue.registry.promotion import list_versions
+    from carvalue.cli.render import decisions_table, versions_table
+    from carvalue.registry import open_registry, read_decisions, summarize
     from carvalue.settings import load_settings
 
-    print_table(versions_table(list_versions(load_settings().mlflow_tracking_uri)))
+    settings = load_settings()
+    if history:
+        print_table(decisions_table(read_decisions(settings)))
+        return
+    with open_registry(settings) as registry:
+        versions = summarize(registry.versions(), champion=registry.champion(), decisions=registry.history())
+    print_table(versions_table(versions))
 
 
 @app.command()
 def promote(number: Annotated[int, typer.Argument(min=1, help="Number of the version.")]) -> None:
     """Promote a version to production without the gates; the price service loads it within 10 s."""
-    from carvalue.pipelines import audit_file
-    from carvalue.registry import AuditLog
-    from carvalue.registry.promotion import promote_manually
+    from carvalue.registry import open_registry
     from carvalue.settings import load_settings
 
-    settings = load_settings()
-    audit = AuditLog(audit_file(settings))
-    version = promote_manually(settings.mlflow_tracking_uri, number, audit=audit, by=getuser())
+    with open_registry(load_settings()) as registry:
+        version = registry.promote(number, by=getuser())
     print_line(f"version {version.version} is in production")
 
 
@@ -150,29 +157,22 @@ def shadow(
     version: Annotated[str, typer.Argument(help="Number of the version, or off.")],
 ) -> None:
     """Run a version in shadow mode: its quotes are compared with those of production and not shown."""
-    from carvalue.registry.promotion import clear_challenger, set_challenger
+    from carvalue.registry import open_registry
     from carvalue.settings import load_settings
 
-    uri = load_settings().mlflow_tracking_uri
-    if version == "off":
-        clear_challenger(uri)
-        print_line("no version runs in shadow mode")
-        return
-    if not version.isdigit():
+    if version != "off" and not version.isdigit():
         raise typer.BadParameter(f"expected the number of a version or off, got {version!r}")
-    challenger = set_challenger(uri, int(version))
-    print_line(f"version {challenger.version} runs in shadow mode")
+    with open_registry(load_settings()) as registry:
+        registry.challenge(None if version == "off" else int(version))
+    print_line(f"{'no version' if version == 'off' else f'version {version}'} runs in shadow mode")
 
 
 @app.command()
 def rollback() -> None:
     """Restore the previous version in production."""
-    from carvalue.pipelines import audit_file
-    from carvalue.registry import AuditLog
-    from carvalue.registry.promotion import roll_back
+    from carvalue.registry import open_registry
     from carvalue.settings import load_settings
 
-    settings = load_settings()
-    audit = AuditLog(audit_file(settings))
-    version = roll_back(settings.mlflow_tracking_uri, audit=audit, by=getuser())
+    with open_registry(load_settings()) as registry:
+        version = registry.rollback(by=getuser())
     print_line(f"version {version.version} is in production again")

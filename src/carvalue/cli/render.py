@@ -12,8 +12,8 @@ from carvalue.platform import EXAMPLE, BuildResult, ServiceStatus, local_url
 from carvalue.platform.admin import Diagnosis
 from carvalue.settings import LOCAL_PASSWORD, Settings
 
-if TYPE_CHECKING:  # it imports MLflow, which takes seconds
-    from carvalue.registry.promotion import VersionSummary
+if TYPE_CHECKING:
+    from carvalue.registry import DecisionRecord, VersionSummary
 
 COLORS = {"healthy": "green", "done": "green", "starting": "yellow", "unhealthy": "red", "down": "red"}
 
@@ -72,6 +72,28 @@ def versions_table(versions: "tuple[VersionSummary, ...]") -> Table:
         state = Text(item.state, style="bold green" if item.state == "production" else "")
         table.add_row(
             str(item.version), state, item.data_source, error, coverage, item.gates or "-", item.decision
+        )
+    return table
+
+
+def decisions_table(decisions: "tuple[DecisionRecord, ...]") -> Table:
+    """Build a table with one row per decision on a model version.
+
+    Args:
+        decisions: The decisions, oldest first.
+
+    Returns:
+        The table, newest first.
+    """
+    table = Table("when (UTC)", "version", "decision", "before", "by", "why", box=None, pad_edge=False)
+    for item in reversed(decisions):
+        table.add_row(
+            f"{item.at:%Y-%m-%d %H:%M}",
+            str(item.version),
+            Text(item.act, style="" if item.is_switch else "yellow"),
+            str(item.earlier or "-"),
+            item.by,
+            "; ".join(item.reasons),
         )
     return table
 

@@ -17,11 +17,11 @@ from carvalue.demo.shifted_market import later_cars, write_later_listings
 from carvalue.demo.traffic import held_out_cars, simulate
 from carvalue.errors import AppError
 from carvalue.listings.datasets import MIN_SALES, Dataset, DatasetStore
-from carvalue.pipelines import RETRAIN_MODEL, audit_file
+from carvalue.pipelines import RETRAIN_MODEL
 from carvalue.platform import build_platform, local_client, service_client, start_platform, stop_platform
 from carvalue.platform.airflow import AirflowClient, ProgressReporter, wait_for_run
 from carvalue.platform.processes import free_port, log_folder
-from carvalue.registry import AuditLog
+from carvalue.registry import open_registry, read_decisions
 from carvalue.settings import Settings
 
 ROWS = 6_000  # listings per market: enough for a model, few enough to train it in a minute
@@ -203,7 +203,7 @@ def _wait_for_retraining(demo: LoopDemo, progress: ProgressReporter) -> None:
             raise LoopDemoFailed("The watcher reports a retraining that Airflow does not know.")
         progress.report(f"the watcher has started {run.dag_id} ({run.run_id})")
         wait_for_run(airflow, run, logs=log_folder(demo.settings.state_dir) / "tasks", progress=progress)
-    decision = AuditLog(audit_file(demo.settings)).entries()[-1]
+    decision = read_decisions(demo.settings)[-1]
     if decision.act != "promoted":
         raise LoopDemoFailed(f"Version {decision.version} was {decision.act}: {'; '.join(decision.reasons)}.")
     progress.report(f"version {decision.version} passed the promotion gates: {'; '.join(decision.reasons)}")
@@ -226,10 +226,8 @@ def _check_recovery(demo: LoopDemo, report: Callable[[str], None]) -> None:
 
 
 def _roll_back(demo: LoopDemo, first: int, report: Callable[[str], None]) -> None:
-    from carvalue.registry.promotion import roll_back  # noqa: PLC0415  # imports MLflow
-
-    settings = demo.settings
-    restored = roll_back(settings.mlflow_tracking_uri, audit=AuditLog(audit_file(settings)), by="demo-loop")
+    with open_registry(demo.settings) as registry:
+        restored = registry.rollback(by="demo-loop")
     if restored.version != first:
         raise LoopDemoFailed(f"Rolled back to version {restored.version}, expected {first}.")
     _wait_for_version(demo, lambda version: version == first)

@@ -2,7 +2,7 @@
 
 from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL, RETRAIN_MODEL, find
 from carvalue.pipelines.runner import THREAD_ENVIRONMENT, run_pipeline
-from carvalue.pipelines.steps import VERSION_FILE, audit_file, work_folder
+from carvalue.pipelines.steps import VERSION_FILE, work_folder
 
 __all__ = [
     "CREATES_DATASETS",
@@ -10,7 +10,6 @@ __all__ = [
     "RETRAIN_MODEL",
     "THREAD_ENVIRONMENT",
     "VERSION_FILE",
-    "audit_file",
     "find",
     "run_pipeline",
     "work_folder",

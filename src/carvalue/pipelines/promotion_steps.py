@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carvalue.errors import AppError
-from carvalue.pipelines.steps import VERSION_FILE, audit_file, chosen_dataset
+from carvalue.pipelines.steps import VERSION_FILE, chosen_dataset
 from carvalue.settings import Settings
 from carvalue.urls import without_credentials
 
 if TYPE_CHECKING:
-    from carvalue.registry.promotion import GateJudgement
+    from carvalue.registry import GateJudgement
 
 logger = logging.getLogger(__name__)
 
@@ -45,18 +45,19 @@ def judge(*, settings: Settings, work: Path) -> None:
         settings: The settings of the program.
         work: The folder of the pipeline's working files.
     """
-    from carvalue.registry import ModelVersion
-    from carvalue.registry.promotion import judge_version
+    from carvalue.registry import ModelVersion, open_registry
+    from carvalue.registry.gates import judge_version
 
     dataset = chosen_dataset(settings, work)
-    judgement = judge_version(
-        uri=settings.mlflow_tracking_uri,
-        version=ModelVersion.load(work / VERSION_FILE),
-        train=dataset.path("train"),
-        test=dataset.path("test"),
-        scratch=work / "judged",
-        max_level_change=settings.max_level_change,
-    )
+    with open_registry(settings) as registry:
+        judgement = judge_version(
+            ModelVersion.load(work / VERSION_FILE),
+            registry=registry,
+            train=dataset.path("train"),
+            test=dataset.path("test"),
+            scratch=work / "judged",
+            max_level_change=settings.max_level_change,
+        )
     judgement.save(work / JUDGEMENT_FILE)
     for gate in judgement.decision.gates:
         logger.info("gate", extra={"gate": gate.name, "passed": gate.passed, "found": gate.message})
@@ -72,8 +73,8 @@ def approval_question(*, settings: Settings, work: Path) -> ApprovalQuestion | N
     Returns:
         The question; None if a gate has refused the version.
     """
+    from carvalue.registry import GateJudgement
     from carvalue.registry.gates import gates_table
-    from carvalue.registry.promotion import GateJudgement
 
     judgement = GateJudgement.load(work / JUDGEMENT_FILE)
     if not _must_be_approved(judgement, settings):
@@ -98,7 +99,7 @@ def save_answer(*, work: Path, person: str, approved: bool) -> None:
         person: The name of the person.
         approved: Whether the person approves the promotion.
     """
-    from carvalue.registry.promotion import GateJudgement
+    from carvalue.registry import GateJudgement
 
     version = GateJudgement.load(work / JUDGEMENT_FILE).version
     answer = {"version": version, "person": person, "approved": approved}
@@ -116,7 +117,7 @@ def promote(*, settings: Settings, work: Path) -> None:
         ApprovalMissing: A person must approve, and none has.
         ChampionChanged: Production changed after a person approved the version.
     """
-    from carvalue.registry.promotion import ChampionChanged, GateJudgement
+    from carvalue.registry import ChampionChanged, GateJudgement
 
     try:
         _promote(settings, work)
@@ -130,20 +131,19 @@ def promote(*, settings: Settings, work: Path) -> None:
 
 def _promote(settings: Settings, work: Path) -> None:
     from carvalue.pricing.evaluation import MODEL_CARD
-    from carvalue.registry import AuditLog, ModelVersion
-    from carvalue.registry.promotion import GateJudgement, apply_judgement
+    from carvalue.registry import GateJudgement, ModelVersion, open_registry
 
     judgement = GateJudgement.load(work / JUDGEMENT_FILE)
     if _must_be_approved(judgement, settings):
         judgement = _approved(judgement, work)
-    decision = apply_judgement(
-        uri=settings.mlflow_tracking_uri,
-        version=ModelVersion.load(work / VERSION_FILE),
-        judgement=judgement,
-        card=work / "evaluation" / MODEL_CARD,
-        audit=AuditLog(audit_file(settings)),
-        by="pipeline",
-    )
+    with open_registry(settings) as registry:
+        registry.apply(
+            judgement,
+            version=ModelVersion.load(work / VERSION_FILE),
+            card=work / "evaluation" / MODEL_CARD,
+            by="pipeline",
+        )
+    decision = judgement.decision
     logger.info("promoted" if decision.promote else "not promoted", extra={"reasons": decision.reasons})
 
 

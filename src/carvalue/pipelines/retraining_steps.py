@@ -34,11 +34,14 @@ def adjust_prices(*, settings: Settings, work: Path) -> None:
     from carvalue.files import atomic_write, write_artifact
     from carvalue.listings.cleaning import LISTINGS_FILE
     from carvalue.pricing.training import TimeAdjustment, adjust_to_newest
-    from carvalue.registry.promotion import fetch_champion
+    from carvalue.registry import open_registry
+    from carvalue.registry.gates import load_champion
 
+    with open_registry(settings) as registry:
+        champion = load_champion(registry, into=work / "production")
     listings = pl.read_parquet(work / "clean" / LISTINGS_FILE).with_columns(listed_price=pl.col("price"))
     adjustment = TimeAdjustment(moved=0, factor=1.0)
-    if champion := fetch_champion(uri=settings.mlflow_tracking_uri, into=work / "production"):
+    if champion:
         listings, adjustment = adjust_to_newest(listings, reference_model=champion.model)
     with atomic_write(work / "clean" / ADJUSTED_FILE) as temporary:
         listings.write_parquet(temporary)
@@ -59,14 +62,16 @@ def join_sales(*, settings: Settings, work: Path) -> None:
     from carvalue.journal import Journal
     from carvalue.listings.datasets import COLUMNS, screen_sales, write_sales
     from carvalue.pricing.training import TimeAdjustment, sales_evidence
-    from carvalue.registry.promotion import fetch_champion
+    from carvalue.registry import open_registry
+    from carvalue.registry.gates import load_champion
 
     journal = Journal(settings.journal_url.get_secret_value())
     try:
         reported = [car.as_row() for car in journal.sold_cars(limit=NEWEST_SALES)]
     finally:
         journal.close()
-    champion = fetch_champion(uri=settings.mlflow_tracking_uri, into=work / "production")
+    with open_registry(settings) as registry:
+        champion = load_champion(registry, into=work / "production")
     sales = pl.DataFrame(reported if champion else [], schema=COLUMNS, orient="row", strict=False)
     listings = pl.read_parquet(work / "clean" / ADJUSTED_FILE)
     screened, report = screen_sales(
@@ -109,10 +114,12 @@ def skip_if_unchanged(*, settings: Settings, work: Path) -> None:
     """
     from carvalue.files import read_artifact
     from carvalue.listings.datasets import SPLIT_REPORT, SplitReport
-    from carvalue.registry.promotion import fingerprint_in_production
+    from carvalue.registry import open_registry
 
+    with open_registry(settings) as registry:
+        champion = registry.champion()
     split = read_artifact(SplitReport, work / "splits" / SPLIT_REPORT)
-    if split.fingerprint == fingerprint_in_production(settings.mlflow_tracking_uri):
+    if champion and split.fingerprint == champion.dataset_fingerprint:
         raise NothingToLearn(
             f"The champion was trained on the same listings and sales ({split.fingerprint})."
         )

@@ -212,9 +212,14 @@ def evaluate(*, settings: Settings, work: Path) -> None:
         settings: The settings of the program.
         work: The folder of the pipeline's working files.
     """
+    from carvalue.files import bundle_digest
     from carvalue.pricing.evaluation import evaluate_bundle
-    from carvalue.registry.promotion import fetch_other_champion
+    from carvalue.registry import open_registry
+    from carvalue.registry.gates import load_champion
 
+    digest = bundle_digest(work / "bundle")
+    with open_registry(settings) as registry:
+        champion = load_champion(registry, into=work / "production", unless_digest=digest)
     dataset = chosen_dataset(settings, work)
     evaluate_bundle(
         bundle=work / "bundle",
@@ -222,9 +227,7 @@ def evaluate(*, settings: Settings, work: Path) -> None:
         test=dataset.path("test"),
         reposts=dataset.reposts,
         into=work / "evaluation",
-        champion=fetch_other_champion(
-            uri=settings.mlflow_tracking_uri, bundle=work / "bundle", into=work / "production"
-        ),
+        champion=champion,
     )
 
 
@@ -235,30 +238,13 @@ def register(*, settings: Settings, work: Path) -> None:
         settings: The settings of the program.
         work: The folder of the pipeline's working files.
     """
-    from carvalue.registry.mlflow import register_version, resume_run
+    from carvalue.registry import open_registry
+    from carvalue.registry.mlflow import resume_run
 
-    uri = settings.mlflow_tracking_uri
-    version = register_version(
-        uri=uri,
-        run=resume_run(uri=uri, state=work / "run.json"),
-        bundle=work / "bundle",
-        evaluation=work / "evaluation",
-    )
+    run = resume_run(uri=settings.mlflow_tracking_uri, state=work / "run.json")
+    with open_registry(settings) as registry:
+        version = registry.register(run_id=run.run_id, bundle=work / "bundle", evaluation=work / "evaluation")
     version.save(work / VERSION_FILE)
-
-
-def audit_file(settings: Settings) -> Path:
-    """Find the audit log of promotion decisions.
-
-    Args:
-        settings: The settings of the program.
-
-    Returns:
-        The path of the file.
-    """
-    from carvalue.registry import AUDIT_FILE
-
-    return settings.storage_root / AUDIT_FILE
 
 
 def work_folder(settings: Settings, pipeline: str) -> Path:

@@ -8,7 +8,7 @@ import httpx
 from carvalue.errors import AppError
 from carvalue.pipelines import INITIAL_MODEL, VERSION_FILE, work_folder
 from carvalue.platform.health import service_client
-from carvalue.registry import ModelVersion, ProductionReader
+from carvalue.registry import HttpRegistryReader, ModelVersion
 from carvalue.settings import Settings
 from carvalue.urls import without_credentials
 
@@ -55,8 +55,8 @@ def wait_for_service(settings: Settings) -> ServedVersion:
         NothingInProduction: No version was ever promoted.
         ServiceNotReady: The service does not quote with that version within 120 seconds.
     """
-    with ProductionReader(settings.mlflow_tracking_uri) as registry:
-        production = registry.latest()
+    with HttpRegistryReader(settings.mlflow_tracking_uri) as registry:
+        production = registry.champion()
     if production is None:
         raise NothingInProduction(
             f"{without_credentials(settings.mlflow_tracking_uri)} has no version in production."

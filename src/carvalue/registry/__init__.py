@@ -1,25 +1,33 @@
-"""The model registry: model versions, promotion decisions, the audit log and the version in production."""
+"""The model registry: model versions, the one in production, and the decisions that put it there."""
 
-from carvalue.registry.audit import AUDIT_FILE, AuditEntry, AuditLog
-from carvalue.registry.decision import PromotionDecision
-from carvalue.registry.http_reader import ProductionReader
-from carvalue.registry.model_version import (
-    CHALLENGER,
-    MODEL_NAME,
-    ModelRegistry,
-    ModelVersion,
-    RegistryUnavailable,
-)
+from carvalue.journal import DecisionRecord
+from carvalue.registry.history import VersionSummary, last_switch, summarize
+from carvalue.registry.http_reader import HttpRegistryReader
+from carvalue.registry.in_memory import InMemoryVersions
+from carvalue.registry.judgement import GateJudgement, PromotionDecision
+from carvalue.registry.model_version import MODEL_NAME, ModelVersion, RegistryUnavailable
+from carvalue.registry.opening import open_registry, read_decisions
+from carvalue.registry.port import RegistryReader, VersionNotFound, VersionStore
+from carvalue.registry.registry import ChampionChanged, NoEarlierVersion, Registry
 
 __all__ = [
-    "AUDIT_FILE",
-    "CHALLENGER",
     "MODEL_NAME",
-    "AuditEntry",
-    "AuditLog",
-    "ModelRegistry",
+    "ChampionChanged",
+    "DecisionRecord",
+    "GateJudgement",
+    "HttpRegistryReader",
+    "InMemoryVersions",
     "ModelVersion",
-    "ProductionReader",
+    "NoEarlierVersion",
     "PromotionDecision",
+    "Registry",
+    "RegistryReader",
     "RegistryUnavailable",
+    "VersionNotFound",
+    "VersionStore",
+    "VersionSummary",
+    "last_switch",
+    "open_registry",
+    "read_decisions",
+    "summarize",
 ]

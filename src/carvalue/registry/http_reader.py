@@ -1,4 +1,4 @@
-"""Read the version in production over MLflow's REST API, without importing MLflow."""
+"""Read versions over MLflow's REST API, without importing MLflow."""
 
 import json
 import shutil
@@ -12,22 +12,20 @@ import httpx
 from carvalue.files import MANIFEST, BundleCorrupt, bundle_digest, fsync, fsync_tree, read_bundle
 from carvalue.registry.model_version import (
     BUNDLE_PATH,
+    CHALLENGER,
     DIGEST_TAG,
     MODEL_NAME,
     PRODUCTION,
-    TEST_TAG,
     ModelVersion,
     RegistryUnavailable,
 )
-
-__all__ = ["ProductionReader", "RegistryUnavailable", "check_bundle"]
 
 ALIAS_PATH = "/api/2.0/mlflow/registered-models/alias"
 ARTIFACT = "/model-versions/get-artifact"  # works with every artifact store of the server
 NOT_FOUND_CODES = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # no such model; no such alias
 
 
-class ProductionReader:
+class HttpRegistryReader:
     """A client of one MLflow server with a connection pool; use it as a context manager to close it.
 
     Args:
@@ -45,26 +43,27 @@ class ProductionReader:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def latest(self, *, alias: str = PRODUCTION) -> ModelVersion | None:
-        """Find the version that has an alias.
-
-        Args:
-            alias: The alias.
+    def champion(self) -> ModelVersion | None:
+        """Find the version in production.
 
         Returns:
-            The version; None if there is no model or no version with this alias.
+            The version; None if there is no model or no version in production.
 
         Raises:
             RegistryUnavailable: MLflow does not answer, or its answer is not as expected.
         """
-        response = self._get(ALIAS_PATH, {"name": MODEL_NAME, "alias": alias})
-        content = self._object(response)
-        if response.status_code >= httpx.codes.BAD_REQUEST and content.get("error_code") in NOT_FOUND_CODES:
-            return None
-        try:
-            return _version(content["model_version"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise RegistryUnavailable(f"{self._status_line(response)} {response.text[:200]!r}.") from error
+        return self._by_alias(PRODUCTION)
+
+    def challenger(self) -> ModelVersion | None:
+        """Find the version in shadow mode.
+
+        Returns:
+            The version; None if there is no model or no version in shadow mode.
+
+        Raises:
+            RegistryUnavailable: MLflow does not answer, or its answer is not as expected.
+        """
+        return self._by_alias(CHALLENGER)
 
     def download(self, version: ModelVersion, *, into: Path) -> Path:
         """Download a version's bundle and verify it; the folder appears only when it is complete.
@@ -92,6 +91,16 @@ class ProductionReader:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return into
+
+    def _by_alias(self, alias: str) -> ModelVersion | None:
+        response = self._get(ALIAS_PATH, {"name": MODEL_NAME, "alias": alias})
+        content = self._object(response)
+        if response.status_code >= httpx.codes.BAD_REQUEST and content.get("error_code") in NOT_FOUND_CODES:
+            return None
+        try:
+            return _version(content["model_version"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise RegistryUnavailable(f"{self._status_line(response)} {response.text[:200]!r}.") from error
 
     def _fetch(self, version: ModelVersion, folder: Path) -> None:
         folder.mkdir(parents=True)
@@ -150,13 +159,14 @@ def _version(content: object) -> ModelVersion:
     if not isinstance(content, dict):
         raise TypeError(type(content).__name__)
     tags = {tag["key"]: tag["value"] for tag in content.get("tags", ())}
-    return ModelVersion(
+    if DIGEST_TAG not in tags:
+        raise KeyError(DIGEST_TAG)
+    return ModelVersion.from_tags(
+        tags,
         name=content["name"],
-        version=int(content["version"]),
+        number=int(content["version"]),
         run_id=content.get("run_id", ""),
         source=content.get("source", ""),
-        bundle_digest=tags[DIGEST_TAG],
-        test=json.loads(tags.get(TEST_TAG, "{}")),
     )
 
 

@@ -1,10 +1,9 @@
-"""Versions of the registered model, and the interface of the model registry."""
+"""Versions of the registered model."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from carvalue.errors import AppError
 
@@ -37,6 +36,8 @@ class ModelVersion:
         source: The URI of its artifacts.
         bundle_digest: The checksum of the bundle's manifest, which has the checksum of every other file.
         test: Metrics on the test rows at registration, by name; empty if they were not recorded.
+        data_source: The kind of data source of its training; known to the registry only, `save` omits it.
+        dataset_fingerprint: The hash of its training data; known to the registry only, `save` omits it.
 
     Example:
         >>> from pathlib import Path
@@ -52,6 +53,8 @@ class ModelVersion:
     source: str
     bundle_digest: str
     test: Mapping[str, float] = field(default_factory=dict, compare=False)
+    data_source: str = field(default="", compare=False)
+    dataset_fingerprint: str = field(default="", compare=False)
 
     def save(self, path: Path) -> None:
         """Write the version as JSON.
@@ -59,7 +62,10 @@ class ModelVersion:
         Args:
             path: The file to write.
         """
-        path.write_text(json.dumps(asdict(self), indent=1))
+        content = asdict(self)
+        for name in ("data_source", "dataset_fingerprint"):  # earlier releases cannot read files with them
+            del content[name]
+        path.write_text(json.dumps(content, indent=1))
 
     @classmethod
     def load(cls, path: Path) -> "ModelVersion":
@@ -73,27 +79,32 @@ class ModelVersion:
         """
         return cls(**json.loads(path.read_text()))
 
-
-class ModelRegistry(Protocol):
-    """The interface of the model registry for the price service and the watcher."""
-
-    def latest(self, *, alias: str = PRODUCTION) -> ModelVersion | None:
-        """Find the version that has an alias.
-
-        Args:
-            alias: The alias.
-
-        Returns:
-            The version; None if no version has the alias.
-        """
-
-    def download(self, version: ModelVersion, *, into: Path) -> Path:
-        """Download a version's bundle and verify its checksums.
+    @classmethod
+    def from_tags(
+        cls, tags: Mapping[str, str], *, name: str, number: int, run_id: str, source: str
+    ) -> "ModelVersion":
+        """Build a version from the tags that it was registered with.
 
         Args:
-            version: The version.
-            into: The folder to write.
+            tags: The tags of the version in MLflow.
+            name: The name of the registered model.
+            number: The version's number.
+            run_id: The MLflow run that trained it.
+            source: The URI of its artifacts.
 
         Returns:
-            The folder `into`.
+            The version.
+
+        Raises:
+            ValueError: The tag with the metrics is not JSON.
         """
+        return cls(
+            name=name,
+            version=number,
+            run_id=run_id,
+            source=source,
+            bundle_digest=tags.get(DIGEST_TAG, ""),
+            test=json.loads(tags.get(TEST_TAG, "{}")),
+            data_source=tags.get(DATA_SOURCE_TAG, ""),
+            dataset_fingerprint=tags.get(FINGERPRINT_TAG, ""),
+        )

@@ -15,7 +15,7 @@ from fastapi_offline import FastAPIOffline
 
 from carvalue.http_security import BrowserProtection, allowed_hosts
 from carvalue.journal import Journal, Outbox, Quarantine
-from carvalue.registry import ModelRegistry, ProductionReader
+from carvalue.registry import HttpRegistryReader, RegistryReader
 from carvalue.serving.auth import ClientPseudonyms, RateLimits, load_key_store
 from carvalue.serving.batch import UploadFolder
 from carvalue.serving.middleware import (
@@ -38,7 +38,7 @@ from carvalue.telemetry import ServiceMetrics
 def create_app(
     settings: Settings | None = None,
     *,
-    registry: ModelRegistry | None = None,
+    registry: RegistryReader | None = None,
     access_log: TextIO | None = None,
     metrics_folder: Path | None = None,
 ) -> ObservabilityMiddleware:
@@ -94,7 +94,12 @@ def create_app(
 
 @asynccontextmanager
 async def _lifespan(
-    _: FastAPI, *, settings: Settings, registry: ModelRegistry | None, metrics: ServiceMetrics, log: AccessLog
+    _: FastAPI,
+    *,
+    settings: Settings,
+    registry: RegistryReader | None,
+    metrics: ServiceMetrics,
+    log: AccessLog,
 ) -> AsyncIterator[Mapping[str, object]]:
     metrics.model_old_after.set(timedelta(days=settings.model_old_days).total_seconds())
     cache = BundleCache(bundles_folder(settings.state_dir))
@@ -104,7 +109,7 @@ async def _lifespan(
     uploads = UploadFolder(
         folder=settings.state_dir / "service" / "batches", limit_bytes=settings.batch_limit_mb * 2**20
     )
-    with ProductionReader(settings.mlflow_tracking_uri) as reader:
+    with HttpRegistryReader(settings.mlflow_tracking_uri) as reader:
         async with running_service(
             registry=registry or reader,
             cache=cache,

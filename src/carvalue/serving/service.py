@@ -14,7 +14,7 @@ from carvalue.journal import (
     Quarantine,
     forward_forever,
 )
-from carvalue.registry import ModelRegistry
+from carvalue.registry import RegistryReader
 from carvalue.serving.batch import BatchPricer, UploadFolder
 from carvalue.serving.model import BundleCache, LiveModel, follow_forever
 from carvalue.serving.quotes import QuoteService
@@ -91,7 +91,7 @@ class ServiceState:
 @asynccontextmanager
 async def running_service(
     *,
-    registry: ModelRegistry,
+    registry: RegistryReader,
     cache: BundleCache,
     journal: Journal,
     outbox: Outbox,

@@ -72,6 +72,16 @@ FOUND: dict[str, Any] = {
         "ended_at": "2026-11-24T10:20:00+00:00",
         "next": "no alarm starts another before 2026-11-25 10:20 UTC (RETRAIN_COOLDOWN_H)",
     },
+    "/decisions": [
+        {
+            "at": "2026-11-24T10:20:00+00:00",
+            "act": "refused",
+            "version": 4,
+            "earlier": 3,
+            "by": "pipeline",
+            "reasons": ["it is worse than the version in production"],
+        }
+    ],
     "/quotes": [{"hour": "2026-11-24T10:00:00+00:00", "quotes": 7}],
     "/reports": [{"name": ALERT["report"], "made_at": "2026-11-24T10:00:00+00:00", "why": "drift"}],
 }

@@ -6,9 +6,8 @@ import pytest
 
 from carvalue.pipelines import promotion_steps
 from carvalue.pipelines.steps import VERSION_FILE
-from carvalue.registry.decision import GateResult, PromotionDecision
+from carvalue.registry.judgement import GateJudgement, GateResult, PromotionDecision
 from carvalue.registry.model_version import ModelVersion
-from carvalue.registry.promotion.promote import GateJudgement
 from carvalue.settings import Settings
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of MLflow's own imports

@@ -11,7 +11,7 @@ from typing import ClassVar
 import pytest
 
 from carvalue.files.bundle import BundleCorrupt
-from carvalue.registry.http_reader import ProductionReader, RegistryUnavailable
+from carvalue.registry.http_reader import HttpRegistryReader, RegistryUnavailable
 from carvalue.registry.model_version import ModelVersion
 
 VERSION = ModelVersion(name="m", version=1, run_id="r", source="s", bundle_digest="d")
@@ -55,8 +55,8 @@ def answer(status: int, body: bytes) -> None:
 def test_no_model_and_no_alias_mean_that_nothing_is_in_production(uri: str, code: bytes) -> None:
     answer(404, b'{"error_code": "%s"}' % code)
 
-    with ProductionReader(uri) as reader:
-        assert reader.latest() is None
+    with HttpRegistryReader(uri) as reader:
+        assert reader.champion() is None
 
 
 @pytest.mark.parametrize(
@@ -75,29 +75,29 @@ def test_an_unexpected_response_is_not_an_empty_registry(uri: str, status: int, 
     answer(status, body)
 
     with (
-        ProductionReader(uri) as reader,
+        HttpRegistryReader(uri) as reader,
         pytest.raises(RegistryUnavailable, match=f"MLFLOW_TRACKING_URI={uri} answered {status}"),
     ):
-        reader.latest()
+        reader.champion()
 
 
 def test_polls_share_a_connection_that_is_closed_in_the_end(uri: str) -> None:
     answer(404, b'{"error_code": "RESOURCE_DOES_NOT_EXIST"}')
     Answers.clients.clear()
 
-    with ProductionReader(uri) as reader:
+    with HttpRegistryReader(uri) as reader:
         for _ in range(3):
-            reader.latest()
+            reader.champion()
 
     assert len(Answers.clients) == 1
 
 
 def test_an_unavailable_registry_is_named_with_a_hint() -> None:
     with (
-        ProductionReader("http://127.0.0.1:1") as reader,
+        HttpRegistryReader("http://127.0.0.1:1") as reader,
         pytest.raises(RegistryUnavailable, match=r"MLFLOW_TRACKING_URI=http://127.0.0.1:1 .*make up"),
     ):
-        reader.latest()
+        reader.champion()
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_an_unavailable_registry_is_named_with_a_hint() -> None:
 def test_a_manifest_path_outside_the_folder_is_refused(uri: str, tmp_path: Path, manifest: bytes) -> None:
     answer(200, manifest)
 
-    with ProductionReader(uri) as reader, pytest.raises(BundleCorrupt):
+    with HttpRegistryReader(uri) as reader, pytest.raises(BundleCorrupt):
         reader.download(VERSION, into=tmp_path / "live")
     assert list(tmp_path.iterdir()) == []
 
@@ -115,7 +115,7 @@ def test_an_artifact_that_is_missing_is_named(uri: str, tmp_path: Path) -> None:
     answer(404, b"{}")
 
     with (
-        ProductionReader(uri) as reader,
+        HttpRegistryReader(uri) as reader,
         pytest.raises(RegistryUnavailable, match=r"artifacts/bundle/MANIFEST\.json of version 1"),
     ):
         reader.download(VERSION, into=tmp_path / "live")

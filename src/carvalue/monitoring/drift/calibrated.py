@@ -14,7 +14,7 @@ from carvalue.monitoring.drift.reference import find_reference
 from carvalue.monitoring.drift.thresholds import NullDistribution, calibrate
 from carvalue.pricing import PriceModel
 from carvalue.pricing.bundle import ModelCard
-from carvalue.registry import ModelRegistry, ModelVersion
+from carvalue.registry import ModelVersion, RegistryReader
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class CalibratedDetector:
 
 
 def calibrate_detector(
-    version: ModelVersion, *, registry: ModelRegistry, references: Path, state: DetectorState | None = None
+    version: ModelVersion, *, registry: RegistryReader, references: Path, state: DetectorState | None = None
 ) -> CalibratedDetector:
     """Download a version, quote its reference with it, and calibrate a detector on the result.
 

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Event, Thread
 
 import uvicorn
@@ -22,7 +23,7 @@ from carvalue.monitoring.watcher.retraining import RetrainingTrigger
 from carvalue.monitoring.watcher.shadow import BATCH as SHADOW_BATCH
 from carvalue.monitoring.watcher.shadow import ShadowScorer
 from carvalue.monitoring.watcher.watcher import BATCH, Watcher
-from carvalue.registry import AUDIT_FILE, AuditLog, ModelRegistry, ProductionReader
+from carvalue.registry import HttpRegistryReader, RegistryReader, read_decisions
 from carvalue.settings import Settings, load_settings
 
 POLL_S = 1.0
@@ -38,11 +39,11 @@ def main() -> None:
     configure_logs()
     os.umask(PRIVATE_UMASK)
     settings = load_settings()
-    with ProductionReader(settings.mlflow_tracking_uri) as registry:
+    with HttpRegistryReader(settings.mlflow_tracking_uri) as registry:
         watch(settings, registry)
 
 
-def watch(settings: Settings, registry: ModelRegistry) -> None:
+def watch(settings: Settings, registry: RegistryReader) -> None:
     """Run the checks in threads and the HTTP API in this thread, until the process is stopped.
 
     Args:
@@ -62,7 +63,12 @@ def watch(settings: Settings, registry: ModelRegistry) -> None:
         thread.start()
     try:
         uvicorn.run(
-            create_api(watcher, retraining, allowed=allowed_hosts(settings)),
+            create_api(
+                watcher,
+                retraining,
+                decisions=partial(read_decisions, settings),
+                allowed=allowed_hosts(settings),
+            ),
             host=settings.bind_host,
             port=settings.watcher_port,
             log_config=None,
@@ -88,7 +94,7 @@ def build_retraining(settings: Settings, runs: AirflowRuns) -> RetrainingTrigger
     """
     return RetrainingTrigger(
         runs=runs,
-        decisions=AuditLog(settings.storage_root / AUDIT_FILE).entries,
+        decisions=partial(read_decisions, settings),
         state=settings.state_dir / "watcher" / "retraining.json",
         on_alarm=settings.retrain_on_alarm,
         cooldown=timedelta(hours=settings.retrain_cooldown_h),
@@ -96,7 +102,7 @@ def build_retraining(settings: Settings, runs: AirflowRuns) -> RetrainingTrigger
 
 
 def build_watcher(
-    settings: Settings, *, registry: ModelRegistry, extra_alerts: Callable[[], Iterable[Alert]] = tuple
+    settings: Settings, *, registry: RegistryReader, extra_alerts: Callable[[], Iterable[Alert]] = tuple
 ) -> Watcher:
     """Build the watcher.
 
@@ -128,7 +134,7 @@ def build_watcher(
     )
 
 
-def build_shadow(settings: Settings, *, registry: ModelRegistry, metrics: WatcherMetrics) -> ShadowScorer:
+def build_shadow(settings: Settings, *, registry: RegistryReader, metrics: WatcherMetrics) -> ShadowScorer:
     """Build the shadow scorer of the challenger.
 
     Args:

@@ -1,8 +1,8 @@
-"""The HTTP API of the watcher: drift, alerts, retrainings, quotes and reports."""
+"""The HTTP API of the watcher: drift, alerts, retrainings, decisions, quotes and reports."""
 
 import logging
 from asyncio import to_thread
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -20,8 +20,10 @@ from carvalue.monitoring.watcher.alert_conditions import WatcherSnapshot
 from carvalue.monitoring.watcher.live_accuracy import BoundedShare
 from carvalue.monitoring.watcher.retraining import RetrainingTrigger
 from carvalue.monitoring.watcher.watcher import Watcher
+from carvalue.registry import DecisionRecord
 
 PAST_ALERTS = 50
+PAST_DECISIONS = 100
 LOOPBACK_ONLY = AllowedHosts()
 # a report is opened in a browser: its scripts must reach neither the watcher nor another server
 REPORT_HEADERS = {
@@ -36,13 +38,18 @@ logger = logging.getLogger(__name__)
 
 
 def create_api(
-    watcher: Watcher, retraining: RetrainingTrigger, *, allowed: AllowedHosts = LOOPBACK_ONLY
+    watcher: Watcher,
+    retraining: RetrainingTrigger,
+    *,
+    decisions: Callable[[], Sequence[DecisionRecord]] = tuple,
+    allowed: AllowedHosts = LOOPBACK_ONLY,
 ) -> Starlette:
     """Build the ASGI application.
 
     Args:
         watcher: The source of drift, alerts and reports.
         retraining: The source of the retraining state.
+        decisions: Returns all decisions on model versions, oldest first.
         allowed: The host names that the watcher answers to; loopback names unless given.
 
     Returns:
@@ -66,13 +73,18 @@ def create_api(
     async def retrainings(_: Request) -> Response:
         return JSONResponse(_retraining(retraining))
 
+    async def decisions_made(_: Request) -> Response:
+        try:
+            newest_first = (await to_thread(decisions))[::-1]
+        except AppError as error:
+            return _journal_error(error)
+        return JSONResponse([*map(_decision, newest_first[:PAST_DECISIONS])])
+
     async def quotes(_: Request) -> Response:
         try:
             counts = await to_thread(watcher.quotes_per_hour)
         except AppError as error:
-            # the message may name the host and the user of the database
-            logger.warning("quotes per hour not read", extra={"because": error.message})
-            return JSONResponse({"detail": f"The journal cannot be read. {error.hint}"}, error.status)
+            return _journal_error(error)
         return JSONResponse([{"hour": hour.isoformat(), "quotes": count} for hour, count in counts])
 
     async def reports(_: Request) -> Response:
@@ -94,12 +106,30 @@ def create_api(
             Route("/drift", drift),
             Route("/alerts", alerts),
             Route("/retraining", retrainings),
+            Route("/decisions", decisions_made),
             Route("/quotes", quotes),
             Route("/reports", reports),
             Route("/reports/{name}", report),
         ],
         middleware=[Middleware(BrowserProtection, allowed=allowed)],
     )
+
+
+def _journal_error(error: AppError) -> Response:
+    # the message may name the host and the user of the database
+    logger.warning("journal not read", extra={"because": error.message})
+    return JSONResponse({"detail": f"The journal cannot be read. {error.hint}"}, error.status)
+
+
+def _decision(item: DecisionRecord) -> Mapping[str, object]:
+    return {
+        "at": item.at.isoformat(),
+        "act": item.act,
+        "version": item.version,
+        "earlier": item.earlier,
+        "by": item.by,
+        "reasons": item.reasons,
+    }
 
 
 def _drift(snapshot: WatcherSnapshot) -> Mapping[str, object]:

@@ -19,7 +19,7 @@ from carvalue.monitoring.alerting import Alert
 from carvalue.monitoring.watcher.airflow_runs import RETRAINING, PipelineRun
 from carvalue.monitoring.watcher.alert_conditions import AlarmChanges
 from carvalue.monitoring.watcher.retraining_outcome import RetrainingOutcome, outcome_alert, read_outcome
-from carvalue.registry import AuditEntry
+from carvalue.registry import DecisionRecord
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class RetrainingTrigger:
 
     Args:
         runs: Airflow.
-        decisions: Returns the audit log of promotion decisions, oldest first.
+        decisions: Returns all decisions on model versions, oldest first.
         state: The file of the last request.
         on_alarm: Whether alarms start retrainings (RETRAIN_ON_ALARM).
         cooldown: The minimum time between two retrainings (RETRAIN_COOLDOWN_H).
@@ -97,7 +97,7 @@ class RetrainingTrigger:
         self,
         *,
         runs: RetrainingRuns,
-        decisions: Callable[[], Iterable[AuditEntry]],
+        decisions: Callable[[], Iterable[DecisionRecord]],
         state: Path,
         on_alarm: bool,
         cooldown: timedelta,

@@ -7,7 +7,7 @@ from typing import Literal
 
 from carvalue.monitoring.alerting import Alert
 from carvalue.monitoring.watcher.airflow_runs import PipelineRun
-from carvalue.registry import AuditEntry
+from carvalue.registry import DecisionRecord
 
 REFUSAL_ALERT_FOR = timedelta(days=1)  # how long a refusal is an alert while no alarm is firing
 
@@ -31,12 +31,12 @@ class RetrainingOutcome:
     is_superseded: bool = False
 
 
-def read_outcome(run: PipelineRun, decisions: Iterable[AuditEntry]) -> RetrainingOutcome:
+def read_outcome(run: PipelineRun, decisions: Iterable[DecisionRecord]) -> RetrainingOutcome:
     """Derive the outcome of a run from its state and the promotion decisions since it began.
 
     Args:
         run: The newest run.
-        decisions: The audit log, oldest first.
+        decisions: All decisions on model versions, oldest first.
 
     Returns:
         The outcome.

@@ -15,7 +15,7 @@ from carvalue.journal import Journal, JournalEntry, first_id_at
 from carvalue.monitoring.watcher.exporter import WatcherMetrics
 from carvalue.monitoring.watcher.watcher import SETTLING_TIME
 from carvalue.pricing import PriceModel
-from carvalue.registry import CHALLENGER, ModelRegistry, ModelVersion
+from carvalue.registry import ModelVersion, RegistryReader
 
 BATCH = 1_000  # quotes in one step, some tens of milliseconds
 # bytes, some 500,000 pairs; then a new file is started, and the previous one is kept
@@ -35,7 +35,7 @@ class ShadowScorer:
     """
 
     def __init__(
-        self, *, journal: Journal, registry: ModelRegistry, folder: Path, metrics: WatcherMetrics
+        self, *, journal: Journal, registry: RegistryReader, folder: Path, metrics: WatcherMetrics
     ) -> None:
         self._journal, self._registry, self._folder, self._metrics = journal, registry, folder, metrics
         self._version: ModelVersion | None = None
@@ -76,7 +76,7 @@ class ShadowScorer:
 
     def _follow_alias(self, now: datetime) -> None:
         """Change to another challenger, or to none. It starts with the quotes from now on."""
-        challenger = self._registry.latest(alias=CHALLENGER)
+        challenger = self._registry.challenger()
         if challenger == self._version:
             return
         self._version = self._model = None

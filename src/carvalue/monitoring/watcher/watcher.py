@@ -36,7 +36,7 @@ from carvalue.monitoring.watcher.live_accuracy import (
     measure_live_accuracy,
 )
 from carvalue.monitoring.watcher.reports import ReportFolder
-from carvalue.registry import ModelRegistry
+from carvalue.registry import RegistryReader
 
 BATCH = 5_000  # quotes read in one round
 SETTLING_TIME = timedelta(seconds=2)  # after it, all processes have written their quotes of a moment
@@ -68,7 +68,7 @@ class Watcher:
         self,
         *,
         journal: Journal,
-        registry: ModelRegistry,
+        registry: RegistryReader,
         references: Path,
         folder: Path,
         alert_store: AlertStore,
@@ -149,7 +149,7 @@ class Watcher:
         return len(entries)
 
     def _follow_production(self) -> None:
-        version = self._registry.latest()
+        version = self._registry.champion()
         if version is None or (self._production and self._production.version == version):
             return
         state = self._load()

@@ -20,7 +20,7 @@ from carvalue.platform.health import service_client
 from carvalue.platform.processes import PortTaken, Supervisor, check_ports
 from carvalue.platform.services import platform_services
 from carvalue.platform.status import platform_status
-from carvalue.registry import ProductionReader
+from carvalue.registry import HttpRegistryReader, last_switch, read_decisions
 from carvalue.serving.auth import load_key_store
 from carvalue.settings import Settings
 
@@ -154,6 +154,13 @@ def _journal(settings: Settings) -> Iterator[Diagnosis]:
         journal.close()
     finding = f"tables at revision {revision}" if revision else "no tables yet: the first use creates them"
     yield Diagnosis(subject="journal", finding=finding)
+    decision = last_switch(read_decisions(settings)) if revision else None
+    if decision and decision.applied_at is None:
+        yield Diagnosis(
+            subject="decisions",
+            finding=f"version {decision.version} was {decision.act}, but production does not follow yet",
+            remedy=f"Run `carvalue promote {decision.version}` to complete the interrupted switch.",
+        )
 
 
 def _processes(settings: Settings) -> Iterator[Diagnosis]:
@@ -183,8 +190,8 @@ def _datasets(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def _model(settings: Settings) -> Iterator[Diagnosis]:
-    with ProductionReader(settings.mlflow_tracking_uri) as registry:
-        version = registry.latest()
+    with HttpRegistryReader(settings.mlflow_tracking_uri) as registry:
+        version = registry.champion()
     finding = f"version {version.version} in production" if version else "no version in production"
     remedy = (
         ""

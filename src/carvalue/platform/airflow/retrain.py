@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 
-from carvalue.pipelines import RETRAIN_MODEL, audit_file
+from carvalue.pipelines import RETRAIN_MODEL
 from carvalue.platform.airflow.client import AirflowClient, DagRun
 from carvalue.platform.airflow.wait import ProgressReporter, wait_for_dags, wait_for_run
 from carvalue.platform.processes import log_folder
-from carvalue.registry import AuditLog
+from carvalue.registry import read_decisions
 from carvalue.settings import Settings
 
 
@@ -33,9 +33,7 @@ def run_retraining(settings: Settings, *, progress: ProgressReporter) -> str:
         skipped = any(task.state == "skipped" for task in airflow.tasks(run))
     if skipped:
         return "nothing to do: the version in production was trained on the same listings and sales"
-    decision = next(
-        item for item in reversed(AuditLog(audit_file(settings)).entries()) if item.by == "pipeline"
-    )
+    decision = next(item for item in reversed(read_decisions(settings)) if item.by == "pipeline")
     return f"version {decision.version} was {decision.act}: {'; '.join(decision.reasons)}"
 
 

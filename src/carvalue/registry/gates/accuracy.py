@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 
 from carvalue.pricing.evaluation import NOMINAL_COVERAGE, SLICES, add_slices
-from carvalue.registry.decision import GateResult
 from carvalue.registry.gates.bootstrap import PairedChange, paired_change
 from carvalue.registry.gates.evidence import GateEvidence
+from carvalue.registry.judgement import GateResult
 
 BASELINE, PRODUCTION, BAD_SLICE = "better than the baseline", "against production", "no bad slice"
 MIN_TRAINING_ROWS, MIN_TEST_ROWS = 1_000, 300  # rows; with fewer, the metrics are mostly noise

@@ -1,6 +1,6 @@
 """Format a decision for people: one line, and a Markdown table of its gates."""
 
-from carvalue.registry.decision import GateResult, PromotionDecision
+from carvalue.registry.judgement import GateResult, PromotionDecision
 
 MAX_CHARACTERS = 300  # of one gate; MLflow keeps 5,000 of a description
 

@@ -1,12 +1,18 @@
-"""Run all gates in order. A gate that raises an error counts as not passed."""
+"""Judge a version: run all gates in order. A gate that raises an error counts as not passed."""
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
 from carvalue.errors import AppError
-from carvalue.registry.decision import GateResult, PromotionDecision
+from carvalue.files import BundleCorrupt, BundleIncompatible
 from carvalue.registry.gates import accuracy, plausibility, service
-from carvalue.registry.gates.evidence import GateEvidence
+from carvalue.registry.gates.champion import load_champion
+from carvalue.registry.gates.evidence import GateEvidence, gather_evidence
+from carvalue.registry.judgement import GateJudgement, GateResult, PromotionDecision
+from carvalue.registry.model_version import ModelVersion
+from carvalue.registry.port import RegistryReader
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +48,58 @@ def run_gates(
         The decision with the result of each gate.
     """
     return PromotionDecision.from_gates((_run(gate, evidence) for gate in gates), telling=REASON_GATES)
+
+
+def judge_version(
+    version: ModelVersion,
+    *,
+    registry: RegistryReader,
+    train: Path,
+    test: Path,
+    scratch: Path,
+    max_level_change: float,
+) -> GateJudgement:
+    """Download a version as the price service does, and run all gates on it.
+
+    The gates are skipped if the version, or its bundle, is already in production.
+
+    Args:
+        version: The version to judge.
+        registry: The model registry.
+        train: The Parquet file of the training split.
+        test: The Parquet file of the test split.
+        scratch: A folder for the bundles.
+        max_level_change: How far the price level may move without approval, as a share.
+
+    Returns:
+        The judgement.
+
+    Raises:
+        RegistryUnavailable: The registry does not answer; nothing is decided.
+    """
+    against = registry.champion()
+    if against is not None and against.version == version.version:
+        decision = PromotionDecision(promote=True, reasons=("it is in production already",))
+    elif against is not None and against.bundle_digest == version.bundle_digest:
+        reason = f"the same bundle is in production as version {against.version}"
+        decision = PromotionDecision(promote=False, reasons=(reason,))
+    else:
+        gather = partial(gather_evidence, train=train, test=test, max_level_change=max_level_change)
+        decision = _judge(version, registry=registry, gather=gather, scratch=scratch)
+    return GateJudgement(
+        version=version.version, against=against.version if against else None, decision=decision
+    )
+
+
+def _judge(
+    version: ModelVersion, *, registry: RegistryReader, gather: Callable[..., GateEvidence], scratch: Path
+) -> PromotionDecision:
+    try:
+        bundle = registry.download(version, into=scratch / "challenger")
+        champion = load_champion(registry, into=scratch / "production")
+        return run_gates(gather(bundle=bundle, champion=champion))
+    except (BundleCorrupt, BundleIncompatible) as error:
+        return refuse_unusable(error)
 
 
 def refuse_unusable(error: AppError) -> PromotionDecision:

@@ -7,9 +7,9 @@ were not adjusted, so that neither reported sales nor an adjustment of prices ca
 import numpy as np
 import numpy.typing as npt
 
-from carvalue.registry.decision import GateResult
 from carvalue.registry.gates.bootstrap import paired_change
 from carvalue.registry.gates.evidence import GateEvidence
+from carvalue.registry.judgement import GateResult
 
 PRICE_LEVEL, PRICE_MOVES, LISTED_PRICES = "price level", "plausible moves", "listed prices"
 MIN_BASKET_CARS = 50

@@ -4,8 +4,8 @@ from statistics import median
 from time import perf_counter
 
 from carvalue.pricing.evaluation import check_invariants, violations
-from carvalue.registry.decision import GateResult
 from carvalue.registry.gates.evidence import GateEvidence
+from carvalue.registry.judgement import GateResult
 
 LOADING = "loads as the service does"
 BUNDLE_MB = 60  # what a service fetches at each promotion, and a machine keeps twice

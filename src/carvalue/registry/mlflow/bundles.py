@@ -1,6 +1,5 @@
 """Download bundles of versions: over HTTP as the price service does, or from a local MLflow database."""
 
-import json
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,8 +7,8 @@ from tempfile import TemporaryDirectory
 import mlflow
 from mlflow.entities.model_registry import ModelVersion as Registered
 
-from carvalue.registry.http_reader import ProductionReader, check_bundle
-from carvalue.registry.model_version import BUNDLE_PATH, DIGEST_TAG, TEST_TAG, ModelVersion
+from carvalue.registry.http_reader import HttpRegistryReader, check_bundle
+from carvalue.registry.model_version import BUNDLE_PATH, ModelVersion
 
 
 def fetch_bundle(*, uri: str, version: ModelVersion, into: Path) -> Path:
@@ -29,7 +28,7 @@ def fetch_bundle(*, uri: str, version: ModelVersion, into: Path) -> Path:
         BundleIncompatible: The bundle has another format than this program reads.
     """
     if uri.startswith(("http://", "https://")):
-        with ProductionReader(uri) as registry:
+        with HttpRegistryReader(uri) as registry:
             return registry.download(version, into=into)
     into.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{into.name}.", dir=into.parent) as temporary:
@@ -52,11 +51,10 @@ def to_model_version(registered: Registered) -> ModelVersion:
     Returns:
         The version as this program uses it.
     """
-    return ModelVersion(
+    return ModelVersion.from_tags(
+        registered.tags,
         name=registered.name,
-        version=int(registered.version),
+        number=int(registered.version),
         run_id=registered.run_id or "",
         source=registered.source or "",
-        bundle_digest=registered.tags.get(DIGEST_TAG, ""),
-        test=json.loads(registered.tags.get(TEST_TAG, "{}")),
     )

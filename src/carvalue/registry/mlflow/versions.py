@@ -1,116 +1,154 @@
-"""Register bundles in MLflow as model versions, together with their evaluation."""
+"""The store of versions in MLflow. The alias `production` of the registered model is the current state."""
 
-import json
 import logging
-from importlib.metadata import version as installed
+from collections.abc import Collection
 from pathlib import Path
 
-import mlflow
-import polars as pl
 from mlflow import MlflowClient
-from mlflow.entities.model_registry import ModelVersion as Registered
+from mlflow.exceptions import MlflowException
 
-from carvalue.files import BundleCorrupt, bundle_digest
-from carvalue.pricing.bundle import ModelCard
-from carvalue.pricing.evaluation import TABLES, Evaluation
-from carvalue.registry.mlflow import stages
-from carvalue.registry.mlflow.bundles import to_model_version
-from carvalue.registry.mlflow.connection import connect_mlflow
-from carvalue.registry.mlflow.signature import example, signature
-from carvalue.registry.mlflow.tracking import TrainingRun
-from carvalue.registry.model_version import (
-    BUNDLE_PATH,
-    DATA_SOURCE_TAG,
-    DIGEST_TAG,
-    FINGERPRINT_TAG,
-    MODEL_NAME,
-    TEST_TAG,
-    ModelVersion,
-)
+from carvalue.registry.judgement import PromotionDecision
+from carvalue.registry.mlflow.bundles import fetch_bundle, to_model_version
+from carvalue.registry.mlflow.mirror import describe_decision, mirror_status
+from carvalue.registry.mlflow.registering import register_bundle
+from carvalue.registry.model_version import CHALLENGER, MODEL_NAME, PRODUCTION, ModelVersion
+from carvalue.registry.port import VersionNotFound
 
 logger = logging.getLogger(__name__)
 
-MODEL_CODE = Path(__file__).with_name("pyfunc_model.py")
-REQUIREMENTS = ("carvalue", "mlflow", "xgboost-cpu")
+NOT_FOUND_CODES = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 
 
-def register_version(*, uri: str, run: TrainingRun, bundle: Path, evaluation: Path) -> ModelVersion:
-    """Log a bundle and its evaluation, and register it as a version; idempotent for one bundle of one run.
+class MlflowVersions:
+    """A `VersionStore` in an MLflow server or database.
 
     Args:
-        uri: The URI of the MLflow server or database.
-        run: The training run that produced the bundle.
-        bundle: The bundle's folder.
-        evaluation: The folder of its evaluation.
-
-    Returns:
-        The version.
-
-    Raises:
-        RegistryUnavailable: MLflow does not answer.
-        BundleCorrupt: The folder has no complete bundle.
+        client: A client within the block of `connect_mlflow`, which reports a server that stops answering.
     """
-    digest, card = bundle_digest(bundle), _card(bundle)
-    with connect_mlflow(uri) as client:
-        registered = _registered(client, run_id=run.run_id, digest=digest)
-        if registered is None:
-            _log_evaluation(client, run.run_id, evaluation)
-            tags = {DIGEST_TAG: digest, TEST_TAG: _test_metrics(evaluation), **_card_tags(card)}
-            registered = _create(run, bundle=bundle, tags=tags)
-            stages.mirror_stages(client)
-        logger.info("version registered", extra={"version": registered.version, "run": run.run_id})
-        return to_model_version(registered)
 
+    def __init__(self, client: MlflowClient) -> None:
+        self._client = client
 
-def _registered(client: MlflowClient, *, run_id: str, digest: str) -> Registered | None:
-    for version in client.search_model_versions(f"name='{MODEL_NAME}' and run_id='{run_id}'"):
-        if version.tags.get(DIGEST_TAG) == digest:
-            return version
-    return None
+    def champion(self) -> ModelVersion | None:
+        """Find the version with the alias `production`.
 
+        Returns:
+            The version; None if there is none.
+        """
+        return self._by_alias(PRODUCTION)
 
-def _log_evaluation(client: MlflowClient, run_id: str, folder: Path) -> None:
-    loaded = Evaluation.load(folder)
-    groups = {"test": loaded.metrics, "baseline": loaded.baseline, "production": loaded.champion}
-    groups |= {"new_listings": loaded.new_listings}
-    for prefix, metrics in groups.items():
-        for name, value in metrics.items():
-            client.log_metric(run_id, f"{prefix}_{name}", value)
-    client.log_artifacts(run_id, str(folder), "evaluation")
-    for table in TABLES:
-        target = f"evaluation/{Path(table).stem}.json"
-        client.log_table(run_id, pl.read_csv(folder / table).to_pandas(), target)
+    def challenger(self) -> ModelVersion | None:
+        """Find the version with the alias `challenger`.
 
+        Returns:
+            The version; None if there is none.
+        """
+        return self._by_alias(CHALLENGER)
 
-def _create(run: TrainingRun, *, bundle: Path, tags: dict[str, str]) -> Registered:
-    with mlflow.start_run(run_id=run.run_id):
-        logged = mlflow.pyfunc.log_model(
-            name="model",
-            python_model=str(MODEL_CODE),
-            artifacts={BUNDLE_PATH: str(bundle)},
-            signature=signature(),
-            input_example=example(),
-            pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
+    def versions(self) -> tuple[ModelVersion, ...]:
+        """List all versions.
+
+        Returns:
+            The versions, newest first.
+        """
+        registered = self._client.search_model_versions(f"name='{MODEL_NAME}'")
+        return tuple(sorted(map(to_model_version, registered), key=lambda item: -item.version))
+
+    def download(self, version: ModelVersion, *, into: Path) -> Path:
+        """Download a version's bundle and verify it; the folder appears only when it is complete.
+
+        Args:
+            version: The version.
+            into: The folder to write; an existing one is replaced.
+
+        Returns:
+            The folder `into`.
+
+        Raises:
+            BundleCorrupt: The downloaded bundle differs from the registered one.
+            BundleIncompatible: The bundle has another format than this program reads.
+        """
+        return fetch_bundle(uri=self._client.tracking_uri, version=version, into=into)
+
+    def register(self, *, run_id: str, bundle: Path, evaluation: Path) -> ModelVersion:
+        """Register a bundle with its evaluation; idempotent for one bundle of one run.
+
+        Args:
+            run_id: The training run that produced the bundle.
+            bundle: The bundle's folder.
+            evaluation: The folder of its evaluation.
+
+        Returns:
+            The version.
+
+        Raises:
+            BundleCorrupt: The folder has no complete bundle.
+        """
+        return to_model_version(
+            register_bundle(self._client, run_id=run_id, bundle=bundle, evaluation=evaluation)
         )
-    return mlflow.register_model(logged.model_uri, MODEL_NAME, tags=tags)
 
+    def set_champion(self, number: int) -> None:
+        """Set the alias `production`.
 
-def _card(bundle: Path) -> ModelCard:
-    try:
-        return ModelCard.from_json(json.loads((bundle / "card.json").read_text()))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleCorrupt(f"{bundle / 'card.json'} is not a model card.") from error
+        Args:
+            number: The version's number.
 
+        Raises:
+            VersionNotFound: There is no such version.
+        """
+        self._set_alias(PRODUCTION, number)
+        logger.info("version in production", extra={"version": number})
 
-def _card_tags(card: ModelCard) -> dict[str, str]:
-    return {
-        DATA_SOURCE_TAG: card.data_source,
-        FINGERPRINT_TAG: card.dataset_fingerprint,
-        "data.as_of": card.data_as_of.isoformat(),
-        "git.commit": card.git_commit,
-    }
+    def set_challenger(self, number: int | None) -> None:
+        """Set or delete the alias `challenger`.
 
+        Args:
+            number: The version's number; None to delete the alias.
 
-def _test_metrics(evaluation: Path) -> str:
-    loaded = Evaluation.load(evaluation)
-    return json.dumps({"rows": loaded.rows, **loaded.metrics})
+        Raises:
+            VersionNotFound: There is no such version.
+        """
+        if number is not None:
+            self._set_alias(CHALLENGER, number)
+        elif self.challenger() is not None:
+            self._client.delete_registered_model_alias(MODEL_NAME, CHALLENGER)
+
+    def mirror(self, *, champion: int, previous: int | None, archived: Collection[int]) -> None:
+        """Set the status tag, the stage and the alias `previous`, for people who use MLflow's pages.
+
+        Args:
+            champion: The version in production.
+            previous: The version that a rollback would restore; None if there is none.
+            archived: The versions that were in production before.
+        """
+        try:
+            mirror_status(self._client, champion=champion, previous=previous, archived=archived)
+        except MlflowException as error:
+            logger.warning("status of versions not shown", extra={"because": str(error)})
+
+    def describe(self, version: ModelVersion, *, decision: PromotionDecision, card: Path) -> None:
+        """Write a decision to the training run, to the version's description and to its model card.
+
+        Args:
+            version: The version.
+            decision: The decision.
+            card: The model card, a Markdown file; the decision becomes its last section.
+        """
+        describe_decision(self._client, version, decision=decision, card=card)
+
+    def _by_alias(self, alias: str) -> ModelVersion | None:
+        try:
+            return to_model_version(self._client.get_model_version_by_alias(MODEL_NAME, alias))
+        except MlflowException as error:
+            if error.error_code in NOT_FOUND_CODES:
+                return None
+            raise
+
+    def _set_alias(self, alias: str, number: int) -> None:
+        try:
+            self._client.set_registered_model_alias(MODEL_NAME, alias, str(number))
+        except MlflowException as error:
+            if error.error_code in NOT_FOUND_CODES:
+                raise VersionNotFound(f"{MODEL_NAME} has no version {number}.") from error
+            raise

@@ -17,7 +17,7 @@ from typing import Literal
 from carvalue.errors import AppError
 from carvalue.files import BundleCorrupt
 from carvalue.pricing import PriceModel
-from carvalue.registry import ModelRegistry, ModelVersion, RegistryUnavailable
+from carvalue.registry import ModelVersion, RegistryReader, RegistryUnavailable
 from carvalue.serving.model.bundle_cache import BundleCache, CachedBundle
 from carvalue.telemetry import ServiceMetrics
 
@@ -90,7 +90,7 @@ class LiveModel:
     def __init__(
         self,
         *,
-        registry: ModelRegistry,
+        registry: RegistryReader,
         cache: BundleCache,
         metrics: ServiceMetrics,
         clock: Callable[[], float] = time.monotonic,
@@ -130,7 +130,7 @@ class LiveModel:
     def follow(self) -> None:
         """Poll the registry once, and take a new version in production into use."""
         try:
-            version = self._registry.latest()
+            version = self._registry.champion()
         except RegistryUnavailable as error:
             self._set_registry_state("down", because=str(error))
             return

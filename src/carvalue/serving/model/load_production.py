@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from carvalue.errors import AppError
 from carvalue.files import BundleCorrupt, BundleIncompatible
 from carvalue.pricing import PriceModel
-from carvalue.registry import ModelRegistry, ProductionReader, RegistryUnavailable
+from carvalue.registry import HttpRegistryReader, RegistryReader, RegistryUnavailable
 from carvalue.serving.model.bundle_cache import BundleCache, bundles_folder
 from carvalue.serving.model.live_model import LoadedModel, ModelNotLoaded
 from carvalue.settings import Settings
@@ -28,14 +28,14 @@ def load_production_model(settings: Settings, *, warn: Callable[[str], None]) ->
             no bundle on this machine.
         BundleCorrupt, BundleIncompatible: the bundle cannot be used.
     """
-    with ProductionReader(settings.mlflow_tracking_uri) as registry:
+    with HttpRegistryReader(settings.mlflow_tracking_uri) as registry:
         return load_with_fallback(
             registry=registry, cache=BundleCache(bundles_folder(settings.state_dir)), warn=warn
         )
 
 
 def load_with_fallback(
-    *, registry: ModelRegistry, cache: BundleCache, warn: Callable[[str], None]
+    *, registry: RegistryReader, cache: BundleCache, warn: Callable[[str], None]
 ) -> LoadedModel:
     """Load the version in production; if the registry is unavailable, warn and load the last good bundle.
 
@@ -53,7 +53,7 @@ def load_with_fallback(
         BundleCorrupt, BundleIncompatible: the bundle cannot be used.
     """
     try:
-        version = registry.latest()
+        version = registry.champion()
         if version is None:
             raise ModelNotLoaded("There is no model in production yet.")
         with TemporaryDirectory() as folder:

@@ -6,6 +6,7 @@ from carvalue.web.client.price_service import ListingRejected, PriceServiceClien
 from carvalue.web.client.watcher import (
     AlertsView,
     AlertView,
+    DecisionView,
     DriftView,
     FeatureDriftView,
     LiveAccuracyView,
@@ -17,6 +18,7 @@ __all__ = [
     "AlertView",
     "AlertsView",
     "ComparableView",
+    "DecisionView",
     "DriftView",
     "ExplainedQuoteView",
     "FeatureDriftView",

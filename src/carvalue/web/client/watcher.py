@@ -144,6 +144,26 @@ class RetrainingView(AnswerModel):
     next: str
 
 
+class DecisionView(AnswerModel):
+    """A decision on a model version.
+
+    Attributes:
+        at: When it was made, UTC.
+        act: What was decided: promoted, refused, rolled back or adopted.
+        version: The version that was promoted, refused, restored or found in production.
+        earlier: The version in production before; None if there was none.
+        by: Who decided.
+        reasons: Why.
+    """
+
+    at: datetime
+    act: str
+    version: int
+    earlier: int | None
+    by: str
+    reasons: tuple[str, ...]
+
+
 class HourCount(AnswerModel):
     """The number of quotes in an hour.
 
@@ -209,6 +229,14 @@ class WatcherClient:
             The retraining, and what happens next.
         """
         return self._read("/retraining", TypeAdapter(RetrainingView))
+
+    def decisions(self) -> tuple[DecisionView, ...]:
+        """Read the decisions on model versions.
+
+        Returns:
+            The newest decisions, the newest first.
+        """
+        return self._read("/decisions", TypeAdapter(tuple[DecisionView, ...]))
 
     def quotes_per_hour(self) -> tuple[HourCount, ...]:
         """Read how many quotes were given lately.

@@ -7,6 +7,7 @@ from carvalue.settings import Settings, load_settings
 from carvalue.web.client import (
     AlertsView,
     AlertView,
+    DecisionView,
     DriftView,
     FeatureDriftView,
     LiveAccuracyView,
@@ -43,6 +44,7 @@ def show_monitoring() -> None:
         return
     _show_alerts(alerts)
     _show_retraining(watcher.retraining())
+    _show_decisions(watcher)
     _show_drift(drift)
     _show_quotes(watcher)
     _show_live(drift)
@@ -105,6 +107,28 @@ def _show_retraining(retraining: RetrainingView) -> None:
     reasons = f" {escape_markdown('; '.join(retraining.reasons))}." if retraining.reasons else ""
     upcoming = retraining.next or "an alert about drift, live accuracy or coverage starts one"
     st.markdown(f"{last}{reasons} Next: {escape_markdown(upcoming)}. Start one with `carvalue retrain`.")
+
+
+def _show_decisions(watcher: WatcherClient) -> None:
+    try:
+        decisions = watcher.decisions()
+    except AppError as error:
+        st.warning(f"{error.message} {error.hint}")
+        return
+    if decisions:
+        with st.expander(f"Decisions on model versions ({len(decisions)})"):
+            show_table([_decision(item) for item in decisions])
+
+
+def _decision(item: DecisionView) -> dict[str, str]:
+    return {
+        "when (UTC)": f"{item.at:%Y-%m-%d %H:%M}",
+        "version": str(item.version),
+        "decision": item.act,
+        "before": str(item.earlier or ""),
+        "by": item.by,
+        "why": "; ".join(item.reasons),
+    }
 
 
 def _show_drift(drift: DriftView) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from carvalue.journal.decisions import Act, DecisionRecord
 from carvalue.monitoring.watcher.airflow_runs import RETRAINING, AirflowUnavailable, PipelineRun
 from carvalue.monitoring.watcher.alert_conditions import AlarmChanges
 from carvalue.monitoring.watcher.retraining import RetrainingTrigger
 from carvalue.pipelines.definitions import RETRAIN_MODEL
-from carvalue.registry.audit import Act, AuditEntry
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 QUIET = AlarmChanges(firing=frozenset(), well=frozenset({"drift", "live_accuracy", "coverage"}))
@@ -54,7 +54,7 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         self.airflow, self.now, self.folder = FakeAirflow(), NOW, folder
-        self.decisions: list[AuditEntry] = []
+        self.decisions: list[DecisionRecord] = []
         self.restart()
 
     def restart(self, **changes: Any) -> None:
@@ -73,7 +73,7 @@ class Stage:
     def decide(self, act: Act, *, by: str = "pipeline", minutes: float = -1) -> None:
         at = self.now + timedelta(minutes=minutes)
         self.decisions.append(
-            AuditEntry(at=at, act=act, version=2, earlier=1, by=by, reasons=("it is worse",))
+            DecisionRecord(at=at, act=act, version=2, earlier=1, by=by, reasons=("it is worse",))
         )
 
     @property

@@ -99,7 +99,7 @@ def test_it_stops_with_the_alias_and_is_not_compared_with_itself(
     shadow.step(now=NOW)
     _quoted(journal, at=NOW + timedelta(seconds=1), version="2")
     shadow.step(now=NOW + timedelta(seconds=9))
-    registry.challenger = None
+    registry.set_challenger(None)
     _quoted(journal, at=NOW + timedelta(seconds=10))
 
     assert shadow.step(now=NOW + timedelta(seconds=20)) == 0

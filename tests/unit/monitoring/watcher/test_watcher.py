@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from prometheus_client import generate_latest
 
+from carvalue.journal.decisions import DecisionRecord
 from carvalue.journal.entries import JournalEntry
 from carvalue.journal.store import Journal, JournalUnavailable
 from carvalue.monitoring.alerting.store import AlertStore
@@ -120,8 +121,9 @@ class Stage:
 
     @property
     def version(self) -> int:
-        assert self.registry.production is not None
-        return self.registry.production.version
+        version = self.registry.champion()
+        assert version is not None
+        return version.version
 
 
 @pytest.fixture
@@ -413,6 +415,26 @@ def test_results_are_available_over_http(stage: Stage) -> None:
         assert client.get("/healthz").json() == {"status": "alive", "trouble": ""}
 
 
+def test_decisions_on_versions_are_read_over_http_newest_first(stage: Stage) -> None:
+    at = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+    decisions = [
+        DecisionRecord(at=at, act=act, version=version, earlier=1, by="ann", reasons=("by hand",))
+        for act, version in (("promoted", 2), ("refused", 3))
+    ]
+
+    with serving(create_api(stage.watcher, stage.retraining, decisions=lambda: decisions)) as client:
+        newest, _ = client.get("/decisions").json()
+
+    assert newest == {
+        "at": "2026-01-02T03:04:00+00:00",
+        "act": "refused",
+        "version": 3,
+        "earlier": 1,
+        "by": "ann",
+        "reasons": ["by hand"],
+    }
+
+
 def test_an_error_of_the_journal_is_logged_and_not_shown(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -420,11 +442,12 @@ def test_an_error_of_the_journal_is_logged_and_not_shown(
         raise JournalUnavailable('connection to "db.internal" as user "journal" failed')
 
     monkeypatch.setattr(stage.watcher, "quotes_per_hour", fail)
-    with serving(create_api(stage.watcher, stage.retraining)) as client:
-        answer = client.get("/quotes")
+    with serving(create_api(stage.watcher, stage.retraining, decisions=fail)) as client:
+        answers = [client.get(path) for path in ("/quotes", "/decisions")]
 
-    assert answer.status_code == 503
-    assert "db.internal" not in answer.text
+    for answer in answers:
+        assert answer.status_code == 503
+        assert "db.internal" not in answer.text
     assert any("db.internal" in vars(record).get("because", "") for record in caplog.records)
 
 
@@ -453,7 +476,7 @@ def test_every_declared_metric_is_shown(stage: Stage) -> None:
 
 
 def test_without_a_production_version_there_is_nothing_to_report(stage: Stage) -> None:
-    stage.registry.production = None
+    stage.registry.set_champion(None)
 
     assert stage.watcher.step() == 0
     with serving(create_api(stage.watcher, stage.retraining)) as client:

@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -14,6 +14,7 @@ from threading import Thread
 import pytest
 from pydantic import SecretStr
 
+from carvalue.journal.decisions import DecisionLog, DecisionRecord
 from carvalue.journal.schema import newest_revision
 from carvalue.journal.store import Journal
 from carvalue.platform.admin.doctor import Diagnosis, diagnose
@@ -115,6 +116,19 @@ def test_the_journal_is_checked_but_not_created(settings: Settings) -> None:
     found = _findings(settings)["journal"]
     assert "install the release that created them" in found.finding
     assert "upgrade.md" in found.remedy
+
+
+def test_an_interrupted_switch_is_named_with_the_command_that_completes_it(settings: Settings) -> None:
+    log = DecisionLog(Journal(f"sqlite:///{settings.state_dir}/service/journal.db"))
+    decision = DecisionRecord(
+        at=datetime.now(UTC), act="promoted", version=3, earlier=2, by="ann", reasons=("by hand",)
+    )
+    log.append(decision, after=0)
+
+    assert "`carvalue promote 3`" in _findings(settings)["decisions"].remedy
+
+    log.mark_applied(1, at=datetime.now(UTC))
+    assert "decisions" not in _findings(settings)
 
 
 def test_a_page_without_a_key_is_noticed(settings: Settings) -> None:

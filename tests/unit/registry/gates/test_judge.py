@@ -11,10 +11,10 @@ import pytest
 from carvalue.files.bundle import BundleCorrupt
 from carvalue.pricing.bundle.model_card import ModelCard
 from carvalue.pricing.evaluation.evaluate import Champion
-from carvalue.registry.decision import GateResult, PromotionDecision
 from carvalue.registry.gates.accuracy import PRODUCTION
 from carvalue.registry.gates.evidence import GateEvidence, gather_evidence
 from carvalue.registry.gates.judge import GATES, refuse_unusable, run_gates
+from carvalue.registry.judgement import GateResult, PromotionDecision
 from markets import a_bundle
 
 Change = Callable[[GateEvidence], GateEvidence]

@@ -1,7 +1,10 @@
-"""Results of acceptance gates, and the promotion decision that follows from them."""
+"""Results of acceptance gates, and what follows from them: whether a version is promoted."""
 
+import json
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 
@@ -140,3 +143,48 @@ class PromotionDecision:
             reasons=tuple(content["reasons"]),
             gates=tuple(map(GateResult.from_json, content["gates"])),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateJudgement:
+    """The result of judging a version against the version in production.
+
+    Attributes:
+        version: The number of the judged version.
+        against: The number of the version in production at that time; None if there was none.
+        decision: The decision that follows from the gates.
+    """
+
+    version: int
+    against: int | None
+    decision: PromotionDecision
+
+    @property
+    def key(self) -> str:
+        """The same text for the same judgement, so that it is recorded once however often it is applied."""
+        return sha256(self._json().encode()).hexdigest()
+
+    def save(self, path: Path) -> None:
+        """Write the judgement as JSON.
+
+        Args:
+            path: The file to write.
+        """
+        path.write_text(self._json())
+
+    @classmethod
+    def load(cls, path: Path) -> "GateJudgement":
+        """Read a judgement that `save` wrote.
+
+        Args:
+            path: The JSON file.
+
+        Returns:
+            The judgement.
+        """
+        content = json.loads(path.read_text())
+        return cls(**content | {"decision": PromotionDecision.from_json(content["decision"])})
+
+    def _json(self) -> str:
+        content = {"version": self.version, "against": self.against, "decision": self.decision.as_json()}
+        return json.dumps(content, indent=1)

@@ -1,0 +1,167 @@
+"""A store of versions in memory, for tests and examples."""
+
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from carvalue.files import bundle_digest
+from carvalue.registry.judgement import PromotionDecision
+from carvalue.registry.model_version import MODEL_NAME, ModelVersion
+from carvalue.registry.port import VersionNotFound
+
+
+class InMemoryVersions:
+    """A `VersionStore` that keeps versions and aliases in memory, and bundles where they are."""
+
+    def __init__(self) -> None:
+        self._versions: dict[int, ModelVersion] = {}
+        self._champion: int | None = None
+        self._challenger: int | None = None
+        self.status: dict[int, str] = {}
+        """What `mirror` showed last: `production`, `archived` or `candidate` by version."""
+        self.previous: int | None = None
+        """The rollback target that `mirror` showed last."""
+        self.descriptions: dict[int, PromotionDecision] = {}
+        """What `describe` showed last, by version."""
+
+    def add(
+        self, *, digest: str, source: str = "", run_id: str = "", number: int | None = None
+    ) -> ModelVersion:
+        """Add a version.
+
+        Args:
+            digest: The checksum of its bundle's manifest.
+            source: The folder of its bundle; empty for a version without one.
+            run_id: The training run that produced it.
+            number: Its number; None for the next one.
+
+        Returns:
+            The version.
+        """
+        number = number or max(self._versions, default=0) + 1
+        version = ModelVersion(
+            name=MODEL_NAME, version=number, run_id=run_id, source=source, bundle_digest=digest
+        )
+        self._versions[number] = version
+        return version
+
+    def remove(self, number: int) -> None:
+        """Delete a version that is in nobody's use.
+
+        Args:
+            number: The version's number.
+        """
+        del self._versions[number]
+
+    def champion(self) -> ModelVersion | None:
+        """Find the version in production.
+
+        Returns:
+            The version; None if there is none.
+        """
+        return None if self._champion is None else self._versions[self._champion]
+
+    def challenger(self) -> ModelVersion | None:
+        """Find the version in shadow mode.
+
+        Returns:
+            The version; None if there is none.
+        """
+        return None if self._challenger is None else self._versions[self._challenger]
+
+    def versions(self) -> tuple[ModelVersion, ...]:
+        """List all versions.
+
+        Returns:
+            The versions, newest first.
+        """
+        return tuple(self._versions[number] for number in sorted(self._versions, reverse=True))
+
+    def download(self, version: ModelVersion, *, into: Path) -> Path:
+        """Copy a version's bundle, if it has one.
+
+        Args:
+            version: The version.
+            into: The folder to write; an existing one is replaced.
+
+        Returns:
+            The folder `into`.
+        """
+        shutil.rmtree(into, ignore_errors=True)
+        source = self._versions[version.version].source
+        if source:
+            shutil.copytree(source, into)
+        else:
+            into.mkdir(parents=True)
+        return into
+
+    def register(self, *, run_id: str, bundle: Path, evaluation: Path) -> ModelVersion:  # noqa: ARG002
+        """Add a bundle as a version; idempotent for one bundle of one run.
+
+        Args:
+            run_id: The training run that produced the bundle.
+            bundle: The bundle's folder.
+            evaluation: The folder of its evaluation; ignored.
+
+        Returns:
+            The version.
+
+        Raises:
+            BundleCorrupt: The folder has no complete bundle.
+        """
+        digest = bundle_digest(bundle)
+        for version in self._versions.values():
+            if (version.run_id, version.bundle_digest) == (run_id, digest):
+                return version
+        return self.add(digest=digest, source=str(bundle), run_id=run_id)
+
+    def set_champion(self, number: int | None) -> None:
+        """Put a version into production.
+
+        Args:
+            number: The version's number; None for no version, as if the alias were deleted.
+
+        Raises:
+            VersionNotFound: There is no such version.
+        """
+        self._require(number)
+        self._champion = number
+
+    def set_challenger(self, number: int | None) -> None:
+        """Put a version into shadow mode, or end shadow mode.
+
+        Args:
+            number: The version's number; None for no version.
+
+        Raises:
+            VersionNotFound: There is no such version.
+        """
+        self._require(number)
+        self._challenger = number
+
+    def mirror(self, *, champion: int, previous: int | None, archived: Collection[int]) -> None:
+        """Record the status of every version in `status` and `previous`.
+
+        Args:
+            champion: The version in production.
+            previous: The version that a rollback would restore; None if there is none.
+            archived: The versions that were in production before.
+        """
+        for number in self._versions:
+            other = "archived" if number in archived else "candidate"
+            self.status[number] = "production" if number == champion else other
+        self.previous = previous
+
+    def describe(self, version: ModelVersion, *, decision: PromotionDecision, card: Path) -> None:  # noqa: ARG002
+        """Record the decision in `descriptions`.
+
+        Args:
+            version: The version.
+            decision: The decision.
+            card: Ignored.
+        """
+        self.descriptions[version.version] = decision
+
+    def _require(self, number: int | None) -> None:
+        if number is not None and number not in self._versions:
+            raise VersionNotFound(f"{MODEL_NAME} has no version {number}.")

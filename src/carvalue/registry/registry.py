@@ -1,0 +1,370 @@
+"""The model registry: which version is in production, how that changes, and how it came about.
+
+A switch of the version in production is decided by a row in the log of decisions and then carried out by the
+alias of the version store:
+
+1. The decision is appended to the log. The database accepts it only if no other decision was made since the
+   log was read, so of several deciders exactly one succeeds.
+2. The alias is set. From now on the price service follows.
+3. The row is marked as applied, and MLflow's stage, tags and texts are updated for people.
+
+After a crash between two of these writes, the next decision of anyone first completes the interrupted one. An
+alias that differs from an applied decision was moved in MLflow itself: it is accepted, and recorded.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from carvalue.errors import AppError
+from carvalue.journal import Act, DecisionLog, DecisionRecord
+from carvalue.registry.history import last_switch, rollback_targets, were_in_production
+from carvalue.registry.judgement import GateJudgement
+from carvalue.registry.model_version import MODEL_NAME, ModelVersion
+from carvalue.registry.port import VersionNotFound, VersionStore
+
+logger = logging.getLogger(__name__)
+
+
+class ChampionChanged(AppError):
+    """Another decision changed the version in production in the meantime."""
+
+    status = 409
+    hint = "`carvalue models` shows the version in production; judge or promote again if it is still right."
+
+
+class NoEarlierVersion(AppError):
+    """There is no earlier version to roll back to."""
+
+    status, hint = 409, "`carvalue models` lists the versions, `carvalue promote N` promotes one."
+
+
+@dataclass(frozen=True)
+class _State:
+    """The log and the version in production, which agree."""
+
+    decisions: tuple[DecisionRecord, ...]
+    champion: int | None
+
+    @property
+    def last(self) -> int:
+        return self.decisions[-1].number if self.decisions else 0
+
+
+class Registry:
+    """The model registry over a store of versions and the log of decisions.
+
+    Args:
+        versions: The versions and their aliases.
+        decisions: The log of decisions.
+        verify: Loads a bundle's folder as the price service does, and raises an error if it cannot.
+        clock: Returns the current time, with a time zone.
+
+    >>> from carvalue.journal import Journal
+    >>> from carvalue.registry import InMemoryVersions
+    >>> store = InMemoryVersions()
+    >>> one, two = (store.add(digest=digest) for digest in ("f00d", "beef"))
+    >>> log = DecisionLog(Journal("sqlite:///registry.db"))
+    >>> registry = Registry(store, log, verify=lambda folder: None)
+    >>> for version in (one, two):
+    ...     registry.promote(version.version, by="ann")
+    >>> registry.rollback(by="ann").version
+    1
+    >>> [(decision.act, decision.version, decision.earlier) for decision in registry.history()]
+    [('promoted', 1, None), ('promoted', 2, 1), ('rolled back', 1, 2)]
+    """
+
+    def __init__(
+        self,
+        versions: VersionStore,
+        decisions: DecisionLog,
+        *,
+        verify: Callable[[Path], object],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store, self._log, self._verify, self._clock = versions, decisions, verify, clock
+
+    def champion(self) -> ModelVersion | None:
+        """Find the version in production.
+
+        Returns:
+            The version; None if there is none.
+
+        Raises:
+            RegistryUnavailable: The registry does not answer.
+        """
+        return self._store.champion()
+
+    def challenger(self) -> ModelVersion | None:
+        """Find the version in shadow mode.
+
+        Returns:
+            The version; None if there is none.
+
+        Raises:
+            RegistryUnavailable: The registry does not answer.
+        """
+        return self._store.challenger()
+
+    def versions(self) -> tuple[ModelVersion, ...]:
+        """List all versions.
+
+        Returns:
+            The versions, newest first.
+
+        Raises:
+            RegistryUnavailable: The registry does not answer.
+        """
+        return self._store.versions()
+
+    def download(self, version: ModelVersion, *, into: Path) -> Path:
+        """Download a version's bundle and verify its checksums.
+
+        Args:
+            version: The version.
+            into: The folder to write; an existing one is replaced.
+
+        Returns:
+            The folder `into`.
+
+        Raises:
+            RegistryUnavailable: The registry does not answer.
+            BundleCorrupt: The downloaded bundle differs from the registered one.
+            BundleIncompatible: The bundle has another format than this program reads.
+        """
+        return self._store.download(version, into=into)
+
+    def history(self) -> tuple[DecisionRecord, ...]:
+        """Read all decisions.
+
+        Returns:
+            The decisions, oldest first.
+
+        Raises:
+            JournalUnavailable: The database does not answer.
+        """
+        return self._log.all()
+
+    def register(self, *, run_id: str, bundle: Path, evaluation: Path) -> ModelVersion:
+        """Store a bundle and its evaluation as a new version; idempotent for one bundle of one run.
+
+        Args:
+            run_id: The training run that produced the bundle.
+            bundle: The bundle's folder.
+            evaluation: The folder of its evaluation.
+
+        Returns:
+            The version.
+
+        Raises:
+            RegistryUnavailable: The registry does not answer.
+            BundleCorrupt: The folder has no complete bundle.
+        """
+        return self._store.register(run_id=run_id, bundle=bundle, evaluation=evaluation)
+
+    def challenge(self, number: int | None) -> None:
+        """Run a version in shadow mode, or none: it quotes every request, and its quotes are not shown.
+
+        Args:
+            number: The version's number; None to end shadow mode.
+
+        Raises:
+            VersionNotFound: The version does not exist.
+            BundleCorrupt: Its bundle is damaged; the challenger is unchanged.
+            BundleIncompatible: Its bundle cannot be read by this program; the challenger is unchanged.
+            RegistryUnavailable: The registry does not answer.
+        """
+        if number is not None:
+            self._check_usable(number)
+        self._store.set_challenger(number)
+
+    def apply(self, judgement: GateJudgement, *, version: ModelVersion, card: Path, by: str) -> None:
+        """Promote or refuse a version as judged, and record the decision.
+
+        Idempotent: after an interruption at any point, a second call completes the first.
+
+        Args:
+            judgement: The judgement of the version.
+            version: The judged version.
+            card: The version's model card, a Markdown file; the decision becomes its last section.
+            by: Who decides.
+
+        Raises:
+            ChampionChanged: The version in production is not the one that the version was compared with.
+            RegistryUnavailable: The registry does not answer.
+            JournalUnavailable: The database of decisions does not answer.
+        """
+
+        def decision(state: _State) -> DecisionRecord | None:
+            is_champion = judgement.decision.promote and state.champion == judgement.version
+            if is_champion or any(earlier.key == judgement.key for earlier in state.decisions):
+                return None
+            if judgement.decision.promote and state.champion != judgement.against:
+                raise ChampionChanged(_change_message(judgement, now=state.champion))
+            return DecisionRecord(
+                at=self._clock(),
+                act="promoted" if judgement.decision.promote else "refused",
+                version=judgement.version,
+                earlier=state.champion,
+                by=by,
+                reasons=judgement.decision.reasons,
+                gates=tuple(gate.as_json() for gate in judgement.decision.gates),
+                key=judgement.key,
+            )
+
+        self._decide(decision)
+        if any(recorded.key == judgement.key for recorded in self._log.all()):
+            self._store.describe(version, decision=judgement.decision, card=card)
+
+    def promote(self, number: int, *, by: str) -> ModelVersion:
+        """Put a version into production without running the gates; its bundle must load.
+
+        Args:
+            number: The version's number.
+            by: The name of the person who promotes it.
+
+        Returns:
+            The version.
+
+        Raises:
+            VersionNotFound: The version does not exist.
+            BundleCorrupt: Its bundle is damaged; production is unchanged.
+            BundleIncompatible: Its bundle cannot be read by this program; production is unchanged.
+            ChampionChanged: Somebody else changed the version in production meanwhile.
+            RegistryUnavailable: The registry does not answer.
+            JournalUnavailable: The database of decisions does not answer.
+        """
+        replaced = self._settle().champion
+        version = self._check_usable(number)
+        self._switch(version, replaced=replaced, act="promoted", by=by, reason="by hand")
+        return version
+
+    def rollback(self, *, by: str) -> ModelVersion:
+        """Put the version that was in production before back into production.
+
+        A version that production was rolled back from is skipped, unless it was promoted again.
+
+        Args:
+            by: The name of the person who rolls back.
+
+        Returns:
+            The restored version.
+
+        Raises:
+            NoEarlierVersion: There is no version to restore.
+            BundleCorrupt: Its bundle is damaged; production is unchanged.
+            BundleIncompatible: Its bundle cannot be read by this program; production is unchanged.
+            ChampionChanged: Somebody else changed the version in production meanwhile.
+            RegistryUnavailable: The registry does not answer.
+            JournalUnavailable: The database of decisions does not answer.
+        """
+        state = self._settle()
+        existing = {version.version for version in self._store.versions()}
+        targets = [number for number in rollback_targets(state.decisions) if number in existing]
+        if state.champion is None or not targets:
+            raise NoEarlierVersion("No earlier version has been in production.")
+        version = self._check_usable(targets[0])
+        reason = f"back from version {state.champion}"
+        self._switch(version, replaced=state.champion, act="rolled back", by=by, reason=reason)
+        return version
+
+    def _switch(self, version: ModelVersion, *, replaced: int | None, act: Act, by: str, reason: str) -> None:
+        def decision(state: _State) -> DecisionRecord | None:
+            if state.champion == version.version:
+                return None
+            if state.champion != replaced:
+                raise ChampionChanged(
+                    f"{_named(replaced).capitalize()} was in production, but now {_named(state.champion)} is."
+                )
+            return DecisionRecord(
+                at=self._clock(),
+                act=act,
+                version=version.version,
+                earlier=replaced,
+                by=by,
+                reasons=(reason,),
+            )
+
+        self._decide(decision)
+
+    def _decide(self, decision_for: Callable[[_State], DecisionRecord | None]) -> None:
+        """Record a decision and carry it out; made anew while others decide at the same time."""
+        while True:
+            state = self._settle()
+            decision = decision_for(state)
+            if decision is None or self._log.append(decision, after=state.last):
+                break
+        is_switch = decision is not None and decision.is_switch
+        self._mirror(self._carry_out() if is_switch else state.decisions)
+
+    def _settle(self) -> _State:
+        """Complete an interrupted switch, or accept one that was made in MLflow itself."""
+        while True:
+            # the log is read before the alias, so that a decision made in between makes `append` fail
+            decisions = self._log.all()
+            switch = last_switch(decisions)
+            if switch is not None and switch.applied_at is None:
+                self._mirror(self._carry_out())
+                continue
+            champion = self._store.champion()
+            state = _State(decisions, champion.version if champion else None)
+            if champion is None or (switch is not None and switch.version == champion.version):
+                return state
+            self._log.append(self._adoption(switch, champion), after=state.last)
+
+    def _carry_out(self) -> tuple[DecisionRecord, ...]:
+        """Set the alias to the last decision, and again if another one was made meanwhile."""
+        decisions, carried_out = self._log.all(), 0
+        while (switch := last_switch(decisions)) is not None and switch.number != carried_out:
+            try:
+                self._store.set_champion(switch.version)
+            except VersionNotFound as error:  # deleted since: what is in production stays
+                logger.warning("decision cannot be carried out", extra={"because": str(error)})
+            self._log.mark_applied(switch.number, at=self._clock())
+            decisions, carried_out = self._log.all(), switch.number
+        return decisions
+
+    def _adoption(self, switch: DecisionRecord | None, champion: ModelVersion) -> DecisionRecord:
+        now = self._clock()
+        return DecisionRecord(
+            at=now,
+            act="adopted",
+            version=champion.version,
+            earlier=switch.version if switch else None,
+            by="unknown",
+            reasons=("found in production in the registry, without a recorded decision",),
+            applied_at=now,
+        )
+
+    def _mirror(self, decisions: tuple[DecisionRecord, ...]) -> None:
+        switch = last_switch(decisions)
+        if switch is not None:
+            targets = rollback_targets(decisions)
+            self._store.mirror(
+                champion=switch.version,
+                previous=targets[0] if targets else None,
+                archived=were_in_production(decisions) - {switch.version},
+            )
+
+    def _check_usable(self, number: int) -> ModelVersion:
+        """Load a version's bundle as the price service does, with its checksums and golden quotes."""
+        for version in self._store.versions():
+            if version.version == number:
+                with TemporaryDirectory() as folder:
+                    self._verify(self._store.download(version, into=Path(folder) / "bundle"))
+                return version
+        raise VersionNotFound(f"{MODEL_NAME} has no version {number}.")
+
+
+def _change_message(judgement: GateJudgement, *, now: int | None) -> str:
+    before = _named(judgement.against)
+    return (
+        f"Version {judgement.version} was judged while {before} was in production, but now {_named(now)} is."
+    )
+
+
+def _named(number: int | None) -> str:
+    return "no version" if number is None else f"version {number}"
