@@ -102,7 +102,7 @@ def check_invariants(model: Pricer, rows: pl.DataFrame) -> tuple[InvariantResult
             _category_lowers, field="condition", worse="fair", better="excellent"
         ),
         "make and model move the price": _names_matter,
-        "nonsense has a price": _invalid_is_priced,
+        "invalid listings have a price": _invalid_is_priced,
         "one row is priced as in a frame": _single_equals_frame,
     }
     return tuple(_run(name, check, model, sample) for name, check in checks.items())

@@ -1,4 +1,4 @@
-"""What the reference model and the source listings say about cars whose sale was reported."""
+"""Compare reported sales with the reference model's quotes and with source listings."""
 
 from collections import Counter
 
@@ -11,7 +11,7 @@ from carvalue.pricing.model import PriceModel
 def sales_evidence(
     sales: pl.DataFrame, *, listings: pl.DataFrame, reference: PriceModel | None
 ) -> pl.DataFrame:
-    """Put beside each reported sale what it can be judged by.
+    """Add to each reported sale the values that it is screened by.
 
     Args:
         sales: Reported sales with the fields of a listing.

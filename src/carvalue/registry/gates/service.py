@@ -30,7 +30,8 @@ def behaviour(evidence: GateEvidence) -> GateResult:
         figure=len(broken),
         limit=0,
         passed=not broken,
-        message="; ".join(broken) or f"keeps all {len(checks)} promises: {', '.join(c.name for c in checks)}",
+        message="; ".join(broken)
+        or f"violates none of {len(checks)} invariants: {', '.join(check.name for check in checks)}",
     )
 
 

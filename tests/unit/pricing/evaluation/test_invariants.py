@@ -15,7 +15,7 @@ Price = Callable[[Listing], float]
 
 
 def sound(listing: Listing) -> float:
-    """Price a car as the trade would: enough for every promise."""
+    """Price a car so that every invariant holds."""
     miles, year = float(listing.get("odometer") or 0), float(listing.get("year") or 2000)
     price = 20_000 - miles / 100 + 50 * (year - 2000) + 10 * len(str(listing.get("model")))
     price -= 900 * (listing.get("title_status") == "salvage") + 500 * (listing.get("condition") == "fair")
@@ -41,7 +41,7 @@ def names_nothing(listing: Listing) -> float:
     return sound({**listing, "model": "x"})
 
 
-def chokes_on_nothing(listing: Listing) -> float:
+def fails_on_invalid_listings(listing: Listing) -> float:
     return sound(listing) + 0 * len(str(listing["model"]))
 
 
@@ -57,7 +57,7 @@ def test_a_plausible_pricer_violates_no_invariant() -> None:
 
 
 @pytest.mark.parametrize(
-    ("promise", "model"),
+    ("invariant", "model"),
     [
         (
             "more miles never raise",
@@ -70,14 +70,14 @@ def test_a_plausible_pricer_violates_no_invariant() -> None:
         ("a salvage title", Priced(lambda car: sound({**car, "title_status": None}))),
         ("fair is below", Priced(lambda car: sound({**car, "condition": None}))),
         ("make and model move", Priced(names_nothing)),
-        ("nonsense has a price", Priced(chokes_on_nothing)),
+        ("invalid listings have a price", Priced(fails_on_invalid_listings)),
         ("one row is priced as in a frame", Priced(sound, lambda car: sound(car) + 1)),
     ],
 )
-def test_a_violated_invariant_is_found(promise: str, model: Priced) -> None:
+def test_a_violated_invariant_is_found(invariant: str, model: Priced) -> None:
     broken = violations(check_invariants(model, a_market(rows=400)))
 
-    assert any(said.startswith(promise) for said in broken), broken
+    assert any(violation.startswith(invariant) for violation in broken), broken
 
 
 def test_a_check_without_rows_counts_as_violated() -> None:
@@ -85,4 +85,4 @@ def test_a_check_without_rows_counts_as_violated() -> None:
 
     broken = violations(check_invariants(Priced(sound), undated))
 
-    assert any(said.startswith("newer never lowers") for said in broken)
+    assert any(violation.startswith("newer never lowers") for violation in broken)
