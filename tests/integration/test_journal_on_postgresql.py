@@ -1,4 +1,4 @@
-"""The same journal on a real PostgreSQL: stored once, an outage noticed and outlived."""
+"""The journal on a real PostgreSQL: entries are stored once, and an outage is reported and survived."""
 
 import subprocess
 import sys

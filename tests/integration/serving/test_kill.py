@@ -29,7 +29,7 @@ BUSY_S = 60  # a machine that does much else takes this long for seconds of work
 
 
 class Load:
-    """Clients that ask until told to stop, and write down every quote_id that was answered."""
+    """Clients that request quotes until stopped, and record the quote_id of every response."""
 
     def __init__(self, url: str) -> None:
         self._url, self._stop = url, threading.Event()

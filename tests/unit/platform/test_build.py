@@ -16,7 +16,7 @@ from carvalue.settings import Settings
 
 @dataclass
 class FakeAirflow:
-    """Airflow whose runs end the moment they are looked at, well unless told otherwise."""
+    """Airflow whose runs end when their state is read, successfully by default."""
 
     runs: list[DagRun] = field(default_factory=list)
     outcomes: dict[str, str] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class FakeAirflow:
         return [run.run_id for run in self.runs if run.dag_id == "creates_datasets_dag"]
 
     def age(self) -> None:
-        """Let time pass: runs of the same settings are told apart by the second they were asked for."""
+        """Let time pass: ids of runs with the same settings differ by the second of the request."""
         self.runs = [replace(run, run_id=f"{run.run_id}-earlier") for run in self.runs]
 
     def _add(self, dag: str, run: str, state: str) -> DagRun:

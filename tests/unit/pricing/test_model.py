@@ -153,7 +153,7 @@ class _Marked:
 
 
 def test_a_pickle_in_the_place_of_any_file_is_refused_and_not_run(bundle: Path, tmp_path: Path) -> None:
-    """With a checksum that fits, as whoever may write a bundle would give it."""
+    """With a matching checksum, as an attacker who can write a bundle would set it."""
     mark, payload = tmp_path / "ran", pickle.dumps(_Marked(tmp_path / "ran"))
     files = read_bundle(bundle)
 

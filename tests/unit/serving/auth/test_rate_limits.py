@@ -9,7 +9,7 @@ from carvalue.serving.auth.rate_limits import RateLimits, caller_address
 
 
 class Clock:
-    """Goes on only when it is told to."""
+    """A clock that is set by the test."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
