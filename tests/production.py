@@ -82,29 +82,28 @@ def postgres(folder: Path) -> Iterator[tuple[int, str]]:
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not programs:
         pytest.skip("PostgreSQL is not installed (apt install postgresql): migrations go untested")
-    password, port, home = secrets.token_hex(8), free_port(), folder / "postgres"
-    home.mkdir()
-    (folder / "password").write_text(password)
-    keyed, become = ("--pwfile", folder / "password"), []
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        shutil.chown(home, "postgres")
-        (folder / "password").chmod(0o644)
-        temporary = Path(tempfile.gettempdir())
-        for part in (folder, *(parent for parent in folder.parents if temporary in parent.parents)):
-            part.chmod(part.stat().st_mode | 0o055)
-        become = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
-    initdb = programs[-1]
-    subprocess.run(
-        [*become, initdb, "-D", home / "data", "-U", "owner", "-A", "scram-sha-256", "--no-sync", *keyed],
-        check=True,
-        capture_output=True,
-    )
-    server = [*become, str(initdb.with_name("postgres")), "-D", str(home / "data"), "-p", str(port)]
-    log, at_once = folder / "postgres.log", signal.SIGINT  # SIGTERM would wait until the last client has gone
-    with running([*server, "-k", "", "-h", "127.0.0.1"], log=log, end_by=at_once):
-        asked = [initdb.with_name("pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
-        until(lambda: subprocess.run(asked, check=False).returncode == 0)
-        yield port, password
+    password, port = secrets.token_hex(8), free_port()
+    initdb, become = programs[-1], []
+    # not in `folder`: pytest lets only its own user into its folders
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as name:
+        home = Path(name)
+        (home / "password").write_text(password)
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+            for path in (home, home / "password"):
+                shutil.chown(path, "postgres")
+            become = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
+        data, keyed = home / "data", ("--pwfile", home / "password")
+        subprocess.run(
+            [*become, initdb, "-D", data, "-U", "owner", "-A", "scram-sha-256", "--no-sync", *keyed],
+            check=True,
+            capture_output=True,
+        )
+        server = [*become, str(initdb.with_name("postgres")), "-D", str(data), "-p", str(port)]
+        log, at_once = folder / "postgres.log", signal.SIGINT  # SIGTERM would wait for every client to leave
+        with running([*server, "-k", "", "-h", "127.0.0.1"], log=log, end_by=at_once):
+            ready = [initdb.with_name("pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"]
+            until(lambda: subprocess.run(ready, check=False).returncode == 0)
+            yield port, password
 
 
 @contextmanager
