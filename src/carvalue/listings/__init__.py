@@ -2,10 +2,13 @@
 
 from carvalue.listings.schema import (
     ALIASES,
+    CATEGORY_FIELDS,
     EARLIEST_YEAR,
     FIELD_BY_NAME,
     FIELDS,
     LATEST_YEAR,
+    NAME_FIELDS,
+    NUMBER_FIELDS,
     PRICE,
     REQUIRED_FIELDS,
     CategoryField,
@@ -14,18 +17,37 @@ from carvalue.listings.schema import (
     NumberField,
     Value,
 )
+from carvalue.listings.values import (
+    EXPECTED,
+    MAX_TEXT,
+    READERS,
+    InvalidValue,
+    normalize_text,
+    parse_number,
+    parse_numbers,
+)
 
 __all__ = [
     "ALIASES",
+    "CATEGORY_FIELDS",
     "EARLIEST_YEAR",
+    "EXPECTED",
     "FIELDS",
     "FIELD_BY_NAME",
     "LATEST_YEAR",
+    "MAX_TEXT",
+    "NAME_FIELDS",
+    "NUMBER_FIELDS",
     "PRICE",
+    "READERS",
     "REQUIRED_FIELDS",
     "CategoryField",
     "Field",
+    "InvalidValue",
     "Listing",
     "NumberField",
     "Value",
+    "normalize_text",
+    "parse_number",
+    "parse_numbers",
 ]

@@ -6,6 +6,10 @@ have the same names.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
+
+EQUIPMENT = "equipment"
+"""The explanation group of a field that names no other: adding a field does not add a group."""
 
 Value = str | float | int | None
 Listing = Mapping[str, Value]
@@ -24,6 +28,10 @@ class NumberField:
         maximum: The largest accepted value.
         help: One sentence that explains the field to users.
         required: Whether every listing must have a value.
+        monotone: 1 if a larger value never lowers the price, -1 if it never raises it, 0 if it may do both.
+        step: Typical values are rounded to a multiple of it.
+        group: The explanation group, whose fields move the price together.
+        phrase: Format of a value in sentences, with `{value}`; without one, the value and its unit.
 
     Example:
         >>> from carvalue.listings import FIELD_BY_NAME
@@ -39,6 +47,10 @@ class NumberField:
     maximum: int
     help: str
     required: bool = False
+    monotone: Literal[-1, 0, 1] = 0
+    step: int = 1
+    group: str = EQUIPMENT
+    phrase: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +63,8 @@ class CategoryField:
         help: One sentence that explains the field to users.
         choices: The accepted values; empty for an open vocabulary.
         required: Whether every listing must have a value.
+        group: The explanation group, whose fields move the price together.
+        phrase: Format of a value in sentences, with `{value}`.
 
     Example:
         >>> from carvalue.listings import FIELD_BY_NAME
@@ -65,6 +79,8 @@ class CategoryField:
     help: str
     choices: tuple[str, ...] = ()
     required: bool = False
+    group: str = EQUIPMENT
+    phrase: str = "{value}"
 
     @property
     def is_open(self) -> bool:
@@ -100,12 +116,14 @@ FIELDS: tuple[Field, ...] = (
         label="Make",
         help="The maker of the car, for example toyota.",
         required=True,
+        group="make_model",
     ),
     CategoryField(
         name="model",
         label="Model",
         help="Model and trim as written in an advertisement, for example camry le.",
         required=True,
+        group="make_model",
     ),
     NumberField(
         name="year",
@@ -115,6 +133,9 @@ FIELDS: tuple[Field, ...] = (
         maximum=LATEST_YEAR,
         help="The model year, as in the title.",
         required=True,
+        monotone=1,
+        group="year",
+        phrase="model year {value}",
     ),
     NumberField(
         name="odometer",
@@ -123,12 +144,18 @@ FIELDS: tuple[Field, ...] = (
         minimum=0,
         maximum=400_000,
         help="The odometer reading, in miles.",
+        monotone=-1,
+        step=1_000,
+        group="odometer",
+        phrase="{value:,} miles",
     ),
     CategoryField(
         name="condition",
         label="Condition",
         help="How the seller describes the state of the car.",
         choices=("new", "like new", "excellent", "good", "fair", "salvage"),
+        group="condition",
+        phrase="{value} condition",
     ),
     CategoryField(
         name="cylinders",
@@ -156,6 +183,8 @@ FIELDS: tuple[Field, ...] = (
         label="Title",
         help="The status of the title of ownership.",
         choices=("clean", "rebuilt", "salvage", "lien", "missing", "parts only"),
+        group="title",
+        phrase="{value} title",
     ),
     CategoryField(
         name="transmission",
@@ -207,17 +236,20 @@ FIELDS: tuple[Field, ...] = (
             "purple",
             "custom",
         ),
+        phrase="{value} paint",
     ),
     CategoryField(
         name="state",
         label="State",
         help="Where the car is, as a two-letter code.",
         choices=STATES,
+        group="place",
     ),
     CategoryField(
         name="region",
         label="Region",
         help="The Craigslist region, for example austin.",
+        group="place",
     ),
 )
 """All fields of a listing except the price, in the order of the web form."""
@@ -227,8 +259,16 @@ ALIASES: Mapping[str, str] = {"make": "manufacturer"}
 """Alternative field names that requests and files may use, alias to field name."""
 REQUIRED_FIELDS = tuple(field.name for field in FIELDS if field.required)
 """Names of the fields that every listing must have."""
+NAME_FIELDS = ("manufacturer", "model")
+"""The two fields that hold the name of a car; the model parses them together."""
+NUMBER_FIELDS = tuple(field for field in FIELDS if isinstance(field, NumberField))
+"""The number fields of a listing."""
+CATEGORY_FIELDS = tuple(
+    field for field in FIELDS if isinstance(field, CategoryField) and field.name not in NAME_FIELDS
+)
+"""The categorical fields of a listing, without the name of the car."""
 
-RAW_COLUMNS = (
+KAGGLE_COLUMNS = (
     "id",
     "url",
     "region",
@@ -256,4 +296,6 @@ RAW_COLUMNS = (
     "long",
     "posting_date",
 )
-"""The columns of Kaggle's `vehicles.csv`, in the file's order."""
+"""The columns of Kaggle's `vehicles.csv`, in the file's order; every raw file has them."""
+RAW_COLUMNS = (*KAGGLE_COLUMNS, *(field.name for field in FIELDS if field.name not in KAGGLE_COLUMNS))
+"""The columns that raw files may have: Kaggle's, and one for each other field of the schema."""

@@ -21,17 +21,17 @@ from carvalue.pricing.bundle import (
     golden_to_json,
 )
 from carvalue.pricing.features import (
+    WITHOUT_ODOMETER,
     FeatureEncoder,
+    FrameCells,
+    ListingCells,
     Matrix,
-    drop_implausible,
-    drop_odometer,
     implausible_rows,
-    is_implausible,
     read_name,
 )
 from carvalue.pricing.intervals import Floats, PriceIntervals, interval_inputs
-from carvalue.pricing.market import Comparables, KnownCategories, ModelFamily, frame_warnings
-from carvalue.pricing.quote import Quote
+from carvalue.pricing.market import Comparables, KnownCategories, ModelFamily
+from carvalue.pricing.quote import Quote, QuoteWarning
 from carvalue.pricing.trees import FlatTrees
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ COMPARABLES = "comparables.parquet"
 
 Dollars = npt.NDArray[np.int64]
 """Price, low and high of each listing in whole dollars, shape (3, listings)."""
+STRINGS = pl.List(pl.String)
 MAX_NUMPY_ROWS = 4
 """Up to so many rows the NumPy traversal is faster than XGBoost; both give the same bits."""
 
@@ -101,15 +102,7 @@ class PriceModel:
         """
         if not listings:
             return ()
-        dollars = self._dollars(self.encoder.rows(listings))
-        newest = self.known_categories.newest_year
-        implausible = [
-            index for index, item in enumerate(listings) if is_implausible(item, newest_year=newest)
-        ]
-        if implausible:
-            without = [drop_odometer(listings[index]) for index in implausible]
-            _take_lower(dollars, np.array(implausible), self._dollars(self.encoder.rows(without)))
-        warned = [self.known_categories.warnings(listing) for listing in listings]
+        dollars, warned = self._quote_cells(ListingCells(listings))
         texts = (tuple(warning.text for warning in warnings) for warnings in warned)
         kinds = (tuple(warning.kind for warning in warnings) for warnings in warned)
         return tuple(map(Quote, *dollars.tolist(), texts, kinds))
@@ -124,16 +117,16 @@ class PriceModel:
             Columns `price`, `low` and `high` (whole dollars, Int64), `warnings` and `kinds` (lists of
             strings); one row for each row, in the same order.
         """
-        newest = self.known_categories.newest_year
-        implausible = implausible_rows(frame, newest_year=newest)
-        dollars = self._dollars(self.encoder.matrix(frame))
-        if implausible.any():
-            without = drop_implausible(frame.filter(implausible), newest_year=newest)
-            rows = implausible.to_numpy().nonzero()[0]
-            _take_lower(dollars, rows, self._dollars(self.encoder.matrix(without)))
-        price, low, high = dollars
-        quoted = pl.DataFrame({"price": price, "low": low, "high": high})
-        return quoted.hstack(frame_warnings(frame, self.known_categories))
+        (price, low, high), warned = self._quote_cells(FrameCells(frame))
+        return pl.DataFrame(
+            {
+                "price": price,
+                "low": low,
+                "high": high,
+                "warnings": pl.Series([[item.text for item in row] for row in warned], dtype=STRINGS),
+                "kinds": pl.Series([[item.kind for item in row] for row in warned], dtype=STRINGS),
+            }
+        )
 
     def scored_listing(self, listing: Listing) -> Listing:
         """Return the listing that is scored: an implausible odometer is dropped where that lowers the price.
@@ -144,10 +137,12 @@ class PriceModel:
         Returns:
             The listing itself, or a copy without its odometer.
         """
-        if not is_implausible(listing, newest_year=self.known_categories.newest_year):
+        cells = ListingCells((listing,))
+        implausible = implausible_rows(cells, newest_year=self.known_categories.newest_year)
+        if not len(implausible):
             return listing
-        candidates = (listing, drop_odometer(listing))
-        typed, without = self.log_prices(self.encoder.rows(candidates))
+        candidates = (listing, {**listing, **WITHOUT_ODOMETER})
+        typed, without = self.log_prices(self.encoder.encode(ListingCells(candidates)))
         return candidates[int(without < typed)]
 
     @cached_property
@@ -234,6 +229,17 @@ class PriceModel:
             raise BundleIncompatible(f"{folder} cannot be read: {type(error).__name__} {error}.") from error
         model._check_golden(folder)
         return model
+
+    def _quote_cells(
+        self, cells: ListingCells | FrameCells
+    ) -> tuple[Dollars, list[tuple[QuoteWarning, ...]]]:
+        """Quote listings: the only path from cells to prices."""
+        dollars = self._dollars(self.encoder.encode(cells))
+        rows = implausible_rows(cells, newest_year=self.known_categories.newest_year)
+        if len(rows):
+            without = self.encoder.encode(cells.replaced(rows, WITHOUT_ODOMETER))
+            _take_lower(dollars, rows, self._dollars(without))
+        return dollars, self.known_categories.warnings(cells)
 
     def _dollars(self, matrix: Matrix) -> Dollars:
         log_price = self.log_prices(matrix)

@@ -5,7 +5,7 @@ from operator import xor
 
 import polars as pl
 
-from carvalue.listings.schema import FIELDS
+from carvalue.listings.schema import FIELDS, KAGGLE_COLUMNS
 
 ADVERTISED_FIELDS = ("price", *(field.name for field in FIELDS))
 """The columns whose values identify an advertisement; id, posting time and coordinates are left out."""
@@ -17,7 +17,11 @@ MODEL_HEAD = (
 )
 
 VIN_PATTERN = r"^[A-HJ-NPR-Z0-9]{17}$"
-TRAITS = ("paint_color", "title_status", "transmission", "drive", "cylinders", "type", "fuel")
+TRAITS = (
+    *("paint_color", "title_status", "transmission", "drive", "cylinders", "type", "fuel"),
+    # last, because the hash of a trait depends on its position: the keys of Kaggle's cars stay the same
+    *(field.name for field in FIELDS if field.name not in KAGGLE_COLUMNS),
+)
 
 
 def description_key() -> pl.Expr:

@@ -10,24 +10,37 @@ from typing import NamedTuple
 
 import polars as pl
 
-from carvalue.listings.schema import FIELDS, PRICE, CategoryField, NumberField
+from carvalue.listings.schema import (
+    FIELDS,
+    KAGGLE_COLUMNS,
+    NUMBER_FIELDS,
+    PRICE,
+    CategoryField,
+    NumberField,
+)
+from carvalue.listings.values import parse_numbers
 
-REQUIRED_COLUMNS = ("id", "price", "posting_date", *(field.name for field in FIELDS))
+REQUIRED_COLUMNS = (
+    *("id", "price", "posting_date"),
+    *(field.name for field in FIELDS if field.name in KAGGLE_COLUMNS),
+)
 DEGREES = {"lat": 90, "long": 180}
-OPTIONAL_COLUMNS = (*DEGREES, "VIN")
+OPTIONAL_COLUMNS = (*DEGREES, "VIN", *(field.name for field in FIELDS if field.name not in KAGGLE_COLUMNS))
 
 POSTING_DATE_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
 EARLIEST_POSTING = datetime(2000, 1, 1, tzinfo=UTC)  # an earlier date is an error
 CLOCK_SLACK = timedelta(days=1)  # a site's clock may be ahead; later dates would distort the split by time
 
-NUMBERS = (PRICE, *(field for field in FIELDS if isinstance(field, NumberField)))
+NUMBERS = (PRICE, *NUMBER_FIELDS)
 """All number fields, the price included."""
 CATEGORIES = tuple(field for field in FIELDS if isinstance(field, CategoryField))
 """All categorical fields."""
 CLOSED = tuple(field for field in CATEGORIES if not field.is_open)
 """The categorical fields with a closed vocabulary."""
-TYPES: dict[str, type[pl.DataType]] = {"price": pl.Int32, "year": pl.Int16, "odometer": pl.Int32}
-WHOLE = ("year", "odometer")  # a price may have cents, which are rounded; a fraction of a year is an error
+LARGEST_INT16 = 32_767
+TYPES: dict[str, type[pl.DataType]] = {
+    field.name: pl.Int16 if field.maximum <= LARGEST_INT16 else pl.Int32 for field in NUMBERS
+}
 
 REPAIRS = (
     *(f"{field.name} not in the vocabulary" for field in CLOSED),
@@ -212,10 +225,10 @@ def _has_text(column: str) -> pl.Expr:
 
 
 def _number(field: NumberField) -> pl.Expr:
-    value = pl.col(f"raw.{field.name}").str.strip_chars().cast(pl.Float64, strict=False)
-    # Float64 also accepts "nan", "inf" and 2012.5, none of which is a year
-    readable = value.is_finite() & (value == value.round()) if field.name in WHOLE else value.is_finite()
-    return pl.when(readable).then(value).alias(field.name)
+    text = pl.col(f"raw.{field.name}").str.strip_chars()
+    value = text.map_batches(parse_numbers, return_dtype=pl.Float64, is_elementwise=True)
+    is_whole = pl.lit(value=True) if field is PRICE else value == value.round()  # a price may have cents
+    return pl.when(is_whole).then(value).alias(field.name)
 
 
 def _category(field: CategoryField) -> pl.Expr:

@@ -7,7 +7,7 @@ from typing import BinaryIO
 import numpy as np
 import polars as pl
 
-from carvalue.listings.schema import RAW_COLUMNS
+from carvalue.listings.schema import KAGGLE_COLUMNS
 from carvalue.listings.synthetic.cars import Cars, Rng, WordColumn, draw_cars
 from carvalue.listings.synthetic.catalogue import Catalogue, load_catalogue
 from carvalue.listings.synthetic.noise import (
@@ -38,7 +38,7 @@ def write_sample(
     """Write synthetic raw listings as a CSV, atomically; equal arguments give equal bytes.
 
     Args:
-        path: The CSV file to write, with the columns `RAW_COLUMNS`.
+        path: The CSV file to write, with the columns `KAGGLE_COLUMNS`.
         rows: The number of rows.
         seed: The seed of the random generator.
         description_bytes: The mean length of descriptions; 0 leaves them empty. The Kaggle data set has about
@@ -150,7 +150,7 @@ def _in_raw_form(frame: pl.DataFrame) -> pl.DataFrame:
         image_url=image_urls(),
         county=pl.lit(None, pl.String),
         posting_date=clock + offset,
-    ).select(RAW_COLUMNS)
+    ).select(KAGGLE_COLUMNS)
 
 
 def _with_bare_rows(rng: Rng, frame: pl.DataFrame) -> pl.DataFrame:
@@ -158,6 +158,6 @@ def _with_bare_rows(rng: Rng, frame: pl.DataFrame) -> pl.DataFrame:
     bare = pl.Series(rng.random(len(frame)) < BARE_ROWS_SHARE)
     kept = {"id", "url", "region", "region_url", "price", "state", "posting_date"}
     stripped = frame.filter(bare).with_columns(
-        pl.lit(None, frame.schema[name]).alias(name) for name in RAW_COLUMNS if name not in kept
+        pl.lit(None, frame.schema[name]).alias(name) for name in KAGGLE_COLUMNS if name not in kept
     )
     return pl.concat([stripped, frame.filter(~bare)])

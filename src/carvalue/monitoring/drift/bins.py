@@ -114,6 +114,8 @@ def fit_bins(values: pl.Series) -> Bins:
     [1, 3, 4]
     >>> fit_bins(pl.Series("year", [2019, 2020, 2020])).labels
     ('below 2019', '2019 to 2020', '2020 to 2021', '2021 and more')
+    >>> fit_bins(pl.Series("doors", [None, None], dtype=pl.Int64)).labels  # the reference has no value
+    ('any',)
     """
     if values.dtype.is_numeric():
         return NumberBins(edges=_edges(values.drop_nulls().to_numpy().astype(np.float64)))
@@ -126,6 +128,8 @@ def fit_bins(values: pl.Series) -> Bins:
 
 def _edges(values: Floats) -> tuple[float, ...]:
     distinct, counts = np.unique(values, return_counts=True)
+    if not len(distinct):
+        return ()
     if len(distinct) > MAX_DISTINCT:
         return _as_edges(np.quantile(values, np.arange(1, QUANTILES) / QUANTILES))
     # the last edge lies above all values, so that a model year newer than the reference has its own bin

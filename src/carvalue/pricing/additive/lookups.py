@@ -10,11 +10,10 @@ from functools import cached_property, lru_cache
 from itertools import chain
 from math import log1p
 
-from carvalue.listings import EARLIEST_YEAR, Value
+from carvalue.listings import EARLIEST_YEAR, NAME_FIELDS, Value
 from carvalue.pricing.additive.isotonic import interpolate, isotonic_decreasing, isotonic_increasing, locate
 from carvalue.pricing.features import (
     IMPLAUSIBLE,
-    NAME_FIELDS,
     CarName,
     car_name,
     normalize_word,
@@ -27,12 +26,6 @@ MILES_KNOTS = (0, 1e3, 1e4, 2e4, 3.5e4, 5e4, 7.5e4, 1e5, 1.3e5, 1.6e5, 2e5, 2.5e
 """Knots of the mileage curve, in miles."""
 SLOPE_BASIS = tuple(min(miles / 1e5, 2.5) - 0.8 for miles in MILES_KNOTS)
 """Value at each of `MILES_KNOTS` that is multiplied by the mileage slope of a name."""
-CATEGORY_FIELDS = (
-    "condition cylinders fuel title_status transmission drive type paint_color state region"
-).split()
-"""Fields with a category effect that is the same for all cars."""
-FAMILY_CATEGORY_FIELDS = CATEGORY_FIELDS[:9]  # a region has too few cars of a family; its state has more
-"""Fields with an additional category effect for each model family."""
 CACHED_NAMES = 16_384
 
 
@@ -330,25 +323,25 @@ class FamilyCategoryEffect:
 
 @dataclass(frozen=True)
 class CategoryEffects:
-    """Sum of the category effects of all `CATEGORY_FIELDS`, the same for all cars."""
+    """Sum of the category effects of some fields, the same for all cars."""
 
     effects: Sequence[Mapping[str, float]]
-    """For each of `CATEGORY_FIELDS`: category -> effect on the log price."""
+    """For each of `inputs`: category -> effect on the log price."""
+    inputs: tuple[str, ...]
+    """Categorical fields that the feature reads."""
     name: str = "words"
     """Name of the column."""
-    inputs: tuple[str, ...] = tuple(CATEGORY_FIELDS)
-    """Fields that the feature reads."""
 
     @cached_property
     def terms(self) -> tuple[CategoryEffect, ...]:
         """One effect for each field."""
-        return tuple(map(CategoryEffect, CATEGORY_FIELDS, self.effects))
+        return tuple(map(CategoryEffect, self.inputs, self.effects))
 
     def value(self, *cells: Value) -> float:
         """Add up the effects of the categories.
 
         Args:
-            *cells: Values of `CATEGORY_FIELDS`, in that order.
+            *cells: Values of `inputs`, in that order.
 
         Returns:
             Sum of the effects in log dollars.
@@ -364,22 +357,27 @@ class FamilyCategoryEffects:
     """Sum of the additional category effects of the model family."""
 
     effects: Sequence[Mapping[str, float]]
-    """For each of `FAMILY_CATEGORY_FIELDS`: family and category -> effect on the log price."""
+    """For each of `fields`: family and category -> effect on the log price."""
+    fields: tuple[str, ...]
+    """Categorical fields with an effect for each family."""
     name: str = "family_words"
     """Name of the column."""
-    inputs: tuple[str, ...] = (*NAME_FIELDS, *FAMILY_CATEGORY_FIELDS)
-    """Fields that the feature reads."""
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """Fields of the name, and `fields`."""
+        return (*NAME_FIELDS, *self.fields)
 
     @cached_property
     def terms(self) -> tuple[FamilyCategoryEffect, ...]:
-        """One effect for each field."""
-        return tuple(map(FamilyCategoryEffect, FAMILY_CATEGORY_FIELDS, self.effects))
+        """One effect for each of `fields`."""
+        return tuple(map(FamilyCategoryEffect, self.fields, self.effects))
 
     def value(self, *cells: Value) -> float:
         """Add up the effects of the categories within the family.
 
         Args:
-            *cells: Values of `manufacturer`, `model` and `FAMILY_CATEGORY_FIELDS`, in that order.
+            *cells: Values of `inputs`, in that order.
 
         Returns:
             Sum of the effects in log dollars.

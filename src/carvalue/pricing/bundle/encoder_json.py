@@ -29,6 +29,11 @@ from carvalue.pricing.features import (
 )
 
 CURVES = "curves"
+UNNAMED_FIELDS = (
+    *("condition", "cylinders", "fuel", "title_status", "transmission", "drive", "type", "paint_color"),
+    *("state", "region"),
+)
+"""Fields of the category effects in bundles that do not name them."""
 
 
 def encoder_to_json(encoder: FeatureEncoder) -> dict[str, Any]:
@@ -88,8 +93,10 @@ def _tables_to_json(feature: ModelFeature) -> dict[str, Any]:
             return {"market": feature.encoding.market, "tables": tables}
         case NameMiles():
             return {key: getattr(feature, name) for key, name in _MILES_KEYS.items()}
-        case CategoryEffects() | FamilyCategoryEffects():
-            return {"worth": feature.effects}
+        case CategoryEffects():
+            return {"worth": feature.effects, "fields": list(feature.inputs)}
+        case FamilyCategoryEffects():
+            return {"worth": feature.effects, "fields": list(feature.fields)}
         case NameRows():
             return {"rows": feature.rows, "group": feature.group}
         case NameAtAge():
@@ -103,6 +110,11 @@ def _curves_to_json(curves: NameCurves) -> dict[str, Any]:
 
 def _curves_from_json(content: Mapping[str, Any]) -> NameCurves:
     return NameCurves(**{name: content[key] for key, name in _CURVE_KEYS.items()})
+
+
+def _fields(item: Mapping[str, Any]) -> tuple[str, ...]:
+    """Read the fields of the effects; bundles of release 0.2 and earlier have the first of a fixed list."""
+    return tuple(item.get("fields", UNNAMED_FIELDS[: len(item["worth"])]))
 
 
 def _encoding_from_json(item: Mapping[str, Any]) -> TargetEncoding:
@@ -151,8 +163,8 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], ModelFeature]] = {
     "NameYear": lambda item: NameYear(item[CURVES], item["name"]),
     "NameAtAge": lambda item: NameAtAge(item[CURVES], item["age"], item["name"]),
     "NameMiles": lambda item: NameMiles(**{name: item[key] for key, name in _MILES_KEYS.items()}),
-    "Words": lambda item: CategoryEffects(item["worth"]),
-    "FamilyWords": lambda item: FamilyCategoryEffects(item["worth"]),
+    "Words": lambda item: CategoryEffects(item["worth"], _fields(item)),
+    "FamilyWords": lambda item: FamilyCategoryEffects(item["worth"], _fields(item)),
     "NameRows": lambda item: NameRows(item["rows"], item["group"], item["name"]),
     "NameLevel": lambda item: NamePriceLevel(item["name"], _encoding_from_json(item)),
 }

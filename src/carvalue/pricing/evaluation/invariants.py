@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from carvalue.listings import EARLIEST_YEAR, FIELDS, LATEST_YEAR, Listing
+from carvalue.listings import EARLIEST_YEAR, FIELDS, LATEST_YEAR, NUMBER_FIELDS, Listing, NumberField
 from carvalue.pricing.features import MIN_PLAUSIBLE_MILES
 from carvalue.pricing.quote import Quote
 
@@ -21,6 +21,10 @@ SINGLE_ROWS = 60  # rows that are also quoted one by one
 # Below the first of these an odometer may be implausible; the price is then not monotone in the miles.
 MILES = (MIN_PLAUSIBLE_MILES, 10_000, 40_000, 80_000, 150_000, 250_000, 400_000)
 YEAR_CHANGES = (-8, -3, -1, 0, 1, 3)
+LEVELS = 7  # values of another number field with a monotone constraint
+_OTHER_MONOTONE = tuple(
+    field for field in NUMBER_FIELDS if field.monotone and field.name not in {"year", "odometer"}
+)
 MIN_SHARE_CHANGED = 0.5  # share of the rows; the swapped make and model may be the same
 INVALID_LISTINGS: tuple[Listing, ...] = (
     {},
@@ -95,6 +99,7 @@ def check_invariants(model: Pricer, rows: pl.DataFrame) -> tuple[InvariantResult
     checks: dict[str, Callable[[Pricer, pl.DataFrame], InvariantResult]] = {
         "more miles never raise the price": _miles_decreasing,
         "newer never lowers the price": _year_increasing,
+        **{_monotone_name(field): partial(_monotone, field=field) for field in _OTHER_MONOTONE},
         "a salvage title lowers prices": partial(
             _category_lowers, field="title_status", worse="salvage", better="clean"
         ),
@@ -152,6 +157,16 @@ def _year_increasing(model: Pricer, sample: pl.DataFrame) -> InvariantResult:
         for change in sorted(YEAR_CHANGES, reverse=True)
     ]
     return _never_rising(model, variants)
+
+
+def _monotone_name(field: NumberField) -> str:
+    return f"a larger {field.name} never {'lowers' if field.monotone > 0 else 'raises'} the price"
+
+
+def _monotone(model: Pricer, sample: pl.DataFrame, *, field: NumberField) -> InvariantResult:
+    steps = np.linspace(field.minimum, field.maximum, LEVELS).round()
+    values = steps[:: -field.monotone]  # from the most expensive value to the cheapest
+    return _never_rising(model, [sample.with_columns(pl.lit(value).alias(field.name)) for value in values])
 
 
 def _never_rising(model: Pricer, variants: Sequence[pl.DataFrame]) -> InvariantResult:

@@ -1,13 +1,12 @@
-"""Group the fields of a listing for explanations, and label each group for the reader."""
+"""Group the fields of a listing for explanations, as the schema says, and label each group for the reader."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from carvalue.listings import FIELD_BY_NAME, Listing, Value
+from carvalue.listings import FIELD_BY_NAME, FIELDS, NAME_FIELDS, Field, Listing, NumberField
 from carvalue.pricing.features import IMPLAUSIBLE, normalize_word
 
-Label = Callable[[Listing], str]
-"""Describes a group's values in a listing, in English."""
+VAGUE_CATEGORIES = ("other", "custom")
+"""Categories that mean nothing without the name of their field."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,20 +17,82 @@ class FieldGroup:
 
     Attributes:
         name: Identifier of the group in the API.
-        fields: Names of the listing's fields, and of `IMPLAUSIBLE` where it belongs to the group.
-        label: Function that describes the group's values in a listing.
+        members: The fields of the group.
     """
 
     name: str
-    fields: tuple[str, ...]
-    label: Label
+    members: tuple[Field, ...]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the fields, and of the flag `IMPLAUSIBLE` in the odometer's group."""
+        names = tuple(field.name for field in self.members)
+        return (*names, IMPLAUSIBLE) if "odometer" in names else names
+
+    def label(self, listing: Listing) -> str:
+        """Describe the group's values in a listing.
+
+        Args:
+            listing: Any listing.
+
+        Returns:
+            One phrase in English, without a full stop.
+
+        Examples:
+            >>> labels = {group.name: group.label({"year": 2013, "fuel": "gas"}) for group in GROUPS}
+            >>> labels["year"], labels["equipment"], labels["odometer"]
+            ('model year 2013', 'gas', 'mileage not given')
+        """
+        if self.name == "make_model":
+            name = _joined(listing, *NAME_FIELDS)
+            return f"make and model: {name}" if name else "make and model not given"
+        if self.name == "place":
+            region, state = (
+                normalize_word(listing.get("region")),
+                normalize_word(listing.get("state")).upper(),
+            )
+            location = ", ".join(filter(None, (region, state)))
+            return f"in {location}" if location else "place not given"
+        phrases = (phrase(field, listing) for field in self.members)
+        return ", ".join(filter(None, phrases)) or f"{self._subject} not given"
+
+    @property
+    def _subject(self) -> str:
+        return self.members[0].label.lower() if len(self.members) == 1 else self.name.replace("_", " ")
+
+
+def phrase(field: Field, listing: Listing) -> str:
+    """Describe one value of a listing in a few words.
+
+    Args:
+        field: The field to describe.
+        listing: Any listing.
+
+    Returns:
+        The phrase; empty if the value is missing.
+
+    Examples:
+        >>> phrase(FIELD_BY_NAME["odometer"], {"odometer": 91_000})
+        '91,000 miles'
+        >>> phrase(FIELD_BY_NAME["fuel"], {"fuel": "other"})
+        'other fuel'
+    """
+    value = listing.get(field.name)
+    if isinstance(field, NumberField):
+        if not isinstance(value, int | float) or value != value:
+            return ""
+        return (field.phrase or f"{{value:,}} {field.unit}").format(value=round(value))
+    category = str(value or "")
+    if category in VAGUE_CATEGORIES:
+        return f"{category} {field.label.lower()}"
+    return field.phrase.format(value=category) if category else ""
 
 
 def reference_label(reference: Listing) -> str:
     """Describe the reference car.
 
     Args:
-        reference: Listing of the reference car; it has at least year, odometer, manufacturer and model.
+        reference: Listing of the reference car.
 
     Returns:
         One phrase, without a full stop.
@@ -40,66 +101,17 @@ def reference_label(reference: Listing) -> str:
         >>> reference_label({"manufacturer": "ford", "model": "fusion", "year": 2013, "odometer": 91_000})
         'a typical car in the training data (2013 ford fusion, 91,000 miles)'
     """
-    year, miles = normalize_word(reference["year"]), _odometer_label(reference)
-    name = _joined(reference, "manufacturer", "model")
-    return f"a typical car in the training data ({year} {name}, {miles})"
-
-
-def _make_model_label(listing: Listing) -> str:
-    name = _joined(listing, "manufacturer", "model")
-    return f"make and model: {name}" if name else "make and model not given"
-
-
-def _year_label(listing: Listing) -> str:
-    year = normalize_word(listing.get("year"))
-    return f"model year {year}" if year else "model year not given"
-
-
-def _odometer_label(listing: Listing) -> str:
-    miles = listing.get("odometer")
-    return f"{miles:,.0f} miles" if isinstance(miles, int | float) and miles == miles else "mileage not given"
-
-
-def _condition_label(listing: Listing) -> str:
-    condition = normalize_word(listing.get("condition"))
-    return f"{condition} condition" if condition else "condition not given"
-
-
-def _title_label(listing: Listing) -> str:
-    title = normalize_word(listing.get("title_status"))
-    return f"{title} title" if title else "title not given"
-
-
-def _equipment_label(listing: Listing) -> str:
-    items = [_equipment_item(field, listing.get(field)) for field in EQUIPMENT]
-    return ", ".join(filter(None, items)) or "equipment not given"
-
-
-def _location_label(listing: Listing) -> str:
-    region, state = normalize_word(listing.get("region")), normalize_word(listing.get("state")).upper()
-    location = ", ".join(filter(None, (region, state)))
-    return f"in {location}" if location else "place not given"
-
-
-def _equipment_item(field: str, value: Value) -> str:
-    category = str(value or "")
-    if category in {"other", "custom"}:
-        return f"{category} {FIELD_BY_NAME[field].label.lower()}"
-    return f"{category} paint" if category and field == "paint_color" else category
+    name = _joined(reference, "year", *NAME_FIELDS)
+    miles = phrase(FIELD_BY_NAME["odometer"], reference) or "mileage not given"
+    return f"a typical car in the training data ({name}, {miles})"
 
 
 def _joined(listing: Listing, *fields: str) -> str:
     return " ".join(filter(None, (normalize_word(listing.get(field)) for field in fields)))
 
 
-EQUIPMENT = ("cylinders", "fuel", "transmission", "drive", "type", "paint_color")
-GROUPS = (
-    FieldGroup(name="make_model", fields=("manufacturer", "model"), label=_make_model_label),
-    FieldGroup(name="year", fields=("year",), label=_year_label),
-    FieldGroup(name="odometer", fields=("odometer", IMPLAUSIBLE), label=_odometer_label),
-    FieldGroup(name="condition", fields=("condition",), label=_condition_label),
-    FieldGroup(name="title", fields=("title_status",), label=_title_label),
-    FieldGroup(name="equipment", fields=EQUIPMENT, label=_equipment_label),
-    FieldGroup(name="place", fields=("state", "region"), label=_location_label),
+GROUPS = tuple(
+    FieldGroup(name=name, members=tuple(field for field in FIELDS if field.group == name))
+    for name in dict.fromkeys(field.group for field in FIELDS)
 )
-"""The groups of every explanation; each field of a listing belongs to exactly one."""
+"""The groups of every explanation, in the order of the schema; each field belongs to exactly one."""

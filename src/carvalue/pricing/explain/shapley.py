@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from carvalue.listings import FIELD_BY_NAME, Listing
 from carvalue.pricing.explain.groups import GROUPS, FieldGroup, reference_label
-from carvalue.pricing.features import FeatureEncoder, Matrix, normalize_word
+from carvalue.pricing.features import Cells, Distinct, normalize_word
 from carvalue.pricing.model import PriceModel
 
 Floats = npt.NDArray[np.float64]
@@ -74,8 +74,8 @@ def explain_price(model: PriceModel, listing: Listing) -> Explanation:
     """
     scored = model.scored_listing(listing)
     groups = [group for group in GROUPS if _differs(group, scored, model.reference_car)]
-    matrix = coalition_matrix(model.encoder, scored, reference=model.reference_car, groups=groups)
-    prices = np.exp(model.log_prices(matrix))
+    cells = CoalitionCells(scored, reference=model.reference_car, groups=groups)
+    prices = np.exp(model.log_prices(model.encoder.encode(cells)))
     start, price = (int(np.rint(prices[position])) for position in (0, -1))
     values = whole_dollars(shapley(prices), total=price - start)
     contributions = [
@@ -151,34 +151,44 @@ def whole_dollars(amounts: Sequence[float], *, total: int) -> list[int]:
     return [low + (index in rounded_up) for index, low in enumerate(floors)]
 
 
-def coalition_matrix(
-    encoder: FeatureEncoder, listing: Listing, *, reference: Listing, groups: Sequence[FieldGroup]
-) -> Matrix:
-    """Encode the listing of every coalition.
-
-    A feature depends on few groups, so it is computed once for each distinct combination of those, not once
-    for each coalition.
+class CoalitionCells(Cells):
+    """The listing of every coalition: bit i of its index is set where group i has the listing's values.
 
     Args:
-        encoder: Encoder of the model that is explained.
         listing: Source of the values of groups in the coalition.
         reference: Source of the values of all other groups.
-        groups: The players; bit i of a row's index stands for `groups[i]`.
-
-    Returns:
-        Float32 matrix of shape (2 ** groups, features).
+        groups: The players.
     """
-    coalitions = np.arange(2 ** len(groups))
-    matrix = np.empty((len(coalitions), len(encoder.names)), dtype=np.float32)
-    for column, feature in enumerate(encoder.features):
-        bits = [bit for bit, group in enumerate(groups) if not set(group.fields).isdisjoint(feature.inputs)]
-        relevant = coalitions & sum(1 << bit for bit in bits)
-        for coalition in np.unique(relevant):
-            own = {field for bit in bits if coalition >> bit & 1 for field in groups[bit].fields}
-            cells = ((listing if field in own else reference).get(field) for field in feature.inputs)
-            matrix[relevant == coalition, column] = feature.value(*cells)
-    encoder.fill_additive(matrix)
-    return matrix
+
+    def __init__(self, listing: Listing, *, reference: Listing, groups: Sequence[FieldGroup]) -> None:
+        self.height = 2 ** len(groups)
+        self._sources, self._groups = (reference, listing), groups
+
+    def distinct(self, fields: tuple[str, ...]) -> Distinct:
+        """Find the distinct combinations of some fields: those of the few groups that have one of the fields.
+
+        Args:
+            fields: Fields to combine.
+
+        Returns:
+            Index of each coalition's combination, shape (height,), and the combinations.
+        """
+        bit_of = {name: bit for bit, group in enumerate(self._groups) for name in group.fields}
+        bits = sorted({bit_of[field] for field in fields if field in bit_of})
+        coalitions, index = np.arange(self.height), np.zeros(self.height, dtype=np.int64)
+        for position, bit in enumerate(bits):
+            index |= (coalitions >> bit & 1) << position
+        place = {bit: position for position, bit in enumerate(bits)}
+        shifts = [
+            place.get(bit_of.get(field, -1), len(bits)) for field in fields
+        ]  # beyond all bits: reference
+        return index, [
+            tuple(
+                self._sources[number >> shift & 1].get(field)
+                for field, shift in zip(fields, shifts, strict=True)
+            )
+            for number in range(2 ** len(bits))
+        ]
 
 
 def _listing_fields(group: FieldGroup) -> tuple[str, ...]:

@@ -1,7 +1,14 @@
 """Turn a listing into numeric model features."""
 
+from carvalue.pricing.features.cells import (
+    Cells,
+    Distinct,
+    FrameCells,
+    Indices,
+    ListingCells,
+    distinct_cells,
+)
 from carvalue.pricing.features.columns import (
-    NAME_FIELDS,
     NAME_PARTS,
     CategoryCode,
     EngineLitres,
@@ -13,13 +20,13 @@ from carvalue.pricing.features.columns import (
     car_name,
     name_keys,
 )
-from carvalue.pricing.features.encoder import DistinctCells, FeatureEncoder, Matrix, distinct_cells
+from carvalue.pricing.features.encoder import FeatureEncoder, Matrix, evaluate_sum
 from carvalue.pricing.features.model_names import CarName, read_name
 from carvalue.pricing.features.odometer import (
     IMPLAUSIBLE,
     MIN_PLAUSIBLE_MILES,
+    WITHOUT_ODOMETER,
     drop_implausible,
-    drop_odometer,
     implausible_rows,
     is_implausible,
 )
@@ -30,15 +37,19 @@ from carvalue.pricing.features.weak_cache import weak_lru_cache
 __all__ = [
     "IMPLAUSIBLE",
     "MIN_PLAUSIBLE_MILES",
-    "NAME_FIELDS",
     "NAME_PARTS",
     "OTHER",
+    "WITHOUT_ODOMETER",
     "CarName",
     "CategoryCode",
-    "DistinctCells",
+    "Cells",
+    "Distinct",
     "EngineLitres",
     "FeatureEncoder",
     "FlagFeature",
+    "FrameCells",
+    "Indices",
+    "ListingCells",
     "Matrix",
     "ModelFeature",
     "NameCode",
@@ -49,7 +60,7 @@ __all__ = [
     "car_name",
     "distinct_cells",
     "drop_implausible",
-    "drop_odometer",
+    "evaluate_sum",
     "fit_target_encoding",
     "implausible_rows",
     "is_implausible",

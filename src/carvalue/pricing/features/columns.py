@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from math import nan
 from typing import Literal, Protocol, runtime_checkable
 
-from carvalue.listings import Value
+from carvalue.listings import NAME_FIELDS, Value
 from carvalue.pricing.features.model_names import CarName, read_name
 from carvalue.pricing.features.ordinal import Vocabulary, normalize_word
 from carvalue.pricing.features.target_encoding import TargetEncoding
-
-NAME_FIELDS = ("manufacturer", "model")
-"""The two fields that hold the name of a car."""
 
 
 class ModelFeature(Protocol):

@@ -4,12 +4,19 @@ Sellers type thousands (120 for 120,000) or a placeholder. Such a car is priced 
 with the typed mileage where that gives the lower price: so a newer car is still never cheaper.
 """
 
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
 import polars as pl
 
-from carvalue.listings import Listing
+from carvalue.listings import Value
+from carvalue.pricing.features.cells import Cells, FrameCells, Indices
 
 IMPLAUSIBLE = "odometer_doubted"
 """Name of the flag; cars with an implausible odometer are cheaper than those without any mileage."""
+WITHOUT_ODOMETER: Mapping[str, Value] = {"odometer": None, IMPLAUSIBLE: 1}
+"""Values that replace those of a listing with an implausible odometer."""
 MIN_PLAUSIBLE_MILES = 1_000
 """Fewer miles than these are implausible for a used car."""
 USED_YEARS = 3
@@ -19,59 +26,38 @@ Sales of a model year start in the summer before it, so cars of the two newest m
 """
 
 
-def is_implausible(listing: Listing, *, newest_year: int) -> bool:
+def is_implausible(odometer: Value, year: Value, *, newest_year: int) -> bool:
     """Check whether a used car shows fewer than `MIN_PLAUSIBLE_MILES`.
 
     Args:
-        listing: Listing with `odometer` (miles) and `year`; a missing one is never implausible.
+        odometer: Miles; a missing odometer is never implausible.
+        year: Model year; without one no odometer is implausible.
         newest_year: Newest model year of the training rows.
 
     Returns:
         Whether the odometer is implausible.
 
     Examples:
-        >>> is_implausible({"year": 2014, "odometer": 120}, newest_year=2021)
-        True
-        >>> is_implausible({"year": 2020, "odometer": 120}, newest_year=2021)
-        False
+        >>> is_implausible(120, 2014, newest_year=2021), is_implausible(120, 2020, newest_year=2021)
+        (True, False)
     """
-    miles, year = listing.get("odometer"), listing.get("year")
-    if not isinstance(miles, int | float) or not isinstance(year, int | float):
+    if not isinstance(odometer, int | float) or not isinstance(year, int | float):
         return False
-    return miles < MIN_PLAUSIBLE_MILES and year <= newest_year - USED_YEARS
+    return odometer < MIN_PLAUSIBLE_MILES and year <= newest_year - USED_YEARS
 
 
-def implausible_rows(frame: pl.DataFrame, *, newest_year: int) -> pl.Series:
-    """Check each row of a frame as `is_implausible` does.
+def implausible_rows(cells: Cells, *, newest_year: int) -> Indices:
+    """Find the listings with an implausible odometer.
 
     Args:
-        frame: Listings with `odometer` and `year`; an absent column counts as missing.
+        cells: Cells of the listings.
         newest_year: Newest model year of the training rows.
 
     Returns:
-        Boolean series, one value per row.
+        Indices of these listings, in order.
     """
-    if not {"odometer", "year"} <= set(frame.columns):
-        return pl.Series("implausible", [False]).new_from_index(0, frame.height)
-    miles, year = pl.col("odometer").cast(pl.Float64), pl.col("year").cast(pl.Float64)
-    implausible = (miles < MIN_PLAUSIBLE_MILES) & (year <= newest_year - USED_YEARS)
-    return frame.select(implausible.fill_null(value=False).alias("implausible")).to_series()
-
-
-def drop_odometer(listing: Listing) -> Listing:
-    """Remove the odometer of a listing and set the flag `IMPLAUSIBLE`.
-
-    Args:
-        listing: Listing with an implausible odometer; not changed.
-
-    Returns:
-        Copy of the listing.
-
-    Examples:
-        >>> drop_odometer({"year": 2014, "odometer": 120})
-        {'year': 2014, 'odometer': None, 'odometer_doubted': 1}
-    """
-    return {**listing, "odometer": None, IMPLAUSIBLE: 1}
+    is_wrong = partial(is_implausible, newest_year=newest_year)
+    return np.flatnonzero(cells.evaluate(is_wrong, ("odometer", "year")))
 
 
 def drop_implausible(frame: pl.DataFrame, *, newest_year: int) -> pl.DataFrame:
@@ -89,8 +75,7 @@ def drop_implausible(frame: pl.DataFrame, *, newest_year: int) -> pl.DataFrame:
         >>> drop_implausible(cars, newest_year=2021).rows()
         [(2014, None, 1), (2014, 90000, 0)]
     """
-    implausible = implausible_rows(frame, newest_year=newest_year)
-    return frame.with_columns(
-        pl.when(~implausible).then(pl.col("odometer")).alias("odometer"),
-        implausible.cast(pl.Int8).alias(IMPLAUSIBLE),
-    )
+    flags = np.zeros(frame.height, dtype=np.int8)
+    flags[implausible_rows(FrameCells(frame), newest_year=newest_year)] = 1
+    flagged = frame.with_columns(pl.Series(IMPLAUSIBLE, flags))
+    return flagged.with_columns(pl.when(pl.col(IMPLAUSIBLE) == 0).then("odometer").alias("odometer"))

@@ -37,6 +37,8 @@ NOMINAL_COVERAGE = 0.9
 """Share of asking prices that the intervals contain."""
 PRICE = "price"
 CATEGORY_FACTORS = ("make", "region")
+INPUT_COLUMNS = frozenset({"year", "odometer", "family_rows", *CATEGORY_FACTORS})
+"""Columns of the encoder that the intervals depend on."""
 MIN_BIN_ROWS = 200
 """A bin with fewer calibration rows takes the quantiles of all rows."""
 ALL_ROWS = "all rows"
@@ -147,10 +149,13 @@ def interval_inputs(encoder: FeatureEncoder, matrix: Matrix, *, log_price: Float
         log_price: Quoted log prices, shape (rows,).
 
     Returns:
-        The quoted log price under `price`, and each encoded column under its name.
+        The quoted log price under `price`, and each of `INPUT_COLUMNS` under its name.
     """
-    columns = matrix.T.astype(np.float64)
-    return {PRICE: log_price} | dict(zip(encoder.names, columns, strict=True))
+    inputs = {PRICE: log_price}
+    for column, name in enumerate(encoder.names):
+        if name in INPUT_COLUMNS:
+            inputs[name] = matrix[:, column].astype(np.float64)
+    return inputs
 
 
 def calibrate_intervals(

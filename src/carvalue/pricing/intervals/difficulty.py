@@ -86,9 +86,12 @@ def cut_by_quantiles(name: str, values: Floats, *, bins: int) -> DifficultyFacto
     Examples:
         >>> cut_by_quantiles("year", np.array([2001.0, 2005.0, 2010.0, 2020.0, np.nan]), bins=2).edges
         (2007.5,)
+        >>> cut_by_quantiles("odometer", np.array([np.nan]), bins=2).edges
+        ()
     """
-    shares = np.arange(1, bins) / bins
-    return cut_by_edges(name, np.unique(np.quantile(values[~np.isnan(values)], shares)).tolist())
+    known = values[~np.isnan(values)]
+    edges = np.quantile(known, np.arange(1, bins) / bins) if len(known) else known
+    return cut_by_edges(name, np.unique(edges).tolist())
 
 
 def cut_by_edges(name: str, edges: Sequence[float]) -> DifficultyFactor:

@@ -6,7 +6,6 @@ from carvalue.pricing.market.known_categories import (
     KnownCategories,
     ModelFamily,
     fit_known_categories,
-    frame_warnings,
 )
 from carvalue.pricing.market.reference_car import fit_reference_car
 
@@ -20,5 +19,4 @@ __all__ = [
     "fit_comparables",
     "fit_known_categories",
     "fit_reference_car",
-    "frame_warnings",
 ]

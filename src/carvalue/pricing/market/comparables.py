@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from carvalue.listings import Listing
-from carvalue.pricing.features import NAME_FIELDS, CarName, car_name, distinct_cells
+from carvalue.listings import NAME_FIELDS, Listing
+from carvalue.pricing.features import CarName, car_name, distinct_cells
 
 MAX_COMPARABLES = 12
 # The distance is measured in years: a difference of 12,000 miles, an average year's driving, counts as one.

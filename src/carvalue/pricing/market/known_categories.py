@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from carvalue.listings import Listing, Value
+from carvalue.listings import Value
 from carvalue.pricing.features import (
     MIN_PLAUSIBLE_MILES,
+    Cells,
     car_name,
-    distinct_cells,
     is_implausible,
     normalize_word,
 )
@@ -51,27 +51,35 @@ class KnownCategories:
     regions: tuple[str, ...]
     newest_year: int
 
-    def warnings(self, listing: Listing) -> tuple[QuoteWarning, ...]:
-        """List what makes a quote of this listing less reliable.
+    def warnings(self, cells: Cells) -> list[tuple[QuoteWarning, ...]]:
+        """List what makes quotes of listings less reliable.
 
         Args:
-            listing: Any listing.
+            cells: Cells of any listings.
 
         Returns:
-            At most one warning for each rule, in the order of `rules`.
+            For each listing at most one warning of each rule, in the order of `rules`.
 
         Examples:
+            >>> from carvalue.pricing.features import ListingCells
             >>> known = KnownCategories(
             ...     makes={"ford": {"f150": ModelFamily("f-150", 900)}}, regions=("austin",), newest_year=2021
             ... )
             >>> car = {"manufacturer": "ford", "model": "f150", "year": 2019, "odometer": 40_000}
-            >>> known.warnings(car)
-            ()
-            >>> [warning.kind for warning in known.warnings({**car, "model": "edsel", "region": "waco"})]
-            ['model_unknown', 'region_unknown']
+            >>> unknown = {**car, "model": "edsel", "region": "waco"}
+            >>> good, doubtful = known.warnings(ListingCells([car, unknown]))
+            >>> good, [warning.kind for warning in doubtful]
+            ((), ['model_unknown', 'region_unknown'])
         """
-        results = [rule(*map(listing.get, fields)) for fields, rule in self.rules]
-        return tuple(filter(None, results))
+        found: list[tuple[QuoteWarning, ...]] = [()] * cells.height
+        for fields, rule in self.rules:
+            index, distinct = cells.distinct(fields)
+            results = [rule(*row) for row in distinct]
+            if any(results):
+                for row, number in enumerate(index.tolist()):
+                    if (warning := results[number]) is not None:
+                        found[row] = (*found[row], warning)
+        return found
 
     @property
     def rules(self) -> tuple[tuple[tuple[str, ...], WarningRule], ...]:
@@ -142,8 +150,7 @@ class KnownCategories:
     def _odometer_warning(self, odometer: Value, year: Value) -> QuoteWarning | None:
         if _is_missing(odometer):
             return QuoteWarning("odometer_missing", "odometer is missing: a usual mileage is assumed")
-        listing = {"odometer": odometer, "year": year}
-        if not is_implausible(listing, newest_year=self.newest_year):
+        if not is_implausible(odometer, year, newest_year=self.newest_year):
             return None
         text = f"odometer below {MIN_PLAUSIBLE_MILES:,} miles is implausible for a used car: taken as missing"
         return QuoteWarning("odometer_doubted", text)
@@ -193,34 +200,6 @@ def fit_known_categories(frame: pl.DataFrame) -> KnownCategories:
     )
 
 
-def frame_warnings(frame: pl.DataFrame, known: KnownCategories) -> pl.DataFrame:
-    """List the warnings of each row of a frame.
-
-    Each rule is evaluated once for each distinct combination of its fields' values.
-
-    Args:
-        frame: Listings, one a row; a column that the frame lacks counts as missing.
-        known: Categories of the training rows.
-
-    Returns:
-        One row for each listing, in order: `warnings` (texts) and `kinds`, each a list of strings.
-    """
-    cells = frame
-    if "odometer" in frame.columns:  # the rules depend only on whether it is given and plausible
-        miles = pl.col("odometer").cast(pl.Float64)
-        reduced = (
-            pl.when(miles < MIN_PLAUSIBLE_MILES).then(0).when(miles.is_nan().not_()).then(MIN_PLAUSIBLE_MILES)
-        )
-        cells = frame.with_columns(reduced.alias("odometer"))
-    results = [_apply_rule(cells, fields, rule) for fields, rule in known.rules]
-    return pl.DataFrame(
-        {
-            "warnings": _lists([result["text"] for result in results]),
-            "kinds": _lists([result["kind"] for result in results]),
-        }
-    )
-
-
 def _unknown(field: str, description: str) -> QuoteWarning:
     return QuoteWarning(unknown_category_kind(field), f"{description} is not in the training data")
 
@@ -234,17 +213,6 @@ def _frequent(counts: Counter[str]) -> tuple[str, ...]:
     """
     kept = [name for name, rows in counts.items() if name and rows >= MIN_ROWS]
     return tuple(sorted(kept, key=lambda name: (-counts[name], name)))
-
-
-def _apply_rule(cells: pl.DataFrame, fields: tuple[str, ...], rule: WarningRule) -> pl.DataFrame:
-    index, distinct = distinct_cells(cells, fields)
-    results = [rule(*row) or (None, None) for row in distinct]
-    return pl.DataFrame(results, schema={"kind": pl.String, "text": pl.String}, orient="row")[index]
-
-
-def _lists(columns: list[pl.Series]) -> pl.Series:
-    frame = pl.DataFrame([column.alias(str(number)) for number, column in enumerate(columns)])
-    return frame.select(pl.concat_list(pl.all()).list.drop_nulls()).to_series()
 
 
 def _is_missing(value: Value) -> bool:

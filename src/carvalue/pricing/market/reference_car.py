@@ -2,44 +2,39 @@
 
 import polars as pl
 
-from carvalue.listings import FIELDS, CategoryField, Listing
-from carvalue.pricing.features import NAME_FIELDS, CarName, car_name, distinct_cells
+from carvalue.listings import CATEGORY_FIELDS, NAME_FIELDS, NUMBER_FIELDS, Listing, NumberField
+from carvalue.pricing.features import CarName, car_name, distinct_cells
 
 MAX_PRICE_GAP = 0.05  # share by which a typical family's median price may differ from the market's
-CATEGORY_COLUMNS = tuple(
-    field.name
-    for field in FIELDS
-    if isinstance(field, CategoryField) and field.name not in {*NAME_FIELDS, "region"}
-)
 
 
 def fit_reference_car(frame: pl.DataFrame) -> Listing:
     """Build a listing of typical values.
 
     The name is the most frequent model family among those whose median price is close to the market's. The
-    categories are the most frequent ones of that family. Year and odometer are the medians of all rows.
+    categories are the most frequent ones of that family, the region that of its state. Numbers are the
+    medians of all rows.
 
     Args:
         frame: Training rows with `price` and all fields of a listing.
 
     Returns:
-        A listing with every field; a category is None if no row of the family has one.
+        A listing with every field; a value is None if no row has one.
     """
     index, cells = distinct_cells(frame, NAME_FIELDS)
     names = [car_name(*row) for row in cells]
     keys = pl.Series("key", [_family_key(name) for name in names], dtype=pl.String)[index]
     family = frame.filter(keys == _typical_family(keys, frame["price"]))
     name = car_name(*family.select(NAME_FIELDS).row(0))
-    categories = {field: _most_frequent(family[field]) for field in CATEGORY_COLUMNS}
+    categories = {field.name: _most_frequent(family, field.name) for field in CATEGORY_FIELDS}
     state = categories["state"]
     in_state = family.filter(pl.col("state") == state) if state else family
     return {
         "manufacturer": name.make,
         "model": name.family,
-        "year": _rounded_median(frame["year"], to=1),
-        "odometer": _rounded_median(frame["odometer"], to=1_000),
+        **{field.name: _rounded_median(frame, field) for field in NUMBER_FIELDS},
         **categories,
-        "region": _most_frequent(in_state["region"]),
+        "region": _most_frequent(in_state, "region"),
     }
 
 
@@ -58,17 +53,19 @@ def _typical_family(keys: pl.Series, price: pl.Series) -> str:
     return str(families["key"][0])
 
 
-def _most_frequent(categories: pl.Series) -> str | None:
-    """Find the most frequent value; of equally frequent ones, the first in alphabetical order.
+def _most_frequent(rows: pl.DataFrame, name: str) -> str | None:
+    """Find the most frequent value of a column; of equally frequent ones, the first in alphabetical order.
 
     Examples:
-        >>> _most_frequent(pl.Series("fuel", ["gas", None, "gas", "diesel"]))
+        >>> _most_frequent(pl.DataFrame({"fuel": ["gas", None, "gas", "diesel"]}), "fuel")
         'gas'
     """
-    name = categories.name
-    counts = categories.drop_nulls().value_counts(name="rows").sort("rows", name, descending=[True, False])
+    if name not in rows.columns:
+        return None
+    counts = rows[name].drop_nulls().value_counts(name="rows").sort("rows", name, descending=[True, False])
     return None if counts.is_empty() else str(counts[name][0])
 
 
-def _rounded_median(numbers: pl.Series, *, to: int) -> int:
-    return round(float(numbers.median() or 0) / to) * to  # type: ignore[arg-type]
+def _rounded_median(rows: pl.DataFrame, field: NumberField) -> int | None:
+    median = rows[field.name].median() if field.name in rows.columns else None
+    return None if median is None else round(float(median) / field.step) * field.step  # type: ignore[arg-type]

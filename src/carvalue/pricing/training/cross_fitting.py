@@ -14,17 +14,17 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from carvalue.listings import CATEGORY_FIELDS, NAME_FIELDS, NUMBER_FIELDS
 from carvalue.pricing.additive import SUMMED, NameRows, group_keys
 from carvalue.pricing.additive.fitting import build_design, fit_parts, row_weights
 from carvalue.pricing.features import (
     IMPLAUSIBLE,
-    NAME_FIELDS,
     NAME_PARTS,
     CategoryCode,
-    DistinctCells,
     EngineLitres,
     FeatureEncoder,
     FlagFeature,
+    FrameCells,
     Matrix,
     ModelFeature,
     NameCode,
@@ -42,9 +42,6 @@ from carvalue.pricing.features import (
 )
 from carvalue.pricing.training.boosting import EncodedRows
 
-CATEGORIES = (
-    "condition cylinders fuel title_status transmission drive type paint_color state region"
-).split()
 MIN_CATEGORY_ROWS = 20  # rows; rarer categories share the code of `other`
 FOLDS = 5
 
@@ -60,12 +57,11 @@ def fit_encoder(frame: pl.DataFrame) -> FeatureEncoder:
     """
     log_price = log_prices(frame)
     features: list[ModelFeature] = [
-        NumberFeature("year"),
-        NumberFeature("odometer"),
+        *(NumberFeature(field.name) for field in NUMBER_FIELDS),
         FlagFeature(IMPLAUSIBLE),
         EngineLitres(),
     ]
-    features += [CategoryCode(name, _vocabulary(frame, name)) for name in CATEGORIES]
+    features += [CategoryCode(field.name, _vocabulary(frame, field.name)) for field in CATEGORY_FIELDS]
     features += [NameCode("make", _name_vocabulary(frame, "make"))]
     features += [NameCode("family", _name_vocabulary(frame, "family"))]
     features += [NamePriceLevel("name_level", _target_encoding(frame, log_price))]
@@ -169,9 +165,9 @@ def _out_of_fold_matrix(
     matrix, fold = encoder.matrix(frame), _folds(frame).to_numpy()
     for number, features in enumerate(folds):
         rows = np.flatnonzero(fold == number)
-        cells = DistinctCells(frame[rows])
+        cells = FrameCells(frame[rows])
         for feature in features:
-            matrix[rows, encoder.names.index(feature.name)] = cells.column(feature)
+            matrix[rows, encoder.names.index(feature.name)] = FeatureEncoder((feature,)).encode(cells)[:, 0]
     encoder.fill_additive(matrix)
     return matrix
 

@@ -4,7 +4,8 @@ from collections import Counter
 
 import polars as pl
 
-from carvalue.pricing.features import NAME_FIELDS, car_name
+from carvalue.listings import NAME_FIELDS
+from carvalue.pricing.features import car_name
 from carvalue.pricing.model import PriceModel
 
 

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from carvalue.listings.schema import FIELDS, CategoryField
 from carvalue.pricing.explain.groups import GROUPS
 from carvalue.pricing.explain.shapley import (
+    CoalitionCells,
     Explanation,
     Floats,
-    coalition_matrix,
     explain_price,
     shapley,
     whole_dollars,
 )
-from carvalue.pricing.features.odometer import IMPLAUSIBLE, MIN_PLAUSIBLE_MILES, drop_odometer
+from carvalue.pricing.features.odometer import IMPLAUSIBLE, MIN_PLAUSIBLE_MILES, WITHOUT_ODOMETER
 from carvalue.pricing.model import PriceModel
 from markets import a_listing, a_market
 
@@ -100,13 +100,15 @@ def _contributions(model: PriceModel, listings: list[dict[str, object]]) -> Floa
 
 
 def _log_reasons(model: PriceModel, listing: dict[str, object]) -> list[float]:
-    matrix = coalition_matrix(model.encoder, listing, reference=model.reference_car, groups=GROUPS)  # type: ignore[arg-type]
+    cells = CoalitionCells(listing, reference=model.reference_car, groups=GROUPS)  # type: ignore[arg-type]
+    matrix = model.encoder.encode(cells)
     return shapley(model.log_prices(matrix))
 
 
 def _by_group(model: PriceModel, listing: dict[str, object], differences: Floats) -> Floats:
     """Deal each column's contribution out to the fields that it reads, by how they moved its value."""
-    matrix = coalition_matrix(model.encoder, listing, reference=model.reference_car, groups=GROUPS)  # type: ignore[arg-type]
+    cells = CoalitionCells(listing, reference=model.reference_car, groups=GROUPS)  # type: ignore[arg-type]
+    matrix = model.encoder.encode(cells)
     moved = np.nan_to_num([shapley(column.astype(np.float64)) for column in matrix.T])
     total = moved[-1].copy()  # the last column is what the trees start from
     for column, parts in enumerate(moved):
@@ -164,7 +166,7 @@ def test_an_implausible_odometer_is_explained_as_missing(model: PriceModel) -> N
     assert model.scored_listing(typed)["odometer"] is None
     assert "12 miles, implausible" in {item.label for item in reasons.items}
     assert dollars_of(reasons, "odometer") == dollars_of(
-        explain_price(model, drop_odometer(typed)), "odometer"
+        explain_price(model, {**typed, **WITHOUT_ODOMETER}), "odometer"
     )
 
 

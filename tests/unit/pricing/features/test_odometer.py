@@ -5,10 +5,11 @@ import polars as pl
 
 from carvalue.listings.schema import Listing
 from carvalue.pricing.explain.shapley import explain_price
+from carvalue.pricing.features import FrameCells, ListingCells
 from carvalue.pricing.features.odometer import (
     IMPLAUSIBLE,
+    WITHOUT_ODOMETER,
     drop_implausible,
-    drop_odometer,
     implausible_rows,
     is_implausible,
 )
@@ -26,18 +27,19 @@ CARS: tuple[tuple[Listing, bool], ...] = (
 
 def test_few_miles_are_plausible_only_for_a_new_car() -> None:
     for listing, doubted in CARS:
-        assert is_implausible(listing, newest_year=2022) is doubted
+        assert is_implausible(listing["odometer"], listing["year"], newest_year=2022) is doubted
 
 
 def test_a_frame_is_checked_like_single_listings() -> None:
     frame = pl.DataFrame([dict(listing) for listing, _ in CARS])
 
-    assert implausible_rows(frame, newest_year=2022).to_list() == [doubted for _, doubted in CARS]
+    for cells in (FrameCells(frame), ListingCells([listing for listing, _ in CARS])):
+        assert implausible_rows(cells, newest_year=2022).tolist() == [0]
     assert drop_implausible(frame, newest_year=2022)["odometer"].to_list() == [None, 1_000, 120, None, 120]
     assert drop_implausible(frame, newest_year=2022)[IMPLAUSIBLE].to_list() == [
         doubted for _, doubted in CARS
     ]
-    assert implausible_rows(frame.drop("year"), newest_year=2022).to_list() == [False] * len(CARS)
+    assert not len(implausible_rows(FrameCells(frame.drop("year")), newest_year=2022))
 
 
 def test_the_lower_of_both_prices_is_quoted(model: PriceModel) -> None:
@@ -46,7 +48,7 @@ def test_the_lower_of_both_prices_is_quoted(model: PriceModel) -> None:
     quote = model.quote(listing)
 
     typed = np.exp(model.log_prices(model.encoder.row(listing)))[0]
-    unknown = model.quote(drop_odometer(listing))
+    unknown = model.quote({**listing, **WITHOUT_ODOMETER})
     assert quote.price == min(round(typed), unknown.price)
     assert any("implausible" in warning for warning in quote.warnings)
     frame = pl.DataFrame([dict(listing), dict(a_listing())])

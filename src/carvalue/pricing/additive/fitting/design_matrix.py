@@ -9,12 +9,10 @@ import numpy.typing as npt
 import polars as pl
 from scipy import sparse
 
-from carvalue.listings import EARLIEST_YEAR
+from carvalue.listings import CATEGORY_FIELDS, EARLIEST_YEAR, NAME_FIELDS
 from carvalue.pricing.additive.isotonic import interpolate, locate
 from carvalue.pricing.additive.lookups import (
     AGE_KNOTS,
-    CATEGORY_FIELDS,
-    FAMILY_CATEGORY_FIELDS,
     MILES_KNOTS,
     SLOPE_BASIS,
     curve_keys,
@@ -24,7 +22,6 @@ from carvalue.pricing.additive.lookups import (
 )
 from carvalue.pricing.features import (
     IMPLAUSIBLE,
-    NAME_FIELDS,
     CarName,
     car_name,
     distinct_cells,
@@ -38,7 +35,10 @@ Ints = npt.NDArray[np.int64]
 MIN_LEVEL_ROWS, MIN_CURVE_ROWS, MIN_FAMILY_CATEGORY_ROWS = 4, 15, 12
 # ridge penalties, in rows of weight 1; chosen on validation rows
 UNSHRUNK_PENALTY, LEVEL_PENALTY, AGE_PENALTY, SLOPE_PENALTY = 0.5, 3.0, 10.0, 20.0
-CATEGORY_PENALTY, REGION_PENALTY, FAMILY_CATEGORY_PENALTY = 2.0, 20.0, 10.0
+CATEGORY_PENALTY, OPEN_CATEGORY_PENALTY, FAMILY_CATEGORY_PENALTY = 2.0, 20.0, 10.0
+
+FAMILY_CATEGORIES = tuple(field.name for field in CATEGORY_FIELDS if not field.is_open)
+"""Fields with an effect for each model family: an open one, as the region, has too few cars of a family."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,17 +117,17 @@ def _name_blocks(frame: pl.DataFrame, *, year: Ints) -> dict[str, ColumnBlock]:
 def _category_blocks(frame: pl.DataFrame) -> dict[str, ColumnBlock]:
     blocks = {}
     for field in CATEGORY_FIELDS:
-        codes, keys = _coded(frame, (field,), lambda *cells: normalize_word(cells[0]), min_rows=1)
-        penalty = REGION_PENALTY if field == "region" else CATEGORY_PENALTY
-        blocks[f"category {field}"] = _one_hot(codes, keys=keys, penalty=penalty)
-    for field in FAMILY_CATEGORY_FIELDS:
+        codes, keys = _coded(frame, (field.name,), lambda *cells: normalize_word(cells[0]), min_rows=1)
+        penalty = OPEN_CATEGORY_PENALTY if field.is_open else CATEGORY_PENALTY
+        blocks[f"category {field.name}"] = _one_hot(codes, keys=keys, penalty=penalty)
+    for name in FAMILY_CATEGORIES:
         codes, keys = _coded(
             frame,
-            (*NAME_FIELDS, field),
+            (*NAME_FIELDS, name),
             lambda *cells: family_category_key(group_keys(car_name(*cells[:2]))[1], normalize_word(cells[2])),
             min_rows=MIN_FAMILY_CATEGORY_ROWS,
         )
-        blocks[f"family {field}"] = _one_hot(codes, keys=keys, penalty=FAMILY_CATEGORY_PENALTY)
+        blocks[f"family {name}"] = _one_hot(codes, keys=keys, penalty=FAMILY_CATEGORY_PENALTY)
     return blocks
 
 

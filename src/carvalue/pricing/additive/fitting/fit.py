@@ -6,12 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from carvalue.pricing.additive.fitting.design_matrix import DesignMatrix
+from carvalue.listings import CATEGORY_FIELDS
+from carvalue.pricing.additive.fitting.design_matrix import FAMILY_CATEGORIES, DesignMatrix
 from carvalue.pricing.additive.fitting.robust_ridge import robust_ridge
 from carvalue.pricing.additive.lookups import (
     AGE_KNOTS,
-    CATEGORY_FIELDS,
-    FAMILY_CATEGORY_FIELDS,
     AdditivePart,
     CategoryEffects,
     FamilyCategoryEffects,
@@ -68,15 +67,16 @@ def fit_parts(
     level = mean_target + _centre(design, coefficients, column_means)
     base_curve = coefficients[design.columns["years"]] + level
     curves = _curves(design, coefficients, base_curve=base_curve, rows=rows)
-    by_category = tuple(_table(design, coefficients, f"category {field}") for field in CATEGORY_FIELDS)
-    by_family = tuple(_table(design, coefficients, f"family {field}") for field in FAMILY_CATEGORY_FIELDS)
+    categories = tuple(field.name for field in CATEGORY_FIELDS)
+    by_category = tuple(_table(design, coefficients, f"category {name}") for name in categories)
+    by_family = tuple(_table(design, coefficients, f"family {name}") for name in FAMILY_CATEGORIES)
     return (
         NameYear(curves),
         NameAtAge(curves, YOUNG, "name_young"),
         NameAtAge(curves, OLD, "name_old"),
         _name_miles(design, coefficients, column_means),
-        CategoryEffects(by_category),
-        FamilyCategoryEffects(by_family),
+        CategoryEffects(by_category, categories),
+        FamilyCategoryEffects(by_family, FAMILY_CATEGORIES),
     )
 
 
