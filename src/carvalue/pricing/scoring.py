@@ -5,11 +5,10 @@ from collections.abc import Iterable, Iterator
 import polars as pl
 
 from carvalue.files.tabular import PARSE_ERROR
-from carvalue.listings import FIELDS, PRICE, CategoryField, NumberField
+from carvalue.listings import FIELDS, NUMBER_FIELDS, CategoryField, NumberField
 from carvalue.listings.cleaning import (
     CATEGORIES,
     CLOSED,
-    NUMBERS,
     describe_car,
     is_blank,
     out_of_range,
@@ -20,7 +19,8 @@ from carvalue.pricing.quote import unknown_category_kind
 
 LISTING_COLUMNS = tuple(field.name for field in FIELDS)
 """Raw columns that a quote depends on."""
-NUMBERS = tuple(field for field in NUMBERS if field is not PRICE)
+OPTIONAL = (*(field for field in NUMBER_FIELDS if not field.required), *CLOSED)
+"""Fields whose unreadable values are taken as missing, with a warning."""
 REJECTED, REJECTED_KINDS = "rejected warnings", "rejected kinds"
 SCORED_SCHEMA = pl.Schema(
     {
@@ -73,11 +73,11 @@ def parse_rows(rows: pl.DataFrame) -> pl.DataFrame:
     texts = rows.with_columns(absent).select(PARSE_ERROR, pl.col(LISTING_COLUMNS).name.prefix("raw."))
     reasons = pl.concat_str(list(_reasons()), separator="; ", ignore_nulls=True)
     return texts.with_columns(describe_car()).select(
-        *(pl.col(field.name).cast(pl.Int32, strict=False) for field in NUMBERS),
+        *(pl.col(field.name).cast(pl.Int32, strict=False) for field in NUMBER_FIELDS),
         *(pl.col(field.name) for field in CATEGORIES),
         pl.coalesce(PARSE_ERROR, reasons.replace("", None)).alias("reason"),
-        _lists(_rejected(field) for field in CLOSED).alias(REJECTED),
-        _lists(_rejected_kind(field) for field in CLOSED).alias(REJECTED_KINDS),
+        _lists(_rejected(field) for field in OPTIONAL).alias(REJECTED),
+        _lists(_rejected_kind(field) for field in OPTIONAL).alias(REJECTED_KINDS),
     )
 
 
@@ -106,12 +106,12 @@ def price_rows(parsed: pl.DataFrame, *, model: PriceModel) -> pl.DataFrame:
 
 
 def _reasons() -> Iterator[pl.Expr]:
-    for field in NUMBERS:
+    for field in NUMBER_FIELDS:
         if field.required:
             yield pl.when(is_blank(field)).then(pl.lit(f"{field.name} missing"))
-        yield pl.when(unparsed(field.name)).then(
-            pl.format("{} {}: expected a whole number", pl.lit(field.name), _shown(field))
-        )
+            yield pl.when(unparsed(field.name)).then(
+                pl.format("{} {}: expected a whole number", pl.lit(field.name), _shown(field))
+            )
         expected = f"expected {field.minimum}-{field.maximum}"
         number = pl.col(field.name).cast(pl.Int64, strict=False).cast(pl.String)
         yield pl.when(out_of_range(field)).then(
@@ -119,13 +119,17 @@ def _reasons() -> Iterator[pl.Expr]:
         )
 
 
-def _rejected(field: CategoryField) -> pl.Expr:
-    warning = pl.format("{} '{}' is not known: taken as missing", pl.lit(field.name), _shown(field))
+def _rejected(field: CategoryField | NumberField) -> pl.Expr:
+    problem = "no whole number" if isinstance(field, NumberField) else "not known"
+    text = f"{{}} '{{}}' is {problem}: taken as missing"
+    warning = pl.format(text, pl.lit(field.name), _shown(field))
     return pl.when(unparsed(field.name)).then(warning)
 
 
-def _rejected_kind(field: CategoryField) -> pl.Expr:
-    return pl.when(unparsed(field.name)).then(pl.lit(unknown_category_kind(field.name)))
+def _rejected_kind(field: CategoryField | NumberField) -> pl.Expr:
+    is_number = isinstance(field, NumberField)
+    kind = f"{field.name}_unreadable" if is_number else unknown_category_kind(field.name)
+    return pl.when(unparsed(field.name)).then(pl.lit(kind))
 
 
 def _lists(texts: Iterable[pl.Expr]) -> pl.Expr:

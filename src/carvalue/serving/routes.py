@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from carvalue.listings import MAX_TEXT, normalize_text
 from carvalue.serving import explain, predict
 from carvalue.serving.feedback import store_feedback
 from carvalue.serving.model import LoadedModel, model_age
@@ -27,7 +28,6 @@ from carvalue.serving.openapi import (
     ready_operation,
 )
 from carvalue.serving.options import Options, options, vocabulary_sizes
-from carvalue.serving.requests import MAX_TEXT, normalize_text
 from carvalue.serving.service import ServiceState
 
 PREDICT = "/predict"

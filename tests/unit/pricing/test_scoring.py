@@ -53,10 +53,11 @@ def test_texts_are_read_as_cleaning_reads_them(model: PriceModel) -> None:
         ({"year": "1970.0"}, "year 1970: expected 1985-2030"),
         ({"year": "2012.5"}, "year 2012.5: expected a whole number"),
         ({"year": "nan"}, "year nan: expected a whole number"),
-        ({"year": "1e300"}, "year 1e300: expected 1985-2030"),
+        ({"year": "1e300"}, "year 1e300: expected a whole number"),
         ({"odometer": "-1"}, "odometer -1: expected 0-400000"),
-        ({"odometer": "12k"}, "odometer 12k: expected a whole number"),
-        ({"year": "", "odometer": "9" * 400}, f"year missing; odometer {'9' * 40}: expected a whole number"),
+        ({"odometer": "900k"}, "odometer 900000: expected 0-400000"),
+        ({"year": "9" * 400}, f"year {'9' * 40}: expected a whole number"),
+        ({"year": "", "odometer": "-5"}, "year missing; odometer -5: expected 0-400000"),
     ],
 )
 def test_a_row_without_a_price_has_a_reason(model: PriceModel, changes: dict[str, str], reason: str) -> None:
@@ -74,6 +75,20 @@ def test_an_unknown_category_is_missing_with_a_warning(model: PriceModel) -> Non
 
     assert scored["price"][0] == scored["price"][1]
     assert "condition 'superb' is not known: taken as missing" in scored["warnings"][0].to_list()
+
+
+@pytest.mark.parametrize("typed", ["98,000", "98k", "98 000 miles", " 98000.0 ", "98.0k"])
+def test_a_number_is_read_as_people_type_it(model: PriceModel, typed: str) -> None:
+    scored = score(rows_of(a_raw_row(odometer="98000"), a_raw_row(odometer=typed)), model=model)
+
+    assert scored.row(0) == scored.row(1)
+
+
+def test_an_unreadable_odometer_is_missing_and_named(model: PriceModel) -> None:
+    scored = score(rows_of(a_raw_row(odometer=""), a_raw_row(odometer="TMU")), model=model)
+
+    assert scored["price"][0] == scored["price"][1]
+    assert "odometer 'TMU' is no whole number: taken as missing" in scored["warnings"][1].to_list()
 
 
 def test_a_missing_odometer_is_priced_with_a_warning(model: PriceModel) -> None:

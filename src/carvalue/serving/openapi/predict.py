@@ -10,13 +10,14 @@ from carvalue.listings import (
     ALIASES,
     FIELD_BY_NAME,
     FIELDS,
+    MAX_TEXT,
     REQUIRED_FIELDS,
     CategoryField,
     Field,
     NumberField,
 )
 from carvalue.serving.feedback import MAX_SALE_PRICE, QUOTE_ID
-from carvalue.serving.requests import MAX_BODY_BYTES, MAX_LISTINGS, MAX_TEXT
+from carvalue.serving.requests import MAX_BODY_BYTES, MAX_LISTINGS
 
 Json = Mapping[str, object]
 
@@ -257,8 +258,10 @@ def _aliases() -> dict[str, Json]:
 
 
 def _property(field: Field) -> Json:
-    named: dict[str, object] = {"type": _types(field), "title": field.label, "description": field.help}
-    return named | _limits(field)
+    description = field.help
+    if isinstance(field, NumberField):
+        description += " A text is read as people type numbers: `80,000`, `80k`."
+    return {"type": _types(field), "title": field.label, "description": description, **_limits(field)}
 
 
 def _types(field: Field) -> list[str]:

@@ -3,11 +3,9 @@
 from carvalue.serving.requests.request_body import MAX_BODY_BYTES, BodyTooSlow, read_json
 from carvalue.serving.requests.validation import (
     MAX_LISTINGS,
-    MAX_TEXT,
     FieldError,
     InvalidListings,
     describe_value,
-    normalize_text,
     read_listing,
     read_listings,
 )
@@ -15,12 +13,10 @@ from carvalue.serving.requests.validation import (
 __all__ = [
     "MAX_BODY_BYTES",
     "MAX_LISTINGS",
-    "MAX_TEXT",
     "BodyTooSlow",
     "FieldError",
     "InvalidListings",
     "describe_value",
-    "normalize_text",
     "read_json",
     "read_listing",
     "read_listings",

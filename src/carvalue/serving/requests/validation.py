@@ -1,32 +1,27 @@
-"""Validate JSON values as listings. The readers of all fields are built once, from the listing schema.
+"""Validate JSON values as listings, with the readers of `carvalue.listings` for each field.
 
 Validation iterates over the fields that came, not over those that could come, and needs one or two look-ups
-for each: 3 to 4 microseconds for a full listing. The rules for all fields:
-
-- absent, null and blank text mean "not known"; a required field must be known;
-- a number is whole (2012 or 2012.0, never "2012", true or 2012.5) and within the schema's range;
-- case and repeated spaces of a text are ignored, as in training;
-- an unknown name is refused, so that a misspelt field is never silently ignored.
+for each: 3 to 4 microseconds for a full listing. A required field must be known; an unknown name is refused,
+so that a misspelt field is never silently ignored.
 """
 
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 from carvalue.errors import AppError
 from carvalue.listings import (
     ALIASES,
+    EXPECTED,
     FIELD_BY_NAME,
+    MAX_TEXT,
+    READERS,
     REQUIRED_FIELDS,
-    CategoryField,
-    Field,
+    InvalidValue,
     Listing,
-    NumberField,
     Value,
 )
 
-MAX_TEXT = 100  # characters; longer than any meaningful model name in 400,000 real advertisements
 MAX_LISTINGS = 1_000  # keeps one answer in the milliseconds, so that other clients do not wait for it
 MAX_ERRORS = 20  # more help nobody, and the search for similar names takes time
 
@@ -70,14 +65,6 @@ class TooManyListings(AppError):
         413,
         f"Send at most {MAX_LISTINGS:,} listings a request, or a file of any length to POST /predict/batch.",
     )
-
-
-class _InvalidValue(Exception):
-    """A value is not accepted; the message describes what is expected."""
-
-
-Reader = Callable[[object], Value]
-"""Converts a JSON value of one field, or raises `_InvalidValue`."""
 
 
 def read_listings(value: object) -> tuple[Listing, ...]:
@@ -149,7 +136,7 @@ def _read(value: object, position: int | None, errors: list[FieldError]) -> List
         else:
             try:
                 listing[name] = reader(raw)
-            except _InvalidValue as invalid:
+            except InvalidValue as invalid:
                 listing[name] = None
                 errors.append(_error(given, position, raw, str(invalid)))
         if len(errors) >= MAX_ERRORS:
@@ -176,21 +163,6 @@ def _error(field: str, position: int | None, value: object, expected: str) -> Fi
     return FieldError(
         field=_shortened(field), position=position, received=describe_value(value), expected=expected
     )
-
-
-def normalize_text(value: str) -> str:
-    """Convert a text into the form of the training rows: lower case, single spaces.
-
-    Args:
-        value: any text.
-
-    Returns:
-        The normalized text; empty for blank text.
-
-    >>> normalize_text("  F-150  XLT ")
-    'f-150 xlt'
-    """
-    return " ".join(value.split()).lower()
 
 
 def describe_value(value: object) -> str:
@@ -224,71 +196,3 @@ def _expected_name(given: str) -> str:
     known = [*FIELD_BY_NAME, *ALIASES]
     similar = get_close_matches(given[:MAX_TEXT].lower(), known, n=1)
     return f"did you mean {similar[0]}?" if similar else f"one of the fields {', '.join(FIELD_BY_NAME)}"
-
-
-def _number_reader(field: NumberField) -> Reader:
-    low, high, expected = field.minimum, field.maximum, _expectation(field)
-
-    def read(value: object) -> int | None:
-        if type(value) is float and value.is_integer():
-            value = int(value)
-        if (
-            type(value) is int and low <= value <= high
-        ):  # `type is`, because isinstance takes a bool for an int
-            return value
-        if value is None or (type(value) is str and not value.strip()):
-            return None
-        raise _InvalidValue(expected)
-
-    return read
-
-
-def _text_reader(field: CategoryField) -> Reader:
-    expected = _expectation(field)
-
-    def read(value: object) -> str | None:
-        if type(value) is str and len(value) <= MAX_TEXT:
-            text = normalize_text(value)
-            if text.isprintable():  # no NUL, no control characters, no lone surrogates
-                return text or None
-        if value is None:
-            return None
-        raise _InvalidValue(expected)
-
-    return read
-
-
-def _choice_reader(field: CategoryField) -> Reader:
-    exact = {choice: choice for choice in field.choices}
-    similar = {choice.lower(): choice for choice in field.choices}
-    expected = _expectation(field)
-
-    def read(value: object) -> str | None:
-        if type(value) is str:
-            choice = exact.get(value) or similar.get(normalize_text(value[:MAX_TEXT]))
-            if choice or not value.strip():
-                return choice
-        elif value is None:
-            return None
-        raise _InvalidValue(expected)
-
-    return read
-
-
-def _expectation(field: Field) -> str:
-    if isinstance(field, NumberField):
-        unit = f" {field.unit}" if field.unit != "year" else ""
-        return f"a whole number from {field.minimum} to {field.maximum}{unit}"
-    if field.is_open:
-        return f"a text of at most {MAX_TEXT} printable characters"
-    return f"one of {', '.join(field.choices)}"
-
-
-def _reader(field: Field) -> Reader:
-    if isinstance(field, NumberField):
-        return _number_reader(field)
-    return _text_reader(field) if field.is_open else _choice_reader(field)
-
-
-EXPECTED: Mapping[str, str] = {name: _expectation(field) for name, field in FIELD_BY_NAME.items()}
-READERS: Mapping[str, Reader] = {name: _reader(field) for name, field in FIELD_BY_NAME.items()}

@@ -4,7 +4,7 @@ from carvalue.web.components.charts import per_hour, two_distributions
 from carvalue.web.components.explanation import show_comparables, show_reasons, show_what_if
 from carvalue.web.components.form import chosen_make, entered_listing, invalid_numbers, show_form
 from carvalue.web.components.formatting import escape_markdown, format_date, format_dollars, source_name
-from carvalue.web.components.number_entry import dollars_input, parse_number
+from carvalue.web.components.number_entry import dollars_input
 from carvalue.web.components.result import RejectedListing, Valuation, show_deal_rating, show_valuation
 from carvalue.web.components.tables import escape_formulas, show_table, spreadsheet_csv, unused_name
 
@@ -19,7 +19,6 @@ __all__ = [
     "format_date",
     "format_dollars",
     "invalid_numbers",
-    "parse_number",
     "per_hour",
     "show_comparables",
     "show_deal_rating",

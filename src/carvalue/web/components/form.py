@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from carvalue.listings import FIELDS, CategoryField, Field, Listing, NumberField, Value
+from carvalue.listings import FIELDS, CategoryField, Field, Listing, NumberField, Value, parse_number
 from carvalue.web.components.formatting import (
     choice_name,
     complete_word,
@@ -16,7 +16,7 @@ from carvalue.web.components.formatting import (
     make_name,
     similar_words,
 )
-from carvalue.web.components.number_entry import is_whole_number, parse_number
+from carvalue.web.components.number_entry import is_whole_number
 
 MAIN_FIELDS = ("manufacturer", "model", "year", "odometer", "condition", "state")  # with the largest effects
 COLUMNS = 2

@@ -1,41 +1,8 @@
-"""Numbers as people type them: 80,000 and 80k are the same mileage."""
-
-import re
-from decimal import Decimal
+"""Fields for numbers, which people may type as they like: 9,500 and 9.5k are the same amount."""
 
 import streamlit as st
 
-_NUMBER = re.compile(
-    r"\$? ?(?P<whole>[+-]?(?:[0-9]{1,3}(?:[, ][0-9]{3}){1,4}|[0-9]{1,15}))(?P<decimals>\.[0-9]{1,15})?"
-    r" ?(?P<thousands>k)? ?(?:mi|miles)?",
-    re.IGNORECASE,
-)
-_AMBIGUOUS = re.compile(r"[0-9]{1,3}\.[0-9]{3}")  # 80.000 is eighty thousand to some and eighty to others
-
-
-def parse_number(text: str) -> int | float | None:
-    """Read a number as people type it.
-
-    Args:
-        text: Digits, with or without a separator of thousands (a comma or a space), decimals, a `k` for
-            thousands, a dollar sign or the word miles.
-
-    Returns:
-        The number, an int where it is whole. None if the text is no number, or may mean two numbers.
-
-    Examples:
-        >>> parse_number("80,000"), parse_number("80k"), parse_number("$ 23.5k"), parse_number("80000 miles")
-        (80000, 80000, 23500, 80000)
-        >>> parse_number("80x") is None, parse_number("80.000") is None
-        (True, True)
-    """
-    typed = " ".join(text.split())
-    match = _NUMBER.fullmatch(typed)
-    if match is None or _AMBIGUOUS.fullmatch(typed):
-        return None
-    digits = re.sub("[, ]", "", match["whole"]) + (match["decimals"] or "")
-    number = Decimal(digits) * (1_000 if match["thousands"] else 1)
-    return int(number) if number == number.to_integral_value() else float(number)
+from carvalue.listings import parse_number
 
 
 def is_whole_number(value: object, *, minimum: int, maximum: int) -> bool:

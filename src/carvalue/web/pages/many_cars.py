@@ -11,10 +11,10 @@ from polars.exceptions import PolarsError
 
 from carvalue.errors import AppError
 from carvalue.files.tabular import UploadUnreadable, convert_in_sandbox
-from carvalue.listings import FIELD_BY_NAME, FIELDS, Listing, NumberField
+from carvalue.listings import FIELD_BY_NAME, FIELDS, Listing, NumberField, parse_number
 from carvalue.settings import load_settings
 from carvalue.web.client import ListingRejected, PriceServiceClient, QuoteView, price_service_client
-from carvalue.web.components import escape_markdown, parse_number, show_table, spreadsheet_csv, unused_name
+from carvalue.web.components import escape_markdown, show_table, spreadsheet_csv, unused_name
 
 MAX_ROWS = 20_000  # `carvalue score` prices larger files
 BATCH_ROWS = 200  # listings in a request

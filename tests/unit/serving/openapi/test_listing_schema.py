@@ -27,8 +27,8 @@ def validation_allows(name: str, value: object) -> bool:
 
 @pytest.mark.parametrize("text", [*BLANKS, "2015", " 1 ", "x", "\x00"])
 @pytest.mark.parametrize("field", NUMBER_FIELDS, ids=lambda field: field.name)
-def test_the_schema_allows_the_texts_that_validation_takes_as_a_number(field: NumberField, text: str) -> None:
-    assert schema_allows_text(field.name, text) == validation_allows(field.name, text)
+def test_validation_takes_each_text_that_the_schema_allows(field: NumberField, text: str) -> None:
+    assert validation_allows(field.name, text) or not schema_allows_text(field.name, text)
 
 
 @pytest.mark.parametrize("field", NUMBER_FIELDS, ids=lambda field: field.name)

@@ -65,18 +65,39 @@ def test_blank_numbers_mean_missing(blank: str | None) -> None:
     assert listing["odometer"] is None
 
 
-@pytest.mark.parametrize("given_", [2015, 2015.0])
-def test_whole_numbers_are_taken(given_: float) -> None:
+@pytest.mark.parametrize("given_", [2015, 2015.0, "2015", " 2015.0 "])
+def test_whole_numbers_are_taken(given_: object) -> None:
     (listing,) = read_listings(F150 | {"year": given_})
 
     assert listing["year"] == 2015
     assert type(listing["year"]) is int
 
 
+@pytest.mark.parametrize("typed", ["80k", "80,000", "$ 80,000", "80 000 miles", "80,0k"])
+def test_a_number_is_read_as_people_type_it(typed: str) -> None:
+    (listing,) = read_listings(F150 | {"odometer": typed})
+
+    assert listing["odometer"] == 80_000
+
+
 @pytest.mark.parametrize("field", [field for field in FIELDS if isinstance(field, NumberField)])
 @pytest.mark.parametrize(
     "bad",
-    ["2015", True, False, 2015.5, float("inf"), float("-inf"), float("nan"), -1, 10**400, [], {}, [2015]],
+    [
+        "x2015",
+        "2015.5",
+        True,
+        False,
+        2015.5,
+        float("inf"),
+        float("-inf"),
+        float("nan"),
+        -1,
+        10**400,
+        [],
+        {},
+        [2015],
+    ],
 )
 def test_a_number_out_of_range_is_refused(field: NumberField, bad: object) -> None:
     (error,) = errors_of(F150 | {field.name: bad})

@@ -2,7 +2,8 @@
 
 import pytest
 
-from carvalue.web.components import invalid_numbers, parse_number
+from carvalue.listings import parse_number
+from carvalue.web.components import invalid_numbers
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,12 @@ from carvalue.web.components import invalid_numbers, parse_number
         ("$9,500", 9_500),
         ("0", 0),
         ("-5", -5),
+        ("80,00", 80),
+        ("12,5k", 12_500),
+        ("1.234.567", 1_234_567),
+        ("9.500,50", 9_500.5),
+        ("12'500", 12_500),
+        ("12,500 USD", 12_500),
         ("1.5", 1.5),
     ],
 )
@@ -38,7 +45,8 @@ def test_a_number_is_read(text: str, number: float) -> None:
         "80x",
         "80kk",
         "80.000",
-        "80,00",
+        "$80.000",
+        "80.000 miles",
         "8,0000",
         "8e4",
         "nan",
