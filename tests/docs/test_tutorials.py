@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from carvalue.pricing import PriceModel
 from german_listings import write_german_listings
-from markets import a_bundle
+from markets import a_bundle, a_market
 from tutorials import blocks
 
 ROOT = Path(__file__).parents[2]
@@ -55,12 +56,16 @@ def test_python_blocks_run(
 ) -> None:
     bundle = tmp_path / "var" / "storage" / "work" / "initial_model_dag" / "bundle"
     a_bundle(bundle.parent)
+    clean = tmp_path / "var" / "storage" / "work" / "creates_datasets_dag" / "clean"
+    clean.mkdir(parents=True)
+    a_market(rows=600).write_parquet(clean / "listings.parquet")
     monkeypatch.chdir(tmp_path)
 
     for block in blocks("python"):
         exec(compile(block.code, block.page, "exec"), {})  # noqa: S102
 
     assert bundle.is_dir()
+    assert PriceModel.load(tmp_path / "camry-bundle").quote({"model": "camry"}).price > 0
     price, low, high = (int(word) for word in capsys.readouterr().out.split()[:3])
     assert low <= price <= high
 

@@ -1,17 +1,33 @@
 """The price model: features, training, quotes, evaluation, and scoring of rows and files."""
 
+from typing import TYPE_CHECKING, Any
+
 from carvalue.pricing.file_scoring import ScoringResult, score_file
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.quote import UNKNOWN_FIELDS
 from carvalue.pricing.scoring import LISTING_COLUMNS, SCORED_SCHEMA, parse_rows, price_rows
 
+if TYPE_CHECKING:
+    from carvalue.pricing.estimator import CarPriceRegressor, GroupedTimeSplit
+
 __all__ = [
     "LISTING_COLUMNS",
     "SCORED_SCHEMA",
     "UNKNOWN_FIELDS",
+    "CarPriceRegressor",
+    "GroupedTimeSplit",
     "PriceModel",
     "ScoringResult",
     "parse_rows",
     "price_rows",
     "score_file",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the scikit-learn estimator on use, because the price service does without scikit-learn."""
+    if name in {"CarPriceRegressor", "GroupedTimeSplit"}:
+        from carvalue.pricing import estimator  # noqa: PLC0415
+
+        return getattr(estimator, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -62,7 +62,7 @@ class PriceModel:
     """
 
     booster_bytes: bytes = field(repr=False)
-    """The XGBoost booster in UBJSON format."""
+    """The XGBoost booster in UBJSON format; empty where the trees are another library's."""
     flat_trees: FlatTrees
     """The trees of the booster as arrays, for fast prediction."""
     encoder: FeatureEncoder
@@ -182,7 +182,7 @@ class PriceModel:
             Log prices in log dollars, shape (rows,), dtype float64.
         """
         base_margin = matrix[:, -1]
-        if self.flat_trees.native or len(matrix) <= MAX_NUMPY_ROWS:
+        if self.flat_trees.native or not self.booster_bytes or len(matrix) <= MAX_NUMPY_ROWS:
             return self.flat_trees.predict(matrix, base_margin=base_margin).astype(np.float64)
         predicted = self.booster.inplace_predict(matrix, validate_features=False, base_margin=base_margin)
         return predicted.astype(np.float64)
@@ -193,20 +193,25 @@ class PriceModel:
         Args:
             folder: Folder of the bundle.
         """
-        write_bundle(
-            folder,
-            {
-                BOOSTER: self.booster_bytes,
-                FLAT_TREES: self.flat_trees.as_bytes(),
-                FEATURES: json_bytes(encoder_to_json(self.encoder)),
-                KNOWN_CATEGORIES: json_bytes(self.known_categories.as_json()),
-                INTERVALS: json_bytes(self.intervals.as_json()),
-                GOLDEN: json_bytes(golden_to_json(self.golden)),
-                CARD: json_bytes(self.card.as_json()),
-                REFERENCE_CAR: json_bytes(dict(self.reference_car)),
-                COMPARABLES: self.comparables.as_bytes(),
-            },
-        )
+        write_bundle(folder, self.as_files())
+
+    def as_files(self) -> dict[str, bytes]:
+        """Serialize the model.
+
+        Returns:
+            File name -> content of each file of the bundle.
+        """
+        booster = {BOOSTER: self.booster_bytes} if self.booster_bytes else {}
+        return booster | {
+            FLAT_TREES: self.flat_trees.as_bytes(),
+            FEATURES: json_bytes(encoder_to_json(self.encoder)),
+            KNOWN_CATEGORIES: json_bytes(self.known_categories.as_json()),
+            INTERVALS: json_bytes(self.intervals.as_json()),
+            GOLDEN: json_bytes(golden_to_json(self.golden)),
+            CARD: json_bytes(self.card.as_json()),
+            REFERENCE_CAR: json_bytes(dict(self.reference_car)),
+            COMPARABLES: self.comparables.as_bytes(),
+        }
 
     @classmethod
     def load(cls, folder: Path) -> "PriceModel":
@@ -224,11 +229,65 @@ class PriceModel:
         """
         files = read_bundle(folder)
         try:
-            model = _from_files(files, folder=folder)
+            model = cls.from_files(files, folder=folder)
         except (KeyError, TypeError, ValueError) as error:
             raise BundleIncompatible(f"{folder} cannot be read: {type(error).__name__} {error}.") from error
         model._check_golden(folder)
         return model
+
+    @classmethod
+    def from_files(cls, files: dict[str, bytes], *, folder: Path) -> "PriceModel":
+        """Read what `as_files` wrote, without checking the golden quotes.
+
+        Args:
+            files: File name -> content.
+            folder: Folder that error messages name.
+
+        Returns:
+            The model.
+
+        Raises:
+            KeyError, TypeError, ValueError: A file or a key is missing, or has another format.
+        """
+        content = {
+            name: read_json(files[name], name=name, folder=folder) for name in files if name.endswith(".json")
+        }
+        return cls(
+            booster_bytes=_ubjson(files[BOOSTER]) if BOOSTER in files else b"",
+            flat_trees=FlatTrees.from_bytes(files[FLAT_TREES]),
+            encoder=encoder_from_json(content[FEATURES]),
+            intervals=PriceIntervals.from_json(content[INTERVALS]),
+            known_categories=KnownCategories.from_json(content[KNOWN_CATEGORIES]),
+            card=ModelCard.from_json(content[CARD]),
+            reference_car=content[REFERENCE_CAR],
+            comparables=Comparables.from_bytes(files[COMPARABLES]),
+            golden=golden_from_json(content[GOLDEN]),
+        )
+
+    def quantiles(self, cells: ListingCells | FrameCells, levels: Floats) -> Floats:
+        """Compute quantiles of the asking price of listings.
+
+        Args:
+            cells: Cells of the listings.
+            levels: Probabilities between 0 and 1, shape (levels,).
+
+        Returns:
+            Dollars, shape (listings, levels).
+
+        Raises:
+            ValueError: The bundle of the model has no quantiles.
+        """
+        newest, matrix = self.known_categories.newest_year, self.encoder.encode(cells)
+        log_price = self.log_prices(matrix)
+        rows = implausible_rows(cells, newest_year=newest)
+        if len(rows):
+            without = self.encoder.encode(cells.replaced(rows, WITHOUT_ODOMETER))
+            others = self.log_prices(without)
+            lower = others < log_price[rows]
+            matrix[rows[lower]], log_price[rows[lower]] = without[lower], others[lower]
+        inputs = interval_inputs(self.encoder, matrix, log_price=log_price)
+        quantiles: Floats = np.exp(log_price[:, None] + self.intervals.quantile_offsets(inputs, levels))
+        return quantiles
 
     def _quote_cells(
         self, cells: ListingCells | FrameCells
@@ -276,23 +335,6 @@ def new_booster(content: bytes) -> "xgb.Booster":
     booster.load_model(bytearray(content))
     booster.set_param({"nthread": 1})
     return booster
-
-
-def _from_files(files: dict[str, bytes], *, folder: Path) -> PriceModel:
-    content = {
-        name: read_json(files[name], name=name, folder=folder) for name in files if name.endswith(".json")
-    }
-    return PriceModel(
-        booster_bytes=_ubjson(files[BOOSTER]),
-        flat_trees=FlatTrees.from_bytes(files[FLAT_TREES]),
-        encoder=encoder_from_json(content[FEATURES]),
-        intervals=PriceIntervals.from_json(content[INTERVALS]),
-        known_categories=KnownCategories.from_json(content[KNOWN_CATEGORIES]),
-        card=ModelCard.from_json(content[CARD]),
-        reference_car=content[REFERENCE_CAR],
-        comparables=Comparables.from_bytes(files[COMPARABLES]),
-        golden=golden_from_json(content[GOLDEN]),
-    )
 
 
 def _ubjson(content: bytes) -> bytes:

@@ -19,7 +19,10 @@ from carvalue.pricing.quote import unknown_category_kind
 
 LISTING_COLUMNS = tuple(field.name for field in FIELDS)
 """Raw columns that a quote depends on."""
-OPTIONAL = (*(field for field in NUMBER_FIELDS if not field.required), *CLOSED)
+OPTIONAL: tuple[CategoryField | NumberField, ...] = (
+    *(field for field in NUMBER_FIELDS if not field.required),
+    *CLOSED,
+)
 """Fields whose unreadable values are taken as missing, with a warning."""
 REJECTED, REJECTED_KINDS = "rejected warnings", "rejected kinds"
 SCORED_SCHEMA = pl.Schema(

@@ -17,6 +17,7 @@ from carvalue.pricing.additive import (
 )
 from carvalue.pricing.features import (
     CategoryCode,
+    ConstantFeature,
     EngineLitres,
     FeatureEncoder,
     FlagFeature,
@@ -99,6 +100,8 @@ def _tables_to_json(feature: ModelFeature) -> dict[str, Any]:
             return {"worth": feature.effects, "fields": list(feature.fields)}
         case NameRows():
             return {"rows": feature.rows, "group": feature.group}
+        case ConstantFeature():
+            return {"constant": feature.constant}
         case NameAtAge():
             return {"age": feature.age}
     return {}
@@ -141,6 +144,7 @@ _MILES_KEYS: Mapping[str, str] = {
 _KINDS: Mapping[type[ModelFeature], str] = {
     NumberFeature: "Number",
     FlagFeature: "Flag",
+    ConstantFeature: "Constant",
     EngineLitres: "Engine",
     CategoryCode: "Category",
     NameCode: "NameCategory",
@@ -157,6 +161,7 @@ _KINDS: Mapping[type[ModelFeature], str] = {
 _READERS: Mapping[str, Callable[[Mapping[str, Any]], ModelFeature]] = {
     "Number": lambda item: NumberFeature(item["name"]),
     "Flag": lambda item: FlagFeature(item["name"]),
+    "Constant": lambda item: ConstantFeature(item["name"], item["constant"]),
     "Engine": lambda item: EngineLitres(item["name"]),
     "Category": lambda item: CategoryCode(item["name"], Vocabulary.from_ordered(item["words"])),
     "NameCategory": lambda item: NameCode(item["name"], Vocabulary.from_ordered(item["words"])),

@@ -11,6 +11,7 @@ from carvalue.pricing.features.cells import (
 from carvalue.pricing.features.columns import (
     NAME_PARTS,
     CategoryCode,
+    ConstantFeature,
     EngineLitres,
     FlagFeature,
     ModelFeature,
@@ -43,6 +44,7 @@ __all__ = [
     "CarName",
     "CategoryCode",
     "Cells",
+    "ConstantFeature",
     "Distinct",
     "EngineLitres",
     "FeatureEncoder",

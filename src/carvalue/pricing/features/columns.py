@@ -129,6 +129,29 @@ class FlagFeature:
 
 
 @dataclass(frozen=True)
+class ConstantFeature:
+    """The same number for every listing: the log price that trees start from without an additive model."""
+
+    name: str
+    """Name of the column."""
+    constant: float
+    """The number."""
+    inputs: tuple[str, ...] = ("year",)
+    """A field, because a feature reads at least one; its value does not matter."""
+
+    def value(self, *_cells: Value) -> float:
+        """Return the number.
+
+        Args:
+            *_cells: Not used.
+
+        Returns:
+            The number.
+        """
+        return self.constant
+
+
+@dataclass(frozen=True)
 class CategoryCode:
     """The ordinal code of a categorical field."""
 

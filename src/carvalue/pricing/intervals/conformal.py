@@ -35,6 +35,9 @@ IntervalInputs = dict[str, Floats]
 
 NOMINAL_COVERAGE = 0.9
 """Share of asking prices that the intervals contain."""
+LEVELS = tuple(level / 200 for level in range(1, 200))
+"""Probabilities whose quantiles the bundle holds; others are interpolated."""
+MEDIAN, DIGITS = 0.5, 6
 PRICE = "price"
 CATEGORY_FACTORS = ("make", "region")
 INPUT_COLUMNS = frozenset({"year", "odometer", "family_rows", *CATEGORY_FACTORS})
@@ -56,6 +59,30 @@ class PriceIntervals:
     """Quantile of the lower tail in each combination of `bins`, in units of sigma."""
     above: tuple[float, ...]
     """Quantile of the upper tail in each combination of `bins`, in units of sigma."""
+    quantiles: tuple[tuple[float, ...], ...] = ()
+    """For each combination of `bins`: quantile of the scaled residual at each of `LEVELS`, non-decreasing;
+    empty in bundles of release 0.2 and earlier."""
+
+    def quantile_offsets(self, inputs: IntervalInputs, levels: Floats) -> Floats:
+        """Compute quantiles of the log asking price, relative to the quoted log price.
+
+        Args:
+            inputs: Inputs of the rows to quote, as `interval_inputs` returns them.
+            levels: Probabilities between 0 and 1, shape (levels,); beyond the ends of `LEVELS` the quantile
+                is that of the end.
+
+        Returns:
+            Offsets in log dollars, shape (rows, levels).
+
+        Raises:
+            ValueError: The bundle of the model has no quantiles.
+        """
+        if not self.quantiles:
+            raise ValueError("The bundle has no quantiles: expected one of release 0.3 or later. Train anew.")
+        sigmas = np.exp(total_log_sigma(self.factors, inputs, rows=len(inputs[PRICE])))
+        at_levels = np.array([np.interp(levels, LEVELS, row) for row in self.quantiles])
+        offsets: Floats = sigmas[:, None] * at_levels[_bin_indices(self.bins, inputs)]
+        return offsets
 
     def offsets(self, inputs: IntervalInputs) -> tuple[Floats, Floats]:
         """Compute the distances of the interval's ends from the quoted log price.
@@ -101,6 +128,7 @@ class PriceIntervals:
             "cells": [_factor_to_json(item) for item in self.bins],
             "below": list(self.below),
             "above": list(self.above),
+            "quantiles": [list(row) for row in self.quantiles],
         }
 
     @classmethod
@@ -125,6 +153,7 @@ class PriceIntervals:
             bins=tuple(map(_factor_from_json, content["cells"])),
             below=tuple(content["below"]),
             above=tuple(content["above"]),
+            quantiles=tuple(map(tuple, content.get("quantiles", ()))),
         )
 
     @cached_property
@@ -203,6 +232,7 @@ def calibrate_intervals(
         bins=bins,
         below=tuple(_conformal_quantile(-scaled[rows], level) for _, rows in calibration_rows),
         above=tuple(_conformal_quantile(scaled[rows], level) for _, rows in calibration_rows),
+        quantiles=tuple(_quantile_row(scaled[rows]) for _, rows in calibration_rows),
     )
 
 
@@ -279,6 +309,14 @@ def _conformal_quantile(scores: Floats, level: float) -> float:
     """
     index = min(_quantile_rank(len(scores), level), len(scores)) - 1
     return max(float(np.partition(scores, index)[index]), 0.0)
+
+
+def _quantile_row(scores: Floats) -> tuple[float, ...]:
+    """Select the order statistic of each of `LEVELS`, symmetric in both tails."""
+    ordered, rows = np.sort(scores), len(scores)
+    upper = [min(_quantile_rank(rows, level), rows) - 1 for level in LEVELS if level >= MEDIAN]
+    lower = [rows - min(_quantile_rank(rows, 1 - level), rows) for level in LEVELS if level < MEDIAN]
+    return tuple(ordered[[*lower, *upper]].round(DIGITS).tolist())
 
 
 def _quantile_rank(rows: int, level: float) -> int:

@@ -156,6 +156,8 @@ def total_log_sigma(factors: Sequence[DifficultyFactor], inputs: dict[str, Float
 
 def _fit_one(factor: DifficultyFactor, values: Floats, residuals: Floats) -> DifficultyFactor:
     bins, mean = factor.bin_indices(values), float(residuals.mean())
+    if not mean:  # every price is quoted exactly
+        return factor
     rows = np.bincount(bins, minlength=len(factor.log_sigmas))
     total = np.bincount(bins, residuals, len(factor.log_sigmas))
     shrunk = (total + DIFFICULTY_PRIOR_ROWS * mean) / (rows + DIFFICULTY_PRIOR_ROWS)

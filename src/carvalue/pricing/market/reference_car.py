@@ -24,14 +24,15 @@ def fit_reference_car(frame: pl.DataFrame) -> Listing:
     index, cells = distinct_cells(frame, NAME_FIELDS)
     names = [car_name(*row) for row in cells]
     keys = pl.Series("key", [_family_key(name) for name in names], dtype=pl.String)[index]
-    family = frame.filter(keys == _typical_family(keys, frame["price"]))
+    typical = _typical_family(keys, frame["price"])
+    family = frame if typical is None else frame.filter(keys == typical)
     name = car_name(*family.select(NAME_FIELDS).row(0))
     categories = {field.name: _most_frequent(family, field.name) for field in CATEGORY_FIELDS}
     state = categories["state"]
     in_state = family.filter(pl.col("state") == state) if state else family
     return {
-        "manufacturer": name.make,
-        "model": name.family,
+        "manufacturer": name.make or None,
+        "model": name.family or None,
         **{field.name: _rounded_median(frame, field) for field in NUMBER_FIELDS},
         **categories,
         "region": _most_frequent(in_state, "region"),
@@ -42,7 +43,7 @@ def _family_key(name: CarName) -> str | None:
     return f"{name.make}|{name.family}" if name.make and name.family else None
 
 
-def _typical_family(keys: pl.Series, price: pl.Series) -> str:
+def _typical_family(keys: pl.Series, price: pl.Series) -> str | None:
     families = (
         pl.DataFrame({"key": keys, "price": price})
         .drop_nulls()
@@ -50,7 +51,7 @@ def _typical_family(keys: pl.Series, price: pl.Series) -> str:
         .agg(pl.len().alias("rows"), (pl.col("price").median() / price.median() - 1).abs().alias("gap"))
         .sort(pl.col("gap") > MAX_PRICE_GAP, -pl.col("rows").cast(pl.Int64), "key")
     )
-    return str(families["key"][0])
+    return None if families.is_empty() else str(families["key"][0])
 
 
 def _most_frequent(rows: pl.DataFrame, name: str) -> str | None:

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import xgboost as xgb
 
 from carvalue.pricing.features import Matrix
 from carvalue.pricing.intervals import Floats
+from carvalue.pricing.training.components import LossName
 
 OnRound = Callable[[int, float], None]
 """Called after each round with its number and the validation error; an exception stops the fit."""
@@ -87,6 +89,7 @@ def boost(
     train: xgb.DMatrix,
     validation: xgb.DMatrix,
     on_round: OnRound,
+    loss: LossName = "student_t",
 ) -> FittedBooster:
     """Fit with early stopping on the mean absolute error of the validation rows.
 
@@ -97,6 +100,7 @@ def boost(
         train: Rows to fit on, from `matrices`.
         validation: Rows for early stopping, from `matrices`.
         on_round: Called after each round.
+        loss: Loss on the error of the log price.
 
     Returns:
         The booster, cut at its best round.
@@ -108,7 +112,7 @@ def boost(
         num_boost_round=rounds,
         evals=[(validation, VALIDATION)],
         evals_result=history,
-        obj=robust_loss,
+        obj=LOSSES[loss],
         early_stopping_rounds=patience(rounds),
         callbacks=[_RoundCallback(on_round)],
         verbose_eval=False,
@@ -117,7 +121,12 @@ def boost(
 
 
 def boost_fixed_rounds(
-    *, params: Mapping[str, float], monotone: Sequence[int], rounds: int, rows: EncodedRows
+    *,
+    params: Mapping[str, float],
+    monotone: Sequence[int],
+    rounds: int,
+    rows: EncodedRows,
+    loss: LossName = "student_t",
 ) -> xgb.Booster:
     """Fit a fixed number of rounds, without validation rows.
 
@@ -126,6 +135,7 @@ def boost_fixed_rounds(
         monotone: Constraint of each feature: 1 increasing, -1 decreasing, 0 none.
         rounds: Number of boosting rounds.
         rows: Rows to fit on.
+        loss: Loss on the error of the log price.
 
     Returns:
         The booster with all its trees.
@@ -135,7 +145,7 @@ def boost_fixed_rounds(
         params=native_params(params, monotone=monotone) | _threads(binned),
         dtrain=binned,
         num_boost_round=rounds,
-        obj=robust_loss,
+        obj=LOSSES[loss],
     )
 
 
@@ -168,6 +178,42 @@ def robust_loss(margin: Floats, rows: xgb.DMatrix) -> tuple[Floats, Floats]:
     return error * weight, weight
 
 
+def huber_loss(margin: Floats, rows: xgb.DMatrix) -> tuple[Floats, Floats]:
+    """Compute gradient and curvature of the Huber loss: quadratic up to `ROBUST_SCALE`, linear beyond.
+
+    Args:
+        margin: Predicted log prices, shape (rows,).
+        rows: Matrix whose labels are the log prices.
+
+    Returns:
+        Gradient and curvature, shape (rows,) each.
+    """
+    error = margin - rows.get_label()
+    weight = 1 / np.maximum(np.abs(error) / ROBUST_SCALE, 1)
+    return error * weight, weight
+
+
+def squared_loss(margin: Floats, rows: xgb.DMatrix) -> tuple[Floats, Floats]:
+    """Compute gradient and curvature of half the squared error of the log price.
+
+    Args:
+        margin: Predicted log prices, shape (rows,).
+        rows: Matrix whose labels are the log prices.
+
+    Returns:
+        Gradient and curvature, shape (rows,) each.
+    """
+    return margin - rows.get_label(), np.ones_like(margin)
+
+
+LOSSES: Mapping[LossName, Callable[[Floats, xgb.DMatrix], tuple[Floats, Floats]]] = {
+    "student_t": robust_loss,
+    "huber": huber_loss,
+    "squared": squared_loss,
+}
+"""Name of a loss -> its gradient and curvature."""
+
+
 def native_params(params: Mapping[str, float], *, monotone: Sequence[int]) -> dict[str, object]:
     """Convert parameters to what XGBoost expects, and add the fixed ones.
 
@@ -182,7 +228,9 @@ def native_params(params: Mapping[str, float], *, monotone: Sequence[int]) -> di
         >>> native_params({"max_leaves": 31.0, "eta": 0.1}, monotone=[0, 1])["max_leaves"]
         31
     """
-    converted = {name: int(value) if name == "max_leaves" else value for name, value in params.items()}
+    converted = {
+        name: int(value) if name in {"max_leaves", "seed"} else value for name, value in params.items()
+    }
     return {**FIXED_PARAMS, **converted, "monotone_constraints": tuple(monotone)}
 
 

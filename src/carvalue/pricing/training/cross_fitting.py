@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from carvalue.listings import CATEGORY_FIELDS, NAME_FIELDS, NUMBER_FIELDS
@@ -21,6 +22,7 @@ from carvalue.pricing.features import (
     IMPLAUSIBLE,
     NAME_PARTS,
     CategoryCode,
+    ConstantFeature,
     EngineLitres,
     FeatureEncoder,
     FlagFeature,
@@ -41,21 +43,31 @@ from carvalue.pricing.features import (
     order_by_level,
 )
 from carvalue.pricing.training.boosting import EncodedRows
+from carvalue.pricing.training.components import COMPLETE, Components
 
 MIN_CATEGORY_ROWS = 20  # rows; rarer categories share the code of `other`
 FOLDS = 5
+MEAN_PRICE = "mean_price"
+"""Name of the column that trees start from without an additive model."""
 
 
-def fit_encoder(frame: pl.DataFrame) -> FeatureEncoder:
+def fit_encoder(frame: pl.DataFrame, *, components: Components = COMPLETE) -> FeatureEncoder:
     """Fit every feature on these rows: vocabularies, target encoding, name counts, additive model.
 
     Args:
         frame: Training rows with `price`, all fields of a listing and the column `IMPLAUSIBLE`.
+        components: Components of the model.
 
     Returns:
         The encoder that goes into the bundle.
     """
-    log_price = log_prices(frame)
+    (by_price,) = _price_features(frame, [np.arange(frame.height)], components=components)
+    return _encoder(frame, by_price, components=components)
+
+
+def _encoder(
+    frame: pl.DataFrame, by_price: Sequence[ModelFeature], *, components: Components
+) -> FeatureEncoder:
     features: list[ModelFeature] = [
         *(NumberFeature(field.name) for field in NUMBER_FIELDS),
         FlagFeature(IMPLAUSIBLE),
@@ -64,15 +76,29 @@ def fit_encoder(frame: pl.DataFrame) -> FeatureEncoder:
     features += [CategoryCode(field.name, _vocabulary(frame, field.name)) for field in CATEGORY_FIELDS]
     features += [NameCode("make", _name_vocabulary(frame, "make"))]
     features += [NameCode("family", _name_vocabulary(frame, "family"))]
-    features += [NamePriceLevel("name_level", _target_encoding(frame, log_price))]
     features += [NameRows(*arguments) for arguments in _name_rows(frame)]
-    features += fit_parts(
-        build_design(frame),
-        log_price.to_numpy(),
-        weights=row_weights(frame),
-        rows=np.arange(frame.height),
-    )
-    return FeatureEncoder(features=tuple(features), summed=SUMMED)
+    summed = SUMMED if components.additive_model else (MEAN_PRICE,)
+    return FeatureEncoder(features=(*features, *by_price), summed=summed)
+
+
+def _price_features(
+    frame: pl.DataFrame, parts: Sequence[npt.NDArray[np.int64]], *, components: Components
+) -> list[tuple[ModelFeature, ...]]:
+    """Fit the features that depend on prices, once for each part of the rows."""
+    log_price = log_prices(frame)
+    design = build_design(frame, token_curves=components.token_curves) if components.additive_model else None
+    target, weights = log_price.to_numpy(), row_weights(frame)
+    fitted = []
+    for rows in parts:
+        features: list[ModelFeature] = []
+        if components.target_encoding:
+            features.append(NamePriceLevel("name_level", _target_encoding(frame[rows], log_price[rows])))
+        if design is None:
+            features.append(ConstantFeature(MEAN_PRICE, float(target[rows].mean())))
+        else:
+            features += fit_parts(design, target, weights=weights, rows=rows)
+        fitted.append(tuple(features))
+    return fitted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,18 +143,26 @@ class TrainingEncoder:
         return _encoded(self.encoder.matrix(frame), frame)
 
 
-def fit_training_encoder(frame: pl.DataFrame, *, newest_year: int) -> TrainingEncoder:
+def fit_training_encoder(
+    frame: pl.DataFrame, *, newest_year: int, components: Components = COMPLETE
+) -> TrainingEncoder:
     """Fit the encoder on all rows, and its price-dependent features once more for each fold.
 
     Args:
         frame: Training rows with `price`, `car` and all fields of a listing.
         newest_year: Newest model year, which decides which odometers are implausible.
+        components: Components of the model.
 
     Returns:
         The encoder with its cross-fitted variants.
     """
     frame = drop_implausible(frame, newest_year=newest_year)
-    return TrainingEncoder(encoder=fit_encoder(frame), folds=_fit_folds(frame), newest_year=newest_year)
+    fold, everything = _folds(frame).to_numpy(), np.arange(frame.height)
+    others = [np.flatnonzero(fold != number) for number in range(FOLDS)]
+    parts = [everything, *(rows if len(rows) else everything for rows in others)]
+    by_price, *folds = _price_features(frame, parts, components=components)
+    encoder = _encoder(frame, by_price, components=components)
+    return TrainingEncoder(encoder=encoder, folds=tuple(folds), newest_year=newest_year)
 
 
 def log_prices(frame: pl.DataFrame) -> pl.Series:
@@ -145,18 +179,6 @@ def log_prices(frame: pl.DataFrame) -> pl.Series:
         [6.908, 9.903]
     """
     return frame["price"].cast(pl.Float64).log()
-
-
-def _fit_folds(frame: pl.DataFrame) -> tuple[tuple[ModelFeature, ...], ...]:
-    fold, design, weights = _folds(frame).to_numpy(), build_design(frame), row_weights(frame)
-    log_price = log_prices(frame)
-    features = []
-    for number in range(FOLDS):
-        others = np.flatnonzero(fold != number)
-        level = NamePriceLevel("name_level", _target_encoding(frame[others], log_price[others]))
-        parts = fit_parts(design, log_price.to_numpy(), weights=weights, rows=others)
-        features.append((level, *parts))
-    return tuple(features)
 
 
 def _out_of_fold_matrix(

@@ -8,7 +8,7 @@ down all trees at once.
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,10 @@ Ints = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.intp]
 Bits = npt.NDArray[np.bool_]
 Singles = npt.NDArray[np.float32]
+NestedTree = float | tuple[int, float, bool, "NestedTree", "NestedTree"]
+"""A leaf's value; or column, threshold, whether a missing value goes right, left child and right child."""
 
+_LEAF = (0, 0, np.inf, False, 0.0)
 TREES_PER_READ = (
     100  # trees read from XGBoost's JSON at a time; it takes fifty times the memory of the arrays
 )
@@ -73,6 +76,48 @@ class FlatTrees:
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         joined["left"] += np.repeat(starts, [len(part["left"]) for part in parts])
         return cls(roots=starts, **joined)
+
+    @classmethod
+    def from_nested(cls, trees: Sequence[NestedTree]) -> "FlatTrees":
+        """Build the arrays from nested trees of any library.
+
+        Args:
+            trees: Each a leaf's value, or a tuple of column, threshold, whether a missing value goes right,
+                left child (smaller values) and right child.
+
+        Returns:
+            The same trees as arrays.
+
+        Examples:
+            >>> trees = FlatTrees.from_nested([(0, 2.5, False, 1.0, 5.0), 0.5])
+            >>> rows = np.array([[1.0], [4.0], [np.nan]], dtype=np.float32)
+            >>> trees.predict(rows, base_margin=np.zeros(3, dtype=np.float32)).tolist()
+            [1.5, 5.5, 1.5]
+        """
+        roots, nodes = [], list[tuple[int, int, float, bool, float]]()  # left, column, threshold, ..., leaf
+        for tree in trees:
+            roots.append(len(nodes))
+            waiting = [(len(nodes), tree)]
+            nodes.append(_LEAF)
+            while waiting:
+                place, node = waiting.pop()
+                if not isinstance(node, tuple):
+                    nodes[place] = (place, 0, np.inf, False, node)
+                    continue
+                column, threshold, missing_right, left, right = node
+                nodes[place] = (len(nodes), column, threshold, missing_right, 0.0)
+                waiting += [(len(nodes), left), (len(nodes) + 1, right)]
+                nodes += [_LEAF, _LEAF]
+        columns = list(zip(*nodes, strict=True)) or [()] * 5
+        kinds = {"left": np.int32, "feature": np.int32, "threshold": np.float32, "missing_right": np.bool_}
+        return cls(
+            roots=np.array(roots, dtype=np.int32),
+            leaf=np.array(columns[-1], dtype=np.float32),
+            **{
+                name: np.array(column, dtype=kind)
+                for (name, kind), column in zip(kinds.items(), columns, strict=False)
+            },
+        )
 
     def predict(self, rows: Singles, *, base_margin: Singles) -> Singles:
         """Add the leaves of each row to its base margin, with the same bits as XGBoost.

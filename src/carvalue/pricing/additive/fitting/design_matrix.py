@@ -69,11 +69,12 @@ class DesignMatrix:
     """Model year of each row, counted from `EARLIEST_YEAR`, shape (rows,)."""
 
 
-def build_design(frame: pl.DataFrame) -> DesignMatrix:
+def build_design(frame: pl.DataFrame, *, token_curves: bool = True) -> DesignMatrix:
     """Build the design matrix of training rows.
 
     Args:
         frame: Clean listings with the schema's columns and `IMPLAUSIBLE`; `year` has no missing values.
+        token_curves: Whether every token of a name has its own curves over age and miles.
 
     Returns:
         The matrix; its groups and categories are those of these rows.
@@ -81,7 +82,8 @@ def build_design(frame: pl.DataFrame) -> DesignMatrix:
     year = np.clip(frame["year"].to_numpy().astype(np.int64) - EARLIEST_YEAR, 0, None)
     year_keys = tuple(map(str, range(int(year.max()) + 1)))
     blocks = {"years": _one_hot(year, keys=year_keys, penalty=UNSHRUNK_PENALTY)}
-    blocks |= _name_blocks(frame, year=year) | _category_blocks(frame)
+    blocks |= _name_blocks(frame, year=year, curve_groups=curve_keys if token_curves else group_keys)
+    blocks |= _category_blocks(frame)
     ends = np.cumsum([0, *(block.values.shape[1] for block in blocks.values())])
     columns = {name: slice(int(ends[i]), int(ends[i + 1])) for i, name in enumerate(blocks)}
     return DesignMatrix(
@@ -93,12 +95,14 @@ def build_design(frame: pl.DataFrame) -> DesignMatrix:
     )
 
 
-def _name_blocks(frame: pl.DataFrame, *, year: Ints) -> dict[str, ColumnBlock]:
+def _name_blocks(
+    frame: pl.DataFrame, *, year: Ints, curve_groups: Callable[[CarName], Iterable[str]]
+) -> dict[str, ColumnBlock]:
     index, cells = distinct_cells(frame, NAME_FIELDS)
     names = [car_name(*row) for row in cells]
     rows = np.bincount(index, minlength=len(names))
     levels, level_names = _membership(names, rows, keys_of=level_keys, min_rows=MIN_LEVEL_ROWS)
-    curves, curve_names = _membership(names, rows, keys_of=curve_keys, min_rows=MIN_CURVE_ROWS)
+    curves, curve_names = _membership(names, rows, keys_of=curve_groups, min_rows=MIN_CURVE_ROWS)
     member = curves[index]
     ages, miles, slope = _age_shares(year), *_mile_shares(frame)
     age_values = sparse.hstack([sparse.diags(ages[:, i]) @ member for i in range(len(AGE_KNOTS))]).tocsr()

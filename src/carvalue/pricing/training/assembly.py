@@ -1,0 +1,188 @@
+"""Assemble a price model from its parts: encoder, trees, intervals, known categories, card."""
+
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from importlib.metadata import version
+
+import polars as pl
+
+from carvalue.errors import AppError
+from carvalue.pricing.bundle import GOLDEN_LISTINGS, ModelCard, Provenance
+from carvalue.pricing.evaluation import score_model
+from carvalue.pricing.intervals import UNCALIBRATED, calibrate_intervals, interval_inputs
+from carvalue.pricing.market import KnownCategories, fit_comparables, fit_known_categories, fit_reference_car
+from carvalue.pricing.model import PriceModel
+from carvalue.pricing.training.components import COMPLETE, Components
+from carvalue.pricing.training.cross_fitting import TrainingEncoder, fit_training_encoder
+from carvalue.pricing.trees import FlatTrees
+
+LIBRARIES = ("carvalue", "xgboost-cpu", "numpy", "polars")
+
+
+class NoTrainingRows(AppError):
+    """The dataset has no rows to train on."""
+
+    status, hint = 409, "Make the datasets with `carvalue run creates_datasets_dag`."
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedTrees:
+    """Gradient-boosted trees of any library.
+
+    Attributes:
+        flat_trees: The trees as arrays.
+        rounds: Number of boosting rounds.
+        booster_bytes: The booster in UBJSON format; empty where it is none of XGBoost's.
+    """
+
+    flat_trees: FlatTrees
+    rounds: int
+    booster_bytes: bytes = b""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What the first fit rests on.
+
+    Attributes:
+        encoder: Encoder of the training rows.
+        known_categories: Categories of the training rows.
+        frames: Training and validation rows.
+    """
+
+    encoder: TrainingEncoder
+    known_categories: KnownCategories
+    frames: tuple[pl.DataFrame, pl.DataFrame]
+
+
+def prepare(train: pl.DataFrame, validation: pl.DataFrame, *, components: Components = COMPLETE) -> Prepared:
+    """Fit the encoder on the training rows.
+
+    Args:
+        train: Training rows.
+        validation: Rows that early stopping and the calibration use.
+        components: Components of the model.
+
+    Returns:
+        The encoder with the rows.
+    """
+    known_categories = fit_known_categories(train)
+    encoder = fit_training_encoder(train, newest_year=known_categories.newest_year, components=components)
+    return Prepared(encoder=encoder, known_categories=known_categories, frames=(train, validation))
+
+
+def assemble(
+    prepared: Prepared,
+    *,
+    trees: FittedTrees,
+    params: Mapping[str, float],
+    provenance: Provenance,
+    trained_at: datetime,
+) -> PriceModel:
+    """Build the first model, calibrate its price range and measure it on the validation rows.
+
+    Args:
+        prepared: Encoder and rows.
+        trees: Trees that were fitted on the training rows.
+        params: Parameters of the boosting, for the card.
+        provenance: Origin of the data, for the card.
+        trained_at: Time of the training, for the card.
+
+    Returns:
+        The model.
+
+    Raises:
+        NoTrainingRows: A frame has no row with a posting date.
+    """
+    train, validation = prepared.frames
+    model = PriceModel(
+        booster_bytes=trees.booster_bytes,
+        flat_trees=trees.flat_trees,
+        encoder=prepared.encoder.encoder,
+        intervals=UNCALIBRATED,
+        known_categories=prepared.known_categories,
+        card=_card(
+            prepared, params={**params, "rounds": trees.rounds}, provenance=provenance, trained_at=trained_at
+        ),
+        reference_car=fit_reference_car(train),
+        comparables=fit_comparables(train),
+    )
+    rows = prepared.encoder.encode_unseen(validation)
+    log_price = model.log_prices(rows.matrix)
+    inputs = interval_inputs(model.encoder, rows.matrix, log_price=log_price)
+    intervals = calibrate_intervals(rows.log_price - log_price, inputs=inputs, encoder=model.encoder)
+    calibrated = replace(model, intervals=intervals)
+    return replace(calibrated, card=replace(model.card, metrics=score_model(calibrated, validation)))
+
+
+def refitted(
+    measured: PriceModel,
+    *,
+    frame: pl.DataFrame,
+    refit: Callable[[TrainingEncoder], FittedTrees],
+    components: Components = COMPLETE,
+) -> PriceModel:
+    """Fit the same model on training and validation rows, so that the newest listings are learned too.
+
+    Args:
+        measured: The first model.
+        frame: Training and validation rows.
+        refit: Function that fits the trees with an encoder of these rows.
+        components: Components of the model.
+
+    Returns:
+        The model that quotes, with the intervals of the first one.
+    """
+    known_categories = fit_known_categories(frame)
+    training_encoder = fit_training_encoder(
+        frame, newest_year=known_categories.newest_year, components=components
+    )
+    trees, encoder = refit(training_encoder), training_encoder.encoder
+    model = replace(
+        measured,
+        booster_bytes=trees.booster_bytes,
+        flat_trees=trees.flat_trees,
+        encoder=encoder,
+        intervals=measured.intervals.recoded(old=measured.encoder, new=encoder),
+        known_categories=known_categories,
+        reference_car=fit_reference_car(frame),
+        comparables=fit_comparables(frame),
+    )
+    return with_golden(model)
+
+
+def with_golden(model: PriceModel) -> PriceModel:
+    """Add the quotes that are checked when the bundle is loaded.
+
+    Args:
+        model: The finished model.
+
+    Returns:
+        The model with its golden quotes.
+    """
+    return replace(model, golden=tuple(zip(GOLDEN_LISTINGS, model.quote_many(GOLDEN_LISTINGS), strict=True)))
+
+
+def _card(
+    prepared: Prepared, *, params: Mapping[str, float], provenance: Provenance, trained_at: datetime
+) -> ModelCard:
+    frame, held_out = prepared.frames
+    return ModelCard(
+        **asdict(provenance),
+        data_as_of=max(_newest_day(frame), _newest_day(held_out)),
+        trained_at=trained_at,
+        newest_year=prepared.known_categories.newest_year,
+        rows={"train": frame.height, "validation": held_out.height},
+        metrics={},
+        params=params,
+        versions={"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+    )
+
+
+def _newest_day(frame: pl.DataFrame) -> date:
+    newest = frame["posted_at"].max()
+    if not isinstance(newest, datetime):
+        raise NoTrainingRows("Training rows: expected at least one row with `posted_at`, found none.")
+    return newest.date()

@@ -1,0 +1,189 @@
+"""The regressor on frames: predictions, intervals, explanations, bundles, bad input."""
+
+import pickle
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
+
+from carvalue.pricing import CarPriceRegressor, GroupedTimeSplit, PriceModel
+from carvalue.pricing.estimator import InvalidListingFrame, as_listings
+from markets import a_listing, a_market
+
+MARKET = a_market(rows=600)
+PRICES = MARKET["price"]
+LATER = a_market(rows=200, seed=5)
+
+
+def small(**params: Any) -> CarPriceRegressor:
+    return CarPriceRegressor(**{"n_estimators": 20, "max_leaves": 15, "learning_rate": 0.3} | params)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> CarPriceRegressor:
+    return small().fit(MARKET.drop("price"), PRICES)
+
+
+def test_it_predicts_a_market(fitted: CarPriceRegressor) -> None:
+    predicted = fitted.predict(LATER)
+
+    assert np.median(np.abs(predicted / LATER["price"].to_numpy() - 1)) < 0.12
+    assert fitted.score(LATER, LATER["price"]) > 0.8
+
+
+def test_intervals_hold_what_they_promise(fitted: CarPriceRegressor) -> None:
+    asking = LATER["price"].to_numpy()
+    for coverage in (0.5, 0.9):
+        low, high = fitted.predict_interval(LATER, coverage=coverage).T
+
+        assert np.mean((low <= asking) & (asking <= high)) == pytest.approx(coverage, abs=0.15)
+    quantiles = fitted.predict_quantiles(LATER, [0.1, 0.5, 0.9])
+    assert (np.diff(quantiles, axis=1) >= 0).all()
+    assert fitted.predict_quantiles(LATER, 0.5).tolist() == quantiles[:, 1].tolist()
+
+
+def test_the_interval_of_nine_in_ten_is_that_of_the_quote(fitted: CarPriceRegressor) -> None:
+    quotes = fitted.model_.quote_frame(as_listings(LATER))
+
+    ends = fitted.predict_interval(LATER, coverage=0.9)
+
+    assert np.abs(ends / quotes.select("low", "high").to_numpy() - 1).max() < 0.01
+
+
+def test_contributions_add_up_to_the_prediction(fitted: CarPriceRegressor) -> None:
+    explained = fitted.explain(LATER[:20])
+
+    assert explained.sum_horizontal().to_list() == fitted.predict(LATER[:20]).tolist()
+
+
+def test_a_bundle_a_pickle_and_pandas_give_the_same_predictions(
+    fitted: CarPriceRegressor, tmp_path: Path
+) -> None:
+    fitted.to_bundle(tmp_path / "bundle")
+    expected = fitted.predict(LATER).tolist()
+
+    assert CarPriceRegressor.from_bundle(tmp_path / "bundle").predict(LATER).tolist() == expected
+    assert pickle.loads(pickle.dumps(fitted)).predict(LATER).tolist() == expected  # noqa: S301
+    assert fitted.predict(LATER.to_pandas()).tolist() == expected
+    assert fitted.predict(LATER.to_dicts()).tolist() == expected
+    assert PriceModel.load(tmp_path / "bundle").quote(a_listing()).price == fitted.predict(a_listing())[0]
+    assert not fitted.comparables(a_listing(), limit=3)[0].is_empty()
+
+
+def test_cross_validation_by_time_and_car() -> None:
+    scores = cross_val_score(
+        small(refit=False), MARKET.drop("price"), PRICES, cv=GroupedTimeSplit(n_splits=2)
+    )
+
+    assert (scores > 0.5).all()
+    for train, test in GroupedTimeSplit(n_splits=2).split(MARKET):
+        assert MARKET["posted_at"][train].max() < MARKET["posted_at"][test].min()
+        assert set(MARKET["car"][train]).isdisjoint(MARKET["car"][test])
+
+
+def test_lightgbm_trees_predict_as_lightgbm_does() -> None:
+    lightgbm = pytest.importorskip("lightgbm")
+    from carvalue.pricing.training.libraries import _nested
+    from carvalue.pricing.trees import FlatTrees
+
+    random = np.random.default_rng(1)
+    rows = random.normal(size=(400, 3)).astype(np.float32)
+    rows[random.random(rows.shape) < 0.1] = np.nan
+    target = np.nan_to_num(rows[:, 0]) + np.nan_to_num(rows[:, 1]) ** 2
+    booster = lightgbm.train({"verbosity": -1, "num_threads": 1}, lightgbm.Dataset(rows, target), 20)
+    trees = [_nested(tree["tree_structure"]) for tree in booster.dump_model()["tree_info"]]
+
+    flat = FlatTrees.from_nested(trees).predict(rows, base_margin=np.zeros(400, dtype=np.float32))
+
+    assert flat == pytest.approx(booster.predict(rows), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"booster": "lightgbm"},
+        {"additive_model": False, "target_encoding": False},
+        {"token_curves": False, "loss": "huber"},
+        {"monotone": False, "loss": "squared", "refit": False},
+    ],
+    ids=str,
+)
+def test_components_and_boosters_are_parameters(params: dict[str, Any], tmp_path: Path) -> None:
+    if params.get("booster"):
+        pytest.importorskip(params["booster"])
+    regressor = clone(small(**params)).fit(MARKET.drop("price"), PRICES)
+
+    assert regressor.get_params() == small(**params).get_params()
+    assert np.median(np.abs(regressor.predict(LATER) / LATER["price"].to_numpy() - 1)) < 0.3
+    regressor.to_bundle(tmp_path / "bundle")
+    again = CarPriceRegressor.from_bundle(tmp_path / "bundle")
+    assert again.predict(LATER).tolist() == regressor.predict(LATER).tolist()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"year": [1850] * 20}, "year, row 0: expected a whole number from 1985 to 2030, found '1850'"),
+        (
+            {"odometer": ["80x"] * 20},
+            "odometer, row 0: expected a whole number from 0 to 400000 miles, found '80x'",
+        ),
+        ({"condition": ["superb"] * 20}, "condition, row 0: expected one of new, like new"),
+        ({"model": [3] * 20}, "model: expected texts, found values of type Int64"),
+        ({"year": [None] * 20}, "year, row 0: expected a model year, found nothing"),
+    ],
+)
+def test_bad_input_names_column_value_and_expectation(changes: dict[str, Any], message: str) -> None:
+    rows = MARKET.drop("price")[:20].with_columns(pl.Series(name, cells) for name, cells in changes.items())
+
+    with pytest.raises(InvalidListingFrame) as caught:
+        small().fit(rows, PRICES[:20])
+
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("prices", "message"),
+    [
+        ([*PRICES[:19].to_list(), -5.0], "y, row 19: expected a price above 0 dollars, found -5.0"),
+        (["cheap"] * 20, "y: expected dollars"),
+        (PRICES[:7], "y: expected 20 prices in one dimension, found shape (7,)"),
+    ],
+)
+def test_bad_prices_are_named(prices: Any, message: str) -> None:
+    with pytest.raises(InvalidListingFrame) as caught:
+        small().fit(MARKET.drop("price")[:20], prices)
+
+    assert message in str(caught.value)
+
+
+def test_an_empty_frame_and_an_array_are_refused() -> None:
+    with pytest.raises(InvalidListingFrame, match="at least 10 rows, found 0"):
+        small().fit(MARKET.drop("price").clear(), PRICES.clear())
+    with pytest.raises(InvalidListingFrame, match=r"expected a polars or pandas frame"):
+        small().fit(np.zeros((20, 3)), PRICES[:20])
+
+
+def test_unknown_columns_warn_once() -> None:
+    rows = LATER.with_columns(horsepower=pl.lit(1))
+
+    with pytest.warns(UserWarning, match="horsepower are not used"):
+        as_listings(rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        as_listings(rows)
+
+
+@pytest.mark.parametrize("kept", [["year"], ["year", "model"], ["year", "odometer", "fuel"]], ids=str)
+def test_missing_columns_single_values_and_a_constant_target_give_a_valid_model(kept: list[str]) -> None:
+    rows = MARKET.select(kept)[:60].with_columns(fuel=pl.lit("gas"))
+    regressor = small(n_estimators=3).fit(rows, np.full(60, 9_000.0))
+
+    assert regressor.predict(rows).tolist() == pytest.approx([9_000.0] * 60, rel=0.01)
+    low, high = regressor.predict_interval(rows).T
+    assert (low <= high).all()
