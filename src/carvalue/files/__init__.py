@@ -1,8 +1,17 @@
-"""Atomic writes, JSON artifacts, checksummed folders, zip archives and strict JSON."""
+"""Atomic writes, locks, JSON artifacts, checksummed folders, zip archives and strict JSON."""
 
 from carvalue.files.archives import MEMBER, ZipUnusable, unpack
 from carvalue.files.artifacts import ArtifactUnreadable, read_artifact, write_artifact
-from carvalue.files.atomic import PRIVATE_UMASK, TEMPORARY_MARK, atomic_write, fsync, fsync_tree, make_private
+from carvalue.files.atomic import (
+    PRIVATE_UMASK,
+    TEMPORARY_MARK,
+    atomic_create,
+    atomic_folder,
+    atomic_write,
+    fsync,
+    make_folder,
+    make_private,
+)
 from carvalue.files.bundle import (
     MANIFEST,
     BundleCorrupt,
@@ -13,6 +22,7 @@ from carvalue.files.bundle import (
     read_json,
     write_bundle,
 )
+from carvalue.files.locks import file_lock
 from carvalue.files.strict_json import NotStrictJson, parse_json
 
 __all__ = [
@@ -25,11 +35,14 @@ __all__ = [
     "BundleIncompatible",
     "NotStrictJson",
     "ZipUnusable",
+    "atomic_create",
+    "atomic_folder",
     "atomic_write",
     "bundle_digest",
+    "file_lock",
     "fsync",
-    "fsync_tree",
     "json_bytes",
+    "make_folder",
     "make_private",
     "parse_json",
     "read_artifact",

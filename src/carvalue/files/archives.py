@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from carvalue.errors import AppError
+from carvalue.files.atomic import atomic_write
 
 MEMBER = "vehicles.csv"
 """The name of the CSV in the Kaggle data set's zip."""
@@ -59,19 +60,16 @@ def unpack(archive: Path, *, into: Path) -> Path:
         >>> unpack(Path("cars.zip"), into=Path("cars.csv")).read_text()
         'price,year'
     """
-    temporary = into.with_name(f".{into.name}.part")
-    temporary.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _stream_member(archive, temporary)
-        return temporary.replace(into)
+        with atomic_write(into) as temporary:
+            _stream_member(archive, temporary)
     except _DAMAGE as error:
         raise ZipUnusable(f"{archive} cannot be unpacked: {error}.") from error
     except OSError as error:
         if error.errno in {None, errno.EINVAL}:  # an invalid offset in the archive, not a fault of the disk
             raise ZipUnusable(f"{archive} cannot be unpacked: {error}.") from error
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
+    return into
 
 
 def _stream_member(archive: Path, temporary: Path) -> None:

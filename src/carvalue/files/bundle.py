@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from carvalue.errors import AppError
-from carvalue.files.atomic import fsync, fsync_tree
+from carvalue.files.atomic import atomic_folder
 
 FORMAT = 5  # raised whenever an older reader would misread the files
 MANIFEST = "MANIFEST.json"
@@ -33,7 +31,7 @@ class BundleIncompatible(AppError):
 
 
 def write_bundle(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write the files and their manifest to a temporary folder, then rename it to `folder`.
+    """Write the files and their manifest to a folder, atomically.
 
     Args:
         folder: The bundle's folder; an existing one is replaced.
@@ -45,15 +43,11 @@ def write_bundle(folder: Path, files: Mapping[str, bytes]) -> None:
         >>> sorted(path.name for path in Path("bundle").iterdir())
         ['MANIFEST.json', 'card.json']
     """
-    temporary = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
-    temporary.mkdir(parents=True)
-    for name, content in files.items():
-        (temporary / name).write_bytes(content)
     checksums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    (temporary / MANIFEST).write_bytes(json_bytes({"format": FORMAT, "sha256": checksums}))
-    fsync_tree(temporary)
-    _replace(folder, temporary)
-    fsync(folder.parent)
+    with atomic_folder(folder) as temporary:
+        for name, content in files.items():
+            (temporary / name).write_bytes(content)
+        (temporary / MANIFEST).write_bytes(json_bytes({"format": FORMAT, "sha256": checksums}))
 
 
 def read_bundle(folder: Path) -> dict[str, bytes]:
@@ -156,12 +150,3 @@ def _read(folder: Path, name: str) -> bytes:
         return (folder / name).read_bytes()
     except OSError as error:
         raise BundleCorrupt(f"{folder / name} cannot be read ({error.strerror}).") from error
-
-
-def _replace(folder: Path, temporary: Path) -> None:
-    """Rename the temporary folder; a rename cannot replace a folder, so move the old folder first."""
-    old = folder.with_name(f".{folder.name}.old.{uuid4().hex[:8]}")
-    if folder.exists():
-        folder.rename(old)
-    temporary.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)

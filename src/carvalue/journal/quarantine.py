@@ -4,7 +4,6 @@ Every record is one line of JSON in `records.ndjson`, appended and flushed befor
 Several processes share the file; a lock on a file beside it orders their writes.
 """
 
-import fcntl
 import json
 import os
 from base64 import b64decode, b64encode
@@ -16,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
-from carvalue.files import atomic_write, fsync
+from carvalue.files import atomic_write, file_lock, fsync
 
 RECORDS, LOCK = "records.ndjson", "lock"
 ID_LENGTH = 16
@@ -123,8 +122,7 @@ class Quarantine:
             records = list(self._all())
             kept = [item for item in records if item.id not in ids]
             if len(kept) < len(records):
-                with atomic_write(self._path) as temporary:
-                    temporary.touch(mode=0o600)
+                with atomic_write(self._path, mode=0o600) as temporary:
                     temporary.write_bytes(b"".join(map(_encode, kept)))
         return len(records) - len(kept)
 
@@ -132,12 +130,8 @@ class Quarantine:
     def _exclusive(self) -> Iterator[None]:
         with self._thread_lock:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.open(self._folder / LOCK, _APPEND, 0o600)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with file_lock(self._folder / LOCK):
                 yield
-            finally:
-                os.close(lock)
 
     def _append(self, data: bytes) -> None:
         is_new = not self._path.exists()

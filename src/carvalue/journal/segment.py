@@ -6,6 +6,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from carvalue.files import fsync
+
 SUFFIX = ".records-v2"  # a release adopts only the formats that it knows, so a rollback deletes nothing
 READABLE_SUFFIXES = (SUFFIX, ".ndjson")  # release 0.1 wrote `.ndjson`
 ANY_FORMAT = "*.records-v*"
@@ -49,7 +51,7 @@ class Segment:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             temporary.rename(path)
-            _flush_folder(folder)
+            fsync(folder)
         except OSError:
             os.close(file)
             raise
@@ -143,11 +145,3 @@ def remove_temporary(folder: Path) -> None:
         with suppress(FileNotFoundError):  # another process was faster
             if time.time() - path.stat().st_mtime > TEMPORARY_S:
                 path.unlink()
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,15 +1,13 @@
 """Read versions over MLflow's REST API, without importing MLflow."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
-from uuid import uuid4
 
 import httpx
 
-from carvalue.files import MANIFEST, BundleCorrupt, bundle_digest, fsync, fsync_tree, read_bundle
+from carvalue.files import MANIFEST, BundleCorrupt, atomic_folder, bundle_digest, read_bundle
 from carvalue.registry.model_version import (
     BUNDLE_PATH,
     CHALLENGER,
@@ -80,16 +78,9 @@ class HttpRegistryReader:
             BundleCorrupt: The downloaded bundle differs from the registered one.
             BundleIncompatible: The bundle has another format than this program reads.
         """
-        temporary = into.with_name(f".{into.name}.{uuid4().hex[:8]}")
-        try:
+        with atomic_folder(into) as temporary:
             self._fetch(version, temporary)
             check_bundle(version, temporary)
-            fsync_tree(temporary)
-            shutil.rmtree(into, ignore_errors=True)
-            temporary.rename(into)
-            fsync(into.parent)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
         return into
 
     def _by_alias(self, alias: str) -> ModelVersion | None:
@@ -103,7 +94,6 @@ class HttpRegistryReader:
             raise RegistryUnavailable(f"{self._status_line(response)} {response.text[:200]!r}.") from error
 
     def _fetch(self, version: ModelVersion, folder: Path) -> None:
-        folder.mkdir(parents=True)
         manifest = self._artifact(version, MANIFEST)
         (folder / MANIFEST).write_bytes(manifest)
         for name in _files(manifest):

@@ -1,6 +1,5 @@
 """A store of dataset versions, one of them current; readers never see an incomplete version."""
 
-import fcntl
 import logging
 import shutil
 from collections.abc import Iterator
@@ -13,8 +12,9 @@ from carvalue.errors import AppError
 from carvalue.files import (
     TEMPORARY_MARK,
     ArtifactUnreadable,
+    atomic_folder,
     atomic_write,
-    fsync,
+    file_lock,
     read_artifact,
     write_artifact,
 )
@@ -164,10 +164,7 @@ class DatasetStore:
         Yields:
             Nothing.
         """
-        self._root.mkdir(parents=True, exist_ok=True)
-        # the operating system releases the lock when the process ends, also after a crash
-        with (self._root / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with file_lock(self._root / ".lock"):
             yield
 
     def current(self) -> Dataset:
@@ -228,16 +225,13 @@ class DatasetStore:
 
     def _write(self, folder: Path, manifest: Manifest) -> Path:
         name = f"{manifest.created_at:%Y%m%dT%H%M%S}-{manifest.fingerprint}-{uuid4().hex[:8]}"
-        temporary = self._root / f"{name}{TEMPORARY_MARK}"
-        temporary.mkdir()
-        for split in SPLITS:
-            shutil.copyfile(folder / f"{split}.parquet", temporary / f"{split}.parquet")
-        if (folder / REPOSTS_FILE).is_file():
-            shutil.copyfile(folder / REPOSTS_FILE, temporary / REPOSTS_FILE)
-        write_artifact(manifest, temporary / MANIFEST_FILE)
-        for path in (*temporary.iterdir(), temporary):
-            fsync(path)
-        return temporary.rename(self._root / name)
+        with atomic_folder(self._root / name) as temporary:
+            for split in SPLITS:
+                shutil.copyfile(folder / f"{split}.parquet", temporary / f"{split}.parquet")
+            if (folder / REPOSTS_FILE).is_file():
+                shutil.copyfile(folder / REPOSTS_FILE, temporary / REPOSTS_FILE)
+            write_artifact(manifest, temporary / MANIFEST_FILE)
+        return self._root / name
 
     def _point_to(self, version: Path) -> None:
         with atomic_write(self._root / POINTER_FILE) as pointer:

@@ -7,6 +7,7 @@ from typing import BinaryIO
 import numpy as np
 import polars as pl
 
+from carvalue.files import atomic_write
 from carvalue.listings.schema import KAGGLE_COLUMNS
 from carvalue.listings.synthetic.cars import Cars, Rng, WordColumn, draw_cars
 from carvalue.listings.synthetic.catalogue import Catalogue, load_catalogue
@@ -51,12 +52,9 @@ def write_sample(
         >>> pl.read_csv("sample.csv").shape
         (50, 26)
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         for number, frame in enumerate(_chunks(rows, seed, description_bytes)):
             _append(file, frame, with_header=number == 0)
-    temporary.replace(path)
 
 
 def _append(file: BinaryIO, frame: pl.DataFrame, *, with_header: bool) -> None:

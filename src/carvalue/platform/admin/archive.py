@@ -98,12 +98,10 @@ def write_archive(path: Path, *, facts: Mapping[str, str]) -> Iterator[Archive]:
         >>> contents.facts["made_at"], Path("restored/service/journal.db").read_text()
         ('2026-01-02', 'quotes')
     """
-    with atomic_write(path) as temporary:
-        temporary.touch(mode=0o600)
-        with tarfile.open(temporary, "w", dereference=True) as tar:
-            archive = Archive(tar, facts)
-            yield archive
-            archive.close()
+    with atomic_write(path, mode=0o600) as temporary, tarfile.open(temporary, "w", dereference=True) as tar:
+        archive = Archive(tar, facts)
+        yield archive
+        archive.close()
 
 
 def unpack_archive(path: Path, *, into: Path) -> ArchiveContents:

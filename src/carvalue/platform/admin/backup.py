@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import carvalue
 from carvalue.errors import AppError
-from carvalue.files import TEMPORARY_MARK, make_private
+from carvalue.files import TEMPORARY_MARK, atomic_folder, make_private
 from carvalue.listings.datasets import DatasetStore
 from carvalue.platform.admin.archive import Archive, ArchiveContents, unpack_archive, write_archive
 from carvalue.platform.airflow import passwords_file
@@ -111,7 +111,7 @@ def restore_backup(settings: Settings, *, source: Path, overwrite: bool = False)
     make_private(state)
     with TemporaryDirectory(dir=state, prefix=f"restore{TEMPORARY_MARK}") as temporary:
         contents = unpack_archive(source, into=Path(temporary))
-        _swap(Path(temporary), state)
+        _replace_state(state, restored=Path(temporary))
     return contents
 
 
@@ -179,12 +179,10 @@ def _left_out(settings: Settings) -> tuple[str, ...]:
     return tuple(line for line, is_here in ((journal, own_journal), (models, own_mlflow)) if not is_here)
 
 
-def _swap(new: Path, state: Path) -> None:
-    old = state / f"replaced{TEMPORARY_MARK}{new.name}"
-    old.mkdir()
+def _replace_state(state: Path, *, restored: Path) -> None:
     for name in BACKED_UP:
-        if (state / name).exists():
-            (state / name).rename(old / name)
-        if (new / name).exists():
-            (new / name).rename(state / name)
-    shutil.rmtree(old)
+        if (restored / name).exists():
+            with atomic_folder(state / name) as folder:
+                (restored / name).replace(folder)
+        elif (state / name).exists():
+            shutil.rmtree(state / name)

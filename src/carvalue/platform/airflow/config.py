@@ -1,10 +1,10 @@
 """Airflow's configuration on one machine: SQLite, LocalExecutor and one user."""
 
 import json
-import os
 from importlib.resources import files
 from pathlib import Path
 
+from carvalue.files import atomic_write
 from carvalue.settings import Settings
 
 DAGS_FOLDER = Path(str(files("carvalue.pipelines") / "airflow_dags"))
@@ -72,9 +72,6 @@ def write_passwords(settings: Settings) -> None:
         settings: User and password of Airflow, and the state directory.
     """
     path = passwords_file(settings)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump({settings.airflow_user: settings.airflow_password.get_secret_value()}, file)
-    temporary.replace(path)
+    passwords = {settings.airflow_user: settings.airflow_password.get_secret_value()}
+    with atomic_write(path, mode=0o600) as temporary:
+        temporary.write_text(json.dumps(passwords))

@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from carvalue.files import atomic_write
 from carvalue.platform.processes.orphans import process_marks, stop_orphans
 
 
@@ -34,10 +35,9 @@ class LaunchSpec:
         Args:
             path: File to write; an existing file is replaced.
         """
-        path.touch(mode=0o600, exist_ok=True)
-        path.chmod(0o600)
         body = {"service": self.service, "state_dir": str(self.state_dir), "command": self.command}
-        path.write_text(json.dumps(body | {"environment": self.environment}, indent=1))
+        with atomic_write(path, mode=0o600) as temporary:
+            temporary.write_text(json.dumps(body | {"environment": self.environment}, indent=1))
 
 
 def read_launch_spec(path: Path) -> LaunchSpec:

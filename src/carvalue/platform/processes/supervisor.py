@@ -18,7 +18,7 @@ from typing import Any
 from supervisor.xmlrpc import SupervisorTransport
 
 from carvalue.errors import AppError
-from carvalue.files import PRIVATE_UMASK, make_private
+from carvalue.files import PRIVATE_UMASK, atomic_write, make_private
 from carvalue.platform.processes.exec import LaunchSpec
 from carvalue.platform.processes.logs import ACCESS_SUFFIX, log_folder
 from carvalue.platform.processes.orphans import process_marks
@@ -180,7 +180,8 @@ class Supervisor:
         for service in services:
             _launch_spec(service, self._state_dir).write(self._run / f"{service.name}.json")
         programs = [self._program(service) for service in services]
-        (self._run / "supervisord.conf").write_text("\n\n".join((self._head(), *programs)) + "\n")
+        with atomic_write(self._run / "supervisord.conf") as temporary:
+            temporary.write_text("\n\n".join((self._head(), *programs)) + "\n")
 
     def _head(self) -> str:
         return (

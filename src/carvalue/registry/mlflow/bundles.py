@@ -1,12 +1,12 @@
 """Download bundles of versions: over HTTP as the price service does, or from a local MLflow database."""
 
-import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mlflow
 from mlflow.entities.model_registry import ModelVersion as Registered
 
+from carvalue.files import atomic_folder
 from carvalue.registry.http_reader import HttpRegistryReader, check_bundle
 from carvalue.registry.model_version import BUNDLE_PATH, ModelVersion
 
@@ -30,15 +30,13 @@ def fetch_bundle(*, uri: str, version: ModelVersion, into: Path) -> Path:
     if uri.startswith(("http://", "https://")):
         with HttpRegistryReader(uri) as registry:
             return registry.download(version, into=into)
-    into.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{into.name}.", dir=into.parent) as temporary:
+    with atomic_folder(into) as folder, TemporaryDirectory(dir=folder.parent) as temporary:
         model = mlflow.artifacts.download_artifacts(
             f"models:/{version.name}/{version.version}", dst_path=temporary, tracking_uri=uri
         )
         bundle = Path(model) / "artifacts" / BUNDLE_PATH
         check_bundle(version, bundle)
-        shutil.rmtree(into, ignore_errors=True)
-        bundle.rename(into)
+        bundle.replace(folder)
     return into
 
 

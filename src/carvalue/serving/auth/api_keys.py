@@ -238,6 +238,5 @@ class KeyFile:
         return len(removed)
 
     def _write(self, keys: Iterable[StoredKey]) -> None:
-        with atomic_write(self.path) as unfinished:
-            unfinished.touch(mode=0o600)
+        with atomic_write(self.path, mode=0o600) as unfinished:
             unfinished.write_text(HEADER + "".join(f"{key.line()}\n" for key in keys))

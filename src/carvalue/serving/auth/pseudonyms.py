@@ -3,13 +3,11 @@
 import hmac
 import logging
 import os
-from contextlib import suppress
 from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
-from uuid import uuid4
 
-from carvalue.files import TEMPORARY_MARK, fsync
+from carvalue.files import atomic_create
 from carvalue.serving.auth.rate_limits import caller_address
 
 LOCAL = "local"
@@ -63,7 +61,8 @@ class ClientPseudonyms:
     def _load(self) -> bytes:
         try:
             if not self._file.exists():
-                _create(self._file)
+                with atomic_create(self._file, mode=0o600) as unfinished:
+                    unfinished.write_bytes(os.urandom(SECRET_BYTES))
             secret = self._file.read_bytes()
         except OSError as error:
             logger.error("pseudonyms last until the next start", extra={"because": str(error)})  # noqa: TRY400
@@ -72,21 +71,6 @@ class ClientPseudonyms:
             logger.error("the secret of the pseudonyms is damaged", extra={"file": str(self._file)})
             return os.urandom(SECRET_BYTES)
         return secret
-
-
-def _create(path: Path) -> None:
-    """Create the secret. Of several processes, the first one decides."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}{TEMPORARY_MARK}{uuid4().hex}")
-    try:
-        temporary.touch(mode=0o600)
-        temporary.write_bytes(os.urandom(SECRET_BYTES))
-        fsync(temporary)
-        with suppress(FileExistsError):
-            path.hardlink_to(temporary)
-        fsync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=1_024)

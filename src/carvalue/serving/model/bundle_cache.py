@@ -1,6 +1,5 @@
 """A cache of model bundles on disk: the last good one survives a restart and an outage of the registry."""
 
-import fcntl
 import re
 import shutil
 from collections.abc import Iterator
@@ -8,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from carvalue.files import BundleCorrupt, atomic_write, bundle_digest, fsync_tree
+from carvalue.files import TEMPORARY_MARK, BundleCorrupt, atomic_write, bundle_digest, file_lock
 from carvalue.registry import MODEL_NAME, ModelVersion
 
 KEPT_BUNDLES = 2  # the one in use, and the one that another worker may still be reading
@@ -60,9 +59,7 @@ class BundleCache:
         Yields:
             Nothing; the cache is locked.
         """
-        self._root.mkdir(parents=True, exist_ok=True)
-        with (self._root / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with file_lock(self._root / ".lock"):
             yield
 
     def folder_of(self, version: ModelVersion) -> Path:
@@ -97,7 +94,8 @@ class BundleCache:
     def set_last_good(self, bundle: CachedBundle) -> None:
         """Record a bundle as the last good one, then delete all but the `KEPT_BUNDLES` used last.
 
-        Bundle and label are flushed to disk first, so that a power loss leaves a whole bundle.
+        The download flushed the bundle to disk, and this flushes the label, so that a power loss leaves a
+        whole bundle.
 
         Args:
             bundle: a bundle of this cache that was loaded without errors.
@@ -109,7 +107,6 @@ class BundleCache:
             with atomic_write(bundle.folder / VERSION_FILE) as unfinished:
                 bundle.version.save(unfinished)
             bundle.folder.touch()  # its time of last use, by which older bundles are deleted
-            fsync_tree(bundle.folder)
             with atomic_write(self._label) as unfinished:
                 bundle.version.save(unfinished)
             self._delete_older(than=bundle.folder)
@@ -145,11 +142,9 @@ class BundleCache:
         others = {
             path: path.stat().st_mtime for path in self._root.iterdir() if path.is_dir() and path != than
         }
-        complete = [path for path in others if not path.name.startswith(".")]  # a dot marks a download
-        complete.sort(key=others.__getitem__, reverse=True)
-        abandoned = [
-            path for path in others if path.name.startswith(".") and others[path] < now - ABANDONED_S
-        ]
+        unfinished = {path for path in others if path.name.startswith(".") or TEMPORARY_MARK in path.name}
+        complete = sorted(others.keys() - unfinished, key=others.__getitem__, reverse=True)
+        abandoned = [path for path in unfinished if others[path] < now - ABANDONED_S]
         for path in [*complete[KEPT_BUNDLES - 1 :], *abandoned]:
             self.discard(path)
 

@@ -1,5 +1,6 @@
 """Readers of the dataset store see a complete version, also after a writer crashes."""
 
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -170,7 +171,7 @@ def _cut_power_at(step: str, patch: pytest.MonkeyPatch) -> None:
     if step in {"copyfile", "rmtree"}:
         patch.setattr(shutil, step, die)
     elif step == "flush":
-        patch.setattr("carvalue.listings.datasets.store.fsync", die)
+        patch.setattr(os, "fsync", die)
     else:
         patch.setattr(Path, step, die)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from carvalue.files import TEMPORARY_MARK
 from carvalue.serving.model.bundle_cache import BundleCache
 from carvalue.serving.model.live_model import RETRY_REFUSED_S, LiveModel, ModelNotLoaded
 from carvalue.telemetry.metrics import ServiceMetrics
@@ -236,7 +237,8 @@ def test_bundle_and_label_are_flushed_before_they_are_used(
     flush = os.fsync
 
     def fsync(descriptor: int) -> None:
-        flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink().name.partition(".aside-")[0])
+        name, mark, _ = Path(f"/proc/self/fd/{descriptor}").readlink().name.partition(TEMPORARY_MARK)
+        flushed.append(name.removeprefix(".") if mark else name)
         flush(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)

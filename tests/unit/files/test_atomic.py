@@ -1,0 +1,172 @@
+"""Whatever fails while a file or folder is written, the previous version stays and no rubbish is left."""
+
+import errno
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from carvalue.files import TEMPORARY_MARK, atomic_create, atomic_folder, atomic_write, file_lock
+
+
+def test_a_failed_write_leaves_the_previous_file(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.write_text("previous")
+
+    with pytest.raises(FileNotFoundError), atomic_write(path) as temporary, temporary.open("w") as file:
+        file.write("half" + (tmp_path / "missing").read_text())
+
+    assert [file.name for file in tmp_path.iterdir()] == ["state.json"]
+    assert path.read_text() == "previous"
+
+
+def test_a_failed_write_leaves_the_previous_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    with atomic_folder(folder) as temporary:
+        (temporary / "card").write_text("previous")
+
+    with pytest.raises(FileNotFoundError), atomic_folder(folder) as temporary:
+        (temporary / "card").write_text((tmp_path / "missing").read_text())
+
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+    assert (folder / "card").read_text() == "previous"
+
+
+@pytest.mark.parametrize("system", ["linux", "darwin"])
+def test_a_folder_replaces_another_one_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)  # where folders are exchanged, or renamed twice
+    folder = tmp_path / "new parent" / "bundle"
+    for name in ("first", "second"):
+        with atomic_folder(folder) as temporary:
+            (temporary / "below").mkdir()
+            (temporary / "below" / name).touch()
+
+    assert [path.name for path in (folder / "below").iterdir()] == ["second"]
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def test_a_previous_folder_is_there_until_the_new_one_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "bundle"
+    seen: list[bool] = []
+    rename = Path.rename
+    with atomic_folder(folder) as temporary:
+        (temporary / "card").touch()
+    monkeypatch.setattr(Path, "rename", _after(rename, lambda: seen.append((folder / "card").exists())))
+
+    with atomic_folder(folder) as temporary:
+        (temporary / "card").touch()
+
+    assert seen == [True]  # the rename that found a folder in its place; the exchange is one step
+
+
+def test_a_folder_may_be_moved_in(tmp_path: Path) -> None:
+    downloaded = tmp_path / "downloaded"
+    downloaded.mkdir()
+    (downloaded / "card").write_text("{}")
+
+    with atomic_folder(tmp_path / "bundle") as temporary:
+        downloaded.replace(temporary)
+
+    assert (tmp_path / "bundle" / "card").read_text() == "{}"
+    assert not downloaded.exists()
+
+
+def test_everything_is_flushed_before_it_is_visible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[tuple[str, bool]] = []
+    folder = tmp_path / "new parent" / "bundle"
+    fsync = os.fsync
+
+    def record(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        flushed.append((path.name.partition(TEMPORARY_MARK)[0], folder.exists()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    with atomic_folder(folder) as temporary:
+        (temporary / "below").mkdir()
+        (temporary / "below" / "card").touch()
+
+    assert flushed == [
+        (tmp_path.name, False),  # the new parent's entry
+        ("below", False),
+        ("card", False),
+        (".bundle", False),
+        ("new parent", True),
+    ]
+
+
+def test_a_flush_that_fails_leaves_the_previous_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "state.json"
+    path.write_text("previous")
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="Input/output"), atomic_write(path) as temporary:
+        temporary.write_text("never on disk")
+
+    assert path.read_text() == "previous"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_deleted_by_a_later_write(tmp_path: Path) -> None:
+    old, young = (tmp_path / f".state.json{TEMPORARY_MARK}{name}" for name in ("old", "young"))
+    (old / "below").mkdir(parents=True)
+    young.touch()
+    os.utime(old, (0, 0))
+
+    with atomic_write(tmp_path / "state.json") as temporary:
+        temporary.touch()
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [young.name, "state.json"]
+
+
+def test_a_private_file_is_never_readable_by_others(tmp_path: Path) -> None:
+    for write in (atomic_write, atomic_create):
+        with write(tmp_path / write.__name__, mode=0o600) as temporary:
+            temporary.write_text("secret")
+            assert temporary.stat().st_mode & 0o777 == 0o600
+        assert (tmp_path / write.__name__).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_first_process_creates_the_file(tmp_path: Path) -> None:
+    with atomic_create(tmp_path / "secret") as mine, atomic_create(tmp_path / "secret") as other:
+        other.write_text("the other's")
+        mine.write_text("mine")
+
+    assert (tmp_path / "secret").read_text() == "the other's"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_lock_excludes_other_processes(tmp_path: Path) -> None:
+    path = tmp_path / "counter"
+    path.write_text("0")
+    processes = [multiprocessing.get_context("fork").Process(target=_count, args=(path,)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+
+    assert path.read_text() == "100"
+
+
+def _count(path: Path) -> None:
+    for _ in range(50):
+        with file_lock(path.with_suffix(".lock")):
+            path.write_text(str(int(path.read_text()) + 1))
+
+
+def _after(rename: Callable[[Path, Path], Path], note: Callable[[], None]) -> Callable[[Path, Path], Path]:
+    def noted(path: Path, target: Path) -> Path:
+        note()
+        return rename(path, target)
+
+    return noted
