@@ -161,7 +161,7 @@ def _default(option: Any) -> str:
 
 def openapi() -> Mapping[str, Any]:
     """Return the OpenAPI document of the price service, without starting a server."""
-    bare = Settings(state_dir=ROOT / "var" / "no-state", bind_host="127.0.0.1", _env_file=None)
+    bare = Settings(state_dir=ROOT / "var" / "no-state", bind_host="127.0.0.1")
     service: Any = create_app(bare, access_log=StringIO())
     while not hasattr(service, "openapi"):  # unwrap the middleware
         service = getattr(service, "app", None) or service._app

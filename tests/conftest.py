@@ -16,7 +16,7 @@ hypothesis.settings.load_profile("carvalue")
 @pytest.fixture(autouse=True)
 def bare_environment() -> Iterator[None]:
     """Remove the user's settings, and those that MLflow writes into the environment."""
-    with patch.dict(os.environ):
+    with patch.dict(os.environ), patch("carvalue.settings.paths.CHECKOUT", None):  # and its file .env
         for name in Settings.model_fields:
             os.environ.pop(name.upper(), None)
         yield

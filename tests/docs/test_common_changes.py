@@ -392,9 +392,11 @@ print(json.dumps({"value": load_settings().greeting, "reference": macros.setting
 @pytest.mark.change("setting")
 def test_a_setting_is_read_from_the_environment_and_on_the_reference_page(checkout: Checkout) -> None:
     check = "tests/architecture/test_env_example.py"
-    last = "    airflow_password: SecretStr = Field(default=SecretStr(LOCAL_PASSWORD), min_length=1)\n"
+    last = (
+        "    operator_links: Annotated[str, AfterValidator(_links)] = Field(default_factory=_local_links)\n"
+    )
 
-    checkout.insert("src/carvalue/settings.py", GREETING, before=last)
+    checkout.insert("src/carvalue/settings/page.py", GREETING, before=last)
     assert not checkout.passes(check)
     checkout.insert(".env.example", "\n# The first word on the page.\nGREETING=hello\n")
     assert checkout.passes(check)

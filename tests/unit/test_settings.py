@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.settings import InvalidSetting, load_settings
+from carvalue.settings import (
+    DataSettings,
+    InvalidSetting,
+    ServiceSettings,
+    load_settings,
+    load_usable_settings,
+    paths,
+)
+from carvalue.settings.paths import find_checkout
 
 
 @pytest.fixture(autouse=True)
@@ -20,9 +28,9 @@ def test_defaults_work_on_a_bare_machine() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("DATA_SOURCE", "nowhere.csv", "the path of an existing .csv or .zip file"),
+        ("DATA_SOURCE", "cars.xlsx", "the path of a file that ends in .csv or .zip"),
         ("DATA_SOURCE", "kagle", "expected auto, kaggle, sample"),
-        ("DATASET", "autos.csv", "the path of an existing .toml file"),
+        ("DATASET", "autos.csv", "the path of a .toml file"),
         ("SAMPLE_ROWS", "many", "valid integer"),
         ("SAMPLE_ROWS", "10", "greater than or equal to 1000"),
         ("SERVICE_PORT", "70000", "less than or equal to 65535"),
@@ -53,12 +61,131 @@ def test_a_bad_setting_is_named_in_one_line(
     assert line.count(" is ") == 1  # no other setting is blamed
 
 
-def test_a_file_path_is_a_data_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    raw = tmp_path / "vehicles.csv"
-    raw.write_text("id\n")
-    monkeypatch.setenv("DATA_SOURCE", str(raw))
+def test_whether_a_file_exists_is_left_to_the_step_that_reads_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATA_SOURCE", "moved.csv")
+    monkeypatch.setenv("DATASET", "moved.toml")
 
-    assert load_settings().data_source == str(raw)
+    settings = load_settings()
+
+    assert settings.data_source == str(tmp_path / "moved.csv")
+    assert settings.dataset == str(tmp_path / "moved.toml")
+
+
+def test_the_working_directory_does_not_matter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("MLFLOW_TRACKING_URI=sqlite:///mlflow.db\nSERVICE_KEYS_FILE=keys\n")
+    here = load_settings()
+    (tmp_path / "a" / "folder").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "folder")
+    below = load_settings()
+
+    assert here == below
+    assert here.state_dir == tmp_path / "var"
+    assert here.journal_url.get_secret_value() == f"sqlite:///{tmp_path}/var/service/journal.db"
+    assert here.mlflow_tracking_uri == f"sqlite:///{tmp_path}/mlflow.db"
+    assert here.service_keys_file == tmp_path / "keys"
+
+
+def test_a_checkout_is_used_from_everywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    (checkout / "src").mkdir(parents=True)
+    (checkout / "pyproject.toml").touch()
+    found = find_checkout(checkout / "src" / "carvalue" / "settings" / "paths.py")
+    monkeypatch.setattr(paths, "CHECKOUT", found)
+
+    assert load_settings().state_dir == checkout / "var"
+    (tmp_path / ".env").touch()
+    assert load_settings().state_dir == tmp_path / "var"
+
+
+def test_an_installed_wheel_belongs_to_no_checkout(tmp_path: Path) -> None:
+    assert find_checkout(tmp_path / "site-packages" / "carvalue" / "settings" / "paths.py") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("DATA_SOURSE=x.csv", "DATA_SOURSE is not a setting; did you mean DATA_SOURCE?"),
+        ("data_sourse=x.csv", "did you mean DATA_SOURCE?"),
+        ("STATE_DIRECTORY=/srv", "STATE_DIRECTORY is not a setting."),
+        ("AIRFLOW_PASWORD=x", "did you mean AIRFLOW_PASSWORD?"),
+        ("MLFLOW_TRACKING_URL=x", "did you mean MLFLOW_TRACKING_URI?"),
+        ("RATE_LIMITS=1", "did you mean RATE_LIMIT?"),
+    ],
+)
+def test_a_misspelled_name_in_the_file_is_refused(tmp_path: Path, line: str, expected: str) -> None:
+    (tmp_path / ".env").write_text(f"{line}\n")
+
+    with pytest.raises(InvalidSetting) as caught:
+        load_settings()
+
+    assert expected in str(caught.value)
+
+
+def test_a_misspelled_name_in_the_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAINNING_BUDGET", "quick")
+
+    with pytest.raises(InvalidSetting, match="TRAINNING_BUDGET is not a setting; did you mean TRAINING_B"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AIRFLOW_UID",
+        "AIRFLOW__CORE__DAGS_FOLDER",
+        "COMPOSE_PROJECT_NAME",
+        "GRAFANA_VERSION",
+        "KAGGLE_KEY",
+        "MLFLOW_TRACKING_USERNAME",
+        "PUBLIC_NAME",
+    ],
+)
+def test_variables_of_other_programs_are_none_of_our_business(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / ".env").write_text(f"{name}=x\n")
+    monkeypatch.setenv(name, "x")
+
+    load_settings()
+
+
+@pytest.mark.parametrize("name", ["SERVICE_KEY", "DATASETS", "PAGE_PORT_8501_TCP_PORT", "SERVICE_HOST"])
+def test_the_environment_may_hold_similar_names(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "x")
+
+    load_settings()
+
+
+def test_a_group_ignores_what_is_wrong_with_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DATA_SOURSE=x.csv\nMAX_LEVEL_CHANGE=7\n")
+    monkeypatch.setenv("SAMPLE_ROWS", "many")
+
+    assert load_settings(ServiceSettings).state_dir == tmp_path / "var"
+    with pytest.raises(InvalidSetting) as caught:
+        load_settings(DataSettings)
+    assert "DATA_SOURSE" in str(caught.value)
+    assert "SAMPLE_ROWS" in str(caught.value)
+    assert "MAX_LEVEL_CHANGE" not in str(caught.value)
+
+
+def test_usable_settings_have_defaults_where_values_are_invalid(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("SERVICE_PORT=70000\nPAGE_PORT=8600\nJOURNAL_URL=mysql://host\n")
+    monkeypatch.setenv("BIND_HOST", "0.0.0.0")
+
+    settings, problems = load_usable_settings()
+
+    assert (settings.service_port, settings.page_port) == (9696, 8600)
+    assert settings.service_url == "http://127.0.0.1:9696"
+    assert settings.journal_url.get_secret_value().startswith("sqlite:///")
+    assert [problem.partition(" ")[0] for problem in problems] == [
+        "JOURNAL_URL",
+        "BIND_HOST",
+        "SERVICE_PORT",
+    ]
 
 
 def test_a_column_mapping_needs_a_data_source_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -93,7 +220,7 @@ def test_operator_links_lead_to_the_services(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_journal_follows_the_state_and_its_password_is_never_shown(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("STATE_DIR", "elsewhere")
     by_default = load_settings().journal_url.get_secret_value()
@@ -102,7 +229,7 @@ def test_the_journal_follows_the_state_and_its_password_is_never_shown(
     with pytest.raises(InvalidSetting, match="expected sqlite:///PATH or postgresql:") as caught:
         load_settings()
 
-    assert by_default == "sqlite:///elsewhere/service/journal.db"
+    assert by_default == f"sqlite:///{tmp_path}/elsewhere/service/journal.db"
     assert "JOURNAL_URL" in str(caught.value)
     assert "hidden" not in str(caught.value)
 

@@ -21,9 +21,9 @@ def new(client: Client) -> None:
     from datetime import UTC, datetime
 
     from carvalue.serving.auth import KeyFile
-    from carvalue.settings import load_settings
+    from carvalue.settings import KeySettings, load_settings
 
-    path = load_settings().service_keys_file
+    path = load_settings(KeySettings).service_keys_file
     if not path.exists():
         print_error(
             "the price service now requires a key; this machine's page and commands send SERVICE_API_KEY"
@@ -39,9 +39,9 @@ def new(client: Client) -> None:
 def list_keys() -> None:
     """List the clients, the dates of their keys and the beginnings of the hashes."""
     from carvalue.serving.auth import MAX_CLIENT_NAME, KeyFile
-    from carvalue.settings import load_settings
+    from carvalue.settings import KeySettings, load_settings
 
-    for key in KeyFile(load_settings().service_keys_file).read():
+    for key in KeyFile(load_settings(KeySettings).service_keys_file).read():
         created_on = key.created_on or "-"
         print_line(f"{key.client:<{MAX_CLIENT_NAME}} {created_on!s:<10} sha256:{key.digest[:12]}...")
 
@@ -53,8 +53,8 @@ def revoke(
 ) -> None:
     """Revoke the keys of a client."""
     from carvalue.serving.auth import KeyFile
-    from carvalue.settings import load_settings
+    from carvalue.settings import KeySettings, load_settings
 
-    file = KeyFile(load_settings().service_keys_file)
+    file = KeyFile(load_settings(KeySettings).service_keys_file)
     revoked = file.revoke_old(client) if old else file.revoke(client)
     print_line(f"{revoked} of {client}'s keys revoked")

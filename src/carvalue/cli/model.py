@@ -21,11 +21,11 @@ def run(
     from carvalue.logs import configure_logs
     from carvalue.pipelines import THREAD_ENVIRONMENT, find
     from carvalue.pipelines import run_pipeline as run_pipeline
-    from carvalue.settings import load_settings
+    from carvalue.settings import PipelineSettings, load_settings
 
     configure_logs()
     os.environ.update(THREAD_ENVIRONMENT)
-    run_pipeline(find(pipeline), load_settings(), start=start or None, report=print_line)
+    run_pipeline(find(pipeline), load_settings(PipelineSettings), start=start or None, report=print_line)
 
 
 @app.command()
@@ -102,12 +102,14 @@ def score(
     from carvalue.files.tabular import READ_SUFFIXES, WRITE_SUFFIXES, check_suffix
     from carvalue.pricing import PriceModel
     from carvalue.serving.model import load_production_model
-    from carvalue.settings import load_settings
+    from carvalue.settings import RegistrySettings, load_settings
 
     check_suffix(source, READ_SUFFIXES)
     check_suffix(target, WRITE_SUFFIXES)
     model = (
-        PriceModel.load(bundle) if bundle else load_production_model(load_settings(), warn=print_error).model
+        PriceModel.load(bundle)
+        if bundle
+        else load_production_model(load_settings(RegistrySettings), warn=print_error).model
     )
     from carvalue.pricing import score_file
 
@@ -130,9 +132,9 @@ def models(
     """List the model versions with their state, test error, gate results and decisions."""
     from carvalue.cli.render import decisions_table, versions_table
     from carvalue.registry import open_registry, read_decisions, summarize
-    from carvalue.settings import load_settings
+    from carvalue.settings import RegistrySettings, load_settings
 
-    settings = load_settings()
+    settings = load_settings(RegistrySettings)
     if history:
         print_table(decisions_table(read_decisions(settings)))
         return
@@ -145,9 +147,9 @@ def models(
 def promote(number: Annotated[int, typer.Argument(min=1, help="Number of the version.")]) -> None:
     """Promote a version to production without the gates; the price service loads it within 10 s."""
     from carvalue.registry import open_registry
-    from carvalue.settings import load_settings
+    from carvalue.settings import RegistrySettings, load_settings
 
-    with open_registry(load_settings()) as registry:
+    with open_registry(load_settings(RegistrySettings)) as registry:
         version = registry.promote(number, by=getuser())
     print_line(f"version {version.version} is in production")
 
@@ -158,11 +160,11 @@ def shadow(
 ) -> None:
     """Run a version in shadow mode: its quotes are compared with those of production and not shown."""
     from carvalue.registry import open_registry
-    from carvalue.settings import load_settings
+    from carvalue.settings import RegistrySettings, load_settings
 
     if version != "off" and not version.isdigit():
         raise typer.BadParameter(f"expected the number of a version or off, got {version!r}")
-    with open_registry(load_settings()) as registry:
+    with open_registry(load_settings(RegistrySettings)) as registry:
         registry.challenge(None if version == "off" else int(version))
     print_line(f"{'no version' if version == 'off' else f'version {version}'} runs in shadow mode")
 
@@ -171,8 +173,8 @@ def shadow(
 def rollback() -> None:
     """Restore the previous version in production."""
     from carvalue.registry import open_registry
-    from carvalue.settings import load_settings
+    from carvalue.settings import RegistrySettings, load_settings
 
-    with open_registry(load_settings()) as registry:
+    with open_registry(load_settings(RegistrySettings)) as registry:
         version = registry.rollback(by=getuser())
     print_line(f"version {version.version} is in production again")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from carvalue.cli.console import ProgressConsole, print_line, print_table
+from carvalue.cli.console import ProgressConsole, print_error, print_line, print_table
 
 app = typer.Typer()
 
@@ -50,9 +50,9 @@ def up() -> None:
 def down() -> None:
     """Stop the platform and keep its data."""
     from carvalue.platform import stop_platform
-    from carvalue.settings import load_settings
+    from carvalue.settings import StateSettings, load_settings
 
-    stop_platform(load_settings())
+    stop_platform(load_settings(StateSettings))
     print_line("the platform is stopped")
 
 
@@ -61,9 +61,12 @@ def status() -> None:
     """Show the state of every service; exits with 1 if one is not healthy."""
     from carvalue.cli.render import log_excerpts, status_table
     from carvalue.platform import platform_status
-    from carvalue.settings import load_settings
+    from carvalue.settings import load_usable_settings
 
-    services = platform_status(load_settings())
+    settings, problems = load_usable_settings()
+    for problem in problems:
+        print_error(problem)
+    services = platform_status(settings)
     print_table(status_table(services))
     for line in log_excerpts(services):
         print_line(line)
@@ -75,11 +78,12 @@ def doctor() -> None:
     """Check this installation and suggest remedies; exits with 1 if there is a problem."""
     from carvalue.cli.render import diagnoses_table
     from carvalue.platform.admin import diagnose
-    from carvalue.settings import load_settings
+    from carvalue.settings import load_usable_settings
 
+    settings, problems = load_usable_settings()
     with ProgressConsole() as console:
         console.update("checking")
-        diagnoses = tuple(diagnose(load_settings()))
+        diagnoses = tuple(diagnose(settings, problems=problems))
     print_table(diagnoses_table(diagnoses))
     sys.exit(0 if all(item.is_ok for item in diagnoses) else 1)
 
@@ -90,7 +94,7 @@ def logs(
 ) -> None:
     """Follow the logs of all services or of one."""
     from carvalue.platform.processes import log_files
-    from carvalue.settings import load_settings
+    from carvalue.settings import StateSettings, load_settings
 
-    files = log_files(load_settings().state_dir, service)
+    files = log_files(load_settings(StateSettings).state_dir, service)
     os.execvp("tail", ("tail", "-n", "20", "-F", *map(str, files)))  # noqa: S606, S607  # tail -F follows rotated files

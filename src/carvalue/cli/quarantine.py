@@ -43,9 +43,9 @@ def show(
 def replay() -> None:
     """Store in the journal what has become readable, for example after an upgrade; the service may run."""
     from carvalue.journal import Journal, replay_quarantine
-    from carvalue.settings import load_settings
+    from carvalue.settings import JournalSettings, load_settings
 
-    journal = Journal(load_settings().journal_url.get_secret_value())
+    journal = Journal(load_settings(JournalSettings).journal_url.get_secret_value())
     try:
         result = replay_quarantine(_quarantine(), journal)
     finally:
@@ -68,6 +68,6 @@ def discard(
 
 def _quarantine() -> "Quarantine":
     from carvalue.journal import Quarantine
-    from carvalue.settings import load_settings
+    from carvalue.settings import JournalSettings, load_settings
 
-    return Quarantine(load_settings().quarantine_folder)
+    return Quarantine(load_settings(JournalSettings).quarantine_folder)

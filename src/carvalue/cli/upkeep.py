@@ -15,9 +15,9 @@ app = typer.Typer()
 def migrate() -> None:
     """Migrate the journal's tables to the newest revision; the price service may run."""
     from carvalue.journal import MIGRATION_S, Journal
-    from carvalue.settings import load_settings
+    from carvalue.settings import JournalSettings, load_settings
 
-    journal = Journal(load_settings().journal_url.get_secret_value(), answer_s=MIGRATION_S)
+    journal = Journal(load_settings(JournalSettings).journal_url.get_secret_value(), answer_s=MIGRATION_S)
     print_line(f"the journal's tables are at revision {journal.migrate()}")
     journal.close()
 
@@ -29,9 +29,11 @@ def backup(
 ) -> None:
     """Back up journal, models, data, watcher and Airflow of this machine into one file; all may run."""
     from carvalue.platform.admin import create_backup
-    from carvalue.settings import load_settings
+    from carvalue.settings import RegistrySettings, load_settings
 
-    summary = create_backup(load_settings(), into=file, now=datetime.now(UTC), overwrite=overwrite)
+    summary = create_backup(
+        load_settings(RegistrySettings), into=file, now=datetime.now(UTC), overwrite=overwrite
+    )
     print_line(f"{summary.files:,} files, {summary.bytes / 2**20:,.0f} MB, in {file}")
     for line in summary.left_out:
         print_error(line)
@@ -46,7 +48,7 @@ def restore(
 ) -> None:
     """Restore a backup after verifying its checksums; the platform must be stopped."""
     from carvalue.platform.admin import restore_backup
-    from carvalue.settings import load_settings
+    from carvalue.settings import RegistrySettings, load_settings
 
-    contents = restore_backup(load_settings(), source=file, overwrite=overwrite)
+    contents = restore_backup(load_settings(RegistrySettings), source=file, overwrite=overwrite)
     print_line(f"restored the state of {contents.facts['made_at']}; run `make up` to start the platform")

@@ -177,10 +177,8 @@ def _demo_services(settings: Settings, *, report: StyledReport) -> Iterator[Demo
 
 
 def _own_settings(settings: Settings, folder: Path, *, webhook: str) -> Settings:
-    (folder / "storage").symlink_to(settings.storage_root.resolve())
-    chosen = settings.model_dump(
-        exclude={"journal_url", "alert_urls", "service_url", "watcher_url", "service_keys_file"}
-    )
+    (folder / "storage").symlink_to(settings.storage_root)
+    defaults = dict.fromkeys(("journal_url", "service_url", "watcher_url", "service_keys_file"))
     ports = {"bind_host": "127.0.0.1", "service_port": free_port(), "watcher_port": free_port()}
     own = {
         "state_dir": folder,
@@ -188,7 +186,7 @@ def _own_settings(settings: Settings, folder: Path, *, webhook: str) -> Settings
         "retrain_on_alarm": False,
         "verified_sales_clients": LOCAL_CLIENT,
     }
-    return Settings.model_validate(chosen | ports | own)
+    return Settings(**settings.model_dump() | defaults | ports | own)
 
 
 @contextmanager

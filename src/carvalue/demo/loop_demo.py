@@ -22,7 +22,7 @@ from carvalue.platform import build_platform, local_client, service_client, star
 from carvalue.platform.airflow import AirflowClient, ProgressReporter, wait_for_run
 from carvalue.platform.processes import free_port, log_folder
 from carvalue.registry import open_registry, read_decisions
-from carvalue.settings import Settings
+from carvalue.settings import LoginSettings, Settings
 
 ROWS = 6_000  # listings per market: enough for a model, few enough to train it in a minute
 SOURCE_SEED, TRAFFIC_SEED = 7, 8
@@ -284,6 +284,10 @@ def _send_until(demo: LoopDemo, stop: Event, failures: list[str]) -> None:
 
 def _own_settings(settings: Settings) -> Settings:
     ports = {name: free_port() for name in Settings.model_fields if name.endswith("_port")}
+    login = settings.model_dump(include=set(LoginSettings.model_fields))
+    defaults = dict.fromkeys(
+        ("journal_url", "mlflow_tracking_uri", "service_url", "watcher_url", "airflow_url")
+    )
     chosen = {"state_dir": settings.state_dir / "demo-loop", "bind_host": "127.0.0.1"}
     market = {
         "data_source": "sample",
@@ -292,7 +296,7 @@ def _own_settings(settings: Settings) -> Settings:
         "max_level_change": 0.5,
         "verified_sales_clients": LOCAL_CLIENT,  # the demonstration reports every sale from here
     }
-    return Settings.model_validate(ports | chosen | market)
+    return Settings(**login | defaults | ports | chosen | market)
 
 
 def _wait(event: str, condition: Callable[[], bool], *, limit_s: float = START_LIMIT_S) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from carvalue.settings import Settings
+from carvalue.settings import NetworkSettings
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -44,7 +44,7 @@ class AllowedHosts:
         return self.addresses and _is_address(name)
 
 
-def allowed_hosts(settings: Settings) -> AllowedHosts:
+def allowed_hosts(settings: NetworkSettings) -> AllowedHosts:
     """Read the allowed host names from the settings.
 
     Args:
@@ -55,7 +55,7 @@ def allowed_hosts(settings: Settings) -> AllowedHosts:
         otherwise every name, because the price service then requires a key. Off loopback also every IP
         address.
 
-    >>> allowed_hosts(Settings(allowed_hosts="prices.example.com", _env_file=None)).names
+    >>> allowed_hosts(Settings(allowed_hosts="prices.example.com")).names
     frozenset({'prices.example.com'})
     """
     names = settings.allowed_host_names

@@ -15,7 +15,7 @@ from carvalue.pipelines.definitions import PIPELINES, Pipeline, Step, shown_doc
 from carvalue.pipelines.promotion_steps import save_answer
 from carvalue.pipelines.retraining_steps import NothingToLearn
 from carvalue.pipelines.steps import work_folder
-from carvalue.settings import load_settings
+from carvalue.settings import PipelineSettings, load_settings
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class ApprovalOperator(HITLOperator):
         Returns:
             None if there is nothing to approve.
         """
-        settings = load_settings()
+        settings = load_settings(PipelineSettings)
         ask = _step(self.pipeline, self.step).approval
         question = ask(settings=settings, work=work_folder(settings, self.pipeline)) if ask else None
         if question is None:
@@ -97,7 +97,7 @@ class ApprovalOperator(HITLOperator):
         response = super().execute_complete(context, event)
         user = response["responded_by_user"]
         save_answer(
-            work=work_folder(load_settings(), self.pipeline),
+            work=work_folder(load_settings(PipelineSettings), self.pipeline),
             person=user["name"] if user else f"nobody within {APPROVAL_TIMEOUT.days} days",
             approved=response["chosen_options"] == [self.APPROVE],
         )
@@ -146,7 +146,7 @@ def run_step(*, pipeline: str, step: str) -> None:
     for handler in logging.getLogger().handlers:
         handler.addFilter(fold_fields)  # Airflow's formatters drop the fields of an event
     try:
-        settings = load_settings()
+        settings = load_settings(PipelineSettings)
         _step(pipeline, step).run(settings=settings, work=work_folder(settings, pipeline))
     except NothingToLearn as reason:
         logger.info("%s ends the run: %s", step, reason)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from carvalue.errors import AppError
 from carvalue.pipelines import promotion_steps, retraining_steps, steps
-from carvalue.settings import Settings
+from carvalue.settings import PipelineSettings
 
 SECTION = re.compile(r"^(?:Args|Attributes|Example|Raises|Returns|Yields):$", re.MULTILINE)
 
@@ -24,7 +24,7 @@ class StepFunction(Protocol):
 
     __name__: str
 
-    def __call__(self, *, settings: Settings, work: Path) -> None:
+    def __call__(self, *, settings: PipelineSettings, work: Path) -> None:
         """Run the step.
 
         Args:
@@ -36,7 +36,7 @@ class StepFunction(Protocol):
 class ApprovalFunction(Protocol):
     """The function that builds the question to a person before a step."""
 
-    def __call__(self, *, settings: Settings, work: Path) -> promotion_steps.ApprovalQuestion | None:
+    def __call__(self, *, settings: PipelineSettings, work: Path) -> promotion_steps.ApprovalQuestion | None:
         """Build the question from the working files.
 
         Args:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from carvalue.errors import AppError
 from carvalue.pipelines.steps import VERSION_FILE, chosen_dataset
-from carvalue.settings import Settings
+from carvalue.settings import PipelineSettings
 from carvalue.urls import without_credentials
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class ApprovalQuestion:
     """The details, in Markdown."""
 
 
-def judge(*, settings: Settings, work: Path) -> None:
+def judge(*, settings: PipelineSettings, work: Path) -> None:
     """Run all acceptance gates on the new version; it is refused if it fails one of them.
 
     Args:
@@ -63,7 +63,7 @@ def judge(*, settings: Settings, work: Path) -> None:
         logger.info("gate", extra={"gate": gate.name, "passed": gate.passed, "found": gate.message})
 
 
-def approval_question(*, settings: Settings, work: Path) -> ApprovalQuestion | None:
+def approval_question(*, settings: PipelineSettings, work: Path) -> ApprovalQuestion | None:
     """Build the question to a person before the promotion.
 
     Args:
@@ -106,7 +106,7 @@ def save_answer(*, work: Path, person: str, approved: bool) -> None:
     (work / ANSWER_FILE).write_text(json.dumps(answer))
 
 
-def promote(*, settings: Settings, work: Path) -> None:
+def promote(*, settings: PipelineSettings, work: Path) -> None:
     """Put the version into production if it passed all gates, and record the decision in either case.
 
     Args:
@@ -129,7 +129,7 @@ def promote(*, settings: Settings, work: Path) -> None:
         _promote(settings, work)
 
 
-def _promote(settings: Settings, work: Path) -> None:
+def _promote(settings: PipelineSettings, work: Path) -> None:
     from carvalue.pricing.evaluation import MODEL_CARD
     from carvalue.registry import GateJudgement, ModelVersion, open_registry
 
@@ -147,7 +147,7 @@ def _promote(settings: Settings, work: Path) -> None:
     logger.info("promoted" if decision.promote else "not promoted", extra={"reasons": decision.reasons})
 
 
-def _must_be_approved(judgement: "GateJudgement", settings: Settings) -> bool:
+def _must_be_approved(judgement: "GateJudgement", settings: PipelineSettings) -> bool:
     decision = judgement.decision
     return decision.promote and (settings.promotion_approval == "required" or decision.needs_approval)
 

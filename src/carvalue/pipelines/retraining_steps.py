@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from carvalue.errors import AppError
-from carvalue.settings import Settings
+from carvalue.settings import PipelineSettings
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ class NothingToLearn(AppError):
     status, hint = 409, "Bring newer listings to DATA_SOURCE, or report sales to POST /feedback."
 
 
-def adjust_prices(*, settings: Settings, work: Path) -> None:
+def adjust_prices(*, settings: PipelineSettings, work: Path) -> None:
     """Bring the prices of earlier source listings to the level of the newest ones.
 
     The reference model is the champion; before there is one, prices stay as they are. Reported sales have no
@@ -49,7 +49,7 @@ def adjust_prices(*, settings: Settings, work: Path) -> None:
     logger.info("prices adjusted", extra={"moved": adjustment.moved, "factor": adjustment.factor})
 
 
-def join_sales(*, settings: Settings, work: Path) -> None:
+def join_sales(*, settings: PipelineSettings, work: Path) -> None:
     """Screen reported sales, so that `split` can add them to the training rows.
 
     Args:
@@ -102,7 +102,7 @@ def dataset_changes(clean: Path) -> str:
     return sales.description + read_artifact(TimeAdjustment, clean / ADJUSTMENT_REPORT).description
 
 
-def skip_if_unchanged(*, settings: Settings, work: Path) -> None:
+def skip_if_unchanged(*, settings: PipelineSettings, work: Path) -> None:
     """End the run if the champion was trained on the same listings and sales.
 
     Args:

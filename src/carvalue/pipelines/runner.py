@@ -6,7 +6,7 @@ from collections.abc import Callable
 from carvalue.errors import AppError
 from carvalue.pipelines.definitions import Pipeline, Step
 from carvalue.pipelines.steps import work_folder
-from carvalue.settings import Settings
+from carvalue.settings import PipelineSettings
 
 ReportProgress = Callable[[str], None]
 """Shows one line of progress."""
@@ -26,7 +26,7 @@ class StepNotFound(AppError):
 
 
 def run_pipeline(
-    pipeline: Pipeline, settings: Settings, *, start: str | None = None, report: ReportProgress
+    pipeline: Pipeline, settings: PipelineSettings, *, start: str | None = None, report: ReportProgress
 ) -> None:
     """Run the steps of a pipeline in order, and report the progress.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from carvalue.errors import AppError
 from carvalue.pipelines.retraining_steps import ADJUSTED_FILE, dataset_changes
-from carvalue.settings import Settings
+from carvalue.settings import PipelineSettings, StateSettings
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -43,7 +43,7 @@ class DaskMissing(AppError):
     )
 
 
-def download(*, settings: Settings, work: Path) -> None:
+def download(*, settings: PipelineSettings, work: Path) -> None:
     """Fetch raw listings from Kaggle, from a file, or from the bundled sample generator.
 
     Writes `raw.json` with the path and the origin of the CSV. If this fails, earlier data is unchanged.
@@ -66,7 +66,7 @@ def download(*, settings: Settings, work: Path) -> None:
     write_artifact(raw, work / "raw.json")
 
 
-def clean(*, settings: Settings, work: Path) -> None:
+def clean(*, settings: PipelineSettings, work: Path) -> None:
     """Turn raw rows into clean listings; rejected rows are counted by reason and kept in `rejects.parquet`.
 
     Args:
@@ -80,7 +80,7 @@ def clean(*, settings: Settings, work: Path) -> None:
     clean_rows(read_artifact(RawListings, work / "raw.json").path, into=work / "clean")
 
 
-def split(*, settings: Settings, work: Path) -> None:
+def split(*, settings: PipelineSettings, work: Path) -> None:
     """Split the listings into train, validation and test by time and by car, and check for leaks.
 
     Args:
@@ -100,7 +100,7 @@ def split(*, settings: Settings, work: Path) -> None:
     )
 
 
-def publish(*, settings: Settings, work: Path) -> None:
+def publish(*, settings: PipelineSettings, work: Path) -> None:
     """Publish the three splits as the current dataset version, with a manifest of their origin.
 
     Args:
@@ -124,7 +124,7 @@ def publish(*, settings: Settings, work: Path) -> None:
     DatasetStore(_datasets_folder(settings)).publish(work / "splits", manifest=manifest)
 
 
-def publish_reference(*, settings: Settings, work: Path) -> None:
+def publish_reference(*, settings: PipelineSettings, work: Path) -> None:
     """Publish the training rows as the reference of drift detection.
 
     Args:
@@ -141,7 +141,7 @@ def publish_reference(*, settings: Settings, work: Path) -> None:
     )
 
 
-def tune(*, settings: Settings, work: Path) -> None:
+def tune(*, settings: PipelineSettings, work: Path) -> None:
     """Tune the hyperparameters with Optuna; every trial is a nested run in MLflow.
 
     Args:
@@ -175,7 +175,7 @@ def tune(*, settings: Settings, work: Path) -> None:
     tuned.save(work / "tuned.json")
 
 
-def train(*, settings: Settings, work: Path) -> None:
+def train(*, settings: PipelineSettings, work: Path) -> None:
     """Train a model with the best hyperparameters, and write it as a bundle without pickles.
 
     Args:
@@ -205,7 +205,7 @@ def train(*, settings: Settings, work: Path) -> None:
         )
 
 
-def evaluate(*, settings: Settings, work: Path) -> None:
+def evaluate(*, settings: PipelineSettings, work: Path) -> None:
     """Evaluate the model on the test cars, next to a baseline of medians and the model in production.
 
     Args:
@@ -231,7 +231,7 @@ def evaluate(*, settings: Settings, work: Path) -> None:
     )
 
 
-def register(*, settings: Settings, work: Path) -> None:
+def register(*, settings: PipelineSettings, work: Path) -> None:
     """Register the bundle in MLflow as a version of `vehicles-price-model`.
 
     Args:
@@ -247,7 +247,7 @@ def register(*, settings: Settings, work: Path) -> None:
     version.save(work / VERSION_FILE)
 
 
-def work_folder(settings: Settings, pipeline: str) -> Path:
+def work_folder(settings: PipelineSettings, pipeline: str) -> Path:
     """Create the folder of a pipeline's working files; every pipeline has its own.
 
     Args:
@@ -262,17 +262,17 @@ def work_folder(settings: Settings, pipeline: str) -> Path:
     return folder
 
 
-def _datasets_folder(settings: Settings) -> Path:
+def _datasets_folder(settings: PipelineSettings) -> Path:
     return settings.storage_root / "datasets"
 
 
-def _dataset(settings: Settings) -> "Dataset":
+def _dataset(settings: PipelineSettings) -> "Dataset":
     from carvalue.listings.datasets import DatasetStore
 
     return DatasetStore(_datasets_folder(settings)).current()
 
 
-def chosen_dataset(settings: Settings, work: Path) -> "Dataset":
+def chosen_dataset(settings: PipelineSettings, work: Path) -> "Dataset":
     """Find the dataset version that the training's step `tune` used.
 
     Args:
@@ -295,7 +295,7 @@ def chosen_dataset(settings: Settings, work: Path) -> "Dataset":
     return DatasetStore(_datasets_folder(settings)).version(name)
 
 
-def _training_backend(settings: Settings) -> "AbstractContextManager[TrainingBackend]":
+def _training_backend(settings: PipelineSettings) -> "AbstractContextManager[TrainingBackend]":
     """Open the training backend: this process, or the Dask cluster that the settings name.
 
     Raises:
@@ -312,7 +312,7 @@ def _training_backend(settings: Settings) -> "AbstractContextManager[TrainingBac
     return connect_dask(settings.training_cluster)
 
 
-def _budget(settings: Settings) -> "Budget":
+def _budget(settings: PipelineSettings) -> "Budget":
     if settings.training_budget != "auto":
         return settings.training_budget
     return "quick" if _dataset(settings).manifest().source_kind == "sample" else "default"

@@ -12,7 +12,7 @@ from carvalue.platform.processes import ProcessState, State, Supervisor, check_p
 from carvalue.platform.services import platform_services
 from carvalue.platform.spec import ServiceSpec
 from carvalue.serving.auth import load_key_store
-from carvalue.settings import InvalidSetting, Settings
+from carvalue.settings import InvalidSetting, Settings, StateSettings
 from carvalue.urls import without_credentials
 
 HEALTH_LIMIT_S = 240.0  # Airflow alone takes more than a minute on a busy machine
@@ -99,7 +99,7 @@ def _check_keys(settings: Settings) -> None:
         )
 
 
-def stop_platform(settings: Settings) -> int:
+def stop_platform(settings: StateSettings) -> int:
     """Stop every process of the platform.
 
     Args:

@@ -8,22 +8,20 @@ from carvalue.pipelines import THREAD_ENVIRONMENT
 from carvalue.platform.airflow import airflow_environment
 from carvalue.platform.observability import observability_services
 from carvalue.platform.spec import LOOPBACK, HealthCheck, ServiceSpec, local_url
-from carvalue.settings import SECRETS, Settings
-
-TASK_SETTINGS = (
-    "data_source",
-    "dataset",
-    "kaggle_dataset",
-    "kaggle_timeout_s",
-    "sample_rows",
-    "sample_seed",
-    "training_budget",
-    "training_cluster",
+from carvalue.settings import (
+    SECRETS,
+    DataSettings,
+    RetrainingSettings,
+    ScheduleSettings,
+    Settings,
+    TrainingSettings,
 )
+
+TASK_SETTINGS = (*DataSettings.model_fields, *TrainingSettings.model_fields)
 """Settings that only the pipelines read; Airflow's scheduler passes them to its tasks."""
-WATCHER_SETTINGS = ("retrain_on_alarm", "retrain_cooldown_h", "alert_link_local")
+WATCHER_SETTINGS = (*RetrainingSettings.model_fields, "alert_link_local")
 """Settings that only the watcher reads."""
-PRIVATE_SETTINGS = ("journal_url", "retrain_schedule", *WATCHER_SETTINGS)
+PRIVATE_SETTINGS = ("journal_url", *ScheduleSettings.model_fields, *WATCHER_SETTINGS)
 """Settings that only some services read."""
 
 
@@ -72,8 +70,6 @@ def shared_environment(settings: Settings) -> dict[str, str]:
     chosen = settings.model_dump(mode="json", exclude={*SECRETS, *PRIVATE_SETTINGS, *TASK_SETTINGS})
     return {
         **_as_variables(chosen),
-        "STATE_DIR": str(settings.state_dir.resolve()),
-        "SERVICE_KEYS_FILE": str(settings.service_keys_file.resolve()),
         "AIRFLOW_PASSWORD": settings.airflow_password.get_secret_value(),  # checked off loopback
         "PYTHONDONTWRITEBYTECODE": "",  # empty: cache bytecode, which makes starts faster
         "PYTHONUNBUFFERED": "1",

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from carvalue.journal import DecisionLog, DecisionRecord, Journal
 from carvalue.registry.decision_file import PROMOTIONS_FILE, import_decisions
 from carvalue.registry.registry import Registry
-from carvalue.settings import Settings
+from carvalue.settings import RegistrySettings
 
 
 @contextmanager
-def open_registry(settings: Settings) -> Iterator[Registry]:
+def open_registry(settings: RegistrySettings) -> Iterator[Registry]:
     """Open the model registry, for deciding.
 
     Args:
@@ -31,7 +31,7 @@ def open_registry(settings: Settings) -> Iterator[Registry]:
         yield Registry(MlflowVersions(client), decisions, verify=PriceModel.load)
 
 
-def read_decisions(settings: Settings) -> tuple[DecisionRecord, ...]:
+def read_decisions(settings: RegistrySettings) -> tuple[DecisionRecord, ...]:
     """Read all decisions, without MLflow.
 
     Args:
@@ -48,7 +48,7 @@ def read_decisions(settings: Settings) -> tuple[DecisionRecord, ...]:
 
 
 @contextmanager
-def _open_decisions(settings: Settings) -> Iterator[DecisionLog]:
+def _open_decisions(settings: RegistrySettings) -> Iterator[DecisionLog]:
     journal = Journal(settings.journal_url.get_secret_value())
     try:
         log = DecisionLog(journal)

@@ -8,7 +8,7 @@ from carvalue.files import PRIVATE_UMASK
 from carvalue.logs import configure_logs
 from carvalue.serving.app import create_app
 from carvalue.serving.server import run_server
-from carvalue.settings import load_settings
+from carvalue.settings import ServiceSettings, load_settings
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     configure_logs()
     os.umask(PRIVATE_UMASK)
     try:
-        settings = load_settings()
+        settings = load_settings(ServiceSettings)
         app = create_app(settings)
     except AppError as error:
         sys.exit(f"carvalue: {error}")

@@ -31,12 +31,12 @@ from carvalue.serving.model import BundleCache, bundles_folder
 from carvalue.serving.openapi import DESCRIPTION, KEY, TITLE, rejections
 from carvalue.serving.routes import PREDICT, documented, operation, plain, post_predict
 from carvalue.serving.service import running_service
-from carvalue.settings import Settings, load_settings
+from carvalue.settings import ServiceSettings, load_settings
 from carvalue.telemetry import ServiceMetrics
 
 
 def create_app(
-    settings: Settings | None = None,
+    settings: ServiceSettings | None = None,
     *,
     registry: RegistryReader | None = None,
     access_log: TextIO | None = None,
@@ -57,7 +57,7 @@ def create_app(
         InvalidKeyLine: a line of keys cannot be read.
         NoKeys: the service is reachable from other machines, and there is no key.
     """
-    settings, metrics = settings or load_settings(), ServiceMetrics(folder=metrics_folder)
+    settings, metrics = settings or load_settings(ServiceSettings), ServiceMetrics(folder=metrics_folder)
     keys = load_key_store(settings)
     log = AccessLog(access_log or sys.stdout)
     app: FastAPI = FastAPIOffline(
@@ -96,7 +96,7 @@ def create_app(
 async def _lifespan(
     _: FastAPI,
     *,
-    settings: Settings,
+    settings: ServiceSettings,
     registry: RegistryReader | None,
     metrics: ServiceMetrics,
     log: AccessLog,

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from carvalue.settings import load_settings
+from carvalue.settings import PageSettings, load_settings
 
 APP = Path(__file__).with_name("app.py")
 MAX_UPLOAD_MB = 50  # a visitor's files are held in memory
@@ -12,7 +12,7 @@ MAX_UPLOAD_MB = 50  # a visitor's files are held in memory
 
 def main() -> None:
     """Serve on the address of the settings, without opening a browser and without usage statistics."""
-    settings = load_settings()
+    settings = load_settings(PageSettings)
     options = {
         "server.address": settings.bind_host,
         "server.port": settings.page_port,

@@ -10,8 +10,10 @@ from starlette.middleware import Middleware
 from streamlit.starlette import App
 
 from carvalue.http_security import BrowserProtection, allowed_hosts
-from carvalue.settings import load_settings
+from carvalue.settings import PageSettings, load_settings
 
 PAGE = Path(__file__).with_name("page.py")
 
-app = App(PAGE, middleware=[Middleware(BrowserProtection, allowed=allowed_hosts(load_settings()))])
+app = App(
+    PAGE, middleware=[Middleware(BrowserProtection, allowed=allowed_hosts(load_settings(PageSettings)))]
+)

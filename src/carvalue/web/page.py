@@ -3,7 +3,7 @@
 import streamlit as st
 
 from carvalue.errors import AppError
-from carvalue.settings import load_settings
+from carvalue.settings import PageSettings, load_settings
 from carvalue.web.client import watcher_client
 from carvalue.web.components import escape_markdown
 from carvalue.web.pages import show_many_cars, show_monitoring, show_one_car, show_sale
@@ -40,7 +40,7 @@ def main() -> None:
             st.Page(show_monitoring, title="Monitoring", icon=":material/monitoring:", url_path="monitoring"),
         ]
     )
-    _banner(load_settings().watcher_url)
+    _banner(load_settings(PageSettings).watcher_url)
     chosen.run()
 
 

@@ -24,7 +24,7 @@ from carvalue.monitoring.watcher.shadow import BATCH as SHADOW_BATCH
 from carvalue.monitoring.watcher.shadow import ShadowScorer
 from carvalue.monitoring.watcher.watcher import BATCH, Watcher
 from carvalue.registry import HttpRegistryReader, RegistryReader, read_decisions
-from carvalue.settings import Settings, load_settings
+from carvalue.settings import WatcherSettings, load_settings
 
 POLL_S = 1.0
 POLL_AIRFLOW_S = 30.0
@@ -38,12 +38,12 @@ def main() -> None:
     """Run the watcher with the settings of this process until it is stopped."""
     configure_logs()
     os.umask(PRIVATE_UMASK)
-    settings = load_settings()
+    settings = load_settings(WatcherSettings)
     with HttpRegistryReader(settings.mlflow_tracking_uri) as registry:
         watch(settings, registry)
 
 
-def watch(settings: Settings, registry: RegistryReader) -> None:
+def watch(settings: WatcherSettings, registry: RegistryReader) -> None:
     """Run the checks in threads and the HTTP API in this thread, until the process is stopped.
 
     Args:
@@ -82,7 +82,7 @@ def watch(settings: Settings, registry: RegistryReader) -> None:
         shadow.close()
 
 
-def build_retraining(settings: Settings, runs: AirflowRuns) -> RetrainingTrigger:
+def build_retraining(settings: WatcherSettings, runs: AirflowRuns) -> RetrainingTrigger:
     """Build the part that starts retrainings.
 
     Args:
@@ -102,7 +102,10 @@ def build_retraining(settings: Settings, runs: AirflowRuns) -> RetrainingTrigger
 
 
 def build_watcher(
-    settings: Settings, *, registry: RegistryReader, extra_alerts: Callable[[], Iterable[Alert]] = tuple
+    settings: WatcherSettings,
+    *,
+    registry: RegistryReader,
+    extra_alerts: Callable[[], Iterable[Alert]] = tuple,
 ) -> Watcher:
     """Build the watcher.
 
@@ -134,7 +137,9 @@ def build_watcher(
     )
 
 
-def build_shadow(settings: Settings, *, registry: RegistryReader, metrics: WatcherMetrics) -> ShadowScorer:
+def build_shadow(
+    settings: WatcherSettings, *, registry: RegistryReader, metrics: WatcherMetrics
+) -> ShadowScorer:
     """Build the shadow scorer of the challenger.
 
     Args:

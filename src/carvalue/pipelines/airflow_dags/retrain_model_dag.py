@@ -2,6 +2,6 @@
 
 from carvalue.pipelines.airflow import as_dag
 from carvalue.pipelines.definitions import RETRAIN_MODEL
-from carvalue.settings import load_settings
+from carvalue.settings import ScheduleSettings, load_settings
 
-dag = as_dag(RETRAIN_MODEL, schedule=load_settings().retrain_schedule)
+dag = as_dag(RETRAIN_MODEL, schedule=load_settings(ScheduleSettings).retrain_schedule)

@@ -9,7 +9,7 @@ from typing import Any
 from airflow.plugins_manager import AirflowPlugin
 
 from carvalue.http_security import AllowedHosts, BrowserProtection
-from carvalue.settings import load_settings
+from carvalue.settings import NetworkSettings, load_settings
 
 
 class BrowserProtectionPlugin(AirflowPlugin):
@@ -21,7 +21,7 @@ class BrowserProtectionPlugin(AirflowPlugin):
             "name": "carvalue browser protection",
             "middleware": BrowserProtection,
             "args": [],
-            "kwargs": {"allowed": AllowedHosts(names=load_settings().allowed_host_names)},
+            "kwargs": {"allowed": AllowedHosts(names=load_settings(NetworkSettings).allowed_host_names)},
         }
     ]
     """The ASGI middleware, in Airflow's form."""

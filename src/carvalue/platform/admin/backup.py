@@ -17,7 +17,7 @@ from carvalue.platform.admin.archive import Archive, ArchiveContents, unpack_arc
 from carvalue.platform.airflow import passwords_file
 from carvalue.platform.processes import Supervisor
 from carvalue.platform.spec import local_url
-from carvalue.settings import Settings
+from carvalue.settings import RegistrySettings
 from carvalue.urls import without_credentials
 
 BACKED_UP = ("airflow", "mlflow", "service", "storage", "watcher")  # the rest of STATE_DIR can be recreated
@@ -59,7 +59,9 @@ class BackupSummary:
     left_out: tuple[str, ...]
 
 
-def create_backup(settings: Settings, *, into: Path, now: datetime, overwrite: bool = False) -> BackupSummary:
+def create_backup(
+    settings: RegistrySettings, *, into: Path, now: datetime, overwrite: bool = False
+) -> BackupSummary:
     """Write the state into one file; the platform may run.
 
     Args:
@@ -86,7 +88,7 @@ def create_backup(settings: Settings, *, into: Path, now: datetime, overwrite: b
     return BackupSummary(files=len(archive.files), bytes=archive.bytes, left_out=_left_out(settings))
 
 
-def restore_backup(settings: Settings, *, source: Path, overwrite: bool = False) -> ArchiveContents:
+def restore_backup(settings: RegistrySettings, *, source: Path, overwrite: bool = False) -> ArchiveContents:
     """Replace the state by that of a backup, after every file was unpacked and its checksum verified.
 
     Args:
@@ -115,7 +117,7 @@ def restore_backup(settings: Settings, *, source: Path, overwrite: bool = False)
     return contents
 
 
-def _add_all(archive: Archive, settings: Settings) -> None:
+def _add_all(archive: Archive, settings: RegistrySettings) -> None:
     """Add all files in an order in which data that moves meanwhile is added twice rather than not at all."""
     state = settings.state_dir.resolve()
     # the outbox before the journal, because the forwarder moves its quotes there
@@ -142,7 +144,7 @@ def _databases(state: Path) -> Iterator[Path]:
         yield from sorted((state / name).rglob(f"*{DATABASE_SUFFIX}"))
 
 
-def _plain_files(settings: Settings) -> Iterator[Path]:
+def _plain_files(settings: RegistrySettings) -> Iterator[Path]:
     state = settings.state_dir.resolve()
     for name in BACKED_UP:
         for path in _files(state / name):
@@ -169,7 +171,7 @@ def _snapshot(database: Path, folder: Path) -> Path:
     return copy
 
 
-def _left_out(settings: Settings) -> tuple[str, ...]:
+def _left_out(settings: RegistrySettings) -> tuple[str, ...]:
     own_journal = (
         settings.journal_url.get_secret_value() == f"sqlite:///{settings.state_dir}/service/journal.db"
     )

@@ -4,7 +4,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -22,7 +22,7 @@ from carvalue.platform.services import platform_services
 from carvalue.platform.status import platform_status
 from carvalue.registry import HttpRegistryReader, last_switch, read_decisions
 from carvalue.serving.auth import load_key_store
-from carvalue.settings import Settings
+from carvalue.settings import ENV_FILE, InvalidSetting, Settings, project_folder
 
 GB = 2**30
 MIN_DISK_GB = 4.0  # the real listings, datasets, models and logs
@@ -58,15 +58,18 @@ class Diagnosis:
 Check = Callable[[Settings], Iterator[Diagnosis]]
 
 
-def diagnose(settings: Settings) -> Iterator[Diagnosis]:
+def diagnose(settings: Settings, *, problems: Iterable[str] = ()) -> Iterator[Diagnosis]:
     """Run all checks, basic ones first; a check that fails with an `AppError` yields that error.
 
     Args:
         settings: Settings of the platform.
+        problems: What is wrong with them, as `load_usable_settings` found.
 
     Yields:
         Results of the checks.
     """
+    for problem in problems:
+        yield Diagnosis(subject="settings", finding=problem, remedy=InvalidSetting.hint)
     for check in CHECKS:
         try:
             yield from check(settings)
@@ -124,7 +127,7 @@ def _newest_change(folder: Path) -> float:
 
 
 def _secrets(_: Settings) -> Iterator[Diagnosis]:
-    file = Path(".env")
+    file = project_folder() / ENV_FILE
     if file.is_file() and file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
         yield Diagnosis(
             subject="secrets", finding="other users can read .env", remedy="Run `chmod 600 .env`."

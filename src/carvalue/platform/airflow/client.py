@@ -13,7 +13,7 @@ import httpx
 
 from carvalue.errors import AppError
 from carvalue.platform.health import local_client
-from carvalue.settings import Settings
+from carvalue.settings import AirflowSettings
 
 TIMEOUT_S = 30.0  # of one request: a busy machine answers slowly
 RETRY_LIMIT_S = 120.0  # of all tries of one call
@@ -83,7 +83,7 @@ class AirflowClient:
         settings: Port, user and password of Airflow.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: AirflowSettings) -> None:
         self._http = local_client(settings.airflow_port, timeout_s=TIMEOUT_S)
         self._login = {
             "username": settings.airflow_user,

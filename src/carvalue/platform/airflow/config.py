@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from carvalue.files import atomic_write
-from carvalue.settings import Settings
+from carvalue.settings import Settings, StateSettings
 
 DAGS_FOLDER = Path(str(files("carvalue.pipelines") / "airflow_dags"))
 """Folder of the DAG files within the installed package."""
@@ -27,7 +27,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         >>> airflow_environment(Settings(airflow_user="ann"))["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"]
         'ann:admin'
     """
-    state = settings.state_dir.resolve()
+    state = settings.state_dir
     options = {
         "CORE__DAGS_FOLDER": str(DAGS_FOLDER),
         "CORE__PLUGINS_FOLDER": str(PLUGINS_FOLDER),
@@ -53,7 +53,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def passwords_file(settings: Settings) -> Path:
+def passwords_file(settings: StateSettings) -> Path:
     """Return the file in which Airflow's simple auth manager looks up passwords.
 
     Args:
@@ -62,7 +62,7 @@ def passwords_file(settings: Settings) -> Path:
     Returns:
         The absolute path; the file may not exist yet.
     """
-    return settings.state_dir.resolve() / "airflow" / "passwords.json"
+    return settings.state_dir / "airflow" / "passwords.json"
 
 
 def write_passwords(settings: Settings) -> None:

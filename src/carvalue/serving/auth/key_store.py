@@ -16,7 +16,7 @@ from carvalue.serving.auth.api_keys import (
     key_digest,
     read_keys,
 )
-from carvalue.settings import LOOPBACK_HOSTS, Settings
+from carvalue.settings import LOOPBACK_HOSTS, ServiceSettings
 
 RELOAD_S = 1.0  # between two checks of the file; a revoked key is accepted for at most this long
 
@@ -35,7 +35,7 @@ class NoKeys(AppError):
     )
 
 
-def load_key_store(settings: Settings) -> "KeyStore":
+def load_key_store(settings: ServiceSettings) -> "KeyStore":
     """Load the keys that the settings name.
 
     Args:

@@ -10,10 +10,10 @@ from carvalue.pricing import PriceModel
 from carvalue.registry import HttpRegistryReader, RegistryReader, RegistryUnavailable
 from carvalue.serving.model.bundle_cache import BundleCache, bundles_folder
 from carvalue.serving.model.live_model import LoadedModel, ModelNotLoaded
-from carvalue.settings import Settings
+from carvalue.settings import RegistrySettings
 
 
-def load_production_model(settings: Settings, *, warn: Callable[[str], None]) -> LoadedModel:
+def load_production_model(settings: RegistrySettings, *, warn: Callable[[str], None]) -> LoadedModel:
     """Load the model that the service of these settings quotes with; see `load_with_fallback`.
 
     Args:

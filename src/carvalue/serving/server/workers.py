@@ -27,7 +27,7 @@ from carvalue.logs import configure_logs
 from carvalue.serving.app import create_app
 from carvalue.serving.middleware import ObservabilityMiddleware
 from carvalue.serving.server.deadlines import DeadlineProtocol
-from carvalue.settings import Settings, load_settings
+from carvalue.settings import ServiceSettings, load_settings
 
 SHUTDOWN_S = (
     5  # for answers that are being sent; they take milliseconds, so more time helps only idle clients
@@ -46,7 +46,7 @@ METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client reads it at imp
 logger = logging.getLogger(__name__)
 
 
-def run_server(settings: Settings, app: ObservabilityMiddleware) -> None:
+def run_server(settings: ServiceSettings, app: ObservabilityMiddleware) -> None:
     """Serve until a signal stops the process.
 
     Args:
@@ -79,7 +79,7 @@ def worker_app() -> ObservabilityMiddleware:
     configure_logs()
     prepare_process()
     Thread(target=_stop_after_supervisor, daemon=True).start()
-    return create_app(load_settings(), metrics_folder=Path(os.environ[METRICS_FOLDER]))
+    return create_app(load_settings(ServiceSettings), metrics_folder=Path(os.environ[METRICS_FOLDER]))
 
 
 def prepare_process() -> None:
@@ -187,7 +187,7 @@ class WorkerSupervisor(Multiprocess):
         mark_process_dead(worker.pid, str(self._folder))
 
 
-def _uvicorn_options(settings: Settings) -> dict[str, Any]:
+def _uvicorn_options(settings: ServiceSettings) -> dict[str, Any]:
     return {
         "host": settings.bind_host,
         "port": settings.service_port,

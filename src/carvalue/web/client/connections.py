@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from carvalue.settings import load_settings
+from carvalue.settings import PageSettings, load_settings
 from carvalue.web.client.price_service import PriceServiceClient
 from carvalue.web.client.visitor import current_visitor
 from carvalue.web.client.watcher import WatcherClient
@@ -20,7 +20,9 @@ def price_service_client(url: str) -> PriceServiceClient:
     Returns:
         The client.
     """
-    return PriceServiceClient(url, headers=load_settings().service_headers, visitor=current_visitor)
+    return PriceServiceClient(
+        url, headers=load_settings(PageSettings).service_headers, visitor=current_visitor
+    )
 
 
 @st.cache_resource

@@ -12,7 +12,7 @@ from polars.exceptions import PolarsError
 from carvalue.errors import AppError
 from carvalue.files.tabular import UploadUnreadable, convert_in_sandbox
 from carvalue.listings import FIELD_BY_NAME, FIELDS, Listing, NumberField, parse_number
-from carvalue.settings import load_settings
+from carvalue.settings import PageSettings, load_settings
 from carvalue.web.client import ListingRejected, PriceServiceClient, QuoteView, price_service_client
 from carvalue.web.components import escape_markdown, show_table, spreadsheet_csv, unused_name
 
@@ -202,7 +202,7 @@ def answer_names(columns: Sequence[str]) -> dict[str, str]:
 def _answers(table: pl.DataFrame) -> list[QuoteView | str]:
     listings = listings_from_rows(table)
     bar, answers = st.progress(0.0, "Pricing ..."), []
-    for answer in price_all(price_service_client(load_settings().service_url), listings):
+    for answer in price_all(price_service_client(load_settings(PageSettings).service_url), listings):
         answers.append(answer)
         if len(answers) % BATCH_ROWS == 0 or len(answers) == len(listings):
             bar.progress(len(answers) / len(listings), f"{len(answers):,} of {len(listings):,} cars")

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from carvalue.errors import AppError
-from carvalue.settings import Settings, load_settings
+from carvalue.settings import PageSettings, load_settings
 from carvalue.web.client import (
     AlertsView,
     AlertView,
@@ -32,7 +32,7 @@ MAX_PAST_ALERTS = 10
 
 def show_monitoring() -> None:
     """Show the page."""
-    settings = load_settings()
+    settings = load_settings(PageSettings)
     st.title("Monitoring")
     _links(settings)
     _show_model(settings)
@@ -51,11 +51,11 @@ def show_monitoring() -> None:
     _show_reports(watcher)
 
 
-def _links(settings: Settings) -> None:
+def _links(settings: PageSettings) -> None:
     st.markdown(" · ".join(f"[{escape_markdown(name)}]({url})" for name, url in settings.links.items()))
 
 
-def _show_model(settings: Settings) -> None:
+def _show_model(settings: PageSettings) -> None:
     st.subheader("In production")
     try:
         model = price_service_client(settings.service_url).in_production()

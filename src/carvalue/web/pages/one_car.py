@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from carvalue.errors import AppError
-from carvalue.settings import load_settings
+from carvalue.settings import PageSettings, load_settings
 from carvalue.web.client import ListingRejected, ModelView, price_service_client
 from carvalue.web.components import (
     RejectedListing,
@@ -29,7 +29,7 @@ def show_one_car() -> None:
     """Show the page."""
     st.title("What is your car worth?")
     st.write("Make, model and model year are enough. More details make the price range narrower.")
-    url = load_settings().service_url
+    url = load_settings(PageSettings).service_url
     show_form(suggestions=_suggestions_or_notice(url), expected=_wrong_fields())
     st.button("Price this car", type="primary", width="stretch", on_click=_price, args=(url,))
     _show_answer(url)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from carvalue.errors import AppError
-from carvalue.settings import load_settings
+from carvalue.settings import PageSettings, load_settings
 from carvalue.web.client import ListingRejected, price_service_client
 from carvalue.web.components import dollars_input, format_dollars
 
@@ -34,7 +34,7 @@ def _report(quote_id: str, price: int | None) -> None:
         st.error("Enter the number of the quote and the sale price.")
         return
     try:
-        price_service_client(load_settings().service_url).report_sale(quote_id, price)
+        price_service_client(load_settings(PageSettings).service_url).report_sale(quote_id, price)
     except ListingRejected as error:
         st.error(f"{error.message} Check that you copied the whole number of the quote.")
     except AppError as error:

@@ -1,0 +1,64 @@
+"""All settings, in groups. A command reads the groups that it needs, from the environment and `.env`.
+
+The defaults work on a new machine without any configuration.
+"""
+
+from carvalue.settings.base import LOOPBACK_HOSTS, InvalidSetting, SettingsGroup
+from carvalue.settings.load import SECRETS, Settings, load_settings, load_usable_settings
+from carvalue.settings.network import NetworkSettings
+from carvalue.settings.page import PageSettings
+from carvalue.settings.paths import ENV_FILE, project_folder
+from carvalue.settings.pipelines import (
+    NAMED_DATA_SOURCES,
+    DataSettings,
+    PipelineSettings,
+    PromotionSettings,
+    SalesSettings,
+    ScheduleSettings,
+    TrainingSettings,
+)
+from carvalue.settings.service import RATE_LIMIT, ClientSettings, KeySettings, ServiceSettings
+from carvalue.settings.state import JournalSettings, MlflowSettings, RegistrySettings, StateSettings
+from carvalue.settings.watcher import (
+    LOCAL_PASSWORD,
+    AirflowSettings,
+    AlertSettings,
+    LoginSettings,
+    RetrainingSettings,
+    WatcherSettings,
+)
+
+__all__ = [
+    "ENV_FILE",
+    "LOCAL_PASSWORD",
+    "LOOPBACK_HOSTS",
+    "NAMED_DATA_SOURCES",
+    "RATE_LIMIT",
+    "SECRETS",
+    "AirflowSettings",
+    "AlertSettings",
+    "ClientSettings",
+    "DataSettings",
+    "InvalidSetting",
+    "JournalSettings",
+    "KeySettings",
+    "LoginSettings",
+    "MlflowSettings",
+    "NetworkSettings",
+    "PageSettings",
+    "PipelineSettings",
+    "PromotionSettings",
+    "RegistrySettings",
+    "RetrainingSettings",
+    "SalesSettings",
+    "ScheduleSettings",
+    "ServiceSettings",
+    "Settings",
+    "SettingsGroup",
+    "StateSettings",
+    "TrainingSettings",
+    "WatcherSettings",
+    "load_settings",
+    "load_usable_settings",
+    "project_folder",
+]

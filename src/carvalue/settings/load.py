@@ -1,0 +1,131 @@
+"""Read settings from the environment and `.env`, and report what is wrong with them."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import TypeVar, overload
+
+from dotenv import dotenv_values
+from pydantic import SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from carvalue.settings.base import InvalidSetting, SettingsGroup
+from carvalue.settings.names import UnknownName, unknown_in_environment, unknown_in_file
+from carvalue.settings.page import PageSettings
+from carvalue.settings.paths import ENV_FILE, project_folder
+from carvalue.settings.pipelines import PipelineSettings, ScheduleSettings
+from carvalue.settings.service import ServiceSettings
+from carvalue.settings.watcher import WatcherSettings
+from carvalue.urls import without_credentials
+
+SKIPPED_DEFAULT = "default_factory_not_called"  # pydantic's error for a default that needs an invalid setting
+
+
+class Settings(PageSettings, WatcherSettings, ServiceSettings, ScheduleSettings, PipelineSettings):
+    """The settings of every part of carvalue, for what starts or checks the whole platform.
+
+    >>> settings = Settings(service_port=9000)
+    >>> settings.service_url
+    'http://127.0.0.1:9000'
+    >>> settings.journal_url.get_secret_value()
+    'sqlite:////.../var/service/journal.db'
+    """
+
+
+SECRETS = frozenset(name for name, field in Settings.model_fields.items() if field.annotation is SecretStr)
+"""The fields that are never shown."""
+NAMES = frozenset(name.upper() for name in Settings.model_fields)
+"""The environment variables of all settings."""
+
+Group = TypeVar("Group", bound=SettingsGroup)
+
+
+@overload
+def load_settings() -> Settings: ...
+
+
+@overload
+def load_settings(group: type[Group]) -> Group: ...
+
+
+def load_settings(group: type[SettingsGroup] = Settings) -> SettingsGroup:
+    """Read and validate one group of settings; those of other groups may be invalid.
+
+    Args:
+        group: The group; all settings unless it is given.
+
+    Returns:
+        The settings of this process.
+
+    Raises:
+        InvalidSetting: A setting of the group is invalid, or a name resembles one of the group's. The message
+            names each of them in one line.
+
+    >>> import os
+    >>> from carvalue.settings import StateSettings
+    >>> os.environ["SERVICE_PORT"] = "70000"
+    >>> load_settings()
+    Traceback (most recent call last):
+    carvalue.settings.base.InvalidSetting: SERVICE_PORT is '70000': input should be less than or equal to ...
+    >>> load_settings(StateSettings).state_dir.name
+    'var'
+    >>> del os.environ["SERVICE_PORT"]
+    """
+    problems = [
+        str(unknown)
+        for unknown in _unknown_names()
+        if group is Settings or unknown.meant.lower() in group.model_fields
+    ]
+    try:
+        settings = _read(group)
+    except ValidationError as error:
+        problems += [_describe(item) for item in _invalid(error)]
+    if problems:
+        raise InvalidSetting(" ".join(problems))
+    return settings
+
+
+def load_usable_settings() -> tuple[Settings, tuple[str, ...]]:
+    """Read all settings; an invalid one is replaced by its default and reported.
+
+    Returns:
+        The settings, and a sentence for each one that is invalid or misspelled.
+
+    >>> import os
+    >>> os.environ["SAMPLE_ROWS"] = "many"
+    >>> settings, problems = load_usable_settings()
+    >>> settings.sample_rows, problems[0]
+    (30000, "SAMPLE_ROWS is 'many': input should be a valid integer, unable to parse string as an integer.")
+    >>> del os.environ["SAMPLE_ROWS"]
+    """
+    problems = [str(unknown) for unknown in _unknown_names()]
+    defaults: dict[str, None] = {}
+    while True:
+        try:
+            return _read(Settings, **defaults), tuple(problems)
+        except ValidationError as error:
+            invalid = {str(item["loc"][0]): item for item in _invalid(error)}
+            if not invalid.keys() - defaults.keys():  # never, as long as the defaults fit together
+                raise InvalidSetting(" ".join(map(_describe, invalid.values()))) from None
+            problems += map(_describe, invalid.values())
+            defaults |= dict.fromkeys(invalid)
+
+
+def _read(group: Callable[..., Group], **values: None) -> Group:
+    return group(_env_file=project_folder() / ENV_FILE, **values)
+
+
+def _unknown_names() -> Iterator[UnknownName]:
+    yield from unknown_in_file(map(str.upper, dotenv_values(project_folder() / ENV_FILE)), known=NAMES)
+    yield from unknown_in_environment(os.environ, known=NAMES)
+
+
+def _invalid(error: ValidationError) -> list[ErrorDetails]:
+    return [item for item in error.errors() if item["type"] != SKIPPED_DEFAULT]
+
+
+def _describe(item: ErrorDetails) -> str:
+    name, message = str(item["loc"][0]).upper(), item["msg"].removeprefix("Value error, ")
+    value = "(not shown)" if name.lower() in SECRETS else without_credentials(repr(item["input"]))
+    if message[1].islower():  # otherwise it begins with the name of a setting
+        message = message[0].lower() + message[1:]
+    return f"{name} is {value}: {message}."

@@ -1,0 +1,112 @@
+"""What the pipelines read: the listings, the training, and the rules of retraining and promotion."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from carvalue.settings.base import SettingsGroup
+from carvalue.settings.paths import absolute
+from carvalue.settings.state import RegistrySettings
+
+NAMED_DATA_SOURCES = ("auto", "kaggle", "sample")
+
+
+def _data_source(value: str) -> str:
+    if value in NAMED_DATA_SOURCES:
+        return value
+    if Path(value).suffix.lower() not in {".csv", ".zip"}:
+        names = ", ".join(NAMED_DATA_SOURCES)
+        raise ValueError(f"expected {names} or the path of a file that ends in .csv or .zip")
+    return str(absolute(value))
+
+
+def _cluster_address(value: str) -> str:
+    parts = urlsplit(value)
+    if value and not (parts.scheme in {"tcp", "tls"} and parts.hostname and parts.port):
+        raise ValueError("expected a Dask scheduler's address such as tcp://127.0.0.1:8786, or nothing")
+    return value
+
+
+class DataSettings(SettingsGroup):
+    """Where the listings come from. Whether a file exists is checked by the step that reads it."""
+
+    data_source: Annotated[str, AfterValidator(_data_source)] = "auto"
+    """Where the raw listings come from: `auto` (Kaggle if it answers, otherwise the generated sample),
+    `kaggle`, `sample`, or the path of a .csv or .zip file with the 26 columns of the Kaggle data set."""
+    dataset: str = ""
+    """The path of a .toml file that describes the columns, units and values of the file in DATA_SOURCE
+    (docs/how-to/map-columns.md). Empty: the file has the columns of the Kaggle data set."""
+    kaggle_dataset: str = Field(default="austinreese/craigslist-carstrucks-data", pattern=r"^[^/]+/[^/]+.*$")
+    """The Kaggle data set as OWNER/NAME. Append /versions/N to pin a version."""
+    kaggle_timeout_s: float = Field(default=30, gt=0)
+    """How long to wait for one response from Kaggle, in seconds."""
+    sample_rows: int = Field(default=30_000, ge=1_000)
+    """How many raw rows the generated sample has; at least 1000."""
+    sample_seed: int = 2021
+    """The random seed of the generated sample. The same seed gives the same rows."""
+
+    @field_validator("dataset")
+    @classmethod
+    def _dataset_describes_a_file(cls, value: str, others: ValidationInfo) -> str:
+        if not value:
+            return value
+        if Path(value).suffix.lower() != ".toml":
+            raise ValueError("expected the path of a .toml file, such as docs/how-to/map-columns.md shows")
+        source = others.data.get("data_source")
+        if source in NAMED_DATA_SOURCES:
+            raise ValueError(
+                f"DATA_SOURCE is {source!r}, whose columns are known: expected the path of the file that "
+                "DATASET describes"
+            )
+        return str(absolute(value))
+
+
+class TrainingSettings(SettingsGroup):
+    """How models are trained."""
+
+    training_budget: Literal["auto", "quick", "default"] = "auto"
+    """How long the parameter search and the training may take: `quick` (about a minute), `default` (up to 20
+    minutes on the Kaggle data), `auto` (`quick` on the sample, `default` on other data)."""
+    training_cluster: Annotated[str, AfterValidator(_cluster_address)] = ""
+    """The address of a Dask scheduler that trains the trees, such as tcp://scheduler:8786. Its workers need
+    carvalue with the extra `dask` and access to the same STATE_DIR (docs/how-to/train-on-a-cluster.md).
+    Empty: train in the pipeline's process."""
+
+
+class SalesSettings(SettingsGroup):
+    """Whose reported sales are trusted."""
+
+    verified_sales_clients: str = ""
+    """The clients whose reported sales are trusted, separated by commas, as `carvalue keys list` names them;
+    `local` stands for callers on this machine without a key. The sales of all other clients are unverified:
+    they are screened and capped, and they never set the price level."""
+
+    @property
+    def verified_clients(self) -> frozenset[str]:
+        """Clients whose reported sales an operator vouches for."""
+        return frozenset(name.strip() for name in self.verified_sales_clients.split(",") if name.strip())
+
+
+class PromotionSettings(SettingsGroup):
+    """When a version may go into production."""
+
+    promotion_approval: Literal["none", "required"] = "none"
+    """Whether a person must approve a version that passed every gate before it goes into production: `none`
+    or `required`. Airflow asks for the approval under `Required Actions` and waits for a week."""
+    max_level_change: float = Field(default=0.1, gt=0, le=1)
+    """How far a promotion may move the price level without a person's approval, as a share of the champion's
+    prices."""
+
+
+class ScheduleSettings(SettingsGroup):
+    """When retrainings start without an alarm; read by Airflow's DAG processor."""
+
+    retrain_schedule: str = Field(default="", pattern=r"^(@(hourly|daily|weekly|monthly)|\S+( \S+){4})?$")
+    """When to retrain, in addition to alarms and manual runs: five cron fields, or @hourly, @daily, @weekly
+    or @monthly. Empty: never."""
+
+
+class PipelineSettings(PromotionSettings, SalesSettings, TrainingSettings, DataSettings, RegistrySettings):
+    """Everything that the steps of the pipelines read."""

@@ -1,0 +1,87 @@
+"""What the watcher reads: the receivers of alerts, Airflow's login, and what an alarm starts."""
+
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+
+from carvalue.settings.base import LOOPBACK_HOSTS, SettingsGroup
+from carvalue.settings.network import NetworkSettings
+from carvalue.settings.pipelines import SalesSettings
+from carvalue.settings.state import RegistrySettings
+from carvalue.urls import is_link_local
+
+LOCAL_PASSWORD = "airflow"  # noqa: S105  # the public default, accepted on loopback only
+
+
+class LoginSettings(SettingsGroup):
+    """Airflow's login."""
+
+    airflow_user: str = Field(default="airflow", min_length=1)
+    """The name of the Airflow user."""
+    airflow_password: SecretStr = Field(default=SecretStr(LOCAL_PASSWORD), min_length=1)
+    """The password of the Airflow user. The default is accepted only while BIND_HOST is loopback."""
+
+
+class AirflowSettings(NetworkSettings, LoginSettings):
+    """Airflow's address and login."""
+
+    @field_validator("bind_host")
+    @classmethod
+    def _default_password_on_loopback_only(cls, value: str, others: ValidationInfo) -> str:
+        password = others.data.get("airflow_password")
+        if value not in LOOPBACK_HOSTS and password and password.get_secret_value() == LOCAL_PASSWORD:
+            raise ValueError(
+                "it can be reached from other machines: expected an AIRFLOW_PASSWORD other than the "
+                "well-known default"
+            )
+        return value
+
+
+class AlertSettings(SettingsGroup):
+    """Who is told about alerts."""
+
+    alert_link_local: bool = False
+    """Whether ALERT_URLS may name link-local addresses such as 169.254.169.254, where clouds serve the
+    credentials of a machine."""
+    alert_urls: SecretStr = SecretStr("console:")
+    """The receivers of alerts, as URLs separated by commas: `console:`, a webhook in Slack's format such as
+    https://hooks.example.com/..., or e-mail as
+    smtp://USER:PASSWORD@HOST:587/?from=cars@example.com&to=you@example.com (smtps:// for TLS on port
+    465)."""
+
+    @field_validator("alert_urls")
+    @classmethod
+    def _no_metadata_servers(cls, value: SecretStr, others: ValidationInfo) -> SecretStr:
+        for url in _split(value):
+            try:
+                host = urlsplit(url).hostname or ""
+            except ValueError:
+                raise ValueError("a URL in it cannot be parsed") from None
+            if is_link_local(host) and not others.data.get("alert_link_local"):
+                raise ValueError(
+                    f"it names the link-local address {host}, where clouds serve credentials: expected "
+                    "another host, or ALERT_LINK_LOCAL=true"
+                )
+        return value
+
+    @property
+    def notifier_urls(self) -> tuple[str, ...]:
+        """The URLs in ALERT_URLS, one for each receiver of alerts."""
+        return _split(self.alert_urls)
+
+
+class RetrainingSettings(SettingsGroup):
+    """What an alarm starts."""
+
+    retrain_on_alarm: bool = True
+    """Whether an alarm of the watcher (drift, live accuracy, coverage) starts a retraining."""
+    retrain_cooldown_h: float = Field(default=24, ge=0)
+    """How many hours after a retraining no alarm starts another."""
+
+
+class WatcherSettings(RetrainingSettings, SalesSettings, AlertSettings, AirflowSettings, RegistrySettings):
+    """Everything that the watcher reads."""
+
+
+def _split(urls: SecretStr) -> tuple[str, ...]:
+    return tuple(url.strip() for url in urls.get_secret_value().split(",") if url.strip())
