@@ -1,4 +1,4 @@
-"""Atomic writes, locks, JSON artifacts, checksummed folders, zip archives and strict JSON."""
+"""Atomic writes, locks, format versions, JSON artifacts, bundles, zip archives and strict JSON."""
 
 from carvalue.files.archives import MEMBER, ZipUnusable, unpack
 from carvalue.files.artifacts import ArtifactUnreadable, read_artifact, write_artifact
@@ -15,6 +15,7 @@ from carvalue.files.atomic import (
 from carvalue.files.bundle import (
     MANIFEST,
     BundleCorrupt,
+    BundleFormatUnknown,
     BundleIncompatible,
     bundle_digest,
     json_bytes,
@@ -22,6 +23,7 @@ from carvalue.files.bundle import (
     read_json,
     write_bundle,
 )
+from carvalue.files.formats import FormatUnknown, StoredFormat, check_format
 from carvalue.files.locks import file_lock
 from carvalue.files.strict_json import NotStrictJson, parse_json
 
@@ -32,13 +34,17 @@ __all__ = [
     "TEMPORARY_MARK",
     "ArtifactUnreadable",
     "BundleCorrupt",
+    "BundleFormatUnknown",
     "BundleIncompatible",
+    "FormatUnknown",
     "NotStrictJson",
+    "StoredFormat",
     "ZipUnusable",
     "atomic_create",
     "atomic_folder",
     "atomic_write",
     "bundle_digest",
+    "check_format",
     "file_lock",
     "fsync",
     "json_bytes",

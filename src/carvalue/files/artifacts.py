@@ -1,14 +1,18 @@
 """Report files: a frozen dataclass stored as JSON, so that a later step can read an earlier step's result."""
 
+import json
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from carvalue.errors import AppError
 from carvalue.files.atomic import atomic_write
+from carvalue.files.formats import FormatUnknown, check_format
 
 Report = TypeVar("Report")
+
+FORMAT = 1  # of all report files, raised whenever an older release would misread one
 
 
 class ArtifactUnreadable(AppError):
@@ -33,11 +37,13 @@ def write_artifact(report: object, path: Path) -> None:
         >>> write_artifact(RowCount(kept=3), Path("rows.json"))
         >>> print(Path("rows.json").read_text())
         {
+          "format": 1,
           "kept": 3
         }
     """
     with atomic_write(path) as temporary:
-        temporary.write_bytes(TypeAdapter(type(report)).dump_json(report, indent=2))
+        fields = TypeAdapter(type(report)).dump_python(report, mode="json")
+        temporary.write_text(json.dumps({"format": FORMAT, **fields}, ensure_ascii=False, indent=2))
 
 
 def read_artifact(kind: type[Report], path: Path) -> Report:
@@ -51,7 +57,8 @@ def read_artifact(kind: type[Report], path: Path) -> Report:
         An instance of `kind`.
 
     Raises:
-        ArtifactUnreadable: The file is missing, or does not match the fields of `kind`.
+        ArtifactUnreadable: The file is missing, has an unknown format, or does not match the fields of
+            `kind`.
 
     Example:
         >>> from dataclasses import dataclass
@@ -68,6 +75,11 @@ def read_artifact(kind: type[Report], path: Path) -> Report:
         carvalue.files.artifacts.ArtifactUnreadable: other.json cannot be read: ...
     """
     try:
-        return TypeAdapter(kind).validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+        fields = json.loads(path.read_bytes())
+        found = fields.pop("format", 1) if isinstance(fields, dict) else 1
+        check_format(found, kind="report", source=path, oldest=1, newest=FORMAT)
+        return TypeAdapter(kind).validate_json(json.dumps(fields))
+    except FormatUnknown as error:
+        raise ArtifactUnreadable(error.message) from None
+    except (OSError, ValueError) as error:  # Pydantic's error is a ValueError
         raise ArtifactUnreadable(f"{path} cannot be read: {error}.") from error

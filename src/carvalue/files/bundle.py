@@ -8,8 +8,10 @@ from typing import Any
 
 from carvalue.errors import AppError
 from carvalue.files.atomic import atomic_folder
+from carvalue.files.formats import FormatUnknown, check_format
 
 FORMAT = 5  # raised whenever an older reader would misread the files
+OLDEST_FORMAT = 5  # written by release 0.1
 MANIFEST = "MANIFEST.json"
 """The file of a bundle that lists its format and the checksum of every other file."""
 
@@ -28,6 +30,12 @@ class BundleIncompatible(AppError):
 
     status = 500
     hint = "Use the program version that its card names, or train anew with `carvalue run initial_model_dag`."
+
+
+class BundleFormatUnknown(FormatUnknown, BundleIncompatible):
+    """The bundle has a format that this release cannot read."""
+
+    hint = "Install a release that reads it, or train anew with `make build AGAIN=1` or `carvalue retrain`."
 
 
 def write_bundle(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -61,7 +69,7 @@ def read_bundle(folder: Path) -> dict[str, bytes]:
 
     Raises:
         BundleCorrupt: A file is missing, or its checksum differs from the manifest's.
-        BundleIncompatible: The bundle has another format than this program reads.
+        BundleFormatUnknown: The bundle has a format that this release cannot read.
 
     Example:
         >>> from pathlib import Path
@@ -75,10 +83,12 @@ def read_bundle(folder: Path) -> dict[str, bytes]:
         carvalue.files.bundle.BundleCorrupt: bundle/card.json does not have the checksum ...
     """
     manifest = read_json(_read(folder, MANIFEST), name=MANIFEST, folder=folder)
-    if manifest.get("format") != FORMAT:
-        raise BundleIncompatible(
-            f"{folder}: bundle format {manifest.get('format')}, this program reads {FORMAT}."
+    try:
+        check_format(
+            manifest.get("format"), kind="bundle", source=folder, oldest=OLDEST_FORMAT, newest=FORMAT
         )
+    except FormatUnknown as error:
+        raise BundleFormatUnknown(folder, cause=error.cause) from None
     return {name: _checked(folder, name, sha256) for name, sha256 in manifest["sha256"].items()}
 
 

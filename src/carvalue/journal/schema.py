@@ -73,6 +73,21 @@ def newest_revision() -> str:
     return ScriptDirectory(str(REVISIONS)).get_current_head() or ""
 
 
+def pending_revisions(engine: Engine) -> tuple[str, ...]:
+    """List the revisions that `upgrade` would apply.
+
+    Args:
+        engine: The database.
+
+    Returns:
+        The revisions, oldest first; empty if the tables are up to date or newer than this code.
+    """
+    if schema_status(engine) is not SchemaStatus.BEHIND:
+        return ()
+    scripts = ScriptDirectory(str(REVISIONS)).iterate_revisions("head", revision_of(engine) or "base")
+    return tuple(script.revision for script in scripts)[::-1]
+
+
 def revision_of(engine: Engine) -> str:
     """Read the revision of a database.
 

@@ -34,6 +34,7 @@ from carvalue.journal.schema import (
     QUOTES,
     SchemaStatus,
     newest_revision,
+    pending_revisions,
     revision_of,
     schema_status,
     upgrade,
@@ -299,6 +300,20 @@ class Journal:
                 )
                 for told_at, price, sale_price, listing, client in connection.execute(query)
             ]
+
+    def pending_revisions(self) -> tuple[str, ...]:
+        """List the migrations that the tables need, without applying them.
+
+        Returns:
+            Their revisions, oldest first; empty for a database that does not exist yet.
+
+        Raises:
+            JournalUnavailable: The database does not answer.
+        """
+        if self._is_file and not Path(self._url.database or "").is_file():
+            return ()  # connecting would create the file
+        with self._translated_errors():
+            return pending_revisions(self._engine)
 
     def revision(self) -> str:
         """Read the revision of the tables without changing them.

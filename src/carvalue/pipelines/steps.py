@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from carvalue.errors import AppError
 from carvalue.pipelines.retraining_steps import ADJUSTED_FILE, dataset_changes
-from carvalue.settings import PipelineSettings, StateSettings
+from carvalue.settings import PipelineSettings
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

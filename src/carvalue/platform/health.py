@@ -5,6 +5,7 @@ from datetime import datetime
 import httpx
 
 from carvalue.platform.spec import HealthCheck, local_url
+from carvalue.registry import NOTHING_YET
 from carvalue.settings import Settings
 
 TIMEOUT_S = 5.0
@@ -70,3 +71,22 @@ def _is_component_healthy(answer: httpx.Response, component: str, since: datetim
     report = answer.json().get(component) or {}
     beat = report.get(f"latest_{component}_heartbeat")
     return report.get("status") == "healthy" and beat is not None and datetime.fromisoformat(beat) >= since
+
+
+def not_ready(client: httpx.Client, check: HealthCheck) -> str:
+    """Ask a healthy service what it lacks to do its work.
+
+    Args:
+        client: Client to send the request with.
+        check: Health check of the service.
+
+    Returns:
+        What it lacks; empty if it is ready, has no such URL, or only waits for the first model.
+    """
+    if not check.ready:
+        return ""
+    try:
+        down = client.get(check.ready).json()["down"]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return ""
+    return "; ".join(str(reason) for reason in down.values() if reason != NOTHING_YET)

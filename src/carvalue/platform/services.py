@@ -203,7 +203,7 @@ def price_service_spec(settings: Settings) -> ServiceSpec:
         purpose="prices cars over HTTP",
         command=_python("carvalue.serving"),
         environment=shared_environment(settings) | _journal(settings) | keys,
-        health=HealthCheck(url=f"{address}/healthz"),  # without a model it is healthy but not ready
+        health=HealthCheck(url=f"{address}/healthz", ready=f"{address}/readyz"),
         needs=("journal-tables",) if _has_journal_server(settings) else (),
         port=settings.service_port,
         port_setting="SERVICE_PORT",

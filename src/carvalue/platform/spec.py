@@ -14,10 +14,12 @@ class HealthCheck:
         url: URL that answers 200 while the service works.
         component: Key of this service in the JSON answer, where one URL reports on several services, such
             as Airflow's `/api/v2/monitor/health`. None: the status code alone decides.
+        ready: URL that tells what a healthy service lacks, as `down` in a JSON object; empty if it has none.
     """
 
     url: str
     component: str | None = None
+    ready: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

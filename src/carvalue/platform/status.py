@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-from carvalue.platform.health import is_healthy, local_client
+from carvalue.platform.health import is_healthy, local_client, not_ready
 from carvalue.platform.processes import ProcessState, State, Supervisor, last_lines
 from carvalue.platform.services import platform_services
 from carvalue.platform.spec import ServiceSpec
@@ -25,11 +25,11 @@ class ServiceStatus:
 
     Attributes:
         service: The service.
-        state: `healthy`, `done` (a job that succeeded), `starting`, `unhealthy` (runs, health check fails) or
-            `down`.
+        state: `healthy`, `done` (a job that succeeded), `starting`, `unhealthy` (runs, health check fails),
+            `not ready` (healthy, but the model in production cannot be used) or `down`.
         pid: Process id; None while it does not run.
         uptime: Time since the process started; None while it does not run.
-        last_line: Last line of its log; empty if the service is all right.
+        last_line: What is not ready, or the last line of its log; empty if the service is all right.
     """
 
     service: ServiceSpec
@@ -80,13 +80,15 @@ def _status(
     if process is None:
         return ServiceStatus(service=service, state="down")
     state = _state(service, process, client)
+    problem = not_ready(client, service.health) if state == "healthy" and service.health else ""
     is_ok = state in {"healthy", "done"}
+    line = problem if is_ok else next(iter(last_lines(supervisor.log(service.name), count=1)), "")
     return ServiceStatus(
         service=service,
-        state=state,
+        state="not ready" if problem else state,
         pid=process.pid,
         uptime=datetime.now(UTC) - process.started_at if process.pid else None,
-        last_line="" if is_ok else next(iter(last_lines(supervisor.log(service.name), count=1)), ""),
+        last_line=line,
     )
 
 

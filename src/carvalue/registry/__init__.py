@@ -5,13 +5,21 @@ from carvalue.registry.history import VersionSummary, last_switch, summarize
 from carvalue.registry.http_reader import HttpRegistryReader
 from carvalue.registry.in_memory import InMemoryVersions
 from carvalue.registry.judgement import GateJudgement, PromotionDecision
-from carvalue.registry.model_version import MODEL_NAME, ModelVersion, RegistryUnavailable
+from carvalue.registry.model_version import (
+    MODEL_NAME,
+    NOTHING_YET,
+    VERSION_FORMAT,
+    ModelVersion,
+    RegistryUnavailable,
+)
 from carvalue.registry.opening import open_registry, read_decisions
 from carvalue.registry.port import RegistryReader, VersionNotFound, VersionStore
 from carvalue.registry.registry import ChampionChanged, NoEarlierVersion, Registry
 
 __all__ = [
     "MODEL_NAME",
+    "NOTHING_YET",
+    "VERSION_FORMAT",
     "ChampionChanged",
     "DecisionRecord",
     "GateJudgement",

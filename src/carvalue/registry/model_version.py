@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from carvalue.errors import AppError
+from carvalue.files import StoredFormat
 
 MODEL_NAME = "vehicles-price-model"
 EXPERIMENT = "vehicles-price"
@@ -16,6 +17,11 @@ TEST_TAG = "test.figures"
 """The tag with a version's metrics on the test rows, as JSON."""
 BUNDLE_PATH = "bundle"
 """The path of a version's bundle among its artifacts."""
+
+
+NOTHING_YET = "nothing in production yet"
+"""What is said where a version in production is needed and none was promoted."""
+VERSION_FORMAT = StoredFormat(kind="model version")
 
 
 class RegistryUnavailable(AppError):
@@ -57,7 +63,7 @@ class ModelVersion:
     dataset_fingerprint: str = field(default="", compare=False)
 
     def save(self, path: Path) -> None:
-        """Write the version as JSON.
+        """Write the version as JSON, without its format: release 0.1 refuses fields that it does not know.
 
         Args:
             path: The file to write.
@@ -76,8 +82,11 @@ class ModelVersion:
 
         Returns:
             The version.
+
+        Raises:
+            FormatUnknown: A newer release wrote the file.
         """
-        return cls(**json.loads(path.read_text()))
+        return cls(**VERSION_FORMAT.load(path.read_text(), source=path))
 
     @classmethod
     def from_tags(

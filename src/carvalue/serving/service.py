@@ -14,7 +14,7 @@ from carvalue.journal import (
     Quarantine,
     forward_forever,
 )
-from carvalue.registry import RegistryReader
+from carvalue.registry import NOTHING_YET, RegistryReader
 from carvalue.serving.batch import BatchPricer, UploadFolder
 from carvalue.serving.model import BundleCache, LiveModel, follow_forever
 from carvalue.serving.quotes import QuoteService
@@ -59,7 +59,7 @@ class ServiceState:
         Returns:
             Name of the part -> reason; empty if the service can quote.
         """
-        return {} if self.live.has_model else {"model": "nothing in production yet"}
+        return {} if self.live.has_model else {"model": self.live.refusal or NOTHING_YET}
 
     def degraded(self) -> Mapping[str, str]:
         """List what does not work while quotes are still answered.

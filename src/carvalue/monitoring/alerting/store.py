@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 
 from carvalue.errors import AppError
+from carvalue.files import check_format
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ DELIVERY_WAIT_S = 1.0  # a notifier that takes longer goes on in its own thread
 GIVE_UP_AFTER = timedelta(days=1)  # an undelivered notification is then dropped; the alert stays in the list
 
 TABLES = MetaData()
+FORMAT = 1  # of the tables; kept in SQLite's user_version, which releases 0.1 and 0.2 left at 0
 ALERTS = Table(
     "alerts",
     TABLES,
@@ -150,7 +152,11 @@ class AlertStore:
     def __init__(self, path: Path, notifiers: Sequence[Notifier]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
-        TABLES.create_all(self._engine)
+        with self._engine.begin() as connection:
+            found = connection.exec_driver_sql("PRAGMA user_version").scalar_one() or FORMAT
+            check_format(found, kind="alert store", source=path, oldest=1, newest=FORMAT)
+            TABLES.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {FORMAT}")
         self._notifiers = {notifier.name: notifier for notifier in notifiers}
         self._threads = ThreadPoolExecutor(max(1, len(notifiers)), thread_name_prefix="notifier")
         self._running: dict[str, Future[None]] = {}  # by notifier: each delivers in one thread at a time

@@ -146,10 +146,8 @@ class DetectorState:
         Raises:
             StateIncompatible: Another release wrote it in another format.
         """
-        if content.get("format") != STATE_FORMAT:
-            raise StateIncompatible(
-                f"The detector's state has format {content.get('format')!r}: expected {STATE_FORMAT}."
-            )
+        if (found := content.get("format", 1)) != STATE_FORMAT:  # release 0.1 wrote no format
+            raise StateIncompatible(f"The detector's state has format {found!r}: expected {STATE_FORMAT}.")
         return cls(
             rows=content["rows"],
             levels=dict(content["levels"]),

@@ -1,6 +1,5 @@
 """The drift reference: the training cars that live quotes are compared with."""
 
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +7,10 @@ from pathlib import Path
 import polars as pl
 
 from carvalue.errors import AppError
-from carvalue.files import atomic_write
+from carvalue.files import StoredFormat, atomic_write
 from carvalue.listings import FIELDS
+
+FORMAT = StoredFormat(kind="drift reference")
 
 logger = logging.getLogger(__name__)
 
@@ -68,9 +69,7 @@ def publish_reference(train: Path, *, fingerprint: str, root: Path) -> DriftRefe
     rows = pl.scan_parquet(path).select(pl.len()).collect().item()
     # the JSON file is written last: where it exists, the rows do
     with atomic_write(path.with_suffix(".json")) as temporary:
-        temporary.write_text(
-            json.dumps({"fingerprint": fingerprint, "rows": rows, "columns": COLUMNS}, indent=2)
-        )
+        temporary.write_text(FORMAT.dump({"fingerprint": fingerprint, "rows": rows, "columns": COLUMNS}))
     logger.info("reference published", extra={"fingerprint": fingerprint, "rows": rows})
     return DriftReference(path=path, fingerprint=fingerprint, rows=rows)
 
@@ -87,10 +86,12 @@ def find_reference(*, fingerprint: str, root: Path) -> DriftReference:
 
     Raises:
         ReferenceMissing: It was not published.
+        FormatUnknown: A newer release published it.
     """
     path = root / f"{fingerprint}.parquet"
     try:
-        rows = json.loads(path.with_suffix(".json").read_text())["rows"]
+        facts = path.with_suffix(".json")
+        rows = FORMAT.load(facts.read_text(), source=facts)["rows"]
     except OSError as error:
         raise ReferenceMissing(f"No reference for dataset {fingerprint} in {root}.") from error
     return DriftReference(path=path, fingerprint=fingerprint, rows=rows)

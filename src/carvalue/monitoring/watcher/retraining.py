@@ -5,6 +5,7 @@ this alarm yet. An alarm is cured once it is known to be fine, by enough quotes 
 start another retraining. An alarm that outlasts a retraining needs a person.
 """
 
+import json
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -12,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from carvalue.files import atomic_write
+from carvalue.files import FormatUnknown, StoredFormat, atomic_write
 from carvalue.monitoring.alerting import Alert
 from carvalue.monitoring.watcher.airflow_runs import RETRAINING, PipelineRun
 from carvalue.monitoring.watcher.alert_conditions import AlarmChanges
@@ -179,18 +180,19 @@ class RetrainingTrigger:
 
     def _save(self, request: RetrainingRequest) -> None:
         with atomic_write(self._state) as temporary:
-            temporary.write_bytes(REQUEST.dump_json(request))
+            temporary.write_text(REQUEST_FORMAT.dump(REQUEST.dump_python(request, mode="json")))
         self._request = request
 
 
 REQUEST = TypeAdapter(RetrainingRequest)
+REQUEST_FORMAT = StoredFormat(kind="retraining request")
 
 
 def _load(path: Path) -> RetrainingRequest:
     try:
-        return REQUEST.validate_json(path.read_bytes())
+        return REQUEST.validate_json(json.dumps(REQUEST_FORMAT.load(path.read_text(), source=path)))
     except FileNotFoundError:
         return RetrainingRequest()
-    except ValidationError:
+    except (FormatUnknown, ValueError):  # Pydantic's error is a ValueError
         logger.exception("the saved retraining request is invalid and ignored; the cooldown still applies")
         return RetrainingRequest()

@@ -1,6 +1,5 @@
 """The watcher: reads new quotes from the journal, checks them for drift, and updates alerts and metrics."""
 
-import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from carvalue.errors import AppError
-from carvalue.files import atomic_write
+from carvalue.files import FormatUnknown, StoredFormat, atomic_write
 from carvalue.journal import Journal, JournalEntry, first_id_at
 from carvalue.monitoring.alerting import Alert, AlertStore
 from carvalue.monitoring.drift import (
@@ -44,6 +43,8 @@ CLOCK_CHANGE = timedelta(minutes=5)  # how long it may take until a clock that w
 NEWEST_SALES = 500
 REPORT_ROWS = 2_000
 REPORT_EVERY = timedelta(days=1)
+
+STATE_FORMAT = StoredFormat(kind="watcher state")
 
 logger = logging.getLogger(__name__)
 
@@ -238,13 +239,15 @@ class Watcher:
 
     def _load(self) -> dict[str, Any]:
         try:
-            state: dict[str, Any] = json.loads(self._state_file.read_text())
+            return STATE_FORMAT.load(self._state_file.read_text(), source=self._state_file)
         except FileNotFoundError:
+            return {}
+        except FormatUnknown as error:
+            logger.warning("the watcher starts anew", extra={"because": error.message})
             return {}
         except ValueError:
             logger.exception("the watcher's state file is invalid: the watcher starts anew")
             return {}
-        return state
 
     def _save(self, production: CalibratedDetector) -> None:
         state = {
@@ -254,7 +257,7 @@ class Watcher:
             "memory": production.detector.state.as_json(),
         }
         with atomic_write(self._state_file) as temporary:
-            temporary.write_text(json.dumps(state))
+            temporary.write_text(STATE_FORMAT.dump(state))
 
 
 def _detector_state(state: Mapping[str, Any]) -> DetectorState | None:

@@ -12,11 +12,12 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from carvalue.errors import AppError
-from carvalue.files import atomic_write
+from carvalue.files import atomic_write, check_format
 
 CONTENTS_FILE = "contents.json"  # the last member, so a truncated archive lacks it
 CHUNK_BYTES = 2**20
 MAX_CONTENTS_BYTES = 64 * 2**20  # of the table of contents; a platform of years has a few thousand files
+FORMAT = 1  # of backups, raised whenever an older release would misread one
 
 
 class ArchiveDamaged(AppError):
@@ -118,6 +119,7 @@ def unpack_archive(path: Path, *, into: Path) -> ArchiveContents:
         The table of contents.
 
     Raises:
+        FormatUnknown: A newer release wrote the archive.
         ArchiveDamaged: A file is missing, differs from its checksum, is a link or a sparse file, or has a
             path outside of the folder.
         OSError: The archive cannot be read or the folder cannot be written.
@@ -136,7 +138,10 @@ def _contents(tar: tarfile.TarFile) -> ArchiveContents:
     size = tar.getmember(CONTENTS_FILE).size
     if size > MAX_CONTENTS_BYTES:
         raise ValueError(f"{CONTENTS_FILE} has {size:,} bytes, more than {MAX_CONTENTS_BYTES:,}")
-    return ArchiveContents(**json.loads(_bytes_of(tar, CONTENTS_FILE).read()))
+    contents = ArchiveContents(**json.loads(_bytes_of(tar, CONTENTS_FILE).read()))
+    found = int(contents.facts.get("format", 1))
+    check_format(found, kind="backup", source=tar.name, oldest=1, newest=FORMAT)
+    return contents
 
 
 def _unpack_one(tar: tarfile.TarFile, name: str, *, into: Path, digest: str) -> None:

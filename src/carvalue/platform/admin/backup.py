@@ -13,7 +13,7 @@ import carvalue
 from carvalue.errors import AppError
 from carvalue.files import TEMPORARY_MARK, atomic_folder, make_private
 from carvalue.listings.datasets import DatasetStore
-from carvalue.platform.admin.archive import Archive, ArchiveContents, unpack_archive, write_archive
+from carvalue.platform.admin.archive import FORMAT, Archive, ArchiveContents, unpack_archive, write_archive
 from carvalue.platform.airflow import passwords_file
 from carvalue.platform.processes import Supervisor
 from carvalue.platform.spec import local_url
@@ -82,7 +82,12 @@ def create_backup(
         raise WouldOverwrite(f"{into} exists.")
     if not any((state / name).is_dir() for name in BACKED_UP):
         raise NothingToBackUp(f"{state} holds no state of the platform.")
-    facts = {"made_at": now.isoformat(), "carvalue": carvalue.__version__, "state_dir": str(state)}
+    facts = {
+        "format": str(FORMAT),
+        "made_at": now.isoformat(),
+        "carvalue": carvalue.__version__,
+        "state_dir": str(state),
+    }
     with write_archive(into, facts=facts) as archive:
         _add_all(archive, settings)
     return BackupSummary(files=len(archive.files), bytes=archive.bytes, left_out=_left_out(settings))

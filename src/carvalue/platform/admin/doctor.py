@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,20 +15,26 @@ import httpx
 import psutil
 
 from carvalue.errors import AppError
+from carvalue.files import FormatUnknown, StoredFormat, read_bundle
 from carvalue.journal import Journal
 from carvalue.listings.datasets import DatasetStore
+from carvalue.monitoring.watcher import REQUEST_FORMAT, STATE_FORMAT
 from carvalue.platform.health import service_client
 from carvalue.platform.processes import PortTaken, Supervisor, check_ports
 from carvalue.platform.services import platform_services
 from carvalue.platform.status import platform_status
-from carvalue.registry import HttpRegistryReader, last_switch, read_decisions
+from carvalue.registry import VERSION_FORMAT, HttpRegistryReader, last_switch, read_decisions
 from carvalue.serving.auth import load_key_store
+from carvalue.serving.model import BundleCache, bundles_folder
 from carvalue.settings import ENV_FILE, InvalidSetting, Settings, project_folder
 
 GB = 2**30
 MIN_DISK_GB = 4.0  # the real listings, datasets, models and logs
 MIN_MEMORY_GB = 2.5  # the platform takes 1.8 while it trains on the sample
 CLOCK_TOLERANCE_S = 60.0
+DOWN_REMEDY = "Run `make status` to see which service is down and `make up` to start it."
+DOWN_REMEDIES = {"model": "Train a version with `make build AGAIN=1`, or install the release that wrote it."}
+DEGRADED_REMEDY = "Quotes still work; run `make status` to see which service is down."
 PACKAGES = ("airflow", "mlflow", "streamlit", "xgboost", "fastapi")
 
 
@@ -152,9 +159,15 @@ def _keys(settings: Settings) -> Iterator[Diagnosis]:
 def _journal(settings: Settings) -> Iterator[Diagnosis]:
     journal = Journal(settings.journal_url.get_secret_value())
     try:
-        revision = journal.revision()
+        pending = journal.pending_revisions()
+        revision = "" if pending else journal.revision()
     finally:
         journal.close()
+    if pending:
+        finding = f"the tables need the migrations {', '.join(pending)}"
+        remedy = "Run `carvalue migrate`; `make up` does it too. Release 0.1 can go on using the tables."
+        yield Diagnosis(subject="journal", finding=finding, remedy=remedy)
+        return
     finding = f"tables at revision {revision}" if revision else "no tables yet: the first use creates them"
     yield Diagnosis(subject="journal", finding=finding)
     decision = last_switch(read_decisions(settings)) if revision else None
@@ -164,6 +177,38 @@ def _journal(settings: Settings) -> Iterator[Diagnosis]:
             finding=f"version {decision.version} was {decision.act}, but production does not follow yet",
             remedy=f"Run `carvalue promote {decision.version}` to complete the interrupted switch.",
         )
+
+
+def _formats(settings: Settings) -> Iterator[Diagnosis]:
+    """Read the stored objects that another release may have written."""
+    problems = tuple(_unknown_formats(settings))
+    yield from problems or [Diagnosis(subject="formats", finding="this release reads all stored objects")]
+
+
+def _unknown_formats(settings: Settings) -> Iterator[Diagnosis]:
+    for read in _stored_objects(settings.state_dir):
+        try:
+            read()
+        except FormatUnknown as error:
+            yield Diagnosis(subject="formats", finding=error.message, remedy=error.hint)
+        except (OSError, ValueError, AppError):  # missing or damaged, which their readers report
+            continue
+
+
+def _stored_objects(state_dir: Path) -> Iterator[Callable[[], object]]:
+    files = {
+        state_dir / "watcher" / "state.json": STATE_FORMAT,
+        state_dir / "watcher" / "retraining.json": REQUEST_FORMAT,
+        bundles_folder(state_dir) / "last_good.json": VERSION_FORMAT,
+    }
+    for path, stored in files.items():
+        yield partial(_load, path, stored)
+    for bundle in BundleCache(bundles_folder(state_dir)).bundles():
+        yield partial(read_bundle, bundle.folder)
+
+
+def _load(path: Path, stored: StoredFormat) -> object:
+    return stored.load(path.read_bytes(), source=path)
 
 
 def _processes(settings: Settings) -> Iterator[Diagnosis]:
@@ -212,11 +257,9 @@ def _price_service(settings: Settings) -> Iterator[Diagnosis]:
         finding = f"does not answer on port {settings.service_port} ({error})"
         yield Diagnosis(subject="price service", finding=finding, remedy="Start it with `make up`.")
         return
-    for state, remedy in (
-        ("down", "Run `make status` to see which service is down and `make up` to start it."),
-        ("degraded", "Quotes still work; run `make status` to see which service is down."),
-    ):
+    for state in ("down", "degraded"):
         for part, detail in body[state].items():
+            remedy = DOWN_REMEDIES.get(part, DOWN_REMEDY) if state == "down" else DEGRADED_REMEDY
             yield Diagnosis(subject=f"price service: {part}", finding=str(detail), remedy=remedy)
     if not body["down"] and not body["degraded"]:
         yield Diagnosis(subject="price service", finding="returns quotes")
@@ -231,6 +274,7 @@ CHECKS: tuple[Check, ...] = (
     _keys,
     _processes,
     _journal,
+    _formats,
     _datasets,
     _model,
     _price_service,

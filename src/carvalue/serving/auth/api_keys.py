@@ -22,7 +22,7 @@ RANDOM_BYTES = 32
 MAX_CLIENT_NAME = 40
 CLIENT = re.compile(rf"[a-z0-9][a-z0-9-]{{0,{MAX_CLIENT_NAME - 1}}}")
 LINE = re.compile(rf"({CLIENT.pattern})\s+sha256:([0-9a-f]{{64}})(?:\s+(\d{{4}}-\d\d-\d\d))?")
-HEADER = "# Keys of the price service: CLIENT sha256:HEX DATE. `carvalue keys` writes this file.\n"
+HEADER = "# Keys of the price service, format 1: CLIENT sha256:HEX DATE. `carvalue keys` writes this file.\n"
 
 
 class InvalidKeyLine(AppError):

@@ -7,7 +7,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from carvalue.files import TEMPORARY_MARK, BundleCorrupt, atomic_write, bundle_digest, file_lock
+from carvalue.files import (
+    TEMPORARY_MARK,
+    BundleCorrupt,
+    FormatUnknown,
+    atomic_write,
+    bundle_digest,
+    file_lock,
+)
 from carvalue.registry import MODEL_NAME, ModelVersion
 
 KEPT_BUNDLES = 2  # the one in use, and the one that another worker may still be reading
@@ -171,5 +178,5 @@ def _folder_name(version: ModelVersion) -> str:
 def _read_version(path: Path) -> ModelVersion | None:
     try:
         return ModelVersion.load(path)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, FormatUnknown):
         return None

@@ -15,7 +15,7 @@ from datetime import time as time_of_day
 from typing import Literal
 
 from carvalue.errors import AppError
-from carvalue.files import BundleCorrupt
+from carvalue.files import BundleCorrupt, FormatUnknown
 from carvalue.pricing import PriceModel
 from carvalue.registry import ModelVersion, RegistryReader, RegistryUnavailable
 from carvalue.serving.model.bundle_cache import BundleCache, CachedBundle
@@ -100,6 +100,9 @@ class LiveModel:
         self._refused: dict[ModelVersion, float] = {}
         self.registry_state: RegistryState = "not asked yet"
         """What the registry answered last."""
+        self.refusal = ""
+        """Why the version that was tried last cannot be used, for readers who may not see paths; empty if it
+        can."""
 
     @property
     def has_model(self) -> bool:
@@ -113,10 +116,14 @@ class LiveModel:
             The model and its version.
 
         Raises:
-            ModelNotLoaded: no model was found yet, neither on disk nor in the registry.
+            ModelNotLoaded: no model was found yet, neither on disk nor in the registry, or none can be used.
         """
         if self._in_use is None:
-            raise ModelNotLoaded("There is no model in production yet.")
+            raise ModelNotLoaded(
+                f"No model can be used: {self.refusal}."
+                if self.refusal
+                else "There is no model in production yet."
+            )
         return self._in_use
 
     def load_last_good(self) -> None:
@@ -171,7 +178,7 @@ class LiveModel:
         self._swap(LoadedModel(model=model, version=bundle.version))
 
     def _swap(self, new: LoadedModel) -> None:
-        earlier, self._in_use = self._in_use, new
+        earlier, self._in_use, self.refusal = self._in_use, new, ""
         gc.freeze()  # a model has a million objects, which no garbage collection needs to visit again
         self._refused.clear()
         seen_until = datetime.combine(new.model.card.data_as_of, time_of_day(), tzinfo=UTC)
@@ -188,6 +195,7 @@ class LiveModel:
 
     def _refuse(self, version: ModelVersion, error: Exception) -> None:
         self._refused[version] = self._clock()
+        self.refusal = f"version {version.version} cannot be used: {_public_cause(error)}"
         reason = type(error).__name__
         self._metrics.model_refusals.labels(reason).inc()
         logger.error(
@@ -200,6 +208,14 @@ class LiveModel:
             level = logging.WARNING if state == "down" else logging.INFO
             logger.log(level, "model registry", extra={"state": state, "because": because})
         self.registry_state = state
+
+
+def _public_cause(error: Exception) -> str:
+    if isinstance(error, FormatUnknown):
+        return error.cause
+    if isinstance(error, BundleCorrupt):
+        return "its bundle is damaged"
+    return "the log of the price service shows the reason"
 
 
 async def follow_forever(live: LiveModel) -> None:

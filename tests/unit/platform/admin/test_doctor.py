@@ -14,6 +14,7 @@ from threading import Thread
 import pytest
 from pydantic import SecretStr
 
+from carvalue.files import MANIFEST, bundle_digest, write_bundle
 from carvalue.journal.decisions import DecisionLog, DecisionRecord
 from carvalue.journal.schema import newest_revision
 from carvalue.journal.store import Journal
@@ -21,6 +22,8 @@ from carvalue.platform.admin.doctor import Diagnosis, diagnose
 from carvalue.serving.auth.api_keys import KeyFile
 from carvalue.settings import Settings
 from platforms import platform_settings
+
+SCHEMAS = Path(__file__).parents[3] / "schemas"
 
 
 @pytest.fixture
@@ -129,6 +132,34 @@ def test_an_interrupted_switch_is_named_with_the_command_that_completes_it(setti
 
     log.mark_applied(1, at=datetime.now(UTC))
     assert "decisions" not in _findings(settings)
+
+
+def test_pending_migrations_are_listed(settings: Settings) -> None:
+    (settings.state_dir / "service").mkdir(parents=True)
+    with closing(sqlite3.connect(settings.state_dir / "service" / "journal.db")) as connection:
+        connection.executescript((SCHEMAS / "revision_1_0.sqlite.sql").read_text())
+
+    found = _findings(settings)["journal"]
+
+    assert found.finding.startswith("the tables need the migrations 1.1, ")
+    assert found.finding.endswith(newest_revision())
+    assert "carvalue migrate" in found.remedy
+
+
+def test_state_of_a_newer_release_is_named_by_its_format(settings: Settings) -> None:
+    assert _findings(settings)["formats"].is_ok
+    (settings.state_dir / "watcher").mkdir(parents=True)
+    (settings.state_dir / "watcher" / "state.json").write_text('{"format": 7}')
+    bundle = settings.state_dir / "service" / "bundles" / "3-0123456789ab"
+    write_bundle(bundle, {})
+    manifest = json.loads((bundle / MANIFEST).read_text()) | {"format": 99}
+    (bundle / MANIFEST).write_text(json.dumps(manifest))
+    bundle.rename(bundle.with_name(f"3-{bundle_digest(bundle)[:12]}"))
+
+    found = [item.finding for item in diagnose(settings) if item.subject == "formats"]
+
+    assert any("watcher state format 7, this release reads 1" in finding for finding in found)
+    assert any("bundle format 99, this release reads" in finding for finding in found)
 
 
 def test_a_page_without_a_key_is_noticed(settings: Settings) -> None:

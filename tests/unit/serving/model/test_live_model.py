@@ -1,5 +1,6 @@
 """The model in use: loads from disk, swaps whole versions, keeps the earlier one if a bundle is bad."""
 
+import json
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.files import TEMPORARY_MARK
+from carvalue.files import MANIFEST, TEMPORARY_MARK
 from carvalue.serving.model.bundle_cache import BundleCache
 from carvalue.serving.model.live_model import RETRY_REFUSED_S, LiveModel, ModelNotLoaded
 from carvalue.telemetry.metrics import ServiceMetrics
@@ -53,6 +54,26 @@ def broken(bundle: Path, into: Path) -> Path:
     shutil.copytree(bundle, into)
     (into / "model.ubj").write_bytes((into / "model.ubj").read_bytes()[:-100])
     return into
+
+
+def of_a_newer_release(bundle: Path, into: Path) -> Path:
+    shutil.copytree(bundle, into)
+    manifest = json.loads((into / MANIFEST).read_text()) | {"format": 99}
+    (into / MANIFEST).write_text(json.dumps(manifest))
+    return into
+
+
+def test_a_bundle_of_a_newer_release_is_the_named_cause(stage: Stage, bundle: Path, tmp_path: Path) -> None:
+    stage.registry.promote(of_a_newer_release(bundle, tmp_path / "newer"), version=4)
+    stage.live.follow()
+
+    assert stage.live.refusal.startswith("version 4 cannot be used: bundle format 99, this release reads ")
+    with pytest.raises(ModelNotLoaded, match="bundle format 99"):
+        stage.live.current()
+
+    stage.registry.promote(bundle, version=5)
+    stage.live.follow()
+    assert stage.live.refusal == ""
 
 
 def test_without_a_version_there_is_no_model(stage: Stage) -> None:

@@ -1,0 +1,1 @@
+"""State that earlier releases wrote, and the program that lets them write it."""

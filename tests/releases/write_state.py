@@ -1,0 +1,173 @@
+"""Let a release train on a small sample, quote, take sales and watch, and keep the state that it leaves.
+
+    git worktree add /tmp/release v0.1.0
+    python tests/releases/write_state.py /tmp/release tests/releases/state-0.1.tar.xz
+
+The release runs as processes with its own commands and HTTP API; none of its modules is imported here. The last
+quotes are still in the outbox: the journal is locked until the price service has been killed.
+"""
+
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from waiting import until
+
+ROWS = 1_500
+QUOTES, SALES, WAITING = 30, 6, 4
+CARS = [
+    {"manufacturer": maker, "model": model, "year": year, "odometer": miles, "state": "tx"}
+    for maker, model in (("toyota", "camry le"), ("ford", "f-150"), ("honda", "civic"))
+    for year, miles in ((2010, 140_000), (2015, 60_000), (2018, 30_000))
+]
+KEPT = ("service", "watcher", "storage/datasets", "storage/reference", "storage/promotions.ndjson")
+LEFT_OUT = (".lock", "metrics", "reports", "train.parquet", "val.parquet", "test.parquet", "reposts.parquet")
+
+
+class Release:
+    """The processes of one release."""
+
+    def __init__(self, code: Path, state: Path) -> None:
+        self.code, self.state = code, state
+        self.ports = {name: _free_port() for name in ("SERVICE_PORT", "WATCHER_PORT", "MLFLOW_PORT")}
+        self.environment = os.environ | {name: str(port) for name, port in self.ports.items()}
+        self.environment |= {
+            "PYTHONPATH": str(code / "src"),
+            "STATE_DIR": str(state),
+            "DATA_SOURCE": "sample",
+            "SAMPLE_ROWS": str(ROWS),
+            "TRAINING_BUDGET": "quick",
+            "RETRAIN_ON_ALARM": "false",
+        }
+
+    def run(self, *words: str) -> str:
+        """Run a module of the release to its end."""
+        command = (sys.executable, "-m", *words)
+        done = subprocess.run(command, env=self.environment, cwd=self.state, check=True, capture_output=True)
+        return done.stdout.decode()
+
+    @contextmanager
+    def running(
+        self, *words: str, port: str, path: str
+    ) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
+        """Run a module of the release as a server, until the block ends."""
+        process = subprocess.Popen((sys.executable, "-m", *words), env=self.environment, cwd=self.state)
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{self.ports[port]}", timeout=60) as client:
+                until(lambda: _answers(client, path), within_s=600)
+                yield process, client
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+    def mlflow(self) -> tuple[str, ...]:
+        """The command of MLflow's server, with its data in the state folder."""
+        home = self.state / "mlflow"
+        home.mkdir(exist_ok=True)
+        port = str(self.ports["MLFLOW_PORT"])
+        store = (
+            "--backend-store-uri",
+            f"sqlite:///{home}/mlflow.db",
+            "--artifacts-destination",
+            str(home / "artifacts"),
+        )
+        return ("mlflow", "server", "--host", "127.0.0.1", "--port", port, "--workers", "1", *store)
+
+    @property
+    def watcher(self) -> str:
+        """The watcher's module, which was `carvalue.monitoring` in release 0.1."""
+        is_package = (self.code / "src" / "carvalue" / "monitoring" / "watcher").is_dir()
+        return "carvalue.monitoring.watcher" if is_package else "carvalue.monitoring"
+
+
+def write(release: Release) -> dict[str, object]:
+    """Fill the state folder; return what must be found in it."""
+    with ExitStack() as stack:
+        stack.enter_context(release.running(*release.mlflow(), port="MLFLOW_PORT", path="/health"))
+        for pipeline in ("creates_datasets_dag", "initial_model_dag"):
+            release.run("carvalue", "run", pipeline)
+        key = release.run("carvalue", "keys", "new", "page").split()
+        secret = next(word for word in key if len(word) > 30)
+        service, client = stack.enter_context(
+            release.running("carvalue.serving", port="SERVICE_PORT", path="/readyz")
+        )
+        client.headers["X-API-Key"] = secret
+        answers = [_quote(client, CARS[number % len(CARS)]) for number in range(QUOTES)]
+        sales = {answer["quote_id"]: 9_000 + 100 * number for number, answer in enumerate(answers[:SALES])}
+        for quote_id, price in sales.items():
+            client.post("/feedback", json={"quote_id": quote_id, "sale_price": price}).raise_for_status()
+        journal = release.state / "service" / "journal.db"
+        until(lambda: _count(journal, "quotes") == QUOTES, within_s=120)
+        with release.running(release.watcher, port="WATCHER_PORT", path="/healthz"):
+            until((release.state / "watcher" / "state.json").is_file, within_s=300)
+        lock = sqlite3.connect(journal, isolation_level=None)
+        lock.execute("BEGIN EXCLUSIVE")
+        waiting = [_quote(client, CARS[number]) for number in range(WAITING)]
+        service.kill()
+        service.wait()
+        lock.close()
+    return {
+        "key": secret,
+        "prices": [[car, answer["price"]] for car, answer in zip(CARS, answers, strict=False)],
+        "quotes": [answer["quote_id"] for answer in answers],
+        "sales": sales,
+        "waiting": [answer["quote_id"] for answer in waiting],
+        "model_version": answers[0]["model_version"],
+    }
+
+
+def keep(release: Release, expected: dict[str, object], file: Path) -> None:
+    """Pack the parts of the state that a later release reads, without the rows of the datasets."""
+    (release.state / "expected.json").write_text(json.dumps(expected, indent=1))
+    with tarfile.open(file, "w:xz", preset=9) as tar:
+        for name in (*KEPT, "expected.json"):
+            if (release.state / name).exists():
+                tar.add(release.state / name, arcname=name, filter=_anonymous)
+
+
+def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return None if Path(member.name).name.endswith(LEFT_OUT) else member
+
+
+def _quote(client: httpx.Client, car: dict[str, object]) -> dict[str, object]:
+    answer: dict[str, object] = client.post("/predict", json=car).raise_for_status().json()
+    return answer
+
+
+def _count(journal: Path, table: str) -> int:
+    with sqlite3.connect(f"file:{journal}?mode=ro", uri=True, timeout=30) as connection:
+        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
+
+
+def _free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
+
+
+def _answers(client: httpx.Client, path: str) -> bool:
+    try:
+        return client.get(path).is_success
+    except httpx.TransportError:
+        return False
+
+
+if __name__ == "__main__":
+    written = Release(Path(sys.argv[1]).resolve(), Path(tempfile.mkdtemp(prefix="carvalue-release-")))
+    keep(written, write(written), Path(sys.argv[2]))
+    shutil.rmtree(written.state)
