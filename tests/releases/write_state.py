@@ -3,8 +3,8 @@
     git worktree add ../release c39dd51  # release 0.1
     python tests/releases/write_state.py ../release tests/releases/state-0.1.tar.xz
 
-The release runs as processes with its own commands and HTTP API; none of its modules is imported here. The last
-quotes are still in the outbox: the journal is locked until the price service has been killed.
+The release runs as processes with its own commands and HTTP API; none of its modules is imported here. The
+last quotes are still in the outbox: the journal is locked until the price service has been killed.
 """
 
 import json
