@@ -1,7 +1,7 @@
 """A store of versions in memory, for tests and examples."""
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from carvalue.files import bundle_digest
@@ -139,18 +139,18 @@ class InMemoryVersions:
         self._require(number)
         self._challenger = number
 
-    def mirror(self, *, champion: int, previous: int | None, archived: Collection[int]) -> None:
+    def mirror(self, *, champion: int, targets: Sequence[int], archived: Collection[int]) -> None:
         """Record the status of every version in `status` and `previous`.
 
         Args:
             champion: The version in production.
-            previous: The version that a rollback would restore; None if there is none.
+            targets: The versions that a rollback may restore, the best one first; some may be deleted.
             archived: The versions that were in production before.
         """
         for number in self._versions:
             other = "archived" if number in archived else "candidate"
             self.status[number] = "production" if number == champion else other
-        self.previous = previous
+        self.previous = next((number for number in targets if number in self._versions), None)
 
     def describe(self, version: ModelVersion, *, decision: PromotionDecision, card: Path) -> None:  # noqa: ARG002
         """Record the decision in `descriptions`.

@@ -1,6 +1,6 @@
 """The interfaces of the model registry: one for readers, one for the store of versions."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -110,14 +110,14 @@ class VersionStore(RegistryReader, Protocol):
             RegistryUnavailable: The registry does not answer.
         """
 
-    def mirror(self, *, champion: int, previous: int | None, archived: Collection[int]) -> None:
+    def mirror(self, *, champion: int, targets: Sequence[int], archived: Collection[int]) -> None:
         """Show on every version whether it is in production, was in production, or never was; idempotent.
 
         What cannot be shown is logged, and repaired by the next call.
 
         Args:
             champion: The version in production.
-            previous: The version that a rollback would restore; None if there is none.
+            targets: The versions that a rollback may restore, the best one first; some may be deleted.
             archived: The versions that were in production before.
         """
 

@@ -342,10 +342,9 @@ class Registry:
     def _mirror(self, decisions: tuple[DecisionRecord, ...]) -> None:
         switch = last_switch(decisions)
         if switch is not None:
-            targets = rollback_targets(decisions)
             self._store.mirror(
                 champion=switch.version,
-                previous=targets[0] if targets else None,
+                targets=rollback_targets(decisions),
                 archived=were_in_production(decisions) - {switch.version},
             )
 

@@ -361,6 +361,8 @@ def test_refusals_and_missing_versions_are_no_rollback_targets(market: Market) -
     assert rollback_targets(market.log.all()) == [2, 1]
     market.store.remove(2)
 
+    market.registry.promote(3, by="ann")
+    assert market.store.previous == 1
     assert market.registry.rollback(by="ann").version == 1
 
 

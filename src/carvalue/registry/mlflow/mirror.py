@@ -6,7 +6,7 @@ one.
 
 import logging
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -31,23 +31,26 @@ HEADING = "## Into production?"
 
 
 def mirror_status(
-    client: MlflowClient, *, champion: int, previous: int | None, archived: Collection[int]
+    client: MlflowClient, *, champion: int, targets: Sequence[int], archived: Collection[int]
 ) -> None:
     """Set the status tag and the stage of every version, and the alias of the rollback target.
 
     Args:
         client: The MLflow client.
         champion: The version in production.
-        previous: The version that a rollback would restore; None if there is none.
+        targets: The versions that a rollback may restore, the best one first; some may be deleted.
         archived: The versions that were in production before.
     """
-    for version in client.search_model_versions(f"name='{MODEL_NAME}'"):
+    versions = client.search_model_versions(f"name='{MODEL_NAME}'")
+    for version in versions:
         number = int(version.version)
         other = ARCHIVED if number in archived else CANDIDATE
         status = PRODUCTION if number == champion else other
         if version.tags.get(STATUS_TAG) != status:
             client.set_model_version_tag(MODEL_NAME, version.version, STATUS_TAG, status)
         _set_stage(client, version, STAGES[status])
+    existing = {int(version.version) for version in versions}
+    previous = next((number for number in targets if number in existing), None)
     if previous is None:
         client.delete_registered_model_alias(MODEL_NAME, PREVIOUS)
     else:

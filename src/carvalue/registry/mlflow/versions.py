@@ -1,7 +1,7 @@
 """The store of versions in MLflow. The alias `production` of the registered model is the current state."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -114,16 +114,16 @@ class MlflowVersions:
         elif self.challenger() is not None:
             self._client.delete_registered_model_alias(MODEL_NAME, CHALLENGER)
 
-    def mirror(self, *, champion: int, previous: int | None, archived: Collection[int]) -> None:
+    def mirror(self, *, champion: int, targets: Sequence[int], archived: Collection[int]) -> None:
         """Set the status tag, the stage and the alias `previous`, for people who use MLflow's pages.
 
         Args:
             champion: The version in production.
-            previous: The version that a rollback would restore; None if there is none.
+            targets: The versions that a rollback may restore, the best one first; some may be deleted.
             archived: The versions that were in production before.
         """
         try:
-            mirror_status(self._client, champion=champion, previous=previous, archived=archived)
+            mirror_status(self._client, champion=champion, targets=targets, archived=archived)
         except MlflowException as error:
             logger.warning("status of versions not shown", extra={"because": str(error)})
 
