@@ -94,6 +94,7 @@ class QuoteService:
         metrics: counts quotes and warnings.
         refuse_unrecorded: whether a request is refused if its quotes cannot be recorded.
         new_id: makes the id of a quote.
+        clock: returns the present time, with a time zone.
     """
 
     def __init__(
@@ -104,9 +105,11 @@ class QuoteService:
         metrics: ServiceMetrics,
         refuse_unrecorded: bool = False,
         new_id: Callable[[], str] = new_quote_id,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._refuse_unrecorded = refuse_unrecorded
-        self._live, self._writer, self._metrics, self._new_id = live, writer, metrics, new_id
+        self._live, self._writer, self._metrics = live, writer, metrics
+        self._new_id, self._clock = new_id, clock
         self._batcher = MicroBatcher(self._quote_batch)
 
     async def answer(
@@ -156,7 +159,7 @@ class QuoteService:
         return recorded
 
     def _write(self, inquiries: Sequence[Inquiry], quotes: Sequence[QuoteAnswer]) -> asyncio.Future[bool]:
-        quoted_at = datetime.now(UTC)
+        quoted_at = self._clock()
         return self._writer.record(
             [_entry(inquiry, quote, quoted_at) for inquiry, quote in zip(inquiries, quotes, strict=True)]
         )
