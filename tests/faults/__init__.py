@@ -1,0 +1,1 @@
+"""Power loss and disk errors: what each store holds afterwards."""
