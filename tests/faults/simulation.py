@@ -1,0 +1,690 @@
+"""Deterministic simulation: price services, journal, registry and watcher in one process with virtual time.
+
+The parts are the real ones; simulated are the clock, the faults of disks, the network between the parts,
+the models and the registry's server. Everything that happens follows from one seed, and replays with it.
+"""
+
+import asyncio
+import json
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from errno import ENOSPC
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from sqlalchemy import delete
+
+from carvalue.files import read_bundle, write_bundle
+from carvalue.files.bundle import bundle_digest
+from carvalue.journal import Forwarder, Journal, JournalEntry, JournalWriter, Outbox, Quarantine
+from carvalue.journal.schema import QUOTES
+from carvalue.journal.segment import Segment
+from carvalue.journal.store import JournalUnavailable
+from carvalue.monitoring.alerting.store import Alert, AlertStore, DeliveryFailed
+from carvalue.monitoring.drift.detector import DriftReport
+from carvalue.monitoring.watcher.exporter import WatcherMetrics
+from carvalue.monitoring.watcher.watcher import Watcher
+from carvalue.pricing.quote import Quote
+from carvalue.registry.model_version import MODEL_NAME, ModelVersion, RegistryUnavailable
+from carvalue.serving.model.bundle_cache import BundleCache
+from carvalue.serving.model.live_model import LiveModel, ModelNotLoaded
+from carvalue.serving.quotes import QuoteService
+from carvalue.telemetry import ServiceMetrics
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+REPLICAS = 2
+STEPS = 60
+QUOTES_PER_REQUEST = 3
+FIRST_PRICE = 1_000
+
+
+class Crashed(BaseException):
+    """A process ended at this point. Nothing in it may catch this."""
+
+
+class Clock:
+    """Virtual time, in the form of the module `time` as well.
+
+    Attributes:
+        elapsed: Seconds that have really passed.
+        shift: By how much the wall clock is wrong, in seconds.
+    """
+
+    def __init__(self) -> None:
+        self.elapsed, self.shift, self._ticks = 0.0, 0.0, 0
+
+    def now(self) -> datetime:
+        """Return the time of the wall clock."""
+        return START + timedelta(seconds=self.elapsed + self.shift)
+
+    def time(self) -> float:
+        """Return the wall clock as `time.time` does."""
+        return self.now().timestamp()
+
+    def time_ns(self) -> int:
+        """Return a new number at each call, so that files get distinct names."""
+        self._ticks += 1
+        return int(self.time() * 1e9) + self._ticks
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        return self.elapsed
+
+
+class InlineExecutor:
+    """An executor that does the work at once, so that threads bring no chance into a simulation."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Do the work; return its result as a finished future."""
+        done: Future[Any] = Future()
+        try:
+            done.set_result(work(*arguments))
+        except BaseException as error:  # a simulated crash reaches whoever waits
+            done.set_exception(error)
+        return done
+
+    def shutdown(self, *_: object, **__: object) -> None:
+        """Do nothing: nothing is running."""
+
+
+@dataclass
+class Faults:
+    """What fails at present. A crash happens once, at the next occasion."""
+
+    journal_down: bool = False
+    registry_down: bool = False
+    disk_full: bool = False
+    crash_in_journal: str = ""
+    crash_in_append: str = ""
+    answer_lost: bool = False
+
+
+class JournalLink:
+    """The network between one process and the journal's database."""
+
+    def __init__(self, journal: Journal, faults: Faults) -> None:
+        self._journal, self._faults = journal, faults
+
+    def write(self, entries: list[JournalEntry]) -> None:
+        """Write as `Journal.write` does, with the faults of the network."""
+        with self._sent():
+            self._journal.write(entries)
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._journal, name)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            with self._sent():
+                return method(*arguments, **options)
+
+        return call
+
+    @contextmanager
+    def _sent(self) -> Iterator[None]:
+        if self._faults.journal_down:
+            raise JournalUnavailable("The network is partitioned.")
+        crash, self._faults.crash_in_journal = self._faults.crash_in_journal, ""
+        lost, self._faults.answer_lost = self._faults.answer_lost, False
+        if crash == "before":
+            raise Crashed
+        yield
+        if crash == "after":
+            raise Crashed
+        if lost:
+            raise JournalUnavailable("The answer was lost.")
+
+
+class SimulatedRegistry:
+    """A model registry: versions, one of them in production, and the decisions in their order."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._versions = folder, dict[int, ModelVersion]()
+        self.decisions: list[tuple[str, int]] = []
+
+    @property
+    def production(self) -> ModelVersion | None:
+        """The version in production."""
+        switches = [number for act, number in self.decisions if act != "refused"]
+        return self._versions[switches[-1]] if switches else None
+
+    def register(self) -> int:
+        """Register the next version; return its number."""
+        number = len(self._versions) + 1
+        bundle = self._folder / f"version-{number}"
+        write_bundle(bundle, {"card.json": b"%d" % number})
+        self._versions[number] = ModelVersion(
+            name=MODEL_NAME,
+            version=number,
+            run_id="r",
+            source=str(bundle),
+            bundle_digest=bundle_digest(bundle),
+        )
+        return number
+
+    def decide(self, act: str, number: int) -> None:
+        """Promote, refuse or restore a version."""
+        self.decisions.append((act, number))
+
+
+class RegistryLink:
+    """The network between one process and the registry."""
+
+    def __init__(self, registry: SimulatedRegistry, faults: Faults) -> None:
+        self._registry, self._faults = registry, faults
+
+    def latest(self, *, alias: str = "production") -> ModelVersion | None:
+        """Name the version in production."""
+        if self._faults.registry_down:
+            raise RegistryUnavailable("The network is partitioned.")
+        return self._registry.production if alias == "production" else None
+
+    def download(self, version: ModelVersion, *, into: Path) -> Path:
+        """Copy a bundle."""
+        if self._faults.registry_down:
+            raise RegistryUnavailable("The network is partitioned.")
+        write_bundle(into, read_bundle(Path(version.source)))
+        return into
+
+
+class SimulatedModel:
+    """A model whose every price is a new number, so that a quote can be recognized later."""
+
+    flat_trees = SimpleNamespace(native=None)
+    card = SimpleNamespace(data_as_of=date(2026, 10, 1), trained_at=START)
+    next_price = FIRST_PRICE
+
+    @classmethod
+    def load(cls, folder: Path) -> "SimulatedModel":
+        """Load a bundle; its checksums are checked."""
+        read_bundle(folder)
+        return cls()
+
+    def quote_many(self, listings: Sequence[object]) -> list[Quote]:
+        """Quote listings."""
+        first = SimulatedModel.next_price
+        SimulatedModel.next_price += len(listings)
+        return [Quote(price, price // 2, price * 2) for price in range(first, first + len(listings))]
+
+
+class SimulatedDetector:
+    """A drift detector that remembers which quotes it was given; its state is saved with the cursor."""
+
+    max_window = 10_000
+
+    def __init__(self, state: "JudgedQuotes | None") -> None:
+        self.state = state or JudgedQuotes()
+
+    def add(self, rows: Any) -> None:
+        """Judge quotes."""
+        self.state.prices += [int(price) for price in rows["price"]]
+
+    def refill(self, rows: Any) -> None:
+        """Take quotes that were judged before the restart."""
+
+    def report(self) -> DriftReport:
+        """Report no drift."""
+        feature = SimpleNamespace(name="year", state="clean", score=0.0, threshold=1.0)
+        return DriftReport(
+            state="clean",
+            since=None,
+            provisional=False,
+            rows=len(self.state.prices),
+            window=0,
+            features=(feature,),  # type: ignore[arg-type]
+        )
+
+
+@dataclass
+class JudgedQuotes:
+    """The state of a `SimulatedDetector`: the prices of the quotes that it judged."""
+
+    prices: list[int] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """The number of judged quotes."""
+        return len(self.prices)
+
+    def as_json(self) -> dict[str, Any]:
+        """Convert the state to JSON types."""
+        return {"prices": self.prices}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "JudgedQuotes":
+        """Read a saved state."""
+        return cls(list(content["prices"]))
+
+
+class Receiver:
+    """A receiver of alerts, which may be down, or crash the watcher after it has heard."""
+
+    name = "receiver"
+
+    def __init__(self) -> None:
+        self.is_down, self.crashes_sender, self.heard = False, False, set[tuple[str, bool]]()
+
+    def notify(self, alert: Alert) -> None:
+        """Hear of an alert."""
+        if self.is_down:
+            raise DeliveryFailed("The receiver is down.")
+        self.heard.add((alert.key, alert.is_firing))
+        if self.crashes_sender:
+            self.crashes_sender = False
+            raise Crashed
+
+
+class NoReports:
+    """A folder of reports without any."""
+
+    def newest_of(self, why: str, *, default: datetime) -> datetime:
+        """Pretend that a report was just made."""
+        return datetime.max.replace(tzinfo=UTC)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Replica:
+    """One price service with a disk of its own. Its process may crash and start again."""
+
+    def __init__(self, simulation: "Simulation", name: str) -> None:
+        self._simulation, self._folder, self.faults = simulation, simulation.folder / name, Faults()
+        self.outbox: Outbox | None = None
+
+    def start(self) -> None:
+        """Start the process, as `running_service` does."""
+        simulation, metrics = self._simulation, ServiceMetrics()
+        journal = JournalLink(simulation.journal, self.faults)
+        self.live = LiveModel(
+            registry=RegistryLink(simulation.registry, self.faults),
+            cache=BundleCache(self._folder / "bundles"),
+            metrics=metrics,
+            clock=simulation.clock.monotonic,
+        )
+        self.live.load_last_good()
+        self.outbox = Outbox(self._folder / "spool", limit_bytes=2**20, segment_bytes=1_500)
+        writer = JournalWriter(outbox=self.outbox, journal=journal, metrics=metrics)
+        self.forwarder = Forwarder(
+            outbox=self.outbox,
+            journal=journal,
+            quarantine=Quarantine(self._folder / "quarantine"),
+            metrics=metrics,
+            clock=simulation.clock.time,
+        )
+        self.quotes = QuoteService(
+            live=self.live,
+            writer=writer,
+            metrics=metrics,
+            new_id=simulation.new_id,
+            clock=simulation.clock.now,
+        )
+
+    def crash(self) -> None:
+        """End the process: the kernel closes its files."""
+        if self.outbox is not None:
+            for segment in self.outbox._held():
+                segment.close()
+            self.outbox = None
+        self.faults.crash_in_append = self.faults.crash_in_journal = ""
+
+    def running(self) -> "Replica":
+        """Return this replica, started again if it has crashed."""
+        if self.outbox is None:
+            self.start()
+        return self
+
+
+class Simulation:
+    """A run of random events. Afterwards `violations` lists what must never happen.
+
+    Args:
+        seed: Decides everything that happens.
+        folder: A folder for the files; emptied.
+        journal: A journal, which is emptied: creating one for each run costs too much.
+        is_late: Whether the clock may be set back, and quotes may reach the journal after later ones.
+    """
+
+    def __init__(self, seed: int, *, folder: Path, journal: Journal, is_late: bool = True) -> None:
+        self.random, self.clock, self.folder, self.journal = random.Random(seed), Clock(), folder, journal  # noqa: S311
+        self._is_late = is_late
+        SimulatedModel.next_price = FIRST_PRICE
+        with journal._transaction() as connection:
+            connection.execute(delete(QUOTES))
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self.registry = SimulatedRegistry(folder / "registry")
+        self.replicas = [Replica(self, f"replica-{number}") for number in range(REPLICAS)]
+        self.watcher_faults, self.receiver = Faults(), Receiver()
+        self._watcher: Watcher | None = None
+        self._firing: list[Alert] = []
+        self._alerts = 0
+        self.acknowledged: dict[int, tuple[int, int]] = {}  # price: version, and number of decisions so far
+        self._saved_state: dict[str, Any] = {}
+        self._judged_earlier: list[int] = []  # for versions that left production: the watcher forgets them
+        self.violations: Counter[str] = Counter()
+        self.history: list[str] = []
+
+    def run(self, steps: int = STEPS) -> "Simulation":
+        """Run all events, let everything recover, and check what must hold."""
+        with self._virtual(), asyncio.Runner() as runner:
+            self._decide_first()
+            events = [event for event, weight in self._events() for _ in range(weight)]
+            for _ in range(steps):
+                event = self.random.choice(events)
+                self.history.append(event.__name__.removeprefix("_"))
+                self._do(event, runner)
+                self._note_saved_state()
+                self.clock.elapsed += self.random.choice((0.01, 0.3, 1.0, 3.0, 20.0))
+            self._recover(runner)
+            self._check()
+        return self
+
+    def new_id(self) -> str:
+        """Make the id of a quote, as `new_quote_id` does."""
+        return f"{int(self.clock.time() * 1000):012x}{self.random.getrandbits(80):020x}"
+
+    # events
+
+    def _events(self) -> Sequence[tuple[Callable[..., None], int]]:
+        return (
+            (self._quote, 10),
+            (self._forward, 6),
+            (self._follow, 4),
+            (self._watch, 6),
+            (self._promote, 2),
+            (self._refuse, 1),
+            (self._roll_back, 1),
+            (self._partition_journal, 2),
+            (self._partition_registry, 2),
+            (self._lose_answer, 1),
+            (self._fill_disk, 1),
+            (self._crash_replica, 2),
+            (self._crash_in_append, 1),
+            (self._crash_in_journal, 2),
+            (self._damage_cache, 1),
+            (self._crash_watcher, 1),
+            (self._crash_watcher_in_step, 1),
+            (self._alert, 2),
+            (self._stop_receiver, 1),
+            (self._move_clock, 1),
+        )
+
+    def _do(self, event: Callable[..., None], runner: asyncio.Runner) -> None:
+        event(*((runner,) if event == self._quote else ()))
+
+    def _quote(self, runner: asyncio.Runner) -> None:
+        replica = self._replica()
+        requests = [
+            [{"year": 2015}] * self.random.randint(1, QUOTES_PER_REQUEST)
+            for _ in range(self.random.randint(1, 3))
+        ]
+        try:
+            answers = runner.run(self._answer(replica, requests))
+        except Crashed:
+            replica.crash()
+            return
+        except ModelNotLoaded:
+            return
+        for quote in (quote for answer in answers for quote in answer):
+            version = int(quote.model_version)
+            if version not in {number for act, number in self.registry.decisions if act != "refused"}:
+                self._violate("a rejected version served")
+            if quote.recorded:
+                self.acknowledged[quote.price] = version, len(self.registry.decisions)
+
+    @staticmethod
+    async def _answer(replica: Replica, requests: Sequence[Any]) -> Sequence[Any]:
+        return await asyncio.gather(*(replica.quotes.answer(request, client="shop") for request in requests))
+
+    def _forward(self) -> None:
+        replica = self._replica()
+        try:
+            replica.forwarder.forward()
+        except Crashed:
+            replica.crash()
+
+    def _follow(self) -> None:
+        self._replica().live.follow()
+
+    def _watch(self) -> None:
+        if not self._is_late:  # every quote is in the journal before the watcher reads later ones
+            self.clock.elapsed += 3
+            for replica in self.replicas:
+                if not replica.faults.journal_down:
+                    replica.faults.crash_in_journal = ""
+                    replica.running().forwarder.forward()
+        try:
+            self._running_watcher().step()
+        except Crashed:
+            self._crash_watcher()
+
+    def _promote(self) -> None:
+        self.registry.decide("promoted", self.registry.register())
+
+    def _refuse(self) -> None:
+        self.registry.decide("refused", self.registry.register())
+
+    def _roll_back(self) -> None:
+        promoted = [number for act, number in self.registry.decisions if act == "promoted"]
+        if len(promoted) > 1:
+            self.registry.decide("rolled back", promoted[-2])
+
+    def _partition_journal(self) -> None:
+        faults = self._any_faults()
+        faults.journal_down = not faults.journal_down and (self._is_late or faults is self.watcher_faults)
+
+    def _partition_registry(self) -> None:
+        faults = self._any_faults()
+        faults.registry_down = not faults.registry_down
+
+    def _lose_answer(self) -> None:
+        self._any_faults().answer_lost = True
+
+    def _fill_disk(self) -> None:
+        faults = self._replica().faults
+        faults.disk_full = not faults.disk_full
+
+    def _crash_replica(self) -> None:
+        self._replica().crash()
+
+    def _crash_in_append(self) -> None:
+        self._replica().faults.crash_in_append = self.random.choice(("before", "torn", "after"))
+
+    def _crash_in_journal(self) -> None:
+        self._replica().faults.crash_in_journal = self.random.choice(("before", "after"))
+
+    def _damage_cache(self) -> None:
+        replica = self._replica()
+        replica.crash()
+        files = sorted((self.folder / "replica-0" / "bundles").rglob("card.json"))
+        for path in files[: self.random.randint(0, len(files))]:
+            path.write_bytes(b"")
+
+    def _crash_watcher(self) -> None:
+        if self._watcher is not None:
+            self._watcher.alert_store.close()
+            self._watcher = None
+
+    def _crash_watcher_in_step(self) -> None:
+        if self.random.random() < 0.5:
+            self.watcher_faults.crash_in_journal = self.random.choice(("before", "after"))
+        else:
+            self.receiver.crashes_sender = True
+
+    def _alert(self) -> None:
+        if self._firing and self.random.random() < 0.5:
+            self._firing.pop(0)
+        else:
+            self._alerts += 1
+            key = f"alert-{self._alerts}"
+            self._firing.append(
+                Alert(
+                    key=key, kind="drift", severity="warning", title="Drift", text="", since=self.clock.now()
+                )
+            )
+
+    def _stop_receiver(self) -> None:
+        self.receiver.is_down = not self.receiver.is_down
+
+    def _move_clock(self) -> None:
+        moves = (3600.0, 60.0, -60.0, -3600.0) if self._is_late else (3600.0, 60.0)
+        self.clock.shift += self.random.choice(moves)
+
+    # the end
+
+    def _recover(self, runner: asyncio.Runner) -> None:
+        """End all faults and let every part do its work until nothing is left to do."""
+        for replica in self.replicas:
+            replica.crash()
+            replica.faults.__init__()  # type: ignore[misc]
+        self._crash_watcher()
+        self.watcher_faults.__init__()  # type: ignore[misc]
+        self.receiver.is_down = self.receiver.crashes_sender = False
+        self._firing.clear()
+        for _ in range(2):
+            self.clock.elapsed += 1_000  # more than any pause between two attempts
+            for replica in self.replicas:
+                replica.running().live.follow()
+                replica.forwarder.forward()
+            self._quote(runner)
+        self.clock.elapsed += 10_000
+        for replica in self.replicas:
+            replica.forwarder.forward()
+        for _ in range(2):  # the first round may read quotes, the second finds none
+            self.clock.elapsed += 1_000
+            self._running_watcher().step()
+            self._note_saved_state()
+
+    def _check(self) -> None:
+        stored = Counter(self._prices_in_journal())
+        judged = Counter(self._judged())
+        production = self.registry.production
+        assert production is not None
+        for price, (version, decisions) in self.acknowledged.items():
+            if stored[price] != 1:
+                self._violate(f"an acknowledged quote is {stored[price]} times in the journal")
+            is_of_production = version == production.version and decisions == len(self.registry.decisions)
+            if is_of_production and judged[price] == 0:
+                self._violate("a quote was never judged")
+        if any(count > 1 for count in judged.values()):
+            self._violate("a quote was judged twice")
+        for replica in self.replicas:
+            if replica.live.current().version != production:
+                self._violate("a replica does not serve the version in production")
+            if replica.outbox is None or replica.outbox.waiting_bytes:
+                self._violate("a quote waits in the outbox")
+        store = self._running_watcher().alert_store
+        for alert in (*store.firing(), *store.past(10_000)):
+            if (alert.key, True) not in self.receiver.heard:
+                self._violate("an alert was never delivered")
+        self._crash_watcher()
+        for replica in self.replicas:
+            replica.crash()
+
+    def _prices_in_journal(self) -> Iterator[int]:
+        far = START + timedelta(days=1_000)
+        return (entry.price for entry in self.journal.after("", until=far, limit=100_000))
+
+    def _judged(self) -> list[int]:
+        return [*self._judged_earlier, *self._saved_state["memory"]["prices"]]
+
+    def _note_saved_state(self) -> None:
+        """Remember what the watcher saved, which it overwrites when another version is in production."""
+        file = self.folder / "watcher" / "state.json"
+        state = json.loads(file.read_bytes()) if file.exists() else {}
+        if self._saved_state and state["version"] != self._saved_state["version"]:
+            self._judged_earlier += self._saved_state["memory"]["prices"]
+        self._saved_state = state
+
+    # parts
+
+    def _decide_first(self) -> None:
+        self._promote()
+        for replica in self.replicas:
+            replica.running().live.follow()
+
+    def _replica(self) -> Replica:
+        return self.random.choice(self.replicas).running()
+
+    def _any_faults(self) -> Faults:
+        return self.random.choice([*(replica.faults for replica in self.replicas), self.watcher_faults])
+
+    def _running_watcher(self) -> Watcher:
+        if self._watcher is None:
+            folder = self.folder / "watcher"
+            self._watcher = Watcher(
+                journal=JournalLink(self.journal, self.watcher_faults),  # type: ignore[arg-type]
+                registry=RegistryLink(self.registry, self.watcher_faults),
+                references=folder,
+                folder=folder,
+                alert_store=AlertStore(folder / "alerts.db", [self.receiver]),
+                reports=NoReports(),  # type: ignore[arg-type]
+                metrics=WatcherMetrics(),
+                extra_alerts=lambda: tuple(self._firing),
+                clock=self.clock.now,
+            )
+        return self._watcher
+
+    def _violate(self, what: str) -> None:
+        self.violations[what] += 1
+
+    @contextmanager
+    def _virtual(self) -> Iterator[None]:
+        """Put virtual time and simulated parts in the place of the real ones."""
+        simulation, append = self, Segment.append
+
+        def faulty_append(segment: Segment, data: bytes) -> None:
+            replica = next(r for r in simulation.replicas if r.outbox and segment in r.outbox._held())
+            crash, replica.faults.crash_in_append = replica.faults.crash_in_append, ""
+            if replica.faults.disk_full:
+                raise OSError(ENOSPC, "no space left on the simulated disk")
+            if crash == "before":
+                raise Crashed
+            append(segment, data[: len(data) // 2] if crash == "torn" else data)
+            if crash:
+                raise Crashed
+
+        def calibrated(version: ModelVersion, *, state: Any = None, **_: object) -> Any:
+            card = SimpleNamespace(metrics={"mdape": 0.1, "width": 0.5}, dataset_fingerprint="f00d")
+            return SimpleNamespace(
+                version=version, card=card, reference=None, detector=SimulatedDetector(state)
+            )
+
+        watcher = "carvalue.monitoring.watcher.watcher"
+        replaced = {
+            "carvalue.journal.segment.time": self.clock,
+            "carvalue.journal.writer.time": self.clock,
+            "carvalue.journal.writer.ThreadPoolExecutor": InlineExecutor,
+            "carvalue.monitoring.alerting.store.ThreadPoolExecutor": InlineExecutor,
+            "carvalue.serving.model.live_model.PriceModel": SimulatedModel,
+            f"{watcher}.calibrate_detector": calibrated,
+            f"{watcher}.DetectorState": JudgedQuotes,
+        }
+        with ExitStack() as stack:
+            for name, value in replaced.items():
+                stack.enter_context(patch(name, value))
+            stack.enter_context(patch.object(Segment, "append", faulty_append))
+            yield
+
+
+def run_seeds(
+    seeds: Iterable[int], *, folder: Path, journal: Journal, steps: int = STEPS, is_late: bool = True
+) -> list[tuple[int, set[str]]]:
+    """Run a simulation for each seed; return those with violations."""
+    found = []
+    for seed in seeds:
+        simulation = Simulation(seed, folder=folder / "run", journal=journal, is_late=is_late).run(steps)
+        if simulation.violations:
+            found.append((seed, set(simulation.violations)))
+    return found
