@@ -12,7 +12,7 @@ QUICKLY := DATA_SOURCE=sample SAMPLE_ROWS=4000 TRAINING_BUDGET=quick STATE_DIR=v
   MLFLOW_TRACKING_URI=sqlite:///var/bench-quote/mlflow.db
 PYTHONS := >=3.11,<3.14
 
-.PHONY: help install install-dev build up down status logs test test-wheel check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-serving bench-load docs screenshots
+.PHONY: help install install-dev build up down status logs test test-wheel check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-serving bench-load bench-robustness docs screenshots
 
 help: ## show this list of commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -84,6 +84,9 @@ bench-serving: install-dev ## compare ways to serve a model: make bench-serving 
 
 bench-load: install-dev ## load the service for ten minutes with model swaps and a journal outage: make bench-load BUNDLE=FOLDER
 	@$(RUN) python -m benchmarks.load $(BUNDLE) $(if $(SECONDS),--seconds $(SECONDS))
+
+bench-robustness: install-dev ## lose power at every point, let every disk access fail, simulate 10,000 seeds (an hour)
+	@PYTHONPATH=tests $(RUN) python -m benchmarks.robustness $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SEED),--seed $(SEED))
 
 docs: install-dev ## build the documentation site into var/site, strictly and offline
 	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict --quiet
