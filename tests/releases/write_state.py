@@ -53,10 +53,10 @@ class Release:
             "RETRAIN_ON_ALARM": "false",
         }
 
-    def run(self, *words: str) -> str:
+    def run(self, *words: str, check: bool = True) -> str:
         """Run a module of the release to its end."""
         command = (sys.executable, "-m", *words)
-        done = subprocess.run(command, env=self.environment, cwd=self.state, check=True, capture_output=True)
+        done = subprocess.run(command, env=self.environment, cwd=self.state, check=check, capture_output=True)
         return done.stdout.decode()
 
     @contextmanager
@@ -99,6 +99,7 @@ def write(release: Release) -> dict[str, object]:
         stack.enter_context(release.running(*release.mlflow(), port="MLFLOW_PORT", path="/health"))
         for pipeline in ("creates_datasets_dag", "initial_model_dag"):
             release.run("carvalue", "run", pipeline)
+        release.run("carvalue", "promote", "1", check=False)  # the gates may refuse a model of so few cars
         key = release.run("carvalue", "keys", "new", "page").split()
         secret = next(word for word in key if len(word) > 30)
         service, client = stack.enter_context(
