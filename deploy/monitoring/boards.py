@@ -63,7 +63,7 @@ DRIFT = Board(
             title="Dataset drift",
             shape="states",
             queries={metrics.DRIFT_STATE.name: "all quotes"},
-            description="Grey: fewer than 200 quotes. Red: confirmed drift; see the alert.",
+            description="Grey: fewer than 500 quotes. Red: confirmed drift; see the alert.",
             width=24,
         ),
         Panel(

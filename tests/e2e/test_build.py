@@ -132,7 +132,7 @@ def test_the_loop_demo_retrains_and_rolls_back(settings: Settings, built: str) -
     assert done.returncode == 0, done.stdout + done.stderr
     for line in (
         "no alert",
-        "Quotes have drifted from the training data",
+        "Programs without a key: ",
         "the watcher has started retrain_model_dag (by-alarm-",
         "version 2 passed the promotion gates",
         "the price service quotes with version 2",

@@ -16,7 +16,6 @@ from carvalue.journal.store import Journal
 from carvalue.listings.datasets import DatasetStore
 from carvalue.monitoring.alerting import AlertStore
 from carvalue.monitoring.drift import find_reference
-from carvalue.monitoring.drift.detector import DetectorState
 from carvalue.monitoring.watcher import STATE_FORMAT
 from carvalue.platform.admin.doctor import diagnose
 from carvalue.pricing import PriceModel
@@ -68,10 +67,10 @@ def test_the_other_objects_are_read(stored: Stored) -> None:
     manifest = DatasetStore(settings.storage_root / "datasets").manifest()
     reference = find_reference(fingerprint=manifest.fingerprint, root=settings.storage_root / "reference")
     state = settings.state_dir / "watcher" / "state.json"
-    memory = STATE_FORMAT.load(state.read_text(), source=state)["memory"]
+    cursor = STATE_FORMAT.load(state.read_text(), source=state)["cursor"]
 
     assert reference.rows > 0
-    assert DetectorState.from_json(memory).rows <= len(stored.expected["quotes"])
+    assert cursor in {"", *stored.expected["quotes"]}
     assert load_key_store(settings).client_of(stored.expected["key"]) == "page"
     with closing(AlertStore(settings.state_dir / "watcher" / "alerts.db", [])) as alerts:
         alerts.update((), now=LATER)
@@ -81,7 +80,7 @@ def test_the_doctor_finds_nothing_unknown_and_lists_the_migrations(stored: Store
     found = {item.subject: item for item in diagnose(stored.settings)}
 
     assert found["formats"].is_ok
-    assert ("migrations" in found["journal"].finding) == (stored.release == "0.1")
+    assert "migrations" in found["journal"].finding
 
 
 def test_the_service_goes_on_with_it_and_loses_nothing(stored: Stored) -> None:

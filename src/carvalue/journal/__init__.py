@@ -3,21 +3,27 @@
 from carvalue.journal.decisions import Act, DecisionLog, DecisionRecord
 from carvalue.journal.entries import JournalEntry, Sale, first_id_at
 from carvalue.journal.forwarder import Forwarder, QuarantineReplay, forward_forever, replay_quarantine
+from carvalue.journal.leased_state import LEASE, LeasedState, LeaseLost
 from carvalue.journal.outbox import Outbox
 from carvalue.journal.quarantine import Quarantine, QuarantinedRecord
-from carvalue.journal.store import MIGRATION_S, Journal, JournalUnavailable
+from carvalue.journal.store import MIGRATION_S, Arrivals, Journal, JournalCursor, JournalUnavailable
 from carvalue.journal.writer import JournalWriter, OutboxState
 
 __all__ = [
+    "LEASE",
     "MIGRATION_S",
     "Act",
+    "Arrivals",
     "DecisionLog",
     "DecisionRecord",
     "Forwarder",
     "Journal",
+    "JournalCursor",
     "JournalEntry",
     "JournalUnavailable",
     "JournalWriter",
+    "LeaseLost",
+    "LeasedState",
     "Outbox",
     "OutboxState",
     "Quarantine",

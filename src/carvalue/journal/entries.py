@@ -29,6 +29,8 @@ class JournalEntry:
         listing: The fields of the car, as the client sent them.
         client: Who asked: the name of an API client, `local` for this machine, or a pseudonym of a network
             address. None for quotes of release 0.1.
+        route: How the quote was asked for: on the `page`, in an `upload`, or by a program through the `api`.
+            None for quotes of releases 0.1 and 0.2.
 
     >>> from datetime import UTC
     >>> entry = JournalEntry(
@@ -50,6 +52,7 @@ class JournalEntry:
     warnings: tuple[str, ...]
     listing: Listing
     client: str | None = None
+    route: str | None = None
 
     def as_line(self) -> bytes:
         """Encode the entry for the outbox.
@@ -79,7 +82,7 @@ class JournalEntry:
             values = parse_json(payload)
             if not isinstance(values, dict):
                 raise RecordUnreadable("the line does not hold a JSON object")
-            decoded: dict[str, Any] = {"client": None} | values | _decoded(values)
+            decoded: dict[str, Any] = {"client": None, "route": None} | values | _decoded(values)
             validate_fields(decoded)
         except NotStrictJson as error:
             raise RecordUnreadable(f"the line {error}") from None

@@ -74,7 +74,8 @@ class Forwarder:
     >>> forwarder.forward()
     >>> forwarder.journal_state, outbox.waiting_bytes
     ('up', 0)
-    >>> [entry.price for entry in journal.up_to("9", model_version="3", limit=10)]
+    >>> later = datetime(2027, 1, 1, tzinfo=UTC)
+    >>> [entry.price for entry in journal.after("", until=later, limit=10)]
     [19000]
     """
 

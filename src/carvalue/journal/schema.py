@@ -8,7 +8,21 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import JSON, Column, Connection, DateTime, Engine, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Connection,
+    DateTime,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 TABLES = MetaData()
 QUOTES = Table(
@@ -23,6 +37,9 @@ QUOTES = Table(
     Column("warnings", JSON, nullable=False),
     Column("listing", JSON, nullable=False),  # one column, so that a new field needs no migration
     Column("client", String(64)),  # null for quotes of release 0.1
+    Column("route", String(16)),  # page, upload or api; null for quotes of releases 0.1 and 0.2
+    Column("arrival", BigInteger),  # the order in which quotes were committed; null where a 0.2 wrote them
+    Index("quotes_arrival", "arrival", "quote_id"),
     sqlite_with_rowid=False,
 )
 FEEDBACK = Table(
@@ -32,6 +49,9 @@ FEEDBACK = Table(
     Column("sale_price", Integer, nullable=False),
     Column("told_at", DateTime(timezone=True), nullable=False),
     Column("client", String(64)),  # who reported the sale; null for sales of release 0.1
+    Column("arrival", BigInteger),  # as of quotes; null for sales of releases 0.1 and 0.2
+    Index("feedback_told_at", "told_at"),
+    Index("feedback_arrival", "arrival"),
     sqlite_with_rowid=False,
 )
 DECISIONS = Table(
@@ -47,6 +67,20 @@ DECISIONS = Table(
     Column("reasons", JSON, nullable=False),
     Column("gates", JSON, nullable=False),
     Column("applied_at", DateTime(timezone=True)),  # null until the registry follows the decision
+)
+ARRIVALS = Table(
+    "arrivals",
+    TABLES,
+    Column("id", Integer, primary_key=True),  # one row: who updates it commits before the next one may
+    Column("last", BigInteger, nullable=False),
+)
+LEASED_STATES = Table(
+    "leased_states",
+    TABLES,
+    Column("name", String(32), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("held_until", Float, nullable=False),  # seconds since 1970
+    Column("content", Text),  # JSON; null before the first write
 )
 
 REVISIONS = Path(__file__).with_name("migrations")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -24,12 +25,14 @@ from sqlalchemy import (
     make_url,
     or_,
     select,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
 from carvalue.errors import AppError
 from carvalue.journal.entries import JournalEntry, Sale, SoldCar, first_id_at
 from carvalue.journal.schema import (
+    ARRIVALS,
     FEEDBACK,
     QUOTES,
     SchemaStatus,
@@ -42,6 +45,7 @@ from carvalue.journal.schema import (
 from carvalue.journal.validation import InvalidEntry
 
 MIGRATION_S = 600  # creating an index over a year of quotes takes longer than other statements may
+MAX_SALES_READ = 20_000  # the newest, so that the time does not grow with the journal
 ANSWER_S = 5  # a journal that takes longer counts as unavailable; quotes wait in the outbox
 
 Insert = sqlite.Insert | postgresql.Insert
@@ -76,6 +80,33 @@ class DriverMissing(AppError):
     """The Python driver for this database is not installed."""
 
     status, hint = 500, "Install it with `uv sync --extra postgres`."
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournalCursor:
+    """A position in the order of arrival.
+
+    Attributes:
+        arrival: The number of the last entry that was read; 0 at the beginning.
+        quote_id: The same among entries without a number, which releases 0.1 and 0.2 wrote: the id of the
+            last one; empty at the beginning.
+    """
+
+    arrival: int = 0
+    quote_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrivals:
+    """Entries that arrived after a position.
+
+    Attributes:
+        entries: In the order of their arrival.
+        cursor: The position after them.
+    """
+
+    entries: list[JournalEntry]
+    cursor: JournalCursor
 
 
 class Journal:
@@ -131,8 +162,10 @@ class Journal:
         for entry in entries:
             _require_valid(entry)
         with self.transaction() as connection:
+            first = _next_arrival(connection, len(entries))
             statement = self.insert(QUOTES).on_conflict_do_nothing()
-            connection.execute(statement, [entry.as_row() for entry in entries])
+            rows = [entry.as_row() | {"arrival": first + place} for place, entry in enumerate(entries)]
+            connection.execute(statement, rows)
 
     def add_feedback(
         self, *, quote_id: str, sale_price: int, reported_at: datetime, client: str | None = None
@@ -149,8 +182,9 @@ class Journal:
             UnknownQuote: No quote has this id.
             JournalUnavailable: The database does not answer.
         """
-        sale = {"sale_price": sale_price, "told_at": reported_at, "client": client}
+        sale: dict[str, Any] = {"sale_price": sale_price, "told_at": reported_at, "client": client}
         with self.transaction() as connection:
+            sale["arrival"] = _next_arrival(connection, 1)
             known = connection.execute(select(QUOTES.c.quote_id).where(QUOTES.c.quote_id == quote_id)).first()
             if known is None:
                 raise UnknownQuote(f"There is no quote {quote_id!r}.")
@@ -174,11 +208,61 @@ class Journal:
         query = select(QUOTES).where(QUOTES.c.quote_id > quote_id, QUOTES.c.quoted_at < until)
         return self._read(query.order_by(QUOTES.c.quote_id).limit(limit))
 
-    def up_to(self, quote_id: str, *, model_version: str, limit: int) -> list[JournalEntry]:
-        """Read the newest entries of a version up to and including an id.
+    def arrived(self, cursor: JournalCursor, *, until: datetime, limit: int) -> Arrivals:
+        """Read the entries that arrived after a position, also those that a replica delivered late.
 
         Args:
-            quote_id: The id of the newest entry to return.
+            cursor: The position up to which entries were read.
+            until: Unnumbered entries quoted at this time or later are left out: others may still be missing.
+            limit: The maximum number of entries.
+
+        Returns:
+            Entries in the order of their arrival, and the position after them.
+
+        Raises:
+            JournalUnavailable: The journal does not answer.
+        """
+        unnumbered = (
+            select(QUOTES)
+            .where(
+                QUOTES.c.arrival.is_(None), QUOTES.c.quote_id > cursor.quote_id, QUOTES.c.quoted_at < until
+            )
+            .order_by(QUOTES.c.quote_id)
+            .limit(limit)
+        )
+        with self.transaction() as connection:
+            rows = list(connection.execute(unnumbered).mappings())
+            last = connection.execute(select(ARRIVALS.c.last)).scalar_one()
+            # a number beyond the last one is of another database: this one was restored or replaced
+            after = min(cursor.arrival, last)
+            numbered = select(QUOTES).where(QUOTES.c.arrival > after).order_by(QUOTES.c.arrival)
+            arrived = list(connection.execute(numbered.limit(limit - len(rows))).mappings())
+        quote_id = rows[-1]["quote_id"] if rows else cursor.quote_id
+        arrival = arrived[-1]["arrival"] if arrived else after
+        return Arrivals(
+            entries=[_entry(row) for row in (*rows, *arrived)],
+            cursor=JournalCursor(quote_id=quote_id, arrival=arrival),
+        )
+
+    def end(self) -> JournalCursor:
+        """Return the position after the last entry.
+
+        Returns:
+            The position.
+
+        Raises:
+            JournalUnavailable: The journal does not answer.
+        """
+        with self.transaction() as connection:
+            last_id = connection.execute(select(func.max(QUOTES.c.quote_id))).scalar_one()
+            arrival = connection.execute(select(ARRIVALS.c.last)).scalar_one()
+            return JournalCursor(quote_id=last_id or "", arrival=arrival)
+
+    def before(self, cursor: JournalCursor, *, model_version: str, limit: int) -> list[JournalEntry]:
+        """Read the newest entries of a version that arrived up to a position.
+
+        Args:
+            cursor: The position up to which entries were read.
             model_version: The version that quoted.
             limit: The maximum number of entries.
 
@@ -186,10 +270,53 @@ class Journal:
             Entries in the order of their ids, oldest first.
 
         Raises:
-            JournalUnavailable: The database does not answer.
+            JournalUnavailable: The journal does not answer.
         """
-        query = select(QUOTES).where(QUOTES.c.quote_id <= quote_id, QUOTES.c.model_version == model_version)
+        is_old = QUOTES.c.arrival.is_(None) & (QUOTES.c.quote_id <= cursor.quote_id)
+        query = select(QUOTES).where(
+            QUOTES.c.model_version == model_version, or_(is_old, QUOTES.c.arrival <= cursor.arrival)
+        )
         return self._read(query.order_by(QUOTES.c.quote_id.desc()).limit(limit))[::-1]
+
+    def sales_after(self, arrival: int, *, limit: int) -> list[tuple[int, str, Sale]]:
+        """Read the sales that were reported after a position, also those of other versions.
+
+        Args:
+            arrival: The number of the last sale that was read; 0 at the beginning.
+            limit: The maximum number of sales.
+
+        Returns:
+            For each sale its number, the version that quoted, and the sale, in the order of their arrival.
+
+        Raises:
+            JournalUnavailable: The journal does not answer.
+        """
+        quoted = (QUOTES.c.price, QUOTES.c.low, QUOTES.c.high)
+        query = (
+            select(
+                *(FEEDBACK.c.arrival, QUOTES.c.model_version),
+                *(*quoted, FEEDBACK.c.sale_price, FEEDBACK.c.client),
+            )
+            .join(QUOTES, QUOTES.c.quote_id == FEEDBACK.c.quote_id)
+            .where(FEEDBACK.c.arrival > arrival)
+            .order_by(FEEDBACK.c.arrival)
+            .limit(limit)
+        )
+        with self.transaction() as connection:
+            return [(row[0], row[1], Sale(*row[2:])) for row in connection.execute(query)]
+
+    def last_sale_at(self) -> datetime | None:
+        """Return when the newest sale was reported.
+
+        Returns:
+            A time with a time zone; None before the first sale.
+
+        Raises:
+            JournalUnavailable: The journal does not answer.
+        """
+        with self.transaction() as connection:
+            newest = connection.execute(select(func.max(FEEDBACK.c.told_at))).scalar_one()
+            return aware(newest) if newest else None
 
     def per_hour(self, now: datetime, *, hours: int) -> list[tuple[datetime, int]]:
         """Count quotes by hour. Only the index on the ids is read, because ids begin with their time.
@@ -231,15 +358,15 @@ class Journal:
         Raises:
             JournalUnavailable: The database does not answer.
         """
-        newest_first = FEEDBACK.c.told_at.desc()
-        rank = func.row_number().over(partition_by=FEEDBACK.c.client, order_by=newest_first)
+        newest = select(FEEDBACK).order_by(FEEDBACK.c.told_at.desc()).limit(MAX_SALES_READ).subquery()
+        rank = func.row_number().over(partition_by=newest.c.client, order_by=newest.c.told_at.desc())
         sales = (
             select(
                 *(QUOTES.c.price, QUOTES.c.low, QUOTES.c.high),
-                *(FEEDBACK.c.sale_price, FEEDBACK.c.client, FEEDBACK.c.told_at),
+                *(newest.c.sale_price, newest.c.client, newest.c.told_at),
                 rank.label("rank"),
             )
-            .join(FEEDBACK, FEEDBACK.c.quote_id == QUOTES.c.quote_id)
+            .join(newest, newest.c.quote_id == QUOTES.c.quote_id)
             .where(QUOTES.c.model_version == model_version)
             .subquery()
         )
@@ -396,6 +523,13 @@ def _require_valid(entry: JournalEntry) -> None:
         raise EntriesRefused(f"The journal rejects an entry: {error}.") from None
 
 
+def _next_arrival(connection: Connection, entries: int) -> int:
+    """Take numbers. The row stays locked until the commit, so that quotes are committed in their order."""
+    taken = update(ARRIVALS).values(last=ARRIVALS.c.last + entries).returning(ARRIVALS.c.last)
+    last: int = connection.execute(taken).scalar_one()
+    return last - entries + 1
+
+
 def _count(connection: Connection, start: datetime, end: datetime) -> int:
     ids = [first_id_at(moment) for moment in (start, end)]
     query = select(func.count()).where(QUOTES.c.quote_id >= ids[0], QUOTES.c.quote_id < ids[1])
@@ -403,7 +537,10 @@ def _count(connection: Connection, start: datetime, end: datetime) -> int:
 
 
 def _entry(row: RowMapping) -> JournalEntry:
-    return JournalEntry(**{**row, "quoted_at": aware(row["quoted_at"]), "warnings": tuple(row["warnings"])})
+    values = {name: value for name, value in row.items() if name != "arrival"}
+    return JournalEntry(
+        **{**values, "quoted_at": aware(row["quoted_at"]), "warnings": tuple(row["warnings"])}
+    )
 
 
 def aware(moment: datetime) -> datetime:

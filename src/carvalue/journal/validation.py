@@ -7,10 +7,12 @@ from math import isfinite
 
 MAX_PRICE = 1_000_000_000  # dollars; a column of the journal holds 32 bits
 MAX_CLIENT = 64  # characters, as the column of the journal
+MAX_ROUTE = 16
 _YEARS = range(2000, 3000)
 _QUOTE_ID = re.compile(r"[0-9a-f]{32}")
 _MODEL_VERSION = re.compile(r"[0-9A-Za-z._-]{1,32}")
 _CLIENT = re.compile(rf"[!-~]{{1,{MAX_CLIENT}}}")
+_ROUTE = re.compile(rf"[a-z]{{1,{MAX_ROUTE}}}")
 _MAX_INTEGER = 2**63
 
 
@@ -92,6 +94,10 @@ def _is_client(value: object) -> bool:
     return value is None or _matches(_CLIENT)(value)
 
 
+def _is_route(value: object) -> bool:
+    return value is None or _matches(_ROUTE)(value)
+
+
 _DOLLARS = f"a whole number of dollars from {{}} to {MAX_PRICE:,}"
 _RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "quote_id": (_matches(_QUOTE_ID), "32 hexadecimal digits"),
@@ -103,4 +109,5 @@ _RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "warnings": (_are_texts, "a list of texts in Unicode"),
     "listing": (_is_listing, "an object of texts in Unicode, finite numbers and nulls"),
     "client": (_is_client, f"null or 1 to {MAX_CLIENT} printable ASCII characters"),
+    "route": (_is_route, f"null or 1 to {MAX_ROUTE} lower-case letters"),
 }

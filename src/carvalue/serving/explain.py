@@ -34,7 +34,8 @@ async def answer_explain(request: Request, *, live: LiveModel, quotes: QuoteServ
     """
     listing = read_listing(await read_json(request))
     loaded = live.current()
-    (quote,) = await quotes.answer((listing,), client=request.scope["journal_client"], loaded=loaded)
+    client, route = request.scope["journal_client"], request.scope["journal_route"]
+    (quote,) = await quotes.answer((listing,), client=client, route=route, loaded=loaded)
     return _json({"quote": quote.as_json(), **await asyncio.to_thread(_explain, loaded, listing)})
 
 

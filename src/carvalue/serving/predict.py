@@ -41,6 +41,7 @@ async def answer_predict(request: Request, quotes: QuoteService) -> Response:
         ModelNotLoaded: there is no model yet.
     """
     value = await read_json(request)
-    listings, client = read_listings(value), request.scope["journal_client"]
-    answers = [quote.as_json() for quote in await quotes.answer(listings, client=client)]
+    listings, scope = read_listings(value), request.scope
+    answered = await quotes.answer(listings, client=scope["journal_client"], route=scope["journal_route"])
+    answers = [quote.as_json() for quote in answered]
     return QuoteResponse(_JSON.encode(answers if isinstance(value, list) else answers[0]))

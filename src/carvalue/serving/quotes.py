@@ -21,8 +21,8 @@ from carvalue.serving.model import LiveModel, LoadedModel
 from carvalue.telemetry import ServiceMetrics
 
 CURRENCY = "USD"
-Inquiry = tuple[Listing, str]
-"""A listing and the client that asks for its price."""
+Inquiry = tuple[Listing, str, str]
+"""A listing, the client that asks for its price, and the route: `page` or `api`."""
 
 INLINE_LISTINGS = 8  # more are quoted in a thread; so few take less time than a switch of threads
 
@@ -113,13 +113,19 @@ class QuoteService:
         self._batcher = MicroBatcher(self._quote_batch)
 
     async def answer(
-        self, listings: Sequence[Listing], *, client: str, loaded: LoadedModel | None = None
+        self,
+        listings: Sequence[Listing],
+        *,
+        client: str,
+        route: str = "api",
+        loaded: LoadedModel | None = None,
     ) -> Sequence[QuoteAnswer]:
         """Quote listings. When this returns, the quotes are recorded, or marked as not recorded.
 
         Args:
             listings: validated listings.
             client: the client that asks, as the journal names it.
+            route: how it asks: on the `page` or through the `api`.
             loaded: the model to quote with; the one in use unless given.
 
         Returns:
@@ -133,11 +139,11 @@ class QuoteService:
         if len(listings) > INLINE_LISTINGS:
             quotes = await asyncio.to_thread(self._quote, listings, model)
         elif loaded is None:
-            inquiries = [(listing, client) for listing in listings]
+            inquiries = [(listing, client, route) for listing in listings]
             return self._checked(await self._batcher.submit(inquiries))
         else:
             quotes = self._quote(listings, model)
-        await self._record([(listing, client) for listing in listings], quotes)
+        await self._record([(listing, client, route) for listing in listings], quotes)
         return self._checked(quotes)
 
     def _checked(self, quotes: Sequence[QuoteAnswer]) -> Sequence[QuoteAnswer]:
@@ -149,7 +155,7 @@ class QuoteService:
     def _quote_batch(
         self, inquiries: Sequence[Inquiry]
     ) -> tuple[Sequence[QuoteAnswer], asyncio.Future[bool]]:
-        quotes = self._quote([listing for listing, _ in inquiries], self._live.current())
+        quotes = self._quote([listing for listing, *_ in inquiries], self._live.current())
         return quotes, self._record(inquiries, quotes)
 
     def _record(self, inquiries: Sequence[Inquiry], quotes: list[QuoteAnswer]) -> asyncio.Future[bool]:
@@ -189,7 +195,7 @@ def _mark(quotes: list[QuoteAnswer], recorded: asyncio.Future[bool]) -> None:
 
 
 def _entry(inquiry: Inquiry, quote: QuoteAnswer, quoted_at: datetime) -> JournalEntry:
-    listing, client = inquiry
+    listing, client, route = inquiry
     return JournalEntry(
         quote_id=quote.quote_id,
         quoted_at=quoted_at,
@@ -200,4 +206,5 @@ def _entry(inquiry: Inquiry, quote: QuoteAnswer, quoted_at: datetime) -> Journal
         warnings=quote.warnings,
         listing=listing,
         client=client,
+        route=route,
     )

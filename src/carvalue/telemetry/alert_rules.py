@@ -227,7 +227,7 @@ RULES = (
         query=f"{metrics.DRIFT_STATE.name} == {metrics.STATE_NUMBERS['confirmed']}",
         after="0s",
         severity="warning",
-        summary="The inputs of quotes or the quoted prices have drifted from the training data.",
+        summary="The quotes of a channel have changed.",
         sent_by=SENT_BY_WATCHER,
     ),
     AlertRule(

@@ -271,7 +271,15 @@ WATCHER_METRICS = (
     ALERT_DELIVERIES,
     REPORTS,
 )
-ALERT_KINDS = ("drift", "live_accuracy", "coverage", "retraining")
+ALERT_KINDS = (
+    "drift",
+    "input_change",
+    "broken_input",
+    "broken_client",
+    "live_accuracy",
+    "coverage",
+    "retraining",
+)
 
 
 class ServiceMetrics:

@@ -5,13 +5,16 @@ import streamlit as st
 from carvalue.errors import AppError
 from carvalue.settings import PageSettings, load_settings
 from carvalue.web.client import watcher_client
-from carvalue.web.components import escape_markdown
 from carvalue.web.pages import show_many_cars, show_monitoring, show_one_car, show_sale
 
 ALERTS_S = 10  # the banner may be this old
-OPERATOR_KINDS = frozenset(
-    {"retraining"}
-)  # kinds of alert that do not concern prices; only Monitoring shows them
+FOR_VISITORS = {
+    "drift": "Prices are less certain than usual: many cars that people ask for now are rare in our data.",
+    "broken_input": "Prices may be wrong: one of the fields of this form does not arrive as it should.",
+    "live_accuracy": "Prices may be off: cars have lately been sold for other prices than this page said.",
+    "coverage": "Price ranges may be too narrow: many cars have lately been sold for prices outside them.",
+}
+"""What visitors read while an alert of a kind is active; the other kinds do not concern their prices."""
 STYLE = """
 <style>
 /* Streamlit's grey, and the slider's blue on black, have too little contrast (WCAG AA) */
@@ -46,18 +49,15 @@ def main() -> None:
 
 @st.fragment(run_every=ALERTS_S)  # refreshed without any action of the visitor
 def _banner(url: str) -> None:
-    for title in _firing(url):
-        st.error(
-            f"**{escape_markdown(title)}.** Prices may be wrong. The page *Monitoring* shows details.",
-            icon=":material/warning:",
-        )
+    for words in _firing(url):
+        st.warning(words, icon=":material/warning:")
 
 
 @st.cache_data(ttl=ALERTS_S, show_spinner=False)
 def _firing(url: str) -> tuple[str, ...]:
     try:
-        firing = watcher_client(url).alerts().firing
-        return tuple(alert.title for alert in firing if alert.kind not in OPERATOR_KINDS)
+        kinds = {alert.kind for alert in watcher_client(url).alerts().firing}
+        return tuple(words for kind, words in FOR_VISITORS.items() if kind in kinds)
     except AppError:
         return ()  # prices do not need the watcher; the page Monitoring reports that it is down
 

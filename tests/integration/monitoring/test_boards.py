@@ -110,7 +110,12 @@ def _prometheus(binary: str, folder: Path, jobs: dict[str, httpx.Client]) -> Ite
 
 
 def _keep_sending(service: httpx.Client, stop: Event) -> None:
-    """Quote cars that are six years older than the training's, some of an unknown make; report sales."""
+    """Quote usual cars, then cars that are six years older, some of an unknown make; report sales."""
+    usual = [
+        {name: value for name, value in car.items() if value is not None}
+        for car in a_market(rows=800, seed=8).select(INPUTS).to_dicts()
+    ]
+    service.post("/predict", json=usual).raise_for_status()
     cars = a_market(rows=900, seed=7).select(INPUTS).with_columns((pl.col("year") - 6).clip(1985))
     listings = [
         {name: value for name, value in car.items() if value is not None} | _unknown(number)
@@ -147,7 +152,8 @@ def test_panels_show_the_simulated_events(prometheus: str) -> None:
     until(lambda: _values(prometheus, "carvalue_drift_state") == [2.0])
     until(lambda: _values(prometheus, "carvalue_watched_quotes_total >= 850") != [])
     until(lambda: _values(prometheus, 'carvalue_feature_drift_state{feature="year"}') == [2.0])
-    until(lambda: _values(prometheus, 'carvalue_alerts_firing{kind="drift"}') == [1.0])
+    changes = 'carvalue_alerts_firing{kind=~"drift|input_change|broken_input"}'
+    until(lambda: _values(prometheus, f"sum({changes})") == [1.0])
     until(lambda: _values(prometheus, "carvalue_reported_sales") == [45.0])
     until(lambda: _values(prometheus, "sum(carvalue_quotes_total) >= 850") != [])
 

@@ -1,5 +1,6 @@
 """The commands for the quarantine show reasons, store what is readable, and delete only what is named."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from carvalue.cli import app
 from carvalue.journal.quarantine import Quarantine
-from carvalue.journal.store import Journal
+from carvalue.journal.store import Journal, JournalCursor
 from factories import an_entry
 
 READABLE = an_entry(7).as_line()[:-1]
@@ -49,7 +50,9 @@ def test_a_replay_stores_what_is_readable(quarantine: Quarantine, tmp_path: Path
     assert carvalue("replay").stdout == "1 records stored in the journal, 1 remain\n"
 
     journal = Journal(f"sqlite:///{tmp_path}/service/journal.db")
-    assert journal.up_to("f", model_version="3", limit=9) == [an_entry(7)]
+    assert journal.arrived(JournalCursor(), until=datetime.max.replace(tzinfo=UTC), limit=9).entries == [
+        an_entry(7)
+    ]
     assert [kept.record for kept in quarantine.records()] == [DAMAGED]
 
 

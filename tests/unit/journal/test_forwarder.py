@@ -1,6 +1,7 @@
 """Entries of the outbox reach the journal when it is available; those that never can go to the quarantine."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from carvalue.journal.forwarder import Forwarder, replay_quarantine
 from carvalue.journal.framing import frame
 from carvalue.journal.outbox import Outbox
 from carvalue.journal.quarantine import Quarantine
-from carvalue.journal.store import EntriesRefused, Journal, JournalUnavailable
+from carvalue.journal.store import EntriesRefused, Journal, JournalCursor, JournalUnavailable
 from carvalue.telemetry.metrics import ServiceMetrics
 from factories import an_entry
 
@@ -215,7 +216,9 @@ def test_a_replay_stores_what_has_become_readable(tmp_path: Path) -> None:
     result = replay_quarantine(quarantine, journal)
 
     assert (result.stored, result.remaining) == (1, 1)
-    assert journal.up_to("f", model_version="3", limit=9) == [an_entry(7)]
+    assert journal.arrived(JournalCursor(), until=datetime.max.replace(tzinfo=UTC), limit=9).entries == [
+        an_entry(7)
+    ]
     assert [kept.record for kept in quarantine.records()] == [b"{}"]
 
 

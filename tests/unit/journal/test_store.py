@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.journal.store import EntriesRefused, Journal, JournalUnavailable, UnknownQuote
+from carvalue.journal.store import EntriesRefused, Journal, JournalCursor, JournalUnavailable, UnknownQuote
 from factories import an_entry
 from limits import files_of_at_most
 
@@ -128,7 +128,9 @@ def test_the_reporter_of_a_sale_is_recorded(tmp_path: Path) -> None:
     journal.add_feedback(**report, client="shop")  # type: ignore[arg-type]
     journal.add_feedback(**report, client="~0f1e")  # type: ignore[arg-type]
 
-    assert journal.up_to(entry.quote_id, model_version="3", limit=9) == [entry]
+    assert journal.arrived(JournalCursor(), until=datetime.max.replace(tzinfo=UTC), limit=9).entries == [
+        entry
+    ]
     assert [sale.client for sale in journal.sales(model_version="3", limit=9)] == ["~0f1e"]
     (car,) = journal.sold_cars(limit=9)
     assert car.as_row()["client"] == "~0f1e"

@@ -1,6 +1,6 @@
 """Detect when recent quotes differ from the training data."""
 
-from carvalue.monitoring.drift.calibrated import CalibratedDetector, calibrate_detector
+from carvalue.monitoring.drift.calibrated import CalibratedReference, calibrate_reference
 from carvalue.monitoring.drift.detector import (
     MIN_ROWS,
     Detector,
@@ -9,20 +9,26 @@ from carvalue.monitoring.drift.detector import (
     FeatureDrift,
     StateIncompatible,
 )
+from carvalue.monitoring.drift.effects import FieldEffect
 from carvalue.monitoring.drift.frames import journal_frame, reference_frame
+from carvalue.monitoring.drift.profile import INPUTS, ReferenceProfile
 from carvalue.monitoring.drift.reference import publish_reference
-from carvalue.monitoring.drift.thresholds import calibrate
+from carvalue.monitoring.drift.thresholds import NullDistribution, calibrate
 
 __all__ = [
+    "INPUTS",
     "MIN_ROWS",
-    "CalibratedDetector",
+    "CalibratedReference",
     "Detector",
     "DetectorState",
     "DriftReport",
     "FeatureDrift",
+    "FieldEffect",
+    "NullDistribution",
+    "ReferenceProfile",
     "StateIncompatible",
     "calibrate",
-    "calibrate_detector",
+    "calibrate_reference",
     "journal_frame",
     "publish_reference",
     "reference_frame",

@@ -1,13 +1,14 @@
-"""Build a drift detector for a version from its bundle and its reference."""
+"""Calibrate what the quotes of a version are compared with, from its bundle and its reference."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from carvalue.monitoring.drift.detector import Detector, DetectorState, StateIncompatible
+from carvalue.monitoring.drift.effects import FieldEffect, measure_effects
 from carvalue.monitoring.drift.frames import reference_frame
 from carvalue.monitoring.drift.profile import ReferenceProfile
 from carvalue.monitoring.drift.reference import find_reference
@@ -20,36 +21,38 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CalibratedDetector:
-    """A version in production and the detector of its quotes.
+class CalibratedReference:
+    """A version in production and what its quotes are compared with.
 
     Attributes:
         version: The version in the registry.
         card: The model card of its bundle.
-        reference: Its training cars, one row each: the inputs, `price` and `range_width` as it quotes them.
-        detector: Compares quotes with the reference.
+        rows: Its training cars, one row each: the inputs, `price` and `range_width` as it quotes them.
+        profile: The bins of the rows.
+        null: The scores of rows that do not change.
+        effects: What each field does to the price.
     """
 
     version: ModelVersion
     card: ModelCard
-    reference: pl.DataFrame
-    detector: Detector
+    rows: pl.DataFrame
+    profile: ReferenceProfile
+    null: NullDistribution
+    effects: Mapping[str, FieldEffect]
 
 
-def calibrate_detector(
-    version: ModelVersion, *, registry: RegistryReader, references: Path, state: DetectorState | None = None
-) -> CalibratedDetector:
-    """Download a version, quote its reference with it, and calibrate a detector on the result.
+def calibrate_reference(
+    version: ModelVersion, *, registry: RegistryReader, references: Path
+) -> CalibratedReference:
+    """Download a version, quote its reference with it, and calibrate thresholds on the result.
 
     Args:
         version: The version to watch.
         registry: Where its bundle is.
         references: The folder of the published references.
-        state: The saved state of an earlier detector of the same version; None to start anew. A state that
-            does not fit is discarded with a warning.
 
     Returns:
-        The detector and what it compares with.
+        What its quotes are compared with.
 
     Raises:
         RegistryUnavailable: The registry does not answer.
@@ -61,20 +64,10 @@ def calibrate_detector(
     with TemporaryDirectory() as folder:
         model = PriceModel.load(registry.download(version, into=Path(folder) / "bundle"))
     published = find_reference(fingerprint=model.card.dataset_fingerprint, root=references)
-    reference = reference_frame(pl.read_parquet(published.path), model)
-    profile, null = calibrate(reference)
-    logger.info("watching", extra={"version": version.version, "reference_rows": len(reference)})
-    return CalibratedDetector(
-        version=version,
-        card=model.card,
-        reference=reference,
-        detector=_detector(profile, null, state),
+    cars = pl.read_parquet(published.path)
+    rows, effects = reference_frame(cars, model), measure_effects(cars, model)
+    profile, null = calibrate(rows)
+    logger.info("watching", extra={"version": version.version, "reference_rows": len(rows)})
+    return CalibratedReference(
+        version=version, card=model.card, rows=rows, profile=profile, null=null, effects=effects
     )
-
-
-def _detector(profile: ReferenceProfile, null: NullDistribution, state: DetectorState | None) -> Detector:
-    try:
-        return Detector(profile, null, state)
-    except StateIncompatible as error:
-        logger.warning("the saved drift state is discarded", extra={"because": error.message})
-        return Detector(profile, null)

@@ -30,17 +30,25 @@ def describe(kind: Kind, bins: Bins, *, reference: Sequence[float], window: Sequ
     if kind == "unseen":
         return f"values not in the training data {_change(reference[-1], window[-1])}"
     if kind == "shift" and isinstance(bins, NumberBins):
-        return f"median about {_median(bins, reference):,.4g} -> {_median(bins, window):,.4g}"
+        return f"median about {median(bins, reference):,.4g} -> {median(bins, window):,.4g}"
     largest = int(np.argmax(np.abs(np.array(window[:-2]) - np.array(reference[:-2]))))
     return f"{bins.labels[largest]} {_change(reference[largest], window[largest])}"
 
 
-def _change(before: float, after: float) -> str:
-    return f"{before:.1%} -> {after:.1%}"
+def median(bins: NumberBins, shares: Sequence[float]) -> float:
+    """Interpolate between the edges around the median. The outer bins have one edge each.
 
+    Args:
+        bins: The bins of a number.
+        shares: The share of each bin, then missing and unseen.
 
-def _median(bins: NumberBins, shares: Sequence[float]) -> float:
-    """Interpolate between the edges around the median. The outer bins have one edge each."""
+    Returns:
+        About the median.
+    """
     values = np.array(shares[:-2])
     below = np.cumsum(values) / max(float(values.sum()), 1e-9)
     return float(np.interp(0.5, below[:-1], bins.edges)) if bins.edges else 0.0
+
+
+def _change(before: float, after: float) -> str:
+    return f"{before:.1%} -> {after:.1%}"

@@ -1,5 +1,6 @@
 """The drift detector: checks whether the inputs and outputs of live quotes differ from the reference."""
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,27 +10,27 @@ import numpy as np
 import polars as pl
 
 from carvalue.errors import AppError
-from carvalue.monitoring.drift.bins import Floats
-from carvalue.monitoring.drift.describe import describe
+from carvalue.monitoring.drift.bins import Codes, Floats, NumberBins
+from carvalue.monitoring.drift.describe import describe, median
+from carvalue.monitoring.drift.history import StreamHistory
 from carvalue.monitoring.drift.profile import TITLES, ReferenceProfile
 from carvalue.monitoring.drift.statistics import (
     STRIDE,
+    Kind,
     Statistic,
     list_statistics,
-    stride_counts,
-    window_scores,
 )
-from carvalue.monitoring.drift.thresholds import NullDistribution, Thresholds
+from carvalue.monitoring.drift.thresholds import NullDistribution
 
-MIN_ROWS = 200  # with fewer rows the state is `insufficient data`
+MIN_ROWS = 500  # of a stream; with fewer the state is `insufficient data`
+PROVEN_ROWS = 5_000  # of a stream's history; with fewer, what is usual is known less well
 RELEASE = 0.6  # of a threshold: a state ends only well below it (hysteresis), so that it does not flap
-MIN_LIVE_SEGMENTS = 4  # clean segments of live traffic before the thresholds are no longer provisional
 
 DriftState = Literal["insufficient data", "clean", "suspected", "confirmed"]
 STATES: tuple[DriftState, ...] = ("clean", "suspected", "confirmed")
 """The states by level: 0, 1 and 2."""
 SUSPECTED, CONFIRMED = 1, 2
-STATE_FORMAT = 1  # raise it when what `DetectorState` holds changes: windows, statistics, levels
+STATE_FORMAT = 2  # raise it when what `DetectorState` holds changes: windows, statistics, levels
 
 
 class StateIncompatible(AppError):
@@ -49,8 +50,13 @@ class FeatureDrift:
         description: What has changed, in a phrase for people.
         since: When the feature left the state `clean`; None while it is clean.
         labels: The labels of the bins, with missing and unseen at the end.
+        kind: What has changed most, see `Statistic`.
         reference: The share of each bin among all rows of the reference.
-        window: The share of each bin among the newest rows.
+        medians: Of a number, about the median before the change and after it.
+        channel: The channel whose quotes are described; empty in the report of one channel.
+        history: The share of each bin among the rows before the change.
+        changed: The share of each bin among the newest rows that show the change best.
+        window: The share of each bin among the newest rows of the stream.
     """
 
     name: str
@@ -61,6 +67,16 @@ class FeatureDrift:
     labels: tuple[str, ...]
     reference: tuple[float, ...]
     window: tuple[float, ...]
+    history: tuple[float, ...] = ()
+    changed: tuple[float, ...] = ()
+    kind: Kind = "values"
+    channel: str = ""
+    medians: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """What orders features: the state first, then the score."""
+        return STATES.index(self.state) if self.state in STATES else -1, self.score
 
     @property
     def title(self) -> str:
@@ -75,8 +91,8 @@ class DriftReport:
     Attributes:
         state: The worst state of any feature.
         since: When the first of the features that are not clean left `clean`; None if all are clean.
-        provisional: Whether the thresholds rest on the reference alone, without live traffic.
-        rows: The number of rows since the model version came into use.
+        provisional: Whether the stream's own history is still short.
+        rows: The number of rows of the stream since the model version came into use.
         window: The number of newest rows behind `FeatureDrift.window`.
         features: All features, the highest score first.
     """
@@ -99,23 +115,21 @@ class DetectorState:
     """What a detector must keep over a restart, apart from the newest rows.
 
     Attributes:
-        rows: The number of rows so far.
         levels: The level by feature: 0 clean, 1 suspected, 2 confirmed.
         since: When each feature that is not clean left the state `clean`.
-        live_maxima: The largest scores of each clean segment of live traffic, shape (windows, statistics).
+        history: What `StreamHistory.as_json` returned; None at the beginning.
 
-    >>> saved = DetectorState(rows=40, levels={"year": 1}).as_json()
+    >>> saved = DetectorState(levels={"year": 1}).as_json()
     >>> DetectorState.from_json(saved).levels
     {'year': 1}
     >>> DetectorState.from_json({**saved, "format": 0})
     Traceback (most recent call last):
-    carvalue.monitoring.drift.detector.StateIncompatible: The detector's state has format 0: expected 1. ...
+    carvalue.monitoring.drift.detector.StateIncompatible: The detector's state has format 0: expected 2. ...
     """
 
-    rows: int = 0
     levels: dict[str, int] = field(default_factory=dict)
     since: dict[str, datetime] = field(default_factory=dict)
-    live_maxima: list[Floats] = field(default_factory=list)
+    history: Mapping[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Convert the state to JSON types.
@@ -124,14 +138,7 @@ class DetectorState:
             The fields, with `STATE_FORMAT` as `format`.
         """
         since = {name: moment.isoformat() for name, moment in self.since.items()}
-        live_maxima = [maxima.tolist() for maxima in self.live_maxima]
-        return {
-            "format": STATE_FORMAT,
-            "rows": self.rows,
-            "levels": self.levels,
-            "since": since,
-            "own": live_maxima,
-        }
+        return {"format": STATE_FORMAT, "levels": self.levels, "since": since, "history": self.history}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "DetectorState":
@@ -149,52 +156,60 @@ class DetectorState:
         if (found := content.get("format", 1)) != STATE_FORMAT:  # release 0.1 wrote no format
             raise StateIncompatible(f"The detector's state has format {found!r}: expected {STATE_FORMAT}.")
         return cls(
-            rows=content["rows"],
             levels=dict(content["levels"]),
             since={name: datetime.fromisoformat(moment) for name, moment in content["since"].items()},
-            live_maxima=[np.array(maxima) for maxima in content["own"]],
+            history=content["history"],
         )
 
 
 class Detector:
-    """Checks a stream of rows for drift. The result does not depend on how the stream is split into portions.
+    """Checks one stream of rows for change. The result does not depend on how it is split into portions.
+
+    A stream is compared with its own history, never with the training data: people who leave fields empty
+    are no drift, people who begin to leave a field empty are.
 
     Args:
-        profile: The profile of the reference.
-        null: The scores of clean traffic.
+        profile: The profile of the reference, which defines the bins.
+        null: The scores of rows that do not change.
         state: The saved state of an earlier detector; None to start anew.
 
-    Attributes:
-        state: What to save for the next start.
-
     Raises:
-        StateIncompatible: The saved state has other windows or statistics.
+        StateIncompatible: The saved state has other features, windows or statistics.
 
     >>> from carvalue.listings import FIELDS, NumberField
     >>> from carvalue.monitoring.drift.profile import INPUTS, fit_profile
+    >>> from carvalue.monitoring.drift.history import UsualScores
     >>> numbers = [field.name for field in FIELDS if isinstance(field, NumberField)]
-    >>> years = pl.Series([2010, 2020] * 200)
-    >>> inputs = {name: years if name in numbers else ["a"] * 400 for name in INPUTS}
+    >>> years = pl.Series([2010, 2020] * 400)
+    >>> inputs = {name: years if name in numbers else ["a"] * 800 for name in INPUTS}
     >>> rows = pl.DataFrame(inputs).with_columns(
     ...     price=9_000.0, range_width=0.5, quoted_at=datetime(2026, 1, 1)
     ... )
     >>> profile = fit_profile(rows)
-    >>> maxima = np.full((20, 1, len(list_statistics(profile))), 9.0)
-    >>> null = NullDistribution(windows=(50,), segment_rows=5_000, maxima=maxima)
+    >>> shape = (1, len(list_statistics(profile)))
+    >>> null = NullDistribution(
+    ...     windows=(50,), segment_rows=5_000, maxima=np.full((20, *shape), 9.0),
+    ...     usual=UsualScores(windows=(50,), mean=np.ones(shape)),
+    ... )
     >>> detector = Detector(profile, null)
-    >>> detector.add(rows[:300])
+    >>> detector.add(rows[:700])
     >>> detector.report().state
     'clean'
-    >>> detector.add(rows[300:].with_columns(fuel=pl.lit("electric")))
+    >>> detector.add(rows[700:].with_columns(fuel=pl.lit("electric")))
     >>> [(item.name, item.state, item.description) for item in detector.report().drifted]
-    [('fuel', 'confirmed', 'values not in the training data 0.2% -> 100.0%')]
+    [('fuel', 'confirmed', 'values not in the training data 0.0% -> 100.0%')]
     """
 
     def __init__(
         self, profile: ReferenceProfile, null: NullDistribution, state: DetectorState | None = None
     ) -> None:
         self._profile, self._null = profile, null
-        self.state = state or DetectorState()
+        state = state or DetectorState()
+        self._levels, self._since = dict(state.levels), dict(state.since)
+        try:
+            self._history = StreamHistory(profile, null.windows, state.history)
+        except (KeyError, TypeError, ValueError, zlib.error) as error:
+            raise StateIncompatible(f"The detector's state does not fit: {error}.") from None
         self._statistics = list_statistics(profile)
         self._of_feature = [
             np.array([index for index, item in enumerate(self._statistics) if item.feature == name])
@@ -202,26 +217,32 @@ class Detector:
         ]
         self._by_feature = np.concatenate(self._of_feature)
         self._starts = np.cumsum([0, *(len(indices) for indices in self._of_feature[:-1])])
-        self._codes = np.empty((0, len(profile.features)), dtype=np.int64)
-        self._counts = np.empty((0, len(profile.shares)))
         self._newest = np.zeros((len(null.windows), len(self._statistics)))
-        self._segment: list[Floats] = []
-        self._check(self.state)
-        self._thresholds = self._refit()
+        self._thresholds = null.thresholds()
 
     @property
-    def max_window(self) -> int:
-        """The number of newest rows that `refill` needs after a restart."""
-        return max(self._null.windows)
+    def state(self) -> DetectorState:
+        """What to save for the next start."""
+        return DetectorState(
+            levels=dict(self._levels), since=dict(self._since), history=self._history.as_json()
+        )
 
-    def refill(self, rows: pl.DataFrame) -> None:
-        """Fill the windows with rows that were checked before a restart, without changing the state.
+    @property
+    def rows(self) -> int:
+        """The number of rows so far, in complete strides."""
+        return self._history.rows
 
-        Args:
-            rows: The newest rows before the restart, in order: the columns of `add`.
-        """
-        if len(rows):
-            self._take(rows)
+    @property
+    def drifted_rows(self) -> int:
+        """The number of rows since drift was confirmed; 0 while it is not."""
+        return self._history.drifted_rows
+
+    def accept(self) -> None:
+        """Take what has changed for usual: the newest rows are the history from now on."""
+        self._history.accept()
+        self._levels.clear()
+        self._since.clear()
+        self._newest = np.zeros_like(self._newest)
 
     def add(self, rows: pl.DataFrame) -> None:
         """Check the next rows.
@@ -229,15 +250,25 @@ class Detector:
         Args:
             rows: `quoted_at`, the inputs, `price` (dollars) and `range_width` (share of the price), in order.
         """
-        if not len(rows):
-            return
-        waiting = len(self._codes)
-        moments = rows["quoted_at"]
-        for number, stride in enumerate(self._take(rows), start=1):
-            self.state.rows += STRIDE
-            if self.state.rows >= MIN_ROWS:
-                self._update_states(stride, moment=moments[number * STRIDE - waiting - 1])
-            self._collect_maxima(stride)
+        if len(rows):
+            self.add_codes(self._profile.codes(rows), rows["quoted_at"].to_list())
+
+    def add_codes(self, codes: Codes, moments: Sequence[datetime]) -> None:
+        """Check the next rows, assigned to bins already.
+
+        Args:
+            codes: The bins of the rows, shape (rows, features).
+            moments: When each of them was quoted.
+        """
+        before = self._history.rows_with_rest
+        for stride in self._history.scores(codes):
+            moment = moments[self._history.rows - before - 1]
+            relative = self._history.relative(stride, self._null.usual)
+            if self._history.rows >= MIN_ROWS:
+                self._update_states(relative, moment=moment)
+            self._history.freeze(has_drifted=self._level == CONFIRMED)
+            if not self._history.is_frozen:
+                self._history.remember(stride)
 
     def report(self) -> DriftReport:
         """Summarize the drift of all features.
@@ -245,37 +276,32 @@ class Detector:
         Returns:
             The state after the last row.
         """
-        known = self.state.rows >= MIN_ROWS
+        known = self._history.rows >= MIN_ROWS
         features = sorted(self._features(known=known), key=lambda item: -item.score)
-        level = max(self.state.levels.values(), default=0)
         return DriftReport(
-            state=STATES[level] if known else "insufficient data",
-            since=min(self.state.since.values(), default=None),
-            provisional=len(self.state.live_maxima) < MIN_LIVE_SEGMENTS,
-            rows=self.state.rows,
-            window=len(self._counts) * STRIDE,
+            state=STATES[self._level] if known else "insufficient data",
+            since=min(self._since.values(), default=None),
+            provisional=self._history.rows < PROVEN_ROWS,
+            rows=self._history.rows,
+            window=len(self._history.newest) * STRIDE,
             features=tuple(features),
         )
 
-    def _take(self, rows: pl.DataFrame) -> Floats:
-        codes = np.concatenate([self._codes, self._profile.codes(rows)])
-        new = stride_counts(self._profile, codes)
-        self._codes = codes[len(new) * STRIDE :]
-        counts = np.concatenate([self._counts, new])
-        self._counts = counts[-self.max_window // STRIDE :]
-        return window_scores(self._profile, counts, windows=self._null.windows, newest=len(new))
+    @property
+    def _level(self) -> int:
+        return max(self._levels.values(), default=0)
 
     def _update_states(self, stride: Floats, *, moment: datetime) -> None:
         self._newest = stride
         confirmed = self._largest(stride / self._thresholds.confirmed)
         suspected = self._largest(stride / self._thresholds.suspected)
         for name, *scores in zip(self._profile.features, confirmed, suspected, strict=True):
-            level = _next_level(self.state.levels.get(name, 0), confirmed=scores[0], suspected=scores[1])
+            level = _next_level(self._levels.get(name, 0), confirmed=scores[0], suspected=scores[1])
             if level == 0:
-                self.state.since.pop(name, None)
+                self._since.pop(name, None)
             else:
-                self.state.since.setdefault(name, moment)
-            self.state.levels[name] = level
+                self._since.setdefault(name, moment)
+            self._levels[name] = level
 
     def _largest(self, stride: Floats) -> list[float]:
         """Compute the largest value of each feature over its statistics and all windows."""
@@ -284,30 +310,11 @@ class Detector:
         ).tolist()
         return largest
 
-    def _collect_maxima(self, stride: Floats) -> None:
-        """Add each complete segment of traffic without confirmed drift to the null distribution."""
-        if max(self.state.levels.values(), default=0) == CONFIRMED:
-            self._segment = []
-            return
-        self._segment.append(stride)
-        if len(self._segment) * STRIDE >= self._null.segment_rows:
-            self.state.live_maxima.append(np.max(self._segment, axis=0))
-            self._segment = []
-            self._thresholds = self._refit()
-
-    def _check(self, state: DetectorState) -> None:
-        expected = self._null.maxima.shape[1:]
-        if any(maxima.shape != expected for maxima in state.live_maxima):
-            raise StateIncompatible(
-                f"The detector's state has scores of shape {state.live_maxima[0].shape}: "
-                f"expected {expected}, (windows, statistics)."
-            )
-
-    def _refit(self) -> Thresholds:
-        return self._null.thresholds(np.array(self.state.live_maxima))
-
     def _features(self, *, known: bool) -> Sequence[FeatureDrift]:
         shares = self._newest / self._thresholds.confirmed
+        top = self._null.windows[int(np.unravel_index(shares.argmax(), shares.shape)[0])]
+        usual, newest = self._history.usual(top), self._history.newest.sum(axis=0)
+        changed = self._history.newest[-top // STRIDE :].sum(axis=0)
         features = []
         for number, (name, indices) in enumerate(zip(self._profile.features, self._of_feature, strict=True)):
             window, largest = np.unravel_index(shares[:, indices].argmax(), (len(shares), len(indices)))
@@ -316,31 +323,32 @@ class Detector:
             features.append(
                 FeatureDrift(
                     name=name,
-                    state=STATES[self.state.levels.get(name, 0)] if known else "insufficient data",
+                    state=STATES[self._levels.get(name, 0)] if known else "insufficient data",
                     score=float(shares[:, indices].max()),
+                    kind=statistic.kind,
                     description=self._describe(number, statistic, rows=rows) if known else "",
-                    since=self.state.since.get(name),
+                    since=self._since.get(name),
                     labels=(*self._profile.bins[name].labels, "(missing)", "(unseen)"),
-                    reference=self._shares(number, self._profile_counts(number)),
-                    window=self._shares(number, self._counts.sum(axis=0)),
+                    reference=self._shares(number, self._profile.usual_counts),
+                    history=self._shares(number, usual),
+                    changed=self._shares(number, changed),
+                    window=self._shares(number, newest),
+                    medians=self._medians(number, usual, changed),
                 )
             )
         return features
 
-    def _describe(self, number: int, statistic: Statistic, *, rows: int) -> str:
-        counts = self._counts[-rows // STRIDE :].sum(axis=0)
-        bins = self._profile.bins[statistic.feature]
-        reference = self._shares(number, self._profile_counts(number))
-        return describe(statistic.kind, bins, reference=reference, window=self._shares(number, counts))
+    def _medians(self, number: int, before: Floats, newest: Floats) -> tuple[float, float]:
+        bins = self._profile.bins[self._profile.features[number]]
+        if not isinstance(bins, NumberBins):
+            return 0.0, 0.0
+        return median(bins, self._shares(number, before)), median(bins, self._shares(number, newest))
 
-    def _profile_counts(self, number: int) -> Floats:
-        start, size = self._profile.starts[number], self._profile.sizes[number]
-        present = 1 - self._profile.missing[number] - self._profile.unseen[number]
-        counts = np.zeros(len(self._profile.shares))
-        counts[start : start + size] = self._profile.shares[start : start + size] * present
-        counts[start + size] = self._profile.missing[number]
-        counts[start + size + 1] = self._profile.unseen[number]
-        return counts
+    def _describe(self, number: int, statistic: Statistic, *, rows: int) -> str:
+        counts = self._history.newest[-rows // STRIDE :].sum(axis=0)
+        bins = self._profile.bins[statistic.feature]
+        before = self._shares(number, self._history.usual(rows))
+        return describe(statistic.kind, bins, reference=before, window=self._shares(number, counts))
 
     def _shares(self, number: int, counts: Floats) -> tuple[float, ...]:
         start, size = self._profile.starts[number], self._profile.sizes[number]

@@ -21,8 +21,8 @@ def journal_frame(entries: Sequence[JournalEntry]) -> pl.DataFrame:
         entries: Quotes, in order.
 
     Returns:
-        One row for each entry: `quoted_at`, every input, `price` (dollars) and `range_width` (share of
-        `price`).
+        One row for each entry: `quoted_at`, `route`, `client`, every input, `price` (dollars) and
+        `range_width` (share of `price`).
 
     >>> from datetime import UTC, datetime
     >>> entry = JournalEntry(
@@ -33,7 +33,11 @@ def journal_frame(entries: Sequence[JournalEntry]) -> pl.DataFrame:
     >>> journal_frame([entry]).select("manufacturer", "year", "price", "range_width").row(0)
     ('chevrolet', 2015.0, 20000.0, 0.5)
     """
-    columns: dict[str, pl.Series] = {"quoted_at": pl.Series([entry.quoted_at for entry in entries])}
+    columns: dict[str, pl.Series] = {
+        "quoted_at": pl.Series([entry.quoted_at for entry in entries]),
+        "route": pl.Series([entry.route for entry in entries], dtype=pl.String),
+        "client": pl.Series([entry.client for entry in entries], dtype=pl.String),
+    }
     for names, dtype in ((NUMBERS, pl.Float64), (TEXTS, pl.String)):
         for name in names:
             values = [entry.listing.get(name) for entry in entries]

@@ -11,6 +11,11 @@ from carvalue.listings import FIELDS
 from carvalue.monitoring.drift.bins import Bins, Codes, Floats, fit_bins
 from carvalue.monitoring.drift.residuals import ResidualModel, fit_residual_model
 
+OPTIONAL_INPUTS = tuple(field.name for field in FIELDS if not field.required)
+"""Fields that people may leave empty."""
+MIN_KNOWN = 4  # optional fields, without which a residual says more about the fields than about the car
+EFFORT = (1, 2, 3, 4, 6, 8, 10)
+"""Borders between the numbers of other optional fields that a request fills in."""
 OUTPUTS = ("price", "range_width")
 """The outputs of the model: dollars, and the width of the price range as a share of the price."""
 INPUTS = tuple(field.name for field in FIELDS)
@@ -52,6 +57,26 @@ class ReferenceProfile:
         return tuple(self.bins)
 
     @cached_property
+    def presence_starts(self) -> Codes:
+        """The index of the first count of each optional input's presence, shape (optional inputs,).
+
+        The presence of a field is counted by how many other optional fields the request fills in: people who
+        fill in little do so in all fields, and a field that breaks is missing where the others are not.
+        """
+        strata = 2 * (len(EFFORT) + 1)
+        return len(self.shares) + strata * np.arange(len(OPTIONAL_INPUTS), dtype=np.int64)
+
+    @property
+    def width(self) -> int:
+        """The number of counts: of all bins, and of the presence of the optional inputs."""
+        return len(self.shares) + 2 * (len(EFFORT) + 1) * len(OPTIONAL_INPUTS)
+
+    @cached_property
+    def code_starts(self) -> Codes:
+        """The smallest code in each column of `codes`, shape (features + optional inputs,)."""
+        return np.concatenate([self.starts, self.presence_starts])
+
+    @cached_property
     def sizes(self) -> Codes:
         """The number of bins of each feature without missing and unseen, shape (features,)."""
         return np.array([len(bins.labels) for bins in self.bins.values()], dtype=np.int64)
@@ -61,6 +86,24 @@ class ReferenceProfile:
         """The index of the first bin of each feature, shape (features,)."""
         return np.concatenate([[0], np.cumsum(self.sizes + 2)[:-1]]).astype(np.int64)
 
+    @cached_property
+    def usual_counts(self) -> Floats:
+        """The share of each bin among all rows of the reference, shape (bins,)."""
+        counts = self.shares.copy()
+        for number, (start, size) in enumerate(zip(self.starts, self.sizes, strict=True)):
+            counts[start : start + size] *= 1 - self.missing[number] - self.unseen[number]
+            counts[start + size : start + size + 2] = self.missing[number], self.unseen[number]
+        return counts
+
+    @cached_property
+    def ranks(self) -> Floats:
+        """The mean rank of each bin among the feature's values in the reference, 0 to 1, shape (bins,)."""
+        ranks = np.zeros(len(self.shares))
+        for start, size in zip(self.starts, self.sizes, strict=True):
+            shares = self.shares[start : start + size]
+            ranks[start : start + size] = np.cumsum(shares) - shares / 2
+        return ranks
+
     def codes(self, rows: pl.DataFrame) -> Codes:
         """Assign rows to bins.
 
@@ -68,15 +111,16 @@ class ReferenceProfile:
             rows: The inputs, `price` and `range_width`.
 
         Returns:
-            Bin numbers counted over all features, shape (rows, features).
+            Bin numbers counted over all features, and the presence of each optional input, shape
+            (rows, features + optional inputs).
         """
-        rows, columns = first_words(rows), len(INPUTS) + len(OUTPUTS)
+        rows, columns = prepare(rows), len(INPUTS) + len(OUTPUTS)
         codes = _codes({name: self.bins[name] for name in self.features[:columns]}, rows)
         residuals = [
-            self.bins[name].codes(model.residuals(rows, codes)) + start
+            self.bins[name].codes(_where_known(rows, model.residuals(rows, codes))) + start
             for (name, model), start in zip(self.residual_models.items(), self.starts[columns:], strict=True)
         ]
-        return np.column_stack([codes, *residuals])
+        return np.column_stack([codes, *residuals, _presence(rows) + self.presence_starts])
 
 
 def fit_profile(reference: pl.DataFrame) -> ReferenceProfile:
@@ -98,19 +142,34 @@ def fit_profile(reference: pl.DataFrame) -> ReferenceProfile:
     >>> profile = fit_profile(reference)
     >>> profile.features[-4:]
     ('price', 'range_width', 'year_level', 'price_level')
-    >>> profile.codes(reference).shape == (100, len(profile.features))
+    >>> profile.codes(reference).shape == (100, len(profile.features) + len(OPTIONAL_INPUTS))
     True
     """
-    rows = first_words(reference)
+    rows = prepare(reference)
     bins: dict[str, Bins] = {name: fit_bins(rows[name]) for name in (*INPUTS, *OUTPUTS)}
     codes = _codes(bins, rows)
     models = {name: _residual_model(rows, codes, feature=feature) for feature, name in RESIDUALS.items()}
     for name, model in models.items():
-        values = model.residuals(rows, codes[:, : len(INPUTS)])
+        values = _where_known(rows, model.residuals(rows, codes[:, : len(INPUTS)]))
         start = sum(len(item.labels) + 2 for item in bins.values())
         bins[name] = fit_bins(values)
         codes = np.column_stack([codes, bins[name].codes(values) + start])
     return _profile(bins, codes, models)
+
+
+def prepare(rows: pl.DataFrame) -> pl.DataFrame:
+    """Shorten `model` to its first word, and leave out the width of the range for cars that are hardly known.
+
+    With few fields, ranges are wider and residuals larger: they would tell how much people fill in.
+
+    Args:
+        rows: The inputs, `price` and `range_width`.
+
+    Returns:
+        The frame with both columns replaced.
+    """
+    width = pl.when(_is_known()).then("range_width").alias("range_width")
+    return first_words(rows).with_columns(width)
 
 
 def first_words(rows: pl.DataFrame) -> pl.DataFrame:
@@ -126,6 +185,22 @@ def first_words(rows: pl.DataFrame) -> pl.DataFrame:
     ['camry', None]
     """
     return rows.with_columns(pl.col("model").str.split(" ").list.first())
+
+
+def _is_known() -> pl.Expr:
+    return pl.sum_horizontal(pl.col(OPTIONAL_INPUTS).is_not_null()) >= MIN_KNOWN
+
+
+def _where_known(rows: pl.DataFrame, values: pl.Series) -> pl.Series:
+    return rows.select(pl.when(_is_known()).then(values).alias("values"))["values"]
+
+
+def _presence(rows: pl.DataFrame) -> Codes:
+    """Number the combinations of how much else is filled in and whether the field is, (rows, fields)."""
+    given = rows.select(pl.col(OPTIONAL_INPUTS).is_not_null()).to_numpy()
+    others = given.sum(axis=1, keepdims=True) - given
+    combinations: Codes = 2 * np.digitize(others, EFFORT).astype(np.int64) + ~given
+    return combinations
 
 
 def _codes(bins: Mapping[str, Bins], rows: pl.DataFrame) -> Codes:

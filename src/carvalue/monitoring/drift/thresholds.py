@@ -2,8 +2,8 @@
 
 Consecutive rows are alike (same dealer, region or hour), so thresholds from shuffled rows would alarm on
 nearly every clean window. Instead, each half of the reference (in time) is profiled and the other half is
-replayed against it. The largest score of each segment of the replay follows an extreme-value distribution
-(Gumbel 1958), whose upper quantile is the threshold.
+replayed like a stream of quotes. The largest score of each segment of the replay follows an extreme-value
+distribution (Gumbel 1958), whose upper quantile is the threshold.
 """
 
 from dataclasses import dataclass
@@ -13,18 +13,21 @@ import polars as pl
 
 from carvalue.errors import AppError
 from carvalue.monitoring.drift.bins import Floats
+from carvalue.monitoring.drift.history import StreamHistory, UsualScores
 from carvalue.monitoring.drift.profile import ReferenceProfile, fit_profile
-from carvalue.monitoring.drift.statistics import STRIDE, stride_counts, window_scores
+from carvalue.monitoring.drift.statistics import STRIDE
 
 # rows; a drift is detected first by the largest window that it fills
 WINDOWS = (50, 130, 250, 400, 700, 1200, 2000)
 MIN_REFERENCE_ROWS = 2_000  # fewer rows give no reliable null distribution
 SEGMENT_ROWS = 5_000  # rows of the replay for each maximum
 MIN_SEGMENTS = 10  # in each half; a small reference has shorter segments
-CONFIRMED_PER_100K = 3.0  # expected false alarms in 100,000 quotes, over all features
+CONFIRMED_PER_100K = 1.0  # expected false alarms in 100,000 quotes, over all features
 SUSPECTED_PER_100K = 40.0
 MIN_DEVIATION = 0.3  # of the square root of a maximum; few segments may show a smaller one by chance
-MIN_THRESHOLD = 8.0
+# rows of one visitor are alike, also where the reference varies little
+MIN_SUSPECTED, MIN_CONFIRMED = 25.0, 40.0
+MIN_USUAL = 0.5  # the mean of a one-sided score of independent rows
 EULER = 0.5772156649  # the Euler-Mascheroni constant, the mean of the standard Gumbel distribution
 
 
@@ -57,9 +60,11 @@ class NullDistribution:
         windows: The window sizes in rows.
         segment_rows: The number of rows for each maximum.
         maxima: The largest scores of each segment, shape (segments, windows, statistics).
+        usual: The mean scores.
 
     >>> maxima = np.random.default_rng(1).chisquare(5, size=(20, 1, 3)) + 10
-    >>> null = NullDistribution(windows=(50,), segment_rows=5_000, maxima=maxima)
+    >>> usual = UsualScores(windows=(50,), mean=np.ones((1, 3)))
+    >>> null = NullDistribution(windows=(50,), segment_rows=5_000, maxima=maxima, usual=usual)
     >>> thresholds = null.thresholds()
     >>> bool((thresholds.confirmed > thresholds.suspected).all())
     True
@@ -70,23 +75,18 @@ class NullDistribution:
     windows: tuple[int, ...]
     segment_rows: int
     maxima: Floats
+    usual: UsualScores
 
-    def thresholds(self, live_maxima: Floats | None = None) -> Thresholds:
+    def thresholds(self) -> Thresholds:
         """Compute the thresholds from a Gumbel distribution fitted by moments.
-
-        Args:
-            live_maxima: Maxima of clean segments of live traffic, shape (segments, windows, statistics); they
-                are added to those of the reference.
 
         Returns:
             Thresholds with about `SUSPECTED_PER_100K` and `CONFIRMED_PER_100K` false alarms.
         """
-        has_live = live_maxima is not None and len(live_maxima)
-        maxima = np.concatenate([self.maxima, live_maxima]) if has_live else self.maxima
         return Thresholds(
             windows=self.windows,
-            suspected=self._quantile(maxima, SUSPECTED_PER_100K),
-            confirmed=self._quantile(maxima, CONFIRMED_PER_100K),
+            suspected=np.maximum(self._quantile(self.maxima, SUSPECTED_PER_100K), MIN_SUSPECTED),
+            confirmed=np.maximum(self._quantile(self.maxima, CONFIRMED_PER_100K), MIN_CONFIRMED),
         )
 
     def _quantile(self, maxima: Floats, per_100k: float) -> Floats:
@@ -96,8 +96,8 @@ class NullDistribution:
         scale = deviation * np.sqrt(6) / np.pi
         alarms = per_100k * self.segment_rows / 100_000 / roots[0].size  # in one segment by one statistic
         quantile = roots.mean(axis=0) - EULER * scale - scale * np.log(-np.log1p(-alarms))
-        thresholds: Floats = np.maximum(quantile**2, MIN_THRESHOLD)
-        return thresholds
+        squared: Floats = quantile**2
+        return squared
 
 
 def calibrate(reference: pl.DataFrame) -> tuple[ReferenceProfile, NullDistribution]:
@@ -120,10 +120,38 @@ def calibrate(reference: pl.DataFrame) -> tuple[ReferenceProfile, NullDistributi
     first, second = reference[:half], reference[half:]
     windows = tuple(rows for rows in WINDOWS if rows <= half // 5)
     segment_rows = max(max(windows), min(SEGMENT_ROWS, half // MIN_SEGMENTS))
-    replays = (_replay(fit_profile(first), second, windows), _replay(fit_profile(second), first, windows))
-    maxima = [part for replay in replays for part in segment_maxima(replay, segment_rows=segment_rows)]
-    null = NullDistribution(windows=windows, segment_rows=segment_rows, maxima=np.array(maxima))
+    replays = [
+        _Replay(fit_profile(profiled), replayed, windows)
+        for profiled, replayed in ((first, second), (second, first))
+    ]
+    means = np.stack([replay.mean() for replay in replays])
+    # the halves have bins of their own, but as many statistics
+    usual = UsualScores(windows=windows, mean=np.maximum(means.mean(axis=0), MIN_USUAL))
+    maxima = [part for replay in replays for part in replay.maxima(usual, segment_rows=segment_rows)]
+    null = NullDistribution(windows=windows, segment_rows=segment_rows, maxima=np.array(maxima), usual=usual)
     return fit_profile(reference), null
+
+
+class _Replay:
+    """The scores of rows that are replayed like a stream."""
+
+    def __init__(self, profile: ReferenceProfile, rows: pl.DataFrame, windows: tuple[int, ...]) -> None:
+        self._profile, self._windows = profile, windows
+        history = StreamHistory(profile, windows)
+        self._scores = np.array(list(history.scores(profile.codes(rows))))
+
+    def mean(self) -> Floats:
+        known = self._scores.any(axis=2, keepdims=True)
+        mean: Floats = self._scores.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        return mean
+
+    def maxima(self, usual: UsualScores, *, segment_rows: int) -> list[Floats]:
+        history = StreamHistory(self._profile, self._windows)
+        relative = []
+        for scores in self._scores:
+            relative.append(history.relative(scores, usual))
+            history.remember(scores)
+        return segment_maxima(np.array(relative), segment_rows=segment_rows)
 
 
 def segment_maxima(scores: Floats, *, segment_rows: int) -> list[Floats]:
@@ -140,7 +168,3 @@ def segment_maxima(scores: Floats, *, segment_rows: int) -> list[Floats]:
     return [
         scores[start : start + strides].max(axis=0) for start in range(0, len(scores) - strides + 1, strides)
     ]
-
-
-def _replay(profile: ReferenceProfile, rows: pl.DataFrame, windows: tuple[int, ...]) -> Floats:
-    return window_scores(profile, stride_counts(profile, profile.codes(rows)), windows=windows)

@@ -2,17 +2,19 @@
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Event, Thread
+from uuid import uuid4
 
 import uvicorn
 
 from carvalue.errors import AppError
 from carvalue.files import PRIVATE_UMASK
 from carvalue.http_security import allowed_hosts
-from carvalue.journal import Journal
+from carvalue.journal import Journal, LeasedState
 from carvalue.logs import configure_logs
 from carvalue.monitoring.alerting import Alert, AlertStore, notifiers_from_urls
 from carvalue.monitoring.watcher.airflow_runs import AirflowRuns, AirflowUnavailable
@@ -121,8 +123,10 @@ def build_watcher(
         BadAlertUrl: ALERT_URLS has an invalid URL.
     """
     folder = settings.state_dir / "watcher"
+    journal = Journal(settings.journal_url.get_secret_value())
     return Watcher(
-        journal=Journal(settings.journal_url.get_secret_value()),
+        journal=journal,
+        state=LeasedState(journal, "watcher", _instance()),
         registry=registry,
         references=settings.storage_root / "reference",
         folder=folder,
@@ -135,6 +139,10 @@ def build_watcher(
         extra_alerts=extra_alerts,
         verified=settings.verified_clients,
     )
+
+
+def _instance() -> str:
+    return f"{socket.gethostname()[:24]}-{uuid4().hex}"
 
 
 def build_shadow(
@@ -150,8 +158,10 @@ def build_shadow(
     Returns:
         The scorer, with its files below STATE_DIR.
     """
+    journal = Journal(settings.journal_url.get_secret_value())
     return ShadowScorer(
-        journal=Journal(settings.journal_url.get_secret_value()),
+        journal=journal,
+        state=LeasedState(journal, "shadow", _instance()),
         registry=registry,
         folder=settings.state_dir / "watcher" / "shadow",
         metrics=metrics,

@@ -1,17 +1,23 @@
 """The conditions of the watcher's alerts, and the texts for people."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from carvalue.monitoring.alerting import Alert
+from carvalue.monitoring.channels import Cause, Diagnosis
 from carvalue.monitoring.drift import DriftReport
+from carvalue.monitoring.watcher.accuracy_tests import AccuracyTests
 from carvalue.monitoring.watcher.live_accuracy import BoundedShare, LiveAccuracy
 
-MAX_ERROR_RATIO = 1.25  # to the error on the validation rows; compared with the lower confidence bound
-MIN_COVERAGE = 0.85  # of ranges that should contain 90 %; compared with the upper confidence bound
-MAX_BIAS = 0.05  # of the sale price; compared with the bound nearer to 0
 MAX_NAMED_FEATURES = 6  # in an alert; the page shows all
+MAX_KEY = 64  # characters
+FIXED_BY_RETRAINING = frozenset({"drift", "live_accuracy", "coverage"})
+CHANNELS = {
+    "page": "Visitors of the page",
+    "upload": "Uploaded files",
+    "api": "Programs without a key",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +27,9 @@ class WatcherSnapshot:
     Attributes:
         model_version: The version whose quotes were checked.
         reference: The fingerprint of the dataset that they were compared with.
-        drift: The drift of the quotes.
+        drift: The drift of the quotes of all channels.
+        tests: The sequential tests of the accuracy.
+        diagnoses: The cause of the drift of each channel that has confirmed drift.
         live: The accuracy against reported sales.
         estimated_error: The median error estimated from the width of recent ranges; None with too few quotes.
         report: The file name of the report that shows the drift; empty if there is none.
@@ -33,6 +41,8 @@ class WatcherSnapshot:
     live: LiveAccuracy
     estimated_error: float | None
     report: str
+    diagnoses: tuple[Diagnosis, ...] = ()
+    tests: AccuracyTests = field(default_factory=lambda: AccuracyTests(metrics={}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +59,7 @@ class AlarmChanges:
 
 
 def alarm_changes(snapshot: WatcherSnapshot, alerts: Iterable[Alert]) -> AlarmChanges:
-    """Determine which alarms are firing and which are known to be fine.
+    """Determine which alarms that a retraining can fix are firing, and which are known to be fine.
 
     Args:
         snapshot: The result of a round.
@@ -69,7 +79,7 @@ def alarm_changes(snapshot: WatcherSnapshot, alerts: Iterable[Alert]) -> AlarmCh
     >>> alarm_changes(snapshot, [])
     AlarmChanges(firing=frozenset(), well=frozenset({'drift'}))
     """
-    firing = frozenset(alert.kind for alert in alerts)
+    firing = frozenset(alert.kind for alert in alerts) & FIXED_BY_RETRAINING
     is_known = {
         "drift": snapshot.drift.state == "clean",
         "live_accuracy": snapshot.live.error is not None,
@@ -101,48 +111,64 @@ def current_alerts(
     >>> drift = DriftReport(
     ...     state="clean", since=None, provisional=False, rows=500, window=500, features=()
     ... )
+    >>> metrics = {"mdape": 0.12, "within_20": 0.7, "coverage": 0.9}
+    >>> tests = AccuracyTests(metrics=metrics)
+    >>> tests.add(sales, verified={"shop"})
     >>> snapshot = WatcherSnapshot(
-    ...     model_version="3", reference="f00d", drift=drift,
+    ...     model_version="3", reference="f00d", drift=drift, tests=tests,
     ...     live=measure_live_accuracy(sales, verified={"shop"}), estimated_error=None, report="",
     ... )
-    >>> alerts = current_alerts(snapshot, metrics={"mdape": 0.12}, now=datetime(2026, 1, 1))
+    >>> alerts = current_alerts(snapshot, metrics=metrics, now=datetime(2026, 1, 1))
     >>> [(alert.key, alert.severity) for alert in alerts]
     [('live_accuracy', 'critical'), ('live_bias', 'warning'), ('coverage', 'warning')]
     """
-    drift, live = snapshot.drift, snapshot.live
-    if drift.drifted:
-        yield _drift(drift, snapshot.report)
-    if live.error and live.error.low > MAX_ERROR_RATIO * metrics["mdape"]:
+    live = snapshot.live
+    for diagnosis in snapshot.diagnoses:
+        yield _changed(diagnosis, report=snapshot.report)
+    tests = snapshot.tests
+    if live.error and tests.is_inaccurate:
         yield _inaccurate(live.error, live.sales, expected=metrics["mdape"], now=now)
-    if live.bias and max(live.bias.low, -live.bias.high) > MAX_BIAS:
+    if live.bias and tests.bias:
         yield _biased(live.bias, live.sales, now=now)
-    if live.coverage and live.coverage.high < MIN_COVERAGE:
+    if live.coverage and tests.is_uncovered:
         yield _uncovered(live.coverage, live.sales, now=now)
 
 
-def _drift(drift: DriftReport, report: str) -> Alert:
-    features = drift.drifted
+def _changed(diagnosis: Diagnosis, *, report: str) -> Alert:
+    features = diagnosis.report.drifted
     lines = [
         f"{item.title}: {item.description} (score {item.score:.1f} times its threshold)" for item in features
     ]
     more = [f"and {len(lines) - MAX_NAMED_FEATURES} more"] if len(lines) > MAX_NAMED_FEATURES else []
-    since = min(item.since for item in features if item.since)
-    advice = (
-        "What to do: check on the monitoring page whether the cars have changed, or a program that sends "
-        "them. If the cars have, retrain on newer listings (`carvalue retrain`); else correct the program."
-    )
-    if drift.provisional:
-        advice += " The thresholds are provisional: they rest on the training data alone so far."
     names = "; ".join(item.title for item in features[:MAX_NAMED_FEATURES])
+    affected = "Prices are affected" if diagnosis.affects_prices else "Prices are not affected"
     return Alert(
-        key="drift",
-        kind="drift",
+        key=f"drift:{diagnosis.channel}"[:MAX_KEY],
+        kind=_kind(diagnosis),
         severity="warning",
-        title=f"Quotes have drifted from the training data: {names}",
-        text="\n".join([*lines[:MAX_NAMED_FEATURES], *more, advice]),
-        since=since,
+        title=f"{CHANNELS.get(diagnosis.channel, diagnosis.channel)}: {diagnosis.cause} ({names})",
+        text="\n".join([f"{affected}.", *lines[:MAX_NAMED_FEATURES], *more, _advice(diagnosis)]),
+        since=min(item.since for item in features if item.since),
         report=report,
     )
+
+
+def _kind(diagnosis: Diagnosis) -> str:
+    if not diagnosis.affects_prices:
+        return "input_change"
+    if diagnosis.cause is Cause.OTHER_CARS:
+        return "drift"
+    return "broken_client" if diagnosis.cause is Cause.PROGRAM_BROKE else "broken_input"
+
+
+def _advice(diagnosis: Diagnosis) -> str:
+    if diagnosis.cause is Cause.PROGRAM_BROKE:
+        return "What to do: ask the client what has changed in the program; a retraining does not help."
+    if diagnosis.cause is Cause.FIELD_BROKE:
+        return "What to do: check how the field is entered and sent; a retraining does not help."
+    if diagnosis.affects_prices:
+        return "What to do: retrain on newer listings that include such cars (`carvalue retrain`)."
+    return "What to do: nothing now. After some thousand quotes the new mix of cars counts as usual."
 
 
 def _inaccurate(error: BoundedShare, sales: int, *, expected: float, now: datetime) -> Alert:

@@ -47,7 +47,7 @@ class WatcherMetrics(WatcherInstruments):
         self.version.set(int(snapshot.model_version))
         self.drift_state.set(STATE_NUMBERS[drift.state])
         self.drifted_features.set(len(drift.drifted))
-        self.drifted_share.set(len(drift.drifted) / len(drift.features))
+        self.drifted_share.set(len(drift.drifted) / max(len(drift.features), 1))
         for item in drift.features:
             self.feature_state.labels(item.name).set(STATE_NUMBERS[item.state])
             self.feature_score.labels(item.name).set(item.score)

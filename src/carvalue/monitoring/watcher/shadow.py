@@ -7,11 +7,14 @@ import json
 import logging
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
+from carvalue.errors import AppError
 from carvalue.files import BundleCorrupt, BundleIncompatible
-from carvalue.journal import Journal, JournalEntry, first_id_at
+from carvalue.journal import Journal, JournalCursor, JournalEntry, LeasedState
 from carvalue.monitoring.watcher.exporter import WatcherMetrics
 from carvalue.monitoring.watcher.watcher import SETTLING_TIME
 from carvalue.pricing import PriceModel
@@ -29,18 +32,26 @@ class ShadowScorer:
 
     Args:
         journal: Where the quotes of production are.
+        state: The position in the journal, which one instance at a time may write.
         registry: Where the challenger is.
         folder: The folder of the pairs of prices (NDJSON) and of the challenger's bundle.
         metrics: The metrics to update.
     """
 
     def __init__(
-        self, *, journal: Journal, registry: RegistryReader, folder: Path, metrics: WatcherMetrics
+        self,
+        *,
+        journal: Journal,
+        state: LeasedState,
+        registry: RegistryReader,
+        folder: Path,
+        metrics: WatcherMetrics,
     ) -> None:
-        self._journal, self._registry, self._folder, self._metrics = journal, registry, folder, metrics
+        self._journal, self._state, self._registry = journal, state, registry
+        self._folder, self._metrics = folder, metrics
         self._version: ModelVersion | None = None
         self._model: PriceModel | None = None
-        self._read_up_to = ""
+        self._cursor = JournalCursor()
 
     def step(self, *, now: datetime) -> int:
         """Quote the listings that were quoted since the last step.
@@ -56,25 +67,31 @@ class ShadowScorer:
             JournalUnavailable: The journal does not answer; the next step tries again.
             BundleCorrupt: A file of the challenger's bundle is damaged.
             BundleIncompatible: The challenger's bundle has another format.
+            LeaseLost: Another instance has taken over.
         """
-        self._follow_alias(now)
+        if not self._state.acquire(now):
+            self._version = self._model = None
+            return 0
+        self._follow_alias()
         if self._model is None:
             return 0
-        entries = self._journal.after(self._read_up_to, until=now - SETTLING_TIME, limit=BATCH)
-        if entries:
-            self._compare([entry for entry in entries if entry.model_version != self._number])
-            self._read_up_to = entries[-1].quote_id
-        return len(entries)
+        arrivals = self._journal.arrived(self._cursor, until=now - SETTLING_TIME, limit=BATCH)
+        if arrivals.entries:
+            self._compare([entry for entry in arrivals.entries if entry.model_version != self._number])
+            self._move_to(arrivals.cursor)
+        return len(arrivals.entries)
 
     def close(self) -> None:
-        """Close the journal."""
+        """Let another instance take over, and close the journal."""
+        with suppress(AppError):
+            self._state.release()
         self._journal.close()
 
     @property
     def _number(self) -> str:
         return str(self._version.version) if self._version else "0"
 
-    def _follow_alias(self, now: datetime) -> None:
+    def _follow_alias(self) -> None:
         """Change to another challenger, or to none. It starts with the quotes from now on."""
         challenger = self._registry.challenger()
         if challenger == self._version:
@@ -83,9 +100,15 @@ class ShadowScorer:
         self._metrics.shadow_version.set(0)
         if challenger is not None:
             self._load(challenger)
-            self._read_up_to = first_id_at(now)
+            saved = self._state.read()
+            is_same = saved.get("challenger") == self._number  # quotes of a downtime are compared afterwards
+            self._move_to(JournalCursor(**saved["cursor"]) if is_same else self._journal.end())
         self._metrics.shadow_version.set(int(self._number))
         logger.info("challenger", extra={"version": int(self._number)})
+
+    def _move_to(self, cursor: JournalCursor) -> None:
+        self._cursor = cursor
+        self._state.write({"challenger": self._number, "cursor": asdict(cursor)})
 
     def _load(self, challenger: ModelVersion) -> None:
         into = self._folder / "challenger"

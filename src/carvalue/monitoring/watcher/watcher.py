@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,27 +10,27 @@ from typing import Any
 import polars as pl
 
 from carvalue.errors import AppError
-from carvalue.files import FormatUnknown, StoredFormat, atomic_write
-from carvalue.journal import Journal, JournalEntry, first_id_at
+from carvalue.files import FormatUnknown, StoredFormat
+from carvalue.journal import Journal, JournalCursor, JournalEntry, LeasedState, LeaseLost
 from carvalue.monitoring.alerting import Alert, AlertStore
+from carvalue.monitoring.channels import Cause, ChannelDetectors, diagnose, merge
 from carvalue.monitoring.drift import (
     MIN_ROWS,
-    CalibratedDetector,
-    DetectorState,
+    CalibratedReference,
     DriftReport,
-    StateIncompatible,
-    calibrate_detector,
+    calibrate_reference,
     journal_frame,
 )
+from carvalue.monitoring.watcher.accuracy_tests import AccuracyTests
 from carvalue.monitoring.watcher.alert_conditions import (
     AlarmChanges,
     WatcherSnapshot,
     alarm_changes,
     current_alerts,
 )
-from carvalue.monitoring.watcher.client_shares import MAX_PER_CLIENT, WINDOW, ClientShares
 from carvalue.monitoring.watcher.exporter import WatcherMetrics
 from carvalue.monitoring.watcher.live_accuracy import (
+    LiveAccuracy,
     estimated_error,
     max_per_client,
     measure_live_accuracy,
@@ -38,13 +39,18 @@ from carvalue.monitoring.watcher.reports import ReportFolder
 from carvalue.registry import RegistryReader
 
 BATCH = 5_000  # quotes read in one round
-SETTLING_TIME = timedelta(seconds=2)  # after it, all processes have written their quotes of a moment
-CLOCK_CHANGE = timedelta(minutes=5)  # how long it may take until a clock that was set back is noticed
+SETTLING_TIME = timedelta(
+    seconds=2
+)  # after it, processes of release 0.2 have written their quotes of a moment
+SAVE_EVERY = timedelta(seconds=10)  # while quotes arrive; a crash repeats the checks since then
+REBUILD_ROWS = 5_000  # quotes that replace a state of another release
+SAVED_FORMAT = 2  # 1 was the file state.json of releases 0.1 and 0.2
+STATE_FORMAT = StoredFormat(kind="watcher state")
+"""The format of that file."""
 NEWEST_SALES = 500
 REPORT_ROWS = 2_000
 REPORT_EVERY = timedelta(days=1)
 
-STATE_FORMAT = StoredFormat(kind="watcher state")
 
 logger = logging.getLogger(__name__)
 
@@ -52,11 +58,14 @@ logger = logging.getLogger(__name__)
 class Watcher:
     """Checks each quote of the version in production once, also over restarts. Not thread-safe.
 
+    Of several instances, the one that holds the lease of the state checks quotes; the others stand by.
+
     Args:
         journal: The source of quotes and sales.
+        state: The saved state, which one instance at a time may write.
         registry: The source of the version in production.
         references: The folder of the drift references.
-        folder: The folder of the saved state.
+        folder: The folder of the state of releases 0.1 and 0.2.
         alert_store: The alerts to update.
         reports: The folder of the drift reports.
         metrics: The metrics to update.
@@ -69,6 +78,7 @@ class Watcher:
         self,
         *,
         journal: Journal,
+        state: LeasedState,
         registry: RegistryReader,
         references: Path,
         folder: Path,
@@ -79,19 +89,27 @@ class Watcher:
         verified: Collection[str] = (),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._journal, self._registry, self._references = journal, registry, references
-        self._state_file, self.alert_store, self.reports = folder / "state.json", alert_store, reports
+        self._journal, self._state, self._registry = journal, state, registry
+        self._references, self._file_of_release_0_2 = references, folder / "state.json"
+        self.alert_store, self.reports = alert_store, reports
         self.metrics, self._extra_alerts, self._clock = metrics, extra_alerts, clock
-        self._production: CalibratedDetector | None = None
-        self._recent, self._verified, self._shares = pl.DataFrame(), verified, ClientShares()
-        self._cursor = ""
+        self._production: CalibratedReference | None = None
+        self._detectors: ChannelDetectors | None = None
+        self._recent, self._verified = pl.DataFrame(), verified
+        self._live = LiveAccuracy(sales=0, error=None, coverage=None)
+        self._sales_until: datetime | None = None
+        self._cursor, self._sales_cursor = JournalCursor(), 0
+        self._tests = AccuracyTests(metrics={})
         self._reported: str | None = None
+        self._has_changed, self._saved_at = False, datetime.min.replace(tzinfo=UTC)
         self.snapshot: WatcherSnapshot | None = None
-        """The result of the last round; None before the first."""
+        """The result of the last round; None before the first and while another instance is active."""
         self.alarms: AlarmChanges | None = None
-        """The alarms of the last round; None before the first."""
+        """The alarms of the last round; None before the first and while another instance is active."""
         self.trouble = ""
         """Why the last round failed; empty if it succeeded."""
+        self.is_active = False
+        """Whether this instance checks the quotes."""
 
     def step(self) -> int:
         """Do one round. Expected errors are recorded as `trouble`; the next round tries again.
@@ -101,6 +119,10 @@ class Watcher:
         """
         try:
             read = self._step()
+        except LeaseLost:
+            self._stand_by()
+            self.note_trouble("")
+            read = 0
         except AppError as error:
             self.note_trouble(error.message)
             read = 0
@@ -132,97 +154,137 @@ class Watcher:
         self.metrics.up.set(not trouble)
 
     def close(self) -> None:
-        """Stop running reports and close the alerts and the journal."""
+        """Save the state, let another instance take over, and close the alerts and the journal."""
+        try:
+            if self._production is not None and self.is_active:
+                self._save(self._production)
+                self._state.release()
+        except AppError as error:
+            logger.warning("the watcher's state is not saved", extra={"because": error.message})
         self.reports.close()
         self.alert_store.close()
         self._journal.close()
 
     def _step(self) -> int:
-        self._follow_production()
-        if self._production is None:
-            return 0
         now = self._clock()
-        # ids begin with their time: after the clock was set back, new quotes sort before those that were read
-        cursor = self._cursor if self._cursor <= first_id_at(now) else first_id_at(now - CLOCK_CHANGE)
-        entries = self._journal.after(cursor, until=now - SETTLING_TIME, limit=BATCH)
-        self._check(self._production, entries)
-        self._conclude(self._production, entries)
-        return len(entries)
+        self.is_active = self._state.acquire(now)
+        if not self.is_active:
+            self._stand_by()
+            return 0
+        self._follow_production()
+        if self._production is None or self._detectors is None:
+            return 0
+        arrivals = self._journal.arrived(self._cursor, until=now - SETTLING_TIME, limit=BATCH)
+        self._check(self._production, self._detectors, arrivals.entries)
+        self._has_changed |= arrivals.cursor != self._cursor
+        self._cursor = arrivals.cursor
+        self._conclude(self._production, self._detectors, arrivals.entries)
+        return len(arrivals.entries)
+
+    def _stand_by(self) -> None:
+        self.is_active, self._production, self._detectors = False, None, None
+        self.snapshot = self.alarms = None
 
     def _follow_production(self) -> None:
         version = self._registry.champion()
         if version is None or (self._production and self._production.version == version):
             return
+        if self._production is not None:
+            self._save(self._production)
         state = self._load()
+        production = calibrate_reference(version, registry=self._registry, references=self._references)
         is_same = state.get("version") == version.bundle_digest
-        saved = _detector_state(state) if is_same else None
-        self._cursor = state.get("cursor", "")
-        self._production = calibrate_detector(
-            version, registry=self._registry, references=self._references, state=saved
-        )
+        channels = state.get("channels", {}) if is_same else {}
+        self._detectors = ChannelDetectors(production.profile, production.null, channels)
         self._recent, self._reported = pl.DataFrame(), state.get("reported") if is_same else None
-        self._shares = ClientShares()
+        self._live, self._sales_until = LiveAccuracy(sales=0, error=None, coverage=None), None
+        self._cursor = JournalCursor(**state.get("cursor", {}))
+        self._sales_cursor = state.get("sales_cursor", 0)
+        tests = state.get("tests", {}) if is_same else {}
+        self._tests = AccuracyTests.from_json(tests, metrics=production.card.metrics)
+        self._production, self._has_changed = production, True
         if is_same:
-            self._refill(self._production)
+            self._refill(production, self._detectors)
 
-    def _refill(self, production: CalibratedDetector) -> None:
-        version, rows = str(production.version.version), production.detector.max_window
-        # of every thousand quotes a quarter is checked at least
-        limit = WINDOW + rows * WINDOW // MAX_PER_CLIENT
-        entries = self._journal.up_to(self._cursor, model_version=version, limit=limit)
-        entries = self._shares.admit(entries)[-rows:]
-        if entries:
-            self._recent = journal_frame(entries)
-            detector = production.detector
-            if detector.state.rows:
-                detector.refill(self._recent)
-            else:  # the saved state was discarded: these rows rebuild it, so that a firing alert stays
-                detector.add(self._recent)
+    def _refill(self, production: CalibratedReference, detectors: ChannelDetectors) -> None:
+        """Read the newest quotes again: for reports, and in place of a state that was discarded."""
+        version = str(production.version.version)
+        entries = self._journal.before(self._cursor, model_version=version, limit=REBUILD_ROWS)
+        if not entries:
+            return
+        rows = journal_frame(entries)
+        self._recent = rows[-REPORT_ROWS:]
+        if not detectors.names:
+            self._recent = detectors.add(rows)[-REPORT_ROWS:]
 
-    def _check(self, production: CalibratedDetector, entries: list[JournalEntry]) -> None:
+    def _check(
+        self, production: CalibratedReference, detectors: ChannelDetectors, entries: list[JournalEntry]
+    ) -> None:
         own = [entry for entry in entries if entry.model_version == str(production.version.version)]
-        if admitted := self._shares.admit(own):
-            rows = journal_frame(admitted)
-            production.detector.add(rows)
-            self._recent = pl.concat([self._recent, rows], how="diagonal")[-REPORT_ROWS:]
-            self.metrics.count(admitted)
-        if entries:
-            self._cursor = entries[-1].quote_id
+        if own:
+            counted = detectors.add(journal_frame(own))
+            self._recent = pl.concat([self._recent, counted], how="diagonal")[-REPORT_ROWS:]
+            self.metrics.count(own)
 
-    def _conclude(self, production: CalibratedDetector, entries: list[JournalEntry]) -> None:
+    def _conclude(
+        self, production: CalibratedReference, detectors: ChannelDetectors, entries: list[JournalEntry]
+    ) -> None:
         now, version = self._clock(), str(production.version.version)
-        sales = self._journal.sales(
-            model_version=version,
-            limit=NEWEST_SALES,
-            max_per_client=max_per_client(NEWEST_SALES),
-            verified=self._verified,
-        )
-        live = measure_live_accuracy(sales, verified=self._verified)
-        drift = production.detector.report()
+        channels = detectors.reports()
+        drift = merge(channels)
         self._report(production, drift, now)
         self.snapshot = WatcherSnapshot(
             model_version=version,
             reference=production.card.dataset_fingerprint,
             drift=drift,
-            live=live,
+            diagnoses=tuple(
+                diagnose(name, report, effects=production.effects)
+                for name, report in channels.items()
+                if report.state == "confirmed"
+            ),
+            live=self._measure(version),
+            tests=self._tests,
             estimated_error=self._estimate(production),
             report=self._reported or "",
         )
+        for item in self.snapshot.diagnoses:
+            if item.cause is Cause.OTHER_CARS and not item.affects_prices:
+                detectors.accept_lasting(item.channel)
         alerts = tuple(current_alerts(self.snapshot, metrics=production.card.metrics, now=now))
-        self.alarms = alarm_changes(self.snapshot, alerts)
+        alarms = alarm_changes(self.snapshot, alerts)
+        is_due = alarms != self.alarms or not timedelta() <= now - self._saved_at < SAVE_EVERY
+        self.alarms = alarms
         self.alert_store.update((*alerts, *self._extra_alerts()), now=now)
         caught_up = len(entries) < BATCH
         lag = timedelta() if caught_up else now - entries[-1].quoted_at
         self.metrics.show(self.snapshot, lag=lag, now=now)
-        self._save(production)
+        if self._has_changed and is_due:
+            self._save(production)
 
-    def _estimate(self, production: CalibratedDetector) -> float | None:
+    def _measure(self, version: str) -> LiveAccuracy:
+        """Measure the accuracy again if sales were reported since the last time."""
+        sales = self._journal.sales_after(self._sales_cursor, limit=BATCH)
+        if sales:
+            self._tests.add([sale for _, of, sale in sales if of == version], verified=self._verified)
+            self._sales_cursor, self._has_changed = sales[-1][0], True
+        newest = self._journal.last_sale_at()
+        if newest != self._sales_until:
+            counted = self._journal.sales(
+                model_version=version,
+                limit=NEWEST_SALES,
+                max_per_client=max_per_client(NEWEST_SALES),
+                verified=self._verified,
+            )
+            self._live, self._sales_until = measure_live_accuracy(counted, verified=self._verified), newest
+        return self._live
+
+    def _estimate(self, production: CalibratedReference) -> float | None:
         if len(self._recent) < NEWEST_SALES:
             return None
         width = float(self._recent["range_width"].mean())  # type: ignore[arg-type]
         return estimated_error(width=width, metrics=production.card.metrics)
 
-    def _report(self, production: CalibratedDetector, drift: DriftReport, now: datetime) -> None:
+    def _report(self, production: CalibratedReference, drift: DriftReport, now: datetime) -> None:
         if drift.state != "confirmed":
             self._reported = None
         elif self._reported is None:
@@ -230,16 +292,26 @@ class Watcher:
         if self.reports.newest_of("daily", default=datetime.min.replace(tzinfo=UTC)) < now - REPORT_EVERY:
             self._request_report(production, "daily", now)
 
-    def _request_report(self, production: CalibratedDetector, why: str, now: datetime) -> str | None:
+    def _request_report(self, production: CalibratedReference, why: str, now: datetime) -> str | None:
         if len(self._recent) < MIN_ROWS:
             return None
         return self.reports.request(
-            why=why, at=now, reference=production.reference[-REPORT_ROWS:], window=self._recent
+            why=why, at=now, reference=production.rows[-REPORT_ROWS:], window=self._recent
         )
 
-    def _load(self) -> dict[str, Any]:
+    def _load(self) -> Mapping[str, Any]:
+        state = self._state.read()
+        if state.get("format") == SAVED_FORMAT:
+            return state
+        if state:
+            logger.warning("the watcher's state has another format: its position is kept")
+            return {name: state[name] for name in ("cursor", "sales_cursor") if name in state}
+        return self._load_of_release_0_2()
+
+    def _load_of_release_0_2(self) -> Mapping[str, Any]:
         try:
-            return STATE_FORMAT.load(self._state_file.read_text(), source=self._state_file)
+            text = self._file_of_release_0_2.read_text()
+            old: Mapping[str, Any] = STATE_FORMAT.load(text, source=self._file_of_release_0_2)
         except FileNotFoundError:
             return {}
         except FormatUnknown as error:
@@ -248,21 +320,18 @@ class Watcher:
         except ValueError:
             logger.exception("the watcher's state file is invalid: the watcher starts anew")
             return {}
+        return {**old, "cursor": {"quote_id": old.get("cursor", "")}}
 
-    def _save(self, production: CalibratedDetector) -> None:
+    def _save(self, production: CalibratedReference) -> None:
+        channels = self._detectors.as_json() if self._detectors else {}
         state = {
+            "format": SAVED_FORMAT,
             "version": production.version.bundle_digest,
-            "cursor": self._cursor,
+            "cursor": asdict(self._cursor),
+            "sales_cursor": self._sales_cursor,
+            "tests": self._tests.as_json(),
             "reported": self._reported,
-            "memory": production.detector.state.as_json(),
+            "channels": channels,
         }
-        with atomic_write(self._state_file) as temporary:
-            temporary.write_text(STATE_FORMAT.dump(state))
-
-
-def _detector_state(state: Mapping[str, Any]) -> DetectorState | None:
-    try:
-        return DetectorState.from_json(state["memory"])
-    except StateIncompatible as error:
-        logger.warning("the saved drift state is discarded", extra={"because": error.message})
-        return None
+        self._state.write(state)
+        self._has_changed, self._saved_at = False, self._clock()

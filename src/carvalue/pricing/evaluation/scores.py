@@ -40,6 +40,26 @@ def price_scores(*, asking: Floats, quoted: Floats) -> dict[str, float]:
     }
 
 
+def error_deciles(*, asking: Floats, quoted: Floats) -> dict[str, float]:
+    """Describe the distribution of the errors, which live accuracy is compared with.
+
+    Args:
+        asking: Asking prices in dollars, shape (rows,).
+        quoted: Quotes in dollars, shape (rows,).
+
+    Returns:
+        `error_p10` to `error_p90`: the deciles of the absolute percentage error, as shares.
+
+    Examples:
+        >>> deciles = error_deciles(asking=np.full(11, 10_000.0), quoted=np.linspace(10_000, 11_000, 11))
+        >>> round(deciles["error_p10"], 3), round(deciles["error_p90"], 3)
+        (0.01, 0.09)
+    """
+    shares = np.arange(1, 10) / 10
+    errors = np.quantile(np.abs(quoted / asking - 1), shares)
+    return {f"error_p{share * 100:.0f}": float(error) for share, error in zip(shares, errors, strict=True)}
+
+
 def range_scores(*, asking: Floats, quoted: Floats, low: Floats, high: Floats) -> dict[str, float]:
     """Score price ranges.
 
@@ -79,4 +99,4 @@ def score_model(model: PriceModel, frame: pl.DataFrame) -> dict[str, float]:
     quoted, low, high = (quotes[name].cast(pl.Float64).to_numpy() for name in ("price", "low", "high"))
     asking = frame["price"].cast(pl.Float64).to_numpy()
     ranges = range_scores(asking=asking, quoted=quoted, low=low, high=high)
-    return price_scores(asking=asking, quoted=quoted) | ranges
+    return price_scores(asking=asking, quoted=quoted) | ranges | error_deciles(asking=asking, quoted=quoted)

@@ -129,7 +129,7 @@ class BatchPricer:
         batches = table.batches(rows=CHUNK_ROWS)
         while (chunk := await asyncio.to_thread(self._next, batches, loaded)) is not None:
             await self._wait_for_journal()
-            entries = [replace(entry, client=client) for entry in chunk.entries]
+            entries = [replace(entry, client=client, route="upload") for entry in chunk.entries]
             is_recorded = await self._writer.record(entries)
             answers = chunk.answers if is_recorded else self._without_ids(chunk.answers)
             if content := await asyncio.to_thread(writer.add, answers):

@@ -18,6 +18,8 @@ from carvalue.serving.middleware.security_headers import ASSETS, DOCS
 from carvalue.telemetry import ServiceMetrics
 
 HEADER = b"x-api-key"
+CHANNEL_HEADER = b"x-channel"
+PAGE, API = "page", "api"
 # load balancers, Prometheus and readers of the documentation request these without a key: they hold no price
 # and no listing, and the proxy does not publish /metrics beyond the private network
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", DOCS})
@@ -63,6 +65,7 @@ class AuthenticationMiddleware:
         The scope then holds `client_name`, the name of the API client or None without keys, and
         `journal_client`, the client's name in the journal, which is never None. A visitor of a client has a
         name of its own in the journal: the client's name, a slash and the pseudonym of the visitor's address.
+        `journal_route` is `page` for what people ask for on the page, otherwise `api`.
 
         Args:
             scope: the connection, as ASGI defines it.
@@ -76,6 +79,7 @@ class AuthenticationMiddleware:
                 await problem(refusal, scope=scope)(scope, receive, send)
                 return
             scope["journal_client"] = self._journal_client(scope)
+            scope["journal_route"] = self._journal_route(scope)
         await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> AppError | None:
@@ -95,6 +99,13 @@ class AuthenticationMiddleware:
         if client and visitor:
             return f"{client}/{self._pseudonyms.client_at(visitor)}"
         return client or self._pseudonyms.client_at(_host(scope))
+
+    def _journal_route(self, scope: Scope) -> str:
+        """Tell the page from programs. Where no keys are required, the page says what it is."""
+        client = scope["client_name"]
+        if client is None:
+            return PAGE if (CHANNEL_HEADER, PAGE.encode()) in scope["headers"] else API
+        return PAGE if client in self._visitor_clients else API
 
     def _client(self, scope: Scope) -> str | None:
         """Name the client; None if no key is required."""

@@ -12,7 +12,8 @@ from carvalue.web.client.watcher import WatcherClient
 def price_service_client(url: str) -> PriceServiceClient:
     """Return the shared client of the price service.
 
-    It sends the API key of the settings, and the address of the visitor for whom a request is made.
+    It sends the API key of the settings, that it is the page, and the address of the visitor for whom a
+    request is made.
 
     Args:
         url: Base URL of the price service.
@@ -20,9 +21,8 @@ def price_service_client(url: str) -> PriceServiceClient:
     Returns:
         The client.
     """
-    return PriceServiceClient(
-        url, headers=load_settings(PageSettings).service_headers, visitor=current_visitor
-    )
+    headers = load_settings(PageSettings).service_headers | {"X-Channel": "page"}
+    return PriceServiceClient(url, headers=headers, visitor=current_visitor)
 
 
 @st.cache_resource

@@ -10,6 +10,7 @@ import pytest
 
 from carvalue.files.bundle import BundleCorrupt
 from carvalue.journal.entries import first_id_at
+from carvalue.journal.leased_state import LeasedState
 from carvalue.journal.store import Journal
 from carvalue.monitoring.watcher.exporter import WatcherMetrics
 from carvalue.monitoring.watcher.shadow import ShadowScorer
@@ -46,7 +47,19 @@ def metrics() -> WatcherMetrics:
 
 @pytest.fixture
 def shadow(journal: Journal, registry: FakeRegistry, metrics: WatcherMetrics, tmp_path: Path) -> ShadowScorer:
-    return ShadowScorer(journal=journal, registry=registry, folder=tmp_path / "shadow", metrics=metrics)
+    return a_shadow(journal, registry, metrics, tmp_path)
+
+
+def a_shadow(
+    journal: Journal, registry: FakeRegistry, metrics: WatcherMetrics, tmp_path: Path
+) -> ShadowScorer:
+    return ShadowScorer(
+        journal=journal,
+        state=LeasedState(journal, "shadow", "only"),
+        registry=registry,
+        folder=tmp_path / "shadow",
+        metrics=metrics,
+    )
 
 
 def _quoted(journal: Journal, *, at: datetime, count: int = 3, version: str = "1") -> None:
@@ -105,6 +118,23 @@ def test_it_stops_with_the_alias_and_is_not_compared_with_itself(
     assert shadow.step(now=NOW + timedelta(seconds=20)) == 0
     assert _count(metrics) == 0
     assert metrics.registry.get_sample_value("carvalue_shadow_version") == 0
+
+
+def test_quotes_of_a_downtime_are_compared_afterwards(
+    shadow: ShadowScorer,
+    journal: Journal,
+    registry: FakeRegistry,
+    metrics: WatcherMetrics,
+    bundle: Path,
+    tmp_path: Path,
+) -> None:
+    registry.challenge(bundle, version=2)
+    shadow.step(now=NOW)
+    _quoted(journal, at=NOW + timedelta(seconds=1))
+
+    restarted = a_shadow(journal, registry, metrics, tmp_path)
+
+    assert restarted.step(now=NOW + timedelta(seconds=9)) == 3
 
 
 def test_an_outage_of_the_registry_skips_no_quote(

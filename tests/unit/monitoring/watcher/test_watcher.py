@@ -10,9 +10,12 @@ from typing import Any
 import polars as pl
 import pytest
 from prometheus_client import generate_latest
+from sqlalchemy import update
 
 from carvalue.journal.decisions import DecisionRecord
 from carvalue.journal.entries import JournalEntry
+from carvalue.journal.leased_state import LEASE, LeasedState
+from carvalue.journal.schema import QUOTES
 from carvalue.journal.store import Journal, JournalUnavailable
 from carvalue.monitoring.alerting.store import AlertStore
 from carvalue.monitoring.drift.reference import publish_reference
@@ -70,9 +73,10 @@ class Stage:
         )
         self.watcher = self.a_watcher()
 
-    def a_watcher(self) -> Watcher:
+    def a_watcher(self, instance: str = "only") -> Watcher:
         return Watcher(
             journal=self.journal,
+            state=LeasedState(self.journal, "watcher", instance),
             registry=self.registry,
             references=self.folder / "reference",
             folder=self.folder / "watcher",
@@ -92,6 +96,7 @@ class Stage:
         change: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
         id_form: str = "{:032d}",
         clients: Sequence[str | None] = (None,),
+        route: str | None = None,
     ) -> None:
         market = a_market(rows=rows, seed=seed).select(INPUTS)
         listings = (change(market) if change else market).to_dicts()
@@ -109,6 +114,7 @@ class Stage:
                     warnings=quote.warnings,
                     listing={name: value for name, value in listing.items() if value is not None},
                     client=clients[len(entries) % len(clients)],
+                    route=route,
                 )
             )
         self.journal.write(entries)
@@ -188,6 +194,7 @@ def test_a_restart_continues_at_its_position(stage: Stage) -> None:
 
 
 def test_a_new_version_begins_with_a_clean_slate(stage: Stage, bundle: Path) -> None:
+    stage.quote(1_000, seed=11)
     stage.quote(600, seed=12, change=older)
     stage.watcher.step()
     assert state(stage.watcher) == "confirmed"
@@ -201,8 +208,10 @@ def test_a_new_version_begins_with_a_clean_slate(stage: Stage, bundle: Path) -> 
     assert stage.watcher.alert_store.firing() == []
 
 
-def test_quotes_too_young_are_left_for_the_next_round(stage: Stage) -> None:
+def test_young_quotes_of_release_0_2_are_left_for_the_next_round(stage: Stage) -> None:
     stage.quote(300, seed=11)
+    with stage.journal.transaction() as connection:
+        connection.execute(update(QUOTES).values(arrival=None))
     stage.now = START + timedelta(milliseconds=100) + timedelta(seconds=2)
 
     assert stage.watcher.step() == 99
@@ -218,13 +227,16 @@ def test_a_clock_that_is_set_back_hides_no_quotes(stage: Stage) -> None:
         assert stage.watcher.step() == 250
 
 
-def test_an_unexpected_error_is_reported_as_trouble(stage: Stage) -> None:
-    (stage.folder / "watcher" / "state.json").mkdir(parents=True)  # cannot be written, as on a full disk
+def test_an_unexpected_error_is_reported_as_trouble(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("the disk is gone")
+
+    monkeypatch.setattr(stage.watcher.alert_store, "update", fail)
     stage.quote(300, seed=11)
     stop = Event()
     thread = Thread(target=watch_forever, args=(stage.watcher, stop))
     thread.start()
-    until(lambda: "state.json" in stage.watcher.trouble)
+    until(lambda: "the disk is gone" in stage.watcher.trouble)
     stop.set()
     thread.join()
 
@@ -318,32 +330,111 @@ def test_sales_of_a_verified_client_need_no_second_one(stage: Stage) -> None:
     assert "live_accuracy" in {alert.key for alert in stage.watcher.alert_store.firing()}
 
 
-def test_odd_quotes_of_one_client_among_many_are_no_drift(stage: Stage) -> None:
-    honest = [f"client-{number}" for number in range(8)]
+def test_odd_quotes_of_one_visitor_among_many_are_no_drift(stage: Stage) -> None:
+    honest = [f"page/~{number:016x}" for number in range(8)]
     stage.quote(1_000, seed=11, clients=honest)
-    stage.quote(1_000, seed=12, change=older, clients=["flood"])
+    stage.quote(1_000, seed=12, change=older, clients=["page/~flood"])
     stage.quote(1_000, seed=13, clients=honest)
     stage.watcher.step()
 
+    assert stage.watcher.alert_store.firing() == []
+    assert state(stage.watcher) != "confirmed"
+
+
+def three_fields(market: pl.DataFrame) -> pl.DataFrame:
+    optional = [name for name in market.columns if name not in {"manufacturer", "model", "year"}]
+    return market.with_columns(pl.lit(None).alias(name) for name in optional)
+
+
+def test_visitors_who_fill_in_three_fields_raise_nothing(stage: Stage) -> None:
+    visitors = [f"page/~{number:016x}" for number in range(2_000)]
+    stage.quote(20, seed=11, change=three_fields, clients=visitors, route="page")
+    stage.quote(1_000, seed=12, clients=visitors, route="page")
+    stage.quote(200, seed=13, change=three_fields, clients=visitors, route="page")
+    stage.quote(800, seed=14, clients=visitors, route="page")
+    stage.watcher.step()
+
+    assert stage.watcher.alert_store.firing() == []
+
+
+def test_an_upload_counts_as_one_visitor(stage: Stage) -> None:
+    stage.quote(1_000, seed=11, clients=[f"page/~{number:016x}" for number in range(500)], route="page")
+    stage.quote(2_000, seed=12, change=three_fields, clients=["page/~dealer"], route="upload")
+    stage.watcher.step()
+
+    assert stage.watcher.alert_store.firing() == []
     assert stage.watcher.snapshot is not None
-    assert stage.watcher.snapshot.drift.rows == 2_250
-    restarted = stage.a_watcher()
-    restarted.step()
-    assert restarted.snapshot is not None
-    assert restarted.snapshot.drift.rows == 2_250
-    restarted.close()
+    assert stage.watcher.snapshot.drift.rows == 3_000
+
+
+def without_odometer(market: pl.DataFrame) -> pl.DataFrame:
+    return market.with_columns(odometer=pl.lit(None, dtype=pl.Int32))
+
+
+def test_a_program_that_breaks_is_told_to_operators_and_starts_no_retraining(stage: Stage) -> None:
+    stage.quote(800, seed=11, clients=["shop"], route="api")
+    stage.quote(800, seed=12, clients=["other"], route="api")
+    stage.quote(200, seed=13, change=without_odometer, clients=["shop"], route="api")
+    stage.watcher.step()
+
+    (alert,) = stage.watcher.alert_store.firing()
+    assert alert.kind in {"broken_client", "input_change"}
+    assert alert.title.startswith("api/shop: a client's program broke (Mileage") or "dometer" in alert.title
+    assert stage.watcher.alarms is not None
+    assert stage.watcher.alarms.firing == frozenset()
+
+
+def test_quotes_that_a_replica_delivers_late_are_checked(stage: Stage) -> None:
+    late = stage.number
+    stage.number += 40
+    stage.quote(300, seed=11)
+    assert stage.watcher.step() == 300
+
+    stage.number = late
+    stage.now += timedelta(minutes=1)
+    stage.quote(40, seed=12)
+    assert stage.watcher.step() == 40
+
+
+def test_a_second_instance_stands_by_and_takes_over(stage: Stage) -> None:
+    stage.quote(1_000, seed=11)
+    assert stage.watcher.step() == 1_000
+    second = stage.a_watcher("second")
+    assert second.step() == 0
+    assert not second.is_active
+
+    stage.quote(100, seed=12)
+    stage.now += 2 * LEASE  # the first one has stopped
+    assert second.step() == 100
+    assert second.snapshot is not None
+    assert second.snapshot.drift.rows >= 1_080
+    assert stage.watcher.step() == 0  # it comes back, and stands by
+    assert not stage.watcher.is_active
+    second.close()
+
+
+def test_state_is_written_only_when_it_has_changed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.quote(300, seed=11)
+    stage.watcher.step()
+    stage.now += timedelta(minutes=1)
+    written: list[object] = []
+    monkeypatch.setattr(LeasedState, "write", lambda _, content: written.append(content))
+
+    for _ in range(3):
+        stage.now += timedelta(minutes=1)
+        stage.watcher.step()
+
+    assert written == []
 
 
 def test_a_failed_retraining_is_sent_like_any_alert(stage: Stage) -> None:
-    stage.quote(600, seed=12, change=older)
+    stage.quote(600, seed=12)
     stage.watcher.step()
-    assert stage.watcher.alarms is not None
-    assert stage.watcher.alarms.firing == {"drift"}
 
     stage.retraining.check(stage.watcher.alarms)
     stage.watcher.step()
 
-    assert {alert.kind for alert in stage.watcher.alert_store.firing()} == {"drift", "retraining"}
+    assert {alert.kind for alert in stage.watcher.alert_store.firing()} == {"retraining"}
     with serving(create_api(stage.watcher, stage.retraining)) as client:
         assert client.get("/alerts", headers={"host": "evil.example"}).status_code == 421
         assert client.post("/alerts", headers={"origin": "http://evil.example"}).status_code == 403
@@ -352,53 +443,51 @@ def test_a_failed_retraining_is_sent_like_any_alert(stage: Stage) -> None:
         assert "RETRAIN_COOLDOWN_H" in told["next"]
 
 
-def test_a_damaged_state_is_replaced_by_a_new_one(stage: Stage) -> None:
+def test_the_state_of_release_0_2_is_read(stage: Stage) -> None:
+    stage.quote(1_000, seed=11)
+    with stage.journal.transaction() as connection:  # as release 0.2 wrote them
+        connection.execute(update(QUOTES).values(arrival=None, route=None))
+    production = stage.registry.champion()
+    assert production is not None
+    old = {"version": production.bundle_digest, "cursor": f"{900:032d}", "reported": None}
+    (stage.folder / "watcher" / "state.json").write_text(json.dumps(old | {"memory": {"format": 1}}))
+
+    assert stage.watcher.step() == 100
+    assert stage.watcher.snapshot is not None
+    assert stage.watcher.snapshot.drift.rows >= 980  # with those that were checked before
+
+
+def test_a_damaged_file_of_release_0_2_is_ignored(stage: Stage) -> None:
     stage.quote(300, seed=11)
-    stage.watcher.step()
     (stage.folder / "watcher" / "state.json").write_text("{")
 
-    restarted = stage.a_watcher()
-    assert restarted.step() == 300
-    restarted.close()
+    assert stage.watcher.step() == 300
 
 
-def without_format(memory: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in memory.items() if name != "format"}
-
-
-def of_the_next_format(memory: dict[str, Any]) -> dict[str, Any]:
-    return memory | {"format": memory["format"] + 1}
-
-
-def with_fewer_windows(memory: dict[str, Any]) -> dict[str, Any]:
-    return memory | {"own": [maxima[:-2] for maxima in memory["own"]]}
-
-
-@pytest.mark.parametrize("written", [without_format, of_the_next_format, with_fewer_windows])
-def test_a_drift_state_of_another_release_is_discarded_with_a_warning(
-    stage: Stage, written: Callable[[dict[str, Any]], dict[str, Any]], caplog: pytest.LogCaptureFixture
+def test_a_drift_state_that_does_not_fit_is_discarded_with_a_warning(
+    stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
     stage.quote(1_000, seed=11)
     stage.quote(600, seed=12, change=older)
     stage.watcher.step()
-    file = stage.folder / "watcher" / "state.json"
-    saved = json.loads(file.read_text())
-    assert saved["memory"]["own"]
-    file.write_text(json.dumps(saved | {"memory": written(saved["memory"])}))
+    state_of_watcher = LeasedState(stage.journal, "watcher", "only")
+    saved = json.loads(json.dumps(state_of_watcher.read()))
+    for channel in saved["channels"].values():
+        channel["history"]["sums"] = channel["history"]["sums"][:-2]
+    state_of_watcher.write(saved)
 
     restarted = stage.a_watcher()
 
     assert restarted.step() == 0
     assert restarted.trouble == ""
-    assert "the saved drift state is discarded" in caplog.text
+    assert "a saved drift state is discarded" in caplog.text
     assert state(restarted) == "confirmed"  # the newest quotes are judged anew
     assert len(restarted.alert_store.firing()) == 1
-    stage.quote(20, seed=14)
-    assert restarted.step() == 20
     restarted.close()
 
 
 def test_results_are_available_over_http(stage: Stage) -> None:
+    stage.quote(1_000, seed=11)
     stage.quote(600, seed=12, change=older)
     stage.watcher.step()
 
@@ -407,7 +496,7 @@ def test_results_are_available_over_http(stage: Stage) -> None:
         assert drift["state"] == "confirmed"
         assert drift["features"][0]["score"] > 1
         assert len(drift["features"][0]["labels"]) == len(drift["features"][0]["window"])
-        assert client.get("/alerts").json()["firing"][0]["kind"] == "drift"
+        assert len(client.get("/alerts").json()["firing"]) == 1
         assert len(client.get("/quotes").json()) == 24
         assert client.get("/retraining").json()["next"] == ""  # Airflow has not been asked yet
         assert client.get("/reports").json() == []  # still in the making
@@ -465,14 +554,14 @@ def test_the_scripts_of_a_report_reach_no_server(stage: Stage) -> None:
 
 
 def test_every_declared_metric_is_shown(stage: Stage) -> None:
+    stage.quote(1_000, seed=11)
     stage.quote(600, seed=12, change=older)
     stage.watcher.step()
 
     shown = generate_latest(stage.watcher.metrics.registry).decode()
     assert all(f"# HELP {metric.name.removesuffix('_total')}" in shown for metric in WATCHER_METRICS)
     assert 'carvalue_feature_drift_state{feature="year"} 2.0' in shown
-    assert 'carvalue_alerts_firing{kind="drift"} 1.0' in shown
-    assert "carvalue_watched_quotes_total 600.0" in shown
+    assert "carvalue_watched_quotes_total 1600.0" in shown
 
 
 def test_without_a_production_version_there_is_nothing_to_report(stage: Stage) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import polars as pl
 import pytest
 from pydantic import SecretStr
 
-from carvalue.journal.store import Journal
+from carvalue.journal.store import Journal, JournalCursor
 from carvalue.listings.schema import FIELDS
 from carvalue.pricing.model import PriceModel
 from carvalue.serving.app import create_app
@@ -151,7 +152,10 @@ def test_priced_rows_are_in_the_journal_and_counted(client: httpx.Client, post: 
 
 
 def _ids(journal: Journal) -> set[str]:
-    return {entry.quote_id for entry in journal.up_to("z", model_version="3", limit=5)}
+    return {
+        entry.quote_id
+        for entry in journal.arrived(JournalCursor(), until=datetime.max.replace(tzinfo=UTC), limit=5).entries
+    }
 
 
 def test_batch_and_predict_give_the_same_quote(client: httpx.Client, post: Post) -> None:

@@ -1,0 +1,82 @@
+"""One visit does not look like many people: repeats, floods and files count little."""
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from carvalue.monitoring.channels.visits import (
+    MIN_PER_CLIENT,
+    ROWS_PER_UPLOAD,
+    WINDOW,
+    ClientShares,
+    VisitFilter,
+)
+from carvalue.monitoring.drift import INPUTS
+from markets import a_market
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def admitted(shares: ClientShares, client: str, count: int, *, start: int = 0) -> int:
+    return sum(shares.admits(client, START + timedelta(seconds=start + number)) for number in range(count))
+
+
+def test_a_lone_client_is_checked_whole() -> None:
+    assert admitted(ClientShares(), "", 3_000) == 3_000
+
+
+def test_a_flood_is_cut_while_others_are_active() -> None:
+    shares = ClientShares()
+    for number in range(200):
+        admitted(shares, f"visitor-{number}", 1)
+
+    assert admitted(shares, "flood", 3_000) < 3 * WINDOW // 100
+    assert admitted(shares, "visitor-1", 3) == 3
+
+
+def test_clients_are_active_for_an_hour() -> None:
+    shares = ClientShares()
+    for name in "abc":
+        admitted(shares, name, 10)
+    admitted(shares, "flood", 2_000)
+    hour = int(timedelta(hours=1).total_seconds())
+
+    assert shares.active_clients == 4
+    assert admitted(shares, "flood", 100, start=hour + 100) == 100
+    assert shares.active_clients == 1
+
+
+def cars(rows: int, *, client: str = "page/~1") -> pl.DataFrame:
+    market = a_market(rows=rows, seed=3).select(INPUTS)
+    moments = pl.lit(START) + pl.duration(seconds=pl.int_range(rows))
+    return market.with_columns(quoted_at=moments, client=pl.lit(client))
+
+
+def test_what_ifs_count_once() -> None:
+    one = pl.concat([cars(1)] * 5).with_columns(odometer=pl.int_range(5) * 10_000)
+
+    assert len(VisitFilter().choose(one)) == 1
+    assert len(VisitFilter(is_program=True).choose(one)) == 5  # a program may have five such cars
+    assert len(VisitFilter(is_program=True).choose(pl.concat([cars(1)] * 5))) == 1
+
+
+def test_different_cars_of_one_visitor_all_count() -> None:
+    assert len(VisitFilter().choose(cars(5))) == 5
+
+
+def test_an_upload_counts_as_one_visitor() -> None:
+    visits = VisitFilter(is_upload=True)
+
+    assert len(visits.choose(cars(500))) == ROWS_PER_UPLOAD
+    tomorrow = cars(500).with_columns(
+        pl.col("quoted_at") + timedelta(days=1), year=pl.lit(2001), state=pl.lit("wa")
+    )
+    assert len(visits.choose(tomorrow)) == ROWS_PER_UPLOAD
+
+
+def test_each_of_many_clients_may_always_send_a_few() -> None:
+    shares = ClientShares()
+    for number in range(900):
+        admitted(shares, f"visitor-{number}", 1)
+
+    assert admitted(shares, "one of them", MIN_PER_CLIENT) == MIN_PER_CLIENT
