@@ -71,7 +71,7 @@ bench: install-dev ## compare data preparation with pandas (several minutes)
 bench-drift: install-dev ## measure false alarms and detection delays of drift detectors: make bench-drift DATASETS=FOLDER
 	@test -n "$(DATASETS)" || { echo "DATASETS is missing. Run make bench-drift DATASETS=var/storage/datasets/NAME." >&2; exit 1; }
 	@"$(UV)" sync --frozen --extra platform --group bench --quiet
-	@for part in '' /estimate.py /beside.py; do \
+	@for part in '' /estimate.py /mixtures.py /causes.py /beside.py; do \
 	  $(RUN) python "benchmarks/drift$$part" "$(DATASETS)" var/bench-drift || exit 1; done
 
 bench-quote: install-dev ## time one quote and its parts with a model trained on the sample

@@ -8,11 +8,11 @@ import pandas as pd
 import polars as pl
 from evidently.legacy.calculations.stattests import jensenshannon_stat_test, wasserstein_stat_test
 from evidently.legacy.core import ColumnType
+from noting import NotingDetector
 from river.drift import ADWIN
 from scipy.stats import chi2_contingency, ks_2samp
 
 from carvalue.monitoring.drift.bins import Codes, Floats
-from carvalue.monitoring.drift.detector import CONFIRMED, Detector
 from carvalue.monitoring.drift.profile import ReferenceProfile, first_words, fit_profile
 from carvalue.monitoring.drift.thresholds import calibrate
 
@@ -37,7 +37,7 @@ class Ours:
 
     def raised(self, rows: pl.DataFrame) -> Iterator[int]:
         """Follow the level after every stride."""
-        detector = _Noting(self._profile, self._null)
+        detector = NotingDetector(self._profile, self._null)
         timed = rows.with_columns(quoted_at=START + pl.duration(seconds=pl.int_range(pl.len())))
         was_confirmed = False
         for start in range(0, len(timed), PORTION):
@@ -47,17 +47,6 @@ class Ours:
                 if is_confirmed and not was_confirmed:
                     yield row
                 was_confirmed = is_confirmed
-
-
-class _Noting(Detector):
-    def __init__(self, *parts: object) -> None:
-        super().__init__(*parts)  # type: ignore[arg-type]
-        self.noted: list[tuple[int, bool]] = []
-
-    def _update_states(self, stride: Floats, *, moment: object) -> None:
-        super()._update_states(stride, moment=moment)  # type: ignore[arg-type]
-        level = max(self.state.levels.values(), default=0)
-        self.noted.append((self.state.rows - 1, level == CONFIRMED))
 
 
 class Windows:
@@ -82,7 +71,7 @@ class Adwin:
     def raised(self, rows: pl.DataFrame) -> Iterator[int]:
         """Update the detectors row by row."""
         detectors = [ADWIN() for _ in self._profile.features]
-        values = np.log(self._profile.shares)[self._profile.codes(rows)]
+        values = np.log(self._profile.shares)[self._profile.codes(rows)[:, : len(self._profile.features)]]
         for place, name in enumerate(self._profile.features):
             if name in rows.columns and rows[name].dtype.is_numeric():
                 values[:, place] = rows[name].fill_null(0).to_numpy()
@@ -120,7 +109,7 @@ class EDetector:
         keep, effective = 1 - 1 / memories, memories / (memories + self.TRUST)
         recent = np.tile(self._shares, (len(memories), 1))
         wealth = np.zeros((len(memories), len(self._profile.features)))
-        for row, codes in enumerate(self._profile.codes(rows)):
+        for row, codes in enumerate(self._profile.codes(rows)[:, : len(self._profile.features)]):
             expected = self._shares[codes]
             bet = effective[:, None] * recent[:, codes] + (1 - effective[:, None]) * expected
             wealth = (1 + wealth) * bet / expected
