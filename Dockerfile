@@ -20,9 +20,9 @@ RUN uv sync --no-editable --extra postgres \
     && .venv/bin/python -c "from carvalue.pricing.trees.native import is_native_available; assert is_native_available()"
 
 FROM build AS build-page
-RUN uv sync --no-install-project --extra web
+RUN uv sync --no-install-project --extra web --extra vin
 COPY src src
-RUN uv sync --no-editable --extra web
+RUN uv sync --no-editable --extra web --extra vin
 
 FROM build AS build-watcher
 RUN uv sync --no-install-project --extra monitoring --extra postgres

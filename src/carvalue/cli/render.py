@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from carvalue.client import PricedCar, rate_deal, support_in_words
 from carvalue.platform import EXAMPLE, BuildResult, ServiceStatus, local_url
 from carvalue.platform.admin import Diagnosis
 from carvalue.settings import LOCAL_PASSWORD, Settings
@@ -164,3 +165,27 @@ def _duration(value: timedelta | None) -> str:
     minutes, seconds = divmod(int(value.total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}"
+
+
+def priced_car_lines(priced: PricedCar) -> list[str]:
+    """Format the price of a car for a terminal.
+
+    Args:
+        priced: The car and its quote.
+
+    Returns:
+        Lines of text.
+    """
+    quote = priced.explained.quote
+    understood = ", ".join(f"{name} {value}" for name, value in priced.listing.items())
+    lines = [
+        f"${quote.price:,} (range ${quote.low:,} to ${quote.high:,}), prices as of {quote.data_as_of}",
+        f"{support_in_words(priced.explained)}",
+        f"understood as: {understood}",
+        *(f"warning: {warning}" for warning in quote.warnings),
+        f"quote {quote.quote_id}",
+    ]
+    if priced.asking is not None:
+        rating = rate_deal(priced.asking, price=quote.price, low=quote.low, high=quote.high)
+        lines.insert(1, f"${priced.asking:,} asked: {rating.label.lower()}. {rating.meaning}")
+    return lines

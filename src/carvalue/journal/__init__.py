@@ -6,7 +6,14 @@ from carvalue.journal.forwarder import Forwarder, QuarantineReplay, forward_fore
 from carvalue.journal.leased_state import LEASE, LeasedState, LeaseLost
 from carvalue.journal.outbox import Outbox
 from carvalue.journal.quarantine import Quarantine, QuarantinedRecord
-from carvalue.journal.store import MIGRATION_S, Arrivals, Journal, JournalCursor, JournalUnavailable
+from carvalue.journal.store import (
+    MIGRATION_S,
+    Arrivals,
+    Journal,
+    JournalCursor,
+    JournalUnavailable,
+    UnknownQuote,
+)
 from carvalue.journal.writer import JournalWriter, OutboxState
 
 __all__ = [
@@ -30,6 +37,7 @@ __all__ = [
     "QuarantineReplay",
     "QuarantinedRecord",
     "Sale",
+    "UnknownQuote",
     "first_id_at",
     "forward_forever",
     "replay_quarantine",

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Select,
     Table,
     create_engine,
+    delete,
     event,
     exc,
     func,
@@ -190,6 +191,40 @@ class Journal:
                 raise UnknownQuote(f"There is no quote {quote_id!r}.")
             statement = self.insert(FEEDBACK).values(quote_id=quote_id, **sale)
             connection.execute(statement.on_conflict_do_update(index_elements=["quote_id"], set_=sale))
+
+    def quote(self, quote_id: str) -> JournalEntry:
+        """Read one quote.
+
+        Args:
+            quote_id: The id of the quote.
+
+        Returns:
+            The entry.
+
+        Raises:
+            UnknownQuote: No quote has this id.
+            JournalUnavailable: The database does not answer.
+        """
+        entries = self._read(select(QUOTES).where(QUOTES.c.quote_id == quote_id))
+        if not entries:
+            raise UnknownQuote(f"There is no quote {quote_id!r}.")
+        return entries[0]
+
+    def delete(self, quote_id: str) -> None:
+        """Delete a quote with its listing, and its reported sale.
+
+        Args:
+            quote_id: The id of the quote.
+
+        Raises:
+            UnknownQuote: No quote has this id.
+            JournalUnavailable: The database does not answer.
+        """
+        with self.transaction() as connection:
+            connection.execute(delete(FEEDBACK).where(FEEDBACK.c.quote_id == quote_id))
+            deleted = connection.execute(delete(QUOTES).where(QUOTES.c.quote_id == quote_id))
+            if not deleted.rowcount:
+                raise UnknownQuote(f"There is no quote {quote_id!r}.")
 
     def after(self, quote_id: str, *, until: datetime, limit: int) -> list[JournalEntry]:
         """Read the entries after an id, oldest first.

@@ -70,7 +70,7 @@ class Registry:
     >>> log = DecisionLog(Journal("sqlite:///registry.db"))
     >>> registry = Registry(store, log, verify=lambda folder: None)
     >>> for version in (one, two):
-    ...     registry.promote(version.version, by="ann")
+    ...     _ = registry.promote(version.version, by="ann")
     >>> registry.rollback(by="ann").version
     1
     >>> [(decision.act, decision.version, decision.earlier) for decision in registry.history()]

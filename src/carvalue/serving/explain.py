@@ -36,7 +36,7 @@ async def answer_explain(request: Request, *, live: LiveModel, quotes: QuoteServ
     loaded = live.current()
     client, route = request.scope["journal_client"], request.scope["journal_route"]
     (quote,) = await quotes.answer((listing,), client=client, route=route, loaded=loaded)
-    return _json({"quote": quote.as_json(), **await asyncio.to_thread(_explain, loaded, listing)})
+    return json_response({"quote": quote.as_json(), **await asyncio.to_thread(explanation, loaded, listing)})
 
 
 async def answer_curves(request: Request, *, live: LiveModel) -> Response:
@@ -54,10 +54,19 @@ async def answer_curves(request: Request, *, live: LiveModel) -> Response:
         ModelNotLoaded: there is no model yet.
     """
     listing = read_listing(await read_json(request))
-    return _json(asdict(await asyncio.to_thread(what_if_curves, live.current().model, listing)))
+    return json_response(asdict(await asyncio.to_thread(what_if_curves, live.current().model, listing)))
 
 
-def _explain(loaded: LoadedModel, listing: Listing) -> Answer:
+def explanation(loaded: LoadedModel, listing: Listing) -> Answer:
+    """Explain the price of a listing, and find similar cars.
+
+    Args:
+        loaded: the model.
+        listing: the car.
+
+    Returns:
+        `reasons` and `comparables`.
+    """
     model = loaded.model
     comparables = model.comparables.nearest(model.scored_listing(listing))
     return {
@@ -66,7 +75,15 @@ def _explain(loaded: LoadedModel, listing: Listing) -> Answer:
     }
 
 
-def _json(answer: Answer) -> Response:
+def json_response(answer: Answer) -> Response:
+    """Encode an answer as JSON; dates become texts.
+
+    Args:
+        answer: the object.
+
+    Returns:
+        The response.
+    """
     return Response(
         json.dumps(answer, allow_nan=False, default=date.isoformat), media_type="application/json"
     )

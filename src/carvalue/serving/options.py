@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from carvalue.listings import FIELDS, Field, NumberField
 from carvalue.pricing import PriceModel
-from carvalue.pricing.market import ModelFamily, alphanumeric
+from carvalue.pricing.market import ModelFamily, Trim, alphanumeric, trims_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +56,7 @@ class Options:
         models: models of the requested make that match the search, at most as many as requested.
         matching: how many models match.
         fields: every field of a listing.
+        trims: trims of the requested model, with their share of its training listings.
     """
 
     makes: tuple[str, ...]
@@ -63,9 +64,10 @@ class Options:
     models: tuple[ModelOption, ...]
     matching: int
     fields: tuple[FieldOption, ...]
+    trims: tuple[Trim, ...] = ()
 
 
-def options(model: PriceModel, *, make: str, search: str, limit: int) -> Options:
+def options(model: PriceModel, *, make: str, search: str, limit: int, trims_for: str = "") -> Options:
     """Find the options of a form: models of a make that begin with a text, then those that contain it.
 
     Args:
@@ -73,6 +75,7 @@ def options(model: PriceModel, *, make: str, search: str, limit: int) -> Options
         make: a make in lower case; empty for no models.
         search: text to find in model names; case, spaces and punctuation are ignored.
         limit: how many models at most.
+        trims_for: a model of the make whose trims are listed; empty for no trims.
 
     Returns:
         The options.
@@ -84,6 +87,7 @@ def options(model: PriceModel, *, make: str, search: str, limit: int) -> Options
         models=tuple(ModelOption(*family) for family in matching[:limit]),
         matching=len(matching),
         fields=tuple(map(field_option, FIELDS)),
+        trims=trims_of(model.comparables, manufacturer=make, model=trims_for) if trims_for else (),
     )
 
 

@@ -17,6 +17,7 @@ from carvalue.serving.model import LoadedModel, model_age
 from carvalue.serving.openapi import (
     batch_operation,
     curves_operation,
+    delete_quote_operation,
     explain_operation,
     feedback_operation,
     health_operation,
@@ -26,9 +27,11 @@ from carvalue.serving.openapi import (
     predict_operation,
     problem_response,
     ready_operation,
+    stored_quote_operation,
 )
 from carvalue.serving.options import Options, options, vocabulary_sizes
 from carvalue.serving.service import ServiceState
+from carvalue.serving.stored_quotes import answer_stored_quote, delete_stored_quote
 
 PREDICT = "/predict"
 MAX_MODELS = 500  # a select with thousands of options is slow
@@ -112,6 +115,32 @@ async def post_feedback(request: Request) -> Response:
     return await store_feedback(request, journal=service.journal, forwarder=service.forwarder)
 
 
+@plain.get(
+    "/quotes/{quote_id}",
+    tags=["quotes"],
+    summary="Read a stored quote",
+    openapi_extra=stored_quote_operation(),
+)
+async def get_quote(request: Request) -> Response:
+    """Whoever knows the id can read it. The explanation is null once another model is in production."""
+    service = _service(request)
+    return await answer_stored_quote(
+        request, journal=service.journal, forwarder=service.forwarder, live=service.live
+    )
+
+
+@plain.delete(
+    "/quotes/{quote_id}",
+    tags=["quotes"],
+    summary="Delete a stored quote",
+    openapi_extra=delete_quote_operation(),
+)
+async def delete_quote(request: Request) -> Response:
+    """Deletes the quote with its listing, and its reported sale."""
+    service = _service(request)
+    return await delete_stored_quote(request, journal=service.journal, forwarder=service.forwarder)
+
+
 @documented.get(
     "/options",
     tags=["quotes"],
@@ -123,11 +152,17 @@ async def get_options(
     request: Request,
     make: Annotated[str, Query(max_length=MAX_TEXT, examples=["ford"])] = "",
     q: Annotated[str, Query(max_length=MAX_TEXT, examples=["f-1"])] = "",
+    model: Annotated[str, Query(max_length=MAX_TEXT, examples=["f-150"])] = "",
     limit: Annotated[int, Query(ge=1, le=MAX_MODELS)] = 50,
 ) -> Options:
-    """Makes, the models of a make that match `q`, and every field with its range; most frequent first."""
-    model = _service(request).live.current().model
-    return options(model, make=normalize_text(make), search=normalize_text(q), limit=limit)
+    """Makes, models of a make that match `q`, trims of a model, and every field; most frequent first."""
+    return options(
+        _service(request).live.current().model,
+        make=normalize_text(make),
+        search=normalize_text(q),
+        limit=limit,
+        trims_for=normalize_text(model),
+    )
 
 
 @documented.get("/model", tags=["model"], summary="The model in use", openapi_extra=model_operation())

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from carvalue.settings.service import ClientSettings
 from carvalue.settings.values import loopback_url
@@ -35,6 +35,12 @@ def _local_links(chosen: Mapping[str, object]) -> str:
 class PageSettings(ClientSettings):
     """Everything that the page reads."""
 
+    data_old_days: int = Field(default=180, ge=1)
+    """The age in days of the newest training listing from which the page warns, beside each price, that
+    prices may have changed."""
+    operator_key: SecretStr = SecretStr("")
+    """The key that opens the page's monitoring where BIND_HOST is not loopback. Empty: monitoring is then not
+    on the page."""
     operator_links: Annotated[str, AfterValidator(_links)] = Field(default_factory=_local_links)
     """The links for operators on the page's monitoring, as NAME=URL separated by commas. Empty: the
     platform's own parts."""

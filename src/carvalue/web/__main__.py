@@ -7,7 +7,7 @@ from pathlib import Path
 from carvalue.settings import PageSettings, load_settings
 
 APP = Path(__file__).with_name("app.py")
-MAX_UPLOAD_MB = 50  # a visitor's files are held in memory
+MAX_UPLOAD_MB = 200  # a visitor's files are held in memory
 
 
 def main() -> None:
@@ -27,8 +27,8 @@ def main() -> None:
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         # set for each scheme: a colour for both would disable the dark scheme
-        "theme.light.primaryColor": "#1c5fa5",
-        "theme.dark.primaryColor": "#1c5fa5",
+        "theme.light.primaryColor": "#0f5c4d",
+        "theme.dark.primaryColor": "#1f7a66",
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
     os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(APP), *flags])  # noqa: S606

@@ -6,9 +6,12 @@ could operate this one. `streamlit run` finds `app` in this file.
 
 from pathlib import Path
 
+import altair  # noqa: F401  # the pages use it: loaded before the first visitor comes
+import polars  # noqa: F401  # as above
 from starlette.middleware import Middleware
 from streamlit.starlette import App
 
+import carvalue.client  # noqa: F401  # as above
 from carvalue.http_security import BrowserProtection, allowed_hosts
 from carvalue.settings import PageSettings, load_settings
 

@@ -74,7 +74,7 @@ def page_url(service_port: int, watcher_port: int, tmp_path_factory: pytest.Temp
         cwd=tmp_path_factory.mktemp("page"),
     )
     try:
-        until(lambda: _answers(f"{url}/_stcore/health"), within_s=60)
+        until(lambda: _answers(f"{url}/_stcore/health"), within_s=180)
         yield url
     finally:
         process.terminate()
@@ -100,8 +100,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(params=[DESK, PHONE], ids=["desk", "phone"])
 def page(browser: Browser, page_url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     page = browser.new_page(viewport=request.param)
-    page.set_default_timeout(30_000)
-    expect.set_options(timeout=30_000)
+    page.set_default_timeout(120_000)
+    expect.set_options(timeout=120_000)
     elsewhere: list[str] = []
     page.on("requestfailed", lambda request: elsewhere.append(request.url))
     page.goto(page_url)

@@ -30,14 +30,14 @@ def test_a_car_is_priced(page: Page, make_app: MakeApp, service_port: int) -> No
     with serving(make_app(), port=service_port):
         page.reload()
         choose(page, "Make", "for")
-        expect(page).to_have_url(re.compile("manufacturer=Ford"))
+        expect(page).to_have_url(re.compile("manufacturer=ford"))
         choose(page, "Model", "focs")
         page.get_by_role("button", name="focus").or_(page.get_by_text("focus", exact=True)).first.click()
         fill(page, "Model year", 2015)
         fill(page, "Mileage", "80k")
         press(page)
 
-        expect(page.get_by_text("2015 Ford focus, 80,000 miles")).to_be_visible()
+        expect(page.get_by_text("2015 Ford Focus, 80,000 miles")).to_be_visible()
         expect(page.get_by_text("Most likely asking price")).to_be_visible()
         expect(page.get_by_text("generated sample")).to_be_visible()
 
@@ -66,7 +66,7 @@ def test_an_outage_of_the_service_keeps_the_input(page: Page, make_app: MakeApp,
         until(lambda: client.get("/readyz").is_success)
         press(page)
 
-        expect(page.get_by_text("2015 Ford focus")).to_be_visible()
+        expect(page.get_by_text("2015 Ford Focus")).to_be_visible()
 
 
 def test_a_filled_form_can_be_shared_as_a_link(
@@ -75,10 +75,42 @@ def test_a_filled_form_can_be_shared_as_a_link(
     with serving(make_app(), port=service_port) as client:
         until(lambda: client.get("/readyz").is_success)
         page.goto(f"{page_url}/?manufacturer=Ford&model=focus&year=2015&condition=Good")
+        expect(page.get_by_text("2015 Ford Focus")).to_be_visible()  # the price, without a click
         expect(page.get_by_role("textbox", name="Model year")).to_have_value("2015")
-        press(page)
 
-        expect(page.get_by_text("2015 Ford focus")).to_be_visible()
+
+def test_a_price_has_a_link_survives_the_back_button_and_is_announced(
+    page: Page, page_url: str, make_app: MakeApp, service_port: int
+) -> None:
+    with serving(make_app(), port=service_port) as client:
+        until(lambda: client.get("/readyz").is_success)
+        page.goto(f"{page_url}/?manufacturer=Ford&model=focus&year=2015&odometer=350000")
+        expect(page).to_have_url(re.compile("quote=[0-9a-f]{32}"))
+        price = page.locator(".st-key-answer h2")
+        expect(price).to_be_in_viewport()  # on a phone, too
+        expect(page.get_by_role("status").filter(has_text="from $")).to_contain_text("2015 Ford Focus")
+        link, amount = page.url, price.inner_text()
+
+        page.goto(f"{page_url}/sale")
+        page.goto(f"{page_url}/?quote={link.split('quote=')[1][:32]}")
+        expect(price).to_have_text(amount)
+        expect(page.get_by_role("textbox", name="Mileage")).to_have_value("350000")
+        output = page.locator("output").first
+        expect(output).to_contain_text(f"{amount} at 350,000 miles (your car)")
+
+        slider = page.get_by_role("slider", name="At another mileage")
+        slider.press("ArrowLeft")
+        expect(output).to_contain_text("at 240,000 miles")
+
+        page.locator("[data-testid=stSidebarCollapsedControl], [data-testid=stExpandSidebarButton]").or_(
+            page.get_by_role("link", name="Report a sale")
+        ).first.click()
+        page.get_by_role("link", name="Report a sale").click()
+        expect(page.get_by_role("heading", name="Report a sale")).to_be_visible()
+        expect(page).to_have_title("Report a sale \N{EN DASH} carvalue")
+        page.go_back()
+        expect(page.get_by_role("textbox", name="Model year")).to_have_value("2015")
+        expect(price).to_have_text(amount)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -89,8 +121,6 @@ def test_a_priced_page_breaks_no_rule_of_wcag_aa(
         until(lambda: client.get("/readyz").is_success)
         page.emulate_media(color_scheme=scheme)
         page.goto(f"{page_url}/?manufacturer=Ford&model=focus&year=2015&asking=9000")
-        expect(page.get_by_role("textbox", name="Model year")).to_have_value("2015")
-        press(page)
         page.get_by_text("Cars like yours").scroll_into_view_if_needed()
         expect(page.get_by_text("asking price", exact=True)).to_be_visible()  # the last chart's axis
 

@@ -51,7 +51,7 @@ def enter(shown: AppTest, **values: object) -> AppTest:
 
 
 def press(shown: AppTest) -> AppTest:
-    return shown.button[0].click().run()
+    return next(button for button in shown.button if button.label == "Price this car").click().run()
 
 
 def texts(shown: AppTest) -> str:
@@ -63,11 +63,11 @@ def test_a_car_is_priced_with_its_range_date_and_source(shown: AppTest) -> None:
     press(enter(shown, manufacturer="ford", model="focus", year=2015, odometer=80_000))
 
     said = texts(shown)
-    assert "2015 Ford focus, 80,000 miles" in said
+    assert "2015 Ford Focus, 80,000 miles" in said
     assert "Most likely asking price" in said
     assert "April 5, 2021" in said
     assert "generated sample" in said
-    assert "model version 3" in said
+    assert "Model version 3" in said
 
 
 def test_models_follow_the_make(shown: AppTest) -> None:
@@ -93,7 +93,7 @@ def test_a_missing_value_is_reported_beside_its_field_until_it_is_filled(shown: 
 def test_a_mileage_in_thousands_is_read(shown: AppTest) -> None:
     press(enter(shown, manufacturer="ford", model="focus", year=2015, odometer="80k"))
 
-    assert "2015 Ford focus, 80,000 miles" in texts(shown)
+    assert "2015 Ford Focus, 80,000 miles" in texts(shown)
 
 
 @pytest.mark.parametrize("odometer", ["9999999", "80x", "80.000", "-1"])
@@ -107,7 +107,7 @@ def test_an_invalid_mileage_is_named_and_gives_no_price_until_it_is_corrected(
     press(enter(shown, odometer=80_000))
 
     assert "Enter a whole number" not in texts(shown)
-    assert "2015 Ford focus, 80,000 miles" in texts(shown)
+    assert "2015 Ford Focus, 80,000 miles" in texts(shown)
 
 
 def test_a_mileage_that_becomes_invalid_hides_the_price(shown: AppTest) -> None:
@@ -117,6 +117,89 @@ def test_a_mileage_that_becomes_invalid_hides_the_price(shown: AppTest) -> None:
 
     assert "Enter a whole number from 0 to 400,000" in texts(shown)
     assert "Most likely asking price" not in texts(shown)
+
+
+def test_the_age_of_the_prices_stands_beside_the_price(
+    shown: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    press(enter(shown, manufacturer="ford", model="focus", year=2015))
+    assert "Prices as of April 5, 2021" in texts(shown)
+    assert "not of today" in texts(shown)
+
+    monkeypatch.setenv("DATA_OLD_DAYS", "100000")
+    shown.run()
+
+    assert "not of today" not in texts(shown)
+
+
+def test_a_link_to_a_filled_form_opens_with_the_price(shown: AppTest) -> None:
+    linked = AppTest.from_file(page.__file__, default_timeout=30)
+    linked.query_params.update({"manufacturer": "Ford", "model": "focus", "year": "2015"})
+
+    linked.run()
+
+    assert "2015 Ford Focus" in texts(linked)
+    assert "Most likely asking price" in texts(linked)
+
+
+def test_a_link_with_unusable_values_names_them(shown: AppTest) -> None:
+    linked = AppTest.from_file(page.__file__, default_timeout=30)
+    linked.query_params.update({"manufacturer": "Ford", "year": "1900", "condition": "superb"})
+
+    linked.run()
+
+    assert "these fields are empty: Model year, Condition" in texts(linked)
+    assert linked.selectbox("manufacturer").value == "ford"
+
+
+def test_the_link_of_a_quote_opens_with_its_price_until_it_is_deleted(
+    shown: AppTest, service: httpx.Client
+) -> None:
+    car = {"manufacturer": "ford", "model": "focus", "year": 2015, "odometer": 80_000}
+    quoted = service.post("/predict", json=car, headers={"X-API-Key": KEY}).json()
+    linked = AppTest.from_file(page.__file__, default_timeout=30)
+    linked.query_params["quote"] = quoted["quote_id"]
+
+    linked.run()
+
+    assert f"${quoted['price']:,}" in texts(linked)
+    assert linked.text_input("odometer").value == "80000"
+
+    next(button for button in linked.button if button.label == "Delete this price").click().run()
+
+    assert "The price is deleted." in linked.success[0].value
+    again = AppTest.from_file(page.__file__, default_timeout=30)
+    again.query_params["quote"] = quoted["quote_id"]
+    assert "does not exist any more" in texts(again.run())
+
+
+def test_the_form_is_full_again_after_a_visit_to_another_page(shown: AppTest) -> None:
+    visited = AppTest.from_string(
+        """
+import streamlit as st
+from carvalue.web.pages import show_one_car
+if not st.checkbox("elsewhere"):
+    show_one_car()
+""",
+        default_timeout=30,
+    ).run()
+    enter(visited, manufacturer="ford", model="focus", year=2015, odometer="80k", condition="good")
+
+    visited.checkbox[0].check().run()  # Streamlit drops the widgets of a page that is left
+    visited.query_params.clear()  # the browser's Back button brings back a bare address
+    visited.checkbox[0].uncheck().run()
+
+    entries = ("manufacturer", "model", "year", "odometer", "condition")
+    assert [visited.session_state[name] for name in entries] == ["ford", "focus", "2015", "80k", "good"]
+
+
+def test_an_example_is_priced_with_one_click(shown: AppTest) -> None:
+    example = next(button for button in shown.button if button.label.startswith("2015 Ford F-150"))
+
+    example.click().run()
+
+    assert "2015 Ford F-150, 80,000 miles" in texts(shown)
+    assert shown.selectbox("model").value == "f-150"
 
 
 def test_warnings_of_the_service_are_shown(shown: AppTest) -> None:

@@ -11,10 +11,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from streamlit.testing.v1 import AppTest
 
+from carvalue.client.answers import CurvesView, ExplainedQuoteView, QuoteView
+from carvalue.listings import Listing
 from carvalue.serving.app import create_app
 from carvalue.settings import Settings
 from carvalue.web import page
-from carvalue.web.client.answers import ExplainedQuoteView
+from carvalue.web.components.browser import what_if_data
 from carvalue.web.components.explanation import waterfall_rows
 from fakes import FakeRegistry
 from markets import a_bundle
@@ -153,14 +155,34 @@ def test_an_asking_price_is_rated(open_page: Open) -> None:
     assert "Enter whole dollars from 1 to 1,000,000" in texts(shown)
 
 
-def test_slider_quotes_are_not_recorded(open_page: Open, service: httpx.Client) -> None:
-    shown = press(enter(open_page(""), manufacturer="ford", model="focus", year=2015, odometer=80_000))
+def test_every_stop_of_the_sliders_is_a_price_of_the_service_and_nobodys_quote(
+    open_page: Open, service: httpx.Client
+) -> None:
+    car: Listing = {"manufacturer": "ford", "model": "focus", "year": 2015, "odometer": 390_000}
+    quote = QuoteView.model_validate(service.post("/predict", json=car).json())
     before = _quotes(service)
 
-    shown.slider[0].set_value(150_000).run()
+    curves = CurvesView.model_validate(service.post("/curves", json=car).json())
+    miles = what_if_data(car, quote, curves)["odometer"]
 
-    assert "150,000 miles, model year 2015" in texts(shown)
+    assert miles["own"] == 390_000
+    assert miles["points"][-1] == {
+        "value": 390_000,
+        "price": quote.price,
+        "low": quote.low,
+        "high": quote.high,
+    }
     assert _quotes(service) == before
+
+
+def test_without_a_mileage_no_stop_is_called_the_visitors_car(
+    service: httpx.Client,
+) -> None:
+    car: Listing = {"manufacturer": "ford", "model": "focus", "year": 2015}
+    quote = QuoteView.model_validate(service.post("/predict", json=car).json())
+    curves = CurvesView.model_validate(service.post("/curves", json=car).json())
+
+    assert what_if_data(car, quote, curves)["odometer"]["own"] is None
 
 
 def _quotes(service: httpx.Client) -> str:

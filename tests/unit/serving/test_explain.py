@@ -102,3 +102,55 @@ def test_without_a_model_the_problem_names_it(path: str, tmp_path: Path) -> None
         answer = client.post(path, json=CAMRY)
 
     assert answer.status_code == 503
+
+
+def test_a_quote_can_be_read_again_and_deleted(client: httpx.Client) -> None:
+    explained = client.post("/explain", json=CAMRY).json()
+    address = f"/quotes/{explained['quote']['quote_id']}"
+
+    stored = client.get(address).json()
+
+    assert stored["quote"] == explained["quote"]
+    assert stored["reasons"] == explained["reasons"]
+    assert stored["comparables"] == explained["comparables"]
+    assert stored["listing"]["manufacturer"] == "toyota"
+    assert "client" not in str(stored)  # nobody learns who asked
+    assert client.delete(address).status_code == 204
+    assert client.get(address).status_code == 404
+    assert client.delete(address).status_code == 404
+
+
+def test_a_quote_of_a_former_model_is_read_without_reasons(
+    client: httpx.Client, bundle: Path, tmp_path: Path
+) -> None:
+    registry = FakeRegistry()
+    registry.promote(bundle, version=1)
+    settings = Settings(state_dir=tmp_path)
+    with serving(create_app(settings, registry=registry)) as former:
+        until(lambda: former.get("/readyz").is_success)
+        quote_id = former.post("/predict", json=CAMRY).json()["quote_id"]
+    registry.promote(bundle, version=2)
+    with serving(create_app(settings, registry=registry)) as service:
+        until(lambda: service.get("/readyz").json()["model"]["version"] == "2")
+
+        stored = service.get(f"/quotes/{quote_id}").json()
+
+    assert stored["reasons"] is None
+    assert stored["comparables"] == []
+    assert stored["quote"]["model_version"] == "1"
+    assert stored["quote"]["data_as_of"] is None
+
+
+@pytest.mark.parametrize("quote_id", ["f" * 32, "F" * 32, "..%2fmodel", "x"])
+def test_an_id_of_no_quote_is_not_found(client: httpx.Client, quote_id: str) -> None:
+    answer = client.get(f"/quotes/{quote_id}")
+
+    assert answer.status_code == 404
+
+
+def test_the_trims_of_a_model_come_with_their_share(client: httpx.Client) -> None:
+    trims = client.get("/options", params={"make": "ford", "model": "F150 XLT"}).json()["trims"]
+
+    assert [trim["name"] for trim in trims] == ["xlt"]
+    assert trims[0]["share"] == 1.0
+    assert client.get("/options", params={"make": "ford"}).json()["trims"] == []

@@ -8,6 +8,7 @@ from carvalue.pricing.market.known_categories import (
     fit_known_categories,
 )
 from carvalue.pricing.market.reference_car import fit_reference_car
+from carvalue.pricing.market.trims import Trim, trims_of
 
 __all__ = [
     "MAX_COMPARABLES",
@@ -15,8 +16,10 @@ __all__ = [
     "Comparables",
     "KnownCategories",
     "ModelFamily",
+    "Trim",
     "alphanumeric",
     "fit_comparables",
     "fit_known_categories",
     "fit_reference_car",
+    "trims_of",
 ]

@@ -1,7 +1,12 @@
 """OpenAPI descriptions of the routes."""
 
 from carvalue.serving.openapi.batch import batch_operation
-from carvalue.serving.openapi.explain import curves_operation, explain_operation
+from carvalue.serving.openapi.explain import (
+    curves_operation,
+    delete_quote_operation,
+    explain_operation,
+    stored_quote_operation,
+)
 from carvalue.serving.openapi.predict import (
     DESCRIPTION,
     KEY,
@@ -25,6 +30,7 @@ __all__ = [
     "TITLE",
     "batch_operation",
     "curves_operation",
+    "delete_quote_operation",
     "explain_operation",
     "feedback_operation",
     "health_operation",
@@ -35,4 +41,5 @@ __all__ = [
     "problem_response",
     "ready_operation",
     "rejections",
+    "stored_quote_operation",
 ]

@@ -42,6 +42,13 @@ COMPARABLE: Json = {
     "price": 22_900,
     "posted_at": "2021-04-28",
 }
+_QUOTE_ID: Json = {
+    "name": "quote_id",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string"},
+    "example": "0199a1b2c3d4e5f60718293a4b5c6d7e",
+}
 POINT: Json = {"value": 80_000, "price": 22_450, "low": 18_900, "high": 26_100}
 
 
@@ -77,6 +84,50 @@ def curves_operation() -> dict[str, object]:
         schema=_object("Curves", {"odometer": curve, "year": curve}),
         example={"odometer": [POINT], "year": [{**POINT, "value": 2015}]},
     )
+
+
+def stored_quote_operation() -> dict[str, object]:
+    """Describe `GET /quotes/ID`.
+
+    Returns:
+        An OpenAPI operation object, without its summary.
+    """
+    stored = {
+        "quote": {"type": "object"},
+        "listing": {"type": "object"},
+        "quoted_at": {**TEXT, "format": "date-time"},
+        "reasons": {"type": ["object", "null"]},
+        "comparables": {"type": "array", "items": _comparable_schema(), "maxItems": MAX_COMPARABLES},
+    }
+    example = {
+        "quote": QUOTE,
+        "listing": F150,
+        "quoted_at": "2026-11-29T08:00:00+00:00",
+        "reasons": REASONS,
+        "comparables": [COMPARABLE],
+    }
+    answered = {
+        "description": "The quote as it was given, with its listing.",
+        "content": {"application/json": {"schema": _object("StoredQuote", stored), "example": example}},
+    }
+    return {"parameters": [_QUOTE_ID], "responses": {"200": answered, **_stored_problems()}}
+
+
+def delete_quote_operation() -> dict[str, object]:
+    """Describe `DELETE /quotes/ID`.
+
+    Returns:
+        An OpenAPI operation object, without its summary.
+    """
+    deleted = {"description": "The quote is deleted."}
+    return {"parameters": [_QUOTE_ID], "responses": {"204": deleted, **_stored_problems()}}
+
+
+def _stored_problems() -> dict[str, object]:
+    return {
+        "404": problem_response("There is no such quote."),
+        "503": problem_response("The journal is unavailable."),
+    }
 
 
 def _operation(*, description: str, schema: Json, example: Json) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 from carvalue.listings import FIELD_BY_NAME
+from carvalue.pricing.market import Trim
 from carvalue.serving.openapi.predict import Json, problem_response
 from carvalue.serving.options import ModelOption, Options, field_option
 
@@ -12,6 +13,7 @@ OPTIONS = Options(
     models=(ModelOption(name="f-150", listings=8_683),),
     matching=1,
     fields=(field_option(FIELD_BY_NAME["year"]),),
+    trims=(Trim(name="xlt", listings=2_211, share=0.2546),),
 )
 MODEL: Json = {
     "name": "vehicles-price-model",

@@ -1,8 +1,19 @@
 """HTTP clients of the price service and the watcher."""
 
-from carvalue.web.client.answers import ComparableView, ExplainedQuoteView, ModelView, QuoteView
+from carvalue.client import (
+    ComparableView,
+    CurvePointView,
+    CurvesView,
+    ExplainedQuoteView,
+    ListingRejected,
+    ModelView,
+    PriceServiceClient,
+    QuoteView,
+    StoredQuoteView,
+    TrimView,
+)
 from carvalue.web.client.connections import price_service_client, watcher_client
-from carvalue.web.client.price_service import ListingRejected, PriceServiceClient
+from carvalue.web.client.visitor import current_visitor
 from carvalue.web.client.watcher import (
     AlertsView,
     AlertView,
@@ -18,6 +29,8 @@ __all__ = [
     "AlertView",
     "AlertsView",
     "ComparableView",
+    "CurvePointView",
+    "CurvesView",
     "DecisionView",
     "DriftView",
     "ExplainedQuoteView",
@@ -28,7 +41,10 @@ __all__ = [
     "PriceServiceClient",
     "QuoteView",
     "RetrainingView",
+    "StoredQuoteView",
+    "TrimView",
     "WatcherClient",
+    "current_visitor",
     "price_service_client",
     "watcher_client",
 ]

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from carvalue.client import PriceServiceClient
 from carvalue.settings import PageSettings, load_settings
-from carvalue.web.client.price_service import PriceServiceClient
 from carvalue.web.client.visitor import current_visitor
 from carvalue.web.client.watcher import WatcherClient
 

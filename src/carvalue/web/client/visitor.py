@@ -5,7 +5,6 @@ from ipaddress import ip_address
 
 import streamlit as st
 
-VISITOR_HEADER = "X-Visitor"
 FORWARDED_HEADER = "X-Forwarded-For"
 
 

@@ -6,8 +6,8 @@ from typing import TypeVar
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from carvalue.client import AnswerModel
 from carvalue.errors import AppError
-from carvalue.web.client.answers import AnswerModel
 
 ANSWER_S = 3.0
 

@@ -54,48 +54,6 @@ def waterfall(rows: Rows) -> Chart:
     )
 
 
-def value_curve(points: Rows, *, title: str, unit: str, marked: float) -> Chart:
-    """Draw the price and the price range over the mileage or the model year.
-
-    Args:
-        points: Rows of `value` (miles or model year), `price`, `low` and `high` (dollars).
-        title: Title of the chart.
-        unit: Title of the horizontal axis: "miles" or "model year".
-        marked: The value at which a vertical line is drawn.
-
-    Returns:
-        The chart.
-    """
-    data = alt.Data(values=list(points))
-    x = alt.X(
-        "value:Q",
-        title=unit,
-        scale=alt.Scale(zero=False),
-        axis=alt.Axis(format="d" if unit == "model year" else ",.0f", tickCount=6),
-    )
-    money = alt.Axis(format=DOLLARS)
-    band = (
-        alt.Chart(data)
-        .mark_area(opacity=0.2, color=NEUTRAL)
-        .encode(x=x, y=alt.Y("low:Q", title=None, axis=money), y2="high:Q")
-    )
-    line = (
-        alt.Chart(data)
-        .mark_line(color=NEUTRAL)
-        .encode(
-            x=x,
-            y="price:Q",
-            tooltip=[alt.Tooltip("value:Q", title=unit), alt.Tooltip("price:Q", format=DOLLARS)],
-        )
-    )
-    rule = (
-        alt.Chart(alt.Data(values=[{"value": marked}])).mark_rule(color=MARK, strokeDash=[4, 3]).encode(x=x)
-    )
-    return alt.layer(band, line, rule).properties(
-        title=title, height=240, description=f"Line with a band: price and price range over {unit}."
-    )
-
-
 def similar_cars(cars: Rows, *, odometer: int | None, price: int) -> Chart:
     """Draw the asking prices of similar cars over their mileage, together with this car.
 

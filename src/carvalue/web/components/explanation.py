@@ -1,17 +1,27 @@
 """Explains a price: its parts, what-if prices and similar cars."""
 
+from collections.abc import Callable, Mapping, Sequence
+
 import streamlit as st
 
 from carvalue.errors import AppError
-from carvalue.listings import EARLIEST_YEAR, LATEST_YEAR, Listing
-from carvalue.web.client import ComparableView, ExplainedQuoteView, QuoteView, price_service_client
-from carvalue.web.components.charts import similar_cars, value_curve, waterfall
-from carvalue.web.components.formatting import choice_name, escape_markdown, format_dollars, make_name
+from carvalue.listings import Listing
+from carvalue.web.client import ComparableView, ExplainedQuoteView, price_service_client
+from carvalue.web.components.browser import show_what_if
+from carvalue.web.components.charts import similar_cars, waterfall
+from carvalue.web.components.formatting import (
+    choice_name,
+    escape_markdown,
+    format_dollars,
+    make_name,
+    model_name,
+)
+from carvalue.web.components.result import Valuation
 from carvalue.web.components.tables import show_table
 
 Row = dict[str, object]
-MAX_MILES, MILES_STEP = 300_000, 5_000
-MAX_YEARS_AWAY = 10  # from the car's own model year
+NEAR_MILES = 20_000
+Filter = Callable[[Listing, ComparableView], bool]
 
 
 def show_reasons(explained: ExplainedQuoteView) -> None:
@@ -20,8 +30,10 @@ def show_reasons(explained: ExplainedQuoteView) -> None:
     Args:
         explained: The quote with its explanation.
     """
-    st.subheader("Why this price")
     reasons, quote = explained.reasons, explained.quote
+    if reasons is None:
+        return  # a stored quote of a former model
+    st.subheader("Why this price")
     start, price = format_dollars(reasons.start), format_dollars(quote.price)
     st.caption(
         f"We start from {escape_markdown(reasons.start_label)} at {start}. "
@@ -42,7 +54,7 @@ def waterfall_rows(explained: ExplainedQuoteView) -> list[Row]:
 
     Returns:
         A row for the reference car (a typical car), one for each part, and one for this car, with the keys
-        that `charts.waterfall` expects.
+        that `charts.waterfall` expects. Empty without reasons.
 
     Examples:
         >>> from carvalue.web.client import ExplainedQuoteView, QuoteView
@@ -61,6 +73,8 @@ def waterfall_rows(explained: ExplainedQuoteView) -> list[Row]:
          ('your car', 0, 21500, '$21,500')]
     """
     reasons = explained.reasons
+    if reasons is None:
+        return []
     rows = [_row("a typical car", 0, reasons.start, kind="total")]
     total = reasons.start
     for item in reasons.items:
@@ -87,48 +101,20 @@ def _sign(dollars: int) -> str:
     return "+" if dollars > 0 else "\N{MINUS SIGN}"
 
 
-@st.fragment
-def show_what_if(listing: Listing, quote: QuoteView, *, url: str) -> None:
-    """Show the price of the car at another mileage and model year, chosen with two sliders.
+def show_what_if_prices(valuation: Valuation, *, url: str) -> None:
+    """Show what the car would be worth at another mileage and in another model year.
 
     Args:
-        listing: The car.
-        quote: Its quote.
+        valuation: The quote and its car.
         url: Base URL of the price service.
     """
     st.subheader("What if")
-    left, right = st.columns(2)
-    with left:
-        miles = _miles_slider(listing, quote)
-    with right:
-        year = _year_slider(listing, quote)
-    other = {**listing, "year": year} | ({"odometer": miles} if miles or "odometer" in listing else {})
     try:
-        curves = price_service_client(url).curves(other)
+        curves = price_service_client(url).curves(valuation.listing)
     except AppError as error:
         st.warning(str(error))
         return
-    for column, points, unit, marked in (
-        (left, curves.odometer, "miles", miles),
-        (right, curves.year, "model year", year),
-    ):
-        rows = [point.model_dump() for point in points]
-        chart = value_curve(rows, title=f"Price over {unit}", unit=unit, marked=marked)
-        column.altair_chart(chart, width="stretch")
-    nearest = min(curves.odometer, key=lambda point: abs(point.value - miles))
-    st.caption(f"About {format_dollars(nearest.price)} at {nearest.value:,} miles, model year {year}.")
-
-
-def _miles_slider(listing: Listing, quote: QuoteView) -> int:
-    own = min(int(listing.get("odometer") or 0), MAX_MILES)
-    # a new key for each quote, so that the slider starts at the mileage of its car
-    return st.slider("Miles", 0, MAX_MILES, own, step=MILES_STEP, key=f"miles {quote.quote_id}")
-
-
-def _year_slider(listing: Listing, quote: QuoteView) -> int:
-    own = int(listing["year"] or 0)
-    oldest, newest = max(own - MAX_YEARS_AWAY, EARLIEST_YEAR), min(own + MAX_YEARS_AWAY, LATEST_YEAR)
-    return st.slider("Model year", oldest, max(newest, own + 1), own, key=f"year {quote.quote_id}")
+    show_what_if(valuation.listing, valuation.explained.quote, curves)
 
 
 def show_comparables(listing: Listing, explained: ExplainedQuoteView) -> None:
@@ -144,11 +130,43 @@ def show_comparables(listing: Listing, explained: ExplainedQuoteView) -> None:
             "The training data has no car of this make and model, so there is nothing to compare yours with."
         )
         return
-    cars = [car.model_dump(mode="json") for car in explained.comparables]
+    comparables = _filtered(listing, explained.comparables)
+    if not comparables:
+        st.info("No similar car passes these filters.")
+        return
+    cars = [car.model_dump(mode="json") for car in comparables]
     own = listing.get("odometer")
     chart = similar_cars(cars, odometer=own if isinstance(own, int) else None, price=explained.quote.price)
     st.altair_chart(chart, width="stretch")
-    show_table([_table_row(car) for car in explained.comparables])
+    show_table([_table_row(car) for car in comparables])
+
+
+def _filtered(listing: Listing, cars: Sequence[ComparableView]) -> list[ComparableView]:
+    """Let the visitor narrow the similar cars; a filter is offered if it passes some of them, but not all."""
+    offered: dict[str, list[ComparableView]] = {}
+    for name, passes in FILTERS.items():
+        kept = [car for car in cars if passes(listing, car)]
+        if 0 < len(kept) < len(cars):
+            offered[name] = kept
+    chosen = st.pills("Only cars", list(offered), selection_mode="multi") if offered else []
+    return [car for car in cars if all(car in offered[name] for name in chosen)]
+
+
+def _is_near_in_miles(listing: Listing, car: ComparableView) -> bool:
+    own = listing.get("odometer")
+    return isinstance(own, int | float) and car.odometer is not None and abs(car.odometer - own) <= NEAR_MILES
+
+
+def _is_same(name: str) -> Filter:
+    return lambda listing, car: listing.get(name) is not None and getattr(car, name) == listing[name]
+
+
+FILTERS: Mapping[str, Filter] = {
+    f"within {NEAR_MILES:,} miles of yours": _is_near_in_miles,
+    "of the same year": _is_same("year"),
+    "in the same state": _is_same("state"),
+    "in the same condition": _is_same("condition"),
+}
 
 
 def _table_row(car: ComparableView) -> Row:
@@ -156,7 +174,7 @@ def _table_row(car: ComparableView) -> Row:
         "Asking price": f"${car.price:,}",  # a phone shows the first three columns
         "Year": str(car.year),
         "Miles": "" if car.odometer is None else f"{car.odometer:,}",
-        "Car": f"{make_name(car.manufacturer)} {car.model}",
+        "Car": f"{make_name(car.manufacturer)} {model_name(car.model)}",
         "Condition": choice_name(car.condition or ""),
         "Where": f"{car.region or ''} {choice_name(car.state or '')}".strip(),
         "Advertised": car.posted_at.isoformat(),

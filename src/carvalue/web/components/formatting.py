@@ -10,6 +10,8 @@ from carvalue.listings import Value
 # `$` too: Streamlit renders the text between two of them as mathematics
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|$~<>:])")
 MAX_SIMILAR = 3
+MAX_ABBREVIATION = 4  # letters; a longer word without a vowel is no abbreviation
+VOWEL = re.compile("[aeiouy]", re.IGNORECASE)
 
 SOURCES = {
     "kaggle": "advertisements on Craigslist, United States",
@@ -111,6 +113,50 @@ def choice_name(choice: str) -> str:
     return choice.upper() if len(choice) == 2 else choice[:1].upper() + choice[1:]
 
 
+def model_name(model: str) -> str:
+    """Format a model and its trim: abbreviations in capitals, other words with a capital first letter.
+
+    Args:
+        model: The model as it was entered or advertised.
+
+    Returns:
+        The display name.
+
+    Examples:
+        >>> [model_name(model) for model in ("f-150 xlt", "civic", "rav4 le", "911 carrera", "cr-v")]
+        ['F-150 XLT', 'Civic', 'RAV4 LE', '911 Carrera', 'CR-V']
+    """
+    return re.sub(r"[^\s-]+", lambda part: _model_word(part[0]), model)
+
+
+def _model_word(word: str) -> str:
+    is_short = len(word) <= MAX_ABBREVIATION and not VOWEL.search(word)
+    is_abbreviation = len(word) <= 2 or is_short or any(map(str.isdigit, word))
+    return word.upper() if is_abbreviation else word[:1].upper() + word[1:]
+
+
+def age_in_words(iso: str, *, today: date) -> str:
+    """Describe how long ago a date was, in the largest unit that is at least one.
+
+    Args:
+        iso: The date, ISO 8601.
+        today: The present date.
+
+    Returns:
+        Such as "5 years", "3 months" or "12 days".
+
+    Examples:
+        >>> [age_in_words("2021-05-04", today=day) for day in (date(2026, 11, 29), date(2021, 6, 9))]
+        ['5 years', '1 month']
+    """
+    days = (today - date.fromisoformat(iso)).days
+    for unit, length in (("year", 365.25), ("month", 30.44), ("day", 1)):
+        count = int(days / length)
+        if count or unit == "day":
+            return f"{count} {unit}" + ("" if count == 1 else "s")
+    raise AssertionError("days are always counted")
+
+
 def car_name(listing: Mapping[str, Value]) -> str:
     """Describe the car of a listing in a line.
 
@@ -122,10 +168,10 @@ def car_name(listing: Mapping[str, Value]) -> str:
 
     Examples:
         >>> car_name({"manufacturer": "ford", "model": "f-150", "year": 2015, "odometer": 80_000})
-        '2015 Ford f-150, 80,000 miles'
+        '2015 Ford F-150, 80,000 miles'
     """
     make = make_name(str(listing["manufacturer"]))
-    name = f"{listing['year']} {make} {listing['model']}"
+    name = f"{listing['year']} {make} {model_name(str(listing['model']))}"
     odometer = listing.get("odometer")
     return f"{name}, {odometer:,} miles" if isinstance(odometer, int) else name
 
@@ -160,21 +206,27 @@ def similar_words(text: str | None, suggestions: tuple[str, ...]) -> tuple[str, 
 
     Returns:
         At most three suggestions: those that contain the text, then those with similar spelling. Empty if the
-        text is known, regardless of case, spaces and punctuation.
+        text, or its first words, are known, regardless of case, spaces and punctuation.
 
     Examples:
         >>> similar_words("chevrolett", ("chevrolet", "chrysler", "ford"))
         ('chevrolet',)
-        >>> similar_words("F150", ("f-150", "f-250"))
+        >>> similar_words("F 150 XLT", ("f-150", "f-250"))
         ()
     """
     typed = _letters(text)
     known = {_letters(word): word for word in reversed(suggestions)}
-    if not typed or typed in known:
+    if not typed or known.keys() & _beginnings(text or ""):
         return ()
     containing = [word for word in suggestions if typed in _letters(word)][:MAX_SIMILAR]
     close = [known[letters] for letters in get_close_matches(typed, known, n=MAX_SIMILAR)]
     return tuple(dict.fromkeys([*containing, *close]))[:MAX_SIMILAR]
+
+
+def _beginnings(text: str) -> set[str]:
+    """Return the letters and digits of the first word, of the first two words, and so on."""
+    words = text.replace("-", " ").split()
+    return {_letters("".join(words[:count])) for count in range(1, len(words) + 1)}
 
 
 def _letters(text: str | None) -> str:

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from carvalue.client import is_supported, rate_deal, support_in_words
 from carvalue.listings import Listing
 from carvalue.web.client import ExplainedQuoteView, ModelView, QuoteView
-from carvalue.web.components.deal_rating import rate_deal
+from carvalue.web.components.browser import show_share_bar
 from carvalue.web.components.formatting import (
+    age_in_words,
     car_name,
     escape_markdown,
     format_date,
@@ -16,8 +20,6 @@ from carvalue.web.components.formatting import (
     source_name,
 )
 from carvalue.web.components.number_entry import dollars_input
-
-NARROW, WIDE = 0.5, 1.0  # width of the price range as a share of the price
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,19 +67,25 @@ class RejectedListing:
         }
 
 
-def show_valuation(valuation: Valuation, *, entered: Listing, model: ModelView | None) -> None:
+def show_valuation(
+    valuation: Valuation, *, entered: Listing, model: ModelView | None, data_old_days: int
+) -> None:
     """Show a quote.
 
     Args:
         valuation: The quote and its car.
         entered: What the form holds now.
         model: The model in production; None if it cannot be read.
+        data_old_days: From which age of the training data, in days, a warning is shown beside the price.
     """
     quote = valuation.explained.quote
-    with st.container(border=True):
-        st.caption(escape_markdown(car_name(valuation.listing)))
-        st.markdown(f"## {format_dollars(quote.low)} \N{EN DASH} {format_dollars(quote.high)}")
-        st.markdown(f"Most likely asking price: **{format_dollars(quote.price)}** · {_range_meaning(quote)}")
+    with st.container(border=True, key="answer"):
+        st.markdown(f"**{escape_markdown(car_name(valuation.listing))}**")
+        st.markdown(f"## {format_dollars(quote.price)}")
+        st.html(range_bar(quote))
+        st.markdown(f"Most likely asking price, {_promise(valuation.explained)}  \n**{_data_date(quote)}**")
+        if notice := _old_data(quote, days=data_old_days):
+            st.warning(notice, icon=":material/history:")
         if entered != valuation.listing:
             st.info(
                 "You changed the form since. Press the button to get the new price.", icon=":material/sync:"
@@ -88,14 +96,60 @@ def show_valuation(valuation: Valuation, *, entered: Listing, model: ModelView |
                     f"- {escape_markdown(warning[:1].upper() + warning[1:])}" for warning in quote.warnings
                 )
             )
+        name = car_name(valuation.listing)
+        show_share_bar(
+            quote_id=quote.quote_id,
+            announcement=f"{name}: ${quote.price:,}, from ${quote.low:,} to ${quote.high:,}.",
+        )
         st.caption(_sources(quote, model))
 
 
-def show_deal_rating(quote: QuoteView) -> None:
+def range_bar(quote: QuoteView) -> str:
+    """Draw the price range as HTML: a bar with both ends, and the most likely price at its place.
+
+    Args:
+        quote: The quote.
+
+    Returns:
+        HTML that holds numbers of the quote only.
+    """
+    share = 100 * (quote.price - quote.low) / max(quote.high - quote.low, 1)
+    return (
+        f'<div class="cv-range" role="img" aria-label="Range from ${quote.low:,} to ${quote.high:,}">'
+        f'<div class="cv-bar"><span style="left:{share:.1f}%"></span></div>'
+        f'<div class="cv-ends"><span>${quote.low:,}</span><span>${quote.high:,}</span></div></div>'
+    )
+
+
+def _promise(explained: ExplainedQuoteView) -> str:
+    words = escape_markdown(support_in_words(explained))
+    return words if is_supported(explained) else f"**{words}**"
+
+
+def _data_date(quote: QuoteView) -> str:
+    if quote.data_as_of is None:
+        return "Priced by a former model: press the button for a new price"
+    return f"Prices as of {format_date(quote.data_as_of)}"
+
+
+def _old_data(quote: QuoteView, *, days: int) -> str:
+    today = datetime.now(UTC).date()
+    if quote.data_as_of is None or (today - date.fromisoformat(quote.data_as_of)).days < days:
+        return ""
+    age = age_in_words(quote.data_as_of, today=today)
+    return (
+        f"These are prices of {age} ago, not of today: our newest advertisement is that old. Prices may have "
+        "changed a lot since. Compare with current advertisements."
+    )
+
+
+def show_deal_rating(valuation: Valuation, *, entered: Listing, above: DeltaGenerator) -> None:
     """Show a field for an asking price, and the rating of the price that is entered.
 
     Args:
-        quote: The quote that the price is compared with.
+        above: Where the rating is shown: above the price, because it is what a buyer wants to know first.
+        valuation: The quote that the price is compared with, and its car.
+        entered: What the form holds now; a quote of another car rates nothing.
     """
     asking = dollars_input(
         "Is this asking price fair? (\\$)",
@@ -106,25 +160,20 @@ def show_deal_rating(quote: QuoteView) -> None:
     )
     if asking is None:
         return
+    if entered != valuation.listing:
+        above.caption("The rating of the asking price appears with the new price.")
+        return
+    quote = valuation.explained.quote
     rating = rate_deal(asking, price=quote.price, low=quote.low, high=quote.high)
     difference = asking - quote.price
     side = "above" if difference > 0 else "below"
     compared = f"{format_dollars(asking)} is {format_dollars(abs(difference))} {side} the most likely price."
-    st.markdown(f"### :{rating.color}[{rating.label}]")
-    st.markdown(f"{rating.meaning} {compared}" if difference else rating.meaning)
-
-
-def _range_meaning(quote: QuoteView) -> str:
-    width = (quote.high - quote.low) / quote.price
-    certainty = "narrow" if width < NARROW else "wide" if width < WIDE else "very wide"
-    return f"{certainty} price range: nine in ten such cars are offered within it"
+    above.markdown(f"### :{rating.color}[{rating.label}]")
+    above.markdown(f"{rating.meaning} {compared}" if difference else rating.meaning)
 
 
 def _sources(quote: QuoteView, model: ModelView | None) -> str:
-    parts = [
-        f"Prices as of {format_date(quote.data_as_of)}",
-        f"model version {escape_markdown(quote.model_version)}",
-    ]
-    if model is not None:
+    parts = [f"Model version {escape_markdown(quote.model_version)}"]
+    if model is not None and model.version == quote.model_version:
         parts.append(f"trained on {escape_markdown(source_name(model.card.data_source))}")
     return " · ".join([*parts, f"quote {quote.quote_id}"])

@@ -1,220 +1,180 @@
-"""Many cars: adds prices to an uploaded file."""
+"""Many cars: adds prices to an uploaded file, as a job that survives a visit to another page."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from io import BytesIO
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import polars as pl
 import streamlit as st
-from polars.exceptions import PolarsError
 
+from carvalue.client import PriceServiceClient
 from carvalue.errors import AppError
-from carvalue.files.tabular import UploadUnreadable, convert_in_sandbox
-from carvalue.listings import FIELD_BY_NAME, FIELDS, Listing, NumberField, parse_number
+from carvalue.listings import FIELD_BY_NAME, FIELDS, REQUIRED_FIELDS
 from carvalue.settings import PageSettings, load_settings
-from carvalue.web.client import ListingRejected, PriceServiceClient, QuoteView, price_service_client
-from carvalue.web.components import escape_markdown, show_table, spreadsheet_csv, unused_name
+from carvalue.web.client import current_visitor
+from carvalue.web.components import escape_markdown, show_table, spreadsheet_csv
+from carvalue.web.uploads import (
+    ASKING,
+    MAX_ROWS,
+    PROBLEM,
+    SUFFIXES,
+    VIN,
+    ColumnMapping,
+    PricingJob,
+    answer_names,
+    asking_prices,
+    guess_mapping,
+    listings_from_rows,
+    read_table,
+    with_answers,
+)
 
-MAX_ROWS = 20_000  # `carvalue score` prices larger files
-BATCH_ROWS = 200  # listings in a request
-MAKE = "make"  # another name for the column `manufacturer`
-ANSWER_COLUMNS = ("price", "low", "high", "warnings", "problem")
-EXAMPLE = "manufacturer,model,year,odometer,condition\nford,f-150 xlt,2015,80000,good\n"
+EXAMPLE = "manufacturer,model,year,odometer,condition,price\nford,f-150 xlt,2015,80000,good,23500\n"
+REFRESH_S = 0.5
+SHOWN_ROWS = 10_000  # the browser gets no more; the download has all
+PREVIEW_ROWS = 3
+NO_COLUMN = "(no such column)"
+ORDERS: Mapping[str, bool | None] = {
+    "As in the file": None,
+    "Most overpriced": True,
+    "Most underpriced": False,
+}
+UPLOAD = "upload"  # key in the session, where it survives a visit to another page
 
 
-class UnreadableFile(AppError):
-    """The uploaded file is not a table of cars."""
+@dataclass(kw_only=True)
+class Upload:
+    """An uploaded file of this visitor.
 
-    status = 422
-    hint = "The first line must hold column names, such as manufacturer, model, year, odometer."
+    Attributes:
+        file_id: Identifies the uploaded file.
+        name: Its file name.
+        table: Its rows.
+        mapping: Which column holds which field.
+        job: The pricing; None before it starts.
+    """
+
+    file_id: str
+    name: str
+    table: pl.DataFrame
+    mapping: ColumnMapping
+    job: PricingJob | None = None
 
 
 def show_many_cars() -> None:
     """Show the page."""
     st.title("Many cars")
-    names = ", ".join(field.name for field in FIELDS)
     st.write(
-        f"Upload a CSV or Parquet file with one car in each row. Columns that are used: {names}. All columns "
-        "of your file are kept. If it already has a column such as *price*, ours is named *carvalue_price*."
+        "Upload a table with one car in each row: CSV (any delimiter and encoding), Excel or Parquet, up to "
+        f"{MAX_ROWS:,} rows. All columns of your file are kept, and your own prices are rated."
     )
     st.download_button("Download an example", EXAMPLE, file_name="cars.csv", mime="text/csv")
-    file = st.file_uploader("Your file", type=["csv", "parquet"])
-    if file is None:
+    file = st.file_uploader("Your file", type=list(SUFFIXES))
+    upload: Upload | None = st.session_state.get(UPLOAD)
+    if file is not None and (upload is None or upload.file_id != file.file_id):
+        upload = _read(file.file_id, file.name, file.getvalue())
+    if upload is None:
         return
+    st.markdown(f"**{escape_markdown(upload.name)}**, {len(upload.table):,} rows")
+    _show_mapping(upload)
+    if upload.job is None:
+        return
+    if upload.job.is_done:
+        _show_result(upload, upload.job)
+    else:
+        _show_progress(upload.job)
+
+
+def _read(file_id: str, name: str, content: bytes) -> Upload | None:
+    previous: Upload | None = st.session_state.pop(UPLOAD, None)
+    if previous is not None and previous.job is not None:
+        previous.job.cancel()
     try:
-        table = read_table(file.name, file.getvalue())
-        answers = _answers(table)
+        table = read_table(name, content)
     except AppError as error:
         st.error(str(error))
-        st.button("Try again", icon=":material/refresh:")  # the uploaded file is kept
-        return
-    _show(table, answers)
+        return None
+    upload = Upload(file_id=file_id, name=name, table=table, mapping=guess_mapping(table.columns))
+    if not _missing(upload.mapping):
+        _start(upload)
+    st.session_state[UPLOAD] = upload
+    return upload
 
 
-def read_table(name: str, content: bytes) -> pl.DataFrame:
-    """Read an uploaded file.
-
-    Args:
-        name: Its file name; the suffix .parquet means Parquet, any other CSV.
-        content: Its bytes.
-
-    Returns:
-        The columns of the file; those of a CSV are texts.
-
-    Raises:
-        UnreadableFile: It is damaged, has no make column or too many rows.
-    """
-    try:
-        is_parquet = name.endswith(".parquet")
-        table = _parquet(content) if is_parquet else _csv(content)
-    except (PolarsError, UnicodeDecodeError, UploadUnreadable) as error:
-        reason = str(error).splitlines()[0]
-        raise UnreadableFile(f"{name} cannot be read as a table: {reason}.") from error
-    if not {"manufacturer", MAKE} & set(table.columns):
-        raise UnreadableFile(f"{name} has no column 'manufacturer'; it has {', '.join(table.columns[:8])}.")
-    if len(table) > MAX_ROWS:
-        raise UnreadableFile(f"{name} has too many rows: this page prices at most {MAX_ROWS:,}.")
-    return table
+def _missing(mapping: ColumnMapping) -> list[str]:
+    return [] if VIN in mapping else [name for name in REQUIRED_FIELDS if name not in mapping]
 
 
-def _csv(content: bytes) -> pl.DataFrame:
-    return pl.read_csv(BytesIO(content), infer_schema=False, n_rows=MAX_ROWS + 1)
-
-
-def _parquet(content: bytes) -> pl.DataFrame:
-    """Read an uploaded Parquet file in a subprocess, because a damaged one can crash the reader."""
-    with TemporaryDirectory() as folder:
-        upload, table = Path(folder) / "upload.parquet", Path(folder) / "table.parquet"
-        upload.write_bytes(content)
-        convert_in_sandbox(upload, into=table)
-        return pl.read_parquet(table, n_rows=MAX_ROWS + 1)
-
-
-def listings_from_rows(table: pl.DataFrame) -> list[Listing]:
-    """Convert each row of a table to a listing.
-
-    Args:
-        table: Columns of the listing schema, any number of them; other columns are ignored. A column `make`
-            is read where there is no `manufacturer`.
-
-    Returns:
-        A listing for each row, without empty cells. A number that cannot be read stays a text, which the
-        service rejects.
-
-    Examples:
-        >>> table = pl.DataFrame({"make": ["ford"], "year": ["2015"], "odometer": ["80k"], "note": ["red"]})
-        >>> listings_from_rows(table)
-        [{'year': 2015, 'odometer': 80000, 'manufacturer': 'ford'}]
-    """
-    columns = {field.name: field.name for field in FIELDS if field.name in table.columns}
-    if "manufacturer" not in columns and MAKE in table.columns:
-        columns["manufacturer"] = MAKE
-    cells = table.select(pl.col(column).alias(name) for name, column in columns.items())
-    return [_listing(row) for row in cells.to_dicts()]
-
-
-def _listing(row: Mapping[str, object]) -> Listing:
-    known = {name: value for name, value in row.items() if value not in (None, "")}
-    return {
-        name: _number(value) if isinstance(FIELD_BY_NAME[name], NumberField) else str(value)
-        for name, value in known.items()
-    }
-
-
-def price_all(client: PriceServiceClient, listings: Sequence[Listing]) -> Iterator[QuoteView | str]:
-    """Price listings in batches.
-
-    Args:
-        client: The price service.
-        listings: The cars.
-
-    Yields:
-        For each listing, in order, its quote or the reason why it cannot be priced.
-
-    Raises:
-        ServiceDown, ModelNotReady: The service gives no quotes.
-    """
-    for start in range(0, len(listings), BATCH_ROWS):
-        batch = listings[start : start + BATCH_ROWS]
-        try:
-            yield from client.quotes(batch)
-        except ListingRejected:
-            yield from (_quote_or_reason(client, listing) for listing in batch)
-
-
-def _quote_or_reason(client: PriceServiceClient, listing: Listing) -> QuoteView | str:
-    try:
-        return client.quote(listing)
-    except ListingRejected as error:
-        reasons = (f"{field}: expected {text}" for field, text in error.expected.items())
-        return "; ".join(reasons) or error.message
-
-
-def _number(value: object) -> str | float | int:
-    text = str(value)
-    number = parse_number(text)
-    return text if number is None else number
-
-
-def with_answers(table: pl.DataFrame, answers: Sequence[QuoteView | str]) -> pl.DataFrame:
-    """Add the answers as columns; a column of the file keeps its name and its values.
-
-    Args:
-        table: The uploaded table, any columns.
-        answers: For each row a quote, or the reason why there is none.
-
-    Returns:
-        The columns of the table, then price, low, high (whole dollars), warnings and problem (texts). Where
-        the table has a column of that name, the added one is named carvalue_price, carvalue_low and so on.
-    """
-    names = answer_names(table.columns)
-    quotes = [answer if isinstance(answer, QuoteView) else None for answer in answers]
-    return table.with_columns(
-        pl.Series(names["price"], [quote and quote.price for quote in quotes], dtype=pl.Int64),
-        pl.Series(names["low"], [quote and quote.low for quote in quotes], dtype=pl.Int64),
-        pl.Series(names["high"], [quote and quote.high for quote in quotes], dtype=pl.Int64),
-        pl.Series(names["warnings"], ["; ".join(quote.warnings) if quote else "" for quote in quotes]),
-        pl.Series(names["problem"], ["" if isinstance(answer, QuoteView) else answer for answer in answers]),
+def _start(upload: Upload) -> None:
+    settings, visitor = load_settings(PageSettings), current_visitor()
+    if upload.job is not None:
+        upload.job.cancel()
+    known = upload.table[PROBLEM].to_list() if PROBLEM in upload.table.columns else [""] * len(upload.table)
+    client = PriceServiceClient(
+        settings.service_url, headers=settings.service_headers, visitor=lambda: visitor
     )
+    upload.job = PricingJob(client, listings_from_rows(upload.table, upload.mapping), known)
 
 
-def answer_names(columns: Sequence[str]) -> dict[str, str]:
-    """Choose names for the added columns that no column of the file has.
-
-    Args:
-        columns: Column names of the file.
-
-    Returns:
-        The column name for each of price, low, high, warnings and problem.
-
-    Examples:
-        >>> answer_names(["manufacturer", "model", "year", "Price"])["price"]
-        'carvalue_price'
-    """
-    taken = [name.strip().lower() for name in columns]
-    return {
-        answer: unused_name(f"carvalue_{answer}", taken=taken) if answer in taken else answer
-        for answer in ANSWER_COLUMNS
-    }
-
-
-def _answers(table: pl.DataFrame) -> list[QuoteView | str]:
-    listings = listings_from_rows(table)
-    bar, answers = st.progress(0.0, "Pricing ..."), []
-    for answer in price_all(price_service_client(load_settings(PageSettings).service_url), listings):
-        answers.append(answer)
-        if len(answers) % BATCH_ROWS == 0 or len(answers) == len(listings):
-            bar.progress(len(answers) / len(listings), f"{len(answers):,} of {len(listings):,} cars")
-    return answers
+def _show_mapping(upload: Upload) -> None:
+    """Show which column holds which field, with a preview; a change prices the file again."""
+    missing = _missing(upload.mapping)
+    if missing:
+        labels = ", ".join(FIELD_BY_NAME[name].label.lower() for name in missing)
+        st.warning(f"Which column has the {labels}? Choose it below.")
+    with st.expander("Columns", expanded=bool(missing)):
+        show_table(upload.table.head(PREVIEW_ROWS))
+        chosen: dict[str, str] = {}
+        names = [*(field.name for field in FIELDS), ASKING, VIN]
+        for start in range(0, len(names), 4):
+            for name, column in zip(names[start : start + 4], st.columns(4), strict=False):
+                label = FIELD_BY_NAME[name].label if name in FIELD_BY_NAME else name.capitalize()
+                options = [NO_COLUMN, *upload.table.columns]
+                place = options.index(upload.mapping.get(name, NO_COLUMN))
+                picked = column.selectbox(
+                    "VIN" if name == VIN else label, options, index=place, key=f"map {upload.file_id} {name}"
+                )
+                if picked != NO_COLUMN:
+                    chosen[name] = picked
+        if st.button("Price with these columns", type="primary", disabled=bool(_missing(chosen))):
+            upload.mapping = chosen
+            _start(upload)
+            st.rerun()
 
 
-def _show(table: pl.DataFrame, answers: Sequence[QuoteView | str]) -> None:
-    priced, names = with_answers(table, answers), answer_names(table.columns)
+@st.fragment(run_every=REFRESH_S)
+def _show_progress(job: PricingJob) -> None:
+    if job.is_done:
+        st.rerun()
+    done = len(job.answers)
+    remaining = "" if job.remaining_s is None else f", about {job.remaining_s:,.0f} s left"
+    st.progress(done / job.rows, f"{done:,} of {job.rows:,} cars priced ({done / job.rows:.0%}){remaining}")
+    if job.failure:
+        st.error(job.failure)
+        if st.button("Try again", icon=":material/refresh:"):
+            job.resume()
+    else:
+        st.caption("You can visit other pages meanwhile; the result will be here.")
+
+
+def _show_result(upload: Upload, job: PricingJob) -> None:
+    table = upload.table.drop(PROBLEM, strict=False)
+    asking = asking_prices(table, upload.mapping)
+    priced, names = with_answers(table, job.answers, asking), answer_names(table.columns)
     added, problem = list(names.values()), names["problem"]
     rejected = priced.filter(pl.col(problem) != "")
-    st.success(f"{len(priced) - len(rejected):,} of {len(priced):,} cars priced.")
-    show_table(priced.select(*added, pl.exclude(*added)))
+    count = len(priced) - len(rejected)
+    (st.success if count else st.error)(f"{count:,} of {len(priced):,} cars priced.")
+    order = st.segmented_control("Order", list(ORDERS), default="As in the file") if any(asking) else None
+    descending = ORDERS.get(order or "")
+    if descending is not None:
+        priced = priced.sort(names["difference"], descending=descending, nulls_last=True)
+    money = st.column_config.NumberColumn(format="dollar")
+    show_table(
+        priced.select(*added, pl.exclude(*added)).head(SHOWN_ROWS),
+        column_config={names[name]: money for name in ("price", "low", "high", "difference")},
+    )
+    if len(priced) > SHOWN_ROWS:
+        st.caption(f"The first {SHOWN_ROWS:,} rows are shown; the download has all.")
     st.download_button(
         "Download with prices",
         spreadsheet_csv(priced),
@@ -225,4 +185,4 @@ def _show(table: pl.DataFrame, answers: Sequence[QuoteView | str]) -> None:
     if len(rejected):
         rows = "1 row" if len(rejected) == 1 else f"{len(rejected):,} rows"
         st.warning(f"{rows} could not be priced; the column *{escape_markdown(problem)}* gives the reason.")
-        show_table(rejected.select(problem, pl.exclude(*added)))
+        show_table(rejected.select(problem, pl.exclude(*added)).head(SHOWN_ROWS))

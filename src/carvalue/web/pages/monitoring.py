@@ -1,5 +1,7 @@
 """Monitoring: the model in production, alerts, retraining, drift, quotes, live accuracy and reports."""
 
+import hmac
+
 import streamlit as st
 
 from carvalue.errors import AppError
@@ -28,13 +30,36 @@ from carvalue.web.components import (
 
 COLORS = {"insufficient data": "gray", "clean": "green", "suspected": "orange", "confirmed": "red"}
 MAX_PAST_ALERTS = 10
+REFRESH_S = 30
+REPORT_WIDTH, REPORT_HEIGHT = 1_050, 5_000  # pixels; a narrower frame cuts off the report's columns
 
 
 def show_monitoring() -> None:
     """Show the page."""
     settings = load_settings(PageSettings)
     st.title("Monitoring")
+    if not settings.is_loopback and not _is_operator(settings.operator_key.get_secret_value()):
+        return
     _links(settings)
+    _show_state(settings)
+
+
+def _is_operator(key: str) -> bool:
+    """Ask for the operators' key, once in a session."""
+    if st.session_state.get("is operator"):
+        return True
+    typed = st.text_input("Operator key", type="password", help="OPERATOR_KEY in the settings.")
+    if not typed:
+        return False
+    if not key or not hmac.compare_digest(typed.encode(), key.encode()):
+        st.error("This is not the key.")
+        return False
+    st.session_state["is operator"] = True
+    return True
+
+
+@st.fragment(run_every=REFRESH_S)
+def _show_state(settings: PageSettings) -> None:
     _show_model(settings)
     try:
         watcher = watcher_client(settings.watcher_url)
@@ -199,8 +224,18 @@ def _show_reports(watcher: WatcherClient) -> None:
         return
     names = {f"{item.made_at:%Y-%m-%d %H:%M} UTC, {item.why}": item.name for item in reports}
     chosen = st.selectbox("Report", list(names))
-    if st.button("Show", icon=":material/insights:"):
-        st.iframe(watcher.report(names[chosen]), height=900)
+    if st.toggle("Show", key=f"show {names[chosen]}"):
+        html = _report(watcher, names[chosen])
+        st.download_button(
+            "Download", html, file_name=names[chosen], mime="text/html", icon=":material/download:"
+        )
+        with st.container(height=900):
+            st.iframe(html, width=REPORT_WIDTH, height=REPORT_HEIGHT)
+
+
+@st.cache_data(max_entries=4, show_spinner="Fetching the report ...")
+def _report(_watcher: WatcherClient, name: str) -> str:
+    return _watcher.report(name)
 
 
 def _share(value: float | None) -> str:

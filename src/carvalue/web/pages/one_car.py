@@ -1,38 +1,96 @@
 """Value my car: a form, the price range and its explanation. Streamlit runs it at every interaction."""
 
 from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 import streamlit as st
 
 from carvalue.errors import AppError
 from carvalue.settings import PageSettings, load_settings
-from carvalue.web.client import ListingRejected, ModelView, price_service_client
+from carvalue.web.client import ExplainedQuoteView, ListingRejected, ModelView, TrimView, price_service_client
 from carvalue.web.components import (
     RejectedListing,
     Valuation,
+    add_form_keys,
     chosen_make,
     entered_listing,
+    fill_form,
     invalid_numbers,
+    open_entries,
+    remember_entries,
+    show_advertisement_entry,
     show_comparables,
     show_deal_rating,
     show_form,
+    show_quote_actions,
     show_reasons,
+    show_trims,
     show_valuation,
-    show_what_if,
+    show_vin_entry,
+    show_what_if_prices,
+    unresolved_names,
 )
 
 SUGGESTIONS_S = 60  # suggestions of a new model may appear this late
 NO_SUGGESTIONS: Mapping[str, tuple[str, ...]] = {}
+EXAMPLES: Mapping[str, Mapping[str, str | int]] = {
+    "2015 Ford F-150, 80,000 miles": {
+        "manufacturer": "ford",
+        "model": "f-150",
+        "year": 2015,
+        "odometer": 80_000,
+    },
+    "2012 Honda Civic, 110,000 miles": {
+        "manufacturer": "honda",
+        "model": "civic",
+        "year": 2012,
+        "odometer": 110_000,
+    },
+    "2017 Toyota Camry, 60,000 miles": {
+        "manufacturer": "toyota",
+        "model": "camry",
+        "year": 2017,
+        "odometer": 60_000,
+    },
+}
 
 
 def show_one_car() -> None:
     """Show the page."""
-    st.title("What is your car worth?")
-    st.write("Make, model and model year are enough. More details make the price range narrower.")
     url = load_settings(PageSettings).service_url
-    show_form(suggestions=_suggestions_or_notice(url), expected=_wrong_fields())
-    st.button("Price this car", type="primary", width="stretch", on_click=_price, args=(url,))
-    _show_answer(url)
+    st.title("What is your car worth?")
+    _open_linked_quote(url)
+    if unusable := open_entries():
+        names = ", ".join(unusable)
+        st.warning(f"The link has values that we do not know; these fields are empty: {names}.")
+    is_link = bool(st.query_params) and "visited" not in st.session_state
+    st.session_state["visited"] = True
+    suggestions = _suggestions_or_notice(url)
+    form, answer = st.columns([5, 6], gap="large")
+    with form.container(key="form"):
+        st.write("Make, model and model year are enough. More details make the price range narrower.")
+        show_vin_entry()
+        show_advertisement_entry(
+            makes=suggestions.get("manufacturer", ()), models_of=partial(_models_of, url)
+        )
+        show_form(suggestions=suggestions, expected=_wrong_fields(suggestions))
+        show_trims(_trims_or_none(url))
+    remember_entries()
+    if is_link and _is_complete():
+        _price(url)  # the visitor followed a link: the answer is what was linked
+    with answer:
+        _answer(url)
+    add_form_keys()
+
+
+@st.fragment  # the button draws the answer again, not the form
+def _answer(url: str) -> None:
+    suggestions = _suggestions_or_none(url)
+    st.button("Price this car", type="primary", width="stretch", key="price", on_click=_price, args=(url,))
+    if st.session_state.pop("draw form", None):
+        st.rerun()  # fields of the form have errors to show
+    _show_answer(url, wrong=_wrong_fields(suggestions))
 
 
 @st.cache_data(ttl=SUGGESTIONS_S, show_spinner=False)
@@ -48,46 +106,139 @@ def _suggestions_or_notice(url: str) -> Mapping[str, tuple[str, ...]]:
         return NO_SUGGESTIONS
 
 
+@st.cache_data(ttl=SUGGESTIONS_S, show_spinner=False)
+def _trims(url: str, make: str, model: str) -> tuple[TrimView, ...]:
+    return price_service_client(url).trims(make, model)
+
+
+def _trims_or_none(url: str) -> tuple[TrimView, ...]:
+    entered = entered_listing()
+    if not {"manufacturer", "model"} <= entered.keys():
+        return ()
+    try:
+        return _trims(url, str(entered["manufacturer"]), str(entered["model"]))
+    except AppError:
+        return ()  # the form shows the reason
+
+
+def _models_of(url: str, make: str) -> tuple[str, ...]:
+    try:
+        return _suggestions(url, make).get("model", ())
+    except AppError:
+        return ()
+
+
+def _suggestions_or_none(url: str) -> Mapping[str, tuple[str, ...]]:
+    try:
+        return _suggestions(url, chosen_make())
+    except AppError:
+        return NO_SUGGESTIONS  # the form shows the reason
+
+
 def _price(url: str) -> None:
-    """Request a quote; runs as a callback, before the form is drawn with the errors of its fields."""
+    """Request a quote, as a callback: before anything is drawn."""
     listing = entered_listing()
-    answer: dict[str, object] = {"rejected": None, "failure": None}
-    if invalid_numbers(listing):
-        st.session_state.update(answer | {"valuation": None})
+    wrong = invalid_numbers(listing) or unresolved_names(_suggestions_or_none(url))
+    answer: dict[str, Any] = {"rejected": None, "failure": None}
+    if wrong:
+        st.session_state.update(answer | {"valuation": None, "draw form": True})
         return
+    had_errors = st.session_state.get("rejected") is not None
     try:
         answer["valuation"] = Valuation(listing=listing, explained=price_service_client(url).explain(listing))
     except ListingRejected as error:
         answer |= {"rejected": RejectedListing(listing=listing, expected=error.expected), "valuation": None}
     except AppError as error:
         answer["failure"] = str(error)
-    st.session_state.update(answer)
+    if valuation := answer.get("valuation"):
+        st.query_params["quote"] = valuation.explained.quote.quote_id
+    st.session_state.update(answer | {"draw form": had_errors or answer["rejected"] is not None})
 
 
-def _wrong_fields() -> Mapping[str, str]:
+def _open_linked_quote(url: str) -> None:
+    """Show the stored quote that the page's address names, unless it is shown already."""
+    quote_id = st.query_params.get("quote")
+    shown: Valuation | None = st.session_state.get("valuation")
+    if not quote_id or (shown is not None and shown.explained.quote.quote_id == quote_id):
+        return
+    try:
+        stored = price_service_client(url).stored_quote(quote_id)
+    except ListingRejected:
+        st.query_params.pop("quote")
+        st.warning("The price of this link does not exist any more. Its owner may have deleted it.")
+        return
+    except AppError as error:
+        st.error(str(error))
+        return
+    explained = ExplainedQuoteView(quote=stored.quote, reasons=stored.reasons, comparables=stored.comparables)
+    if "entries" not in st.session_state:
+        fill_form(stored.listing)
+    st.session_state["valuation"] = Valuation(listing=stored.listing, explained=explained)
+
+
+def _is_complete() -> bool:
+    listing = entered_listing()
+    return {"manufacturer", "model", "year"} <= listing.keys() and "valuation" not in st.session_state
+
+
+def _wrong_fields(suggestions: Mapping[str, tuple[str, ...]]) -> Mapping[str, str]:
     """Return what is expected of the fields that cannot be used, by field name."""
     entered = entered_listing()
     rejected: RejectedListing | None = st.session_state.get("rejected")
-    return {**(rejected.still_wrong(entered) if rejected else {}), **invalid_numbers(entered)}
+    unresolved = unresolved_names(suggestions) if "valuation" in st.session_state else {}
+    return {
+        **(rejected.still_wrong(entered) if rejected else {}),
+        **unresolved,
+        **invalid_numbers(entered),
+    }
 
 
-def _show_answer(url: str) -> None:
+def _show_answer(url: str, *, wrong: Mapping[str, str]) -> None:
     if st.session_state.get("failure"):
         st.error(st.session_state["failure"])
-    if _wrong_fields():
+    if wrong:
         st.error("Some fields need another look. Below each of them you see what to enter.")
         return
     valuation: Valuation | None = st.session_state.get("valuation")
-    if valuation is not None:
-        show_valuation(valuation, entered=entered_listing(), model=_model_or_none(url))
-        show_deal_rating(valuation.explained.quote)
-        show_reasons(valuation.explained)
-        show_what_if(valuation.listing, valuation.explained.quote, url=url)
-        show_comparables(valuation.listing, valuation.explained)
+    if st.session_state.pop("deleted", None):
+        st.success("The price is deleted.")
+    if valuation is None:
+        if not st.session_state.get("failure"):
+            _show_examples(url)
+        return
+    settings, above = load_settings(PageSettings), st.container()
+    show_valuation(
+        valuation,
+        entered=entered_listing(),
+        model=_model_or_none(url),
+        data_old_days=settings.data_old_days,
+    )
+    show_quote_actions(valuation.explained.quote, url=url)
+    show_deal_rating(valuation, entered=entered_listing(), above=above)
+    show_reasons(valuation.explained)
+    show_what_if_prices(valuation, url=url)
+    show_comparables(valuation.listing, valuation.explained)
+
+
+def _show_examples(url: str) -> None:
+    st.caption("Or try one of these cars:")
+    for name, listing in EXAMPLES.items():
+        st.button(name, on_click=_price_example, args=(url, listing), type="tertiary")
+
+
+def _price_example(url: str, listing: Mapping[str, str | int]) -> None:
+    fill_form(listing)
+    _price(url)
+    st.session_state["draw form"] = True
+
+
+@st.cache_data(ttl=SUGGESTIONS_S, show_spinner=False)
+def _model(url: str) -> ModelView:
+    return price_service_client(url).in_production()
 
 
 def _model_or_none(url: str) -> ModelView | None:
     try:
-        return price_service_client(url).in_production()
+        return _model(url)
     except AppError:
         return None  # the source of the training data is left out

@@ -2,12 +2,8 @@
 
 import streamlit as st
 
-from carvalue.errors import AppError
 from carvalue.settings import PageSettings, load_settings
-from carvalue.web.client import ListingRejected, price_service_client
-from carvalue.web.components import dollars_input, format_dollars
-
-QUOTE_ID_LENGTH = 32
+from carvalue.web.components import MAX_SALE_PRICE, dollars_input, report_sale
 
 
 def show_sale() -> None:
@@ -15,29 +11,11 @@ def show_sale() -> None:
     st.title("Report a sale")
     st.write(
         "Did you sell or buy a car that was priced here? Its sale price shows us how good our prices are. "
-        "We store no names."
+        "We store no names. The page of the price has this form too: open the link that you saved."
     )
-    with st.form("sale", border=False):
-        quote_id = st.text_input(
-            "Quote",
-            max_chars=QUOTE_ID_LENGTH,
-            help="The number at the end of the small print below the price.",
-        )
-        price = dollars_input("Sale price (\\$)", maximum=1_000_000, key="sale price")
+    with st.form("sale", border=False, clear_on_submit=False):
+        quote_id = st.text_input("Quote", help="The number at the end of the small print below the price.")
+        price = dollars_input("Sale price (\\$)", maximum=MAX_SALE_PRICE, key="sale price")
         sent = st.form_submit_button("Report", type="primary")
     if sent:
-        _report(quote_id.strip(), price)
-
-
-def _report(quote_id: str, price: int | None) -> None:
-    if not quote_id or price is None:
-        st.error("Enter the number of the quote and the sale price.")
-        return
-    try:
-        price_service_client(load_settings(PageSettings).service_url).report_sale(quote_id, price)
-    except ListingRejected as error:
-        st.error(f"{error.message} Check that you copied the whole number of the quote.")
-    except AppError as error:
-        st.error(str(error))
-    else:
-        st.success(f"Thank you: sold for {format_dollars(price)}.")
+        report_sale(quote_id, price, url=load_settings(PageSettings).service_url)

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from carvalue.web.client.price_service import PriceServiceClient
+from carvalue.client.price_service import PriceServiceClient
 from carvalue.web.client.visitor import current_visitor, visitor_address
 
 

@@ -41,8 +41,8 @@ def test_choices_and_days_are_written_as_people_write_them() -> None:
 def test_a_car_is_named_with_what_is_known() -> None:
     car = {"manufacturer": "ford", "model": "f-150", "year": 2015}
 
-    assert car_name(car) == "2015 Ford f-150"
-    assert car_name(car | {"odometer": 80_000}) == "2015 Ford f-150, 80,000 miles"
+    assert car_name(car) == "2015 Ford F-150"
+    assert car_name(car | {"odometer": 80_000}) == "2015 Ford F-150, 80,000 miles"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carvalue.web.components.deal_rating import (
+from carvalue.client.deal_rating import (
     FAIR_PRICE,
     GOOD,
     GREAT,

@@ -5,8 +5,7 @@ import json
 import httpx
 import pytest
 
-from carvalue.serving.model.live_model import ModelNotLoaded
-from carvalue.web.client.price_service import (
+from carvalue.client.price_service import (
     ApiKeyRejected,
     ListingRejected,
     ModelNotReady,
@@ -14,6 +13,7 @@ from carvalue.web.client.price_service import (
     ServiceDown,
     TooBusy,
 )
+from carvalue.serving.model.live_model import ModelNotLoaded
 
 F150 = {"manufacturer": "ford", "model": "f-150", "year": 2015}
 QUOTE = {

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from carvalue.errors import AppError
-from carvalue.listings import Listing
-from carvalue.web.client.answers import (
+from carvalue.client.answers import (
     AnswerModel,
     CurvesView,
     ExplainedQuoteView,
@@ -16,9 +15,13 @@ from carvalue.web.client.answers import (
     OptionsView,
     ProblemView,
     QuoteView,
+    StoredQuoteView,
+    TrimView,
 )
-from carvalue.web.client.visitor import VISITOR_HEADER
+from carvalue.errors import AppError
+from carvalue.listings import Listing
 
+VISITOR_HEADER = "X-Visitor"  # names the visitor for whom a request is made
 CONNECT_S, ANSWER_S = 2.0, 10.0  # a quote takes milliseconds; a slower service counts as down
 UNAUTHORIZED, NOT_FOUND, TOO_MANY, UNAVAILABLE = 401, 404, 429, 503
 MODEL_NOT_LOADED = "urn:problem-type:carvalue:model-not-loaded"  # RFC 9457 type of that problem
@@ -69,6 +72,7 @@ class ListingRejected(AppError):
 
 AnswerT = TypeVar("AnswerT")
 QUOTES = TypeAdapter(tuple[QuoteView, ...])
+NOTHING: TypeAdapter[None] = TypeAdapter(None)
 
 
 class PriceServiceClient:
@@ -112,6 +116,44 @@ class PriceServiceClient:
         options = self._get("/options", query, OptionsView)
         models = tuple(model.name for model in options.models)
         return {"manufacturer": options.makes, "model": models, "region": options.regions}
+
+    def trims(self, make: str, model: str) -> tuple[TrimView, ...]:
+        """List the trims of a car model.
+
+        Args:
+            make: The make.
+            model: The model; words beside its name are ignored.
+
+        Returns:
+            The most frequent trims of the training data, the most frequent first.
+        """
+        return self._get("/options", {"make": make, "model": model, "limit": "1"}, OptionsView).trims
+
+    def stored_quote(self, quote_id: str) -> StoredQuoteView:
+        """Read a quote that was given before.
+
+        Args:
+            quote_id: Identifies the quote.
+
+        Returns:
+            The quote and its car.
+
+        Raises:
+            ListingRejected: There is no such quote.
+        """
+        return self._get(f"/quotes/{quote(quote_id, safe='')}", {}, StoredQuoteView)
+
+    def delete_quote(self, quote_id: str) -> None:
+        """Delete a quote with its car and its reported sale.
+
+        Args:
+            quote_id: Identifies the quote.
+
+        Raises:
+            ListingRejected: There is no such quote.
+        """
+        request = self._http.build_request("DELETE", f"/quotes/{quote(quote_id, safe='')}")
+        self._read(request, NOTHING)
 
     def in_production(self) -> ModelView:
         """Read which model is in production.
@@ -203,7 +245,7 @@ class PriceServiceClient:
         try:
             response = self._http.send(request)
             if response.is_success:
-                return adapter.validate_json(response.content)
+                return adapter.validate_json(response.content or b"null")
             problem = ProblemView.model_validate_json(response.content)
         except httpx.HTTPError as error:
             reason = type(error).__name__

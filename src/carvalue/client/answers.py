@@ -1,7 +1,7 @@
 """Answers of the price service, as far as the page shows them."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict
 
@@ -20,7 +20,8 @@ class QuoteView(AnswerModel):
         low: Lower end of the price range, in dollars.
         high: Upper end of the price range, in dollars.
         model_version: Version of the model in the registry.
-        data_as_of: Date of the newest listing that the model was trained on, ISO 8601.
+        data_as_of: Date of the newest listing that the model was trained on, ISO 8601; None if the model of
+            a stored quote is no longer in use.
         warnings: What the model did not know about the car.
         quote_id: Identifies the quote in the journal; 32 hexadecimal digits.
     """
@@ -29,7 +30,7 @@ class QuoteView(AnswerModel):
     low: int
     high: int
     model_version: str
-    data_as_of: str
+    data_as_of: str | None
     warnings: tuple[str, ...]
     quote_id: str
 
@@ -44,6 +45,20 @@ class ModelOptionView(AnswerModel):
     name: str
 
 
+class TrimView(AnswerModel):
+    """A trim of a car model.
+
+    Attributes:
+        name: The word as sellers write it.
+        listings: Number of training listings with this word.
+        share: The same as a share of all listings of the model, from 0 to 1.
+    """
+
+    name: str
+    listings: int
+    share: float
+
+
 class OptionsView(AnswerModel):
     """Suggestions for the fields that accept any text.
 
@@ -51,11 +66,13 @@ class OptionsView(AnswerModel):
         makes: Makes of the training data.
         models: Models of the requested make.
         regions: Regions of the training data.
+        trims: Trims of the requested model.
     """
 
     makes: tuple[str, ...]
     models: tuple[ModelOptionView, ...]
     regions: tuple[str, ...]
+    trims: tuple[TrimView, ...] = ()
 
 
 class ModelCardView(AnswerModel):
@@ -173,12 +190,30 @@ class ExplainedQuoteView(AnswerModel):
 
     Attributes:
         quote: The quote.
-        reasons: What the price consists of.
+        reasons: What the price consists of; None for a stored quote of a former model.
         comparables: Similar cars, the most similar first.
     """
 
     quote: QuoteView
-    reasons: ExplanationView
+    reasons: ExplanationView | None
+    comparables: tuple[ComparableView, ...]
+
+
+class StoredQuoteView(AnswerModel):
+    """A quote that was given before.
+
+    Attributes:
+        quote: The quote.
+        listing: The car as it was entered.
+        quoted_at: When the quote was given.
+        reasons: What the price consists of; None if the model that quoted is no longer in use.
+        comparables: Similar cars, the most similar first; empty if the model is no longer in use.
+    """
+
+    quote: QuoteView
+    listing: Mapping[str, str | float | int | None]
+    quoted_at: datetime
+    reasons: ExplanationView | None
     comparables: tuple[ComparableView, ...]
 
 

@@ -1,0 +1,120 @@
+"""`GET /quotes/ID` and `DELETE /quotes/ID`: the permanent page of a quote."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from fastapi import Request
+from starlette.responses import Response
+
+from carvalue.errors import AppError
+from carvalue.journal import Forwarder, Journal, JournalEntry, JournalUnavailable, UnknownQuote
+from carvalue.serving.explain import Answer, explanation, json_response
+from carvalue.serving.feedback import CATCH_UP_S, QUOTE_ID
+from carvalue.serving.model import LiveModel
+from carvalue.serving.quotes import CURRENCY
+
+logger = logging.getLogger(__name__)
+ResultT = TypeVar("ResultT")
+
+
+class StoredQuotesUnavailable(AppError):
+    """The journal is unavailable. The reason, which names hosts and users of the database, is only logged."""
+
+    status, hint = 503, "Try again later; GET /readyz shows whether the journal is up."
+
+
+async def answer_stored_quote(
+    request: Request, *, journal: Journal, forwarder: Forwarder, live: LiveModel
+) -> Response:
+    """Answer a stored quote with its listing.
+
+    The explanation of the price is added while the model that quoted is in use; of a former model it is null,
+    like the date of its training data.
+
+    Args:
+        request: its path has the id of the quote.
+        journal: where quotes are stored.
+        forwarder: forwards recent quotes to the journal first.
+        live: the model in use.
+
+    Returns:
+        A JSON object with `quote`, `listing`, `quoted_at`, `reasons` and `comparables`.
+
+    Raises:
+        UnknownQuote: no quote has this id.
+        StoredQuotesUnavailable: the journal does not answer.
+    """
+    quote_id = _quote_id(request)
+    entry = await _with_journal(request, lambda: _after_forwarding(forwarder, journal.quote, quote_id))
+    return json_response(await asyncio.to_thread(_answer, entry, live))
+
+
+async def delete_stored_quote(request: Request, *, journal: Journal, forwarder: Forwarder) -> Response:
+    """Delete a stored quote with its listing and its reported sale.
+
+    Args:
+        request: its path has the id of the quote.
+        journal: where quotes are stored.
+        forwarder: forwards recent quotes to the journal first, so that the quote does not arrive later.
+
+    Returns:
+        A response without a body.
+
+    Raises:
+        UnknownQuote: no quote has this id.
+        StoredQuotesUnavailable: the journal does not answer.
+    """
+    quote_id = _quote_id(request)
+    await _with_journal(request, lambda: _after_forwarding(forwarder, journal.delete, quote_id))
+    return Response(status_code=204)
+
+
+def _quote_id(request: Request) -> str:
+    quote_id = str(request.path_params["quote_id"])
+    if not QUOTE_ID.fullmatch(quote_id):
+        raise UnknownQuote("There is no such quote: expected an id of 32 of the characters 0-9 and a-f.")
+    return quote_id
+
+
+def _after_forwarding(forwarder: Forwarder, use: Callable[[str], ResultT], quote_id: str) -> ResultT:
+    try:
+        return use(quote_id)
+    except UnknownQuote:
+        forwarder.forward(within_s=CATCH_UP_S)  # the quote may be a moment old
+        return use(quote_id)
+
+
+async def _with_journal(request: Request, use: Callable[[], ResultT]) -> ResultT:
+    try:
+        return await asyncio.to_thread(use)
+    except JournalUnavailable as error:
+        reason = {"because": str(error), "request_id": request.scope["request_id"]}
+        logger.warning("stored quote not available", extra=reason)
+        raise StoredQuotesUnavailable("Stored quotes cannot be read: the journal is unavailable.") from None
+
+
+def _answer(entry: JournalEntry, live: LiveModel) -> Answer:
+    loaded = live.current() if live.has_model else None
+    is_current = loaded is not None and str(loaded.version.version) == entry.model_version
+    explained: Answer = {"reasons": None, "comparables": []}
+    data_as_of = None
+    if loaded is not None and is_current:
+        explained = explanation(loaded, entry.listing)
+        data_as_of = loaded.model.card.data_as_of.isoformat()
+    return {
+        "quote": {
+            "price": entry.price,
+            "low": entry.low,
+            "high": entry.high,
+            "currency": CURRENCY,
+            "model_version": entry.model_version,
+            "data_as_of": data_as_of,
+            "warnings": list(entry.warnings),
+            "quote_id": entry.quote_id,
+        },
+        "listing": dict(entry.listing),
+        "quoted_at": entry.quoted_at.isoformat(),
+        **explained,
+    }

@@ -1,0 +1,37 @@
+// Enter in a text field of the form prices the car; the first Tab stop of the page skips to the form.
+const LINK = "carvalue-skip-link";
+
+export default function (component) {
+  const form = () => document.querySelector(".st-key-form");
+  const onEnter = (event) => {
+    const field = event.target;
+    const isText = field.matches?.("input[type=text]:not([role=combobox])") && form()?.contains(field);
+    if (event.key !== "Enter" || !isText || field.closest(".st-key-vin")) return;
+    // Streamlit sends the entry first
+    setTimeout(() => document.querySelector(".st-key-price button")?.click(), 50);
+  };
+  document.addEventListener("keydown", onEnter);
+  const link = skipLink(form);
+  return () => {
+    document.removeEventListener("keydown", onEnter);
+    link.remove();
+  };
+}
+
+function skipLink(form) {
+  document.getElementById(LINK)?.remove();
+  const link = document.createElement("a");
+  link.id = LINK;
+  link.href = "#";
+  link.textContent = "Skip to the form";
+  link.style.cssText =
+    "position:fixed;top:0;left:0;z-index:1000000;padding:.75rem 1rem;background:#0f5c4d;color:#fff;transform:translateY(-110%)";
+  link.onfocus = () => (link.style.transform = "none");
+  link.onblur = () => (link.style.transform = "translateY(-110%)");
+  link.onclick = (event) => {
+    event.preventDefault();
+    form()?.querySelector("input")?.focus();
+  };
+  document.body.prepend(link);
+  return link;
+}

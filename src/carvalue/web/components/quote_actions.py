@@ -1,0 +1,109 @@
+"""What a visitor can do with a quote: save it, report the sale, delete it."""
+
+import streamlit as st
+
+from carvalue.errors import AppError
+from carvalue.web.client import ListingRejected, QuoteView, price_service_client
+from carvalue.web.components.formatting import format_dollars
+from carvalue.web.components.number_entry import dollars_input
+
+SAVED = "saved quotes"  # key in the session: ids, in the order in which they were saved
+MAX_SAVED = 4
+MAX_SALE_PRICE = 1_000_000
+
+
+def saved_quotes() -> tuple[str, ...]:
+    """Return the quotes that the visitor saved in this session.
+
+    Returns:
+        At most `MAX_SAVED` ids, in the order in which they were saved.
+    """
+    return tuple(st.session_state.get(SAVED, ()))
+
+
+def save_quotes(quote_ids: tuple[str, ...]) -> None:
+    """Replace the saved quotes of this session.
+
+    Args:
+        quote_ids: At most `MAX_SAVED` ids.
+    """
+    st.session_state[SAVED] = quote_ids
+
+
+def show_quote_actions(quote: QuoteView, *, url: str) -> None:
+    """Show buttons to save a quote, to report the sale of its car, and to delete it.
+
+    Args:
+        quote: The quote.
+        url: Base URL of the price service.
+    """
+    save, sell, remove = st.columns(3)
+    with save:
+        _save_button(quote.quote_id)
+    with sell.popover("Report the sale", width="stretch"):
+        st.write("What was paid for it? This shows us how good our prices are. We store no names.")
+        price = dollars_input("Sale price (\\$)", maximum=MAX_SALE_PRICE, key=f"sale {quote.quote_id}")
+        if st.button("Report", key=f"report {quote.quote_id}"):
+            report_sale(quote.quote_id, price, url=url)
+    with remove.popover("Delete", width="stretch"):
+        st.write("Deletes this price and the car from our records. The link to it stops working.")
+        st.button("Delete this price", on_click=_delete, args=(quote.quote_id, url))
+
+
+def report_sale(quote_id: str, price: int | None, *, url: str) -> None:
+    """Report the sale of a quoted car, and show the outcome.
+
+    Args:
+        quote_id: Identifies the quote; capital letters and spaces around it are accepted.
+        price: What was paid, in dollars; None if it was not entered.
+        url: Base URL of the price service.
+    """
+    quote_id = quote_id.strip().lower()
+    if not quote_id or price is None:
+        st.error("Enter the number of the quote and the sale price.")
+        return
+    try:
+        price_service_client(url).report_sale(quote_id, price)
+    except ListingRejected:
+        st.error("There is no quote with this number. Check that you copied the whole number of the quote.")
+    except AppError as error:
+        st.error(str(error))
+    else:
+        st.success(f"Thank you: sold for {format_dollars(price)}.")
+
+
+def _save_button(quote_id: str) -> None:
+    saved = saved_quotes()
+    if quote_id in saved:
+        st.button("Remove from comparison", on_click=_forget, args=(quote_id,), width="stretch")
+        return
+    full = len(saved) >= MAX_SAVED
+    st.button(
+        "Save to compare",
+        on_click=_save,
+        args=(quote_id,),
+        disabled=full,
+        help=f"You can compare {MAX_SAVED} cars at a time." if full else None,
+        width="stretch",
+    )
+
+
+def _save(quote_id: str) -> None:
+    save_quotes((*saved_quotes(), quote_id))
+
+
+def _forget(quote_id: str) -> None:
+    save_quotes(tuple(saved for saved in saved_quotes() if saved != quote_id))
+
+
+def _delete(quote_id: str, url: str) -> None:
+    try:
+        price_service_client(url).delete_quote(quote_id)
+    except ListingRejected:
+        pass  # it is deleted already
+    except AppError as error:
+        st.session_state["failure"] = str(error)
+        return
+    _forget(quote_id)
+    st.query_params.pop("quote", None)
+    st.session_state.update({"valuation": None, "deleted": True})

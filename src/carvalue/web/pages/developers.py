@@ -1,0 +1,60 @@
+"""Developers: how a program gets prices, with examples for curl, Python and JavaScript."""
+
+import json
+
+import streamlit as st
+
+from carvalue.settings import PageSettings, load_settings
+
+CAR = {"make": "ford", "model": "f-150 xlt", "year": 2015, "odometer": 80_000}
+
+
+def show_developers() -> None:
+    """Show the page."""
+    settings = load_settings(PageSettings)
+    url = settings.service_url if settings.is_loopback else "https://YOUR-PRICE-SERVICE"
+    st.title("For developers")
+    st.write("Programs get the same prices over HTTP. A list of cars gets a list of quotes.")
+    for tab, (language, code) in zip(
+        st.tabs(["curl", "Python", "JavaScript"]), examples(url).items(), strict=True
+    ):
+        tab.code(code, language=language)
+    st.header("API keys")
+    st.markdown(
+        "Off one machine, the service asks for a key. The operator makes one with "
+        "`carvalue keys new CLIENT`; send it as the header `X-API-Key`. The key names its client "
+        "in the journal and has a rate limit."
+    )
+    st.header("More")
+    st.markdown(
+        f"- Every route with its schema: `{url}/docs`\n"
+        "- Files: `curl --data-binary @cars.csv -H 'Content-Type: text/csv'` to `/predict/batch`, or "
+        "`carvalue score cars.csv priced.csv`\n"
+        '- In a terminal: `carvalue price "2015 ford f-150 xlt 80000 miles"`\n'
+        "- For language models: `carvalue mcp` serves the Model Context Protocol on standard input and output"
+    )
+
+
+def examples(url: str) -> dict[str, str]:
+    """Write a request in several languages.
+
+    Args:
+        url: Base URL of the price service.
+
+    Returns:
+        Code by the name of its language.
+    """
+    body = json.dumps(CAR)
+    return {
+        "bash": f"curl {url}/predict \\\n  -H 'Content-Type: application/json' -H 'X-API-Key: YOUR-KEY' \\\n"
+        f"  -d '{body}'",
+        "python": "import httpx\n\n"
+        f"car = {CAR!r}\n"
+        f'answer = httpx.post("{url}/predict", json=car, headers={{"X-API-Key": "YOUR-KEY"}})\n'
+        'print(answer.raise_for_status().json()["price"])',
+        "javascript": f'const answer = await fetch("{url}/predict", {{\n'
+        '  method: "POST",\n'
+        '  headers: {"Content-Type": "application/json", "X-API-Key": "YOUR-KEY"},\n'
+        f"  body: JSON.stringify({body}),\n"
+        "});\nconsole.log((await answer.json()).price);",
+    }
