@@ -55,7 +55,7 @@ def allowed_hosts(settings: NetworkSettings) -> AllowedHosts:
         otherwise every name, because the price service then requires a key. Off loopback also every IP
         address.
 
-    >>> allowed_hosts(Settings(allowed_hosts="prices.example.com")).names
+    >>> allowed_hosts(NetworkSettings(allowed_hosts="prices.example.com")).names
     frozenset({'prices.example.com'})
     """
     names = settings.allowed_host_names
