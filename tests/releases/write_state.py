@@ -1,4 +1,4 @@
-"""Let a release train on a small sample, quote, take sales and watch, and keep the state that it leaves.
+"""Let a release train on a small sample, quote and take sales, and keep the state that it leaves.
 
     git worktree add ../release c39dd51  # release 0.1
     python tests/releases/write_state.py ../release tests/releases/state-0.1.tar.xz
@@ -28,12 +28,13 @@ from waiting import until
 
 ROWS = 1_500
 QUOTES, SALES, WAITING = 30, 6, 4
+MIN_KEY = 30  # characters; the other words that `carvalue keys new` prints are shorter
 CARS = [
     {"manufacturer": maker, "model": model, "year": year, "odometer": miles, "state": "tx"}
     for maker, model in (("toyota", "camry le"), ("ford", "f-150"), ("honda", "civic"))
     for year, miles in ((2010, 140_000), (2015, 60_000), (2018, 30_000))
 ]
-KEPT = ("service", "watcher", "storage/datasets", "storage/reference", "storage/promotions.ndjson")
+KEPT = ("service", "storage/datasets", "storage/reference", "storage/promotions.ndjson")
 LEFT_OUT = (".lock", "metrics", "reports", "train.parquet", "val.parquet", "test.parquet", "reposts.parquet")
 
 
@@ -42,7 +43,7 @@ class Release:
 
     def __init__(self, code: Path, state: Path) -> None:
         self.code, self.state = code, state
-        self.ports = {name: _free_port() for name in ("SERVICE_PORT", "WATCHER_PORT", "MLFLOW_PORT")}
+        self.ports = {name: _free_port() for name in ("SERVICE_PORT", "MLFLOW_PORT")}
         self.environment = os.environ | {name: str(port) for name, port in self.ports.items()}
         self.environment |= {
             "PYTHONPATH": str(code / "src"),
@@ -50,7 +51,6 @@ class Release:
             "DATA_SOURCE": "sample",
             "SAMPLE_ROWS": str(ROWS),
             "TRAINING_BUDGET": "quick",
-            "RETRAIN_ON_ALARM": "false",
         }
 
     def run(self, *words: str, check: bool = True) -> str:
@@ -67,7 +67,7 @@ class Release:
         process = subprocess.Popen((sys.executable, "-m", *words), env=self.environment, cwd=self.state)
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{self.ports[port]}", timeout=60) as client:
-                until(lambda: _answers(client, path), within_s=600)
+                until(lambda: _answers(client, path), within_s=1_800)
                 yield process, client
         finally:
             process.terminate()
@@ -86,22 +86,23 @@ class Release:
         )
         return ("mlflow", "server", "--host", "127.0.0.1", "--port", port, "--workers", "1", *store)
 
-    @property
-    def watcher(self) -> str:
-        """The watcher's module, which was `carvalue.monitoring` in release 0.1."""
-        is_package = (self.code / "src" / "carvalue" / "monitoring" / "watcher").is_dir()
-        return "carvalue.monitoring.watcher" if is_package else "carvalue.monitoring"
 
-
-def write(release: Release) -> dict[str, object]:
-    """Fill the state folder; return what must be found in it."""
-    with ExitStack() as stack:
-        stack.enter_context(release.running(*release.mlflow(), port="MLFLOW_PORT", path="/health"))
+def train(release: Release) -> None:
+    """Prepare datasets, train a model and promote it."""
+    with release.running(*release.mlflow(), port="MLFLOW_PORT", path="/health"):
         for pipeline in ("creates_datasets_dag", "initial_model_dag"):
             release.run("carvalue", "run", pipeline)
         release.run("carvalue", "promote", "1", check=False)  # the gates may refuse a model of so few cars
-        key = release.run("carvalue", "keys", "new", "page").split()
-        secret = next(word for word in key if len(word) > 30)
+
+
+def use(release: Release) -> dict[str, object]:
+    """Quote and report sales; return what must be found in the state."""
+    secret = next(
+        word for word in release.run("carvalue", "keys", "new", "page").split() if len(word) > MIN_KEY
+    )
+    journal = release.state / "service" / "journal.db"
+    with ExitStack() as stack:
+        stack.enter_context(release.running(*release.mlflow(), port="MLFLOW_PORT", path="/health"))
         service, client = stack.enter_context(
             release.running("carvalue.serving", port="SERVICE_PORT", path="/readyz")
         )
@@ -110,10 +111,7 @@ def write(release: Release) -> dict[str, object]:
         sales = {answer["quote_id"]: 9_000 + 100 * number for number, answer in enumerate(answers[:SALES])}
         for quote_id, price in sales.items():
             client.post("/feedback", json={"quote_id": quote_id, "sale_price": price}).raise_for_status()
-        journal = release.state / "service" / "journal.db"
-        until(lambda: _count(journal, "quotes") == QUOTES, within_s=120)
-        with release.running(release.watcher, port="WATCHER_PORT", path="/healthz"):
-            until((release.state / "watcher" / "state.json").is_file, within_s=300)
+        until(lambda: _count(journal, "quotes") == QUOTES, within_s=600)
         lock = sqlite3.connect(journal, isolation_level=None)
         lock.execute("BEGIN EXCLUSIVE")
         waiting = [_quote(client, CARS[number]) for number in range(WAITING)]
@@ -170,5 +168,6 @@ def _answers(client: httpx.Client, path: str) -> bool:
 
 if __name__ == "__main__":
     written = Release(Path(sys.argv[1]).resolve(), Path(tempfile.mkdtemp(prefix="carvalue-release-")))
-    keep(written, write(written), Path(sys.argv[2]))
+    train(written)
+    keep(written, use(written), Path(sys.argv[2]))
     shutil.rmtree(written.state)

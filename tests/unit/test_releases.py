@@ -14,8 +14,6 @@ import pytest
 
 from carvalue.journal.store import Journal
 from carvalue.listings.datasets import DatasetStore
-from carvalue.monitoring.alerting import AlertStore
-from carvalue.monitoring.drift import find_reference
 from carvalue.monitoring.watcher import STATE_FORMAT
 from carvalue.platform.admin.doctor import diagnose
 from carvalue.pricing import PriceModel
@@ -47,10 +45,6 @@ def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Stored:
     return Stored(request.param, tmp_path)
 
 
-def test_both_releases_are_stored() -> None:
-    assert [path.name for path in STATES] == ["state-0.1.tar.xz", "state-0.2.tar.xz"]
-
-
 def test_its_model_quotes_the_same_prices(stored: Stored) -> None:
     (bundle,) = BundleCache(bundles_folder(stored.settings.state_dir)).bundles()
 
@@ -65,15 +59,19 @@ def test_its_model_quotes_the_same_prices(stored: Stored) -> None:
 def test_the_other_objects_are_read(stored: Stored) -> None:
     settings = stored.settings
     manifest = DatasetStore(settings.storage_root / "datasets").manifest()
-    reference = find_reference(fingerprint=manifest.fingerprint, root=settings.storage_root / "reference")
-    state = settings.state_dir / "watcher" / "state.json"
-    cursor = STATE_FORMAT.load(state.read_text(), source=state)["cursor"]
 
-    assert reference.rows > 0
-    assert cursor in {"", *stored.expected["quotes"]}
+    assert (settings.storage_root / "reference" / f"{manifest.fingerprint}.parquet").is_file()
     assert load_key_store(settings).client_of(stored.expected["key"]) == "page"
-    with closing(AlertStore(settings.state_dir / "watcher" / "alerts.db", [])) as alerts:
-        alerts.update((), now=LATER)
+
+
+def test_the_watcher_s_state_of_release_0_1_is_read() -> None:
+    """Release 0.1 wrote no formats."""
+    memory = {"rows": 40, "levels": {"year": 1}, "since": {"year": "2026-01-02T00:00:00+00:00"}, "own": []}
+    written = json.dumps({"version": "sha", "cursor": "0123", "reported": None, "memory": memory})
+
+    state = STATE_FORMAT.load(written, source="state.json")
+
+    assert state["cursor"] == "0123"
 
 
 def test_the_doctor_finds_nothing_unknown_and_lists_the_migrations(stored: Stored) -> None:

@@ -87,6 +87,22 @@ def test_the_working_directory_does_not_matter(monkeypatch: pytest.MonkeyPatch, 
     assert here.service_keys_file == tmp_path / "keys"
 
 
+def test_a_relative_path_on_the_command_line_starts_at_the_working_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("STATE_DIR=by-file\nDATA_SOURCE=by-file.csv\n")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("STATE_DIR", "mine")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mine.db")
+
+    settings = load_settings()
+
+    assert settings.state_dir == tmp_path / "here" / "mine"
+    assert settings.mlflow_tracking_uri == f"sqlite:///{tmp_path}/here/mine.db"
+    assert settings.data_source == str(tmp_path / "by-file.csv")
+
+
 def test_a_checkout_is_used_from_everywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     (checkout / "src").mkdir(parents=True)

@@ -21,7 +21,7 @@ from carvalue.platform.airflow import (
 from carvalue.platform.health import service_client
 from carvalue.platform.processes import log_folder
 from carvalue.platform.readiness import wait_for_service
-from carvalue.settings import NAMED_DATA_SOURCES, Settings
+from carvalue.settings import NAMED_DATA_SOURCES, DataSettings, InvalidSetting, Settings
 
 EXAMPLE = {
     "manufacturer": "toyota",
@@ -61,8 +61,10 @@ def build_platform(settings: Settings, *, progress: ProgressReporter, again: boo
         The model in use and its quote for the example car.
 
     Raises:
+        InvalidSetting: The file of DATA_SOURCE or DATASET does not exist.
         AppError: A step failed (`PortTaken`, `ServiceFailed`, `RunFailed` and others).
     """
+    _require_files(settings)
     progress.update("starting the platform")
     lifecycle.start_platform(settings, report=progress.report)
     with AirflowClient(settings) as airflow:
@@ -81,6 +83,14 @@ def build_platform(settings: Settings, *, progress: ProgressReporter, again: boo
             model=service.get("/model").raise_for_status().json(),
             quote=service.post("/predict", json=EXAMPLE).raise_for_status().json(),
         )
+
+
+def _require_files(settings: DataSettings) -> None:
+    """Look before the platform starts; the pipeline would find it out some minutes later."""
+    source = "" if settings.data_source in NAMED_DATA_SOURCES else settings.data_source
+    for name, path in (("DATA_SOURCE", source), ("DATASET", settings.dataset)):
+        if path and not Path(path).is_file():
+            raise InvalidSetting(f"{name} is {path!r}: expected the path of an existing file.")
 
 
 def run_pipelines(

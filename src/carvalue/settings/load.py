@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar, overload
 
 from dotenv import dotenv_values
@@ -11,7 +12,7 @@ from pydantic_core import ErrorDetails
 from carvalue.settings.base import InvalidSetting, SettingsGroup
 from carvalue.settings.names import UnknownName, unknown_in_environment, unknown_in_file
 from carvalue.settings.page import PageSettings
-from carvalue.settings.paths import ENV_FILE, project_folder
+from carvalue.settings.paths import ENV_FILE, SQLITE, in_folder, project_folder
 from carvalue.settings.pipelines import PipelineSettings, ScheduleSettings
 from carvalue.settings.service import ServiceSettings
 from carvalue.settings.watcher import WatcherSettings
@@ -35,6 +36,8 @@ SECRETS = frozenset(name for name, field in Settings.model_fields.items() if fie
 """The fields that are never shown."""
 NAMES = frozenset(name.upper() for name in Settings.model_fields)
 """The environment variables of all settings."""
+
+PATHS = {"STATE_DIR", "SERVICE_KEYS_FILE", "DATA_SOURCE", "DATASET", "JOURNAL_URL", "MLFLOW_TRACKING_URI"}
 
 Group = TypeVar("Group", bound=SettingsGroup)
 
@@ -110,8 +113,25 @@ def load_usable_settings() -> tuple[Settings, tuple[str, ...]]:
             defaults |= dict.fromkeys(invalid)
 
 
-def _read(group: Callable[..., Group], **values: None) -> Group:
-    return group(_env_file=project_folder() / ENV_FILE, **values)
+def _read(group: Callable[..., Group], **values: str | None) -> Group:
+    file = project_folder() / ENV_FILE
+    return group(_env_file=file, **_paths_in(file) | values)
+
+
+def _paths_in(file: Path) -> dict[str, str]:
+    """Resolve the relative paths of `.env` at its folder; the environment takes precedence."""
+    given = {name.upper(): value for name, value in dotenv_values(file).items() if value}
+    return {
+        name.lower(): in_folder(given[name], file.parent)
+        for name in PATHS & given.keys()
+        if not os.environ.get(name) and _holds_path(name, given[name])
+    }
+
+
+def _holds_path(name: str, value: str) -> bool:
+    if name == "DATA_SOURCE":  # otherwise a name such as `sample`
+        return bool(Path(value).suffix)
+    return value.startswith(SQLITE) or not name.endswith(("_URL", "_URI"))
 
 
 def _unknown_names() -> Iterator[UnknownName]:

@@ -1,4 +1,4 @@
-"""The folder at which relative paths start, whatever the working directory is."""
+"""Paths in settings: those of `.env`, and the default, do not depend on the working directory."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 ENV_FILE = ".env"
+SQLITE = "sqlite:///"
 
 
 def find_checkout(module: Path) -> Path | None:
@@ -25,7 +26,7 @@ CHECKOUT = find_checkout(Path(__file__))
 
 
 def project_folder() -> Path:
-    """Find the folder at which relative paths of settings start.
+    """Find the folder of `.env` and of the default state.
 
     Returns:
         The nearest folder with a file `.env`, from the working directory upwards; without one, the source
@@ -40,7 +41,7 @@ def absolute(path: str | Path) -> Path:
     """Resolve a path of a setting.
 
     Args:
-        path: An absolute path, one that starts with `~`, or one that is relative to `project_folder`.
+        path: An absolute path, one that starts with `~`, or one that is relative to the working directory.
 
     Returns:
         The absolute path; it need not exist.
@@ -49,7 +50,7 @@ def absolute(path: str | Path) -> Path:
         >>> absolute("/srv/cars/../var")
         PosixPath('/srv/var')
     """
-    return (project_folder() / Path(path).expanduser()).resolve()
+    return Path(path).expanduser().resolve()
 
 
 def absolute_url(url: str) -> str:
@@ -65,8 +66,25 @@ def absolute_url(url: str) -> str:
         >>> absolute_url("sqlite:////srv/journal.db"), absolute_url("http://127.0.0.1:5000")
         ('sqlite:////srv/journal.db', 'http://127.0.0.1:5000')
     """
-    scheme, is_sqlite, path = url.partition("sqlite:///")
-    return f"{is_sqlite}{absolute(path)}" if is_sqlite and not scheme else url
+    return f"{SQLITE}{absolute(url.removeprefix(SQLITE))}" if url.startswith(SQLITE) else url
+
+
+def in_folder(value: str, folder: Path) -> str:
+    """Let a relative path, or that of a SQLite database, start at a folder.
+
+    Args:
+        value: A path, or the URL of a SQLite database.
+        folder: An absolute folder.
+
+    Returns:
+        The absolute path, or the URL with one.
+
+    Example:
+        >>> in_folder("keys", Path("/srv")), in_folder("sqlite:///journal.db", Path("/srv"))
+        ('/srv/keys', 'sqlite:////srv/journal.db')
+    """
+    prefix = SQLITE if value.startswith(SQLITE) else ""
+    return f"{prefix}{folder / Path(value.removeprefix(prefix)).expanduser()}"
 
 
 AbsolutePath = Annotated[Path, AfterValidator(absolute)]

@@ -7,14 +7,22 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from carvalue.settings.base import SettingsGroup
-from carvalue.settings.paths import AbsolutePath, absolute_url
+from carvalue.settings.paths import absolute, absolute_url, project_folder
 from carvalue.settings.values import Port, http_url, loopback_url
+
+DEFAULT_STATE = Path("var")
+
+
+def _state_dir(value: Path) -> Path:
+    return absolute(project_folder() / value if value == DEFAULT_STATE else value)
 
 
 class StateSettings(SettingsGroup):
     """The folder of everything that a running platform stores."""
 
-    state_dir: AbsolutePath = Field(default=Path("var"), validate_default=True)
+    state_dir: Annotated[Path, AfterValidator(_state_dir)] = Field(
+        default=DEFAULT_STATE, validate_default=True
+    )
     """The folder for everything that a running platform stores: data, databases, bundles and logs."""
 
     @property

@@ -10,8 +10,8 @@ import pytest
 from carvalue.platform.airflow import wait
 from carvalue.platform.airflow.client import DagRun, TaskRun
 from carvalue.platform.airflow.wait import RunFailed
-from carvalue.platform.build import build_key, run_pipelines
-from carvalue.settings import Settings
+from carvalue.platform.build import build_key, build_platform, run_pipelines
+from carvalue.settings import InvalidSetting, Settings
 
 
 @dataclass
@@ -150,3 +150,21 @@ def test_a_changed_file_starts_a_new_build(tmp_path: Path) -> None:
     os.utime(file, (1, 1))
 
     assert build_key(Settings(data_source=str(file))) != before
+
+
+@pytest.mark.parametrize(("name", "file"), [("data_source", "moved.csv"), ("dataset", "moved.toml")])
+def test_a_build_whose_file_was_moved_starts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, file: str
+) -> None:
+    (tmp_path / "cars.csv").touch()
+    monkeypatch.setattr("carvalue.platform.lifecycle.start_platform", pytest.fail)
+    files = {"data_source": str(tmp_path / "cars.csv"), name: str(tmp_path / file)}
+
+    with pytest.raises(InvalidSetting, match=f"{name.upper()} is .*{file}"):
+        build_platform(Settings(state_dir=tmp_path, **files), progress=NullProgress())
+
+
+class NullProgress:
+    def update(self, text: str) -> None: ...
+
+    def report(self, text: str) -> None: ...
