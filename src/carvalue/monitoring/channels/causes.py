@@ -27,7 +27,7 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Diagnosis:
+class DriftCause:
     """The cause of a confirmed drift.
 
     Attributes:
@@ -46,7 +46,7 @@ class Diagnosis:
     report: DriftReport
 
 
-def diagnose(channel: str, report: DriftReport, *, effects: Mapping[str, FieldEffect]) -> Diagnosis:
+def diagnose(channel: str, report: DriftReport, *, effects: Mapping[str, FieldEffect]) -> DriftCause:
     """Tell a broken field from other cars, by whether a field moved alone or against the others.
 
     Other cars differ in several fields, in a way that fits: older cars have more miles. A field that breaks
@@ -68,7 +68,7 @@ def diagnose(channel: str, report: DriftReport, *, effects: Mapping[str, FieldEf
     if broken is not None:
         change = _price_change(broken, effects[broken.name])
         cause = Cause.PROGRAM_BROKE if channel.startswith(f"{API}/") else Cause.FIELD_BROKE
-        return Diagnosis(
+        return DriftCause(
             channel=channel,
             cause=cause,
             affects_prices=change >= MIN_PRICE_CHANGE,
@@ -76,7 +76,7 @@ def diagnose(channel: str, report: DriftReport, *, effects: Mapping[str, FieldEf
             report=report,
         )
     ratio = _width_ratio(report)
-    return Diagnosis(
+    return DriftCause(
         channel=channel,
         cause=Cause.OTHER_CARS,
         affects_prices=ratio >= MAX_WIDTH_RATIO,

@@ -26,7 +26,7 @@ CONFIRMED_PER_100K = 1.0  # expected false alarms in 100,000 quotes, over all fe
 SUSPECTED_PER_100K = 40.0
 MIN_DEVIATION = 0.3  # of the square root of a maximum; few segments may show a smaller one by chance
 # rows of one visitor are alike, also where the reference varies little
-MIN_SUSPECTED, MIN_CONFIRMED = 25.0, 40.0
+MIN_SUSPECTED, MIN_CONFIRMED = 25.0, 60.0
 MIN_USUAL = 0.5  # the mean of a one-sided score of independent rows
 EULER = 0.5772156649  # the Euler-Mascheroni constant, the mean of the standard Gumbel distribution
 

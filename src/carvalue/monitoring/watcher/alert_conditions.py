@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from carvalue.monitoring.alerting import Alert
-from carvalue.monitoring.channels import Cause, Diagnosis
+from carvalue.monitoring.channels import Cause, DriftCause
 from carvalue.monitoring.drift import DriftReport
 from carvalue.monitoring.watcher.accuracy_tests import AccuracyTests
 from carvalue.monitoring.watcher.live_accuracy import BoundedShare, LiveAccuracy
@@ -41,7 +41,7 @@ class WatcherSnapshot:
     live: LiveAccuracy
     estimated_error: float | None
     report: str
-    diagnoses: tuple[Diagnosis, ...] = ()
+    diagnoses: tuple[DriftCause, ...] = ()
     tests: AccuracyTests = field(default_factory=lambda: AccuracyTests(metrics={}))
 
 
@@ -134,7 +134,7 @@ def current_alerts(
         yield _uncovered(live.coverage, live.sales, now=now)
 
 
-def _changed(diagnosis: Diagnosis, *, report: str) -> Alert:
+def _changed(diagnosis: DriftCause, *, report: str) -> Alert:
     features = diagnosis.report.drifted
     lines = [
         f"{item.title}: {item.description} (score {item.score:.1f} times its threshold)" for item in features
@@ -153,7 +153,7 @@ def _changed(diagnosis: Diagnosis, *, report: str) -> Alert:
     )
 
 
-def _kind(diagnosis: Diagnosis) -> str:
+def _kind(diagnosis: DriftCause) -> str:
     if not diagnosis.affects_prices:
         return "input_change"
     if diagnosis.cause is Cause.OTHER_CARS:
@@ -161,7 +161,7 @@ def _kind(diagnosis: Diagnosis) -> str:
     return "broken_client" if diagnosis.cause is Cause.PROGRAM_BROKE else "broken_input"
 
 
-def _advice(diagnosis: Diagnosis) -> str:
+def _advice(diagnosis: DriftCause) -> str:
     if diagnosis.cause is Cause.PROGRAM_BROKE:
         return "What to do: ask the client what has changed in the program; a retraining does not help."
     if diagnosis.cause is Cause.FIELD_BROKE:
