@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from carvalue.listings import FIELDS, CategoryField
 
@@ -16,6 +16,47 @@ class QuoteWarning(NamedTuple):
     """Kind of the warning, for counting: `year_missing`, `make_unknown`, ..."""
     text: str
     """Text of the warning, for people."""
+
+
+SupportGrade = Literal["none", "few", "some", "many"]
+FEW_CARS, MANY_CARS = 5, 50  # of the make and family; fewer than the first are few, the second are many
+
+
+class Support(NamedTuple):
+    """How many training cars resemble the quoted one. The field names are those of the HTTP API."""
+
+    make: int
+    """Cars of the make."""
+    family: int
+    """Cars of the make and model family."""
+    trim: int
+    """Cars of the family with the same known words in their names."""
+    year: int
+    """Cars of the family and model year."""
+
+    @property
+    def grade(self) -> SupportGrade:
+        """`none` for an unseen family, `few` below 5 of its cars, `some` below 50, otherwise `many`.
+
+        The interval of an unseen family is calibrated on cars whose names were hidden from the model.
+        """
+        if not self.family:
+            return "none"
+        if self.family < FEW_CARS:
+            return "few"
+        return "some" if self.family < MANY_CARS else "many"
+
+    def as_json(self) -> dict[str, int | str]:
+        """Convert the support into the JSON object of the API.
+
+        Returns:
+            The numbers of cars, and `grade`.
+
+        Examples:
+            >>> Support(make=900, family=40, trim=3, year=7).as_json()
+            {'make': 900, 'family': 40, 'trim': 3, 'year': 7, 'grade': 'some'}
+        """
+        return {**self._asdict(), "grade": self.grade}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +80,8 @@ class Quote:
     """Texts of the warnings."""
     kinds: tuple[str, ...] = field(default=(), compare=False)
     """Kind of each warning; not compared, because the texts already identify the warnings."""
+    support: Support | None = field(default=None, compare=False, repr=False)
+    """How many training cars resemble the quoted one; None where it was not computed."""
 
 
 def unknown_category_kind(name: str) -> str:

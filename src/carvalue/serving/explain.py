@@ -2,19 +2,23 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
+from functools import partial
 
 from fastapi import Request
 from starlette.responses import Response
 
-from carvalue.listings import Listing
+from carvalue.listings import READERS, InvalidValue, Listing
 from carvalue.pricing.explain import explain_price, what_if_curves
 from carvalue.serving.model import LiveModel, LoadedModel
 from carvalue.serving.quotes import QuoteService
-from carvalue.serving.requests import read_json, read_listing
+from carvalue.serving.requests import InvalidListings, invalid_value, read_json, read_listing
 
 Answer = dict[str, object]
+CURVES = ("odometer", "year")
+MAX_VALUES = 100  # of a query parameter; the range of the years has fewer
 
 
 async def answer_explain(request: Request, *, live: LiveModel, quotes: QuoteService) -> Response:
@@ -43,18 +47,48 @@ async def answer_curves(request: Request, *, live: LiveModel) -> Response:
     """Answer one listing with its price over mileage and over model year; nothing is journaled.
 
     Args:
-        request: its body is one listing.
+        request: its body is one listing; the query parameters `odometer` and `year` may list values to quote.
         live: the model in use.
 
     Returns:
         A JSON object with the curves `odometer` and `year`.
 
     Raises:
-        InvalidListings: the body is not one listing.
+        InvalidListings: the body is not one listing, or a query parameter is no value of its field.
         ModelNotLoaded: there is no model yet.
     """
     listing = read_listing(await read_json(request))
-    return json_response(asdict(await asyncio.to_thread(what_if_curves, live.current().model, listing)))
+    miles, years = (requested_values(request.query_params.getlist(name), name) for name in CURVES)
+    curves = partial(what_if_curves, live.current().model, listing, miles=miles, years=years)
+    return json_response(asdict(await asyncio.to_thread(curves)))
+
+
+def requested_values(texts: Sequence[str], name: str) -> list[int]:
+    """Read the values of a query parameter.
+
+    Args:
+        texts: Values of the parameter, each one number or several, separated by commas without spaces.
+        name: Name of the number field.
+
+    Returns:
+        The numbers.
+
+    Raises:
+        InvalidListings: A value is not accepted by the field, or there are more than `MAX_VALUES`.
+
+    >>> requested_values(["12000,90000", "150k"], "odometer")
+    [12000, 90000, 150000]
+    """
+    values = [part for text in texts for part in text.split(",") if part.strip()]
+    if len(values) > MAX_VALUES:
+        raise InvalidListings((invalid_value(name, f"{len(values)} values", f"at most {MAX_VALUES} values"),))
+    numbers = []
+    for value in values:
+        try:
+            numbers.append(int(READERS[name](value) or 0))
+        except InvalidValue as invalid:
+            raise InvalidListings((invalid_value(name, value, str(invalid)),)) from None
+    return numbers
 
 
 def explanation(loaded: LoadedModel, listing: Listing) -> Answer:

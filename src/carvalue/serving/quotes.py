@@ -8,7 +8,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -40,6 +40,7 @@ class QuoteAnswer:
         data_as_of: day of the newest training listing, `YYYY-MM-DD`.
         warnings: what makes the quote less certain, as sentences.
         quote_id: 32 hexadecimal digits.
+        support: how many training cars resemble the quoted one: `make`, `family`, `trim`, `year`, `grade`.
         recorded: whether the quote is stored; False only while the disk of the service is full.
     """
 
@@ -51,6 +52,7 @@ class QuoteAnswer:
     data_as_of: str
     warnings: tuple[str, ...]
     quote_id: str
+    support: Mapping[str, int | str] = field(default_factory=dict)
     recorded: bool = True
 
     def as_json(self) -> Mapping[str, object]:
@@ -69,7 +71,7 @@ class QuoteNotRecorded(AppError):
     status, hint = 503, "Try again later; the operator has to free disk space below STATE_DIR."
 
 
-_ALWAYS = tuple(field.name for field in fields(QuoteAnswer) if field.name != "recorded")
+_ALWAYS = tuple(item.name for item in fields(QuoteAnswer) if item.name != "recorded")
 
 
 def new_quote_id() -> str:
@@ -184,6 +186,7 @@ class QuoteService:
                 data_as_of=data_as_of,
                 warnings=quote.warnings,
                 quote_id=self._new_id(),
+                support=quote.support.as_json() if quote.support else {},
             )
             for quote in quotes
         ]

@@ -1,12 +1,20 @@
 """`POST /explain` and `POST /curves` as clients use them."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import httpx
+import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from carvalue.listings import EARLIEST_YEAR, FIELDS, LATEST_YEAR, CategoryField, NumberField
+from carvalue.pricing import PriceModel
+from carvalue.pricing.scoring import score
 from carvalue.serving.app import create_app
 from carvalue.serving.openapi.explain import COMPARABLE, POINT, REASONS
 from carvalue.serving.openapi.predict import CAMRY, F150, QUOTE
@@ -46,6 +54,98 @@ def test_the_answers_look_like_the_examples(client: httpx.Client) -> None:
     assert set(answer["reasons"]["items"][0]) == set(REASONS["items"][0])  # type: ignore[index]
     assert set(answer["comparables"][0]) == set(COMPARABLE)
     assert set(curves["odometer"][0]) == set(curves["year"][0]) == set(POINT)
+
+
+LISTINGS = st.fixed_dictionaries(
+    {
+        "manufacturer": st.sampled_from(["toyota", "FORD", "no such make"]),
+        "model": st.sampled_from(["camry le", "F-150  XLT", "focus", "unheard of"]),
+        "year": st.integers(EARLIEST_YEAR, LATEST_YEAR),
+    },
+    optional={
+        field.name: st.none()
+        | (
+            st.integers(field.minimum, field.maximum)
+            if isinstance(field, NumberField)
+            else st.sampled_from(choices)
+        )
+        for field in FIELDS
+        if (choices := getattr(field, "choices", ()) or ("austin", "nowhere")) and not field.required
+    },
+)
+
+
+@given(listing=LISTINGS)
+@settings(max_examples=15, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_way_to_a_price_agrees_to_the_dollar(
+    client: httpx.Client, bundle: Path, listing: dict[str, object]
+) -> None:
+    price = client.post("/predict", json=listing).json()["price"]
+
+    reasons = client.post("/explain", json=listing).json()["reasons"]
+    asked = {name: listing[name] for name in ("odometer", "year") if listing.get(name) is not None}
+    curves = client.post("/curves", json=listing, params=asked).json()
+    table = pl.DataFrame([{name: str(value or "") for name, value in listing.items()}])
+    answer = client.post("/predict/batch", content=table.write_csv(), headers={"content-type": "text/csv"})
+
+    assert reasons["start"] + sum(item["dollars"] for item in reasons["items"]) == price
+    assert {point["price"] for name in asked for point in curves[name]} == {price}
+    assert pl.read_csv(answer.content)["price"].to_list() == [price]
+    assert score(table, model=PriceModel.load(bundle))["price"].to_list() == [price]
+
+
+def test_random_cars_are_monotone_through_the_api(client: httpx.Client) -> None:
+    random = Random(1)  # noqa: S311
+    miles, years = (1_000, 30_000, 90_000, 250_000, 400_000), (2030, 2020, 2012, 2003, 1985)
+    for _ in range(int(os.environ.get("RANDOM_CARS", "25"))):
+        car = {
+            field.name: random.choice(field.choices)
+            for field in FIELDS
+            if isinstance(field, CategoryField) and field.choices
+        }
+        car |= {
+            "make": random.choice(["toyota", "ford", "porsche", "x"]),
+            "model": random.choice(["911", "f-150"]),
+        }
+        year, odometer = random.choice(years), random.choice(miles)
+        by_miles = [car | {"year": year, "odometer": value} for value in miles]
+        by_year = [car | {"year": value, "odometer": odometer} for value in years]
+        for rows in (by_miles, by_year):
+            prices = [quote["price"] for quote in client.post("/predict", json=rows).json()]
+            assert prices == sorted(prices, reverse=True), rows
+
+
+def test_a_curve_is_exact_at_requested_values_and_names_the_assumed_mileage(client: httpx.Client) -> None:
+    car = {name: value for name, value in CAMRY.items() if name != "odometer"}
+
+    asked = client.post("/curves?odometer=12345,399999&odometer=0&year=1999", json=car).json()
+    usual = client.post("/curves", json=car | {"odometer": 123_457}).json()
+
+    assert [point["value"] for point in asked["odometer"]] == [0, 12_345, 399_999]
+    assert [point["value"] for point in asked["year"]] == [1999]
+    assert 0 < asked["assumed_odometer"] < 399_999
+    assert usual["assumed_odometer"] == 123_457
+    own = next(point for point in usual["odometer"] if point["value"] == 123_457)
+    assert own["price"] == client.post("/predict", json=car | {"odometer": 123_457}).json()["price"]
+
+
+@pytest.mark.parametrize(
+    "query", ["odometer=-1", "odometer=soon", "year=1066", "year=" + ",".join(["2015"] * 101)]
+)
+def test_a_requested_value_that_no_car_can_have_is_refused(client: httpx.Client, query: str) -> None:
+    answer = client.post(f"/curves?{query}", json=CAMRY)
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == query.partition("=")[0]
+
+
+def test_a_quote_reports_its_support(client: httpx.Client) -> None:
+    known = client.post("/predict", json=CAMRY).json()["support"]
+    unknown = client.post("/predict", json=CAMRY | {"model": "edsel"}).json()["support"]
+
+    assert known["make"] >= known["family"] >= known["trim"] > 0
+    assert known["grade"] == "many"
+    assert (unknown["family"], unknown["grade"]) == (0, "none")
 
 
 def test_an_explained_quote_is_recorded_and_a_curve_is_not(client: httpx.Client) -> None:

@@ -1,6 +1,9 @@
 """Compute what-if curves: the price of one car at other mileages and in other model years."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from carvalue.listings import EARLIEST_YEAR, Listing
 from carvalue.pricing.features import MIN_PLAUSIBLE_MILES
@@ -33,32 +36,63 @@ class WhatIfCurves:
     """Quotes of one car with one field varied and all others as in the listing.
 
     Attributes:
-        odometer: `POINTS` quotes from 1,000 to 240,000 miles.
-        year: `POINTS` quotes of consecutive model years.
+        odometer: Quotes in order of miles, among them that of the listing's own mileage.
+        year: Quotes in order of model years, among them that of the listing's own year.
+        assumed_odometer: The listing's mileage; without one, the mileage whose price is that of the listing.
     """
 
     odometer: tuple[WhatIfPoint, ...]
     year: tuple[WhatIfPoint, ...]
+    assumed_odometer: int | None = None
 
 
-def what_if_curves(model: PriceModel, listing: Listing) -> WhatIfCurves:
+def what_if_curves(
+    model: PriceModel, listing: Listing, *, miles: Sequence[int] = (), years: Sequence[int] = ()
+) -> WhatIfCurves:
     """Quote the car at other mileages and in other model years, in one call of the model.
 
     Args:
         model: The model that quotes.
         listing: Any listing that the model can quote.
+        miles: Mileages to quote exactly; by default `POINTS` from 1,000 to 240,000 and the listing's own.
+        years: Model years to quote exactly; by default `POINTS` consecutive ones with the listing's own.
 
     Returns:
         Both curves, in order of miles and of years.
     """
-    miles, years = _miles(), _years(listing, newest=model.card.newest_year)
+    miles = sorted(set(miles)) or sorted({*_miles(), *_own(listing, "odometer")})
+    years = sorted(set(years)) or list(_years(listing, newest=model.card.newest_year))
     variants = [{**listing, "odometer": value} for value in miles]
     variants += [{**listing, "year": value} for value in years]
+    quotes = model.quote_many(variants)
     points = [
         WhatIfPoint(value=value, price=quote.price, low=quote.low, high=quote.high)
-        for value, quote in zip((*miles, *years), model.quote_many(variants), strict=True)
+        for value, quote in zip((*miles, *years), quotes, strict=True)
     ]
-    return WhatIfCurves(odometer=tuple(points[: len(miles)]), year=tuple(points[len(miles) :]))
+    by_miles, by_year = tuple(points[: len(miles)]), tuple(points[len(miles) :])
+    return WhatIfCurves(odometer=by_miles, year=by_year, assumed_odometer=_assumed_odometer(model, listing))
+
+
+def _assumed_odometer(model: PriceModel, listing: Listing) -> int:
+    for miles in _own(listing, "odometer"):
+        return miles
+    without, *quotes = model.quote_many([listing, *({**listing, "odometer": miles} for miles in _miles())])
+    return _miles_at(without.price, dict(zip(_miles(), (quote.price for quote in quotes), strict=True)))
+
+
+def _own(listing: Listing, field: str) -> tuple[int, ...]:
+    value = listing.get(field)
+    return (int(value),) if isinstance(value, int | float) and value == value else ()
+
+
+def _miles_at(price: int, prices: Mapping[int, int]) -> int:
+    """Interpolate the mileage at a price; prices never rise with the miles.
+
+    Examples:
+        >>> _miles_at(8_500, {0: 9_000, 9_000: 8_000})
+        4500
+    """
+    return round(float(np.interp(price, [*prices.values()][::-1], [*prices][::-1])))
 
 
 def _miles() -> tuple[int, ...]:
@@ -75,9 +109,8 @@ def _years(listing: Listing, *, newest: int) -> range:
         >>> _years({"year": 1992}, newest=2022)
         range(1988, 2013)
     """
-    year = listing.get("year")
-    first = newest - POINTS + 1
-    if isinstance(year, int | float) and year == year:
-        first = min(first, int(year) - MIN_OLDER_YEARS)
+    first, last = newest - POINTS + 1, newest
+    for year in _own(listing, "year"):
+        first, last = min(first, year - MIN_OLDER_YEARS), max(last, year)
     first = max(first, EARLIEST_YEAR)
-    return range(first, first + POINTS)
+    return range(first, max(first + POINTS, last + 1) if last > newest else first + POINTS)

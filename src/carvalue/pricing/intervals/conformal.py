@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import ceil, inf
+from math import ceil, inf, log
 from typing import Any
 
 import numpy as np
@@ -38,12 +38,15 @@ NOMINAL_COVERAGE = 0.9
 LEVELS = tuple(level / 200 for level in range(1, 200))
 """Probabilities whose quantiles the bundle holds; others are interpolated."""
 MEDIAN, DIGITS = 0.5, 6
+MIN_OFFSET = 1e-6  # log dollars; a smaller distance from the quote counts as this
 PRICE = "price"
 CATEGORY_FACTORS = ("make", "region")
 INPUT_COLUMNS = frozenset({"year", "odometer", "family_rows", *CATEGORY_FACTORS})
 """Columns of the encoder that the intervals depend on."""
+PRICE_BANDS = tuple(log(dollars) for dollars in (5_000, 10_000, 20_000, 30_000, 40_000))
+"""Edges of the Mondrian bins of the quoted log price."""
 MIN_BIN_ROWS = 200
-"""A bin with fewer calibration rows takes the quantiles of all rows."""
+"""A bin with fewer calibration rows takes the quantiles of its price band, or of all rows."""
 ALL_ROWS = "all rows"
 
 
@@ -193,6 +196,7 @@ def calibrate_intervals(
     inputs: IntervalInputs,
     encoder: FeatureEncoder | None = None,
     coverage: float = NOMINAL_COVERAGE,
+    unseen: Mapping[str, tuple[Floats, IntervalInputs]] | None = None,
 ) -> PriceIntervals:
     """Calibrate the intervals on rows that the model was not trained on.
 
@@ -203,6 +207,8 @@ def calibrate_intervals(
         inputs: Inputs of the same rows, as `interval_inputs` returns them.
         encoder: Encoder of the rows; without it make and region have no difficulty factor.
         coverage: Share of asking prices that the intervals should contain, half of the rest in each tail.
+        unseen: For `family_rows` (an unseen model family) and `make` (an unseen make): residuals and inputs
+            of rows whose name was hidden from the model. Intervals of such cars are widened to cover them.
 
     Returns:
         The calibrated intervals.
@@ -223,17 +229,38 @@ def calibrate_intervals(
     )
     factors = tuple(_widened_for_unseen(item, vocabularies) for item in factors)
     scaled = residuals / np.exp(total_log_sigma(factors, inputs, rows=len(residuals)))
-    bins = tuple(cut_by_quantiles(name, inputs[name], bins=3) for name in (PRICE, "year") if name in inputs)
+    bins: tuple[DifficultyFactor, ...] = (cut_by_edges(PRICE, PRICE_BANDS),)
+    if "year" in inputs:
+        bins = (*bins, cut_by_quantiles("year", inputs["year"], bins=3))
     level = 1 - (1 - coverage) / 2
     calibration_rows = _calibration_rows(bins, inputs)
     _warn_of_small_bins(calibration_rows, level)
-    return PriceIntervals(
+    intervals = PriceIntervals(
         factors=factors,
         bins=bins,
         below=tuple(_conformal_quantile(-scaled[rows], level) for _, rows in calibration_rows),
         above=tuple(_conformal_quantile(scaled[rows], level) for _, rows in calibration_rows),
         quantiles=tuple(_quantile_row(scaled[rows]) for _, rows in calibration_rows),
     )
+    for name, (hidden_residuals, hidden_inputs) in (unseen or {}).items():
+        intervals = _cover_unseen(intervals, name, hidden_residuals, hidden_inputs, coverage=coverage)
+    return intervals
+
+
+def _cover_unseen(
+    intervals: PriceIntervals, name: str, residuals: Floats, inputs: IntervalInputs, *, coverage: float
+) -> PriceIntervals:
+    """Widen one bin of a factor, into which all these rows fall, until the intervals cover their prices."""
+    below, above = intervals.offsets(inputs)
+    shares = np.abs(residuals) / np.maximum(np.where(residuals < 0, below, above), MIN_OFFSET)
+    widening = max(float(np.log(max(_conformal_quantile(shares, coverage), MIN_OFFSET))), 0.0)
+    factors = []
+    for factor in intervals.factors:
+        log_sigmas = list(factor.log_sigmas)
+        if factor.name == name and len(residuals):
+            log_sigmas[int(factor.bin_indices(inputs[name][:1])[0])] += widening
+        factors.append(replace(factor, log_sigmas=tuple(log_sigmas)))
+    return replace(intervals, factors=tuple(factors))
 
 
 def _difficulty_bins(
@@ -272,13 +299,23 @@ def _bin_indices(bins: tuple[DifficultyFactor, ...], inputs: IntervalInputs) -> 
 
 
 def _calibration_rows(bins: tuple[DifficultyFactor, ...], inputs: IntervalInputs) -> list[tuple[str, Bits]]:
-    """Select the calibration rows of each combination of bins: its own, or all where these are too few."""
+    """Select the calibration rows of each combination of bins: its own, its price band's, or all.
+
+    Each is the first that has at least `MIN_BIN_ROWS` rows.
+    """
     indices = _bin_indices(bins, inputs)
+    narrower = int(
+        np.prod([len(item.log_sigmas) for item in bins[1:]])
+    )  # combinations within one of the first
     selected = []
-    for number in range(int(np.prod([len(item.log_sigmas) for item in bins]))):
-        own = indices == number
-        has_enough = np.count_nonzero(own) >= MIN_BIN_ROWS
-        selected.append((_bin_name(bins, number), own) if has_enough else (ALL_ROWS, np.ones_like(own)))
+    for number in range(len(bins[0].log_sigmas) * narrower):
+        band = number // narrower
+        candidates = [
+            (_bin_name(bins, number), indices == number),
+            (_bin_name(bins[:1], band), indices // narrower == band),
+        ]
+        enough = (item for item in candidates if np.count_nonzero(item[1]) >= MIN_BIN_ROWS)
+        selected.append(next(enough, (ALL_ROWS, np.ones_like(indices, dtype=np.bool_))))
     return selected
 
 

@@ -14,9 +14,13 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-DIFFICULTY_PRIOR_ROWS = 50.0
+DIFFICULTY_PRIOR_ROWS = 20.0
 """A bin with so many rows is shrunk halfway toward the mean of all rows."""
 BACKFITTING_SWEEPS = 5
+TAIL_LEVEL = 0.9
+"""Quantile of the absolute residuals that a bin is compared by."""
+MIN_TAIL_RATIO = 0.1
+"""A bin has at least this share of the overall tail: one that is quoted exactly keeps an interval."""
 UNSEEN_LOG_SIGMA = 0.1
 """Log sigma by which unseen values are above those that were seen: intervals are about 10 % wider."""
 
@@ -155,13 +159,17 @@ def total_log_sigma(factors: Sequence[DifficultyFactor], inputs: dict[str, Float
 
 
 def _fit_one(factor: DifficultyFactor, values: Floats, residuals: Floats) -> DifficultyFactor:
-    bins, mean = factor.bin_indices(values), float(residuals.mean())
-    if not mean:  # every price is quoted exactly
+    """Compare the tail of each bin with that of all rows: the intervals end at a quantile, not at a mean."""
+    overall = float(np.quantile(residuals, TAIL_LEVEL))
+    if not overall:  # nearly every price is quoted exactly
         return factor
-    rows = np.bincount(bins, minlength=len(factor.log_sigmas))
-    total = np.bincount(bins, residuals, len(factor.log_sigmas))
-    shrunk = (total + DIFFICULTY_PRIOR_ROWS * mean) / (rows + DIFFICULTY_PRIOR_ROWS)
-    log_sigmas = np.log(shrunk / mean)
-    if not rows[-1]:
+    bins = factor.bin_indices(values)
+    log_sigmas = np.zeros(len(factor.log_sigmas))
+    for number in np.unique(bins):
+        scores = residuals[bins == number]
+        weight = len(scores) / (len(scores) + DIFFICULTY_PRIOR_ROWS)
+        tail = max(float(np.quantile(scores, TAIL_LEVEL)), MIN_TAIL_RATIO * overall)
+        log_sigmas[number] = weight * np.log(tail / overall)
+    if not (bins == len(log_sigmas) - 1).any():
         log_sigmas[-1] = log_sigmas[:-1].max() + UNSEEN_LOG_SIGMA
     return replace(factor, log_sigmas=tuple(log_sigmas.tolist()))

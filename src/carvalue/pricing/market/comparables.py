@@ -1,16 +1,19 @@
 """Find comparables: the most similar listings of the training rows, of the same make and model family."""
 
 import io
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, fields
 from datetime import date
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from carvalue.listings import NAME_FIELDS, Listing
+from carvalue.listings import NAME_FIELDS, Listing, Value
 from carvalue.pricing.features import CarName, car_name, distinct_cells
+from carvalue.pricing.quote import Support
 
 MAX_COMPARABLES = 12
 # The distance is measured in years: a difference of 12,000 miles, an average year's driving, counts as one.
@@ -113,6 +116,65 @@ class Comparables:
         distances = self._distances(listing, name, family, rows=slice(start, start + rows))
         nearest = np.argsort(distances, kind="stable")[:limit]
         return tuple(Comparable(**row) for row in family.select(COLUMNS)[nearest].to_dicts())
+
+    def support(self, name: CarName, year: Value) -> Support:
+        """Count the cars that resemble one.
+
+        Args:
+            name: Parsed name of the car.
+            year: Its model year; may be missing.
+
+        Returns:
+            Numbers of cars by make, family, trim and year.
+        """
+        family = (name.make, name.family)
+        trim = " ".join(word for word in name.text.split() if word in self._words.get(name.make, ()))
+        return Support(
+            make=self._makes[name.make],
+            family=self.families.get(family, (0, 0))[1],
+            trim=self._trims[*family, trim],
+            year=self._years[*family, int(year)] if isinstance(year, int | float) and year == year else 0,
+        )
+
+    def unknown_words(self, name: CarName) -> list[str]:
+        """List the words of a name that hardly any car of the make has; the model does not use them.
+
+        Args:
+            name: Parsed name of the car.
+
+        Returns:
+            The words in their order, without those of the family; empty where the make is unknown.
+        """
+        known = self._words.get(name.make)
+        family = name.family.split()
+        return [word for word in name.text.split() if known and word not in known and word not in family]
+
+    @cached_property
+    def _makes(self) -> Counter[str]:
+        makes: Counter[str] = Counter()
+        for (make, _), (_, rows) in self.families.items():
+            makes[make] += rows
+        return makes
+
+    @cached_property
+    def _trims(self) -> Counter[tuple[str, str, str]]:
+        return self._counts("manufacturer", "family", "model")
+
+    @cached_property
+    def _years(self) -> Counter[tuple[str, str, int]]:
+        return self._counts("manufacturer", "family", "year")
+
+    @cached_property
+    def _words(self) -> dict[str, set[str]]:
+        words: dict[str, set[str]] = defaultdict(set)
+        for make, _, text in self._trims:
+            words[make].update(text.split())
+        return dict(words)
+
+    def _counts(self, *columns: str) -> Counter[Any]:
+        return Counter(
+            {tuple(row[:-1]): row[-1] for row in self.listings.group_by(columns).len().iter_rows()}
+        )
 
     def as_bytes(self) -> bytes:
         """Serialize the listings.

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -20,6 +20,9 @@ from carvalue.pricing.market.display_names import display_name, family_spelling
 from carvalue.pricing.quote import QuoteWarning, unknown_category_kind
 
 MIN_ROWS = 2  # rows; a name on a single row may be a typing error
+GENERIC_MAKES, MAX_GENERIC_SHARE = 4, 0.6  # a family of so many makes, none with so many of its rows, is none
+MIN_CONTRADICTION_ROWS = 50  # rows of a make or region from which an absent fuel or state is a contradiction
+MIN_VALUE_SHARE = 0.01  # of these rows; rarer values are errors of the sellers
 
 WarningRule = Callable[..., QuoteWarning | None]
 """Takes the values of a rule's fields; returns a warning or None."""
@@ -50,6 +53,10 @@ class KnownCategories:
     makes: Mapping[str, Mapping[str, ModelFamily]]
     regions: tuple[str, ...]
     newest_year: int
+    fuels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Make -> its fuels; only makes with at least `MIN_CONTRADICTION_ROWS` rows."""
+    states: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Region -> the states that its listings name."""
 
     def warnings(self, cells: Cells) -> list[tuple[QuoteWarning, ...]]:
         """List what makes quotes of listings less reliable.
@@ -89,6 +96,8 @@ class KnownCategories:
             (("region",), self._region_warning),
             (("odometer", "year"), self._odometer_warning),
             (("year",), self._year_warning),
+            (("manufacturer", "model", "fuel"), self._fuel_warning),
+            (("region", "state"), self._place_warning),
         )
 
     @cached_property
@@ -99,13 +108,19 @@ class KnownCategories:
         """Convert to types that JSON has.
 
         Returns:
-            Lists instead of mappings, so that the order is kept: `makes`, `regions` and `newest_year`.
+            Lists instead of mappings, so that the order of makes and families is kept.
         """
         makes = [
             [make, [[family, *entry] for family, entry in families.items()]]
             for make, families in self.makes.items()
         ]
-        return {"makes": makes, "regions": list(self.regions), "newest_year": self.newest_year}
+        return {
+            "makes": makes,
+            "regions": list(self.regions),
+            "newest_year": self.newest_year,
+            "fuels": {make: list(fuels) for make, fuels in self.fuels.items()},
+            "states": {region: list(states) for region, states in self.states.items()},
+        }
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "KnownCategories":
@@ -124,9 +139,15 @@ class KnownCategories:
             make: {family: ModelFamily(display, rows) for family, display, rows in families}
             for make, families in content["makes"]
         }
-        return cls(makes=makes, regions=tuple(content["regions"]), newest_year=content["newest_year"])
+        return cls(
+            makes=makes,
+            regions=tuple(content["regions"]),
+            newest_year=content["newest_year"],
+            fuels={make: tuple(fuels) for make, fuels in content.get("fuels", {}).items()},
+            states={region: tuple(states) for region, states in content.get("states", {}).items()},
+        )
 
-    # A bundle's golden quotes contain these texts: a change makes older bundles incompatible.
+    # A bundle's golden quotes contain the texts of these four: a change makes older bundles incompatible.
     def _name_warning(self, manufacturer: Value, model: Value) -> QuoteWarning | None:
         name = car_name(manufacturer, model)
         if not name.make:
@@ -163,12 +184,28 @@ class KnownCategories:
         end = f"newer than the training data, which ends with {self.newest_year}"
         return QuoteWarning("year_newer", f"year {normalize_word(year)} is {end}")
 
+    def _fuel_warning(self, manufacturer: Value, model: Value, fuel: Value) -> QuoteWarning | None:
+        category, make = normalize_word(fuel), car_name(manufacturer, model).make
+        fuels = self.fuels.get(make)
+        if not category or fuels is None or category in fuels:
+            return None
+        text = f"fuel {category!r} contradicts the make: {make} cars run on {' or '.join(fuels)}"
+        return QuoteWarning("fuel_contradiction", text)
+
+    def _place_warning(self, region: Value, state: Value) -> QuoteWarning | None:
+        place, given = normalize_word(region), normalize_word(state)
+        states = self.states.get(place)
+        if not given or states is None or given in states:
+            return None
+        text = f"state {given.upper()} contradicts the region: {place} is in {' or '.join(states).upper()}"
+        return QuoteWarning("state_contradiction", text)
+
 
 def fit_known_categories(frame: pl.DataFrame) -> KnownCategories:
     """List the categories that are on at least `MIN_ROWS` rows.
 
     Args:
-        frame: Training rows with `manufacturer`, `model`, `region` and `year`.
+        frame: Training rows with `manufacturer`, `model`, `region`, `state`, `fuel` and `year`.
 
     Returns:
         The known categories.
@@ -179,6 +216,7 @@ def fit_known_categories(frame: pl.DataFrame) -> KnownCategories:
         name = car_name(manufacturer, model)
         families[name.make][name.family] += rows
         spellings[name.make, name.family][family_spelling(normalize_word(model), name.family)] += rows
+    generic = _generic_families(families)
     totals = {
         make: counts.total() for make, counts in families.items() if make and counts.total() >= MIN_ROWS
     }
@@ -192,12 +230,56 @@ def fit_known_categories(frame: pl.DataFrame) -> KnownCategories:
                     display_name(make, family, spellings[make, family]), families[make][family]
                 )
                 for family in _frequent(families[make])
+                if family not in generic
             }
             for make in _frequent(Counter(totals))
         },
         regions=_frequent(regions),
         newest_year=int(frame["year"].max() or 0),  # type: ignore[arg-type]
+        fuels=_usual_values(frame, "manufacturer", "fuel"),
+        states=_usual_values(frame, "region", "state"),
     )
+
+
+def _generic_families(families: Mapping[str, Counter[str]]) -> set[str]:
+    """Find words that many makes have in place of a model family: `financing`, `we`, `truck`.
+
+    Examples:
+        >>> makes = ("ford", "kia", "bmw", "ram")
+        >>> _generic_families({make: Counter({"financing": 5, f"{make} model": 90}) for make in makes})
+        {'financing'}
+    """
+    rows: dict[str, list[int]] = defaultdict(list)
+    for make, counts in families.items():
+        for family, count in counts.items():
+            if make and count >= MIN_ROWS:
+                rows[family].append(count)
+    return {
+        family
+        for family, counts in rows.items()
+        if len(counts) >= GENERIC_MAKES and max(counts) < MAX_GENERIC_SHARE * sum(counts)
+    }
+
+
+def _usual_values(frame: pl.DataFrame, group: str, column: str) -> dict[str, tuple[str, ...]]:
+    """List the values of a column that the rows of each large group have, the most frequent first."""
+    if not {group, column} <= set(frame.columns):
+        return {}
+    rows = (
+        frame.select(group, column)
+        .drop_nulls()
+        .group_by(group, column)
+        .len()
+        .sort("len", column, descending=[True, False])
+    )
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for key, value, number in rows.iter_rows():
+        counts[normalize_word(key)][normalize_word(value)] += number
+    return {
+        key: tuple(value for value, number in values.items() if number >= MIN_VALUE_SHARE * values.total())
+        for key, values in counts.items()
+        if values.total() >= MIN_CONTRADICTION_ROWS
+    }
 
 
 def _unknown(field: str, description: str) -> QuoteWarning:

@@ -5,13 +5,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from importlib.metadata import version
+from typing import Literal
 
 import polars as pl
 
 from carvalue.errors import AppError
+from carvalue.listings import NAME_FIELDS
 from carvalue.pricing.bundle import GOLDEN_LISTINGS, ModelCard, Provenance
 from carvalue.pricing.evaluation import score_model
-from carvalue.pricing.intervals import UNCALIBRATED, calibrate_intervals, interval_inputs
+from carvalue.pricing.features import car_name, distinct_cells
+from carvalue.pricing.intervals import (
+    UNCALIBRATED,
+    Floats,
+    IntervalInputs,
+    calibrate_intervals,
+    interval_inputs,
+)
 from carvalue.pricing.market import KnownCategories, fit_comparables, fit_known_categories, fit_reference_car
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training.components import COMPLETE, Components
@@ -19,6 +28,8 @@ from carvalue.pricing.training.cross_fitting import TrainingEncoder, fit_trainin
 from carvalue.pricing.trees import FlatTrees
 
 LIBRARIES = ("carvalue", "xgboost-cpu", "numpy", "polars")
+HIDDEN: Mapping[Literal["family", "make"], str] = {"family": "family_rows", "make": "make"}
+"""Part of the name that is hidden -> difficulty factor that is widened to cover such cars."""
 
 
 class NoTrainingRows(AppError):
@@ -109,12 +120,51 @@ def assemble(
         reference_car=fit_reference_car(train),
         comparables=fit_comparables(train),
     )
-    rows = prepared.encoder.encode_unseen(validation)
-    log_price = model.log_prices(rows.matrix)
-    inputs = interval_inputs(model.encoder, rows.matrix, log_price=log_price)
-    intervals = calibrate_intervals(rows.log_price - log_price, inputs=inputs, encoder=model.encoder)
+    residuals, inputs = _residuals(model, prepared.encoder, validation)
+    hidden = {part: _residuals(model, prepared.encoder, hide_names(validation, part)) for part in HIDDEN}
+    unseen = {HIDDEN[part]: result for part, result in hidden.items()}
+    intervals = calibrate_intervals(residuals, inputs=inputs, encoder=model.encoder, unseen=unseen)
     calibrated = replace(model, intervals=intervals)
     return replace(calibrated, card=replace(model.card, metrics=score_model(calibrated, validation)))
+
+
+def hide_names(rows: pl.DataFrame, part: Literal["family", "make"]) -> pl.DataFrame:
+    """Replace the model family of each listing by an unknown one, to learn how unseen families are priced.
+
+    Words of the trim stay. The model cannot use the name then, as it cannot use that of a new family.
+
+    Args:
+        rows: Listings.
+        part: `family`, or `make` to hide both make and family.
+
+    Returns:
+        The listings with other names.
+
+    Examples:
+        >>> hide_names(pl.DataFrame({"manufacturer": ["ford"], "model": ["f-150 xlt"]}), "make").row(0)
+        ('unseenmake', 'unseenfamily xlt')
+    """
+    index, cells = distinct_cells(rows, NAME_FIELDS)
+    names = [car_name(*row) for row in cells]
+    hidden = pl.DataFrame(
+        {
+            "manufacturer": [name.make if part == "family" else "unseenmake" for name in names],
+            "model": [
+                f"unseenfamily {name.text.removeprefix(name.family).strip()}".strip() for name in names
+            ],
+        },
+        schema={"manufacturer": pl.String, "model": pl.String},
+    )
+    return rows.with_columns(hidden[index])
+
+
+def _residuals(
+    model: PriceModel, encoder: TrainingEncoder, rows: pl.DataFrame
+) -> tuple[Floats, IntervalInputs]:
+    encoded = encoder.encode_unseen(rows)
+    log_price = model.log_prices(encoded.matrix)
+    inputs = interval_inputs(model.encoder, encoded.matrix, log_price=log_price)
+    return encoded.log_price - log_price, inputs
 
 
 def refitted(

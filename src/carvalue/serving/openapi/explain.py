@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import fields
 
+from carvalue.listings import NUMBER_FIELDS, NumberField
 from carvalue.pricing.explain import GROUPS
 from carvalue.pricing.market import MAX_COMPARABLES, Comparable
 from carvalue.serving.openapi.predict import (
@@ -15,6 +16,7 @@ from carvalue.serving.openapi.predict import (
     quote_schema,
 )
 
+CURVES = ("odometer", "year")
 WHOLE: Json = {"type": "integer"}
 TEXT: Json = {"type": "string"}
 REASONS: Json = {
@@ -79,11 +81,28 @@ def curves_operation() -> dict[str, object]:
         An OpenAPI operation object, without its summary.
     """
     curve = {"type": "array", "items": _object("Point", dict.fromkeys(POINT, WHOLE))}
-    return _operation(
+    assumed = {
+        "type": ["integer", "null"],
+        "description": "The listing's mileage; without one, the mileage whose price is that of the listing.",
+    }
+    operation = _operation(
         description="The price with its interval at other mileages and in other years; nothing is stored.",
-        schema=_object("Curves", {"odometer": curve, "year": curve}),
-        example={"odometer": [POINT], "year": [{**POINT, "value": 2015}]},
+        schema=_object("Curves", {"odometer": curve, "year": curve, "assumed_odometer": assumed}),
+        example={"odometer": [POINT], "year": [{**POINT, "value": 2015}], "assumed_odometer": POINT["value"]},
     )
+    return {**operation, "parameters": [_requested(field) for field in NUMBER_FIELDS if field.name in CURVES]}
+
+
+def _requested(field: NumberField) -> Json:
+    item = {"type": "integer", "minimum": field.minimum, "maximum": field.maximum}
+    return {
+        "name": field.name,
+        "in": "query",
+        "required": False,
+        "explode": True,
+        "description": "Values to quote exactly, instead of the usual ones.",
+        "schema": {"type": "array", "items": item, "maxItems": 100},
+    }
 
 
 def stored_quote_operation() -> dict[str, object]:

@@ -54,6 +54,7 @@ QUOTE: Json = {
     "data_as_of": "2021-05-04",
     "warnings": [],
     "quote_id": "0199a1b2c3d4e5f60718293a4b5c6d7e",
+    "support": {"make": 41_200, "family": 9_310, "trim": 2_120, "year": 840, "grade": "many"},
 }
 KEY = Security(
     APIKeyHeader(
@@ -303,6 +304,18 @@ def quote_schema() -> Json:
                 "description": "What makes this quote less certain.",
             },
             "quote_id": text,
+            "support": {
+                "type": "object",
+                "description": (
+                    "How many training cars resemble this one, by make, model family, trim, and year of the "
+                    "family. The interval of grade `none` is calibrated on cars whose names were hidden."
+                ),
+                "required": ["make", "family", "trim", "year", "grade"],
+                "properties": {
+                    **dict.fromkeys(("make", "family", "trim", "year"), whole),
+                    "grade": {"type": "string", "enum": ["none", "few", "some", "many"]},
+                },
+            },
             "recorded": {
                 "type": "boolean",
                 "const": False,

@@ -6,6 +6,7 @@ from carvalue.serving.requests.validation import (
     FieldError,
     InvalidListings,
     describe_value,
+    invalid_value,
     read_listing,
     read_listings,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "FieldError",
     "InvalidListings",
     "describe_value",
+    "invalid_value",
     "read_json",
     "read_listing",
     "read_listings",

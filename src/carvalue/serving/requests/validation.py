@@ -159,6 +159,20 @@ def _has_error(name: str, position: int | None, errors: list[FieldError]) -> boo
     return any(ALIASES.get(e.field, e.field) == name and e.position == position for e in errors)
 
 
+def invalid_value(field: str, value: object, expected: str) -> FieldError:
+    """Describe a wrong value outside of a list of listings.
+
+    Args:
+        field: Name of the field.
+        value: The value that came.
+        expected: Description of a value that would be accepted.
+
+    Returns:
+        The error.
+    """
+    return _error(field, None, value, expected)
+
+
 def _error(field: str, position: int | None, value: object, expected: str) -> FieldError:
     return FieldError(
         field=_shortened(field), position=position, received=describe_value(value), expected=expected

@@ -9,6 +9,7 @@ import pytest
 from carvalue.pricing.intervals.conformal import PriceIntervals, calibrate_intervals, interval_inputs
 from carvalue.pricing.intervals.difficulty import cut_by_edges, fit_difficulty
 from carvalue.pricing.model import PriceModel
+from carvalue.pricing.training.assembly import hide_names
 from carvalue.pricing.training.cross_fitting import fit_encoder
 from markets import a_listing, a_market
 
@@ -92,3 +93,23 @@ def test_categories_keep_their_sigma_when_codes_change(bundle: Path, model: Pric
         for ranges, encoder in ((model.intervals, model.encoder), (again, other))
     ]
     assert ends[0] == pytest.approx(ends[1], rel=0.5)
+
+
+def test_intervals_of_hidden_names_are_widened_until_they_cover() -> None:
+    random = np.random.default_rng(3)
+    market = a_market(rows=2_000)
+    encoder = fit_encoder(market)
+    seen, hidden = (
+        interval_inputs(encoder, encoder.matrix(rows), log_price=np.full(rows.height, 9.0))
+        for rows in (market, hide_names(market, "family"))
+    )
+    residuals, wide = random.normal(0, 0.1, 2_000), random.normal(0, 0.5, 2_000)
+
+    intervals = calibrate_intervals(
+        residuals, inputs=seen, encoder=encoder, unseen={"family_rows": (wide, hidden)}
+    )
+
+    below, above = intervals.offsets(hidden)
+    assert np.mean((-below <= wide) & (wide <= above)) == pytest.approx(0.9, abs=0.01)
+    below, above = intervals.offsets(seen)
+    assert np.mean((-below <= residuals) & (residuals <= above)) == pytest.approx(0.9, abs=0.02)
