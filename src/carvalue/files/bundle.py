@@ -89,7 +89,10 @@ def read_bundle(folder: Path) -> dict[str, bytes]:
         )
     except FormatUnknown as error:
         raise BundleFormatUnknown(folder, cause=error.cause) from None
-    return {name: _checked(folder, name, sha256) for name, sha256 in manifest["sha256"].items()}
+    checksums = manifest.get("sha256")
+    if not isinstance(checksums, dict):
+        raise BundleCorrupt(f"{folder / MANIFEST} lists no checksums.")
+    return {name: _checked(folder, name, sha256) for name, sha256 in checksums.items()}
 
 
 def bundle_digest(folder: Path) -> str:
@@ -139,7 +142,7 @@ def read_json(content: bytes, *, name: str, folder: Path) -> dict[str, Any]:
     """
     try:
         value = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise BundleCorrupt(f"{folder / name} is not a JSON object.")
@@ -160,3 +163,5 @@ def _read(folder: Path, name: str) -> bytes:
         return (folder / name).read_bytes()
     except OSError as error:
         raise BundleCorrupt(f"{folder / name} cannot be read ({error.strerror}).") from error
+    except ValueError as error:  # no file can have this name
+        raise BundleCorrupt(f"{folder / MANIFEST} names {name!r}, which no file can have.") from error
