@@ -178,9 +178,14 @@ class KeyFile:
             The keys, oldest first; empty if there is no file.
 
         Raises:
-            InvalidKeyLine: a line has another form.
+            InvalidKeyLine: a line has another form, or the file is not text.
         """
-        return read_keys(self.path.read_text(), source=str(self.path)) if self.path.exists() else ()
+        try:
+            return read_keys(self.path.read_text(encoding="utf-8"), source=str(self.path))
+        except FileNotFoundError:
+            return ()
+        except UnicodeDecodeError:
+            raise InvalidKeyLine(f"{self.path} is damaged: it is not text in UTF-8.") from None
 
     def add(self, client: str, *, today: date) -> tuple[str, StoredKey]:
         """Make a key for a client and store its digest; earlier keys of the client stay valid.

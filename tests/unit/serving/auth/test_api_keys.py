@@ -122,6 +122,23 @@ def test_a_file_that_cannot_be_read_changes_nothing(path: Path, caplog: pytest.L
     assert [record.message for record in caplog.records] == ["keys not reloaded, the earlier ones stay"]
 
 
+def test_a_file_that_is_not_text_is_named(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"\x80\x00")
+
+    with pytest.raises(InvalidKeyLine, match="is not text in UTF-8"):
+        KeyFile(path).read()
+
+
+@pytest.mark.usefixtures("watchful")
+def test_a_file_that_is_no_longer_text_changes_nothing(path: Path) -> None:
+    key = make(path, "shop")
+    store = KeyStore(file=path)
+    path.write_bytes(b"\x80\x00")
+
+    assert store.client_of(key) == "shop"
+
+
 def test_keys_come_from_the_setting_and_from_the_file(tmp_path: Path) -> None:
     given = key_digest("carvalue.page.1")
     settings = Settings(
