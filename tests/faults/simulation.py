@@ -5,13 +5,14 @@ the models and the registry's server. Everything that happens follows from one s
 """
 
 import asyncio
+import json
 import random
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from errno import ENOSPC
 from pathlib import Path
@@ -21,10 +22,11 @@ from unittest.mock import patch
 
 from sqlalchemy import delete
 
+from carvalue.errors import AppError
 from carvalue.files import read_bundle, write_bundle
 from carvalue.files.bundle import bundle_digest
-from carvalue.journal import Forwarder, Journal, JournalEntry, JournalWriter, LeasedState, Outbox, Quarantine
-from carvalue.journal.schema import LEASED_STATES, QUOTES
+from carvalue.journal import DecisionLog, Forwarder, Journal, JournalEntry, JournalWriter, Outbox, Quarantine
+from carvalue.journal.schema import DECISIONS, QUOTES
 from carvalue.journal.segment import Segment
 from carvalue.journal.store import JournalUnavailable
 from carvalue.monitoring.alerting.store import Alert, AlertStore, DeliveryFailed
@@ -32,7 +34,10 @@ from carvalue.monitoring.drift.detector import DriftReport
 from carvalue.monitoring.watcher.exporter import WatcherMetrics
 from carvalue.monitoring.watcher.watcher import Watcher
 from carvalue.pricing.quote import Quote
-from carvalue.registry.model_version import MODEL_NAME, ModelVersion, RegistryUnavailable
+from carvalue.registry.in_memory import InMemoryVersions
+from carvalue.registry.judgement import GateJudgement, PromotionDecision
+from carvalue.registry.model_version import ModelVersion, RegistryUnavailable
+from carvalue.registry.registry import Registry
 from carvalue.serving.model.bundle_cache import BundleCache
 from carvalue.serving.model.live_model import LiveModel, ModelNotLoaded
 from carvalue.serving.quotes import QuoteService
@@ -106,6 +111,7 @@ class Faults:
     disk_full: bool = False
     crash_in_journal: str = ""
     crash_in_append: str = ""
+    crash_in_switch: str = ""
     answer_lost: bool = False
 
 
@@ -119,6 +125,16 @@ class JournalLink:
         """Write as `Journal.write` does, with the faults of the network."""
         with self._sent():
             self._journal.write(entries)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """Open a transaction as `Journal.transaction` does, with the faults of the network."""
+        with self._sent(), self._journal.transaction() as connection:
+            yield connection
+
+    def insert(self, table: Any) -> Any:
+        """Build a statement; no network is needed for it."""
+        return self._journal.insert(table)
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._journal, name)
@@ -144,56 +160,36 @@ class JournalLink:
             raise JournalUnavailable("The answer was lost.")
 
 
-class SimulatedRegistry:
-    """A model registry: versions, one of them in production, and the decisions in their order."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._versions = folder, dict[int, ModelVersion]()
-        self.decisions: list[tuple[str, int]] = []
-
-    @property
-    def production(self) -> ModelVersion | None:
-        """The version in production."""
-        switches = [number for act, number in self.decisions if act != "refused"]
-        return self._versions[switches[-1]] if switches else None
-
-    def register(self) -> int:
-        """Register the next version; return its number."""
-        number = len(self._versions) + 1
-        bundle = self._folder / f"version-{number}"
-        write_bundle(bundle, {"card.json": b"%d" % number})
-        self._versions[number] = ModelVersion(
-            name=MODEL_NAME,
-            version=number,
-            run_id="r",
-            source=str(bundle),
-            bundle_digest=bundle_digest(bundle),
-        )
-        return number
-
-    def decide(self, act: str, number: int) -> None:
-        """Promote, refuse or restore a version."""
-        self.decisions.append((act, number))
-
-
 class RegistryLink:
-    """The network between one process and the registry."""
+    """The network between one process and the registry's versions; the server itself does not fail.
 
-    def __init__(self, registry: SimulatedRegistry, faults: Faults) -> None:
-        self._registry, self._faults = registry, faults
+    Args:
+        versions: The server.
+        faults: What fails for this process.
+        on_switch: Called when the version in production changes.
+    """
 
-    def latest(self, *, alias: str = "production") -> ModelVersion | None:
-        """Name the version in production."""
+    def __init__(
+        self, versions: InMemoryVersions, faults: Faults, on_switch: Callable[[], None] = lambda: None
+    ) -> None:
+        self._versions, self._faults, self._on_switch = versions, faults, on_switch
+
+    def set_champion(self, number: int | None) -> None:
+        """Switch production; the process may crash before or after."""
+        crash, self._faults.crash_in_switch = self._faults.crash_in_switch, ""
+        if crash == "before":
+            raise Crashed
+        champion = self.champion()
+        if champion is None or champion.version != number:
+            self._on_switch()
+        self._versions.set_champion(number)
+        if crash == "after":
+            raise Crashed
+
+    def __getattr__(self, name: str) -> Any:
         if self._faults.registry_down:
             raise RegistryUnavailable("The network is partitioned.")
-        return self._registry.production if alias == "production" else None
-
-    def download(self, version: ModelVersion, *, into: Path) -> Path:
-        """Copy a bundle."""
-        if self._faults.registry_down:
-            raise RegistryUnavailable("The network is partitioned.")
-        write_bundle(into, read_bundle(Path(version.source)))
-        return into
+        return getattr(self._versions, name)
 
 
 class SimulatedModel:
@@ -216,38 +212,53 @@ class SimulatedModel:
         return [Quote(price, price // 2, price * 2) for price in range(first, first + len(listings))]
 
 
-class SimulatedDetectors:
-    """Drift detectors that remember which quotes they were given; their state is saved with the position."""
+class SimulatedDetector:
+    """A drift detector that remembers which quotes it was given; its state is saved with the cursor."""
 
-    def __init__(self, _: object, __: object, saved: dict[str, list[int]]) -> None:
-        self._prices = list(saved.get("prices", ()))
+    max_window = 10_000
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Name the only channel once it has quotes."""
-        return ("all",) if self._prices else ()
+    def __init__(self, state: "JudgedQuotes | None") -> None:
+        self.state = state or JudgedQuotes()
 
-    def add(self, rows: Any) -> Any:
+    def add(self, rows: Any) -> None:
         """Judge quotes."""
-        self._prices += [int(price) for price in rows["price"]]
-        return rows
+        self.state.prices += [int(price) for price in rows["price"]]
 
-    def reports(self) -> dict[str, DriftReport]:
+    def refill(self, rows: Any) -> None:
+        """Take quotes that were judged before the restart."""
+
+    def report(self) -> DriftReport:
         """Report no drift."""
         feature = SimpleNamespace(name="year", state="clean", score=0.0, threshold=1.0)
-        report = DriftReport(
+        return DriftReport(
             state="clean",
             since=None,
             provisional=False,
-            rows=len(self._prices),
+            rows=len(self.state.prices),
             window=0,
             features=(feature,),  # type: ignore[arg-type]
         )
-        return {"all": report}
+
+
+@dataclass
+class JudgedQuotes:
+    """The state of a `SimulatedDetector`: the prices of the quotes that it judged."""
+
+    prices: list[int] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """The number of judged quotes."""
+        return len(self.prices)
 
     def as_json(self) -> dict[str, Any]:
         """Convert the state to JSON types."""
-        return {"prices": self._prices}
+        return {"prices": self.prices}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "JudgedQuotes":
+        """Read a saved state."""
+        return cls(list(content["prices"]))
 
 
 class Receiver:
@@ -291,7 +302,7 @@ class Replica:
         simulation, metrics = self._simulation, ServiceMetrics()
         journal = JournalLink(simulation.journal, self.faults)
         self.live = LiveModel(
-            registry=RegistryLink(simulation.registry, self.faults),
+            registry=RegistryLink(simulation.versions, self.faults),
             cache=BundleCache(self._folder / "bundles"),
             metrics=metrics,
             clock=simulation.clock.monotonic,
@@ -344,17 +355,18 @@ class Simulation:
         self._is_late = is_late
         SimulatedModel.next_price = FIRST_PRICE
         with journal.transaction() as connection:
-            connection.execute(delete(QUOTES))
-            connection.execute(delete(LEASED_STATES))
+            for table in (QUOTES, DECISIONS):
+                connection.execute(delete(table))
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        self.registry = SimulatedRegistry(folder / "registry")
+        self.versions, self._decider_faults, self._switches = InMemoryVersions(), Faults(), 0
         self.replicas = [Replica(self, f"replica-{number}") for number in range(REPLICAS)]
         self.watcher_faults, self.receiver = Faults(), Receiver()
         self._watcher: Watcher | None = None
         self._firing: list[Alert] = []
         self._alerts = 0
-        self.acknowledged: dict[int, tuple[int, int]] = {}  # price: version, and number of decisions so far
+        self.acknowledged: dict[int, tuple[int, int]] = {}  # price: version, and number of switches so far
+        self._served: set[int] = set()
         self._saved_state: dict[str, Any] = {}
         self._judged_earlier: list[int] = []  # for versions that left production: the watcher forgets them
         self.violations: Counter[str] = Counter()
@@ -389,7 +401,8 @@ class Simulation:
             (self._watch, 6),
             (self._promote, 2),
             (self._refuse, 1),
-            (self._roll_back, 1),
+            (self._roll_back, 2),
+            (self._crash_decider, 2),
             (self._partition_journal, 2),
             (self._partition_registry, 2),
             (self._lose_answer, 1),
@@ -423,10 +436,9 @@ class Simulation:
             return
         for quote in (quote for answer in answers for quote in answer):
             version = int(quote.model_version)
-            if version not in {number for act, number in self.registry.decisions if act != "refused"}:
-                self._violate("a rejected version served")
+            self._served.add(version)
             if quote.recorded:
-                self.acknowledged[quote.price] = version, len(self.registry.decisions)
+                self.acknowledged[quote.price] = version, self._switches
 
     @staticmethod
     async def _answer(replica: Replica, requests: Sequence[Any]) -> Sequence[Any]:
@@ -455,19 +467,50 @@ class Simulation:
             self._crash_watcher()
 
     def _promote(self) -> None:
-        self.registry.decide("promoted", self.registry.register())
+        version = self._register()
+        self._decide(lambda registry: registry.promote(version.version, by="ann"))
 
     def _refuse(self) -> None:
-        self.registry.decide("refused", self.registry.register())
+        version, champion = self._register(), self.versions.champion()
+        judgement = GateJudgement(
+            version=version.version,
+            against=champion.version if champion else None,
+            decision=PromotionDecision(promote=False, reasons=("less accurate",)),
+        )
+        self._decide(lambda r: r.apply(judgement, version=version, card=Path("card.md"), by="pipeline"))
 
     def _roll_back(self) -> None:
-        promoted = [number for act, number in self.registry.decisions if act == "promoted"]
-        if len(promoted) > 1:
-            self.registry.decide("rolled back", promoted[-2])
+        self._decide(lambda registry: registry.rollback(by="ann"))
+
+    def _decide(self, decide: Callable[[Registry], object]) -> None:
+        """Let a new process decide; it may crash, or find the database or the registry unreachable."""
+        with suppress(Crashed, AppError):
+            decide(self._registry())
+
+    def _registry(self) -> Registry:
+        def count_switch() -> None:
+            self._switches += 1
+
+        return Registry(
+            RegistryLink(self.versions, self._decider_faults, count_switch),
+            DecisionLog(JournalLink(self.journal, self._decider_faults)),  # type: ignore[arg-type]
+            verify=read_bundle,
+            clock=self.clock.now,
+        )
+
+    def _register(self) -> ModelVersion:
+        bundle = self.folder / "registry" / f"version-{len(self.versions.versions()) + 1}"
+        write_bundle(bundle, {"card.json": bundle.name.encode()})
+        return self.versions.add(digest=bundle_digest(bundle), source=str(bundle))
+
+    def _crash_decider(self) -> None:
+        place = self.random.choice(("crash_in_switch", "crash_in_journal"))
+        setattr(self._decider_faults, place, self.random.choice(("before", "after")))
 
     def _partition_journal(self) -> None:
         faults = self._any_faults()
-        faults.journal_down = not faults.journal_down and (self._is_late or faults is self.watcher_faults)
+        is_replica = any(faults is replica.faults for replica in self.replicas)
+        faults.journal_down = not faults.journal_down and (self._is_late or not is_replica)
 
     def _partition_registry(self) -> None:
         faults = self._any_faults()
@@ -535,6 +578,8 @@ class Simulation:
             replica.faults.__init__()  # type: ignore[misc]
         self._crash_watcher()
         self.watcher_faults.__init__()  # type: ignore[misc]
+        self._decider_faults.__init__()  # type: ignore[misc]
+        self._promote()  # which completes an interrupted decision
         self.receiver.is_down = self.receiver.crashes_sender = False
         self._firing.clear()
         for _ in range(2):
@@ -554,12 +599,13 @@ class Simulation:
     def _check(self) -> None:
         stored = Counter(self._prices_in_journal())
         judged = Counter(self._judged())
-        production = self.registry.production
+        production = self.versions.champion()
         assert production is not None
-        for price, (version, decisions) in self.acknowledged.items():
+        self._check_registry(production)
+        for price, (version, switches) in self.acknowledged.items():
             if stored[price] != 1:
                 self._violate(f"an acknowledged quote is {stored[price]} times in the journal")
-            is_of_production = version == production.version and decisions == len(self.registry.decisions)
+            is_of_production = version == production.version and switches == self._switches
             if is_of_production and judged[price] == 0:
                 self._violate("a quote was never judged")
         if any(count > 1 for count in judged.values()):
@@ -577,22 +623,31 @@ class Simulation:
         for replica in self.replicas:
             replica.crash()
 
+    def _check_registry(self, production: ModelVersion) -> None:
+        switches = [decision for decision in self._registry().history() if decision.is_switch]
+        if production.version != switches[-1].version:
+            self._violate("the version in production is not the one that was decided")
+        if not all(decision.applied_at for decision in switches):
+            self._violate("a decision was never carried out")
+        if list(self.versions.status.values()).count("production") != 1:
+            self._violate("not exactly one version is shown as the one in production")
+        if self._served - {decision.version for decision in switches}:
+            self._violate("a rejected version served")
+
     def _prices_in_journal(self) -> Iterator[int]:
         far = START + timedelta(days=1_000)
         return (entry.price for entry in self.journal.after("", until=far, limit=100_000))
 
     def _judged(self) -> list[int]:
-        return [*self._judged_earlier, *self._saved_state["channels"]["prices"]]
+        return [*self._judged_earlier, *self._saved_state["memory"]["prices"]]
 
     def _note_saved_state(self) -> None:
         """Remember what the watcher saved, which it overwrites when another version is in production."""
-        state = dict(self._watcher_state().read())
+        file = self.folder / "watcher" / "state.json"
+        state = json.loads(file.read_bytes()) if file.exists() else {}
         if self._saved_state and state["version"] != self._saved_state["version"]:
-            self._judged_earlier += self._saved_state["channels"]["prices"]
+            self._judged_earlier += self._saved_state["memory"]["prices"]
         self._saved_state = state
-
-    def _watcher_state(self) -> LeasedState:
-        return LeasedState(self.journal, "watcher", "only")
 
     # parts
 
@@ -605,15 +660,15 @@ class Simulation:
         return self.random.choice(self.replicas).running()
 
     def _any_faults(self) -> Faults:
-        return self.random.choice([*(replica.faults for replica in self.replicas), self.watcher_faults])
+        processes = [replica.faults for replica in self.replicas]
+        return self.random.choice([*processes, self.watcher_faults, self._decider_faults])
 
     def _running_watcher(self) -> Watcher:
         if self._watcher is None:
             folder = self.folder / "watcher"
             self._watcher = Watcher(
                 journal=JournalLink(self.journal, self.watcher_faults),  # type: ignore[arg-type]
-                state=self._watcher_state(),
-                registry=RegistryLink(self.registry, self.watcher_faults),
+                registry=RegistryLink(self.versions, self.watcher_faults),
                 references=folder,
                 folder=folder,
                 alert_store=AlertStore(folder / "alerts.db", [self.receiver]),
@@ -643,9 +698,11 @@ class Simulation:
             if crash:
                 raise Crashed
 
-        def calibrated(version: ModelVersion, **_: object) -> Any:
+        def calibrated(version: ModelVersion, *, state: Any = None, **_: object) -> Any:
             card = SimpleNamespace(metrics={"mdape": 0.1, "width": 0.5}, dataset_fingerprint="f00d")
-            return SimpleNamespace(version=version, card=card, rows=None, profile=None, null=None, effects={})
+            return SimpleNamespace(
+                version=version, card=card, reference=None, detector=SimulatedDetector(state)
+            )
 
         watcher = "carvalue.monitoring.watcher.watcher"
         replaced = {
@@ -654,9 +711,8 @@ class Simulation:
             "carvalue.journal.writer.ThreadPoolExecutor": InlineExecutor,
             "carvalue.monitoring.alerting.store.ThreadPoolExecutor": InlineExecutor,
             "carvalue.serving.model.live_model.PriceModel": SimulatedModel,
-            f"{watcher}.calibrate_reference": calibrated,
-            f"{watcher}.ChannelDetectors": SimulatedDetectors,
-            f"{watcher}.merge": lambda reports: reports["all"],
+            f"{watcher}.calibrate_detector": calibrated,
+            f"{watcher}.DetectorState": JudgedQuotes,
         }
         with ExitStack() as stack:
             for name, value in replaced.items():

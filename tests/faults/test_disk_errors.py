@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from faults.stores import CASES
+from faults.stores import STORES
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", STORES)
 def test_a_failing_disk_loses_nothing_acknowledged(
     name: str, failed_calls: Sequence[Mapping[str, str]]
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from carvalue.journal import Forwarder, Journal
 from faults.simulation import Simulation, run_seeds
 
-STEPS = 14
+STEPS = 10
 """Events of one seed; `make bench-robustness` runs more."""
 SEEDS, SEEDS_PER_TEST = 200, 20
 LATE_SEED = 71
