@@ -14,6 +14,7 @@ from carvalue.files import (
     atomic_write,
     bundle_digest,
     file_lock,
+    make_folder,
 )
 from carvalue.registry import MODEL_NAME, ModelVersion
 
@@ -78,7 +79,7 @@ class BundleCache:
         Returns:
             The folder; it exists if the bundle is in the cache.
         """
-        self._root.mkdir(parents=True, exist_ok=True)
+        make_folder(self._root)
         return self._root / _folder_name(version)
 
     def bundles(self) -> Iterator[CachedBundle]:
@@ -177,6 +178,8 @@ def _folder_name(version: ModelVersion) -> str:
 
 def _read_version(path: Path) -> ModelVersion | None:
     try:
-        return ModelVersion.load(path)
-    except (OSError, ValueError, KeyError, TypeError, FormatUnknown):
+        version = ModelVersion.load(path)
+    except (OSError, ValueError, KeyError, TypeError, FormatUnknown, RecursionError):
         return None
+    is_whole = type(version.version) is int and isinstance(version.bundle_digest, str)
+    return version if is_whole else None
