@@ -1,8 +1,7 @@
 """What a disk may hold after power is lost at some point of a recorded log.
 
 The model is stricter than common file systems: a name is durable only after its folder was flushed, data only
-after their file was. What was not flushed may be lost, kept, or kept in part. Only a new folder is durable at
-once, because ext4, XFS and Btrfs write the folders that lead to a flushed file.
+after their file was. What was not flushed may be lost, kept, or kept in part.
 """
 
 import random
@@ -114,8 +113,6 @@ class Disk:
             self._now[number] = {}
         self._number[operation.inode] = number
         self._rename_entries([(operation.name, number)])
-        if operation.kind == "m":
-            self._flush_names(self._find(str(PurePosixPath(operation.name).parent)))
 
     def _rename(self, operation: Operation) -> None:
         number = self._find(operation.name)

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Lock
 
 from carvalue.errors import AppError
+from carvalue.files import make_folder
 from carvalue.journal.entries import JournalEntry
 from carvalue.journal.segment import ANY_FORMAT, READABLE_SUFFIXES, Segment, remove_temporary
 
@@ -111,7 +112,7 @@ class Outbox:
         Raises:
             OSError: The folder cannot be read.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         remove_temporary(self._folder)
         known = {segment.name for segment in self._held()}
         names = sorted(path.name for path in self._folder.iterdir() if path.name.endswith(READABLE_SUFFIXES))
@@ -159,7 +160,7 @@ class Outbox:
     def _writable(self) -> Segment:
         with self._lock:
             if self._own is None or self._own.end >= self._segment_bytes:
-                self._folder.mkdir(parents=True, exist_ok=True)
+                make_folder(self._folder)
                 self._own = Segment.create(self._folder)
                 self._segments.append(self._own)
             return self._own

@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 
-from carvalue.files import atomic_write, file_lock, fsync
+from carvalue.files import atomic_write, file_lock, fsync, make_folder
 
 RECORDS, LOCK = "records.ndjson", "lock"
 ID_LENGTH = 16
@@ -129,7 +129,8 @@ class Quarantine:
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
         with self._thread_lock:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self._folder.parent)
+            self._folder.mkdir(mode=0o700, exist_ok=True)
             with file_lock(self._folder / LOCK):
                 yield
 

@@ -31,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from carvalue.errors import AppError
+from carvalue.files import make_folder
 from carvalue.journal.entries import JournalEntry, Sale, SoldCar, first_id_at
 from carvalue.journal.schema import (
     ARRIVALS,
@@ -538,7 +539,7 @@ class Journal:
 
     def _upgrade(self) -> SchemaStatus:
         if self._is_file and self._url.database:
-            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+            make_folder(Path(self._url.database).parent)
         return upgrade(self._engine)
 
     def _require_ready(self, status: SchemaStatus) -> None:

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from carvalue.errors import AppError
-from carvalue.files import check_format
+from carvalue.files import check_format, make_folder
 
 logger = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ class AlertStore:
     """
 
     def __init__(self, path: Path, notifiers: Sequence[Notifier]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self._engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
         with self._engine.begin() as connection:
             found = connection.exec_driver_sql("PRAGMA user_version").scalar_one() or FORMAT
