@@ -15,7 +15,7 @@ from faults.simulation import Simulation, run_seeds
 STEPS = 10
 """Events of one seed; `make bench-robustness` runs more."""
 SEEDS, SEEDS_PER_TEST = 200, 20
-LATE_SEED = 71
+LATE_SEED, LATE_STEPS = 3, 30
 """A quote reaches the journal after later ones were judged."""
 
 
@@ -37,12 +37,13 @@ def test_nothing_is_lost_doubled_or_judged_twice(first: int, journal: Journal, t
 
 
 def test_late_quotes_are_judged(journal: Journal, tmp_path: Path) -> None:
-    assert run_seeds([LATE_SEED], folder=tmp_path, journal=journal, steps=STEPS) == []
+    assert run_seeds([LATE_SEED], folder=tmp_path, journal=journal, steps=LATE_STEPS) == []
 
 
 def test_a_seed_replays_exactly(journal: Journal, tmp_path: Path) -> None:
     runs = [
-        Simulation(LATE_SEED, folder=tmp_path / "run", journal=journal).run(STEPS) for _ in ("first", "again")
+        Simulation(LATE_SEED, folder=tmp_path / "run", journal=journal).run(LATE_STEPS)
+        for _ in ("first", "again")
     ]
 
     assert runs[0].history == runs[1].history
