@@ -12,7 +12,7 @@ QUICKLY := DATA_SOURCE=sample SAMPLE_ROWS=4000 TRAINING_BUDGET=quick STATE_DIR=v
   MLFLOW_TRACKING_URI=sqlite:///var/bench-quote/mlflow.db
 PYTHONS := >=3.11,<3.14
 
-.PHONY: help install install-dev build up down status logs test test-wheel check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-serving bench-load bench-robustness docs screenshots
+.PHONY: help install install-dev build up down status logs test test-wheel check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-serving bench-load bench-robustness bench-fuzzing mutation docs screenshots
 
 help: ## show this list of commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -87,6 +87,14 @@ bench-load: install-dev ## load the service for ten minutes with model swaps and
 
 bench-robustness: install-dev ## lose power at every point, let every disk access fail, simulate 10,000 seeds (an hour)
 	@PYTHONPATH=tests $(RUN) python -m benchmarks.robustness $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SEED),--seed $(SEED))
+
+bench-fuzzing: install-dev ## feed damaged input to every parser for an hour: make bench-fuzzing MINUTES=60
+	@PYTHONPATH=tests $(RUN) python -m benchmarks.fuzzing $(if $(MINUTES),--minutes $(MINUTES))
+
+mutation: install-dev ## change the code in small ways and count the changes that no test notices (an hour)
+	@"$(UV)" sync --frozen --extra platform --group mutation --quiet
+	@$(RUN) mutmut run
+	@$(RUN) mutmut results
 
 docs: install-dev ## build the documentation site into var/site, strictly and offline
 	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict --quiet
