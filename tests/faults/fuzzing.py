@@ -218,6 +218,6 @@ TARGETS: Mapping[str, Target] = {
         _quarantine,
     ),
     "last retraining": Target(json_like(_REQUEST), _retraining),
-    "drift state": Target(json_like(DetectorState(rows=3, levels={"year": 1}).as_json()), _detector_state),
+    "drift state": Target(json_like(DetectorState().as_json()), _detector_state),
     "settings": Target(damaged(_SETTING_LINES), _settings),
 }

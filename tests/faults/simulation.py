@@ -5,14 +5,13 @@ the models and the registry's server. Everything that happens follows from one s
 """
 
 import asyncio
-import json
 import random
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from errno import ENOSPC
 from pathlib import Path
@@ -25,8 +24,17 @@ from sqlalchemy import delete
 from carvalue.errors import AppError
 from carvalue.files import read_bundle, write_bundle
 from carvalue.files.bundle import bundle_digest
-from carvalue.journal import DecisionLog, Forwarder, Journal, JournalEntry, JournalWriter, Outbox, Quarantine
-from carvalue.journal.schema import DECISIONS, QUOTES
+from carvalue.journal import (
+    DecisionLog,
+    Forwarder,
+    Journal,
+    JournalEntry,
+    JournalWriter,
+    LeasedState,
+    Outbox,
+    Quarantine,
+)
+from carvalue.journal.schema import DECISIONS, LEASED_STATES, QUOTES
 from carvalue.journal.segment import Segment
 from carvalue.journal.store import JournalUnavailable
 from carvalue.monitoring.alerting.store import Alert, AlertStore, DeliveryFailed
@@ -212,53 +220,38 @@ class SimulatedModel:
         return [Quote(price, price // 2, price * 2) for price in range(first, first + len(listings))]
 
 
-class SimulatedDetector:
-    """A drift detector that remembers which quotes it was given; its state is saved with the cursor."""
+class SimulatedDetectors:
+    """Drift detectors that remember which quotes they were given; their state is saved with the position."""
 
-    max_window = 10_000
+    def __init__(self, _: object, __: object, saved: dict[str, list[int]]) -> None:
+        self._prices = list(saved.get("prices", ()))
 
-    def __init__(self, state: "JudgedQuotes | None") -> None:
-        self.state = state or JudgedQuotes()
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name the only channel once it has quotes."""
+        return ("all",) if self._prices else ()
 
-    def add(self, rows: Any) -> None:
+    def add(self, rows: Any) -> Any:
         """Judge quotes."""
-        self.state.prices += [int(price) for price in rows["price"]]
+        self._prices += [int(price) for price in rows["price"]]
+        return rows
 
-    def refill(self, rows: Any) -> None:
-        """Take quotes that were judged before the restart."""
-
-    def report(self) -> DriftReport:
+    def reports(self) -> dict[str, DriftReport]:
         """Report no drift."""
         feature = SimpleNamespace(name="year", state="clean", score=0.0, threshold=1.0)
-        return DriftReport(
+        report = DriftReport(
             state="clean",
             since=None,
             provisional=False,
-            rows=len(self.state.prices),
+            rows=len(self._prices),
             window=0,
             features=(feature,),  # type: ignore[arg-type]
         )
-
-
-@dataclass
-class JudgedQuotes:
-    """The state of a `SimulatedDetector`: the prices of the quotes that it judged."""
-
-    prices: list[int] = field(default_factory=list)
-
-    @property
-    def rows(self) -> int:
-        """The number of judged quotes."""
-        return len(self.prices)
+        return {"all": report}
 
     def as_json(self) -> dict[str, Any]:
         """Convert the state to JSON types."""
-        return {"prices": self.prices}
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "JudgedQuotes":
-        """Read a saved state."""
-        return cls(list(content["prices"]))
+        return {"prices": self._prices}
 
 
 class Receiver:
@@ -355,7 +348,7 @@ class Simulation:
         self._is_late = is_late
         SimulatedModel.next_price = FIRST_PRICE
         with journal.transaction() as connection:
-            for table in (QUOTES, DECISIONS):
+            for table in (QUOTES, DECISIONS, LEASED_STATES):
                 connection.execute(delete(table))
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -639,15 +632,17 @@ class Simulation:
         return (entry.price for entry in self.journal.after("", until=far, limit=100_000))
 
     def _judged(self) -> list[int]:
-        return [*self._judged_earlier, *self._saved_state["memory"]["prices"]]
+        return [*self._judged_earlier, *self._saved_state["channels"]["prices"]]
 
     def _note_saved_state(self) -> None:
         """Remember what the watcher saved, which it overwrites when another version is in production."""
-        file = self.folder / "watcher" / "state.json"
-        state = json.loads(file.read_bytes()) if file.exists() else {}
+        state = dict(self._watcher_state().read())
         if self._saved_state and state["version"] != self._saved_state["version"]:
-            self._judged_earlier += self._saved_state["memory"]["prices"]
+            self._judged_earlier += self._saved_state["channels"]["prices"]
         self._saved_state = state
+
+    def _watcher_state(self) -> LeasedState:
+        return LeasedState(self.journal, "watcher", "only")
 
     # parts
 
@@ -668,6 +663,7 @@ class Simulation:
             folder = self.folder / "watcher"
             self._watcher = Watcher(
                 journal=JournalLink(self.journal, self.watcher_faults),  # type: ignore[arg-type]
+                state=self._watcher_state(),
                 registry=RegistryLink(self.versions, self.watcher_faults),
                 references=folder,
                 folder=folder,
@@ -698,11 +694,9 @@ class Simulation:
             if crash:
                 raise Crashed
 
-        def calibrated(version: ModelVersion, *, state: Any = None, **_: object) -> Any:
+        def calibrated(version: ModelVersion, **_: object) -> Any:
             card = SimpleNamespace(metrics={"mdape": 0.1, "width": 0.5}, dataset_fingerprint="f00d")
-            return SimpleNamespace(
-                version=version, card=card, reference=None, detector=SimulatedDetector(state)
-            )
+            return SimpleNamespace(version=version, card=card, rows=None, profile=None, null=None, effects={})
 
         watcher = "carvalue.monitoring.watcher.watcher"
         replaced = {
@@ -711,8 +705,9 @@ class Simulation:
             "carvalue.journal.writer.ThreadPoolExecutor": InlineExecutor,
             "carvalue.monitoring.alerting.store.ThreadPoolExecutor": InlineExecutor,
             "carvalue.serving.model.live_model.PriceModel": SimulatedModel,
-            f"{watcher}.calibrate_detector": calibrated,
-            f"{watcher}.DetectorState": JudgedQuotes,
+            f"{watcher}.calibrate_reference": calibrated,
+            f"{watcher}.ChannelDetectors": SimulatedDetectors,
+            f"{watcher}.merge": lambda reports: reports["all"],
         }
         with ExitStack() as stack:
             for name, value in replaced.items():

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from carvalue.errors import AppError
 from carvalue.files import BundleCorrupt, read_bundle, write_bundle
 from carvalue.files.bundle import bundle_digest
-from carvalue.journal import DecisionLog, Forwarder, Journal, JournalEntry, Outbox, Quarantine
+from carvalue.journal import DecisionLog, Forwarder, Journal, JournalCursor, JournalEntry, Outbox, Quarantine
 from carvalue.listings.datasets.manifest import Manifest
 from carvalue.listings.datasets.store import DatasetMissing, DatasetStore
 from carvalue.monitoring.alerting import Alert, AlertStore
@@ -83,7 +83,7 @@ class Quotes:
             forwarder.forward()
             assert forwarder.journal_state != "down"
             assert outbox.waiting_bytes == 0
-            stored = journal.up_to("f" * 32, model_version="3", limit=10_000)
+            stored = _stored(journal)
             assert len({entry.quote_id for entry in stored}) == len(stored)
             assert set(quoted) <= {entry.quote_id for entry in stored}
             assert all(entry == _quote(int(entry.quote_id, 16)) for entry in stored)
@@ -91,7 +91,7 @@ class Quotes:
             assert (prices or [0])[0] >= (sold or [0])[-1]
             outbox.append([_quote(999_999)])
             forwarder.forward()
-            assert journal.up_to("f" * 32, model_version="3", limit=1) == [_quote(999_999)]
+            assert _stored(journal)[-1] == _quote(999_999)
 
     @contextmanager
     def _service(self, folder: Path) -> Iterator[tuple[Outbox, Forwarder, Journal]]:
@@ -133,7 +133,7 @@ class OldJournal:
             return
         journal = Journal(f"sqlite:///{folder}/journal.db", answer_s=1)
         journal.migrate()
-        stored = {entry.quote_id for entry in journal.up_to("f" * 32, model_version="3", limit=10_000)}
+        stored = {entry.quote_id for entry in _stored(journal)}
         journal.close()
         assert {line.split()[1] for line in promised if line.startswith("quoted ")} <= stored
 
@@ -434,3 +434,8 @@ STORES: dict[str, Store] = {
     "retrainings": Retrainings(),
     "datasets": Datasets(),
 }
+
+
+def _stored(journal: Journal) -> list[JournalEntry]:
+    far = datetime(2100, 1, 1, tzinfo=UTC)
+    return journal.arrived(JournalCursor(), until=far, limit=10_000).entries
