@@ -8,10 +8,12 @@
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from carvalue.listings.schema import FIELD_BY_NAME, CategoryField, Field, NumberField, Value
+
+if TYPE_CHECKING:
+    import polars as pl
 
 MAX_TEXT = 100  # characters; longer than any meaningful model name in 400,000 real advertisements
 
@@ -67,7 +69,7 @@ def parse_number(text: str) -> int | float | None:
     return int(number) if number == number.to_integral_value() else float(number)
 
 
-def parse_numbers(texts: pl.Series) -> pl.Series:
+def parse_numbers(texts: "pl.Series") -> "pl.Series":
     """Read a column of numbers; each text as `parse_number` reads it.
 
     Args:
@@ -77,9 +79,12 @@ def parse_numbers(texts: pl.Series) -> pl.Series:
         Float64 numbers; null where a text is missing, is no number, or may mean two numbers.
 
     Examples:
+        >>> import polars as pl
         >>> parse_numbers(pl.Series(["80000", "80k", "80.000", " ", None])).to_list()
         [80000.0, 80000.0, None, None, None]
     """
+    import polars as pl  # commands that read no table start without it
+
     is_plain = texts.str.contains(_PLAIN)
     plain = texts.cast(pl.Float64, strict=False)
     others = texts.filter(~is_plain).unique().drop_nulls().to_list()

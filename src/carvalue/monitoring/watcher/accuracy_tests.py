@@ -37,6 +37,7 @@ class Evidence:
     Attributes:
         log_capital: By alternative.
         largest: The largest logarithm of the average capital so far.
+        bets: Number of sales that were bet on.
 
     >>> evidence = Evidence.start(2)
     >>> for _ in range(9):

@@ -57,6 +57,9 @@ class Cells(ABC):
 class ListingCells(Cells):
     """Cells of a few listings, taken as they are: to look for repeated values would take longer.
 
+    Args:
+        listings: The listings.
+
     Attributes:
         listings: The listings.
     """
