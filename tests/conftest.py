@@ -13,6 +13,11 @@ hypothesis.settings.register_profile("carvalue", deadline=None)  # a busy machin
 hypothesis.settings.load_profile("carvalue")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest tests first: `make test` runs two processes side by side."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/e2e/"))
+
+
 @pytest.fixture(autouse=True)
 def bare_environment() -> Iterator[None]:
     """Remove the user's settings, and those that MLflow writes into the environment."""
