@@ -10,7 +10,7 @@ from contributing import common_changes
 
 ROOT = Path(__file__).parents[2]
 CHANGES = (
-    "form field",
+    "field of a listing",
     "cleaning rule",
     "feature",
     "gate",

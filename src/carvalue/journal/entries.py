@@ -38,7 +38,7 @@ class JournalEntry:
     ...     price=19_000, low=15_000, high=23_000, warnings=(), listing={"manufacturer": "toyota"},
     ... )
     >>> entry.as_line()[:58]
-    b'2 36d4e3cf {"quote_id":"00000000000000000000000000000000",'
+    b'2 b6cdcadd {"quote_id":"00000000000000000000000000000000",'
     >>> JournalEntry.from_line(entry.as_line()) == entry
     True
     """
