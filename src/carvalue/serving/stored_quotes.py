@@ -31,7 +31,7 @@ async def answer_stored_quote(
     """Answer a stored quote with its listing.
 
     The explanation of the price is added while the model that quoted is in use; of a former model it is null,
-    like the date of its training data.
+    like the date of its training data and the support of the car.
 
     Args:
         request: its path has the id of the quote.
@@ -99,10 +99,11 @@ def _answer(entry: JournalEntry, live: LiveModel) -> Answer:
     loaded = live.current() if live.has_model else None
     is_current = loaded is not None and str(loaded.version.version) == entry.model_version
     explained: Answer = {"reasons": None, "comparables": []}
-    data_as_of = None
+    data_as_of, support = None, None
     if loaded is not None and is_current:
         explained = explanation(loaded, entry.listing)
         data_as_of = loaded.model.card.data_as_of.isoformat()
+        support = loaded.model.support(entry.listing).as_json()
     return {
         "quote": {
             "price": entry.price,
@@ -113,6 +114,7 @@ def _answer(entry: JournalEntry, live: LiveModel) -> Answer:
             "data_as_of": data_as_of,
             "warnings": list(entry.warnings),
             "quote_id": entry.quote_id,
+            "support": support,
         },
         "listing": dict(entry.listing),
         "quoted_at": entry.quoted_at.isoformat(),

@@ -228,13 +228,13 @@ def test_a_clock_that_is_set_back_hides_no_quotes(stage: Stage) -> None:
 
 
 def test_an_unexpected_error_is_reported_as_trouble(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the disk is gone")
 
     monkeypatch.setattr(stage.watcher.alert_store, "update", fail)
     stage.quote(300, seed=11)
     stop = Event()
-    thread = Thread(target=watch_forever, args=(stage.watcher, stop))
+    thread = Thread(target=watch_forever, args=(stage.watcher, stop), daemon=True)
     thread.start()
     until(lambda: "the disk is gone" in stage.watcher.trouble)
     stop.set()
