@@ -51,6 +51,7 @@ def diagnose(channel: str, report: DriftReport, *, effects: Mapping[str, FieldEf
 
     Other cars differ in several fields, in a way that fits: older cars have more miles. A field that breaks
     is missing, has values that nobody has seen, moves alone, or moves against what is usual for such cars.
+    Year and miles that move together are those of a market that has grown older.
 
     Args:
         channel: The channel.
@@ -87,9 +88,10 @@ def diagnose(channel: str, report: DriftReport, *, effects: Mapping[str, FieldEf
 
 def _broken(report: DriftReport, inputs: Sequence[FeatureDrift]) -> FeatureDrift | None:
     by_name = {item.name: item for item in report.features}
+    year, miles = by_name["year"], by_name["odometer"]
+    is_older_market = min(year.score, miles.score) > ALONE * max(year.score, miles.score)
     if not inputs:
-        residual = by_name[RESIDUAL]
-        return by_name["year"] if residual.state == "confirmed" else None
+        return year if by_name[RESIDUAL].state == "confirmed" and not is_older_market else None
     first = inputs[0]
     if first.kind in {"missing", "unseen"}:
         return first
@@ -98,8 +100,8 @@ def _broken(report: DriftReport, inputs: Sequence[FeatureDrift]) -> FeatureDrift
     if max(others, default=0) < ALONE * first.score:
         return first
     residual = by_name[RESIDUAL]
-    if residual.state == "confirmed" and residual.score > ALONE * first.score:
-        return first if first.name in {"year", "odometer"} else by_name["year"]
+    if residual.state == "confirmed" and residual.score > ALONE * first.score and not is_older_market:
+        return first if first.name in {"year", "odometer"} else year
     return None
 
 

@@ -19,6 +19,7 @@ from carvalue.monitoring.drift.statistics import STRIDE
 
 # rows; a drift is detected first by the largest window that it fills
 WINDOWS = (50, 130, 250, 400, 700, 1200, 2000)
+MIN_LARGEST_WINDOW = 700  # rows; also where the reference is too small to replay such a window
 MIN_REFERENCE_ROWS = 2_000  # fewer rows give no reliable null distribution
 SEGMENT_ROWS = 5_000  # rows of the replay for each maximum
 MIN_SEGMENTS = 10  # in each half; a small reference has shorter segments
@@ -129,7 +130,26 @@ def calibrate(reference: pl.DataFrame) -> tuple[ReferenceProfile, NullDistributi
     usual = UsualScores(windows=windows, mean=np.maximum(means.mean(axis=0), MIN_USUAL))
     maxima = [part for replay in replays for part in replay.maxima(usual, segment_rows=segment_rows)]
     null = NullDistribution(windows=windows, segment_rows=segment_rows, maxima=np.array(maxima), usual=usual)
-    return fit_profile(reference), null
+    return fit_profile(reference), _with_larger_windows(null)
+
+
+def _with_larger_windows(null: NullDistribution) -> NullDistribution:
+    """Add windows that a small reference cannot replay, with the scores of its largest one.
+
+    Without them, a stream that is watched with a small reference would learn a slow change as usual before
+    any window shows it.
+    """
+    added = tuple(rows for rows in WINDOWS if null.windows[-1] < rows <= MIN_LARGEST_WINDOW)
+    if not added:
+        return null
+    windows, copies = (*null.windows, *added), [null.maxima] + [null.maxima[:, -1:]] * len(added)
+    mean = np.concatenate([null.usual.mean] + [null.usual.mean[-1:]] * len(added))
+    return NullDistribution(
+        windows=windows,
+        segment_rows=null.segment_rows,
+        maxima=np.concatenate(copies, axis=1),
+        usual=UsualScores(windows=windows, mean=mean),
+    )
 
 
 class _Replay:
