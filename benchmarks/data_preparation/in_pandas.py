@@ -29,9 +29,12 @@ from carvalue.listings.cleaning.rules import (
     OPTIONAL_COLUMNS,
     POSTING_DATE_FORMAT,
     REQUIRED_COLUMNS,
-    WHOLE,
 )
 from carvalue.listings.datasets.splits import HELD_OUT, SPLITS
+from carvalue.listings.schema import PRICE
+from carvalue.listings.values import parse_number
+
+PLAIN_NUMBER = r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,2})?"
 
 
 def prepare(raw: Path, into: Path, *, columns: list[str] | None) -> None:
@@ -71,9 +74,8 @@ def parse(raw: pd.DataFrame) -> pd.DataFrame:
         raw["posting_date"], format=POSTING_DATE_FORMAT, errors="coerce", utc=True
     )
     for number in NUMBERS:
-        value = pd.to_numeric(raw[number.name], errors="coerce")
-        value = value.where(np.isfinite(value))
-        table[number.name] = value.where(value == value.round()) if number.name in WHOLE else value
+        value = parse_numbers(raw[number.name])
+        table[number.name] = value if number is PRICE else value.where(value == value.round())
     for category in CATEGORIES:
         word = raw[category.name].astype("string").str.strip().str.lower()
         if category.is_open:
@@ -85,6 +87,18 @@ def parse(raw: pd.DataFrame) -> pd.DataFrame:
         value = pd.to_numeric(raw[name], errors="coerce").astype("float32")
         table[name] = value.where(value.between(-most, most))
     return table.assign(VIN=raw["VIN"].astype("string"))
+
+
+def parse_numbers(column: pd.Series) -> pd.Series:
+    """Read numbers as people type them: plain ones by pandas, the others one by one."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column.astype("float64")
+    texts = column.astype("string").str.strip()
+    is_plain = texts.str.fullmatch(PLAIN_NUMBER).fillna(value=False)
+    value = pd.to_numeric(texts.where(is_plain), errors="coerce").astype("float64")
+    others = texts[~is_plain].dropna()
+    value[others.index] = others.map(parse_number).astype("float64")
+    return value
 
 
 def judge(raw: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
