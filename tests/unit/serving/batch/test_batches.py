@@ -154,7 +154,9 @@ def test_priced_rows_are_in_the_journal_and_counted(client: httpx.Client, post: 
 def _ids(journal: Journal) -> set[str]:
     return {
         entry.quote_id
-        for entry in journal.arrived(JournalCursor(), until=datetime.max.replace(tzinfo=UTC), limit=1_000).entries
+        for entry in journal.arrived(
+            JournalCursor(), until=datetime.max.replace(tzinfo=UTC), limit=1_000
+        ).entries
     }
 
 
