@@ -18,7 +18,7 @@ class ARegistry:
     bundle: Path | None
     is_up: bool = True
 
-    def latest(self) -> ModelVersion | None:
+    def champion(self) -> ModelVersion | None:
         if not self.is_up:
             raise RegistryUnavailable("MLflow does not answer.")
         return a_version(self.bundle) if self.bundle else None
