@@ -104,7 +104,8 @@ def market_changes(residuals: Floats) -> Floats:
     """
     newest_level = float(np.median(residuals[-NEWEST_ROWS:]))
     changes = np.zeros_like(residuals)
-    for block in np.array_split(np.arange(len(residuals)), max(1, len(residuals) // BLOCK_ROWS)):
+    earlier = np.arange(max(len(residuals) - NEWEST_ROWS, 0))  # the newest rows define the level
+    for block in np.array_split(earlier, max(1, round(len(earlier) / BLOCK_ROWS))):
         change = newest_level - float(np.median(residuals[block]))
         if abs(change) >= MIN_CHANGE:
             changes[block] = round(
