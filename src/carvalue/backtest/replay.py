@@ -18,6 +18,7 @@ from carvalue.journal import Sale
 from carvalue.monitoring.drift import reference_frame
 from carvalue.monitoring.watcher import (
     NEWEST_SALES,
+    AccuracyTests,
     AlarmChanges,
     PipelineRun,
     RetrainingTrigger,
@@ -187,19 +188,22 @@ class _Loop:
         self._sold.append(cars.hstack(quoted).drop_nulls("reported_day"))
 
     def _alarms(self, day: int) -> AlarmChanges:
-        metrics = self.version.model.card.metrics
+        metrics, sales = self.version.model.card.metrics, self._reported_sales(day)
+        tests = AccuracyTests(metrics=metrics)
+        tests.add(reversed(sales), verified={REPORTER})
         snapshot = WatcherSnapshot(
             model_version=str(self.version.number),
             reference="",
             drift=self.version.detector.report(),
-            live=measure_live_accuracy(self._reported_sales(day), verified={REPORTER}),
+            live=measure_live_accuracy(sales, verified={REPORTER}),
+            tests=tests,
             estimated_error=None,
             report="",
         )
         return alarm_changes(snapshot, tuple(current_alerts(snapshot, metrics=metrics, now=self._now)))
 
     def _reported_sales(self, day: int) -> list[Sale]:
-        """List the newest reported sales of cars that the current version quoted."""
+        """List the newest reported sales of cars that the current version quoted, the newest first."""
         is_reported = (pl.col("reported_day") <= day) & (pl.col("version") == self.version.number)
         sales = pl.concat([part.filter(is_reported) for part in self._sold])
         newest = sales.sort("reported_day", descending=True).head(NEWEST_SALES)

@@ -21,7 +21,6 @@ def spread(rows: int) -> pl.DataFrame:
     return a_market(rows=rows).with_columns(posted_at=moments, lat=nowhere, long=nowhere)
 
 
-@pytest.mark.known_failing  # the loop does not retrain in this short replay
 def test_the_loop_follows_a_market_that_changes(tmp_path: Path) -> None:
     plan = ReplayPlan(
         history=9,

@@ -1,5 +1,6 @@
 """Run the watcher: check new quotes for drift, measure live accuracy, send alerts, request retrainings."""
 
+from carvalue.monitoring.watcher.accuracy_tests import AccuracyTests
 from carvalue.monitoring.watcher.airflow_runs import PipelineRun
 from carvalue.monitoring.watcher.alert_conditions import (
     AlarmChanges,
@@ -15,6 +16,7 @@ __all__ = [
     "NEWEST_SALES",
     "REQUEST_FORMAT",
     "STATE_FORMAT",
+    "AccuracyTests",
     "AlarmChanges",
     "PipelineRun",
     "RetrainingTrigger",
