@@ -1,10 +1,10 @@
-"""Whether the cause of a change and its effect on prices are told right.
+"""Measure how often the cause of a change and its effect on prices are identified correctly.
 
 Run `python benchmarks/drift/causes.py DATASETS WORK`.
 
 200 changes are injected into a channel: fields that break, programs that break, and other cars. The truth
 about prices comes from the model itself: what the same cars cost with and without the broken field, and how
-far off the asking price the other cars are. The channel has 3,000 usual requests before the change, and
+far off the asking price the other cars are. The channel has 3,000 unchanged requests before the change, and
 2,500 after it.
 """
 
@@ -68,12 +68,12 @@ class Case:
 
 
 def main(datasets: Path, work: Path) -> None:
-    """Inject all changes and save how many are told right."""
+    """Inject all changes and save how many are identified correctly."""
     prepared = streams(datasets, regime="consecutive", work=work)
     profile, null = calibrate(prepared.reference)
     cars = prepared.listings.with_columns(asked=pl.col("price").cast(pl.Float64))
     effects = measure_effects(prepared.listings, prepared.model)
-    told = []
+    results = []
     for case in cases(prepared, cars):
         detector = Detector(profile, null)
         found = None
@@ -86,7 +86,7 @@ def main(datasets: Path, work: Path) -> None:
             found is not None and found.cause == case.cause,
             found is not None and found.affects_prices == case.affects_prices,
         )
-        told.append({"change": case.name, "found": found is not None, "cause": right[0], "harm": right[1]})
+        results.append({"change": case.name, "found": found is not None, "cause": right[0], "harm": right[1]})
         print(
             case.name,
             case.cause.value,
@@ -96,15 +96,15 @@ def main(datasets: Path, work: Path) -> None:
             flush=True,
         )
     table = (
-        pl.DataFrame(told)
+        pl.DataFrame(results)
         .group_by("change", maintain_order=True)
         .agg(pl.len().alias("cases"), pl.col("found", "cause", "harm").sum())
     )
     values = {
-        "cases": len(told),
-        "right": sum(item["cause"] and item["harm"] for item in told),
-        "cause_right": sum(item["cause"] for item in told),
-        "harm_right": sum(item["harm"] for item in told),
+        "cases": len(results),
+        "right": sum(item["cause"] and item["harm"] for item in results),
+        "cause_right": sum(item["cause"] for item in results),
+        "harm_right": sum(item["harm"] for item in results),
         "rows": table.to_dicts(),
     }
     save(
