@@ -101,7 +101,7 @@ def test_a_file_with_only_a_header_gives_a_header(bundle: Path, tmp_path: Path) 
     done = carvalue_score(write_raw(tmp_path / "a.csv", []), tmp_path / "out.csv", "--bundle", bundle)
 
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "out.csv").read_text() == "price,low,high,warnings,reason\n"
+    assert (tmp_path / "out.csv").read_text() == "price,low,high,support_grade,warnings,reason\n"
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from carvalue.pricing.features import (
 )
 from carvalue.pricing.intervals import Floats, PriceIntervals, interval_inputs
 from carvalue.pricing.market import Comparables, KnownCategories, ModelFamily
-from carvalue.pricing.quote import Quote, QuoteWarning, Support
+from carvalue.pricing.quote import Quote, QuoteWarning, Support, SupportGrade
 from carvalue.pricing.trees import FlatTrees
 
 if TYPE_CHECKING:
@@ -128,15 +128,17 @@ class PriceModel:
             frame: Listings with the schema's columns; an absent column counts as missing.
 
         Returns:
-            Columns `price`, `low` and `high` (whole dollars, Int64), `warnings` and `kinds` (lists of
-            strings); one row for each row, in the same order.
+            Columns `price`, `low` and `high` (whole dollars, Int64), `support_grade`, `warnings` and `kinds`
+            (lists of strings); one row for each row, in the same order.
         """
-        (price, low, high), warned = self._quote_cells(FrameCells(frame))
+        cells = FrameCells(frame)
+        (price, low, high), warned = self._quote_cells(cells)
         return pl.DataFrame(
             {
                 "price": price,
                 "low": low,
                 "high": high,
+                "support_grade": pl.Series(self._support_grades(cells), dtype=pl.String),
                 "warnings": pl.Series([[item.text for item in row] for row in warned], dtype=STRINGS),
                 "kinds": pl.Series([[item.kind for item in row] for row in warned], dtype=STRINGS),
             }
@@ -313,6 +315,11 @@ class PriceModel:
             without = self.encoder.encode(cells.replaced(rows, WITHOUT_ODOMETER))
             _take_lower(dollars, rows, self._dollars(without))
         return dollars, self._warnings(cells)
+
+    def _support_grades(self, cells: FrameCells) -> list[SupportGrade]:
+        index, names = cells.distinct(NAME_FIELDS)
+        grades = [self.comparables.support(car_name(*name), None).grade for name in names]
+        return [grades[number] for number in index.tolist()]
 
     def _warnings(self, cells: ListingCells | FrameCells) -> list[tuple[QuoteWarning, ...]]:
         warned = self.known_categories.warnings(cells)

@@ -30,11 +30,12 @@ SCORED_SCHEMA = pl.Schema(
         "price": pl.Int64(),
         "low": pl.Int64(),
         "high": pl.Int64(),
+        "support_grade": pl.String(),
         "warnings": pl.List(pl.String()),
         "reason": pl.String(),
     }
 )
-"""Columns of the result: whole dollars and warnings, or the reason why the row cannot be priced."""
+"""Columns of the result: whole dollars, grade of support and warnings, or why the row has no price."""
 
 MAX_SHOWN_CHARACTERS = 40  # of a rejected text; after an unclosed quotation mark a cell can be half a file
 

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from carvalue.files import bundle_digest
+from carvalue.files import atomic_folder, bundle_digest
 from carvalue.registry.judgement import PromotionDecision
 from carvalue.registry.model_version import MODEL_NAME, ModelVersion
 from carvalue.registry.port import VersionNotFound
@@ -87,12 +87,10 @@ class InMemoryVersions:
         Returns:
             The folder `into`.
         """
-        shutil.rmtree(into, ignore_errors=True)
         source = self._versions[version.version].source
-        if source:
-            shutil.copytree(source, into)
-        else:
-            into.mkdir(parents=True)
+        with atomic_folder(into) as folder:
+            if source:
+                shutil.copytree(source, folder, dirs_exist_ok=True)
         return into
 
     def register(self, *, run_id: str, bundle: Path, evaluation: Path) -> ModelVersion:  # noqa: ARG002

@@ -23,7 +23,7 @@ from waiting import until
 from .conftest import MakeApp, broken_rules, in_a_browser, press
 
 # these tests expect the page before its redesign
-pytestmark = [in_a_browser, pytest.mark.known_failing]
+pytestmark = [*in_a_browser, pytest.mark.known_failing]
 
 CARS = (
     "manufacturer,model,year,odometer,colour\n"

@@ -22,8 +22,17 @@ def test_a_price_is_the_quote_of_the_same_listing(model: PriceModel, count: int)
     scored = score(texts, model=model)
 
     quotes = [model.quote(listing) for listing in listings.iter_rows(named=True)]
-    expected = [(quote.price, quote.low, quote.high, list(quote.warnings), None) for quote in quotes]
-    assert scored.rows() == expected
+    assert scored.rows() == [
+        (
+            quote.price,
+            quote.low,
+            quote.high,
+            quote.support and quote.support.grade,
+            list(quote.warnings),
+            None,
+        )
+        for quote in quotes
+    ]
     assert scored.schema == SCORED_SCHEMA
 
 
@@ -63,7 +72,7 @@ def test_texts_are_read_as_cleaning_reads_them(model: PriceModel) -> None:
 def test_a_row_without_a_price_has_a_reason(model: PriceModel, changes: dict[str, str], reason: str) -> None:
     scored = score(rows_of(a_raw_row(), a_raw_row(**changes), a_raw_row()), model=model)
 
-    assert scored.row(1) == (None, None, None, [], reason)
+    assert scored.row(1) == (None, None, None, None, [], reason)
     assert scored["price"].null_count() == 1
     assert scored["price"][0] == scored["price"][2]
 

@@ -41,6 +41,7 @@ ANSWER_COLUMNS = pl.Schema(
         "currency": pl.String(),
         "model_version": pl.String(),
         "data_as_of": pl.Date(),
+        "support_grade": SCORED_SCHEMA["support_grade"],
         "warnings": SCORED_SCHEMA["warnings"],
         "quote_id": pl.String(),
         "reason": SCORED_SCHEMA["reason"],

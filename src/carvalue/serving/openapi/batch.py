@@ -13,8 +13,8 @@ REQUEST_NDJSON = (
 )
 ANSWER_CSV = (
     ",".join(ANSWER_COLUMNS.names())
-    + "\n22450,18900,26100,USD,3,2021-05-04,,0199a1b2c3d4e5f60718293a4b5c6d7e,\n"
-    + ",,,,,,,,year next: expected a whole number\n"
+    + "\n22450,18900,26100,USD,3,2021-05-04,many,,0199a1b2c3d4e5f60718293a4b5c6d7e,\n"
+    + ",,,,,,,,,year next: expected a whole number\n"
 )
 
 

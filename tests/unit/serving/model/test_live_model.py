@@ -251,7 +251,6 @@ def test_an_unwritable_label_does_not_prevent_loading(
     assert stage.live.has_model
 
 
-@pytest.mark.known_failing  # expects the earlier order of flushes; tests/faults covers losses of power
 def test_bundle_and_label_are_flushed_before_they_are_used(
     stage: Stage, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
