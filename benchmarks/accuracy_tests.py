@@ -3,7 +3,7 @@
 Run `python -m benchmarks.accuracy_tests DATASETS BUNDLE`.
 
 Sales are validation and test listings that a model has never seen, in random order, sold for the asking
-price. `STREAMS` streams of `SALES` sales keep the usual error; in as many others, every error is a quarter
+price. `STREAMS` streams of `SALES` sales keep the measured error; in as many others, every error is a quarter
 larger from the first sale on. A test raises an alarm when its capital exceeds its limit for the first time.
 """
 
@@ -41,10 +41,10 @@ def main(rows: Path, bundle: Path) -> None:
     scores = {"asking": asking, "quoted": price}
     metrics = price_scores(**scores) | range_scores(**scores, low=low, high=high) | error_deciles(**scores)
     random = np.random.default_rng(SEED)
-    usual, worse = [], []
+    unchanged, worse = [], []
     for _ in range(STREAMS):
         drawn = random.integers(len(asking), size=SALES)
-        usual.append(
+        unchanged.append(
             first_alarm(metrics, price[drawn] / asking[drawn], low[drawn], high[drawn], asking[drawn])
         )
         few = drawn[:3_000]
@@ -56,7 +56,7 @@ def main(rows: Path, bundle: Path) -> None:
         {
             "streams": STREAMS,
             "sales": SALES,
-            "false_alarms": sum(number is not None for number in usual) / STREAMS,
+            "false_alarms": sum(number is not None for number in unchanged) / STREAMS,
             "found": len(found) / STREAMS,
             "median_delay": float(np.median([number or 10**9 for number in worse])),
         },
@@ -71,9 +71,9 @@ def first_alarm(
     """Give the number of the sale at which any test raises an alarm; None if none does."""
     borders, factors = error_factors(metrics)
     error = np.log(factors)[np.searchsorted(borders, np.abs(ratio - 1))]
-    outside, usual = ~((low <= sold) & (sold <= high)), 1 - metrics["coverage"]
-    scales = np.minimum(np.array(UNCOVERED_SCALES) * usual, 0.9)
-    coverage = np.log(np.where(outside[:, None], scales / usual, (1 - scales) / (1 - usual)))
+    outside, expected = ~((low <= sold) & (sold <= high)), 1 - metrics["coverage"]
+    scales = np.minimum(np.array(UNCOVERED_SCALES) * expected, 0.9)
+    coverage = np.log(np.where(outside[:, None], scales / expected, (1 - scales) / (1 - expected)))
     sides = [
         np.log(np.where(beyond[:, None], 2 * np.array(SIDES), 2 * (1 - np.array(SIDES))))
         for beyond in (ratio > 1 + MAX_BIAS, ratio < 1 - MAX_BIAS)

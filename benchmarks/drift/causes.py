@@ -144,8 +144,8 @@ def _case(
         right = cars[start : start + AFTER]
         wrong = BROKEN[name](right)
         quoted = reference_frame(wrong, prepared.model)
-        usual = reference_frame(right, prepared.model)
-        affected = float(np.abs(quoted["price"].to_numpy() / usual["price"].to_numpy() - 1).mean()) >= 0.02
+        correct = reference_frame(right, prepared.model)
+        affected = float(np.abs(quoted["price"].to_numpy() / correct["price"].to_numpy() - 1).mean()) >= 0.02
         cause = Cause.PROGRAM_BROKE if is_program else Cause.FIELD_BROKE
     rows = pl.concat([clean, quoted.cast(dict(clean.schema))])
     timed = rows.with_columns(quoted_at=START + pl.duration(seconds=pl.int_range(pl.len())))

@@ -74,14 +74,14 @@ class ChannelDetectors:
         return pl.concat(chosen)
 
     def accept_lasting(self, channel: str) -> None:
-        """Take a change for usual if it has lasted for `ACCEPT_AFTER` quotes.
+        """Accept a change as the baseline if it has lasted for `ACCEPT_AFTER` quotes.
 
         Args:
             channel: A channel whose change needs nobody's attention any more.
         """
         if self._detectors[channel].drifted_rows >= ACCEPT_AFTER:
             self._detectors[channel].accept()
-            logger.info("a lasting change counts as usual", extra={"channel": channel})
+            logger.info("a lasting change became the baseline", extra={"channel": channel})
 
     def reports(self) -> Mapping[str, DriftReport]:
         """Summarize the drift of each channel.

@@ -23,7 +23,7 @@ from carvalue.monitoring.drift.statistics import (
 from carvalue.monitoring.drift.thresholds import NullDistribution
 
 MIN_ROWS = 500  # of a stream; with fewer the state is `insufficient data`
-PROVEN_ROWS = 5_000  # of a stream's history; with fewer, what is usual is known less well
+PROVEN_ROWS = 5_000  # of a stream's history; with fewer, its baseline is less certain
 RELEASE = 0.6  # of a threshold: a state ends only well below it (hysteresis), so that it does not flap
 
 DriftState = Literal["insufficient data", "clean", "suspected", "confirmed"]
@@ -178,7 +178,7 @@ class Detector:
 
     >>> from carvalue.listings import FIELDS, NumberField
     >>> from carvalue.monitoring.drift.profile import INPUTS, fit_profile
-    >>> from carvalue.monitoring.drift.history import UsualScores
+    >>> from carvalue.monitoring.drift.history import BaselineScores
     >>> numbers = [field.name for field in FIELDS if isinstance(field, NumberField)]
     >>> years = pl.Series([2010, 2020] * 400)
     >>> inputs = {name: years if name in numbers else ["a"] * 800 for name in INPUTS}
@@ -189,7 +189,7 @@ class Detector:
     >>> shape = (1, len(list_statistics(profile)))
     >>> null = NullDistribution(
     ...     windows=(50,), segment_rows=5_000, maxima=np.full((20, *shape), 9.0),
-    ...     usual=UsualScores(windows=(50,), mean=np.ones(shape)),
+    ...     baseline=BaselineScores(windows=(50,), mean=np.ones(shape)),
     ... )
     >>> detector = Detector(profile, null)
     >>> detector.add(rows[:700])
@@ -238,7 +238,7 @@ class Detector:
         return self._history.drifted_rows
 
     def accept(self) -> None:
-        """Take what has changed for usual: the newest rows are the history from now on."""
+        """Accept a change: the newest rows are the baseline from now on."""
         self._history.accept()
         self._levels.clear()
         self._since.clear()
@@ -263,7 +263,7 @@ class Detector:
         before = self._history.rows_with_rest
         for stride in self._history.scores(codes):
             moment = moments[self._history.rows - before - 1]
-            relative = self._history.relative(stride, self._null.usual)
+            relative = self._history.relative(stride, self._null.baseline)
             if self._history.rows >= MIN_ROWS:
                 self._update_states(relative, moment=moment)
             self._history.freeze(has_drifted=self._level == CONFIRMED)
@@ -313,7 +313,7 @@ class Detector:
     def _features(self, *, known: bool) -> Sequence[FeatureDrift]:
         shares = self._newest / self._thresholds.confirmed
         top = self._null.windows[int(np.unravel_index(shares.argmax(), shares.shape)[0])]
-        usual, newest = self._history.usual(top), self._history.newest.sum(axis=0)
+        baseline, newest = self._history.baseline(top), self._history.newest.sum(axis=0)
         changed = self._history.newest[-top // STRIDE :].sum(axis=0)
         features = []
         for number, (name, indices) in enumerate(zip(self._profile.features, self._of_feature, strict=True)):
@@ -329,11 +329,11 @@ class Detector:
                     description=self._describe(number, statistic, rows=rows) if known else "",
                     since=self._since.get(name),
                     labels=(*self._profile.bins[name].labels, "(missing)", "(unseen)"),
-                    reference=self._shares(number, self._profile.usual_counts),
-                    history=self._shares(number, usual),
+                    reference=self._shares(number, self._profile.all_shares),
+                    history=self._shares(number, baseline),
                     changed=self._shares(number, changed),
                     window=self._shares(number, newest),
-                    medians=self._medians(number, usual, changed),
+                    medians=self._medians(number, baseline, changed),
                 )
             )
         return features
@@ -347,7 +347,7 @@ class Detector:
     def _describe(self, number: int, statistic: Statistic, *, rows: int) -> str:
         counts = self._history.newest[-rows // STRIDE :].sum(axis=0)
         bins = self._profile.bins[statistic.feature]
-        before = self._shares(number, self._history.usual(rows))
+        before = self._shares(number, self._history.baseline(rows))
         return describe(statistic.kind, bins, reference=before, window=self._shares(number, counts))
 
     def _shares(self, number: int, counts: Floats) -> tuple[float, ...]:

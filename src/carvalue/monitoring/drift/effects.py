@@ -37,14 +37,14 @@ def measure_effects(reference: pl.DataFrame, model: PriceModel) -> Mapping[str, 
         Effects by field.
     """
     cars = reference.select(INPUTS).sample(min(SAMPLE_ROWS, len(reference)), seed=SEED)
-    usual = _prices(cars, model)
+    priced = _prices(cars, model)
     effects = {}
     for name in INPUTS:
         empty = cars.with_columns(pl.lit(None, dtype=cars[name].dtype).alias(name))
         shuffled = cars.with_columns(cars[name].shuffle(seed=SEED))
         effects[name] = FieldEffect(
-            missing=float(np.abs(_prices(empty, model) / usual - 1).mean()),
-            other=float(np.abs(_prices(shuffled, model) / usual - 1).mean()),
+            missing=float(np.abs(_prices(empty, model) / priced - 1).mean()),
+            other=float(np.abs(_prices(shuffled, model) / priced - 1).mean()),
         )
     return effects
 

@@ -1,4 +1,4 @@
-"""The history of one stream of rows: what is usual in it, and how its newest rows compare with that."""
+"""The history of one stream of rows: its baseline, and how its newest rows compare with it."""
 
 import base64
 import zlib
@@ -15,13 +15,13 @@ from carvalue.monitoring.drift.statistics import STRIDE, list_statistics, stride
 MEMORY_ROWS = 20_000  # the history is halved each time it has grown by as many
 TRIM_STRIDES = 10  # between two moves of old rows from the newest rows to the history
 FOUND_WITHIN = 500  # rows that may have drifted before it is confirmed
-SETTLE_STRIDES = 50  # between two additions to the usual scores
-PRIOR_WINDOWS = 3.0  # what the reference says about usual scores counts as much as so many windows
-LOWEST_RATIO = 1.0  # of the usual scores of a stream to those of the reference
+SETTLE_STRIDES = 50  # between two additions to the baseline scores
+PRIOR_WINDOWS = 3.0  # weight of the reference's baseline scores, in windows of the stream
+LOWEST_RATIO = 1.0  # of the baseline scores of a stream to those of the reference
 
 
 @dataclass(frozen=True, kw_only=True)
-class UsualScores:
+class BaselineScores:
     """The scores of a stream in which nothing has changed.
 
     Attributes:
@@ -87,7 +87,7 @@ class StreamHistory:
         return self.rows - self._frozen_at if self.is_frozen else 0
 
     def accept(self) -> None:
-        """Take the newest rows for usual ones, and forget those before them."""
+        """Make the newest rows the baseline, and forget those before them."""
         self._past, self._past_rows, self._frozen_at = np.zeros(self._profile.width), 0, 0
 
     @property
@@ -100,7 +100,7 @@ class StreamHistory:
         """The counts of the newest rows by stride, shape (strides, bins), and at least the largest window."""
         return self._counts
 
-    def usual(self, window: int) -> Floats:
+    def baseline(self, window: int) -> Floats:
         """Count the rows before a window, and before the drift if there is one.
 
         Args:
@@ -137,24 +137,26 @@ class StreamHistory:
             if self.rows // STRIDE % TRIM_STRIDES == 0:
                 self._trim()
 
-    def relative(self, scores: Floats, usual: UsualScores) -> Floats:
-        """Divide scores by how much larger than in the reference the scores of this stream usually are.
+    def relative(self, scores: Floats, baseline: BaselineScores) -> Floats:
+        """Divide scores by the ratio of this stream's baseline scores to those of the reference.
 
         Args:
             scores: The scores of a stride, shape (windows, statistics).
-            usual: The usual scores in the reference.
+            baseline: The baseline scores of the reference.
 
         Returns:
             Relative scores, with the same shape.
         """
         strides = np.array(self._windows)[:, None] / STRIDE
-        own = (PRIOR_WINDOWS * usual.mean + self._sums / strides) / (PRIOR_WINDOWS + self._strides / strides)
-        ratio = np.maximum(own / np.maximum(usual.mean, 1e-9), LOWEST_RATIO)
+        own = (PRIOR_WINDOWS * baseline.mean + self._sums / strides) / (
+            PRIOR_WINDOWS + self._strides / strides
+        )
+        ratio = np.maximum(own / np.maximum(baseline.mean, 1e-9), LOWEST_RATIO)
         relative: Floats = scores / ratio
         return relative
 
     def remember(self, scores: Floats) -> None:
-        """Count scores as usual ones, once the rows are older than the largest window.
+        """Count scores as baseline scores, once the rows are older than the largest window.
 
         Args:
             scores: The scores of a stride, shape (windows, statistics).
@@ -167,7 +169,7 @@ class StreamHistory:
         """Convert the history to JSON types.
 
         Returns:
-            Counts, the newest rows and the usual scores.
+            Counts, the newest rows and the baseline scores.
         """
         codes = (self._codes - self._profile.code_starts).astype(np.uint8)
         return {
@@ -210,7 +212,7 @@ class StreamHistory:
             self._past, self._past_rows = self._past // 2, self._past_rows // 2
 
     def _settle(self) -> None:
-        """Count the scores before the largest window as usual ones; forget those of drifted rows."""
+        """Add the scores before the largest window to the baseline; forget those of drifted rows."""
         if self.is_frozen:
             self._recent.clear()
         elif len(self._recent) * SETTLE_STRIDES > max(self._windows) // STRIDE:

@@ -87,7 +87,7 @@ class ReferenceProfile:
         return np.concatenate([[0], np.cumsum(self.sizes + 2)[:-1]]).astype(np.int64)
 
     @cached_property
-    def usual_counts(self) -> Floats:
+    def all_shares(self) -> Floats:
         """The share of each bin among all rows of the reference, shape (bins,)."""
         counts = self.shares.copy()
         for number, (start, size) in enumerate(zip(self.starts, self.sizes, strict=True)):

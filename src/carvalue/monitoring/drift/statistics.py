@@ -167,12 +167,12 @@ def _missing_scores(profile: ReferenceProfile, counts: Floats, before: Floats) -
     )
     rates = (past[..., 1] + PRIOR_ROWS * everywhere) / (rows_before + PRIOR_ROWS)
     total = np.maximum(rows.sum(axis=2), 1)
-    usual = (rows * rates).sum(axis=2) / total  # as often as before, among such requests
-    # how many rows of the history the usual rate rests on: few, where few requests filled in as much; but a
-    # program that has never left out so much is compared with all that it has sent
+    expected = (rows * rates).sum(axis=2) / total  # as often as before, among such requests
+    # the number of rows of the history behind the expected rate: few, where few requests filled in as much;
+    # but a program that has never left out so much is compared with all that it has sent
     known = np.where(rows_before > 0, rows_before + PRIOR_ROWS, rows_before.sum(axis=2, keepdims=True) + 1)
     support = total**2 / np.maximum((rows**2 / known).sum(axis=2), 1e-9)
-    return rate_scores(missing, total, support * usual, support)
+    return rate_scores(missing, total, support * expected, support)
 
 
 def _value_scores(profile: ReferenceProfile, values: Floats, before: Floats) -> Floats:

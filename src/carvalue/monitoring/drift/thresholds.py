@@ -13,7 +13,7 @@ import polars as pl
 
 from carvalue.errors import AppError
 from carvalue.monitoring.drift.bins import Floats
-from carvalue.monitoring.drift.history import StreamHistory, UsualScores
+from carvalue.monitoring.drift.history import BaselineScores, StreamHistory
 from carvalue.monitoring.drift.profile import ReferenceProfile, fit_profile
 from carvalue.monitoring.drift.statistics import STRIDE
 
@@ -28,7 +28,7 @@ SUSPECTED_PER_100K = 40.0
 MIN_DEVIATION = 0.3  # of the square root of a maximum; few segments may show a smaller one by chance
 # rows of one visitor are alike, also where the reference varies little
 MIN_SUSPECTED, MIN_CONFIRMED = 25.0, 60.0
-MIN_USUAL = 0.5  # the mean of a one-sided score of independent rows
+MIN_BASELINE = 0.5  # the mean of a one-sided score of independent rows
 EULER = 0.5772156649  # the Euler-Mascheroni constant, the mean of the standard Gumbel distribution
 
 
@@ -61,11 +61,11 @@ class NullDistribution:
         windows: The window sizes in rows.
         segment_rows: The number of rows for each maximum.
         maxima: The largest scores of each segment, shape (segments, windows, statistics).
-        usual: The mean scores.
+        baseline: The mean scores.
 
     >>> maxima = np.random.default_rng(1).chisquare(5, size=(20, 1, 3)) + 10
-    >>> usual = UsualScores(windows=(50,), mean=np.ones((1, 3)))
-    >>> null = NullDistribution(windows=(50,), segment_rows=5_000, maxima=maxima, usual=usual)
+    >>> baseline = BaselineScores(windows=(50,), mean=np.ones((1, 3)))
+    >>> null = NullDistribution(windows=(50,), segment_rows=5_000, maxima=maxima, baseline=baseline)
     >>> thresholds = null.thresholds()
     >>> bool((thresholds.confirmed > thresholds.suspected).all())
     True
@@ -76,7 +76,7 @@ class NullDistribution:
     windows: tuple[int, ...]
     segment_rows: int
     maxima: Floats
-    usual: UsualScores
+    baseline: BaselineScores
 
     def thresholds(self) -> Thresholds:
         """Compute the thresholds from a Gumbel distribution fitted by moments.
@@ -127,28 +127,30 @@ def calibrate(reference: pl.DataFrame) -> tuple[ReferenceProfile, NullDistributi
     ]
     means = np.stack([replay.mean() for replay in replays])
     # the halves have bins of their own, but as many statistics
-    usual = UsualScores(windows=windows, mean=np.maximum(means.mean(axis=0), MIN_USUAL))
-    maxima = [part for replay in replays for part in replay.maxima(usual, segment_rows=segment_rows)]
-    null = NullDistribution(windows=windows, segment_rows=segment_rows, maxima=np.array(maxima), usual=usual)
+    baseline = BaselineScores(windows=windows, mean=np.maximum(means.mean(axis=0), MIN_BASELINE))
+    maxima = [part for replay in replays for part in replay.maxima(baseline, segment_rows=segment_rows)]
+    null = NullDistribution(
+        windows=windows, segment_rows=segment_rows, maxima=np.array(maxima), baseline=baseline
+    )
     return fit_profile(reference), _with_larger_windows(null)
 
 
 def _with_larger_windows(null: NullDistribution) -> NullDistribution:
     """Add windows that a small reference cannot replay, with the scores of its largest one.
 
-    Without them, a stream that is watched with a small reference would learn a slow change as usual before
+    Without them, a stream that is watched with a small reference would learn a slow change as its baseline before
     any window shows it.
     """
     added = tuple(rows for rows in WINDOWS if null.windows[-1] < rows <= MIN_LARGEST_WINDOW)
     if not added:
         return null
     windows, copies = (*null.windows, *added), [null.maxima] + [null.maxima[:, -1:]] * len(added)
-    mean = np.concatenate([null.usual.mean] + [null.usual.mean[-1:]] * len(added))
+    mean = np.concatenate([null.baseline.mean] + [null.baseline.mean[-1:]] * len(added))
     return NullDistribution(
         windows=windows,
         segment_rows=null.segment_rows,
         maxima=np.concatenate(copies, axis=1),
-        usual=UsualScores(windows=windows, mean=mean),
+        baseline=BaselineScores(windows=windows, mean=mean),
     )
 
 
@@ -165,11 +167,11 @@ class _Replay:
         mean: Floats = self._scores.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
         return mean
 
-    def maxima(self, usual: UsualScores, *, segment_rows: int) -> list[Floats]:
+    def maxima(self, baseline: BaselineScores, *, segment_rows: int) -> list[Floats]:
         history = StreamHistory(self._profile, self._windows)
         relative = []
         for scores in self._scores:
-            relative.append(history.relative(scores, usual))
+            relative.append(history.relative(scores, baseline))
             history.remember(scores)
         return segment_maxima(np.array(relative), segment_rows=segment_rows)
 

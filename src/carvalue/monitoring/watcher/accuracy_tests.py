@@ -242,9 +242,9 @@ def error_factors(metrics: Mapping[str, float]) -> tuple[list[float], np.ndarray
     ([0.1, 0.2], [0.84, 0.95, 1.48])
     """
     borders, below = error_classes(metrics)
-    usual = np.diff([0.0, *below, 1.0])
+    expected = np.diff([0.0, *below, 1.0])
     grown = [np.interp(np.log(np.array(borders) / scale), *_known(borders, below)) for scale in ERROR_SCALES]
-    return borders, np.column_stack([np.diff([0.0, *share, 1.0]) / usual for share in grown])
+    return borders, np.column_stack([np.diff([0.0, *share, 1.0]) / expected for share in grown])
 
 
 def error_classes(metrics: Mapping[str, float]) -> tuple[list[float], list[float]]:
