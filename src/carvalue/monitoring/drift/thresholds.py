@@ -138,8 +138,8 @@ def calibrate(reference: pl.DataFrame) -> tuple[ReferenceProfile, NullDistributi
 def _with_larger_windows(null: NullDistribution) -> NullDistribution:
     """Add windows that a small reference cannot replay, with the scores of its largest one.
 
-    Without them, a stream that is watched with a small reference would learn a slow change as its baseline before
-    any window shows it.
+    Without them, a stream that is watched with a small reference would learn a slow change as its
+    baseline before any window shows it.
     """
     added = tuple(rows for rows in WINDOWS if null.windows[-1] < rows <= MIN_LARGEST_WINDOW)
     if not added:
