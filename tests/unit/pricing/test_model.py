@@ -31,7 +31,8 @@ def test_a_frame_and_single_listings_are_quoted_alike(model: PriceModel) -> None
 
     for row, quoted in zip(market.to_dicts(), frame.iter_rows(), strict=True):
         quote = model.quote(row)
-        told = (list(quote.warnings), list(quote.kinds))
+        assert quote.support is not None
+        told = (quote.support.grade, list(quote.warnings), list(quote.kinds))
         assert (quote.price, quote.low, quote.high, *told) == quoted
 
 
