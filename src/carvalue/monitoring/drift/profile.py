@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from carvalue.listings import FIELDS
+from carvalue.listings import FIELDS, NumberField
 from carvalue.monitoring.drift.bins import Bins, Codes, Floats, fit_bins
 from carvalue.monitoring.drift.residuals import ResidualModel, fit_residual_model
 
@@ -212,8 +212,9 @@ def _codes(bins: Mapping[str, Bins], rows: pl.DataFrame) -> Codes:
 
 
 def _residual_model(rows: pl.DataFrame, codes: Codes, *, feature: str) -> ResidualModel:
-    predictors = tuple(column for column, name in enumerate(INPUTS) if name != feature)
-    return fit_residual_model(rows, codes, feature=feature, predictors=predictors)
+    numbers = [field.name for field in FIELDS if isinstance(field, NumberField) and field.name != feature]
+    categories = [column for column, name in enumerate(INPUTS) if name not in (*numbers, feature)]
+    return fit_residual_model(rows, codes, feature=feature, numbers=numbers, categories=categories)
 
 
 def _profile(

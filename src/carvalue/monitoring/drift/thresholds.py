@@ -79,25 +79,29 @@ class NullDistribution:
     baseline: BaselineScores
 
     def thresholds(self) -> Thresholds:
-        """Compute the thresholds from a Gumbel distribution fitted by moments.
+        """Compute the thresholds from Gumbel distributions fitted by moments.
+
+        The windows of one statistic hold mostly the same rows, so the distribution of each statistic is that
+        of its largest standardized score over all windows.
 
         Returns:
             Thresholds with about `SUSPECTED_PER_100K` and `CONFIRMED_PER_100K` false alarms.
         """
         return Thresholds(
             windows=self.windows,
-            suspected=np.maximum(self._quantile(self.maxima, SUSPECTED_PER_100K), MIN_SUSPECTED),
-            confirmed=np.maximum(self._quantile(self.maxima, CONFIRMED_PER_100K), MIN_CONFIRMED),
+            suspected=np.maximum(self._quantile(SUSPECTED_PER_100K), MIN_SUSPECTED),
+            confirmed=np.maximum(self._quantile(CONFIRMED_PER_100K), MIN_CONFIRMED),
         )
 
-    def _quantile(self, maxima: Floats, per_100k: float) -> Floats:
+    def _quantile(self, per_100k: float) -> Floats:
         # square roots, because scores grow with the square of a shift and their own tail is too heavy
-        roots = np.sqrt(maxima)
-        deviation = np.maximum(roots.std(axis=0, ddof=1), MIN_DEVIATION)
-        scale = deviation * np.sqrt(6) / np.pi
-        alarms = per_100k * self.segment_rows / 100_000 / roots[0].size  # in one segment by one statistic
-        quantile = roots.mean(axis=0) - EULER * scale - scale * np.log(-np.log1p(-alarms))
-        squared: Floats = quantile**2
+        roots = np.sqrt(self.maxima)
+        mean, deviation = roots.mean(axis=0), np.maximum(roots.std(axis=0, ddof=1), MIN_DEVIATION)
+        largest = ((roots - mean) / deviation).max(axis=1)
+        scale = largest.std(axis=0, ddof=1) * np.sqrt(6) / np.pi
+        alarms = per_100k * self.segment_rows / 100_000 / largest.shape[1]  # in one segment by one statistic
+        quantile = largest.mean(axis=0) - EULER * scale - scale * np.log(-np.log1p(-alarms))
+        squared: Floats = (mean + deviation * quantile) ** 2
         return squared
 
 

@@ -22,7 +22,9 @@ def some_cars(*, shares: list[float], seed: int) -> tuple[pl.DataFrame, Codes]:
 
 @pytest.mark.parametrize("feature", ["year", "price"])
 def test_other_cars_move_no_residual(feature: str) -> None:
-    model = fit_residual_model(*some_cars(shares=[0.25] * MAKES, seed=1), feature=feature, predictors=(0,))
+    model = fit_residual_model(
+        *some_cars(shares=[0.25] * MAKES, seed=1), feature=feature, numbers=(), categories=(0,)
+    )
 
     newer, codes = some_cars(shares=[0.05, 0.05, 0.1, 0.8], seed=2)
     deviation = model.residuals(newer, codes).std()
@@ -33,7 +35,7 @@ def test_other_cars_move_no_residual(feature: str) -> None:
 
 def test_a_year_that_moves_by_itself_moves_its_residual() -> None:
     rows, codes = some_cars(shares=[0.25] * MAKES, seed=1)
-    model = fit_residual_model(rows, codes, feature="year", predictors=(0,))
+    model = fit_residual_model(rows, codes, feature="year", numbers=(), categories=(0,))
 
     assert model.residuals(rows.with_columns(pl.col("year") + 1), codes).mean() == pytest.approx(1, abs=0.05)
 
@@ -42,6 +44,6 @@ def test_a_missing_value_has_no_residual() -> None:
     rows, codes = some_cars(shares=[0.25] * MAKES, seed=1)
     with_gaps = rows.with_columns(year=pl.when(pl.int_range(pl.len()) % 3 > 0).then("year"))
 
-    model = fit_residual_model(with_gaps, codes, feature="year", predictors=(0,))
+    model = fit_residual_model(with_gaps, codes, feature="year", numbers=(), categories=(0,))
 
     assert model.residuals(with_gaps, codes).null_count() == with_gaps["year"].null_count()
