@@ -10,11 +10,13 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
-from runs import runs, summed_up
+sys.path += [str(Path(__file__).parents[2])]
+
+from benchmarks.results import describe_model, save
+from runs import Result, runs, summed_up, table_row
 from streams import DRIFTS, Regime, Streams, streams
 
 from carvalue.monitoring.drift.profile import first_words
@@ -29,7 +31,8 @@ SIDE = Path(__file__).with_name("nannyml_side.py")
 
 
 def main(datasets: Path, work: Path) -> None:
-    """Print a line of JSON for each regime, as `__main__.py` does."""
+    """Measure both regimes, and save the table."""
+    rows = []
     for regime in get_args(Regime):
         prepared = streams(datasets, regime=regime, work=work)
         with tempfile.TemporaryDirectory() as folder:
@@ -38,12 +41,22 @@ def main(datasets: Path, work: Path) -> None:
         by_drift = defaultdict(list)
         for name, delay in found.pop("delays").items():
             by_drift[DRIFTS[int(name.partition("-")[0])]].append(delay)
-        delays = {drift: asdict(summed_up(each)) for drift, each in by_drift.items()}
         clean = len(prepared.clean)
-        per_100k = found["alarms"] / clean * 100_000
-        line = {"regime": regime, "method": "NannyML", "clean_requests": clean, **found, "per_100k": per_100k}
-        sys.stdout.write(json.dumps(line | {"delays": delays}) + "\n")
-        sys.stdout.flush()
+        result = Result(
+            method=f"NannyML, {regime} requests",
+            clean_requests=clean,
+            alarms=found["alarms"],
+            per_100k=found["alarms"] / clean * 100_000,
+            cpu_ms_per_1000=found["cpu_ms_per_1000"],
+            delays={drift: summed_up(each) for drift, each in by_drift.items()},
+        )
+        rows.append(table_row(result))
+    save(
+        "drift_nannyml",
+        {"rows": rows},
+        command="python benchmarks/drift/beside.py DATASETS WORK",
+        model=describe_model(work / "consecutive" / "bundle"),
+    )
 
 
 def write_rows(prepared: Streams, folder: Path) -> None:

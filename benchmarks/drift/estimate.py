@@ -1,15 +1,18 @@
 """Compare the estimated error with the true one: `python benchmarks/drift/estimate.py DATASETS WORK`.
 
 The true error is against asking prices. Where inputs are corrupted, the car and its asking price are
-unchanged; other cars have their own prices. Prints one line of JSON for each change.
+unchanged; other cars have their own prices.
 """
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
+
+sys.path += [str(Path(__file__).parents[2])]
+
+from benchmarks.results import describe_model, save
 from streams import INPUT_DRIFTS, Streams, streams
 
 from carvalue.monitoring.watcher.live_accuracy import estimated_error
@@ -27,30 +30,34 @@ OTHER_CARS: Mapping[str, pl.Expr] = {
 
 
 def main(datasets: Path, work: Path) -> None:
-    """Print the true and the estimated median error under each change."""
+    """Measure the true and the estimated median error under each change, and save the table."""
     prepared = streams(datasets, regime="consecutive", work=work)
     asking_price = prepared.listings["price"].cast(pl.Float64).alias("asking_price")
     clean = prepared.clean.with_columns(asking_price)
-    for name, chosen in OTHER_CARS.items():
-        print_result(prepared, f"other cars: {name}", clean.filter(chosen))
+    changes = {f"other cars: {name}": clean.filter(chosen) for name, chosen in OTHER_CARS.items()}
     for name in INPUT_DRIFTS:
-        print_result(prepared, f"wrong inputs: {name}", prepared.drifted[name].with_columns(asking_price))
+        changes[f"wrong inputs: {name}"] = prepared.drifted[name].with_columns(asking_price)
     cheaper = clean.with_columns(pl.col("asking_price") * 0.9)
-    print_result(prepared, "another market: all asking prices 10 % lower", cheaper)
+    changes["another market: all asking prices 10 % lower"] = cheaper
+    save(
+        "drift_estimate",
+        {"rows": [compare(prepared, change, rows) for change, rows in changes.items()]},
+        command="python benchmarks/drift/estimate.py DATASETS WORK",
+        model=describe_model(work / "consecutive" / "bundle"),
+    )
 
 
-def print_result(prepared: Streams, change: str, rows: pl.DataFrame) -> None:
-    """Print one line."""
+def compare(prepared: Streams, change: str, rows: pl.DataFrame) -> dict[str, object]:
+    """Make one row of the table."""
     metrics = prepared.model.card.metrics
     errors = (rows["price"] / rows["asking_price"] - 1).abs()
-    line = {
+    estimated = estimated_error(width=float(rows["range_width"].mean()), metrics=metrics)  # type: ignore[arg-type]
+    return {
         "change": change,
         "rows": len(rows),
-        "error": errors.median(),
-        "estimated": estimated_error(width=float(rows["range_width"].mean()), metrics=metrics),  # type: ignore[arg-type]
-        "validation": metrics["mdape"],
+        "error": f"{errors.median():.1%}",
+        "estimated error": f"{estimated:.1%}",
     }
-    sys.stdout.write(json.dumps(line) + "\n")
 
 
 if __name__ == "__main__":

@@ -120,6 +120,54 @@ class EDetector:
                 yield row
 
 
+class MmdCusum:
+    """MMD-CUSUM for mixing processes (Chen et al. 2024, arXiv 2312.09197).
+
+    The distance of each block from the reference, less an offset, is summed up and never below 0. A Gaussian
+    kernel on the features' bins, approximated by random Fourier features (Rahimi and Recht 2007); the
+    offset is a standard deviation above the mean of the reference's blocks, and the threshold is the largest
+    sum of the reference itself.
+    """
+
+    BLOCK, FEATURES, SEED = 50, 256, 3
+
+    def __init__(self, reference: pl.DataFrame) -> None:
+        self._profile = fit_profile(reference)
+        random = np.random.default_rng(self.SEED)
+        # two random rows differ in most features, and each adds 2 to the squared distance of one-hot codes
+        bandwidth = np.sqrt(2 * len(self._profile.features))
+        self._frequencies = random.normal(0, 1 / bandwidth, (self._profile.width, self.FEATURES))
+        self._phases = random.uniform(0, 2 * np.pi, self.FEATURES)
+        blocks = self._blocks(reference)
+        self._mean = blocks.mean(axis=0)
+        distances = np.linalg.norm(blocks - self._mean, axis=1)
+        self._offset = float(distances.mean() + distances.std())
+        self._threshold = max(self._sums(distances, threshold=np.inf))
+
+    def raised(self, rows: pl.DataFrame) -> Iterator[int]:
+        """Add up block by block, and begin again after an alarm."""
+        distances = np.linalg.norm(self._blocks(rows) - self._mean, axis=1)
+        for number, total in enumerate(self._sums(distances, threshold=self._threshold)):
+            if total > self._threshold:
+                yield (number + 1) * self.BLOCK - 1
+
+    def _sums(self, distances: Floats, *, threshold: float) -> Iterator[float]:
+        total = 0.0
+        for distance in distances.tolist():
+            total = max(total + distance - self._offset, 0.0)
+            yield total
+            if total > threshold:
+                total = 0.0
+
+    def _blocks(self, rows: pl.DataFrame) -> Floats:
+        codes = self._profile.codes(rows)[:, : len(self._profile.features)]
+        means = []
+        for start in range(0, len(codes) - self.BLOCK + 1, self.BLOCK):
+            angles = self._frequencies[codes[start : start + self.BLOCK]].sum(axis=1) + self._phases
+            means.append(np.cos(angles).mean(axis=0) * np.sqrt(2 / self.FEATURES))
+        return np.array(means)
+
+
 def p_values(reference: pl.DataFrame, *, level: float) -> Method:
     """Kolmogorov-Smirnov for numbers, chi-squared for categories; an alarm if one p-value is too small."""
     known = first_words(reference).sample(SAMPLE_ROWS, seed=1)
