@@ -58,6 +58,17 @@ class StoredFormat:
     version: int = 1
     upgrades: Mapping[int, Upgrade] = field(default_factory=dict)
 
+    def encode(self, fields: Mapping[str, Any]) -> bytes:
+        """Encode an object in the present format.
+
+        Args:
+            fields: Its fields.
+
+        Returns:
+            JSON with the field `format` first.
+        """
+        return json.dumps({"format": self.version, **fields}, indent=1).encode()
+
     def write(self, path: Path, fields: Mapping[str, Any]) -> None:
         """Write an object to a file, atomically.
 
@@ -66,7 +77,7 @@ class StoredFormat:
             fields: Its fields.
         """
         with atomic_write(path) as temporary:
-            temporary.write_text(json.dumps({"format": self.version, **fields}, indent=1))
+            temporary.write_bytes(self.encode(fields))
 
     def read(self, path: Path) -> dict[str, Any]:
         """Read what `write` wrote.

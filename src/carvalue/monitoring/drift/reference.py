@@ -14,6 +14,9 @@ FORMAT = StoredFormat(kind="drift reference")
 
 logger = logging.getLogger(__name__)
 
+REFERENCE = "reference"
+"""The folder of the storage with the references."""
+
 COLUMNS = ("posted_at", *(field.name for field in FIELDS), "price")
 """The rows keep the order of posting: thresholds are calibrated on consecutive rows."""
 
