@@ -140,8 +140,9 @@ def _run(program: str, *arguments: str, url: str) -> None:
     found, parts = shutil.which(program), urlsplit(url)
     if found is None:
         raise DumpFailed(f"{program} is not installed.")
-    host = parts.netloc.rpartition("@")[2]
-    address = urlunsplit(("postgresql", f"{parts.username}@{host}", parts.path, parts.query, ""))
+    user, at, host = parts.netloc.rpartition("@")
+    place = f"{user.partition(':')[0]}{at}{host}"
+    address = urlunsplit(("postgresql", place, parts.path, parts.query, ""))
     done = subprocess.run(  # noqa: S603
         (found, f"--dbname={address}", *arguments),
         env=os.environ | {"PGPASSWORD": unquote(parts.password or "")},
