@@ -12,7 +12,7 @@ QUICKLY := DATA_SOURCE=sample SAMPLE_ROWS=4000 TRAINING_BUDGET=quick STATE_DIR=v
   MLFLOW_TRACKING_URI=sqlite:///var/bench-quote/mlflow.db
 PYTHONS := >=3.11,<3.14
 
-.PHONY: help install install-dev build up down status logs test test-wheel check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-serving bench-load bench-robustness bench-fuzzing mutation docs screenshots
+.PHONY: help install install-dev build up down status logs test test-wheel test-upgrade check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-serving bench-load bench-robustness bench-fuzzing mutation docs screenshots
 
 help: ## show this list of commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ test: install-dev ## run all tests but the slow ones (markers deploy, faults and
 
 test-wheel: install-dev ## install the built wheel into an empty environment and build the platform there (minutes)
 	@$(RUN) pytest -m wheel tests/e2e/test_wheel.py
+
+test-upgrade: install-dev ## upgrade the state of release 0.1 under load, roll it back and upgrade it again (minutes)
+	@$(RUN) pytest -m slow tests/e2e/test_upgrade.py
 
 check: lint test ## run what CI runs: format, lint, types, import contracts, tests
 

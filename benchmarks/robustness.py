@@ -20,7 +20,7 @@ from faults.recording import run_recorded
 from faults.simulation import STEPS, Simulation, run_seeds
 from faults.stores import STORES
 
-ROUNDS = 6  # of work with each store before the last crash point
+ROUNDS = 11  # of work with each store before the last crash point
 FAILING_ROUNDS = 1
 SEEDS = 10_000
 SEEDS_AT_ONCE = 50

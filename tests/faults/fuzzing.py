@@ -158,7 +158,7 @@ class _NoRuns:
 
 
 def _detector_state(data: bytes) -> None:
-    with suppress(StateIncompatible, ValueError):
+    with suppress(StateIncompatible, ValueError):  # the latter only from `loads`
         content = json.loads(data)
         if isinstance(content, dict):
             DetectorState.from_json(content)

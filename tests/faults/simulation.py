@@ -22,7 +22,7 @@ from unittest.mock import patch
 from sqlalchemy import delete
 
 from carvalue.errors import AppError
-from carvalue.files import read_bundle, write_bundle
+from carvalue.files import LocalFolder, read_bundle, write_bundle
 from carvalue.files.bundle import bundle_digest
 from carvalue.journal import (
     DecisionLog,
@@ -665,7 +665,7 @@ class Simulation:
                 journal=JournalLink(self.journal, self.watcher_faults),  # type: ignore[arg-type]
                 state=self._watcher_state(),
                 registry=RegistryLink(self.versions, self.watcher_faults),
-                references=folder,
+                references=LocalFolder(folder),
                 folder=folder,
                 alert_store=AlertStore(folder / "alerts.db", [self.receiver]),
                 reports=NoReports(),  # type: ignore[arg-type]

@@ -117,7 +117,7 @@ class OldJournal:
     schema = Path(__file__).parents[1] / "schemas" / "before_revisions.sqlite.sql"
 
     def work(self, folder: Path, rounds: int, acknowledge: Acknowledge) -> None:
-        with suppress(DatabaseError), closing(connect(folder / "journal.db")) as database:
+        with suppress(DatabaseError, OSError), closing(connect(folder / "journal.db")) as database:
             database.executescript(self.schema.read_text())
             flush(folder)
             acknowledge("created")

@@ -38,7 +38,8 @@ with connect_mlflow(settings.mlflow_tracking_uri) as client:
     run = client.create_run(client.create_experiment("e")).info.run_id
     tags = {DIGEST_TAG: "f00d"}
     made = client.create_model_version(MODEL_NAME, source=f"runs:/{run}/model", run_id=run, tags=tags)
-work = work_folder(settings, "initial_model_dag")
+work = work_folder(settings, "initial_model_dag").read()
+work.mkdir(parents=True)
 version = ModelVersion(name=MODEL_NAME, version=1, run_id=run, source=made.source, bundle_digest="f00d")
 version.save(work / VERSION_FILE)
 gate = GateResult(name="speed", figure=1.0, limit=5.0, passed=True, message="1 ms (at most 5)")

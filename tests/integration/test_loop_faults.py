@@ -41,7 +41,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def work(settings: Settings) -> Path:
     """Working files as they are before the first step that needs MLflow."""
-    work = steps.work_folder(settings, RETRAIN_MODEL.name)
+    work = steps.work_folder(settings, RETRAIN_MODEL.name).read()
     for step in (steps.download, steps.clean, steps.split, steps.publish):
         step(settings=settings, work=work)
     return work

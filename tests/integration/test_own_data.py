@@ -37,10 +37,10 @@ def settings(tmp_path: Path) -> Settings:
 def test_a_mapped_file_becomes_datasets_and_a_model_that_prices_its_cars(settings: Settings) -> None:
     run_pipeline(CREATES_DATASETS, settings, report=lambda _: None)
     for step in (tune, train):
-        step(settings=settings, work=work_folder(settings, INITIAL_MODEL.name))
+        step(settings=settings, work=work_folder(settings, INITIAL_MODEL.name).read())
 
     manifest = DatasetStore(settings.storage_root / "datasets").manifest()
-    model = PriceModel.load(work_folder(settings, INITIAL_MODEL.name) / "bundle")
+    model = PriceModel.load(work_folder(settings, INITIAL_MODEL.name).read() / "bundle")
     assert manifest.source_description == "autos.example, used cars in Germany: file autos.csv"
     assert manifest.rows_kept > 0.95 * ROWS
     for (make, name), new in CARS.items():

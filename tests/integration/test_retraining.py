@@ -35,7 +35,7 @@ def settings(tmp_path: Path, uri: str) -> Settings:
 
 
 def prepare(settings: Settings) -> SplitReport:
-    work = steps.work_folder(settings, "retrain_model_dag")
+    work = steps.work_folder(settings, "retrain_model_dag").read()
     own = (retraining_steps.adjust_prices, retraining_steps.join_sales)
     for step in (steps.download, steps.clean, *own, steps.split):
         step(settings=settings, work=work)
@@ -44,7 +44,7 @@ def prepare(settings: Settings) -> SplitReport:
 
 def look_for_news(settings: Settings) -> None:
     retraining_steps.skip_if_unchanged(
-        settings=settings, work=steps.work_folder(settings, "retrain_model_dag")
+        settings=settings, work=steps.work_folder(settings, "retrain_model_dag").read()
     )
 
 
@@ -79,7 +79,7 @@ def test_sales_without_a_champion_are_left_out(settings: Settings) -> None:
     report_sales(settings, MIN_SALES)
 
     prepare(settings)
-    steps.publish(settings=settings, work=steps.work_folder(settings, "retrain_model_dag"))
+    steps.publish(settings=settings, work=steps.work_folder(settings, "retrain_model_dag").read())
 
     dataset = DatasetStore(settings.storage_root / "datasets").current()
     assert "reported sales" not in dataset.manifest().source_description

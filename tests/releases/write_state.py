@@ -1,4 +1,4 @@
-"""Let a release train on a small sample, quote and take sales, and keep the state that it leaves.
+"""Let a release train on a small sample, quote, take sales and raise an alert; keep the state that it leaves.
 
     git worktree add ../release c39dd51  # release 0.1
     python tests/releases/write_state.py ../release tests/releases/state-0.1.tar.xz
@@ -10,6 +10,7 @@ last quotes are still in the outbox: the journal is locked until the price servi
 import json
 import os
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -17,8 +18,9 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -26,16 +28,33 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from waiting import until
 
-ROWS = 1_500
-QUOTES, SALES, WAITING = 30, 6, 4
+ROWS = 6_000  # of which 2,000 and some are training cars, as drift detection needs
+QUOTES, SALES, WAITING = 45, 40, 4
+SOLD_FOR = 0.3  # of the quote: far off, so that the watcher raises an alert
 MIN_KEY = 30  # characters; the other words that `carvalue keys new` prints are shorter
 CARS = [
     {"manufacturer": maker, "model": model, "year": year, "odometer": miles, "state": "tx"}
     for maker, model in (("toyota", "camry le"), ("ford", "f-150"), ("honda", "civic"))
     for year, miles in ((2010, 140_000), (2015, 60_000), (2018, 30_000))
 ]
-KEPT = ("service", "storage/datasets", "storage/reference", "storage/promotions.ndjson")
-LEFT_OUT = (".lock", "metrics", "reports", "train.parquet", "val.parquet", "test.parquet", "reposts.parquet")
+KEPT = (
+    "service",
+    "watcher",
+    "mlflow",
+    "storage/datasets",
+    "storage/reference",
+    "storage/promotions.ndjson",
+)
+LEFT_OUT = (
+    ".lock",
+    ".png",
+    "metrics",
+    "reports",
+    "train.parquet",
+    "val.parquet",
+    "test.parquet",
+    "reposts.parquet",
+)
 
 
 class Release:
@@ -43,7 +62,7 @@ class Release:
 
     def __init__(self, code: Path, state: Path) -> None:
         self.code, self.state = code, state
-        self.ports = {name: _free_port() for name in ("SERVICE_PORT", "MLFLOW_PORT")}
+        self.ports = {name: _free_port() for name in ("SERVICE_PORT", "WATCHER_PORT", "MLFLOW_PORT")}
         self.environment = os.environ | {name: str(port) for name, port in self.ports.items()}
         self.environment |= {
             "PYTHONPATH": str(code / "src"),
@@ -51,6 +70,7 @@ class Release:
             "DATA_SOURCE": "sample",
             "SAMPLE_ROWS": str(ROWS),
             "TRAINING_BUDGET": "quick",
+            "VERIFIED_SALES_CLIENTS": "page",
         }
 
     def run(self, *words: str, check: bool = True) -> str:
@@ -64,14 +84,21 @@ class Release:
         self, *words: str, port: str, path: str
     ) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
         """Run a module of the release as a server, until the block ends."""
-        process = subprocess.Popen((sys.executable, "-m", *words), env=self.environment, cwd=self.state)
+        process = subprocess.Popen(
+            (sys.executable, "-m", *words), env=self.environment, cwd=self.state, start_new_session=True
+        )
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{self.ports[port]}", timeout=60) as client:
                 until(lambda: _answers(client, path), within_s=1_800)
                 yield process, client
         finally:
-            process.terminate()
-            process.wait(timeout=60)
+            _stop(process)
+
+    @property
+    def watcher(self) -> str:
+        """The module of the watcher."""
+        has_package = (self.code / "src" / "carvalue" / "monitoring" / "watcher").is_dir()
+        return "carvalue.monitoring.watcher" if has_package else "carvalue.monitoring"
 
     def mlflow(self) -> tuple[str, ...]:
         """The command of MLflow's server, with its data in the state folder."""
@@ -108,10 +135,13 @@ def use(release: Release) -> dict[str, object]:
         )
         client.headers["X-API-Key"] = secret
         answers = [_quote(client, CARS[number % len(CARS)]) for number in range(QUOTES)]
-        sales = {answer["quote_id"]: 9_000 + 100 * number for number, answer in enumerate(answers[:SALES])}
+        sales = {str(answer["quote_id"]): round(SOLD_FOR * answer["price"]) for answer in answers[:SALES]}
         for quote_id, price in sales.items():
             client.post("/feedback", json={"quote_id": quote_id, "sale_price": price}).raise_for_status()
         until(lambda: _count(journal, "quotes") == QUOTES, within_s=600)
+        with release.running(release.watcher, port="WATCHER_PORT", path="/healthz"):
+            alerts = release.state / "watcher" / "alerts.db"
+            until(lambda: alerts.exists() and _count(alerts, "alerts") > 0, within_s=1_800)
         lock = sqlite3.connect(journal, isolation_level=None)
         lock.execute("BEGIN EXCLUSIVE")
         waiting = [_quote(client, CARS[number]) for number in range(WAITING)]
@@ -125,6 +155,7 @@ def use(release: Release) -> dict[str, object]:
         "sales": sales,
         "waiting": [answer["quote_id"] for answer in waiting],
         "model_version": answers[0]["model_version"],
+        "alerts": _rows(alerts, "SELECT key FROM alerts"),
     }
 
 
@@ -143,14 +174,30 @@ def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return None if Path(member.name).name.endswith(LEFT_OUT) else member
 
 
-def _quote(client: httpx.Client, car: dict[str, object]) -> dict[str, object]:
-    answer: dict[str, object] = client.post("/predict", json=car).raise_for_status().json()
+def _quote(client: httpx.Client, car: dict[str, object]) -> dict[str, Any]:
+    answer: dict[str, Any] = client.post("/predict", json=car).raise_for_status().json()
     return answer
 
 
 def _count(journal: Path, table: str) -> int:
-    with sqlite3.connect(f"file:{journal}?mode=ro", uri=True, timeout=30) as connection:
-        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
+    try:
+        return len(_rows(journal, f"SELECT 1 FROM {table}"))  # noqa: S608
+    except sqlite3.OperationalError:  # the table is not there yet
+        return 0
+
+
+def _rows(database: Path, query: str) -> list[object]:
+    with closing(sqlite3.connect(database, timeout=30)) as connection:
+        return [row[0] for row in connection.execute(query)]
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:  # MLflow's server may wait for its workers for ever
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _free_port() -> int:

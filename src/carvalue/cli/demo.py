@@ -26,11 +26,12 @@ def simulate(
 
     from carvalue.demo import Traffic, parse_drift
     from carvalue.demo import simulate as run_simulation
-    from carvalue.listings.datasets import DatasetStore
+    from carvalue.files import open_folder
+    from carvalue.listings.datasets import DATASETS, DatasetStore
     from carvalue.settings import load_settings
 
     settings, drifts = load_settings(), [parse_drift(text) for text in drift or ()]
-    dataset = DatasetStore(settings.storage_root / "datasets").current()
+    dataset = DatasetStore(open_folder(settings, DATASETS).read()).current()
     service = httpx.Client(base_url=settings.service_url, headers=settings.service_headers, timeout=30)
     with ProgressConsole() as console, service as client:
 

@@ -19,7 +19,9 @@ import httpx
 from carvalue.demo.scenarios import SimulatedDrift, parse_drift
 from carvalue.demo.traffic import Traffic, simulate
 from carvalue.errors import AppError
-from carvalue.listings.datasets import DatasetStore
+from carvalue.files import open_folder
+from carvalue.listings.datasets import DATASETS, DatasetStore
+from carvalue.monitoring.drift import REFERENCE
 from carvalue.platform import (
     ServiceSpec,
     local_client,
@@ -119,7 +121,7 @@ def demo_drift(settings: Settings, *, report: StyledReport) -> None:
     Raises:
         DemoFailed: An expected event did not happen within ten minutes, or clean traffic raised an alert.
     """
-    dataset = DatasetStore(settings.storage_root / "datasets").current()
+    dataset = DatasetStore(open_folder(settings, DATASETS).read()).current()
     with _demo_services(settings, report=report) as demo:
 
         def send(requests: int, drifts: Sequence[SimulatedDrift] = ()) -> Traffic:
@@ -177,8 +179,12 @@ def _demo_services(settings: Settings, *, report: StyledReport) -> Iterator[Demo
 
 
 def _own_settings(settings: Settings, folder: Path, *, webhook: str) -> Settings:
-    (folder / "storage").symlink_to(settings.storage_root)
-    defaults = dict.fromkeys(("journal_url", "service_url", "watcher_url", "service_keys_file"))
+    (folder / "storage").mkdir()
+    for name in (DATASETS, REFERENCE):
+        (folder / "storage" / name).symlink_to(open_folder(settings, name).read())
+    defaults = dict.fromkeys(
+        ("journal_url", "storage_url", "service_url", "watcher_url", "service_keys_file")
+    )
     ports = {"bind_host": "127.0.0.1", "service_port": free_port(), "watcher_port": free_port()}
     own = {
         "state_dir": folder,

@@ -16,7 +16,8 @@ from carvalue.demo.drift_demo import LOCAL_CLIENT
 from carvalue.demo.shifted_market import later_cars, write_later_listings
 from carvalue.demo.traffic import held_out_cars, simulate
 from carvalue.errors import AppError
-from carvalue.listings.datasets import MIN_SALES, Dataset, DatasetStore
+from carvalue.files import open_folder
+from carvalue.listings.datasets import DATASETS, MIN_SALES, Dataset, DatasetStore
 from carvalue.pipelines import RETRAIN_MODEL
 from carvalue.platform import build_platform, local_client, service_client, start_platform, stop_platform
 from carvalue.platform.airflow import AirflowClient, ProgressReporter, wait_for_run
@@ -172,7 +173,7 @@ def _run_later_market(demo: LoopDemo, first: int, progress: ProgressReporter) ->
 
 def _send_clean_traffic(demo: LoopDemo, report: Callable[[str], None]) -> None:
     report(f"requesting {CLEAN_REQUESTS:,} quotes for cars like those of the training data")
-    cars = DatasetStore(demo.settings.storage_root / "datasets").current()
+    cars = DatasetStore(open_folder(demo.settings, DATASETS).read()).current()
     demo.send(CLEAN_REQUESTS, cars=cars, sales=0)
     _wait("the drift check", lambda: demo.watcher_state("/drift").get("rows_seen", 0) >= CLEAN_REQUESTS)
     if alerts := demo.firing():

@@ -1,4 +1,4 @@
-"""Atomic writes, locks, format versions, JSON artifacts, bundles, zip archives and strict JSON."""
+"""Atomic writes, locks, shared folders, format versions, JSON reports, bundles, zip archives, strict JSON."""
 
 from carvalue.files.archives import MEMBER, ZipUnusable, unpack
 from carvalue.files.artifacts import ArtifactUnreadable, read_artifact, write_artifact
@@ -25,6 +25,16 @@ from carvalue.files.bundle import (
 )
 from carvalue.files.formats import FormatUnknown, StoredFormat, check_format
 from carvalue.files.locks import file_lock
+from carvalue.files.storage import (
+    Bucket,
+    LocalFolder,
+    S3Missing,
+    StorageDamaged,
+    StorageUnavailable,
+    StoredFolder,
+    connect_bucket,
+    open_folder,
+)
 from carvalue.files.strict_json import NotStrictJson, parse_json
 
 __all__ = [
@@ -33,11 +43,17 @@ __all__ = [
     "PRIVATE_UMASK",
     "TEMPORARY_MARK",
     "ArtifactUnreadable",
+    "Bucket",
     "BundleCorrupt",
     "BundleFormatUnknown",
     "BundleIncompatible",
     "FormatUnknown",
+    "LocalFolder",
     "NotStrictJson",
+    "S3Missing",
+    "StorageDamaged",
+    "StorageUnavailable",
+    "StoredFolder",
     "StoredFormat",
     "ZipUnusable",
     "atomic_create",
@@ -45,11 +61,13 @@ __all__ = [
     "atomic_write",
     "bundle_digest",
     "check_format",
+    "connect_bucket",
     "file_lock",
     "fsync",
     "json_bytes",
     "make_folder",
     "make_private",
+    "open_folder",
     "parse_json",
     "read_artifact",
     "read_bundle",

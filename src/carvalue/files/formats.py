@@ -7,9 +7,11 @@ it. Each release reads the formats of the last two releases. Without the field, 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 from carvalue.errors import AppError
+from carvalue.files.atomic import atomic_write
 
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 """Converts the fields of a stored object to those of the next format."""
@@ -44,8 +46,6 @@ class StoredFormat:
         >>> cursors = StoredFormat(
         ...     kind="cursor", version=2, upgrades={1: lambda fields: {"at": fields["position"]}}
         ... )
-        >>> cursors.dump({"at": 7})
-        '{"format": 2, "at": 7}'
         >>> cursors.load('{"position": 7}', source="cursor.json")
         {'at': 7}
         >>> cursors.load('{"format": 3}', source="cursor.json")
@@ -58,22 +58,48 @@ class StoredFormat:
     version: int = 1
     upgrades: Mapping[int, Upgrade] = field(default_factory=dict)
 
-    def dump(self, fields: Mapping[str, Any]) -> str:
-        """Write an object in the present format.
+    def encode(self, fields: Mapping[str, Any]) -> bytes:
+        """Encode an object in the present format.
 
         Args:
             fields: Its fields.
 
         Returns:
-            JSON on one line, with the field `format` first.
+            JSON with the field `format` first.
         """
-        return json.dumps({"format": self.version, **fields})
+        return json.dumps({"format": self.version, **fields}, indent=1).encode()
+
+    def write(self, path: Path, fields: Mapping[str, Any]) -> None:
+        """Write an object to a file, atomically.
+
+        Args:
+            path: The file; its folder is created if needed.
+            fields: Its fields.
+        """
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(self.encode(fields))
+
+    def read(self, path: Path) -> dict[str, Any]:
+        """Read what `write` wrote.
+
+        Args:
+            path: The file.
+
+        Returns:
+            The fields of the present format.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            FormatUnknown: The format is newer, or too old.
+            ValueError: The file is damaged.
+        """
+        return self.load(path.read_bytes(), source=path)
 
     def load(self, text: str | bytes, *, source: object) -> dict[str, Any]:
         """Read an object in any format that this release knows.
 
         Args:
-            text: What `dump` of this or an older release returned.
+            text: The content of a file that this or an older release wrote.
             source: The file, for messages.
 
         Returns:

@@ -1,15 +1,17 @@
 """The pipelines: their steps in order, run by Airflow or in this process."""
 
-from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL, RETRAIN_MODEL, find
+from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL, PIPELINES, RETRAIN_MODEL, find
 from carvalue.pipelines.runner import THREAD_ENVIRONMENT, run_pipeline
-from carvalue.pipelines.steps import VERSION_FILE, work_folder
+from carvalue.pipelines.steps import VERSION_FILE, WORK, work_folder
 
 __all__ = [
     "CREATES_DATASETS",
     "INITIAL_MODEL",
+    "PIPELINES",
     "RETRAIN_MODEL",
     "THREAD_ENVIRONMENT",
     "VERSION_FILE",
+    "WORK",
     "find",
     "run_pipeline",
     "work_folder",

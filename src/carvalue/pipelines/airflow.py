@@ -78,7 +78,8 @@ class ApprovalOperator(HITLOperator):
         """
         settings = load_settings(PipelineSettings)
         ask = _step(self.pipeline, self.step).approval
-        question = ask(settings=settings, work=work_folder(settings, self.pipeline)) if ask else None
+        work = work_folder(settings, self.pipeline).read()
+        question = ask(settings=settings, work=work) if ask else None
         if question is None:
             return None
         self.subject, self.body = question.subject, question.body
@@ -96,11 +97,12 @@ class ApprovalOperator(HITLOperator):
         """
         response = super().execute_complete(context, event)
         user = response["responded_by_user"]
-        save_answer(
-            work=work_folder(load_settings(PipelineSettings), self.pipeline),
-            person=user["name"] if user else f"nobody within {APPROVAL_TIMEOUT.days} days",
-            approved=response["chosen_options"] == [self.APPROVE],
-        )
+        with work_folder(load_settings(PipelineSettings), self.pipeline).updated() as work:
+            save_answer(
+                work=work,
+                person=user["name"] if user else f"nobody within {APPROVAL_TIMEOUT.days} days",
+                approved=response["chosen_options"] == [self.APPROVE],
+            )
         return None
 
 
@@ -147,7 +149,8 @@ def run_step(*, pipeline: str, step: str) -> None:
         handler.addFilter(fold_fields)  # Airflow's formatters drop the fields of an event
     try:
         settings = load_settings(PipelineSettings)
-        _step(pipeline, step).run(settings=settings, work=work_folder(settings, pipeline))
+        with work_folder(settings, pipeline).updated() as work:
+            _step(pipeline, step).run(settings=settings, work=work)
     except NothingToLearn as reason:
         logger.info("%s ends the run: %s", step, reason)
         raise AirflowSkipException(str(reason)) from None

@@ -1,6 +1,5 @@
 """The last two steps of a training: judge the new version, and promote or refuse it."""
 
-import json
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 JUDGEMENT_FILE = "judgement.json"
 """The gates' results, among a training's working files."""
-ANSWER_FILE = "answer.json"
+ANSWER_FILE, ANSWER = "answer.json", "approval"
 """A person's answer to the approval question, among a training's working files."""
 
 
@@ -99,11 +98,12 @@ def save_answer(*, work: Path, person: str, approved: bool) -> None:
         person: The name of the person.
         approved: Whether the person approves the promotion.
     """
+    from carvalue.files import StoredFormat
     from carvalue.registry import GateJudgement
 
     version = GateJudgement.load(work / JUDGEMENT_FILE).version
     answer = {"version": version, "person": person, "approved": approved}
-    (work / ANSWER_FILE).write_text(json.dumps(answer))
+    StoredFormat(kind=ANSWER).write(work / ANSWER_FILE, answer)
 
 
 def promote(*, settings: PipelineSettings, work: Path) -> None:
@@ -153,8 +153,10 @@ def _must_be_approved(judgement: "GateJudgement", settings: PipelineSettings) ->
 
 
 def _approved(judgement: "GateJudgement", work: Path) -> "GateJudgement":
+    from carvalue.files import StoredFormat
+
     try:
-        answer = json.loads((work / ANSWER_FILE).read_text())
+        answer = StoredFormat(kind=ANSWER).read(work / ANSWER_FILE)
     except FileNotFoundError:
         answer = {}
     if answer.get("version") != judgement.version:

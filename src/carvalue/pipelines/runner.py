@@ -46,7 +46,8 @@ def run_pipeline(
     for number, step in enumerate(steps, start=skipped + 1):
         report(f"{pipeline.name} {number}/{len(pipeline.steps)} {step.name} ...")
         began = time.perf_counter()
-        step.run(settings=settings, work=work_folder(settings, pipeline.name))
+        with work_folder(settings, pipeline.name).updated() as work:
+            step.run(settings=settings, work=work)
         report(f"{pipeline.name} {number}/{len(pipeline.steps)} {step.name} took {_seconds_since(began)}")
 
 

@@ -17,11 +17,14 @@ from carvalue.settings import PipelineSettings
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from carvalue.files import StoredFolder
     from carvalue.listings.datasets import Dataset
     from carvalue.pricing.training import Budget, TrainingBackend
 
 logger = logging.getLogger(__name__)
 
+WORK = "work"
+"""The folder of the storage with the working files, in one folder for each pipeline."""
 DATASET_FILE = "dataset"
 """The name of the dataset version that a training uses, among its working files."""
 VERSION_FILE = "version.json"
@@ -107,9 +110,9 @@ def publish(*, settings: PipelineSettings, work: Path) -> None:
         settings: The settings of the program.
         work: The folder of the pipeline's working files.
     """
-    from carvalue.files import read_artifact
+    from carvalue.files import open_folder, read_artifact
     from carvalue.listings.cleaning import CLEANING_REPORT, CleaningReport
-    from carvalue.listings.datasets import SPLIT_REPORT, DatasetStore, SplitReport, describe_dataset
+    from carvalue.listings.datasets import DATASETS, SPLIT_REPORT, DatasetStore, SplitReport, describe_dataset
     from carvalue.listings.sources import RawListings
 
     raw = read_artifact(RawListings, work / "raw.json")
@@ -121,7 +124,8 @@ def publish(*, settings: PipelineSettings, work: Path) -> None:
         splits=read_artifact(SplitReport, work / "splits" / SPLIT_REPORT),
         created_at=datetime.now(UTC),
     )
-    DatasetStore(_datasets_folder(settings)).publish(work / "splits", manifest=manifest)
+    with open_folder(settings, DATASETS).updated() as folder:
+        DatasetStore(folder).publish(work / "splits", manifest=manifest)
 
 
 def publish_reference(*, settings: PipelineSettings, work: Path) -> None:
@@ -131,14 +135,13 @@ def publish_reference(*, settings: PipelineSettings, work: Path) -> None:
         settings: The settings of the program.
         work: The folder of the pipeline's working files.
     """
+    from carvalue.files import open_folder
+    from carvalue.monitoring.drift import REFERENCE
     from carvalue.monitoring.drift import publish_reference as publish_rows
 
     dataset = _dataset(settings)
-    publish_rows(
-        dataset.path("train"),
-        fingerprint=dataset.manifest().fingerprint,
-        root=settings.storage_root / "reference",
-    )
+    with open_folder(settings, REFERENCE).updated() as folder:
+        publish_rows(dataset.path("train"), fingerprint=dataset.manifest().fingerprint, root=folder)
 
 
 def tune(*, settings: PipelineSettings, work: Path) -> None:
@@ -247,29 +250,26 @@ def register(*, settings: PipelineSettings, work: Path) -> None:
     version.save(work / VERSION_FILE)
 
 
-def work_folder(settings: PipelineSettings, pipeline: str) -> Path:
-    """Create the folder of a pipeline's working files; every pipeline has its own.
+def work_folder(settings: PipelineSettings, pipeline: str) -> "StoredFolder":
+    """Open the folder of a pipeline's working files; every pipeline has its own.
 
     Args:
         settings: The settings of the program.
         pipeline: The name of the pipeline.
 
     Returns:
-        The path of the folder.
+        The folder.
     """
-    folder = settings.storage_root / "work" / pipeline
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    from carvalue.files import open_folder
 
-
-def _datasets_folder(settings: PipelineSettings) -> Path:
-    return settings.storage_root / "datasets"
+    return open_folder(settings, f"{WORK}/{pipeline}")
 
 
 def _dataset(settings: PipelineSettings) -> "Dataset":
-    from carvalue.listings.datasets import DatasetStore
+    from carvalue.files import open_folder
+    from carvalue.listings.datasets import DATASETS, DatasetStore
 
-    return DatasetStore(_datasets_folder(settings)).current()
+    return DatasetStore(open_folder(settings, DATASETS).read()).current()
 
 
 def chosen_dataset(settings: PipelineSettings, work: Path) -> "Dataset":
@@ -286,13 +286,14 @@ def chosen_dataset(settings: PipelineSettings, work: Path) -> "Dataset":
         TuningMissing: The step `tune` has not run.
         DatasetMissing: The version has been deleted since.
     """
-    from carvalue.listings.datasets import DatasetStore
+    from carvalue.files import open_folder
+    from carvalue.listings.datasets import DATASETS, DatasetStore
 
     try:
         name = (work / DATASET_FILE).read_text()
     except FileNotFoundError as error:
         raise TuningMissing(f"{error.filename} is missing: no training has begun.") from error
-    return DatasetStore(_datasets_folder(settings)).version(name)
+    return DatasetStore(open_folder(settings, DATASETS).read()).version(name)
 
 
 def _training_backend(settings: PipelineSettings) -> "AbstractContextManager[TrainingBackend]":

@@ -63,7 +63,7 @@ def wait_for_service(settings: Settings) -> ServedVersion:
         )
     with service_client(settings) as service:
         _wait_for(service, production.version)
-    file = work_folder(settings, INITIAL_MODEL.name) / VERSION_FILE
+    file = work_folder(settings, INITIAL_MODEL.name).read() / VERSION_FILE
     trained = ModelVersion.load(file) if file.exists() else production
     return ServedVersion(version=production.version, trained_version=trained.version)
 

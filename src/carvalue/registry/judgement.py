@@ -7,6 +7,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from carvalue.files import StoredFormat
+
+JUDGEMENT_FORMAT = StoredFormat(kind="judgement")
+
 
 @dataclass(frozen=True, kw_only=True)
 class GateResult:
@@ -162,7 +166,7 @@ class GateJudgement:
     @property
     def key(self) -> str:
         """The same text for the same judgement, so that it is recorded once however often it is applied."""
-        return sha256(self._json().encode()).hexdigest()
+        return sha256(json.dumps(self._fields(), indent=1).encode()).hexdigest()
 
     def save(self, path: Path) -> None:
         """Write the judgement as JSON.
@@ -170,7 +174,7 @@ class GateJudgement:
         Args:
             path: The file to write.
         """
-        path.write_text(self._json())
+        JUDGEMENT_FORMAT.write(path, self._fields())
 
     @classmethod
     def load(cls, path: Path) -> "GateJudgement":
@@ -181,10 +185,12 @@ class GateJudgement:
 
         Returns:
             The judgement.
+
+        Raises:
+            FormatUnknown: A newer release wrote the file.
         """
-        content = json.loads(path.read_text())
+        content = JUDGEMENT_FORMAT.read(path)
         return cls(**content | {"decision": PromotionDecision.from_json(content["decision"])})
 
-    def _json(self) -> str:
-        content = {"version": self.version, "against": self.against, "decision": self.decision.as_json()}
-        return json.dumps(content, indent=1)
+    def _fields(self) -> dict[str, Any]:
+        return {"version": self.version, "against": self.against, "decision": self.decision.as_json()}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -11,10 +12,23 @@ from carvalue.settings.paths import absolute, absolute_url, project_folder
 from carvalue.settings.values import Port, http_url, loopback_url
 
 DEFAULT_STATE = Path("var")
+FILE = "file://"
 
 
 def _state_dir(value: Path) -> Path:
     return absolute(project_folder() / value if value == DEFAULT_STATE else value)
+
+
+def _storage_url(value: str) -> str:
+    parts = urlsplit(value)
+    is_folder = parts.scheme == "file" and not parts.netloc and parts.path.startswith("/")
+    if not is_folder and not (parts.scheme == "s3" and parts.netloc):
+        raise ValueError("expected file:///PATH or s3://BUCKET/PREFIX")
+    return value.rstrip("/")
+
+
+def _storage_folder(chosen: Mapping[str, object]) -> str:
+    return f"{FILE}{chosen.get('state_dir')}/storage"
 
 
 class StateSettings(SettingsGroup):
@@ -25,9 +39,15 @@ class StateSettings(SettingsGroup):
     )
     """The folder for everything that a running platform stores: data, databases, bundles and logs."""
 
+    storage_url: Annotated[str, AfterValidator(_storage_url)] = Field(default_factory=_storage_folder)
+    """Where datasets, drift references, drift reports and the pipelines' working files are: file:///PATH or
+    s3://BUCKET/PREFIX (needs `uv sync --extra aws`). Empty: a folder below STATE_DIR."""
+
     @property
     def storage_root(self) -> Path:
-        """The folder of datasets, drift references and bundles."""
+        """The folder of datasets, drift references and working files; for a bucket that of their copies."""
+        if self.storage_url.startswith(FILE):
+            return Path(urlsplit(self.storage_url).path)
         return self.state_dir / "storage"
 
     @property

@@ -31,6 +31,12 @@ class RowCount:
     kept: int
 
 
+def test_an_object_is_read_from_the_file_it_was_written_to(tmp_path: Path) -> None:
+    CURSORS.write(tmp_path / "new" / "cursor.json", {"at": 7, "by": "sale"})
+
+    assert CURSORS.read(tmp_path / "new" / "cursor.json") == {"at": 7, "by": "sale"}
+
+
 @pytest.mark.parametrize(
     "stored", ['{"position": 7}', '{"format": 2, "at": 7}', '{"format": 3, "at": 7, "by": "quote"}']
 )

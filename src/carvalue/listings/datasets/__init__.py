@@ -11,10 +11,11 @@ from carvalue.listings.datasets.sales import (
     write_sales,
 )
 from carvalue.listings.datasets.splits import SPLIT_REPORT, SPLITS, SplitReport, split
-from carvalue.listings.datasets.store import Dataset, DatasetStore
+from carvalue.listings.datasets.store import DATASETS, Dataset, DatasetStore
 
 __all__ = [
     "COLUMNS",
+    "DATASETS",
     "MIN_SALES",
     "SALES_FILE",
     "SALES_REPORT",

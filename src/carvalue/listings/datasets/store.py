@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 KEPT_VERSIONS = 3  # the current version and the two before
 MANIFEST_FILE = "manifest.json"
 POINTER_FILE = "current"
+DATASETS = "datasets"
+"""The folder of the storage with the dataset versions."""
 
 
 class DatasetMissing(AppError):

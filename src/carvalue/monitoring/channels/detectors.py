@@ -119,7 +119,7 @@ class ChannelDetectors:
 
     def _restore(self, name: str, state: Mapping[str, Any]) -> None:
         try:
-            self._start(name, DetectorState.from_json(state), seen=state["seen"])
+            self._start(name, DetectorState.from_json(state), seen=int(state.get("seen", 0)))
         except StateIncompatible as error:
             logger.warning(
                 "a saved drift state is discarded", extra={"channel": name, "because": error.message}

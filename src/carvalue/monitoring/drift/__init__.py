@@ -12,12 +12,13 @@ from carvalue.monitoring.drift.detector import (
 from carvalue.monitoring.drift.effects import FieldEffect
 from carvalue.monitoring.drift.frames import journal_frame, reference_frame
 from carvalue.monitoring.drift.profile import INPUTS, ReferenceProfile
-from carvalue.monitoring.drift.reference import publish_reference
+from carvalue.monitoring.drift.reference import REFERENCE, publish_reference
 from carvalue.monitoring.drift.thresholds import NullDistribution, calibrate
 
 __all__ = [
     "INPUTS",
     "MIN_ROWS",
+    "REFERENCE",
     "CalibratedReference",
     "Detector",
     "DetectorState",

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from carvalue.files import StoredFolder
 from carvalue.monitoring.drift.effects import FieldEffect, measure_effects
 from carvalue.monitoring.drift.frames import reference_frame
 from carvalue.monitoring.drift.profile import ReferenceProfile
@@ -42,7 +43,7 @@ class CalibratedReference:
 
 
 def calibrate_reference(
-    version: ModelVersion, *, registry: RegistryReader, references: Path
+    version: ModelVersion, *, registry: RegistryReader, references: StoredFolder
 ) -> CalibratedReference:
     """Download a version, quote its reference with it, and calibrate thresholds on the result.
 
@@ -58,12 +59,13 @@ def calibrate_reference(
         RegistryUnavailable: The registry does not answer.
         BundleCorrupt: A file of the bundle is damaged.
         BundleIncompatible: The bundle has another format.
+        StorageUnavailable: The storage of the references does not answer.
         ReferenceMissing: There is no reference for the version's dataset.
         ReferenceTooSmall: The reference has too few rows.
     """
     with TemporaryDirectory() as folder:
         model = PriceModel.load(registry.download(version, into=Path(folder) / "bundle"))
-    published = find_reference(fingerprint=model.card.dataset_fingerprint, root=references)
+    published = find_reference(fingerprint=model.card.dataset_fingerprint, root=references.read())
     cars = pl.read_parquet(published.path)
     rows, effects = reference_frame(cars, model), measure_effects(cars, model)
     profile, null = calibrate(rows)

@@ -4,10 +4,11 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
+from pydantic import Field, TypeAdapter, ValidationError
 
 from carvalue.errors import AppError
 from carvalue.monitoring.drift.bins import Codes, Floats, NumberBins
@@ -127,7 +128,7 @@ class DetectorState:
     carvalue.monitoring.drift.detector.StateIncompatible: The detector's state has format 0: expected 2. ...
     """
 
-    levels: dict[str, int] = field(default_factory=dict)
+    levels: dict[str, Annotated[int, Field(ge=0, le=CONFIRMED)]] = field(default_factory=dict)
     since: dict[str, datetime] = field(default_factory=dict)
     history: Mapping[str, Any] | None = None
 
@@ -151,15 +152,18 @@ class DetectorState:
             The state.
 
         Raises:
-            StateIncompatible: Another release wrote it in another format.
+            StateIncompatible: Another release wrote it in another format, or it is damaged.
         """
         if (found := content.get("format", 1)) != STATE_FORMAT:  # release 0.1 wrote no format
             raise StateIncompatible(f"The detector's state has format {found!r}: expected {STATE_FORMAT}.")
-        return cls(
-            levels=dict(content["levels"]),
-            since={name: datetime.fromisoformat(moment) for name, moment in content["since"].items()},
-            history=content["history"],
-        )
+        try:
+            return _STORED_STATE.validate_python({name: content[name] for name in _STORED_FIELDS})
+        except (KeyError, ValidationError) as error:
+            raise StateIncompatible(f"The detector's state is damaged: {error}.") from None
+
+
+_STORED_FIELDS = ("levels", "since", "history")
+_STORED_STATE = TypeAdapter(DetectorState)
 
 
 class Detector:
@@ -208,7 +212,7 @@ class Detector:
         self._levels, self._since = dict(state.levels), dict(state.since)
         try:
             self._history = StreamHistory(profile, null.windows, state.history)
-        except (KeyError, TypeError, ValueError, zlib.error) as error:
+        except (KeyError, TypeError, ValueError, IndexError, zlib.error) as error:
             raise StateIncompatible(f"The detector's state does not fit: {error}.") from None
         self._statistics = list_statistics(profile)
         self._of_feature = [

@@ -14,6 +14,9 @@ FORMAT = StoredFormat(kind="drift reference")
 
 logger = logging.getLogger(__name__)
 
+REFERENCE = "reference"
+"""The folder of the storage with the references."""
+
 COLUMNS = ("posted_at", *(field.name for field in FIELDS), "price")
 """The rows keep the order of posting: thresholds are calibrated on consecutive rows."""
 
@@ -68,8 +71,8 @@ def publish_reference(train: Path, *, fingerprint: str, root: Path) -> DriftRefe
         postings.unique("car", keep="first", maintain_order=True).select(COLUMNS).write_parquet(temporary)
     rows = pl.scan_parquet(path).select(pl.len()).collect().item()
     # the JSON file is written last: where it exists, the rows do
-    with atomic_write(path.with_suffix(".json")) as temporary:
-        temporary.write_text(FORMAT.dump({"fingerprint": fingerprint, "rows": rows, "columns": COLUMNS}))
+    facts = {"fingerprint": fingerprint, "rows": rows, "columns": COLUMNS}
+    FORMAT.write(path.with_suffix(".json"), facts)
     logger.info("reference published", extra={"fingerprint": fingerprint, "rows": rows})
     return DriftReference(path=path, fingerprint=fingerprint, rows=rows)
 
@@ -90,8 +93,7 @@ def find_reference(*, fingerprint: str, root: Path) -> DriftReference:
     """
     path = root / f"{fingerprint}.parquet"
     try:
-        facts = path.with_suffix(".json")
-        rows = FORMAT.load(facts.read_text(), source=facts)["rows"]
+        rows = FORMAT.read(path.with_suffix(".json"))["rows"]
     except OSError as error:
         raise ReferenceMissing(f"No reference for dataset {fingerprint} in {root}.") from error
     return DriftReference(path=path, fingerprint=fingerprint, rows=rows)

@@ -9,11 +9,13 @@ from carvalue.monitoring.watcher.alert_conditions import (
     current_alerts,
 )
 from carvalue.monitoring.watcher.live_accuracy import measure_live_accuracy
+from carvalue.monitoring.watcher.reports import REPORTS
 from carvalue.monitoring.watcher.retraining import REQUEST_FORMAT, RetrainingTrigger
 from carvalue.monitoring.watcher.watcher import NEWEST_SALES, STATE_FORMAT
 
 __all__ = [
     "NEWEST_SALES",
+    "REPORTS",
     "REQUEST_FORMAT",
     "STATE_FORMAT",
     "AccuracyTests",

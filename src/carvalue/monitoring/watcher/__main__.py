@@ -12,15 +12,16 @@ from uuid import uuid4
 import uvicorn
 
 from carvalue.errors import AppError
-from carvalue.files import PRIVATE_UMASK
+from carvalue.files import PRIVATE_UMASK, open_folder
 from carvalue.http_security import allowed_hosts
 from carvalue.journal import Journal, LeasedState
 from carvalue.logs import configure_logs
 from carvalue.monitoring.alerting import Alert, AlertStore, notifiers_from_urls
+from carvalue.monitoring.drift import REFERENCE
 from carvalue.monitoring.watcher.airflow_runs import AirflowRuns, AirflowUnavailable
 from carvalue.monitoring.watcher.api import create_api
 from carvalue.monitoring.watcher.exporter import WatcherMetrics
-from carvalue.monitoring.watcher.reports import ReportFolder
+from carvalue.monitoring.watcher.reports import REPORTS, ReportFolder
 from carvalue.monitoring.watcher.retraining import RetrainingTrigger
 from carvalue.monitoring.watcher.shadow import BATCH as SHADOW_BATCH
 from carvalue.monitoring.watcher.shadow import ShadowScorer
@@ -128,13 +129,13 @@ def build_watcher(
         journal=journal,
         state=LeasedState(journal, "watcher", _instance()),
         registry=registry,
-        references=settings.storage_root / "reference",
+        references=open_folder(settings, REFERENCE),
         folder=folder,
         alert_store=AlertStore(
             folder / "alerts.db",
             notifiers_from_urls(settings.notifier_urls, allow_link_local=settings.alert_link_local),
         ),
-        reports=ReportFolder(folder / "reports"),
+        reports=ReportFolder(open_folder(settings, REPORTS)),
         metrics=WatcherMetrics(),
         extra_alerts=extra_alerts,
         verified=settings.verified_clients,

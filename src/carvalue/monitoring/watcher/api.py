@@ -77,25 +77,29 @@ def create_api(
         try:
             newest_first = (await to_thread(decisions))[::-1]
         except AppError as error:
-            return _journal_error(error)
+            return _unavailable("journal", error)
         return JSONResponse([*map(_decision, newest_first[:PAST_DECISIONS])])
 
     async def quotes(_: Request) -> Response:
         try:
             counts = await to_thread(watcher.quotes_per_hour)
         except AppError as error:
-            return _journal_error(error)
+            return _unavailable("journal", error)
         return JSONResponse([{"hour": hour.isoformat(), "quotes": count} for hour, count in counts])
 
     async def reports(_: Request) -> Response:
-        every = watcher.reports.all()
+        try:
+            every = await to_thread(watcher.reports.all)
+        except AppError as error:
+            return _unavailable("storage", error)
         return JSONResponse(
             [{"name": item.name, "made_at": item.made_at.isoformat(), "why": item.why} for item in every]
         )
 
     async def report(request: Request) -> Response:
         try:
-            return HTMLResponse(watcher.reports.read(request.path_params["name"]), headers=REPORT_HEADERS)
+            html = await to_thread(watcher.reports.read, request.path_params["name"])
+            return HTMLResponse(html, headers=REPORT_HEADERS)
         except AppError as error:
             return JSONResponse({"detail": str(error)}, error.status)
 
@@ -115,10 +119,10 @@ def create_api(
     )
 
 
-def _journal_error(error: AppError) -> Response:
+def _unavailable(store: str, error: AppError) -> Response:
     # the message may name the host and the user of the database
-    logger.warning("journal not read", extra={"because": error.message})
-    return JSONResponse({"detail": f"The journal cannot be read. {error.hint}"}, error.status)
+    logger.warning("%s not read", store, extra={"because": error.message})
+    return JSONResponse({"detail": f"The {store} cannot be read. {error.hint}"}, error.status)
 
 
 def _decision(item: DecisionRecord) -> Mapping[str, object]:

@@ -1,15 +1,21 @@
-"""A folder of drift reports: HTML pages, created by subprocesses; the newest are kept."""
+"""The drift reports: HTML pages, created by subprocesses; the newest are kept."""
 
 import logging
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 
 from carvalue.errors import AppError
+from carvalue.files import StoredFolder, atomic_write
+
+REPORTS = "reports"
+"""The folder of the storage with the reports."""
 
 MAX_REPORTS = 40  # each takes some megabytes
 TIME_FORMAT = "%Y%m%dT%H%M%SZ"
@@ -42,11 +48,12 @@ class ReportFolder:
     """A folder of reports and the processes that create them.
 
     Args:
-        folder: Created when missing.
+        stored: Where finished reports are stored.
 
-    >>> reports = ReportFolder(Path("reports"))
-    >>> Path("reports/20260101T120000Z-drift.html").write_text("<html>")
-    6
+    >>> from carvalue.files import LocalFolder
+    >>> with LocalFolder(Path("reports")).updated() as folder:
+    ...     _ = (folder / "20260101T120000Z-drift.html").write_text("<html>")
+    >>> reports = ReportFolder(LocalFolder(Path("reports")))
     >>> [(report.why, report.made_at.isoformat()) for report in reports.all()]
     [('drift', '2026-01-01T12:00:00+00:00')]
     >>> reports.read("../alerts.db")
@@ -54,9 +61,11 @@ class ReportFolder:
     carvalue.monitoring.watcher.reports.ReportNotFound: No report is called '../alerts.db'. ...
     """
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
+    def __init__(self, stored: StoredFolder) -> None:
+        self._stored = stored
+        self._work = TemporaryDirectory(prefix="carvalue-reports-")
+        self._unfinished = Path(self._work.name)
+        self._made: list[str] | None = None  # names of finished reports; None until they are needed
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def request(self, *, why: str, at: datetime, reference: pl.DataFrame, window: pl.DataFrame) -> str:
@@ -72,7 +81,7 @@ class ReportFolder:
             The file name that the report will have.
         """
         name = f"{at.astimezone(UTC):{TIME_FORMAT}}-{why}.html"
-        work = self._folder / f".{name}"
+        work = self._unfinished / f".{name}"
         work.mkdir(exist_ok=True)
         columns = [column for column in reference.columns if column in window.columns]
         reference.select(columns).write_parquet(work / "reference.parquet")
@@ -83,33 +92,51 @@ class ReportFolder:
             "-m",
             "carvalue.monitoring.watcher.evidently_report",
             str(work),
-            str(self._folder / name),
+            str(self._unfinished / name),
         )
         self._running[name] = subprocess.Popen(command)  # noqa: S603
-        self._prune()
         return name
 
     def collect(self) -> int:
-        """Collect the processes that have ended, and log failures.
+        """Collect the processes that have ended, store their reports, and log failures.
 
         Returns:
-            The number of reports that were finished since the last call.
+            The number of reports that were stored.
+
+        Raises:
+            StorageUnavailable: The storage does not answer; the next call stores the reports.
         """
         ended = {name: process for name, process in self._running.items() if process.poll() is not None}
         for name, process in ended.items():
             del self._running[name]
             if process.returncode:
                 logger.error("a report failed", extra={"report": name, "exit_code": process.returncode})
-        return sum(process.returncode == 0 for process in ended.values())
+        finished = [path for path in self._unfinished.glob("*.html") if path.name not in self._running]
+        if finished:
+            self._store(finished)
+        return len(finished)
+
+    def _store(self, finished: list[Path]) -> None:
+        with self._stored.updated() as folder:
+            for path in finished:
+                with atomic_write(folder / path.name) as temporary:
+                    shutil.copyfile(path, temporary)
+            for report in _reports(folder)[MAX_REPORTS:]:
+                (folder / report.name).unlink()
+            self._made = [report.name for report in _reports(folder)]
+        for path in finished:
+            path.unlink()
 
     def all(self) -> list[EvidentlyReport]:
         """List the finished reports.
 
         Returns:
             Reports, the newest first.
+
+        Raises:
+            StorageUnavailable: The storage does not answer.
         """
-        reports = [_report(path) for path in self._folder.glob("[!.]*.html")]
-        return sorted(reports, key=lambda report: report.made_at, reverse=True)
+        return _reports(self._stored.read())
 
     def newest_of(self, why: str, *, default: datetime) -> datetime:
         """Return the time of the newest report of a kind, including those in progress.
@@ -120,8 +147,13 @@ class ReportFolder:
 
         Returns:
             When it was requested.
+
+        Raises:
+            StorageUnavailable: The storage does not answer.
         """
-        names = [report.name for report in self.all()] + list(self._running)
+        if self._made is None:
+            self._made = [report.name for report in self.all()]
+        names = [*self._made, *self._running]
         moments = [_moment(name) for name in names if name.endswith(f"-{why}.html")]
         return max(moments, default=default)
 
@@ -136,20 +168,24 @@ class ReportFolder:
 
         Raises:
             ReportNotFound: No report has this name.
+            StorageUnavailable: The storage does not answer.
         """
-        if name not in {report.name for report in self.all()}:
+        folder = self._stored.read()
+        if name not in {report.name for report in _reports(folder)}:
             raise ReportNotFound(f"No report is called {name[:80]!r}.")
-        return (self._folder / name).read_text()
+        return (folder / name).read_text()
 
     def close(self) -> None:
         """Stop the processes that are running."""
         for process in self._running.values():
             process.terminate()
             process.wait()
+        self._work.cleanup()
 
-    def _prune(self) -> None:
-        for report in self.all()[MAX_REPORTS:]:
-            (self._folder / report.name).unlink(missing_ok=True)
+
+def _reports(folder: Path) -> list[EvidentlyReport]:
+    reports = [_report(path) for path in folder.glob("[!.]*.html")]
+    return sorted(reports, key=lambda report: report.made_at, reverse=True)
 
 
 def _report(path: Path) -> EvidentlyReport:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from pydantic import TypeAdapter
 
-from carvalue.files import FormatUnknown, StoredFormat, atomic_write
+from carvalue.files import FormatUnknown, StoredFormat
 from carvalue.monitoring.alerting import Alert
 from carvalue.monitoring.watcher.airflow_runs import RETRAINING, PipelineRun
 from carvalue.monitoring.watcher.alert_conditions import AlarmChanges
@@ -179,8 +179,7 @@ class RetrainingTrigger:
         logger.warning("retraining started", extra={"run": self._request.run, "because": kinds})
 
     def _save(self, request: RetrainingRequest) -> None:
-        with atomic_write(self._state) as temporary:
-            temporary.write_text(REQUEST_FORMAT.dump(REQUEST.dump_python(request, mode="json")))
+        REQUEST_FORMAT.write(self._state, REQUEST.dump_python(request, mode="json"))
         self._request = request
 
 
@@ -190,7 +189,7 @@ REQUEST_FORMAT = StoredFormat(kind="retraining request")
 
 def _load(path: Path) -> RetrainingRequest:
     try:
-        return REQUEST.validate_json(json.dumps(REQUEST_FORMAT.load(path.read_text(), source=path)))
+        return REQUEST.validate_json(json.dumps(REQUEST_FORMAT.read(path)))
     except FileNotFoundError:
         return RetrainingRequest()
     except (FormatUnknown, ValueError):  # Pydantic's error is a ValueError

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from carvalue.errors import AppError
-from carvalue.files import FormatUnknown, StoredFormat
+from carvalue.files import FormatUnknown, StoredFolder, StoredFormat
 from carvalue.journal import Journal, JournalCursor, JournalEntry, LeasedState, LeaseLost
 from carvalue.monitoring.alerting import Alert, AlertStore
 from carvalue.monitoring.channels import Cause, ChannelDetectors, diagnose, merge
@@ -80,7 +80,7 @@ class Watcher:
         journal: Journal,
         state: LeasedState,
         registry: RegistryReader,
-        references: Path,
+        references: StoredFolder,
         folder: Path,
         alert_store: AlertStore,
         reports: ReportFolder,

@@ -124,12 +124,34 @@ def unpack_archive(path: Path, *, into: Path) -> ArchiveContents:
             path outside of the folder.
         OSError: The archive cannot be read or the folder cannot be written.
     """
+    with _reported(path), tarfile.open(path, "r:") as tar:
+        contents = _contents(tar)
+        for name, digest in contents.files.items():
+            _unpack_one(tar, name, into=into, digest=digest)
+        return contents
+
+
+def verify_archive(path: Path) -> None:
+    """Read an archive from disk, and compare each file with its checksum.
+
+    Args:
+        path: Archive to read.
+
+    Raises:
+        ArchiveDamaged: A file differs from its checksum.
+    """
+    with _reported(path), tarfile.open(path, "r:") as tar:
+        for name, digest in _contents(tar).files.items():
+            reader = _HashingReader(_bytes_of(tar, name))
+            while reader.read(CHUNK_BYTES):
+                pass
+            reader.require(digest, name=name)
+
+
+@contextmanager
+def _reported(path: Path) -> Iterator[None]:
     try:
-        with tarfile.open(path, "r:") as tar:
-            contents = _contents(tar)
-            for name, digest in contents.files.items():
-                _unpack_one(tar, name, into=into, digest=digest)
-            return contents
+        yield
     except (tarfile.TarError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise ArchiveDamaged(f"{path} is not a backup, or it is truncated or damaged ({error}).") from error
 
@@ -154,8 +176,7 @@ def _unpack_one(tar: tarfile.TarFile, name: str, *, into: Path, digest: str) -> 
     with target.open("xb") as file:
         shutil.copyfileobj(reader, file, CHUNK_BYTES)
     target.chmod(tar.getmember(name).mode & 0o700)  # for its owner only, like all files of the platform
-    if reader.digest.hexdigest() != digest:
-        raise ValueError(f"the checksum of {name} differs")
+    reader.require(digest, name=name)
 
 
 def _bytes_of(tar: tarfile.TarFile, name: str) -> "_Readable":
@@ -181,3 +202,8 @@ class _HashingReader:
         data = self._file.read(size)
         self.digest.update(data)
         return data
+
+    def require(self, digest: str, *, name: str) -> None:
+        """Raise a ValueError if what was read has another checksum."""
+        if self.digest.hexdigest() != digest:
+            raise ValueError(f"the checksum of {name} differs")

@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +11,20 @@ from tempfile import TemporaryDirectory
 
 import carvalue
 from carvalue.errors import AppError
-from carvalue.files import TEMPORARY_MARK, atomic_folder, make_private
-from carvalue.listings.datasets import DatasetStore
-from carvalue.platform.admin.archive import FORMAT, Archive, ArchiveContents, unpack_archive, write_archive
+from carvalue.files import TEMPORARY_MARK, atomic_folder, make_private, open_folder
+from carvalue.listings.datasets import DATASETS, DatasetStore
+from carvalue.monitoring.drift import REFERENCE
+from carvalue.monitoring.watcher import REPORTS
+from carvalue.pipelines import PIPELINES, WORK
+from carvalue.platform.admin.archive import (
+    FORMAT,
+    Archive,
+    ArchiveContents,
+    unpack_archive,
+    verify_archive,
+    write_archive,
+)
+from carvalue.platform.admin.external import MLFLOW, MLFLOW_BUCKET, ExternalStores, find_external
 from carvalue.platform.airflow import passwords_file
 from carvalue.platform.processes import Supervisor
 from carvalue.platform.spec import local_url
@@ -21,7 +32,11 @@ from carvalue.settings import RegistrySettings
 from carvalue.urls import without_credentials
 
 BACKED_UP = ("airflow", "mlflow", "service", "storage", "watcher")  # the rest of STATE_DIR can be recreated
-OUTBOX_FOLDER = "service/spool"
+STORED = (DATASETS, REFERENCE, REPORTS, *(f"{WORK}/{name}" for name in PIPELINES))
+"""The folders of the storage."""
+EXTERNAL = "external"
+"""The folder of a backup with dumps of databases and the objects of MLflow's bucket."""
+OUTBOX = "spool"
 DATABASE_SUFFIX = ".db"
 SQLITE_SIDECARS = ("-wal", "-shm", "-journal")
 
@@ -62,7 +77,9 @@ class BackupSummary:
 def create_backup(
     settings: RegistrySettings, *, into: Path, now: datetime, overwrite: bool = False
 ) -> BackupSummary:
-    """Write the state into one file; the platform may run.
+    """Write the state into one file and verify it; the platform may run.
+
+    PostgreSQL databases and the bucket of MLflow's artifacts are part of it, if their addresses are given.
 
     Args:
         settings: State directory, and addresses of the journal and of MLflow.
@@ -75,12 +92,15 @@ def create_backup(
 
     Raises:
         WouldOverwrite: The file exists and `overwrite` is false.
-        NothingToBackUp: The state directory is empty.
+        NothingToBackUp: The state directory is empty, and no database is elsewhere.
+        DumpFailed: A database outside of the state directory cannot be dumped.
+        ArchiveDamaged: What was written is not what is on disk.
     """
     state = settings.state_dir.resolve()
     if into.exists() and not overwrite:
         raise WouldOverwrite(f"{into} exists.")
-    if not any((state / name).is_dir() for name in BACKED_UP):
+    external = find_external(settings)
+    if not external.databases and not any(folder.is_dir() for folder in _folders(settings).values()):
         raise NothingToBackUp(f"{state} holds no state of the platform.")
     facts = {
         "format": str(FORMAT),
@@ -89,8 +109,10 @@ def create_backup(
         "state_dir": str(state),
     }
     with write_archive(into, facts=facts) as archive:
-        _add_all(archive, settings)
-    return BackupSummary(files=len(archive.files), bytes=archive.bytes, left_out=_left_out(settings))
+        _add_all(archive, settings, external)
+    verify_archive(into)
+    left_out = _left_out(settings, external)
+    return BackupSummary(files=len(archive.files), bytes=archive.bytes, left_out=left_out)
 
 
 def restore_backup(settings: RegistrySettings, *, source: Path, overwrite: bool = False) -> ArchiveContents:
@@ -108,55 +130,72 @@ def restore_backup(settings: RegistrySettings, *, source: Path, overwrite: bool 
         PlatformRunning: The platform runs.
         WouldOverwrite: There is state and `overwrite` is false.
         ArchiveDamaged: The file is damaged or truncated; nothing was changed.
+        StoreMissing: The backup holds a database or bucket whose address is not given; nothing was changed.
+        DumpFailed: A database cannot be restored; it is unchanged.
     """
     state = settings.state_dir.resolve()
     if Supervisor(state_dir=state).is_running:
         raise PlatformRunning(f"The platform runs on {state}.")
-    existing = [name for name in BACKED_UP if (state / name).exists()]
+    existing = [name for name, folder in _folders(settings).items() if folder.exists()]
     if existing and not overwrite:
         raise WouldOverwrite(f"{state} holds {', '.join(existing)}.")
     make_private(state)
     with TemporaryDirectory(dir=state, prefix=f"restore{TEMPORARY_MARK}") as temporary:
         contents = unpack_archive(source, into=Path(temporary))
-        _replace_state(state, restored=Path(temporary))
+        external, dumps = find_external(settings), Path(temporary) / EXTERNAL
+        external.require(dumps)
+        if dumps.is_dir() and not overwrite:
+            raise WouldOverwrite("The backup replaces the content of databases outside of STATE_DIR.")
+        external.restore(dumps)
+        _replace_state(settings, restored=Path(temporary))
     return contents
 
 
-def _add_all(archive: Archive, settings: RegistrySettings) -> None:
+def _add_all(archive: Archive, settings: RegistrySettings, external: ExternalStores) -> None:
     """Add all files in an order in which data that moves meanwhile is added twice rather than not at all."""
-    state = settings.state_dir.resolve()
+    folders = _folders(settings)
     # the outbox before the journal, because the forwarder moves its quotes there
-    for path in _files(state / OUTBOX_FOLDER):
-        _add(archive, path, state)
-    # databases before the files that they refer to, because those are written first and never deleted
-    for path in _databases(state):
-        with TemporaryDirectory() as temporary:
-            archive.add(_snapshot(path, Path(temporary)), name=path.relative_to(state).as_posix())
-    with DatasetStore(settings.storage_root / "datasets").exclusive():
-        for path in _plain_files(settings):
-            _add(archive, path, state)
+    for path in _files(folders["service"] / OUTBOX):
+        _add(archive, path, name=f"service/{path.relative_to(folders['service']).as_posix()}")
+    with TemporaryDirectory() as temporary:
+        # databases before the files that they refer to, because those are written first and never deleted
+        for name, path in _databases(folders):
+            archive.add(_snapshot(path, Path(temporary)), name=name)
+        for path in external.dump(Path(temporary)):
+            archive.add(path, name=f"{EXTERNAL}/{path.relative_to(temporary).as_posix()}")
+            path.unlink()
+    for name in STORED:
+        open_folder(settings, name).read()
+    with DatasetStore(folders["storage"] / DATASETS).exclusive():
+        for name, path in _plain_files(settings, folders):
+            _add(archive, path, name=name)
 
 
-def _add(archive: Archive, path: Path, state: Path) -> None:
+def _folders(settings: RegistrySettings) -> Mapping[str, Path]:
+    state = settings.state_dir.resolve()
+    return {name: state / name for name in BACKED_UP} | {"storage": settings.storage_root}
+
+
+def _add(archive: Archive, path: Path, *, name: str) -> None:
     try:
-        archive.add(path, name=path.relative_to(state).as_posix())
+        archive.add(path, name=name)
     except FileNotFoundError:
         return  # deleted since it was listed: forwarded from the outbox, or past its retention
 
 
-def _databases(state: Path) -> Iterator[Path]:
-    for name in BACKED_UP:
-        yield from sorted((state / name).rglob(f"*{DATABASE_SUFFIX}"))
+def _databases(folders: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+    for name, folder in folders.items():
+        for path in sorted(folder.rglob(f"*{DATABASE_SUFFIX}")):
+            yield f"{name}/{path.relative_to(folder).as_posix()}", path
 
 
-def _plain_files(settings: RegistrySettings) -> Iterator[Path]:
-    state = settings.state_dir.resolve()
-    for name in BACKED_UP:
-        for path in _files(state / name):
+def _plain_files(settings: RegistrySettings, folders: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+    for name, folder in folders.items():
+        for path in _files(folder):
             is_database = path.name.endswith(tuple(DATABASE_SUFFIX + end for end in ("", *SQLITE_SIDECARS)))
-            is_excluded = path.is_relative_to(state / OUTBOX_FOLDER) or path == passwords_file(settings)
+            is_excluded = path.is_relative_to(folders["service"] / OUTBOX) or path == passwords_file(settings)
             if not is_database and not is_excluded:
-                yield path
+                yield f"{name}/{path.relative_to(folder).as_posix()}", path
 
 
 def _files(folder: Path) -> list[Path]:
@@ -176,20 +215,33 @@ def _snapshot(database: Path, folder: Path) -> Path:
     return copy
 
 
-def _left_out(settings: RegistrySettings) -> tuple[str, ...]:
-    own_journal = (
-        settings.journal_url.get_secret_value() == f"sqlite:///{settings.state_dir}/service/journal.db"
-    )
+def _left_out(settings: RegistrySettings, external: ExternalStores) -> tuple[str, ...]:
+    journal = settings.journal_url.get_secret_value()
+    own_journal = journal == f"sqlite:///{settings.state_dir}/service/journal.db"
     own_mlflow = settings.mlflow_tracking_uri == local_url(settings.mlflow_port)
-    journal = "The journal is in the database of JOURNAL_URL, not in this file."
-    models = f"The models are in {without_credentials(settings.mlflow_tracking_uri)}, not in this file."
-    return tuple(line for line, is_here in ((journal, own_journal), (models, own_mlflow)) if not is_here)
+    missing = {
+        "The journal is in the database of JOURNAL_URL, not in this file.": own_journal
+        or "journal" in external.databases,
+        f"The models are in {without_credentials(settings.mlflow_tracking_uri)}, not in this file; "
+        f"set {MLFLOW} and {MLFLOW_BUCKET}.": own_mlflow
+        or ("mlflow" in external.databases and bool(external.bucket)),
+    }
+    return tuple(line for line, is_here in missing.items() if not is_here)
 
 
-def _replace_state(state: Path, *, restored: Path) -> None:
-    for name in BACKED_UP:
-        if (restored / name).exists():
-            with atomic_folder(state / name) as folder:
-                (restored / name).replace(folder)
-        elif (state / name).exists():
-            shutil.rmtree(state / name)
+def _replace_state(settings: RegistrySettings, *, restored: Path) -> None:
+    for name, folder in _folders(settings).items():
+        if name == "storage" and not settings.storage_url.startswith("file:"):
+            _replace_stored(settings, restored / name)
+        elif (restored / name).exists():
+            with atomic_folder(folder) as temporary:
+                (restored / name).replace(temporary)
+        elif folder.exists():
+            shutil.rmtree(folder)
+
+
+def _replace_stored(settings: RegistrySettings, restored: Path) -> None:
+    for name in STORED:
+        with open_folder(settings, name).updated() as folder:
+            shutil.rmtree(folder)
+            shutil.copytree(restored / name, folder) if (restored / name).exists() else folder.mkdir()

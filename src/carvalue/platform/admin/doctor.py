@@ -15,9 +15,9 @@ import httpx
 import psutil
 
 from carvalue.errors import AppError
-from carvalue.files import FormatUnknown, StoredFormat, read_bundle
+from carvalue.files import FormatUnknown, StoredFormat, open_folder, read_bundle
 from carvalue.journal import Journal
-from carvalue.listings.datasets import DatasetStore
+from carvalue.listings.datasets import DATASETS, DatasetStore
 from carvalue.monitoring.watcher import REQUEST_FORMAT, STATE_FORMAT
 from carvalue.platform.health import service_client
 from carvalue.platform.processes import PortTaken, Supervisor, check_ports
@@ -232,7 +232,7 @@ def _ports(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def _datasets(settings: Settings) -> Iterator[Diagnosis]:
-    manifest = DatasetStore(settings.storage_root / "datasets").manifest()
+    manifest = DatasetStore(open_folder(settings, DATASETS).read()).manifest()
     summary = f"{manifest.created_at:%Y-%m-%d}, {manifest.rows_kept:,} listings"
     yield Diagnosis(subject="datasets", finding=f"{summary}, {manifest.source_description}")
 

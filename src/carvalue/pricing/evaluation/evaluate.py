@@ -1,6 +1,5 @@
 """Evaluate a bundle on test rows: overall, by slice, against a baseline and against the champion."""
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from carvalue.files import StoredFormat
 from carvalue.pricing.evaluation.baseline import median_quotes
 from carvalue.pricing.evaluation.calibration import coverage_table
 from carvalue.pricing.evaluation.plots import draw_all
@@ -18,6 +18,7 @@ from carvalue.pricing.model import PriceModel
 
 logger = logging.getLogger(__name__)
 
+EVALUATION_FORMAT = StoredFormat(kind="evaluation")
 RESULT, MODEL_CARD = "evaluation.json", "MODEL_CARD.md"
 SLICES_TABLE, CALIBRATION, COMPARISON = TABLES = ("slices.csv", "calibration.csv", "comparison.csv")
 CHAMPION_KEY = "production"
@@ -63,7 +64,7 @@ class Evaluation:
             folder: An existing folder.
         """
         content = {CHAMPION_KEY if key == "champion" else key: value for key, value in asdict(self).items()}
-        (folder / RESULT).write_text(json.dumps(content, indent=1))
+        EVALUATION_FORMAT.write(folder / RESULT, content)
 
     @classmethod
     def load(cls, folder: Path) -> "Evaluation":
@@ -77,8 +78,9 @@ class Evaluation:
 
         Raises:
             FileNotFoundError: The folder has no evaluation.
+            FormatUnknown: A newer release wrote it.
         """
-        content = json.loads((folder / RESULT).read_text())
+        content = EVALUATION_FORMAT.read(folder / RESULT)
         return cls(champion=content.pop(CHAMPION_KEY), **content)
 
 

@@ -1,6 +1,5 @@
 """Search hyperparameters with Optuna: tree-structured Parzen estimator and median pruning."""
 
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,10 +10,12 @@ from typing import Literal
 import optuna
 import xgboost as xgb
 
+from carvalue.files import StoredFormat
 from carvalue.pricing.training.boosting import boost
 
 logger = logging.getLogger(__name__)
 
+SEARCH_FORMAT = StoredFormat(kind="search result")
 Budget = Literal["quick", "default"]
 SEED = 2021
 
@@ -102,8 +103,7 @@ class SearchResult:
         Args:
             path: File to write; its folder is created if needed.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self), indent=1))
+        SEARCH_FORMAT.write(path, asdict(self))
 
     @classmethod
     def load(cls, path: Path) -> "SearchResult":
@@ -117,8 +117,9 @@ class SearchResult:
 
         Raises:
             FileNotFoundError: There is no such file.
+            FormatUnknown: A newer release wrote it.
         """
-        return cls(**json.loads(path.read_text()))
+        return cls(**SEARCH_FORMAT.read(path))
 
 
 def search_parameters(

@@ -15,12 +15,14 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from mlflow.exceptions import MlflowException
 
 from carvalue.errors import AppError
+from carvalue.files import StoredFormat
 from carvalue.pricing.training import SearchResult, Trial
 from carvalue.registry.mlflow.connection import connect_mlflow
 from carvalue.registry.model_version import DATA_SOURCE_TAG, EXPERIMENT
 
 logger = logging.getLogger(__name__)
 
+RUN_FORMAT = StoredFormat(kind="training run")
 MAX_DIGEST_CHARACTERS = 36  # of a dataset's digest in MLflow
 MAX_CURVE_POINTS = 900  # MLflow accepts at most 1,000 metrics per batch
 TRUNCATED_TAG = "validation_error.truncated"
@@ -152,8 +154,7 @@ def start_run(*, uri: str, facts: RunDescription, state: Path) -> TrainingRun:
         client.log_batch(run_id, params=[Param("budget", facts.budget)], metrics=_row_counts(facts))
         client.log_inputs(run_id, datasets=[_dataset(facts)])
     run = TrainingRun(uri=uri, run_id=run_id, experiment_id=experiment_id)
-    state.parent.mkdir(parents=True, exist_ok=True)
-    state.write_text(json.dumps({"run_id": run_id, "experiment_id": experiment_id}))
+    RUN_FORMAT.write(state, {"run_id": run_id, "experiment_id": experiment_id})
     return run
 
 
@@ -172,7 +173,7 @@ def resume_run(*, uri: str, state: Path) -> TrainingRun:
         RegistryUnavailable: MLflow does not answer.
     """
     try:
-        ids = json.loads(state.read_text())
+        ids = RUN_FORMAT.read(state)
         with connect_mlflow(uri) as client:
             client.get_run(ids["run_id"])
     except (OSError, ValueError, KeyError, MlflowException) as error:

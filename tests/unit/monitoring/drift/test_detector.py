@@ -2,13 +2,14 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
 from carvalue.monitoring.drift.bins import fit_bins
-from carvalue.monitoring.drift.detector import MIN_ROWS, Detector, DetectorState
+from carvalue.monitoring.drift.detector import MIN_ROWS, Detector, DetectorState, StateIncompatible
 from carvalue.monitoring.drift.profile import ReferenceProfile
 from carvalue.monitoring.drift.statistics import rate_scores
 from carvalue.monitoring.drift.thresholds import NullDistribution, ReferenceTooSmall, calibrate
@@ -120,6 +121,30 @@ def test_a_restart_changes_nothing(calibrated: tuple[ReferenceProfile, NullDistr
     restarted.add(after)
 
     assert restarted.report() == steady.report()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"levels": ["year"]},
+        {"levels": {"year": 7}},
+        {"since": {"year": "never"}},
+        {"history": 5},
+        {"history": {}},
+        {"history": {"strides": 3}},
+        {"history": {"newest": "not compressed"}},
+        {"history": {"recent": [[1], [2]]}},
+    ],
+)
+def test_a_damaged_state_is_refused(
+    detector: Detector, calibrated: tuple[ReferenceProfile, NullDistribution], damage: dict[str, Any]
+) -> None:
+    saved = detector.state.as_json()
+    if isinstance(damage.get("history"), dict) and damage["history"]:
+        damage = {"history": saved["history"] | damage["history"]}
+
+    with pytest.raises(StateIncompatible):
+        Detector(*calibrated, DetectorState.from_json(saved | damage))
 
 
 def test_a_change_that_is_accepted_is_usual_from_then_on(detector: Detector) -> None:

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import generate_latest
 from sqlalchemy import update
 
+from carvalue.files import LocalFolder
 from carvalue.journal.decisions import DecisionRecord
 from carvalue.journal.entries import JournalEntry
 from carvalue.journal.leased_state import LEASE, LeasedState
@@ -78,10 +79,10 @@ class Stage:
             journal=self.journal,
             state=LeasedState(self.journal, "watcher", instance),
             registry=self.registry,
-            references=self.folder / "reference",
+            references=LocalFolder(self.folder / "reference"),
             folder=self.folder / "watcher",
             alert_store=AlertStore(self.folder / "watcher" / "alerts.db", ()),
-            reports=ReportFolder(self.folder / "watcher" / "reports"),
+            reports=ReportFolder(LocalFolder(self.folder / "watcher" / "reports")),
             metrics=WatcherMetrics(),
             extra_alerts=lambda: self.retraining.alerts,
             verified={"auction"},

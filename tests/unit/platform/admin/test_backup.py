@@ -74,7 +74,7 @@ def test_a_backup_restores_state_and_skips_files_that_can_be_rebuilt(
 def test_state_outside_the_folder_is_reported(settings: Settings, tmp_path: Path) -> None:
     away = Settings(
         state_dir=settings.state_dir,
-        journal_url="postgresql://db.example/journal",
+        journal_url=f"sqlite:///{tmp_path}/journal.db",
         mlflow_tracking_uri="https://mlflow.example",
     )
 
@@ -82,6 +82,7 @@ def test_state_outside_the_folder_is_reported(settings: Settings, tmp_path: Path
 
     assert ["JOURNAL_URL" in line for line in kept.left_out] == [True, False]
     assert "https://mlflow.example" in kept.left_out[1]
+    assert "MLFLOW_BACKEND_STORE_URI" in kept.left_out[1]
 
 
 def test_every_quote_that_was_on_disk_is_in_a_backup_made_while_quotes_come(

@@ -1,0 +1,16 @@
+"""Folders that several machines share: in a file system, or in a bucket of S3 with a copy on each machine."""
+
+from carvalue.files.storage.connection import Bucket, S3Missing, StorageUnavailable, connect_bucket
+from carvalue.files.storage.folders import LocalFolder, StoredFolder, open_folder
+from carvalue.files.storage.index import StorageDamaged
+
+__all__ = [
+    "Bucket",
+    "LocalFolder",
+    "S3Missing",
+    "StorageDamaged",
+    "StorageUnavailable",
+    "StoredFolder",
+    "connect_bucket",
+    "open_folder",
+]
