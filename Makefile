@@ -12,7 +12,7 @@ QUICKLY := DATA_SOURCE=sample SAMPLE_ROWS=4000 TRAINING_BUDGET=quick STATE_DIR=v
   MLFLOW_TRACKING_URI=sqlite:///var/bench-quote/mlflow.db
 PYTHONS := >=3.11,<3.14
 
-.PHONY: help install install-dev build up down status logs test test-wheel test-upgrade check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-serving bench-load bench-robustness bench-fuzzing mutation docs screenshots
+.PHONY: help install install-dev build up down status logs test test-wheel test-upgrade check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-page bench-serving bench-load bench-robustness bench-fuzzing mutation docs screenshots
 
 help: ## show this list of commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -81,6 +81,9 @@ bench-quote: install-dev ## time one quote and its parts with a model trained on
 	@$(QUICKLY) $(CARVALUE) run creates_datasets_dag >&2
 	@$(QUICKLY) $(CARVALUE) run initial_model_dag >&2
 	@$(RUN) python -m benchmarks.one_quote var/bench-quote/storage/work/initial_model_dag/bundle
+
+bench-page: install-dev ## time the first price, the slider and the first load of the page in a browser; needs `make build`
+	@$(RUN) python -m benchmarks.first_result
 
 bench-serving: install-dev ## compare ways to serve a model: make bench-serving BUNDLE=FOLDER (needs wrk)
 	@$(RUN) python -m benchmarks.serving $(BUNDLE)

@@ -5,6 +5,9 @@ from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict
 
+RATINGS = ("useful", "too low", "too high")
+"""What a visitor can say about a quote."""
+
 
 class AnswerModel(BaseModel):
     """An answer of the service; fields that the page does not show are ignored."""
@@ -206,6 +209,7 @@ class StoredQuoteView(AnswerModel):
         quote: The quote.
         listing: The car as it was entered.
         quoted_at: When the quote was given.
+        rating: What somebody thinks of the quote; None if nobody rated it.
         reasons: What the price consists of; None if the model that quoted is no longer in use.
         comparables: Similar cars, the most similar first; empty if the model is no longer in use.
     """
@@ -213,8 +217,45 @@ class StoredQuoteView(AnswerModel):
     quote: QuoteView
     listing: Mapping[str, str | float | int | None]
     quoted_at: datetime
+    rating: str | None = None
     reasons: ExplanationView | None
     comparables: tuple[ComparableView, ...]
+
+
+class PossibleValueView(AnswerModel):
+    """A value that the car could have in a field that was left empty.
+
+    Attributes:
+        value: The value.
+        price: Price with this value, in dollars.
+    """
+
+    value: str | int
+    price: int
+
+
+class MissingAnswerView(AnswerModel):
+    """A field that was left empty.
+
+    Attributes:
+        field: Its name; `trim` for words that are missing in the model.
+        narrower: By which share the price range gets narrower on average, once it is filled.
+        values: The prices with each value.
+    """
+
+    field: str
+    narrower: float
+    values: tuple[PossibleValueView, ...]
+
+
+class MissingAnswersView(AnswerModel):
+    """The fields that were left empty.
+
+    Attributes:
+        missing: The fields, the one that narrows the price range most first.
+    """
+
+    missing: tuple[MissingAnswerView, ...]
 
 
 class CurvePointView(AnswerModel):

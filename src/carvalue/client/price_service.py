@@ -11,6 +11,8 @@ from carvalue.client.answers import (
     AnswerModel,
     CurvesView,
     ExplainedQuoteView,
+    MissingAnswersView,
+    MissingAnswerView,
     ModelView,
     OptionsView,
     ProblemView,
@@ -144,7 +146,7 @@ class PriceServiceClient:
         return self._get(f"/quotes/{quote(quote_id, safe='')}", {}, StoredQuoteView)
 
     def delete_quote(self, quote_id: str) -> None:
-        """Delete a quote with its car and its reported sale.
+        """Delete a quote with its car, its reported sale and its rating.
 
         Args:
             quote_id: Identifies the quote.
@@ -154,6 +156,19 @@ class PriceServiceClient:
         """
         request = self._http.build_request("DELETE", f"/quotes/{quote(quote_id, safe='')}")
         self._read(request, NOTHING)
+
+    def rate_quote(self, quote_id: str, rating: str) -> None:
+        """Rate a quote that was given before. A later rating replaces an earlier one.
+
+        Args:
+            quote_id: Identifies the quote.
+            rating: useful, too low or too high.
+
+        Raises:
+            ListingRejected: There is no such quote, or no such rating.
+        """
+        path = f"/quotes/{quote(quote_id, safe='')}/rating"
+        self._read(self._http.build_request("PUT", path, json={"rating": rating}), AnswerModel)
 
     def in_production(self) -> ModelView:
         """Read which model is in production.
@@ -179,11 +194,27 @@ class PriceServiceClient:
             self._http.build_request("POST", "/explain", json=dict(listing)), ExplainedQuoteView
         )
 
-    def curves(self, listing: Listing) -> CurvesView:
+    def missing_answers(self, listing: Listing) -> tuple[MissingAnswerView, ...]:
+        """Price the car with every value of the fields that are not known; the journal does not record it.
+
+        Args:
+            listing: The car; absent fields are not known.
+
+        Returns:
+            The absent fields, the one that narrows the price range most first.
+
+        Raises:
+            ListingRejected: A field cannot be used.
+        """
+        request = self._http.build_request("POST", "/missing", json=dict(listing))
+        return self._read(request, MissingAnswersView).missing
+
+    def curves(self, listing: Listing, *, years: Sequence[int] = ()) -> CurvesView:
         """Price the car at other mileages and model years; the journal does not record it.
 
         Args:
             listing: The car; absent fields are not known.
+            years: Model years that must be among those of the answer.
 
         Returns:
             Prices over the mileage and over the model year.
@@ -191,7 +222,10 @@ class PriceServiceClient:
         Raises:
             ListingRejected: A field cannot be used.
         """
-        return self._read(self._http.build_request("POST", "/curves", json=dict(listing)), CurvesView)
+        request = self._http.build_request(
+            "POST", "/curves", json=dict(listing), params={"year": [*map(str, years)]}
+        )
+        return self._read(request, CurvesView)
 
     def quotes(self, listings: Sequence[Listing]) -> tuple[QuoteView, ...]:
         """Price listings in one request.

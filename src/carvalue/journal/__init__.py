@@ -1,7 +1,7 @@
 """Store every quote, every reported sale and every decision on a model version in a database."""
 
 from carvalue.journal.decisions import Act, DecisionLog, DecisionRecord
-from carvalue.journal.entries import JournalEntry, Sale, first_id_at
+from carvalue.journal.entries import RATING_CHOICES, JournalEntry, Rating, Sale, first_id_at
 from carvalue.journal.forwarder import Forwarder, QuarantineReplay, forward_forever, replay_quarantine
 from carvalue.journal.leased_state import LEASE, LeasedState, LeaseLost
 from carvalue.journal.outbox import Outbox
@@ -19,6 +19,7 @@ from carvalue.journal.writer import JournalWriter, OutboxState
 __all__ = [
     "LEASE",
     "MIGRATION_S",
+    "RATING_CHOICES",
     "Act",
     "Arrivals",
     "DecisionLog",
@@ -36,6 +37,7 @@ __all__ = [
     "Quarantine",
     "QuarantineReplay",
     "QuarantinedRecord",
+    "Rating",
     "Sale",
     "UnknownQuote",
     "first_id_at",

@@ -4,12 +4,16 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, get_args
 
 from carvalue.files import NotStrictJson, parse_json
 from carvalue.journal.framing import RecordUnreadable, frame, unframe
 from carvalue.journal.validation import InvalidEntry, validate_fields
 from carvalue.listings import Listing
+
+Rating = Literal["useful", "too low", "too high"]
+"""What somebody thinks of a quote."""
+RATING_CHOICES: tuple[Rating, ...] = get_args(Rating)
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 

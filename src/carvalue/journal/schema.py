@@ -54,6 +54,15 @@ FEEDBACK = Table(
     Index("feedback_arrival", "arrival"),
     sqlite_with_rowid=False,
 )
+RATINGS = Table(
+    "ratings",
+    TABLES,
+    Column("quote_id", String(32), primary_key=True),
+    Column("rating", String(16), nullable=False),
+    Column("rated_at", DateTime(timezone=True), nullable=False),
+    Column("client", String(64)),
+    sqlite_with_rowid=False,
+)
 DECISIONS = Table(
     "decisions",
     TABLES,

@@ -32,11 +32,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from carvalue.errors import AppError
 from carvalue.files import make_folder
-from carvalue.journal.entries import JournalEntry, Sale, SoldCar, first_id_at
+from carvalue.journal.entries import RATING_CHOICES, JournalEntry, Rating, Sale, SoldCar, first_id_at
 from carvalue.journal.schema import (
     ARRIVALS,
     FEEDBACK,
     QUOTES,
+    RATINGS,
     SchemaStatus,
     newest_revision,
     pending_revisions,
@@ -136,6 +137,9 @@ class Journal:
     ... )
     >>> journal.sales(model_version="3", limit=500)
     [Sale(price=19000, low=15000, high=23000, sale_price=18500, client='shop')]
+    >>> journal.rate(quote_id="0" * 32, rating="too low", rated_at=datetime(2026, 1, 2, tzinfo=UTC))
+    >>> journal.rating("0" * 32), journal.rating_counts(model_version="3")
+    ('too low', {'useful': 0, 'too low': 1, 'too high': 0})
     """
 
     def __init__(self, url: str, *, answer_s: int = ANSWER_S) -> None:
@@ -187,11 +191,63 @@ class Journal:
         sale: dict[str, Any] = {"sale_price": sale_price, "told_at": reported_at, "client": client}
         with self.transaction() as connection:
             sale["arrival"] = _next_arrival(connection, 1)
-            known = connection.execute(select(QUOTES.c.quote_id).where(QUOTES.c.quote_id == quote_id)).first()
-            if known is None:
-                raise UnknownQuote(f"There is no quote {quote_id!r}.")
-            statement = self.insert(FEEDBACK).values(quote_id=quote_id, **sale)
-            connection.execute(statement.on_conflict_do_update(index_elements=["quote_id"], set_=sale))
+            self._put(connection, FEEDBACK, quote_id, sale)
+
+    def rate(self, *, quote_id: str, rating: Rating, rated_at: datetime, client: str | None = None) -> None:
+        """Store what somebody thinks of a quote. A second rating replaces the first; it changes no price.
+
+        Args:
+            quote_id: The id of the quote.
+            rating: The rating.
+            rated_at: When the quote was rated, with a time zone.
+            client: Who rated it.
+
+        Raises:
+            UnknownQuote: No quote has this id.
+            JournalUnavailable: The database does not answer.
+        """
+        with self.transaction() as connection:
+            row = {"rating": rating, "rated_at": rated_at, "client": client}
+            self._put(connection, RATINGS, quote_id, row)
+
+    def rating(self, quote_id: str) -> Rating | None:
+        """Read the rating of a quote.
+
+        Args:
+            quote_id: The id of the quote.
+
+        Returns:
+            The rating; None if the quote has none.
+
+        Raises:
+            JournalUnavailable: The database does not answer.
+        """
+        query = select(RATINGS.c.rating).where(RATINGS.c.quote_id == quote_id)
+        with self.transaction() as connection:
+            rating: Rating | None = connection.execute(query).scalar_one_or_none()
+            return rating
+
+    def rating_counts(self, *, model_version: str) -> Mapping[Rating, int]:
+        """Count the ratings of the quotes of a version.
+
+        Args:
+            model_version: The version that quoted.
+
+        Returns:
+            The number of quotes by rating, also of ratings that no quote has.
+
+        Raises:
+            JournalUnavailable: The database does not answer.
+        """
+        query = (
+            select(RATINGS.c.rating, func.count())
+            .join(QUOTES, QUOTES.c.quote_id == RATINGS.c.quote_id)
+            .where(QUOTES.c.model_version == model_version)
+            .group_by(RATINGS.c.rating)
+        )
+        with self.transaction() as connection:
+            found = {row[0]: row[1] for row in connection.execute(query)}
+        return {rating: found.get(rating, 0) for rating in RATING_CHOICES}
 
     def quote(self, quote_id: str) -> JournalEntry:
         """Read one quote.
@@ -212,7 +268,7 @@ class Journal:
         return entries[0]
 
     def delete(self, quote_id: str) -> None:
-        """Delete a quote with its listing, and its reported sale.
+        """Delete a quote with its listing, its reported sale and its rating.
 
         Args:
             quote_id: The id of the quote.
@@ -222,7 +278,8 @@ class Journal:
             JournalUnavailable: The database does not answer.
         """
         with self.transaction() as connection:
-            connection.execute(delete(FEEDBACK).where(FEEDBACK.c.quote_id == quote_id))
+            for table in (FEEDBACK, RATINGS):
+                connection.execute(delete(table).where(table.c.quote_id == quote_id))
             deleted = connection.execute(delete(QUOTES).where(QUOTES.c.quote_id == quote_id))
             if not deleted.rowcount:
                 raise UnknownQuote(f"There is no quote {quote_id!r}.")
@@ -504,6 +561,14 @@ class Journal:
     def _read(self, query: Select[Any]) -> list[JournalEntry]:
         with self.transaction() as connection:
             return [_entry(row) for row in connection.execute(query).mappings()]
+
+    def _put(self, connection: Connection, table: Table, quote_id: str, values: Mapping[str, Any]) -> None:
+        """Write the row of a quote in another table; a later one replaces it."""
+        known = connection.execute(select(QUOTES.c.quote_id).where(QUOTES.c.quote_id == quote_id)).first()
+        if known is None:
+            raise UnknownQuote(f"There is no quote {quote_id!r}.")
+        statement = self.insert(table).values(quote_id=quote_id, **values)
+        connection.execute(statement.on_conflict_do_update(index_elements=["quote_id"], set_=dict(values)))
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

@@ -1,4 +1,4 @@
-"""`POST /explain`: a quote with an explanation; `POST /curves`: prices at other mileages and years."""
+"""`POST /explain`: a quote with an explanation; `POST /curves`, `POST /missing`: prices of similar cars."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from carvalue.listings import READERS, InvalidValue, Listing
-from carvalue.pricing.explain import explain_price, what_if_curves
+from carvalue.pricing.explain import explain_price, missing_answers, what_if_curves
 from carvalue.serving.model import LiveModel, LoadedModel
 from carvalue.serving.quotes import QuoteService
 from carvalue.serving.requests import InvalidListings, invalid_value, read_json, read_listing
@@ -61,6 +61,25 @@ async def answer_curves(request: Request, *, live: LiveModel) -> Response:
     miles, years = (requested_values(request.query_params.getlist(name), name) for name in CURVES)
     curves = partial(what_if_curves, live.current().model, listing, miles=miles, years=years)
     return json_response(asdict(await asyncio.to_thread(curves)))
+
+
+async def answer_missing(request: Request, *, live: LiveModel) -> Response:
+    """Answer one listing with what each field that it lacks would change; nothing is journaled.
+
+    Args:
+        request: its body is one listing.
+        live: the model in use.
+
+    Returns:
+        A JSON object with `missing`: a list of fields, the one that narrows the interval most first.
+
+    Raises:
+        InvalidListings: the body is not one listing.
+        ModelNotLoaded: there is no model yet.
+    """
+    listing = read_listing(await read_json(request))
+    missing = await asyncio.to_thread(missing_answers, live.current().model, listing)
+    return json_response({"missing": [asdict(answer) for answer in missing]})
 
 
 def requested_values(texts: Sequence[str], name: str) -> list[int]:

@@ -22,14 +22,17 @@ from carvalue.serving.openapi import (
     feedback_operation,
     health_operation,
     metrics_operation,
+    missing_operation,
     model_operation,
     options_operation,
     predict_operation,
     problem_response,
+    rating_operation,
     ready_operation,
     stored_quote_operation,
 )
 from carvalue.serving.options import Options, options, vocabulary_sizes
+from carvalue.serving.ratings import store_rating
 from carvalue.serving.service import ServiceState
 from carvalue.serving.stored_quotes import answer_stored_quote, delete_stored_quote
 
@@ -104,6 +107,17 @@ async def post_curves(request: Request) -> Response:
 
 
 @plain.post(
+    "/missing",
+    tags=["quotes"],
+    summary="What each missing field of one listing would change",
+    openapi_extra=missing_operation(),
+)
+async def post_missing(request: Request) -> Response:
+    """For each field that the listing lacks, the price with each value; nothing is stored."""
+    return await explain.answer_missing(request, live=_service(request).live)
+
+
+@plain.post(
     "/feedback",
     tags=["quotes"],
     summary="Report the sale price of a quoted car",
@@ -136,9 +150,21 @@ async def get_quote(request: Request) -> Response:
     openapi_extra=delete_quote_operation(),
 )
 async def delete_quote(request: Request) -> Response:
-    """Deletes the quote with its listing, and its reported sale."""
+    """Deletes the quote with its listing, its reported sale and its rating."""
     service = _service(request)
     return await delete_stored_quote(request, journal=service.journal, forwarder=service.forwarder)
+
+
+@plain.put(
+    "/quotes/{quote_id}/rating",
+    tags=["quotes"],
+    summary="Rate a stored quote",
+    openapi_extra=rating_operation(),
+)
+async def put_rating(request: Request) -> Response:
+    """What somebody thinks of the price; a later rating replaces an earlier one. Ratings change no price."""
+    service = _service(request)
+    return await store_rating(request, journal=service.journal, forwarder=service.forwarder)
 
 
 @documented.get(

@@ -9,7 +9,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from carvalue.errors import AppError
-from carvalue.journal import Forwarder, Journal, JournalEntry, JournalUnavailable, UnknownQuote
+from carvalue.journal import Forwarder, Journal, JournalEntry, JournalUnavailable, Rating, UnknownQuote
 from carvalue.serving.explain import Answer, explanation, json_response
 from carvalue.serving.feedback import CATCH_UP_S, QUOTE_ID
 from carvalue.serving.model import LiveModel
@@ -40,15 +40,18 @@ async def answer_stored_quote(
         live: the model in use.
 
     Returns:
-        A JSON object with `quote`, `listing`, `quoted_at`, `reasons` and `comparables`.
+        A JSON object with `quote`, `listing`, `quoted_at`, `rating`, `reasons` and `comparables`.
 
     Raises:
         UnknownQuote: no quote has this id.
         StoredQuotesUnavailable: the journal does not answer.
     """
-    quote_id = _quote_id(request)
-    entry = await _with_journal(request, lambda: _after_forwarding(forwarder, journal.quote, quote_id))
-    return json_response(await asyncio.to_thread(_answer, entry, live))
+
+    def read(quote_id: str) -> tuple[JournalEntry, Rating | None]:
+        return journal.quote(quote_id), journal.rating(quote_id)
+
+    entry, rating = await with_stored_quote(request, read, requested_quote_id(request), forwarder=forwarder)
+    return json_response(await asyncio.to_thread(_answer, entry, rating, live))
 
 
 async def delete_stored_quote(request: Request, *, journal: Journal, forwarder: Forwarder) -> Response:
@@ -66,16 +69,52 @@ async def delete_stored_quote(request: Request, *, journal: Journal, forwarder: 
         UnknownQuote: no quote has this id.
         StoredQuotesUnavailable: the journal does not answer.
     """
-    quote_id = _quote_id(request)
-    await _with_journal(request, lambda: _after_forwarding(forwarder, journal.delete, quote_id))
+    await with_stored_quote(request, journal.delete, requested_quote_id(request), forwarder=forwarder)
     return Response(status_code=204)
 
 
-def _quote_id(request: Request) -> str:
+def requested_quote_id(request: Request) -> str:
+    """Read the id of a quote in the path of a request.
+
+    Args:
+        request: its path has the parameter `quote_id`.
+
+    Returns:
+        32 hexadecimal digits.
+
+    Raises:
+        UnknownQuote: the path has another text.
+    """
     quote_id = str(request.path_params["quote_id"])
     if not QUOTE_ID.fullmatch(quote_id):
         raise UnknownQuote("There is no such quote: expected an id of 32 of the characters 0-9 and a-f.")
     return quote_id
+
+
+async def with_stored_quote(
+    request: Request, use: Callable[[str], ResultT], quote_id: str, *, forwarder: Forwarder
+) -> ResultT:
+    """Use a stored quote in a thread; a quote that is a moment old is forwarded to the journal first.
+
+    Args:
+        request: the request, for the log.
+        use: reads or writes the journal; called with the id.
+        quote_id: the id of the quote.
+        forwarder: forwards recent quotes to the journal.
+
+    Returns:
+        What `use` returns.
+
+    Raises:
+        UnknownQuote: no quote has this id.
+        StoredQuotesUnavailable: the journal does not answer.
+    """
+    try:
+        return await asyncio.to_thread(_after_forwarding, forwarder, use, quote_id)
+    except JournalUnavailable as error:
+        reason = {"because": str(error), "request_id": request.scope["request_id"]}
+        logger.warning("stored quote not available", extra=reason)
+        raise StoredQuotesUnavailable("Stored quotes cannot be read: the journal is unavailable.") from None
 
 
 def _after_forwarding(forwarder: Forwarder, use: Callable[[str], ResultT], quote_id: str) -> ResultT:
@@ -86,16 +125,7 @@ def _after_forwarding(forwarder: Forwarder, use: Callable[[str], ResultT], quote
         return use(quote_id)
 
 
-async def _with_journal(request: Request, use: Callable[[], ResultT]) -> ResultT:
-    try:
-        return await asyncio.to_thread(use)
-    except JournalUnavailable as error:
-        reason = {"because": str(error), "request_id": request.scope["request_id"]}
-        logger.warning("stored quote not available", extra=reason)
-        raise StoredQuotesUnavailable("Stored quotes cannot be read: the journal is unavailable.") from None
-
-
-def _answer(entry: JournalEntry, live: LiveModel) -> Answer:
+def _answer(entry: JournalEntry, rating: Rating | None, live: LiveModel) -> Answer:
     loaded = live.current() if live.has_model else None
     is_current = loaded is not None and str(loaded.version.version) == entry.model_version
     explained: Answer = {"reasons": None, "comparables": []}
@@ -118,5 +148,6 @@ def _answer(entry: JournalEntry, live: LiveModel) -> Answer:
         },
         "listing": dict(entry.listing),
         "quoted_at": entry.quoted_at.isoformat(),
+        "rating": rating,
         **explained,
     }

@@ -37,7 +37,15 @@ SECRETS = frozenset(name for name, field in Settings.model_fields.items() if fie
 NAMES = frozenset(name.upper() for name in Settings.model_fields)
 """The environment variables of all settings."""
 
-PATHS = {"STATE_DIR", "SERVICE_KEYS_FILE", "DATA_SOURCE", "DATASET", "JOURNAL_URL", "MLFLOW_TRACKING_URI"}
+PATHS = {
+    "STATE_DIR",
+    "SERVICE_KEYS_FILE",
+    "DATA_SOURCE",
+    "DATASET",
+    "JOURNAL_URL",
+    "MLFLOW_TRACKING_URI",
+    "PRICE_INDEX",
+}
 
 Group = TypeVar("Group", bound=SettingsGroup)
 

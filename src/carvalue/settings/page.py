@@ -38,6 +38,11 @@ class PageSettings(ClientSettings):
     data_old_days: int = Field(default=180, ge=1)
     """The age in days of the newest training listing from which the page warns, beside each price, that
     prices may have changed."""
+    price_index: str = ""
+    """The path of a CSV file with a monthly index of used-car prices (columns month, as YYYY-MM, and index),
+    with which the page also shows prices of the index's newest month. Empty: no adjustment."""
+    price_index_name: str = ""
+    """What the index in PRICE_INDEX is and who publishes it, as the page names it. Empty: the file's name."""
     operator_key: SecretStr = SecretStr("")
     """The key that opens the page's monitoring where BIND_HOST is not loopback. Empty: monitoring is then not
     on the page."""

@@ -18,6 +18,7 @@ def main() -> None:
         "server.port": settings.page_port,
         "server.headless": "true",
         "server.fileWatcherType": "none",
+        "runner.magicEnabled": "false",  # it shows expressions of a script, such as docstrings of constants
         # set here, so that no configuration file turns them off
         "server.enableCORS": "true",
         "server.enableXsrfProtection": "true",

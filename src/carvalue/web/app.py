@@ -4,6 +4,7 @@ Streamlit checks the origin of a WebSocket by its host name only, so that a page
 could operate this one. `streamlit run` finds `app` in this file.
 """
 
+from functools import partial
 from pathlib import Path
 
 import altair  # noqa: F401  # the pages use it: loaded before the first visitor comes
@@ -11,12 +12,22 @@ import polars  # noqa: F401  # as above
 from starlette.middleware import Middleware
 from streamlit.starlette import App
 
-import carvalue.client  # noqa: F401  # as above
+from carvalue.client import PriceServiceClient
 from carvalue.http_security import BrowserProtection, allowed_hosts
 from carvalue.settings import PageSettings, load_settings
+from carvalue.web.link_preview import LinkPreview, quote_preview
 
 PAGE = Path(__file__).with_name("page.py")
 
-app = App(
-    PAGE, middleware=[Middleware(BrowserProtection, allowed=allowed_hosts(load_settings(PageSettings)))]
-)
+
+def _middleware(settings: PageSettings) -> list[Middleware]:
+    service = PriceServiceClient(
+        settings.service_url, headers=settings.service_headers | {"X-Channel": "page"}
+    )
+    return [
+        Middleware(BrowserProtection, allowed=allowed_hosts(settings)),
+        Middleware(LinkPreview, describe=partial(quote_preview, service)),
+    ]
+
+
+app = App(PAGE, middleware=_middleware(load_settings(PageSettings)))

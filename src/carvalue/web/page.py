@@ -1,5 +1,6 @@
 """Entry script of Streamlit: the menu of pages, and a banner while an alert is active."""
 
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -8,7 +9,8 @@ from streamlit.navigation.page import StreamlitPage
 from carvalue.errors import AppError
 from carvalue.settings import PageSettings, load_settings
 from carvalue.web.client import watcher_client
-from carvalue.web.pages import (
+from carvalue.web.components import close_menu_on_phone
+from carvalue.web.views import (
     show_about,
     show_compare,
     show_developers,
@@ -19,13 +21,13 @@ from carvalue.web.pages import (
 )
 
 ALERTS_S = 10  # the banner may be this old
+# what visitors read while an alert of a kind is active; the other kinds do not concern their prices
 FOR_VISITORS = {
     "drift": "Prices are less certain than usual: many cars that people ask for now are rare in our data.",
     "broken_input": "Prices may be wrong: one of the fields of this form does not arrive as it should.",
     "live_accuracy": "Prices may be off: cars have lately been sold for other prices than this page said.",
     "coverage": "Price ranges may be too narrow: many cars have lately been sold for prices outside them.",
 }
-"""What visitors read while an alert of a kind is active; the other kinds do not concern their prices."""
 STATIC = Path(__file__).with_name("static")
 NAME = "carvalue"
 
@@ -33,35 +35,45 @@ NAME = "carvalue"
 def main() -> None:
     """Show the page that the visitor chose."""
     settings = load_settings(PageSettings)
-    chosen = st.navigation(_menu(settings))
+    operators_pages = _operators_pages(settings)
+    chosen = st.navigation([*_visitors_pages(), *operators_pages])
     st.set_page_config(
         page_title=f"{chosen.title} \N{EN DASH} {NAME}", page_icon=str(STATIC / "mark.svg"), layout="wide"
     )
     st.html(STATIC / "page.css")
     st.logo(STATIC / "logo.svg", icon_image=STATIC / "mark.svg", size="large")
+    _show_operators_menu(operators_pages)
+    close_menu_on_phone()
     _banner(settings.watcher_url)
     chosen.run()
 
 
-def _menu(settings: PageSettings) -> dict[str, list[StreamlitPage]]:
-    """List the pages; off loopback, monitoring is shown only if a key protects it."""
-    menu = {
-        "Prices": [
-            st.Page(show_one_car, title="Value my car", icon=":material/sell:", url_path="", default=True),
-            st.Page(show_compare, title="Compare cars", icon=":material/compare:", url_path="compare"),
-            st.Page(show_many_cars, title="Many cars", icon=":material/table:", url_path="many"),
-            st.Page(show_sale, title="Report a sale", icon=":material/handshake:", url_path="sale"),
-        ],
-        "More": [
-            st.Page(show_about, title="About and privacy", icon=":material/info:", url_path="about"),
-            st.Page(show_developers, title="For developers", icon=":material/code:", url_path="developers"),
-        ],
-    }
-    if settings.is_loopback or settings.operator_key.get_secret_value():
-        menu["Operators"] = [
-            st.Page(show_monitoring, title="Monitoring", icon=":material/monitoring:", url_path="monitoring")
-        ]
-    return menu
+def _visitors_pages() -> list[StreamlitPage]:
+    """List the pages of the menu, without icons: Streamlit would load a page's icon from another site."""
+    value = st.Page(show_one_car, title="Value my car", url_path="", default=True)
+    compare = partial(show_compare, price_page=value)
+    return [
+        value,
+        st.Page(compare, title="Compare cars", url_path="compare"),
+        st.Page(show_many_cars, title="Many cars", url_path="many"),
+        st.Page(show_sale, title="Report a sale", url_path="sale"),
+        st.Page(show_about, title="About and privacy", url_path="about"),
+        st.Page(show_developers, title="For developers", url_path="developers"),
+    ]
+
+
+def _operators_pages(settings: PageSettings) -> list[StreamlitPage]:
+    """List the pages of the operators' menu; off loopback, they are shown only if a key protects them."""
+    if not settings.is_loopback and not settings.operator_key.get_secret_value():
+        return []
+    return [st.Page(show_monitoring, title="Monitoring", url_path="monitoring", visibility="hidden")]
+
+
+def _show_operators_menu(pages: list[StreamlitPage]) -> None:
+    if pages:
+        st.sidebar.caption("Operators")
+    for page in pages:
+        st.sidebar.page_link(page)
 
 
 @st.fragment(run_every=ALERTS_S)  # refreshed without any action of the visitor

@@ -1,11 +1,13 @@
-"""The page in its own process with a real browser; each test starts and stops the price service."""
+"""The page in its own process with a real browser; one of each for all tests of this folder."""
 
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -18,11 +20,13 @@ from carvalue.serving.middleware.observability import ObservabilityMiddleware
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from markets import a_bundle
+from servers import serving
 from waiting import until
 
 MakeApp = Callable[[], ObservabilityMiddleware]
 CHROMIUM = shutil.which("chromium")
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+ANSWER = ".st-key-answer"  # the card with the price
 in_a_browser = [
     pytest.mark.browser,
     pytest.mark.skipif(
@@ -31,34 +35,67 @@ in_a_browser = [
 ]
 
 
-@pytest.fixture(scope="module")
-def service_port() -> int:
-    return free_port()
+class PriceService:
+    """The price service, which a test can stop and start again."""
+
+    def __init__(self, make_app: MakeApp, port: int) -> None:
+        self._make_app, self._port = make_app, port
+        self._running = ExitStack()
+        self.client: httpx.Client | None = None
+
+    def start(self) -> httpx.Client:
+        """Start it, unless it runs, and wait for its model."""
+        if self.client is None:
+            client = self._running.enter_context(serving(self._make_app(), port=self._port))
+            until(lambda: client.get("/readyz").is_success)
+            self.client = client
+        return self.client
+
+    def stop(self) -> None:
+        """Stop it, unless it is stopped."""
+        self._running.close()
+        self.client = None
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def watcher_port() -> int:
     return free_port()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("state")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> FakeRegistry:
     registry = FakeRegistry()
     registry.promote(a_bundle(tmp_path_factory.mktemp("market"), data_source="sample"), version=3)
     return registry
 
 
-@pytest.fixture(scope="module")
-def make_app(registry: FakeRegistry, state_dir: Path) -> MakeApp:
-    return lambda: create_app(Settings(state_dir=state_dir), registry=registry)
+@pytest.fixture(scope="package")
+def service_port() -> int:
+    return free_port()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
+def price_service(registry: FakeRegistry, state_dir: Path, service_port: int) -> Iterator[PriceService]:
+    service = PriceService(
+        lambda: create_app(Settings(state_dir=state_dir), registry=registry), port=service_port
+    )
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def service(price_service: PriceService) -> PriceService:
+    """The price service, which runs when the test begins."""
+    price_service.start()
+    return price_service
+
+
+@pytest.fixture(scope="package")
 def page_url(service_port: int, watcher_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Streamlit in a process of its own, as in production."""
     port = free_port()
@@ -99,21 +136,28 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(params=[DESK, PHONE], ids=["desk", "phone"])
 def page(browser: Browser, page_url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """An empty tab, in which the page may load nothing from other hosts and show no field twice."""
     page = browser.new_page(viewport=request.param)
     page.set_default_timeout(120_000)
     expect.set_options(timeout=120_000)
     elsewhere: list[str] = []
-    page.on("requestfailed", lambda request: elsewhere.append(request.url))
-    page.goto(page_url)
-    # leaving before the first run has ended can make Streamlit show its dialog "Page not found"
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.on("request", lambda request: elsewhere.append(request.url))
     yield page
     page.close()
-    assert not [url for url in elsewhere if not url.startswith(page_url)]
+    assert not [url for url in elsewhere if urlsplit(url.removeprefix("blob:")).netloc not in page_url]
 
 
-def press(page: Page) -> None:
-    page.get_by_role("button", name="Price this car").click()
+def follow(page: Page, name: str) -> None:
+    """Follow a link of the menu, which a phone shows after a press on its button."""
+    menu = page.get_by_test_id("stExpandSidebarButton")
+    link = page.get_by_test_id("stSidebar").get_by_role("link", name=name)
+    expect(menu.or_(link).first).to_be_attached()
+    covers = menu.is_visible()
+    if covers:
+        menu.click()
+    link.click()
+    if covers:  # the menu closes by itself
+        expect(menu).to_be_visible()
 
 
 def broken_rules(page: Page) -> list[str]:

@@ -173,11 +173,29 @@ def test_the_link_of_a_quote_opens_with_its_price_until_it_is_deleted(
     assert "does not exist any more" in texts(again.run())
 
 
+def test_a_price_is_rated_and_its_link_shows_the_rating(shown: AppTest, service: httpx.Client) -> None:
+    car = {"manufacturer": "ford", "model": "focus", "year": 2015, "odometer": 80_000}
+    quote_id = service.post("/predict", json=car, headers={"X-API-Key": KEY}).json()["quote_id"]
+
+    def opened() -> AppTest:
+        linked = AppTest.from_file(page.__file__, default_timeout=30)
+        linked.query_params["quote"] = quote_id
+        return linked.run()
+
+    first = opened()
+    first.button_group(key=f"rating {quote_id}").set_value("too low").run()
+    assert "Thank you" in first.success[0].value
+
+    assert opened().button_group(key=f"rating {quote_id}").value == "too low"
+    stored = service.get(f"/quotes/{quote_id}", headers={"X-API-Key": KEY}).json()
+    assert stored["rating"] == "too low"
+
+
 def test_the_form_is_full_again_after_a_visit_to_another_page(shown: AppTest) -> None:
     visited = AppTest.from_string(
         """
 import streamlit as st
-from carvalue.web.pages import show_one_car
+from carvalue.web.views import show_one_car
 if not st.checkbox("elsewhere"):
     show_one_car()
 """,

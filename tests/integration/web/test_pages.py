@@ -85,6 +85,7 @@ FOUND: dict[str, Any] = {
         }
     ],
     "/quotes": [{"hour": "2026-11-24T10:00:00+00:00", "quotes": 7}],
+    "/ratings": {"useful": 12, "too low": 3, "too high": 1},
     "/reports": [{"name": ALERT["report"], "made_at": "2026-11-24T10:00:00+00:00", "why": "drift"}],
 }
 
@@ -123,7 +124,7 @@ def open_page(service: httpx.Client, watcher: httpx.Client, monkeypatch: pytest.
     def opened(name: str) -> AppTest:
         if name == "":
             return AppTest.from_file(page.__file__, default_timeout=30).run()
-        script = f"from carvalue.web.pages import show_{name}\nshow_{name}()"
+        script = f"from carvalue.web.views import show_{name}\nshow_{name}()"
         return AppTest.from_string(script, default_timeout=30).run()
 
     return opened
@@ -137,9 +138,34 @@ def test_a_price_comes_with_its_reasons_similar_cars_and_a_banner_while_an_alert
     said = texts(shown)
     assert "Prices are less certain than usual" in said
     assert "A retraining failed" not in said  # that is for operators
-    assert [item.value for item in shown.subheader] == ["Why this price", "What if", "Cars like yours"]
+    titles = ["Why this price", "What if", "In 12 and 36 months", "Cars like yours"]
+    assert [item.value for item in shown.subheader] == titles
     assert "80,000 miles" in said
-    assert len(shown.dataframe[0].value) > 1
+    assert len(shown.dataframe[1].value) > 1
+
+
+def test_later_values_are_those_of_older_cars_with_more_miles(open_page: Open, service: httpx.Client) -> None:
+    car = {"manufacturer": "ford", "model": "focus", "year": 2015, "odometer": 80_000}
+    shown = press(enter(open_page(""), **car))
+
+    later = shown.dataframe[0].value
+
+    older = [car | {"year": 2014, "odometer": 92_000}, car | {"year": 2012, "odometer": 116_000}]
+    prices = [quote["price"] for quote in service.post("/predict", json=older).json()]
+    assert later["Most likely"].to_list() == [f"${price:,}" for price in prices]
+    assert later["Compared with"].to_list() == [
+        "model year 2014, 92,000 miles",
+        "model year 2012, 116,000 miles",
+    ]
+    assert "not a forecast" in texts(shown)
+
+
+def test_the_most_helpful_empty_field_and_the_prices_of_trims_are_shown(open_page: Open) -> None:
+    shown = press(enter(open_page(""), manufacturer="ford", model="focus", year=2015))
+
+    assert "Enter the **title**: the price lies between $" in texts(shown)
+    trims = shown.button_group(key="trim focus")
+    assert trims.options[0].startswith("SE \N{MIDDLE DOT} 100% of these cars \N{MIDDLE DOT} \\$")
 
 
 def test_an_asking_price_is_rated(open_page: Open) -> None:
@@ -148,6 +174,7 @@ def test_an_asking_price_is_rated(open_page: Open) -> None:
     shown.text_input("asking").set_value("90,000").run()
 
     assert "Overpriced" in texts(shown)
+    assert "Of 20 such cars, about **20** are offered for less. Room to negotiate: about **$" in texts(shown)
 
     shown.text_input("asking").set_value("1,000,001").run()
 
@@ -229,6 +256,7 @@ def test_monitoring_shows_model_drift_alerts_and_sales(open_page: Open) -> None:
     assert "no alarm starts another before 2026-11-25 10:20 UTC" in said
     assert shown.selectbox[0].options == ["odometer"]
     assert [item.value for item in shown.metric][-2:] == ["12.0%", "90.0%"]
+    assert "useful 12, too low 3, too high 1" in said
 
 
 def test_monitoring_without_a_watcher_still_shows_the_model(

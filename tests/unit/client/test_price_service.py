@@ -5,6 +5,7 @@ import json
 import httpx
 import pytest
 
+from carvalue.client import RATINGS
 from carvalue.client.price_service import (
     ApiKeyRejected,
     ListingRejected,
@@ -13,6 +14,7 @@ from carvalue.client.price_service import (
     ServiceDown,
     TooBusy,
 )
+from carvalue.journal import RATING_CHOICES
 from carvalue.serving.model.live_model import ModelNotLoaded
 
 F150 = {"manufacturer": "ford", "model": "f-150", "year": 2015}
@@ -40,6 +42,10 @@ def test_a_quote_is_returned_as_a_value() -> None:
 
     assert (quote.low, quote.price, quote.high) == (16_400, 18_750, 20_900)
     assert quote.warnings == ("odometer is missing",)
+
+
+def test_a_visitor_can_choose_every_rating_of_the_service() -> None:
+    assert RATINGS == RATING_CHOICES
 
 
 def test_a_refusal_has_the_expectation_of_each_field() -> None:

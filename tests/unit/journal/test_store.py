@@ -136,6 +136,21 @@ def test_the_reporter_of_a_sale_is_recorded(tmp_path: Path) -> None:
     assert car.as_row()["client"] == "~0f1e"
 
 
+def test_a_rating_needs_its_quote_and_is_deleted_with_it(tmp_path: Path) -> None:
+    journal, quote_id = a_journal(tmp_path / "journal.db"), an_entry(1).quote_id
+    with pytest.raises(UnknownQuote):
+        journal.rate(quote_id=quote_id, rating="useful", rated_at=NOW)
+    journal.write([an_entry(1), an_entry(2)])
+
+    journal.rate(quote_id=quote_id, rating="useful", rated_at=NOW)
+    journal.rate(quote_id=quote_id, rating="too high", rated_at=NOW)
+    assert journal.rating_counts(model_version="3") == {"useful": 0, "too low": 0, "too high": 1}
+    assert journal.rating(an_entry(2).quote_id) is None
+
+    journal.delete(quote_id)
+    assert rows(tmp_path / "journal.db", "select * from ratings") == []
+
+
 def test_feedback_needs_its_quote_and_the_last_report_counts(tmp_path: Path) -> None:
     journal, quote_id = a_journal(tmp_path / "journal.db"), an_entry(1).quote_id
     with pytest.raises(UnknownQuote):

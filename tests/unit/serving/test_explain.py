@@ -204,6 +204,28 @@ def test_without_a_model_the_problem_names_it(path: str, tmp_path: Path) -> None
     assert answer.status_code == 503
 
 
+def test_a_quote_can_be_rated(client: httpx.Client) -> None:
+    address = f"/quotes/{client.post('/explain', json=CAMRY).json()['quote']['quote_id']}"
+    assert client.get(address).json()["rating"] is None
+
+    for rating in ("useful", "too low"):  # the later one replaces the earlier one
+        assert client.put(f"{address}/rating", json={"rating": rating}).json()["rating"] == rating
+
+    assert client.get(address).json()["rating"] == "too low"
+    assert client.delete(address).status_code == 204
+    assert client.put(f"{address}/rating", json={"rating": "useful"}).status_code == 404
+
+
+@pytest.mark.parametrize("body", [[], {}, {"rating": "great"}, {"rating": "useful", "price": 1}])
+def test_a_rating_that_cannot_be_used_is_refused_with_the_choices(client: httpx.Client, body: object) -> None:
+    quote_id = client.post("/explain", json=CAMRY).json()["quote"]["quote_id"]
+
+    answer = client.put(f"/quotes/{quote_id}/rating", json=body)
+
+    assert answer.status_code == 422
+    assert "rating" in answer.json()["errors"][0]["expected"] + answer.json()["errors"][0]["field"]
+
+
 def test_a_quote_can_be_read_again_and_deleted(client: httpx.Client) -> None:
     explained = client.post("/explain", json=CAMRY).json()
     address = f"/quotes/{explained['quote']['quote_id']}"

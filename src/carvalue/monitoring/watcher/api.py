@@ -1,4 +1,4 @@
-"""The HTTP API of the watcher: drift, alerts, retrainings, decisions, quotes and reports."""
+"""The HTTP API of the watcher: drift, alerts, retrainings, decisions, quotes, ratings and reports."""
 
 import logging
 from asyncio import to_thread
@@ -87,6 +87,13 @@ def create_api(
             return _unavailable("journal", error)
         return JSONResponse([{"hour": hour.isoformat(), "quotes": count} for hour, count in counts])
 
+    async def ratings(_: Request) -> Response:
+        try:
+            counts = await to_thread(watcher.rating_counts)
+        except AppError as error:
+            return _journal_error(error)
+        return JSONResponse(dict(counts))
+
     async def reports(_: Request) -> Response:
         try:
             every = await to_thread(watcher.reports.all)
@@ -112,6 +119,7 @@ def create_api(
             Route("/retraining", retrainings),
             Route("/decisions", decisions_made),
             Route("/quotes", quotes),
+            Route("/ratings", ratings),
             Route("/reports", reports),
             Route("/reports/{name}", report),
         ],

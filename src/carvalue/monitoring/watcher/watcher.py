@@ -11,7 +11,7 @@ import polars as pl
 
 from carvalue.errors import AppError
 from carvalue.files import FormatUnknown, StoredFolder, StoredFormat
-from carvalue.journal import Journal, JournalCursor, JournalEntry, LeasedState, LeaseLost
+from carvalue.journal import Journal, JournalCursor, JournalEntry, LeasedState, LeaseLost, Rating
 from carvalue.monitoring.alerting import Alert, AlertStore
 from carvalue.monitoring.channels import Cause, ChannelDetectors, diagnose, merge
 from carvalue.monitoring.drift import (
@@ -141,6 +141,18 @@ class Watcher:
             JournalUnavailable: The journal does not answer.
         """
         return self._journal.per_hour(self._clock(), hours=24)
+
+    def rating_counts(self) -> Mapping[Rating, int]:
+        """Count the ratings of the version whose quotes are checked.
+
+        Returns:
+            The number of quotes by rating; empty before the first round.
+
+        Raises:
+            JournalUnavailable: The journal does not answer.
+        """
+        version = self.snapshot.model_version if self.snapshot else ""
+        return self._journal.rating_counts(model_version=version) if version else {}
 
     def note_trouble(self, trouble: str) -> None:
         """Record whether the last round failed.

@@ -5,6 +5,8 @@ from carvalue.serving.openapi.explain import (
     curves_operation,
     delete_quote_operation,
     explain_operation,
+    missing_operation,
+    rating_operation,
     stored_quote_operation,
 )
 from carvalue.serving.openapi.predict import (
@@ -35,10 +37,12 @@ __all__ = [
     "feedback_operation",
     "health_operation",
     "metrics_operation",
+    "missing_operation",
     "model_operation",
     "options_operation",
     "predict_operation",
     "problem_response",
+    "rating_operation",
     "ready_operation",
     "rejections",
     "stored_quote_operation",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import fields
 
+from carvalue.journal import RATING_CHOICES
 from carvalue.listings import NUMBER_FIELDS, NumberField
 from carvalue.pricing.explain import GROUPS
 from carvalue.pricing.market import MAX_COMPARABLES, Comparable
@@ -93,6 +94,33 @@ def curves_operation() -> dict[str, object]:
     return {**operation, "parameters": [_requested(field) for field in NUMBER_FIELDS if field.name in CURVES]}
 
 
+def missing_operation() -> dict[str, object]:
+    """Describe `POST /missing`, whose body FastAPI does not parse.
+
+    Returns:
+        An OpenAPI operation object, without its summary.
+    """
+    value = _object(
+        "PossibleValue",
+        {
+            "value": {"type": ["string", "integer"]},
+            "share": {"type": ["number", "null"], "description": "Share of the model's training listings."},
+            **dict.fromkeys(("price", "low", "high"), WHOLE),
+        },
+    )
+    narrower = {"type": "number", "description": "Share by which the interval gets narrower on average."}
+    field = _object(
+        "MissingAnswer",
+        {"field": TEXT, "narrower": narrower, "values": {"type": "array", "items": value}},
+    )
+    possible = {"value": "xlt", "share": 0.2546, "price": 22_450, "low": 18_900, "high": 26_100}
+    return _operation(
+        description="The fields that the listing lacks, the one that narrows the interval most first.",
+        schema=_object("MissingAnswers", {"missing": {"type": "array", "items": field}}),
+        example={"missing": [{"field": "trim", "narrower": 0.12, "values": [possible]}]},
+    )
+
+
 def _requested(field: NumberField) -> Json:
     item = {"type": "integer", "minimum": field.minimum, "maximum": field.maximum}
     return {
@@ -115,6 +143,7 @@ def stored_quote_operation() -> dict[str, object]:
         "quote": {"type": "object"},
         "listing": {"type": "object"},
         "quoted_at": {**TEXT, "format": "date-time"},
+        "rating": {"type": ["string", "null"], "enum": [*RATING_CHOICES, None]},
         "reasons": {"type": ["object", "null"]},
         "comparables": {"type": "array", "items": _comparable_schema(), "maxItems": MAX_COMPARABLES},
     }
@@ -122,6 +151,7 @@ def stored_quote_operation() -> dict[str, object]:
         "quote": QUOTE,
         "listing": F150,
         "quoted_at": "2026-11-29T08:00:00+00:00",
+        "rating": None,
         "reasons": REASONS,
         "comparables": [COMPARABLE],
     }
@@ -140,6 +170,29 @@ def delete_quote_operation() -> dict[str, object]:
     """
     deleted = {"description": "The quote is deleted."}
     return {"parameters": [_QUOTE_ID], "responses": {"204": deleted, **_stored_problems()}}
+
+
+def rating_operation() -> dict[str, object]:
+    """Describe `PUT /quotes/ID/rating`, whose body FastAPI does not parse.
+
+    Returns:
+        An OpenAPI operation object, without its summary.
+    """
+    rating: Json = {**TEXT, "enum": list(RATING_CHOICES)}
+    request = {**_object("Rating", {"rating": rating}), "additionalProperties": False}
+    stored = {"schema": _object("StoredRating", {"quote_id": TEXT, "rating": rating})}
+    return {
+        "parameters": [_QUOTE_ID],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": request, "example": {"rating": "useful"}}},
+        },
+        "responses": {
+            "200": {"description": "Stored.", "content": {"application/json": stored}},
+            **body_problems("The rating is missing or unknown."),
+            **_stored_problems(),
+        },
+    }
 
 
 def _stored_problems() -> dict[str, object]:

@@ -1,5 +1,6 @@
 """HTTP client of the watcher; without a watcher, the page still prices cars."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -245,6 +246,14 @@ class WatcherClient:
             The number of quotes in each of the last 24 hours, the oldest hour first.
         """
         return self._read("/quotes", TypeAdapter(tuple[HourCount, ...]))
+
+    def rating_counts(self) -> Mapping[str, int]:
+        """Read how visitors rated the quotes of the version in production.
+
+        Returns:
+            The number of quotes by rating; empty before the watcher's first round.
+        """
+        return self._read("/ratings", TypeAdapter(Mapping[str, int]))
 
     def reports(self) -> tuple[ReportView, ...]:
         """List the drift reports.

@@ -1,8 +1,13 @@
 """Form, results, charts and tables that the pages consist of."""
 
-from carvalue.web.components.browser import add_form_keys
+from carvalue.web.components.browser import add_form_keys, close_menu_on_phone
 from carvalue.web.components.charts import per_hour, two_distributions
-from carvalue.web.components.explanation import show_comparables, show_reasons, show_what_if_prices
+from carvalue.web.components.explanation import (
+    show_comparables,
+    show_older_cars,
+    show_reasons,
+    show_what_if_prices,
+)
 from carvalue.web.components.form import (
     chosen_make,
     entered_listing,
@@ -22,10 +27,12 @@ from carvalue.web.components.formatting import (
     source_name,
 )
 from carvalue.web.components.identify import show_advertisement_entry, show_trims, show_vin_entry
+from carvalue.web.components.missing import show_missing_answers, trim_prices
 from carvalue.web.components.number_entry import dollars_input
 from carvalue.web.components.quote_actions import (
     MAX_SALE_PRICE,
     MAX_SAVED,
+    open_rating,
     report_sale,
     save_quotes,
     saved_quotes,
@@ -49,6 +56,7 @@ __all__ = [
     "car_name",
     "choice_name",
     "chosen_make",
+    "close_menu_on_phone",
     "dollars_input",
     "entered_listing",
     "escape_formulas",
@@ -58,6 +66,7 @@ __all__ = [
     "format_dollars",
     "invalid_numbers",
     "open_entries",
+    "open_rating",
     "per_hour",
     "range_bar",
     "remember_entries",
@@ -68,6 +77,8 @@ __all__ = [
     "show_comparables",
     "show_deal_rating",
     "show_form",
+    "show_missing_answers",
+    "show_older_cars",
     "show_quote_actions",
     "show_reasons",
     "show_table",
@@ -77,6 +88,7 @@ __all__ = [
     "show_what_if_prices",
     "source_name",
     "spreadsheet_csv",
+    "trim_prices",
     "two_distributions",
     "unresolved_names",
     "unused_name",

@@ -76,7 +76,9 @@ def similar_cars(cars: Rows, *, odometer: int | None, price: int) -> Chart:
     if odometer is not None:  # a screen reader reports an empty layer as an unnamed image
         mine = alt.Data(values=[{"odometer": odometer, "price": price}])
         layers.append(
-            alt.Chart(mine).mark_point(shape="diamond", size=220, filled=True, color=MARK).encode(x=x, y=y)
+            alt.Chart(mine)
+            .mark_point(shape="diamond", size=220, filled=True, color=MARK, opacity=1)
+            .encode(x=x, y=y)
         )
     return alt.layer(*layers).properties(
         height=280, description="Scatter: asking prices of similar cars over miles; the diamond is your car."
@@ -102,9 +104,10 @@ def two_distributions(labels: Sequence[str], reference: Sequence[float], window:
     colors = alt.Scale(domain=["training data", "recent quotes"], range=[NEUTRAL, MARK])
     return (
         alt.Chart(alt.Data(values=rows))
-        .mark_bar(opacity=0.6)
+        .mark_bar()
         .encode(
             x=alt.X("bin:N", sort=list(labels), title=None, axis=alt.Axis(labelLimit=120)),
+            xOffset=alt.XOffset("of:N", sort=["training data", "recent quotes"]),  # beside each other
             y=alt.Y("share:Q", stack=None, title="share", axis=alt.Axis(format=".0%")),
             color=alt.Color("of:N", scale=colors, title=None, legend=alt.Legend(orient="top")),
             tooltip=["of:N", "bin:N", alt.Tooltip("share:Q", format=".1%")],

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 
 from carvalue.errors import AppError
-from carvalue.listings import Listing
+from carvalue.listings import EARLIEST_YEAR, NUMBER_FIELDS, Listing, Value
 from carvalue.web.client import ComparableView, ExplainedQuoteView, price_service_client
 from carvalue.web.components.browser import show_what_if
 from carvalue.web.components.charts import similar_cars, waterfall
@@ -21,6 +21,7 @@ from carvalue.web.components.tables import show_table
 
 Row = dict[str, object]
 NEAR_MILES = 20_000
+MILES_A_YEAR, LATER_YEARS = 12_000, (1, 3)
 Filter = Callable[[Listing, ComparableView], bool]
 
 
@@ -115,6 +116,56 @@ def show_what_if_prices(valuation: Valuation, *, url: str) -> None:
         st.warning(str(error))
         return
     show_what_if(valuation.listing, valuation.explained.quote, curves)
+
+
+def show_older_cars(valuation: Valuation, *, url: str) -> None:
+    """Show what such a car is offered for with the age and mileage that it will have later.
+
+    Args:
+        valuation: The quote and its car.
+        url: Base URL of the price service.
+    """
+    try:
+        rows = _older_cars(url, tuple(valuation.listing.items()))
+    except AppError:
+        return  # the what-if prices show the reason
+    if not rows:
+        return
+    st.subheader("In 12 and 36 months")
+    show_table(rows)
+    st.caption(
+        "A comparison of model years, not a forecast: what cars that are so much older, with "
+        f"{MILES_A_YEAR:,} miles more for each year, are offered for in our data. The market itself may rise "
+        "or fall."
+    )
+
+
+@st.cache_data(ttl=60, max_entries=1_000, show_spinner=False)
+def _older_cars(url: str, items: tuple[tuple[str, Value], ...]) -> list[Row]:
+    listing = dict(items)
+    rows: list[Row] = []
+    for years in LATER_YEARS:
+        year = int(str(listing["year"])) - years
+        if year < EARLIEST_YEAR:
+            break
+        miles = _later_miles(listing, years)
+        curves = price_service_client(url).curves({**listing, "odometer": miles}, years=(year,))
+        point = next(point for point in curves.year if point.value == year)
+        rows.append(
+            {
+                "In": f"{12 * years} months",
+                "Most likely": f"${point.price:,}",
+                "Range": f"${point.low:,} \N{EN DASH} ${point.high:,}",
+                "Compared with": f"model year {year}" + ("" if miles is None else f", {miles:,} miles"),
+            }
+        )
+    return rows
+
+
+def _later_miles(listing: Listing, years: int) -> int | None:
+    miles = listing.get("odometer")
+    highest = next(field.maximum for field in NUMBER_FIELDS if field.name == "odometer")
+    return min(miles + MILES_A_YEAR * years, highest) if isinstance(miles, int) else None
 
 
 def show_comparables(listing: Listing, explained: ExplainedQuoteView) -> None:

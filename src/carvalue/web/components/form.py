@@ -159,7 +159,9 @@ def _grid(
             with column:
                 _widget(field, suggestions.get(field.name, ()))
                 if field.name in expected:
-                    st.markdown(f":small[:red[{_correction(field, expected[field.name])}]]")
+                    # by this key, the browser links the text to its field for screen readers
+                    with st.container(key=f"error-{field.name}"):
+                        st.markdown(f":small[:red[{_correction(field, expected[field.name])}]]")
 
 
 def _widget(field: Field, suggestions: tuple[str, ...]) -> None:

@@ -1,6 +1,6 @@
 """Identifies a car: fills the form from a VIN or from the text of an advertisement, and picks the trim."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ from carvalue.listings import FIELD_BY_NAME
 from carvalue.listings.recognition import Advertisement, InvalidVin, read_advertisement, read_vin
 from carvalue.web.client import TrimView
 from carvalue.web.components.form import fill_form
-from carvalue.web.components.formatting import choice_name, escape_markdown, model_name
+from carvalue.web.components.formatting import choice_name, escape_markdown, format_dollars, model_name
 
 ModelsOf = Callable[[str], Sequence[str]]
 NOTICE = "identified"  # key in the session: what was found, and whether it worked
@@ -27,9 +27,10 @@ def show_vin_entry() -> None:
         "decoded here and neither stored nor sent anywhere.",
         on_change=_fill_from_vin,
     )
-    if corrections := st.session_state.get(CORRECTIONS):
-        st.pills("Did you mean:", corrections, key="vin correction", on_change=_take_correction)
-    _show_notice("vin")
+    with st.container():
+        if corrections := st.session_state.get(CORRECTIONS):
+            st.pills("Did you mean:", corrections, key="vin correction", on_change=_take_correction)
+        _show_notice("vin")
 
 
 def show_advertisement_entry(*, makes: Sequence[str], models_of: ModelsOf) -> None:
@@ -46,28 +47,35 @@ def show_advertisement_entry(*, makes: Sequence[str], models_of: ModelsOf) -> No
             placeholder="2015 Ford F-150 XLT - $23,500 (Austin, TX), 80k miles, clean title, 4x4",
         )
         st.button("Fill the form from the text", on_click=_fill_from_text, args=(makes, models_of))
-    _show_notice("advertisement")
+    with st.container():
+        _show_notice("advertisement")
 
 
-def show_trims(trims: Sequence[TrimView]) -> None:
+def show_trims(trims: Sequence[TrimView], *, prices: Mapping[str, int]) -> None:
     """Show the trims of the model of the form; a chosen one is added to the model.
 
     Args:
         trims: The trims, the most frequent first.
+        prices: Price of the car with each trim, in dollars; empty if the car is not known well enough.
     """
     model = str(st.session_state.get("model") or "")
     others = [trim for trim in trims if trim.name not in model.lower().split()]
     if not others:
         return
-    shares = {trim.name: trim.share for trim in others}
+    labels = {trim.name: _trim_label(trim, prices.get(trim.name)) for trim in others}
     st.pills(
         "Trim: it often decides the price",
-        list(shares),
-        format_func=lambda name: f"{model_name(name)} \N{MIDDLE DOT} {shares[name]:.0%} of these cars",
+        list(labels),
+        format_func=labels.__getitem__,
         key=f"trim {model}",
         on_change=_add_trim,
         args=(model,),
     )
+
+
+def _trim_label(trim: TrimView, price: int | None) -> str:
+    parts = [model_name(trim.name), f"{trim.share:.0%} of these cars"]
+    return " \N{MIDDLE DOT} ".join(parts if price is None else [*parts, format_dollars(price)])
 
 
 def describe_advertisement(found: Advertisement) -> str:

@@ -1,15 +1,24 @@
-"""What a visitor can do with a quote: save it, report the sale, delete it."""
+"""What a visitor can do with a quote: save it, rate it, report the sale, delete it."""
+
+from datetime import UTC, datetime
+from functools import partial
+from urllib.parse import urlsplit
 
 import streamlit as st
 
+from carvalue.client import RATINGS
 from carvalue.errors import AppError
-from carvalue.web.client import ListingRejected, QuoteView, price_service_client
-from carvalue.web.components.formatting import format_dollars
+from carvalue.web.client import ListingRejected, price_service_client
+from carvalue.web.components.certificate import certificate_pdf
+from carvalue.web.components.formatting import choice_name, format_dollars
 from carvalue.web.components.number_entry import dollars_input
+from carvalue.web.components.result import Valuation
 
 SAVED = "saved quotes"  # key in the session: ids, in the order in which they were saved
 MAX_SAVED = 4
 MAX_SALE_PRICE = 1_000_000
+RATED = "rated"  # key in the session: what came of the last rating
+THANKS = "Thank you. Ratings show the operator where prices are off; they change no price by themselves."
 
 
 def saved_quotes() -> tuple[str, ...]:
@@ -30,16 +39,32 @@ def save_quotes(quote_ids: tuple[str, ...]) -> None:
     st.session_state[SAVED] = quote_ids
 
 
-def show_quote_actions(quote: QuoteView, *, url: str) -> None:
-    """Show buttons to save a quote, to report the sale of its car, and to delete it.
+def show_quote_actions(valuation: Valuation, *, url: str, source: str) -> None:
+    """Show buttons to save and to rate a quote, to report the sale of its car, and to delete it.
 
     Args:
-        quote: The quote.
+        valuation: The quote and its car.
         url: Base URL of the price service.
+        source: Where the training data comes from, in a few words; empty if it is not known.
     """
-    save, sell, remove = st.columns(3)
+    quote = valuation.explained.quote
+    (save, document), (sell, remove) = st.columns(2), st.columns(2)
     with save:
         _save_button(quote.quote_id)
+    document.download_button(
+        "PDF certificate",
+        partial(
+            certificate_pdf,
+            valuation,
+            link=permanent_link(quote.quote_id),
+            source=source,
+            today=datetime.now(UTC).date(),
+        ),
+        file_name=f"carvalue-{quote.quote_id[:12]}.pdf",
+        mime="application/pdf",
+        on_click="ignore",
+        width="stretch",
+    )
     with sell.popover("Report the sale", width="stretch"):
         st.write("What was paid for it? This shows us how good our prices are. We store no names.")
         price = dollars_input("Sale price (\\$)", maximum=MAX_SALE_PRICE, key=f"sale {quote.quote_id}")
@@ -48,6 +73,59 @@ def show_quote_actions(quote: QuoteView, *, url: str) -> None:
     with remove.popover("Delete", width="stretch"):
         st.write("Deletes this price and the car from our records. The link to it stops working.")
         st.button("Delete this price", on_click=_delete, args=(quote.quote_id, url))
+    _show_rating(quote.quote_id, url)
+
+
+def permanent_link(quote_id: str) -> str:
+    """Return the address of a quote, at the address by which the visitor reached the page.
+
+    Args:
+        quote_id: Identifies the quote.
+
+    Returns:
+        An absolute URL.
+    """
+    parts = urlsplit(st.context.url or "")
+    return f"{parts.scheme}://{parts.netloc}/?quote={quote_id}"
+
+
+def open_rating(quote_id: str, rating: str | None) -> None:
+    """Show the stored rating of a quote. Call it before the rating is drawn.
+
+    Args:
+        quote_id: Identifies the quote.
+        rating: What somebody thinks of it; None if nobody rated it.
+    """
+    st.session_state[_rating(quote_id)] = rating
+
+
+def _show_rating(quote_id: str, url: str) -> None:
+    st.pills(
+        "What do you think of this price?",
+        RATINGS,
+        format_func=choice_name,
+        key=_rating(quote_id),
+        on_change=_rate,
+        args=(quote_id, url),
+    )
+    if outcome := st.session_state.pop(RATED, None):
+        (st.error if outcome != THANKS else st.success)(outcome)
+
+
+def _rate(quote_id: str, url: str) -> None:
+    rating = st.session_state[_rating(quote_id)]
+    if rating is None:
+        return  # a second press takes the mark away; the stored rating stays until there is another
+    try:
+        price_service_client(url).rate_quote(quote_id, rating)
+    except AppError as error:
+        st.session_state.update({_rating(quote_id): None, RATED: str(error)})
+    else:
+        st.session_state[RATED] = THANKS
+
+
+def _rating(quote_id: str) -> str:
+    return f"rating {quote_id}"
 
 
 def report_sale(quote_id: str, price: int | None, *, url: str) -> None:

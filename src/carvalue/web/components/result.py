@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from carvalue.client import is_supported, rate_deal, support_in_words
+from carvalue.client import cheaper_share, is_supported, rate_deal, support_in_words
 from carvalue.listings import Listing
+from carvalue.settings import PageSettings
 from carvalue.web.client import ExplainedQuoteView, ModelView, QuoteView
 from carvalue.web.components.browser import show_share_bar
 from carvalue.web.components.formatting import (
@@ -20,6 +21,7 @@ from carvalue.web.components.formatting import (
     source_name,
 )
 from carvalue.web.components.number_entry import dollars_input
+from carvalue.web.components.price_index import show_adjusted_price
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,7 @@ class RejectedListing:
 
 
 def show_valuation(
-    valuation: Valuation, *, entered: Listing, model: ModelView | None, data_old_days: int
+    valuation: Valuation, *, entered: Listing, model: ModelView | None, settings: PageSettings
 ) -> None:
     """Show a quote.
 
@@ -76,7 +78,7 @@ def show_valuation(
         valuation: The quote and its car.
         entered: What the form holds now.
         model: The model in production; None if it cannot be read.
-        data_old_days: From which age of the training data, in days, a warning is shown beside the price.
+        settings: From which age of the data a warning is shown beside the price, and the index of prices.
     """
     quote = valuation.explained.quote
     with st.container(border=True, key="answer"):
@@ -84,8 +86,9 @@ def show_valuation(
         st.markdown(f"## {format_dollars(quote.price)}")
         st.html(range_bar(quote))
         st.markdown(f"Most likely asking price, {_promise(valuation.explained)}  \n**{_data_date(quote)}**")
-        if notice := _old_data(quote, days=data_old_days):
+        if notice := _old_data(quote, days=settings.data_old_days):
             st.warning(notice, icon=":material/history:")
+        show_adjusted_price(quote, path=settings.price_index, name=settings.price_index_name)
         if entered != valuation.listing:
             st.info(
                 "You changed the form since. Press the button to get the new price.", icon=":material/sync:"
@@ -167,9 +170,20 @@ def show_deal_rating(valuation: Valuation, *, entered: Listing, above: DeltaGene
     rating = rate_deal(asking, price=quote.price, low=quote.low, high=quote.high)
     difference = asking - quote.price
     side = "above" if difference > 0 else "below"
-    compared = f"{format_dollars(asking)} is {format_dollars(abs(difference))} {side} the most likely price."
+    compared = f" {format_dollars(asking)} is {format_dollars(abs(difference))} {side} the most likely price."
     above.markdown(f"### :{rating.color}[{rating.label}]")
-    above.markdown(f"{rating.meaning} {compared}" if difference else rating.meaning)
+    above.markdown(rating.meaning + (compared if difference else ""))
+    if is_supported(valuation.explained):
+        above.markdown(_market_rank(asking, quote))
+
+
+def _market_rank(asking: int, quote: QuoteView) -> str:
+    cheaper = round(20 * cheaper_share(asking, price=quote.price, low=quote.low, high=quote.high))
+    rank = f"Of 20 such cars, about **{cheaper}** are offered for less."
+    room = asking - quote.price
+    if room <= 0:
+        return f"{rank} Little room to negotiate: the price is not above the most likely one."
+    return f"{rank} Room to negotiate: about **{format_dollars(room)}**, down to the most likely price."
 
 
 def _sources(quote: QuoteView, model: ModelView | None) -> str:

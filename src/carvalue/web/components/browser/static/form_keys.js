@@ -1,4 +1,5 @@
 // Enter in a text field of the form prices the car; the first Tab stop of the page skips to the form.
+// Each text of the class st-key-error-NAME describes the field of the class st-key-NAME to screen readers.
 const LINK = "carvalue-skip-link";
 
 export default function (component) {
@@ -12,10 +13,32 @@ export default function (component) {
   };
   document.addEventListener("keydown", onEnter);
   const link = skipLink(form);
+  const observer = new MutationObserver(() => describeErrors(form()));
+  observer.observe(document.body, { childList: true, subtree: true });
+  describeErrors(form());
   return () => {
+    observer.disconnect();
     document.removeEventListener("keydown", onEnter);
     link.remove();
   };
+}
+
+function describeErrors(form) {
+  const wrong = new Set();
+  for (const error of form?.querySelectorAll("[class*=st-key-error-]") ?? []) {
+    const name = error.className.match(/st-key-error-([\w-]+)/)[1];
+    const field = form.querySelector(`.st-key-${name} input`);
+    if (!field) continue;
+    error.id = "carvalue-error-" + name;
+    field.setAttribute("aria-describedby", error.id);
+    field.setAttribute("aria-invalid", "true");
+    wrong.add(field);
+  }
+  for (const field of form?.querySelectorAll("input[aria-describedby^=carvalue-error]") ?? []) {
+    if (wrong.has(field)) continue;
+    field.removeAttribute("aria-describedby");
+    field.removeAttribute("aria-invalid");
+  }
 }
 
 function skipLink(form) {

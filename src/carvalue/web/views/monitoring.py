@@ -73,6 +73,7 @@ def _show_state(settings: PageSettings) -> None:
     _show_drift(drift)
     _show_quotes(watcher)
     _show_live(drift)
+    _show_ratings(watcher)
     _show_reports(watcher)
 
 
@@ -202,6 +203,12 @@ def _show_live(drift: DriftView) -> None:
         column.metric(
             name, _share(share.value), help=f"95 % confidence: {_share(share.low)} to {_share(share.high)}"
         )
+
+
+def _show_ratings(watcher: WatcherClient) -> None:
+    counts = watcher.rating_counts()
+    rated = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    st.caption(f"What visitors think of this version's prices: {rated or 'not known yet'}.")
 
 
 def _too_few_sales(live: LiveAccuracyView | None) -> str:

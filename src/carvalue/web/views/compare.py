@@ -1,6 +1,7 @@
 """Compare cars: up to four saved prices side by side, also by a link that holds their ids."""
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from carvalue.client import ListingRejected, StoredQuoteView
 from carvalue.errors import AppError
@@ -23,8 +24,12 @@ PARAMETER = "quotes"
 DETAILS = ("odometer", "condition", "title_status", "state")
 
 
-def show_compare() -> None:
-    """Show the page."""
+def show_compare(*, price_page: StreamlitPage) -> None:
+    """Show the page.
+
+    Args:
+        price_page: The page that shows the price of one car.
+    """
     st.title("Compare cars")
     linked = [quote_id for quote_id in st.query_params.get(PARAMETER, "").split(",") if quote_id]
     if linked and not saved_quotes():
@@ -37,10 +42,10 @@ def show_compare() -> None:
     st.write("The address of this page is a link to this comparison. Whoever has it can open it.")
     for quote_id, column in zip(saved, st.columns(len(saved)), strict=True):
         with column.container(border=True):
-            _show_car(quote_id)
+            _show_car(quote_id, price_page)
 
 
-def _show_car(quote_id: str) -> None:
+def _show_car(quote_id: str, price_page: StreamlitPage) -> None:
     try:
         stored = price_service_client(load_settings(PageSettings).service_url).stored_quote(quote_id)
     except ListingRejected:
@@ -49,6 +54,7 @@ def _show_car(quote_id: str) -> None:
         st.error(str(error))
     else:
         _show_quote(stored)
+        st.page_link(price_page, label="Open this price", query_params={"quote": quote_id})
     st.button("Remove", key=f"remove {quote_id}", on_click=_remove, args=(quote_id,))
 
 
@@ -63,7 +69,6 @@ def _show_quote(stored: StoredQuoteView) -> None:
         if (value := stored.listing.get(name)) is not None:
             shown = f"{value:,}" if isinstance(value, int) else choice_name(str(value))
             st.markdown(f"{FIELD_BY_NAME[name].label}: {escape_markdown(shown)}")
-    st.markdown(f"[Open this price](/?quote={quote.quote_id})")
 
 
 def _remove(quote_id: str) -> None:

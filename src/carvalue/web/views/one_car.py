@@ -7,8 +7,16 @@ from typing import Any
 import streamlit as st
 
 from carvalue.errors import AppError
+from carvalue.listings import REQUIRED_FIELDS, Listing, Value
 from carvalue.settings import PageSettings, load_settings
-from carvalue.web.client import ExplainedQuoteView, ListingRejected, ModelView, TrimView, price_service_client
+from carvalue.web.client import (
+    ExplainedQuoteView,
+    ListingRejected,
+    MissingAnswerView,
+    ModelView,
+    TrimView,
+    price_service_client,
+)
 from carvalue.web.components import (
     RejectedListing,
     Valuation,
@@ -18,17 +26,22 @@ from carvalue.web.components import (
     fill_form,
     invalid_numbers,
     open_entries,
+    open_rating,
     remember_entries,
     show_advertisement_entry,
     show_comparables,
     show_deal_rating,
     show_form,
+    show_missing_answers,
+    show_older_cars,
     show_quote_actions,
     show_reasons,
     show_trims,
     show_valuation,
     show_vin_entry,
     show_what_if_prices,
+    source_name,
+    trim_prices,
     unresolved_names,
 )
 
@@ -60,13 +73,16 @@ def show_one_car() -> None:
     """Show the page."""
     url = load_settings(PageSettings).service_url
     st.title("What is your car worth?")
-    _open_linked_quote(url)
-    if unusable := open_entries():
-        names = ", ".join(unusable)
-        st.warning(f"The link has values that we do not know; these fields are empty: {names}.")
+    with (
+        st.container()
+    ):  # a message moves nothing below it: while a page is redrawn, Streamlit keeps what moved
+        _open_linked_quote(url)
+        if unusable := open_entries():
+            names = ", ".join(unusable)
+            st.warning(f"The link has values that we do not know; these fields are empty: {names}.")
+        suggestions = _suggestions_or_notice(url)
     is_link = bool(st.query_params) and "visited" not in st.session_state
     st.session_state["visited"] = True
-    suggestions = _suggestions_or_notice(url)
     form, answer = st.columns([5, 6], gap="large")
     with form.container(key="form"):
         st.write("Make, model and model year are enough. More details make the price range narrower.")
@@ -75,7 +91,7 @@ def show_one_car() -> None:
             makes=suggestions.get("manufacturer", ()), models_of=partial(_models_of, url)
         )
         show_form(suggestions=suggestions, expected=_wrong_fields(suggestions))
-        show_trims(_trims_or_none(url))
+        show_trims(_trims_or_none(url), prices=trim_prices(_missing_or_none(url, entered_listing())))
     remember_entries()
     if is_link and _is_complete():
         _price(url)  # the visitor followed a link: the answer is what was linked
@@ -121,6 +137,20 @@ def _trims_or_none(url: str) -> tuple[TrimView, ...]:
         return ()  # the form shows the reason
 
 
+@st.cache_data(ttl=SUGGESTIONS_S, max_entries=1_000, show_spinner=False)
+def _missing(url: str, items: tuple[tuple[str, Value], ...]) -> tuple[MissingAnswerView, ...]:
+    return price_service_client(url).missing_answers(dict(items))
+
+
+def _missing_or_none(url: str, listing: Listing) -> tuple[MissingAnswerView, ...]:
+    if not set(REQUIRED_FIELDS) <= listing.keys() or invalid_numbers(listing):
+        return ()
+    try:
+        return _missing(url, tuple(listing.items()))
+    except AppError:
+        return ()  # the price shows the reason
+
+
 def _models_of(url: str, make: str) -> tuple[str, ...]:
     try:
         return _suggestions(url, make).get("model", ())
@@ -141,6 +171,7 @@ def _price(url: str) -> None:
     wrong = invalid_numbers(listing) or unresolved_names(_suggestions_or_none(url))
     answer: dict[str, Any] = {"rejected": None, "failure": None}
     if wrong:
+        st.query_params.pop("quote", None)  # its price is not that of the form
         st.session_state.update(answer | {"valuation": None, "draw form": True})
         return
     had_errors = st.session_state.get("rejected") is not None
@@ -148,6 +179,7 @@ def _price(url: str) -> None:
         answer["valuation"] = Valuation(listing=listing, explained=price_service_client(url).explain(listing))
     except ListingRejected as error:
         answer |= {"rejected": RejectedListing(listing=listing, expected=error.expected), "valuation": None}
+        st.query_params.pop("quote", None)
     except AppError as error:
         answer["failure"] = str(error)
     if valuation := answer.get("valuation"):
@@ -159,6 +191,8 @@ def _open_linked_quote(url: str) -> None:
     """Show the stored quote that the page's address names, unless it is shown already."""
     quote_id = st.query_params.get("quote")
     shown: Valuation | None = st.session_state.get("valuation")
+    if not quote_id and shown is not None:  # the visitor comes back by the menu
+        st.query_params["quote"] = shown.explained.quote.quote_id
     if not quote_id or (shown is not None and shown.explained.quote.quote_id == quote_id):
         return
     try:
@@ -171,14 +205,14 @@ def _open_linked_quote(url: str) -> None:
         st.error(str(error))
         return
     explained = ExplainedQuoteView(quote=stored.quote, reasons=stored.reasons, comparables=stored.comparables)
-    if "entries" not in st.session_state:
-        fill_form(stored.listing)
+    fill_form(stored.listing)
     st.session_state["valuation"] = Valuation(listing=stored.listing, explained=explained)
+    open_rating(quote_id, stored.rating)
 
 
 def _is_complete() -> bool:
     listing = entered_listing()
-    return {"manufacturer", "model", "year"} <= listing.keys() and "valuation" not in st.session_state
+    return set(REQUIRED_FIELDS) <= listing.keys() and "valuation" not in st.session_state
 
 
 def _wrong_fields(suggestions: Mapping[str, tuple[str, ...]]) -> Mapping[str, str]:
@@ -194,29 +228,28 @@ def _wrong_fields(suggestions: Mapping[str, tuple[str, ...]]) -> Mapping[str, st
 
 
 def _show_answer(url: str, *, wrong: Mapping[str, str]) -> None:
-    if st.session_state.get("failure"):
-        st.error(st.session_state["failure"])
+    with st.container():
+        if st.session_state.get("failure"):
+            st.error(st.session_state["failure"])
+        if wrong:
+            st.error("Some fields need another look. Below each of them you see what to enter.")
+        if st.session_state.pop("deleted", None):
+            st.success("The price is deleted.")
     if wrong:
-        st.error("Some fields need another look. Below each of them you see what to enter.")
         return
     valuation: Valuation | None = st.session_state.get("valuation")
-    if st.session_state.pop("deleted", None):
-        st.success("The price is deleted.")
     if valuation is None:
         if not st.session_state.get("failure"):
             _show_examples(url)
         return
-    settings, above = load_settings(PageSettings), st.container()
-    show_valuation(
-        valuation,
-        entered=entered_listing(),
-        model=_model_or_none(url),
-        data_old_days=settings.data_old_days,
-    )
-    show_quote_actions(valuation.explained.quote, url=url)
+    settings, above, model = load_settings(PageSettings), st.container(), _model_or_none(url)
+    show_valuation(valuation, entered=entered_listing(), model=model, settings=settings)
+    show_missing_answers(_missing_or_none(url, valuation.listing))
+    show_quote_actions(valuation, url=url, source=_source(model))
     show_deal_rating(valuation, entered=entered_listing(), above=above)
     show_reasons(valuation.explained)
     show_what_if_prices(valuation, url=url)
+    show_older_cars(valuation, url=url)
     show_comparables(valuation.listing, valuation.explained)
 
 
@@ -230,6 +263,10 @@ def _price_example(url: str, listing: Mapping[str, str | int]) -> None:
     fill_form(listing)
     _price(url)
     st.session_state["draw form"] = True
+
+
+def _source(model: ModelView | None) -> str:
+    return source_name(model.card.data_source) if model is not None else ""
 
 
 @st.cache_data(ttl=SUGGESTIONS_S, show_spinner=False)

@@ -29,8 +29,8 @@ The words are the sellers' own, so *new* and *like new* do not always bring more
 PRIVACY = """
 **What is stored.** Each price that you ask for: the answers of the form, the price, its time, and a
 pseudonym of your network address, which cannot be turned back into the address. If you report a
-sale, its price. No name, no e-mail address, no cookie for advertising; a VIN and the text of an
-advertisement never leave this page's server and are not stored.
+sale, its price; if you rate a price, your rating. No name, no e-mail address, no cookie for
+advertising; a VIN and the text of an advertisement never leave this page's server and are not stored.
 
 **What it is used for.** To measure how good the prices are, to notice when the market moves, and to
 train on reported sales.
