@@ -89,7 +89,7 @@ def main(listings: Path, folder: Path, *, rows: int) -> None:
 
 
 def _row(name: str, share: float, outcome: Outcome, clean: Outcome) -> dict[str, object]:
-    moves = outcome.prices.cast(pl.Float64) / clean.prices.cast(pl.Float64) - 1
+    moves = (outcome.prices.cast(pl.Float64) / clean.prices.cast(pl.Float64) - 1).to_numpy()
     return {
         "attack": name,
         "share": share,

@@ -91,7 +91,7 @@ def create_api(
         try:
             counts = await to_thread(watcher.rating_counts)
         except AppError as error:
-            return _journal_error(error)
+            return _unavailable("journal", error)
         return JSONResponse(dict(counts))
 
     async def reports(_: Request) -> Response:
