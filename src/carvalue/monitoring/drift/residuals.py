@@ -95,8 +95,8 @@ def fit_residual_model(
     >>> rows = pl.DataFrame({"year": [2020.0] * 500 + [2010.0] * 500})
     >>> codes = np.array([[0]] * 500 + [[1]] * 500)
     >>> model = fit_residual_model(rows, codes, feature="year", numbers=(), categories=(0,))
-    >>> model.residuals(pl.DataFrame({"year": [2023.0, 2010.0]}), np.array([[0], [1]])).round(1).to_list()
-    [3.0, -0.0]
+    >>> model.residuals(pl.DataFrame({"year": [2023.0, 2011.0]}), np.array([[0], [1]])).round(1).to_list()
+    [3.0, 1.0]
     """
     values = _values(rows, feature)
     is_known = values.is_not_null().to_numpy()
