@@ -161,6 +161,7 @@ def test_no_request_fails_and_nothing_is_lost(programs: dict[str, Path], tmp_pat
     with tarfile.open(STATE) as tar:
         tar.extractall(state, filter="data")
     expected = json.loads((state / "expected.json").read_text())
+    decided = _decisions(state / "storage" / "promotions.ndjson")
     load = Load(expected["prices"][0][0], expected["key"])
     with ExitStack() as stack:
         uri = stack.enter_context(mlflow_server(state / "mlflow"))
@@ -194,8 +195,13 @@ def test_no_request_fails_and_nothing_is_lost(programs: dict[str, Path], tmp_pat
         alerts = httpx.get(f"{watcher}/alerts").json()
         assert {*expected["alerts"]} <= {item["key"] for item in (*alerts["firing"], *alerts["past"])}
         decisions = httpx.get(f"{watcher}/decisions").json()
-        assert [item["version"] for item in decisions if item["act"] == "promoted"] == [1]
+        assert [(item["act"], item["version"], item["at"]) for item in decisions[::-1]] == decided
         assert httpx.get(f"{watcher}/healthz").json()["trouble"] == ""
+
+
+def _decisions(file: Path) -> list[tuple[str, int, str]]:
+    decisions = map(json.loads, file.read_text().splitlines())
+    return [(item["act"], item["version"], item["at"]) for item in decisions]
 
 
 def _doctor(platform: Platform) -> str:
