@@ -87,6 +87,7 @@ def visit(browser: Browser, url: str, client: httpx.Client) -> dict[str, float]:
         slider shows another price, megabytes that are loaded before the price.
     """
     page = browser.new_page()
+    page.set_default_timeout(120_000)
     loaded = _count_bytes(page)
     began = time.perf_counter()
     page.goto(url.replace("model=", "unknown="))  # without a model: the page does not price by itself

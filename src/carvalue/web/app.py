@@ -10,6 +10,7 @@ from pathlib import Path
 import altair  # noqa: F401  # the pages use it: loaded before the first visitor comes
 import polars  # noqa: F401  # as above
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from streamlit.starlette import App
 
 from carvalue.client import PriceServiceClient
@@ -18,6 +19,7 @@ from carvalue.settings import PageSettings, load_settings
 from carvalue.web.link_preview import LinkPreview, quote_preview
 
 PAGE = Path(__file__).with_name("page.py")
+GZIP_LEVEL = 5  # higher ones take longer than they save
 
 
 def _middleware(settings: PageSettings) -> list[Middleware]:
@@ -26,6 +28,8 @@ def _middleware(settings: PageSettings) -> list[Middleware]:
     )
     return [
         Middleware(BrowserProtection, allowed=allowed_hosts(settings)),
+        # Streamlit sends its scripts uncompressed: 3 MB before the first price
+        Middleware(GZipMiddleware, compresslevel=GZIP_LEVEL),
         Middleware(LinkPreview, describe=partial(quote_preview, service)),
     ]
 

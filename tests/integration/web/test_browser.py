@@ -3,7 +3,7 @@
 import re
 from typing import Literal
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from .conftest import ANSWER, PriceService, broken_rules, follow, in_a_browser
 
@@ -27,6 +27,22 @@ def fill(page: Page, field: str, entry: int | str) -> None:
 
 def brightness(color: str) -> int:
     return sum(map(int, re.findall(r"\d+", color)[:3]))
+
+
+def test_little_is_loaded_before_the_form_is_there(
+    browser: Browser, page_url: str, service: PriceService
+) -> None:
+    sizes: list[int] = []
+    page = browser.new_page()
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+
+    page.goto(page_url)
+    expect(page.get_by_role("textbox", name="Model year")).to_be_visible()
+
+    assert 500_000 < sum(sizes) < 1_500_000
+    page.close()
 
 
 def test_a_car_is_priced_by_keyboard_after_its_errors_are_corrected(

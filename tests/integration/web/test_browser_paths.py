@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import polars as pl
 import pytest
 from playwright.sync_api import Page, expect
@@ -48,6 +49,12 @@ def upload(page: Page, text: str) -> None:
     page.locator("input[type=file]").set_input_files(
         {"name": "cars.csv", "mimeType": "text/csv", "buffer": text.encode()}
     )
+
+
+def post(client: httpx.Client, cars: pl.DataFrame) -> None:
+    rows = cars.select(INPUTS).to_dicts()
+    listings = [{name: value for name, value in row.items() if value is not None} for row in rows]
+    client.post("/predict", json=listings).raise_for_status()
 
 
 def test_a_file_of_cars_comes_back_with_prices_and_without_formulas(
@@ -138,15 +145,16 @@ def test_the_monitoring_page_reports_an_unavailable_watcher(
 def test_drift_is_shown_on_every_page_and_in_detail_on_one(
     page: Page, page_url: str, service: PriceService, watching: Watcher
 ) -> None:
-    cars = a_market(rows=600, seed=7).select(INPUTS).with_columns((pl.col("odometer") * 2).clip(0, 400_000))
-    listings = [{name: value for name, value in car.items() if value is not None} for car in cars.to_dicts()]
-    service.start().post("/predict", json=listings).raise_for_status()
+    client = service.start()
+    post(client, a_market(rows=1_000, seed=11))  # what is usual, before it changes
+    post(client, a_market(rows=600, seed=12).with_columns(pl.col("year") - 6))
     until(lambda: watching.step() >= 0 and bool(watching.alert_store.firing()))
+    (alert,) = watching.alert_store.firing()
 
     page.goto(f"{page_url}/monitoring")
     expect(page.get_by_text("Against reported sales")).to_be_visible()
     expect(page.get_by_text("confirmed", exact=True).first).to_be_visible()
-    expect(page.get_by_text("Quotes have drifted").first).to_be_visible()
+    expect(page.get_by_text(alert.title).first).to_be_visible()
     expect(page.get_by_text("generated sample data").first).to_be_visible()
     assert broken_rules(page) == []
     follow(page, "Value my car")

@@ -19,7 +19,8 @@ export default function (component) {
   return () => {
     observer.disconnect();
     document.removeEventListener("keydown", onEnter);
-    link.remove();
+    // only once the form is gone: a link that is drawn again loses the keyboard's focus
+    setTimeout(() => form() || link.remove(), 1000);
   };
 }
 
@@ -42,7 +43,8 @@ function describeErrors(form) {
 }
 
 function skipLink(form) {
-  document.getElementById(LINK)?.remove();
+  const present = document.getElementById(LINK);
+  if (present) return present;
   const link = document.createElement("a");
   link.id = LINK;
   link.href = "#";
