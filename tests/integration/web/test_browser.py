@@ -39,7 +39,7 @@ def test_little_is_loaded_before_the_form_is_there(
     session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
 
     page.goto(page_url)
-    expect(page.get_by_role("textbox", name="Model year")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Model year")).to_be_visible(timeout=120_000)
 
     assert 500_000 < sum(sizes) < 1_500_000
     page.close()
