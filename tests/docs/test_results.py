@@ -16,7 +16,9 @@ PAGES = sorted((ROOT / "docs" / "benchmarks").glob("*.md"))
 GUIDES = [ROOT / "README.md", ROOT / "docs" / "index.md"] + [
     path for folder in ("tutorials", "how-to") for path in sorted((ROOT / "docs" / folder).glob("*.md"))
 ]
-FILES = sorted({name for page in PAGES for name in re.findall(r'measured\("(\w+)"', page.read_text())})
+FILES = sorted(
+    {name for page in [*PAGES, *GUIDES] for name in re.findall(r'measured\("(\w+)"', page.read_text())}
+)
 CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
 MEASURED = re.compile(
     r"\d\.\d+ ?%"  # an error or a share

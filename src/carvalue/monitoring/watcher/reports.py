@@ -63,8 +63,7 @@ class ReportFolder:
 
     def __init__(self, stored: StoredFolder) -> None:
         self._stored = stored
-        self._work = TemporaryDirectory(prefix="carvalue-reports-")
-        self._unfinished = Path(self._work.name)
+        self._work: TemporaryDirectory[str] | None = None  # of reports in progress; None before the first
         self._made: list[str] | None = None  # names of finished reports; None until they are needed
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -81,7 +80,10 @@ class ReportFolder:
             The file name that the report will have.
         """
         name = f"{at.astimezone(UTC):{TIME_FORMAT}}-{why}.html"
-        work = self._unfinished / f".{name}"
+        if self._work is None:
+            self._work = TemporaryDirectory(prefix="carvalue-reports-")
+        unfinished = Path(self._work.name)
+        work = unfinished / f".{name}"
         work.mkdir(exist_ok=True)
         columns = [column for column in reference.columns if column in window.columns]
         reference.select(columns).write_parquet(work / "reference.parquet")
@@ -92,7 +94,7 @@ class ReportFolder:
             "-m",
             "carvalue.monitoring.watcher.evidently_report",
             str(work),
-            str(self._unfinished / name),
+            str(unfinished / name),
         )
         self._running[name] = subprocess.Popen(command)  # noqa: S603
         return name
@@ -111,7 +113,9 @@ class ReportFolder:
             del self._running[name]
             if process.returncode:
                 logger.error("a report failed", extra={"report": name, "exit_code": process.returncode})
-        finished = [path for path in self._unfinished.glob("*.html") if path.name not in self._running]
+        if self._work is None:
+            return 0
+        finished = [path for path in Path(self._work.name).glob("*.html") if path.name not in self._running]
         if finished:
             self._store(finished)
         return len(finished)
@@ -180,7 +184,8 @@ class ReportFolder:
         for process in self._running.values():
             process.terminate()
             process.wait()
-        self._work.cleanup()
+        if self._work is not None:
+            self._work.cleanup()
 
 
 def _reports(folder: Path) -> list[EvidentlyReport]:
