@@ -115,7 +115,9 @@ class ReportFolder:
                 logger.error("a report failed", extra={"report": name, "exit_code": process.returncode})
         if self._work is None:
             return 0
-        finished = [path for path in Path(self._work.name).glob("*.html") if path.name not in self._running]
+        finished = [
+            path for path in Path(self._work.name).glob("[!.]*.html") if path.name not in self._running
+        ]
         if finished:
             self._store(finished)
         return len(finished)
