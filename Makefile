@@ -12,7 +12,7 @@ QUICKLY := DATA_SOURCE=sample SAMPLE_ROWS=4000 TRAINING_BUDGET=quick STATE_DIR=v
   MLFLOW_TRACKING_URI=sqlite:///var/bench-quote/mlflow.db
 PYTHONS := >=3.11,<3.14
 
-.PHONY: help install install-dev build up down status logs test test-wheel test-upgrade check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-page bench-serving bench-load bench-robustness bench-fuzzing mutation docs screenshots
+.PHONY: help install install-dev build up down status logs test test-slow test-wheel test-upgrade check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-page bench-serving bench-load bench-robustness bench-fuzzing mutation docs screenshots
 
 help: ## show this list of commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -32,8 +32,11 @@ status: .venv ## show the state of every service
 logs: .venv ## follow the logs of all services or of one: make logs SERVICE=mlflow
 	@$(CARVALUE) logs $(SERVICE)
 
-test: install-dev ## run all tests but the slow ones (markers deploy, faults and wheel)
+test: install-dev ## run all tests but the slow ones (markers deploy, faults, slow and wheel)
 	@$(RUN) pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
+
+test-slow: install-dev ## run the tests that take a minute each: load, reloaded workers, failing downloads, weeks of traffic
+	@$(RUN) pytest -m slow --ignore tests/e2e
 
 test-wheel: install-dev ## install the built wheel into an empty environment and build the platform there (minutes)
 	@$(RUN) pytest -m wheel tests/e2e/test_wheel.py

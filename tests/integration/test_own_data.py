@@ -37,7 +37,8 @@ def settings(tmp_path: Path) -> Settings:
 def test_a_mapped_file_becomes_datasets_and_a_model_that_prices_its_cars(settings: Settings) -> None:
     run_pipeline(CREATES_DATASETS, settings, report=lambda _: None)
     for step in (tune, train):
-        step(settings=settings, work=work_folder(settings, INITIAL_MODEL.name).read())
+        with work_folder(settings, INITIAL_MODEL.name).updated() as work:
+            step(settings=settings, work=work)
 
     manifest = DatasetStore(settings.storage_root / "datasets").manifest()
     model = PriceModel.load(work_folder(settings, INITIAL_MODEL.name).read() / "bundle")

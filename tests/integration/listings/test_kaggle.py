@@ -215,6 +215,7 @@ def test_a_partially_unpacked_table_is_detected(kaggle: FakeKaggle, tmp_path: Pa
     assert raw.path.read_bytes() == table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "fault", "request_", "error", "message", "advice", "attempts"),
     [

@@ -25,6 +25,7 @@ def quoted(client: httpx.Client) -> dict[str, object]:
     return quote
 
 
+@pytest.mark.slow
 def test_promotions_are_followed_and_an_outage_is_survived(tmp_path: Path) -> None:
     mlflow, state = tmp_path / "mlflow", tmp_path / "state"
     for folder in (mlflow, state):

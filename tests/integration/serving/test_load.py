@@ -9,7 +9,7 @@ import pytest
 
 from markets import a_bundle
 
-pytestmark = pytest.mark.platform
+pytestmark = [pytest.mark.platform, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[3]
 SECONDS = 20  # several polls of the registry between the swaps

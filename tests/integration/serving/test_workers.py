@@ -99,6 +99,7 @@ def test_workers_share_counts_and_journal_also_after_one_was_killed(url: str, st
     until(lambda: journaled(state) == set(answered), within_s=BUSY_S)
 
 
+@pytest.mark.slow
 def test_sighup_replaces_every_worker_without_losing_requests(url: str, state: Path) -> None:
     port = int(url.rpartition(":")[2])
     before, parent = workers(port), supervisor(port)
@@ -115,6 +116,7 @@ def test_sighup_replaces_every_worker_without_losing_requests(url: str, state: P
     until(lambda: journaled(state) == set(answered), within_s=BUSY_S)
 
 
+@pytest.mark.slow
 def test_sigttin_adds_a_worker_that_answers_and_sigttou_removes_one(url: str) -> None:
     port = int(url.rpartition(":")[2])
     before, parent = workers(port), supervisor(port)
