@@ -209,7 +209,7 @@ class StoredQuoteView(AnswerModel):
         quote: The quote.
         listing: The car as it was entered.
         quoted_at: When the quote was given.
-        rating: What somebody thinks of the quote; None if nobody rated it.
+        rating: The newest rating of the quote; None if it has none.
         reasons: What the price consists of; None if the model that quoted is no longer in use.
         comparables: Similar cars, the most similar first; empty if the model is no longer in use.
     """

@@ -12,7 +12,7 @@ from carvalue.journal.validation import InvalidEntry, validate_fields
 from carvalue.listings import Listing
 
 Rating = Literal["useful", "too low", "too high"]
-"""What somebody thinks of a quote."""
+"""A visitor's opinion of a quote."""
 RATING_CHOICES: tuple[Rating, ...] = get_args(Rating)
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)

@@ -162,7 +162,7 @@ async def delete_quote(request: Request) -> Response:
     openapi_extra=rating_operation(),
 )
 async def put_rating(request: Request) -> Response:
-    """What somebody thinks of the price; a later rating replaces an earlier one. Ratings change no price."""
+    """A visitor's opinion of the price; a later rating replaces an earlier one. Ratings change no price."""
     service = _service(request)
     return await store_rating(request, journal=service.journal, forwarder=service.forwarder)
 

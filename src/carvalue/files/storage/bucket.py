@@ -27,7 +27,7 @@ from carvalue.files.storage.index import (
 )
 
 INDEX, OBJECTS = "index.json", "objects/"
-INDEXES = "-index"  # ends the name of the folder, beside the copies, that tells what this machine has
+INDEXES = "-index"  # suffix of the folder with the indexes of the local copies
 UNUSED_AFTER = timedelta(days=1)  # longer than any reader takes
 
 

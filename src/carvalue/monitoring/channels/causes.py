@@ -50,7 +50,7 @@ def diagnose(channel: str, report: DriftReport, *, effects: Mapping[str, FieldEf
     """Tell a broken field from other cars, by whether a field moved alone or against the others.
 
     Other cars differ in several fields, in a way that fits: older cars have more miles. A field that breaks
-    is missing, has values that nobody has seen, moves alone, or moves against what other fields predict.
+    is missing, has values that the training data lack, moves alone, or contradicts the others.
     Year and miles that move together are those of a market that has grown older.
 
     Args:

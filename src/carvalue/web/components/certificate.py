@@ -109,7 +109,7 @@ def _footer(pdf: FPDF, link: str, quote: QuoteView) -> None:
     _qr_code(pdf, link, x=pdf.w - MARGIN - QR_SIZE, y=top)
     pdf.set_y(top)
     pdf.set_right_margin(MARGIN + QR_SIZE + 6)
-    _write(pdf, "The price on the web, as long as nobody deletes it:", style="B", after=0.5)
+    _write(pdf, "This price on the web, until it is deleted:", style="B", after=0.5)
     _write(pdf, link, after=2)
     _write(pdf, f"Quote {quote.quote_id}, model version {quote.model_version}.", after=2)
     _write(pdf, NOTE, color=GREY, after=0)

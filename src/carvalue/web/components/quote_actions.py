@@ -94,7 +94,7 @@ def open_rating(quote_id: str, rating: str | None) -> None:
 
     Args:
         quote_id: Identifies the quote.
-        rating: What somebody thinks of it; None if nobody rated it.
+        rating: Its newest rating; None if it has none.
     """
     st.session_state[_rating(quote_id)] = rating
 
