@@ -15,10 +15,10 @@ def show_developers() -> None:
     url = settings.service_url if settings.is_loopback else "https://YOUR-PRICE-SERVICE"
     st.title("For developers")
     st.write("Programs get the same prices over HTTP. A list of cars gets a list of quotes.")
-    for tab, (language, code) in zip(
-        st.tabs(["curl", "Python", "JavaScript"]), examples(url).items(), strict=True
-    ):
-        tab.code(code, language=language)
+    written = examples(url)
+    for tab, code in zip(st.tabs(list(written)), written.values(), strict=True):
+        # Streamlit's colours of a highlighted language are too pale to read; a box that scrolls has no Tab stop
+        tab.code(code, language=None, wrap_lines=True)
     st.header("API keys")
     st.markdown(
         "Off one machine, the service asks for a key. The operator makes one with "
@@ -46,13 +46,13 @@ def examples(url: str) -> dict[str, str]:
     """
     body = json.dumps(CAR)
     return {
-        "bash": f"curl {url}/predict \\\n  -H 'Content-Type: application/json' -H 'X-API-Key: YOUR-KEY' \\\n"
+        "curl": f"curl {url}/predict \\\n  -H 'Content-Type: application/json' -H 'X-API-Key: YOUR-KEY' \\\n"
         f"  -d '{body}'",
-        "python": "import httpx\n\n"
+        "Python": "import httpx\n\n"
         f"car = {CAR!r}\n"
         f'answer = httpx.post("{url}/predict", json=car, headers={{"X-API-Key": "YOUR-KEY"}})\n'
         'print(answer.raise_for_status().json()["price"])',
-        "javascript": f'const answer = await fetch("{url}/predict", {{\n'
+        "JavaScript": f'const answer = await fetch("{url}/predict", {{\n'
         '  method: "POST",\n'
         '  headers: {"Content-Type": "application/json", "X-API-Key": "YOUR-KEY"},\n'
         f"  body: JSON.stringify({body}),\n"

@@ -4,6 +4,7 @@ const LINK = "carvalue-skip-link";
 
 export default function (component) {
   const form = () => document.querySelector(".st-key-form");
+  const firstField = () => form()?.querySelector("input");
   const onEnter = (event) => {
     const field = event.target;
     const isText = field.matches?.("input[type=text]:not([role=combobox])") && form()?.contains(field);
@@ -12,15 +13,18 @@ export default function (component) {
     setTimeout(() => document.querySelector(".st-key-price button")?.click(), 50);
   };
   document.addEventListener("keydown", onEnter);
-  const link = skipLink(form);
-  const observer = new MutationObserver(() => describeErrors(form()));
+  const onChange = () => {
+    if (firstField()) skipLink(firstField);
+    describeErrors(form());
+  };
+  const observer = new MutationObserver(onChange);
   observer.observe(document.body, { childList: true, subtree: true });
-  describeErrors(form());
+  onChange();
   return () => {
     observer.disconnect();
     document.removeEventListener("keydown", onEnter);
     // only once the form is gone: a link that is drawn again loses the keyboard's focus
-    setTimeout(() => form() || link.remove(), 1000);
+    setTimeout(() => form() || document.getElementById(LINK)?.remove(), 1000);
   };
 }
 
@@ -42,9 +46,8 @@ function describeErrors(form) {
   }
 }
 
-function skipLink(form) {
-  const present = document.getElementById(LINK);
-  if (present) return present;
+function skipLink(firstField) {
+  if (document.getElementById(LINK)) return;
   const link = document.createElement("a");
   link.id = LINK;
   link.href = "#";
@@ -55,8 +58,7 @@ function skipLink(form) {
   link.onblur = () => (link.style.transform = "translateY(-110%)");
   link.onclick = (event) => {
     event.preventDefault();
-    form()?.querySelector("input")?.focus();
+    firstField()?.focus();
   };
   document.body.prepend(link);
-  return link;
 }
