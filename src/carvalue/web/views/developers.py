@@ -17,7 +17,7 @@ def show_developers() -> None:
     st.write("Programs get the same prices over HTTP. A list of cars gets a list of quotes.")
     written = examples(url)
     for tab, code in zip(st.tabs(list(written)), written.values(), strict=True):
-        # Streamlit's colours of a highlighted language are too pale to read; a box that scrolls has no Tab stop
+        # Streamlit's colours of highlighted code are too pale to read; a box that scrolls has no Tab stop
         tab.code(code, language=None, wrap_lines=True)
     st.header("API keys")
     st.markdown(
