@@ -11,7 +11,6 @@ from carvalue.monitoring.drift import INPUTS, DriftReport, FeatureDrift, FieldEf
 
 MIN_PRICE_CHANGE = 0.02  # of the price; a smaller mean change affects nobody's decision
 MAX_WIDTH_RATIO = 1.25  # of the ranges now to those before: so much wider, so much larger is the error
-ALONE = 0.5  # of the largest score; other fields below it have not moved with the field
 TOGETHER = (frozenset({"manufacturer", "model"}), frozenset({"state", "region"}))
 """Fields that say the same in part, and move together when one of them breaks."""
 RESIDUAL = "year_level"
@@ -47,11 +46,11 @@ class DriftCause:
 
 
 def diagnose(channel: str, report: DriftReport, *, effects: Mapping[str, FieldEffect]) -> DriftCause:
-    """Tell a broken field from other cars, by whether a field moved alone or against the others.
+    """Tell a broken field from other cars, by whether other fields have changed with it.
 
-    Other cars differ in several fields, in a way that fits: older cars have more miles. A field that breaks
-    is missing, has values that the training data lack, moves alone, or contradicts the others.
-    Year and miles that move together are those of a market that has grown older.
+    Other cars differ in several fields: older cars have more miles. A field that breaks is missing, has
+    values that the training data lack, or changes alone. A year that is wrong by little changes no field
+    enough, but is found as a residual: it does not fit the rest of the car.
 
     Args:
         channel: The channel.
@@ -88,21 +87,13 @@ def diagnose(channel: str, report: DriftReport, *, effects: Mapping[str, FieldEf
 
 def _broken(report: DriftReport, inputs: Sequence[FeatureDrift]) -> FeatureDrift | None:
     by_name = {item.name: item for item in report.features}
-    year, miles = by_name["year"], by_name["odometer"]
-    is_older_market = min(year.score, miles.score) > ALONE * max(year.score, miles.score)
     if not inputs:
-        return year if by_name[RESIDUAL].state == "confirmed" and not is_older_market else None
+        return by_name["year"] if by_name[RESIDUAL].state == "confirmed" else None
     first = inputs[0]
     if first.kind in {"missing", "unseen"}:
         return first
-    companions = next((group for group in TOGETHER if first.name in group), frozenset({first.name}))
-    others = [item.score for item in report.features if item.name in INPUTS and item.name not in companions]
-    if max(others, default=0) < ALONE * first.score:
-        return first
-    residual = by_name[RESIDUAL]
-    if residual.state == "confirmed" and residual.score > ALONE * first.score and not is_older_market:
-        return first if first.name in {"year", "odometer"} else year
-    return None
+    companions = next((group for group in TOGETHER if first.name in group), {first.name})
+    return first if all(item.name in companions for item in inputs) else None
 
 
 def _price_change(item: FeatureDrift, effect: FieldEffect) -> float:

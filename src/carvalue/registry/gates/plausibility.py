@@ -15,7 +15,7 @@ PRICE_LEVEL, PRICE_MOVES, LISTED_PRICES = "price level", "plausible moves", "lis
 MIN_BASKET_CARS = 50
 MAX_MOVE = 0.7  # of a single car's price besides the level; small samples of two markets differ by less
 MAX_MOVED_SHARE = 0.02  # of the basket
-MIN_LISTED_ROWS = 300  # rows
+MIN_LISTED_ROWS = 150  # rows; the bound of the change is wide enough for so few
 MAX_WORSE = 0.05  # of the champion's median error
 CONFIDENCE = 0.95  # one-sided
 
