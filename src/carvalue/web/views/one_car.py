@@ -228,13 +228,14 @@ def _wrong_fields(suggestions: Mapping[str, tuple[str, ...]]) -> Mapping[str, st
 
 
 def _show_answer(url: str, *, wrong: Mapping[str, str]) -> None:
-    with st.container():
-        if st.session_state.get("failure"):
-            st.error(st.session_state["failure"])
-        if wrong:
-            st.error("Some fields need another look. Below each of them you see what to enter.")
-        if st.session_state.pop("deleted", None):
-            st.success("The price is deleted.")
+    message = st.empty()  # drawn each time, so that no earlier message stays
+    deleted = st.session_state.pop("deleted", None)
+    if wrong:
+        message.error("Some fields need another look. Below each of them you see what to enter.")
+    elif st.session_state.get("failure"):
+        message.error(st.session_state["failure"])
+    elif deleted:
+        message.success("The price is deleted.")
     if wrong:
         return
     valuation: Valuation | None = st.session_state.get("valuation")
