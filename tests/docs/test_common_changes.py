@@ -185,6 +185,7 @@ print(json.dumps({
 '''
 
 
+@pytest.mark.slow
 @pytest.mark.change("field of a listing")
 def test_a_field_of_the_schema_reaches_everything_and_moves_prices(
     checkout: Checkout, tmp_path: Path

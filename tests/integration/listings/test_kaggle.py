@@ -145,6 +145,7 @@ def test_an_interrupted_download_is_resumed(kaggle: FakeKaggle, tmp_path: Path, 
     assert waits == [1.0]
 
 
+@pytest.mark.slow
 def test_the_next_run_resumes_a_failed_download(kaggle: FakeKaggle, tmp_path: Path, table: bytes) -> None:
     kaggle.spoil_always("store", Fault(cut_after=1_000))
     with pytest.raises(KaggleInterrupted, match="Run again: the download continues where it stopped"):

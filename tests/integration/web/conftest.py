@@ -134,7 +134,11 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(params=[DESK, PHONE], ids=["desk", "phone"])
+# tests of the layout name both sizes themselves
+at_both_sizes = pytest.mark.parametrize("page", [DESK, PHONE], ids=["desk", "phone"], indirect=True)
+
+
+@pytest.fixture(params=[DESK, pytest.param(PHONE, marks=pytest.mark.slow)], ids=["desk", "phone"])
 def page(browser: Browser, page_url: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     """An empty tab, in which the page may load nothing from other hosts and show no field twice."""
     page = browser.new_page(viewport=request.param)

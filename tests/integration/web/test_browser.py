@@ -5,7 +5,7 @@ from typing import Literal
 
 from playwright.sync_api import Browser, Page, expect
 
-from .conftest import ANSWER, PriceService, broken_rules, follow, in_a_browser
+from .conftest import ANSWER, PriceService, at_both_sizes, broken_rules, follow, in_a_browser
 
 pytestmark = in_a_browser
 
@@ -45,6 +45,7 @@ def test_little_is_loaded_before_the_form_is_there(
     page.close()
 
 
+@at_both_sizes
 def test_a_car_is_priced_by_keyboard_after_its_errors_are_corrected(
     page: Page, page_url: str, service: PriceService
 ) -> None:
@@ -89,6 +90,7 @@ def test_an_outage_of_the_service_keeps_the_input(page: Page, page_url: str, ser
     expect(page.get_by_text("Your entries are kept")).to_be_hidden()
 
 
+@at_both_sizes
 def test_a_price_has_a_link_survives_the_back_button_and_is_announced(
     page: Page, page_url: str, service: PriceService
 ) -> None:

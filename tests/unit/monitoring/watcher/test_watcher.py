@@ -19,6 +19,7 @@ from carvalue.journal.leased_state import LEASE, LeasedState
 from carvalue.journal.schema import QUOTES
 from carvalue.journal.store import Journal, JournalUnavailable
 from carvalue.monitoring.alerting.store import AlertStore
+from carvalue.monitoring.drift import NullDistribution, ReferenceProfile, calibrate, calibrated
 from carvalue.monitoring.drift.reference import publish_reference
 from carvalue.monitoring.watcher.__main__ import watch_forever
 from carvalue.monitoring.watcher.airflow_runs import PipelineRun
@@ -41,6 +42,35 @@ INPUTS = ("manufacturer", "model", "year", "odometer", "state", "region", *MARKE
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return a_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture(scope="module")
+def calibrations() -> dict[int, Any]:
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def calibrate_once(calibrations: dict[int, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calibrate once for all tests with the same reference, which takes seconds."""
+
+    def once(rows: pl.DataFrame) -> tuple[ReferenceProfile, NullDistribution]:
+        key = int(rows.hash_rows().sum())
+        if key not in calibrations:
+            calibrations[key] = calibrate(rows)
+        known: tuple[ReferenceProfile, NullDistribution] = calibrations[key]
+        return known
+
+    monkeypatch.setattr(calibrated, "calibrate", once)
+
+
+@pytest.fixture(autouse=True)
+def report_names_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start no program that writes a report, which takes seconds."""
+
+    def request(_: ReportFolder, *, why: str, at: datetime, **__: pl.DataFrame) -> str:
+        return f"{at:%Y%m%dT%H%M%SZ}-{why}.html"
+
+    monkeypatch.setattr(ReportFolder, "request", request)
 
 
 class NoRuns:
