@@ -5,7 +5,7 @@ Run `python benchmarks/drift/causes.py DATASETS WORK`.
 200 changes are injected into a channel: fields that break, programs that break, and other cars. The truth
 about prices comes from the model itself: what the same cars cost with and without the broken field, and how
 far off the asking price the other cars are. The channel has 3,000 unchanged requests before the change, and
-2,500 after it.
+2,500 after it. The first diagnosis is that of the alarm, the last one that after all requests.
 """
 
 import random
@@ -76,35 +76,30 @@ def main(datasets: Path, work: Path) -> None:
     results = []
     for case in cases(prepared, cars):
         detector = Detector(profile, null)
-        found = None
+        found = []
         for start in range(0, len(case.rows), 250):
             detector.add(case.rows[start : start + 250])
             report = detector.report()
             if report.state == "confirmed" and start >= BEFORE:
-                found = diagnose(case.channel, report, effects=effects)
-        right = (
-            found is not None and found.cause == case.cause,
-            found is not None and found.affects_prices == case.affects_prices,
-        )
-        results.append({"change": case.name, "found": found is not None, "cause": right[0], "harm": right[1]})
-        print(
-            case.name,
-            case.cause.value,
-            case.affects_prices,
-            "->",
-            found and (found.cause.value, found.affects_prices, round(found.price_change, 3)),
-            flush=True,
-        )
+                found.append(diagnose(case.channel, report, effects=effects))
+        judged = {f"{when} {what}": False for when in ("first", "last") for what in ("cause", "harm")}
+        for when, diagnosis in zip(("first", "last"), (found[:1] + found[-1:]), strict=False):
+            judged[f"{when} cause"] = diagnosis.cause == case.cause
+            judged[f"{when} harm"] = diagnosis.affects_prices == case.affects_prices
+        results.append({"change": case.name, "found": bool(found), **judged})
+        print(case.name, case.cause.value, case.affects_prices, judged, flush=True)
+    judgements = pl.col("found", "first cause", "first harm", "last cause", "last harm")
     table = (
         pl.DataFrame(results)
         .group_by("change", maintain_order=True)
-        .agg(pl.len().alias("cases"), pl.col("found", "cause", "harm").sum())
+        .agg(pl.len().alias("cases"), judgements.sum())
     )
     values = {
         "cases": len(results),
-        "right": sum(item["cause"] and item["harm"] for item in results),
-        "cause_right": sum(item["cause"] for item in results),
-        "harm_right": sum(item["harm"] for item in results),
+        **{
+            f"right {when}": sum(item[f"{when} cause"] and item[f"{when} harm"] for item in results)
+            for when in ("first", "last")
+        },
         "rows": table.to_dicts(),
     }
     save(
