@@ -189,7 +189,7 @@ def without(components: Components) -> Iterator[None]:
         if not components.parsed_names:
             stack.enter_context(patch.object(columns, "read_name", name_as_typed))
         if not components.implausible_odometers:
-            stack.enter_context(patch.object(odometer, "MIN_PLAUSIBLE_MILES", 0))
+            stack.enter_context(patch.object(odometer, "MIN_PLAUSIBLE_ODOMETER", 0))
         if not components.word_curves:
             stack.enter_context(patch.object(lookups, "curve_keys", lookups.group_keys))
             stack.enter_context(patch.object(design_matrix, "curve_keys", lookups.group_keys))

@@ -24,7 +24,7 @@ from benchmarks.results import describe_model, save
 from carvalue.listings.schema import FIELDS
 from carvalue.listings.synthetic.writer import write_sample
 from carvalue.serving.batch.formats import FORMATS, BatchFormat
-from carvalue.serving.openapi.predict import F150
+from carvalue.serving.openapi.predict import EXAMPLE
 
 GENERATED_ROWS = 100_000  # repeated: generating a million takes longer than pricing them
 SECONDS_BETWEEN_QUOTES = 0.05
@@ -67,7 +67,7 @@ def request_single_quotes(url: str, latencies_ms: list[float], stop: Event) -> N
     with httpx.Client(base_url=url, timeout=60) as client:
         while not stop.wait(SECONDS_BETWEEN_QUOTES):
             start = time.perf_counter()
-            client.post("/predict", json=dict(F150)).raise_for_status()
+            client.post("/predict", json=dict(EXAMPLE)).raise_for_status()
             latencies_ms.append(1_000 * (time.perf_counter() - start))
 
 

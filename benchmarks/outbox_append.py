@@ -18,7 +18,7 @@ from benchmarks.results import save
 
 from carvalue.journal import JournalEntry
 from carvalue.journal.segment import Segment
-from carvalue.serving.openapi.predict import F150
+from carvalue.serving.openapi.predict import EXAMPLE
 
 REPETITIONS, WARM_UP = 400, 20
 TABLE = """CREATE TABLE outbox (
@@ -45,7 +45,7 @@ def entry(number: int) -> JournalEntry:
         low=18_900,
         high=26_100,
         warnings=(),
-        listing=F150,
+        listing=EXAMPLE,
         client="local",
     )
 

@@ -105,7 +105,7 @@ def judge(raw: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
     """Name the first rule that each row breaks."""
     posted = table["posted_at"]
     rules = {
-        "id unreadable": table["id"].isna(),
+        "id missing": table["id"].isna(),
         "posting date unreadable": posted.isna(),
         "posting date impossible": ~posted.between(EARLIEST_POSTING, datetime.now(UTC) + CLOCK_SLACK),
     }

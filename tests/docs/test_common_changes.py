@@ -99,22 +99,24 @@ def checkout(tmp_path: Path, request: pytest.FixtureRequest) -> Checkout:
     return Checkout(folder, change)
 
 
-DOORS = """    NumberField(
-        name="doors",
-        label="Doors",
-        unit="doors",
-        minimum=2,
-        maximum=5,
-        monotone=1,
-        help="How many doors the car has.",
-    ),
+DOORS = """
+[[fields]]
+name = "doors"
+kind = "number"
+label = "Doors"
+unit = "doors"
+minimum = 2
+maximum = 5
+monotone = 1
+help = "How many doors the car has."
 """
-SELLER = """    CategoryField(
-        name="seller",
-        label="Seller",
-        help="Who sells the car.",
-        choices=("dealer", "private"),
-    ),
+SELLER = """
+[[fields]]
+name = "seller"
+kind = "category"
+label = "Seller"
+help = "Who sells the car."
+choices = ["dealer", "private"]
 """
 SHOW_DOORS = '''
 import json, sys
@@ -190,9 +192,7 @@ print(json.dumps({
 def test_a_field_of_the_schema_reaches_everything_and_moves_prices(
     checkout: Checkout, tmp_path: Path
 ) -> None:
-    schema = "src/carvalue/listings/schema.py"
-
-    checkout.insert(schema, DOORS + SELLER, before=")\n" + '"""All fields of a listing except the price')
+    checkout.insert("src/carvalue/listings/markets/resources/us-cars.toml", DOORS + SELLER)
 
     shown = checkout.run(SHOW_DOORS, tmp_path)
 

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from carvalue.journal.store import Journal
 from carvalue.monitoring.alerting.store import Alert, AlertStore
 from carvalue.serving.app import create_app
-from carvalue.serving.openapi.predict import F150
+from carvalue.serving.openapi.predict import EXAMPLE
 from carvalue.settings import Settings
 from mlflow_servers import mlflow_server
 from production import environment
@@ -41,7 +41,7 @@ def test_a_restored_machine_gives_the_same_price(tmp_path: Path) -> None:
         put_into_production(uri, tmp_path / "training", price_share=1.0)
         with serving(a_service(state, uri)) as client:
             until(lambda: client.get("/readyz").is_success, within_s=60)
-            before = client.post("/predict", json=F150).raise_for_status().json()
+            before = client.post("/predict", json=EXAMPLE).raise_for_status().json()
             carvalue("backup", str(file), state=state)
     alerts.close()
     shutil.rmtree(state)
@@ -49,7 +49,7 @@ def test_a_restored_machine_gives_the_same_price(tmp_path: Path) -> None:
     carvalue("restore", str(file), state=state)
     with mlflow_server(state / "mlflow") as uri, serving(a_service(state, uri)) as client:
         until(lambda: client.get("/readyz").is_success, within_s=60)
-        after = client.post("/predict", json=F150).raise_for_status().json()
+        after = client.post("/predict", json=EXAMPLE).raise_for_status().json()
         told = {"quote_id": before["quote_id"], "sale_price": 20_000}
         until(lambda: client.post("/feedback", json=told).is_success)
 

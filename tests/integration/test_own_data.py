@@ -8,8 +8,9 @@ import pytest
 from carvalue.listings.datasets.store import DatasetStore
 from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL
 from carvalue.pipelines.runner import run_pipeline
-from carvalue.pipelines.steps import train, tune, work_folder
+from carvalue.pipelines.steps import work_folder
 from carvalue.pricing.model import PriceModel
+from carvalue.registry import GateJudgement, open_registry
 from carvalue.settings import Settings
 from german_listings import CARS, ROWS, euros, write_german_listings
 
@@ -34,11 +35,9 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
-def test_a_mapped_file_becomes_datasets_and_a_model_that_prices_its_cars(settings: Settings) -> None:
-    run_pipeline(CREATES_DATASETS, settings, report=lambda _: None)
-    for step in (tune, train):
-        with work_folder(settings, INITIAL_MODEL.name).updated() as work:
-            step(settings=settings, work=work)
+def test_a_mapped_file_becomes_a_version_in_production_that_prices_its_cars(settings: Settings) -> None:
+    for pipeline in (CREATES_DATASETS, INITIAL_MODEL):
+        run_pipeline(pipeline, settings, report=lambda _: None)
 
     manifest = DatasetStore(settings.storage_root / "datasets").manifest()
     model = PriceModel.load(work_folder(settings, INITIAL_MODEL.name).read() / "bundle")
@@ -50,3 +49,8 @@ def test_a_mapped_file_becomes_datasets_and_a_model_that_prices_its_cars(setting
         quote = model.quote(listing | {"fuel": "gas", "transmission": "automatic"})
         assert quote.price == pytest.approx(euros(new, 10, 150_000) * EURO, rel=0.07)
         assert not [text for text in quote.warnings if make in text or "odometer" in text]
+    with open_registry(settings) as registry:
+        assert registry.champion() is not None
+    judgement = GateJudgement.load(work_folder(settings, INITIAL_MODEL.name).read() / "judgement.json")
+    (behaviour,) = (gate for gate in judgement.decision.gates if gate.name == "behaviour")
+    assert "a salvage title lowers prices (no listing states its title)" in behaviour.message

@@ -18,7 +18,7 @@ from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL
 from carvalue.pipelines.runner import run_pipeline
 from carvalue.registry.http_reader import HttpRegistryReader
 from carvalue.registry.model_version import BUNDLE_PATH
-from carvalue.serving.openapi.predict import F150
+from carvalue.serving.openapi.predict import EXAMPLE
 from carvalue.settings import Settings
 from platforms import platform_settings
 from production import answers, environment, fake_aws, postgres, role
@@ -127,7 +127,7 @@ def _quote_of_a_new_service(settings: Settings, folder: Path) -> tuple[dict[str,
         closing(Journal(settings.journal_url.get_secret_value())) as journal,
     ):
         until(lambda: answers(f"{settings.service_url}/readyz"), within_s=60)
-        answer = httpx.post(f"{settings.service_url}/predict", json=F150, timeout=30).raise_for_status()
+        answer = httpx.post(f"{settings.service_url}/predict", json=EXAMPLE, timeout=30).raise_for_status()
         until(lambda: _first(journal) is not None)
         kept = _first(journal)
     assert kept is not None

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from carvalue.cli import console, demo, inquiry, keys, model, platform, quarantine, upkeep
+from carvalue.cli import console, data, demo, inquiry, keys, model, platform, quarantine, upkeep
 from carvalue.errors import AppError
 
 # without Rich, whose import takes longer than all other work of `--help`
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
 )
-for part in (platform, inquiry, model, demo, upkeep):
+for part in (platform, inquiry, model, data, demo, upkeep):
     app.add_typer(part.app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(quarantine.app, name="quarantine")

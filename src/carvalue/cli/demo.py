@@ -27,6 +27,7 @@ def simulate(
     from carvalue.demo import Traffic, parse_drift
     from carvalue.demo import simulate as run_simulation
     from carvalue.files import open_folder
+    from carvalue.listings import CURRENCY
     from carvalue.listings.datasets import DATASETS, DatasetStore
     from carvalue.settings import load_settings
 
@@ -37,7 +38,8 @@ def simulate(
 
         def show(traffic: Traffic) -> None:
             console.update(
-                f"{traffic.sent:,} of {requests:,} listings, median price ${traffic.median_price:,.0f}"
+                f"{traffic.sent:,} of {requests:,} listings, "
+                f"median price {CURRENCY.format(traffic.median_price)}"
             )
 
         done = run_simulation(

@@ -1,7 +1,7 @@
 """Tables and texts for the console."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from carvalue.client import PricedCar, rate_deal, support_in_words
+from carvalue.listings import CURRENCY, MARKET
+from carvalue.listings.inspection import DataCheck
 from carvalue.platform import EXAMPLE, BuildResult, ServiceStatus, local_url
 from carvalue.platform.admin import Diagnosis
 from carvalue.settings import LOCAL_PASSWORD, Settings
@@ -117,7 +119,7 @@ def build_summary(settings: Settings, built: BuildResult) -> str:
         "MLflow": settings.mlflow_tracking_uri,
         "data": card["source_description"],
         "model": f"{built.model['name']} version {built.model['version']}: {_accuracy(card['metrics'])}",
-        "2015 Camry LE": f"${built.quote['price']:,}",
+        f"{EXAMPLE['year']} {EXAMPLE['model']}": CURRENCY.format(built.quote["price"]),
     }
     return "\n".join(f"{name:<15}{value}" for name, value in rows.items())
 
@@ -133,7 +135,7 @@ def example_request(settings: Settings) -> str:
     """
     url, header = f"{local_url(settings.service_port)}/predict", "content-type: application/json"
     key = ' -H "X-API-Key: $SERVICE_API_KEY"' if settings.service_headers else ""
-    return f"curl {url} -H '{header}'{key} -d '{json.dumps(EXAMPLE)}'"
+    return f"curl {url} -H '{header}'{key} -d '{json.dumps(dict(EXAMPLE))}'"
 
 
 def log_excerpts(services: tuple[ServiceStatus, ...]) -> list[str]:
@@ -177,9 +179,10 @@ def priced_car_lines(priced: PricedCar) -> list[str]:
         Lines of text.
     """
     quote = priced.explained.quote
+    price, low, high = map(CURRENCY.format, (quote.price, quote.low, quote.high))
     understood = ", ".join(f"{name} {value}" for name, value in priced.listing.items())
     lines = [
-        f"${quote.price:,} (range ${quote.low:,} to ${quote.high:,}), prices as of {quote.data_as_of}",
+        f"{price} (range {low} to {high}), prices as of {quote.data_as_of}",
         f"{support_in_words(priced.explained)}",
         f"understood as: {understood}",
         *(f"warning: {warning}" for warning in quote.warnings),
@@ -187,5 +190,35 @@ def priced_car_lines(priced: PricedCar) -> list[str]:
     ]
     if priced.asking is not None:
         rating = rate_deal(priced.asking, price=quote.price, low=quote.low, high=quote.high)
-        lines.insert(1, f"${priced.asking:,} asked: {rating.label.lower()}. {rating.meaning}")
+        lines.insert(1, f"{CURRENCY.format(priced.asking)} asked: {rating.label.lower()}. {rating.meaning}")
     return lines
+
+
+def data_check_lines(found: DataCheck, gates: Sequence[str]) -> list[str]:
+    """Format the check of a file of listings for a terminal.
+
+    Args:
+        found: What was found.
+        gates: What the gates require of the listings and miss.
+
+    Returns:
+        Lines of text.
+    """
+    rejected = [
+        f"  {item.rows:,} {item.reason}: {', '.join(map(repr, item.examples))}" for item in found.rejected
+    ]
+    return [
+        f"market: {MARKET.title} ({MARKET.name})",
+        *_section("columns found:", [f"{name} = {column!r}" for name, column in found.columns.items()]),
+        *_section("columns missing, without which nothing can be trained:", found.missing),
+        *_section("fields without a column:", [", ".join(found.absent)] if found.absent else []),
+        f"rows: {found.kept:,} of {found.read:,} kept",
+        *rejected,
+        *_section("suspicious:", found.suspicious),
+        *_section("gates:", gates),
+        *(["draft of a column mapping and of further fields:", "", found.draft] if found.draft else []),
+    ]
+
+
+def _section(title: str, lines: Sequence[str]) -> list[str]:
+    return [title, *(f"  {line}" for line in lines)] if lines else []

@@ -163,29 +163,36 @@ class ExplanationView(AnswerModel):
 
 
 class ComparableView(AnswerModel):
-    """A similar car of the training data.
+    """A similar car of the training data, with the categories that the market compares.
 
     Attributes:
         manufacturer: Its make.
         model: Its model.
         year: Its model year.
-        odometer: Its mileage, in miles.
-        condition: Its condition.
-        state: Two-letter code of the state.
-        region: Region of the advertisement.
+        odometer: Its mileage.
         price: Its asking price, in dollars.
         posted_at: Date of the advertisement.
     """
+
+    model_config = ConfigDict(extra="allow")
 
     manufacturer: str
     model: str
     year: int
     odometer: int | None
-    condition: str | None
-    state: str | None
-    region: str | None
     price: int
     posted_at: date
+
+    def category(self, name: str) -> str | None:
+        """Look up another field that the market compares.
+
+        Args:
+            name: Name of the field.
+
+        Returns:
+            The category; None if the seller gave none or the market does not compare the field.
+        """
+        return (self.model_extra or {}).get(name)
 
 
 class ExplainedQuoteView(AnswerModel):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
 
+from carvalue.listings import MARKET
+
 Color = Literal["green", "blue", "orange", "red"]
 
 # distances from the most likely price, as shares of the distance to that end of the range
@@ -28,23 +30,30 @@ class DealRating:
 
 
 GREAT = DealRating(
-    label="Great price", meaning="Well below what similar cars are offered for.", color="green"
+    label="Great price", meaning=f"Well below what similar {MARKET.vehicles} are offered for.", color="green"
 )
 GOOD = DealRating(
-    label="Good price", meaning="Somewhat below what similar cars are offered for.", color="green"
+    label="Good price",
+    meaning=f"Somewhat below what similar {MARKET.vehicles} are offered for.",
+    color="green",
 )
-FAIR_PRICE = DealRating(label="Fair price", meaning="About what similar cars are offered for.", color="blue")
+FAIR_PRICE = DealRating(
+    label="Fair price", meaning=f"About what similar {MARKET.vehicles} are offered for.", color="blue"
+)
 HIGH = DealRating(
-    label="High price", meaning="Somewhat above what similar cars are offered for.", color="orange"
+    label="High price",
+    meaning=f"Somewhat above what similar {MARKET.vehicles} are offered for.",
+    color="orange",
 )
 OVERPRICED = DealRating(
     label="Overpriced",
-    meaning="Well above what similar cars are offered for. You can try to negotiate.",
+    meaning=f"Well above what similar {MARKET.vehicles} are offered for. You can try to negotiate.",
     color="red",
 )
 TOO_GOOD = DealRating(
     label="Suspiciously cheap",
-    meaning="Fewer than one in twenty similar cars is offered for so little. Ask what is wrong with it.",
+    meaning=f"Fewer than one in twenty similar {MARKET.vehicles} is offered for so little. "
+    "Ask what is wrong with it.",
     color="orange",
 )
 

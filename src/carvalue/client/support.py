@@ -1,6 +1,7 @@
 """What the price range of a quote promises, which depends on whether the model knows such cars."""
 
 from carvalue.client.answers import ExplainedQuoteView
+from carvalue.listings import MARKET
 
 NARROW, WIDE = 0.5, 1.0  # width of the price range as a share of the price
 
@@ -28,8 +29,11 @@ def support_in_words(explained: ExplainedQuoteView) -> str:
         A part of a sentence.
     """
     if not is_supported(explained):
-        return "a rough guess: we know no car of this make and model, so the true price may lie far outside"
+        return (
+            f"a rough guess: we know no {MARKET.vehicle} of this make and model, so the true price may lie "
+            "far outside"
+        )
     quote = explained.quote
     width = (quote.high - quote.low) / quote.price
     certainty = "narrow" if width < NARROW else "wide" if width < WIDE else "very wide"
-    return f"{certainty} price range: nine in ten such cars are offered within it"
+    return f"{certainty} price range: nine in ten such {MARKET.vehicles} are offered within it"

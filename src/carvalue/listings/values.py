@@ -8,24 +8,64 @@
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from carvalue.listings.schema import FIELD_BY_NAME, CategoryField, Field, NumberField, Value
+from carvalue.listings.schema import (
+    CURRENCY,
+    DISTANCE,
+    FIELD_BY_NAME,
+    MARKET,
+    NUMBER_FIELDS,
+    CategoryField,
+    Field,
+    NumberField,
+    Value,
+)
 
 if TYPE_CHECKING:
     import polars as pl
 
+Decimals = Literal[".", ","]
+"""The character that decimals follow."""
 MAX_TEXT = 100  # characters; longer than any meaningful model name in 400,000 real advertisements
 
-_NUMBER = re.compile(
-    r"\$? ?(?P<sign>[+-]?)"
-    r"(?:(?P<plain>[0-9]{1,15}(?:\.[0-9]{1,15}|,[0-9]{1,2})?)"  # 80000, 12.5, 12,5
-    r"|(?P<commas>[0-9]{1,3}(?:[,' \u2019][0-9]{3}){1,4}(?:\.[0-9]{1,15})?)"  # 80,000 and 80 000
-    r"|(?P<dots>[0-9]{1,3}(?:\.[0-9]{3}){2,4}(?:,[0-9]{1,15})?|[0-9]{1,3}\.[0-9]{3},[0-9]{1,15}))"  # 1.234,50
-    r" ?(?P<thousands>k)? ?(?:mi|miles|\$|usd|dollars)?",
-    re.IGNORECASE,
+_UNITS = (
+    *(DISTANCE.unit, *DISTANCE.words, CURRENCY.symbol, CURRENCY.code, CURRENCY.name, *CURRENCY.words),
+    *(field.unit for field in NUMBER_FIELDS if field.name != "year"),
 )
-_AMBIGUOUS = re.compile(r"[0-9]{1,3}\.[0-9]{3}")  # 80.000 is eighty thousand to some and eighty to others
+_UNIT = "|".join(
+    map(re.escape, sorted(dict.fromkeys(unit.lower() for unit in _UNITS), key=len, reverse=True))
+)
+
+
+class _Grammar(NamedTuple):
+    """How numbers are typed where decimals follow one of dot and comma."""
+
+    number: re.Pattern[str]
+    ambiguous: re.Pattern[str]
+    """Matches 80.000, which is eighty thousand to some and eighty to others."""
+    decimal: str
+    group: str
+
+
+@cache
+def _grammar(decimal: Decimals) -> _Grammar:
+    group = "." if decimal == "," else ","
+    point, comma = re.escape(decimal), re.escape(group)
+    number = re.compile(
+        rf"{re.escape(CURRENCY.symbol)}? ?(?P<sign>[+-]?)"
+        rf"(?:(?P<plain>[0-9]{{1,15}}(?:{point}[0-9]{{1,15}}|{comma}[0-9]{{1,2}})?)"  # 80000, 12.5, 12,5
+        # 80,000 and 80 000
+        rf"|(?P<commas>[0-9]{{1,3}}(?:[{comma}' \u2019][0-9]{{3}}){{1,4}}(?:{point}[0-9]{{1,15}})?)"
+        rf"|(?P<dots>[0-9]{{1,3}}(?:{point}[0-9]{{3}}){{2,4}}(?:{comma}[0-9]{{1,15}})?"  # 1.234,50
+        rf"|[0-9]{{1,3}}{point}[0-9]{{3}}{comma}[0-9]{{1,15}}))"
+        rf" ?(?P<thousands>k)? ?(?:{_UNIT})?",
+        re.IGNORECASE,
+    )
+    return _Grammar(number, re.compile(rf"[0-9]{{1,3}}{point}[0-9]{{3}}"), decimal, group)
+
+
 _PLAIN = r"^[+-]?[0-9]{1,15}(?:\.[0-9]{1,2})?$"  # most cells of a file; the number parser reads the others
 
 Reader = Callable[[object], Value]
@@ -36,13 +76,14 @@ class InvalidValue(ValueError):
     """A value is not accepted; the message describes what is expected."""
 
 
-def parse_number(text: str) -> int | float | None:
+def parse_number(text: str, *, decimal: Decimals = MARKET.decimal) -> int | float | None:
     """Read a number as people type it.
 
     Args:
         text: Digits, with or without a separator of thousands (a comma, a space or an apostrophe; a dot where
-            no other reading is possible), decimals after a dot or a comma, a `k` for thousands, a dollar sign
-            or the word miles.
+            no other reading is possible), decimals after a dot or a comma, a `k` for thousands, a unit of the
+            market.
+        decimal: What decimals follow; with a comma, dot and comma have each other's meaning.
 
     Returns:
         The number, an int where it is whole. None if the text is no number, or may mean two numbers.
@@ -54,26 +95,31 @@ def parse_number(text: str) -> int | float | None:
         (12500, 1234567, 9500)
         >>> parse_number("80x") is None, parse_number("80.000") is None
         (True, True)
+        >>> parse_number("80.000", decimal=","), parse_number("12.500,50 $", decimal=",")
+        (80000, 12500.5)
     """
-    match = _NUMBER.fullmatch(" ".join(text.split()))
+    grammar = _grammar(decimal)
+    match = grammar.number.fullmatch(" ".join(text.split()))
     if match is None:
         return None
     digits = match["plain"] or match["commas"] or match["dots"]
-    if _AMBIGUOUS.fullmatch(digits):
+    if grammar.ambiguous.fullmatch(digits):
         return None
     if match["dots"]:
-        digits = digits.replace(".", "").replace(",", ".")
+        digits = digits.replace(grammar.decimal, "").replace(grammar.group, grammar.decimal)
     elif match["commas"]:
-        digits = re.sub("[,' \u2019]", "", digits)
-    number = Decimal(match["sign"] + digits.replace(",", ".")) * (1_000 if match["thousands"] else 1)
+        digits = re.sub(f"[{re.escape(grammar.group)}' \u2019]", "", digits)
+    digits = digits.replace(",", ".")
+    number = Decimal(match["sign"] + digits) * (1_000 if match["thousands"] else 1)
     return int(number) if number == number.to_integral_value() else float(number)
 
 
-def parse_numbers(texts: "pl.Series") -> "pl.Series":
+def parse_numbers(texts: "pl.Series", *, decimal: Decimals = MARKET.decimal) -> "pl.Series":
     """Read a column of numbers; each text as `parse_number` reads it.
 
     Args:
         texts: Texts, null where a number is missing.
+        decimal: What decimals follow.
 
     Returns:
         Float64 numbers; null where a text is missing, is no number, or may mean two numbers.
@@ -91,7 +137,7 @@ def parse_numbers(texts: "pl.Series") -> "pl.Series":
     if not others:
         return plain
     numbers = pl.DataFrame(
-        {"text": others, "number": [parse_number(text) for text in others]},
+        {"text": others, "number": [parse_number(text, decimal=decimal) for text in others]},
         schema={"text": pl.String, "number": pl.Float64},
         strict=False,
     )
@@ -138,12 +184,14 @@ def expectation(field: Field) -> str:
 
 def _number_reader(field: NumberField) -> Reader:
     low, high, expected = field.minimum, field.maximum, expectation(field)
+    pattern = re.compile(field.pattern) if field.pattern else None
 
     def read(value: object) -> int | None:
         if type(value) is str:
             if not value.strip():
                 return None
-            value = parse_number(value)
+            found = pattern.fullmatch(value.strip()) if pattern else None
+            value = parse_number(found[1] if found else value)
         elif value is None:
             return None
         if type(value) is float and value.is_integer():
@@ -163,7 +211,7 @@ def _text_reader(field: CategoryField) -> Reader:
         if type(value) is str and len(value) <= MAX_TEXT:
             text = normalize_text(value)
             if text.isprintable():  # no NUL, no control characters, no lone surrogates
-                return text or None
+                return field.aliases.get(text, text) or None
         if value is None:
             return None
         raise InvalidValue(expected)
@@ -173,7 +221,7 @@ def _text_reader(field: CategoryField) -> Reader:
 
 def _choice_reader(field: CategoryField) -> Reader:
     exact = {choice: choice for choice in field.choices}
-    similar = {choice.lower(): choice for choice in field.choices}
+    similar = {**field.aliases, **{choice.lower(): choice for choice in field.choices}}
     expected = expectation(field)
 
     def read(value: object) -> str | None:

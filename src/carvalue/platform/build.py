@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import carvalue
+from carvalue.listings import MARKET
 from carvalue.pipelines import CREATES_DATASETS, INITIAL_MODEL
 from carvalue.platform import lifecycle
 from carvalue.platform.airflow import (
@@ -23,15 +24,8 @@ from carvalue.platform.processes import log_folder
 from carvalue.platform.readiness import wait_for_service
 from carvalue.settings import NAMED_DATA_SOURCES, DataSettings, InvalidSetting, Settings
 
-EXAMPLE = {
-    "manufacturer": "toyota",
-    "model": "camry le",
-    "year": 2015,
-    "odometer": 60_000,
-    "condition": "good",
-    "fuel": "gas",
-    "state": "tx",
-}
+EXAMPLE = MARKET.examples[0]
+"""The vehicle that is priced at the end of a build."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +75,7 @@ def build_platform(settings: Settings, *, progress: ProgressReporter, again: boo
         return BuildResult(
             reused=reused,
             model=service.get("/model").raise_for_status().json(),
-            quote=service.post("/predict", json=EXAMPLE).raise_for_status().json(),
+            quote=service.post("/predict", json=dict(EXAMPLE)).raise_for_status().json(),
         )
 
 
@@ -145,6 +139,7 @@ def build_key(settings: Settings) -> str:
     if settings.data_source not in NAMED_DATA_SOURCES:
         file = Path(settings.data_source).stat()
         parts += [file.st_size, file.st_mtime_ns]
+    parts.append(MARKET.model_dump_json())
     if settings.dataset:
         parts.append(Path(settings.dataset).read_text(encoding="utf-8"))
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:10]

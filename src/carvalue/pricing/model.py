@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from carvalue.files import BundleIncompatible, json_bytes, read_bundle, read_json, write_bundle
-from carvalue.listings import NAME_FIELDS, Listing
+from carvalue.listings import MARKET, NAME_FIELDS, Listing
 from carvalue.pricing.bundle import (
     Golden,
     ModelCard,
@@ -53,6 +53,12 @@ Dollars = npt.NDArray[np.int64]
 STRINGS = pl.List(pl.String)
 MAX_NUMPY_ROWS = 4
 """Up to so many rows the NumPy traversal is faster than XGBoost; both give the same bits."""
+
+
+class OtherMarket(BundleIncompatible):
+    """The bundle is a model of another market than this process serves."""
+
+    hint = "Set MARKET to the bundle's market, or use another STATE_DIR and registry for this market."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -248,6 +254,7 @@ class PriceModel:
             model = cls.from_files(files, folder=folder)
         except (KeyError, TypeError, ValueError) as error:
             raise BundleIncompatible(f"{folder} cannot be read: {type(error).__name__} {error}.") from error
+        model._check_market(folder)
         model._check_golden(folder)
         return model
 
@@ -342,6 +349,12 @@ class PriceModel:
         np.minimum(low, price, out=low)
         np.maximum(high, price, out=high)
         return dollars
+
+    def _check_market(self, folder: Path) -> None:
+        if self.card.market != MARKET.name:
+            raise OtherMarket(
+                f"{folder} is a model of the market {self.card.market}: MARKET is {MARKET.name}."
+            )
 
     def _check_golden(self, folder: Path) -> None:
         for listing, expected in self.golden:

@@ -124,7 +124,7 @@ def explanation(loaded: LoadedModel, listing: Listing) -> Answer:
     comparables = model.comparables.nearest(model.scored_listing(listing))
     return {
         "reasons": asdict(explain_price(model, listing)),
-        "comparables": [asdict(comparable) for comparable in comparables],
+        "comparables": [dict(comparable) for comparable in comparables],
     }
 
 

@@ -14,13 +14,12 @@ from functools import partial
 
 from carvalue.errors import AppError
 from carvalue.journal import JournalEntry, JournalWriter
-from carvalue.listings import Listing
+from carvalue.listings import CURRENCY, Listing
 from carvalue.serving.counting import count_quotes
 from carvalue.serving.micro_batching import MicroBatcher
 from carvalue.serving.model import LiveModel, LoadedModel
 from carvalue.telemetry import ServiceMetrics
 
-CURRENCY = "USD"
 Inquiry = tuple[Listing, str, str]
 """A listing, the client that asks for its price, and the route: `page` or `api`."""
 
@@ -32,10 +31,10 @@ class QuoteAnswer:
     """A quote as the API answers it.
 
     Attributes:
-        price: the most likely asking price, dollars.
-        low: lower end of the price interval, dollars.
-        high: upper end of the price interval, dollars.
-        currency: `USD`.
+        price: the most likely asking price.
+        low: lower end of the price interval.
+        high: upper end of the price interval.
+        currency: the market's currency, such as `USD`.
         model_version: version of the model in the registry.
         data_as_of: day of the newest training listing, `YYYY-MM-DD`.
         warnings: what makes the quote less certain, as sentences.
@@ -181,7 +180,7 @@ class QuoteService:
                 price=quote.price,
                 low=quote.low,
                 high=quote.high,
-                currency=CURRENCY,
+                currency=CURRENCY.code,
                 model_version=version,
                 data_as_of=data_as_of,
                 warnings=quote.warnings,

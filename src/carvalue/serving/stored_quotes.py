@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from carvalue.errors import AppError
 from carvalue.journal import Forwarder, Journal, JournalEntry, JournalUnavailable, Rating, UnknownQuote
+from carvalue.listings import CURRENCY
 from carvalue.serving.explain import Answer, explanation, json_response
 from carvalue.serving.feedback import CATCH_UP_S, QUOTE_ID
 from carvalue.serving.model import LiveModel
-from carvalue.serving.quotes import CURRENCY
 
 logger = logging.getLogger(__name__)
 ResultT = TypeVar("ResultT")
@@ -139,7 +139,7 @@ def _answer(entry: JournalEntry, rating: Rating | None, live: LiveModel) -> Answ
             "price": entry.price,
             "low": entry.low,
             "high": entry.high,
-            "currency": CURRENCY,
+            "currency": CURRENCY.code,
             "model_version": entry.model_version,
             "data_as_of": data_as_of,
             "warnings": list(entry.warnings),

@@ -5,6 +5,7 @@ The defaults work on a new machine without any configuration.
 
 from carvalue.settings.base import LOOPBACK_HOSTS, InvalidSetting, SettingsGroup
 from carvalue.settings.load import SECRETS, Settings, load_settings, load_usable_settings
+from carvalue.settings.market import MarketSettings
 from carvalue.settings.network import NetworkSettings
 from carvalue.settings.page import PageSettings
 from carvalue.settings.paths import ENV_FILE, project_folder
@@ -43,6 +44,7 @@ __all__ = [
     "JournalSettings",
     "KeySettings",
     "LoginSettings",
+    "MarketSettings",
     "MlflowSettings",
     "NetworkSettings",
     "PageSettings",

@@ -10,6 +10,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from carvalue.settings.base import InvalidSetting, SettingsGroup
+from carvalue.settings.market import MarketSettings
 from carvalue.settings.names import UnknownName, unknown_in_environment, unknown_in_file
 from carvalue.settings.page import PageSettings
 from carvalue.settings.paths import ENV_FILE, SQLITE, in_folder, project_folder
@@ -21,7 +22,9 @@ from carvalue.urls import without_credentials
 SKIPPED_DEFAULT = "default_factory_not_called"  # pydantic's error for a default that needs an invalid setting
 
 
-class Settings(PageSettings, WatcherSettings, ServiceSettings, ScheduleSettings, PipelineSettings):
+class Settings(
+    PageSettings, WatcherSettings, ServiceSettings, ScheduleSettings, PipelineSettings, MarketSettings
+):
     """The settings of every part of carvalue, for what starts or checks the whole platform.
 
     >>> settings = Settings(service_port=9000)
@@ -42,6 +45,7 @@ PATHS = {
     "SERVICE_KEYS_FILE",
     "DATA_SOURCE",
     "DATASET",
+    "MARKET",
     "JOURNAL_URL",
     "MLFLOW_TRACKING_URI",
     "PRICE_INDEX",
@@ -137,7 +141,7 @@ def _paths_in(file: Path) -> dict[str, str]:
 
 
 def _holds_path(name: str, value: str) -> bool:
-    if name == "DATA_SOURCE":  # otherwise a name such as `sample`
+    if name in {"DATA_SOURCE", "MARKET"}:  # otherwise a name such as `sample`
         return bool(Path(value).suffix)
     return value.startswith(SQLITE) or not name.endswith(("_URL", "_URI"))
 

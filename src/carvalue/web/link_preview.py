@@ -10,12 +10,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from carvalue.client import PriceServiceClient
 from carvalue.errors import AppError
+from carvalue.listings import CURRENCY, MARKET
 from carvalue.web.components import car_name, format_date
 
 QUOTE_ID = re.compile("[0-9a-f]{32}")
 TITLE = re.compile(b"<title>.*?</title>", re.DOTALL)
 NAME = "carvalue"
-DEFAULT = ("What is your car worth?", "A price range for a used car, with reasons in dollars.")
+DEFAULT = (
+    f"What is your {MARKET.vehicle} worth?",
+    f"A price range for a used {MARKET.vehicle}, with reasons in {CURRENCY.name}.",
+)
 ANSWER_S = 1.0  # a preview is not worth a longer wait for the page
 # the document is changed: it must arrive whole and uncompressed
 DROPPED = {b"accept-encoding", b"if-none-match", b"if-modified-since", b"range"}
@@ -75,8 +79,8 @@ def quote_preview(client: PriceServiceClient, quote_id: str) -> Preview:
     quote = stored.quote
     date = "" if quote.data_as_of is None else f" Prices as of {format_date(quote.data_as_of)}."
     return (
-        f"{car_name(stored.listing)}: ${quote.price:,}",
-        f"Asking price from ${quote.low:,} to ${quote.high:,}.{date}",
+        f"{car_name(stored.listing)}: {CURRENCY.format(quote.price)}",
+        f"Asking price from {CURRENCY.format(quote.low)} to {CURRENCY.format(quote.high)}.{date}",
     )
 
 

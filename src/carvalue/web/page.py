@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from carvalue.errors import AppError
+from carvalue.listings import MARKET
 from carvalue.settings import PageSettings, load_settings
 from carvalue.web.client import watcher_client
 from carvalue.web.components import close_menu_on_phone
@@ -22,11 +23,13 @@ from carvalue.web.views import (
 
 ALERTS_S = 10  # the banner may be this old
 # what visitors read while an alert of a kind is active; the other kinds do not concern their prices
+_MANY = f"many {MARKET.vehicles}"
 FOR_VISITORS = {
-    "drift": "Prices are less certain than usual: many cars that people ask for now are rare in our data.",
+    "drift": f"Prices are less certain than usual: {_MANY} that people ask for now are rare in our data.",
     "broken_input": "Prices may be wrong: one of the fields of this form does not arrive as it should.",
-    "live_accuracy": "Prices may be off: cars have lately been sold for other prices than this page said.",
-    "coverage": "Price ranges may be too narrow: many cars have lately been sold for prices outside them.",
+    "live_accuracy": f"Prices may be off: {MARKET.vehicles} have lately been sold "
+    "for other prices than this page said.",
+    "coverage": f"Price ranges may be too narrow: {_MANY} have lately been sold for prices outside them.",
 }
 STATIC = Path(__file__).with_name("static")
 NAME = "carvalue"
@@ -50,12 +53,12 @@ def main() -> None:
 
 def _visitors_pages() -> list[StreamlitPage]:
     """List the pages of the menu, without icons: Streamlit would load a page's icon from another site."""
-    value = st.Page(show_one_car, title="Value my car", url_path="", default=True)
+    value = st.Page(show_one_car, title=f"Value my {MARKET.vehicle}", url_path="", default=True)
     compare = partial(show_compare, price_page=value)
     return [
         value,
-        st.Page(compare, title="Compare cars", url_path="compare"),
-        st.Page(show_many_cars, title="Many cars", url_path="many"),
+        st.Page(compare, title=f"Compare {MARKET.vehicles}", url_path="compare"),
+        st.Page(show_many_cars, title=f"Many {MARKET.vehicles}", url_path="many"),
         st.Page(show_sale, title="Report a sale", url_path="sale"),
         st.Page(show_about, title="About and privacy", url_path="about"),
         st.Page(show_developers, title="For developers", url_path="developers"),

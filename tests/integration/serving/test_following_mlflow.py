@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from carvalue.serving.openapi.predict import F150
+from carvalue.serving.openapi.predict import EXAMPLE
 from mlflow_servers import mlflow_server
 from released import answers, price_service, put_into_production
 from waiting import until
@@ -21,7 +21,7 @@ VISIBLE_WITHIN_S = 10
 
 
 def quoted(client: httpx.Client) -> dict[str, object]:
-    quote: dict[str, object] = client.post("/predict", json=F150).json()
+    quote: dict[str, object] = client.post("/predict", json=EXAMPLE).json()
     return quote
 
 

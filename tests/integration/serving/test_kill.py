@@ -16,7 +16,7 @@ import pytest
 
 from carvalue.platform.processes.ports import free_port
 from carvalue.serving.model.bundle_cache import BundleCache, CachedBundle
-from carvalue.serving.openapi.predict import CAMRY, F150
+from carvalue.serving.openapi.predict import BRIEF_EXAMPLE, EXAMPLE
 from fakes import FakeRegistry
 from markets import a_bundle
 from waiting import until
@@ -46,7 +46,7 @@ class Load:
             thread.join()
 
     def _ask(self, place: int) -> None:
-        body = F150 if place % 2 else [CAMRY, F150, CAMRY]
+        body = EXAMPLE if place % 2 else [BRIEF_EXAMPLE, EXAMPLE, BRIEF_EXAMPLE]
         with httpx.Client(base_url=self._url, timeout=BUSY_S) as client:
             while not self._stop.is_set():
                 try:
@@ -137,7 +137,7 @@ def test_a_locked_journal_stops_no_quote_and_loses_none(state: Path) -> None:
     with price_service(state) as (url, _), httpx.Client(base_url=url, timeout=BUSY_S) as client:
         with closing(sqlite3.connect(state / "service" / "journal.db", isolation_level=None)) as other:
             other.execute("begin exclusive")
-            ids = [client.post("/predict", json=F150).json()["quote_id"] for _ in range(20)]
+            ids = [client.post("/predict", json=EXAMPLE).json()["quote_id"] for _ in range(20)]
             until(lambda: client.get("/readyz").json()["degraded"].get("journal") == "down")
             ready = client.get("/readyz")
             other.execute("rollback")

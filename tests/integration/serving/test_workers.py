@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from carvalue.serving.model.bundle_cache import BundleCache, CachedBundle
-from carvalue.serving.openapi.predict import F150
+from carvalue.serving.openapi.predict import EXAMPLE
 from fakes import FakeRegistry
 from markets import a_bundle
 from production import answers, free_port, running
@@ -69,7 +69,7 @@ def supervisor(port: int) -> psutil.Process:
 
 def ask(url: str, times: int) -> list[str]:
     """Each time on a connection of its own, which the kernel gives to one worker or the other."""
-    asked = [httpx.post(f"{url}/predict", json=F150, timeout=BUSY_S) for _ in range(times)]
+    asked = [httpx.post(f"{url}/predict", json=EXAMPLE, timeout=BUSY_S) for _ in range(times)]
     return [answer.raise_for_status().json()["quote_id"] for answer in asked]
 
 

@@ -20,7 +20,7 @@ from carvalue.journal.store import Journal
 from carvalue.listings.schema import FIELD_BY_NAME
 from carvalue.serving.app import create_app
 from carvalue.serving.middleware.observability import ObservabilityMiddleware
-from carvalue.serving.openapi.predict import CAMRY, F150, QUOTE
+from carvalue.serving.openapi.predict import BRIEF_EXAMPLE, EXAMPLE, QUOTE
 from carvalue.serving.requests.request_body import MAX_BODY_BYTES
 from carvalue.settings import Settings
 from fakes import FakeRegistry
@@ -43,7 +43,7 @@ def client(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[h
 
 
 def test_one_listing_gets_one_quote(client: httpx.Client) -> None:
-    answer = client.post("/predict", json=F150)
+    answer = client.post("/predict", json=EXAMPLE)
 
     quote = answer.json()
     assert answer.status_code == 200
@@ -57,9 +57,9 @@ def test_concurrent_requests_get_their_own_answers(client: httpx.Client) -> None
     ask = partial(client.post, "/predict")
 
     with ThreadPoolExecutor(len(years)) as threads:
-        answers = list(threads.map(lambda year: ask(json=CAMRY | {"year": year}).json(), years))
+        answers = list(threads.map(lambda year: ask(json=BRIEF_EXAMPLE | {"year": year}).json(), years))
 
-    singles = [ask(json=CAMRY | {"year": year}).json()["price"] for year in years]
+    singles = [ask(json=BRIEF_EXAMPLE | {"year": year}).json()["price"] for year in years]
     assert [answer["price"] for answer in answers] == singles
     assert len({answer["quote_id"] for answer in answers}) == len(years)
 
@@ -67,9 +67,9 @@ def test_concurrent_requests_get_their_own_answers(client: httpx.Client) -> None
 def test_a_list_gets_a_list_in_order(client: httpx.Client) -> None:
     years = list(range(2000, 2020))
 
-    quotes = client.post("/predict", json=[CAMRY | {"year": year} for year in years]).json()
+    quotes = client.post("/predict", json=[BRIEF_EXAMPLE | {"year": year} for year in years]).json()
 
-    singles = [client.post("/predict", json=CAMRY | {"year": year}).json()["price"] for year in years]
+    singles = [client.post("/predict", json=BRIEF_EXAMPLE | {"year": year}).json()["price"] for year in years]
     assert [quote["price"] for quote in quotes] == singles
     assert len({quote["quote_id"] for quote in quotes}) == len(years)
     assert client.post("/predict", json=[]).json() == []
@@ -77,7 +77,7 @@ def test_a_list_gets_a_list_in_order(client: httpx.Client) -> None:
 
 def test_cars_differ_in_price_and_miles_count(client: httpx.Client) -> None:
     porsche = {"make": "porsche", "model": "911", "year": 2015, "odometer": 30_000}
-    cars = [F150, CAMRY, porsche, porsche | {"odometer": 150_000}]
+    cars = [EXAMPLE, BRIEF_EXAMPLE, porsche, porsche | {"odometer": 150_000}]
 
     prices = [quote["price"] for quote in client.post("/predict", json=cars).json()]
 
@@ -113,7 +113,7 @@ def _counts(client: httpx.Client) -> dict[str, float]:
 
 
 def test_a_refusal_names_the_field(client: httpx.Client) -> None:
-    answer = client.post("/predict", json=[F150, F150 | {"year": "twenty"}])
+    answer = client.post("/predict", json=[EXAMPLE, EXAMPLE | {"year": "twenty"}])
 
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
@@ -140,7 +140,7 @@ def test_a_refusal_names_the_field(client: httpx.Client) -> None:
         (b'{"\\ud800": 1}', 422),
         (b"null", 422),
         (b"[[]]", 422),
-        (json.dumps([F150] * 1_001).encode(), 413),
+        (json.dumps([EXAMPLE] * 1_001).encode(), 413),
         (b'"' + b"x" * MAX_BODY_BYTES + b'"', 413),
     ],
 )
@@ -172,14 +172,14 @@ def test_a_large_body_without_length_is_cut_off(client: httpx.Client) -> None:
     ],
 )
 def test_the_body_must_be_declared_as_json(client: httpx.Client, declared: str, status: int) -> None:
-    answer = client.post("/predict", content=json.dumps(F150), headers={"content-type": declared})
+    answer = client.post("/predict", content=json.dumps(EXAMPLE), headers={"content-type": declared})
 
     assert answer.status_code == status
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/explain", "/curves", "/feedback"])
 def test_a_body_without_a_declared_format_is_refused(client: httpx.Client, path: str) -> None:
-    request = client.build_request("POST", path, content=json.dumps(F150))
+    request = client.build_request("POST", path, content=json.dumps(EXAMPLE))
 
     assert "content-type" not in request.headers
     assert client.send(request).status_code == 415
@@ -195,7 +195,7 @@ def test_a_body_without_a_declared_format_is_refused(client: httpx.Client, path:
     ],
 )
 def test_a_foreign_web_page_is_refused(client: httpx.Client, headers: dict[str, str], status: int) -> None:
-    answer = client.post("/predict", json=F150, headers=headers)
+    answer = client.post("/predict", json=EXAMPLE, headers=headers)
 
     assert answer.status_code == status
     if status != 200:
@@ -230,7 +230,7 @@ def test_a_model_is_found_by_any_spelling_and_offered_by_its_display_name(
 ) -> None:
     (found,) = client.get("/options", params={"make": "ford", "q": search}).json()["models"]
 
-    quote = client.post("/predict", json=F150 | {"model": found["name"]}).json()
+    quote = client.post("/predict", json=EXAMPLE | {"model": found["name"]}).json()
     assert found["name"] == "f-150"
     assert found["listings"] > 300
     assert not any("training data" in warning for warning in quote["warnings"])
@@ -314,7 +314,7 @@ def test_a_malformed_request_id_is_replaced(client: httpx.Client, given: str | b
 
 
 def test_requests_are_counted_by_route(client: httpx.Client) -> None:
-    client.post("/predict", json=F150)
+    client.post("/predict", json=EXAMPLE)
     client.get("/no/such/path")
 
     lines = client.get("/metrics").text.splitlines()
@@ -353,7 +353,7 @@ def test_without_a_model_the_service_is_alive_but_not_ready(tmp_path: Path) -> N
 
     with serving(an_app(registry, tmp_path)) as client:
         until(lambda: client.get("/readyz").json()["degraded"] == {"registry": "down"})
-        ready, quote = client.get("/readyz"), client.post("/predict", json=F150)
+        ready, quote = client.get("/readyz"), client.post("/predict", json=EXAMPLE)
 
         assert client.get("/healthz").is_success
     assert ready.status_code == 503
@@ -376,7 +376,7 @@ def test_an_internal_error_is_a_problem_without_details(
     monkeypatch.setattr("carvalue.serving.predict.read_listings", failing)
 
     with serving(an_app(registry, tmp_path)) as client:
-        answer = client.post("/predict", json=F150)
+        answer = client.post("/predict", json=EXAMPLE)
 
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
@@ -386,7 +386,7 @@ def test_an_internal_error_is_a_problem_without_details(
 
 
 def test_a_sale_price_is_stored_for_a_quote_that_was_answered(client: httpx.Client) -> None:
-    quote_id = client.post("/predict", json=F150).json()["quote_id"]
+    quote_id = client.post("/predict", json=EXAMPLE).json()["quote_id"]
 
     stored = client.post("/feedback", json={"quote_id": quote_id, "sale_price": 21_500.0})
     unknown = client.post("/feedback", json={"quote_id": "0" * 32, "sale_price": 21_500})
@@ -423,9 +423,9 @@ def test_quotes_and_sales_are_journaled_with_their_client(bundle: Path, tmp_path
     registry.promote(bundle, version=3)
     with serving(an_app(registry, tmp_path)) as client:
         until(lambda: client.get("/readyz").is_success)
-        quote_id = client.post("/predict", json=F150).json()["quote_id"]
-        client.post("/predict", json=[F150] * 20)
-        client.post("/explain", json=F150)
+        quote_id = client.post("/predict", json=EXAMPLE).json()["quote_id"]
+        client.post("/predict", json=[EXAMPLE] * 20)
+        client.post("/explain", json=EXAMPLE)
         client.post(
             "/predict/batch",
             content=b"make,model,year\nford,f-150,2015\n",
@@ -447,7 +447,7 @@ def test_a_caller_from_elsewhere_is_journaled_under_a_pseudonym(
     registry.promote(bundle, version=3)
     with serving(an_app(registry, tmp_path)) as client:
         until(lambda: client.get("/readyz").is_success)
-        client.post("/predict", json=F150)
+        client.post("/predict", json=EXAMPLE)
 
     (entry,) = Journal(f"sqlite:///{tmp_path}/service/journal.db").after(
         "", until=datetime(2100, 1, 1, tzinfo=UTC), limit=9
@@ -479,7 +479,7 @@ def test_an_unavailable_journal_stops_no_quote(bundle: Path, tmp_path: Path) -> 
 
     with serving(create_app(settings, registry=registry)) as client:
         until(lambda: client.get("/readyz").is_success)
-        quote = client.post("/predict", json=F150)
+        quote = client.post("/predict", json=EXAMPLE)
         until(lambda: client.get("/readyz").json()["degraded"].get("journal") == "down")
         feedback = client.post("/feedback", json={"quote_id": quote.json()["quote_id"], "sale_price": 21_500})
         ready = client.get("/readyz")
@@ -526,8 +526,8 @@ def test_a_full_disk_is_visible_to_the_client(bundle: Path, tmp_path: Path, sett
 
     with serving(create_app(chosen, registry=registry)) as client:
         until(lambda: client.get("/readyz").is_success)
-        one, many = client.post("/predict", json=F150), client.post("/predict", json=[F150] * 20)
-        reasons = client.post("/explain", json=F150)
+        one, many = client.post("/predict", json=EXAMPLE), client.post("/predict", json=[EXAMPLE] * 20)
+        reasons = client.post("/explain", json=EXAMPLE)
         file = {"content": "make,model,year\nford,f-150,2015\n,,\n", "headers": {"content-type": "text/csv"}}
         if setting == "refuse":
             with pytest.raises(httpx.RemoteProtocolError):  # an answer that ends early never looks whole

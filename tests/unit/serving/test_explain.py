@@ -17,11 +17,13 @@ from carvalue.pricing import PriceModel
 from carvalue.pricing.scoring import score
 from carvalue.serving.app import create_app
 from carvalue.serving.openapi.explain import COMPARABLE, POINT, REASONS
-from carvalue.serving.openapi.predict import CAMRY, F150, QUOTE
+from carvalue.serving.openapi.predict import EXAMPLE, QUOTE
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from servers import serving
 from waiting import until
+
+CAMRY = {"make": "toyota", "model": "camry le", "year": 2012, "odometer": 110_000}
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +154,7 @@ def test_an_explained_quote_is_recorded_and_a_curve_is_not(client: httpx.Client)
     explained = client.post("/explain", json=CAMRY).json()["quote"]["quote_id"]
     before = _metric(client, "carvalue_quotes_total")
 
-    client.post("/curves", json=F150)
+    client.post("/curves", json=EXAMPLE)
 
     assert _metric(client, "carvalue_quotes_total") == before
     until(lambda: _sold(client, explained).is_success)

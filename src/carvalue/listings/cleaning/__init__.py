@@ -1,6 +1,12 @@
 """Turn raw rows into clean listings: parse, reject, repair, and link listings of the same car."""
 
-from carvalue.listings.cleaning.cleaner import CLEANING_REPORT, LISTINGS_FILE, CleaningReport, clean
+from carvalue.listings.cleaning.cleaner import (
+    CLEANING_REPORT,
+    LISTINGS_FILE,
+    CleaningReport,
+    NoCleanListings,
+    clean,
+)
 from carvalue.listings.cleaning.identity import ADVERTISED_FIELDS, advertisement_key, description_key
 from carvalue.listings.cleaning.rules import (
     CATEGORIES,
@@ -22,6 +28,7 @@ __all__ = [
     "NUMBERS",
     "POSTING_DATE_FORMAT",
     "CleaningReport",
+    "NoCleanListings",
     "advertisement_key",
     "clean",
     "describe_car",

@@ -5,22 +5,23 @@ from operator import xor
 
 import polars as pl
 
-from carvalue.listings.schema import FIELDS, KAGGLE_COLUMNS
+from carvalue.listings.schema import DISTANCE, FIELDS, MARKET, SOURCE_COLUMNS
 
 ADVERTISED_FIELDS = ("price", *(field.name for field in FIELDS))
 """The columns whose values identify an advertisement; id, posting time and coordinates are left out."""
 
-ROUND_MILES = 1_000  # two similar cars often share a mileage rounded to thousands, hardly ever an exact one
-DELIVERY_MILES = 10  # new cars show at most this, so it does not identify a car
+# two similar cars often share a reading rounded to thousands, hardly ever an exact one
+ROUND_DISTANCE = 1_000
+DELIVERY_DISTANCE = DISTANCE.from_miles(10)  # new cars show at most this, so it does not identify a car
 MODEL_HEAD = (
     3  # letters: "f-150 xlt" and "f150 supercrew" are one car when make, year and exact mileage agree
 )
 
 VIN_PATTERN = r"^[A-HJ-NPR-Z0-9]{17}$"
 TRAITS = (
-    *("paint_color", "title_status", "transmission", "drive", "cylinders", "type", "fuel"),
-    # last, because the hash of a trait depends on its position: the keys of Kaggle's cars stay the same
-    *(field.name for field in FIELDS if field.name not in KAGGLE_COLUMNS),
+    *MARKET.identity,
+    # last, because the hash of a trait depends on its position: the keys of the market's files stay
+    *(field.name for field in FIELDS if field.name not in SOURCE_COLUMNS),
 )
 
 
@@ -50,14 +51,14 @@ def description_key() -> pl.Expr:
         >>> first == reworded, first == other_mileage
         (True, False)
     """
-    miles, model = pl.col("odometer"), pl.col("model").str.replace_all(r"[^a-z0-9]+", "")
-    is_used = miles.is_not_null() & (miles > DELIVERY_MILES)
-    exact = is_used & (miles % ROUND_MILES != 0) & model.is_not_null()
+    distance, model = pl.col("odometer"), pl.col("model").str.replace_all(r"[^a-z0-9]+", "")
+    is_used = distance.is_not_null() & (distance > DELIVERY_DISTANCE)
+    exact = is_used & (distance % ROUND_DISTANCE != 0) & model.is_not_null()
     head = _key(model.str.slice(0, MODEL_HEAD))
     traits = _key(model, *(pl.col(trait) for trait in TRAITS))
     traits_and_price = _key(traits, pl.col("price"))
     detail = pl.when(exact).then(head).when(is_used).then(traits).otherwise(traits_and_price)
-    return _key(pl.col("manufacturer"), pl.col("year"), miles, detail)
+    return _key(pl.col("manufacturer"), pl.col("year"), distance, detail)
 
 
 def vin_key(vin: pl.Expr) -> pl.Expr:

@@ -12,9 +12,10 @@ import polars as pl
 
 from carvalue.listings.schema import (
     FIELDS,
-    KAGGLE_COLUMNS,
+    MARKET,
     NUMBER_FIELDS,
     PRICE,
+    SOURCE_COLUMNS,
     CategoryField,
     NumberField,
 )
@@ -22,12 +23,12 @@ from carvalue.listings.values import parse_numbers
 
 REQUIRED_COLUMNS = (
     *("id", "price", "posting_date"),
-    *(field.name for field in FIELDS if field.name in KAGGLE_COLUMNS),
+    *(field.name for field in FIELDS if field.name in SOURCE_COLUMNS),
 )
 DEGREES = {"lat": 90, "long": 180}
-OPTIONAL_COLUMNS = (*DEGREES, "VIN", *(field.name for field in FIELDS if field.name not in KAGGLE_COLUMNS))
+OPTIONAL_COLUMNS = (*DEGREES, "VIN", *(field.name for field in FIELDS if field.name not in SOURCE_COLUMNS))
 
-POSTING_DATE_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
+POSTING_DATE_FORMAT = MARKET.date_format
 EARLIEST_POSTING = datetime(2000, 1, 1, tzinfo=UTC)  # an earlier date is an error
 CLOCK_SLACK = timedelta(days=1)  # a site's clock may be ahead; later dates would distort the split by time
 
@@ -72,7 +73,7 @@ def parse_cells() -> list[pl.Expr]:
         cannot be parsed.
     """
     return [
-        pl.col("raw.id").cast(pl.Int64, strict=False).alias("id"),
+        _id(),
         pl.col("raw.posting_date")
         .str.to_datetime(POSTING_DATE_FORMAT, time_zone="UTC", time_unit="us", strict=False)
         .alias("posted_at"),
@@ -208,7 +209,7 @@ def out_of_range(field: NumberField) -> pl.Expr:
 
 def _rules(*, now: datetime) -> Iterator[CleaningRule]:
     posted, year = pl.col("posted_at"), pl.col("year")
-    yield CleaningRule("id unreadable", "id", pl.col("id").is_null())
+    yield CleaningRule("id missing", "id", pl.col("id").is_null())
     yield CleaningRule("posting date unreadable", "posting_date", posted.is_null())
     possible = posted.is_between(pl.lit(EARLIEST_POSTING), pl.lit(now + CLOCK_SLACK))
     yield CleaningRule("posting date impossible", "posting_date", ~possible)
@@ -224,8 +225,17 @@ def _has_text(column: str) -> pl.Expr:
     return (pl.col(f"raw.{column}").str.strip_chars() != "").fill_null(value=False)
 
 
+def _id() -> pl.Expr:
+    """Read the id; one that is no whole number becomes a number from 0 on, the same in every file."""
+    text = pl.col("raw.id").str.strip_chars()
+    number = (text.hash() // 2).cast(pl.Int64)
+    return pl.coalesce(text.cast(pl.Int64, strict=False), pl.when(text != "").then(number)).alias("id")
+
+
 def _number(field: NumberField) -> pl.Expr:
     text = pl.col(f"raw.{field.name}").str.strip_chars()
+    if field.pattern:
+        text = pl.coalesce(text.str.extract(f"^(?:{field.pattern})$"), text)
     value = text.map_batches(parse_numbers, return_dtype=pl.Float64, is_elementwise=True)
     is_whole = pl.lit(value=True) if field is PRICE else value == value.round()  # a price may have cents
     return pl.when(is_whole).then(value).alias(field.name)
@@ -235,8 +245,8 @@ def _category(field: CategoryField) -> pl.Expr:
     text = pl.col(f"raw.{field.name}").str.strip_chars().str.to_lowercase()
     if field.is_open:
         one_spaced = text.str.replace_all(r"\s{2,}|[^\S ]", " ")
-        return one_spaced.replace("", None).alias(field.name)
-    spelling = {choice.lower(): choice for choice in field.choices}
+        return one_spaced.replace({**field.aliases, "": None}).alias(field.name)
+    spelling = {**field.aliases, **{choice.lower(): choice for choice in field.choices}}
     return text.replace_strict(spelling, default=None, return_dtype=pl.String).alias(field.name)
 
 

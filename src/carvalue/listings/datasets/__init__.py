@@ -1,6 +1,12 @@
 """Split clean listings into training, validation and test sets, and store them as versions."""
 
 from carvalue.listings.datasets.manifest import describe_dataset
+from carvalue.listings.datasets.requirements import (
+    MIN_TEST_ROWS,
+    MIN_TRAINING_ROWS,
+    gate_requirements,
+    missing_categories,
+)
 from carvalue.listings.datasets.sales import (
     COLUMNS,
     MIN_SALES,
@@ -10,22 +16,35 @@ from carvalue.listings.datasets.sales import (
     screen_sales,
     write_sales,
 )
-from carvalue.listings.datasets.splits import SPLIT_REPORT, SPLITS, SplitReport, split
+from carvalue.listings.datasets.splits import (
+    SPLIT_REPORT,
+    SPLIT_SHARES,
+    SPLITS,
+    SplitName,
+    SplitReport,
+    split,
+)
 from carvalue.listings.datasets.store import DATASETS, Dataset, DatasetStore
 
 __all__ = [
     "COLUMNS",
     "DATASETS",
     "MIN_SALES",
+    "MIN_TEST_ROWS",
+    "MIN_TRAINING_ROWS",
     "SALES_FILE",
     "SALES_REPORT",
     "SPLITS",
     "SPLIT_REPORT",
+    "SPLIT_SHARES",
     "Dataset",
     "DatasetStore",
     "SalesReport",
+    "SplitName",
     "SplitReport",
     "describe_dataset",
+    "gate_requirements",
+    "missing_categories",
     "screen_sales",
     "split",
     "write_sales",

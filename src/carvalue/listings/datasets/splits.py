@@ -24,6 +24,12 @@ SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 SPLIT_REPORT = "splits.json"
 """The `SplitReport`, in the folder of the splits."""
 HELD_OUT = 0.15  # share of the listings for the test (the latest), and for the validation (those before)
+SPLIT_SHARES: Mapping[SplitName, float] = {
+    "train": 1 - 2 * HELD_OUT,
+    "validation": HELD_OUT,
+    "test": HELD_OUT,
+}
+"""Split to its share of the listings, before re-posts are dropped."""
 
 
 class NotEnoughListings(AppError):

@@ -8,7 +8,6 @@ from carvalue.listings.schema import (
     EARLIEST_YEAR,
     FIELD_BY_NAME,
     LATEST_YEAR,
-    STATES,
     CategoryField,
     Listing,
     Value,
@@ -45,7 +44,7 @@ _WORD = re.compile(r"[a-z0-9][a-z0-9.\-]*", re.IGNORECASE)
 
 
 def _choices(name: str) -> tuple[str, ...]:
-    field = FIELD_BY_NAME[name]
+    field = FIELD_BY_NAME.get(name)
     return field.choices if isinstance(field, CategoryField) else ()
 
 
@@ -199,7 +198,7 @@ def _named_choice(field: str, match: re.Match[str]) -> str | None:
 
 
 def _find_state(text: str) -> str | None:
-    return next((code for code in map(str.lower, _STATE.findall(text)) if code in STATES), None)
+    return next((code for code in map(str.lower, _STATE.findall(text)) if code in _choices("state")), None)
 
 
 def _letters(text: str) -> str:

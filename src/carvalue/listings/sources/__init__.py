@@ -1,6 +1,17 @@
-"""Read raw listings from Kaggle, a local file, or the bundled sample generator."""
+"""Sources of raw listings: Kaggle, a local file with or without a column mapping, or the bundled sample."""
 
-from carvalue.listings.sources.column_mapping import read_column_mapping
-from carvalue.listings.sources.fetch import KaggleRequest, RawListings, SampleRequest, fetch_listings
+from carvalue.listings.sources.column_mapping import ColumnMapping, read_column_mapping
+from carvalue.listings.sources.fetch import KaggleRequest, SampleRequest, fetch_listings
+from carvalue.listings.sources.raw import RawListings, SourceFailed
+from carvalue.listings.sources.translation import apply_mapping
 
-__all__ = ["KaggleRequest", "RawListings", "SampleRequest", "fetch_listings", "read_column_mapping"]
+__all__ = [
+    "ColumnMapping",
+    "KaggleRequest",
+    "RawListings",
+    "SampleRequest",
+    "SourceFailed",
+    "apply_mapping",
+    "fetch_listings",
+    "read_column_mapping",
+]

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from carvalue.listings.cleaning import NUMBERS, POSTING_DATE_FORMAT
-from carvalue.listings.schema import FIELD_BY_NAME, RAW_COLUMNS, REQUIRED_FIELDS, CategoryField
+from carvalue.listings.schema import FIELD_BY_NAME, MARKET, RAW_COLUMNS, REQUIRED_FIELDS, CategoryField
 from carvalue.listings.sources.raw import SourceFailed
+from carvalue.listings.values import Decimals
 
 _REQUIRED_COLUMNS = ("price", "posting_date", *REQUIRED_FIELDS)
 
@@ -52,6 +53,7 @@ class ColumnMapping(BaseModel):
         name: The name of the data set, as shown on model cards.
         separator: The character between two cells.
         date_format: The format of posting dates, in the notation of `strftime`.
+        decimal: Decimal separator of the file's numbers.
         columns: Raw column to the file's column; a raw column that is not listed is empty.
         units: Number field to the factor that converts its values to the schema's unit, or `km`.
         words: Categorical field to a mapping of the file's values to the schema's values; other values are
@@ -77,6 +79,7 @@ class ColumnMapping(BaseModel):
     name: str = Field(min_length=1)
     separator: str = Field(default=",", min_length=1, max_length=1)
     date_format: str = POSTING_DATE_FORMAT
+    decimal: Decimals = MARKET.decimal
     columns: Annotated[Mapping[str, str], AfterValidator(_known_columns)]
     units: Annotated[Mapping[str, float | Literal["km"]], AfterValidator(_known_numbers)] = {}
     words: Annotated[Mapping[str, Mapping[str, str]], AfterValidator(_known_categories)] = {}

@@ -5,13 +5,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from carvalue.files import unpack
+from carvalue.listings.schema import MARKET
 from carvalue.listings.sources.column_mapping import ColumnMapping
 from carvalue.listings.sources.kaggle import KaggleRequest, newest_cached, probe, read_kaggle
 from carvalue.listings.sources.kagglehub_client import DownloadProgress
 from carvalue.listings.sources.local_file import check_readable, read_file
 from carvalue.listings.sources.raw import RawListings, SourceFailed, check_raw_csv, file_digest
 from carvalue.listings.sources.translation import apply_mapping
-from carvalue.listings.synthetic import DEFAULT_ROWS, DEFAULT_SEED, GENERATOR, write_sample
+from carvalue.listings.synthetic import (
+    DEFAULT_ROWS,
+    DEFAULT_SEED,
+    GENERATOR,
+    write_described_sample,
+    write_sample,
+)
 
 __all__ = ["KaggleRequest", "RawListings", "SampleRequest", "SourceFailed", "fetch_listings"]
 
@@ -90,8 +97,10 @@ def _fetch(
     sample: SampleRequest,
     progress: DownloadProgress | None,
 ) -> RawListings:
-    if source == "sample":
+    if source == "sample" or (source == "auto" and not MARKET.kaggle):
         return _from_sample(sample, into=into)
+    if source == "kaggle" and not MARKET.kaggle:
+        raise SourceFailed(f"DATA_SOURCE is 'kaggle': the market {MARKET.name} has no data set of Kaggle.")
     if source == "kaggle":
         return read_kaggle(kaggle, into=into, progress=progress)
     if source == "auto":
@@ -132,10 +141,15 @@ def _from_mapped_file(path: Path, mapping: ColumnMapping, *, into: Path) -> RawL
 
 def _from_sample(request: SampleRequest, *, into: Path) -> RawListings:
     path = into / "sample.csv"
-    write_sample(path, rows=request.rows, seed=request.seed)
+    if MARKET.sample:
+        generator = f"of {MARKET.name}"
+        write_described_sample(path, sample=MARKET.sample, rows=request.rows, seed=request.seed)
+    else:
+        generator = str(GENERATOR)
+        write_sample(path, rows=request.rows, seed=request.seed)
     return RawListings(
         path=path,
         kind="sample",
-        description=f"bundled sample {GENERATOR}: {request.rows:,} rows of seed {request.seed}",
+        description=f"bundled sample {generator}: {request.rows:,} rows of seed {request.seed}",
         fingerprint=f"sha256:{check_raw_csv(path, name=str(path))}",
     )

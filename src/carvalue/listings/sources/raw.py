@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from carvalue.errors import AppError
-from carvalue.listings.schema import KAGGLE_COLUMNS, RAW_COLUMNS
+from carvalue.listings.schema import RAW_COLUMNS, SOURCE_COLUMNS
 
 SourceKind = Literal["kaggle", "file", "sample"]
 BLOCK_BYTES = 1 << 20
@@ -40,7 +40,7 @@ class ColumnsChanged(SourceFailed):
 
 @dataclass(frozen=True, kw_only=True)
 class RawListings:
-    """A checked CSV with the columns `KAGGLE_COLUMNS`, and where it came from.
+    """A checked CSV with the columns `SOURCE_COLUMNS`, and where it came from.
 
     Attributes:
         path: The CSV file.
@@ -68,7 +68,7 @@ def check_raw_csv(path: Path, *, name: str) -> str:
     Raises:
         FileEmpty: There is no header, or no row below it.
         NotUtf8: The file is not UTF-8; the message has the position of the first invalid byte.
-        ColumnsChanged: Columns of `KAGGLE_COLUMNS` are missing, or a column occurs twice.
+        ColumnsChanged: Columns of `SOURCE_COLUMNS` are missing, or a column occurs twice.
     """
     digest = file_digest(path, name=name)
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -125,7 +125,7 @@ def _first_record(lines: Iterable[str], *, name: str) -> list[str]:
 
 
 def _check_header(header: Sequence[str], *, name: str) -> None:
-    missing = [column for column in KAGGLE_COLUMNS if column not in header]
+    missing = [column for column in SOURCE_COLUMNS if column not in header]
     unknown = [column for column in header if column not in RAW_COLUMNS]
     repeated = sorted({column for column in header if header.count(column) > 1})
     if missing or repeated:

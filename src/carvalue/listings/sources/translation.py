@@ -1,17 +1,21 @@
 """Rewrite a CSV with other columns as a raw CSV, following a column mapping."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from carvalue.files import atomic_write
-from carvalue.listings.cleaning import POSTING_DATE_FORMAT
-from carvalue.listings.schema import RAW_COLUMNS
+from carvalue.listings.cleaning import NUMBERS, POSTING_DATE_FORMAT
+from carvalue.listings.schema import DISTANCE, RAW_COLUMNS
 from carvalue.listings.sources.column_mapping import ColumnMapping
 from carvalue.listings.sources.raw import SourceFailed
+from carvalue.listings.values import Decimals, parse_numbers
 
-MILES_PER_UNIT = {"km": 0.621371}
+MILES_PER_KM = 0.621371
+_NUMBERS = frozenset(field.name for field in NUMBERS if not getattr(field, "pattern", ""))
+ROUND = 1_000  # a reading that is a multiple of it was rounded by the seller
 
 
 class MappingMismatch(SourceFailed):
@@ -42,12 +46,12 @@ def apply_mapping(path: Path, *, mapping: ColumnMapping, into: Path) -> Path:
         >>> columns = {name: name for name in ("price", "posting_date", "manufacturer", "model", "year")}
         >>> columns["odometer"] = "kilometers"
         >>> mapping = ColumnMapping(name="dealer", columns=columns, units={"odometer": "km"})
-        >>> row = "9000,2021-04-20T09:30:00+0000,vw,golf,2015,100000"
+        >>> row = "9000,2021-04-20T09:30:00+0000,vw,golf,2015,100500"
         >>> header = ",".join(mapping.columns.values())
         >>> _ = Path("other.csv").write_text("\n".join([header, row]))
         >>> raw = pl.read_csv(apply_mapping(Path("other.csv"), mapping=mapping, into=Path("raw.csv")))
         >>> raw.select("id", "price", "manufacturer", "odometer").row(0)
-        (1, 9000, 'vw', 62137.0)
+        (1, 9000.0, 'vw', 62448.0)
     """
     table = pl.scan_csv(
         path, separator=mapping.separator, infer_schema=False, truncate_ragged_lines=True, glob=False
@@ -75,8 +79,8 @@ def _cell(mapping: ColumnMapping, name: str) -> pl.Expr:
     text = pl.col(mapping.columns[name]).str.strip_chars()
     if name == "posting_date":
         return pl.coalesce(_date(text, mapping.date_format), text)
-    if name in mapping.units:
-        return pl.coalesce(_number(text, mapping.units[name]), text)
+    if name in mapping.units or name in _NUMBERS:
+        return pl.coalesce(_number(text, mapping.units.get(name, 1), decimal=mapping.decimal), text)
     return _category(text, mapping.words.get(name, {}))
 
 
@@ -85,9 +89,15 @@ def _date(text: pl.Expr, date_format: str) -> pl.Expr:
     return moment.dt.strftime(POSTING_DATE_FORMAT)
 
 
-def _number(text: pl.Expr, unit: float | str) -> pl.Expr:
-    factor = MILES_PER_UNIT[unit] if isinstance(unit, str) else unit
-    return (text.cast(pl.Float64, strict=False) * factor).round().cast(pl.String)
+def _number(text: pl.Expr, unit: float | str, *, decimal: Decimals) -> pl.Expr:
+    parse = partial(parse_numbers, decimal=decimal)
+    number = text.map_batches(parse, return_dtype=pl.Float64, is_elementwise=True)
+    if not isinstance(unit, str):
+        return (number * unit).round().cast(pl.String) if unit != 1 else number.cast(pl.String)
+    distance = number * (DISTANCE.from_miles(MILES_PER_KM) if DISTANCE.unit == "miles" else 1)
+    # a converted reading looks exact, and an exact one identifies a car (`cleaning.identity`)
+    rounded = pl.when(number % ROUND == 0).then((distance / ROUND).round() * ROUND).otherwise(distance)
+    return rounded.round().cast(pl.String)
 
 
 def _category(text: pl.Expr, values: Mapping[str, str]) -> pl.Expr:

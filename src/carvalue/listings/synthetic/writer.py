@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from carvalue.files import atomic_write
-from carvalue.listings.schema import KAGGLE_COLUMNS
+from carvalue.listings.schema import SOURCE_COLUMNS
 from carvalue.listings.synthetic.cars import Cars, Rng, WordColumn, draw_cars
 from carvalue.listings.synthetic.catalogue import Catalogue, load_catalogue
 from carvalue.listings.synthetic.noise import (
@@ -39,7 +39,7 @@ def write_sample(
     """Write synthetic raw listings as a CSV, atomically; equal arguments give equal bytes.
 
     Args:
-        path: The CSV file to write, with the columns `KAGGLE_COLUMNS`.
+        path: The CSV file to write, with the columns `SOURCE_COLUMNS`.
         rows: The number of rows.
         seed: The seed of the random generator.
         description_bytes: The mean length of descriptions; 0 leaves them empty. The Kaggle data set has about
@@ -148,7 +148,7 @@ def _in_raw_form(frame: pl.DataFrame) -> pl.DataFrame:
         image_url=image_urls(),
         county=pl.lit(None, pl.String),
         posting_date=clock + offset,
-    ).select(KAGGLE_COLUMNS)
+    ).select(SOURCE_COLUMNS)
 
 
 def _with_bare_rows(rng: Rng, frame: pl.DataFrame) -> pl.DataFrame:
@@ -156,6 +156,6 @@ def _with_bare_rows(rng: Rng, frame: pl.DataFrame) -> pl.DataFrame:
     bare = pl.Series(rng.random(len(frame)) < BARE_ROWS_SHARE)
     kept = {"id", "url", "region", "region_url", "price", "state", "posting_date"}
     stripped = frame.filter(bare).with_columns(
-        pl.lit(None, frame.schema[name]).alias(name) for name in KAGGLE_COLUMNS if name not in kept
+        pl.lit(None, frame.schema[name]).alias(name) for name in SOURCE_COLUMNS if name not in kept
     )
     return pl.concat([stripped, frame.filter(~bare)])

@@ -6,12 +6,13 @@ from enum import StrEnum
 
 import numpy as np
 
+from carvalue.listings import NAME_FIELDS, OPEN_PLACES, PLACES
 from carvalue.monitoring.channels.routes import API
 from carvalue.monitoring.drift import INPUTS, DriftReport, FeatureDrift, FieldEffect
 
 MIN_PRICE_CHANGE = 0.02  # of the price; a smaller mean change affects nobody's decision
 MAX_WIDTH_RATIO = 1.25  # of the ranges now to those before: so much wider, so much larger is the error
-TOGETHER = (frozenset({"manufacturer", "model"}), frozenset({"state", "region"}))
+TOGETHER = (frozenset(NAME_FIELDS), frozenset({*PLACES, *OPEN_PLACES}))
 """Fields that say the same in part, and move together when one of them breaks."""
 RESIDUAL = "year_level"
 

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from itertools import chain
 from math import log1p
 
-from carvalue.listings import EARLIEST_YEAR, NAME_FIELDS, Value
+from carvalue.listings import DISTANCE, EARLIEST_YEAR, NAME_FIELDS, Value
 from carvalue.pricing.additive.isotonic import interpolate, isotonic_decreasing, isotonic_increasing, locate
 from carvalue.pricing.features import (
     IMPLAUSIBLE,
@@ -22,10 +22,11 @@ from carvalue.pricing.features import (
 
 AGE_KNOTS = (0.0, 2.0, 4.0, 7.0, 10.0, 14.0, 19.0, 27.0, 37.0)
 """Knots of the age effects of a name group, in years."""
-MILES_KNOTS = (0, 1e3, 1e4, 2e4, 3.5e4, 5e4, 7.5e4, 1e5, 1.3e5, 1.6e5, 2e5, 2.5e5, 4e5)
-"""Knots of the mileage curve, in miles."""
-SLOPE_BASIS = tuple(min(miles / 1e5, 2.5) - 0.8 for miles in MILES_KNOTS)
-"""Value at each of `MILES_KNOTS` that is multiplied by the mileage slope of a name."""
+_MILES = (0, 1e3, 1e4, 2e4, 3.5e4, 5e4, 7.5e4, 1e5, 1.3e5, 1.6e5, 2e5, 2.5e5, 4e5)
+ODOMETER_KNOTS = tuple(map(DISTANCE.from_miles, _MILES))
+"""Knots of the mileage curve, in the market's unit."""
+SLOPE_BASIS = tuple(min(miles / 1e5, 2.5) - 0.8 for miles in _MILES)
+"""Value at each of `ODOMETER_KNOTS` that is multiplied by the mileage slope of a name."""
 CACHED_NAMES = 16_384
 
 
@@ -210,7 +211,7 @@ class NameMiles:
     """Effect of the mileage for this name, non-increasing in miles."""
 
     base_curve: Sequence[float]
-    """Effect of the mileage for an unknown name, at each of `MILES_KNOTS`."""
+    """Effect of the mileage for an unknown name, at each of `ODOMETER_KNOTS`."""
     knot_weights: Sequence[float]
     """Share of the training rows near each knot, the weights of the isotonic regression."""
     missing_effect: float
@@ -228,7 +229,7 @@ class NameMiles:
         """Look up the effect of the mileage.
 
         Args:
-            *cells: Values of `manufacturer`, `model`, `odometer` (miles) and the flag `IMPLAUSIBLE`.
+            *cells: Values of `manufacturer`, `model`, `odometer` and the flag `IMPLAUSIBLE`.
 
         Returns:
             Effect in log dollars; zero is the mean of the training rows.
@@ -238,7 +239,7 @@ class NameMiles:
             return self.implausible_effect
         if miles is None or miles != miles:
             return self.missing_effect
-        return interpolate(self._cached_curve(car_name(*cells[:2])), *locate(MILES_KNOTS, float(miles)))
+        return interpolate(self._cached_curve(car_name(*cells[:2])), *locate(ODOMETER_KNOTS, float(miles)))
 
     @cached_property
     def _cached_curve(self) -> Callable[[CarName], list[float]]:

@@ -3,45 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from carvalue.listings import Listing
+from carvalue.listings import MARKET, Listing
 from carvalue.pricing.quote import Quote
 
 Golden = tuple[tuple[Listing, Quote], ...]
 """Listings with their expected quotes."""
 
-# known, incomplete and unknown cars; all are made up
-GOLDEN_LISTINGS: tuple[Listing, ...] = (
-    {"manufacturer": "toyota", "model": "camry le", "year": 2012, "odometer": 98_000, "state": "tx"},
-    {"manufacturer": "toyota", "model": "camry le", "year": 2012, "odometer": 198_000, "state": "tx"},
-    {
-        "manufacturer": "ford",
-        "model": "f-150 xlt supercrew 4wd",
-        "year": 2017,
-        "odometer": 61_000,
-        "drive": "4wd",
-    },
-    {"manufacturer": "porsche", "model": "911 carrera", "year": 2014, "odometer": 32_000, "type": "coupe"},
-    {
-        "manufacturer": "chevrolet",
-        "model": "silverado 1500 lt",
-        "year": 2015,
-        "condition": "good",
-        "fuel": "gas",
-    },
-    {"manufacturer": "honda", "model": "civic", "year": 2009, "odometer": 151_000, "title_status": "salvage"},
-    {"manufacturer": "tesla", "model": "model 3", "year": 2019, "odometer": 20_000, "fuel": "electric"},
-    {"manufacturer": "mercedes-benz", "model": "c-class c 300 4matic", "year": 2016, "region": "los angeles"},
-    {"manufacturer": None, "model": "chevy tahoe ltz", "year": 2013, "odometer": 120_000, "type": "SUV"},
-    {
-        "manufacturer": "no such make",
-        "model": "no such model",
-        "year": 2030,
-        "odometer": 0,
-        "region": "nowhere",
-    },
-    {"manufacturer": "jeep", "model": "", "year": 1985, "odometer": 400_000, "condition": "fair"},
-    {},
-)
+GOLDEN_LISTINGS: tuple[Listing, ...] = MARKET.golden
 """Listings whose quotes are written into each bundle."""
 
 

@@ -5,13 +5,15 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
-from carvalue.listings import EARLIEST_YEAR, PRICE
+from carvalue.listings import CURRENCY, DISTANCE, EARLIEST_YEAR, MARKET, PRICE
 
+FIRST_MARKET = "us-cars"
+"""Market of the cards that name none, which releases before 0.2 wrote."""
 LIMITS = (
     "Quotes are asking prices, not sale prices.",
-    "Learned from listings in the United States up to the card's date; a later market is not in it.",
-    f"Cars older than {EARLIEST_YEAR} and prices outside {PRICE.minimum:,}-{PRICE.maximum:,} $ "
-    "were not learned.",
+    f"Learned from listings in {MARKET.place} up to the card's date; a later market is not in it.",
+    f"{MARKET.vehicles.capitalize()} older than {EARLIEST_YEAR} and prices outside "
+    f"{CURRENCY.format(PRICE.minimum)} to {CURRENCY.format(PRICE.maximum)} were not learned.",
 )
 """Limits of every model, as the card lists them."""
 
@@ -58,6 +60,12 @@ class ModelCard:
     """Name of a library, or python -> its version."""
     limits: tuple[str, ...] = LIMITS
     """Limits of the model, one sentence each."""
+    market: str = MARKET.name
+    """Name of the market description."""
+    currency: str = CURRENCY.code
+    """Currency of all prices, ISO 4217."""
+    distance_unit: str = DISTANCE.unit
+    """Unit of the odometer."""
 
     def as_json(self) -> dict[str, Any]:
         """Serialize the card to JSON types.
@@ -94,5 +102,6 @@ class ModelCard:
                 "data_as_of": date.fromisoformat(card["data_as_of"]),
                 "trained_at": datetime.fromisoformat(card["trained_at"]),
                 "limits": tuple(card.get("limits", LIMITS)),
+                "market": card.get("market", FIRST_MARKET),
             }
         )

@@ -8,7 +8,11 @@ from carvalue.pricing.evaluation.evaluate import (
     evaluate_bundle,
     quote_rows,
 )
-from carvalue.pricing.evaluation.invariants import check_invariants, violations
+from carvalue.pricing.evaluation.invariants import (
+    InvariantResult,
+    check_invariants,
+    violations,
+)
 from carvalue.pricing.evaluation.scores import price_scores, range_scores, score_model
 from carvalue.pricing.evaluation.slices import SLICES, add_slices
 from carvalue.pricing.intervals import NOMINAL_COVERAGE
@@ -20,6 +24,7 @@ __all__ = [
     "TABLES",
     "Champion",
     "Evaluation",
+    "InvariantResult",
     "add_slices",
     "check_invariants",
     "evaluate_bundle",

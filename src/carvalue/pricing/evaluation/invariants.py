@@ -12,14 +12,29 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from carvalue.listings import EARLIEST_YEAR, FIELDS, LATEST_YEAR, NUMBER_FIELDS, Listing, NumberField
-from carvalue.pricing.features import MIN_PLAUSIBLE_MILES
+from carvalue.listings import (
+    CURRENCY,
+    DISTANCE,
+    EARLIEST_YEAR,
+    FIELDS,
+    LATEST_YEAR,
+    MARKET,
+    NUMBER_FIELDS,
+    Listing,
+    NumberField,
+)
+from carvalue.listings.datasets import missing_categories
+from carvalue.listings.markets import PriceOrder
+from carvalue.pricing.features import MIN_PLAUSIBLE_ODOMETER
 from carvalue.pricing.quote import Quote
 
 SAMPLE_ROWS, SAMPLE_SEED = 300, 0
 SINGLE_ROWS = 60  # rows that are also quoted one by one
-# Below the first of these an odometer may be implausible; the price is then not monotone in the miles.
-MILES = (MIN_PLAUSIBLE_MILES, 10_000, 40_000, 80_000, 150_000, 250_000, 400_000)
+# Below the first of these an odometer may be implausible; the price is then not monotone in it.
+ODOMETERS = (
+    MIN_PLAUSIBLE_ODOMETER,
+    *map(DISTANCE.from_miles, (10_000, 40_000, 80_000, 150_000, 250_000, 400_000)),
+)
 YEAR_CHANGES = (-8, -3, -1, 0, 1, 3)
 LEVELS = 7  # values of another number field with a monotone constraint
 _OTHER_MONOTONE = tuple(
@@ -69,23 +84,26 @@ class InvariantResult:
         checked: Number of comparisons.
         violated: Number of comparisons in which the invariant does not hold.
         example: The worst violation, in parentheses; empty if there is none.
+        not_applicable: Why the listings cannot violate the invariant; empty where it was checked.
     """
 
     name: str
     checked: int
     violated: int
     example: str
+    not_applicable: str = ""
 
     @property
     def passed(self) -> bool:
-        """Whether the invariant was checked at least once and never violated."""
-        return self.checked > 0 and self.violated == 0
+        """Whether the invariant was checked and never violated, or is not applicable."""
+        return bool(self.not_applicable) or (self.checked > 0 and self.violated == 0)
 
 
 def check_invariants(model: Pricer, rows: pl.DataFrame) -> tuple[InvariantResult, ...]:
     """Check every invariant on a fixed sample of listings.
 
-    A check that raises an exception counts as violated.
+    A check that raises an exception counts as violated. An invariant of a field that the listings lack is not
+    applicable.
 
     Args:
         model: The model to check.
@@ -97,15 +115,10 @@ def check_invariants(model: Pricer, rows: pl.DataFrame) -> tuple[InvariantResult
     names = [field.name for field in FIELDS if field.name in rows.columns]
     sample = rows.select(names).sample(min(SAMPLE_ROWS, rows.height), seed=SAMPLE_SEED, shuffle=True)
     checks: dict[str, Callable[[Pricer, pl.DataFrame], InvariantResult]] = {
-        "more miles never raise the price": _miles_decreasing,
+        f"more {DISTANCE.unit} never raise the price": _odometer_decreasing,
         "newer never lowers the price": _year_increasing,
         **{_monotone_name(field): partial(_monotone, field=field) for field in _OTHER_MONOTONE},
-        "a salvage title lowers prices": partial(
-            _category_lowers, field="title_status", worse="salvage", better="clean"
-        ),
-        "fair is below excellent": partial(
-            _category_lowers, field="condition", worse="fair", better="excellent"
-        ),
+        **{order.name: partial(_category_lowers, order=order, rows=rows) for order in MARKET.orders},
         "make and model move the price": _names_matter,
         "invalid listings have a price": _invalid_is_priced,
         "one row is priced as in a frame": _single_equals_frame,
@@ -146,8 +159,9 @@ def _run(
         return InvariantResult(name=name, checked=1, violated=1, example=f"({type(error).__name__}: {error})")
 
 
-def _miles_decreasing(model: Pricer, sample: pl.DataFrame) -> InvariantResult:
-    return _never_rising(model, [sample.with_columns(odometer=pl.lit(miles, pl.Float64)) for miles in MILES])
+def _odometer_decreasing(model: Pricer, sample: pl.DataFrame) -> InvariantResult:
+    variants = [sample.with_columns(odometer=pl.lit(value, pl.Float64)) for value in ODOMETERS]
+    return _never_rising(model, variants)
 
 
 def _year_increasing(model: Pricer, sample: pl.DataFrame) -> InvariantResult:
@@ -177,18 +191,26 @@ def _never_rising(model: Pricer, variants: Sequence[pl.DataFrame]) -> InvariantR
     if (rises > 0).any():
         step, row = (int(index) for index in np.unravel_index(rises.argmax(), rises.shape))
         cars = [_car(variant, row) for variant in variants[step : step + 2]]
-        example = f"(${prices[step, row]} for {cars[0]}, ${prices[step + 1, row]} for {cars[1]})"
+        dear, cheap = (CURRENCY.format(prices[index, row]) for index in (step + 1, step))
+        example = f"({cheap} for {cars[0]}, {dear} for {cars[1]})"
     return _result(checked=rises.size, violated=int((rises > 0).sum()), example=example)
 
 
 def _category_lowers(
-    model: Pricer, sample: pl.DataFrame, *, field: str, worse: str, better: str
+    model: Pricer, sample: pl.DataFrame, *, order: PriceOrder, rows: pl.DataFrame
 ) -> InvariantResult:
+    worse, better = order.worse, order.better
+    if reason := missing_categories(rows, order):
+        return InvariantResult(name="", checked=0, violated=0, example="", not_applicable=reason)
     low, high = (
-        float(np.mean(_prices(model, sample.with_columns(pl.lit(category).alias(field)))))
+        float(np.mean(_prices(model, sample.with_columns(pl.lit(category).alias(order.field)))))
         for category in (worse, better)
     )
-    example = "" if low < high else f"(on average ${low:.0f} if {worse}, ${high:.0f} if {better})"
+    example = (
+        ""
+        if low < high
+        else f"(on average {CURRENCY.format(low)} if {worse}, {CURRENCY.format(high)} if {better})"
+    )
     return _result(checked=1, violated=int(bool(example)), example=example)
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from carvalue.listings import CURRENCY, DISTANCE
 from carvalue.pricing.evaluation.calibration import coverage_table
 from carvalue.pricing.intervals import NOMINAL_COVERAGE
 from carvalue.pricing.model import PriceModel
@@ -17,7 +18,7 @@ MAX_POINTS = 5_000  # points; more would overlap
 SEED = 2021
 BINS = 20  # of equal size, along the horizontal axis of residuals
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
-RESIDUAL_AXES = {"quoted": "quote, $", "year": "model year", "odometer": "miles"}
+RESIDUAL_AXES = {"quoted": f"quote, {CURRENCY.symbol}", "year": "model year", "odometer": DISTANCE.unit}
 
 Draw = Callable[[Axes], None]
 

@@ -5,11 +5,12 @@ Reference: Mitchell et al. (2019), "Model cards for model reporting".
 
 import polars as pl
 
+from carvalue.listings import CURRENCY
 from carvalue.pricing.bundle import ModelCard
 
 MEASURES = {
     "mdape": ("median absolute percentage error", "{:.1%}"),
-    "mae": ("mean absolute error", "${:,.0f}"),
+    "mae": ("mean absolute error", f"{CURRENCY.symbol}{{:,.0f}}"),
     "within_20": ("within 20 % of the asking price", "{:.1%}"),
     "rmse_log": ("RMSE of log price", "{:.3f}"),
     "bias": ("median of quote over asking price, less 1", "{:+.1%}"),

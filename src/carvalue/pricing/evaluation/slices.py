@@ -1,14 +1,16 @@
-"""Score quotes by slice (make, age, price, state): a good average can hide a badly priced group."""
+"""Score quotes by slice (make, age, price, place): a good average can hide a badly priced group."""
 
 import polars as pl
 
+from carvalue.listings import PLACES
 from carvalue.pricing.evaluation.scores import TOLERANCE
 
 MAX_MAKES = 15
 MIN_ROWS = 30  # rows; smaller slices are left out because their medians are noise
 COMPARISONS = ("baseline", "production")
 """Columns that may hold other quotes of the same rows: the baseline's and the champion's."""
-SLICES = ("make", "age", "age third", "price third", "state")
+SLICES = ("make", "age", "age third", "price third", *PLACES)
+"""Columns of slices: make, age, price, and the market's states or countries."""
 
 
 def by_slice(quoted: pl.DataFrame) -> pl.DataFrame:

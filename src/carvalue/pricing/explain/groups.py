@@ -2,7 +2,17 @@
 
 from dataclasses import dataclass
 
-from carvalue.listings import FIELD_BY_NAME, FIELDS, NAME_FIELDS, Field, Listing, NumberField
+from carvalue.listings import (
+    FIELD_BY_NAME,
+    FIELDS,
+    MARKET,
+    NAME_FIELDS,
+    OPEN_PLACES,
+    PLACES,
+    Field,
+    Listing,
+    NumberField,
+)
 from carvalue.pricing.features import IMPLAUSIBLE, normalize_word
 
 VAGUE_CATEGORIES = ("other", "custom")
@@ -47,11 +57,9 @@ class FieldGroup:
             name = _joined(listing, *NAME_FIELDS)
             return f"make and model: {name}" if name else "make and model not given"
         if self.name == "place":
-            region, state = (
-                normalize_word(listing.get("region")),
-                normalize_word(listing.get("state")).upper(),
-            )
-            location = ", ".join(filter(None, (region, state)))
+            names = [normalize_word(listing.get(place)) for place in OPEN_PLACES]
+            codes = [normalize_word(listing.get(place)).upper() for place in PLACES]
+            location = ", ".join(filter(None, (*names, *codes)))
             return f"in {location}" if location else "place not given"
         phrases = (phrase(field, listing) for field in self.members)
         return ", ".join(filter(None, phrases)) or f"{self._subject} not given"
@@ -102,8 +110,8 @@ def reference_label(reference: Listing) -> str:
         'a typical car in the training data (2013 ford fusion, 91,000 miles)'
     """
     name = _joined(reference, "year", *NAME_FIELDS)
-    miles = phrase(FIELD_BY_NAME["odometer"], reference) or "mileage not given"
-    return f"a typical car in the training data ({name}, {miles})"
+    mileage = phrase(FIELD_BY_NAME["odometer"], reference) or "mileage not given"
+    return f"a typical {MARKET.vehicle} in the training data ({name}, {mileage})"
 
 
 def _joined(listing: Listing, *fields: str) -> str:

@@ -92,8 +92,8 @@ def _mileages(model: PriceModel, listing: Listing) -> Variants:
     if listing.get("odometer") is not None:
         return {}
     similar = model.comparables.nearest(model.scored_listing(listing))
-    miles = sorted({car.odometer for car in similar if car.odometer is not None})
-    return {"odometer": [(value, None, {**listing, "odometer": value}) for value in miles]} if miles else {}
+    known = sorted({value for car in similar if isinstance(value := car["odometer"], int)})
+    return {"odometer": [(value, None, {**listing, "odometer": value}) for value in known]} if known else {}
 
 
 def _choices(listing: Listing) -> Variants:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from carvalue.listings import EARLIEST_YEAR, Listing
-from carvalue.pricing.features import MIN_PLAUSIBLE_MILES
+from carvalue.listings import DISTANCE, EARLIEST_YEAR, Listing
+from carvalue.pricing.features import MIN_PLAUSIBLE_ODOMETER
 from carvalue.pricing.model import PriceModel
 
 POINTS = 25
-MILES_STEP = 10_000
+ODOMETER_STEP = round(DISTANCE.from_miles(10_000) / 5_000) * 5_000
 MIN_OLDER_YEARS = 4  # years before the car's own that the curve shows at least
 
 
@@ -19,7 +19,7 @@ class WhatIfPoint:
     """A quote at one value of the varied field. The field names are those of the HTTP API.
 
     Attributes:
-        value: Miles or model year.
+        value: Odometer reading in the market's unit, or model year.
         price: Dollars.
         low: Lower end of the price range, in dollars.
         high: Upper end of the price range, in dollars.
@@ -54,7 +54,7 @@ def what_if_curves(
     Args:
         model: The model that quotes.
         listing: Any listing that the model can quote.
-        miles: Mileages to quote exactly; by default `POINTS` from 1,000 to 240,000 and the listing's own.
+        miles: Mileages to quote exactly; by default `POINTS` of equal steps and the listing's own.
         years: Model years to quote exactly; by default `POINTS` consecutive ones with the listing's own.
 
     Returns:
@@ -97,7 +97,7 @@ def _miles_at(price: int, prices: Mapping[int, int]) -> int:
 
 def _miles() -> tuple[int, ...]:
     """List the mileages, from the smallest plausible one on."""
-    return (MIN_PLAUSIBLE_MILES, *range(MILES_STEP, POINTS * MILES_STEP, MILES_STEP))
+    return (MIN_PLAUSIBLE_ODOMETER, *range(ODOMETER_STEP, POINTS * ODOMETER_STEP, ODOMETER_STEP))
 
 
 def _years(listing: Listing, *, newest: int) -> range:

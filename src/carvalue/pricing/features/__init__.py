@@ -25,7 +25,7 @@ from carvalue.pricing.features.encoder import FeatureEncoder, Matrix, evaluate_s
 from carvalue.pricing.features.model_names import CarName, read_name
 from carvalue.pricing.features.odometer import (
     IMPLAUSIBLE,
-    MIN_PLAUSIBLE_MILES,
+    MIN_PLAUSIBLE_ODOMETER,
     WITHOUT_ODOMETER,
     drop_implausible,
     implausible_rows,
@@ -37,7 +37,7 @@ from carvalue.pricing.features.weak_cache import weak_lru_cache
 
 __all__ = [
     "IMPLAUSIBLE",
-    "MIN_PLAUSIBLE_MILES",
+    "MIN_PLAUSIBLE_ODOMETER",
     "NAME_PARTS",
     "OTHER",
     "WITHOUT_ODOMETER",

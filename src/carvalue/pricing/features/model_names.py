@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import nan
 
+from carvalue.listings import MARKET
 from carvalue.pricing.features.model_name_tables import (
     AMBIGUOUS_MAKES,
     BEFORE_FAMILY,
@@ -30,6 +31,7 @@ _SHORT_HYPHEN = re.compile(
 )  # f-150, cr-v and e-class are one token each
 _LITRES = re.compile(r"^(\d\.\d)([a-z]{0,3})$")
 _CHASSIS_NUMBER = re.compile(r"\b(?=\w*\d)[a-hj-npr-z0-9]{17}\b")
+_REWRITES = (*((re.compile(item.pattern), item.text) for item in MARKET.rewrites), *REWRITES)
 _LOAD_CLASS = frozenset({"1500", "2500", "3500"})  # silverado 1500 and 2500 are different trucks
 
 
@@ -79,7 +81,7 @@ def read_name(manufacturer: str, model: str) -> CarName:
 
 
 def _stated_make(manufacturer: str) -> str:
-    spelling = "-".join(manufacturer.lower().split())[:MAX_TEXT]
+    spelling = "-".join(_plain(manufacturer).split())[:MAX_TEXT]
     return MAKE_BY_SPELLING.get(spelling, spelling)
 
 
@@ -88,9 +90,20 @@ def _tokens(model: str) -> list[str]:
     plain = _CHASSIS_NUMBER.sub(" ", plain)
     plain = _SHORT_HYPHEN.sub(lambda hit: "".join(part or "" for part in hit.groups()), plain)
     plain = " ".join(_SEPARATORS.sub(" ", _LONE_DOT.sub(" ", plain)).split())
-    for pattern, replacement in REWRITES:
+    for pattern, replacement in _REWRITES:
         plain = pattern.sub(replacement, plain)
     return [TOKEN_BY_SPELLING.get(token, token) for token in plain.split()]
+
+
+def _plain(text: str) -> str:
+    """Lower the case and take the accents off; a text of another script stays.
+
+    Examples:
+        >>> _plain("Citroën"), _plain("長城")
+        ('citroen', '長城')
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return plain if plain.strip() else text.lower()
 
 
 def _split_make(tokens: list[str], *, stated: str) -> tuple[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Implausible odometers: a used car with very few miles has a mistyped odometer.
+"""Implausible odometers: a used car with a very small reading has a mistyped odometer.
 
 Sellers type thousands (120 for 120,000) or a placeholder. Such a car is priced as one of unknown mileage, or
 with the typed mileage where that gives the lower price: so a newer car is still never cheaper.
@@ -10,15 +10,15 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from carvalue.listings import Value
+from carvalue.listings import DISTANCE, Value
 from carvalue.pricing.features.cells import Cells, FrameCells, Indices
 
 IMPLAUSIBLE = "odometer_doubted"
 """Name of the flag; cars with an implausible odometer are cheaper than those without any mileage."""
 WITHOUT_ODOMETER: Mapping[str, Value] = {"odometer": None, IMPLAUSIBLE: 1}
 """Values that replace those of a listing with an implausible odometer."""
-MIN_PLAUSIBLE_MILES = 1_000
-"""Fewer miles than these are implausible for a used car."""
+MIN_PLAUSIBLE_ODOMETER = round(DISTANCE.from_miles(1_000))
+"""A smaller odometer reading is implausible for a used car."""
 USED_YEARS = 3
 """A car counts as used from so many years before the newest model year.
 
@@ -27,10 +27,10 @@ Sales of a model year start in the summer before it, so cars of the two newest m
 
 
 def is_implausible(odometer: Value, year: Value, *, newest_year: int) -> bool:
-    """Check whether a used car shows fewer than `MIN_PLAUSIBLE_MILES`.
+    """Check whether a used car shows fewer than `MIN_PLAUSIBLE_ODOMETER`.
 
     Args:
-        odometer: Miles; a missing odometer is never implausible.
+        odometer: Reading in the market's unit; a missing odometer is never implausible.
         year: Model year; without one no odometer is implausible.
         newest_year: Newest model year of the training rows.
 
@@ -43,7 +43,7 @@ def is_implausible(odometer: Value, year: Value, *, newest_year: int) -> bool:
     """
     if not isinstance(odometer, int | float) or not isinstance(year, int | float):
         return False
-    return odometer < MIN_PLAUSIBLE_MILES and year <= newest_year - USED_YEARS
+    return odometer < MIN_PLAUSIBLE_ODOMETER and year <= newest_year - USED_YEARS
 
 
 def implausible_rows(cells: Cells, *, newest_year: int) -> Indices:

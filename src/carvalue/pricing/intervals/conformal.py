@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from carvalue.listings import MARKET
 from carvalue.pricing.features import OTHER, CategoryCode, FeatureEncoder, Matrix, NameCode, Vocabulary
 from carvalue.pricing.intervals.difficulty import (
     UNSEEN_LOG_SIGMA,
@@ -43,7 +44,7 @@ PRICE = "price"
 CATEGORY_FACTORS = ("make", "region")
 INPUT_COLUMNS = frozenset({"year", "odometer", "family_rows", *CATEGORY_FACTORS})
 """Columns of the encoder that the intervals depend on."""
-PRICE_BANDS = tuple(log(dollars) for dollars in (5_000, 10_000, 20_000, 30_000, 40_000))
+PRICE_BANDS = tuple(log(price) for price in MARKET.price_bands)
 """Edges of the Mondrian bins of the quoted log price."""
 MIN_BIN_ROWS = 200
 """A bin with fewer calibration rows takes the quantiles of its price band, or of all rows."""

@@ -1,6 +1,14 @@
 """Market context of a listing: known categories, comparables, the reference car."""
 
-from carvalue.pricing.market.comparables import MAX_COMPARABLES, Comparable, Comparables, fit_comparables
+from carvalue.pricing.market.comparables import (
+    COLUMNS as COMPARABLE_COLUMNS,
+)
+from carvalue.pricing.market.comparables import (
+    MAX_COMPARABLES,
+    Comparable,
+    Comparables,
+    fit_comparables,
+)
 from carvalue.pricing.market.display_names import alphanumeric
 from carvalue.pricing.market.known_categories import (
     KnownCategories,
@@ -11,6 +19,7 @@ from carvalue.pricing.market.reference_car import fit_reference_car
 from carvalue.pricing.market.trims import Trim, trims_of
 
 __all__ = [
+    "COMPARABLE_COLUMNS",
     "MAX_COMPARABLES",
     "Comparable",
     "Comparables",

@@ -2,7 +2,8 @@
 
 import io
 from collections import Counter, defaultdict
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -11,52 +12,33 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from carvalue.listings import NAME_FIELDS, Listing, Value
+from carvalue.listings import DISTANCE, MARKET, NAME_FIELDS, OPEN_PLACES, PLACES, Listing, Value
 from carvalue.pricing.features import CarName, car_name, distinct_cells
 from carvalue.pricing.quote import Support
 
 MAX_COMPARABLES = 12
 # The distance is measured in years: a difference of 12,000 miles, an average year's driving, counts as one.
-MILES_PER_YEAR = 12_000.0
-UNKNOWN_MILES_DISTANCE, OTHER_TRIM_DISTANCE, OTHER_TITLE_DISTANCE = 2.0, 1.0, 3.0  # years
+ODOMETER_PER_YEAR = DISTANCE.from_miles(12_000)
+UNKNOWN_ODOMETER_DISTANCE, OTHER_TRIM_DISTANCE, UNUSUAL_DISTANCE = 2.0, 1.0, 3.0  # years
 MIN_WORD_ROWS = 20  # rows of the make; a rarer word of a model text may be a person's name or number
 
-DUPLICATE_KEY = "manufacturer family model year odometer title_status state region".split()
+COLUMNS = ("manufacturer", "model", "year", "odometer", *MARKET.compared, "price", "posted_at")
+"""What is shown of a comparable; the names are those of the HTTP API."""
+DUPLICATE_KEY = [
+    *("manufacturer", "family", "model", "year", "odometer"),
+    *(name for name in MARKET.compared if name in MARKET.usual or name in {*PLACES, *OPEN_PLACES}),
+]
 """Listings that agree in these columns look the same to a reader, except for the price: one is kept."""
 
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparable:
-    """A listing of the training rows without texts and identifiers. The field names are the HTTP API's.
+Comparable = Mapping[str, Value | date]
+"""A listing of the training rows without texts and identifiers: each of `COLUMNS` -> its value.
 
-    Attributes:
-        manufacturer: Make.
-        model: Words of the model text that many sellers of the make use.
-        year: Model year.
-        odometer: Miles; None if the seller gave none.
-        condition: Condition; None if not given.
-        title_status: Title status; None if not given.
-        state: Two-letter code of the state; None if not given.
-        region: Region of the advertisement; None if not given.
-        price: Asking price, in dollars.
-        posted_at: Day of posting.
-    """
-
-    manufacturer: str
-    model: str
-    year: int
-    odometer: int | None
-    condition: str | None
-    title_status: str | None
-    state: str | None
-    region: str | None
-    price: int
-    posted_at: date
-
-
-COLUMNS = tuple(item.name for item in fields(Comparable))
+`model` holds the words of the model text that many sellers of the make use; `posted_at` is the day of the
+posting.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,7 +49,7 @@ class Comparables:
         listings: Frame with `COLUMNS` and `family`, sorted by manufacturer and family.
         families: (make, family) -> (first row, number of rows) in `listings`.
         year: Model years, shape (rows,).
-        odometer: Miles, shape (rows,); NaN where unknown.
+        odometer: Readings in the market's unit, shape (rows,); NaN where unknown.
     """
 
     listings: pl.DataFrame
@@ -100,8 +82,8 @@ class Comparables:
     def nearest(self, listing: Listing, *, limit: int = MAX_COMPARABLES) -> tuple[Comparable, ...]:
         """Find the most similar listings of the same make and model family.
 
-        Similarity is a sum of differences in year, miles, trim and title; a year or mileage that the listing
-        does not have is ignored.
+        Similarity is a sum of differences in year, odometer, trim and fields with a usual category; a year
+        or mileage that the listing does not have is ignored.
 
         Args:
             listing: The listing to compare with.
@@ -115,7 +97,7 @@ class Comparables:
         family = self.listings.slice(start, rows)
         distances = self._distances(listing, name, family, rows=slice(start, start + rows))
         nearest = np.argsort(distances, kind="stable")[:limit]
-        return tuple(Comparable(**row) for row in family.select(COLUMNS)[nearest].to_dicts())
+        return tuple(family.select(COLUMNS)[nearest].to_dicts())
 
     def support(self, name: CarName, year: Value) -> Support:
         """Count the cars that resemble one.
@@ -206,16 +188,16 @@ class Comparables:
 
     def _distances(self, listing: Listing, name: CarName, family: pl.DataFrame, *, rows: slice) -> Floats:
         """Compute the distance of the listing from each row of its family, in years."""
-        year, miles = _number(listing, "year"), _number(listing, "odometer")
-        title = listing.get("title_status") or "clean"
-        category_distance = family.select(
-            pl.col("model").ne(name.text).cast(pl.Float64) * OTHER_TRIM_DISTANCE
-            + pl.col("title_status").fill_null("clean").ne(title).cast(pl.Float64) * OTHER_TITLE_DISTANCE
-        ).to_series()
+        year, odometer = _number(listing, "year"), _number(listing, "odometer")
+        distance = pl.col("model").ne(name.text).cast(pl.Float64) * OTHER_TRIM_DISTANCE
+        for field, usual in MARKET.usual.items():
+            own = listing.get(field) or usual
+            distance += pl.col(field).fill_null(usual).ne(own).cast(pl.Float64) * UNUSUAL_DISTANCE
+        category_distance = family.select(distance).to_series()
         year_distance = np.abs(self.year[rows] - year)
-        miles_distance = np.abs(self.odometer[rows] - miles) / MILES_PER_YEAR
+        odometer_distance = np.abs(self.odometer[rows] - odometer) / ODOMETER_PER_YEAR
         distances: Floats = category_distance.to_numpy() + np.nan_to_num(year_distance)
-        return distances + np.nan_to_num(miles_distance, nan=UNKNOWN_MILES_DISTANCE)
+        return distances + np.nan_to_num(odometer_distance, nan=UNKNOWN_ODOMETER_DISTANCE)
 
 
 def fit_comparables(frame: pl.DataFrame) -> Comparables:

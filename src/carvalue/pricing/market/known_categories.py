@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from carvalue.listings import Value
+from carvalue.listings import DISTANCE, FIELD_BY_NAME, MARKET, Value
 from carvalue.pricing.features import (
-    MIN_PLAUSIBLE_MILES,
+    MIN_PLAUSIBLE_ODOMETER,
     Cells,
     car_name,
     is_implausible,
@@ -90,8 +90,8 @@ class KnownCategories:
 
     @property
     def rules(self) -> tuple[tuple[tuple[str, ...], WarningRule], ...]:
-        """The warning rules in order, each with the fields whose values it takes."""
-        return (
+        """The warning rules for fields of the market in order, each with the fields whose values it takes."""
+        rules: tuple[tuple[tuple[str, ...], WarningRule], ...] = (
             (("manufacturer", "model"), self._name_warning),
             (("region",), self._region_warning),
             (("odometer", "year"), self._odometer_warning),
@@ -99,6 +99,7 @@ class KnownCategories:
             (("manufacturer", "model", "fuel"), self._fuel_warning),
             (("region", "state"), self._place_warning),
         )
+        return tuple(rule for rule in rules if FIELD_BY_NAME.keys() >= set(rule[0]))
 
     @cached_property
     def _regions(self) -> frozenset[str]:
@@ -173,7 +174,8 @@ class KnownCategories:
             return QuoteWarning("odometer_missing", "odometer is missing: a usual mileage is assumed")
         if not is_implausible(odometer, year, newest_year=self.newest_year):
             return None
-        text = f"odometer below {MIN_PLAUSIBLE_MILES:,} miles is implausible for a used car: taken as missing"
+        least = f"{MIN_PLAUSIBLE_ODOMETER:,} {DISTANCE.unit}"
+        text = f"odometer below {least} is implausible for a used {MARKET.vehicle}: taken as missing"
         return QuoteWarning("odometer_doubted", text)
 
     def _year_warning(self, year: Value) -> QuoteWarning | None:
@@ -189,7 +191,7 @@ class KnownCategories:
         fuels = self.fuels.get(make)
         if not category or fuels is None or category in fuels:
             return None
-        text = f"fuel {category!r} contradicts the make: {make} cars run on {' or '.join(fuels)}"
+        text = f"fuel {category!r} contradicts the make: {make} {MARKET.vehicles} run on {' or '.join(fuels)}"
         return QuoteWarning("fuel_contradiction", text)
 
     def _place_warning(self, region: Value, state: Value) -> QuoteWarning | None:
@@ -205,7 +207,8 @@ def fit_known_categories(frame: pl.DataFrame) -> KnownCategories:
     """List the categories that are on at least `MIN_ROWS` rows.
 
     Args:
-        frame: Training rows with `manufacturer`, `model`, `region`, `state`, `fuel` and `year`.
+        frame: Training rows with `manufacturer`, `model`, `year` and, where the market has them, `region`,
+            `state` and `fuel`.
 
     Returns:
         The known categories.
@@ -220,9 +223,7 @@ def fit_known_categories(frame: pl.DataFrame) -> KnownCategories:
     totals = {
         make: counts.total() for make, counts in families.items() if make and counts.total() >= MIN_ROWS
     }
-    regions = Counter(
-        {normalize_word(region): rows for region, rows in frame["region"].value_counts().iter_rows()}
-    )
+    regions = frame["region"].value_counts().iter_rows() if "region" in frame.columns else ()
     return KnownCategories(
         makes={
             make: {
@@ -234,7 +235,7 @@ def fit_known_categories(frame: pl.DataFrame) -> KnownCategories:
             }
             for make in _frequent(Counter(totals))
         },
-        regions=_frequent(regions),
+        regions=_frequent(Counter({normalize_word(region): rows for region, rows in regions})),
         newest_year=int(frame["year"].max() or 0),  # type: ignore[arg-type]
         fuels=_usual_values(frame, "manufacturer", "fuel"),
         states=_usual_values(frame, "region", "state"),

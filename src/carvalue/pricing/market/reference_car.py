@@ -2,7 +2,15 @@
 
 import polars as pl
 
-from carvalue.listings import CATEGORY_FIELDS, NAME_FIELDS, NUMBER_FIELDS, Listing, NumberField
+from carvalue.listings import (
+    CATEGORY_FIELDS,
+    NAME_FIELDS,
+    NUMBER_FIELDS,
+    OPEN_PLACES,
+    PLACES,
+    Listing,
+    NumberField,
+)
 from carvalue.pricing.features import CarName, car_name, distinct_cells
 
 MAX_PRICE_GAP = 0.05  # share by which a typical family's median price may differ from the market's
@@ -28,14 +36,14 @@ def fit_reference_car(frame: pl.DataFrame) -> Listing:
     family = frame if typical is None else frame.filter(keys == typical)
     name = car_name(*family.select(NAME_FIELDS).row(0))
     categories = {field.name: _most_frequent(family, field.name) for field in CATEGORY_FIELDS}
-    state = categories["state"]
-    in_state = family.filter(pl.col("state") == state) if state else family
+    places = {place: categories[place] for place in PLACES if categories[place]}
+    near = family.filter(**places) if places else family
     return {
         "manufacturer": name.make or None,
         "model": name.family or None,
         **{field.name: _rounded_median(frame, field) for field in NUMBER_FIELDS},
         **categories,
-        "region": _most_frequent(in_state, "region"),
+        **{place: _most_frequent(near, place) for place in OPEN_PLACES},
     }
 
 

@@ -3,13 +3,13 @@
 import numpy as np
 import polars as pl
 
+from carvalue.listings.datasets import MIN_TEST_ROWS, MIN_TRAINING_ROWS
 from carvalue.pricing.evaluation import NOMINAL_COVERAGE, SLICES, add_slices
 from carvalue.registry.gates.bootstrap import PairedChange, paired_change
 from carvalue.registry.gates.evidence import GateEvidence
 from carvalue.registry.judgement import GateResult
 
 BASELINE, PRODUCTION, BAD_SLICE = "better than the baseline", "against production", "no bad slice"
-MIN_TRAINING_ROWS, MIN_TEST_ROWS = 1_000, 300  # rows; with fewer, the metrics are mostly noise
 CONFIDENCE = 0.95  # one-sided: one in twenty challengers that are not better looks better
 WORSE_AT_MOST = (
     0.05  # of production's error, for newer data: the smallest difference that 1,700 test rows can rule out

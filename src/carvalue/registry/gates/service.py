@@ -1,9 +1,10 @@
 """Gates on whether a challenger can be served: invariants, bundle size, latency and loading."""
 
+from collections.abc import Sequence
 from statistics import median
 from time import perf_counter
 
-from carvalue.pricing.evaluation import check_invariants, violations
+from carvalue.pricing.evaluation import InvariantResult, check_invariants, violations
 from carvalue.registry.gates.evidence import GateEvidence
 from carvalue.registry.judgement import GateResult
 
@@ -30,9 +31,15 @@ def behaviour(evidence: GateEvidence) -> GateResult:
         figure=len(broken),
         limit=0,
         passed=not broken,
-        message="; ".join(broken)
-        or f"violates none of {len(checks)} invariants: {', '.join(check.name for check in checks)}",
+        message="; ".join(broken) or _kept(checks),
     )
+
+
+def _kept(checks: Sequence[InvariantResult]) -> str:
+    checked = [check.name for check in checks if not check.not_applicable]
+    skipped = [f"{check.name} ({check.not_applicable})" for check in checks if check.not_applicable]
+    text = f"violates none of {len(checked)} invariants: {', '.join(checked)}"
+    return f"{text}; not applicable: {', '.join(skipped)}" if skipped else text
 
 
 def size(evidence: GateEvidence) -> GateResult:

@@ -21,12 +21,13 @@ from starlette.types import Receive, Scope, Send
 from carvalue.errors import AppError
 from carvalue.files.tabular import PARSE_ERROR, open_table
 from carvalue.journal import JournalEntry, JournalWriter, Outbox
+from carvalue.listings import CURRENCY
 from carvalue.pricing import LISTING_COLUMNS, SCORED_SCHEMA, parse_rows, price_rows
 from carvalue.serving.batch.formats import RowWriter, answer_format, request_format
 from carvalue.serving.batch.upload import UploadFolder
 from carvalue.serving.counting import count_quotes
 from carvalue.serving.model import LiveModel, LoadedModel
-from carvalue.serving.quotes import CURRENCY, QuoteNotRecorded, new_quote_id
+from carvalue.serving.quotes import QuoteNotRecorded, new_quote_id
 from carvalue.telemetry import ServiceMetrics
 
 CHUNK_ROWS = 4_096  # a third of a second of work; larger chunks are a tenth faster
@@ -201,7 +202,7 @@ class _Answer(Response):
 
 def _answers(scored: pl.DataFrame, *, ids: list[str | None], loaded: LoadedModel) -> pl.DataFrame:
     constants = {
-        "currency": CURRENCY,
+        "currency": CURRENCY.code,
         "model_version": str(loaded.version.version),
         "data_as_of": loaded.model.card.data_as_of,
     }

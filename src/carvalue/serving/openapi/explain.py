@@ -1,14 +1,13 @@
 """OpenAPI descriptions of `POST /explain` and `POST /curves`, built from the types that are answered."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 
 from carvalue.journal import RATING_CHOICES
-from carvalue.listings import NUMBER_FIELDS, NumberField
+from carvalue.listings import CURRENCY, MARKET, NUMBER_FIELDS, NumberField
 from carvalue.pricing.explain import GROUPS
-from carvalue.pricing.market import MAX_COMPARABLES, Comparable
+from carvalue.pricing.market import COMPARABLE_COLUMNS, MAX_COMPARABLES
 from carvalue.serving.openapi.predict import (
-    F150,
+    EXAMPLE,
     QUOTE,
     Json,
     body_problems,
@@ -149,7 +148,7 @@ def stored_quote_operation() -> dict[str, object]:
     }
     example = {
         "quote": QUOTE,
-        "listing": F150,
+        "listing": EXAMPLE,
         "quoted_at": "2026-11-29T08:00:00+00:00",
         "rating": None,
         "reasons": REASONS,
@@ -203,7 +202,7 @@ def _stored_problems() -> dict[str, object]:
 
 
 def _operation(*, description: str, schema: Json, example: Json) -> dict[str, object]:
-    content = {"schema": listing_schema(), "examples": {"one car": {"value": F150}}}
+    content = {"schema": listing_schema(), "examples": {f"one {MARKET.vehicle}": {"value": EXAMPLE}}}
     return {
         "requestBody": {"required": True, "content": {"application/json": content}},
         "responses": {
@@ -224,7 +223,7 @@ def _reasons_schema() -> Json:
             "group": {**TEXT, "enum": [group.name for group in GROUPS]},
             "fields": {"type": "array", "items": TEXT},
             "label": {**TEXT, "description": "This part of the listing as text."},
-            "dollars": {**WHOLE, "description": "Dollars that it adds to the price."},
+            "dollars": {**WHOLE, "description": f"What it adds to the price, in {CURRENCY.name}."},
         },
     )
     return _object(
@@ -244,10 +243,7 @@ def _comparable_schema() -> Json:
     number, text = {"type": ["integer", "null"]}, {"type": ["string", "null"]}
     return _object(
         "Comparable",
-        {
-            item.name: number if item.name in {"year", "odometer", "price"} else text
-            for item in fields(Comparable)
-        },
+        {name: number if name in {"year", "odometer", "price"} else text for name in COMPARABLE_COLUMNS},
     )
 
 

@@ -8,8 +8,10 @@ from fastapi.security import APIKeyHeader
 
 from carvalue.listings import (
     ALIASES,
+    CURRENCY,
     FIELD_BY_NAME,
     FIELDS,
+    MARKET,
     MAX_TEXT,
     REQUIRED_FIELDS,
     CategoryField,
@@ -34,22 +36,17 @@ If the service has keys, send one as `X-API-Key`. Every error is a problem
 (RFC 9457) with a `hint`, and with `errors` where single fields are wrong.
 """
 
-F150: Json = {
-    "make": "ford",
-    "model": "f-150",
-    "year": 2015,
-    "odometer": 80_000,
-    "condition": "good",
-    "fuel": "gas",
-    "drive": "4wd",
-    "state": "tx",
-}
-CAMRY: Json = {"make": "toyota", "model": "camry le", "year": 2012, "odometer": 110_000}
+_ALIAS = {name: alias for alias, name in ALIASES.items()}
+EXAMPLES: list[Json] = [
+    {_ALIAS.get(name, name): value for name, value in example.items()} for example in MARKET.examples
+]
+EXAMPLE, BRIEF_EXAMPLE = EXAMPLES[0], EXAMPLES[-1]
+"""The example with most fields, and the last one."""
 QUOTE: Json = {
     "price": 22_450,
     "low": 18_900,
     "high": 26_100,
-    "currency": "USD",
+    "currency": CURRENCY.code,
     "model_version": "3",
     "data_as_of": "2021-05-04",
     "warnings": [],
@@ -152,7 +149,7 @@ def feedback_operation() -> dict[str, object]:
             "type": "integer",
             "minimum": 1,
             "maximum": MAX_SALE_PRICE,
-            "description": "Price that the car was sold for, in dollars.",
+            "description": f"Price that the {MARKET.vehicle} was sold for, in {CURRENCY.name}.",
         },
     }
     schema = {
@@ -177,9 +174,9 @@ def feedback_operation() -> dict[str, object]:
 
 def _examples() -> Json:
     return {
-        "one car": {"value": F150},
-        "little known": {"value": CAMRY},
-        "several cars": {"value": [F150, CAMRY]},
+        f"one {MARKET.vehicle}": {"value": EXAMPLE},
+        "little known": {"value": BRIEF_EXAMPLE},
+        f"several {MARKET.vehicles}": {"value": [EXAMPLE, BRIEF_EXAMPLE]},
     }
 
 
@@ -292,10 +289,11 @@ def quote_schema() -> Json:
         "type": "object",
         "required": list(QUOTE),
         "properties": {
-            "price": whole | {"description": "The most likely asking price."},
+            "price": whole | {"description": f"The most likely asking price, in {CURRENCY.name}."},
             "low": whole | {"description": "The lower end of the price interval."},
             "high": whole | {"description": "The upper end of the price interval."},
-            "currency": text,
+            "currency": text
+            | {"const": CURRENCY.code, "description": "The currency of all prices, ISO 4217."},
             "model_version": text | {"description": "The version of `vehicles-price-model` that quoted."},
             "data_as_of": text | {"format": "date", "description": "The day of the newest training listing."},
             "warnings": {

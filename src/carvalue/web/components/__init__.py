@@ -32,6 +32,7 @@ from carvalue.web.components.number_entry import dollars_input
 from carvalue.web.components.quote_actions import (
     MAX_SALE_PRICE,
     MAX_SAVED,
+    SALE_PRICE,
     open_rating,
     report_sale,
     save_quotes,
@@ -50,6 +51,7 @@ from carvalue.web.components.tables import escape_formulas, show_table, spreadsh
 __all__ = [
     "MAX_SALE_PRICE",
     "MAX_SAVED",
+    "SALE_PRICE",
     "RejectedListing",
     "Valuation",
     "add_form_keys",

@@ -8,7 +8,7 @@ from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
 from carvalue.client import support_in_words
-from carvalue.listings import FIELD_BY_NAME
+from carvalue.listings import CURRENCY, FIELDS, MARKET, Field, NumberField, Value
 from carvalue.web.client import ContributionView, QuoteView
 from carvalue.web.components.formatting import age_in_words, car_name, choice_name, format_date
 from carvalue.web.components.result import Valuation
@@ -16,10 +16,11 @@ from carvalue.web.components.result import Valuation
 FONT = "Helvetica"  # one of the fonts that every PDF reader has; its characters are those of Latin-1
 GREEN, GREY = (15, 92, 77), (90, 90, 90)
 MARGIN, WIDTH = 18, 215.9 - 2 * 18  # millimetres, US Letter
+IN_TITLE = {"manufacturer", "model", "year", "odometer"}  # fields that the name of the car holds
 QR_SIZE = 34  # millimetres
 NOTE = (
     "An estimate of the asking price in an advertisement, made by a statistical model from past "
-    "advertisements. It is neither an offer nor an inspection of the car."
+    f"advertisements. It is neither an offer nor an inspection of the {MARKET.vehicle}."
 )
 
 
@@ -39,7 +40,7 @@ def certificate_pdf(valuation: Valuation, *, link: str, source: str, today: date
     _header(pdf, today)
     _write(pdf, car_name(valuation.listing), size=17, style="B", after=1)
     _write(pdf, _details(valuation), color=GREY, after=4)
-    _write(pdf, f"${quote.price:,}", size=30, style="B", color=GREEN, after=1)
+    _write(pdf, _amount(quote.price), size=30, style="B", color=GREEN, after=1)
     _range(pdf, quote)
     _write(pdf, f"Most likely asking price, {support_in_words(valuation.explained)}.", after=1)
     _write(pdf, _data_date(quote, source, today), style="B", after=3)
@@ -72,9 +73,20 @@ def _header(pdf: FPDF, today: date) -> None:
 
 
 def _details(valuation: Valuation) -> str:
-    shown = ("condition", "title_status", "state", "fuel", "transmission", "drive", "type", "paint_color")
-    named = ((FIELD_BY_NAME[name].label, valuation.listing.get(name)) for name in shown)
-    return ", ".join(f"{label}: {choice_name(str(value))}" for label, value in named if value is not None)
+    named = ((field, valuation.listing.get(field.name)) for field in FIELDS if field.name not in IN_TITLE)
+    return ", ".join(f"{field.label}: {_shown(field, value)}" for field, value in named if value is not None)
+
+
+def _shown(field: Field, value: Value) -> str:
+    if isinstance(field, NumberField) and isinstance(value, int | float):
+        return f"{value:,} {field.unit}"
+    return choice_name(str(value))
+
+
+def _amount(amount: int) -> str:
+    """Format an amount; with the code of the currency if the font lacks its sign."""
+    is_in_font = _latin(CURRENCY.symbol) == CURRENCY.symbol
+    return CURRENCY.format(amount) if is_in_font else f"{CURRENCY.code} {amount:,}"
 
 
 def _data_date(quote: QuoteView, source: str, today: date) -> str:
@@ -92,16 +104,16 @@ def _range(pdf: FPDF, quote: QuoteView) -> None:
     pdf.set_fill_color(0, 0, 0)
     pdf.rect(MARGIN + share * WIDTH - 0.6, top - 1.5, 1.2, 6.5, style="F")
     pdf.set_y(top + 6.5)
-    _two(pdf, f"${quote.low:,}", f"${quote.high:,}", style="B")
+    _two(pdf, _amount(quote.low), _amount(quote.high), style="B")
     pdf.ln(2)
 
 
 def _reasons(pdf: FPDF, start: str, dollars: int, items: Sequence[ContributionView], price: int) -> None:
-    _two(pdf, start, f"${dollars:,}")
+    _two(pdf, start, _amount(dollars))
     for item in items:
         sign = "+" if item.dollars > 0 else "-"
-        _two(pdf, item.label, f"{sign}${abs(item.dollars):,}")
-    _two(pdf, "This car", f"${price:,}", style="B")
+        _two(pdf, item.label, f"{sign}{_amount(abs(item.dollars))}")
+    _two(pdf, f"This {MARKET.vehicle}", _amount(price), style="B")
 
 
 def _footer(pdf: FPDF, link: str, quote: QuoteView) -> None:

@@ -5,11 +5,15 @@ from typing import Any
 
 import altair as alt
 
+from carvalue.listings import CURRENCY, DISTANCE, MARKET, PLACES
+
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 Rows = Sequence[Mapping[str, Any]]
 
 UP, DOWN, NEUTRAL, MARK = "#2f8f6e", "#c0504d", "#3b7fc4", "#c9741f"  # at least 3:1 on white and on black
-DOLLARS = "$,.0f"
+AMOUNT = ",.0f"
+# Vega's own currency sign is the dollar
+AMOUNT_LABEL = f"'{CURRENCY.symbol}' + format(datum.value, '{AMOUNT}')"
 
 
 def waterfall(rows: Rows) -> Chart:
@@ -33,14 +37,14 @@ def waterfall(rows: Rows) -> Chart:
             y=y,
             x=alt.X(
                 "begin:Q",
-                title="dollars",
-                axis=alt.Axis(format=DOLLARS, tickCount=5, labelBound=True),
+                title=CURRENCY.name,
+                axis=alt.Axis(labelExpr=AMOUNT_LABEL, tickCount=5, labelBound=True),
                 # leaves space for the text to the right of the longest bar
                 scale=alt.Scale(domain=[0, 1.4 * max(row["right"] for row in rows)], nice=False),
             ),
             x2="end:Q",
             color=alt.Color("kind:N", scale=colors, legend=None),
-            tooltip=[alt.Tooltip("label:N"), alt.Tooltip("dollars:Q", format="$,.0f")],
+            tooltip=[alt.Tooltip("label:N"), alt.Tooltip("dollars:Q", format=AMOUNT, title=CURRENCY.name)],
         )
     )
     amounts = (
@@ -50,7 +54,8 @@ def waterfall(rows: Rows) -> Chart:
     )
     return alt.layer(bars, amounts).properties(
         height=28 * len(rows) + 40,
-        description="Waterfall: how much each part of the car adds to its price or takes from it.",
+        description=f"Waterfall: how much each part of the {MARKET.vehicle} adds to its price or "
+        "takes from it.",
     )
 
 
@@ -67,10 +72,17 @@ def similar_cars(cars: Rows, *, odometer: int | None, price: int) -> Chart:
     """
     data = alt.Data(values=[car for car in cars if car["odometer"] is not None])
     x = alt.X(
-        "odometer:Q", title="miles", axis=alt.Axis(format=",.0f", tickCount=6), scale=alt.Scale(zero=False)
+        "odometer:Q",
+        title=DISTANCE.unit,
+        axis=alt.Axis(format=",.0f", tickCount=6),
+        scale=alt.Scale(zero=False),
     )
-    y = alt.Y("price:Q", title="asking price", axis=alt.Axis(format=DOLLARS), scale=alt.Scale(zero=False))
-    tips = [alt.Tooltip("year:Q", format="d"), "model:N", "state:N", alt.Tooltip("price:Q", format=DOLLARS)]
+    y = alt.Y(
+        "price:Q", title="asking price", axis=alt.Axis(labelExpr=AMOUNT_LABEL), scale=alt.Scale(zero=False)
+    )
+    places = [f"{name}:N" for name in MARKET.compared if name in PLACES]
+    amount = alt.Tooltip("price:Q", format=AMOUNT, title=CURRENCY.name)
+    tips = [alt.Tooltip("year:Q", format="d"), "model:N", *places, amount]
     dots = alt.Chart(data).mark_circle(size=90, color=NEUTRAL, opacity=1).encode(x=x, y=y, tooltip=tips)
     layers: list[alt.Chart] = [dots]
     if odometer is not None:  # a screen reader reports an empty layer as an unnamed image
@@ -81,7 +93,9 @@ def similar_cars(cars: Rows, *, odometer: int | None, price: int) -> Chart:
             .encode(x=x, y=y)
         )
     return alt.layer(*layers).properties(
-        height=280, description="Scatter: asking prices of similar cars over miles; the diamond is your car."
+        height=280,
+        description=f"Scatter: asking prices of similar {MARKET.vehicles} over {DISTANCE.unit}; "
+        "the diamond is yours.",
     )
 
 

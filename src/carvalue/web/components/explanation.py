@@ -5,7 +5,18 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 
 from carvalue.errors import AppError
-from carvalue.listings import EARLIEST_YEAR, NUMBER_FIELDS, Listing, Value
+from carvalue.listings import (
+    CURRENCY,
+    DISTANCE,
+    EARLIEST_YEAR,
+    FIELD_BY_NAME,
+    MARKET,
+    NUMBER_FIELDS,
+    OPEN_PLACES,
+    PLACES,
+    Listing,
+    Value,
+)
 from carvalue.web.client import ComparableView, ExplainedQuoteView, price_service_client
 from carvalue.web.components.browser import show_what_if
 from carvalue.web.components.charts import similar_cars, waterfall
@@ -20,8 +31,8 @@ from carvalue.web.components.result import Valuation
 from carvalue.web.components.tables import show_table
 
 Row = dict[str, object]
-NEAR_MILES = 20_000
-MILES_A_YEAR, LATER_YEARS = 12_000, (1, 3)
+NEAR = round(DISTANCE.from_miles(20_000) / 10_000) * 10_000
+DISTANCE_A_YEAR, LATER_YEARS = round(DISTANCE.from_miles(12_000) / 1_000) * 1_000, (1, 3)
 Filter = Callable[[Listing, ComparableView], bool]
 
 
@@ -38,7 +49,7 @@ def show_reasons(explained: ExplainedQuoteView) -> None:
     start, price = format_dollars(reasons.start), format_dollars(quote.price)
     st.caption(
         f"We start from {escape_markdown(reasons.start_label)} at {start}. "
-        f"Each step shows how your car differs. Together they add up exactly to {price}."
+        f"Each step shows how your {MARKET.vehicle} differs. Together they add up exactly to {price}."
     )
     st.altair_chart(waterfall(waterfall_rows(explained)), width="stretch")
     with st.expander("The same as a list"):
@@ -76,13 +87,13 @@ def waterfall_rows(explained: ExplainedQuoteView) -> list[Row]:
     reasons = explained.reasons
     if reasons is None:
         return []
-    rows = [_row("a typical car", 0, reasons.start, kind="total")]
+    rows = [_row(f"a typical {MARKET.vehicle}", 0, reasons.start, kind="total")]
     total = reasons.start
     for item in reasons.items:
         kind = "more" if item.dollars > 0 else "less"
         rows.append(_row(item.label, total, total + item.dollars, kind=kind))
         total += item.dollars
-    return [*rows, _row("your car", 0, total, kind="total")]
+    return [*rows, _row(f"your {MARKET.vehicle}", 0, total, kind="total")]
 
 
 def _row(label: str, begin: int, end: int, *, kind: str) -> Row:
@@ -93,7 +104,8 @@ def _row(label: str, begin: int, end: int, *, kind: str) -> Row:
         "end": end,
         "dollars": dollars,
         "kind": kind,
-        "amount": f"${end:,}" if kind == "total" else f"{_sign(dollars)}${abs(dollars):,}",
+        "amount": ("" if kind == "total" else _sign(dollars))
+        + CURRENCY.format(end if kind == "total" else abs(dollars)),
         "right": max(begin, end),
     }
 
@@ -134,9 +146,9 @@ def show_older_cars(valuation: Valuation, *, url: str) -> None:
     st.subheader("In 12 and 36 months")
     show_table(rows)
     st.caption(
-        "A comparison of model years, not a forecast: what cars that are so much older, with "
-        f"{MILES_A_YEAR:,} miles more for each year, are offered for in our data. The market itself may rise "
-        "or fall."
+        f"A comparison of model years, not a forecast: what {MARKET.vehicles} that are so much older, with "
+        f"{DISTANCE_A_YEAR:,} {DISTANCE.unit} more for each year, are offered for in our data. The market "
+        "itself may rise or fall."
     )
 
 
@@ -148,24 +160,25 @@ def _older_cars(url: str, items: tuple[tuple[str, Value], ...]) -> list[Row]:
         year = int(str(listing["year"])) - years
         if year < EARLIEST_YEAR:
             break
-        miles = _later_miles(listing, years)
-        curves = price_service_client(url).curves({**listing, "odometer": miles}, years=(year,))
+        odometer = _later_odometer(listing, years)
+        curves = price_service_client(url).curves({**listing, "odometer": odometer}, years=(year,))
         point = next(point for point in curves.year if point.value == year)
         rows.append(
             {
                 "In": f"{12 * years} months",
-                "Most likely": f"${point.price:,}",
-                "Range": f"${point.low:,} \N{EN DASH} ${point.high:,}",
-                "Compared with": f"model year {year}" + ("" if miles is None else f", {miles:,} miles"),
+                "Most likely": CURRENCY.format(point.price),
+                "Range": f"{CURRENCY.format(point.low)} \N{EN DASH} {CURRENCY.format(point.high)}",
+                "Compared with": f"model year {year}"
+                + ("" if odometer is None else f", {odometer:,} {DISTANCE.unit}"),
             }
         )
     return rows
 
 
-def _later_miles(listing: Listing, years: int) -> int | None:
-    miles = listing.get("odometer")
+def _later_odometer(listing: Listing, years: int) -> int | None:
+    odometer = listing.get("odometer")
     highest = next(field.maximum for field in NUMBER_FIELDS if field.name == "odometer")
-    return min(miles + MILES_A_YEAR * years, highest) if isinstance(miles, int) else None
+    return min(odometer + DISTANCE_A_YEAR * years, highest) if isinstance(odometer, int) else None
 
 
 def show_comparables(listing: Listing, explained: ExplainedQuoteView) -> None:
@@ -175,15 +188,16 @@ def show_comparables(listing: Listing, explained: ExplainedQuoteView) -> None:
         listing: The car.
         explained: Its quote, with similar cars.
     """
-    st.subheader("Cars like yours")
+    st.subheader(f"{MARKET.vehicles.capitalize()} like yours")
     if not explained.comparables:
         st.info(
-            "The training data has no car of this make and model, so there is nothing to compare yours with."
+            f"The training data has no {MARKET.vehicle} of this make and model, so there is nothing to "
+            "compare yours with."
         )
         return
     comparables = _filtered(listing, explained.comparables)
     if not comparables:
-        st.info("No similar car passes these filters.")
+        st.info(f"No similar {MARKET.vehicle} passes these filters.")
         return
     cars = [car.model_dump(mode="json") for car in comparables]
     own = listing.get("odometer")
@@ -199,34 +213,50 @@ def _filtered(listing: Listing, cars: Sequence[ComparableView]) -> list[Comparab
         kept = [car for car in cars if passes(listing, car)]
         if 0 < len(kept) < len(cars):
             offered[name] = kept
-    chosen = st.pills("Only cars", list(offered), selection_mode="multi") if offered else []
+    chosen = st.pills(f"Only {MARKET.vehicles}", list(offered), selection_mode="multi") if offered else []
     return [car for car in cars if all(car in offered[name] for name in chosen)]
 
 
-def _is_near_in_miles(listing: Listing, car: ComparableView) -> bool:
+def _is_near(listing: Listing, car: ComparableView) -> bool:
     own = listing.get("odometer")
-    return isinstance(own, int | float) and car.odometer is not None and abs(car.odometer - own) <= NEAR_MILES
+    return isinstance(own, int | float) and car.odometer is not None and abs(car.odometer - own) <= NEAR
+
+
+def _has_year(listing: Listing, car: ComparableView) -> bool:
+    return car.year == listing.get("year")
 
 
 def _is_same(name: str) -> Filter:
-    return lambda listing, car: listing.get(name) is not None and getattr(car, name) == listing[name]
+    return lambda listing, car: listing.get(name) is not None and car.category(name) == listing[name]
 
 
 FILTERS: Mapping[str, Filter] = {
-    f"within {NEAR_MILES:,} miles of yours": _is_near_in_miles,
-    "of the same year": _is_same("year"),
-    "in the same state": _is_same("state"),
-    "in the same condition": _is_same("condition"),
+    f"within {NEAR:,} {DISTANCE.unit} of yours": _is_near,
+    "of the same year": _has_year,
+    **{
+        f"{'in' if name in PLACES else 'of'} the same {FIELD_BY_NAME[name].label.lower()}": _is_same(name)
+        for name in MARKET.compared
+        if name not in MARKET.usual and name not in OPEN_PLACES
+    },
 }
 
 
 def _table_row(car: ComparableView) -> Row:
     return {
-        "Asking price": f"${car.price:,}",  # a phone shows the first three columns
+        "Asking price": CURRENCY.format(car.price),  # a phone shows the first three columns
         "Year": str(car.year),
-        "Miles": "" if car.odometer is None else f"{car.odometer:,}",
-        "Car": f"{make_name(car.manufacturer)} {model_name(car.model)}",
-        "Condition": choice_name(car.condition or ""),
-        "Where": f"{car.region or ''} {choice_name(car.state or '')}".strip(),
+        DISTANCE.unit.capitalize() if len(DISTANCE.unit) > 2 else DISTANCE.unit: (
+            "" if car.odometer is None else f"{car.odometer:,}"
+        ),
+        MARKET.vehicle.capitalize(): f"{make_name(car.manufacturer)} {model_name(car.model)}",
+        **{
+            FIELD_BY_NAME[name].label: choice_name(car.category(name) or "")
+            for name in MARKET.compared
+            if name not in {*MARKET.usual, *PLACES, *OPEN_PLACES}
+        },
+        "Where": " ".join(
+            [car.category(name) or "" for name in OPEN_PLACES]
+            + [choice_name(car.category(name) or "") for name in PLACES]
+        ).strip(),
         "Advertised": car.posted_at.isoformat(),
     }

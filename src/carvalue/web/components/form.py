@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from carvalue.listings import FIELDS, CategoryField, Field, Listing, NumberField, Value, parse_number
+from carvalue.listings import FIELDS, MARKET, CategoryField, Field, Listing, NumberField, Value, parse_number
 from carvalue.web.components.formatting import (
     choice_name,
     complete_word,
@@ -20,7 +20,6 @@ from carvalue.web.components.formatting import (
 )
 from carvalue.web.components.number_entry import is_whole_number
 
-MAIN_FIELDS = ("manufacturer", "model", "year", "odometer", "condition", "state")  # with the largest effects
 COLUMNS = 2
 NOT_KNOWN = "Not known"
 ENTRIES = "entries"  # key of the copy in the session: Streamlit drops the widgets of a page that is left
@@ -143,11 +142,13 @@ def show_form(*, suggestions: Mapping[str, tuple[str, ...]], expected: Mapping[s
         suggestions: Suggestions for the fields that accept any text, by field name.
         expected: What is expected of the fields that cannot be used, by field name.
     """
-    main = [field for field in FIELDS if field.name in MAIN_FIELDS]
-    others = [field for field in FIELDS if field.name not in MAIN_FIELDS]
+    main = [field for field in FIELDS if field.main]
+    others = [field for field in FIELDS if not field.main]
     _grid(main, suggestions, expected)
     wrong = any(field.name in expected for field in others)
-    with st.expander("More about the car. More details make the price range narrower.", expanded=wrong):
+    with st.expander(
+        f"More about the {MARKET.vehicle}. More details make the price range narrower.", expanded=wrong
+    ):
         _grid(others, suggestions, expected)
 
 
@@ -178,8 +179,8 @@ def _correction(field: Field, expected: str) -> str:
     if isinstance(field, NumberField):
         if field.unit == "year":
             return (
-                f"Enter a whole number from {field.minimum} to {field.maximum}. Older cars are collectors' "
-                "items: auction results tell more about them than advertisements."
+                f"Enter a whole number from {field.minimum} to {field.maximum}. Older {MARKET.vehicles} are "
+                "collectors' items: auction results tell more about them than advertisements."
             )
         return f"Enter a whole number from {field.minimum:,} to {field.maximum:,}, for example 80,000 or 80k."
     if expected == UNRESOLVED:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import date
 from difflib import get_close_matches
 
-from carvalue.listings import Value
+from carvalue.listings import CURRENCY, DISTANCE, MARKET, Value
 
 # `$` too: Streamlit renders the text between two of them as mathematics
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|$~<>:])")
@@ -14,7 +14,7 @@ MAX_ABBREVIATION = 4  # letters; a longer word without a vowel is no abbreviatio
 VOWEL = re.compile("[aeiouy]", re.IGNORECASE)
 
 SOURCES = {
-    "kaggle": "advertisements on Craigslist, United States",
+    "kaggle": MARKET.advertisements,
     "file": "the operator's own file of advertisements",
     "sample": "generated sample data, not real advertisements",
 }
@@ -49,7 +49,7 @@ def format_dollars(amount: int) -> str:
         >>> print(format_dollars(16_400))
         \$16,400
     """
-    return f"\\${amount:,}"
+    return escape_markdown(CURRENCY.format(amount))
 
 
 def format_date(iso: str) -> str:
@@ -173,7 +173,7 @@ def car_name(listing: Mapping[str, Value]) -> str:
     make = make_name(str(listing["manufacturer"]))
     name = f"{listing['year']} {make} {model_name(str(listing['model']))}"
     odometer = listing.get("odometer")
-    return f"{name}, {odometer:,} miles" if isinstance(odometer, int) else name
+    return f"{name}, {odometer:,} {DISTANCE.unit}" if isinstance(odometer, int) else name
 
 
 def complete_word(text: str | None, suggestions: tuple[str, ...]) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 
 from carvalue.errors import AppError
-from carvalue.listings import FIELD_BY_NAME
+from carvalue.listings import CURRENCY, FIELD_BY_NAME, MARKET
 from carvalue.listings.recognition import Advertisement, InvalidVin, read_advertisement, read_vin
 from carvalue.web.client import TrimView
 from carvalue.web.components.form import fill_form
@@ -74,7 +74,7 @@ def show_trims(trims: Sequence[TrimView], *, prices: Mapping[str, int]) -> None:
 
 
 def _trim_label(trim: TrimView, price: int | None) -> str:
-    parts = [model_name(trim.name), f"{trim.share:.0%} of these cars"]
+    parts = [model_name(trim.name), f"{trim.share:.0%} of these {MARKET.vehicles}"]
     return " \N{MIDDLE DOT} ".join(parts if price is None else [*parts, format_dollars(price)])
 
 
@@ -92,9 +92,9 @@ def describe_advertisement(found: Advertisement) -> str:
         for name, value in found.listing.items()
     ]
     if found.asking is not None:
-        values.append(f"asking price **\\${found.asking:,}**")
+        values.append(f"asking price **{escape_markdown(CURRENCY.format(found.asking))}**")
     if not values:
-        return "Nothing was recognized. Enter the car by hand."
+        return f"Nothing was recognized. Enter the {MARKET.vehicle} by hand."
     return f"Read: {', '.join(values)}. Check the form: a rule can misread a text."
 
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from carvalue.listings import FIELD_BY_NAME
+from carvalue.listings import FIELD_BY_NAME, MARKET
 from carvalue.web.client import MissingAnswerView, PossibleValueView
 from carvalue.web.components.formatting import choice_name, escape_markdown, format_dollars
 
 TRIM = "trim"
 WORTH_ASKING = 0.03  # share by which the range has to get narrower
-OFFERED_BY_NAME = (TRIM, "condition", "title_status", "drive", "fuel", "cylinders")
+OFFERED_BY_NAME = (TRIM, *MARKET.asked)
 """Fields whose values move prices and that a seller knows."""
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from carvalue.listings import parse_number
+from carvalue.listings import CURRENCY, parse_number
 
 
 def is_whole_number(value: object, *, minimum: int, maximum: int) -> bool:
@@ -41,5 +41,5 @@ def dollars_input(
     if isinstance(amount, int) and is_whole_number(amount, minimum=1, maximum=maximum):
         return amount
     if text:
-        st.markdown(f":small[:red[Enter whole dollars from 1 to {maximum:,}, for example 9,500.]]")
+        st.markdown(f":small[:red[Enter whole {CURRENCY.name} from 1 to {maximum:,}, for example 9,500.]]")
     return None

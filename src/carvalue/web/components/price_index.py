@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from carvalue.errors import AppError
+from carvalue.listings import MARKET
 from carvalue.web.client import QuoteView
 from carvalue.web.components.formatting import escape_markdown, format_date, format_dollars
 
@@ -118,8 +119,8 @@ def adjusted_price(quote: QuoteView, *, month: str, share: float, name: str) -> 
     day, until = (format_date(f"{part[:7]}-01").replace(" 1,", "") for part in (str(quote.data_as_of), month))
     return (
         f"Adjusted to {until}: about **{price}** ({low} to {high}). Between {day} and {until}, "
-        f"*{escape_markdown(name)}* changed by {share - 1:+.0%}. It is one index for all used cars: "
-        "yours may have moved otherwise."
+        f"*{escape_markdown(name)}* changed by {share - 1:+.0%}. It is one index for all used "
+        f"{MARKET.vehicles}: yours may have moved otherwise."
     )
 
 

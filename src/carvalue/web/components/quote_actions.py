@@ -8,15 +8,17 @@ import streamlit as st
 
 from carvalue.client import RATINGS
 from carvalue.errors import AppError
+from carvalue.listings import CURRENCY, MARKET
 from carvalue.web.client import ListingRejected, price_service_client
 from carvalue.web.components.certificate import certificate_pdf
-from carvalue.web.components.formatting import choice_name, format_dollars
+from carvalue.web.components.formatting import choice_name, escape_markdown, format_dollars
 from carvalue.web.components.number_entry import dollars_input
 from carvalue.web.components.result import Valuation
 
 SAVED = "saved quotes"  # key in the session: ids, in the order in which they were saved
 MAX_SAVED = 4
 MAX_SALE_PRICE = 1_000_000
+SALE_PRICE = f"Sale price ({escape_markdown(CURRENCY.symbol)})"  # label of the field
 RATED = "rated"  # key in the session: what came of the last rating
 THANKS = "Thank you. Ratings show the operator where prices are off; they change no price by themselves."
 
@@ -67,11 +69,13 @@ def show_quote_actions(valuation: Valuation, *, url: str, source: str) -> None:
     )
     with sell.popover("Report the sale", width="stretch"):
         st.write("What was paid for it? This shows us how good our prices are. We store no names.")
-        price = dollars_input("Sale price (\\$)", maximum=MAX_SALE_PRICE, key=f"sale {quote.quote_id}")
+        price = dollars_input(SALE_PRICE, maximum=MAX_SALE_PRICE, key=f"sale {quote.quote_id}")
         if st.button("Report", key=f"report {quote.quote_id}"):
             report_sale(quote.quote_id, price, url=url)
     with remove.popover("Delete", width="stretch"):
-        st.write("Deletes this price and the car from our records. The link to it stops working.")
+        st.write(
+            f"Deletes this price and the {MARKET.vehicle} from our records. The link to it stops working."
+        )
         st.button("Delete this price", on_click=_delete, args=(quote.quote_id, url))
     _show_rating(quote.quote_id, url)
 
@@ -161,7 +165,7 @@ def _save_button(quote_id: str) -> None:
         on_click=_save,
         args=(quote_id,),
         disabled=full,
-        help=f"You can compare {MAX_SAVED} cars at a time." if full else None,
+        help=f"You can compare {MAX_SAVED} {MARKET.vehicles} at a time." if full else None,
         width="stretch",
     )
 

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from carvalue.client import cheaper_share, is_supported, rate_deal, support_in_words
-from carvalue.listings import Listing
+from carvalue.listings import CURRENCY, MARKET, Listing
 from carvalue.settings import PageSettings
 from carvalue.web.client import ExplainedQuoteView, ModelView, QuoteView
 from carvalue.web.components.browser import show_share_bar
@@ -102,7 +102,8 @@ def show_valuation(
         name = car_name(valuation.listing)
         show_share_bar(
             quote_id=quote.quote_id,
-            announcement=f"{name}: ${quote.price:,}, from ${quote.low:,} to ${quote.high:,}.",
+            announcement=f"{name}: {CURRENCY.format(quote.price)}, from {CURRENCY.format(quote.low)} to "
+            f"{CURRENCY.format(quote.high)}.",
         )
         st.caption(_sources(quote, model))
 
@@ -116,11 +117,12 @@ def range_bar(quote: QuoteView) -> str:
     Returns:
         HTML that holds numbers of the quote only.
     """
+    low, high = CURRENCY.format(quote.low), CURRENCY.format(quote.high)
     share = 100 * (quote.price - quote.low) / max(quote.high - quote.low, 1)
     return (
-        f'<div class="cv-range" role="img" aria-label="Range from ${quote.low:,} to ${quote.high:,}">'
+        f'<div class="cv-range" role="img" aria-label="Range from {low} to {high}">'
         f'<div class="cv-bar"><span style="left:{share:.1f}%"></span></div>'
-        f'<div class="cv-ends"><span>${quote.low:,}</span><span>${quote.high:,}</span></div></div>'
+        f'<div class="cv-ends"><span>{low}</span><span>{high}</span></div></div>'
     )
 
 
@@ -155,7 +157,7 @@ def show_deal_rating(valuation: Valuation, *, entered: Listing, above: DeltaGene
         entered: What the form holds now; a quote of another car rates nothing.
     """
     asking = dollars_input(
-        "Is this asking price fair? (\\$)",
+        f"Is this asking price fair? ({escape_markdown(CURRENCY.symbol)})",
         maximum=1_000_000,
         placeholder="What the seller asks for",
         key="asking",
@@ -179,7 +181,7 @@ def show_deal_rating(valuation: Valuation, *, entered: Listing, above: DeltaGene
 
 def _market_rank(asking: int, quote: QuoteView) -> str:
     cheaper = round(20 * cheaper_share(asking, price=quote.price, low=quote.low, high=quote.high))
-    rank = f"Of 20 such cars, about **{cheaper}** are offered for less."
+    rank = f"Of 20 such {MARKET.vehicles}, about **{cheaper}** are offered for less."
     room = asking - quote.price
     if room <= 0:
         return f"{rank} Little room to negotiate: the price is not above the most likely one."

@@ -5,29 +5,31 @@ from collections.abc import Mapping
 import polars as pl
 
 from carvalue.errors import AppError
-from carvalue.listings import FIELD_BY_NAME, FIELDS, Listing, NumberField, parse_number
+from carvalue.listings import (
+    FIELD_BY_NAME,
+    FIELDS,
+    PRICE,
+    READERS,
+    InvalidValue,
+    Listing,
+    NumberField,
+    parse_number,
+)
 from carvalue.listings.recognition import read_vin
 
 ASKING, VIN = "asking price", "vin"
 """Names of the two mapped columns that are no field of a listing."""
 ColumnMapping = Mapping[str, str]
 """Field of a listing, `ASKING` or `VIN` -> column of the table."""
+
+
+def _spelling(column: str) -> str:
+    return "".join(filter(str.isalpha, column.partition("(")[0].lower()))
+
+
 HEADERS: Mapping[str, tuple[str, ...]] = {
-    "manufacturer": ("manufacturer", "make", "brand", "vehiclemake", "carmake"),
-    "model": ("model", "modelname", "vehiclemodel", "carmodel", "modeltrim"),
-    "year": ("year", "modelyear", "yr", "vehicleyear"),
-    "odometer": ("odometer", "mileage", "miles", "odometermiles", "mi", "odo"),
-    "condition": ("condition", "grade"),
-    "cylinders": ("cylinders", "cyl", "enginecylinders"),
-    "fuel": ("fuel", "fueltype"),
-    "title_status": ("titlestatus", "title"),
-    "transmission": ("transmission", "trans", "gearbox"),
-    "drive": ("drive", "drivetrain", "drivetype", "drivewheel"),
-    "type": ("type", "body", "bodytype", "bodystyle", "bodyclass"),
-    "paint_color": ("paintcolor", "color", "colour", "exteriorcolor", "extcolor"),
-    "state": ("state", "stateprovince"),
-    "region": ("region", "city", "craigslistregion"),
-    ASKING: ("price", "askingprice", "asking", "listprice", "listingprice", "retailprice", "internetprice"),
+    **{field.name: (_spelling(field.name), *field.headers) for field in FIELDS},
+    ASKING: (PRICE.name, *PRICE.headers),
     VIN: ("vin", "vinnumber", "vehicleidentificationnumber"),
 }
 """Spellings of column names, as lower-case letters; the first that a table has is used."""
@@ -109,7 +111,10 @@ def _value(name: str, value: object) -> str | float | int | None:
         return text if number is None else number
     if field.is_open:
         return text
-    return next((choice for choice in field.choices if choice.lower() == text.lower()), None)
+    try:
+        return READERS[name](text)
+    except InvalidValue:
+        return None
 
 
 def _decoded(vin: str) -> Listing:
@@ -117,7 +122,3 @@ def _decoded(vin: str) -> Listing:
         return read_vin(vin).listing
     except AppError:
         return {}  # the row then lacks make, model or year, which is its reason
-
-
-def _spelling(column: str) -> str:
-    return "".join(filter(str.isalpha, column.partition("(")[0].lower()))

@@ -5,7 +5,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from carvalue.client import ListingRejected, StoredQuoteView
 from carvalue.errors import AppError
-from carvalue.listings import FIELD_BY_NAME
+from carvalue.listings import FIELD_BY_NAME, MARKET, OPEN_PLACES
 from carvalue.settings import PageSettings, load_settings
 from carvalue.web.client import price_service_client
 from carvalue.web.components import (
@@ -21,7 +21,7 @@ from carvalue.web.components import (
 )
 
 PARAMETER = "quotes"
-DETAILS = ("odometer", "condition", "title_status", "state")
+DETAILS = ("odometer", *(name for name in MARKET.compared if name not in OPEN_PLACES))
 
 
 def show_compare(*, price_page: StreamlitPage) -> None:
@@ -30,13 +30,16 @@ def show_compare(*, price_page: StreamlitPage) -> None:
     Args:
         price_page: The page that shows the price of one car.
     """
-    st.title("Compare cars")
+    st.title(f"Compare {MARKET.vehicles}")
     linked = [quote_id for quote_id in st.query_params.get(PARAMETER, "").split(",") if quote_id]
     if linked and not saved_quotes():
         save_quotes(tuple(linked[:MAX_SAVED]))
     saved = saved_quotes()
     if not saved:
-        st.info(f"Price a car and press *Save to compare* below its price, for up to {MAX_SAVED} cars.")
+        st.info(
+            f"Price a {MARKET.vehicle} and press *Save to compare* below its price, "
+            f"for up to {MAX_SAVED} {MARKET.vehicles}."
+        )
         return
     st.query_params[PARAMETER] = ",".join(saved)
     st.write("The address of this page is a link to this comparison. Whoever has it can open it.")

@@ -4,9 +4,16 @@ import json
 
 import streamlit as st
 
+from carvalue.listings import ALIASES, MARKET
 from carvalue.settings import PageSettings, load_settings
 
-CAR = {"make": "ford", "model": "f-150 xlt", "year": 2015, "odometer": 80_000}
+_ALIAS = {name: alias for alias, name in ALIASES.items()}
+CAR = {
+    _ALIAS.get(name, name): MARKET.examples[0][name]
+    for name in ("manufacturer", "model", "year", "odometer")
+    if name in MARKET.examples[0]
+}
+IN_A_TERMINAL = '- In a terminal: `carvalue price "2015 ford f-150 xlt 80000 miles"`\n'
 
 
 def show_developers() -> None:
@@ -14,7 +21,7 @@ def show_developers() -> None:
     settings = load_settings(PageSettings)
     url = settings.service_url if settings.is_loopback else "https://YOUR-PRICE-SERVICE"
     st.title("For developers")
-    st.write("Programs get the same prices over HTTP. A list of cars gets a list of quotes.")
+    st.write(f"Programs get the same prices over HTTP. A list of {MARKET.vehicles} gets a list of quotes.")
     written = examples(url)
     for tab, code in zip(st.tabs(list(written)), written.values(), strict=True):
         # Streamlit's colours of highlighted code are too pale to read; a box that scrolls has no Tab stop
@@ -30,7 +37,7 @@ def show_developers() -> None:
         f"- Every route with its schema: `{url}/docs`\n"
         "- Files: `curl --data-binary @cars.csv -H 'Content-Type: text/csv'` to `/predict/batch`, or "
         "`carvalue score cars.csv priced.csv`\n"
-        '- In a terminal: `carvalue price "2015 ford f-150 xlt 80000 miles"`\n'
+        f"{IN_A_TERMINAL if MARKET.recognition else ''}"
         "- For language models: `carvalue mcp` serves the Model Context Protocol on standard input and output"
     )
 

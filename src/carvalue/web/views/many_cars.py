@@ -8,7 +8,7 @@ import streamlit as st
 
 from carvalue.client import PriceServiceClient
 from carvalue.errors import AppError
-from carvalue.listings import FIELD_BY_NAME, FIELDS, REQUIRED_FIELDS
+from carvalue.listings import CURRENCY, FIELD_BY_NAME, FIELDS, MARKET, PRICE, REQUIRED_FIELDS
 from carvalue.settings import PageSettings, load_settings
 from carvalue.web.client import current_visitor
 from carvalue.web.components import escape_markdown, show_table, spreadsheet_csv
@@ -28,7 +28,9 @@ from carvalue.web.uploads import (
     with_answers,
 )
 
-EXAMPLE = "manufacturer,model,year,odometer,condition,price\nford,f-150 xlt,2015,80000,good,23500\n"
+AMOUNTS = {"USD": "dollar", "EUR": "euro", "JPY": "yen"}  # formats that Streamlit knows
+_EXAMPLE = {**MARKET.examples[0], PRICE.name: round(0.235 * PRICE.maximum)}
+EXAMPLE = "\n".join(",".join(map(str, row)) for row in (_EXAMPLE, _EXAMPLE.values())) + "\n"
 REFRESH_S = 0.5
 SHOWN_ROWS = 10_000  # the browser gets no more; the download has all
 PREVIEW_ROWS = 3
@@ -62,10 +64,11 @@ class Upload:
 
 def show_many_cars() -> None:
     """Show the page."""
-    st.title("Many cars")
+    st.title(f"Many {MARKET.vehicles}")
     st.write(
-        "Upload a table with one car in each row: CSV (any delimiter and encoding), Excel or Parquet, up to "
-        f"{MAX_ROWS:,} rows. All columns of your file are kept, and your own prices are rated."
+        f"Upload a table with one {MARKET.vehicle} in each row: CSV (any delimiter and encoding), Excel "
+        f"or Parquet, up to {MAX_ROWS:,} rows. All columns of your file are kept, and your own prices "
+        "are rated."
     )
     st.download_button("Download an example", EXAMPLE, file_name="cars.csv", mime="text/csv")
     file = st.file_uploader("Your file", type=list(SUFFIXES))
@@ -147,7 +150,10 @@ def _show_progress(job: PricingJob) -> None:
         st.rerun()
     done = len(job.answers)
     remaining = "" if job.remaining_s is None else f", about {job.remaining_s:,.0f} s left"
-    st.progress(done / job.rows, f"{done:,} of {job.rows:,} cars priced ({done / job.rows:.0%}){remaining}")
+    st.progress(
+        done / job.rows,
+        f"{done:,} of {job.rows:,} {MARKET.vehicles} priced ({done / job.rows:.0%}){remaining}",
+    )
     if job.failure:
         st.error(job.failure)
         if st.button("Try again", icon=":material/refresh:"):
@@ -163,12 +169,12 @@ def _show_result(upload: Upload, job: PricingJob) -> None:
     added, problem = list(names.values()), names["problem"]
     rejected = priced.filter(pl.col(problem) != "")
     count = len(priced) - len(rejected)
-    (st.success if count else st.error)(f"{count:,} of {len(priced):,} cars priced.")
+    (st.success if count else st.error)(f"{count:,} of {len(priced):,} {MARKET.vehicles} priced.")
     order = st.segmented_control("Order", list(ORDERS), default="As in the file") if any(asking) else None
     descending = ORDERS.get(order or "")
     if descending is not None:
         priced = priced.sort(names["difference"], descending=descending, nulls_last=True)
-    money = st.column_config.NumberColumn(format="dollar")
+    money = st.column_config.NumberColumn(format=AMOUNTS.get(CURRENCY.code, "localized"))
     show_table(
         priced.select(*added, pl.exclude(*added)).head(SHOWN_ROWS),
         column_config={names[name]: money for name in ("price", "low", "high", "difference")},

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from carvalue.errors import AppError
-from carvalue.listings import REQUIRED_FIELDS, Listing, Value
+from carvalue.listings import MARKET, REQUIRED_FIELDS, Listing, Value
 from carvalue.settings import PageSettings, load_settings
 from carvalue.web.client import (
     ExplainedQuoteView,
@@ -21,6 +21,7 @@ from carvalue.web.components import (
     RejectedListing,
     Valuation,
     add_form_keys,
+    car_name,
     chosen_make,
     entered_listing,
     fill_form,
@@ -47,32 +48,13 @@ from carvalue.web.components import (
 
 SUGGESTIONS_S = 60  # suggestions of a new model may appear this late
 NO_SUGGESTIONS: Mapping[str, tuple[str, ...]] = {}
-EXAMPLES: Mapping[str, Mapping[str, str | int]] = {
-    "2015 Ford F-150, 80,000 miles": {
-        "manufacturer": "ford",
-        "model": "f-150",
-        "year": 2015,
-        "odometer": 80_000,
-    },
-    "2012 Honda Civic, 110,000 miles": {
-        "manufacturer": "honda",
-        "model": "civic",
-        "year": 2012,
-        "odometer": 110_000,
-    },
-    "2017 Toyota Camry, 60,000 miles": {
-        "manufacturer": "toyota",
-        "model": "camry",
-        "year": 2017,
-        "odometer": 60_000,
-    },
-}
+EXAMPLES = {car_name(example): example for example in MARKET.examples}
 
 
 def show_one_car() -> None:
     """Show the page."""
     url = load_settings(PageSettings).service_url
-    st.title("What is your car worth?")
+    st.title(f"What is your {MARKET.vehicle} worth?")
     with (
         st.container()
     ):  # a message moves nothing below it: while a page is redrawn, Streamlit keeps what moved
@@ -86,10 +68,11 @@ def show_one_car() -> None:
     form, answer = st.columns([5, 6], gap="large")
     with form.container(key="form"):
         st.write("Make, model and model year are enough. More details make the price range narrower.")
-        show_vin_entry()
-        show_advertisement_entry(
-            makes=suggestions.get("manufacturer", ()), models_of=partial(_models_of, url)
-        )
+        if MARKET.recognition:
+            show_vin_entry()
+            show_advertisement_entry(
+                makes=suggestions.get("manufacturer", ()), models_of=partial(_models_of, url)
+            )
         show_form(suggestions=suggestions, expected=_wrong_fields(suggestions))
         show_trims(_trims_or_none(url), prices=trim_prices(_missing_or_none(url, entered_listing())))
     remember_entries()
@@ -103,7 +86,14 @@ def show_one_car() -> None:
 @st.fragment  # the button draws the answer again, not the form
 def _answer(url: str) -> None:
     suggestions = _suggestions_or_none(url)
-    st.button("Price this car", type="primary", width="stretch", key="price", on_click=_price, args=(url,))
+    st.button(
+        f"Price this {MARKET.vehicle}",
+        type="primary",
+        width="stretch",
+        key="price",
+        on_click=_price,
+        args=(url,),
+    )
     if st.session_state.pop("draw form", None):
         st.rerun()  # fields of the form have errors to show
     _show_answer(url, wrong=_wrong_fields(suggestions))
@@ -255,7 +245,7 @@ def _show_answer(url: str, *, wrong: Mapping[str, str]) -> None:
 
 
 def _show_examples(url: str) -> None:
-    st.caption("Or try one of these cars:")
+    st.caption(f"Or try one of these {MARKET.vehicles}:")
     for name, listing in EXAMPLES.items():
         st.button(name, on_click=_price_example, args=(url, listing), type="tertiary")
 

@@ -33,16 +33,25 @@ def test_columns_dates_units_and_categories_are_translated(tmp_path: Path) -> No
         units={"odometer": "km", "price": 2},
         words={"fuel": {"Petrol": "gas"}},
     )
-    text = "kind,cost,maker,built,seen,km,drives on\n Golf ,5000,VW,2012,03.05.2021,100000,PETROL\n"
+    text = "kind,cost,maker,built,seen,km,drives on\n Golf ,5000,VW,2012,03.05.2021,100500,PETROL\n"
 
     (row,) = translated(tmp_path, text, form)
 
     assert tuple(row) == RAW_COLUMNS
     told = {name: value for name, value in row.items() if value}
     assert told == {
-        "id": "1", "price": "10000.0", "year": "2012", "manufacturer": "VW", "model": "Golf",
-        "fuel": "gas", "odometer": "62137.0", "posting_date": "2021-05-03T00:00:00+0000",
+        "id": "1", "price": "10000.0", "year": "2012.0", "manufacturer": "VW", "model": "Golf",
+        "fuel": "gas", "odometer": "62448.0", "posting_date": "2021-05-03T00:00:00+0000",
     }  # fmt: skip
+
+
+def test_rounded_kilometres_stay_rounded_and_decimal_commas_are_read(tmp_path: Path) -> None:
+    form = a_form(decimal=",", columns=COLUMNS | {"odometer": "km"}, units={"odometer": "km"})
+    text = "kind;cost;maker;built;seen;km\nGolf;12.500,50 $;VW;2012;03.05.2021;100.000\n"
+
+    (row,) = translated(tmp_path, text, form.model_copy(update={"separator": ";"}))
+
+    assert (row["price"], row["odometer"]) == ("12500.5", "62000.0")
 
 
 def test_untranslatable_values_are_left_for_cleaning_to_reject(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from carvalue.pricing.explain.shapley import (
     shapley,
     whole_dollars,
 )
-from carvalue.pricing.features.odometer import IMPLAUSIBLE, MIN_PLAUSIBLE_MILES, WITHOUT_ODOMETER
+from carvalue.pricing.features.odometer import IMPLAUSIBLE, MIN_PLAUSIBLE_ODOMETER, WITHOUT_ODOMETER
 from carvalue.pricing.model import PriceModel
 from markets import a_listing, a_market
 
@@ -119,7 +119,7 @@ def _by_group(model: PriceModel, listing: dict[str, object], differences: Floats
     return total
 
 
-@given(LISTINGS, st.integers(MIN_PLAUSIBLE_MILES, 400_000), st.integers(MIN_PLAUSIBLE_MILES, 400_000))
+@given(LISTINGS, st.integers(MIN_PLAUSIBLE_ODOMETER, 400_000), st.integers(MIN_PLAUSIBLE_ODOMETER, 400_000))
 @settings(max_examples=60)
 def test_more_miles_never_raise_the_contribution_of_the_miles(
     model: PriceModel, listing: dict[str, object], miles: int, others: int
@@ -137,7 +137,7 @@ def test_more_miles_never_raise_the_contribution_of_the_miles(
 def test_a_newer_year_never_lowers_the_contribution_of_the_year(
     model: PriceModel, listing: dict[str, object], year: int, other: int
 ) -> None:
-    assume(not isinstance(miles := listing.get("odometer"), int) or miles >= MIN_PLAUSIBLE_MILES)
+    assume(not isinstance(miles := listing.get("odometer"), int) or miles >= MIN_PLAUSIBLE_ODOMETER)
 
     older, newer = (
         dollars_of(explain_price(model, listing | {"year": value}), "year") for value in sorted((year, other))

@@ -11,7 +11,7 @@ import pytest
 
 from carvalue.serving.app import create_app
 from carvalue.serving.middleware.access_log import LINES_AT_ONCE, AccessLog
-from carvalue.serving.openapi.predict import F150
+from carvalue.serving.openapi.predict import EXAMPLE
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from servers import serving
@@ -88,7 +88,7 @@ def test_the_log_contains_no_request_content(bundle: Path, tmp_path: Path) -> No
 
     with serving(app) as client:
         until(lambda: client.get("/readyz").is_success)
-        priced = client.post("/predict", json=F150, headers={"x-request-id": "mine"})
+        priced = client.post("/predict", json=EXAMPLE, headers={"x-request-id": "mine"})
         client.get("/options", params={"make": "porsche"})
         client.get("/porsche")
         client.request("PROPFIND", "/model")

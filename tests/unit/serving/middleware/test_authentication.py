@@ -14,7 +14,7 @@ import pytest
 from carvalue.journal import Journal
 from carvalue.serving.app import create_app
 from carvalue.serving.auth.api_keys import KeyFile
-from carvalue.serving.openapi.predict import F150
+from carvalue.serving.openapi.predict import EXAMPLE
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from servers import serving
@@ -47,7 +47,7 @@ def client(
 
 
 def test_a_key_lets_its_client_in_and_the_log_names_the_client(client: httpx.Client, key: str) -> None:
-    answer = client.post("/predict", json=F150, headers={"X-API-Key": key, "X-Request-ID": "named"})
+    answer = client.post("/predict", json=EXAMPLE, headers={"X-API-Key": key, "X-Request-ID": "named"})
 
     assert answer.status_code == 200
     until(lambda: '"named"' in LOG.getvalue())
@@ -220,7 +220,7 @@ def test_the_journal_names_a_visitor_by_a_pseudonym(bundle: Path, tmp_path: Path
         until(lambda: http.get("/readyz").is_success)
         for client, visitor in requests:
             headers = {"X-API-Key": keys[client], "X-Visitor": visitor}
-            assert http.post("/predict", json=F150, headers=headers).is_success
+            assert http.post("/predict", json=EXAMPLE, headers=headers).is_success
 
     journal = Journal(settings.journal_url.get_secret_value())
     entries = journal.after("", until=datetime.now(UTC) + timedelta(days=1), limit=10)

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from carvalue.listings.schema import FIELDS, NumberField
-from carvalue.serving.openapi.predict import F150, listing_schema
+from carvalue.serving.openapi.predict import EXAMPLE, listing_schema
 from carvalue.serving.requests.validation import InvalidListings, read_listings
 
 BLANKS = ["", "  ", "\t\n", "\u00a0", "\x1f"]
@@ -19,7 +19,7 @@ def schema_allows_text(name: str, text: str) -> bool:
 
 def validation_allows(name: str, value: object) -> bool:
     try:
-        read_listings({**F150, name: value})
+        read_listings({**EXAMPLE, name: value})
     except InvalidListings:
         return False
     return True

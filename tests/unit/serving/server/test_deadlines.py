@@ -13,7 +13,7 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from carvalue.serving.app import create_app
-from carvalue.serving.openapi.predict import F150
+from carvalue.serving.openapi.predict import EXAMPLE
 from carvalue.serving.server import deadlines
 from carvalue.serving.server.deadlines import DeadlineProtocol
 from carvalue.settings import Settings
@@ -153,7 +153,7 @@ def test_a_body_that_comes_fast_enough_may_take_longer(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deadlines, "MIN_BYTES_PER_S", 1_000)
-    body = json.dumps(F150).encode().ljust(30 * 200)
+    body = json.dumps(EXAMPLE).encode().ljust(30 * 200)
     head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     head += b"Content-Length: %d\r\n\r\n"
 
@@ -246,7 +246,7 @@ def test_a_request_before_bytes_that_are_no_http_is_answered(client: Client) -> 
 
 
 def test_a_half_closed_connection_gets_its_response(client: Client) -> None:
-    body = json.dumps(F150).encode()
+    body = json.dumps(EXAMPLE).encode()
     head = JSON_HEAD + b"\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
 
     with closing(connect(client)) as connection:
@@ -264,7 +264,7 @@ def test_a_half_closed_connection_gets_its_response(client: Client) -> None:
 def test_an_offer_to_upgrade_is_ignored_and_the_request_answered(
     client: Client, protocol: bytes, cut: int
 ) -> None:
-    body = json.dumps(F150).encode()
+    body = json.dumps(EXAMPLE).encode()
     offer = b"\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: %s" % protocol
     offer += b"\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA"
     request = JSON_HEAD + offer + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body
@@ -314,7 +314,7 @@ def test_connections_above_the_limit_of_file_handles_are_refused(
     for connection in crowd:
         connection.close()
 
-    until(lambda: client.post("/predict", json=F150).is_success)
+    until(lambda: client.post("/predict", json=EXAMPLE).is_success)
     assert client.rejected("crowded") == 1
 
 

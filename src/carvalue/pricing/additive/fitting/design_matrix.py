@@ -13,7 +13,7 @@ from carvalue.listings import CATEGORY_FIELDS, EARLIEST_YEAR, NAME_FIELDS
 from carvalue.pricing.additive.isotonic import interpolate, locate
 from carvalue.pricing.additive.lookups import (
     AGE_KNOTS,
-    MILES_KNOTS,
+    ODOMETER_KNOTS,
     SLOPE_BASIS,
     curve_keys,
     family_category_key,
@@ -108,7 +108,7 @@ def _name_blocks(
     age_values = sparse.hstack([sparse.diags(ages[:, i]) @ member for i in range(len(AGE_KNOTS))]).tocsr()
     age_names = tuple(f"{i} {key}" for i in range(len(AGE_KNOTS)) for key in curve_names)
     slopes = (sparse.diags(slope) @ member).tocsr()
-    mile_names = (*map(str, MILES_KNOTS), "missing")
+    mile_names = (*map(str, ODOMETER_KNOTS), "missing")
     return {
         "levels": ColumnBlock(values=levels[index], keys=level_names, penalty=LEVEL_PENALTY),
         "ages": ColumnBlock(values=age_values, keys=age_names, penalty=AGE_PENALTY),
@@ -191,17 +191,17 @@ def _age_shares(year: Ints) -> Floats:
 
 
 def _mile_shares(frame: pl.DataFrame) -> tuple[Floats, Floats]:
-    """Split each row between the two `MILES_KNOTS` around its mileage, and interpolate `SLOPE_BASIS`.
+    """Split each row between the two `ODOMETER_KNOTS` around its mileage, and interpolate `SLOPE_BASIS`.
 
     Shapes (rows, knots + 1), where the last column is a missing odometer, and (rows,).
     """
     index, cells = distinct_cells(frame, ("odometer",))
-    shares, slope = np.zeros((len(cells), len(MILES_KNOTS) + 1)), np.zeros(len(cells))
+    shares, slope = np.zeros((len(cells), len(ODOMETER_KNOTS) + 1)), np.zeros(len(cells))
     for number, (miles,) in enumerate(cells):
         if miles is None or miles != miles:
             shares[number, -1] = 1
             continue
-        segment, share = locate(MILES_KNOTS, float(miles))
+        segment, share = locate(ODOMETER_KNOTS, float(miles))
         shares[number, segment], shares[number, segment + 1] = 1 - share, share
         slope[number] = interpolate(SLOPE_BASIS, segment, share)
     return shares[index], slope[index]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
-from carvalue.listings import Listing
+from carvalue.listings import CURRENCY, DISTANCE, Listing
 from carvalue.web.client import CurvePointView, CurvesView, QuoteView
 from carvalue.web.components.browser.assets import browser_component
 
@@ -30,7 +30,9 @@ def show_what_if(listing: Listing, quote: QuoteView, curves: CurvesView) -> None
         quote: Its quote.
         curves: Prices of the car at other mileages and in other model years.
     """
-    browser_component("what_if")(data=what_if_data(listing, quote, curves), key=f"what-if {quote.quote_id}")
+    units = {"symbol": CURRENCY.symbol, "distance": DISTANCE.unit}
+    data = {**what_if_data(listing, quote, curves), "units": units}
+    browser_component("what_if")(data=data, key=f"what-if {quote.quote_id}")
 
 
 def what_if_data(listing: Listing, quote: QuoteView, curves: CurvesView) -> dict[str, SliderData]:

@@ -1,14 +1,16 @@
 // Sliders over prices that the service computed. Every stop is one of those points: nothing is interpolated.
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 360, HEIGHT = 200, LEFT = 58, BOTTOM = 24, TOP = 8, RIGHT = 12;
-const dollars = (amount) => "$" + amount.toLocaleString("en-US");
+let symbol = "$", distance = "miles"; // of the market, from the page
+const dollars = (amount) => symbol + amount.toLocaleString("en-US");
 const units = {
-  odometer: { label: "At another mileage", show: (value) => value.toLocaleString("en-US") + " miles" },
+  odometer: { label: "At another mileage", show: (value) => `${value.toLocaleString("en-US")} ${distance}` },
   year: { label: "In another model year", show: (value) => "model year " + value },
 };
 
 export default function (component) {
   const { data, parentElement } = component;
+  ({ symbol, distance } = data.units);
   parentElement.querySelector(".sliders")?.remove();
   const root = add(parentElement, "div", { class: "sliders" });
   const dark = isDark(parentElement);

@@ -1,0 +1,163 @@
+"""Check a file of listings in seconds: what training would find out after minutes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from carvalue.listings.cleaning import CleaningReport, NoCleanListings, clean
+from carvalue.listings.inspection.draft import date_format, draft_fields, draft_mapping
+from carvalue.listings.inspection.raw_table import RawTable, read_raw_table
+from carvalue.listings.inspection.suspicious import suspicious_values
+from carvalue.listings.schema import FIELDS, MARKET, PRICE, RAW_COLUMNS, SOURCE_COLUMNS
+from carvalue.listings.sources import ColumnMapping, apply_mapping
+
+REQUIRED = ("posting_date", PRICE.name, *(field.name for field in FIELDS if field.required))
+EXAMPLES = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class RejectedRows:
+    """Rows that cleaning rejects for one reason.
+
+    Attributes:
+        reason: The reason.
+        rows: Their number.
+        examples: Some of the invalid texts.
+    """
+
+    reason: str
+    rows: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataCheck:
+    """What a file of listings holds, and what of it training could use.
+
+    Attributes:
+        read: The number of rows that were checked.
+        kept: The number of rows that cleaning keeps.
+        columns: Field, `id`, `posting_date` or price -> column of the file.
+        missing: Required columns that were not found.
+        absent: Optional fields without a column.
+        rejected: Rejected rows by reason, the most frequent first.
+        suspicious: Sentences about suspicious values and the encoding.
+        draft: A column mapping and fields for a file of an unknown form; empty for a known one.
+        listings: The clean listings, for checks of what models need; None without any.
+    """
+
+    read: int
+    kept: int
+    columns: Mapping[str, str]
+    missing: tuple[str, ...]
+    absent: tuple[str, ...]
+    rejected: tuple[RejectedRows, ...]
+    suspicious: tuple[str, ...]
+    draft: str
+    listings: pl.DataFrame | None
+
+
+def check_data(
+    path: Path, *, scratch: Path, mapping: ColumnMapping | None = None, now: datetime | None = None
+) -> DataCheck:
+    """Check a CSV of listings.
+
+    Columns are found by the mapping or, without one, by their names. Of a large file the first 64 MB are
+    read.
+
+    Args:
+        path: The CSV file.
+        scratch: A folder for temporary files.
+        mapping: How to translate its columns; None to find them by name.
+        now: The present time; None reads the clock.
+
+    Returns:
+        What was found.
+
+    Raises:
+        SourceFailed: The file cannot be read, or does not match its mapping.
+    """
+    table = read_raw_table(path)
+    if mapping:
+        table = RawTable(
+            rows=table.rows,
+            separator=mapping.separator,
+            encoding_problem=table.encoding_problem,
+            columns=dict(mapping.columns),
+            decimal=mapping.decimal,
+            words={name: frozenset(map(str.lower, values)) for name, values in mapping.words.items()},
+        )
+    is_known = set(SOURCE_COLUMNS) <= set(table.rows.columns)
+    missing = tuple(name for name in REQUIRED if name not in table.columns)
+    report = (
+        None if missing else _cleaned(table, mapping=mapping, scratch=scratch, now=now, is_known=is_known)
+    )
+    encoding = [table.encoding_problem] if table.encoding_problem else []
+    drafts = (
+        [] if is_known or mapping else [draft_mapping(table, decimal=MARKET.decimal), draft_fields(table)]
+    )
+    return DataCheck(
+        read=table.rows.height,
+        kept=report.kept if report else 0,
+        columns=table.columns,
+        missing=missing,
+        absent=tuple(field.name for field in FIELDS if field.name not in {*table.columns, *missing}),
+        rejected=_rejected(report) if report else (),
+        suspicious=(*encoding, *suspicious_values(table)),
+        draft="\n\n".join(filter(None, drafts)),
+        listings=pl.read_parquet(report.listings) if report and report.kept else None,
+    )
+
+
+def _cleaned(
+    table: RawTable,
+    *,
+    mapping: ColumnMapping | None,
+    scratch: Path,
+    now: datetime | None,
+    is_known: bool,
+) -> CleaningReport | None:
+    raw, translated = scratch / "raw.csv", scratch / "translated.csv"
+    if is_known:
+        known = [name for name in RAW_COLUMNS if name in table.rows.columns]
+        table.rows.select(known).write_csv(translated)
+    else:
+        used = mapping or ColumnMapping(
+            name="draft", date_format=date_format(table), columns={**table.columns}
+        )
+        table.rows.write_csv(raw)
+        apply_mapping(raw, mapping=used.model_copy(update={"separator": ","}), into=translated)
+    try:
+        return clean(translated, into=scratch / "clean", now=now)
+    except NoCleanListings:
+        return _all_rejected(scratch / "clean", rows=table.rows.height)
+
+
+def _all_rejected(folder: Path, *, rows: int) -> CleaningReport:
+    rejects = folder / "rejects.parquet"
+    counts = pl.read_parquet(rejects)["reason"].value_counts(sort=True)
+    return CleaningReport(
+        listings=folder / "listings.parquet",
+        rejects=rejects,
+        read=rows,
+        kept=0,
+        cars=0,
+        rejected=dict(counts.iter_rows()),
+        repaired={},
+    )
+
+
+def _rejected(report: CleaningReport) -> tuple[RejectedRows, ...]:
+    rejects = pl.read_parquet(report.rejects)
+    return tuple(
+        RejectedRows(reason=reason, rows=rows, examples=_examples(rejects.filter(pl.col("reason") == reason)))
+        for reason, rows in report.rejected.items()
+    )
+
+
+def _examples(rows: pl.DataFrame) -> tuple[str, ...]:
+    values: Sequence[str] = rows["value"].drop_nulls().unique(maintain_order=True).head(EXAMPLES).to_list()
+    return tuple(value[:40] for value in values)
