@@ -14,7 +14,7 @@ from carvalue.listings.markets.fields import (
     NumberField,
     Value,
 )
-from carvalue.listings.markets.parts import Currency, Distance, PriceOrder, SampleDescription
+from carvalue.listings.markets.parts import Currency, Distance, PriceOrder, SampleDescription, TileMap
 
 __all__ = [
     "EQUIPMENT",
@@ -29,6 +29,7 @@ __all__ = [
     "NumberField",
     "PriceOrder",
     "SampleDescription",
+    "TileMap",
     "Value",
     "read_market",
 ]

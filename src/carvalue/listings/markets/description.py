@@ -22,6 +22,7 @@ from carvalue.listings.markets.parts import (
     PriceOrder,
     Rewrite,
     SampleDescription,
+    TileMap,
 )
 
 FOLDER = Path(__file__).parent / "resources"
@@ -102,6 +103,8 @@ class MarketDescription(Part):
     """Fields that, with the name and a round mileage, tell whether two listings show the same vehicle."""
     compared: tuple[str, ...] = ()
     """Categorical fields that similar listings are shown with."""
+    map: TileMap | None = None
+    """Where the page draws similar listings by place; None draws no map."""
     asked: tuple[str, ...] = ()
     """Categorical fields that move prices and that a seller knows: the page says what their values change."""
     usual: Mapping[str, str] = {}
@@ -142,6 +145,8 @@ class MarketDescription(Part):
             _require_choice(by_name.get(name), category, key="usual")
         for name, drawn in (self.sample.categories if self.sample else {}).items():
             _require_choice(by_name.get(name), *drawn.shares, *drawn.effects, key=f"sample.categories.{name}")
+        if self.map is not None:
+            _require_choice(by_name.get(self.map.field), *self.map.tiles, key="map.tiles")
         _require(
             list(self.price_bands) == sorted(set(self.price_bands)), "price_bands: expected ascending prices"
         )

@@ -52,6 +52,15 @@ class Currency(Part):
         return f"{'-' if round(amount) < 0 else ''}{self.symbol}{abs(round(amount)):,}"
 
 
+class TileMap(Part):
+    """A map of places as tiles of the same size, so that small states and countries can be seen."""
+
+    field: str
+    """The categorical field whose categories are places."""
+    tiles: Mapping[str, tuple[int, int]]
+    """Category to the column (from the west) and the row (from the north) of its tile."""
+
+
 class Distance(Part):
     """The unit of the odometer."""
 

@@ -11,6 +11,7 @@ Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 Rows = Sequence[Mapping[str, Any]]
 
 UP, DOWN, NEUTRAL, MARK = "#2f8f6e", "#c0504d", "#3b7fc4", "#c9741f"  # at least 3:1 on white and on black
+TILE, TILE_TEXT, EMPTY_TILE_TEXT = "#2f6aa8", "#ffffff", "#7a7a7a"
 AMOUNT = ",.0f"
 # Vega's own currency sign is the dollar
 AMOUNT_LABEL = f"'{CURRENCY.symbol}' + format(datum.value, '{AMOUNT}')"
@@ -97,6 +98,42 @@ def similar_cars(cars: Rows, *, odometer: int | None, price: int) -> Chart:
         description=f"Scatter: asking prices of similar {MARKET.vehicles} over {DISTANCE.unit}; "
         "the diamond is yours.",
     )
+
+
+def similar_cars_by_place(rows: Rows, *, own: str | None) -> Chart:
+    """Draw a tile for each place, with the number of similar cars there.
+
+    Args:
+        rows: One for each place: `place`, `column`, `row`, `cars` (their number) and `price` (the median
+            asking price in the market's currency; None without cars).
+        own: The place of this car; its tile has a border.
+
+    Returns:
+        The chart.
+    """
+    base = alt.Chart(alt.Data(values=list(rows))).encode(
+        x=alt.X("column:O", axis=None), y=alt.Y("row:O", axis=None)
+    )
+    amount = alt.Tooltip("price:Q", format=AMOUNT, title=f"median price, {CURRENCY.name}")
+    tiles = base.mark_rect(cornerRadius=4, color=TILE, stroke=MARK).encode(
+        opacity=alt.condition("datum.cars > 0", alt.value(1), alt.value(0.15)),
+        strokeWidth=alt.condition(alt.datum.place == (own or ""), alt.value(3), alt.value(0)),
+        tooltip=["place:N", alt.Tooltip("cars:Q", title=f"similar {MARKET.vehicles}"), amount],
+    )
+    names = base.mark_text(dy=-6, fontSize=11).encode(text="place:N", color=_on_tile())
+    counts = (
+        base.transform_filter("datum.cars > 0")
+        .mark_text(dy=8, fontSize=11, fontWeight="bold")
+        .encode(text="cars:Q", color=_on_tile())
+    )
+    return alt.layer(tiles, names, counts).properties(
+        height=40 * (1 + max(int(row["row"]) for row in rows)),
+        description=f"Map of tiles: how many similar {MARKET.vehicles} each place has; yours has a border.",
+    )
+
+
+def _on_tile() -> Any:
+    return alt.condition("datum.cars > 0", alt.value(TILE_TEXT), alt.value(EMPTY_TILE_TEXT))
 
 
 def two_distributions(labels: Sequence[str], reference: Sequence[float], window: Sequence[float]) -> Chart:

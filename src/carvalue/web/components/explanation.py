@@ -1,5 +1,6 @@
 """Explains a price: its parts, what-if prices and similar cars."""
 
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
@@ -17,9 +18,10 @@ from carvalue.listings import (
     Listing,
     Value,
 )
+from carvalue.listings.markets import TileMap
 from carvalue.web.client import ComparableView, ExplainedQuoteView, price_service_client
 from carvalue.web.components.browser import show_what_if
-from carvalue.web.components.charts import similar_cars, waterfall
+from carvalue.web.components.charts import similar_cars, similar_cars_by_place, waterfall
 from carvalue.web.components.formatting import (
     choice_name,
     escape_markdown,
@@ -203,7 +205,29 @@ def show_comparables(listing: Listing, explained: ExplainedQuoteView) -> None:
     own = listing.get("odometer")
     chart = similar_cars(cars, odometer=own if isinstance(own, int) else None, price=explained.quote.price)
     st.altair_chart(chart, width="stretch")
+    if MARKET.map is not None:
+        own_place = listing.get(MARKET.map.field)
+        rows = _by_place(comparables, MARKET.map)
+        st.altair_chart(similar_cars_by_place(rows, own=str(own_place or "").upper()), width="stretch")
     show_table([_table_row(car) for car in comparables])
+
+
+def _by_place(cars: Sequence[ComparableView], tile_map: TileMap) -> list[dict[str, str | float | None]]:
+    """Count the similar cars of each place, with the median of their prices."""
+    prices: dict[str, list[int]] = {place: [] for place in tile_map.tiles}
+    for car in cars:
+        if (place := car.category(tile_map.field)) in prices:
+            prices[str(place)].append(car.price)
+    return [
+        {
+            "place": place.upper(),
+            "column": tile_map.tiles[place][0],
+            "row": tile_map.tiles[place][1],
+            "cars": len(found),
+            "price": statistics.median(found) if found else None,
+        }
+        for place, found in prices.items()
+    ]
 
 
 def _filtered(listing: Listing, cars: Sequence[ComparableView]) -> list[ComparableView]:

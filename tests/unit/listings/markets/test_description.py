@@ -43,6 +43,7 @@ def test_the_markets_of_the_program_are_valid() -> None:
         ('kind = "number"', 'kind = "integer"', "'number', 'category'"),
         ('phrase = "{value:,} miles"', 'phrase = "{miles}"', "odometer: phrase may hold {value} only"),
         ("monotone = 1", 'monotone = "up"', "fields.2.number.monotone"),
+        ("tx = [3, 7]", "zz = [3, 7]", "map.tiles: zz is no choice of the field"),
         ('name = "us-cars"', "name =", "cannot be read"),
     ],
 )
@@ -54,6 +55,17 @@ def test_a_wrong_key_is_named(tmp_path: Path, old: str, new: str, message: str) 
 
     assert message in str(error.value)
     assert path in str(error.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_place_has_a_tile_of_its_own(name: str) -> None:
+    market = read_market(name)
+    assert market.map is not None
+    field = next(field for field in market.fields if field.name == market.map.field)
+
+    assert isinstance(field, CategoryField)
+    assert set(market.map.tiles) == set(field.choices)
+    assert len(set(market.map.tiles.values())) == len(field.choices)
 
 
 def test_a_flag_is_a_category_of_yes_and_no(tmp_path: Path) -> None:

@@ -38,6 +38,13 @@ def test_the_marks_of_charts_stand_out(color: str, background: str) -> None:
     assert contrast(color, background) >= 3
 
 
+@pytest.mark.parametrize("background", SCHEMES.values(), ids=SCHEMES)
+def test_the_texts_of_the_map_can_be_read(background: str) -> None:
+    assert contrast(charts.TILE_TEXT, charts.TILE) >= 4.5
+    assert contrast(charts.TILE, background) >= 3
+    assert contrast(charts.EMPTY_TILE_TEXT, background) >= 4
+
+
 def test_no_mark_is_transparent() -> None:
     car = {"odometer": 80_000, "price": 20_000, "year": 2015, "model": "focus", "state": "tx"}
     drawn = [
