@@ -112,11 +112,12 @@ def similar_cars_by_place(rows: Rows, *, own: str | None) -> Chart:
         The chart.
     """
     base = alt.Chart(alt.Data(values=list(rows))).encode(
-        x=alt.X("column:O", axis=None), y=alt.Y("row:O", axis=None)
+        x=alt.X("column:O", axis=None, scale=alt.Scale(paddingInner=0.08)),
+        y=alt.Y("row:O", axis=None, scale=alt.Scale(paddingInner=0.08)),
     )
     amount = alt.Tooltip("price:Q", format=AMOUNT, title=f"median price, {CURRENCY.name}")
     tiles = base.mark_rect(cornerRadius=4, color=TILE, stroke=MARK).encode(
-        opacity=alt.condition("datum.cars > 0", alt.value(1), alt.value(0.15)),
+        fillOpacity=alt.condition("datum.cars > 0", alt.value(1), alt.value(0.15)),
         strokeWidth=alt.condition(alt.datum.place == (own or ""), alt.value(3), alt.value(0)),
         tooltip=["place:N", alt.Tooltip("cars:Q", title=f"similar {MARKET.vehicles}"), amount],
     )
@@ -126,7 +127,8 @@ def similar_cars_by_place(rows: Rows, *, own: str | None) -> Chart:
         .mark_text(dy=8, fontSize=11, fontWeight="bold")
         .encode(text="cars:Q", color=_on_tile())
     )
-    return alt.layer(tiles, names, counts).properties(
+    layers = alt.layer(tiles, names, counts).configure_view(stroke=None)
+    return layers.properties(
         height=40 * (1 + max(int(row["row"]) for row in rows)),
         description=f"Map of tiles: how many similar {MARKET.vehicles} each place has; yours has a border.",
     )
