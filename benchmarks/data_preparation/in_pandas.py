@@ -14,9 +14,9 @@ import pandas as pd
 
 from carvalue.listings.cleaning.identity import (
     ADVERTISED_FIELDS,
-    DELIVERY_MILES,
+    DELIVERY_DISTANCE,
     MODEL_HEAD,
-    ROUND_MILES,
+    ROUND_DISTANCE,
     TRAITS,
     VIN_PATTERN,
 )
@@ -123,8 +123,8 @@ def cars(listings: pd.DataFrame) -> pd.Series:
     """Number the cars, each by the first row that shows it."""
     miles = listings["odometer"]
     model = listings["model"].str.replace(r"[^a-z0-9]+", "", regex=True)
-    tells = miles.notna() & (miles > DELIVERY_MILES)
-    exact = tells & (miles % ROUND_MILES != 0) & model.notna()
+    tells = miles.notna() & (miles > DELIVERY_DISTANCE)
+    exact = tells & (miles % ROUND_DISTANCE != 0) & model.notna()
     key = listings[["manufacturer", "year", "odometer"]].assign(
         model=model.where(~exact, model.str[:MODEL_HEAD]),
         price=listings["price"].where(~tells),

@@ -15,7 +15,7 @@ from carvalue.serving.auth import load_key_store
 from carvalue.settings import InvalidSetting, Settings, StateSettings
 from carvalue.urls import without_credentials
 
-HEALTH_LIMIT_S = 240.0  # Airflow alone takes more than a minute on a busy machine
+HEALTH_LIMIT_S = 900.0  # Airflow alone takes minutes on a slow, busy machine; a process that ends is noticed at once
 STOP_LIMIT_S = 60.0
 POLL_S = 0.5
 LOG_LINES = 8  # shown of the log of a failed service
@@ -51,7 +51,7 @@ def start_platform(settings: Settings, *, report: Report) -> None:
         NoKeys: The price service would accept requests of other machines without an API key.
         OwnKeyMissing: The price service would reject this machine's page.
         PortTaken: Another process listens on the port of a service.
-        ServiceFailed: A service ended or was not healthy within 240 seconds.
+        ServiceFailed: A service ended or was not healthy within 15 minutes.
     """
     if not settings.mlflow_tracking_uri.startswith("http"):
         raise InvalidSetting(
@@ -75,7 +75,7 @@ def start_services(settings: Settings, services: tuple[ServiceSpec, ...], *, rep
 
     Raises:
         PortTaken: Another process listens on the port of a service.
-        ServiceFailed: A service ended or was not healthy within 240 seconds.
+        ServiceFailed: A service ended or was not healthy within 15 minutes.
     """
     write_passwords(settings)
     write_tool_configuration(settings)
