@@ -15,7 +15,7 @@ from carvalue.serving.auth import load_key_store
 from carvalue.settings import InvalidSetting, Settings, StateSettings
 from carvalue.urls import without_credentials
 
-HEALTH_LIMIT_S = 900.0  # Airflow alone takes minutes on a slow, busy machine; a process that ends is noticed at once
+HEALTH_LIMIT_S = 900.0  # Airflow alone takes minutes on a slow machine; an ended process is seen at once
 STOP_LIMIT_S = 60.0
 POLL_S = 0.5
 LOG_LINES = 8  # shown of the log of a failed service
