@@ -171,10 +171,10 @@ def openapi() -> Mapping[str, Any]:
 
 def listing_fields() -> str:
     """Render each field of a listing with its type, its allowed values and its description."""
-    schema = openapi()["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    schema = openapi()["components"]["schemas"]["Listing"]
     rows = [
         (f"`{name}`", " or ".join(field["type"]), _allowed(field), field["description"])
-        for name, field in schema["oneOf"][0]["properties"].items()
+        for name, field in schema["properties"].items()
     ]
     return _table(("field", "type", "allowed", "description"), rows)
 

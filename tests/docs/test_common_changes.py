@@ -170,7 +170,7 @@ explained = [explain_price(model, car) for car in cars]
 inputs = rows.with_columns(pl.col("price").cast(pl.Float64), range_width=0.5)
 print(json.dumps({
     "prices": [model.quote(car).price for car in cars],
-    "explained": [item.start + sum(part.dollars for part in item.items) for item in explained],
+    "explained": [item.start + sum(part.amount for part in item.items) for item in explained],
     "labels": [part.label for part in explained[-1].items if "doors" in part.fields],
     "constraint": dict(zip(model.encoder.names, model.encoder.monotone))["doors"],
     "violations": violations(check_invariants(model, rows)),

@@ -62,7 +62,7 @@ def test_the_fields_of_the_market_move_prices_and_reasons_add_up(motorcycles: di
 
     assert without_abs < complete
     assert weak < complete
-    assert reasons["start"] + sum(item["dollars"] for item in reasons["items"]) == complete
+    assert reasons["start"] + sum(item["amount"] for item in reasons["items"]) == complete
 
 
 def test_files_are_read_by_the_same_description(motorcycles: dict[str, Any]) -> None:

@@ -141,11 +141,11 @@ class ContributionView(AnswerModel):
 
     Attributes:
         label: The part of the car.
-        dollars: Its Shapley value, in dollars; negative if it lowers the price.
+        amount: Its Shapley value, in the market's currency; negative if it lowers the price.
     """
 
     label: str
-    dollars: int
+    amount: int
 
 
 class ExplanationView(AnswerModel):

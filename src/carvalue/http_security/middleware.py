@@ -1,7 +1,7 @@
 """ASGI middleware that refuses requests of foreign web pages."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from http import HTTPStatus
 
 from starlette.responses import Response
@@ -24,10 +24,19 @@ class BrowserProtection:
         app: the application that allowed requests are passed to.
         allowed: the host names that the server answers to.
         answer: builds the answer to a refused request; a problem (RFC 9457) unless given.
+        origins: foreign origins whose requests are allowed as well, such as `https://shop.example.com`.
     """
 
-    def __init__(self, app: ASGIApp, *, allowed: AllowedHosts, answer: Answer | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        allowed: AllowedHosts,
+        answer: Answer | None = None,
+        origins: Collection[str] = (),
+    ) -> None:
         self._app, self._allowed, self._answer = app, allowed, answer or _problem
+        self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass an allowed request on; answer any other with status 400, 403 or 421.
@@ -59,7 +68,7 @@ class BrowserProtection:
             elif name == b"sec-fetch-site":
                 fetch_site = value.decode("latin-1")
         refusal = host_refusal(hosts, allowed=self._allowed, http_version=scope.get("http_version", "1.1"))
-        if refusal is not None or scope.get("method") in SAFE_METHODS:
+        if refusal is not None or scope.get("method") in SAFE_METHODS or origin in self._origins:
             return refusal
         return origin_refusal(
             origin=origin, fetch_site=fetch_site, host=hosts[0] if hosts else "", allowed=self._allowed

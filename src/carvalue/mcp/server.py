@@ -16,11 +16,12 @@ from carvalue.client import (
     support_in_words,
 )
 from carvalue.errors import AppError
+from carvalue.listings import CURRENCY, MARKET
 from carvalue.listings.recognition import read_vin
 
 MAX_COMPARED = 4
 INSTRUCTIONS = (
-    "Estimates asking prices of used cars in the United States. Always tell the range, the date of the data "
+    f"Estimates asking prices of {MARKET.title}. Always tell the range, the date of the data "
     "(data_as_of) and the support along with a price: prices are those of that date, not of today."
 )
 Description = Annotated[
@@ -33,9 +34,10 @@ class PriceAnswer(BaseModel):
 
     Attributes:
         understood: The fields that were read in the description.
-        price: Most likely asking price, in US dollars.
-        low: Lower end of the price range, in US dollars.
-        high: Upper end of the price range, in US dollars.
+        price: Most likely asking price.
+        low: Lower end of the price range.
+        high: Upper end of the price range.
+        currency: Currency of all prices, ISO 4217.
         support: What the range promises.
         data_as_of: Date of the newest training listing, ISO 8601; prices are those of this date.
         warnings: What the model did not know about the car.
@@ -46,6 +48,7 @@ class PriceAnswer(BaseModel):
     price: int
     low: int
     high: int
+    currency: str
     support: str
     data_as_of: str | None
     warnings: list[str]
@@ -57,11 +60,11 @@ class PriceStep(BaseModel):
 
     Attributes:
         label: A part of the car.
-        dollars: What it adds to the price, in US dollars.
+        amount: What it adds to the price.
     """
 
     label: str
-    dollars: int
+    amount: int
 
 
 class ExplanationAnswer(BaseModel):
@@ -70,8 +73,8 @@ class ExplanationAnswer(BaseModel):
     Attributes:
         answer: The price.
         starts_from: Description of the reference car.
-        start: Price of the reference car, in US dollars.
-        steps: With `start`, their dollars add up to the price.
+        start: Price of the reference car.
+        steps: With `start`, their amounts add up to the price.
     """
 
     answer: PriceAnswer
@@ -86,7 +89,7 @@ class RatingAnswer(BaseModel):
     Attributes:
         rating: Great price, good price, fair price, high price, overpriced or suspiciously cheap.
         meaning: What the rating means.
-        difference: Asking price minus most likely price, in US dollars.
+        difference: Asking price minus most likely price.
         answer: The price.
     """
 
@@ -119,7 +122,7 @@ def create_server(client: PriceServiceClient) -> MCPServer:
             priced = price_text(client, description)
         reasons = priced.explained.reasons
         assert reasons is not None  # noqa: S101  # only a stored quote has none
-        steps = [PriceStep(label=item.label, dollars=item.dollars) for item in reasons.items]
+        steps = [PriceStep(label=item.label, amount=item.amount) for item in reasons.items]
         return ExplanationAnswer(
             answer=_answer(priced), starts_from=reasons.start_label, start=reasons.start, steps=steps
         )
@@ -142,7 +145,7 @@ def create_server(client: PriceServiceClient) -> MCPServer:
     @server.tool()
     def rate_asking_price(
         description: Description,
-        asking: Annotated[int, Field(ge=1, le=1_000_000, description="Asking price in US dollars.")],
+        asking: Annotated[int, Field(ge=1, le=1_000_000, description=f"Asking price in {CURRENCY.name}.")],
     ) -> RatingAnswer:
         """Rate the asking price of a used car."""
         answer = _price(client, description)
@@ -175,6 +178,7 @@ def _answer(priced: PricedCar) -> PriceAnswer:
         price=quote.price,
         low=quote.low,
         high=quote.high,
+        currency=CURRENCY.code,
         support=support_in_words(priced.explained),
         data_as_of=quote.data_as_of,
         warnings=list(quote.warnings),

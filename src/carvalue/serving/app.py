@@ -24,11 +24,12 @@ from carvalue.serving.middleware import (
     FastPathMiddleware,
     ObservabilityMiddleware,
     SecurityHeaders,
+    allow_origins,
     install_problems,
     refusal_answer,
 )
 from carvalue.serving.model import BundleCache, bundles_folder
-from carvalue.serving.openapi import DESCRIPTION, KEY, TITLE, rejections
+from carvalue.serving.openapi import DESCRIPTION, KEY, TITLE, describe_schemas, rejections
 from carvalue.serving.routes import PREDICT, documented, operation, plain, post_predict
 from carvalue.serving.service import running_service
 from carvalue.settings import ServiceSettings, load_settings
@@ -66,11 +67,13 @@ def create_app(
         title=TITLE,
         description=DESCRIPTION,
         version=version("carvalue"),
+        generate_unique_id_function=lambda route: route.name,
         lifespan=partial(_lifespan, settings=settings, registry=registry, metrics=metrics, log=log),
     )
     for router in (plain, documented):
         app.include_router(router, dependencies=[KEY], responses=rejections())
     app.include_router(operation)
+    describe_schemas(app)
     install_problems(app)
     routes = frozenset(route.path for route in app.routes if isinstance(route, APIRoute))
     limits = RateLimits(rate=settings.rate_limit, burst=settings.rate_burst)
@@ -85,7 +88,10 @@ def create_app(
         metrics=metrics,
     )
     protected = BrowserProtection(
-        authenticated, allowed=allowed_hosts(settings), answer=refusal_answer(metrics)
+        allow_origins(authenticated, settings.cors_origin_names),
+        allowed=allowed_hosts(settings),
+        answer=refusal_answer(metrics),
+        origins=settings.cors_origin_names,
     )
     return ObservabilityMiddleware(
         protected, metrics=metrics, routes=routes, headers=SecurityHeaders(app), log=log

@@ -10,13 +10,15 @@ from functools import partial
 from fastapi import Request
 from starlette.responses import Response
 
-from carvalue.listings import READERS, InvalidValue, Listing
+from carvalue.listings import CURRENCY, DISTANCE, READERS, InvalidValue, Listing
 from carvalue.pricing.explain import explain_price, missing_answers, what_if_curves
 from carvalue.serving.model import LiveModel, LoadedModel
 from carvalue.serving.quotes import QuoteService
 from carvalue.serving.requests import InvalidListings, invalid_value, read_json, read_listing
 
 Answer = dict[str, object]
+UNITS: Answer = {"currency": CURRENCY.code, "distance_unit": DISTANCE.unit}
+"""The units of an answer."""
 CURVES = ("odometer", "year")
 MAX_VALUES = 100  # of a query parameter; the range of the years has fewer
 
@@ -40,7 +42,8 @@ async def answer_explain(request: Request, *, live: LiveModel, quotes: QuoteServ
     loaded = live.current()
     client, route = request.scope["journal_client"], request.scope["journal_route"]
     (quote,) = await quotes.answer((listing,), client=client, route=route, loaded=loaded)
-    return json_response({"quote": quote.as_json(), **await asyncio.to_thread(explanation, loaded, listing)})
+    explained = await asyncio.to_thread(explanation, loaded, listing)
+    return json_response({**UNITS, "quote": quote.as_json(), **explained})
 
 
 async def answer_curves(request: Request, *, live: LiveModel) -> Response:
@@ -60,7 +63,7 @@ async def answer_curves(request: Request, *, live: LiveModel) -> Response:
     listing = read_listing(await read_json(request))
     miles, years = (requested_values(request.query_params.getlist(name), name) for name in CURVES)
     curves = partial(what_if_curves, live.current().model, listing, miles=miles, years=years)
-    return json_response(asdict(await asyncio.to_thread(curves)))
+    return json_response({**UNITS, **asdict(await asyncio.to_thread(curves))})
 
 
 async def answer_missing(request: Request, *, live: LiveModel) -> Response:
@@ -79,7 +82,7 @@ async def answer_missing(request: Request, *, live: LiveModel) -> Response:
     """
     listing = read_listing(await read_json(request))
     missing = await asyncio.to_thread(missing_answers, live.current().model, listing)
-    return json_response({"missing": [asdict(answer) for answer in missing]})
+    return json_response({**UNITS, "missing": [asdict(answer) for answer in missing]})
 
 
 def requested_values(texts: Sequence[str], name: str) -> list[int]:

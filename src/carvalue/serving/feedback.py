@@ -12,14 +12,15 @@ from starlette.responses import Response
 
 from carvalue.errors import AppError
 from carvalue.journal import Forwarder, Journal, JournalUnavailable
+from carvalue.listings import CURRENCY
 from carvalue.serving.requests import FieldError, InvalidListings, describe_value, read_json
 
-MAX_SALE_PRICE = 1_000_000  # dollars; ten times the highest asking price that the model is trained on
+MAX_SALE_PRICE = 1_000_000  # for US cars ten times the highest asking price that the model is trained on
 CATCH_UP_S = 2  # to forward quotes to the journal first: the quote may be a moment old
 QUOTE_ID = re.compile("[0-9a-f]{32}")
 EXPECTED = {
     "quote_id": "the quote_id of an answer: 32 of the characters 0-9 and a-f",
-    "sale_price": f"a whole number from 1 to {MAX_SALE_PRICE} $",
+    "sale_price": f"a whole number from 1 to {MAX_SALE_PRICE} {CURRENCY.name}",
 }
 
 
@@ -42,7 +43,7 @@ class Feedback:
 
     Attributes:
         quote_id: id of the quote, 32 hexadecimal digits.
-        sale_price: whole dollars.
+        sale_price: in the market's currency.
     """
 
     quote_id: str
@@ -72,8 +73,8 @@ async def store_feedback(request: Request, *, journal: Journal, forwarder: Forwa
         reason = {"because": str(error), "request_id": request.scope["request_id"]}
         logger.warning("feedback not stored", extra=reason)
         raise FeedbackNotStored("The sale price was not stored: the journal is unavailable.") from None
-    content = json.dumps({"quote_id": feedback.quote_id, "sale_price": feedback.sale_price})
-    return Response(content, media_type="application/json")
+    stored = {"quote_id": feedback.quote_id, "sale_price": feedback.sale_price, "currency": CURRENCY.code}
+    return Response(json.dumps(stored), media_type="application/json")
 
 
 def read_feedback(value: object) -> Feedback:

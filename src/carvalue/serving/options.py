@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from carvalue.listings import FIELDS, Field, NumberField
+from carvalue.listings import CURRENCY, DISTANCE, FIELDS, Field, NumberField
 from carvalue.pricing import PriceModel
 from carvalue.pricing.market import ModelFamily, Trim, alphanumeric, trims_of
 
@@ -51,6 +51,8 @@ class Options:
     """The options of a form, the most frequent in the training data first.
 
     Attributes:
+        currency: the currency of all prices, ISO 4217.
+        distance_unit: the unit of `odometer`.
         makes: every make that the price model knows.
         regions: every region that it knows.
         models: models of the requested make that match the search, at most as many as requested.
@@ -59,6 +61,8 @@ class Options:
         trims: trims of the requested model, with their share of its training listings.
     """
 
+    currency: str
+    distance_unit: str
     makes: tuple[str, ...]
     regions: tuple[str, ...]
     models: tuple[ModelOption, ...]
@@ -82,6 +86,8 @@ def options(model: PriceModel, *, make: str, search: str, limit: int, trims_for:
     """
     matching = _matching(model.models_of(make) if make else (), search)
     return Options(
+        currency=CURRENCY.code,
+        distance_unit=DISTANCE.unit,
         makes=model.makes,
         regions=model.regions,
         models=tuple(ModelOption(*family) for family in matching[:limit]),

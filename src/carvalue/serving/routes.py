@@ -90,7 +90,7 @@ async def post_batch(request: Request) -> Response:
     openapi_extra=explain_operation(),
 )
 async def post_explain(request: Request) -> Response:
-    """`start` and the dollars of all reasons add up to the price."""
+    """`start` and the amounts of all reasons add up to the price."""
     service = _service(request)
     return await explain.answer_explain(request, live=service.live, quotes=service.quotes)
 
@@ -124,7 +124,7 @@ async def post_missing(request: Request) -> Response:
     openapi_extra=feedback_operation(),
 )
 async def post_feedback(request: Request) -> Response:
-    """The price is in whole dollars; a later price of the same quote replaces an earlier one."""
+    """The price is in the market's currency; a later price of the same quote replaces an earlier one."""
     service = _service(request)
     return await store_feedback(request, journal=service.journal, forwarder=service.forwarder)
 
@@ -148,6 +148,7 @@ async def get_quote(request: Request) -> Response:
     tags=["quotes"],
     summary="Delete a stored quote",
     openapi_extra=delete_quote_operation(),
+    status_code=HTTPStatus.NO_CONTENT,
 )
 async def delete_quote(request: Request) -> Response:
     """Deletes the quote with its listing, its reported sale and its rating."""
@@ -200,6 +201,7 @@ async def get_model(request: Request) -> Mapping[str, object]:
     live = _service(request).live
     loaded = live.current()
     return {
+        **explain.UNITS,
         "name": loaded.version.name,
         "version": str(loaded.version.version),
         "run_id": loaded.version.run_id,

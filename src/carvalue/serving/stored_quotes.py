@@ -11,7 +11,7 @@ from starlette.responses import Response
 from carvalue.errors import AppError
 from carvalue.journal import Forwarder, Journal, JournalEntry, JournalUnavailable, Rating, UnknownQuote
 from carvalue.listings import CURRENCY
-from carvalue.serving.explain import Answer, explanation, json_response
+from carvalue.serving.explain import UNITS, Answer, explanation, json_response
 from carvalue.serving.feedback import CATCH_UP_S, QUOTE_ID
 from carvalue.serving.model import LiveModel
 
@@ -135,6 +135,7 @@ def _answer(entry: JournalEntry, rating: Rating | None, live: LiveModel) -> Answ
         data_as_of = loaded.model.card.data_as_of.isoformat()
         support = loaded.model.support(entry.listing).as_json()
     return {
+        **UNITS,
         "quote": {
             "price": entry.price,
             "low": entry.low,

@@ -1,18 +1,29 @@
 """What the price service reads, and what its clients on this machine do."""
 
+import re
 from collections.abc import Mapping
 from math import ceil
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from carvalue.settings.base import LOOPBACK_HOSTS
 from carvalue.settings.network import NetworkSettings
 from carvalue.settings.paths import AbsolutePath
 from carvalue.settings.state import RegistrySettings, StateSettings
 
+ORIGIN = re.compile(r"https?://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 RATE_LIMIT = 50.0  # requests a second: a small part of what one worker can answer
+
+
+def _origins(value: str) -> str:
+    for origin in filter(None, map(str.strip, value.split(","))):
+        if not ORIGIN.fullmatch(origin):
+            raise ValueError(
+                "expected origins such as https://shop.example.com, in lower case, without a path"
+            )
+    return value
 
 
 def _keys_file(chosen: Mapping[str, object]) -> Path:
@@ -63,10 +74,18 @@ class ServiceSettings(KeySettings, NetworkSettings, RegistrySettings):
     50."""
     rate_burst: int = Field(default_factory=_rate_burst, ge=1)
     """How many requests a client may make at once after a pause. Empty: twice RATE_LIMIT."""
+    cors_origins: Annotated[str, AfterValidator(_origins)] = ""
+    """The origins, separated by commas, whose web pages may call the price service from a browser (CORS),
+    such as https://shop.example.com. Empty: no web page of another origin may."""
     visitor_clients: str = "page"
     """The clients of the price service, by the names of their API keys, that may name their visitors in the
     header X-Visitor, separated by commas. Each visitor then has a rate limit of its own. The page sends the
     network address of its visitor."""
+
+    @property
+    def cors_origin_names(self) -> frozenset[str]:
+        """The origins of CORS_ORIGINS."""
+        return frozenset(origin.strip() for origin in self.cors_origins.split(",") if origin.strip())
 
     @property
     def visitor_client_names(self) -> frozenset[str]:

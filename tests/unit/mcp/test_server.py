@@ -23,7 +23,7 @@ QUOTE = {
 REASONS = {
     "start": 14_000,
     "start_label": "a 2014 ford explorer",
-    "items": [{"label": "x", "dollars": 10_000}],
+    "items": [{"label": "x", "amount": 10_000}],
 }
 
 
@@ -59,7 +59,7 @@ def test_a_described_car_is_priced_with_range_date_and_support() -> None:
 def test_an_explanation_adds_up() -> None:
     explained = call("explain_price", description="2015 ford f-150").structured_content
 
-    assert explained["start"] + sum(step["dollars"] for step in explained["steps"]) == 24_000
+    assert explained["start"] + sum(step["amount"] for step in explained["steps"]) == 24_000
 
 
 def test_an_asking_price_is_rated() -> None:

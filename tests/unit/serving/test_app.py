@@ -391,7 +391,10 @@ def test_a_sale_price_is_stored_for_a_quote_that_was_answered(client: httpx.Clie
     stored = client.post("/feedback", json={"quote_id": quote_id, "sale_price": 21_500.0})
     unknown = client.post("/feedback", json={"quote_id": "0" * 32, "sale_price": 21_500})
 
-    assert (stored.status_code, stored.json()) == (200, {"quote_id": quote_id, "sale_price": 21_500})
+    assert (stored.status_code, stored.json()) == (
+        200,
+        {"quote_id": quote_id, "sale_price": 21_500, "currency": "USD"},
+    )
     assert unknown.status_code == 404
     assert unknown.json()["hint"]
 

@@ -42,7 +42,7 @@ def test_an_explanation_holds_the_quote_its_reasons_and_similar_cars(client: htt
 
     quote, reasons, comparables = answer["quote"], answer["reasons"], answer["comparables"]
     assert quote["price"] == client.post("/predict", json=CAMRY).json()["price"]
-    assert reasons["start"] + sum(item["dollars"] for item in reasons["items"]) == quote["price"]
+    assert reasons["start"] + sum(item["amount"] for item in reasons["items"]) == quote["price"]
     assert len(comparables) == 12
     assert all("camry" in car["model"] for car in comparables)
 
@@ -90,7 +90,7 @@ def test_every_way_to_a_price_agrees_to_the_dollar(
     table = pl.DataFrame([{name: str(value or "") for name, value in listing.items()}])
     answer = client.post("/predict/batch", content=table.write_csv(), headers={"content-type": "text/csv"})
 
-    assert reasons["start"] + sum(item["dollars"] for item in reasons["items"]) == price
+    assert reasons["start"] + sum(item["amount"] for item in reasons["items"]) == price
     assert {point["price"] for name in asked for point in curves[name]} == {price}
     assert pl.read_csv(answer.content)["price"].to_list() == [price]
     assert score(table, model=PriceModel.load(bundle))["price"].to_list() == [price]

@@ -182,7 +182,7 @@ class CarPriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  #
         model, rows = self._fitted, []
         for listing in self._listings(X).to_dicts():
             explanation = explain_price(model, listing)
-            parts = {part.group: part.dollars for part in explanation.items}
+            parts = {part.group: part.amount for part in explanation.items}
             rows.append(
                 {"start": explanation.start, **{group.name: parts.get(group.name, 0) for group in GROUPS}}
             )

@@ -33,25 +33,25 @@ class Contribution:
         group: Name of the `FieldGroup`.
         fields: The group's fields that a listing can have.
         label: The group's values, described in English.
-        dollars: Shapley value, rounded to whole dollars; never 0.
+        amount: Shapley value, rounded to whole units of the currency; never 0.
     """
 
     group: str
     fields: tuple[str, ...]
     label: str
-    dollars: int
+    amount: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
     """The path from the reference price to the listing's price. The field names are those of the HTTP API.
 
-    `start` plus the sum of all `dollars` is exactly the quoted price.
+    `start` plus the sum of all amounts is exactly the quoted price.
 
     Attributes:
-        start: Price of the reference car, in dollars.
+        start: Price of the reference car, in whole units of the currency.
         start_label: The reference car, described in English.
-        items: Contributions in order of decreasing size; groups that contribute 0 dollars are left out.
+        items: Contributions in order of decreasing size; groups that contribute 0 are left out.
     """
 
     start: int
@@ -83,12 +83,12 @@ def explain_price(model: PriceModel, listing: Listing) -> Explanation:
             group=group.name,
             fields=_listing_fields(group),
             label=_label(group, listing, scored),
-            dollars=dollars,
+            amount=amount,
         )
-        for group, dollars in zip(groups, values, strict=True)
-        if dollars
+        for group, amount in zip(groups, values, strict=True)
+        if amount
     ]
-    contributions.sort(key=lambda item: -abs(item.dollars))
+    contributions.sort(key=lambda item: -abs(item.amount))
     return Explanation(
         start=start, start_label=reference_label(model.reference_car), items=tuple(contributions)
     )

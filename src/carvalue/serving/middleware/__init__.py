@@ -2,6 +2,7 @@
 
 from carvalue.serving.middleware.access_log import AccessLog
 from carvalue.serving.middleware.authentication import AuthenticationMiddleware
+from carvalue.serving.middleware.cross_origin import allow_origins
 from carvalue.serving.middleware.fast_path import FastPathMiddleware
 from carvalue.serving.middleware.observability import ObservabilityMiddleware
 from carvalue.serving.middleware.problems import install_problems, refusal_answer
@@ -13,6 +14,7 @@ __all__ = [
     "FastPathMiddleware",
     "ObservabilityMiddleware",
     "SecurityHeaders",
+    "allow_origins",
     "install_problems",
     "refusal_answer",
 ]

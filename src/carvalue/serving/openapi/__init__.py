@@ -1,6 +1,7 @@
 """OpenAPI descriptions of the routes."""
 
 from carvalue.serving.openapi.batch import batch_operation
+from carvalue.serving.openapi.components import problem_response, rejections
 from carvalue.serving.openapi.explain import (
     curves_operation,
     delete_quote_operation,
@@ -15,8 +16,6 @@ from carvalue.serving.openapi.predict import (
     TITLE,
     feedback_operation,
     predict_operation,
-    problem_response,
-    rejections,
 )
 from carvalue.serving.openapi.reading import (
     health_operation,
@@ -25,6 +24,7 @@ from carvalue.serving.openapi.reading import (
     options_operation,
     ready_operation,
 )
+from carvalue.serving.openapi.schemas import describe_schemas
 
 __all__ = [
     "DESCRIPTION",
@@ -33,6 +33,7 @@ __all__ = [
     "batch_operation",
     "curves_operation",
     "delete_quote_operation",
+    "describe_schemas",
     "explain_operation",
     "feedback_operation",
     "health_operation",

@@ -2,8 +2,9 @@
 
 from carvalue.files.tabular import MAX_ROWS
 from carvalue.serving.batch import ANSWER_COLUMNS, ARROW, CSV, NDJSON, PARQUET
-from carvalue.serving.openapi.predict import problem_response
+from carvalue.serving.openapi.components import problem_response
 
+BINARY = {"type": "string", "format": "binary"}
 REQUEST_CSV = (
     "make,model,year,odometer,my_number\nford,f-150 xlt,2015,80000,17\nford,f-150 xlt,next,80000,18\n"
 )
@@ -24,7 +25,7 @@ def batch_operation() -> dict[str, object]:
     Returns:
         An OpenAPI operation object, without its summary.
     """
-    file = {"schema": {"type": "string", "format": "binary"}}
+    file = {"schema": BINARY}
     other = {item.media_type: file for item in (PARQUET, ARROW)}
     formats = {CSV.media_type: _text(REQUEST_CSV), NDJSON.media_type: _text(REQUEST_NDJSON), **other}
     return {
@@ -50,4 +51,4 @@ def batch_operation() -> dict[str, object]:
 
 
 def _text(example: str) -> dict[str, object]:
-    return {"schema": {"type": "string"}, "example": example}
+    return {"schema": BINARY, "example": example}

@@ -2,12 +2,15 @@
 
 from dataclasses import asdict
 
-from carvalue.listings import FIELD_BY_NAME
+from carvalue.listings import CURRENCY, DISTANCE, FIELD_BY_NAME
 from carvalue.pricing.market import Trim
-from carvalue.serving.openapi.predict import Json, problem_response
+from carvalue.serving.openapi.components import Json, problem_response, ref
+from carvalue.serving.openapi.explain import UNITS
 from carvalue.serving.options import ModelOption, Options, field_option
 
 OPTIONS = Options(
+    currency=CURRENCY.code,
+    distance_unit=DISTANCE.unit,
     makes=("ford", "toyota"),
     regions=("austin",),
     models=(ModelOption(name="f-150", listings=8_683),),
@@ -16,6 +19,7 @@ OPTIONS = Options(
     trims=(Trim(name="xlt", listings=2_211, share=0.2546),),
 )
 MODEL: Json = {
+    **UNITS,
     "name": "vehicles-price-model",
     "version": "3",
     "run_id": "0f3c9d1e5b7a4c0f8d2e6b1a9c3f5e7d",
@@ -52,7 +56,7 @@ def options_operation() -> dict[str, object]:
     Returns:
         An OpenAPI operation object, without its summary.
     """
-    return {"responses": {**_answered(asdict(OPTIONS)), **_needs_model()}}
+    return {"responses": {**_answered(asdict(OPTIONS), "Options"), **_needs_model()}}
 
 
 def model_operation() -> dict[str, object]:
@@ -61,7 +65,7 @@ def model_operation() -> dict[str, object]:
     Returns:
         An OpenAPI operation object, without its summary.
     """
-    return {"responses": {**_answered(MODEL), **_needs_model()}}
+    return {"responses": {**_answered(MODEL, "Model"), **_needs_model()}}
 
 
 def health_operation() -> dict[str, object]:
@@ -70,7 +74,7 @@ def health_operation() -> dict[str, object]:
     Returns:
         An OpenAPI operation object, without its summary.
     """
-    return {"responses": _answered({"status": "alive"})}
+    return {"responses": _answered({"status": "alive"}, "Health")}
 
 
 def ready_operation() -> dict[str, object]:
@@ -81,9 +85,9 @@ def ready_operation() -> dict[str, object]:
     """
     not_ready = {
         "description": "The service cannot quote.",
-        "content": {"application/json": {"example": NOT_READY}},
+        "content": {"application/json": {"schema": ref("Readiness"), "example": NOT_READY}},
     }
-    return {"responses": {**_answered(READY), "503": not_ready}}
+    return {"responses": {**_answered(READY, "Readiness"), "503": not_ready}}
 
 
 def metrics_operation() -> dict[str, object]:
@@ -96,8 +100,8 @@ def metrics_operation() -> dict[str, object]:
     return {"responses": {"200": {"description": "The metrics of all workers.", "content": content}}}
 
 
-def _answered(example: object) -> dict[str, object]:
-    return {"200": {"content": {"application/json": {"example": example}}}}
+def _answered(example: object, schema: str) -> dict[str, object]:
+    return {"200": {"content": {"application/json": {"schema": ref(schema), "example": example}}}}
 
 
 def _needs_model() -> dict[str, object]:

@@ -111,8 +111,8 @@ def _range(pdf: FPDF, quote: QuoteView) -> None:
 def _reasons(pdf: FPDF, start: str, dollars: int, items: Sequence[ContributionView], price: int) -> None:
     _two(pdf, start, _amount(dollars))
     for item in items:
-        sign = "+" if item.dollars > 0 else "-"
-        _two(pdf, item.label, f"{sign}{_amount(abs(item.dollars))}")
+        sign = "+" if item.amount > 0 else "-"
+        _two(pdf, item.label, f"{sign}{_amount(abs(item.amount))}")
     _two(pdf, f"This {MARKET.vehicle}", _amount(price), style="B")
 
 

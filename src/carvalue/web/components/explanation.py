@@ -56,7 +56,7 @@ def show_reasons(explained: ExplainedQuoteView) -> None:
     st.altair_chart(waterfall(waterfall_rows(explained)), width="stretch")
     with st.expander("The same as a list"):
         for item in reasons.items:
-            change = f"{_sign(item.dollars)}{format_dollars(abs(item.dollars))}"
+            change = f"{_sign(item.amount)}{format_dollars(abs(item.amount))}"
             st.markdown(f"- {escape_markdown(item.label)}: **{change}**")
 
 
@@ -76,7 +76,7 @@ def waterfall_rows(explained: ExplainedQuoteView) -> list[Row]:
         ...     price=21_500, low=18_000, high=25_000, model_version="3", data_as_of="2021-05-04",
         ...     warnings=(), quote_id="f" * 32,
         ... )
-        >>> mileage = {"label": "80,000 miles", "dollars": 1_500}
+        >>> mileage = {"label": "80,000 miles", "amount": 1_500}
         >>> explained = ExplainedQuoteView(
         ...     quote=quote, comparables=(),
         ...     reasons={"start": 20_000, "start_label": "a 2014 ford explorer", "items": [mileage]},
@@ -92,9 +92,9 @@ def waterfall_rows(explained: ExplainedQuoteView) -> list[Row]:
     rows = [_row(f"a typical {MARKET.vehicle}", 0, reasons.start, kind="total")]
     total = reasons.start
     for item in reasons.items:
-        kind = "more" if item.dollars > 0 else "less"
-        rows.append(_row(item.label, total, total + item.dollars, kind=kind))
-        total += item.dollars
+        kind = "more" if item.amount > 0 else "less"
+        rows.append(_row(item.label, total, total + item.amount, kind=kind))
+        total += item.amount
     return [*rows, _row(f"your {MARKET.vehicle}", 0, total, kind="total")]
 
 

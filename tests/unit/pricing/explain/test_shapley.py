@@ -34,7 +34,7 @@ LISTINGS = st.fixed_dictionaries({}, optional={field.name: _values(field) for fi
 
 
 def dollars_of(reasons: Explanation, group: str) -> int:
-    return sum(item.dollars for item in reasons.items if item.group == group)
+    return sum(item.amount for item in reasons.items if item.group == group)
 
 
 @given(LISTINGS)
@@ -44,9 +44,9 @@ def test_reference_price_and_contributions_add_up_to_the_price(
 ) -> None:
     reasons = explain_price(model, listing)
 
-    assert reasons.start + sum(item.dollars for item in reasons.items) == model.quote(listing).price
+    assert reasons.start + sum(item.amount for item in reasons.items) == model.quote(listing).price
     assert reasons.start == model.quote(model.reference_car).price
-    sizes = [abs(item.dollars) for item in reasons.items]
+    sizes = [abs(item.amount) for item in reasons.items]
     assert sizes == sorted(sizes, reverse=True)
     assert 0 not in sizes
 

@@ -62,7 +62,7 @@ def test_contributions_add_up_to_that_price(model: PriceModel) -> None:
 
     found = explain_price(model, listing)
 
-    assert found.start + sum(item.dollars for item in found.items) == model.quote(listing).price
+    assert found.start + sum(item.amount for item in found.items) == model.quote(listing).price
 
 
 def test_a_newer_car_is_not_cheaper_at_the_limit_of_used_cars(model: PriceModel) -> None:

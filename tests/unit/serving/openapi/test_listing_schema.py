@@ -5,7 +5,8 @@ import re
 import pytest
 
 from carvalue.listings.schema import FIELDS, NumberField
-from carvalue.serving.openapi.predict import EXAMPLE, listing_schema
+from carvalue.serving.openapi.listing_schema import listing_schema
+from carvalue.serving.openapi.predict import EXAMPLE
 from carvalue.serving.requests.validation import InvalidListings, read_listings
 
 BLANKS = ["", "  ", "\t\n", "\u00a0", "\x1f"]

@@ -23,7 +23,7 @@ EXPLAINED = {
     "reasons": {
         "start": 20_000,
         "start_label": "a 2014 ford explorer",
-        "items": [{"label": "80,000 miles", "dollars": 2_041}],
+        "items": [{"label": "80,000 miles", "amount": 2_041}],
     },
     "comparables": [],
 }
