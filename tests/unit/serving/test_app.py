@@ -565,6 +565,13 @@ def test_head_is_not_documented(client: httpx.Client) -> None:
     assert set(paths["/healthz"]) == set(paths["/readyz"]) == {"get"}
 
 
+def test_a_method_that_is_not_allowed_is_answered_with_all_that_are(client: httpx.Client) -> None:
+    answer = client.patch(f"/quotes/{'0' * 32}")
+
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "DELETE, GET"
+
+
 @pytest.mark.parametrize(("method", "path"), [("POST", "/predict/"), ("GET", "/healthz/")])
 def test_a_trailing_slash_is_not_found_and_never_redirects(
     client: httpx.Client, method: str, path: str

@@ -50,8 +50,12 @@ def _aliases() -> dict[str, Json]:
 
 def _one_of(alias: str, name: str) -> Json:
     """Allow one of two properties, not both. With `oneOf`, generators of clients make two classes of it."""
-    rule: Json = {"if": {"required": [alias]}, "then": {"not": {"required": [name]}}}
-    return {**rule, "else": {"required": [name]}} if name in REQUIRED_FIELDS else rule
+    required = [name] if name in REQUIRED_FIELDS else []
+    return {
+        "if": {"required": [alias]},
+        "then": {"properties": {name: False}},
+        "else": {"properties": {alias: False}, "required": required},
+    }
 
 
 def stored_listing_schema() -> dict[str, object]:
