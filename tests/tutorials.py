@@ -1,6 +1,7 @@
-"""The code blocks of the tutorials. A comment above each block says how it is tested."""
+"""The code blocks of the tutorials and of other pages. A comment above each block says how it is tested."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +19,11 @@ class Block:
     code: str
 
 
-def blocks(how: str = "") -> list[Block]:
-    """Return the blocks of all tutorials that are tested in a certain way; all without one."""
+def blocks(how: str = "", *, pages: Sequence[Path] = TUTORIALS) -> list[Block]:
+    """Return the blocks of pages that are tested in a certain way; all without one."""
     return [
         Block(path.stem, found["how"] or "", found["language"], found["code"])
-        for path in TUTORIALS
+        for path in pages
         for found in FENCE.finditer(path.read_text(encoding="utf-8"))
         if (found["how"] or "").startswith(how)
     ]

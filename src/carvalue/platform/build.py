@@ -22,7 +22,7 @@ from carvalue.platform.airflow import (
 from carvalue.platform.health import service_client
 from carvalue.platform.processes import log_folder
 from carvalue.platform.readiness import wait_for_service
-from carvalue.settings import NAMED_DATA_SOURCES, DataSettings, InvalidSetting, Settings
+from carvalue.settings import DataSettings, InvalidSetting, Settings
 
 EXAMPLE = MARKET.examples[0]
 """The vehicle that is priced at the end of a build."""
@@ -81,8 +81,7 @@ def build_platform(settings: Settings, *, progress: ProgressReporter, again: boo
 
 def _require_files(settings: DataSettings) -> None:
     """Look before the platform starts; the pipeline would find it out some minutes later."""
-    source = "" if settings.data_source in NAMED_DATA_SOURCES else settings.data_source
-    for name, path in (("DATA_SOURCE", source), ("DATASET", settings.dataset)):
+    for name, path in (("DATA_SOURCE", settings.data_file), ("DATASET", settings.dataset)):
         if path and not Path(path).is_file():
             raise InvalidSetting(f"{name} is {path!r}: expected the path of an existing file.")
 
@@ -136,8 +135,8 @@ def build_key(settings: Settings) -> str:
     """
     parts: list[object] = [carvalue.__version__, settings.data_source, settings.training_budget]
     parts += [settings.kaggle_dataset, settings.sample_rows, settings.sample_seed]
-    if settings.data_source not in NAMED_DATA_SOURCES:
-        file = Path(settings.data_source).stat()
+    if settings.data_file:
+        file = Path(settings.data_file).stat()
         parts += [file.st_size, file.st_mtime_ns]
     parts.append(MARKET.model_dump_json())
     if settings.dataset:

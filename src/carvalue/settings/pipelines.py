@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from carvalue.extensions import find_extension, installed_extensions
 from carvalue.settings.base import SettingsGroup
 from carvalue.settings.paths import absolute
 from carvalue.settings.state import RegistrySettings
@@ -14,8 +15,14 @@ NAMED_DATA_SOURCES = ("auto", "kaggle", "sample")
 
 
 def _data_source(value: str) -> str:
-    if value in NAMED_DATA_SOURCES:
+    if value in NAMED_DATA_SOURCES or find_extension("carvalue.sources", value):
         return value
+    if "://" in value:
+        names = ", ".join(found.name for found in installed_extensions("carvalue.sources")) or "none"
+        raise ValueError(
+            f"no installed package reads {value.partition('://')[0]!r} addresses (extensions that are "
+            f"installed: {names}); docs/how-to/extend.md shows how to add one"
+        )
     if Path(value).suffix.lower() not in {".csv", ".zip"}:
         names = ", ".join(NAMED_DATA_SOURCES)
         raise ValueError(f"expected {names} or the path of a file that ends in .csv or .zip")
@@ -34,7 +41,8 @@ class DataSettings(SettingsGroup):
 
     data_source: Annotated[str, AfterValidator(_data_source)] = "auto"
     """Where the raw listings come from: `auto` (Kaggle if it answers, otherwise the generated sample),
-    `kaggle`, `sample`, or the path of a .csv or .zip file with the 26 columns of the Kaggle data set."""
+    `kaggle`, `sample`, the path of a .csv or .zip file with the 26 columns of the Kaggle data set, or the
+    address of a source that an installed package adds (docs/how-to/extend.md)."""
     dataset: str = ""
     """The path of a .toml file that describes the columns, units and values of the file in DATA_SOURCE
     (docs/how-to/map-columns.md). Empty: the file has the columns of the Kaggle data set."""
@@ -46,6 +54,12 @@ class DataSettings(SettingsGroup):
     """How many raw rows the generated sample has; at least 1000."""
     sample_seed: int = 2021
     """The random seed of the generated sample. The same seed gives the same rows."""
+
+    @property
+    def data_file(self) -> str:
+        """The path in DATA_SOURCE; empty if it names a source that is no file."""
+        is_file = self.data_source not in NAMED_DATA_SOURCES and "://" not in self.data_source
+        return self.data_source if is_file else ""
 
     @field_validator("dataset")
     @classmethod

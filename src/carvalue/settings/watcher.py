@@ -47,7 +47,7 @@ class AlertSettings(SettingsGroup):
     """The receivers of alerts, as URLs separated by commas: `console:`, a webhook in Slack's format such as
     https://hooks.example.com/..., or e-mail as
     smtp://USER:PASSWORD@HOST:587/?from=cars@example.com&to=you@example.com (smtps:// for TLS on port
-    465)."""
+    465). An installed package may add other schemes (docs/how-to/extend.md)."""
 
     @field_validator("alert_urls")
     @classmethod

@@ -2,8 +2,11 @@
 
 import logging
 from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Protocol
 
+from carvalue.extensions import find_extension
 from carvalue.files import unpack
 from carvalue.listings.schema import MARKET
 from carvalue.listings.sources.column_mapping import ColumnMapping
@@ -20,7 +23,14 @@ from carvalue.listings.synthetic import (
     write_sample,
 )
 
-__all__ = ["KaggleRequest", "RawListings", "SampleRequest", "SourceFailed", "fetch_listings"]
+__all__ = [
+    "KaggleRequest",
+    "ListingSource",
+    "RawListings",
+    "SampleRequest",
+    "SourceFailed",
+    "fetch_listings",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +39,24 @@ class CannotStore(SourceFailed):
     """The raw listings cannot be written: the disk is full, or the folder is not writable."""
 
     hint = "Free disk space (the full data set takes 2 GB), or set STATE_DIR to another folder."
+
+
+class ListingSource(Protocol):
+    """A source of listings that another package adds as an entry point of the group `carvalue.sources`."""
+
+    def __call__(self, location: str, *, into: Path) -> Path:
+        """Fetch all listings.
+
+        Args:
+            location: The setting DATA_SOURCE after `://`.
+            into: The folder to write to.
+
+        Returns:
+            A CSV file with the columns of the market, or those that the setting DATASET describes.
+
+        Raises:
+            SourceFailed: The listings could not be fetched.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +83,8 @@ def fetch_listings(
     Files are written under a temporary name and renamed when they are complete and checked.
 
     Args:
-        source: `kaggle`, `sample`, `auto` (Kaggle if it answers, or else a cached version or the sample), or
-            the path of a CSV or zip.
+        source: `kaggle`, `sample`, `auto` (Kaggle if it answers, or else a cached version or the sample), the
+            path of a CSV or zip, or the address of a source that an installed package adds.
         into: The folder to write to.
         kaggle: The Kaggle data set to download.
         sample: The sample to generate.
@@ -82,6 +110,8 @@ def fetch_listings(
     """
     try:
         into.mkdir(parents=True, exist_ok=True)
+        if extension := find_extension("carvalue.sources", source):
+            return _from_extension(extension, source, mapping, into=into)
         if mapping:
             return _from_mapped_file(Path(source), mapping, into=into)
         return _fetch(source, into=into, kaggle=kaggle, sample=sample, progress=progress)
@@ -123,6 +153,15 @@ def _from_kaggle_or_sample(
         logger.warning("using the bundled sample instead of Kaggle's data", extra=fields)
         raw = _from_sample(sample, into=into)
     return replace(raw, description=f"{raw.description} ({problem.message.rstrip('.')})")
+
+
+def _from_extension(
+    extension: EntryPoint, source: str, mapping: ColumnMapping | None, *, into: Path
+) -> RawListings:
+    fetch: ListingSource = extension.load()
+    fetched = fetch(source.partition("://")[2], into=into)
+    raw = _from_mapped_file(fetched, mapping, into=into) if mapping else read_file(fetched, into=into)
+    return replace(raw, description=f"{extension.name}: {raw.description}")
 
 
 def _from_mapped_file(path: Path, mapping: ColumnMapping, *, into: Path) -> RawListings:

@@ -7,14 +7,16 @@ from carvalue.monitoring.alerting.notifiers import (
     notifiers_from_urls,
     parse_mail_url,
 )
-from carvalue.monitoring.alerting.store import Alert, AlertStore
+from carvalue.monitoring.alerting.store import Alert, AlertStore, DeliveryFailed, Notifier
 
 __all__ = [
     "SMTPS_PORT",
     "Alert",
     "AlertStore",
     "BadAlertUrl",
+    "DeliveryFailed",
     "MailServer",
+    "Notifier",
     "notifiers_from_urls",
     "parse_mail_url",
 ]

@@ -1,4 +1,4 @@
-"""Notifiers by URL: the console, a webhook in Slack's format, or e-mail."""
+"""Notifiers by URL: the console, a webhook in Slack's format, e-mail, or one of another installed package."""
 
 import smtplib
 import ssl
@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 import httpx
 
 from carvalue.errors import AppError
+from carvalue.extensions import find_extension, installed_extensions
 from carvalue.monitoring.alerting.store import Alert, DeliveryFailed, Notifier
 from carvalue.urls import is_link_local
 
@@ -274,7 +275,14 @@ def _notifier(url: str, *, allow_link_local: bool) -> Notifier:
         return WebhookNotifier(url, allow_link_local=allow_link_local)
     if scheme in {"smtp", "smtps"}:
         return MailNotifier(url, allow_link_local=allow_link_local)
-    raise BadAlertUrl(f"ALERT_URLS has a URL with the scheme {scheme!r}: expected console, https or smtp.")
+    if extension := find_extension("carvalue.notifiers", url):
+        notifier: Notifier = extension.load()(url)
+        return notifier
+    names = ", ".join(found.name for found in installed_extensions("carvalue.notifiers"))
+    raise BadAlertUrl(
+        f"ALERT_URLS has a URL with the scheme {scheme!r}: expected console, https or smtp"
+        + (f", or of an installed extension: {names}." if names else ".")
+    )
 
 
 def _require_no_link_local(host: str, *, name: str) -> None:

@@ -3,13 +3,17 @@
 from carvalue.registry.gates.champion import load_champion
 from carvalue.registry.gates.evidence import GateEvidence, gather_evidence
 from carvalue.registry.gates.formatting import decision_summary, gates_table
-from carvalue.registry.gates.judge import judge_version, run_gates
+from carvalue.registry.gates.judge import Gate, installed_gates, judge_version, run_gates
+from carvalue.registry.judgement import GateResult
 
 __all__ = [
+    "Gate",
     "GateEvidence",
+    "GateResult",
     "decision_summary",
     "gates_table",
     "gather_evidence",
+    "installed_gates",
     "judge_version",
     "load_champion",
     "run_gates",

@@ -3,9 +3,11 @@
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from carvalue.errors import AppError
+from carvalue.extensions import installed_extensions
 from carvalue.files import BundleCorrupt, BundleIncompatible
 from carvalue.registry.gates import accuracy, plausibility, service
 from carvalue.registry.gates.champion import load_champion
@@ -16,7 +18,10 @@ from carvalue.registry.port import RegistryReader
 
 logger = logging.getLogger(__name__)
 
-GATES: tuple[Callable[[GateEvidence], GateResult], ...] = (
+Gate = Callable[[GateEvidence], GateResult]
+"""Judges one property of a challenger."""
+
+GATES: tuple[Gate, ...] = (
     accuracy.enough_data,
     accuracy.real_data,
     accuracy.beats_the_baseline,
@@ -35,19 +40,37 @@ REASON_GATES = (accuracy.BASELINE, accuracy.PRODUCTION)
 """Names of the gates whose messages are given as reasons for a promotion."""
 
 
-def run_gates(
-    evidence: GateEvidence, *, gates: Sequence[Callable[[GateEvidence], GateResult]] = GATES
-) -> PromotionDecision:
+def run_gates(evidence: GateEvidence, *, gates: Sequence[Gate] | None = None) -> PromotionDecision:
     """Run the gates on a challenger, which must pass all of them.
 
     Args:
         evidence: What the gates look at.
-        gates: The gates, in order.
+        gates: The gates, in order; by default all, also those of other installed packages.
 
     Returns:
         The decision with the result of each gate.
     """
-    return PromotionDecision.from_gates((_run(gate, evidence) for gate in gates), telling=REASON_GATES)
+    chosen = (*GATES, *installed_gates()) if gates is None else gates
+    return PromotionDecision.from_gates((_run(gate, evidence) for gate in chosen), telling=REASON_GATES)
+
+
+def installed_gates() -> tuple[Gate, ...]:
+    """List the gates that other installed packages add as entry points of the group `carvalue.gates`.
+
+    Returns:
+        The gates in order of their names; one that cannot be imported raises an error when it is run, and so
+        is not passed.
+    """
+    return tuple(map(_installed_gate, installed_extensions("carvalue.gates")))
+
+
+def _installed_gate(extension: EntryPoint) -> Gate:
+    def gate(evidence: GateEvidence) -> GateResult:
+        result: GateResult = extension.load()(evidence)
+        return result
+
+    gate.__name__ = extension.name
+    return gate
 
 
 def judge_version(
@@ -117,7 +140,7 @@ def refuse_unusable(error: AppError) -> PromotionDecision:
     )
 
 
-def _run(gate: Callable[[GateEvidence], GateResult], evidence: GateEvidence) -> GateResult:
+def _run(gate: Gate, evidence: GateEvidence) -> GateResult:
     try:
         return gate(evidence)
     except Exception as error:
