@@ -20,8 +20,9 @@ from carvalue.registry.http_reader import HttpRegistryReader
 from carvalue.registry.mlflow.connection import connect_mlflow
 from carvalue.registry.mlflow.tracking import RunDescription, RunMissing, TrainingRun, resume_run, start_run
 from carvalue.registry.model_version import DIGEST_TAG, EXPERIMENT, MODEL_NAME, ModelVersion
-from carvalue.registry.opening import open_registry, read_decisions
+from carvalue.registry.opening import open_reader, open_registry, read_decisions
 from carvalue.registry.port import VersionNotFound
+from carvalue.serving.model.load_production import load_production_model
 from carvalue.settings import Settings
 from markets import a_bundle, a_listing
 from mlflow_servers import mlflow_server, versions_in
@@ -245,8 +246,30 @@ def test_mlflow_can_serve_a_version(run: TrainingRun, market: Path) -> None:
     with connect_mlflow(run.uri):
         loaded = mlflow.pyfunc.load_model(f"models:/{version.name}/{version.version}")
         quoted = loaded.predict(pd.DataFrame([a_listing(year=2014.0, odometer=90_000.0)]))
+        whole = loaded.predict(pd.DataFrame([a_listing(year=2014, odometer=90_000)]))
+        car = a_listing()
+        aliased = loaded.predict(pd.DataFrame([{"make": car.pop("manufacturer"), **car}]))
 
     assert quoted["price"].to_list() == [PriceModel.load(market / "bundle").quote(a_listing()).price]
+    assert whole.equals(quoted)
+    assert aliased.equals(quoted)
+
+
+def test_a_database_is_read_like_a_server(market: Path, tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    settings = Settings(state_dir=tmp_path / "state", mlflow_tracking_uri=uri)
+    run = start_run(uri=uri, facts=FACTS, state=tmp_path / "run.json")
+    with open_reader(settings) as reader:
+        nothing = reader.champion()
+    version = _register(run, market)
+    with connect_mlflow(uri):
+        versions_in(uri).set_champion(version.version)
+
+    loaded = load_production_model(settings, warn=pytest.fail)
+
+    assert nothing is None
+    assert loaded.version.version == version.version
+    assert loaded.model.quote(a_listing()).price > 0
 
 
 def test_a_changed_bundle_is_refused(run: TrainingRun, market: Path, tmp_path: Path) -> None:

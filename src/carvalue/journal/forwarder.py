@@ -94,6 +94,7 @@ class Forwarder:
         self._oldest: float | None = None
         self.journal_state: JournalState = "not asked yet"
         self.quarantined_records = 0
+        metrics.journal_up.set(1)  # until it refuses quotes; a service without requests would raise an alert
         metrics.measure(metrics.journal_lag, self.lag_s)
         metrics.measure(metrics.spool_bytes, lambda: outbox.waiting_bytes)
         metrics.measure(metrics.quarantined_records, lambda: self.quarantined_records)

@@ -8,7 +8,7 @@ import httpx
 from carvalue.errors import AppError
 from carvalue.pipelines import INITIAL_MODEL, VERSION_FILE, work_folder
 from carvalue.platform.health import service_client
-from carvalue.registry import HttpRegistryReader, ModelVersion
+from carvalue.registry import ModelVersion, open_reader
 from carvalue.settings import Settings
 from carvalue.urls import without_credentials
 
@@ -55,7 +55,7 @@ def wait_for_service(settings: Settings) -> ServedVersion:
         NothingInProduction: No version was ever promoted.
         ServiceNotReady: The service does not quote with that version within 120 seconds.
     """
-    with HttpRegistryReader(settings.mlflow_tracking_uri) as registry:
+    with open_reader(settings) as registry:
         production = registry.champion()
     if production is None:
         raise NothingInProduction(

@@ -236,7 +236,7 @@ class PriceModel:
         }
 
     @classmethod
-    def load(cls, folder: Path) -> "PriceModel":
+    def load(cls, folder: Path | str) -> "PriceModel":
         """Read a bundle, verify its checksums, and check its golden quotes.
 
         Args:
@@ -249,6 +249,7 @@ class PriceModel:
             BundleCorrupt: A file is missing or has another checksum.
             BundleIncompatible: This program cannot read the bundle, or its golden quotes differ.
         """
+        folder = Path(folder)
         files = read_bundle(folder)
         try:
             model = cls.from_files(files, folder=folder)

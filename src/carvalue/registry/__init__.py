@@ -12,7 +12,7 @@ from carvalue.registry.model_version import (
     ModelVersion,
     RegistryUnavailable,
 )
-from carvalue.registry.opening import open_registry, read_decisions
+from carvalue.registry.opening import open_reader, open_registry, read_decisions
 from carvalue.registry.port import RegistryReader, VersionNotFound, VersionStore
 from carvalue.registry.registry import ChampionChanged, NoEarlierVersion, Registry
 
@@ -35,6 +35,7 @@ __all__ = [
     "VersionStore",
     "VersionSummary",
     "last_switch",
+    "open_reader",
     "open_registry",
     "read_decisions",
     "summarize",

@@ -113,7 +113,7 @@ class HttpRegistryReader:
         try:
             return self._http.get(f"{self._uri}{path}", params=query)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            problem = f"MLflow at MLFLOW_TRACKING_URI={self._uri} does not answer: {error}."
+            problem = f"MLflow at MLFLOW_TRACKING_URI={self._uri} does not answer: {str(error).rstrip('.')}."
             raise RegistryUnavailable(problem) from error
 
     def _object(self, response: httpx.Response) -> dict[str, object]:

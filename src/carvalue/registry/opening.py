@@ -5,8 +5,12 @@ from contextlib import contextmanager
 
 from carvalue.journal import DecisionLog, DecisionRecord, Journal
 from carvalue.registry.decision_file import PROMOTIONS_FILE, import_decisions
+from carvalue.registry.http_reader import HttpRegistryReader
+from carvalue.registry.model_version import RegistryUnavailable
+from carvalue.registry.port import RegistryReader
 from carvalue.registry.registry import Registry
-from carvalue.settings import RegistrySettings
+from carvalue.settings import MlflowSettings, RegistrySettings
+from carvalue.urls import without_credentials
 
 
 @contextmanager
@@ -29,6 +33,35 @@ def open_registry(settings: RegistrySettings) -> Iterator[Registry]:
     uri = settings.mlflow_tracking_uri
     with connect_mlflow(uri) as client, _open_decisions(settings) as decisions:
         yield Registry(MlflowVersions(client), decisions, verify=PriceModel.load)
+
+
+@contextmanager
+def open_reader(settings: MlflowSettings) -> Iterator[RegistryReader]:
+    """Open the model registry for reading: a server over HTTP, without importing MLflow, or a database.
+
+    Args:
+        settings: MLFLOW_TRACKING_URI.
+
+    Yields:
+        The reader.
+
+    Raises:
+        RegistryUnavailable: The registry is a database, and MLflow is not installed here.
+    """
+    uri = settings.mlflow_tracking_uri
+    if uri.startswith(("http://", "https://")):
+        with HttpRegistryReader(uri) as reader:
+            yield reader
+        return
+    try:
+        from carvalue.registry.mlflow import MlflowVersions, connect_mlflow
+    except ModuleNotFoundError as error:
+        raise RegistryUnavailable(
+            f"MLFLOW_TRACKING_URI is the database {without_credentials(uri)}, and {error.name} is not "
+            "installed: expected an MLflow server."
+        ) from error
+    with connect_mlflow(uri) as client:
+        yield MlflowVersions(client)
 
 
 def read_decisions(settings: RegistrySettings) -> tuple[DecisionRecord, ...]:

@@ -15,7 +15,7 @@ from fastapi_offline import FastAPIOffline
 
 from carvalue.http_security import BrowserProtection, allowed_hosts
 from carvalue.journal import Journal, Outbox, Quarantine
-from carvalue.registry import HttpRegistryReader, RegistryReader
+from carvalue.registry import RegistryReader, open_reader
 from carvalue.serving.auth import ClientPseudonyms, RateLimits, load_key_store
 from carvalue.serving.batch import UploadFolder
 from carvalue.serving.middleware import (
@@ -115,7 +115,7 @@ async def _lifespan(
     uploads = UploadFolder(
         folder=settings.state_dir / "service" / "batches", limit_bytes=settings.batch_limit_mb * 2**20
     )
-    with HttpRegistryReader(settings.mlflow_tracking_uri) as reader:
+    with open_reader(settings) as reader:
         async with running_service(
             registry=registry or reader,
             cache=cache,

@@ -111,7 +111,7 @@ MODEL_REFUSALS = MetricSpec(
     labels=("reason",),
 )
 REGISTRY_UP = _gauge("registry_up", "1 while the model registry answers the service, else 0.")
-JOURNAL_UP = _gauge("journal_up", "1 while the journal accepts quotes, else 0.")
+JOURNAL_UP = _gauge("journal_up", "0 while the journal does not accept quotes, else 1.")
 JOURNAL_WRITES = MetricSpec(
     name="carvalue_journal_writes_total",
     kind="counter",

@@ -77,6 +77,15 @@ def test_an_outage_is_survived_and_shown(tmp_path: Path) -> None:
     setup.outbox.close()
 
 
+def test_a_service_without_requests_reports_no_outage(tmp_path: Path) -> None:
+    setup = ForwarderSetup(tmp_path)
+
+    setup.replay.forward()
+
+    assert setup.metric("carvalue_journal_up") == 1
+    setup.outbox.close()
+
+
 def test_a_refused_entry_does_not_delay_the_others(tmp_path: Path) -> None:
     setup = ForwarderSetup(tmp_path)
     setup.outbox.append([an_entry(0), an_entry(1, price=1), an_entry(2)])

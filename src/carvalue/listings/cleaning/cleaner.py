@@ -41,7 +41,7 @@ class RawUnreadable(AppError):
 class NoCleanListings(AppError):
     """Every row was rejected."""
 
-    status, hint = 422, "rejects.parquet in the same folder has the reason for each row."
+    status, hint = 422, "`carvalue check-data FILE` shows examples, and what to correct."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,6 +211,7 @@ def _report(staged: Path, *, listings: Path, rejects: Path) -> CleaningReport:
     )
     if not report.kept:
         raise NoCleanListings(
-            f"None of {report.read} rows is a valid listing: rejected {dict(report.rejected)}."
+            f"None of {report.read} rows is a valid listing: rejected {dict(report.rejected)}. {rejects} has "
+            "the reason for each row."
         )
     return report

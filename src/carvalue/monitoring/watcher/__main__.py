@@ -26,7 +26,7 @@ from carvalue.monitoring.watcher.retraining import RetrainingTrigger
 from carvalue.monitoring.watcher.shadow import BATCH as SHADOW_BATCH
 from carvalue.monitoring.watcher.shadow import ShadowScorer
 from carvalue.monitoring.watcher.watcher import BATCH, Watcher
-from carvalue.registry import HttpRegistryReader, RegistryReader, read_decisions
+from carvalue.registry import RegistryReader, open_reader, read_decisions
 from carvalue.settings import WatcherSettings, load_settings
 
 POLL_S = 1.0
@@ -42,7 +42,7 @@ def main() -> None:
     configure_logs()
     os.umask(PRIVATE_UMASK)
     settings = load_settings(WatcherSettings)
-    with HttpRegistryReader(settings.mlflow_tracking_uri) as registry:
+    with open_reader(settings) as registry:
         watch(settings, registry)
 
 

@@ -23,7 +23,7 @@ from carvalue.platform.health import service_client
 from carvalue.platform.processes import PortTaken, Supervisor, check_ports
 from carvalue.platform.services import platform_services
 from carvalue.platform.status import platform_status
-from carvalue.registry import VERSION_FORMAT, HttpRegistryReader, last_switch, read_decisions
+from carvalue.registry import VERSION_FORMAT, last_switch, open_reader, read_decisions
 from carvalue.serving.auth import load_key_store
 from carvalue.serving.model import BundleCache, bundles_folder
 from carvalue.settings import ENV_FILE, InvalidSetting, Settings, project_folder
@@ -238,7 +238,7 @@ def _datasets(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def _model(settings: Settings) -> Iterator[Diagnosis]:
-    with HttpRegistryReader(settings.mlflow_tracking_uri) as registry:
+    with open_reader(settings) as registry:
         version = registry.champion()
     finding = f"version {version.version} in production" if version else "no version in production"
     remedy = (

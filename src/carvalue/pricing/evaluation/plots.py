@@ -59,8 +59,8 @@ def _asked_quoted(axes: Axes, *, points: pl.DataFrame) -> None:
     axes.set(
         xscale="log",
         yscale="log",
-        xlabel="asking price, $",
-        ylabel="quote, $",
+        xlabel=f"asking price, {CURRENCY.symbol}",
+        ylabel=f"quote, {CURRENCY.symbol}",
         title="Quotes over asking prices",
     )
 
@@ -70,7 +70,10 @@ def _errors(axes: Axes, *, points: pl.DataFrame) -> None:
     axes.scatter(points["quoted"].to_numpy(), np.clip(relative, -100, 100), s=3, alpha=0.3)
     axes.axhline(0, color="black", linewidth=1)
     axes.set(
-        xscale="log", xlabel="quote, $", ylabel="quote above asking price, %", title="Errors over the quote"
+        xscale="log",
+        xlabel=f"quote, {CURRENCY.symbol}",
+        ylabel="quote above asking price, %",
+        title="Errors over the quote",
     )
 
 

@@ -15,7 +15,7 @@ from carvalue.pricing import PriceModel
 
 
 class PricePyfunc(PythonModel):
-    """Quote a frame of listings; the result has the columns price, low, high and warnings."""
+    """Quote a frame of listings; the result has the columns price, low, high, support_grade and warnings."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the bundle.
@@ -37,7 +37,8 @@ class PricePyfunc(PythonModel):
             model_input: Listings, with any of the columns of the listing's fields.
 
         Returns:
-            One row per listing: price, low and high in dollars, and a list of warnings.
+            One row per listing: price, low and high in the market's currency, the grade of the support, and a
+            list of warnings.
         """
         listings = pl.from_pandas(model_input, nan_to_null=True)
         return self._model.quote_frame(listings).drop("kinds").to_pandas()

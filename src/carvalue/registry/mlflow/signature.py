@@ -3,26 +3,30 @@
 import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
-from mlflow.types.schema import Array
+from mlflow.types.schema import AnyType, Array
 
-from carvalue.listings import FIELDS, NumberField
+from carvalue.listings import ALIASES, FIELD_BY_NAME, Field, NumberField
 
 
 def signature() -> ModelSignature:
-    """Derive the signature from the listing's fields, all of which are optional.
+    """Derive the signature from the listing's fields and their aliases, all of which are optional.
 
     Returns:
         The input columns and the columns of a quote.
     """
     inputs: list[ColSpec | TensorSpec] = [
-        ColSpec(
-            DataType.double if isinstance(field, NumberField) else DataType.string, field.name, required=False
-        )
-        for field in FIELDS
+        ColSpec(_type(FIELD_BY_NAME[ALIASES.get(name, name)]), name, required=False)
+        for name in (*FIELD_BY_NAME, *ALIASES)
     ]
     outputs: list[ColSpec | TensorSpec] = [ColSpec(DataType.long, name) for name in ("price", "low", "high")]
+    outputs.append(ColSpec(DataType.string, "support_grade"))
     outputs.append(ColSpec(Array(DataType.string), "warnings"))
     return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
+
+
+def _type(field: Field) -> DataType | AnyType:
+    """Select a column's type; MLflow takes no whole numbers for `double` and no fractions for `long`."""
+    return AnyType() if isinstance(field, NumberField) else DataType.string
 
 
 def example() -> pd.DataFrame:

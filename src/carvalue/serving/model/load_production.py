@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from carvalue.errors import AppError
 from carvalue.files import BundleCorrupt, BundleIncompatible
 from carvalue.pricing import PriceModel
-from carvalue.registry import HttpRegistryReader, RegistryReader, RegistryUnavailable
+from carvalue.registry import RegistryReader, RegistryUnavailable, open_reader
 from carvalue.serving.model.bundle_cache import BundleCache, bundles_folder
 from carvalue.serving.model.live_model import LoadedModel, ModelNotLoaded
 from carvalue.settings import RegistrySettings
@@ -28,7 +28,7 @@ def load_production_model(settings: RegistrySettings, *, warn: Callable[[str], N
             no bundle on this machine.
         BundleCorrupt, BundleIncompatible: the bundle cannot be used.
     """
-    with HttpRegistryReader(settings.mlflow_tracking_uri) as registry:
+    with open_reader(settings) as registry:
         return load_with_fallback(
             registry=registry, cache=BundleCache(bundles_folder(settings.state_dir)), warn=warn
         )

@@ -41,6 +41,11 @@ def test_the_engine_is_read() -> None:
     assert math.isnan(read_name("ram", "2500").litres)
 
 
+@pytest.mark.parametrize(("written", "plain"), [("Škoda", "skoda"), ("citroën", "CITROEN")])
+def test_a_make_is_read_without_accents(written: str, plain: str) -> None:
+    assert read_name(written, "c3") == read_name(plain, "c3")
+
+
 @given(st.text(max_size=200), st.text(max_size=400))
 @settings(max_examples=200, deadline=None)
 def test_any_text_can_be_read_twice_alike(manufacturer: str, model: str) -> None:
