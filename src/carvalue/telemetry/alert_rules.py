@@ -164,7 +164,7 @@ RULES = (
         query=f"sum by (reason) (increase({metrics.MODEL_REFUSALS.name}[15m])) > 0",
         after="0s",
         severity="critical",
-        summary="A bundle in production was refused; the earlier version stays in use.",
+        summary="A bundle in production was refused; an earlier version, if there is one, stays in use.",
     ),
     AlertRule(
         name="CarvalueRegistryDown",
