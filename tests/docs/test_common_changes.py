@@ -141,7 +141,7 @@ raw |= {"posting_date": "2021-04-20T09:30:00-0500", "odometer": "91205"}
 cars = [raw | {"id": "1", "doors": "5"}, raw | {"id": "2", "doors": "55", "price": "4600"}]
 pl.DataFrame(cars, schema=dict.fromkeys(raw, pl.String)).write_csv("raw.csv")
 report = clean(Path("raw.csv"), into=Path("clean"))
-content = openapi()["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
+listing = openapi()["components"]["schemas"]["Listing"]
 
 from carvalue.monitoring.drift.profile import fit_profile
 from carvalue.pricing import PriceModel, parse_rows
@@ -179,7 +179,7 @@ print(json.dumps({
     "reference": [model.reference_car["doors"], without.reference_car["doors"]],
     "row": parse_rows(pl.DataFrame({"year": ["2012"], "doors": ["4"], "seller": [" Dealer"]})).to_dicts()[0],
     "without": without.quote(a_listing()).price,
-    "openapi": content["schema"]["oneOf"][0]["properties"]["doors"],
+    "openapi": listing["properties"]["doors"],
     "form": page.text_input("doors").label,
     "entered": json.loads(page.json[0].value)["doors"],
     "clean": pl.read_parquet(report.listings)["doors"].to_list(),
