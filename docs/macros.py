@@ -16,7 +16,8 @@ from carvalue.cli import app
 from carvalue.serving.app import create_app
 from carvalue.settings import Settings
 from carvalue.telemetry import metrics as registry
-from carvalue.telemetry.alert_rules import RULES
+from carvalue.telemetry.alert_rules import RULES, WATCHER_ALERTS
+from carvalue.telemetry.objectives import OBJECTIVES
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -46,7 +47,8 @@ SETTING_GROUPS = {
     "Addresses and ports": "bind_host service_port page_port watcher_port airflow_port mlflow_port "
     "prometheus_port alertmanager_port grafana_port mlflow_tracking_uri service_url watcher_url airflow_url "
     "operator_links",
-    "Alerts and logins": "alert_urls alert_link_local model_old_days airflow_user airflow_password",
+    "Alerts and logins": "alert_urls alertmanager_url alert_link_local model_old_days data_old_days "
+    "airflow_user airflow_password",
 }
 """The settings by group; one that is missing here is rendered in the last group, *Other settings*."""
 
@@ -55,7 +57,7 @@ def define_env(env: MacrosPlugin) -> None:
     """Register the macros; the plugin calls this once for each build."""
     for macro in (settings, commands, listing_fields, http_api, metrics, alerts, glossary, decisions):
         env.macro(macro)
-    for macro in (results, measured, figure):
+    for macro in (objectives, watcher_alerts, results, measured, figure):
         env.macro(macro)
 
 
@@ -254,6 +256,25 @@ def alerts() -> str:
         for rule in RULES
     ]
     return _table(("alert", "severity", "after", "meaning", "condition"), rows)
+
+
+def objectives() -> str:
+    """Render every service level objective with its target and what a good event is."""
+    rows = [(f"`{item.name}`", f"{item.target:.2%}".replace("%", " %"), item.meaning) for item in OBJECTIVES]
+    return _table(("objective", "target", "a good event is"), rows)
+
+
+def watcher_alerts() -> str:
+    """Render every alert of the watcher with its kinds and a link to its runbook."""
+    names = dict.fromkeys(WATCHER_ALERTS.values())
+    rows = [
+        (
+            f"[{name}]({RUNBOOKS}#{name.lower()})",
+            ", ".join(f"`{kind}`" for kind, found in WATCHER_ALERTS.items() if found == name),
+        )
+        for name in names
+    ]
+    return _table(("alert", "kinds"), rows)
 
 
 def glossary() -> str:

@@ -73,9 +73,7 @@ def test_the_prometheus_configuration_is_valid() -> None:
     shutil.which("amtool") is None, reason="amtool is not installed: apt install prometheus-alertmanager"
 )
 def test_alertmanager_sends_to_the_receivers_of_the_watcher(tmp_path: Path) -> None:
-    urls = (
-        "https://hooks.example.com/one,smtp://me:secret@mail.example.com/?from=a@example.com&to=b@example.com"
-    )
+    urls = "jsons://hooks.example.com/one,mailtos://me:secret@mail.example.com?from=a@example.com&to=b@example.com"
     subprocess.run(
         [sys.executable, START, "alerting"], env=environment(tmp_path, ALERT_URLS=urls), check=True
     )

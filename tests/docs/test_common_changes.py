@@ -339,7 +339,7 @@ def test_an_alert_is_in_the_generated_rules_and_needs_a_runbook(checkout: Checko
         text = (checkout.folder / path).read_text(encoding="utf-8")
         assert "alert: CarvalueServiceBusy\n" in text
         assert "expr: sum(rate(carvalue_http_requests_total[5m])) > 500\n" in text
-        assert "docs/how-to/respond-to-alerts.md#carvalueservicebusy" in text
+        assert "respond-to-alerts.html#carvalueservicebusy" in text
 
 
 BODY_BYTES = """BODY_BYTES = MetricSpec(

@@ -9,7 +9,8 @@ import yaml
 from carvalue.registry.gates.judge import GATES
 from carvalue.settings import Settings
 from carvalue.telemetry import metrics as registry
-from carvalue.telemetry.alert_rules import RULES
+from carvalue.telemetry.alert_rules import ALERTING_DOWN, RULES, WATCHER_ALERTS
+from carvalue.telemetry.rule import DOCUMENTATION, runbook_url
 from website import Website
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,12 @@ def test_every_metric_and_alert_is_listed(website: Website) -> None:
 
     names = [spec.name for spec in (*registry.SERVICE_METRICS, *registry.WATCHER_METRICS)]
     assert [name for name in (*names, *(rule.name for rule in RULES)) if name not in text] == []
+
+
+def test_every_alert_links_to_its_section_of_the_site(website: Website) -> None:
+    for name in (*(rule.name for rule in RULES), *WATCHER_ALERTS.values(), ALERTING_DOWN):
+        page, _, anchor = runbook_url(name).removeprefix(f"{DOCUMENTATION}/").partition("#")
+        assert "Means" in website.pages[page].section(anchor)
 
 
 def test_every_gate_has_a_row(website: Website) -> None:

@@ -79,9 +79,9 @@ def test_the_drift_demo_shows_an_alert_and_its_end(settings: Settings, built: st
     for line in (
         "no alert",
         "console: WARNING",
-        "webhook received: firing",
+        "webhook received: WARNING",
         "Evidently wrote",
-        "received: resolved",
+        "received: RESOLVED",
     ):
         assert line in done.stdout, done.stdout
     (report,) = (settings.state_dir / "demo").glob("*-drift.html")

@@ -25,7 +25,6 @@ from carvalue.monitoring.drift import REFERENCE
 from carvalue.platform import (
     ServiceSpec,
     local_client,
-    local_url,
     price_service_spec,
     service_client,
     watcher_spec,
@@ -105,7 +104,7 @@ class _Webhook(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.send_response(200)
         self.end_headers()
-        type(self).report(f"the webhook received: {body['status']}, {body['text'].splitlines()[0]}")
+        type(self).report(f"the webhook received: {body['title']}")
 
     def log_message(self, *_: object) -> None:
         """Suppress the access log."""
@@ -189,6 +188,7 @@ def _own_settings(settings: Settings, folder: Path, *, webhook: str) -> Settings
     own = {
         "state_dir": folder,
         "alert_urls": f"console:,{webhook}",
+        "alertmanager_url": "",
         "retrain_on_alarm": False,
         "verified_sales_clients": LOCAL_CLIENT,
     }
@@ -201,7 +201,7 @@ def _webhook(report: StyledReport) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield local_url(server.server_port)
+        yield f"json://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

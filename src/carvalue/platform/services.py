@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from carvalue.pipelines import THREAD_ENVIRONMENT
 from carvalue.platform.airflow import airflow_environment
-from carvalue.platform.observability import observability_services
+from carvalue.platform.observability import observability_services, own_alertmanager_url
 from carvalue.platform.spec import LOOPBACK, HealthCheck, ServiceSpec, local_url
 from carvalue.settings import (
     SECRETS,
@@ -19,7 +19,7 @@ from carvalue.settings import (
 
 TASK_SETTINGS = (*DataSettings.model_fields, *TrainingSettings.model_fields)
 """Settings that only the pipelines read; Airflow's scheduler passes them to its tasks."""
-WATCHER_SETTINGS = (*RetrainingSettings.model_fields, "alert_link_local")
+WATCHER_SETTINGS = (*RetrainingSettings.model_fields, "alert_link_local", "alertmanager_url")
 """Settings that only the watcher reads."""
 PRIVATE_SETTINGS = ("journal_url", *ScheduleSettings.model_fields, *WATCHER_SETTINGS)
 """Settings that only some services read."""
@@ -38,6 +38,7 @@ def platform_services(settings: Settings) -> tuple[ServiceSpec, ...]:
         >>> [service.name for service in platform_services(Settings())][:3]
         ['airflow-database', 'mlflow', 'airflow-api-server']
     """
+    alertmanager = {"alertmanager_url": settings.alertmanager_url or own_alertmanager_url(settings)}
     own_mlflow = settings.mlflow_tracking_uri == local_url(settings.mlflow_port)
     return (
         _airflow_database(settings),
@@ -48,7 +49,7 @@ def platform_services(settings: Settings) -> tuple[ServiceSpec, ...]:
         *([_journal_tables(settings)] if _has_journal_server(settings) else []),
         price_service_spec(settings),
         _page(settings),
-        watcher_spec(settings),
+        watcher_spec(settings.model_copy(update=alertmanager)),
         _airflow_part(settings, "triggerer", purpose="waits for deferred tasks"),
         *observability_services(settings),
     )

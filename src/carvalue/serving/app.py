@@ -1,5 +1,6 @@
 """The application of the price service: a factory, and a lifespan that opens and closes its resources."""
 
+import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -108,6 +109,9 @@ async def _lifespan(
     log: AccessLog,
 ) -> AsyncIterator[Mapping[str, object]]:
     metrics.model_old_after.set(timedelta(days=settings.model_old_days).total_seconds())
+    metrics.data_old_after.set(timedelta(days=settings.data_old_days).total_seconds())
+    metrics.measure(metrics.disk_free, lambda: shutil.disk_usage(settings.state_dir).free)
+    metrics.measure(metrics.disk_size, lambda: shutil.disk_usage(settings.state_dir).total)
     cache = BundleCache(bundles_folder(settings.state_dir))
     limit_bytes = settings.spool_limit_mb * 2**20 // settings.service_workers
     outbox = Outbox(settings.state_dir / "service" / "spool", limit_bytes=limit_bytes)

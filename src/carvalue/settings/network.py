@@ -52,6 +52,10 @@ class NetworkSettings(MlflowSettings):
     """The URL of Airflow, from which the watcher reads the state of pipeline runs. Empty: the platform's own
     on AIRFLOW_PORT."""
 
+    data_old_days: int = Field(default=180, ge=1)
+    """The age in days of the newest training listing from which the page warns, beside each price, that
+    prices may have changed, and from which the alert CarvalueDataOld fires."""
+
     @property
     def is_loopback(self) -> bool:
         """Whether BIND_HOST can be reached from this machine only."""

@@ -35,9 +35,6 @@ def _local_links(chosen: Mapping[str, object]) -> str:
 class PageSettings(ClientSettings):
     """Everything that the page reads."""
 
-    data_old_days: int = Field(default=180, ge=1)
-    """The age in days of the newest training listing from which the page warns, beside each price, that
-    prices may have changed."""
     price_index: str = ""
     """The path of a CSV file with a monthly index of used-car prices (columns month, as YYYY-MM, and index),
     with which the page also shows prices of the index's newest month. Empty: no adjustment."""

@@ -1,13 +1,16 @@
 """What the watcher reads: the receivers of alerts, Airflow's login, and what an alarm starts."""
 
+import re
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from carvalue.settings.base import LOOPBACK_HOSTS, SettingsGroup
 from carvalue.settings.network import NetworkSettings
 from carvalue.settings.pipelines import SalesSettings
 from carvalue.settings.state import RegistrySettings
+from carvalue.settings.values import http_url
 from carvalue.urls import is_link_local
 
 LOCAL_PASSWORD = "airflow"  # noqa: S105  # the public default, accepted on loopback only
@@ -37,17 +40,25 @@ class AirflowSettings(NetworkSettings, LoginSettings):
         return value
 
 
+def _optional_url(value: str) -> str:
+    return http_url(value) if value else ""
+
+
 class AlertSettings(SettingsGroup):
     """Who is told about alerts."""
 
+    alertmanager_url: Annotated[str, AfterValidator(_optional_url)] = ""
+    """The URL of the Alertmanager that the watcher sends its alerts to, so that silences, inhibition and
+    grouping apply to them. Empty: on one machine the platform's own, where Alertmanager is installed;
+    otherwise the watcher notifies the receivers in ALERT_URLS itself."""
     alert_link_local: bool = False
     """Whether ALERT_URLS may name link-local addresses such as 169.254.169.254, where clouds serve the
     credentials of a machine."""
     alert_urls: SecretStr = SecretStr("console:")
-    """The receivers of alerts, as URLs separated by commas: `console:`, a webhook in Slack's format such as
-    https://hooks.example.com/..., or e-mail as
-    smtp://USER:PASSWORD@HOST:587/?from=cars@example.com&to=you@example.com (smtps:// for TLS on port
-    465). An installed package may add other schemes (docs/how-to/extend.md)."""
+    """The receivers of alerts, as URLs of apprise separated by commas, such as slack://TOKEN/TOKEN/TOKEN,
+    mailtos://USER:PASSWORD@HOST?from=cars@example.com&to=you@example.com, pagerduty://KEY@APIKEY or
+    jsons://HOST/PATH. `console:` writes to the watcher's log and notifies nobody. An installed
+    package may add other schemes (docs/how-to/extend.md)."""
 
     @field_validator("alert_urls")
     @classmethod
@@ -84,4 +95,6 @@ class WatcherSettings(RetrainingSettings, SalesSettings, AlertSettings, AirflowS
 
 
 def _split(urls: SecretStr) -> tuple[str, ...]:
-    return tuple(url.strip() for url in urls.get_secret_value().split(",") if url.strip())
+    # a comma within a URL, as in a list of addresses, is followed by no scheme
+    parts = re.split(r",\s*(?=[A-Za-z][A-Za-z0-9+.-]*:)", urls.get_secret_value())
+    return tuple(url.strip(" ,") for url in parts if url.strip(" ,"))

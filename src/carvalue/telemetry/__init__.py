@@ -6,13 +6,13 @@ from carvalue.telemetry.alert_rules import (
     ALERTMANAGER_JOB,
     METRICS_PATHS,
     PAGE_JOB,
-    RUNBOOK,
-    SENT_BY_WATCHER,
     SERVICE_JOB,
+    WATCHER_ALERTS,
     WATCHER_JOB,
     rule_file,
 )
 from carvalue.telemetry.metrics import AIRFLOW_PART_UP, ALERT_KINDS, STATE_NUMBERS, ServiceMetrics
+from carvalue.telemetry.rule import runbook_url
 from carvalue.telemetry.watcher_instruments import WatcherInstruments
 
 __all__ = [
@@ -23,12 +23,12 @@ __all__ = [
     "ALERT_KINDS",
     "METRICS_PATHS",
     "PAGE_JOB",
-    "RUNBOOK",
-    "SENT_BY_WATCHER",
     "SERVICE_JOB",
     "STATE_NUMBERS",
+    "WATCHER_ALERTS",
     "WATCHER_JOB",
     "ServiceMetrics",
     "WatcherInstruments",
     "rule_file",
+    "runbook_url",
 ]

@@ -1,97 +1,53 @@
 """The alert rules of Prometheus. Each refers to declared metrics, and each has a section in the runbook."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from carvalue.telemetry import metrics
+from carvalue.telemetry.objectives import BURN_RULES, recording_rules
+from carvalue.telemetry.rule import AlertRule
 
 SERVICE_JOB, WATCHER_JOB, PAGE_JOB, AIRFLOW_JOB = "price-service", "watcher", "page", "airflow"
 ALERTMANAGER_JOB = "alertmanager"
 METRICS_PATHS = {PAGE_JOB: "/_stcore/metrics", AIRFLOW_JOB: "/metrics/"}
 """The path of a job's metrics where it is not `/metrics`. Airflow redirects a path without the last slash."""
-RUNBOOK = "docs/how-to/respond-to-alerts.md"
-SLOW_S = 0.25  # a quote takes a millisecond: a p99 above this means that requests wait for something
 SPOOL_SHARE = 0.5  # of SPOOL_LIMIT_MB
-SENT_BY_WATCHER = "watcher"
+DISK_SHARE = 0.1  # free disk below this share is too little for a training and its copies
+STUCK_AFTER_S = 600  # a round of the watcher takes seconds
+CERTIFICATE_DAYS = 14  # Caddy and cert-manager renew 30 days before the end
 # `other` is no route of the service: a client that probes paths is not a client with a missing key
 ROUTES_WITH_KEY = 'route!~"/healthz|/readyz|/metrics|other"'
 ALERTING_DOWN = "CarvalueAlertingDown"
 """The alert that Grafana evaluates and sends, for when Prometheus or Alertmanager is unavailable."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AlertRule:
-    """One alert rule of Prometheus.
+WATCHER_ALERTS: Mapping[str, str] = {
+    **dict.fromkeys(("drift", "input_change", "broken_input", "broken_client"), "CarvalueDriftConfirmed"),
+    "live_accuracy": "CarvalueLiveErrorHigh",
+    "coverage": "CarvalueCoverageLow",
+    "retraining": "CarvalueRetrainingFruitless",
+}
+"""The alerts that the watcher sends itself, by kind, with the name of their section in the runbook."""
 
-    Attributes:
-        name: The alert's name in Alertmanager, and the heading of its section in the runbook.
-        query: PromQL. The alert fires for each series of the result.
-        after: How long the query must have a result before the alert fires, such as `5m`.
-        severity: `critical` for what cannot wait until the morning, else `warning`.
-        summary: One sentence for the person who is notified.
-        sent_by: Who notifies people: `alertmanager`, or `watcher`, which sends a more detailed alert itself.
 
-    >>> rule = AlertRule(
-    ...     name="CarvalueTest", query="up == 0", after="1m", severity="warning", summary="A service is down."
-    ... )
-    >>> rule.as_json()["labels"]
-    {'severity': 'warning', 'told_by': 'alertmanager'}
-    >>> rule.as_json()["annotations"]["runbook"]
-    'docs/how-to/respond-to-alerts.md#carvaluetest'
-    """
+def _gone(job: str) -> str:
+    """Return a query for a job that does not answer, or that Prometheus does not find any more."""
+    return f'up{{job="{job}"}} == 0 or absent(up{{job="{job}"}})'
 
-    name: str
-    query: str
-    after: str
-    severity: Literal["warning", "critical"]
-    summary: str
-    sent_by: str = "alertmanager"
 
-    def as_json(self) -> Mapping[str, Any]:
-        """Convert the rule to the format of Prometheus' rule files.
-
-        Returns:
-            The rule with its labels (`severity`, `told_by`) and annotations (`summary`, `runbook`).
-        """
-        runbook = f"{RUNBOOK}#{self.name.lower()}"
-        return {
-            "alert": self.name,
-            "expr": self.query,
-            "for": self.after,
-            "labels": {"severity": self.severity, "told_by": self.sent_by},
-            "annotations": {"summary": self.summary, "runbook": runbook},
-        }
+def _missing(*series: str) -> str:
+    return " or ".join(f"absent({selector})" for selector in series)
 
 
 RULES = (
     AlertRule(
         name="CarvalueServiceDown",
-        query=f'up{{job="{SERVICE_JOB}"}} == 0',
+        query=_gone(SERVICE_JOB),
         after="1m",
         severity="critical",
         summary="A price service does not answer Prometheus.",
     ),
-    AlertRule(
-        name="CarvalueServiceErrors",
-        query=(
-            f'sum(rate({metrics.REQUESTS.name}{{status=~"5.."}}[5m]))'
-            f" / sum(rate({metrics.REQUESTS.name}[5m])) > 0.01"
-        ),
-        after="2m",
-        severity="critical",
-        summary="More than 1 % of the requests end in an error of the service.",
-    ),
-    AlertRule(
-        name="CarvalueServiceSlow",
-        query=(
-            "histogram_quantile(0.99, sum by (le) "
-            f'(rate({metrics.REQUEST_SECONDS.name}_bucket{{route="/predict"}}[5m]))) > {SLOW_S}'
-        ),
-        after="5m",
-        severity="warning",
-        summary="One quote in a hundred takes more than a quarter of a second.",
-    ),
+    *BURN_RULES,
     AlertRule(
         name="CarvalueClientsTurnedAway",
         query=(
@@ -153,6 +109,13 @@ RULES = (
         summary="The version in use was trained more than MODEL_OLD_DAYS days ago.",
     ),
     AlertRule(
+        name="CarvalueDataOld",
+        query=f"time() - ({metrics.MODEL_DATA_TIMESTAMP.name} > 0) > {metrics.DATA_OLD_AFTER.name}",
+        after="10m",
+        severity="warning",
+        summary="The newest training listing of the version in use is more than DATA_OLD_DAYS days old.",
+    ),
+    AlertRule(
         name="CarvalueModelMissing",
         query=f"{metrics.MODEL_VERSION.name} == 0",
         after="5m",
@@ -175,14 +138,17 @@ RULES = (
     ),
     AlertRule(
         name="CarvalueWatcherDown",
-        query=f'up{{job="{WATCHER_JOB}"}} == 0 or absent(up{{job="{WATCHER_JOB}"}})',
+        query=_gone(WATCHER_JOB),
         after="2m",
         severity="critical",
         summary="The watcher does not answer: drift is not detected.",
     ),
     AlertRule(
         name="CarvalueWatcherStuck",
-        query=f"{metrics.WATCHER_UP.name} == 0",
+        query=(
+            f"{metrics.WATCHER_UP.name} == 0"
+            f" or time() - ({metrics.WATCHER_CHECKED.name} > 0) > {STUCK_AFTER_S}"
+        ),
         after="5m",
         severity="critical",
         summary="The watcher cannot finish a round; its /healthz shows the reason.",
@@ -192,7 +158,7 @@ RULES = (
         query=f"{metrics.ALERTS_WAITING.name} > 0",
         after="10m",
         severity="critical",
-        summary="A receiver in ALERT_URLS does not accept alerts.",
+        summary="Alertmanager, or a receiver in ALERT_URLS, does not accept the watcher's alerts.",
     ),
     AlertRule(
         name="CarvaluePipelineFailed",
@@ -203,7 +169,7 @@ RULES = (
     ),
     AlertRule(
         name="CarvalueAirflowDown",
-        query=f'{metrics.AIRFLOW_UP.name} == 0 or up{{job="{AIRFLOW_JOB}"}} == 0',
+        query=f"{metrics.AIRFLOW_UP.name} == 0 or {_gone(AIRFLOW_JOB)}",
         after="10m",
         severity="warning",
         summary="Airflow does not answer: no pipeline runs.",
@@ -217,42 +183,47 @@ RULES = (
     ),
     AlertRule(
         name="CarvaluePageDown",
-        query=f'up{{job="{PAGE_JOB}"}} == 0',
+        query=_gone(PAGE_JOB),
         after="1m",
         severity="critical",
         summary="The page does not answer.",
     ),
     AlertRule(
-        name="CarvalueDriftConfirmed",
-        query=f"{metrics.DRIFT_STATE.name} == {metrics.STATE_NUMBERS['confirmed']}",
-        after="0s",
+        name="CarvalueMetricsMissing",
+        query=_missing(
+            metrics.MODEL_VERSION.name,
+            metrics.JOURNAL_UP.name,
+            metrics.SPOOL_LIMIT.name,
+            metrics.REGISTRY_UP.name,
+            metrics.DISK_FREE.name,
+            metrics.WATCHER_CHECKED.name,
+            metrics.AIRFLOW_UP.name,
+            f'{metrics.AIRFLOW_PART_UP.name}{{part="scheduler"}}',
+        ),
+        after="15m",
         severity="warning",
-        summary="The quotes of a channel have changed.",
-        sent_by=SENT_BY_WATCHER,
+        summary="A part no longer reports a metric that alerts depend on: those alerts cannot fire.",
     ),
     AlertRule(
-        name="CarvalueLiveErrorHigh",
-        query=f'{metrics.ALERTS_FIRING.name}{{kind="live_accuracy"}} > 0',
-        after="0s",
+        name="CarvalueDiskFilling",
+        query=(
+            f"{metrics.DISK_FREE.name} / {metrics.DISK_SIZE.name} < {DISK_SHARE}"
+            f" or (predict_linear({metrics.DISK_FREE.name}[6h], 86400) < 0"
+            f" and {metrics.DISK_FREE.name} / {metrics.DISK_SIZE.name} < {3 * DISK_SHARE:.1f})"
+        ),
+        after="15m",
         severity="critical",
-        summary="The error of quotes against sale prices exceeds the error measured before production.",
-        sent_by=SENT_BY_WATCHER,
+        summary="The disk of STATE_DIR is nearly full, or will be within a day.",
     ),
     AlertRule(
-        name="CarvalueCoverageLow",
-        query=f'{metrics.ALERTS_FIRING.name}{{kind="coverage"}} > 0',
-        after="0s",
-        severity="warning",
-        summary="Price ranges contain fewer sale prices than they should.",
-        sent_by=SENT_BY_WATCHER,
-    ),
-    AlertRule(
-        name="CarvalueRetrainingFruitless",
-        query=f'{metrics.ALERTS_FIRING.name}{{kind="retraining"}} > 0',
-        after="0s",
-        severity="warning",
-        summary="A retraining failed, was refused, or found no new data; production is unchanged.",
-        sent_by=SENT_BY_WATCHER,
+        name="CarvalueCertificateExpiring",
+        query=(
+            "(probe_ssl_earliest_cert_expiry or certmanager_certificate_expiration_timestamp_seconds)"
+            f" - time() < {CERTIFICATE_DAYS} * 86400"
+        ),
+        after="1h",
+        severity="critical",
+        summary="A TLS certificate expires within two weeks: its renewal has failed.",
     ),
 )
 
@@ -261,9 +232,10 @@ def rule_file() -> Mapping[str, Any]:
     """Return all rules in the format of Prometheus' rule files.
 
     Returns:
-        One group, `carvalue`, with every rule.
+        The group `carvalue-objectives`, which records error ratios, and `carvalue` with every alert.
 
     >>> [group["name"] for group in rule_file()["groups"]]
-    ['carvalue']
+    ['carvalue-objectives', 'carvalue']
     """
-    return {"groups": [{"name": "carvalue", "rules": [rule.as_json() for rule in RULES]}]}
+    objectives = {"name": "carvalue-objectives", "interval": "1m", "rules": [*recording_rules()]}
+    return {"groups": [objectives, {"name": "carvalue", "rules": [rule.as_json() for rule in RULES]}]}

@@ -99,6 +99,11 @@ MODEL_OLD_AFTER = MetricSpec(
     kind="gauge",
     help="The age at which a version counts as old (MODEL_OLD_DAYS), in seconds.",
 )
+DATA_OLD_AFTER = _gauge(
+    "data_old_after_seconds", "The age at which training data count as old (DATA_OLD_DAYS), in seconds."
+)
+DISK_FREE = _gauge("disk_free_bytes", "Free space on the disk of STATE_DIR.")
+DISK_SIZE = _gauge("disk_size_bytes", "Size of the disk of STATE_DIR.")
 MODEL_SWAPS = MetricSpec(
     name="carvalue_model_swaps_total",
     kind="counter",
@@ -152,6 +157,9 @@ SERVICE_METRICS = (
     MODEL_DATA_TIMESTAMP,
     MODEL_TRAINED_TIMESTAMP,
     MODEL_OLD_AFTER,
+    DATA_OLD_AFTER,
+    DISK_FREE,
+    DISK_SIZE,
     MODEL_SWAPS,
     MODEL_REFUSALS,
     REGISTRY_UP,
@@ -321,6 +329,9 @@ class ServiceMetrics:
         self.model_data_timestamp = self._gauge(MODEL_DATA_TIMESTAMP, mode="livemin")
         self.model_trained_timestamp = self._gauge(MODEL_TRAINED_TIMESTAMP, mode="livemin")
         self.model_old_after = self._gauge(MODEL_OLD_AFTER, mode="livemax")
+        self.data_old_after = self._gauge(DATA_OLD_AFTER, mode="livemax")
+        self.disk_free = self._gauge(DISK_FREE, mode="livemin")
+        self.disk_size = self._gauge(DISK_SIZE, mode="livemin")
         self.model_swaps = self._counter(MODEL_SWAPS)
         self.model_refusals = self._counter(MODEL_REFUSALS)
         self.registry_up = self._gauge(REGISTRY_UP, mode="livemin")

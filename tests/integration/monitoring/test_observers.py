@@ -95,23 +95,24 @@ def some_settings(folder: Path, **changes: str) -> Settings:
     return Settings.model_validate({"state_dir": folder, **ports, **changes})
 
 
-def test_alertmanager_sends_an_alert_once_and_drops_those_of_the_watcher(tmp_path: Path) -> None:
+def test_alertmanager_sends_the_alerts_of_prometheus(tmp_path: Path) -> None:
     program("prometheus")
     program("alertmanager", "prometheus-alertmanager")
     with served(Target) as target, served(Receiver) as receiver:
-        settings = some_settings(tmp_path, service_url=target, watcher_url=target, alert_urls=receiver)
+        urls = receiver.replace("http:", "json:")
+        settings = some_settings(tmp_path, service_url=target, watcher_url=target, alert_urls=urls)
         with observing(settings, "alertmanager", "prometheus"):
             until(lambda: bool(Receiver.messages), within_s=90)
 
     told = json.dumps(Receiver.messages)
     assert "CarvalueQuotesDropped" in told
-    assert "docs/how-to/respond-to-alerts.md#carvaluequotesdropped" in told
-    assert "CarvalueDriftConfirmed" not in told
+    assert "respond-to-alerts.html#carvaluequotesdropped" in told
+    assert "CarvalueDriftConfirmed" not in told  # the watcher sends it itself
 
 
 def test_a_password_in_an_alert_url_is_readable_only_by_its_owner(tmp_path: Path) -> None:
     program("alertmanager", "prometheus-alertmanager")
-    url = "smtp://me:secret@mail.example.com/?from=cars@example.com&to=you@example.com"
+    url = "mailtos://me:secret@mail.example.com?from=cars@example.com&to=you@example.com"
 
     write_tool_configuration(some_settings(tmp_path, alert_urls=url))
 

@@ -89,7 +89,7 @@ def watcher(state: Path, *, outside: str) -> Iterator[tuple[httpx.Client, subpro
         "STATE_DIR": str(state),
         "WATCHER_PORT": str(port),
         "MLFLOW_TRACKING_URI": outside,
-        "ALERT_URLS": f"{outside}/hook",
+        "ALERT_URLS": f"{outside.replace('http:', 'json:')}/hook",
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "carvalue.monitoring.watcher"],
@@ -162,4 +162,4 @@ def test_each_quote_is_checked_once_and_each_alert_sent_once(state: Path, outsid
         until(lambda: rows_seen(client) == 5_650, within_s=BUSY_S)
         until(lambda: len(Outside.told) == 2)
 
-    assert [news["status"] for news in Outside.told] == ["firing", "resolved"]
+    assert [news["type"] for news in Outside.told] == ["warning", "success"]

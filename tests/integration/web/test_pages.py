@@ -67,6 +67,7 @@ FOUND: dict[str, Any] = {
         "firing": [ALERT, ALERT | {"kind": "retraining", "title": "A retraining failed"}],
         "past": [ALERT | {"resolved_at": "2026-11-24T09:00:00+00:00"}],
     },
+    "/receivers": ["alertmanager"],
     "/retraining": {
         "run": "by-alarm-20261124T100000",
         "outcome": "refused",
@@ -257,6 +258,15 @@ def test_monitoring_shows_model_drift_alerts_and_sales(open_page: Open) -> None:
     assert shown.selectbox[0].options == ["odometer"]
     assert [item.value for item in shown.metric][-2:] == ["12.0%", "90.0%"]
     assert "useful 12, too low 3, too high 1" in said
+
+
+@pytest.mark.parametrize(("receivers", "warned"), [(["alertmanager"], False), ([], True)])
+def test_monitoring_says_when_nobody_is_notified_of_alerts(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch, *, receivers: list[str], warned: bool
+) -> None:
+    monkeypatch.setitem(FOUND, "/receivers", receivers)
+
+    assert ("Nobody is notified of alerts" in texts(open_page("monitoring"))) == warned
 
 
 def test_monitoring_without_a_watcher_still_shows_the_model(

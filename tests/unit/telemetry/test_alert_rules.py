@@ -5,19 +5,27 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.telemetry.alert_rules import ALERTING_DOWN, RULES, RUNBOOK, AlertRule
+from carvalue.telemetry.alert_rules import ALERTING_DOWN, RULES, WATCHER_ALERTS
+from carvalue.telemetry.metrics import ALERT_KINDS
+from carvalue.telemetry.rule import RUNBOOK, runbook_url
 
-TEXT = (Path(__file__).parents[3] / RUNBOOK).read_text()
+ROOT = Path(__file__).parents[3]
+TEXT = (ROOT / RUNBOOK).read_text()
+NAMES = sorted({rule.name for rule in RULES} | set(WATCHER_ALERTS.values()) | {ALERTING_DOWN})
 SECTIONS = dict(re.findall(r"^### (Carvalue\w+)\n(.*?)(?=^##|\Z)", TEXT, flags=re.MULTILINE | re.DOTALL))
 
 
 def test_the_runbook_has_exactly_the_existing_alerts() -> None:
-    assert SECTIONS.keys() == {rule.name for rule in RULES} | {ALERTING_DOWN}
+    assert sorted(SECTIONS) == NAMES
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_a_runbook_has_meaning_diagnosis_and_action(rule: AlertRule) -> None:
-    assert re.findall(r"^- \*\*(\w+)\*\*: \S", SECTIONS[rule.name], flags=re.MULTILINE) == [
+def test_the_watcher_has_a_name_for_each_kind_of_alert() -> None:
+    assert WATCHER_ALERTS.keys() == set(ALERT_KINDS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_runbook_has_meaning_diagnosis_and_action(name: str) -> None:
+    assert re.findall(r"^- \*\*(\w+)\*\*: \S", SECTIONS[name], flags=re.MULTILINE) == [
         "Means",
         "Look",
         "Do",
@@ -28,9 +36,6 @@ def test_links_within_the_runbook_are_valid() -> None:
     assert set(re.findall(r"\]\(#(\w+)\)", TEXT)) <= {name.lower() for name in SECTIONS}
 
 
-def test_an_alert_carries_the_link_to_its_runbook() -> None:
+def test_an_alert_carries_the_link_to_the_documentation_site() -> None:
     for rule in RULES:
-        assert (
-            rule.as_json()["annotations"]["runbook"]
-            == f"docs/how-to/respond-to-alerts.md#{rule.name.lower()}"
-        )
+        assert rule.as_json()["annotations"]["runbook_url"] == runbook_url(rule.name)

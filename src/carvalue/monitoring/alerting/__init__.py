@@ -1,11 +1,17 @@
-"""Store alerts and deliver them to their receivers."""
+"""Store alerts and deliver them: to Alertmanager, or to their receivers through apprise."""
 
-from carvalue.monitoring.alerting.notifiers import (
+from carvalue.monitoring.alerting.alertmanager import Alertmanager
+from carvalue.monitoring.alerting.notifiers import notifiers_from_urls
+from carvalue.monitoring.alerting.receivers import (
     SMTPS_PORT,
     BadAlertUrl,
+    JsonHook,
     MailServer,
-    notifiers_from_urls,
-    parse_mail_url,
+    NativeReceiver,
+    PagerDutyService,
+    Receiver,
+    SlackHook,
+    receivers_from_urls,
 )
 from carvalue.monitoring.alerting.store import Alert, AlertStore, DeliveryFailed, Notifier
 
@@ -13,10 +19,16 @@ __all__ = [
     "SMTPS_PORT",
     "Alert",
     "AlertStore",
+    "Alertmanager",
     "BadAlertUrl",
     "DeliveryFailed",
+    "JsonHook",
     "MailServer",
+    "NativeReceiver",
     "Notifier",
+    "PagerDutyService",
+    "Receiver",
+    "SlackHook",
     "notifiers_from_urls",
-    "parse_mail_url",
+    "receivers_from_urls",
 ]

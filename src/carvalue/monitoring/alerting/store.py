@@ -1,10 +1,11 @@
-"""Store and deliver alerts. Each receiver is notified once when an alert begins and once when it ends."""
+"""Store alerts and deliver them: their state to Alertmanager, or a notification of each beginning and end."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -36,6 +37,8 @@ Severity = Literal["warning", "critical"]
 FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=5), timedelta(minutes=15)
 MAX_DOUBLINGS = 8  # 5 s doubled 8 times exceeds 15 min; without a bound the wait overflows a timedelta
 DELIVERY_WAIT_S = 1.0  # a notifier that takes longer goes on in its own thread
+RESEND_EVERY = timedelta(minutes=1)  # Alertmanager forgets alerts that are not sent again
+RESEND_ENDED_FOR = timedelta(minutes=15)
 GIVE_UP_AFTER = timedelta(days=1)  # an undelivered notification is then dropped; the alert stays in the list
 
 TABLES = MetaData()
@@ -120,15 +123,55 @@ class Notifier(Protocol):
         """
 
 
+class StateReceiver(Protocol):
+    """Takes the state of all alerts again and again, and notifies people itself, as Alertmanager does."""
+
+    name: str
+    """A unique name without secrets, for logs and metrics."""
+
+    def send(self, alerts: Sequence[Alert], *, now: datetime) -> None:
+        """Send the state of alerts.
+
+        Args:
+            alerts: Alerts that fire, and those that ended lately.
+            now: The current time.
+
+        Raises:
+            DeliveryFailed: It was not accepted.
+        """
+
+    def has_receivers(self) -> bool:
+        """Ask whether it notifies anybody.
+
+        Returns:
+            Whether it does; False if it does not answer.
+        """
+
+    def close(self) -> None:
+        """Close the connections."""
+
+
+@dataclass(kw_only=True)
+class _Feed:
+    """What a state receiver was sent, and when it is due again."""
+
+    sent: frozenset[tuple[str, bool]] = frozenset()
+    failures: int = 0
+    due_at: datetime
+
+
 class AlertStore:
-    """A SQLite file of alerts and pending notifications, and the notifiers that deliver them.
+    """A SQLite file of alerts and pending notifications, and what delivers them.
 
     A failed delivery is retried after 5 seconds, then after twice as long each time up to 15 minutes, for a
-    day. Each notifier runs in its own thread, so that a slow receiver delays no other.
+    day. A state receiver gets firing alerts every minute, and ended ones for a quarter of an hour; after a
+    failure it is tried again after 5 seconds to a minute. Each receiver has its own thread, so that a slow
+    one delays no other.
 
     Args:
         path: The SQLite file; created when missing.
         notifiers: One for each receiver, with unique names.
+        state_receiver: Alertmanager, if it is to notify people.
 
     >>> class ListNotifier:
     ...     name = "list"
@@ -149,7 +192,9 @@ class AlertStore:
     >>> store.close()
     """
 
-    def __init__(self, path: Path, notifiers: Sequence[Notifier]) -> None:
+    def __init__(
+        self, path: Path, notifiers: Sequence[Notifier], *, state_receiver: StateReceiver | None = None
+    ) -> None:
         make_folder(path.parent)
         self._engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
         with self._engine.begin() as connection:
@@ -158,14 +203,16 @@ class AlertStore:
             TABLES.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {FORMAT}")
         self._notifiers = {notifier.name: notifier for notifier in notifiers}
-        self._threads = ThreadPoolExecutor(max(1, len(notifiers)), thread_name_prefix="notifier")
+        self._state_receiver = state_receiver
+        self._feed = _Feed(due_at=datetime.min.replace(tzinfo=UTC))
+        self._threads = ThreadPoolExecutor(len(notifiers) + 1, thread_name_prefix="notifier")
         self._running: dict[str, Future[None]] = {}  # by notifier: each delivers in one thread at a time
         self._delivered: dict[tuple[str, str], int] = {}
         self._lock = Lock()  # guards the counts
 
     @property
     def delivered(self) -> Mapping[tuple[str, str], int]:
-        """Deliveries by notifier and outcome (`told`, `failed`, `dropped`) since this process started."""
+        """Deliveries by receiver and outcome (`told`, `failed`, `dropped`) since this process started."""
         with self._lock:
             return dict(self._delivered)
 
@@ -185,7 +232,31 @@ class AlertStore:
                 _refresh(connection, known[key], current[key])
             for key in known.keys() - current.keys():
                 self._end(connection, known[key], now)
-        self._deliver(now)
+        self.deliver(now=now)
+
+    def deliver(self, *, now: datetime) -> None:
+        """Deliver what is due, to each receiver in its own thread, so that none waits for another.
+
+        Args:
+            now: The current time, with a time zone.
+
+        Raises:
+            SQLAlchemyError: A thread could not read or write the database.
+        """
+        tasks: dict[str, Callable[[], None]] = {
+            name: partial(self._deliver_all, list(rows), now)
+            for name, rows in groupby(self._due(now), key=itemgetter("of_sink"))
+        }
+        if self._state_receiver and (alerts := self._alerts_to_feed(now)):
+            tasks[self._state_receiver.name] = partial(self._send_state, self._state_receiver, alerts, now)
+        started = {
+            name: self._threads.submit(task) for name, task in tasks.items() if name not in self._running
+        }
+        wait(started.values(), timeout=DELIVERY_WAIT_S)
+        self._running |= started
+        ended = [name for name, delivery in self._running.items() if delivery.done()]
+        for delivery in [self._running.pop(name) for name in ended]:
+            delivery.result()
 
     def firing(self) -> list[Alert]:
         """List the alerts that are firing.
@@ -214,17 +285,32 @@ class AlertStore:
         """Count the pending notifications.
 
         Returns:
-            Number of notifications by notifier.
+            Number of notifications by notifier; of a state receiver that fails, number of alerts.
         """
         counts = dict.fromkeys(self._notifiers, 0)
         with self._engine.begin() as connection:
             for name in connection.execute(select(DELIVERIES.c.sink)).scalars():
                 counts[name] = counts.get(name, 0) + 1
+        if self._state_receiver:
+            counts[self._state_receiver.name] = len(self.firing()) if self._feed.failures else 0
         return counts
+
+    def receivers(self) -> list[str]:
+        """List what notifies people. The console is left out, because nobody need look at it.
+
+        Returns:
+            Names, without secrets; empty if nobody is notified.
+        """
+        names = [name for name in self._notifiers if name != "console"]
+        if self._state_receiver and self._state_receiver.has_receivers():
+            names.append(self._state_receiver.name)
+        return names
 
     def close(self) -> None:
         """Wait for running deliveries and close the database."""
         self._threads.shutdown()
+        if self._state_receiver:
+            self._state_receiver.close()
         self._engine.dispose()
 
     def _begin(self, connection: Connection, alert: Alert, now: datetime) -> None:
@@ -253,23 +339,25 @@ class AlertStore:
                 )
             )
 
-    def _deliver(self, now: datetime) -> None:
-        """Deliver what is due, each notifier in its own thread, so that none waits for another.
+    def _alerts_to_feed(self, now: datetime) -> Sequence[Alert]:
+        """Return what the state receiver must be sent now; nothing if it has been sent that lately."""
+        since = _without_time_zone(now - RESEND_ENDED_FOR)
+        lately = select(ALERTS).where(or_(ALERTS.c.resolved_at.is_(None), ALERTS.c.resolved_at > since))
+        with self._engine.begin() as connection:
+            alerts = [_alert(row) for row in connection.execute(lately.order_by(ALERTS.c.id)).mappings()]
+        has_changed = not self._feed.failures and _states(alerts) != self._feed.sent
+        # due too far in the future: the clock was set back
+        is_due = not timedelta() < self._feed.due_at - now <= RESEND_EVERY
+        return alerts if has_changed or is_due else ()
 
-        Raises:
-            SQLAlchemyError: A thread could not read or write the database.
-        """
-        due = {name: list(rows) for name, rows in groupby(self._due(now), key=itemgetter("of_sink"))}
-        started = {
-            name: self._threads.submit(self._deliver_all, rows, now)
-            for name, rows in due.items()
-            if name not in self._running
-        }
-        wait(started.values(), timeout=DELIVERY_WAIT_S)
-        self._running |= started
-        ended = [name for name, delivery in self._running.items() if delivery.done()]
-        for delivery in [self._running.pop(name) for name in ended]:
-            delivery.result()
+    def _send_state(self, receiver: StateReceiver, alerts: Sequence[Alert], now: datetime) -> None:
+        outcome = _attempt(partial(receiver.send, alerts, now=now), name=receiver.name)
+        self._count(receiver.name, outcome)
+        if outcome == "failed":
+            wait_for = min(_delay(self._feed.failures), RESEND_EVERY)
+            self._feed = _Feed(failures=self._feed.failures + 1, due_at=now + wait_for)
+        else:
+            self._feed = _Feed(sent=_states(alerts), due_at=now + RESEND_EVERY)
 
     def _due(self, now: datetime) -> Sequence[RowMapping]:
         columns = (*ALERTS.c, *(column.label(f"of_{column.name}") for column in DELIVERIES.c))
@@ -296,7 +384,8 @@ class AlertStore:
         notifier = self._notifiers.get(row["of_sink"])
         outcome = "dropped"
         if notifier is not None and now - _in_utc(row["of_made_at"]) < GIVE_UP_AFTER:
-            outcome = _notify(notifier, _alert_to_send(row))
+            alert = _alert_to_send(row)
+            outcome = _attempt(partial(notifier.notify, alert), name=notifier.name, key=alert.key)
         self._count(row["of_sink"], outcome)
         this = DELIVERIES.c.id == row["of_id"]
         with self._engine.begin() as connection:
@@ -318,18 +407,22 @@ def _delay(attempts: int) -> timedelta:
     return min(FIRST_RETRY * 2.0 ** min(attempts, MAX_DOUBLINGS), LONGEST_RETRY)
 
 
-def _notify(notifier: Notifier, alert: Alert) -> str:
+def _attempt(deliver: Callable[[], None], *, name: str, key: str = "") -> str:
     try:
-        notifier.notify(alert)
+        deliver()
     except DeliveryFailed as error:
         logger.error(  # noqa: TRY400  # the message is enough
-            "alert not delivered", extra={"sink": notifier.name, "key": alert.key, "error": error.message}
+            "alert not delivered", extra={"sink": name, "key": key, "error": error.message}
         )
         return "failed"
-    except Exception:  # a fault of one notifier must not stop the others
-        logger.exception("alert not delivered", extra={"sink": notifier.name, "key": alert.key})
+    except Exception:  # a fault of one receiver must not stop the others
+        logger.exception("alert not delivered", extra={"sink": name, "key": key})
         return "failed"
     return "told"
+
+
+def _states(alerts: Sequence[Alert]) -> frozenset[tuple[str, bool]]:
+    return frozenset((f"{alert.key} {alert.since}", alert.is_firing) for alert in alerts)
 
 
 def _alert_to_send(row: RowMapping) -> Alert:

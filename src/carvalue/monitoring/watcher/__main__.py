@@ -16,7 +16,13 @@ from carvalue.files import PRIVATE_UMASK, open_folder
 from carvalue.http_security import allowed_hosts
 from carvalue.journal import Journal, LeasedState
 from carvalue.logs import configure_logs
-from carvalue.monitoring.alerting import Alert, AlertStore, notifiers_from_urls
+from carvalue.monitoring.alerting import (
+    Alert,
+    Alertmanager,
+    AlertStore,
+    notifiers_from_urls,
+    receivers_from_urls,
+)
 from carvalue.monitoring.drift import REFERENCE
 from carvalue.monitoring.watcher.airflow_runs import AirflowRuns, AirflowUnavailable
 from carvalue.monitoring.watcher.api import create_api
@@ -131,15 +137,27 @@ def build_watcher(
         registry=registry,
         references=open_folder(settings, REFERENCE),
         folder=folder,
-        alert_store=AlertStore(
-            folder / "alerts.db",
-            notifiers_from_urls(settings.notifier_urls, allow_link_local=settings.alert_link_local),
-        ),
+        alert_store=_alert_store(settings),
         reports=ReportFolder(open_folder(settings, REPORTS)),
         metrics=WatcherMetrics(),
         extra_alerts=extra_alerts,
         verified=settings.verified_clients,
     )
+
+
+def _alert_store(settings: WatcherSettings) -> AlertStore:
+    for receiver in receivers_from_urls(settings.notifier_urls):
+        if receiver.deprecated:
+            logger.warning(
+                "a URL in ALERT_URLS has a form that the next release refuses",
+                extra={"receiver": receiver.name, "write": receiver.deprecated},
+            )
+    url = settings.alertmanager_url
+    notifiers = notifiers_from_urls(
+        settings.notifier_urls, allow_link_local=settings.alert_link_local, with_alertmanager=bool(url)
+    )
+    alertmanager = Alertmanager(url, source_url=settings.watcher_url) if url else None
+    return AlertStore(settings.state_dir / "watcher" / "alerts.db", notifiers, state_receiver=alertmanager)
 
 
 def _instance() -> str:

@@ -70,6 +70,9 @@ def create_api(
         firing, past = watcher.alert_store.firing(), watcher.alert_store.past(PAST_ALERTS)
         return JSONResponse({"firing": [*map(_alert, firing)], "past": [*map(_alert, past)]})
 
+    async def receivers(_: Request) -> Response:
+        return JSONResponse(await to_thread(watcher.alert_store.receivers))  # asks Alertmanager
+
     async def retrainings(_: Request) -> Response:
         return JSONResponse(_retraining(retraining))
 
@@ -116,6 +119,7 @@ def create_api(
             Route("/metrics", metrics),
             Route("/drift", drift),
             Route("/alerts", alerts),
+            Route("/receivers", receivers),
             Route("/retraining", retrainings),
             Route("/decisions", decisions_made),
             Route("/quotes", quotes),

@@ -1,7 +1,7 @@
 """Export the results of the watcher as Prometheus metrics."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from carvalue.journal import JournalEntry
 from carvalue.monitoring.alerting import AlertStore
@@ -33,17 +33,15 @@ class WatcherMetrics(WatcherInstruments):
             self.prices.observe(entry.price)
             self.widths.observe((entry.high - entry.low) / entry.price)
 
-    def show(self, snapshot: WatcherSnapshot, *, lag: timedelta, now: datetime) -> None:
+    def show(self, snapshot: WatcherSnapshot, *, lag: timedelta) -> None:
         """Export the result of a round.
 
         Args:
             snapshot: The result.
             lag: The age of the newest quote read while more are waiting.
-            now: The current time.
         """
         drift = snapshot.drift
         self.lag.set(lag.total_seconds())
-        self.checked.set(now.timestamp())
         self.version.set(int(snapshot.model_version))
         self.drift_state.set(STATE_NUMBERS[drift.state])
         self.drifted_features.set(len(drift.drifted))

@@ -125,6 +125,8 @@ class Watcher:
             read = 0
         except AppError as error:
             self.note_trouble(error.message)
+            if self.is_active:
+                self.alert_store.deliver(now=self._clock())  # alerts go on while the journal is away
             read = 0
         else:
             self.note_trouble("")
@@ -164,6 +166,8 @@ class Watcher:
             logger.warning("a round failed", extra={"because": trouble})
         self.trouble = trouble
         self.metrics.up.set(not trouble)
+        if not trouble:
+            self.metrics.checked.set(self._clock().timestamp())
 
     def close(self) -> None:
         """Save the state, let another instance take over, and close the alerts and the journal."""
@@ -269,7 +273,7 @@ class Watcher:
         self.alert_store.update((*alerts, *self._extra_alerts()), now=now)
         caught_up = len(entries) < BATCH
         lag = timedelta() if caught_up else now - entries[-1].quoted_at
-        self.metrics.show(self.snapshot, lag=lag, now=now)
+        self.metrics.show(self.snapshot, lag=lag)
         if self._has_changed and is_due:
             self._save(production)
 

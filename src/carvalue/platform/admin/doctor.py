@@ -18,8 +18,10 @@ from carvalue.errors import AppError
 from carvalue.files import FormatUnknown, StoredFormat, open_folder, read_bundle
 from carvalue.journal import Journal
 from carvalue.listings.datasets import DATASETS, DatasetStore
+from carvalue.monitoring.alerting import Alertmanager, notifiers_from_urls, receivers_from_urls
 from carvalue.monitoring.watcher import REQUEST_FORMAT, STATE_FORMAT
 from carvalue.platform.health import service_client
+from carvalue.platform.observability import own_alertmanager_url
 from carvalue.platform.processes import PortTaken, Supervisor, check_ports
 from carvalue.platform.services import platform_services
 from carvalue.platform.status import platform_status
@@ -211,6 +213,27 @@ def _load(path: Path, stored: StoredFormat) -> object:
     return stored.load(path.read_bytes(), source=path)
 
 
+def _receivers(settings: Settings) -> Iterator[Diagnosis]:
+    """Name who is notified of alerts. That nobody is notified is no fault of the installation."""
+    url = settings.alertmanager_url
+    own = own_alertmanager_url(settings)
+    receivers = receivers_from_urls(settings.notifier_urls)
+    for receiver in receivers:
+        if receiver.deprecated:
+            finding = f"the URL of {receiver.name} in ALERT_URLS has a form that the next release refuses"
+            remedy = f"Write it with {receiver.deprecated} (docs/how-to/send-alerts.md)."
+            yield Diagnosis(subject="alerts", finding=finding, remedy=remedy)
+        elif receiver.native is None and (url or own):
+            finding = f"{receiver.name} gets the watcher's alerts only, and silences do not apply to it"
+            yield Diagnosis(subject="alerts", finding=finding)
+    notifiers = notifiers_from_urls(settings.notifier_urls)
+    names = [notifier.name for notifier in notifiers if notifier.name != "console"]
+    if url and Alertmanager(url, source_url=settings.watcher_url).has_receivers():
+        names.append(f"the receivers of {url}")
+    finding = f"notify {', '.join(names)}" if names else "nobody is notified: ALERT_URLS names no receiver"
+    yield Diagnosis(subject="alerts", finding=finding)
+
+
 def _processes(settings: Settings) -> Iterator[Diagnosis]:
     if not Supervisor(state_dir=settings.state_dir).is_running:
         yield from _ports(settings)
@@ -273,6 +296,7 @@ CHECKS: tuple[Check, ...] = (
     _secrets,
     _keys,
     _processes,
+    _receivers,
     _journal,
     _formats,
     _datasets,

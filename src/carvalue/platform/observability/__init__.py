@@ -3,7 +3,8 @@
 from carvalue.platform.observability.stack import (
     missing_tools,
     observability_services,
+    own_alertmanager_url,
     write_tool_configuration,
 )
 
-__all__ = ["missing_tools", "observability_services", "write_tool_configuration"]
+__all__ = ["missing_tools", "observability_services", "own_alertmanager_url", "write_tool_configuration"]

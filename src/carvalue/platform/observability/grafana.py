@@ -6,27 +6,25 @@ Prometheus for Alertmanager's state and treats a missing answer as an alert.
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
-from carvalue.telemetry import ALERTING_DOWN, ALERTMANAGER_JOB, RUNBOOK
+from carvalue.telemetry import ALERTING_DOWN, ALERTMANAGER_JOB, runbook_url
 
 DATA_SOURCE_UID = "prometheus"  # the dashboards refer to it
 CONTACT_POINT = "people"
 DEFAULT_CONTACT_POINT = "grafana-default-email"  # built in; sends nothing without a mail server
-MAIL_SCHEMES = ("smtp", "smtps")
 
 
 def alerting_files(urls: tuple[str, ...]) -> Mapping[str, Mapping[str, Any]]:
     """Return Grafana's provisioning files for alerting: rule, contact point and notification policy.
 
     Args:
-        urls: URLs of ALERT_URLS; those that Grafana cannot notify (`console:`) are ignored.
+        urls: URLs of ALERT_URLS; those of services that Grafana cannot notify are left out.
 
     Returns:
         File name relative to Grafana's folder -> content.
 
     Examples:
-        >>> files = alerting_files(("https://hooks.example.com/1",))
+        >>> files = alerting_files(("jsons://hooks.example.com/1",))
         >>> files["provisioning/alerting/policies.yaml"]["policies"][0]["receiver"]
         'people'
     """
@@ -51,21 +49,21 @@ def mail_options(urls: tuple[str, ...]) -> Mapping[str, str]:
         urls: URLs of ALERT_URLS.
 
     Returns:
-        Option -> value; empty without an `smtp:` or `smtps:` URL.
+        Option -> value; empty without a `mailto:` or `mailtos:` URL.
 
     Raises:
-        BadAlertUrl: A mail URL lacks a part.
+        BadAlertUrl: A URL is not the URL of a receiver.
 
     Examples:
-        >>> mail_options(("smtp://mail.example.com/?from=a@example.com&to=b@example.com",))["smtp.host"]
+        >>> mail_options(("mailtos://me:secret@mail.example.com?from=a@example.com&to=b@example.com",))["smtp.host"]
         'mail.example.com:587'
     """
-    mails = [url for url in urls if urlsplit(url).scheme in MAIL_SCHEMES]
-    if not mails:
-        return {}
-    from carvalue.monitoring.alerting import parse_mail_url  # noqa: PLC0415  # loads SQLAlchemy
+    from carvalue.monitoring.alerting import MailServer, receivers_from_urls  # noqa: PLC0415  # loads SQLAlchemy
 
-    server = parse_mail_url(mails[0])
+    natives = (receiver.native for receiver in receivers_from_urls(urls))
+    server = next((native for native in natives if isinstance(native, MailServer)), None)
+    if server is None:
+        return {}
     return {
         "smtp.enabled": "true",
         "smtp.host": f"{server.host}:{server.port}",  # Grafana uses implicit TLS on port 465 only
@@ -76,14 +74,29 @@ def mail_options(urls: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _receivers(urls: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
-    from carvalue.monitoring.alerting import parse_mail_url  # noqa: PLC0415  # loads SQLAlchemy
+    # loads SQLAlchemy and apprise
+    from carvalue.monitoring.alerting import (  # noqa: PLC0415
+        JsonHook,
+        MailServer,
+        PagerDutyService,
+        SlackHook,
+        receivers_from_urls,
+    )
 
-    for number, url in enumerate(urls):
-        if urlsplit(url).scheme in {"http", "https"}:
-            yield {"uid": f"carvalue-{number}", "type": "slack", "settings": {"url": url}}
-        elif urlsplit(url).scheme in MAIL_SCHEMES:
-            addresses = ";".join(parse_mail_url(url).recipients)
-            yield {"uid": f"carvalue-{number}", "type": "email", "settings": {"addresses": addresses}}
+    for number, receiver in enumerate(receivers_from_urls(urls)):
+        match receiver.native:
+            case SlackHook(url=url):
+                kind, settings = "slack", {"url": url}
+            case JsonHook() as hook:
+                login = {"username": hook.user, "password": hook.password} if hook.user else {}
+                kind, settings = "webhook", {"url": hook.url, **login}
+            case PagerDutyService(key=key):
+                kind, settings = "pagerduty", {"integrationKey": key}
+            case MailServer(recipients=recipients):
+                kind, settings = "email", {"addresses": ";".join(recipients)}
+            case _:
+                continue
+        yield {"uid": f"carvalue-{number}", "type": kind, "settings": settings}
 
 
 def _group() -> Mapping[str, Any]:
@@ -98,7 +111,7 @@ def _group() -> Mapping[str, Any]:
         "labels": {"severity": "critical"},
         "annotations": {
             "summary": "Prometheus or Alertmanager is down: no other alert is sent.",
-            "runbook": f"{RUNBOOK}#{ALERTING_DOWN.lower()}",
+            "runbook_url": runbook_url(ALERTING_DOWN),
         },
     }
     return {"orgId": 1, "name": "carvalue", "folder": "carvalue", "interval": "1m", "rules": [rule]}

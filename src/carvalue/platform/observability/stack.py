@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from carvalue.files import atomic_write
+from carvalue.platform.observability.alertmanager import alertmanager_configuration
 from carvalue.platform.observability.grafana import DATA_SOURCE_UID, alerting_files, mail_options
 from carvalue.platform.spec import LOOPBACK, HealthCheck, ServiceSpec, local_url
 from carvalue.settings import Settings
@@ -19,7 +20,6 @@ from carvalue.telemetry import (
     ALERTMANAGER_JOB,
     METRICS_PATHS,
     PAGE_JOB,
-    SENT_BY_WATCHER,
     SERVICE_JOB,
     WATCHER_JOB,
     rule_file,
@@ -165,56 +165,26 @@ def _prometheus(settings: Settings, program: str, folder: Path) -> ServiceSpec:
 
 
 def _alertmanager_files(settings: Settings) -> Files:
-    receivers = _receivers(settings.notifier_urls)
-    muted = {"receiver": "nobody", "matchers": [f'told_by="{SENT_BY_WATCHER}"']}
-    route = {"receiver": "people", "group_by": ["alertname"], "group_wait": "5s", "routes": [muted]}
-    return {
-        "alertmanager.yml": {
-            "route": route,
-            "receivers": [{"name": "nobody"}, {"name": "people", **receivers}],
-        }
-    }
+    return {"alertmanager.yml": alertmanager_configuration(settings.notifier_urls)}
 
 
-def _receivers(urls: tuple[str, ...]) -> Mapping[str, Any]:
-    """Return receivers for the URLs that the watcher notifies; its webhooks take Slack's format."""
-    webhooks = [url for url in urls if urlsplit(url).scheme in {"http", "https"}]
-    mails = [url for url in urls if urlsplit(url).scheme in {"smtp", "smtps"}]
-    slack = [
-        {
-            "api_url": url,
-            "http_config": {"follow_redirects": False},
-            "send_resolved": True,
-            "title": "{{ .Status | toUpper }}: {{ .CommonLabels.alertname }}",
-            "text": "{{ range .Alerts }}{{ .Annotations.summary }} {{ .Annotations.runbook }}\n{{ end }}",
-        }
-        for url in webhooks
-    ]
-    return {"slack_configs": slack, "email_configs": [_mail(url) for url in mails]}
+def own_alertmanager_url(settings: Settings) -> str:
+    """Return the address of the platform's own Alertmanager.
 
+    Args:
+        settings: Its port.
 
-def _mail(url: str) -> Mapping[str, Any]:
-    from carvalue.monitoring.alerting import SMTPS_PORT, parse_mail_url  # noqa: PLC0415  # loads SQLAlchemy
-
-    server = parse_mail_url(url)
-    login = {"auth_username": server.user, "auth_password": server.password}
-    return {
-        "smarthost": f"{server.host}:{server.port}",
-        "from": server.sender,
-        "to": ", ".join(server.recipients),
-        # Alertmanager uses implicit TLS on port 465 only; this option requires STARTTLS, which servers do not
-        # offer on that port
-        "require_tls": server.port != SMTPS_PORT and (server.uses_tls or bool(server.user)),
-        "send_resolved": True,
-        **(login if server.user else {}),
-    }
+    Returns:
+        The URL; empty if Alertmanager is not installed.
+    """
+    return local_url(settings.alertmanager_port) if ALERTMANAGER.program else ""
 
 
 def _alertmanager(settings: Settings, program: str, folder: Path) -> ServiceSpec:
     address = local_url(settings.alertmanager_port)
     return ServiceSpec(
         name="alertmanager",
-        purpose="sends the alerts of Prometheus",
+        purpose="sends the alerts of Prometheus and the watcher",
         command=(
             program,
             f"--config.file={folder / 'alertmanager.yml'}",

@@ -215,6 +215,14 @@ class WatcherClient:
         """
         return self._read("/alerts", TypeAdapter(AlertsView))
 
+    def receivers(self) -> tuple[str, ...]:
+        """Read what notifies people of alerts.
+
+        Returns:
+            Names; empty if nobody is notified.
+        """
+        return self._read("/receivers", TypeAdapter(tuple[str, ...]))
+
     def drift(self) -> DriftView:
         """Read the state of drift detection.
 

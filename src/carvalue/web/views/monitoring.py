@@ -63,11 +63,11 @@ def _show_state(settings: PageSettings) -> None:
     _show_model(settings)
     try:
         watcher = watcher_client(settings.watcher_url)
-        drift, alerts = watcher.drift(), watcher.alerts()
+        drift, alerts, receivers = watcher.drift(), watcher.alerts(), watcher.receivers()
     except AppError as error:
         st.warning(f"{error.message} {error.hint}")
         return
-    _show_alerts(alerts)
+    _show_alerts(alerts, receivers)
     _show_retraining(watcher.retraining())
     _show_decisions(watcher)
     _show_drift(drift)
@@ -109,8 +109,13 @@ def _show_card(model: ModelView) -> None:
         st.json(model.card.model_dump(), expanded=False)
 
 
-def _show_alerts(alerts: AlertsView) -> None:
+def _show_alerts(alerts: AlertsView, receivers: tuple[str, ...]) -> None:
     st.subheader("Alerts")
+    if not receivers:
+        st.warning(
+            "Nobody is notified of alerts: `ALERT_URLS` names no receiver, or Alertmanager does not answer.",
+            icon=":material/notifications_off:",
+        )
     if not alerts.firing:
         st.success("No alert is active.", icon=":material/check_circle:")
     for alert in alerts.firing:

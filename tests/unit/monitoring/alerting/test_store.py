@@ -1,6 +1,6 @@
 """Each alert is sent once when it begins and once when it ends, whatever fails in between."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from carvalue.monitoring.alerting.notifiers import notifiers_from_urls
 from carvalue.monitoring.alerting.store import Alert, AlertStore, DeliveryFailed
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -182,3 +183,112 @@ def test_a_receiver_that_hangs_delays_no_other(tmp_path: Path, receiver: Receive
         hanging.released.set()
         store.close()
     assert store.delivered["hanging", "told"] == 1
+
+
+class States:
+    """A state receiver in memory, such as Alertmanager; while it is down, it accepts nothing."""
+
+    name = "alertmanager"
+
+    def __init__(self) -> None:
+        self.is_down, self.has_people = False, True
+        self.received, self.attempts = list[tuple[datetime, dict[str, bool]]](), 0
+
+    def send(self, alerts: Sequence[Alert], *, now: datetime) -> None:
+        self.attempts += 1
+        if self.is_down:
+            raise DeliveryFailed("it is down.")
+        self.received.append((now, {alert.key: alert.is_firing for alert in alerts}))
+
+    def has_receivers(self) -> bool:
+        return self.has_people
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def states() -> States:
+    return States()
+
+
+@pytest.fixture
+def feeding(tmp_path: Path, states: States, receiver: Receiver) -> Iterator[AlertStore]:
+    store = AlertStore(tmp_path / "alerts.db", [receiver], state_receiver=states)
+    yield store
+    store.close()
+
+
+def test_alertmanager_gets_a_change_at_once_and_the_state_every_minute(
+    feeding: AlertStore, states: States
+) -> None:
+    for second in range(0, 180, 5):
+        feeding.update([DRIFT] if second < 100 else [], now=NOW + timedelta(seconds=second))
+
+    assert [((at - NOW).total_seconds(), state) for at, state in states.received] == [
+        (0, {"drift": True}),
+        (60, {"drift": True}),
+        (100, {"drift": False}),
+        (160, {"drift": False}),
+    ]
+
+
+def test_alertmanager_gets_an_ended_alert_for_a_quarter_of_an_hour(
+    feeding: AlertStore, states: States
+) -> None:
+    feeding.update([DRIFT], now=NOW)
+    for minute in range(1, 60):
+        feeding.update([], now=NOW + timedelta(minutes=minute))
+
+    assert states.received[-1] == (NOW + timedelta(minutes=15), {"drift": False})
+
+
+def test_alertmanager_down_for_nine_hours_delays_nobody_and_misses_nothing(
+    feeding: AlertStore, states: States, receiver: Receiver
+) -> None:
+    states.is_down = True
+    at = NOW
+    while at < NOW + timedelta(hours=9):
+        late = [replace(DRIFT, key="late")] if at >= NOW + timedelta(hours=8) else []
+        feeding.update([DRIFT, *late], now=at)
+        at += timedelta(seconds=30)
+
+    assert receiver.received == [("drift", True), ("late", True)]
+    assert feeding.waiting() == {"receiver": 0, "alertmanager": 2}
+    assert 9 * 60 <= states.attempts <= 9 * 60 + 3
+
+    states.is_down = False
+    feeding.update([DRIFT, replace(DRIFT, key="late")], now=at + timedelta(minutes=1))
+
+    assert states.received == [(at + timedelta(minutes=1), {"drift": True, "late": True})]
+    assert feeding.waiting() == {"receiver": 0, "alertmanager": 0}
+
+
+def test_alertmanager_gets_the_state_after_a_restart(
+    feeding: AlertStore, states: States, tmp_path: Path
+) -> None:
+    feeding.update([DRIFT], now=NOW)
+    states.received.clear()
+    restarted = AlertStore(tmp_path / "alerts.db", [], state_receiver=states)
+
+    restarted.update([DRIFT], now=NOW + timedelta(seconds=1))
+
+    assert states.received == [(NOW + timedelta(seconds=1), {"drift": True})]
+    restarted.close()
+
+
+def test_a_clock_set_back_delays_no_state(feeding: AlertStore, states: States) -> None:
+    feeding.update([DRIFT], now=NOW + timedelta(days=365))
+
+    feeding.update([DRIFT], now=NOW)
+
+    assert len(states.received) == 2
+
+
+def test_receivers_are_those_that_notify_people(tmp_path: Path, feeding: AlertStore, states: States) -> None:
+    assert feeding.receivers() == ["receiver", "alertmanager"]
+
+    states.has_people = False
+    console = AlertStore(tmp_path / "other.db", notifiers_from_urls(["console:"]), state_receiver=states)
+    assert console.receivers() == []
+    console.close()

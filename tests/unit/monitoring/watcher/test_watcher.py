@@ -415,6 +415,25 @@ def test_a_program_that_breaks_is_told_to_operators_and_starts_no_retraining(sta
     assert stage.watcher.alarms.firing == frozenset()
 
 
+def test_alerts_are_delivered_while_the_journal_is_away(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alertmanager ends an alert that is not sent again."""
+    stage.quote(300, seed=11)
+    stage.watcher.step()
+    delivered: list[datetime] = []
+    monkeypatch.setattr(AlertStore, "deliver", lambda _, *, now: delivered.append(now))
+
+    def away(*_: object, **__: object) -> None:
+        raise JournalUnavailable("away")
+
+    monkeypatch.setattr(Journal, "arrived", away)
+    stage.watcher.step()
+
+    assert stage.watcher.trouble == "away"
+    assert delivered == [stage.now]
+
+
 def test_quotes_that_a_replica_delivers_late_are_checked(stage: Stage) -> None:
     late = stage.number
     stage.number += 40
@@ -441,6 +460,8 @@ def test_a_second_instance_stands_by_and_takes_over(stage: Stage) -> None:
     assert second.snapshot.drift.rows >= 1_080
     assert stage.watcher.step() == 0  # it comes back, and stands by
     assert not stage.watcher.is_active
+    checked = stage.watcher.metrics.registry.get_sample_value("carvalue_watcher_last_check_timestamp_seconds")
+    assert checked == stage.now.timestamp()  # a round that stands by is no round that hangs
     second.close()
 
 

@@ -186,3 +186,22 @@ def test_secrets_that_others_can_read_are_noticed(
     (tmp_path / ".env").chmod(0o644)
 
     assert _findings(settings)["secrets"].remedy == "Run `chmod 600 .env`."
+
+
+def test_the_doctor_says_who_is_notified_of_alerts(settings: Settings) -> None:
+    nobody = _findings(settings)["alerts"]
+    told = _findings(settings.model_copy(update={"alert_urls": SecretStr("json://hooks.example.com/SECRET")}))
+
+    assert nobody.finding == "nobody is notified: ALERT_URLS names no receiver"
+    assert nobody.is_ok  # a choice, not a fault
+    assert told["alerts"].finding == "notify webhook hooks.example.com"
+
+
+def test_the_doctor_names_receivers_with_a_form_of_release_0_2(settings: Settings) -> None:
+    urls = SecretStr("smtp://me:SECRET@mail.example.com/?from=cars@example.com&to=you@example.com")
+    found = [item for item in diagnose(settings.model_copy(update={"alert_urls": urls})) if not item.is_ok]
+
+    (alerts,) = [item for item in found if item.subject == "alerts"]
+    assert "mail mail.example.com" in alerts.finding
+    assert "mailtos://" in alerts.remedy
+    assert "SECRET" not in alerts.finding + alerts.remedy

@@ -10,8 +10,8 @@ from grafana_foundation_sdk.models import alerting
 from carvalue.monitoring.alerting import BadAlertUrl
 from carvalue.platform.observability.grafana import alerting_files, mail_options
 
-HOOK = "https://hooks.example.com/one"
-MAIL = "smtp://me:se%40cret@mail.example.com:2525/?from=a@example.com&to=b@example.com&to=c@example.com"
+HOOK = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+MAIL = "mailtos://me:se%40cret@mail.example.com:2525?from=a@example.com&to=b@example.com,c@example.com"
 
 
 def provisioned(*urls: str) -> dict[str, Any]:
