@@ -243,7 +243,8 @@ def _chi_squared(known: pl.Series, now: pl.Series) -> float:
 
 
 def _shares(profile: ReferenceProfile, codes: Codes) -> Floats:
-    counts = np.bincount(codes.ravel(), minlength=len(profile.shares)) + 0.5
+    own = codes[:, : len(profile.features)]  # without the columns that say what is present
+    counts = np.bincount(own.ravel(), minlength=len(profile.shares)) + 0.5
     sums = np.add.reduceat(counts, profile.starts)
     shares: Floats = counts / np.repeat(sums, profile.sizes + 2)
     return shares

@@ -126,7 +126,7 @@ def test_a_second_build_has_nothing_to_do(settings: Settings, built: str) -> Non
     assert "an earlier build" in done.stdout
 
 
-@pytest.mark.known_failing  # too few test rows keep their listed price
+@pytest.mark.slow
 def test_the_loop_demo_retrains_and_rolls_back(settings: Settings, built: str) -> None:
     done = carvalue(settings, "demo-loop", "--here")
 
@@ -148,7 +148,7 @@ def test_the_loop_demo_retrains_and_rolls_back(settings: Settings, built: str) -
     assert {item["version"]: item["current_stage"] for item in found} == {"1": "Production", "2": "Archived"}
 
 
-@pytest.mark.known_failing  # too few test rows keep their listed price
+@pytest.mark.slow
 def test_the_commands_of_the_tutorials_run_on_the_platform(settings: Settings, built: str) -> None:
     """The demos, `make build` and `make down` have tests of their own."""
     commands = [
