@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from carvalue.files import BundleIncompatible, json_bytes, read_bundle, read_json, write_bundle
@@ -30,7 +29,14 @@ from carvalue.pricing.features import (
     implausible_rows,
     read_name,
 )
-from carvalue.pricing.intervals import Floats, PriceIntervals, interval_inputs
+from carvalue.pricing.intervals import (
+    LEVELS,
+    Floats,
+    PriceDistribution,
+    PriceIntervals,
+    Whole,
+    interval_inputs,
+)
 from carvalue.pricing.market import Comparables, KnownCategories, ModelFamily
 from carvalue.pricing.quote import Quote, QuoteWarning, Support, SupportGrade
 from carvalue.pricing.trees import FlatTrees
@@ -48,8 +54,6 @@ GOLDEN = "golden.json"
 REFERENCE_CAR = "usual.json"
 COMPARABLES = "comparables.parquet"
 
-Dollars = npt.NDArray[np.int64]
-"""Price, low and high of each listing in whole dollars, shape (3, listings)."""
 STRINGS = pl.List(pl.String)
 MAX_NUMPY_ROWS = 4
 """Up to so many rows the NumPy traversal is faster than XGBoost; both give the same bits."""
@@ -288,41 +292,58 @@ class PriceModel:
             golden=golden_from_json(content[GOLDEN]),
         )
 
-    def quantiles(self, cells: ListingCells | FrameCells, levels: Floats) -> Floats:
-        """Compute quantiles of the asking price of listings.
+    def distribution(self, listing: Listing) -> PriceDistribution:
+        """Predict the distribution of the asking price of one listing.
+
+        Args:
+            listing: Field name -> value; an absent field counts as missing.
+
+        Returns:
+            Quantiles, and the probability of prices below a given one. The quantiles 0.05, 0.5 and 0.95 are
+            `low`, `price` and `high` of the quote.
+
+        Raises:
+            QuantilesUnknown: The bundle of the model has no quantiles.
+        """
+        (prices,) = self.quantiles(ListingCells((listing,)), np.array(LEVELS)).tolist()
+        return PriceDistribution(tuple(prices))
+
+    def quantiles(self, cells: ListingCells | FrameCells, levels: Floats) -> Whole:
+        """Compute quantiles of the asking prices of listings.
 
         Args:
             cells: Cells of the listings.
             levels: Probabilities between 0 and 1, shape (levels,).
 
         Returns:
-            Dollars, shape (listings, levels).
+            Whole dollars, shape (listings, levels).
 
         Raises:
-            ValueError: The bundle of the model has no quantiles.
+            QuantilesUnknown: The bundle of the model has no quantiles.
         """
-        newest, matrix = self.known_categories.newest_year, self.encoder.encode(cells)
+        matrix, log_price = self._scored(cells)
+        inputs = interval_inputs(self.encoder, matrix, log_price=log_price)
+        return _dollars(log_price[:, None] + self.intervals.quantile_offsets(inputs, levels))
+
+    def _quote_cells(self, cells: ListingCells | FrameCells) -> tuple[Whole, list[tuple[QuoteWarning, ...]]]:
+        """Quote listings: the only path from cells to price, low and high, shape (3, listings)."""
+        matrix, log_price = self._scored(cells)
+        inputs = interval_inputs(self.encoder, matrix, log_price=log_price)
+        below, above = self.intervals.offsets(inputs)
+        dollars = _dollars(np.concatenate([log_price, log_price - below, log_price + above]))
+        return dollars.reshape(3, -1), self._warnings(cells)
+
+    def _scored(self, cells: ListingCells | FrameCells) -> tuple[Matrix, Floats]:
+        """Encode and price listings; an implausible odometer is dropped where that lowers the price."""
+        matrix = self.encoder.encode(cells)
         log_price = self.log_prices(matrix)
-        rows = implausible_rows(cells, newest_year=newest)
+        rows = implausible_rows(cells, newest_year=self.known_categories.newest_year)
         if len(rows):
             without = self.encoder.encode(cells.replaced(rows, WITHOUT_ODOMETER))
             others = self.log_prices(without)
             lower = others < log_price[rows]
             matrix[rows[lower]], log_price[rows[lower]] = without[lower], others[lower]
-        inputs = interval_inputs(self.encoder, matrix, log_price=log_price)
-        quantiles: Floats = np.exp(log_price[:, None] + self.intervals.quantile_offsets(inputs, levels))
-        return quantiles
-
-    def _quote_cells(
-        self, cells: ListingCells | FrameCells
-    ) -> tuple[Dollars, list[tuple[QuoteWarning, ...]]]:
-        """Quote listings: the only path from cells to prices."""
-        dollars = self._dollars(self.encoder.encode(cells))
-        rows = implausible_rows(cells, newest_year=self.known_categories.newest_year)
-        if len(rows):
-            without = self.encoder.encode(cells.replaced(rows, WITHOUT_ODOMETER))
-            _take_lower(dollars, rows, self._dollars(without))
-        return dollars, self._warnings(cells)
+        return matrix, log_price
 
     def _support_grades(self, cells: FrameCells) -> list[SupportGrade]:
         index, names = cells.distinct(NAME_FIELDS)
@@ -339,17 +360,6 @@ class PriceModel:
                     text = f"not used, because hardly any car of the make has these words: {' '.join(words)}"
                     warned[row] = (*warned[row], QuoteWarning("words_unknown", text))
         return warned
-
-    def _dollars(self, matrix: Matrix) -> Dollars:
-        log_price = self.log_prices(matrix)
-        inputs = interval_inputs(self.encoder, matrix, log_price=log_price)
-        below, above = self.intervals.offsets(inputs)
-        ends = np.concatenate([log_price, log_price - below, log_price + above])
-        dollars: Dollars = np.rint(np.exp(ends)).astype(np.int64).reshape(3, -1)
-        price, low, high = dollars
-        np.minimum(low, price, out=low)
-        np.maximum(high, price, out=high)
-        return dollars
 
     def _check_market(self, folder: Path) -> None:
         if self.card.market != MARKET.name:
@@ -390,7 +400,6 @@ def _ubjson(content: bytes) -> bytes:
     return content
 
 
-def _take_lower(dollars: Dollars, indices: npt.NDArray[np.intp], others: Dollars) -> None:
-    """Replace the quotes at these indices, in place, where the other price is lower."""
-    lower = others[0] < dollars[0, indices]
-    dollars[:, indices[lower]] = others[:, lower]
+def _dollars(log_prices: Floats) -> Whole:
+    dollars: Whole = np.rint(np.exp(log_prices)).astype(np.int64)
+    return dollars

@@ -145,13 +145,11 @@ class CarPriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  #
             coverage: Share of asking prices that the intervals should contain, half of the rest on each side.
 
         Returns:
-            Lower and upper end in dollars, shape (rows, 2).
+            Lower and upper end in whole dollars, shape (rows, 2), dtype float64.
         """
         if not 0 < coverage < 1:
             raise ValueError(f"coverage: expected a number between 0 and 1, found {coverage}.")
-        ends = self.predict_quantiles(X, [(1 - coverage) / 2, (1 + coverage) / 2])
-        price = self.predict(X)
-        return np.column_stack([np.minimum(ends[:, 0], price), np.maximum(ends[:, 1], price)])
+        return self.predict_quantiles(X, [(1 - coverage) / 2, (1 + coverage) / 2])
 
     def predict_quantiles(self, X: Any, q: float | Sequence[float]) -> Floats:  # noqa: N803
         """Predict quantiles of the asking price.
@@ -161,12 +159,13 @@ class CarPriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  #
             q: One or several probabilities between 0 and 1.
 
         Returns:
-            Dollars, shape (rows, probabilities); (rows,) for one probability.
+            Whole dollars, shape (rows, probabilities); (rows,) for one probability; dtype float64. The median
+            is the prediction.
         """
         levels = np.atleast_1d(np.asarray(q, dtype=np.float64))
         if not ((levels > 0) & (levels < 1)).all():
             raise ValueError(f"q: expected probabilities between 0 and 1, found {q}.")
-        quantiles = self._fitted.quantiles(FrameCells(self._listings(X)), levels)
+        quantiles = self._fitted.quantiles(FrameCells(self._listings(X)), levels).astype(np.float64)
         return quantiles[:, 0] if np.ndim(q) == 0 else quantiles
 
     def explain(self, X: Any) -> pl.DataFrame:  # noqa: N803

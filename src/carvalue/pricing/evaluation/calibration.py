@@ -1,4 +1,4 @@
-"""Measure the calibration of the price range: how often asking prices are below, inside and above it."""
+"""Measure the calibration: how often asking prices are below, inside and above the range or a quantile."""
 
 import polars as pl
 
@@ -27,6 +27,28 @@ def coverage_table(quoted: pl.DataFrame) -> pl.DataFrame:
     width = (pl.col("high") - pl.col("low")) / pl.col("quoted")
     measures = {"quoted price": pl.col("quoted").cast(pl.Float64), "width of range": width}
     return pl.concat([_by_decile(quoted, name, measure) for name, measure in measures.items()])
+
+
+def pit_table(pit: pl.Series) -> pl.DataFrame:
+    """Count the asking prices in each tenth of their predictive distribution.
+
+    Args:
+        pit: Probability integral transform of each asking price, from 0 to 1; null if it is unknown.
+
+    Returns:
+        One row for each tenth, with the columns of `pit.csv`: `decile` (from 1, the lowest prices), `rows`
+        and `share`, which is 0.1 for calibrated distributions. No row if all values are null.
+
+    Examples:
+        >>> pit_table(pl.Series([0.05, 0.1, 0.95, 0.9975])).filter(pl.col("rows") > 0).rows()
+        [(1, 1, 0.25), (2, 1, 0.25), (10, 2, 0.5)]
+    """
+    known = pit.drop_nulls()
+    deciles = pl.DataFrame({"decile": pl.Series(range(1, DECILES + 1), dtype=pl.Int64)})
+    found = pl.DataFrame({"decile": (known * DECILES).floor().cast(pl.Int64) + 1})
+    counts = found.group_by("decile").agg(pl.len().cast(pl.Int64).alias("rows"))
+    table = deciles.join(counts, on="decile", how="left", maintain_order="left").fill_null(0)
+    return table.with_columns(share=pl.col("rows") / len(known)).filter(len(known) > 0)
 
 
 def _by_decile(quoted: pl.DataFrame, name: str, measure: pl.Expr) -> pl.DataFrame:

@@ -9,10 +9,15 @@ import polars as pl
 
 from carvalue.files import StoredFormat
 from carvalue.pricing.evaluation.baseline import median_quotes
-from carvalue.pricing.evaluation.calibration import coverage_table
+from carvalue.pricing.evaluation.calibration import coverage_table, pit_table
 from carvalue.pricing.evaluation.plots import draw_all
 from carvalue.pricing.evaluation.report import write_report
-from carvalue.pricing.evaluation.scores import price_scores, range_scores
+from carvalue.pricing.evaluation.scores import (
+    distribution_scores,
+    price_scores,
+    range_scores,
+    score_distributions,
+)
 from carvalue.pricing.evaluation.slices import by_slice
 from carvalue.pricing.model import PriceModel
 
@@ -20,7 +25,8 @@ logger = logging.getLogger(__name__)
 
 EVALUATION_FORMAT = StoredFormat(kind="evaluation")
 RESULT, MODEL_CARD = "evaluation.json", "MODEL_CARD.md"
-SLICES_TABLE, CALIBRATION, COMPARISON = TABLES = ("slices.csv", "calibration.csv", "comparison.csv")
+TABLES = ("slices.csv", "calibration.csv", "comparison.csv", "pit.csv")
+SLICES_TABLE, CALIBRATION, COMPARISON, PIT = TABLES
 CHAMPION_KEY = "production"
 """Key of the champion's scores in `evaluation.json`, and column of its quotes."""
 
@@ -40,12 +46,14 @@ class Champion:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Scores on the test rows; the measures are those of `price_scores` and `range_scores`.
+    """Scores on the test rows.
+
+    The measures are those of `price_scores`, `range_scores` and `distribution_scores`.
 
     Attributes:
         rows: Number of test rows.
         metrics: Scores of the evaluated model.
-        baseline: Scores of the median baseline, without those of a price range.
+        baseline: Scores of the median baseline, without those of a price range and a distribution.
         champion: Scores of the champion on the same rows; empty if there was none.
         new_listings: Scores of the evaluated model on the test rows and later listings of known cars, and
             their number as `rows`; empty if the later listings were not kept.
@@ -140,7 +148,7 @@ def score_bundle(*, bundle: Path, test: Path) -> dict[str, float]:
         test: Parquet file of listings with `price`.
 
     Returns:
-        All measures of `price_scores` and `range_scores`.
+        All measures of `price_scores`, `range_scores` and `distribution_scores`.
     """
     rows = pl.read_parquet(test)
     return _metrics(_quoted(PriceModel.load(bundle), rows))
@@ -155,14 +163,15 @@ def quote_rows(model: PriceModel, rows: pl.DataFrame, *, train: pl.DataFrame) ->
         train: Training rows, for the baseline.
 
     Returns:
-        The rows with `quoted`, `low`, `high`, `warnings`, `kinds` and `baseline`.
+        The rows with `quoted`, `low`, `high`, `warnings`, `kinds`, `crps`, `pit` and `baseline`.
     """
     baseline = pl.Series("baseline", median_quotes(train=train, frame=rows))
     return _quoted(model, rows).with_columns(baseline)
 
 
 def _quoted(model: PriceModel, rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.hstack(model.quote_frame(rows).rename({"price": "quoted"}))
+    quotes = model.quote_frame(rows).rename({"price": "quoted"})
+    return rows.hstack(quotes).hstack(score_distributions(model, rows))
 
 
 def _score_with_reposts(model: PriceModel, quoted: pl.DataFrame, *, reposts: Path) -> dict[str, float]:
@@ -175,6 +184,7 @@ def _write_tables(
 ) -> None:
     by_slice(compared).write_csv(into / SLICES_TABLE)
     coverage_table(compared).write_csv(into / CALIBRATION)
+    pit_table(compared["pit"]).write_csv(into / PIT)
     rows = [
         {"model": "this one", **evaluation.metrics},
         {"model": "median by make, family, year", **evaluation.baseline},
@@ -190,6 +200,7 @@ def _model_card(model: PriceModel, quoted: pl.DataFrame, *, into: Path) -> str:
         posted=quoted["posted_at"],
         comparison=pl.read_csv(into / COMPARISON),
         slices=pl.read_csv(into / SLICES_TABLE),
+        pit=pl.read_csv(into / PIT),
     )
 
 
@@ -197,7 +208,11 @@ def _metrics(quoted: pl.DataFrame) -> dict[str, float]:
     asking, price, low, high = (
         quoted[name].cast(pl.Float64).to_numpy() for name in ("price", "quoted", "low", "high")
     )
-    return _price_scores(quoted, "quoted") | range_scores(asking=asking, quoted=price, low=low, high=high)
+    return {
+        **_price_scores(quoted, "quoted"),
+        **range_scores(asking=asking, quoted=price, low=low, high=high),
+        **distribution_scores(quoted),
+    }
 
 
 def _price_scores(quoted: pl.DataFrame, column: str) -> dict[str, float]:

@@ -16,21 +16,29 @@ MEASURES = {
     "bias": ("median of quote over asking price, less 1", "{:+.1%}"),
     "coverage": ("asking price within the range", "{:.1%}"),
     "width": ("width of the range over the quote", "{:.0%}"),
+    "crps": ("continuous ranked probability score (CRPS)", f"{CURRENCY.symbol}{{:,.0f}}"),
+    "pit_deviation": ("largest deviation of the PIT from uniform", "{:.1%}"),
 }
 WORST_SLICES = 5
 ROWS_WITHOUT_CHAMPION = 2  # rows of the comparison: this model and the baseline
 
 
 def write_report(
-    card: ModelCard, *, posted: pl.Series, comparison: pl.DataFrame, slices: pl.DataFrame
+    card: ModelCard,
+    *,
+    posted: pl.Series,
+    comparison: pl.DataFrame,
+    slices: pl.DataFrame,
+    pit: pl.DataFrame,
 ) -> str:
-    """Write data, dates, scores beside the comparisons, coverage by slice, and limits.
+    """Write data, dates, scores beside the comparisons, coverage by slice, calibration, and limits.
 
     Args:
         card: The bundle's machine-readable card.
         posted: Posting times of the test rows.
         comparison: Table of `comparison.csv`: one row for each model, the evaluated one first.
         slices: Table of `slices.csv`.
+        pit: Table of `pit.csv`.
 
     Returns:
         A Markdown document.
@@ -44,6 +52,7 @@ def write_report(
             *_section("Data", _data(card, posted)),
             *_section(f"On the {posted.len():,} test rows", _comparison(comparison)),
             *_section("Coverage of the range by slice", _coverage(slices)),
+            *_section("Calibration of the distribution", _calibration(pit)),
             *_section("Slices with the largest errors", _worst_slices(slices)),
             *_section("Limits", [f"- {limit}" for limit in card.limits]),
             *_section("Training", _training(card)),
@@ -73,7 +82,8 @@ def _day(moment: object) -> str:
 def _comparison(comparison: pl.DataFrame) -> list[str]:
     models = comparison["model"].to_list()
     lines = ["| | " + " | ".join(models) + " |", "|---" * (len(models) + 1) + "|"]
-    for name, (title, template) in MEASURES.items():
+    measured = {name: measure for name, measure in MEASURES.items() if name in comparison.columns}
+    for name, (title, template) in measured.items():
         values = ("" if value is None else template.format(value) for value in comparison[name])
         lines.append(f"| {title} | " + " | ".join(values) + " |")
     if len(models) > ROWS_WITHOUT_CHAMPION:
@@ -94,6 +104,21 @@ def _coverage(slices: pl.DataFrame) -> list[str]:
         )
         lines.append(f"| {name} | {lowest} | {highest} |")
     return lines
+
+
+def _calibration(pit: pl.DataFrame) -> list[str]:
+    if pit.is_empty():
+        return ["Not measured: the model has no quantiles beyond its range."]
+    shares = " | ".join(f"{share:.1%}" for share in pit["share"])
+    return [
+        "Each tenth of the predicted distribution should hold 10 % of the asking prices (probability",
+        "integral transform, PIT; Gneiting, Balabdaoui and Raftery 2007). The CRPS scores the whole",
+        "distribution; of quotes without a range it is the mean absolute error (Gneiting and Raftery 2007).",
+        "",
+        "| tenth, from the lowest prices | " + " | ".join(map(str, pit["decile"])) + " |",
+        "|---" * (pit.height + 1) + "|",
+        f"| asking prices | {shares} |",
+    ]
 
 
 def _worst_slices(slices: pl.DataFrame) -> list[str]:

@@ -1,13 +1,17 @@
-"""Score quotes and price ranges against asking prices: the measures of every table and gate."""
+"""Score quotes, price ranges and distributions: the measures of every table and gate."""
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from scipy.stats import kstest
 
+from carvalue.pricing.features import FrameCells
+from carvalue.pricing.intervals import LEVELS, crps, shares_below
 from carvalue.pricing.model import PriceModel
 
 Floats = npt.NDArray[np.float64]
 TOLERANCE = 0.2  # largest relative error that `within_20` counts
+ROWS_AT_ONCE = 10_000  # rows; the quantiles of so many need 16 MB
 
 
 def price_scores(*, asking: Floats, quoted: Floats) -> dict[str, float]:
@@ -85,18 +89,67 @@ def range_scores(*, asking: Floats, quoted: Floats, low: Floats, high: Floats) -
     }
 
 
-def score_model(model: PriceModel, frame: pl.DataFrame) -> dict[str, float]:
-    """Quote listings, and score quotes and price ranges.
+def score_distributions(model: PriceModel, frame: pl.DataFrame) -> pl.DataFrame:
+    """Score the predictive distribution of each listing.
 
     Args:
         model: The model to score.
         frame: Listings with `price`.
 
     Returns:
-        All measures of `price_scores` and `range_scores`.
+        `crps`, the continuous ranked probability score in dollars (Gneiting and Raftery 2007), and `pit`, the
+        probability integral transform of the asking price; one row for each listing. Both are null if the
+        bundle of the model has no quantiles.
+    """
+    if not model.intervals.has_quantiles:
+        return pl.DataFrame(schema={"crps": pl.Float64, "pit": pl.Float64}).clear(frame.height)
+    parts = []
+    for rows in frame.iter_slices(ROWS_AT_ONCE):
+        prices = model.quantiles(FrameCells(rows), np.array(LEVELS))
+        asking = rows["price"].cast(pl.Float64).to_numpy()
+        parts.append(pl.DataFrame({"crps": crps(prices, asking), "pit": shares_below(prices, asking)}))
+    return pl.concat(parts)
+
+
+def distribution_scores(scores: pl.DataFrame) -> dict[str, float]:
+    """Summarize the scores of predictive distributions.
+
+    Args:
+        scores: Columns `crps` and `pit`, as `score_distributions` returns them.
+
+    Returns:
+        `crps`, the mean in dollars, and `pit_deviation`, the largest difference between the share of PIT
+        values up to a level and that level (the Kolmogorov-Smirnov statistic), which is near 0 for calibrated
+        distributions. Empty if the scores are null.
+
+    Examples:
+        >>> scores = pl.DataFrame({"crps": [900.0, 1_100.0], "pit": [0.25, 0.75]})
+        >>> distribution_scores(scores)
+        {'crps': 1000.0, 'pit_deviation': 0.25}
+    """
+    known = scores.drop_nulls(["crps", "pit"])
+    if known.is_empty():
+        return {}
+    deviation = kstest(known["pit"].to_numpy(), "uniform").statistic
+    return {"crps": float(known["crps"].to_numpy().mean()), "pit_deviation": float(deviation)}
+
+
+def score_model(model: PriceModel, frame: pl.DataFrame) -> dict[str, float]:
+    """Quote listings, and score quotes, price ranges and distributions.
+
+    Args:
+        model: The model to score.
+        frame: Listings with `price`.
+
+    Returns:
+        All measures of `price_scores`, `range_scores`, `error_deciles` and `distribution_scores`.
     """
     quotes = model.quote_frame(frame)
     quoted, low, high = (quotes[name].cast(pl.Float64).to_numpy() for name in ("price", "low", "high"))
     asking = frame["price"].cast(pl.Float64).to_numpy()
-    ranges = range_scores(asking=asking, quoted=quoted, low=low, high=high)
-    return price_scores(asking=asking, quoted=quoted) | ranges | error_deciles(asking=asking, quoted=quoted)
+    return {
+        **price_scores(asking=asking, quoted=quoted),
+        **range_scores(asking=asking, quoted=quoted, low=low, high=high),
+        **error_deciles(asking=asking, quoted=quoted),
+        **distribution_scores(score_distributions(model, frame)),
+    }

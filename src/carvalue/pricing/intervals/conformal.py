@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from carvalue.errors import AppError
 from carvalue.listings import MARKET
 from carvalue.pricing.features import OTHER, CategoryCode, FeatureEncoder, Matrix, NameCode, Vocabulary
 from carvalue.pricing.intervals.difficulty import (
@@ -26,18 +27,16 @@ from carvalue.pricing.intervals.difficulty import (
     fit_difficulty,
     total_log_sigma,
 )
+from carvalue.pricing.intervals.distribution import LEVELS, Floats, anchored
 
 logger = logging.getLogger(__name__)
 
-Floats = npt.NDArray[np.float64]
 Bits = npt.NDArray[np.bool_]
 IntervalInputs = dict[str, Floats]
 """Name of an input -> its values, shape (rows,); `price` is the quoted log price, others are columns."""
 
 NOMINAL_COVERAGE = 0.9
 """Share of asking prices that the intervals contain."""
-LEVELS = tuple(level / 200 for level in range(1, 200))
-"""Probabilities whose quantiles the bundle holds; others are interpolated."""
 MEDIAN, DIGITS = 0.5, 6
 MIN_OFFSET = 1e-6  # log dollars; a smaller distance from the quote counts as this
 PRICE = "price"
@@ -49,6 +48,12 @@ PRICE_BANDS = tuple(log(price) for price in MARKET.price_bands)
 MIN_BIN_ROWS = 200
 """A bin with fewer calibration rows takes the quantiles of its price band, or of all rows."""
 ALL_ROWS = "all rows"
+
+
+class QuantilesUnknown(AppError):
+    """The model was trained by a release whose bundles hold the interval only."""
+
+    status, hint = 503, "Train a new version."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +72,15 @@ class PriceIntervals:
     """For each combination of `bins`: quantile of the scaled residual at each of `LEVELS`, non-decreasing;
     empty in bundles of release 0.2 and earlier."""
 
+    @property
+    def has_quantiles(self) -> bool:
+        """Whether the distribution is known beyond the interval."""
+        return bool(self.quantiles)
+
     def quantile_offsets(self, inputs: IntervalInputs, levels: Floats) -> Floats:
         """Compute quantiles of the log asking price, relative to the quoted log price.
+
+        At the levels 0.05, 0.5 and 0.95 they are the lower end of the interval, zero, and the upper end.
 
         Args:
             inputs: Inputs of the rows to quote, as `interval_inputs` returns them.
@@ -79,12 +91,12 @@ class PriceIntervals:
             Offsets in log dollars, shape (rows, levels).
 
         Raises:
-            ValueError: The bundle of the model has no quantiles.
+            QuantilesUnknown: The bundle of the model has no quantiles.
         """
-        if not self.quantiles:
-            raise ValueError("The bundle has no quantiles: expected one of release 0.3 or later. Train anew.")
+        if not self.has_quantiles:
+            raise QuantilesUnknown("The model has no quantiles: expected one of release 0.3 or later.")
         sigmas = np.exp(total_log_sigma(self.factors, inputs, rows=len(inputs[PRICE])))
-        at_levels = np.array([np.interp(levels, LEVELS, row) for row in self.quantiles])
+        at_levels = np.array([np.interp(levels, LEVELS, row) for row in self._anchored])
         offsets: Floats = sigmas[:, None] * at_levels[_bin_indices(self.bins, inputs)]
         return offsets
 
@@ -167,6 +179,10 @@ class PriceIntervals:
     @cached_property
     def _above(self) -> Floats:
         return np.array(self.above)
+
+    @cached_property
+    def _anchored(self) -> Floats:
+        return anchored(np.array(self.quantiles), below=self._below, above=self._above)
 
 
 UNCALIBRATED = PriceIntervals(factors=(), bins=(), below=(0.0,), above=(0.0,))

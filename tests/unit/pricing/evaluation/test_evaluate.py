@@ -54,7 +54,7 @@ def test_an_evaluation_writes_scores_slices_and_pictures(bundle: Path, tmp_path:
     assert found.metrics == score_bundle(bundle=bundle, test=files["test"])
     assert 0.8 < found.metrics["coverage"] <= 1
     assert {path.name for path in (tmp_path / "evaluation").iterdir()} == {
-        *("evaluation.json", "slices.csv", "calibration.csv", "comparison.csv", "MODEL_CARD.md"),
+        *("evaluation.json", "slices.csv", "calibration.csv", "comparison.csv", "pit.csv", "MODEL_CARD.md"),
         *("asked_quoted.png", "errors.png", "residuals.png", "calibration.png", "features.png"),
     }
 

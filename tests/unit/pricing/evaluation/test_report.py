@@ -26,5 +26,8 @@ def test_the_card_gives_data_dates_figures_and_limits(bundle: Path, tmp_path: Pa
     )
     assert f"- {worst['slice']} {worst['value']}: median error {worst['mdape']:.1%}" in card
     assert f"{slices.filter(pl.col('slice') == 'make')['coverage'].min():.1%}" in card
+    assert f"| continuous ranked probability score (CRPS) | ${found.metrics['crps']:,.0f} |" in card
+    pit = pl.read_csv(tmp_path / "pit.csv")
+    assert f"| asking prices | {pit['share'][0]:.1%} | {pit['share'][1]:.1%} |" in card
     assert all(limit in card for limit in LIMITS)
     assert "in production" not in card
