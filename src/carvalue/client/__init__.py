@@ -7,15 +7,18 @@ from carvalue.client.answers import (
     ContributionView,
     CurvePointView,
     CurvesView,
+    DistributionView,
     ExplainedQuoteView,
     MissingAnswerView,
     ModelView,
     PossibleValueView,
+    QuantileView,
     QuoteView,
+    RankedAskingPriceView,
     StoredQuoteView,
     TrimView,
 )
-from carvalue.client.deal_rating import DealRating, cheaper_share, rate_deal
+from carvalue.client.deal_rating import DealRating, rate_deal
 from carvalue.client.inquiry import CarUnclear, PricedCar, price_text
 from carvalue.client.price_service import ListingRejected, PriceServiceClient
 from carvalue.client.support import is_supported, support_in_words
@@ -29,6 +32,7 @@ __all__ = [
     "CurvePointView",
     "CurvesView",
     "DealRating",
+    "DistributionView",
     "ExplainedQuoteView",
     "ListingRejected",
     "MissingAnswerView",
@@ -36,10 +40,11 @@ __all__ = [
     "PossibleValueView",
     "PriceServiceClient",
     "PricedCar",
+    "QuantileView",
     "QuoteView",
+    "RankedAskingPriceView",
     "StoredQuoteView",
     "TrimView",
-    "cheaper_share",
     "is_supported",
     "price_text",
     "rate_deal",

@@ -229,6 +229,46 @@ class StoredQuoteView(AnswerModel):
     comparables: tuple[ComparableView, ...]
 
 
+class RankedAskingPriceView(AnswerModel):
+    """The rank of an asking price.
+
+    Attributes:
+        price: The asking price, in dollars.
+        share_below: Share of such cars that are advertised for less, from 0 to 1.
+        share_above: Probability that such a car is advertised for more, from 0 to 1.
+    """
+
+    price: int
+    share_below: float
+    share_above: float
+
+
+class QuantileView(AnswerModel):
+    """A quantile of the asking price.
+
+    Attributes:
+        level: Probability that the asking price is at most `price`.
+        price: In dollars.
+    """
+
+    level: float
+    price: int
+
+
+class DistributionView(AnswerModel):
+    """The predictive distribution of the asking price of a car.
+
+    Attributes:
+        model_version: Version of the model in the registry.
+        quantiles: The lowest first; those of 0.05, 0.5 and 0.95 are `low`, `price` and `high` of the quote.
+        asking: The rank of the asking price; None if none was asked for.
+    """
+
+    model_version: str
+    quantiles: tuple[QuantileView, ...]
+    asking: RankedAskingPriceView | None
+
+
 class PossibleValueView(AnswerModel):
     """A value that the car could have in a field that was left empty.
 

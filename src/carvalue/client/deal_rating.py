@@ -1,8 +1,6 @@
 """Rates an asking price by its position in the price range."""
 
-import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Literal
 
 from carvalue.listings import MARKET
@@ -56,34 +54,6 @@ TOO_GOOD = DealRating(
     "Ask what is wrong with it.",
     color="orange",
 )
-
-
-RANGE_END = NormalDist().inv_cdf(0.95)  # one in twenty cars is offered above the range, one below
-
-
-def cheaper_share(asking: int, *, price: int, low: int, high: int) -> float:
-    """Estimate which share of similar cars is offered for less, from the price range.
-
-    Between its ends, the range is filled with a normal distribution of the logarithm on each side of the most
-    likely price.
-
-    Args:
-        asking: Asking price, in dollars.
-        price: Most likely asking price, in dollars.
-        low: Lower end of the price range, in dollars.
-        high: Upper end of the price range, in dollars.
-
-    Returns:
-        A share from 0 to 1.
-
-    Examples:
-        >>> [round(cheaper_share(asking, price=20_000, low=16_000, high=26_000), 2) for asking in
-        ...     (16_000, 20_000, 22_000)]
-        [0.05, 0.5, 0.72]
-    """
-    end = high if asking > price else low
-    width = abs(math.log(max(end, 1) / max(price, 1))) or 1.0
-    return NormalDist().cdf(RANGE_END * math.log(max(asking, 1) / max(price, 1)) / width)
 
 
 def rate_deal(asking: int, *, price: int, low: int, high: int) -> DealRating:

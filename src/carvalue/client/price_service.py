@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from carvalue.client.answers import (
     AnswerModel,
     CurvesView,
+    DistributionView,
     ExplainedQuoteView,
     MissingAnswersView,
     MissingAnswerView,
@@ -208,6 +209,23 @@ class PriceServiceClient:
         """
         request = self._http.build_request("POST", "/missing", json=dict(listing))
         return self._read(request, MissingAnswersView).missing
+
+    def distribution(self, listing: Listing, *, asking_price: int | None = None) -> DistributionView:
+        """Predict the distribution of the asking price; the journal does not record it.
+
+        Args:
+            listing: The car; absent fields are not known.
+            asking_price: A price to rank among those of such cars, in dollars.
+
+        Returns:
+            Quantiles, and the rank of the asking price.
+
+        Raises:
+            ListingRejected: A field or the asking price cannot be used.
+        """
+        params = {} if asking_price is None else {"asking_price": asking_price}
+        request = self._http.build_request("POST", "/distribution", json=dict(listing), params=params)
+        return self._read(request, DistributionView)
 
     def curves(self, listing: Listing, *, years: Sequence[int] = ()) -> CurvesView:
         """Price the car at other mileages and model years; the journal does not record it.

@@ -90,12 +90,14 @@ class RatingAnswer(BaseModel):
         rating: Great price, good price, fair price, high price, overpriced or suspiciously cheap.
         meaning: What the rating means.
         difference: Asking price minus most likely price.
+        share_below: Share of such cars that are advertised for less, from 0 to 1.
         answer: The price.
     """
 
     rating: str
     meaning: str
     difference: int
+    share_below: float
     answer: PriceAnswer
 
 
@@ -148,10 +150,18 @@ def create_server(client: PriceServiceClient) -> MCPServer:
         asking: Annotated[int, Field(ge=1, le=1_000_000, description=f"Asking price in {CURRENCY.name}.")],
     ) -> RatingAnswer:
         """Rate the asking price of a used car."""
-        answer = _price(client, description)
+        with _refusals():
+            priced = price_text(client, description)
+            ranked = client.distribution(priced.listing, asking_price=asking).asking
+        assert ranked is not None  # noqa: S101  # only without an asking price
+        answer = _answer(priced)
         rating = rate_deal(asking, price=answer.price, low=answer.low, high=answer.high)
         return RatingAnswer(
-            rating=rating.label, meaning=rating.meaning, difference=asking - answer.price, answer=answer
+            rating=rating.label,
+            meaning=rating.meaning,
+            difference=asking - answer.price,
+            share_below=ranked.share_below,
+            answer=answer,
         )
 
     return server

@@ -1,4 +1,4 @@
-"""`POST /explain`: a quote with an explanation; `POST /curves`, `POST /missing`: prices of similar cars."""
+"""`POST /explain`, `POST /distribution`: more about a price; `/curves`, `/missing`: what-if prices."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from functools import partial
 from fastapi import Request
 from starlette.responses import Response
 
-from carvalue.listings import CURRENCY, DISTANCE, READERS, InvalidValue, Listing
+from carvalue.listings import CURRENCY, DISTANCE, READERS, InvalidValue, Listing, parse_number
 from carvalue.pricing.explain import explain_price, missing_answers, what_if_curves
 from carvalue.serving.model import LiveModel, LoadedModel
 from carvalue.serving.quotes import QuoteService
@@ -21,6 +21,10 @@ UNITS: Answer = {"currency": CURRENCY.code, "distance_unit": DISTANCE.unit}
 """The units of an answer."""
 CURVES = ("odometer", "year")
 MAX_VALUES = 100  # of a query parameter; the range of the years has fewer
+ASKING_PRICE = "asking_price"
+MAX_ASKING_PRICE = 1_000_000  # for US cars ten times the highest asking price that the model is trained on
+ANSWERED_LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+"""Probabilities of the quantiles that `POST /distribution` answers."""
 
 
 async def answer_explain(request: Request, *, live: LiveModel, quotes: QuoteService) -> Response:
@@ -83,6 +87,86 @@ async def answer_missing(request: Request, *, live: LiveModel) -> Response:
     listing = read_listing(await read_json(request))
     missing = await asyncio.to_thread(missing_answers, live.current().model, listing)
     return json_response({**UNITS, "missing": [asdict(answer) for answer in missing]})
+
+
+async def answer_distribution(request: Request, *, live: LiveModel) -> Response:
+    """Answer one listing with the predictive distribution of its asking price; nothing is journaled.
+
+    Args:
+        request: its body is one listing; the query parameter `asking_price` may be a price to rank.
+        live: the model in use.
+
+    Returns:
+        A JSON object with `quantiles`, of which 0.05, 0.5 and 0.95 are those of the quote, and `asking`.
+
+    Raises:
+        InvalidListings: the body is not one listing, or the query is not one asking price.
+        ModelNotLoaded: there is no model yet.
+        QuantilesUnknown: the model was trained by a release without quantiles.
+    """
+    listing = read_listing(await read_json(request))
+    asking = requested_asking_price(request.query_params.multi_items())
+    return json_response(await asyncio.to_thread(distribution, live.current(), listing, asking))
+
+
+def requested_asking_price(query: Sequence[tuple[str, str]]) -> int | None:
+    """Read the query of `POST /distribution`.
+
+    Args:
+        query: Name and value of each parameter.
+
+    Returns:
+        The asking price in the market's currency; None if the query is empty.
+
+    Raises:
+        InvalidListings: A parameter has another name, is repeated, or is no price.
+
+    >>> requested_asking_price([("asking_price", "21,500")])
+    21500
+    """
+    expected = f"one whole number from 1 to {MAX_ASKING_PRICE} {CURRENCY.name}"
+    asking = None
+    for name, text in query:
+        if name != ASKING_PRICE:
+            raise InvalidListings((invalid_value(name, text, f"no other parameter than {ASKING_PRICE}"),))
+        number = parse_number(text)
+        if asking is not None or type(number) is not int or not 1 <= number <= MAX_ASKING_PRICE:
+            raise InvalidListings((invalid_value(name, text, expected),))
+        asking = number
+    return asking
+
+
+def distribution(loaded: LoadedModel, listing: Listing, asking: int | None) -> Answer:
+    """Predict the distribution of the asking price of a listing, and rank an asking price in it.
+
+    Args:
+        loaded: the model.
+        listing: the car.
+        asking: the price to rank, in the market's currency; None for none.
+
+    Returns:
+        `quantiles` with their levels, and what a quote says of the model, the support and the warnings;
+        `asking` is None without a price to rank.
+    """
+    model = loaded.model
+    predicted, (quote,) = model.distribution(listing), model.quote_many((listing,))
+    prices = predicted.quantiles(ANSWERED_LEVELS)
+    ranked = None if asking is None else _ranked(asking, share_below=predicted.share_below(asking))
+    return {
+        "currency": CURRENCY.code,
+        "model_version": str(loaded.version.version),
+        "data_as_of": loaded.model.card.data_as_of,
+        "quantiles": [
+            {"level": level, "price": price} for level, price in zip(ANSWERED_LEVELS, prices, strict=True)
+        ],
+        "asking": ranked,
+        "support": model.support(listing).as_json(),
+        "warnings": quote.warnings,
+    }
+
+
+def _ranked(asking: int, *, share_below: float) -> Answer:
+    return {"price": asking, "share_below": share_below, "share_above": 1 - share_below}
 
 
 def requested_values(texts: Sequence[str], name: str) -> list[int]:

@@ -18,6 +18,7 @@ from carvalue.serving.openapi import (
     batch_operation,
     curves_operation,
     delete_quote_operation,
+    distribution_operation,
     explain_operation,
     feedback_operation,
     health_operation,
@@ -93,6 +94,17 @@ async def post_explain(request: Request) -> Response:
     """`start` and the amounts of all reasons add up to the price."""
     service = _service(request)
     return await explain.answer_explain(request, live=service.live, quotes=service.quotes)
+
+
+@plain.post(
+    "/distribution",
+    tags=["quotes"],
+    summary="The distribution of the asking price of one listing",
+    openapi_extra=distribution_operation(),
+)
+async def post_distribution(request: Request) -> Response:
+    """Quantiles, and how an asking price ranks among those of such listings; nothing is stored."""
+    return await explain.answer_distribution(request, live=_service(request).live)
 
 
 @plain.post(

@@ -125,6 +125,7 @@ def test_a_python_client_calls_every_route(service: Service, package: ModuleType
         several = call("post_predict", body=[listing, listing])
         explained = call("post_explain", body=listing)
         curves = call("post_curves", body=listing, odometer=[50_000, 60_000])
+        distribution = call("post_distribution", body=listing, asking_price=9_000)
         missing = call("post_missing", body=models.Listing(make="ford", model="f-150", year=2015))
         feedback = call("post_feedback", body=models.Feedback(quote_id=quote.quote_id, sale_price=9_000))
         rating = call("put_rating", quote.quote_id, body=models.Rating(rating=models.RatingChoice.USEFUL))
@@ -140,11 +141,25 @@ def test_a_python_client_calls_every_route(service: Service, package: ModuleType
         gone = call("get_quote", quote.quote_id)
         refused = call("post_predict", body=models.Listing(make="ford", model="f-150", year=1))
 
-    answers = (quote, explained, curves, missing, feedback, rating, stored, options, model, batch, ready)
+    answers = (
+        quote,
+        explained,
+        curves,
+        distribution,
+        missing,
+        feedback,
+        rating,
+        stored,
+        options,
+        model,
+        batch,
+        ready,
+    )
     assert [type(answer).__name__ for answer in answers] == [
         "Quote",
         "Explanation",
         "Curves",
+        "Distribution",
         "MissingAnswers",
         "StoredFeedback",
         "StoredRating",
@@ -164,6 +179,8 @@ def test_a_python_client_calls_every_route(service: Service, package: ModuleType
     reasons = explained.reasons
     assert reasons.start + sum(reason.amount for reason in reasons.items) == explained.quote.price
     assert [point.value for point in curves.odometer] == [50_000, 60_000]
+    assert distribution.asking.price == 9_000
+    assert [quantile.price for quantile in distribution.quantiles][3] == quote.price
     assert stored.rating == "useful"
     assert stored.listing.model == EXAMPLE["model"]
     assert pl.read_csv(batch.payload)["price"].null_count() == 1  # one of its two rows cannot be read

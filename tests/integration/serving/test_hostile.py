@@ -130,7 +130,7 @@ def chunked(pieces: Iterable[bytes], route: str = "/predict", **headers: object)
     return chain([head(route, Transfer_Encoding="chunked", **headers)], framed, [b"0\r\n\r\n"])
 
 
-@pytest.mark.parametrize("route", ["/predict", "/explain", "/curves"])
+@pytest.mark.parametrize("route", ["/predict", "/explain", "/distribution", "/curves"])
 @pytest.mark.parametrize(
     ("body", "status", "said"),
     [

@@ -30,6 +30,10 @@ REASONS = {
 def answer(request: httpx.Request) -> httpx.Response:
     if request.url.path == "/options":
         return httpx.Response(200, json=OPTIONS)
+    if request.url.path == "/distribution":
+        asking = int(request.url.params["asking_price"])
+        ranked = {"price": asking, "share_below": 0.94, "share_above": 0.06}
+        return httpx.Response(200, json={"model_version": "3", "quantiles": [], "asking": ranked})
     return httpx.Response(200, json={"quote": QUOTE, "reasons": REASONS, "comparables": []})
 
 
@@ -67,6 +71,7 @@ def test_an_asking_price_is_rated() -> None:
 
     assert rated["rating"] == "Overpriced"
     assert rated["difference"] == 4_900
+    assert rated["share_below"] == 0.94
 
 
 def test_cars_are_compared_and_a_vin_is_decoded() -> None:

@@ -177,7 +177,9 @@ def test_the_body_must_be_declared_as_json(client: httpx.Client, declared: str, 
     assert answer.status_code == status
 
 
-@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/explain", "/curves", "/feedback"])
+@pytest.mark.parametrize(
+    "path", ["/predict", "/predict/batch", "/explain", "/distribution", "/curves", "/feedback"]
+)
 def test_a_body_without_a_declared_format_is_refused(client: httpx.Client, path: str) -> None:
     request = client.build_request("POST", path, content=json.dumps(EXAMPLE))
 

@@ -1,4 +1,4 @@
-"""`POST /explain` and `POST /curves` as clients use them."""
+"""`POST /explain`, `POST /distribution` and `POST /curves` as clients use them."""
 
 import json
 import os
@@ -141,6 +141,44 @@ def test_a_requested_value_that_no_car_can_have_is_refused(client: httpx.Client,
     assert answer.json()["errors"][0]["field"] == query.partition("=")[0]
 
 
+def test_a_distribution_agrees_with_the_quote_and_ranks_an_asking_price(client: httpx.Client) -> None:
+    quote = client.post("/predict", json=CAMRY).json()
+    answer = client.post("/distribution?asking_price=9,500", json=CAMRY).json()
+    at_price = client.post("/distribution", json=CAMRY, params={"asking_price": quote["price"]}).json()
+    without = client.post("/distribution", json=CAMRY).json()
+
+    prices = {item["level"]: item["price"] for item in answer["quantiles"]}
+    assert list(prices) == [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95]
+    assert (prices[0.05], prices[0.5], prices[0.95]) == (quote["low"], quote["price"], quote["high"])
+    assert {name: answer[name] for name in answer.keys() & quote.keys()} == {
+        name: quote[name] for name in ("currency", "model_version", "data_as_of", "support", "warnings")
+    }
+    assert answer["asking"]["price"] == 9_500
+    assert answer["asking"]["share_below"] + answer["asking"]["share_above"] == 1
+    assert at_price["asking"] == {"price": quote["price"], "share_below": 0.5, "share_above": 0.5}
+    assert without == answer | {"asking": None}
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        *(
+            (f"asking_price={text}", "asking_price")
+            for text in ("0", "-1", "1000001", "soon", "99.5", "", "NaN")
+        ),
+        ("asking_price=1&asking_price=2", "asking_price"),
+        ("asking=9500", "asking"),
+    ],
+)
+def test_a_query_that_is_not_one_asking_price_is_refused_with_its_name(
+    client: httpx.Client, query: str, field: str
+) -> None:
+    answer = client.post(f"/distribution?{query}", json=CAMRY)
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
 def test_a_quote_reports_its_support(client: httpx.Client) -> None:
     known = client.post("/predict", json=CAMRY).json()["support"]
     unknown = client.post("/predict", json=CAMRY | {"model": "edsel"}).json()["support"]
@@ -169,7 +207,7 @@ def _metric(client: httpx.Client, name: str) -> float:
     return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
-@pytest.mark.parametrize("path", ["/explain", "/curves"])
+@pytest.mark.parametrize("path", ["/explain", "/distribution", "/curves"])
 @pytest.mark.parametrize(
     ("body", "status"),
     [
@@ -190,7 +228,7 @@ def test_a_body_that_is_not_one_listing_is_a_problem(
     assert answer.json()["errors"]
 
 
-@pytest.mark.parametrize("path", ["/explain", "/curves"])
+@pytest.mark.parametrize("path", ["/explain", "/distribution", "/curves"])
 def test_the_examples_of_the_documentation_work(client: httpx.Client, path: str) -> None:
     operation = client.get("/openapi.json").json()["paths"][path]["post"]
 
@@ -198,7 +236,7 @@ def test_the_examples_of_the_documentation_work(client: httpx.Client, path: str)
         assert client.post(path, json=example["value"]).is_success
 
 
-@pytest.mark.parametrize("path", ["/explain", "/curves"])
+@pytest.mark.parametrize("path", ["/explain", "/distribution", "/curves"])
 def test_without_a_model_the_problem_names_it(path: str, tmp_path: Path) -> None:
     with serving(create_app(Settings(state_dir=tmp_path), registry=FakeRegistry())) as client:
         answer = client.post(path, json=CAMRY)

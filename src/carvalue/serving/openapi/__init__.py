@@ -5,6 +5,7 @@ from carvalue.serving.openapi.components import problem_response, rejections
 from carvalue.serving.openapi.explain import (
     curves_operation,
     delete_quote_operation,
+    distribution_operation,
     explain_operation,
     missing_operation,
     rating_operation,
@@ -34,6 +35,7 @@ __all__ = [
     "curves_operation",
     "delete_quote_operation",
     "describe_schemas",
+    "distribution_operation",
     "explain_operation",
     "feedback_operation",
     "health_operation",

@@ -1,6 +1,7 @@
-"""OpenAPI descriptions of `POST /explain` and `POST /curves`."""
+"""OpenAPI descriptions of the routes that say more about a price, and of stored quotes."""
 
 from carvalue.listings import CURRENCY, DISTANCE, MARKET, NUMBER_FIELDS, NumberField
+from carvalue.serving.explain import ANSWERED_LEVELS, ASKING_PRICE, MAX_ASKING_PRICE
 from carvalue.serving.openapi.components import Json, body_problems, problem_response, ref
 from carvalue.serving.openapi.predict import EXAMPLE, QUOTE
 
@@ -52,6 +53,36 @@ def explain_operation() -> dict[str, object]:
         schema="Explanation",
         example={**UNITS, "quote": QUOTE, "reasons": REASONS, "comparables": [COMPARABLE]},
     )
+
+
+def distribution_operation() -> dict[str, object]:
+    """Describe `POST /distribution`, whose body FastAPI does not parse.
+
+    Returns:
+        An OpenAPI operation object, without its summary.
+    """
+    prices = (18_900, 19_600, 20_900, 22_450, 23_900, 25_300, 26_100)
+    shared = ("currency", "model_version", "data_as_of", "support", "warnings")
+    example = {
+        **{name: QUOTE[name] for name in shared},
+        "quantiles": [
+            {"level": level, "price": price} for level, price in zip(ANSWERED_LEVELS, prices, strict=True)
+        ],
+        "asking": {"price": 21_500, "share_below": 0.3425, "share_above": 0.6575},
+    }
+    operation = _operation(
+        description="Quantiles of the asking price; of 5, 50 and 95 % they are `low`, `price` and `high`.",
+        schema="Distribution",
+        example=example,
+    )
+    asking_price = {
+        "name": ASKING_PRICE,
+        "in": "query",
+        "required": False,
+        "description": f"A price to rank among those of such {MARKET.vehicles}, in {CURRENCY.name}.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_ASKING_PRICE},
+    }
+    return {**operation, "parameters": [asking_price]}
 
 
 def curves_operation() -> dict[str, object]:

@@ -64,6 +64,7 @@ def named_schemas() -> Mapping[str, Json]:
         "Support": _support(),
         **_quotes(),
         **_explanations(),
+        **_distributions(),
         **_what_ifs(),
         **_feedback(),
         **_states(),
@@ -153,6 +154,34 @@ def _explanations() -> Mapping[str, Json]:
         ),
         "Comparable": object_schema(
             {name: number if name in {"year", "odometer", "price"} else text for name in COMPARABLE_COLUMNS}
+        ),
+    }
+
+
+def _distributions() -> Mapping[str, Json]:
+    level = NUMBER | {"description": "Probability that the asking price is at most this price."}
+    share = NUMBER | {"minimum": 0, "maximum": 1}
+    below = f"Share of such {MARKET.vehicles} that are advertised for less: the rank of the asking price."
+    above = f"Probability that such a {MARKET.vehicle} is advertised for more."
+    return {
+        "Distribution": object_schema(
+            {
+                "currency": UNITS["currency"],
+                "model_version": TEXT,
+                "data_as_of": DATE,
+                "quantiles": list_of(ref("Quantile")) | {"description": "The lowest first."},
+                "asking": nullable(ref("RankedAskingPrice")),
+                "support": ref("Support"),
+                "warnings": list_of(TEXT) | {"description": "What makes the distribution less certain."},
+            }
+        ),
+        "Quantile": object_schema({"level": level, "price": WHOLE}),
+        "RankedAskingPrice": object_schema(
+            {
+                "price": WHOLE,
+                "share_below": share | {"description": below},
+                "share_above": share | {"description": above},
+            }
         ),
     }
 

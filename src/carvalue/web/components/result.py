@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from carvalue.client import cheaper_share, is_supported, rate_deal, support_in_words
+from carvalue.client import is_supported, rate_deal, support_in_words
+from carvalue.errors import AppError
 from carvalue.listings import CURRENCY, MARKET, Listing
 from carvalue.settings import PageSettings
-from carvalue.web.client import ExplainedQuoteView, ModelView, QuoteView
+from carvalue.web.client import ExplainedQuoteView, ModelView, QuoteView, price_service_client
 from carvalue.web.components.browser import show_share_bar
 from carvalue.web.components.formatting import (
     age_in_words,
@@ -148,13 +149,14 @@ def _old_data(quote: QuoteView, *, days: int) -> str:
     )
 
 
-def show_deal_rating(valuation: Valuation, *, entered: Listing, above: DeltaGenerator) -> None:
+def show_deal_rating(valuation: Valuation, *, entered: Listing, above: DeltaGenerator, url: str) -> None:
     """Show a field for an asking price, and the rating of the price that is entered.
 
     Args:
         above: Where the rating is shown: above the price, because it is what a buyer wants to know first.
         valuation: The quote that the price is compared with, and its car.
         entered: What the form holds now; a quote of another car rates nothing.
+        url: Base URL of the price service, which ranks the asking price.
     """
     asking = dollars_input(
         f"Is this asking price fair? ({escape_markdown(CURRENCY.symbol)})",
@@ -176,16 +178,26 @@ def show_deal_rating(valuation: Valuation, *, entered: Listing, above: DeltaGene
     above.markdown(f"### :{rating.color}[{rating.label}]")
     above.markdown(rating.meaning + (compared if difference else ""))
     if is_supported(valuation.explained):
-        above.markdown(_market_rank(asking, quote))
+        above.markdown(" ".join([*_market_rank(asking, valuation, url=url), _room(asking, quote)]))
 
 
-def _market_rank(asking: int, quote: QuoteView) -> str:
-    cheaper = round(20 * cheaper_share(asking, price=quote.price, low=quote.low, high=quote.high))
-    rank = f"Of 20 such {MARKET.vehicles}, about **{cheaper}** are offered for less."
+def _market_rank(asking: int, valuation: Valuation, *, url: str) -> list[str]:
+    """Say how many similar cars are cheaper; nothing if the model that quoted cannot say it."""
+    try:
+        predicted = price_service_client(url).distribution(valuation.listing, asking_price=asking)
+    except AppError:
+        return []
+    if predicted.asking is None or predicted.model_version != valuation.explained.quote.model_version:
+        return []
+    cheaper = round(20 * predicted.asking.share_below)
+    return [f"Of 20 such {MARKET.vehicles}, about **{cheaper}** are offered for less."]
+
+
+def _room(asking: int, quote: QuoteView) -> str:
     room = asking - quote.price
     if room <= 0:
-        return f"{rank} Little room to negotiate: the price is not above the most likely one."
-    return f"{rank} Room to negotiate: about **{format_dollars(room)}**, down to the most likely price."
+        return "Little room to negotiate: the price is not above the most likely one."
+    return f"Room to negotiate: about **{format_dollars(room)}**, down to the most likely price."
 
 
 def _sources(quote: QuoteView, model: ModelView | None) -> str:

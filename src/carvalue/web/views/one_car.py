@@ -237,7 +237,7 @@ def _show_answer(url: str, *, wrong: Mapping[str, str]) -> None:
     show_valuation(valuation, entered=entered_listing(), model=model, settings=settings)
     show_missing_answers(_missing_or_none(url, valuation.listing))
     show_quote_actions(valuation, url=url, source=_source(model))
-    show_deal_rating(valuation, entered=entered_listing(), above=above)
+    show_deal_rating(valuation, entered=entered_listing(), above=above, url=url)
     show_reasons(valuation.explained)
     show_what_if_prices(valuation, url=url)
     show_older_cars(valuation, url=url)

@@ -19,6 +19,9 @@ const explained: Schemas["Explanation"] = answered(await client.POST("/explain",
 const curves: Schemas["Curves"] = answered(
   await client.POST("/curves", { body, params: { query: { odometer: [50_000] } } }),
 );
+const distribution: Schemas["Distribution"] = answered(
+  await client.POST("/distribution", { body, params: { query: { asking_price: 9_000 } } }),
+);
 const missing: Schemas["MissingAnswers"] = answered(await client.POST("/missing", { body }));
 const feedback: Schemas["StoredFeedback"] = answered(
   await client.POST("/feedback", { body: { quote_id: quote.quote_id, sale_price: 9_000 } }),
@@ -52,6 +55,7 @@ console.log(
     post_batch: batch.split("\n")[1],
     post_explain: explained.reasons.items[0].amount,
     post_curves: curves.odometer[0].price,
+    post_distribution: distribution.asking?.share_above,
     post_missing: missing.missing.length,
     post_feedback: feedback.currency,
     put_rating: rating.rating,
