@@ -11,7 +11,7 @@ from carvalue.listings.cleaning import CleaningReport, NoCleanListings, clean
 from carvalue.listings.inspection.draft import date_format, draft_fields, draft_mapping
 from carvalue.listings.inspection.raw_table import RawTable, read_raw_table
 from carvalue.listings.inspection.suspicious import suspicious_values
-from carvalue.listings.schema import FIELDS, MARKET, PRICE, RAW_COLUMNS, SOURCE_COLUMNS
+from carvalue.listings.schema import FIELDS, PRICE, RAW_COLUMNS, SOURCE_COLUMNS
 from carvalue.listings.sources import ColumnMapping, apply_mapping
 
 REQUIRED = ("posting_date", PRICE.name, *(field.name for field in FIELDS if field.required))
@@ -96,9 +96,7 @@ def check_data(
         None if missing else _cleaned(table, mapping=mapping, scratch=scratch, now=now, is_known=is_known)
     )
     encoding = [table.encoding_problem] if table.encoding_problem else []
-    drafts = (
-        [] if is_known or mapping else [draft_mapping(table, decimal=MARKET.decimal), draft_fields(table)]
-    )
+    drafts = [] if is_known or mapping else [draft_mapping(table), draft_fields(table)]
     return DataCheck(
         read=table.rows.height,
         kept=report.kept if report else 0,

@@ -80,6 +80,18 @@ def test_false_friends_are_named_and_a_description_is_drafted(tmp_path: Path) ->
     assert "notiz" not in unknown.draft.split("[[fields]]", 1)[1]
 
 
+def test_the_draft_for_an_unknown_language_shows_examples_and_guesses_formats(tmp_path: Path) -> None:
+    header = "marca;modelo;año;kilómetros;precio;publicado"
+    row = "Ford;Transit;2014;113.103;7.050 €;19/03/2025"
+    (tmp_path / "vans.csv").write_text(f"{header}\n{row}\n", encoding="utf-8")
+
+    draft = checked(tmp_path, tmp_path / "vans.csv").draft
+
+    assert 'decimal = ","' in draft
+    assert 'date_format = "%d/%m/%Y"' in draft
+    assert '# ... = "precio"  # such as 7.050 €' in draft
+
+
 def test_an_encoding_other_than_utf8_is_reported(tmp_path: Path) -> None:
     found = checked(tmp_path, german(tmp_path, encoding="iso8859-2"))
 
