@@ -14,6 +14,8 @@ from carvalue.listings.sources.raw import SourceFailed
 from carvalue.listings.values import Decimals, parse_numbers
 
 MILES_PER_KM = 0.621371
+# beside a number that the mapping converts: 7.050 €, EUR 7.050, 113.103 km
+FOREIGN_UNIT = r"^(?:\p{Sc}|[A-Z]{3})\s*|\s*(?:\p{Sc}|[A-Z]{3}|[Kk]m)\.?$"
 _NUMBERS = frozenset(field.name for field in NUMBERS if not getattr(field, "pattern", ""))
 ROUND = 1_000  # a reading that is a multiple of it was rounded by the seller
 
@@ -80,7 +82,8 @@ def _cell(mapping: ColumnMapping, name: str) -> pl.Expr:
     if name == "posting_date":
         return pl.coalesce(_date(text, mapping.date_format), text)
     if name in mapping.units or name in _NUMBERS:
-        return pl.coalesce(_number(text, mapping.units.get(name, 1), decimal=mapping.decimal), text)
+        digits = text.str.replace_all(FOREIGN_UNIT, "") if name in mapping.units else text
+        return pl.coalesce(_number(digits, mapping.units.get(name, 1), decimal=mapping.decimal), text)
     return _category(text, mapping.words.get(name, {}))
 
 

@@ -54,6 +54,25 @@ def test_rounded_kilometres_stay_rounded_and_decimal_commas_are_read(tmp_path: P
     assert (row["price"], row["odometer"]) == ("12500.5", "62000.0")
 
 
+@pytest.mark.parametrize(("price", "reading"), [("7.050 €", "113.103 km"), ("EUR 7.050", "113.103")])
+def test_a_unit_beside_a_converted_number_is_left_out(tmp_path: Path, price: str, reading: str) -> None:
+    units = {"odometer": "km", "price": 2}
+    form = a_form(decimal=",", separator=";", columns=COLUMNS | {"odometer": "km"}, units=units)
+    text = f"kind;cost;maker;built;seen;km\nVito;{price};Ford;2012;03.05.2021;{reading}\n"
+
+    (row,) = translated(tmp_path, text, form)
+
+    assert (row["price"], row["odometer"]) == ("14100.0", "70279.0")
+
+
+def test_a_foreign_currency_without_a_conversion_is_no_price(tmp_path: Path) -> None:
+    text = "kind,cost,maker,built,seen\nVito,7050 €,Ford,2012,03.05.2021\n"
+
+    (row,) = translated(tmp_path, text, a_form())
+
+    assert row["price"] == "7050 €"
+
+
 def test_untranslatable_values_are_left_for_cleaning_to_reject(tmp_path: Path) -> None:
     form = a_form(columns=COLUMNS | {"id": "number"}, units={"price": 2})
 
