@@ -1,10 +1,15 @@
-"""Take the screenshots of the documentation from the running platform: `make screenshots`."""
+"""Take the screenshots of the documentation from the running platform: `make screenshots`.
+
+Of a market other than the default, only the page with a price is photographed.
+"""
 
 import os
 from pathlib import Path
+from urllib.parse import urlencode
 
 from playwright.sync_api import FilePayload, Page, ViewportSize, sync_playwright
 
+from carvalue.listings import MARKET
 from carvalue.settings import Settings, load_settings
 
 IMAGES = Path(__file__).parent / "images"
@@ -20,6 +25,7 @@ honda,civic lx,1899,60000,good
 porsche,911 carrera,2010,45000,excellent
 """
 CAR = "manufacturer=Ford&model=f-150&year=2015&odometer=80000&condition=Good&asking=23000"
+DEFAULT_MARKET = "us-cars"
 
 
 def main() -> None:
@@ -27,9 +33,13 @@ def main() -> None:
     settings = load_settings()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        if MARKET.name != DEFAULT_MARKET:
+            link = urlencode(MARKET.examples[0])
+            photograph_page(browser.new_page(viewport=DESK), settings, f"page-{MARKET.name}.png", link)
+            return
         for viewport, name in ((PHONE, "phone.png"), (DESK, "page.png")):
             page = browser.new_page(viewport=viewport)
-            photograph_page(page, settings, name)
+            photograph_page(page, settings, name, CAR)
         photograph_many(page, settings)
         photograph_monitoring(page, settings)
         photograph_airflow(page, settings)
@@ -37,11 +47,11 @@ def main() -> None:
         browser.close()
 
 
-def photograph_page(page: Page, settings: Settings, name: str) -> None:
+def photograph_page(page: Page, settings: Settings, name: str, car: str) -> None:
     """Open the link of a filled form, which shows the price."""
-    page.goto(f"http://127.0.0.1:{settings.page_port}/?{CAR}")
+    page.goto(f"http://127.0.0.1:{settings.page_port}/?{car}")
     page.locator(".st-key-answer").wait_for()
-    page.get_by_text("Cars like yours").scroll_into_view_if_needed()
+    page.get_by_text(f"{MARKET.vehicles.capitalize()} like yours").scroll_into_view_if_needed()
     page.get_by_text("asking price", exact=True).wait_for()  # the last chart's axis: all are drawn
     _whole(page, IMAGES / name)
 
