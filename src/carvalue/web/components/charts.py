@@ -121,21 +121,22 @@ def similar_cars_by_place(rows: Rows, *, own: str | None) -> Chart:
         strokeWidth=alt.condition(alt.datum.place == (own or ""), alt.value(3), alt.value(0)),
         tooltip=["place:N", alt.Tooltip("cars:Q", title=f"similar {MARKET.vehicles}"), amount],
     )
-    names = base.mark_text(dy=-6, fontSize=11).encode(text="place:N", color=_on_tile())
-    counts = (
-        base.transform_filter("datum.cars > 0")
-        .mark_text(dy=8, fontSize=11, fontWeight="bold")
-        .encode(text="cars:Q", color=_on_tile())
-    )
-    layers = alt.layer(tiles, names, counts).configure_view(stroke=None)
-    return layers.properties(
+    # `fill`, because Streamlit's theme sets one, which counts more than a colour
+    layers = [tiles]
+    if any(row["cars"] == 0 for row in rows):  # a screen reader reports an empty layer as an unnamed image
+        empty = base.transform_filter("datum.cars == 0")
+        layers.append(empty.mark_text(fontSize=11, fill=EMPTY_TILE_TEXT).encode(text="place:N"))
+    if any(row["cars"] for row in rows):
+        filled = base.transform_filter("datum.cars > 0")
+        layers += [
+            filled.mark_text(dy=-6, fontSize=11, fill=TILE_TEXT).encode(text="place:N"),
+            filled.mark_text(dy=8, fontSize=11, fontWeight="bold", fill=TILE_TEXT).encode(text="cars:Q"),
+        ]
+    chart = alt.layer(*layers).properties(
         height=40 * (1 + max(int(row["row"]) for row in rows)),
         description=f"Map of tiles: how many similar {MARKET.vehicles} each place has; yours has a border.",
     )
-
-
-def _on_tile() -> Any:
-    return alt.condition("datum.cars > 0", alt.value(TILE_TEXT), alt.value(EMPTY_TILE_TEXT))
+    return chart.configure_view(stroke=None)
 
 
 def two_distributions(labels: Sequence[str], reference: Sequence[float], window: Sequence[float]) -> Chart:
