@@ -11,7 +11,7 @@ Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 Rows = Sequence[Mapping[str, Any]]
 
 UP, DOWN, NEUTRAL, MARK = "#2f8f6e", "#c0504d", "#3b7fc4", "#c9741f"  # at least 3:1 on white and on black
-TILE, TILE_TEXT, EMPTY_TILE_TEXT = "#2f6aa8", "#ffffff", "#7a7a7a"
+TILE, TILE_TEXT = "#2f6aa8", "#ffffff"
 AMOUNT = ",.0f"
 # Vega's own currency sign is the dollar
 AMOUNT_LABEL = f"'{CURRENCY.symbol}' + format(datum.value, '{AMOUNT}')"
@@ -121,17 +121,16 @@ def similar_cars_by_place(rows: Rows, *, own: str | None) -> Chart:
         strokeWidth=alt.condition(alt.datum.place == (own or ""), alt.value(3), alt.value(0)),
         tooltip=["place:N", alt.Tooltip("cars:Q", title=f"similar {MARKET.vehicles}"), amount],
     )
-    # `fill`, because Streamlit's theme sets one, which counts more than a colour
     layers = [tiles]
     if any(row["cars"] == 0 for row in rows):  # a screen reader reports an empty layer as an unnamed image
         empty = base.transform_filter("datum.cars == 0")
-        layers.append(empty.mark_text(fontSize=11, fill=EMPTY_TILE_TEXT).encode(text="place:N"))
+        layers.append(empty.mark_text(fontSize=11).encode(text="place:N"))
     if any(row["cars"] for row in rows):
         filled = base.transform_filter("datum.cars > 0")
-        layers += [
-            filled.mark_text(dy=-6, fontSize=11, fill=TILE_TEXT).encode(text="place:N"),
-            filled.mark_text(dy=8, fontSize=11, fontWeight="bold", fill=TILE_TEXT).encode(text="cars:Q"),
-        ]
+        places = filled.mark_text(dy=-6, fontSize=11, color=TILE_TEXT).encode(text="place:N")
+        counts = filled.mark_text(dy=8, fontSize=11, fontWeight="bold", color=TILE_TEXT).encode(text="cars:Q")
+        # page.css gives texts the colour of the page, but not those with such a name
+        layers += [places.properties(name="places_on_tile"), counts.properties(name="counts_on_tile")]
     chart = alt.layer(*layers).properties(
         height=40 * (1 + max(int(row["row"]) for row in rows)),
         description=f"Map of tiles: how many similar {MARKET.vehicles} each place has; yours has a border.",

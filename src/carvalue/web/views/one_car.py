@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from carvalue.errors import AppError
-from carvalue.listings import MARKET, REQUIRED_FIELDS, Listing, Value
+from carvalue.listings import FIELD_BY_NAME, MARKET, REQUIRED_FIELDS, Listing, Value
 from carvalue.settings import PageSettings, load_settings
 from carvalue.web.client import (
     ExplainedQuoteView,
@@ -67,7 +67,9 @@ def show_one_car() -> None:
     st.session_state["visited"] = True
     form, answer = st.columns([5, 6], gap="large")
     with form.container(key="form"):
-        st.write("Make, model and model year are enough. More details make the price range narrower.")
+        *needed, last = (FIELD_BY_NAME[name].label.lower() for name in REQUIRED_FIELDS)
+        enough = f"{', '.join(needed)} and {last}".capitalize()
+        st.write(f"{enough} are enough. More details make the price range narrower.")
         if MARKET.recognition:
             show_vin_entry()
             show_advertisement_entry(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
-from carvalue.listings import CURRENCY, DISTANCE, Listing
+from carvalue.listings import CURRENCY, DISTANCE, FIELD_BY_NAME, MARKET, Listing
 from carvalue.web.client import CurvePointView, CurvesView, QuoteView
 from carvalue.web.components.browser.assets import browser_component
 
@@ -30,8 +30,13 @@ def show_what_if(listing: Listing, quote: QuoteView, curves: CurvesView) -> None
         quote: Its quote.
         curves: Prices of the car at other mileages and in other model years.
     """
-    units = {"symbol": CURRENCY.symbol, "distance": DISTANCE.unit}
-    data = {**what_if_data(listing, quote, curves), "units": units}
+    words = {
+        "symbol": CURRENCY.symbol,
+        "distance": DISTANCE.unit,
+        "vehicle": MARKET.vehicle,
+        "year": FIELD_BY_NAME["year"].label.lower(),
+    }
+    data = {**what_if_data(listing, quote, curves), "words": words}
     browser_component("what_if")(data=data, key=f"what-if {quote.quote_id}")
 
 

@@ -1,16 +1,16 @@
 // Sliders over prices that the service computed. Every stop is one of those points: nothing is interpolated.
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 360, HEIGHT = 200, LEFT = 58, BOTTOM = 24, TOP = 8, RIGHT = 12;
-let symbol = "$", distance = "miles"; // of the market, from the page
+let symbol = "$", distance = "miles", vehicle = "car", year = "model year"; // of the market, from the page
 const dollars = (amount) => symbol + amount.toLocaleString("en-US");
 const units = {
-  odometer: { label: "At another mileage", show: (value) => `${value.toLocaleString("en-US")} ${distance}` },
-  year: { label: "In another model year", show: (value) => "model year " + value },
+  odometer: { label: () => "At another mileage", show: (value) => `${value.toLocaleString("en-US")} ${distance}` },
+  year: { label: () => `With another ${year}`, show: (value) => `${year} ${value}` },
 };
 
 export default function (component) {
   const { data, parentElement } = component;
-  ({ symbol, distance } = data.units);
+  ({ symbol, distance, vehicle, year } = data.words);
   parentElement.querySelector(".sliders")?.remove();
   const root = add(parentElement, "div", { class: "sliders" });
   const dark = isDark(parentElement);
@@ -35,7 +35,7 @@ function panel(root, name, { points, own }) {
   const { label, show } = units[name];
   const box = add(root, "div", { class: "panel" });
   const id = "what-if-" + name;
-  add(box, "label", { for: id }, label);
+  add(box, "label", { for: id }, label());
   const start = own === null ? Math.floor(points.length / 3) : points.findIndex((point) => point.value === own);
   const slider = add(box, "input", { type: "range", id, min: 0, max: points.length - 1, step: 1 });
   slider.value = start;
@@ -46,7 +46,7 @@ function panel(root, name, { points, own }) {
     slider.setAttribute("aria-valuetext", show(point.value) + ", " + dollars(point.price));
     text.replaceChildren();
     add(text, "strong", {}, dollars(point.price));
-    const whose = point.value === own ? " (your car)" : "";
+    const whose = point.value === own ? ` (your ${vehicle})` : "";
     text.append(` at ${show(point.value)}${whose}. Range ${dollars(point.low)} \u2013 ${dollars(point.high)}.`);
     picture.mark(point);
   };
