@@ -16,6 +16,7 @@ from carvalue.journal.decisions import DecisionLog, DecisionRecord
 from carvalue.journal.store import Journal
 from carvalue.pricing.evaluation.evaluate import MODEL_CARD, evaluate_bundle
 from carvalue.pricing.model import PriceModel
+from carvalue.registry.gates import GateLimits
 from carvalue.registry.gates.judge import judge_version
 from carvalue.registry.http_reader import HttpRegistryReader
 from carvalue.registry.judgement import GateJudgement, GateResult, PromotionDecision
@@ -55,8 +56,9 @@ class Market:
 
     def judge(self, version: ModelVersion) -> GateJudgement:
         files = {name: self.folder / f"{name}.parquet" for name in ("train", "test")}
+        limits = GateLimits(level_change=1.0)
         return judge_version(
-            version, registry=self.store, scratch=self.folder / "judged", max_level_change=1.0, **files
+            version, registry=self.store, scratch=self.folder / "judged", limits=limits, **files
         )
 
     def promote(self, version: ModelVersion, judgement: GateJudgement) -> PromotionDecision:

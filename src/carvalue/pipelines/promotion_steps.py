@@ -45,7 +45,7 @@ def judge(*, settings: PipelineSettings, work: Path) -> None:
         work: The folder of the pipeline's working files.
     """
     from carvalue.registry import ModelVersion, open_registry
-    from carvalue.registry.gates import judge_version
+    from carvalue.registry.gates import GateLimits, judge_version
 
     dataset = chosen_dataset(settings, work)
     with open_registry(settings) as registry:
@@ -55,7 +55,12 @@ def judge(*, settings: PipelineSettings, work: Path) -> None:
             train=dataset.path("train"),
             test=dataset.path("test"),
             scratch=work / "judged",
-            max_level_change=settings.max_level_change,
+            limits=GateLimits(
+                level_change=settings.max_level_change,
+                worse=settings.max_worse_error,
+                slice_error=settings.max_slice_error,
+                coverage_deviation=settings.max_coverage_deviation,
+            ),
         )
     judgement.save(work / JUDGEMENT_FILE)
     for gate in judgement.decision.gates:

@@ -112,6 +112,14 @@ class PromotionSettings(SettingsGroup):
     max_level_change: float = Field(default=0.1, gt=0, le=1)
     """How far a promotion may move the price level without a person's approval, as a share of the champion's
     prices."""
+    max_worse_error: float = Field(default=0.05, ge=0, le=1)
+    """How much larger than the champion's the median error of a version trained on newer data may be, as a
+    share of it. With few test rows a smaller limit refuses every version."""
+    max_slice_error: float = Field(default=0.3, gt=0, le=1)
+    """The largest median error of a slice of the test rows, such as a make, for a version to go into
+    production."""
+    max_coverage_deviation: float = Field(default=0.03, ge=0, le=1)
+    """How far the share of test prices within their range may be from 90 %, besides the sampling error."""
 
 
 class ScheduleSettings(SettingsGroup):

@@ -11,14 +11,9 @@ from carvalue.registry.judgement import GateResult
 
 BASELINE, PRODUCTION, BAD_SLICE = "better than the baseline", "against production", "no bad slice"
 CONFIDENCE = 0.95  # one-sided: one in twenty challengers that are not better looks better
-WORSE_AT_MOST = (
-    0.05  # of production's error, for newer data: the smallest difference that 1,700 test rows can rule out
-)
 SLICE_ROWS = 100
-SLICE_ERROR = 0.3  # the hardest slice of the real listings, cars without a make, has 0.22
 SLICE_WORSE = 0.1  # of production's error in the same slice
 SLICE_CONFIDENCE = 0.999  # about sixty slices are compared: 95 % would give three false refusals
-COVERAGE_OFF = 0.03  # from the nominal coverage, besides the sampling error
 
 
 def enough_data(evidence: GateEvidence) -> GateResult:
@@ -100,7 +95,7 @@ def beats_production(evidence: GateEvidence) -> GateResult:
     rows = _fresh(evidence)
     mine, theirs = (evidence.errors(column, rows=rows) for column in ("quoted", "production"))
     change = paired_change(mine=mine.to_numpy(), theirs=theirs.to_numpy(), confidence=CONFIDENCE)
-    limit = WORSE_AT_MOST if _is_newer(evidence) else 0.0
+    limit = evidence.limits.worse if _is_newer(evidence) else 0.0
     passed = change.high < 0 or change.high <= limit != 0
     errors = f"error {_median(mine):.2%} against {_median(theirs):.2%} of {evidence.champion.name}"
     return GateResult(
@@ -124,7 +119,9 @@ def no_bad_slice(evidence: GateEvidence) -> GateResult:
     slices = _slices(evidence.quoted)
     if not slices:
         message = f"no slice of the test rows has {SLICE_ROWS} rows: none could be measured"
-        return GateResult(name=BAD_SLICE, figure=None, limit=SLICE_ERROR, passed=False, message=message)
+        return GateResult(
+            name=BAD_SLICE, figure=None, limit=evidence.limits.slice_error, passed=False, message=message
+        )
     worst_name, worst = max(
         ((name, _median(evidence.errors(rows=rows))) for name, rows in slices.items()),
         key=lambda item: item[1],
@@ -133,10 +130,11 @@ def no_bad_slice(evidence: GateEvidence) -> GateResult:
     return GateResult(
         name=BAD_SLICE,
         figure=worst,
-        limit=SLICE_ERROR,
-        passed=worst <= SLICE_ERROR and not worse,
+        limit=evidence.limits.slice_error,
+        passed=worst <= evidence.limits.slice_error and not worse,
         message=f"of {len(slices)} slices of {SLICE_ROWS} rows and more the worst is {worst_name}: "
-        f"error {worst:.2%} (at most {SLICE_ERROR:.0%})" + "".join(f"; {item}" for item in worse),
+        f"error {worst:.2%} (at most {evidence.limits.slice_error:.0%})"
+        + "".join(f"; {item}" for item in worse),
     )
 
 
@@ -151,7 +149,10 @@ def coverage(evidence: GateEvidence) -> GateResult:
     """
     rows = evidence.quoted
     held = float(rows["price"].is_between(rows["low"], rows["high"]).to_numpy().mean())
-    off = COVERAGE_OFF + 2 * (NOMINAL_COVERAGE * (1 - NOMINAL_COVERAGE) / rows.height) ** 0.5
+    off = (
+        evidence.limits.coverage_deviation
+        + 2 * (NOMINAL_COVERAGE * (1 - NOMINAL_COVERAGE) / rows.height) ** 0.5
+    )
     return GateResult(
         name="coverage of the range",
         figure=held,

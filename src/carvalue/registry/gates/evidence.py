@@ -10,7 +10,30 @@ from carvalue.pricing import PriceModel
 from carvalue.pricing.evaluation import Champion, quote_rows
 
 BASKET_CARS = 200
-MAX_LEVEL_CHANGE = 0.10  # of the champion's prices; above it a person must approve
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateLimits:
+    """The limits of the gates that depend on the market and on the number of listings.
+
+    Attributes:
+        level_change: How far the price level may move without a person's approval, as a share of the
+            champion's prices.
+        worse: How much larger than the champion's the median error may be on newer data, as a share of it:
+            the smallest difference that 1,700 test rows can rule out.
+        slice_error: The largest median error of a slice; that of the hardest slice of the US listings, cars
+            without a make, is 0.22.
+        coverage_deviation: How far the coverage of the range may be from the nominal one, besides the
+            sampling error.
+    """
+
+    level_change: float = 0.1
+    worse: float = 0.05
+    slice_error: float = 0.3
+    coverage_deviation: float = 0.03
+
+
+DEFAULT_LIMITS = GateLimits()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +49,7 @@ class GateEvidence:
         champion: The version in production; None if there is none that can be used.
         basket: `challenger` and `champion`: quotes in dollars of up to `BASKET_CARS` fixed cars; empty
             without a champion.
-        max_level_change: How far the price level may move without a person's approval, as a share.
+        limits: The limits of the gates.
     """
 
     model: PriceModel
@@ -35,7 +58,7 @@ class GateEvidence:
     quoted: pl.DataFrame
     champion: Champion | None
     basket: pl.DataFrame
-    max_level_change: float
+    limits: GateLimits
 
     def errors(self, column: str = "quoted", *, rows: pl.DataFrame | None = None) -> pl.Series:
         """Compute the absolute relative errors of the quotes in a column.
@@ -57,7 +80,7 @@ def gather_evidence(
     train: Path,
     test: Path,
     champion: Champion | None,
-    max_level_change: float = MAX_LEVEL_CHANGE,
+    limits: GateLimits = DEFAULT_LIMITS,
 ) -> GateEvidence:
     """Load the challenger and quote the test rows and the basket with it and with the champion.
 
@@ -66,7 +89,7 @@ def gather_evidence(
         train: Training rows; the basket is chosen among its source listings.
         test: Test rows.
         champion: The champion; None where there is none.
-        max_level_change: How far the price level may move without approval, as a share.
+        limits: The limits of the gates.
 
     Returns:
         What the gates look at.
@@ -90,7 +113,7 @@ def gather_evidence(
         quoted=quoted,
         champion=champion,
         basket=_basket(known, challenger=model, champion=champion.model if champion else None),
-        max_level_change=max_level_change,
+        limits=limits,
     )
 
 

@@ -11,7 +11,7 @@ from carvalue.extensions import installed_extensions
 from carvalue.files import BundleCorrupt, BundleIncompatible
 from carvalue.registry.gates import accuracy, plausibility, service
 from carvalue.registry.gates.champion import load_champion
-from carvalue.registry.gates.evidence import GateEvidence, gather_evidence
+from carvalue.registry.gates.evidence import GateEvidence, GateLimits, gather_evidence
 from carvalue.registry.judgement import GateJudgement, GateResult, PromotionDecision
 from carvalue.registry.model_version import ModelVersion
 from carvalue.registry.port import RegistryReader
@@ -80,7 +80,7 @@ def judge_version(
     train: Path,
     test: Path,
     scratch: Path,
-    max_level_change: float,
+    limits: GateLimits,
 ) -> GateJudgement:
     """Download a version as the price service does, and run all gates on it.
 
@@ -92,7 +92,7 @@ def judge_version(
         train: The Parquet file of the training split.
         test: The Parquet file of the test split.
         scratch: A folder for the bundles.
-        max_level_change: How far the price level may move without approval, as a share.
+        limits: The limits of the gates.
 
     Returns:
         The judgement.
@@ -107,7 +107,7 @@ def judge_version(
         reason = f"the same bundle is in production as version {against.version}"
         decision = PromotionDecision(promote=False, reasons=(reason,))
     else:
-        gather = partial(gather_evidence, train=train, test=test, max_level_change=max_level_change)
+        gather = partial(gather_evidence, train=train, test=test, limits=limits)
         decision = _judge(version, registry=registry, gather=gather, scratch=scratch)
     return GateJudgement(
         version=version.version, against=against.version if against else None, decision=decision

@@ -33,7 +33,7 @@ def price_level(evidence: GateEvidence) -> GateResult:
     if moves is None:
         return _nothing_to_compare(PRICE_LEVEL)
     level = float(np.exp(np.median(moves)) - 1)
-    limit = evidence.max_level_change
+    limit = evidence.limits.level_change
     text = f"the basket of {len(moves)} cars moves by {level:+.1%} at the median (at most {limit:.0%})"
     needs_approval = abs(level) > limit
     return GateResult(

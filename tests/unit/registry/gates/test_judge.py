@@ -12,7 +12,7 @@ from carvalue.files.bundle import BundleCorrupt
 from carvalue.pricing.bundle.model_card import ModelCard
 from carvalue.pricing.evaluation.evaluate import Champion
 from carvalue.registry.gates.accuracy import PRODUCTION
-from carvalue.registry.gates.evidence import GateEvidence, gather_evidence
+from carvalue.registry.gates.evidence import GateEvidence, GateLimits, gather_evidence
 from carvalue.registry.gates.judge import GATES, refuse_unusable, run_gates
 from carvalue.registry.judgement import GateResult, PromotionDecision
 from markets import a_bundle
@@ -85,6 +85,16 @@ def test_a_good_challenger_passes_every_gate_with_reasons(alone: GateEvidence) -
 )
 def test_each_fault_is_refused_by_its_gate(alone: GateEvidence, name: str, fault: Change) -> None:
     assert name in _refused_by(fault(alone))
+
+
+def test_the_limits_of_a_market_replace_the_usual_ones(alone: GateEvidence) -> None:
+    dear = _quoted(alone, quoted=_dear_fords())
+    covered = _quoted(alone, low=pl.lit(0), high=pl.lit(1_000_000))
+
+    assert "no bad slice" not in _refused_by(replace(dear, limits=GateLimits(slice_error=1.0)))
+    assert "coverage of the range" not in _refused_by(
+        replace(covered, limits=GateLimits(coverage_deviation=0.2))
+    )
 
 
 def test_a_bundle_that_is_too_large_is_refused(alone: GateEvidence, tmp_path: Path) -> None:
