@@ -166,7 +166,7 @@ PRICES = Board(
             title="Distribution of prices",
             shape="heat",
             queries={f"sum by (le) ({_rate(metrics.QUOTED_PRICE)})": "{{le}}"},
-            description="Dollars.",
+            description="In the currency of the market.",
             unit="currencyUSD",
         ),
         Panel(

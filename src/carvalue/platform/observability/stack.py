@@ -26,7 +26,7 @@ from carvalue.telemetry import (
 )
 
 DASHBOARDS = Path(str(files("carvalue.platform.observability") / "resources" / "dashboards"))
-"""Folder of the Grafana dashboards within the installed package."""
+"""Folder of the Grafana dashboards within the installed package; their prices are in US dollars."""
 
 SCRAPE_INTERVAL = "5s"
 RETENTION = "30d"
@@ -208,11 +208,25 @@ def _grafana_files(settings: Settings) -> Files:
         "url": local_url(settings.prometheus_port),
         "isDefault": True,
     }
-    boards = {"name": "carvalue", "type": "file", "folder": "carvalue", "options": {"path": str(DASHBOARDS)}}
+    folder = GRAFANA.folder(settings) / "dashboards"
+    boards = {"name": "carvalue", "type": "file", "folder": "carvalue", "options": {"path": str(folder)}}
     return {
         "provisioning/datasources/prometheus.yaml": {"apiVersion": 1, "datasources": [source]},
         "provisioning/dashboards/carvalue.yaml": {"apiVersion": 1, "providers": [boards]},
         **alerting_files(settings.notifier_urls),
+        **_dashboards(),
+    }
+
+
+def _dashboards() -> Files:
+    """Give the dashboards the currency of the market, as Grafana names it, such as `currencyEUR`."""
+    from carvalue.listings import CURRENCY  # noqa: PLC0415  # an invalid MARKET must not stop other commands
+
+    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(DASHBOARDS.glob("*.json"))}
+    currency = f"currency{CURRENCY.code}"
+    return {
+        f"dashboards/{name}": json.loads(text.replace("currencyUSD", currency))
+        for name, text in texts.items()
     }
 
 
