@@ -123,11 +123,11 @@ def cars(listings: pd.DataFrame) -> pd.Series:
     """Number the cars, each by the first row that shows it."""
     miles = listings["odometer"]
     model = listings["model"].str.replace(r"[^a-z0-9]+", "", regex=True)
-    tells = miles.notna() & (miles > DELIVERY_DISTANCE)
-    exact = tells & (miles % ROUND_DISTANCE != 0) & model.notna()
+    is_used = miles.notna() & (miles > DELIVERY_DISTANCE)
+    exact = is_used & (miles % ROUND_DISTANCE != 0) & model.notna()
     key = listings[["manufacturer", "year", "odometer"]].assign(
         model=model.where(~exact, model.str[:MODEL_HEAD]),
-        price=listings["price"].where(~tells),
+        price=listings["price"].where(~is_used),
         **{trait: listings[trait].where(~exact) for trait in TRAITS},
     )
     described = key.groupby(list(key), dropna=False, sort=False).ngroup()
