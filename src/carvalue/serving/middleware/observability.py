@@ -1,14 +1,14 @@
 """Request ids, security headers, the access log and metrics, for every request."""
 
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from carvalue.serving.middleware.access_log import AccessLog
 from carvalue.serving.middleware.request_ids import request_id
-from carvalue.serving.middleware.security_headers import HeaderPairs, SecurityHeaders
+from carvalue.serving.middleware.security_headers import HeaderPairs, security_headers
 from carvalue.telemetry import ServiceMetrics
 
 OTHER = "other"  # one label for all unknown paths, so that clients cannot create metrics without end
@@ -21,8 +21,7 @@ class ObservabilityMiddleware:
     Args:
         app: the application that requests are passed to.
         metrics: counts and times requests.
-        routes: paths that the metrics and the log name; all others are `other`.
-        headers: the security headers of an answer.
+        routes: path -> its name in metrics and log; requests of all others are `other`.
         log: takes a line for each request.
     """
 
@@ -31,11 +30,10 @@ class ObservabilityMiddleware:
         app: ASGIApp,
         *,
         metrics: ServiceMetrics,
-        routes: frozenset[str],
-        headers: SecurityHeaders,
+        routes: Mapping[str, str],
         log: AccessLog,
     ) -> None:
-        self._app, self._metrics, self._routes, self._headers, self._log = app, metrics, routes, headers, log
+        self._app, self._metrics, self._routes, self._log = app, metrics, routes, log
         self._meters: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,7 +49,7 @@ class ObservabilityMiddleware:
             return
         started = time.perf_counter()
         scope["request_id"] = own_id = request_id(scope["headers"])
-        headers = ((b"x-request-id", own_id.encode()), *self._headers.for_path(scope["path"]))
+        headers = ((b"x-request-id", own_id.encode()), *security_headers(scope["path"]))
         answer = _AnswerSend(send, headers)
         try:
             await self._app(scope, receive, answer)
@@ -59,7 +57,7 @@ class ObservabilityMiddleware:
             self._record(scope, answer, time.perf_counter() - started)
 
     def _record(self, scope: Scope, answer: "_AnswerSend", seconds: float) -> None:
-        route = scope["path"] if scope["path"] in self._routes else OTHER
+        route = scope.get("api_path") or self._routes.get(scope["path"], OTHER)
         requests, times = self._meters.get((route, answer.status)) or self._new_meters(route, answer.status)
         requests.inc()
         times.observe(seconds)

@@ -5,9 +5,8 @@ from datetime import datetime
 from typing import TypeVar
 
 import httpx
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from carvalue.client import AnswerModel
 from carvalue.errors import AppError
 
 ANSWER_S = 3.0
@@ -19,6 +18,12 @@ class WatcherUnavailable(AppError):
     """The watcher gives no usable answer."""
 
     status, hint = 503, "Prices are not affected; `make status` shows whether it runs."
+
+
+class AnswerModel(BaseModel):
+    """An answer of the watcher; fields that the page does not show are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
 class AlertView(AnswerModel):

@@ -2,8 +2,10 @@
 
 import hmac
 
+import msgspec
 import streamlit as st
 
+from carvalue.api import Model
 from carvalue.errors import AppError
 from carvalue.settings import PageSettings, load_settings
 from carvalue.web.client import (
@@ -13,7 +15,6 @@ from carvalue.web.client import (
     DriftView,
     FeatureDriftView,
     LiveAccuracyView,
-    ModelView,
     RetrainingView,
     WatcherClient,
     price_service_client,
@@ -102,11 +103,11 @@ def _show_model(settings: PageSettings) -> None:
     _show_card(model)
 
 
-def _show_card(model: ModelView) -> None:
+def _show_card(model: Model) -> None:
     with st.expander("Model card"):
         for limit in model.card.limits:
             st.markdown(f"- {escape_markdown(limit)}")
-        st.json(model.card.model_dump(), expanded=False)
+        st.json(msgspec.to_builtins(model.card), expanded=False)
 
 
 def _show_alerts(alerts: AlertsView, receivers: tuple[str, ...]) -> None:
