@@ -1,7 +1,7 @@
 """Compare web frameworks and servers by the whole request: `python -m benchmarks.serving.frameworks`.
 
-Each application reads the same JSON body and answers the same quote, as the framework's documentation does it.
-Needs wrk, and an environment with the packages: `uv run --with fastapi,litestar,granian python -m ...`.
+Each application reads the same JSON body and answers the same quote, as its framework's documentation does it.
+It needs wrk, and FastAPI, Litestar and granian in the environment.
 """
 
 import argparse
