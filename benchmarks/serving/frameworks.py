@@ -1,6 +1,7 @@
 """Compare web frameworks and servers by the whole request: `python -m benchmarks.serving.frameworks`.
 
-Each application reads the same JSON body and answers the same quote, as its framework's documentation does it.
+Each application reads the same JSON body and answers the same quote, as its framework's guide
+does it.
 It needs wrk, and FastAPI, Litestar and granian in the environment.
 """
 

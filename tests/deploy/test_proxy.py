@@ -103,18 +103,14 @@ def test_no_page_has_the_address_of_a_route() -> None:
 
 
 def test_the_proxy_passes_public_routes_to_the_service_and_all_else_to_the_page(tmp_path: Path) -> None:
-    with replica(tmp_path, "service") as service, replica(tmp_path, "page") as page:
-        with proxy(tmp_path, service, page=page) as client:
-            paths = {
-                *PATHS,
-                *DOCUMENTATION,
-                "/",
-                "/_stcore/health",
-                "/predictions",
-                "/v1",
-                "/docs/../metrics",
-            }
-            answered = {path: client.get(path).headers["x-replica"] for path in paths}
+    others = {"/", "/_stcore/health", "/predictions", "/v1", "/docs/../metrics"}
+    with (
+        replica(tmp_path, "service") as service,
+        replica(tmp_path, "page") as page,
+        proxy(tmp_path, service, page=page) as client,
+    ):
+        paths = {*PATHS, *DOCUMENTATION, *others}
+        answered = {path: client.get(path).headers["x-replica"] for path in paths}
 
     to_service = {path for path, name in answered.items() if name == "service"}
     assert to_service == {*PATHS, *DOCUMENTATION} - PRIVATE_PATHS
