@@ -16,7 +16,7 @@ from carvalue.api import ROUTES
 from carvalue.http_security import BrowserProtection, allowed_hosts
 from carvalue.journal import Journal, Outbox, Quarantine
 from carvalue.registry import RegistryReader, open_reader
-from carvalue.serving.auth import ClientPseudonyms, RateLimits, load_key_store
+from carvalue.serving.auth import ClientPseudonyms, RateLimiter, load_key_store, rate_limiter
 from carvalue.serving.batch import UploadFolder
 from carvalue.serving.http import docs_routes
 from carvalue.serving.middleware import (
@@ -59,13 +59,19 @@ def create_app(
     settings, metrics = settings or load_settings(ServiceSettings), ServiceMetrics(folder=metrics_folder)
     keys = load_key_store(settings)
     log = AccessLog(access_log or sys.stdout)
+    limits = rate_limiter(
+        rate=settings.rate_limit,
+        burst=settings.rate_burst,
+        redis_url=settings.rate_limit_redis.get_secret_value(),
+    )
     app = Starlette(
         routes=[*api_routes(), *docs_routes(version("carvalue"))],
         exception_handlers=PROBLEM_HANDLERS,
-        lifespan=partial(_lifespan, settings=settings, registry=registry, metrics=metrics, log=log),
+        lifespan=partial(
+            _lifespan, settings=settings, registry=registry, metrics=metrics, log=log, limits=limits
+        ),
     )
     app.router.redirect_slashes = False  # a redirect would build its address from the Host header
-    limits = RateLimits(rate=settings.rate_limit, burst=settings.rate_burst)
     pseudonyms = ClientPseudonyms(settings.state_dir / "service" / "pseudonym-secret")
     authenticated = AuthenticationMiddleware(
         app,
@@ -93,6 +99,7 @@ async def _lifespan(
     registry: RegistryReader | None,
     metrics: ServiceMetrics,
     log: AccessLog,
+    limits: RateLimiter,
 ) -> AsyncIterator[Mapping[str, object]]:
     metrics.model_old_after.set(timedelta(days=settings.model_old_days).total_seconds())
     metrics.data_old_after.set(timedelta(days=settings.data_old_days).total_seconds())
@@ -117,4 +124,5 @@ async def _lifespan(
             refuse_unrecorded=settings.on_full_disk == "refuse",
         ) as service:
             yield {"service": service}
+    await limits.close()
     log.flush()
