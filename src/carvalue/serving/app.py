@@ -1,5 +1,6 @@
 """The application of the price service: a factory, and a lifespan that opens and closes its resources."""
 
+import asyncio
 import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -34,7 +35,7 @@ from carvalue.serving.openapi import DESCRIPTION, KEY, TITLE, describe_schemas, 
 from carvalue.serving.routes import PREDICT, documented, operation, plain, post_predict
 from carvalue.serving.service import running_service
 from carvalue.settings import ServiceSettings, load_settings
-from carvalue.telemetry import ServiceMetrics
+from carvalue.telemetry import ServiceMetrics, Tracer, open_tracer
 
 
 def create_app(
@@ -58,10 +59,11 @@ def create_app(
     Raises:
         InvalidKeyLine: a line of keys cannot be read.
         NoKeys: the service is reachable from other machines, and there is no key.
+        ExporterMissing: spans are to be exported, but the packages for it are not installed.
     """
     settings, metrics = settings or load_settings(ServiceSettings), ServiceMetrics(folder=metrics_folder)
     keys = load_key_store(settings)
-    log = AccessLog(access_log or sys.stdout)
+    log, tracer = AccessLog(access_log or sys.stdout), open_tracer("price-service", settings)
     app: FastAPI = FastAPIOffline(
         redoc_url=None,
         redirect_slashes=False,  # a redirect would build its address from the Host header
@@ -69,7 +71,9 @@ def create_app(
         description=DESCRIPTION,
         version=version("carvalue"),
         generate_unique_id_function=lambda route: route.name,
-        lifespan=partial(_lifespan, settings=settings, registry=registry, metrics=metrics, log=log),
+        lifespan=partial(
+            _lifespan, settings=settings, registry=registry, metrics=metrics, log=log, tracer=tracer
+        ),
     )
     for router in (plain, documented):
         app.include_router(router, dependencies=[KEY], responses=rejections())
@@ -95,7 +99,7 @@ def create_app(
         origins=settings.cors_origin_names,
     )
     return ObservabilityMiddleware(
-        protected, metrics=metrics, routes=routes, headers=SecurityHeaders(app), log=log
+        protected, metrics=metrics, routes=routes, headers=SecurityHeaders(app), log=log, tracer=tracer
     )
 
 
@@ -107,6 +111,7 @@ async def _lifespan(
     registry: RegistryReader | None,
     metrics: ServiceMetrics,
     log: AccessLog,
+    tracer: Tracer,
 ) -> AsyncIterator[Mapping[str, object]]:
     metrics.model_old_after.set(timedelta(days=settings.model_old_days).total_seconds())
     metrics.data_old_after.set(timedelta(days=settings.data_old_days).total_seconds())
@@ -132,3 +137,4 @@ async def _lifespan(
         ) as service:
             yield {"service": service}
     log.flush()
+    await asyncio.to_thread(tracer.close)  # it sends what is left

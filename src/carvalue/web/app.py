@@ -15,6 +15,7 @@ from streamlit.starlette import App
 
 from carvalue.client import PriceServiceClient
 from carvalue.http_security import BrowserProtection, allowed_hosts
+from carvalue.logs import configure_logs
 from carvalue.settings import PageSettings, load_settings
 from carvalue.web.link_preview import LinkPreview, quote_preview
 
@@ -34,4 +35,9 @@ def _middleware(settings: PageSettings) -> list[Middleware]:
     ]
 
 
-app = App(PAGE, middleware=_middleware(load_settings(PageSettings)))
+def _app() -> App:
+    configure_logs()
+    return App(PAGE, middleware=_middleware(load_settings(PageSettings)))
+
+
+app = _app()

@@ -16,10 +16,18 @@ from carvalue.client import (
     TrimView,
 )
 from carvalue.web.client.connections import price_service_client, watcher_client
+from carvalue.web.client.incidents import (
+    AlertView,
+    ChangeView,
+    IncidentRecordView,
+    IncidentView,
+    PeriodView,
+    SampleView,
+)
+from carvalue.web.client.tracing import page_tracer
 from carvalue.web.client.visitor import current_visitor
 from carvalue.web.client.watcher import (
     AlertsView,
-    AlertView,
     DecisionView,
     DriftView,
     FeatureDriftView,
@@ -31,6 +39,7 @@ from carvalue.web.client.watcher import (
 __all__ = [
     "AlertView",
     "AlertsView",
+    "ChangeView",
     "ComparableView",
     "ContributionView",
     "CurvePointView",
@@ -39,18 +48,23 @@ __all__ = [
     "DriftView",
     "ExplainedQuoteView",
     "FeatureDriftView",
+    "IncidentRecordView",
+    "IncidentView",
     "ListingRejected",
     "LiveAccuracyView",
     "MissingAnswerView",
     "ModelView",
+    "PeriodView",
     "PossibleValueView",
     "PriceServiceClient",
     "QuoteView",
     "RetrainingView",
+    "SampleView",
     "StoredQuoteView",
     "TrimView",
     "WatcherClient",
     "current_visitor",
+    "page_tracer",
     "price_service_client",
     "watcher_client",
 ]

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from carvalue.client import AnswerModel
 from carvalue.errors import AppError
+from carvalue.web.client.incidents import AlertView, IncidentRecordView, IncidentView
 
 ANSWER_S = 3.0
 
@@ -19,28 +20,6 @@ class WatcherUnavailable(AppError):
     """The watcher gives no usable answer."""
 
     status, hint = 503, "Prices are not affected; `make status` shows whether it runs."
-
-
-class AlertView(AnswerModel):
-    """An alert.
-
-    Attributes:
-        kind: What it is about, such as drift.
-        severity: How urgent it is.
-        title: What happened, in a line.
-        text: Details and what to do, in several lines.
-        since: When it started, UTC.
-        resolved_at: When it ended, UTC; None while it is active.
-        report: File name of its report; empty without one.
-    """
-
-    kind: str
-    severity: str
-    title: str
-    text: str
-    since: datetime
-    resolved_at: datetime | None
-    report: str
 
 
 class AlertsView(AnswerModel):
@@ -214,6 +193,25 @@ class WatcherClient:
             Active and ended alerts.
         """
         return self._read("/alerts", TypeAdapter(AlertsView))
+
+    def incidents(self) -> tuple[IncidentRecordView, ...]:
+        """List the incidents.
+
+        Returns:
+            Those that last first, then those that ended last.
+        """
+        return self._read("/incidents", TypeAdapter(tuple[IncidentRecordView, ...]))
+
+    def incident(self, number: int) -> IncidentView:
+        """Read one incident with the quotes around it.
+
+        Args:
+            number: Identifies the incident.
+
+        Returns:
+            The incident.
+        """
+        return self._read(f"/incidents/{number}", TypeAdapter(IncidentView))
 
     def receivers(self) -> tuple[str, ...]:
         """Read what notifies people of alerts.
