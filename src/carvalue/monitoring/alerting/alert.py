@@ -23,7 +23,7 @@ class Alert:
         since: When it began, with a time zone.
         report: The file name of a report that shows it; empty if there is none.
         resolved_at: When it ended, with a time zone; None while it is firing.
-        evidence: What has changed, as JSON types; kept from when the alert begins. Empty if it is not known.
+        evidence: What has changed, as JSON types; empty if it is not known. The store keeps it.
         number: Its number in the store; 0 before it is stored.
     """
 

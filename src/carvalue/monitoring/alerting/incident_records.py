@@ -25,7 +25,8 @@ class IncidentRecord:
 
     Attributes:
         alert: The alert.
-        evidence: What had changed when it began, as JSON types; empty for alerts of earlier releases.
+        evidence: What had changed when the change was largest, as JSON types; empty for alerts of earlier
+            releases.
         run: The id of the retraining that it started; empty if it started none.
         result: How the retraining ended; empty before that.
         version: The version that the retraining trained; None if it trained none.
@@ -58,8 +59,22 @@ class IncidentRecords:
             number: The number of the alert.
             evidence: JSON types.
         """
-        text = json.dumps(dict(evidence), separators=(",", ":"))
-        connection.execute(INCIDENTS.insert().values(alert_id=number, evidence=text))
+        connection.execute(INCIDENTS.insert().values(alert_id=number, evidence=_dump(evidence)))
+
+    def update(self, connection: Connection, number: int, *, evidence: Mapping[str, Any]) -> None:
+        """Record what has changed while an alert fires, if it is more than was recorded before.
+
+        Args:
+            connection: The transaction that updates the alert.
+            number: The number of the alert.
+            evidence: JSON types; the largest `score` of its `changes` counts.
+        """
+        mine = INCIDENTS.c.alert_id == number
+        text = connection.execute(select(INCIDENTS.c.evidence).where(mine)).scalar_one_or_none()
+        known = json.loads(text or "{}")
+        if text is not None and _score(evidence) > _score(known):
+            first = {name: known[name] for name in ("changed_at",) if name in known}
+            connection.execute(update(INCIDENTS).where(mine).values(evidence=_dump({**evidence, **first})))
 
     def note_run(self, run: str, *, kinds: Collection[str]) -> None:
         """Record the retraining that the alerts that fire now have started.
@@ -118,6 +133,14 @@ class IncidentRecords:
         if row is None:
             raise UnknownIncident(f"There is no incident {number}.")
         return _record(row)
+
+
+def _dump(evidence: Mapping[str, Any]) -> str:
+    return json.dumps(dict(evidence), separators=(",", ":"))
+
+
+def _score(evidence: Mapping[str, Any]) -> float:
+    return max((change["score"] for change in evidence.get("changes", ())), default=0.0)
 
 
 def _incidents() -> Select[Any]:

@@ -162,6 +162,7 @@ class AlertStore:
                 self._begin(connection, current[key], now)
             for key in current.keys() & known.keys():
                 _refresh(connection, known[key], current[key])
+                self.incidents.update(connection, known[key], evidence=current[key].evidence)
             for key in known.keys() - current.keys():
                 self._end(connection, known[key], now)
         self.deliver(now=now)

@@ -2,9 +2,9 @@
 
 import logging
 import time
+from functools import cache
 
 import httpx
-import streamlit as st
 
 from carvalue.settings import PageSettings, load_settings
 from carvalue.telemetry import Tracer, open_tracer
@@ -13,7 +13,7 @@ from carvalue.trace_context import HEADER, current_trace
 logger = logging.getLogger(__name__)
 
 
-@st.cache_resource
+@cache
 def page_tracer() -> Tracer:
     """Return what opens the spans of the page, shared by all visitors.
 
