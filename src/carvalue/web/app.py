@@ -47,6 +47,7 @@ async def _lifespan(_: App) -> AsyncIterator[None]:
             logger = logging.getLogger(name)
             logger.handlers.clear()
             logger.propagate = True
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # its lines hold the ids of quotes
     yield
     page_tracer().close()
 

@@ -1,5 +1,7 @@
 """One HTTP connection pool per service, shared by all visitors."""
 
+import logging
+
 import streamlit as st
 
 from carvalue.client import PriceServiceClient
@@ -37,4 +39,5 @@ def watcher_client(url: str) -> WatcherClient:
     Returns:
         The client.
     """
-    return WatcherClient(url, transport=TracedTransport(page_tracer()))
+    # every open page asks the watcher again and again
+    return WatcherClient(url, transport=TracedTransport(page_tracer(), level=logging.DEBUG))

@@ -20,7 +20,7 @@ class AlertView(AnswerModel):
         report: File name of its report; empty without one.
     """
 
-    number: int
+    number: int = 0
     kind: str
     severity: str
     title: str

@@ -28,11 +28,15 @@ class TracedTransport(httpx.BaseTransport):
 
     Args:
         tracer: Opens a span for each request.
+        level: The level of the line that is logged for each request.
         transport: Sends the requests; the network unless given.
     """
 
-    def __init__(self, tracer: Tracer, transport: httpx.BaseTransport | None = None) -> None:
-        self._tracer, self._transport = tracer, transport or httpx.HTTPTransport()
+    def __init__(
+        self, tracer: Tracer, *, level: int = logging.INFO, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self._tracer, self._level = tracer, level
+        self._transport = transport or httpx.HTTPTransport()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request.
@@ -58,7 +62,7 @@ class TracedTransport(httpx.BaseTransport):
                 "status": response.status_code,
                 "ms": round((time.perf_counter() - started) * 1_000, 1),
             }
-            logger.info("request", extra=fields)
+            logger.log(self._level, "request", extra=fields)
         return response
 
     def close(self) -> None:

@@ -173,7 +173,8 @@ def two_distributions(
             tooltip=["of:N", "bin:N", alt.Tooltip("share:Q", format=".1%")],
         )
         .properties(
-            height=300, description=f"Bars: the share of each value in the {names[0]} and in {names[1]}."
+            height=300,
+            description=f"Bars: the share of each value in two distributions: {names[0]}, {names[1]}.",
         )
     )
 

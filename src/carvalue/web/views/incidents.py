@@ -118,7 +118,7 @@ def _show_course(incident: IncidentView, settings: PageSettings) -> None:
     record, evidence = incident.record, incident.record.evidence
     begin = f"the quotes of version {evidence.model_version or 'unknown'} began to change"
     steps = [(incident.changed_at, f"about then, {begin}")] if evidence.changes else []
-    steps.append((record.alert.since, "the watcher suspected it"))
+    steps.append((record.alert.since, "the watcher found the first signs"))
     if record.ended_at:
         steps.append((record.ended_at, f"{_run(record, settings)} ended: {RESULTS.get(record.result, '')}"))
     if record.alert.resolved_at:
@@ -157,7 +157,7 @@ def _show_changes(changes: Sequence[ChangeView]) -> None:
     titles = [item.title for item in changes]
     chosen = titles[0] if len(titles) == 1 else st.selectbox("Distributions of", titles)
     item = next(item for item in changes if item.title == chosen)
-    names = ("quotes before", "quotes when the alert began")
+    names = ("before", "during")
     st.altair_chart(two_distributions(item.labels, item.before, item.after, names=names), width="stretch")
 
 
