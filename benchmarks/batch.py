@@ -21,10 +21,10 @@ import psutil
 from benchmarks.processes import price_service
 from benchmarks.results import describe_model, save
 
+from carvalue.api.examples import LISTING as EXAMPLE
 from carvalue.listings.schema import FIELDS
 from carvalue.listings.synthetic.writer import write_sample
 from carvalue.serving.batch.formats import FORMATS, BatchFormat
-from carvalue.serving.openapi.predict import EXAMPLE
 
 GENERATED_ROWS = 100_000  # repeated: generating a million takes longer than pricing them
 SECONDS_BETWEEN_QUOTES = 0.05

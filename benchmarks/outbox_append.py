@@ -16,9 +16,9 @@ from statistics import median, quantiles
 
 from benchmarks.results import save
 
+from carvalue.api.examples import LISTING as EXAMPLE
 from carvalue.journal import JournalEntry
 from carvalue.journal.segment import Segment
-from carvalue.serving.openapi.predict import EXAMPLE
 
 REPETITIONS, WARM_UP = 400, 20
 TABLE = """CREATE TABLE outbox (

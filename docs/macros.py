@@ -4,7 +4,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from io import StringIO
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import typer
 import yaml
 from mkdocs_macros.plugin import MacrosPlugin
 
+from carvalue.api import VERSION_PREFIX, openapi_document
 from carvalue.cli import app
-from carvalue.serving.app import create_app
 from carvalue.settings import Settings
 from carvalue.telemetry import metrics as registry
 from carvalue.telemetry.alert_rules import RULES, WATCHER_ALERTS
@@ -163,13 +163,8 @@ def _default(option: Any) -> str:
 
 
 def openapi() -> Mapping[str, Any]:
-    """Return the OpenAPI document of the price service, without starting a server."""
-    bare = Settings(state_dir=ROOT / "var" / "no-state", bind_host="127.0.0.1")
-    service: Any = create_app(bare, access_log=StringIO())
-    while not hasattr(service, "openapi"):  # unwrap the middleware
-        service = getattr(service, "app", None) or service._app
-    document: Mapping[str, Any] = service.openapi()
-    return document
+    """Return the OpenAPI document of the price service."""
+    return openapi_document(version("carvalue"))
 
 
 def listing_fields() -> str:
@@ -199,7 +194,7 @@ def http_api() -> str:
 
 
 def _operation(path: str, method: str, operation: Mapping[str, Any]) -> str:
-    anchor = f"{method}-{path.strip('/').replace('/', '-')}"
+    anchor = f"{method}-{path.removeprefix(VERSION_PREFIX).strip('/').replace('/', '-')}"
     parts = [f"### `{method.upper()} {path}` {{#{anchor}}}\n", f"{operation['summary']}.\n"]
     parts.append(operation.get("description", "") + "\n")
     if operation.get("parameters"):

@@ -12,8 +12,10 @@ from typing import Any
 
 import polars as pl
 from fpdf import FPDF
+from msgspec import convert
 from streamlit.testing.v1 import AppTest
 
+from carvalue.api import AnyExplainedQuote
 from carvalue.listings import MARKET
 from carvalue.listings.datasets.store import DatasetStore
 from carvalue.pipelines.definitions import CREATES_DATASETS
@@ -23,7 +25,6 @@ from carvalue.registry.gates import gather_evidence, run_gates
 from carvalue.serving.app import create_app
 from carvalue.settings import Settings, load_settings
 from carvalue.web import link_preview, page
-from carvalue.web.client import ExplainedQuoteView
 from carvalue.web.components import Valuation, certificate
 from fakes import FakeRegistry
 from markets import fit_small
@@ -64,9 +65,7 @@ def certificate_texts(explained: dict[str, Any]) -> list[str]:
             texts.append(str(arguments[2]))
             return super().multi_cell(*arguments, **options)
 
-    valuation = Valuation(
-        listing=dict(MARKET.examples[0]), explained=ExplainedQuoteView.model_validate(explained)
-    )
+    valuation = Valuation(listing=dict(MARKET.examples[0]), explained=convert(explained, AnyExplainedQuote))
     certificate.FPDF = Recorded  # type: ignore[misc]
     certificate.certificate_pdf(valuation, link="https://prices.example", source="", today=date(2026, 11, 29))
     return texts

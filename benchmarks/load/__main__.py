@@ -22,7 +22,7 @@ from benchmarks.load.servers import model_registry, price_service, promote
 from benchmarks.results import RESULTS, describe_model, save
 from benchmarks.serving.listings import Listing, sample_listings
 
-from carvalue.serving.requests.validation import read_listing
+from carvalue.api import read_listing
 
 SWAPS = 8
 OUTAGE = (0.4, 0.6)

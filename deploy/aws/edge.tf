@@ -1,8 +1,8 @@
 locals {
   behind_edge = {
     service = {
-      ready = "/healthz"
-      paths = ["/predict", "/predict/*", "/docs", "/static-offline-docs/*", "/openapi.json", "/readyz"] # not /metrics
+      ready = "/readyz" # only a service with a model gets traffic
+      paths = local.service_paths # routes.tf.json
     }
     page = { ready = "/_stcore/health", paths = [] } # everything else
   }

@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("polars", "xgboost", "mlflow", "pandas", "matplotlib", "optuna", "fastapi", "streamlit", "kagglehub")
+HEAVY = (
+    "polars",
+    "xgboost",
+    "mlflow",
+    "pandas",
+    "matplotlib",
+    "optuna",
+    "starlette",
+    "streamlit",
+    "kagglehub",
+)
 
 
 def loaded_after(code: str) -> set[str]:

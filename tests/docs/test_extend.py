@@ -13,13 +13,13 @@ import pytest
 from pydantic import ValidationError
 from starlette.testclient import TestClient
 
+from carvalue.api.examples import LISTING as EXAMPLE
 from carvalue.listings.sources import KaggleRequest, RawListings, SampleRequest, SourceFailed, fetch_listings
 from carvalue.listings.synthetic import write_sample
 from carvalue.monitoring.alerting import BadAlertUrl, DeliveryFailed, notifiers_from_urls
 from carvalue.monitoring.alerting.store import Alert
 from carvalue.registry.gates import gather_evidence, run_gates
 from carvalue.registry.gates.judge import GATES
-from carvalue.serving.openapi.predict import EXAMPLE
 from carvalue.settings import Settings
 from markets import a_bundle, a_market
 from tutorials import blocks

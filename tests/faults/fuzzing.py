@@ -17,6 +17,7 @@ from unittest.mock import patch
 import polars as pl
 from hypothesis import strategies as st
 
+from carvalue.api import read_listings
 from carvalue.errors import AppError
 from carvalue.files import MEMBER, BundleCorrupt, BundleFormatUnknown, read_bundle, write_bundle
 from carvalue.files.tabular.tables import TableUnreadable, open_table
@@ -27,9 +28,8 @@ from carvalue.monitoring.watcher.alert_conditions import AlarmChanges
 from carvalue.monitoring.watcher.retraining import RetrainingTrigger
 from carvalue.registry.model_version import MODEL_NAME
 from carvalue.serving.auth.api_keys import InvalidKeyLine, KeyFile, StoredKey, key_digest
+from carvalue.serving.http.request_body import MalformedBody, parse
 from carvalue.serving.model.bundle_cache import BundleCache
-from carvalue.serving.requests import read_listings
-from carvalue.serving.requests.request_body import MalformedBody, parse
 from carvalue.settings import InvalidSetting, Settings, load_settings
 from factories import an_entry, raw_rows, write_raw
 

@@ -41,7 +41,7 @@ from carvalue.monitoring.alerting.store import Alert, AlertStore, DeliveryFailed
 from carvalue.monitoring.drift.detector import DriftReport
 from carvalue.monitoring.watcher.exporter import WatcherMetrics
 from carvalue.monitoring.watcher.watcher import Watcher
-from carvalue.pricing.quote import Quote
+from carvalue.pricing.quote import PriceEstimate
 from carvalue.registry.in_memory import InMemoryVersions
 from carvalue.registry.judgement import GateJudgement, PromotionDecision
 from carvalue.registry.model_version import ModelVersion, RegistryUnavailable
@@ -213,11 +213,11 @@ class SimulatedModel:
         read_bundle(folder)
         return cls()
 
-    def quote_many(self, listings: Sequence[object]) -> list[Quote]:
+    def quote_many(self, listings: Sequence[object]) -> list[PriceEstimate]:
         """Quote listings."""
         first = SimulatedModel.next_price
         SimulatedModel.next_price += len(listings)
-        return [Quote(price, price // 2, price * 2) for price in range(first, first + len(listings))]
+        return [PriceEstimate(price, price // 2, price * 2) for price in range(first, first + len(listings))]
 
 
 class SimulatedDetectors:

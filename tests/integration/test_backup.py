@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from carvalue.api.examples import LISTING as EXAMPLE
 from carvalue.journal.store import Journal
 from carvalue.monitoring.alerting.store import Alert, AlertStore
 from carvalue.serving.app import create_app
-from carvalue.serving.openapi.predict import EXAMPLE
 from carvalue.settings import Settings
 from mlflow_servers import mlflow_server
 from production import environment

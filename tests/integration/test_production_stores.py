@@ -11,6 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, text
 
+from carvalue.api.examples import LISTING as EXAMPLE
 from carvalue.files.bundle import bundle_digest
 from carvalue.journal.entries import JournalEntry
 from carvalue.journal.store import Journal
@@ -18,7 +19,6 @@ from carvalue.pipelines.definitions import CREATES_DATASETS, INITIAL_MODEL
 from carvalue.pipelines.runner import run_pipeline
 from carvalue.registry.http_reader import HttpRegistryReader
 from carvalue.registry.model_version import BUNDLE_PATH
-from carvalue.serving.openapi.predict import EXAMPLE
 from carvalue.settings import Settings
 from platforms import platform_settings
 from production import answers, environment, fake_aws, postgres, role

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from carvalue.client.answers import ExplainedQuoteView
+from carvalue.api import AnyExplainedQuote
 from carvalue.client.price_service import PriceServiceClient
 from carvalue.errors import AppError
 from carvalue.listings import FIELD_BY_NAME, REQUIRED_FIELDS, Listing
@@ -27,7 +27,7 @@ class PricedCar:
     """
 
     listing: Listing
-    explained: ExplainedQuoteView
+    explained: AnyExplainedQuote
     asking: int | None
 
 

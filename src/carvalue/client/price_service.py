@@ -1,88 +1,50 @@
-"""HTTP client of the price service: time limits, and errors that a visitor understands."""
+"""HTTP clients of the price service, for threads and for event loops: time limits, retries, typed answers."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
-from urllib.parse import quote
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from http import HTTPStatus
+from types import TracebackType
+from typing import Self, TypeVar
 
 import httpx
-from pydantic import TypeAdapter, ValidationError
+import msgspec
+from httpx_retries import Retry, RetryTransport
 
-from carvalue.client.answers import (
-    AnswerModel,
-    CurvesView,
-    DistributionView,
-    ExplainedQuoteView,
-    MissingAnswersView,
-    MissingAnswerView,
-    ModelView,
-    OptionsView,
-    ProblemView,
-    QuoteView,
-    StoredQuoteView,
-    TrimView,
+from carvalue.api import (
+    Curves,
+    Distribution,
+    ExplainedQuote,
+    MissingAnswer,
+    Model,
+    Problem,
+    Quote,
+    StoredQuote,
+    Trim,
 )
-from carvalue.errors import AppError
+from carvalue.client import calls
+from carvalue.client.calls import Call
+from carvalue.client.errors import ServiceDown, error_of
 from carvalue.listings import Listing
 
 VISITOR_HEADER = "X-Visitor"  # names the visitor for whom a request is made
-CONNECT_S, ANSWER_S = 2.0, 10.0  # a quote takes milliseconds; a slower service counts as down
-UNAUTHORIZED, NOT_FOUND, TOO_MANY, UNAVAILABLE = 401, 404, 429, 503
-MODEL_NOT_LOADED = "urn:problem-type:carvalue:model-not-loaded"  # RFC 9457 type of that problem
-MAX_SUGGESTED_MODELS = 500  # a longer select box is slow; other models can be typed
-
-
-class ServiceDown(AppError):
-    """The service gives no usable answer."""
-
-    status, hint = 503, "Your entries are kept. Try again in a moment."
-
-
-class ApiKeyRejected(ServiceDown):
-    """The service requires an API key, and the page has none or a wrong one."""
-
-    hint = "Your entries are kept. The operator of this page has to set SERVICE_API_KEY."
-
-
-class TooBusy(ServiceDown):
-    """The visitor, or the page, has sent more requests than the rate limit allows."""
-
-
-class ModelNotReady(AppError):
-    """The service answers, but has no model yet."""
-
-    status, hint = 503, "Your entries are kept. Try again once a model is in production."
-
-
-class ListingRejected(AppError):
-    """The service does not accept the listing.
-
-    Attributes:
-        expected: What the service accepts, by field name.
-    """
-
-    status = 422
-
-    def __init__(self, message: str, *, expected: Mapping[str, str]) -> None:
-        """Create the error.
-
-        Args:
-            message: What is wrong, in a sentence.
-            expected: What the service accepts, by field name.
-        """
-        super().__init__(message)
-        self.expected = expected
-
+TIMEOUT = httpx.Timeout(10, connect=2)  # a quote takes milliseconds; a slower service counts as down
+# a connection that breaks while a replica is replaced; a quote that is stored twice has two ids
+RETRY = Retry(
+    total=2,
+    allowed_methods=("GET", "POST", "PUT", "DELETE"),
+    status_forcelist=(HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT),
+    retry_on_exceptions=(httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError),
+    backoff_factor=0.1,
+)
 
 AnswerT = TypeVar("AnswerT")
-QUOTES = TypeAdapter(tuple[QuoteView, ...])
-NOTHING: TypeAdapter[None] = TypeAdapter(None)
 
 
 class PriceServiceClient:
     """HTTP client of the price service, with one connection pool.
 
-    Every method can raise `ModelNotReady` (the service has no model yet), `ApiKeyRejected`, `TooBusy` (rate
-    limit reached) and `ServiceDown` (no answer, or an unusable one).
+    A request whose connection breaks is sent again, at most twice. Every method can raise `ModelNotReady`
+    (the service has no model yet), `ApiKeyRejected`, `TooBusy` (rate limit reached), `ServiceDown` (no
+    answer, or an unusable one) and `ListingRejected` (a field or an id cannot be used).
     """
 
     def __init__(
@@ -101,10 +63,28 @@ class PriceServiceClient:
             visitor: Returns the address of the visitor for whom a request is made; None if it is not known.
             transport: Replaces the network in tests.
         """
-        timeout = httpx.Timeout(ANSWER_S, connect=CONNECT_S)
-        self._url = url
-        self._visitor = visitor
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport)
+        self._url, self._visitor = url, visitor
+        retrying = RetryTransport(transport or httpx.HTTPTransport(), retry=RETRY)
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT, transport=retrying)
+
+    def send(self, call: Call[AnswerT]) -> AnswerT:
+        """Send a call.
+
+        Args:
+            call: One of `carvalue.client.calls`.
+
+        Returns:
+            The answer.
+        """
+        visitor = self._visitor()
+        headers = {VISITOR_HEADER: visitor} if visitor else {}
+        try:
+            response = self._http.request(
+                call.method, call.url, params=dict(call.params), json=call.body, headers=headers
+            )
+        except httpx.HTTPError as error:
+            raise _no_answer(self._url, error) from error
+        return _read(response, call, self._url)
 
     def suggestions(self, make: str | None) -> Mapping[str, tuple[str, ...]]:
         """Return suggestions for the fields that accept any text.
@@ -115,12 +95,11 @@ class PriceServiceClient:
         Returns:
             Suggestions by field name: manufacturer, model and region.
         """
-        query = {"make": make or "", "limit": str(MAX_SUGGESTED_MODELS)}
-        options = self._get("/options", query, OptionsView)
+        options = self.send(calls.options(make or ""))
         models = tuple(model.name for model in options.models)
         return {"manufacturer": options.makes, "model": models, "region": options.regions}
 
-    def trims(self, make: str, model: str) -> tuple[TrimView, ...]:
+    def trims(self, make: str, model: str) -> tuple[Trim, ...]:
         """List the trims of a car model.
 
         Args:
@@ -130,9 +109,9 @@ class PriceServiceClient:
         Returns:
             The most frequent trims of the training data, the most frequent first.
         """
-        return self._get("/options", {"make": make, "model": model, "limit": "1"}, OptionsView).trims
+        return self.send(calls.options(make, model=model, limit=1)).trims
 
-    def stored_quote(self, quote_id: str) -> StoredQuoteView:
+    def stored_quote(self, quote_id: str) -> StoredQuote:
         """Read a quote that was given before.
 
         Args:
@@ -140,23 +119,16 @@ class PriceServiceClient:
 
         Returns:
             The quote and its car.
-
-        Raises:
-            ListingRejected: There is no such quote.
         """
-        return self._get(f"/quotes/{quote(quote_id, safe='')}", {}, StoredQuoteView)
+        return self.send(calls.stored_quote(quote_id))
 
     def delete_quote(self, quote_id: str) -> None:
         """Delete a quote with its car, its reported sale and its rating.
 
         Args:
             quote_id: Identifies the quote.
-
-        Raises:
-            ListingRejected: There is no such quote.
         """
-        request = self._http.build_request("DELETE", f"/quotes/{quote(quote_id, safe='')}")
-        self._read(request, NOTHING)
+        self.send(calls.delete_quote(quote_id))
 
     def rate_quote(self, quote_id: str, rating: str) -> None:
         """Rate a quote that was given before. A later rating replaces an earlier one.
@@ -164,22 +136,18 @@ class PriceServiceClient:
         Args:
             quote_id: Identifies the quote.
             rating: useful, too low or too high.
-
-        Raises:
-            ListingRejected: There is no such quote, or no such rating.
         """
-        path = f"/quotes/{quote(quote_id, safe='')}/rating"
-        self._read(self._http.build_request("PUT", path, json={"rating": rating}), AnswerModel)
+        self.send(calls.rate_quote(quote_id, rating))
 
-    def in_production(self) -> ModelView:
+    def in_production(self) -> Model:
         """Read which model is in production.
 
         Returns:
             Its version and its model card.
         """
-        return self._get("/model", {}, ModelView)
+        return self.send(calls.model_in_use())
 
-    def explain(self, listing: Listing) -> ExplainedQuoteView:
+    def explain(self, listing: Listing) -> ExplainedQuote:
         """Price one listing, with an explanation and similar cars.
 
         Args:
@@ -187,15 +155,10 @@ class PriceServiceClient:
 
         Returns:
             The quote, its explanation and similar cars.
-
-        Raises:
-            ListingRejected: A field cannot be used.
         """
-        return self._read(
-            self._http.build_request("POST", "/explain", json=dict(listing)), ExplainedQuoteView
-        )
+        return self.send(calls.explain(listing))
 
-    def missing_answers(self, listing: Listing) -> tuple[MissingAnswerView, ...]:
+    def missing_answers(self, listing: Listing) -> tuple[MissingAnswer, ...]:
         """Price the car with every value of the fields that are not known; the journal does not record it.
 
         Args:
@@ -203,31 +166,22 @@ class PriceServiceClient:
 
         Returns:
             The absent fields, the one that narrows the price range most first.
-
-        Raises:
-            ListingRejected: A field cannot be used.
         """
-        request = self._http.build_request("POST", "/missing", json=dict(listing))
-        return self._read(request, MissingAnswersView).missing
+        return self.send(calls.missing_answers(listing)).missing
 
-    def distribution(self, listing: Listing, *, asking_price: int | None = None) -> DistributionView:
+    def distribution(self, listing: Listing, *, asking_price: int | None = None) -> Distribution:
         """Predict the distribution of the asking price; the journal does not record it.
 
         Args:
             listing: The car; absent fields are not known.
-            asking_price: A price to rank among those of such cars, in dollars.
+            asking_price: A price to rank among those of such cars, in the market's currency.
 
         Returns:
             Quantiles, and the rank of the asking price.
-
-        Raises:
-            ListingRejected: A field or the asking price cannot be used.
         """
-        params = {} if asking_price is None else {"asking_price": asking_price}
-        request = self._http.build_request("POST", "/distribution", json=dict(listing), params=params)
-        return self._read(request, DistributionView)
+        return self.send(calls.distribution(listing, asking_price=asking_price))
 
-    def curves(self, listing: Listing, *, years: Sequence[int] = ()) -> CurvesView:
+    def curves(self, listing: Listing, *, years: Sequence[int] = ()) -> Curves:
         """Price the car at other mileages and model years; the journal does not record it.
 
         Args:
@@ -236,31 +190,21 @@ class PriceServiceClient:
 
         Returns:
             Prices over the mileage and over the model year.
-
-        Raises:
-            ListingRejected: A field cannot be used.
         """
-        request = self._http.build_request(
-            "POST", "/curves", json=dict(listing), params={"year": [*map(str, years)]}
-        )
-        return self._read(request, CurvesView)
+        return self.send(calls.curves(listing, years=years))
 
-    def quotes(self, listings: Sequence[Listing]) -> tuple[QuoteView, ...]:
-        """Price listings in one request.
+    def quotes(self, listings: Iterable[Listing]) -> tuple[Quote, ...]:
+        """Price any number of listings, with one request for 1,000.
 
         Args:
-            listings: The cars, at most 1,000.
+            listings: The cars. If one cannot be priced, none is; `quote` finds out which.
 
         Returns:
             A quote for each listing, in order.
-
-        Raises:
-            ListingRejected: At least one listing cannot be priced; `quote` finds out which.
         """
-        request = self._http.build_request("POST", "/predict", json=[dict(item) for item in listings])
-        return self._read(request, QUOTES)
+        return tuple(quote for call in calls.quotes(listings) for quote in self.send(call))
 
-    def quote(self, listing: Listing) -> QuoteView:
+    def quote(self, listing: Listing) -> Quote:
         """Price one listing.
 
         Args:
@@ -268,56 +212,95 @@ class PriceServiceClient:
 
         Returns:
             The quote.
-
-        Raises:
-            ListingRejected: A field cannot be used.
         """
-        return self._read(self._http.build_request("POST", "/predict", json=dict(listing)), QuoteView)
+        return self.send(calls.quote(listing))
 
     def report_sale(self, quote_id: str, sale_price: int) -> None:
         """Report the price for which a quoted car was sold.
 
         Args:
             quote_id: Identifies the quote.
-            sale_price: What was paid, in dollars.
-
-        Raises:
-            ListingRejected: There is no such quote, or the sale price is out of range.
+            sale_price: What was paid, in the market's currency.
         """
-        sale = {"quote_id": quote_id, "sale_price": sale_price}
-        self._read(self._http.build_request("POST", "/feedback", json=sale), AnswerModel)
+        self.send(calls.report_sale(quote_id, sale_price))
 
-    def _get(self, path: str, query: Mapping[str, str], shape: type[AnswerT]) -> AnswerT:
-        return self._read(self._http.build_request("GET", path, params=dict(query)), shape)
 
-    def _read(self, request: httpx.Request, shape: type[AnswerT] | TypeAdapter[AnswerT]) -> AnswerT:
-        adapter = shape if isinstance(shape, TypeAdapter) else TypeAdapter(shape)
-        if visitor := self._visitor():
-            request.headers[VISITOR_HEADER] = visitor
+class AsyncPriceServiceClient:
+    """HTTP client of the price service for event loops. It raises what `PriceServiceClient` raises.
+
+    Examples:
+        >>> from carvalue.client import calls
+        >>> async def price(listing):
+        ...     async with AsyncPriceServiceClient("http://localhost:9696") as client:
+        ...         return await client.send(calls.quote(listing))
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Create the connection pool; nothing is sent yet.
+
+        Args:
+            url: Base URL of the service.
+            headers: Sent with every request, such as the API key.
+            transport: Replaces the network in tests.
+        """
+        self._url = url
+        retrying = RetryTransport(transport or httpx.AsyncHTTPTransport(), retry=RETRY)
+        self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=TIMEOUT, transport=retrying)
+
+    async def __aenter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def send(self, call: Call[AnswerT]) -> AnswerT:
+        """Send a call.
+
+        Args:
+            call: One of `carvalue.client.calls`.
+
+        Returns:
+            The answer.
+        """
         try:
-            response = self._http.send(request)
-            if response.is_success:
-                return adapter.validate_json(response.content or b"null")
-            problem = ProblemView.model_validate_json(response.content)
+            response = await self._http.request(
+                call.method, call.url, params=dict(call.params), json=call.body
+            )
         except httpx.HTTPError as error:
-            reason = type(error).__name__
-            raise ServiceDown(f"The price service at {self._url} does not answer ({reason}).") from error
-        except ValidationError as error:
-            raise ServiceDown(f"What answers at {self._url} is not the price service.") from error
-        raise _failure(response.status_code, problem)
+            raise _no_answer(self._url, error) from error
+        return _read(response, call, self._url)
+
+    async def quotes(self, listings: Iterable[Listing]) -> tuple[Quote, ...]:
+        """Price any number of listings, with one request for 1,000.
+
+        Args:
+            listings: The cars. If one cannot be priced, none is.
+
+        Returns:
+            A quote for each listing, in order.
+        """
+        return tuple([quote for call in calls.quotes(listings) for quote in await self.send(call)])
 
 
-def _failure(status: int, problem: ProblemView) -> AppError:
-    if problem.type == MODEL_NOT_LOADED:
-        return ModelNotReady(problem.detail)
-    if status == UNAVAILABLE:
-        return ServiceDown(problem.detail)
-    if status == UNAUTHORIZED:
-        return ApiKeyRejected(problem.detail)
-    if status == TOO_MANY:
-        return TooBusy("The price service receives too many requests from you or from this page.")
-    if status in {ListingRejected.status, NOT_FOUND}:
-        return ListingRejected(
-            problem.detail, expected={error.field: error.expected for error in problem.errors}
-        )
-    return ServiceDown(f"The price service failed: {problem.detail}")
+def _no_answer(url: str, error: httpx.HTTPError) -> ServiceDown:
+    return ServiceDown(f"The price service at {url} does not answer ({type(error).__name__}).")
+
+
+def _read(response: httpx.Response, call: Call[AnswerT], url: str) -> AnswerT:
+    try:
+        if response.is_success:
+            return msgspec.json.decode(response.content or b"null", type=call.answer)
+        problem = msgspec.json.decode(response.content, type=Problem)
+    except msgspec.MsgspecError as error:
+        raise ServiceDown(f"What answers at {url} is not the price service.") from error
+    raise error_of(response.status_code, problem)

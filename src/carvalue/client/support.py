@@ -1,12 +1,12 @@
 """What the price range of a quote promises, which depends on whether the model knows such cars."""
 
-from carvalue.client.answers import ExplainedQuoteView
+from carvalue.api import AnyExplainedQuote
 from carvalue.listings import MARKET
 
 NARROW, WIDE = 0.5, 1.0  # width of the price range as a share of the price
 
 
-def is_supported(explained: ExplainedQuoteView) -> bool:
+def is_supported(explained: AnyExplainedQuote) -> bool:
     """Check whether the training data has cars of this make and model.
 
     Args:
@@ -19,7 +19,7 @@ def is_supported(explained: ExplainedQuoteView) -> bool:
     return not unknown and (explained.reasons is None or bool(explained.comparables))
 
 
-def support_in_words(explained: ExplainedQuoteView) -> str:
+def support_in_words(explained: AnyExplainedQuote) -> str:
     """Say what the price range promises.
 
     Args:

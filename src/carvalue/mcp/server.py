@@ -190,7 +190,7 @@ def _answer(priced: PricedCar) -> PriceAnswer:
         high=quote.high,
         currency=CURRENCY.code,
         support=support_in_words(priced.explained),
-        data_as_of=quote.data_as_of,
+        data_as_of=quote.data_as_of.isoformat() if quote.data_as_of else None,
         warnings=list(quote.warnings),
         quote_id=quote.quote_id,
     )

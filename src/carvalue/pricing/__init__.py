@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from carvalue.pricing.file_scoring import ScoringResult, score_file
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.quote import UNKNOWN_FIELDS
+from carvalue.pricing.quote import UNKNOWN_FIELDS, SupportCounts
 from carvalue.pricing.scoring import LISTING_COLUMNS, SCORED_SCHEMA, parse_rows, price_rows
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ __all__ = [
     "GroupedTimeSplit",
     "PriceModel",
     "ScoringResult",
+    "SupportCounts",
     "parse_rows",
     "price_rows",
     "score_file",

@@ -38,7 +38,7 @@ from carvalue.pricing.intervals import (
     interval_inputs,
 )
 from carvalue.pricing.market import Comparables, KnownCategories, ModelFamily
-from carvalue.pricing.quote import Quote, QuoteWarning, Support, SupportGrade
+from carvalue.pricing.quote import PriceEstimate, QuoteWarning, SupportCounts, SupportGrade
 from carvalue.pricing.trees import FlatTrees
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class PriceModel:
     golden: Golden = ()
     """Listings whose quotes are checked when the bundle is loaded."""
 
-    def quote(self, listing: Listing) -> Quote:
+    def quote(self, listing: Listing) -> PriceEstimate:
         """Quote one listing.
 
         Args:
@@ -102,7 +102,7 @@ class PriceModel:
         """
         return self.quote_many((listing,))[0]
 
-    def quote_many(self, listings: Sequence[Listing]) -> tuple[Quote, ...]:
+    def quote_many(self, listings: Sequence[Listing]) -> tuple[PriceEstimate, ...]:
         """Quote listings with one prediction for all; faster per listing than single calls.
 
         Args:
@@ -117,9 +117,9 @@ class PriceModel:
         texts = (tuple(warning.text for warning in warnings) for warnings in warned)
         kinds = (tuple(warning.kind for warning in warnings) for warnings in warned)
         support = map(self.support, listings)
-        return tuple(map(Quote, *dollars.tolist(), texts, kinds, support))
+        return tuple(map(PriceEstimate, *dollars.tolist(), texts, kinds, support))
 
-    def support(self, listing: Listing) -> Support:
+    def support(self, listing: Listing) -> SupportCounts:
         """Count the training cars that resemble a listing.
 
         Args:

@@ -22,8 +22,8 @@ SupportGrade = Literal["none", "few", "some", "many"]
 FEW_CARS, MANY_CARS = 5, 50  # of the make and family; fewer than the first are few, the second are many
 
 
-class Support(NamedTuple):
-    """How many training cars resemble the quoted one. The field names are those of the HTTP API."""
+class SupportCounts(NamedTuple):
+    """How many training cars resemble the quoted one."""
 
     make: int
     """Cars of the make."""
@@ -46,28 +46,19 @@ class Support(NamedTuple):
             return "few"
         return "some" if self.family < MANY_CARS else "many"
 
-    def as_json(self) -> dict[str, int | str]:
-        """Convert the support into the JSON object of the API.
 
-        Returns:
-            The numbers of cars, and `grade`.
-
-        Examples:
-            >>> Support(make=900, family=40, trim=3, year=7).as_json()
-            {'make': 900, 'family': 40, 'trim': 3, 'year': 7, 'grade': 'some'}
-        """
-        return {**self._asdict(), "grade": self.grade}
+NO_SUPPORT = SupportCounts(make=0, family=0, trim=0, year=0)
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
+class PriceEstimate:
     """An estimated asking price with the interval that contains nine of ten asking prices.
 
     Examples:
-        >>> Quote(9_000, 7_500, 10_400)
-        Quote(price=9000, low=7500, high=10400, warnings=(), kinds=())
-        >>> Quote(9_000, 7_500, 10_400, kinds=("year_missing",)) == Quote(9_000, 7_500, 10_400)
-        True
+        >>> PriceEstimate(9_000, 7_500, 10_400)
+        PriceEstimate(price=9000, low=7500, high=10400, warnings=(), kinds=())
+        >>> PriceEstimate(9_000, 7_500, 10_400, kinds=("year_missing",)).kinds
+        ('year_missing',)
     """
 
     price: int
@@ -80,8 +71,8 @@ class Quote:
     """Texts of the warnings."""
     kinds: tuple[str, ...] = field(default=(), compare=False)
     """Kind of each warning; not compared, because the texts already identify the warnings."""
-    support: Support | None = field(default=None, compare=False, repr=False)
-    """How many training cars resemble the quoted one; None where it was not computed."""
+    support: SupportCounts = field(default=NO_SUPPORT, compare=False, repr=False)
+    """How many training cars resemble the quoted one; 0 where it was not computed."""
 
 
 def unknown_category_kind(name: str) -> str:

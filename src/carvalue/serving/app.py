@@ -11,28 +11,25 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
 
-from fastapi import FastAPI
-from fastapi.routing import APIRoute
-from fastapi_offline import FastAPIOffline
+from starlette.applications import Starlette
 
+from carvalue.api import ROUTES
 from carvalue.http_security import BrowserProtection, allowed_hosts
 from carvalue.journal import Journal, Outbox, Quarantine
 from carvalue.registry import RegistryReader, open_reader
 from carvalue.serving.auth import ClientPseudonyms, RateLimits, load_key_store
 from carvalue.serving.batch import UploadFolder
+from carvalue.serving.http import docs_routes
 from carvalue.serving.middleware import (
+    PROBLEM_HANDLERS,
     AccessLog,
     AuthenticationMiddleware,
-    FastPathMiddleware,
     ObservabilityMiddleware,
-    SecurityHeaders,
     allow_origins,
-    install_problems,
     refusal_answer,
 )
 from carvalue.serving.model import BundleCache, bundles_folder
-from carvalue.serving.openapi import DESCRIPTION, KEY, TITLE, describe_schemas, rejections
-from carvalue.serving.routes import PREDICT, documented, operation, plain, post_predict
+from carvalue.serving.routes import api_routes
 from carvalue.serving.service import running_service
 from carvalue.settings import ServiceSettings, load_settings
 from carvalue.telemetry import ServiceMetrics, Tracer, open_tracer
@@ -64,28 +61,18 @@ def create_app(
     settings, metrics = settings or load_settings(ServiceSettings), ServiceMetrics(folder=metrics_folder)
     keys = load_key_store(settings)
     log, tracer = AccessLog(access_log or sys.stdout), open_tracer("price-service", settings)
-    app: FastAPI = FastAPIOffline(
-        redoc_url=None,
-        redirect_slashes=False,  # a redirect would build its address from the Host header
-        title=TITLE,
-        description=DESCRIPTION,
-        version=version("carvalue"),
-        generate_unique_id_function=lambda route: route.name,
+    app = Starlette(
+        routes=[*api_routes(), *docs_routes(version("carvalue"))],
+        exception_handlers=PROBLEM_HANDLERS,
         lifespan=partial(
             _lifespan, settings=settings, registry=registry, metrics=metrics, log=log, tracer=tracer
         ),
     )
-    for router in (plain, documented):
-        app.include_router(router, dependencies=[KEY], responses=rejections())
-    app.include_router(operation)
-    describe_schemas(app)
-    install_problems(app)
-    routes = frozenset(route.path for route in app.routes if isinstance(route, APIRoute))
+    app.router.redirect_slashes = False  # a redirect would build its address from the Host header
     limits = RateLimits(rate=settings.rate_limit, burst=settings.rate_burst)
-    fast_path = FastPathMiddleware(app, path=PREDICT, endpoint=post_predict)
     pseudonyms = ClientPseudonyms(settings.state_dir / "service" / "pseudonym-secret")
     authenticated = AuthenticationMiddleware(
-        fast_path,
+        app,
         keys=keys,
         visitor_clients=settings.visitor_client_names,
         pseudonyms=pseudonyms,
@@ -98,14 +85,13 @@ def create_app(
         answer=refusal_answer(metrics),
         origins=settings.cors_origin_names,
     )
-    return ObservabilityMiddleware(
-        protected, metrics=metrics, routes=routes, headers=SecurityHeaders(app), log=log, tracer=tracer
-    )
+    names = {path: route.path for route in ROUTES for path in route.paths}
+    return ObservabilityMiddleware(protected, metrics=metrics, routes=names, log=log, tracer=tracer)
 
 
 @asynccontextmanager
 async def _lifespan(
-    _: FastAPI,
+    _: Starlette,
     *,
     settings: ServiceSettings,
     registry: RegistryReader | None,

@@ -1,28 +1,38 @@
 """`POST /explain`, `POST /distribution`: more about a price; `/curves`, `/missing`: what-if prices."""
 
 import asyncio
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import date
 from functools import partial
 
-from fastapi import Request
+from msgspec import convert
+from starlette.requests import Request
 from starlette.responses import Response
 
+from carvalue.api import (
+    ASKING_PRICE,
+    CURVE_FIELDS,
+    MAX_ASKING_PRICE,
+    MAX_VALUES,
+    Comparable,
+    CurvePoint,
+    Curves,
+    Distribution,
+    ExplainedQuote,
+    InvalidListings,
+    MissingAnswer,
+    MissingAnswers,
+    Quantile,
+    RankedAskingPrice,
+    Reasons,
+    invalid_value,
+    read_listing,
+)
 from carvalue.listings import CURRENCY, DISTANCE, READERS, InvalidValue, Listing, parse_number
 from carvalue.pricing.explain import explain_price, missing_answers, what_if_curves
+from carvalue.serving.http import json_response, read_json
 from carvalue.serving.model import LiveModel, LoadedModel
-from carvalue.serving.quotes import QuoteService
-from carvalue.serving.requests import InvalidListings, invalid_value, read_json, read_listing
+from carvalue.serving.quotes import QuoteService, support_of
 
-Answer = dict[str, object]
-UNITS: Answer = {"currency": CURRENCY.code, "distance_unit": DISTANCE.unit}
-"""The units of an answer."""
-CURVES = ("odometer", "year")
-MAX_VALUES = 100  # of a query parameter; the range of the years has fewer
-ASKING_PRICE = "asking_price"
-MAX_ASKING_PRICE = 1_000_000  # for US cars ten times the highest asking price that the model is trained on
 ANSWERED_LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 """Probabilities of the quantiles that `POST /distribution` answers."""
 
@@ -46,8 +56,16 @@ async def answer_explain(request: Request, *, live: LiveModel, quotes: QuoteServ
     loaded = live.current()
     client, route = request.scope["journal_client"], request.scope["journal_route"]
     (quote,) = await quotes.answer((listing,), client=client, route=route, loaded=loaded)
-    explained = await asyncio.to_thread(explanation, loaded, listing)
-    return json_response({**UNITS, "quote": quote.as_json(), **explained})
+    reasons, comparables = await asyncio.to_thread(explanation, loaded, listing)
+    return json_response(
+        ExplainedQuote(
+            currency=CURRENCY.code,
+            distance_unit=DISTANCE.unit,
+            quote=quote,
+            reasons=reasons,
+            comparables=comparables,
+        )
+    )
 
 
 async def answer_curves(request: Request, *, live: LiveModel) -> Response:
@@ -65,9 +83,18 @@ async def answer_curves(request: Request, *, live: LiveModel) -> Response:
         ModelNotLoaded: there is no model yet.
     """
     listing = read_listing(await read_json(request))
-    miles, years = (requested_values(request.query_params.getlist(name), name) for name in CURVES)
-    curves = partial(what_if_curves, live.current().model, listing, miles=miles, years=years)
-    return json_response({**UNITS, **asdict(await asyncio.to_thread(curves))})
+    miles, years = (requested_values(request.query_params.getlist(name), name) for name in CURVE_FIELDS)
+    what_if = partial(what_if_curves, live.current().model, listing, miles=miles, years=years)
+    curves = await asyncio.to_thread(what_if)
+    return json_response(
+        Curves(
+            currency=CURRENCY.code,
+            distance_unit=DISTANCE.unit,
+            odometer=convert(curves.odometer, tuple[CurvePoint, ...], from_attributes=True),
+            year=convert(curves.year, tuple[CurvePoint, ...], from_attributes=True),
+            assumed_odometer=curves.assumed_odometer,
+        )
+    )
 
 
 async def answer_missing(request: Request, *, live: LiveModel) -> Response:
@@ -86,7 +113,13 @@ async def answer_missing(request: Request, *, live: LiveModel) -> Response:
     """
     listing = read_listing(await read_json(request))
     missing = await asyncio.to_thread(missing_answers, live.current().model, listing)
-    return json_response({**UNITS, "missing": [asdict(answer) for answer in missing]})
+    return json_response(
+        MissingAnswers(
+            currency=CURRENCY.code,
+            distance_unit=DISTANCE.unit,
+            missing=convert(missing, tuple[MissingAnswer, ...], from_attributes=True),
+        )
+    )
 
 
 async def answer_distribution(request: Request, *, live: LiveModel) -> Response:
@@ -136,7 +169,7 @@ def requested_asking_price(query: Sequence[tuple[str, str]]) -> int | None:
     return asking
 
 
-def distribution(loaded: LoadedModel, listing: Listing, asking: int | None) -> Answer:
+def distribution(loaded: LoadedModel, listing: Listing, asking: int | None) -> Distribution:
     """Predict the distribution of the asking price of a listing, and rank an asking price in it.
 
     Args:
@@ -145,28 +178,26 @@ def distribution(loaded: LoadedModel, listing: Listing, asking: int | None) -> A
         asking: the price to rank, in the market's currency; None for none.
 
     Returns:
-        `quantiles` with their levels, and what a quote says of the model, the support and the warnings;
-        `asking` is None without a price to rank.
+        Quantiles, and what a quote says of the model, the support and the warnings.
     """
     model = loaded.model
     predicted, (quote,) = model.distribution(listing), model.quote_many((listing,))
     prices = predicted.quantiles(ANSWERED_LEVELS)
-    ranked = None if asking is None else _ranked(asking, share_below=predicted.share_below(asking))
-    return {
-        "currency": CURRENCY.code,
-        "model_version": str(loaded.version.version),
-        "data_as_of": loaded.model.card.data_as_of,
-        "quantiles": [
-            {"level": level, "price": price} for level, price in zip(ANSWERED_LEVELS, prices, strict=True)
-        ],
-        "asking": ranked,
-        "support": model.support(listing).as_json(),
-        "warnings": quote.warnings,
-    }
+    return Distribution(
+        currency=CURRENCY.code,
+        model_version=str(loaded.version.version),
+        data_as_of=model.card.data_as_of,
+        quantiles=tuple(
+            Quantile(level=level, price=price) for level, price in zip(ANSWERED_LEVELS, prices, strict=True)
+        ),
+        asking=None if asking is None else _ranked(asking, share_below=predicted.share_below(asking)),
+        support=support_of(quote.support),
+        warnings=quote.warnings,
+    )
 
 
-def _ranked(asking: int, *, share_below: float) -> Answer:
-    return {"price": asking, "share_below": share_below, "share_above": 1 - share_below}
+def _ranked(asking: int, *, share_below: float) -> RankedAskingPrice:
+    return RankedAskingPrice(price=asking, share_below=share_below, share_above=1 - share_below)
 
 
 def requested_values(texts: Sequence[str], name: str) -> list[int]:
@@ -197,7 +228,7 @@ def requested_values(texts: Sequence[str], name: str) -> list[int]:
     return numbers
 
 
-def explanation(loaded: LoadedModel, listing: Listing) -> Answer:
+def explanation(loaded: LoadedModel, listing: Listing) -> tuple[Reasons, tuple[Comparable, ...]]:
     """Explain the price of a listing, and find similar cars.
 
     Args:
@@ -205,25 +236,9 @@ def explanation(loaded: LoadedModel, listing: Listing) -> Answer:
         listing: the car.
 
     Returns:
-        `reasons` and `comparables`.
+        What the price consists of, and similar cars, the most similar first.
     """
     model = loaded.model
     comparables = model.comparables.nearest(model.scored_listing(listing))
-    return {
-        "reasons": asdict(explain_price(model, listing)),
-        "comparables": [dict(comparable) for comparable in comparables],
-    }
-
-
-def json_response(answer: Answer) -> Response:
-    """Encode an answer as JSON; dates become texts.
-
-    Args:
-        answer: the object.
-
-    Returns:
-        The response.
-    """
-    return Response(
-        json.dumps(answer, allow_nan=False, default=date.isoformat), media_type="application/json"
-    )
+    reasons = convert(explain_price(model, listing), Reasons, from_attributes=True)
+    return reasons, tuple(convert(dict(comparable), Comparable) for comparable in comparables)

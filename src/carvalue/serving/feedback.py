@@ -1,21 +1,19 @@
 """`POST /feedback`: the sale price of a quoted car."""
 
 import asyncio
-import json
 import logging
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from fastapi import Request
+from starlette.requests import Request
 from starlette.responses import Response
 
+from carvalue.api import MAX_SALE_PRICE, Feedback, FieldError, InvalidListings, StoredFeedback, describe_value
 from carvalue.errors import AppError
 from carvalue.journal import Forwarder, Journal, JournalUnavailable
 from carvalue.listings import CURRENCY
-from carvalue.serving.requests import FieldError, InvalidListings, describe_value, read_json
+from carvalue.serving.http import json_response, read_json
 
-MAX_SALE_PRICE = 1_000_000  # for US cars ten times the highest asking price that the model is trained on
 CATCH_UP_S = 2  # to forward quotes to the journal first: the quote may be a moment old
 QUOTE_ID = re.compile("[0-9a-f]{32}")
 EXPECTED = {
@@ -35,19 +33,6 @@ class FeedbackNotStored(AppError):
 
 class InvalidFeedback(InvalidListings):
     """The body is JSON but not feedback; `errors` names every field that is wrong."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Feedback:
-    """The sale of a quoted car.
-
-    Attributes:
-        quote_id: id of the quote, 32 hexadecimal digits.
-        sale_price: in the market's currency.
-    """
-
-    quote_id: str
-    sale_price: int
 
 
 async def store_feedback(request: Request, *, journal: Journal, forwarder: Forwarder) -> Response:
@@ -73,8 +58,9 @@ async def store_feedback(request: Request, *, journal: Journal, forwarder: Forwa
         reason = {"because": str(error), "request_id": request.scope["request_id"]}
         logger.warning("feedback not stored", extra=reason)
         raise FeedbackNotStored("The sale price was not stored: the journal is unavailable.") from None
-    stored = {"quote_id": feedback.quote_id, "sale_price": feedback.sale_price, "currency": CURRENCY.code}
-    return Response(json.dumps(stored), media_type="application/json")
+    return json_response(
+        StoredFeedback(quote_id=feedback.quote_id, sale_price=feedback.sale_price, currency=CURRENCY.code)
+    )
 
 
 def read_feedback(value: object) -> Feedback:

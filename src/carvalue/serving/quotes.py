@@ -7,15 +7,19 @@ which costs less for each listing (`PriceModel.quote_many`, `micro_batching`).
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
 
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from carvalue.api import Quote, Support
 from carvalue.errors import AppError
 from carvalue.journal import JournalEntry, JournalWriter
 from carvalue.listings import CURRENCY, Listing
+from carvalue.pricing import SupportCounts
 from carvalue.serving.counting import count_quotes
 from carvalue.serving.micro_batching import MicroBatcher
 from carvalue.serving.model import LiveModel, LoadedModel
@@ -41,51 +45,10 @@ class Inquiry(NamedTuple):
     trace_id: str | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class QuoteAnswer:
-    """A quote as the API answers it.
-
-    Attributes:
-        price: the most likely asking price.
-        low: lower end of the price interval.
-        high: upper end of the price interval.
-        currency: the market's currency, such as `USD`.
-        model_version: version of the model in the registry.
-        data_as_of: day of the newest training listing, `YYYY-MM-DD`.
-        warnings: what makes the quote less certain, as sentences.
-        quote_id: 32 hexadecimal digits.
-        support: how many training cars resemble the quoted one: `make`, `family`, `trim`, `year`, `grade`.
-        recorded: whether the quote is stored; False only while the disk of the service is full.
-    """
-
-    price: int
-    low: int
-    high: int
-    currency: str
-    model_version: str
-    data_as_of: str
-    warnings: tuple[str, ...]
-    quote_id: str
-    support: Mapping[str, int | str] = field(default_factory=dict)
-    recorded: bool = True
-
-    def as_json(self) -> Mapping[str, object]:
-        """Convert the quote into the JSON object of the API.
-
-        Returns:
-            Field name -> value; `recorded` only if the quote is not recorded.
-        """
-        values = {name: getattr(self, name) for name in _ALWAYS}
-        return values if self.recorded else {**values, "recorded": False}
-
-
 class QuoteNotRecorded(AppError):
     """The quote cannot be stored, and ON_FULL_DISK is `refuse`."""
 
     status, hint = 503, "Try again later; the operator has to free disk space below STATE_DIR."
-
-
-_ALWAYS = tuple(item.name for item in fields(QuoteAnswer) if item.name != "recorded")
 
 
 def new_quote_id() -> str:
@@ -135,7 +98,7 @@ class QuoteService:
         client: str,
         route: str = "api",
         loaded: LoadedModel | None = None,
-    ) -> Sequence[QuoteAnswer]:
+    ) -> Sequence[Quote]:
         """Quote listings. When this returns, the quotes are recorded, or marked as not recorded.
 
         Args:
@@ -163,36 +126,34 @@ class QuoteService:
         await self._record(inquiries, quotes)
         return self._checked(quotes)
 
-    def _checked(self, quotes: Sequence[QuoteAnswer]) -> Sequence[QuoteAnswer]:
+    def _checked(self, quotes: Sequence[Quote]) -> Sequence[Quote]:
         """Refuse quotes that are not recorded, if the settings ask for it."""
-        if self._refuse_unrecorded and not all(quote.recorded for quote in quotes):
+        if self._refuse_unrecorded and not all(quote.recorded is UNSET for quote in quotes):
             raise QuoteNotRecorded("The disk of the service is full, so quotes cannot be recorded.")
         return quotes
 
-    def _quote_batch(
-        self, inquiries: Sequence[Inquiry]
-    ) -> tuple[Sequence[QuoteAnswer], asyncio.Future[bool]]:
+    def _quote_batch(self, inquiries: Sequence[Inquiry]) -> tuple[Sequence[Quote], asyncio.Future[bool]]:
         quotes = self._quote([inquiry.listing for inquiry in inquiries], self._live.current())
         return quotes, self._record(inquiries, quotes)
 
-    def _record(self, inquiries: Sequence[Inquiry], quotes: list[QuoteAnswer]) -> asyncio.Future[bool]:
+    def _record(self, inquiries: Sequence[Inquiry], quotes: list[Quote]) -> asyncio.Future[bool]:
         """Record quotes; those that cannot be recorded are marked in the list when the future is done."""
         recorded = self._write(inquiries, quotes)
         recorded.add_done_callback(partial(_mark, quotes))
         return recorded
 
-    def _write(self, inquiries: Sequence[Inquiry], quotes: Sequence[QuoteAnswer]) -> asyncio.Future[bool]:
+    def _write(self, inquiries: Sequence[Inquiry], quotes: Sequence[Quote]) -> asyncio.Future[bool]:
         quoted_at = self._clock()
         return self._writer.record(
             [_entry(inquiry, quote, quoted_at) for inquiry, quote in zip(inquiries, quotes, strict=True)]
         )
 
-    def _quote(self, listings: Sequence[Listing], loaded: LoadedModel) -> list[QuoteAnswer]:
-        version, data_as_of = str(loaded.version.version), loaded.model.card.data_as_of.isoformat()
+    def _quote(self, listings: Sequence[Listing], loaded: LoadedModel) -> list[Quote]:
+        version, data_as_of = str(loaded.version.version), loaded.model.card.data_as_of
         quotes = loaded.model.quote_many(listings)
         count_quotes(self._metrics, version=version, kinds=[quote.kinds for quote in quotes])
         return [
-            QuoteAnswer(
+            Quote(
                 price=quote.price,
                 low=quote.low,
                 high=quote.high,
@@ -201,18 +162,30 @@ class QuoteService:
                 data_as_of=data_as_of,
                 warnings=quote.warnings,
                 quote_id=self._new_id(),
-                support=quote.support.as_json() if quote.support else {},
+                support=support_of(quote.support),
             )
             for quote in quotes
         ]
 
 
-def _mark(quotes: list[QuoteAnswer], recorded: asyncio.Future[bool]) -> None:
+def support_of(counts: SupportCounts) -> Support:
+    """Convert the support of a quote into the contract's type.
+
+    Args:
+        counts: how many training listings resemble the quoted one.
+
+    Returns:
+        The support.
+    """
+    return Support(**counts._asdict(), grade=counts.grade)
+
+
+def _mark(quotes: list[Quote], recorded: asyncio.Future[bool]) -> None:
     if not recorded.cancelled() and recorded.exception() is None and not recorded.result():
         quotes[:] = [replace(quote, recorded=False) for quote in quotes]
 
 
-def _entry(inquiry: Inquiry, quote: QuoteAnswer, quoted_at: datetime) -> JournalEntry:
+def _entry(inquiry: Inquiry, quote: Quote, quoted_at: datetime) -> JournalEntry:
     return JournalEntry(
         quote_id=quote.quote_id,
         quoted_at=quoted_at,

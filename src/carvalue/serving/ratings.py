@@ -1,13 +1,13 @@
 """`PUT /quotes/ID/rating`: what somebody thinks of a quote."""
 
-import json
 from datetime import UTC, datetime
 
-from fastapi import Request
+from starlette.requests import Request
 from starlette.responses import Response
 
+from carvalue.api import FieldError, InvalidListings, RatingChoice, StoredRating, describe_value
 from carvalue.journal import RATING_CHOICES, Forwarder, Journal, Rating
-from carvalue.serving.requests import FieldError, InvalidListings, describe_value, read_json
+from carvalue.serving.http import json_response, read_json
 from carvalue.serving.stored_quotes import requested_quote_id, with_stored_quote
 
 EXPECTED = f"one of {', '.join(RATING_CHOICES)}"
@@ -40,7 +40,7 @@ async def store_rating(request: Request, *, journal: Journal, forwarder: Forward
         journal.rate(quote_id=quote_id, rating=rating, rated_at=datetime.now(UTC), client=client)
 
     await with_stored_quote(request, store, quote_id, forwarder=forwarder)
-    return Response(json.dumps({"quote_id": quote_id, "rating": rating}), media_type="application/json")
+    return json_response(StoredRating(quote_id=quote_id, rating=RatingChoice(rating)))
 
 
 def read_rating(value: object) -> Rating:

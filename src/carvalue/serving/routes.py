@@ -1,271 +1,175 @@
-"""The routes of the API: each one only translates between HTTP and a function of the service."""
+"""The endpoints of the API: each one only translates between HTTP and a function of the service."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
-from fastapi.routing import APIRoute
+from msgspec import convert
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-from carvalue.listings import MAX_TEXT, normalize_text
+from carvalue.api import (
+    ROUTES,
+    Health,
+    Model,
+    ModelAge,
+    Options,
+    OptionsQuery,
+    PublicModelCard,
+    Readiness,
+)
+from carvalue.listings import CURRENCY, DISTANCE, normalize_text
 from carvalue.serving import explain, predict
 from carvalue.serving.feedback import store_feedback
+from carvalue.serving.http import json_response, read_query
 from carvalue.serving.model import LoadedModel, model_age
-from carvalue.serving.openapi import (
-    batch_operation,
-    curves_operation,
-    delete_quote_operation,
-    distribution_operation,
-    explain_operation,
-    feedback_operation,
-    health_operation,
-    metrics_operation,
-    missing_operation,
-    model_operation,
-    options_operation,
-    predict_operation,
-    problem_response,
-    rating_operation,
-    ready_operation,
-    stored_quote_operation,
-)
-from carvalue.serving.options import Options, options, vocabulary_sizes
+from carvalue.serving.options import options, vocabulary_sizes
 from carvalue.serving.ratings import store_rating
 from carvalue.serving.service import ServiceState
 from carvalue.serving.stored_quotes import answer_stored_quote, delete_stored_quote
 
-PREDICT = "/predict"
-MAX_MODELS = 500  # a select with thousands of options is slow
+Endpoint = Callable[[Request, ServiceState], Awaitable[Response]]
 
 
-class PlainRoute(APIRoute):
-    """A documented route whose endpoint reads the request itself, without FastAPI's validation."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[object, object, Response]]:
-        """Return the endpoint unchanged."""
-        handler: Callable[[Request], Coroutine[object, object, Response]] = self.endpoint
-        return handler
+async def post_predict(request: Request, service: ServiceState) -> Response:
+    """Quote one listing, or a list of them."""
+    return await predict.answer_predict(request, service.quotes)
 
 
-plain = APIRouter(route_class=PlainRoute)
-documented = APIRouter()
-operation = APIRouter()
-"""Routes that need no key."""
+async def post_batch(request: Request, service: ServiceState) -> Response:
+    """Quote every row of a file."""
+    return await service.batches.answer(request)
 
 
-def _service(request: Request) -> ServiceState:
-    service: ServiceState = request.state.service
-    return service
-
-
-@plain.post(
-    PREDICT,
-    tags=["quotes"],
-    summary="Quote one listing, or a list of them",
-    openapi_extra=predict_operation(),
-)
-async def post_predict(request: Request) -> Response:
-    """See the examples; `make` may be called `manufacturer` as well."""
-    return await predict.answer_predict(request, _service(request).quotes)
-
-
-@plain.post(
-    "/predict/batch",
-    tags=["quotes"],
-    summary="Quote every row of a file",
-    openapi_extra=batch_operation(),
-    response_class=Response,
-)
-async def post_batch(request: Request) -> Response:
-    """A row that cannot be priced stays in the answer, with a reason; unknown columns are ignored."""
-    return await _service(request).batches.answer(request)
-
-
-@plain.post(
-    "/explain",
-    tags=["quotes"],
-    summary="Quote one listing, with reasons and similar cars",
-    openapi_extra=explain_operation(),
-)
-async def post_explain(request: Request) -> Response:
-    """`start` and the amounts of all reasons add up to the price."""
-    service = _service(request)
+async def post_explain(request: Request, service: ServiceState) -> Response:
+    """Quote one listing, with reasons and similar cars."""
     return await explain.answer_explain(request, live=service.live, quotes=service.quotes)
 
 
-@plain.post(
-    "/distribution",
-    tags=["quotes"],
-    summary="The distribution of the asking price of one listing",
-    openapi_extra=distribution_operation(),
-)
-async def post_distribution(request: Request) -> Response:
-    """Quantiles, and how an asking price ranks among those of such listings; nothing is stored."""
-    return await explain.answer_distribution(request, live=_service(request).live)
+async def post_distribution(request: Request, service: ServiceState) -> Response:
+    """Answer the distribution of the asking price of one listing."""
+    return await explain.answer_distribution(request, live=service.live)
 
 
-@plain.post(
-    "/curves",
-    tags=["quotes"],
-    summary="The price of one listing over its miles and its year",
-    openapi_extra=curves_operation(),
-)
-async def post_curves(request: Request) -> Response:
-    """What-if prices: they are not stored as quotes."""
-    return await explain.answer_curves(request, live=_service(request).live)
+async def post_curves(request: Request, service: ServiceState) -> Response:
+    """Answer the price of one listing over its miles and its year."""
+    return await explain.answer_curves(request, live=service.live)
 
 
-@plain.post(
-    "/missing",
-    tags=["quotes"],
-    summary="What each missing field of one listing would change",
-    openapi_extra=missing_operation(),
-)
-async def post_missing(request: Request) -> Response:
-    """For each field that the listing lacks, the price with each value; nothing is stored."""
-    return await explain.answer_missing(request, live=_service(request).live)
+async def post_missing(request: Request, service: ServiceState) -> Response:
+    """Answer what each missing field of one listing would change."""
+    return await explain.answer_missing(request, live=service.live)
 
 
-@plain.post(
-    "/feedback",
-    tags=["quotes"],
-    summary="Report the sale price of a quoted car",
-    openapi_extra=feedback_operation(),
-)
-async def post_feedback(request: Request) -> Response:
-    """The price is in the market's currency; a later price of the same quote replaces an earlier one."""
-    service = _service(request)
+async def post_feedback(request: Request, service: ServiceState) -> Response:
+    """Store the sale price of a quoted car."""
     return await store_feedback(request, journal=service.journal, forwarder=service.forwarder)
 
 
-@plain.get(
-    "/quotes/{quote_id}",
-    tags=["quotes"],
-    summary="Read a stored quote",
-    openapi_extra=stored_quote_operation(),
-)
-async def get_quote(request: Request) -> Response:
-    """Whoever knows the id can read it. The explanation is null once another model is in production."""
-    service = _service(request)
+async def get_quote(request: Request, service: ServiceState) -> Response:
+    """Answer a stored quote."""
     return await answer_stored_quote(
         request, journal=service.journal, forwarder=service.forwarder, live=service.live
     )
 
 
-@plain.delete(
-    "/quotes/{quote_id}",
-    tags=["quotes"],
-    summary="Delete a stored quote",
-    openapi_extra=delete_quote_operation(),
-    status_code=HTTPStatus.NO_CONTENT,
-)
-async def delete_quote(request: Request) -> Response:
-    """Deletes the quote with its listing, its reported sale and its rating."""
-    service = _service(request)
+async def delete_quote(request: Request, service: ServiceState) -> Response:
+    """Delete a stored quote."""
     return await delete_stored_quote(request, journal=service.journal, forwarder=service.forwarder)
 
 
-@plain.put(
-    "/quotes/{quote_id}/rating",
-    tags=["quotes"],
-    summary="Rate a stored quote",
-    openapi_extra=rating_operation(),
-)
-async def put_rating(request: Request) -> Response:
-    """A visitor's opinion of the price; a later rating replaces an earlier one. Ratings change no price."""
-    service = _service(request)
+async def put_rating(request: Request, service: ServiceState) -> Response:
+    """Rate a stored quote."""
     return await store_rating(request, journal=service.journal, forwarder=service.forwarder)
 
 
-@documented.get(
-    "/options",
-    tags=["quotes"],
-    summary="The options of a form",
-    responses={422: dict(problem_response("The query cannot be used."))},
-    openapi_extra=options_operation(),
-)
-async def get_options(
-    request: Request,
-    make: Annotated[str, Query(max_length=MAX_TEXT, examples=["ford"])] = "",
-    q: Annotated[str, Query(max_length=MAX_TEXT, examples=["f-1"])] = "",
-    model: Annotated[str, Query(max_length=MAX_TEXT, examples=["f-150"])] = "",
-    limit: Annotated[int, Query(ge=1, le=MAX_MODELS)] = 50,
-) -> Options:
-    """Makes, models of a make that match `q`, trims of a model, and every field; most frequent first."""
+async def get_options(request: Request, service: ServiceState) -> Response:
+    """Answer the options of a form."""
+    return json_response(_options(service, read_query(request, OptionsQuery)))
+
+
+def _options(service: ServiceState, query: OptionsQuery) -> Options:
     return options(
-        _service(request).live.current().model,
-        make=normalize_text(make),
-        search=normalize_text(q),
-        limit=limit,
-        trims_for=normalize_text(model),
+        service.live.current().model,
+        make=normalize_text(query.make),
+        search=normalize_text(query.q),
+        limit=query.limit,
+        trims_for=normalize_text(query.model),
     )
 
 
-@documented.get("/model", tags=["model"], summary="The model in use", openapi_extra=model_operation())
-async def get_model(request: Request) -> Mapping[str, object]:
-    """Version, age and card of the model: the source of its data, its accuracy and its limits.
-
-    `card.metrics` are measured on the validation rows, `test` on rows that were used for no other purpose.
-    """
-    live = _service(request).live
-    loaded = live.current()
-    return {
-        **explain.UNITS,
-        "name": loaded.version.name,
-        "version": str(loaded.version.version),
-        "run_id": loaded.version.run_id,
-        "registry": live.registry_state,
-        **model_age(loaded, now=datetime.now(UTC)),
-        "card": loaded.model.card.as_json(),
-        "test": loaded.version.test,
-        "vocabulary": vocabulary_sizes(loaded.model),
-    }
+async def get_model(_: Request, service: ServiceState) -> Response:
+    """Answer version, age and card of the model in use."""
+    loaded = service.live.current()
+    return json_response(
+        Model(
+            currency=CURRENCY.code,
+            distance_unit=DISTANCE.unit,
+            name=loaded.version.name,
+            version=str(loaded.version.version),
+            run_id=loaded.version.run_id,
+            registry=service.live.registry_state,
+            **model_age(loaded, now=datetime.now(UTC)),
+            card=convert(loaded.model.card, PublicModelCard, from_attributes=True),
+            test=loaded.version.test,
+            vocabulary=vocabulary_sizes(loaded.model),
+        )
+    )
 
 
-@operation.head("/healthz", include_in_schema=False)
-@operation.get(
-    "/healthz",
-    tags=["operation"],
-    summary="Whether the process is alive",
-    openapi_extra=health_operation(),
-)
-async def get_healthz() -> Mapping[str, str]:
-    """Answers 200 as long as the process can answer at all."""
-    return {"status": "alive"}
+async def get_healthz(_: Request, __: ServiceState) -> Response:
+    """Answer that the process is alive."""
+    return json_response(Health(status="alive"))
 
 
-@operation.head("/readyz", include_in_schema=False)
-@operation.get(
-    "/readyz", tags=["operation"], summary="Whether the service can quote", openapi_extra=ready_operation()
-)
-async def get_readyz(request: Request) -> Response:
-    """Answers 200 if the service can quote; otherwise 503, with what is down."""
-    service = _service(request)
+async def get_readyz(_: Request, service: ServiceState) -> Response:
+    """Answer whether the service can quote, and what is down."""
     down = service.down()
-    status = HTTPStatus.SERVICE_UNAVAILABLE if down else HTTPStatus.OK
-    body = {
-        "status": "not ready" if down else "ready",
-        "down": down,
-        "degraded": service.degraded(),
-        "model": None if down else _model_summary(service.live.current()),
-    }
-    return JSONResponse(body, status)
+    readiness = Readiness(
+        status="not ready" if down else "ready",
+        down=down,
+        degraded=service.degraded(),
+        model=None if down else _age(service.live.current()),
+    )
+    return json_response(readiness, HTTPStatus.SERVICE_UNAVAILABLE if down else HTTPStatus.OK)
 
 
-def _model_summary(loaded: LoadedModel) -> Mapping[str, object]:
-    return {"version": str(loaded.version.version), **model_age(loaded, now=datetime.now(UTC))}
+def _age(loaded: LoadedModel) -> ModelAge:
+    return ModelAge(version=str(loaded.version.version), **model_age(loaded, now=datetime.now(UTC)))
 
 
-@operation.get(
-    "/metrics",
-    tags=["operation"],
-    summary="Metrics for Prometheus",
-    openapi_extra=metrics_operation(),
-    response_class=PlainTextResponse,
-)
-async def get_metrics(request: Request) -> Response:
-    """In the text format of Prometheus."""
-    return Response(_service(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)
+async def get_metrics(_: Request, service: ServiceState) -> Response:
+    """Answer the metrics in the text format of Prometheus."""
+    return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+ENDPOINTS: Mapping[str, Endpoint] = {
+    endpoint.__name__: endpoint
+    for endpoint in (
+        *(post_predict, post_batch, post_explain, post_distribution, post_curves, post_missing),
+        *(post_feedback, get_quote, delete_quote, put_rating, get_options, get_model),
+        *(get_healthz, get_readyz, get_metrics),
+    )
+}
+"""Name of a route -> its endpoint."""
+
+
+def api_routes() -> list[Route]:
+    """Build Starlette's routes from the table of the contract.
+
+    Returns:
+        A route for each path; the paths that are called most come first.
+    """
+    return [
+        Route(path, partial(_answer, path=route.path, endpoint=ENDPOINTS[route.name]), methods=[route.method])
+        for route in ROUTES
+        for path in route.paths
+    ]
+
+
+async def _answer(request: Request, *, path: str, endpoint: Endpoint) -> Response:
+    request.scope["api_path"] = path  # for metrics and log
+    return await endpoint(request, request.state.service)

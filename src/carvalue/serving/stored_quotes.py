@@ -5,15 +5,18 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from fastapi import Request
+from starlette.requests import Request
 from starlette.responses import Response
 
+from carvalue.api import AnyQuote, Comparable, RatingChoice, StoredQuote
 from carvalue.errors import AppError
 from carvalue.journal import Forwarder, Journal, JournalEntry, JournalUnavailable, Rating, UnknownQuote
-from carvalue.listings import CURRENCY
-from carvalue.serving.explain import UNITS, Answer, explanation, json_response
+from carvalue.listings import CURRENCY, DISTANCE
+from carvalue.serving.explain import explanation
 from carvalue.serving.feedback import CATCH_UP_S, QUOTE_ID
+from carvalue.serving.http import json_response
 from carvalue.serving.model import LiveModel
+from carvalue.serving.quotes import support_of
 
 logger = logging.getLogger(__name__)
 ResultT = TypeVar("ResultT")
@@ -125,30 +128,31 @@ def _after_forwarding(forwarder: Forwarder, use: Callable[[str], ResultT], quote
         return use(quote_id)
 
 
-def _answer(entry: JournalEntry, rating: Rating | None, live: LiveModel) -> Answer:
+def _answer(entry: JournalEntry, rating: Rating | None, live: LiveModel) -> StoredQuote:
     loaded = live.current() if live.has_model else None
-    is_current = loaded is not None and str(loaded.version.version) == entry.model_version
-    explained: Answer = {"reasons": None, "comparables": []}
-    data_as_of, support = None, None
-    if loaded is not None and is_current:
-        explained = explanation(loaded, entry.listing)
-        data_as_of = loaded.model.card.data_as_of.isoformat()
-        support = loaded.model.support(entry.listing).as_json()
-    return {
-        **UNITS,
-        "quote": {
-            "price": entry.price,
-            "low": entry.low,
-            "high": entry.high,
-            "currency": CURRENCY.code,
-            "model_version": entry.model_version,
-            "data_as_of": data_as_of,
-            "warnings": list(entry.warnings),
-            "quote_id": entry.quote_id,
-            "support": support,
-        },
-        "listing": dict(entry.listing),
-        "quoted_at": entry.quoted_at.isoformat(),
-        "rating": rating,
-        **explained,
-    }
+    reasons, data_as_of, support = None, None, None
+    comparables: tuple[Comparable, ...] = ()
+    if loaded is not None and str(loaded.version.version) == entry.model_version:
+        reasons, comparables = explanation(loaded, entry.listing)
+        data_as_of = loaded.model.card.data_as_of
+        support = support_of(loaded.model.support(entry.listing))
+    return StoredQuote(
+        currency=CURRENCY.code,
+        distance_unit=DISTANCE.unit,
+        quote=AnyQuote(
+            price=entry.price,
+            low=entry.low,
+            high=entry.high,
+            currency=CURRENCY.code,
+            model_version=entry.model_version,
+            data_as_of=data_as_of,
+            warnings=entry.warnings,
+            quote_id=entry.quote_id,
+            support=support,
+        ),
+        listing=dict(entry.listing),
+        quoted_at=entry.quoted_at,
+        rating=RatingChoice(rating) if rating else None,
+        reasons=reasons,
+        comparables=comparables,
+    )

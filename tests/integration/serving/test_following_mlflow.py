@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from carvalue.serving.openapi.predict import EXAMPLE
+from carvalue.api.examples import LISTING as EXAMPLE
 from mlflow_servers import mlflow_server
 from released import answers, price_service, put_into_production
 from waiting import until

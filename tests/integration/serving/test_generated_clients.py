@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 import polars as pl
 import pytest
 
+from carvalue.api.batch import REQUEST_CSV
+from carvalue.api.examples import LISTING as EXAMPLE
 from carvalue.serving.app import create_app
 from carvalue.serving.auth.api_keys import KeyFile
 from carvalue.serving.batch.formats import FORMATS
-from carvalue.serving.openapi.batch import REQUEST_CSV
-from carvalue.serving.openapi.predict import EXAMPLE
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from markets import a_bundle
@@ -157,7 +157,7 @@ def test_a_python_client_calls_every_route(service: Service, package: ModuleType
     )
     assert [type(answer).__name__ for answer in answers] == [
         "Quote",
-        "Explanation",
+        "ExplainedQuote",
         "Curves",
         "Distribution",
         "MissingAnswers",

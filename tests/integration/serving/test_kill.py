@@ -14,9 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from carvalue.api.examples import BRIEF_LISTING as BRIEF_EXAMPLE
+from carvalue.api.examples import LISTING as EXAMPLE
 from carvalue.platform.processes.ports import free_port
 from carvalue.serving.model.bundle_cache import BundleCache, CachedBundle
-from carvalue.serving.openapi.predict import BRIEF_EXAMPLE, EXAMPLE
 from fakes import FakeRegistry
 from markets import a_bundle
 from waiting import until

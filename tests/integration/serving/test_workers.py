@@ -13,8 +13,8 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from carvalue.api.examples import LISTING as EXAMPLE
 from carvalue.serving.model.bundle_cache import BundleCache, CachedBundle
-from carvalue.serving.openapi.predict import EXAMPLE
 from fakes import FakeRegistry
 from markets import a_bundle
 from production import answers, free_port, running

@@ -5,13 +5,14 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec import convert
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from streamlit.testing.v1 import AppTest
 
-from carvalue.client.answers import CurvesView, ExplainedQuoteView, QuoteView
+from carvalue.api import Curves, ExplainedQuote, Quote
 from carvalue.listings import Listing
 from carvalue.serving.app import create_app
 from carvalue.settings import Settings
@@ -187,10 +188,10 @@ def test_every_stop_of_the_sliders_is_a_price_of_the_service_and_nobodys_quote(
     open_page: Open, service: httpx.Client
 ) -> None:
     car: Listing = {"manufacturer": "ford", "model": "focus", "year": 2015, "odometer": 390_000}
-    quote = QuoteView.model_validate(service.post("/predict", json=car).json())
+    quote = convert(service.post("/predict", json=car).json(), Quote)
     before = _quotes(service)
 
-    curves = CurvesView.model_validate(service.post("/curves", json=car).json())
+    curves = convert(service.post("/curves", json=car).json(), Curves)
     miles = what_if_data(car, quote, curves)["odometer"]
 
     assert miles["own"] == 390_000
@@ -207,8 +208,8 @@ def test_without_a_mileage_no_stop_is_called_the_visitors_car(
     service: httpx.Client,
 ) -> None:
     car: Listing = {"manufacturer": "ford", "model": "focus", "year": 2015}
-    quote = QuoteView.model_validate(service.post("/predict", json=car).json())
-    curves = CurvesView.model_validate(service.post("/curves", json=car).json())
+    quote = convert(service.post("/predict", json=car).json(), Quote)
+    curves = convert(service.post("/curves", json=car).json(), Curves)
 
     assert what_if_data(car, quote, curves)["odometer"]["own"] is None
 
@@ -282,7 +283,7 @@ def test_monitoring_without_a_watcher_still_shows_the_model(
 
 def test_the_waterfall_adds_up(service: httpx.Client) -> None:
     car = {"manufacturer": "ford", "model": "focus", "year": 2015, "odometer": 80_000}
-    explained = ExplainedQuoteView.model_validate(service.post("/explain", json=car).json())
+    explained = convert(service.post("/explain", json=car).json(), ExplainedQuote)
 
     start, *parts, end = waterfall_rows(explained)
 

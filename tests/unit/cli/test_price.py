@@ -3,28 +3,21 @@
 import pytest
 from typer.testing import CliRunner
 
+from answers import a_quote, explained
 from carvalue.cli import app
 from carvalue.cli.render import priced_car_lines
-from carvalue.client import ExplainedQuoteView, PricedCar
+from carvalue.client import PricedCar
 
-EXPLAINED = {
-    "quote": {
-        "price": 24_000,
-        "low": 20_000,
-        "high": 29_000,
-        "model_version": "3",
-        "data_as_of": "2021-05-04",
-        "warnings": ["odometer is missing"],
-        "quote_id": "f" * 32,
-    },
-    "reasons": {"start": 24_000, "start_label": "a car", "items": []},
-    "comparables": [],
-}
+EXPLAINED = explained(
+    quote=a_quote(price=24_000, low=20_000, high=29_000, warnings=["odometer is missing"]),
+    reasons={"start": 24_000, "start_label": "a car", "items": []},
+    comparables=[],
+)
 CAR = {"manufacturer": "ford", "model": "f-150", "year": 2015}
 
 
 def test_a_price_comes_with_its_range_date_and_warnings() -> None:
-    priced = PricedCar(listing=CAR, explained=ExplainedQuoteView.model_validate(EXPLAINED), asking=28_900)
+    priced = PricedCar(listing=CAR, explained=EXPLAINED, asking=28_900)
 
     lines = priced_car_lines(priced)
 

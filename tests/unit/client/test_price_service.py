@@ -4,30 +4,18 @@ import json
 
 import httpx
 import pytest
+from msgspec import to_builtins
 
-from carvalue.client import RATINGS
-from carvalue.client.price_service import (
-    ApiKeyRejected,
-    ListingRejected,
-    ModelNotReady,
-    PriceServiceClient,
-    ServiceDown,
-    TooBusy,
-)
+from answers import a_problem, a_quote_json
+from carvalue.api import RatingChoice
+from carvalue.api.examples import OPTIONS
+from carvalue.client import ListingRejected, PriceServiceClient
+from carvalue.client.errors import ApiKeyRejected, ModelNotReady, ServiceDown, TooBusy
 from carvalue.journal import RATING_CHOICES
 from carvalue.serving.model.live_model import ModelNotLoaded
 
 F150 = {"manufacturer": "ford", "model": "f-150", "year": 2015}
-QUOTE = {
-    "price": 18_750,
-    "low": 16_400,
-    "high": 20_900,
-    "currency": "USD",
-    "model_version": "3",
-    "data_as_of": "2021-05-04",
-    "warnings": ["odometer is missing"],
-    "quote_id": "q1",
-}
+QUOTE = a_quote_json(price=18_750, low=16_400, high=20_900, warnings=["odometer is missing"])
 
 
 def service(status: int, body: object) -> PriceServiceClient:
@@ -45,14 +33,12 @@ def test_a_quote_is_returned_as_a_value() -> None:
 
 
 def test_a_visitor_can_choose_every_rating_of_the_service() -> None:
-    assert RATINGS == RATING_CHOICES
+    assert tuple(choice.value for choice in RatingChoice) == RATING_CHOICES
 
 
 def test_a_refusal_has_the_expectation_of_each_field() -> None:
-    problem = {
-        "detail": "x",
-        "errors": [{"field": "year", "pointer": "/year", "came": "1", "expected": "a year"}],
-    }
+    wrong = {"field": "year", "pointer": "/year", "came": "1", "expected": "a year"}
+    problem = a_problem(detail="x", errors=[wrong])
 
     with pytest.raises(ListingRejected) as caught:
         service(422, problem).quote(F150)
@@ -61,14 +47,14 @@ def test_a_refusal_has_the_expectation_of_each_field() -> None:
 
 
 def test_a_service_without_a_model_is_not_ready() -> None:
-    problem = {"type": ModelNotLoaded.problem_type, "detail": "There is no model."}
+    problem = a_problem(type=ModelNotLoaded.problem_type, detail="There is no model.")
 
     with pytest.raises(ModelNotReady, match="There is no model"):
         service(503, problem).quote(F150)
 
 
 def test_a_service_without_its_journal_does_not_wait_for_a_model() -> None:
-    problem = {"type": "about:blank", "detail": "The journal does not answer."}
+    problem = a_problem(detail="The journal does not answer.")
 
     with pytest.raises(ServiceDown, match=r"^The journal does not answer\. .*Try again in a moment"):
         service(503, problem).report_sale("f" * 32, 9_000)
@@ -82,7 +68,7 @@ def test_a_service_without_its_journal_does_not_wait_for_a_model() -> None:
         (200, []),
         (200, QUOTE | {"price": "much"}),
         (502, b"<html>"),
-        (500, {"detail": "x"}),
+        (500, a_problem(detail="x")),
     ],
 )
 def test_an_unexpected_response_is_an_error(status: int, body: object) -> None:
@@ -103,7 +89,7 @@ def test_a_key_is_sent_and_its_rejection_is_for_the_operator() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.headers.get("X-API-Key") == "mine":
             return httpx.Response(200, json=QUOTE)
-        return httpx.Response(401, json={"detail": "This service asks for a key."})
+        return httpx.Response(401, json=a_problem(detail="This service asks for a key."))
 
     def asking(headers: dict[str, str]) -> PriceServiceClient:
         return PriceServiceClient("http://prices", headers=headers, transport=httpx.MockTransport(answer))
@@ -115,12 +101,12 @@ def test_a_key_is_sent_and_its_rejection_is_for_the_operator() -> None:
 
 def test_a_rate_limited_page_reports_it() -> None:
     with pytest.raises(TooBusy, match="Try again in a moment"):
-        service(429, {"detail": "x"}).quote(F150)
+        service(429, a_problem(detail="x")).quote(F150)
 
 
 def test_suggestions_are_by_field() -> None:
     models = [{"name": "f-150", "listings": 20_000}]
-    answer = {"makes": ["ford"], "models": models, "regions": ["austin"]}
+    answer = to_builtins(OPTIONS) | {"makes": ["ford"], "models": models, "regions": ["austin"]}
 
     suggestions = service(200, answer).suggestions("ford")
 

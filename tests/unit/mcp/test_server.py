@@ -6,35 +6,30 @@ from typing import Any
 import httpx
 import pytest
 from mcp.client.client import Client
+from msgspec import to_builtins
 
+from answers import a_quote, explained
+from carvalue.api.examples import DISTRIBUTION, OPTIONS
 from carvalue.client import PriceServiceClient
 from carvalue.mcp import create_server
 
-OPTIONS = {"makes": ["ford", "honda"], "models": [{"name": "f-150", "listings": 9}], "regions": []}
-QUOTE = {
-    "price": 24_000,
-    "low": 20_000,
-    "high": 29_000,
-    "model_version": "3",
-    "data_as_of": "2021-05-04",
-    "warnings": [],
-    "quote_id": "f" * 32,
-}
 REASONS = {
     "start": 14_000,
     "start_label": "a 2014 ford explorer",
     "items": [{"label": "x", "amount": 10_000}],
 }
+EXPLAINED = explained(quote=a_quote(price=24_000, low=20_000, high=29_000), reasons=REASONS, comparables=[])
 
 
 def answer(request: httpx.Request) -> httpx.Response:
-    if request.url.path == "/options":
-        return httpx.Response(200, json=OPTIONS)
-    if request.url.path == "/distribution":
+    if request.url.path == "/v1/options":
+        known = {"makes": ["ford", "honda"], "models": [{"name": "f-150", "listings": 9}]}
+        return httpx.Response(200, json=to_builtins(OPTIONS) | known)
+    if request.url.path == "/v1/distribution":
         asking = int(request.url.params["asking_price"])
         ranked = {"price": asking, "share_below": 0.94, "share_above": 0.06}
-        return httpx.Response(200, json={"model_version": "3", "quantiles": [], "asking": ranked})
-    return httpx.Response(200, json={"quote": QUOTE, "reasons": REASONS, "comparables": []})
+        return httpx.Response(200, json=to_builtins(DISTRIBUTION) | {"asking": ranked})
+    return httpx.Response(200, json=to_builtins(EXPLAINED))
 
 
 def call(tool: str, **arguments: Any) -> Any:

@@ -11,13 +11,14 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import to_builtins
 
+from carvalue.api.examples import CURVES, EXPLAINED_QUOTE
+from carvalue.api.examples import LISTING as EXAMPLE
 from carvalue.listings import EARLIEST_YEAR, FIELDS, LATEST_YEAR, CategoryField, NumberField
 from carvalue.pricing import PriceModel
 from carvalue.pricing.scoring import score
 from carvalue.serving.app import create_app
-from carvalue.serving.openapi.explain import COMPARABLE, POINT, REASONS
-from carvalue.serving.openapi.predict import EXAMPLE, QUOTE
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from servers import serving
@@ -51,11 +52,12 @@ def test_the_answers_look_like_the_examples(client: httpx.Client) -> None:
     answer = client.post("/explain", json=CAMRY).json()
     curves = client.post("/curves", json=CAMRY).json()
 
-    assert set(answer["quote"]) == set(QUOTE)
-    assert set(answer["reasons"]) == set(REASONS)
-    assert set(answer["reasons"]["items"][0]) == set(REASONS["items"][0])  # type: ignore[index]
-    assert set(answer["comparables"][0]) == set(COMPARABLE)
-    assert set(curves["odometer"][0]) == set(curves["year"][0]) == set(POINT)
+    example = to_builtins(EXPLAINED_QUOTE)
+    assert set(answer["quote"]) == set(example["quote"])
+    assert set(answer["reasons"]) == set(example["reasons"])
+    assert set(answer["reasons"]["items"][0]) == set(example["reasons"]["items"][0])
+    assert set(answer["comparables"][0]) == set(example["comparables"][0])
+    assert set(curves["odometer"][0]) == set(curves["year"][0]) == set(to_builtins(CURVES.year[0]))
 
 
 LISTINGS = st.fixed_dictionaries(
@@ -230,7 +232,7 @@ def test_a_body_that_is_not_one_listing_is_a_problem(
 
 @pytest.mark.parametrize("path", ["/explain", "/distribution", "/curves"])
 def test_the_examples_of_the_documentation_work(client: httpx.Client, path: str) -> None:
-    operation = client.get("/openapi.json").json()["paths"][path]["post"]
+    operation = client.get("/openapi.json").json()["paths"][f"/v1{path}"]["post"]
 
     for example in operation["requestBody"]["content"]["application/json"]["examples"].values():
         assert client.post(path, json=example["value"]).is_success

@@ -4,6 +4,7 @@ from functools import partial
 
 import httpx
 import pytest
+from msgspec import to_builtins
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -12,25 +13,16 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from answers import a_problem, a_quote_json
+from carvalue.api.examples import STORED_QUOTE
 from carvalue.client import PriceServiceClient
 from carvalue.web.link_preview import LinkPreview, quote_preview
 
 QUOTE_ID = "0" * 31 + "a"
 HTML = "<!DOCTYPE html><html><head><title>Streamlit</title></head><body>" + "x" * 5_000 + "</body></html>"
-STORED = {
-    "quote": {
-        "price": 22_041,
-        "low": 15_821,
-        "high": 30_313,
-        "model_version": "3",
-        "data_as_of": "2021-04-29",
-        "warnings": [],
-        "quote_id": QUOTE_ID,
-    },
+STORED = to_builtins(STORED_QUOTE) | {
+    "quote": a_quote_json(price=22_041, low=15_821, high=30_313, data_as_of="2021-04-29", quote_id=QUOTE_ID),
     "listing": {"manufacturer": "ford", "model": '"><script>x', "year": 2015},
-    "quoted_at": "2026-11-29T08:00:00+00:00",
-    "reasons": None,
-    "comparables": [],
 }
 
 
@@ -44,7 +36,7 @@ async def file(_: Request) -> Response:
 
 def page(status: int) -> TestClient:
     """The page, whose price service answers a stored quote with this status."""
-    answer = httpx.Response(status, json=STORED if status == 200 else {"detail": "no"})
+    answer = httpx.Response(status, json=STORED if status == 200 else a_problem(detail="no"))
     service = PriceServiceClient("http://prices", transport=httpx.MockTransport(lambda _: answer))
     preview = Middleware(LinkPreview, describe=partial(quote_preview, service))
     routes = [Route("/static/x.js", file), Route("/{path:path}", document)]

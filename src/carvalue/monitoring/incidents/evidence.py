@@ -64,7 +64,7 @@ def _change(rows: pl.DataFrame, newest: int, *, default: datetime | None) -> str
 def _newest_traces(rows: pl.DataFrame) -> list[str]:
     if not len(rows):
         return []
-    traces: list[str] = rows["trace_id"].drop_nulls().tail(MAX_TRACES).to_list()
+    traces: list[str] = rows["trace_id"].drop_nulls().unique(maintain_order=True).tail(MAX_TRACES).to_list()
     return traces
 
 

@@ -37,7 +37,7 @@ CLOCK_TOLERANCE_S = 60.0
 DOWN_REMEDY = "Run `make status` to see which service is down and `make up` to start it."
 DOWN_REMEDIES = {"model": "Train a version with `make build AGAIN=1`, or install the release that wrote it."}
 DEGRADED_REMEDY = "Quotes still work; run `make status` to see which service is down."
-PACKAGES = ("airflow", "mlflow", "streamlit", "xgboost", "fastapi")
+PACKAGES = ("airflow", "mlflow", "streamlit", "xgboost", "starlette")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from carvalue.listings import MARKET, Listing
-from carvalue.pricing.quote import Quote
+from carvalue.pricing.quote import PriceEstimate
 
-Golden = tuple[tuple[Listing, Quote], ...]
+Golden = tuple[tuple[Listing, PriceEstimate], ...]
 """Listings with their expected quotes."""
 
 GOLDEN_LISTINGS: tuple[Listing, ...] = MARKET.golden
@@ -46,11 +46,11 @@ def golden_from_json(content: Mapping[str, Any]) -> Golden:
         Listings with their expected quotes.
 
     Examples:
-        >>> golden = (({"model": "civic", "year": 2012}, Quote(9_000, 7_500, 10_400)),)
+        >>> golden = (({"model": "civic", "year": 2012}, PriceEstimate(9_000, 7_500, 10_400)),)
         >>> golden_from_json(golden_to_json(golden)) == golden
         True
     """
     return tuple(
-        (item["listing"], Quote(item["price"], item["low"], item["high"], tuple(item["warnings"])))
+        (item["listing"], PriceEstimate(item["price"], item["low"], item["high"], tuple(item["warnings"])))
         for item in content["quotes"]
     )

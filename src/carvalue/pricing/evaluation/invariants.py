@@ -26,7 +26,7 @@ from carvalue.listings import (
 from carvalue.listings.datasets import missing_categories
 from carvalue.listings.markets import PriceOrder
 from carvalue.pricing.features import MIN_PLAUSIBLE_ODOMETER
-from carvalue.pricing.quote import Quote
+from carvalue.pricing.quote import PriceEstimate
 
 SAMPLE_ROWS, SAMPLE_SEED = 300, 0
 SINGLE_ROWS = 60  # rows that are also quoted one by one
@@ -54,7 +54,7 @@ INVALID_LISTINGS: tuple[Listing, ...] = (
 class Pricer(Protocol):
     """Quotes single listings and frames; `PriceModel` is one."""
 
-    def quote(self, listing: Listing) -> Quote:
+    def quote(self, listing: Listing) -> PriceEstimate:
         """Quote one listing.
 
         Args:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from carvalue.listings import FIELDS, CategoryField, Listing, Value
 from carvalue.pricing.market import Comparables, trims_of
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.quote import Quote
+from carvalue.pricing.quote import PriceEstimate
 
 TRIM = "trim"
 MAX_CHOICES = 15  # of a field: the states are more, and move the price little
 
 
 @dataclass(frozen=True, kw_only=True)
-class PossibleValue:
+class PricedValue:
     """A value that a listing could have in a field that it lacks.
 
     Attributes:
@@ -33,7 +33,7 @@ class PossibleValue:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MissingAnswer:
+class MissingField:
     """A field that a listing lacks.
 
     Attributes:
@@ -45,10 +45,10 @@ class MissingAnswer:
 
     field: str
     narrower: float
-    values: tuple[PossibleValue, ...]
+    values: tuple[PricedValue, ...]
 
 
-def missing_answers(model: PriceModel, listing: Listing) -> tuple[MissingAnswer, ...]:
+def missing_answers(model: PriceModel, listing: Listing) -> tuple[MissingField, ...]:
     """Quote a listing with every value of the fields that it lacks.
 
     Values count alike, except trims and mileages, which are those of similar training listings.
@@ -70,10 +70,10 @@ def missing_answers(model: PriceModel, listing: Listing) -> tuple[MissingAnswer,
     remaining, answers = iter(quotes), []
     for field, values in variants.items():
         possible = [
-            PossibleValue(value=value, share=share, price=quote.price, low=quote.low, high=quote.high)
+            PricedValue(value=value, share=share, price=quote.price, low=quote.low, high=quote.high)
             for (value, share, _), quote in zip(values, remaining, strict=False)
         ]
-        answers.append(MissingAnswer(field=field, narrower=_narrower(own, possible), values=tuple(possible)))
+        answers.append(MissingField(field=field, narrower=_narrower(own, possible), values=tuple(possible)))
     return tuple(sorted(answers, key=lambda answer: -answer.narrower))
 
 
@@ -110,7 +110,7 @@ def _choices(listing: Listing) -> Variants:
     }
 
 
-def _narrower(own: Quote, values: list[PossibleValue]) -> float:
+def _narrower(own: PriceEstimate, values: list[PricedValue]) -> float:
     widths = [math.log(value.high / value.low) for value in values]
     weights = [1.0 if value.share is None else value.share for value in values]
     mean = sum(map(float.__mul__, widths, weights)) / sum(weights)

@@ -43,7 +43,7 @@ class Contribution:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Explanation:
+class PriceExplanation:
     """The path from the reference price to the listing's price. The field names are those of the HTTP API.
 
     `start` plus the sum of all amounts is exactly the quoted price.
@@ -59,7 +59,7 @@ class Explanation:
     items: tuple[Contribution, ...]
 
 
-def explain_price(model: PriceModel, listing: Listing) -> Explanation:
+def explain_price(model: PriceModel, listing: Listing) -> PriceExplanation:
     """Explain the difference between this listing's price and the reference car's.
 
     Groups that equal the reference car's contribute nothing and are not scored: the cost is
@@ -89,7 +89,7 @@ def explain_price(model: PriceModel, listing: Listing) -> Explanation:
         if amount
     ]
     contributions.sort(key=lambda item: -abs(item.amount))
-    return Explanation(
+    return PriceExplanation(
         start=start, start_label=reference_label(model.reference_car), items=tuple(contributions)
     )
 

@@ -16,7 +16,7 @@ from carvalue.pricing.market.known_categories import (
     fit_known_categories,
 )
 from carvalue.pricing.market.reference_car import fit_reference_car
-from carvalue.pricing.market.trims import Trim, trims_of
+from carvalue.pricing.market.trims import TrimCount, trims_of
 
 __all__ = [
     "COMPARABLE_COLUMNS",
@@ -25,7 +25,7 @@ __all__ = [
     "Comparables",
     "KnownCategories",
     "ModelFamily",
-    "Trim",
+    "TrimCount",
     "alphanumeric",
     "fit_comparables",
     "fit_known_categories",

@@ -14,7 +14,7 @@ import polars as pl
 
 from carvalue.listings import DISTANCE, MARKET, NAME_FIELDS, OPEN_PLACES, PLACES, Listing, Value
 from carvalue.pricing.features import CarName, car_name, distinct_cells
-from carvalue.pricing.quote import Support
+from carvalue.pricing.quote import SupportCounts
 
 MAX_COMPARABLES = 12
 # The distance is measured in years: a difference of 12,000 miles, an average year's driving, counts as one.
@@ -99,7 +99,7 @@ class Comparables:
         nearest = np.argsort(distances, kind="stable")[:limit]
         return tuple(family.select(COLUMNS)[nearest].to_dicts())
 
-    def support(self, name: CarName, year: Value) -> Support:
+    def support(self, name: CarName, year: Value) -> SupportCounts:
         """Count the cars that resemble one.
 
         Args:
@@ -111,7 +111,7 @@ class Comparables:
         """
         family = (name.make, name.family)
         trim = " ".join(word for word in name.text.split() if word in self._words.get(name.make, ()))
-        return Support(
+        return SupportCounts(
             make=self._makes[name.make],
             family=self.families.get(family, (0, 0))[1],
             trim=self._trims[*family, trim],

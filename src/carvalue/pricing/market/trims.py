@@ -18,7 +18,7 @@ NO_TRIMS = frozenset(
 
 
 @dataclass(frozen=True)
-class Trim:
+class TrimCount:
     """A trim of a model family.
 
     Attributes:
@@ -32,7 +32,7 @@ class Trim:
     share: float
 
 
-def trims_of(comparables: Comparables, *, manufacturer: str, model: str) -> tuple[Trim, ...]:
+def trims_of(comparables: Comparables, *, manufacturer: str, model: str) -> tuple[TrimCount, ...]:
     """List the trims of the family of a model.
 
     Args:
@@ -53,4 +53,4 @@ def trims_of(comparables: Comparables, *, manufacturer: str, model: str) -> tupl
     minimum = max(MIN_TRIM_ROWS, MIN_TRIM_SHARE * rows)
     frequent = ((word, count) for word, count in counts.items() if count >= minimum and not word.isdigit())
     ranked = sorted(frequent, key=lambda item: (-item[1], item[0]))[:MAX_TRIMS]
-    return tuple(Trim(word, count, round(count / rows, 4)) for word, count in ranked)
+    return tuple(TrimCount(word, count, round(count / rows, 4)) for word, count in ranked)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
-from fastapi import Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import polars as pl
 
+from carvalue import api
 from carvalue.errors import AppError
 from carvalue.files.tabular import LIST_SEPARATOR
 
@@ -217,12 +218,10 @@ class BatchFormat:
     new_writer: WriterFactory
 
 
-CSV = BatchFormat(media_type="text/csv", suffix=".csv", new_writer=CsvWriter)
-NDJSON = BatchFormat(media_type="application/x-ndjson", suffix=".ndjson", new_writer=NdjsonWriter)
-PARQUET = BatchFormat(
-    media_type="application/vnd.apache.parquet", suffix=".parquet", new_writer=ParquetWriter
-)
-ARROW = BatchFormat(media_type="application/vnd.apache.arrow.stream", suffix=".arrow", new_writer=ArrowWriter)
+CSV = BatchFormat(media_type=api.CSV, suffix=".csv", new_writer=CsvWriter)
+NDJSON = BatchFormat(media_type=api.NDJSON, suffix=".ndjson", new_writer=NdjsonWriter)
+PARQUET = BatchFormat(media_type=api.PARQUET, suffix=".parquet", new_writer=ParquetWriter)
+ARROW = BatchFormat(media_type=api.ARROW, suffix=".arrow", new_writer=ArrowWriter)
 FORMATS = (CSV, NDJSON, PARQUET, ARROW)
 BY_NAME: Mapping[str, BatchFormat] = {
     **{item.media_type: item for item in FORMATS},

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from carvalue.errors import AppError
 from carvalue.files.tabular import convert_in_sandbox
 from carvalue.listings import ALIASES, FIELD_BY_NAME
-from carvalue.serving.requests import BodyTooSlow
+from carvalue.serving.http import BodyTooSlow
 
 MAX_UPLOADS = 2  # at a time; each may use a core and its part of the disk, which single quotes need too
 ABANDONED_S = 3_600  # no file takes an hour: the process that priced it was killed

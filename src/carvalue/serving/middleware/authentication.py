@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from carvalue.api import ROUTES
 from carvalue.errors import AppError
 from carvalue.serving.auth import (
     ClientPseudonyms,
@@ -14,15 +15,16 @@ from carvalue.serving.auth import (
     named_visitor,
 )
 from carvalue.serving.middleware.problems import problem
-from carvalue.serving.middleware.security_headers import ASSETS, DOCS
+from carvalue.serving.middleware.security_headers import DOCS
 from carvalue.telemetry import ServiceMetrics
 
 HEADER = b"x-api-key"
 CHANNEL_HEADER = b"x-channel"
 PAGE, API = "page", "api"
-# load balancers, Prometheus and readers of the documentation request these without a key: they hold no price
-# and no listing, and the proxy does not publish /metrics beyond the private network
-PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", DOCS})
+# load balancers, Prometheus and readers of the documentation: these hold no price and no listing
+PUBLIC_PATHS = frozenset(
+    {*(path for route in ROUTES if route.access != "key" for path in route.paths), "/openapi.json", DOCS}
+)
 
 
 class KeyRejected(AppError):
@@ -130,4 +132,4 @@ def _host(scope: Scope) -> str:
 
 
 def _is_public(path: str) -> bool:
-    return path in PUBLIC_PATHS or path.startswith(ASSETS)
+    return path in PUBLIC_PATHS or path.startswith(f"{DOCS}/")

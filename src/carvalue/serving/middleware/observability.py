@@ -1,14 +1,14 @@
 """Request ids, traces, security headers, the access log and metrics, for every request."""
 
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from carvalue.serving.middleware.access_log import AccessLog
 from carvalue.serving.middleware.request_ids import request_id
-from carvalue.serving.middleware.security_headers import HeaderPairs, SecurityHeaders
+from carvalue.serving.middleware.security_headers import HeaderPairs, security_headers
 from carvalue.telemetry import ServiceMetrics, Span, Tracer
 from carvalue.trace_context import caller_trace, child_context, current_trace
 
@@ -22,8 +22,7 @@ class ObservabilityMiddleware:
     Args:
         app: the application that requests are passed to.
         metrics: counts and times requests.
-        routes: paths that the metrics and the log name; all others are `other`.
-        headers: the security headers of an answer.
+        routes: path -> its name in metrics and log; requests of all others are `other`.
         log: takes a line for each request.
         tracer: opens a span for each request.
     """
@@ -33,12 +32,11 @@ class ObservabilityMiddleware:
         app: ASGIApp,
         *,
         metrics: ServiceMetrics,
-        routes: frozenset[str],
-        headers: SecurityHeaders,
+        routes: Mapping[str, str],
         log: AccessLog,
         tracer: Tracer,
     ) -> None:
-        self._app, self._metrics, self._routes, self._headers, self._log = app, metrics, routes, headers, log
+        self._app, self._metrics, self._routes, self._log = app, metrics, routes, log
         self._tracer = tracer
         self._meters: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
@@ -56,7 +54,7 @@ class ObservabilityMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        route = scope["path"] if scope["path"] in self._routes else OTHER
+        route = self._routes.get(scope["path"], OTHER)
         method = scope["method"] if scope["method"] in METHODS else OTHER
         with self._tracer.span(
             f"{method} {route}", kind="server", parent=caller_trace(scope["headers"])
@@ -64,11 +62,12 @@ class ObservabilityMiddleware:
             own = current_trace() or child_context(None)
             scope["trace_id"], scope["span_id"] = own.trace_id, own.span_id
             scope["request_id"] = own_id = request_id(scope["headers"], trace_id=own.trace_id)
-            headers = ((b"x-request-id", own_id.encode()), *self._headers.for_path(scope["path"]))
+            headers = ((b"x-request-id", own_id.encode()), *security_headers(scope["path"]))
             answer = _AnswerSend(send, headers)
             try:
                 await self._app(scope, receive, answer)
             finally:
+                route = scope.get("api_path") or route
                 self._record(scope, answer, time.perf_counter() - started, route=route, method=method)
                 _describe(span, scope, answer, route=route, method=method)
 

@@ -2,21 +2,21 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Scope
 
+from carvalue.api import FieldError, FieldProblem, InvalidListings, Problem
 from carvalue.errors import AppError
 from carvalue.serving.auth import TooManyRequests
 from carvalue.serving.model import IN_USE_WITHIN_S
-from carvalue.serving.requests import FieldError, InvalidListings, describe_value
 from carvalue.telemetry import ServiceMetrics
 
 CHALLENGE = 'ApiKey realm="carvalue", header="X-API-Key"'
@@ -29,18 +29,6 @@ class InternalProblem(AppError):
     """An unexpected error of the service; the answer has no details of it."""
 
     status, hint = 500, "This is an error of the service; its log has the details."
-
-
-def install_problems(app: FastAPI) -> None:
-    """Register handlers that answer every kind of error as a problem.
-
-    Args:
-        app: the application to register them with.
-    """
-    for kind in (AppError, ClientDisconnect, Exception):
-        app.add_exception_handler(kind, _on_error)
-    app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(RequestValidationError, _on_bad_query)
 
 
 def problem_for(error: Exception, *, scope: Scope) -> Response:
@@ -111,19 +99,17 @@ def _problem(
     errors: tuple[FieldError, ...] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    body: dict[str, object] = {
-        "type": problem_type,
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "request_id": scope["request_id"],
-    }
-    if hint:
-        body["hint"] = hint
-    if errors:
-        body["errors"] = [_error_json(error) for error in errors]
-    # all values are text (see `describe_value`), and ASCII JSON can hold any of it, lone surrogates too
-    content = json.dumps(body, ensure_ascii=True, allow_nan=False)
+    body = Problem(
+        type=problem_type,
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        request_id=scope["request_id"],
+        hint=hint or msgspec.UNSET,
+        errors=tuple(map(_field_problem, errors)) or msgspec.UNSET,
+    )
+    # ASCII JSON can hold any text of a request, lone surrogates too
+    content = json.dumps(msgspec.to_builtins(body), ensure_ascii=True, allow_nan=False)
     return Response(
         content,
         status,
@@ -142,11 +128,11 @@ def _headers(status: int) -> dict[str, str]:
     return {}
 
 
-def _error_json(error: FieldError) -> dict[str, object]:
+def _field_problem(error: FieldError) -> FieldProblem:
     pointer = "" if error.position is None else f"/{error.position}"
     if error.field:
         pointer += "/" + error.field.replace("~", "~0").replace("/", "~1")
-    return {"field": error.field, "pointer": pointer, "came": error.received, "expected": error.expected}
+    return FieldProblem(field=error.field, pointer=pointer, came=error.received, expected=error.expected)
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
@@ -166,15 +152,10 @@ def _allowed_methods(request: Request) -> list[str]:
     return sorted({method for route in matching for method in getattr(route, "methods", None) or ()})
 
 
-async def _on_bad_query(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101
-    errors = tuple(
-        FieldError(
-            field=str(item["loc"][-1]),
-            position=None,
-            received=describe_value(item.get("input")),
-            expected=str(item["msg"]),
-        )
-        for item in error.errors()
-    )
-    return _problem(request.scope, status=422, detail="The query cannot be used.", errors=errors)
+PROBLEM_HANDLERS: Mapping[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
+    AppError: _on_error,
+    ClientDisconnect: _on_error,
+    Exception: _on_error,
+    HTTPException: _on_http_error,
+}
+"""Answers every kind of error as a problem: Starlette's exception handlers."""

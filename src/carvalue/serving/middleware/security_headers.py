@@ -1,44 +1,30 @@
 """Security headers: an answer is not cached, framed, MIME-sniffed or run as a script."""
 
-import base64
-import hashlib
-import re
-
-from fastapi import FastAPI
-from fastapi.openapi.docs import get_swagger_ui_html
-
 HeaderPairs = tuple[tuple[bytes, bytes], ...]
 """Names in lower case, and values, as ASGI has them."""
 
 DOCS = "/docs"
-ASSETS = "/static-offline-docs/"
+ASSETS = "/docs/assets/"
 DENY_ALL = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+# Swagger UI's own files, and the styles that it sets inline
+DOCS_POLICY = (
+    f"{DENY_ALL}; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self'"
+)
 
 
-class SecurityHeaders:
-    """The security headers of each answer, by path; computed once, because each request needs them.
+def security_headers(path: str) -> HeaderPairs:
+    """Select the headers of an answer.
 
     Args:
-        app: its documentation page has an inline script, which the content security policy allows by hash.
+        path: path of the request.
+
+    Returns:
+        The headers: of the documentation page, of its assets, or of every other answer.
     """
-
-    def __init__(self, app: FastAPI) -> None:
-        self._default = _headers(policy=DENY_ALL, cache="no-store")
-        self._docs = _headers(policy=_docs_policy(app), cache="no-store")
-        self._assets = _headers(policy=DENY_ALL, cache="no-cache")  # cached, but checked for a newer version
-
-    def for_path(self, path: str) -> HeaderPairs:
-        """Select the headers of an answer.
-
-        Args:
-            path: path of the request.
-
-        Returns:
-            The headers: of the documentation page, of its assets, or of every other answer.
-        """
-        if path == DOCS:
-            return self._docs
-        return self._assets if path.startswith(ASSETS) else self._default
+    if path == DOCS:
+        return _DOCS
+    return _ASSETS if path.startswith(ASSETS) else _DEFAULT
 
 
 def _headers(*, policy: str, cache: str) -> HeaderPairs:
@@ -51,21 +37,6 @@ def _headers(*, policy: str, cache: str) -> HeaderPairs:
     )
 
 
-def _docs_policy(app: FastAPI) -> str:
-    """Allow Swagger UI's own files, its one inline script by hash, and the styles that it sets inline."""
-    return (
-        f"{DENY_ALL}; script-src 'self' {_inline_scripts(app)}; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data:; connect-src 'self'"
-    )
-
-
-def _inline_scripts(app: FastAPI) -> str:
-    page = get_swagger_ui_html(
-        openapi_url=app.openapi_url or "",
-        title=app.title,
-        oauth2_redirect_url=app.swagger_ui_oauth2_redirect_url,
-        swagger_ui_parameters=app.swagger_ui_parameters,
-    )
-    scripts = re.findall(rb"<script>(.*?)</script>", bytes(page.body), re.DOTALL)
-    digests = (base64.b64encode(hashlib.sha256(script).digest()).decode() for script in scripts)
-    return " ".join(f"'sha256-{digest}'" for digest in digests)
+_DEFAULT = _headers(policy=DENY_ALL, cache="no-store")
+_DOCS = _headers(policy=DOCS_POLICY, cache="no-store")
+_ASSETS = _headers(policy=DENY_ALL, cache="no-cache")  # cached, but checked for a newer version

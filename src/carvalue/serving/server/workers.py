@@ -32,6 +32,7 @@ from carvalue.settings import ServiceSettings, load_settings
 SHUTDOWN_S = (
     5  # for answers that are being sent; they take milliseconds, so more time helps only idle clients
 )
+KEEP_ALIVE_S = 75  # longer than a load balancer keeps an idle connection (AWS: 60 s), or it answers 502
 RETIRE_S = 30.0  # a worker that has not ended so long after it was told to is killed
 READY_POLL_S = 0.1  # between two questions to a new worker whether it has started
 HEALTHCHECK_S = (
@@ -198,6 +199,7 @@ def _uvicorn_options(settings: ServiceSettings) -> dict[str, Any]:
         "server_header": False,
         "proxy_headers": False,  # a client that is limited by its address could claim any other
         "timeout_graceful_shutdown": SHUTDOWN_S,
+        "timeout_keep_alive": KEEP_ALIVE_S,
     }
 
 

@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from carvalue.client import AnswerModel
+from pydantic import BaseModel, ConfigDict
+
+
+class AnswerModel(BaseModel):
+    """An answer of the watcher; fields that the page does not show are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
 class AlertView(AnswerModel):

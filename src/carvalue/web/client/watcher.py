@@ -7,9 +7,8 @@ from typing import TypeVar
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from carvalue.client import AnswerModel
 from carvalue.errors import AppError
-from carvalue.web.client.incidents import AlertView, IncidentRecordView, IncidentView
+from carvalue.web.client.incidents import AlertView, AnswerModel, IncidentRecordView, IncidentView
 
 ANSWER_S = 3.0
 

@@ -7,9 +7,9 @@ import segno
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
+from carvalue.api import AnyQuote, Reason
 from carvalue.client import support_in_words
 from carvalue.listings import CURRENCY, FIELDS, MARKET, Field, NumberField, Value
-from carvalue.web.client import ContributionView, QuoteView
 from carvalue.web.components.formatting import age_in_words, car_name, choice_name, format_date
 from carvalue.web.components.result import Valuation
 
@@ -69,7 +69,7 @@ def _header(pdf: FPDF, today: date) -> None:
     pdf.rect(0, 0, pdf.w, 9, style="F")
     pdf.set_y(16)
     _write(pdf, "carvalue", size=16, style="B", color=GREEN, after=0)
-    _write(pdf, f"Price certificate, {format_date(today.isoformat())}", color=GREY, after=6)
+    _write(pdf, f"Price certificate, {format_date(today)}", color=GREY, after=6)
 
 
 def _details(valuation: Valuation) -> str:
@@ -89,7 +89,7 @@ def _amount(amount: int) -> str:
     return CURRENCY.format(amount) if is_in_font else f"{CURRENCY.code} {amount:,}"
 
 
-def _data_date(quote: QuoteView, source: str, today: date) -> str:
+def _data_date(quote: AnyQuote, source: str, today: date) -> str:
     if quote.data_as_of is None:
         return "Priced by a former model."
     age = age_in_words(quote.data_as_of, today=today)
@@ -97,7 +97,7 @@ def _data_date(quote: QuoteView, source: str, today: date) -> str:
     return f"Prices as of {format_date(quote.data_as_of)} ({age} before the date of this document){of}."
 
 
-def _range(pdf: FPDF, quote: QuoteView) -> None:
+def _range(pdf: FPDF, quote: AnyQuote) -> None:
     top, share = pdf.get_y() + 2, (quote.price - quote.low) / max(quote.high - quote.low, 1)
     pdf.set_fill_color(*GREEN)
     pdf.rect(MARGIN, top, WIDTH, 3.5, style="F", round_corners=True, corner_radius=1.7)
@@ -108,7 +108,7 @@ def _range(pdf: FPDF, quote: QuoteView) -> None:
     pdf.ln(2)
 
 
-def _reasons(pdf: FPDF, start: str, dollars: int, items: Sequence[ContributionView], price: int) -> None:
+def _reasons(pdf: FPDF, start: str, dollars: int, items: Sequence[Reason], price: int) -> None:
     _two(pdf, start, _amount(dollars))
     for item in items:
         sign = "+" if item.amount > 0 else "-"
@@ -116,7 +116,7 @@ def _reasons(pdf: FPDF, start: str, dollars: int, items: Sequence[ContributionVi
     _two(pdf, f"This {MARKET.vehicle}", _amount(price), style="B")
 
 
-def _footer(pdf: FPDF, link: str, quote: QuoteView) -> None:
+def _footer(pdf: FPDF, link: str, quote: AnyQuote) -> None:
     top = pdf.h - MARGIN - QR_SIZE
     _qr_code(pdf, link, x=pdf.w - MARGIN - QR_SIZE, y=top)
     pdf.set_y(top)

@@ -3,8 +3,10 @@
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
 import streamlit as st
 
+from carvalue.api import AnyExplainedQuote, Comparable
 from carvalue.errors import AppError
 from carvalue.listings import (
     CURRENCY,
@@ -19,7 +21,7 @@ from carvalue.listings import (
     Value,
 )
 from carvalue.listings.markets import TileMap
-from carvalue.web.client import ComparableView, ExplainedQuoteView, price_service_client
+from carvalue.web.client import price_service_client
 from carvalue.web.components.browser import show_what_if
 from carvalue.web.components.charts import similar_cars, similar_cars_by_place, waterfall
 from carvalue.web.components.formatting import (
@@ -35,10 +37,10 @@ from carvalue.web.components.tables import show_table
 Row = dict[str, object]
 NEAR = round(DISTANCE.from_miles(20_000) / 10_000) * 10_000
 DISTANCE_A_YEAR, LATER_YEARS = round(DISTANCE.from_miles(12_000) / 1_000) * 1_000, (1, 3)
-Filter = Callable[[Listing, ComparableView], bool]
+Filter = Callable[[Listing, Comparable], bool]
 
 
-def show_reasons(explained: ExplainedQuoteView) -> None:
+def show_reasons(explained: AnyExplainedQuote) -> None:
     """Show how each part of the car changes the price, starting from the reference car.
 
     Args:
@@ -60,7 +62,7 @@ def show_reasons(explained: ExplainedQuoteView) -> None:
             st.markdown(f"- {escape_markdown(item.label)}: **{change}**")
 
 
-def waterfall_rows(explained: ExplainedQuoteView) -> list[Row]:
+def waterfall_rows(explained: AnyExplainedQuote) -> list[Row]:
     """Compute the bars of the waterfall chart.
 
     Args:
@@ -71,20 +73,13 @@ def waterfall_rows(explained: ExplainedQuoteView) -> list[Row]:
         that `charts.waterfall` expects. Empty without reasons.
 
     Examples:
-        >>> from carvalue.web.client import ExplainedQuoteView, QuoteView
-        >>> quote = QuoteView(
-        ...     price=21_500, low=18_000, high=25_000, model_version="3", data_as_of="2021-05-04",
-        ...     warnings=(), quote_id="f" * 32,
-        ... )
-        >>> mileage = {"label": "80,000 miles", "amount": 1_500}
-        >>> explained = ExplainedQuoteView(
-        ...     quote=quote, comparables=(),
-        ...     reasons={"start": 20_000, "start_label": "a 2014 ford explorer", "items": [mileage]},
-        ... )
-        >>> [(row["label"], row["begin"], row["end"], row["amount"]) for row in waterfall_rows(explained)]
-        [('a typical car', 0, 20000, '$20,000'),
-         ('80,000 miles', 20000, 21500, '+$1,500'),
-         ('your car', 0, 21500, '$21,500')]
+        >>> from carvalue.api.examples import EXPLAINED_QUOTE
+        >>> rows = waterfall_rows(EXPLAINED_QUOTE)
+        >>> [(row["label"], row["begin"], row["end"], row["amount"]) for row in rows]
+        [('a typical car', 0, 16950, '$16,950'),
+         ('make and model: ford f-150', 16950, 21850, '+$4,900'),
+         ('80,000 miles', 21850, 22450, '+$600'),
+         ('your car', 0, 22450, '$22,450')]
     """
     reasons = explained.reasons
     if reasons is None:
@@ -183,7 +178,7 @@ def _later_odometer(listing: Listing, years: int) -> int | None:
     return min(odometer + DISTANCE_A_YEAR * years, highest) if isinstance(odometer, int) else None
 
 
-def show_comparables(listing: Listing, explained: ExplainedQuoteView) -> None:
+def show_comparables(listing: Listing, explained: AnyExplainedQuote) -> None:
     """Show similar cars of the training data with their asking prices.
 
     Args:
@@ -201,7 +196,7 @@ def show_comparables(listing: Listing, explained: ExplainedQuoteView) -> None:
     if not comparables:
         st.info(f"No similar {MARKET.vehicle} passes these filters.")
         return
-    cars = [car.model_dump(mode="json") for car in comparables]
+    cars = [msgspec.to_builtins(car) for car in comparables]
     own = listing.get("odometer")
     chart = similar_cars(cars, odometer=own if isinstance(own, int) else None, price=explained.quote.price)
     st.altair_chart(chart, width="stretch")
@@ -212,7 +207,7 @@ def show_comparables(listing: Listing, explained: ExplainedQuoteView) -> None:
     show_table([_table_row(car) for car in comparables])
 
 
-def _by_place(cars: Sequence[ComparableView], tile_map: TileMap) -> list[dict[str, str | float | None]]:
+def _by_place(cars: Sequence[Comparable], tile_map: TileMap) -> list[dict[str, str | float | None]]:
     """Count the similar cars of each place, with the median of their prices."""
     prices: dict[str, list[int]] = {place: [] for place in tile_map.tiles}
     for car in cars:
@@ -230,9 +225,9 @@ def _by_place(cars: Sequence[ComparableView], tile_map: TileMap) -> list[dict[st
     ]
 
 
-def _filtered(listing: Listing, cars: Sequence[ComparableView]) -> list[ComparableView]:
+def _filtered(listing: Listing, cars: Sequence[Comparable]) -> list[Comparable]:
     """Let the visitor narrow the similar cars; a filter is offered if it passes some of them, but not all."""
-    offered: dict[str, list[ComparableView]] = {}
+    offered: dict[str, list[Comparable]] = {}
     for name, passes in FILTERS.items():
         kept = [car for car in cars if passes(listing, car)]
         if 0 < len(kept) < len(cars):
@@ -241,12 +236,12 @@ def _filtered(listing: Listing, cars: Sequence[ComparableView]) -> list[Comparab
     return [car for car in cars if all(car in offered[name] for name in chosen)]
 
 
-def _is_near(listing: Listing, car: ComparableView) -> bool:
+def _is_near(listing: Listing, car: Comparable) -> bool:
     own = listing.get("odometer")
     return isinstance(own, int | float) and car.odometer is not None and abs(car.odometer - own) <= NEAR
 
 
-def _has_year(listing: Listing, car: ComparableView) -> bool:
+def _has_year(listing: Listing, car: Comparable) -> bool:
     return car.year == listing.get("year")
 
 
@@ -265,7 +260,7 @@ FILTERS: Mapping[str, Filter] = {
 }
 
 
-def _table_row(car: ComparableView) -> Row:
+def _table_row(car: Comparable) -> Row:
     return {
         "Asking price": CURRENCY.format(car.price),  # a phone shows the first three columns
         "Year": str(car.year),

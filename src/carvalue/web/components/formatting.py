@@ -52,20 +52,19 @@ def format_dollars(amount: int) -> str:
     return escape_markdown(CURRENCY.format(amount))
 
 
-def format_date(iso: str) -> str:
+def format_date(day: date) -> str:
     """Format a date as it is written in American English.
 
     Args:
-        iso: The date, ISO 8601.
+        day: The date.
 
     Returns:
         Month, day and year.
 
     Examples:
-        >>> format_date("2021-05-04")
+        >>> format_date(date(2021, 5, 4))
         'May 4, 2021'
     """
-    day = date.fromisoformat(iso)
     return f"{day:%B} {day.day}, {day.year}"
 
 
@@ -135,21 +134,21 @@ def _model_word(word: str) -> str:
     return word.upper() if is_abbreviation else word[:1].upper() + word[1:]
 
 
-def age_in_words(iso: str, *, today: date) -> str:
+def age_in_words(day: date, *, today: date) -> str:
     """Describe how long ago a date was, in the largest unit that is at least one.
 
     Args:
-        iso: The date, ISO 8601.
+        day: The date.
         today: The present date.
 
     Returns:
         Such as "5 years", "3 months" or "12 days".
 
     Examples:
-        >>> [age_in_words("2021-05-04", today=day) for day in (date(2026, 11, 29), date(2021, 6, 9))]
+        >>> [age_in_words(date(2021, 5, 4), today=day) for day in (date(2026, 11, 29), date(2021, 6, 9))]
         ['5 years', '1 month']
     """
-    days = (today - date.fromisoformat(iso)).days
+    days = (today - day).days
     for unit, length in (("year", 365.25), ("month", 30.44), ("day", 1)):
         count = int(days / length)
         if count or unit == "day":

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
+from carvalue.api import Trim
 from carvalue.errors import AppError
 from carvalue.listings import CURRENCY, FIELD_BY_NAME, MARKET
 from carvalue.listings.recognition import Advertisement, InvalidVin, read_advertisement, read_vin
-from carvalue.web.client import TrimView
 from carvalue.web.components.form import fill_form
 from carvalue.web.components.formatting import choice_name, escape_markdown, format_dollars, model_name
 
@@ -51,7 +51,7 @@ def show_advertisement_entry(*, makes: Sequence[str], models_of: ModelsOf) -> No
         _show_notice("advertisement")
 
 
-def show_trims(trims: Sequence[TrimView], *, prices: Mapping[str, int]) -> None:
+def show_trims(trims: Sequence[Trim], *, prices: Mapping[str, int]) -> None:
     """Show the trims of the model of the form; a chosen one is added to the model.
 
     Args:
@@ -73,7 +73,7 @@ def show_trims(trims: Sequence[TrimView], *, prices: Mapping[str, int]) -> None:
     )
 
 
-def _trim_label(trim: TrimView, price: int | None) -> str:
+def _trim_label(trim: Trim, price: int | None) -> str:
     parts = [model_name(trim.name), f"{trim.share:.0%} of these {MARKET.vehicles}"]
     return " \N{MIDDLE DOT} ".join(parts if price is None else [*parts, format_dollars(price)])
 

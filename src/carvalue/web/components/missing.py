@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from carvalue.api import MissingAnswer, PossibleValue
 from carvalue.listings import FIELD_BY_NAME, MARKET
-from carvalue.web.client import MissingAnswerView, PossibleValueView
 from carvalue.web.components.formatting import choice_name, escape_markdown, format_dollars
 
 TRIM = "trim"
@@ -14,7 +14,7 @@ OFFERED_BY_NAME = (TRIM, *MARKET.asked)
 """Fields whose values move prices and that a seller knows."""
 
 
-def show_missing_answers(missing: Sequence[MissingAnswerView]) -> None:
+def show_missing_answers(missing: Sequence[MissingAnswer]) -> None:
     """Show which empty field would make the price range narrower, and which would move the price most.
 
     Args:
@@ -25,7 +25,7 @@ def show_missing_answers(missing: Sequence[MissingAnswerView]) -> None:
         st.info("  \n".join(lines), icon=":material/lightbulb:")
 
 
-def describe_missing_answers(missing: Sequence[MissingAnswerView]) -> list[str]:
+def describe_missing_answers(missing: Sequence[MissingAnswer]) -> list[str]:
     r"""Say which empty field would help most.
 
     Args:
@@ -36,10 +36,13 @@ def describe_missing_answers(missing: Sequence[MissingAnswerView]) -> list[str]:
 
     Examples:
         >>> prices = {"s": 19_800, "raptor": 35_000}
-        >>> trims = tuple(PossibleValueView(value=name, price=price) for name, price in prices.items())
+        >>> trims = tuple(
+        ...     PossibleValue(value=name, share=None, price=price, low=price - 5_000, high=price + 5_000)
+        ...     for name, price in prices.items()
+        ... )
         >>> answers = [
-        ...     MissingAnswerView(field="odometer", narrower=0.36, values=()),
-        ...     MissingAnswerView(field="trim", narrower=0, values=trims),
+        ...     MissingAnswer(field="odometer", narrower=0.36, values=()),
+        ...     MissingAnswer(field="trim", narrower=0, values=trims),
         ... ]
         >>> [line.replace("\\", "") for line in describe_missing_answers(answers)]
         ['Enter the **mileage**: the price range gets about 36% narrower.',
@@ -62,7 +65,7 @@ def describe_missing_answers(missing: Sequence[MissingAnswerView]) -> list[str]:
     return lines
 
 
-def trim_prices(missing: Sequence[MissingAnswerView]) -> dict[str, int]:
+def trim_prices(missing: Sequence[MissingAnswer]) -> dict[str, int]:
     """Collect the prices of the car with each trim.
 
     Args:
@@ -79,13 +82,13 @@ def _label(field: str) -> str:
     return FIELD_BY_NAME[field].label.lower() if field in FIELD_BY_NAME else field
 
 
-def _price(value: PossibleValueView) -> int:
+def _price(value: PossibleValue) -> int:
     return value.price
 
 
-def _prices(answer: MissingAnswerView) -> list[int]:
+def _prices(answer: MissingAnswer) -> list[int]:
     return [value.price for value in answer.values]
 
 
-def _name(value: PossibleValueView) -> str:
+def _name(value: PossibleValue) -> str:
     return escape_markdown(choice_name(str(value.value)))

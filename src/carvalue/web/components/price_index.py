@@ -4,14 +4,15 @@ import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import streamlit as st
 
+from carvalue.api import AnyQuote
 from carvalue.errors import AppError
 from carvalue.listings import MARKET
-from carvalue.web.client import QuoteView
-from carvalue.web.components.formatting import escape_markdown, format_date, format_dollars
+from carvalue.web.components.formatting import escape_markdown, format_dollars
 
 MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 MAX_BYTES = 1_000_000
@@ -36,11 +37,11 @@ class PriceIndex:
     name: str
     values: Mapping[str, float]
 
-    def change_since(self, date: str) -> tuple[str, float] | None:
+    def change_since(self, day: date) -> tuple[str, float] | None:
         """Compute how prices changed from a date to the newest month of the index.
 
         Args:
-            date: The date, ISO 8601.
+            day: The date.
 
         Returns:
             The newest month, and its index as a share of that of the date's month. None if the index does not
@@ -48,10 +49,10 @@ class PriceIndex:
 
         Examples:
             >>> index = PriceIndex(name="CPI", values={"2021-04": 100.0, "2026-10": 125.0})
-            >>> index.change_since("2021-04-29")
+            >>> index.change_since(date(2021, 4, 29))
             ('2026-10', 1.25)
         """
-        month = date[:7]
+        month = f"{day:%Y-%m}"
         newest = max(self.values)
         if month not in self.values or newest <= month:
             return None
@@ -82,7 +83,7 @@ def read_price_index(path: Path, *, name: str) -> PriceIndex:
     return PriceIndex(name=name or path.stem, values=dict(sorted(values.items())))
 
 
-def show_adjusted_price(quote: QuoteView, *, path: str, name: str) -> None:
+def show_adjusted_price(quote: AnyQuote, *, path: str, name: str) -> None:
     """Show a price as it would be in the newest month of the operator's index, if there is one.
 
     Args:
@@ -101,7 +102,7 @@ def show_adjusted_price(quote: QuoteView, *, path: str, name: str) -> None:
         st.markdown(adjusted_price(quote, month=change[0], share=change[1], name=name or Path(path).stem))
 
 
-def adjusted_price(quote: QuoteView, *, month: str, share: float, name: str) -> str:
+def adjusted_price(quote: AnyQuote, *, month: str, share: float, name: str) -> str:
     """Say what a price would be in another month.
 
     Args:
@@ -116,7 +117,8 @@ def adjusted_price(quote: QuoteView, *, month: str, share: float, name: str) -> 
     price, low, high = (
         format_dollars(round(share * amount)) for amount in (quote.price, quote.low, quote.high)
     )
-    day, until = (format_date(f"{part[:7]}-01").replace(" 1,", "") for part in (str(quote.data_as_of), month))
+    day = f"{quote.data_as_of:%B %Y}"
+    until = f"{date.fromisoformat(f'{month}-01'):%B %Y}"
     return (
         f"Adjusted to {until}: about **{price}** ({low} to {high}). Between {day} and {until}, "
         f"*{escape_markdown(name)}* changed by {share - 1:+.0%}. It is one index for all used "

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from carvalue.client import RATINGS
+from carvalue.api import RatingChoice
 from carvalue.errors import AppError
 from carvalue.listings import CURRENCY, MARKET
 from carvalue.web.client import ListingRejected, price_service_client
@@ -106,7 +106,7 @@ def open_rating(quote_id: str, rating: str | None) -> None:
 def _show_rating(quote_id: str, url: str) -> None:
     st.pills(
         "What do you think of this price?",
-        RATINGS,
+        [choice.value for choice in RatingChoice],
         format_func=choice_name,
         key=_rating(quote_id),
         on_change=_rate,

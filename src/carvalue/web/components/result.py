@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from carvalue.api import AnyExplainedQuote, AnyQuote, Model
 from carvalue.client import is_supported, rate_deal, support_in_words
 from carvalue.errors import AppError
 from carvalue.listings import CURRENCY, MARKET, Listing
 from carvalue.settings import PageSettings
-from carvalue.web.client import ExplainedQuoteView, ModelView, QuoteView, price_service_client
+from carvalue.web.client import price_service_client
 from carvalue.web.components.browser import show_share_bar
 from carvalue.web.components.formatting import (
     age_in_words,
@@ -35,7 +36,7 @@ class Valuation:
     """
 
     listing: Listing
-    explained: ExplainedQuoteView
+    explained: AnyExplainedQuote
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ class RejectedListing:
 
 
 def show_valuation(
-    valuation: Valuation, *, entered: Listing, model: ModelView | None, settings: PageSettings
+    valuation: Valuation, *, entered: Listing, model: Model | None, settings: PageSettings
 ) -> None:
     """Show a quote.
 
@@ -109,7 +110,7 @@ def show_valuation(
         st.caption(_sources(quote, model))
 
 
-def range_bar(quote: QuoteView) -> str:
+def range_bar(quote: AnyQuote) -> str:
     """Draw the price range as HTML: a bar with both ends, and the most likely price at its place.
 
     Args:
@@ -127,20 +128,20 @@ def range_bar(quote: QuoteView) -> str:
     )
 
 
-def _promise(explained: ExplainedQuoteView) -> str:
+def _promise(explained: AnyExplainedQuote) -> str:
     words = escape_markdown(support_in_words(explained))
     return words if is_supported(explained) else f"**{words}**"
 
 
-def _data_date(quote: QuoteView) -> str:
+def _data_date(quote: AnyQuote) -> str:
     if quote.data_as_of is None:
         return "Priced by a former model: press the button for a new price"
     return f"Prices as of {format_date(quote.data_as_of)}"
 
 
-def _old_data(quote: QuoteView, *, days: int) -> str:
+def _old_data(quote: AnyQuote, *, days: int) -> str:
     today = datetime.now(UTC).date()
-    if quote.data_as_of is None or (today - date.fromisoformat(quote.data_as_of)).days < days:
+    if quote.data_as_of is None or (today - quote.data_as_of).days < days:
         return ""
     age = age_in_words(quote.data_as_of, today=today)
     return (
@@ -193,14 +194,14 @@ def _market_rank(asking: int, valuation: Valuation, *, url: str) -> list[str]:
     return [f"Of 20 such {MARKET.vehicles}, about **{cheaper}** are offered for less."]
 
 
-def _room(asking: int, quote: QuoteView) -> str:
+def _room(asking: int, quote: AnyQuote) -> str:
     room = asking - quote.price
     if room <= 0:
         return "Little room to negotiate: the price is not above the most likely one."
     return f"Room to negotiate: about **{format_dollars(room)}**, down to the most likely price."
 
 
-def _sources(quote: QuoteView, model: ModelView | None) -> str:
+def _sources(quote: AnyQuote, model: Model | None) -> str:
     parts = [f"Model version {escape_markdown(quote.model_version)}"]
     if model is not None and model.version == quote.model_version:
         parts.append(f"trained on {escape_markdown(source_name(model.card.data_source))}")

@@ -4,7 +4,8 @@ import time
 from collections.abc import Iterator, Sequence
 from threading import Event, Thread
 
-from carvalue.client import ListingRejected, PriceServiceClient, QuoteView
+from carvalue.api import AnyQuote
+from carvalue.client import ListingRejected, PriceServiceClient
 from carvalue.errors import AppError
 from carvalue.listings import Listing
 
@@ -29,7 +30,7 @@ class PricingJob:
             known: For each car the reason why it cannot be priced, if that is known already; else empty.
         """
         self.rows = len(listings)
-        self.answers: list[QuoteView | str] = []
+        self.answers: list[AnyQuote | str] = []
         self.failure = ""
         self._client, self._listings, self._known = client, listings, known
         self._cancelled = Event()
@@ -80,13 +81,13 @@ class PricingJob:
         except AppError as error:
             self.failure = str(error)
 
-    def _answers(self, batch: Sequence[Listing], known: Sequence[str]) -> list[QuoteView | str]:
+    def _answers(self, batch: Sequence[Listing], known: Sequence[str]) -> list[AnyQuote | str]:
         listings = [listing for listing, reason in zip(batch, known, strict=True) if not reason]
         priced = iter(list(price_all(self._client, listings)))
         return [reason or next(priced) for reason in known]
 
 
-def price_all(client: PriceServiceClient, listings: Sequence[Listing]) -> Iterator[QuoteView | str]:
+def price_all(client: PriceServiceClient, listings: Sequence[Listing]) -> Iterator[AnyQuote | str]:
     """Price listings in one request; a part with a rejected listing is divided until the listing is found.
 
     Args:

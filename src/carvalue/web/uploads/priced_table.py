@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from carvalue.client import QuoteView, rate_deal
+from carvalue.api import AnyQuote
+from carvalue.client import rate_deal
 from carvalue.web.components import unused_name
 
 ANSWER_COLUMNS = ("price", "low", "high", "difference", "rating", "warnings", "problem", "quote_id")
 
 
 def with_answers(
-    table: pl.DataFrame, answers: Sequence[QuoteView | str], asking: Sequence[int | None] | None = None
+    table: pl.DataFrame, answers: Sequence[AnyQuote | str], asking: Sequence[int | None] | None = None
 ) -> pl.DataFrame:
     """Add the answers as columns; a column of the file keeps its name and its values.
 
@@ -26,7 +27,7 @@ def with_answers(
         added one is named carvalue_price, carvalue_low and so on.
     """
     names = answer_names(table.columns)
-    quotes = [answer if isinstance(answer, QuoteView) else None for answer in answers]
+    quotes = [answer if isinstance(answer, AnyQuote) else None for answer in answers]
     asked = asking or [None] * len(answers)
     pairs = list(zip(quotes, asked, strict=True))
     return table.with_columns(
@@ -40,7 +41,7 @@ def with_answers(
         ),
         pl.Series(names["rating"], [_rating(quote, price) for quote, price in pairs], dtype=pl.String),
         pl.Series(names["warnings"], ["; ".join(quote.warnings) if quote else "" for quote in quotes]),
-        pl.Series(names["problem"], ["" if isinstance(answer, QuoteView) else answer for answer in answers]),
+        pl.Series(names["problem"], ["" if isinstance(answer, AnyQuote) else answer for answer in answers]),
         pl.Series(names["quote_id"], [quote.quote_id if quote else "" for quote in quotes]),
     )
 
@@ -65,7 +66,7 @@ def answer_names(columns: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _rating(quote: QuoteView | None, asking: int | None) -> str:
+def _rating(quote: AnyQuote | None, asking: int | None) -> str:
     if quote is None or asking is None:
         return ""
     return rate_deal(asking, price=quote.price, low=quote.low, high=quote.high).label

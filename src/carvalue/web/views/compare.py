@@ -3,7 +3,8 @@
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from carvalue.client import ListingRejected, StoredQuoteView
+from carvalue.api import StoredQuote
+from carvalue.client import ListingRejected
 from carvalue.errors import AppError
 from carvalue.listings import FIELD_BY_NAME, MARKET, OPEN_PLACES
 from carvalue.settings import PageSettings, load_settings
@@ -61,7 +62,7 @@ def _show_car(quote_id: str, price_page: StreamlitPage) -> None:
     st.button("Remove", key=f"remove {quote_id}", on_click=_remove, args=(quote_id,))
 
 
-def _show_quote(stored: StoredQuoteView) -> None:
+def _show_quote(stored: StoredQuote) -> None:
     quote = stored.quote
     st.markdown(f"**{escape_markdown(car_name(stored.listing))}**")
     st.markdown(f"## {format_dollars(quote.price)}")

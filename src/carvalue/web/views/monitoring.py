@@ -1,7 +1,9 @@
 """Monitoring: the model in production, alerts, retraining, drift, quotes, live accuracy and reports."""
 
+import msgspec
 import streamlit as st
 
+from carvalue.api import Model
 from carvalue.errors import AppError
 from carvalue.settings import PageSettings, load_settings
 from carvalue.web.client import (
@@ -11,7 +13,6 @@ from carvalue.web.client import (
     DriftView,
     FeatureDriftView,
     LiveAccuracyView,
-    ModelView,
     RetrainingView,
     WatcherClient,
     price_service_client,
@@ -82,11 +83,11 @@ def _show_model(settings: PageSettings) -> None:
     _show_card(model)
 
 
-def _show_card(model: ModelView) -> None:
+def _show_card(model: Model) -> None:
     with st.expander("Model card"):
         for limit in model.card.limits:
             st.markdown(f"- {escape_markdown(limit)}")
-        st.json(model.card.model_dump(), expanded=False)
+        st.json(msgspec.to_builtins(model.card), expanded=False)
 
 
 def _show_alerts(alerts: AlertsView, receivers: tuple[str, ...]) -> None:

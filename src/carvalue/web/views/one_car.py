@@ -6,17 +6,11 @@ from typing import Any
 
 import streamlit as st
 
+from carvalue.api import MissingAnswer, Model, Trim
 from carvalue.errors import AppError
 from carvalue.listings import FIELD_BY_NAME, MARKET, REQUIRED_FIELDS, Listing, Value
 from carvalue.settings import PageSettings, load_settings
-from carvalue.web.client import (
-    ExplainedQuoteView,
-    ListingRejected,
-    MissingAnswerView,
-    ModelView,
-    TrimView,
-    price_service_client,
-)
+from carvalue.web.client import ListingRejected, price_service_client
 from carvalue.web.components import (
     RejectedListing,
     Valuation,
@@ -115,11 +109,11 @@ def _suggestions_or_notice(url: str) -> Mapping[str, tuple[str, ...]]:
 
 
 @st.cache_data(ttl=SUGGESTIONS_S, show_spinner=False)
-def _trims(url: str, make: str, model: str) -> tuple[TrimView, ...]:
+def _trims(url: str, make: str, model: str) -> tuple[Trim, ...]:
     return price_service_client(url).trims(make, model)
 
 
-def _trims_or_none(url: str) -> tuple[TrimView, ...]:
+def _trims_or_none(url: str) -> tuple[Trim, ...]:
     entered = entered_listing()
     if not {"manufacturer", "model"} <= entered.keys():
         return ()
@@ -130,11 +124,11 @@ def _trims_or_none(url: str) -> tuple[TrimView, ...]:
 
 
 @st.cache_data(ttl=SUGGESTIONS_S, max_entries=1_000, show_spinner=False)
-def _missing(url: str, items: tuple[tuple[str, Value], ...]) -> tuple[MissingAnswerView, ...]:
+def _missing(url: str, items: tuple[tuple[str, Value], ...]) -> tuple[MissingAnswer, ...]:
     return price_service_client(url).missing_answers(dict(items))
 
 
-def _missing_or_none(url: str, listing: Listing) -> tuple[MissingAnswerView, ...]:
+def _missing_or_none(url: str, listing: Listing) -> tuple[MissingAnswer, ...]:
     if not set(REQUIRED_FIELDS) <= listing.keys() or invalid_numbers(listing):
         return ()
     try:
@@ -173,7 +167,7 @@ def _price(url: str) -> None:
         answer |= {"rejected": RejectedListing(listing=listing, expected=error.expected), "valuation": None}
         st.query_params.pop("quote", None)
     except AppError as error:
-        answer["failure"] = str(error)
+        answer["failure"] = f"{error.message} Your entries are kept. {error.hint}".strip()
     if valuation := answer.get("valuation"):
         st.query_params["quote"] = valuation.explained.quote.quote_id
     st.session_state.update(answer | {"draw form": had_errors or answer["rejected"] is not None})
@@ -196,9 +190,8 @@ def _open_linked_quote(url: str) -> None:
     except AppError as error:
         st.error(str(error))
         return
-    explained = ExplainedQuoteView(quote=stored.quote, reasons=stored.reasons, comparables=stored.comparables)
     fill_form(stored.listing)
-    st.session_state["valuation"] = Valuation(listing=stored.listing, explained=explained)
+    st.session_state["valuation"] = Valuation(listing=stored.listing, explained=stored)
     open_rating(quote_id, stored.rating)
 
 
@@ -258,16 +251,16 @@ def _price_example(url: str, listing: Mapping[str, str | int]) -> None:
     st.session_state["draw form"] = True
 
 
-def _source(model: ModelView | None) -> str:
+def _source(model: Model | None) -> str:
     return source_name(model.card.data_source) if model is not None else ""
 
 
 @st.cache_data(ttl=SUGGESTIONS_S, show_spinner=False)
-def _model(url: str) -> ModelView:
+def _model(url: str) -> Model:
     return price_service_client(url).in_production()
 
 
-def _model_or_none(url: str) -> ModelView | None:
+def _model_or_none(url: str) -> Model | None:
     try:
         return _model(url)
     except AppError:

@@ -13,29 +13,29 @@ function answered<T>(answer: { data?: T; error?: unknown }): T {
   return answer.data;
 }
 
-const quote = answered(await client.POST("/predict", { body })) as Schemas["Quote"];
+const quote = answered(await client.POST("/v1/predict", { body })) as Schemas["Quote"];
 const path = { quote_id: quote.quote_id };
-const explained: Schemas["Explanation"] = answered(await client.POST("/explain", { body }));
+const explained: Schemas["ExplainedQuote"] = answered(await client.POST("/v1/explain", { body }));
 const curves: Schemas["Curves"] = answered(
-  await client.POST("/curves", { body, params: { query: { odometer: [50_000] } } }),
+  await client.POST("/v1/curves", { body, params: { query: { odometer: [50_000] } } }),
 );
 const distribution: Schemas["Distribution"] = answered(
-  await client.POST("/distribution", { body, params: { query: { asking_price: 9_000 } } }),
+  await client.POST("/v1/distribution", { body, params: { query: { asking_price: 9_000 } } }),
 );
-const missing: Schemas["MissingAnswers"] = answered(await client.POST("/missing", { body }));
+const missing: Schemas["MissingAnswers"] = answered(await client.POST("/v1/missing", { body }));
 const feedback: Schemas["StoredFeedback"] = answered(
-  await client.POST("/feedback", { body: { quote_id: quote.quote_id, sale_price: 9_000 } }),
+  await client.POST("/v1/feedback", { body: { quote_id: quote.quote_id, sale_price: 9_000 } }),
 );
 const rating: Schemas["StoredRating"] = answered(
-  await client.PUT("/quotes/{quote_id}/rating", { params: { path }, body: { rating: "useful" } }),
+  await client.PUT("/v1/quotes/{quote_id}/rating", { params: { path }, body: { rating: "useful" } }),
 );
-const stored: Schemas["StoredQuote"] = answered(await client.GET("/quotes/{quote_id}", { params: { path } }));
+const stored: Schemas["StoredQuote"] = answered(await client.GET("/v1/quotes/{quote_id}", { params: { path } }));
 const options: Schemas["Options"] = answered(
-  await client.GET("/options", { params: { query: { make: "ford" } } }),
+  await client.GET("/v1/options", { params: { query: { make: "ford" } } }),
 );
-const model: Schemas["Model"] = answered(await client.GET("/model"));
+const model: Schemas["Model"] = answered(await client.GET("/v1/model"));
 const batch: string = answered(
-  await client.POST("/predict/batch", {
+  await client.POST("/v1/predict/batch", {
     body: "make,model,year\nford,f-150,2015\n",
     bodySerializer: (file) => file,
     headers: { "Content-Type": "text/csv" },
@@ -45,9 +45,9 @@ const batch: string = answered(
 const health: Schemas["Health"] = answered(await client.GET("/healthz"));
 const ready: Schemas["Readiness"] = answered(await client.GET("/readyz"));
 const metrics: string = answered(await client.GET("/metrics", { parseAs: "text" }));
-const deleted = await client.DELETE("/quotes/{quote_id}", { params: { path } });
-const gone = await client.GET("/quotes/{quote_id}", { params: { path } });
-const refused = await client.POST("/predict", { body: { ...body, year: 1 } });
+const deleted = await client.DELETE("/v1/quotes/{quote_id}", { params: { path } });
+const gone = await client.GET("/v1/quotes/{quote_id}", { params: { path } });
+const refused = await client.POST("/v1/predict", { body: { ...body, year: 1 } });
 
 console.log(
   JSON.stringify({

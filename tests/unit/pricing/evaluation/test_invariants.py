@@ -9,7 +9,7 @@ from tests.markets import a_market
 from carvalue.listings.schema import Listing
 from carvalue.pricing.evaluation.invariants import check_invariants, violations
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.quote import Quote
+from carvalue.pricing.quote import PriceEstimate
 
 Price = Callable[[Listing], float]
 
@@ -28,9 +28,9 @@ class Priced:
     def __init__(self, one: Price, many: Price | None = None) -> None:
         self.one, self.many = one, many or one
 
-    def quote(self, listing: Listing) -> Quote:
+    def quote(self, listing: Listing) -> PriceEstimate:
         price = round(self.one(listing))
-        return Quote(price, price, price)
+        return PriceEstimate(price, price, price)
 
     def quote_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
         prices = [round(self.many(listing)) for listing in frame.iter_rows(named=True)]

@@ -13,8 +13,8 @@ from carvalue.listings.schema import FIELDS, CategoryField
 from carvalue.pricing.explain.groups import GROUPS
 from carvalue.pricing.explain.shapley import (
     CoalitionCells,
-    Explanation,
     Floats,
+    PriceExplanation,
     explain_price,
     shapley,
     whole_dollars,
@@ -33,7 +33,7 @@ def _values(field: object) -> st.SearchStrategy[object]:
 LISTINGS = st.fixed_dictionaries({}, optional={field.name: _values(field) for field in FIELDS})
 
 
-def dollars_of(reasons: Explanation, group: str) -> int:
+def dollars_of(reasons: PriceExplanation, group: str) -> int:
     return sum(item.amount for item in reasons.items if item.group == group)
 
 

@@ -14,13 +14,13 @@ import polars as pl
 import pytest
 from pydantic import SecretStr
 
+from carvalue.api.batch import ANSWER_CSV, REQUEST_CSV, REQUEST_NDJSON
 from carvalue.journal.store import Journal, JournalCursor
 from carvalue.listings.schema import FIELDS
 from carvalue.pricing.model import PriceModel
 from carvalue.serving.app import create_app
 from carvalue.serving.batch.batches import ANSWER_COLUMNS, CHUNK_ROWS
 from carvalue.serving.batch.formats import ARROW, CSV, FORMATS, NDJSON, PARQUET, BatchFormat
-from carvalue.serving.openapi.batch import ANSWER_CSV, REQUEST_CSV, REQUEST_NDJSON
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from markets import a_market

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from carvalue.api.examples import LISTING as EXAMPLE
 from carvalue.serving.app import create_app
 from carvalue.serving.middleware.access_log import LINES_AT_ONCE, AccessLog
-from carvalue.serving.openapi.predict import EXAMPLE
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from servers import serving

@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from carvalue.api.examples import LISTING as EXAMPLE
 from carvalue.journal import Journal
 from carvalue.serving.app import create_app
 from carvalue.serving.auth.api_keys import KeyFile
-from carvalue.serving.openapi.predict import EXAMPLE
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from servers import serving
@@ -80,7 +80,7 @@ def test_health_and_metrics_need_no_key(client: httpx.Client, path: str) -> None
 
 
 @pytest.mark.parametrize(
-    "path", ["/healthz/../model", "/%6dodel", "//model", "/static-offline-docs/../model", "/model/"]
+    "path", ["/healthz/../model", "/%6dodel", "//model", "/docs/assets/../model", "/model/"]
 )
 def test_a_path_similar_to_an_open_route_needs_a_key(client: httpx.Client, path: str) -> None:
     url = client.base_url
@@ -118,8 +118,8 @@ def test_the_documentation_describes_how_to_send_a_key(client: httpx.Client) -> 
 
     (scheme,) = described["components"]["securitySchemes"].values()
     assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", "X-API-Key")
-    assert "401" in described["paths"]["/predict"]["post"]["responses"]
-    assert described["paths"]["/predict"]["post"]["security"]
+    assert "401" in described["paths"]["/v1/predict"]["post"]["responses"]
+    assert described["paths"]["/v1/predict"]["post"]["security"]
 
 
 def test_a_client_over_its_limit_gets_retry_after_and_others_are_unaffected(

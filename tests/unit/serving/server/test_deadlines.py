@@ -12,8 +12,8 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from carvalue.api.examples import LISTING as EXAMPLE
 from carvalue.serving.app import create_app
-from carvalue.serving.openapi.predict import EXAMPLE
 from carvalue.serving.server import deadlines
 from carvalue.serving.server.deadlines import DeadlineProtocol
 from carvalue.settings import Settings

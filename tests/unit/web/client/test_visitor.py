@@ -2,7 +2,9 @@
 
 import httpx
 import pytest
+from msgspec import to_builtins
 
+from carvalue.api.examples import STORED_FEEDBACK
 from carvalue.client.price_service import PriceServiceClient
 from carvalue.web.client.visitor import current_visitor, visitor_address
 
@@ -39,7 +41,7 @@ def test_each_request_names_its_own_visitor() -> None:
 
     def answer(request: httpx.Request) -> httpx.Response:
         requests.append(request)
-        return httpx.Response(200, json={"status": "stored"})
+        return httpx.Response(200, json=to_builtins(STORED_FEEDBACK))
 
     visitors = iter(["192.0.2.1", None, "192.0.2.2"])
     client = PriceServiceClient(

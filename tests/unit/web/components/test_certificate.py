@@ -5,28 +5,27 @@ from datetime import date
 import pytest
 from fpdf import FPDF
 
-from carvalue.client.answers import ExplainedQuoteView
+from answers import a_quote, explained
 from carvalue.web.components.certificate import certificate_pdf
 from carvalue.web.components.result import Valuation
 
 LINK = "https://prices.example/?quote=" + "f" * 32
-EXPLAINED = {
-    "quote": {
-        "price": 22_041,
-        "low": 15_821,
-        "high": 30_313,
-        "model_version": "3",
-        "data_as_of": "2021-04-29",
-        "warnings": ["the model year is newer than the training data"],
-        "quote_id": "f" * 32,
-    },
-    "reasons": {
+EXPLAINED = explained(
+    quote=a_quote(
+        price=22_041,
+        low=15_821,
+        high=30_313,
+        data_as_of="2021-04-29",
+        warnings=["the model year is newer than the training data"],
+        quote_id="f" * 32,
+    ),
+    reasons={
         "start": 20_000,
         "start_label": "a 2014 ford explorer",
         "items": [{"label": "80,000 miles", "amount": 2_041}],
     },
-    "comparables": [],
-}
+    comparables=[],
+)
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_certificate_holds_price_range_date_support_reasons_and_id(written: list[str]) -> None:
     listing = {"manufacturer": "citro\u00ebn", "model": "c4 \u8eca", "year": 2015, "odometer": 80_000}
-    valuation = Valuation(listing=listing, explained=ExplainedQuoteView.model_validate(EXPLAINED))
+    valuation = Valuation(listing=listing, explained=EXPLAINED)
 
     document = certificate_pdf(valuation, link=LINK, source="own data", today=date(2026, 11, 29))
 

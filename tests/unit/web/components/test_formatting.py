@@ -1,5 +1,7 @@
 """Money, dates and names are formatted as people write them; typed words are completed."""
 
+from datetime import date
+
 import pytest
 
 from carvalue.web.components.formatting import (
@@ -35,7 +37,7 @@ def test_choices_and_days_are_written_as_people_write_them() -> None:
         "4wd",
         "SUV",
     ]
-    assert format_date("2021-05-04") == "May 4, 2021"
+    assert format_date(date(2021, 5, 4)) == "May 4, 2021"
 
 
 def test_a_car_is_named_with_what_is_known() -> None:

@@ -1,20 +1,18 @@
 """Old prices are carried to today only by an index that the operator provides."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from carvalue.client.answers import QuoteView
+from answers import a_quote
 from carvalue.web.components.price_index import PriceIndexUnreadable, adjusted_price, read_price_index
 
-QUOTE = QuoteView(
+QUOTE = a_quote(
     price=20_000,
     low=16_000,
     high=26_000,
-    model_version="3",
     data_as_of="2021-04-29",
-    warnings=(),
-    quote_id="f" * 32,
 )
 
 
@@ -29,17 +27,17 @@ def test_a_price_is_carried_to_the_newest_month_of_the_index(tmp_path: Path) -> 
 
     index = read_price_index(file, name="CPI of used cars (BLS)")
 
-    assert index.change_since("2021-04-29") == ("2026-10", 1.25)
+    assert index.change_since(date(2021, 4, 29)) == ("2026-10", 1.25)
     text = adjusted_price(QUOTE, month="2026-10", share=1.25, name=index.name).replace("\\", "")
     assert "Adjusted to October 2026: about **$25,000** ($20,000 to $32,500)." in text
     assert "Between April 2021 and October 2026, *CPI of used cars (BLS)* changed by +25%." in text
 
 
-@pytest.mark.parametrize("date", ["2021-03-01", "2026-10-01"])
-def test_a_month_outside_of_the_index_is_not_guessed(tmp_path: Path, date: str) -> None:
+@pytest.mark.parametrize("day", [date(2021, 3, 1), date(2026, 10, 1)])
+def test_a_month_outside_of_the_index_is_not_guessed(tmp_path: Path, day: date) -> None:
     file = an_index(tmp_path, "month,index\n2021-04,100\n2026-10,125\n")
 
-    assert read_price_index(file, name="").change_since(date) is None
+    assert read_price_index(file, name="").change_since(day) is None
 
 
 HEADER = "month,index\n"

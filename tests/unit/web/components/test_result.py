@@ -2,18 +2,11 @@
 
 import pytest
 
-from carvalue.client import ExplainedQuoteView, QuoteView, support_in_words
+from answers import a_quote, explained
+from carvalue.client import support_in_words
 from carvalue.web.components.result import range_bar
 
-QUOTE = QuoteView(
-    price=10_000,
-    low=8_000,
-    high=12_000,
-    model_version="3",
-    data_as_of="2021-05-04",
-    warnings=(),
-    quote_id="f" * 32,
-)
+QUOTE = a_quote(price=10_000, low=8_000, high=12_000)
 REASONS = {"start": 9_000, "start_label": "a car", "items": []}
 CAR = {
     "manufacturer": "ford",
@@ -39,22 +32,20 @@ CAR = {
 def test_nothing_is_promised_of_cars_that_the_model_has_never_seen(
     warnings: tuple[str, ...], comparables: list[dict[str, object]]
 ) -> None:
-    explained = ExplainedQuoteView.model_validate(
-        {
-            "quote": QUOTE.model_copy(update={"warnings": warnings}),
-            "reasons": REASONS,
-            "comparables": comparables,
-        }
+    answer = explained(
+        quote=a_quote(price=10_000, low=8_000, high=12_000, warnings=list(warnings)),
+        reasons=REASONS,
+        comparables=comparables,
     )
 
-    assert "a rough guess" in support_in_words(explained)
-    assert "nine in ten" not in support_in_words(explained)
+    assert "a rough guess" in support_in_words(answer)
+    assert "nine in ten" not in support_in_words(answer)
 
 
 def test_a_known_car_gets_the_promise_of_its_range() -> None:
-    explained = ExplainedQuoteView.model_validate({"quote": QUOTE, "reasons": REASONS, "comparables": [CAR]})
+    answer = explained(quote=QUOTE, reasons=REASONS, comparables=[CAR])
 
-    assert support_in_words(explained).startswith("narrow price range: nine in ten")
+    assert support_in_words(answer).startswith("narrow price range: nine in ten")
 
 
 def test_the_most_likely_price_stands_at_its_place_in_the_range() -> None:

@@ -8,7 +8,8 @@ import openpyxl
 import polars as pl
 import pytest
 
-from carvalue.client import PriceServiceClient, QuoteView
+from answers import a_problem, a_quote, a_quote_json
+from carvalue.client import PriceServiceClient
 from carvalue.web.uploads import (
     PROBLEM,
     PricingJob,
@@ -25,15 +26,7 @@ from carvalue.web.uploads.jobs import price_all
 CSV = (
     b'make,model,year,odometer,note\nford,f-150,2015,80k,mine\n,civic,2012,"90,000",\nhonda,civic,new,1.5,x\n'
 )
-QUOTE = {
-    "price": 10_000,
-    "low": 8_000,
-    "high": 12_000,
-    "model_version": "1",
-    "data_as_of": "2021-05-04",
-    "warnings": [],
-    "quote_id": "q",
-}
+QUOTE = a_quote_json(price=10_000, low=8_000, high=12_000)
 
 
 def test_cells_become_listings() -> None:
@@ -75,7 +68,7 @@ def answer(request: httpx.Request) -> httpx.Response:
     if all("manufacturer" in car for car in cars):
         return httpx.Response(200, json=[QUOTE for _ in cars] if isinstance(body, list) else QUOTE)
     wrong = {"field": "manufacturer", "pointer": "", "came": "nothing", "expected": "who built the car"}
-    return httpx.Response(422, json={"detail": "1 field", "errors": [wrong]})
+    return httpx.Response(422, json=a_problem(detail="1 field", errors=[wrong]))
 
 
 def test_one_invalid_row_does_not_affect_others() -> None:
@@ -93,7 +86,7 @@ def test_one_invalid_row_does_not_affect_others() -> None:
 def test_columns_of_the_file_are_kept_beside_the_answers() -> None:
     table = pl.DataFrame({"make": ["ford", "bmw"], "manufacturer": ["Ford", "BMW"], "price": ["23000", "9"]})
 
-    priced = with_answers(table, [QuoteView.model_validate(QUOTE), "year: expected a year"])
+    priced = with_answers(table, [a_quote(**QUOTE), "year: expected a year"])
 
     assert priced.select(table.columns).equals(table)
     assert priced["carvalue_price"].to_list() == [10_000, None]
@@ -187,11 +180,11 @@ def test_a_vin_fills_what_the_row_does_not_tell() -> None:
 def test_own_prices_are_rated() -> None:
     table = pl.DataFrame({"make": ["ford", "ford"], "price": ["11,900", ""]})
 
-    priced = with_answers(table, [QuoteView.model_validate(QUOTE)] * 2, [11_900, None])
+    priced = with_answers(table, [a_quote(**QUOTE)] * 2, [11_900, None])
 
     assert priced["difference"].to_list() == [1_900, None]
     assert priced["rating"].to_list() == ["Overpriced", ""]
-    assert priced["quote_id"].to_list() == ["q", "q"]
+    assert priced["quote_id"].to_list() == [QUOTE["quote_id"]] * 2
 
 
 def test_a_job_keeps_what_is_priced_when_the_service_fails_and_continues() -> None:
@@ -200,7 +193,7 @@ def test_a_job_keeps_what_is_priced_when_the_service_fails_and_continues() -> No
     def service(request: httpx.Request) -> httpx.Response:
         cars = json.loads(request.content)
         if state["down"] and len(cars) == 6:
-            return httpx.Response(503, json={"detail": "restarting"})
+            return httpx.Response(503, json=a_problem(detail="restarting"))
         return httpx.Response(200, json=[QUOTE for _ in cars])
 
     client = PriceServiceClient("http://prices", transport=httpx.MockTransport(service))

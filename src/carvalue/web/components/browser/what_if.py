@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
+from msgspec import to_builtins
+
+from carvalue.api import AnyQuote, CurvePoint, Curves
 from carvalue.listings import CURRENCY, DISTANCE, FIELD_BY_NAME, MARKET, Listing
-from carvalue.web.client import CurvePointView, CurvesView, QuoteView
 from carvalue.web.components.browser.assets import browser_component
 
 Point = dict[str, int]
@@ -22,7 +24,7 @@ class SliderData(TypedDict):
     own: int | None
 
 
-def show_what_if(listing: Listing, quote: QuoteView, curves: CurvesView) -> None:
+def show_what_if(listing: Listing, quote: AnyQuote, curves: Curves) -> None:
     """Show two sliders: the price at another mileage, and the price in another model year.
 
     Args:
@@ -40,7 +42,7 @@ def show_what_if(listing: Listing, quote: QuoteView, curves: CurvesView) -> None
     browser_component("what_if")(data=data, key=f"what-if {quote.quote_id}")
 
 
-def what_if_data(listing: Listing, quote: QuoteView, curves: CurvesView) -> dict[str, SliderData]:
+def what_if_data(listing: Listing, quote: AnyQuote, curves: Curves) -> dict[str, SliderData]:
     """Collect what the sliders show. Every stop of a slider is a price that the service computed.
 
     Args:
@@ -52,16 +54,10 @@ def what_if_data(listing: Listing, quote: QuoteView, curves: CurvesView) -> dict
         What the sliders `odometer` and `year` show.
 
     Examples:
-        >>> quote = QuoteView(
-        ...     price=9_000, low=7_000, high=11_000, model_version="3", data_as_of="2021-05-04", warnings=(),
-        ...     quote_id="f" * 32,
-        ... )
-        >>> curves = CurvesView(
-        ...     odometer=({"value": 80_000, "price": 9_500, "low": 7_500, "high": 12_000},), year=()
-        ... )
-        >>> data = what_if_data({"odometer": 83_000, "year": 2015}, quote, curves)
+        >>> from carvalue.api.examples import CURVES, QUOTE
+        >>> data = what_if_data({"odometer": 83_000, "year": 2015}, QUOTE, CURVES)
         >>> [(point["value"], point["price"]) for point in data["odometer"]["points"]]
-        [(80000, 9500), (83000, 9000)]
+        [(80000, 22450), (83000, 22450)]
     """
     return {
         name: {"points": _points(points, own, quote), "own": own}
@@ -77,8 +73,8 @@ def _own(listing: Listing, name: str) -> int | None:
     return int(value) if isinstance(value, int | float) else None
 
 
-def _points(curve: Sequence[CurvePointView], own: int | None, quote: QuoteView) -> list[Point]:
-    points = {point.value: point.model_dump() for point in curve}
+def _points(curve: Sequence[CurvePoint], own: int | None, quote: AnyQuote) -> list[Point]:
+    points = {point.value: to_builtins(point) for point in curve}
     if own is not None:
         points[own] = {"value": own, "price": quote.price, "low": quote.low, "high": quote.high}
     return [points[value] for value in sorted(points)]

@@ -1,5 +1,6 @@
 """JSON schemas of a listing, built from the listing schema."""
 
+from carvalue.api.json_schema import Json
 from carvalue.listings import (
     ALIASES,
     FIELD_BY_NAME,
@@ -10,7 +11,6 @@ from carvalue.listings import (
     Field,
     NumberField,
 )
-from carvalue.serving.openapi.components import Json
 
 # characters that are not printable, except white space; Unicode has more than a pattern should list
 _CONTROL = "\\x00-\\x08\\x0e-\\x1b\\x7f-\\x84\\x86-\\x9f\\xad"

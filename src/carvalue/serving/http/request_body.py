@@ -4,10 +4,10 @@ import asyncio
 
 from starlette.requests import Request
 
+from carvalue.api import MAX_BODY_BYTES
 from carvalue.errors import AppError
 from carvalue.files import NotStrictJson, parse_json
 
-MAX_BODY_BYTES = 1_048_576  # a thousand full listings need half of it
 BODY_TIMEOUT_S = 10  # a slow phone sends a megabyte in this time
 
 

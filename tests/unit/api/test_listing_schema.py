@@ -4,10 +4,10 @@ import re
 
 import pytest
 
+from carvalue.api.examples import LISTING as EXAMPLE
+from carvalue.api.listing_schema import listing_schema
+from carvalue.api.validation import InvalidListings, read_listings
 from carvalue.listings.schema import FIELDS, NumberField
-from carvalue.serving.openapi.listing_schema import listing_schema
-from carvalue.serving.openapi.predict import EXAMPLE
-from carvalue.serving.requests.validation import InvalidListings, read_listings
 
 BLANKS = ["", "  ", "\t\n", "\u00a0", "\x1f"]
 NUMBER_FIELDS = [field for field in FIELDS if isinstance(field, NumberField)]

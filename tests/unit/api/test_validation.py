@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carvalue.listings.schema import FIELD_BY_NAME, FIELDS, CategoryField, Listing, NumberField
-from carvalue.serving.requests.validation import (
+from carvalue.api.validation import (
     MAX_ERRORS,
     MAX_LISTINGS,
     MAX_TEXT,
@@ -16,6 +15,7 @@ from carvalue.serving.requests.validation import (
     TooManyListings,
     read_listings,
 )
+from carvalue.listings.schema import FIELD_BY_NAME, FIELDS, CategoryField, Listing, NumberField
 
 F150 = {"make": "ford", "model": "f-150", "year": 2015}
 

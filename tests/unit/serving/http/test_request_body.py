@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carvalue.serving.requests.request_body import MalformedBody, parse
+from carvalue.serving.http.request_body import MalformedBody, parse
 
 
 @pytest.mark.parametrize(
