@@ -10,6 +10,8 @@ from carvalue.settings import PageSettings, load_settings
 from carvalue.telemetry import Tracer, open_tracer
 from carvalue.trace_context import HEADER, current_trace
 
+PREFIX = "/v1"  # of all routes of the price service
+
 logger = logging.getLogger(__name__)
 
 
@@ -48,7 +50,8 @@ class TracedTransport(httpx.BaseTransport):
             The answer.
         """
         started = time.perf_counter()
-        path = f"/{request.url.path.split('/')[1]}"  # the rest may be the id of a quote
+        # the first segment without the version; the rest may be the id of a quote
+        path = f"/{request.url.path.removeprefix(PREFIX).split('/')[1]}"
         with self._tracer.span(f"{request.method} {path}", kind="client") as span:
             if own := current_trace():
                 request.headers[HEADER] = own.header
