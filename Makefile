@@ -64,7 +64,7 @@ format: install-dev ## format the code and fix what the linter can fix
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
 
-demo-drift: .venv ## demonstrate drift, its alert and its end in one terminal; needs `make build` first
+demo-drift: .venv ## demonstrate drift on the running platform (banner, alert, incident, report), then restore its state
 	@$(CARVALUE) demo-drift
 
 demo-loop: .venv ## demonstrate drift, retraining, promotion and rollback on a separate platform

@@ -15,7 +15,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from carvalue.logs import LINE, FieldsFormatter
+from carvalue.logs import log_formatter
 from carvalue.monitoring.alerting.store import Alert, AlertStore
 from production import fake_aws
 
@@ -77,17 +77,18 @@ def test_the_planned_infrastructure_passes_its_checks(infrastructure: Path) -> N
 def test_the_alarm_counts_the_watchers_log_line_of_a_new_alert(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    counted = re.search(r'pattern += "\\"(.+)\\""', (INFRASTRUCTURE / "alarms.tf").read_text())
+    pattern = re.search(r"pattern += \"({.+})\"", (INFRASTRUCTURE / "alarms.tf").read_text())
+    counted = dict(re.findall(r'\$\.(\w+) = \\"([^"\\]+)\\"', pattern[1] if pattern else ""))
     began = datetime(2026, 1, 2, tzinfo=UTC)
     alert = Alert(key="drift", kind="drift", severity="warning", title="Drift", text="", since=began)
 
     with caplog.at_level("INFO"), closing(AlertStore(tmp_path / "alerts.db", ())) as desk:
         desk.update((alert,), now=began)
         desk.update((), now=began)
-    lines = [FieldsFormatter(LINE).format(record) for record in caplog.records]
+    events = [json.loads(log_formatter().format(record)) for record in caplog.records]
 
-    assert counted
-    assert [counted[1] in line for line in lines] == [True, False]
+    assert counted.keys() == {"logger", "message"}
+    assert [counted.items() <= event.items() for event in events] == [True, False]
 
 
 @pytest.mark.deploy

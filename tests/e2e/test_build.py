@@ -73,19 +73,17 @@ def _parts_up(prometheus: httpx.Client) -> set[str]:
 
 
 def test_the_drift_demo_shows_an_alert_and_its_end(settings: Settings, built: str) -> None:
-    done = carvalue(settings, "demo-drift")
+    with local_client(settings.watcher_port) as watcher:
+        seen = watcher.get("/drift").json()["rows_seen"]
+        done = carvalue(settings, "demo-drift", "--hold", "0")
+        alerts, restored = watcher.get("/alerts").json(), watcher.get("/drift").json()["rows_seen"]
+        (incident,) = watcher.get("/incidents").json()
 
     assert done.returncode == 0, done.stdout + done.stderr
-    for line in (
-        "no alert",
-        "console: WARNING",
-        "webhook received: WARNING",
-        "Evidently wrote",
-        "received: RESOLVED",
-    ):
+    for line in ("no alert", "WARNING", "Evidently wrote", "quotes deleted", "RESOLVED"):
         assert line in done.stdout, done.stdout
-    (report,) = (settings.state_dir / "demo").glob("*-drift.html")
-    assert str(report) in done.stdout
+    assert (alerts["firing"], restored) == ([], seen)
+    assert incident["alert"]["kind"] == "broken_input"
 
 
 def test_both_dags_succeeded(settings: Settings, built: str) -> None:

@@ -50,13 +50,15 @@ def simulate(
 
 
 @app.command()
-def demo_drift() -> None:
-    """Demonstrate drift, its alert with a report, and the end of the alert; takes a minute."""
+def demo_drift(
+    hold: Annotated[float, typer.Option(min=0, help="Seconds for which the alert stays.")] = 60,
+) -> None:
+    """Demonstrate drift on the running platform (banner, alert, incident, report); then restore its state."""
     from carvalue.demo import demo_drift as run_demo
     from carvalue.settings import load_settings
 
     with ProgressConsole() as console:
-        run_demo(load_settings(), report=console.report)
+        run_demo(load_settings(), report=console.report, hold_s=hold)
 
 
 @app.command()

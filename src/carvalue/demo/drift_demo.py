@@ -1,18 +1,12 @@
-"""Demonstrate drift detection in one terminal: drift, an alert with its report, the end of the alert."""
+"""Demonstrate drift detection on the running platform: an alert everywhere it shows, then all as before."""
 
-import json
-import os
-import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from string import digits
-from tempfile import TemporaryDirectory
-from threading import Thread
-from typing import Any, ClassVar, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from uuid import uuid4
 
 import httpx
 
@@ -20,28 +14,19 @@ from carvalue.demo.scenarios import SimulatedDrift, parse_drift
 from carvalue.demo.traffic import Traffic, simulate
 from carvalue.errors import AppError
 from carvalue.files import open_folder
-from carvalue.listings.datasets import DATASETS, DatasetStore
-from carvalue.monitoring.drift import REFERENCE
-from carvalue.platform import (
-    ServiceSpec,
-    local_client,
-    price_service_spec,
-    service_client,
-    watcher_spec,
-)
-from carvalue.platform.processes import free_port
+from carvalue.journal import Journal, LeasedState
+from carvalue.listings.datasets import DATASETS, Dataset, DatasetStore
+from carvalue.platform import alertmanager_url, local_url
 from carvalue.settings import Settings
 
 RATE = 300.0  # listings per second
 CLEAN_REQUESTS, DRIFTED_REQUESTS = 1_500, 600
-MAX_RECOVERY_REQUESTS = 6_000  # enough to fill the longest window of the drift detector
-DRIFTS = ("odometer*1.3@0", "year+2@0")
+DRIFT = "odometer*1.6@0"  # kilometres in the place of miles
 LIMIT_S = 600.0
 POLL_S = 0.5
+TIMEOUT_S = 30.0
 LOCAL_CLIENT = "local"  # the name of callers on this machine in the journal
-
-LOG_PREFIXES = (*digits, "{")  # first characters of log lines and of access-log lines
-STYLES = {"WARNING:": "bold red", "CRITICAL:": "bold red", "RESOLVED:": "bold green"}
+STYLES = {True: "bold red", False: "bold green"}  # by whether an alert is firing
 
 
 class StyledReport(Protocol):
@@ -62,19 +47,48 @@ class DemoFailed(AppError):
     status, hint = 500, "Run `make build` first, and `carvalue doctor` to find other problems."
 
 
+class PlatformBusy(AppError):
+    """An alert about quotes is firing, which the demonstration would hide."""
+
+    status, hint = 409, "Handle the alert first: docs/how-to/respond-to-alerts.md."
+
+
 @dataclass(frozen=True, kw_only=True)
-class DemoServices:
-    """A separate price service and watcher on the platform's MLflow and datasets.
+class LivePlatform:
+    """The running platform.
 
     Attributes:
-        settings: Settings of both services.
-        service: HTTP client of the price service.
+        service: HTTP client of the price service, which asks as the page does.
         watcher: HTTP client of the watcher.
+        alertmanager: HTTP client of Alertmanager; None where it is not installed.
+        journal: The journal.
+        dataset: The held-out cars that quotes are requested for.
+        quote_ids: The ids of the quotes of the demonstration.
     """
 
-    settings: Settings
     service: httpx.Client
     watcher: httpx.Client
+    alertmanager: httpx.Client | None
+    journal: Journal
+    dataset: Dataset
+    quote_ids: set[str] = field(default_factory=set)
+
+    def send(self, requests: int, drifts: Sequence[SimulatedDrift] = ()) -> None:
+        """Request quotes.
+
+        Args:
+            requests: Number of listings.
+            drifts: Changes to apply to the listings.
+        """
+        simulate(
+            self.service,
+            self.dataset,
+            rate=RATE,
+            requests=requests,
+            drifts=drifts,
+            sales=0,
+            on_tick=self._remember,
+        )
 
     def drift(self) -> dict[str, Any]:
         """Read the drift state from the watcher.
@@ -82,167 +96,157 @@ class DemoServices:
         Returns:
             Body of `GET /drift`.
         """
-        body: dict[str, Any] = self.watcher.get("/drift").json()
+        body: dict[str, Any] = self.watcher.get("/drift").raise_for_status().json()
         return body
 
     def firing(self) -> list[dict[str, Any]]:
-        """List the firing alerts about quotes; alerts about retrainings belong to the platform.
+        """List the firing alerts about quotes.
 
         Returns:
-            Alerts of `GET /alerts`.
+            Alerts of `GET /alerts`, without those about retrainings.
         """
-        alerts: list[dict[str, Any]] = self.watcher.get("/alerts").json()["firing"]
+        alerts: list[dict[str, Any]] = self.watcher.get("/alerts").raise_for_status().json()["firing"]
         return [alert for alert in alerts if alert["kind"] != "retraining"]
 
+    def is_at_alertmanager(self, key: str) -> bool:
+        """Ask whether an alert is active at Alertmanager.
 
-class _Webhook(BaseHTTPRequestHandler):
-    """Shows the messages that a chat system would receive."""
+        Args:
+            key: The key of the alert.
 
-    report: ClassVar[StyledReport]
+        Returns:
+            Whether it is; False without Alertmanager.
+        """
+        if self.alertmanager is None:
+            return False
+        query = {"filter": f'key="{key}"', "active": "true"}
+        return bool(self.alertmanager.get("/api/v2/alerts", params=query).raise_for_status().json())
 
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.send_response(200)
-        self.end_headers()
-        type(self).report(f"the webhook received: {body['title']}")
-
-    def log_message(self, *_: object) -> None:
-        """Suppress the access log."""
+    def _remember(self, traffic: Traffic) -> None:
+        self.quote_ids.update(traffic.quote_ids)
 
 
-def demo_drift(settings: Settings, *, report: StyledReport) -> None:
-    """Run the demonstration with the platform's model and held-out cars, without changing the platform.
+def demo_drift(settings: Settings, *, report: StyledReport, hold_s: float) -> None:
+    """Run the demonstration on the running platform, and restore its state.
+
+    The alert, the incident and its report remain in the history. The quotes of the demonstration are deleted
+    from the journal, and the watcher returns to its state of before, also when the demonstration is stopped.
 
     Args:
         settings: Settings of a platform on which `make build` ran.
         report: Takes the lines for the console.
+        hold_s: How long the alert stays before the state is restored, in seconds.
 
     Raises:
+        PlatformBusy: An alert about quotes is firing already.
         DemoFailed: An expected event did not happen within ten minutes, or clean traffic raised an alert.
     """
-    dataset = DatasetStore(open_folder(settings, DATASETS).read()).current()
-    with _demo_services(settings, report=report) as demo:
+    with _live_platform(settings) as platform:
+        _require_no_alert(platform)
+        _wait_for("the watcher to check quotes", lambda: "model_version" in platform.drift())
+        with _restored_afterwards(platform, report):
+            alert = _raise_alert(platform, report)
+            _wait_for_report(platform, report)
+            page = local_url(settings.page_port)
+            report(f"{page} shows visitors a banner; {page}/incidents?incident={alert['number']} has it all")
+            if hold_s:
+                report(f"the alert stays for {hold_s:.0f} s")
+                time.sleep(hold_s)
+        _wait_for("the end of the alert", lambda: not platform.firing())
+        report(f"RESOLVED: {alert['title']}", style=STYLES[False])
+        if platform.alertmanager:
+            _wait_for("Alertmanager to end it", lambda: not platform.is_at_alertmanager(alert["key"]))
+            report("Alertmanager has ended it")
 
-        def send(requests: int, drifts: Sequence[SimulatedDrift] = ()) -> Traffic:
-            return simulate(
-                demo.service,
-                dataset,
-                rate=RATE,
-                requests=requests,
-                drifts=drifts,
-                sales=0,
-                on_tick=lambda _: None,
+
+def _require_no_alert(platform: LivePlatform) -> None:
+    if active := platform.firing():
+        raise PlatformBusy(f"An alert is firing: {active[0]['title']}.")
+
+
+def _raise_alert(platform: LivePlatform, report: StyledReport) -> dict[str, Any]:
+    seen = platform.drift().get("rows_seen", 0)
+    report(f"requesting {CLEAN_REQUESTS:,} quotes for cars like those of the training data")
+    platform.send(CLEAN_REQUESTS)
+    _wait_for("the drift check", lambda: platform.drift().get("rows_seen", 0) >= seen + CLEAN_REQUESTS)
+    if platform.firing():
+        raise DemoFailed(f"Clean traffic raised an alert: {platform.firing()[0]['title']}.")
+    report("no drift: no alert")
+    report(f"requesting {DRIFTED_REQUESTS} quotes with kilometres in the place of miles ({DRIFT})")
+    platform.send(DRIFTED_REQUESTS, [parse_drift(DRIFT)])
+    _wait_for("the alert", lambda: bool(platform.firing()))
+    alert = platform.firing()[0]
+    for line in (f"WARNING: {alert['title']}", *alert["text"].splitlines()):
+        report(line, style=STYLES[True])
+    if platform.alertmanager:
+        _wait_for("Alertmanager", lambda: platform.is_at_alertmanager(alert["key"]))
+        report("Alertmanager has the alert: it notifies the receivers in ALERT_URLS, if there are any")
+    return alert
+
+
+def _wait_for_report(platform: LivePlatform, report: StyledReport) -> None:
+    def written() -> bool:
+        names = {item["name"] for item in platform.watcher.get("/reports").raise_for_status().json()}
+        return bool(names & {alert["report"] for alert in platform.firing()})
+
+    _wait_for("the report", written)
+    report(f"Evidently wrote the report {platform.firing()[0]['report']}")
+
+
+@contextmanager
+def _live_platform(settings: Settings) -> Iterator[LivePlatform]:
+    with ExitStack() as stack:
+
+        def client(url: str, **headers: str) -> httpx.Client:
+            return stack.enter_context(
+                httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, trust_env=False)
             )
 
-        report(f"requesting {CLEAN_REQUESTS:,} quotes for cars like those of the training data")
-        send(CLEAN_REQUESTS)
-        _wait("the drift check", lambda: demo.drift().get("rows_seen", 0) >= CLEAN_REQUESTS * 0.95)
-        if demo.firing():
-            raise DemoFailed(f"Clean traffic raised an alert: {demo.firing()[0]['title']}.")
-        report("no drift: no alert")
-        report(f"requesting {DRIFTED_REQUESTS} quotes for newer cars with more miles ({', '.join(DRIFTS)})")
-        send(DRIFTED_REQUESTS, [parse_drift(text) for text in DRIFTS])
-        _wait("the alert", lambda: bool(demo.firing()))
-        _save_report(demo, settings.state_dir / "demo", report)
-        report("requesting quotes without drift; the alert ends once the windows hold no drifted quotes")
-        for _ in range(MAX_RECOVERY_REQUESTS // DRIFTED_REQUESTS):
-            send(DRIFTED_REQUESTS)
-            if not demo.firing():
-                break
-        _wait("the end of the alert", lambda: not demo.firing())
-        report("the alert has ended")
-
-
-def _save_report(demo: DemoServices, folder: Path, report: StyledReport) -> None:
-    """Copy the report out of the demonstration's temporary state."""
-    _wait("the report", lambda: any(item["why"] == "drift" for item in demo.watcher.get("/reports").json()))
-    (alert,) = demo.firing()
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / alert["report"]
-    path.write_bytes(demo.watcher.get(f"/reports/{alert['report']}").content)
-    report(f"Evidently wrote a report ({path.stat().st_size / 1e6:.1f} MB); open it in a browser: {path}")
+        alertmanager = alertmanager_url(settings)
+        yield LivePlatform(
+            service=client(settings.service_url, **settings.service_headers, **{"X-Channel": "page"}),
+            watcher=client(settings.watcher_url),
+            alertmanager=client(alertmanager) if alertmanager else None,
+            journal=stack.enter_context(closing(Journal(settings.journal_url.get_secret_value()))),
+            dataset=DatasetStore(open_folder(settings, DATASETS).read()).current(),
+        )
 
 
 @contextmanager
-def _demo_services(settings: Settings, *, report: StyledReport) -> Iterator[DemoServices]:
-    with TemporaryDirectory(prefix="carvalue-demo-") as folder, _webhook(report) as webhook:
-        own = _own_settings(settings, Path(folder), webhook=webhook)
-        with (
-            _running(price_service_spec(own), report=report),
-            _running(watcher_spec(own), report=report),
-            service_client(own) as service,
-            local_client(own.watcher_port) as watcher,
-        ):
-            _wait("the price service to load a model", lambda: service.get("/readyz").is_success)
-            yield DemoServices(settings=own, service=service, watcher=watcher)
+def _restored_afterwards(platform: LivePlatform, report: StyledReport) -> Iterator[None]:
+    """Delete the quotes of the block from the journal, and give the watcher its state of before.
 
-
-def _own_settings(settings: Settings, folder: Path, *, webhook: str) -> Settings:
-    (folder / "storage").mkdir()
-    for name in (DATASETS, REFERENCE):
-        (folder / "storage" / name).symlink_to(open_folder(settings, name).read())
-    defaults = dict.fromkeys(
-        ("journal_url", "storage_url", "service_url", "watcher_url", "service_keys_file")
-    )
-    ports = {"bind_host": "127.0.0.1", "service_port": free_port(), "watcher_port": free_port()}
-    own = {
-        "state_dir": folder,
-        "alert_urls": f"console:,{webhook}",
-        "alertmanager_url": "",
-        "retrain_on_alarm": False,
-        "verified_sales_clients": LOCAL_CLIENT,
-    }
-    return Settings(**settings.model_dump() | defaults | ports | own)
-
-
-@contextmanager
-def _webhook(report: StyledReport) -> Iterator[str]:
-    handler = type("Webhook", (_Webhook,), {"report": staticmethod(report)})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Real quotes that arrive meanwhile stay, and the watcher checks them again.
+    """
+    state = LeasedState(platform.journal, "watcher", f"demo-{uuid4().hex}")
+    before = state.read()
     try:
-        yield f"json://127.0.0.1:{server.server_port}"
+        yield
     finally:
-        server.shutdown()
-        server.server_close()
+        report("restoring the state of before")
+        deleted = 0
+
+        def all_deleted() -> bool:
+            nonlocal deleted
+            deleted += platform.journal.delete_all(platform.quote_ids)
+            return deleted >= len(platform.quote_ids)
+
+        _wait_for("the quotes to arrive in the journal", all_deleted)
+        # the watcher notices within ten seconds that it has lost its lease, and forgets what it knew
+        state.seize(datetime.now(UTC))
+        _wait_for("the watcher to stand by", lambda: "model_version" not in platform.drift())
+        state.write(before)
+        state.release()
+        _wait_for("the watcher to check quotes", lambda: "model_version" in platform.drift())
+        report(f"{deleted:,} quotes deleted from the journal; the watcher has its state of before")
 
 
-@contextmanager
-def _running(service: ServiceSpec, *, report: StyledReport) -> Iterator[None]:
-    environment = {**os.environ, **service.environment}
-    with subprocess.Popen(  # noqa: S603
-        service.command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        reader = Thread(target=_report_alerts, args=(process.stdout, report))
-        reader.start()
-        try:
-            with local_client() as client:
-                _wait(service.name, lambda: _answers(client, service))
-            yield
-        finally:
-            process.terminate()
-            reader.join()
-
-
-def _report_alerts(output: Iterable[str], report: StyledReport) -> None:
-    """Show the alerts that the watcher prints, without log lines."""
-    style = ""
-    for line in output:
-        if not line.startswith(LOG_PREFIXES):
-            style = STYLES.get(line.split(" ")[0], style)  # lines below a headline have its style
-            report(f"on the watcher's console: {line.rstrip()}", style=style)
-
-
-def _answers(client: httpx.Client, service: ServiceSpec) -> bool:
-    try:
-        return service.health is not None and client.get(service.health.url).is_success
-    except httpx.HTTPError:
-        return False
-
-
-def _wait(event: str, condition: Callable[[], bool]) -> None:
+def _wait_for(event: str, condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + LIMIT_S
-    while not condition():
-        if time.monotonic() > deadline:
-            raise DemoFailed(f"Waited {LIMIT_S:.0f} s for {event}.")
-        time.sleep(POLL_S)
+    try:
+        while not condition():
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"Waited {LIMIT_S:.0f} s for {event}.")
+            time.sleep(POLL_S)
+    except httpx.HTTPError as error:
+        raise DemoFailed(f"Waited for {event}: {type(error).__name__} at {error.request.url}.") from None

@@ -45,6 +45,7 @@ class Traffic:
         refused: Number of listings without a quote.
         sales: Number of sale prices that the service accepted.
         prices: Prices of the latest answer, in dollars.
+        quote_ids: Ids of the quotes of the latest answer.
 
     Examples:
         >>> Traffic(prices=[9_000, 9_500, 12_000]).median_price
@@ -55,6 +56,7 @@ class Traffic:
     refused: int = 0
     sales: int = 0
     prices: list[int] = field(default_factory=list)
+    quote_ids: list[str] = field(default_factory=list)
 
     @property
     def median_price(self) -> float:
@@ -135,6 +137,7 @@ def _send(
     quotes = _quotes(client, listings)
     traffic.sent += len(batch)
     traffic.refused += quotes.count(None)
+    traffic.quote_ids = [quote["quote_id"] for quote in quotes if quote]
     traffic.prices = [quote["price"] for quote in quotes if quote] or traffic.prices
     for quote, (_, asking_price) in zip(quotes, batch, strict=True):
         if quote and random.random() < sales:

@@ -15,6 +15,7 @@ Rating = Literal["useful", "too low", "too high"]
 """A visitor's opinion of a quote."""
 RATING_CHOICES: tuple[Rating, ...] = get_args(Rating)
 
+_ADDED = {"client": None, "route": None, "trace_id": None}  # fields that lines of earlier releases lack
 _COMPACT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
@@ -35,6 +36,7 @@ class JournalEntry:
             address. None for quotes of release 0.1.
         route: How the quote was asked for: on the `page`, in an `upload`, or by a program through the `api`.
             None for quotes of releases 0.1 and 0.2.
+        trace_id: The trace of the request, 32 hexadecimal digits. None for quotes of releases 0.1 and 0.2.
 
     >>> from datetime import UTC
     >>> entry = JournalEntry(
@@ -42,7 +44,7 @@ class JournalEntry:
     ...     price=19_000, low=15_000, high=23_000, warnings=(), listing={"manufacturer": "toyota"},
     ... )
     >>> entry.as_line()[:58]
-    b'2 b6cdcadd {"quote_id":"00000000000000000000000000000000",'
+    b'2 5aaa49a2 {"quote_id":"00000000000000000000000000000000",'
     >>> JournalEntry.from_line(entry.as_line()) == entry
     True
     """
@@ -57,6 +59,7 @@ class JournalEntry:
     listing: Listing
     client: str | None = None
     route: str | None = None
+    trace_id: str | None = None
 
     def as_line(self) -> bytes:
         """Encode the entry for the outbox.
@@ -86,7 +89,7 @@ class JournalEntry:
             values = parse_json(payload)
             if not isinstance(values, dict):
                 raise RecordUnreadable("the line does not hold a JSON object")
-            decoded: dict[str, Any] = {"client": None, "route": None} | values | _decoded(values)
+            decoded: dict[str, Any] = _ADDED | values | _decoded(values)
             validate_fields(decoded)
         except NotStrictJson as error:
             raise RecordUnreadable(f"the line {error}") from None

@@ -96,6 +96,21 @@ class LeasedState:
             self._renew_at = None
             raise LeaseLost(f"Another instance holds the state {self._name!r}.")
 
+    def seize(self, now: datetime) -> None:
+        """Take the lease from the instance that holds it; that one then stands by without saving its state.
+
+        Args:
+            now: The current time, with a time zone.
+
+        Raises:
+            JournalUnavailable: The database does not answer.
+        """
+        lease = {"holder": self._holder, "held_until": now.timestamp() + LEASE.total_seconds()}
+        row = self._journal.insert(LEASED_STATES).values(name=self._name, **lease)
+        with self._journal.transaction() as connection:
+            connection.execute(row.on_conflict_do_update(index_elements=["name"], set_=lease))
+        self._renew_at = now + RENEW_AFTER
+
     def release(self) -> None:
         """Let another instance take over at once.
 

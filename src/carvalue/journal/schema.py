@@ -39,6 +39,7 @@ QUOTES = Table(
     Column("client", String(64)),  # null for quotes of release 0.1
     Column("route", String(16)),  # page, upload or api; null for quotes of releases 0.1 and 0.2
     Column("arrival", BigInteger),  # the order in which quotes were committed; null where a 0.2 wrote them
+    Column("trace_id", String(32)),  # W3C trace context; null for quotes of releases 0.1 and 0.2
     Index("quotes_arrival", "arrival", "quote_id"),
     sqlite_with_rowid=False,
 )

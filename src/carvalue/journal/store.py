@@ -48,6 +48,7 @@ from carvalue.journal.schema import (
 from carvalue.journal.validation import InvalidEntry
 
 MIGRATION_S = 600  # creating an index over a year of quotes takes longer than other statements may
+MAX_IDS = 500  # in one statement; databases bound the number of parameters
 MAX_SALES_READ = 20_000  # the newest, so that the time does not grow with the journal
 ANSWER_S = 5  # a journal that takes longer counts as unavailable; quotes wait in the outbox
 
@@ -277,12 +278,8 @@ class Journal:
             UnknownQuote: No quote has this id.
             JournalUnavailable: The database does not answer.
         """
-        with self.transaction() as connection:
-            for table in (FEEDBACK, RATINGS):
-                connection.execute(delete(table).where(table.c.quote_id == quote_id))
-            deleted = connection.execute(delete(QUOTES).where(QUOTES.c.quote_id == quote_id))
-            if not deleted.rowcount:
-                raise UnknownQuote(f"There is no quote {quote_id!r}.")
+        if not self.delete_all([quote_id]):
+            raise UnknownQuote(f"There is no quote {quote_id!r}.")
 
     def after(self, quote_id: str, *, until: datetime, limit: int) -> list[JournalEntry]:
         """Read the entries after an id, oldest first.
@@ -336,6 +333,64 @@ class Journal:
             entries=[_entry(row) for row in (*rows, *arrived)],
             cursor=JournalCursor(quote_id=quote_id, arrival=arrival),
         )
+
+    def between(self, start: datetime, end: datetime, *, newest: bool, limit: int) -> list[JournalEntry]:
+        """Read the entries of a period. The index on the ids is used, because ids begin with their time.
+
+        Args:
+            start: The beginning of the period, with a time zone.
+            end: Its end; entries of this time are left out.
+            newest: Whether to read the newest entries if there are more than `limit`, or the oldest.
+            limit: The maximum number of entries.
+
+        Returns:
+            Entries in the order of their ids, oldest first.
+
+        Raises:
+            JournalUnavailable: The journal does not answer.
+        """
+        ids = QUOTES.c.quote_id
+        query = select(QUOTES).where(ids >= first_id_at(start), ids < first_id_at(end)).limit(limit)
+        entries = self._read(query.order_by(ids.desc() if newest else ids))
+        return entries[::-1] if newest else entries
+
+    def sales_of(self, quote_ids: Collection[str]) -> Mapping[str, int]:
+        """Read the reported sales of some quotes.
+
+        Args:
+            quote_ids: The ids of the quotes, some hundred at most.
+
+        Returns:
+            The sale price in whole dollars by id; quotes without a reported sale are left out.
+
+        Raises:
+            JournalUnavailable: The journal does not answer.
+        """
+        query = select(FEEDBACK.c.quote_id, FEEDBACK.c.sale_price)
+        with self.transaction() as connection:
+            rows = connection.execute(query.where(FEEDBACK.c.quote_id.in_(list(quote_ids))))
+            return {row[0]: row[1] for row in rows}
+
+    def delete_all(self, quote_ids: Collection[str]) -> int:
+        """Delete quotes with their listings, reported sales and ratings.
+
+        Args:
+            quote_ids: The ids of the quotes; those that are not there are ignored.
+
+        Returns:
+            The number of quotes that were deleted.
+
+        Raises:
+            JournalUnavailable: The journal does not answer.
+        """
+        deleted, ids = 0, sorted(quote_ids)
+        with self.transaction() as connection:
+            for start in range(0, len(ids), MAX_IDS):
+                some = ids[start : start + MAX_IDS]
+                for table in (FEEDBACK, RATINGS):
+                    connection.execute(delete(table).where(table.c.quote_id.in_(some)))
+                deleted += connection.execute(delete(QUOTES).where(QUOTES.c.quote_id.in_(some))).rowcount
+        return deleted
 
     def end(self) -> JournalCursor:
         """Return the position after the last entry.

@@ -12,6 +12,7 @@ _YEARS = range(2000, 3000)
 _QUOTE_ID = re.compile(r"[0-9a-f]{32}")
 _MODEL_VERSION = re.compile(r"[0-9A-Za-z._-]{1,32}")
 _CLIENT = re.compile(rf"[!-~]{{1,{MAX_CLIENT}}}")
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")
 _ROUTE = re.compile(rf"[a-z]{{1,{MAX_ROUTE}}}")
 _MAX_INTEGER = 2**63
 
@@ -98,6 +99,10 @@ def _is_route(value: object) -> bool:
     return value is None or _matches(_ROUTE)(value)
 
 
+def _is_trace_id(value: object) -> bool:
+    return value is None or _matches(_TRACE_ID)(value)
+
+
 _DOLLARS = f"a whole number of dollars from {{}} to {MAX_PRICE:,}"
 _RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "quote_id": (_matches(_QUOTE_ID), "32 hexadecimal digits"),
@@ -109,5 +114,6 @@ _RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "warnings": (_are_texts, "a list of texts in Unicode"),
     "listing": (_is_listing, "an object of texts in Unicode, finite numbers and nulls"),
     "client": (_is_client, f"null or 1 to {MAX_CLIENT} printable ASCII characters"),
+    "trace_id": (_is_trace_id, "null or 32 hexadecimal digits"),
     "route": (_is_route, f"null or 1 to {MAX_ROUTE} lower-case letters"),
 }

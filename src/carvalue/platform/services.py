@@ -38,7 +38,7 @@ def platform_services(settings: Settings) -> tuple[ServiceSpec, ...]:
         >>> [service.name for service in platform_services(Settings())][:3]
         ['airflow-database', 'mlflow', 'airflow-api-server']
     """
-    alertmanager = {"alertmanager_url": settings.alertmanager_url or own_alertmanager_url(settings)}
+    alertmanager = {"alertmanager_url": alertmanager_url(settings)}
     own_mlflow = settings.mlflow_tracking_uri == local_url(settings.mlflow_port)
     return (
         _airflow_database(settings),
@@ -53,6 +53,18 @@ def platform_services(settings: Settings) -> tuple[ServiceSpec, ...]:
         _airflow_part(settings, "triggerer", purpose="waits for deferred tasks"),
         *observability_services(settings),
     )
+
+
+def alertmanager_url(settings: Settings) -> str:
+    """Return the address of the Alertmanager that the watcher sends its alerts to.
+
+    Args:
+        settings: Settings of the platform.
+
+    Returns:
+        The URL; empty where there is none.
+    """
+    return settings.alertmanager_url or own_alertmanager_url(settings)
 
 
 def shared_environment(settings: Settings) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The application of the price service: a factory, and a lifespan that opens and closes its resources."""
 
+import asyncio
 import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -31,7 +32,7 @@ from carvalue.serving.model import BundleCache, bundles_folder
 from carvalue.serving.routes import api_routes
 from carvalue.serving.service import running_service
 from carvalue.settings import ServiceSettings, load_settings
-from carvalue.telemetry import ServiceMetrics
+from carvalue.telemetry import ServiceMetrics, Tracer, open_tracer
 
 
 def create_app(
@@ -55,10 +56,11 @@ def create_app(
     Raises:
         InvalidKeyLine: a line of keys cannot be read.
         NoKeys: the service is reachable from other machines, and there is no key.
+        ExporterMissing: spans are to be exported, but the packages for it are not installed.
     """
     settings, metrics = settings or load_settings(ServiceSettings), ServiceMetrics(folder=metrics_folder)
     keys = load_key_store(settings)
-    log = AccessLog(access_log or sys.stdout)
+    log, tracer = AccessLog(access_log or sys.stdout), open_tracer("price-service", settings)
     limits = rate_limiter(
         rate=settings.rate_limit,
         burst=settings.rate_burst,
@@ -68,7 +70,13 @@ def create_app(
         routes=[*api_routes(), *docs_routes(version("carvalue"))],
         exception_handlers=PROBLEM_HANDLERS,
         lifespan=partial(
-            _lifespan, settings=settings, registry=registry, metrics=metrics, log=log, limits=limits
+            _lifespan,
+            settings=settings,
+            registry=registry,
+            metrics=metrics,
+            log=log,
+            limits=limits,
+            tracer=tracer,
         ),
     )
     app.router.redirect_slashes = False  # a redirect would build its address from the Host header
@@ -88,7 +96,7 @@ def create_app(
         origins=settings.cors_origin_names,
     )
     names = {path: route.path for route in ROUTES for path in route.paths}
-    return ObservabilityMiddleware(protected, metrics=metrics, routes=names, log=log)
+    return ObservabilityMiddleware(protected, metrics=metrics, routes=names, log=log, tracer=tracer)
 
 
 @asynccontextmanager
@@ -100,6 +108,7 @@ async def _lifespan(
     metrics: ServiceMetrics,
     log: AccessLog,
     limits: RateLimiter,
+    tracer: Tracer,
 ) -> AsyncIterator[Mapping[str, object]]:
     metrics.model_old_after.set(timedelta(days=settings.model_old_days).total_seconds())
     metrics.data_old_after.set(timedelta(days=settings.data_old_days).total_seconds())
@@ -126,3 +135,4 @@ async def _lifespan(
             yield {"service": service}
     await limits.close()
     log.flush()
+    await asyncio.to_thread(tracer.close)  # it sends what is left

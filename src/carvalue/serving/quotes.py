@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import NamedTuple
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -23,11 +24,25 @@ from carvalue.serving.counting import count_quotes
 from carvalue.serving.micro_batching import MicroBatcher
 from carvalue.serving.model import LiveModel, LoadedModel
 from carvalue.telemetry import ServiceMetrics
-
-Inquiry = tuple[Listing, str, str]
-"""A listing, the client that asks for its price, and the route: `page` or `api`."""
+from carvalue.trace_context import current_trace
 
 INLINE_LISTINGS = 8  # more are quoted in a thread; so few take less time than a switch of threads
+
+
+class Inquiry(NamedTuple):
+    """A listing whose price is asked for.
+
+    Attributes:
+        listing: the car.
+        client: the client that asks, as the journal names it.
+        route: `page` or `api`.
+        trace_id: the trace of the request; None outside of a request.
+    """
+
+    listing: Listing
+    client: str
+    route: str
+    trace_id: str | None
 
 
 class QuoteNotRecorded(AppError):
@@ -99,15 +114,16 @@ class QuoteService:
             ModelNotLoaded: there is no model to quote with.
             QuoteNotRecorded: the quotes cannot be recorded, and such quotes are to be refused.
         """
-        model = loaded or self._live.current()
+        model, trace = loaded or self._live.current(), current_trace()
+        trace_id = trace.trace_id if trace else None
+        inquiries = [Inquiry(listing, client, route, trace_id) for listing in listings]
         if len(listings) > INLINE_LISTINGS:
             quotes = await asyncio.to_thread(self._quote, listings, model)
         elif loaded is None:
-            inquiries = [(listing, client, route) for listing in listings]
             return self._checked(await self._batcher.submit(inquiries))
         else:
             quotes = self._quote(listings, model)
-        await self._record([(listing, client, route) for listing in listings], quotes)
+        await self._record(inquiries, quotes)
         return self._checked(quotes)
 
     def _checked(self, quotes: Sequence[Quote]) -> Sequence[Quote]:
@@ -117,7 +133,7 @@ class QuoteService:
         return quotes
 
     def _quote_batch(self, inquiries: Sequence[Inquiry]) -> tuple[Sequence[Quote], asyncio.Future[bool]]:
-        quotes = self._quote([listing for listing, *_ in inquiries], self._live.current())
+        quotes = self._quote([inquiry.listing for inquiry in inquiries], self._live.current())
         return quotes, self._record(inquiries, quotes)
 
     def _record(self, inquiries: Sequence[Inquiry], quotes: list[Quote]) -> asyncio.Future[bool]:
@@ -170,7 +186,6 @@ def _mark(quotes: list[Quote], recorded: asyncio.Future[bool]) -> None:
 
 
 def _entry(inquiry: Inquiry, quote: Quote, quoted_at: datetime) -> JournalEntry:
-    listing, client, route = inquiry
     return JournalEntry(
         quote_id=quote.quote_id,
         quoted_at=quoted_at,
@@ -179,7 +194,8 @@ def _entry(inquiry: Inquiry, quote: Quote, quoted_at: datetime) -> JournalEntry:
         low=quote.low,
         high=quote.high,
         warnings=quote.warnings,
-        listing=listing,
-        client=client,
-        route=route,
+        listing=inquiry.listing,
+        client=inquiry.client,
+        route=inquiry.route,
+        trace_id=inquiry.trace_id,
     )

@@ -6,7 +6,7 @@ The defaults work on a new machine without any configuration.
 from carvalue.settings.base import LOOPBACK_HOSTS, InvalidSetting, SettingsGroup
 from carvalue.settings.load import SECRETS, Settings, load_settings, load_usable_settings
 from carvalue.settings.market import MarketSettings
-from carvalue.settings.network import NetworkSettings
+from carvalue.settings.network import NetworkSettings, TracingSettings
 from carvalue.settings.page import PageSettings
 from carvalue.settings.paths import ENV_FILE, project_folder
 from carvalue.settings.pipelines import (
@@ -58,6 +58,7 @@ __all__ = [
     "Settings",
     "SettingsGroup",
     "StateSettings",
+    "TracingSettings",
     "TrainingSettings",
     "WatcherSettings",
     "load_settings",

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from carvalue.settings.base import LOOPBACK_HOSTS
+from carvalue.settings.base import LOOPBACK_HOSTS, SettingsGroup
 from carvalue.settings.state import MlflowSettings
-from carvalue.settings.values import HttpUrl, Port, loopback_url
+from carvalue.settings.values import HttpUrl, Port, loopback_url, optional_url
 
 
 def _host_names(value: str) -> str:
@@ -17,7 +17,18 @@ def _host_names(value: str) -> str:
     return value
 
 
-class NetworkSettings(MlflowSettings):
+class TracingSettings(SettingsGroup):
+    """Where the price service, the page and the watcher send their spans."""
+
+    otlp_url: Annotated[str, AfterValidator(optional_url)] = ""
+    """The base URL of an OpenTelemetry collector, such as http://localhost:4318, to which the price service,
+    the page and the watcher send their spans (OTLP over HTTP; needs `uv sync --extra tracing`). Empty: spans
+    are not exported; logs and the journal have trace ids all the same."""
+    otlp_share: float = Field(default=1, ge=0, le=1)
+    """The share of the traces that are exported, from 0 to 1."""
+
+
+class NetworkSettings(TracingSettings, MlflowSettings):
     """The addresses of all parts."""
 
     bind_host: str = "127.0.0.1"

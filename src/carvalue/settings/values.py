@@ -27,6 +27,21 @@ def http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def optional_url(value: str) -> str:
+    """Check the URL of a web server that need not be there.
+
+    Args:
+        value: The URL, or an empty text.
+
+    Returns:
+        The URL without a slash at its end.
+
+    Raises:
+        ValueError: The scheme is another one than http and https, or there is no host.
+    """
+    return http_url(value) if value else ""
+
+
 def loopback_url(chosen: Mapping[str, object], port: str) -> str:
     """Build the URL of a part of the platform on this machine.
 

@@ -10,7 +10,7 @@ from carvalue.settings.base import LOOPBACK_HOSTS, SettingsGroup
 from carvalue.settings.network import NetworkSettings
 from carvalue.settings.pipelines import SalesSettings
 from carvalue.settings.state import RegistrySettings
-from carvalue.settings.values import http_url
+from carvalue.settings.values import optional_url
 from carvalue.urls import is_link_local
 
 LOCAL_PASSWORD = "airflow"  # noqa: S105  # the public default, accepted on loopback only
@@ -40,14 +40,10 @@ class AirflowSettings(NetworkSettings, LoginSettings):
         return value
 
 
-def _optional_url(value: str) -> str:
-    return http_url(value) if value else ""
-
-
 class AlertSettings(SettingsGroup):
     """Who is told about alerts."""
 
-    alertmanager_url: Annotated[str, AfterValidator(_optional_url)] = ""
+    alertmanager_url: Annotated[str, AfterValidator(optional_url)] = ""
     """The URL of the Alertmanager that the watcher sends its alerts to, so that silences, inhibition and
     grouping apply to them. Empty: on one machine the platform's own, where Alertmanager is installed;
     otherwise the watcher notifies the receivers in ALERT_URLS itself."""

@@ -1,4 +1,4 @@
-"""Declare the Prometheus metrics and the alert rules that use them."""
+"""Declare the Prometheus metrics and the alert rules that use them, and open the spans of traces."""
 
 from carvalue.telemetry.alert_rules import (
     AIRFLOW_JOB,
@@ -11,8 +11,10 @@ from carvalue.telemetry.alert_rules import (
     WATCHER_JOB,
     rule_file,
 )
+from carvalue.telemetry.asgi import TracingMiddleware
 from carvalue.telemetry.metrics import AIRFLOW_PART_UP, ALERT_KINDS, STATE_NUMBERS, ServiceMetrics
 from carvalue.telemetry.rule import runbook_url
+from carvalue.telemetry.tracing import ExporterMissing, LocalTracer, Span, Tracer, open_tracer
 from carvalue.telemetry.watcher_instruments import WatcherInstruments
 
 __all__ = [
@@ -27,8 +29,14 @@ __all__ = [
     "STATE_NUMBERS",
     "WATCHER_ALERTS",
     "WATCHER_JOB",
+    "ExporterMissing",
+    "LocalTracer",
     "ServiceMetrics",
+    "Span",
+    "Tracer",
+    "TracingMiddleware",
     "WatcherInstruments",
+    "open_tracer",
     "rule_file",
     "runbook_url",
 ]

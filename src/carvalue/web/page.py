@@ -9,12 +9,13 @@ from streamlit.navigation.page import StreamlitPage
 from carvalue.errors import AppError
 from carvalue.listings import MARKET
 from carvalue.settings import PageSettings, load_settings
-from carvalue.web.client import watcher_client
+from carvalue.web.client import page_tracer, watcher_client
 from carvalue.web.components import close_menu_on_phone
 from carvalue.web.views import (
     show_about,
     show_compare,
     show_developers,
+    show_incidents,
     show_many_cars,
     show_monitoring,
     show_one_car,
@@ -48,7 +49,8 @@ def main() -> None:
     _show_operators_menu(operators_pages)
     close_menu_on_phone()
     _banner(settings.watcher_url)
-    chosen.run()
+    with page_tracer().span(f"page {chosen.url_path or 'value'}", kind="server"):
+        chosen.run()
 
 
 def _visitors_pages() -> list[StreamlitPage]:
@@ -69,7 +71,10 @@ def _operators_pages(settings: PageSettings) -> list[StreamlitPage]:
     """List the pages of the operators' menu; off loopback, they are shown only if a key protects them."""
     if not settings.is_loopback and not settings.operator_key.get_secret_value():
         return []
-    return [st.Page(show_monitoring, title="Monitoring", url_path="monitoring", visibility="hidden")]
+    return [
+        st.Page(show_monitoring, title="Monitoring", url_path="monitoring", visibility="hidden"),
+        st.Page(show_incidents, title="Incidents", url_path="incidents", visibility="hidden"),
+    ]
 
 
 def _show_operators_menu(pages: list[StreamlitPage]) -> None:

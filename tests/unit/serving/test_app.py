@@ -342,8 +342,16 @@ def test_a_malformed_request_id_is_replaced(client: httpx.Client, given: str | b
 
     ids = [answer.headers["x-request-id"] for answer in answers]
     assert len({*ids}) == 2
-    assert all(re.fullmatch("[0-9a-f]{24}", drawn) for drawn in ids)
+    assert all(re.fullmatch("[0-9a-f]{32}", drawn) for drawn in ids)
     assert [answer.json()["request_id"] for answer in answers] == ids
+
+
+def test_a_request_without_an_id_has_that_of_its_trace(client: httpx.Client) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+    answer = client.get("/nowhere", headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+
+    assert answer.json()["request_id"] == trace
 
 
 def test_requests_are_counted_by_route(client: httpx.Client) -> None:

@@ -1,6 +1,8 @@
 """Store alerts and deliver them: to Alertmanager, or to their receivers through apprise."""
 
+from carvalue.monitoring.alerting.alert import Alert
 from carvalue.monitoring.alerting.alertmanager import Alertmanager
+from carvalue.monitoring.alerting.incident_records import IncidentRecord, IncidentRecords, UnknownIncident
 from carvalue.monitoring.alerting.notifiers import notifiers_from_urls
 from carvalue.monitoring.alerting.receivers import (
     SMTPS_PORT,
@@ -13,7 +15,7 @@ from carvalue.monitoring.alerting.receivers import (
     SlackHook,
     receivers_from_urls,
 )
-from carvalue.monitoring.alerting.store import Alert, AlertStore, DeliveryFailed, Notifier
+from carvalue.monitoring.alerting.store import AlertStore, DeliveryFailed, Notifier
 
 __all__ = [
     "SMTPS_PORT",
@@ -22,6 +24,8 @@ __all__ = [
     "Alertmanager",
     "BadAlertUrl",
     "DeliveryFailed",
+    "IncidentRecord",
+    "IncidentRecords",
     "JsonHook",
     "MailServer",
     "NativeReceiver",
@@ -29,6 +33,7 @@ __all__ = [
     "PagerDutyService",
     "Receiver",
     "SlackHook",
+    "UnknownIncident",
     "notifiers_from_urls",
     "receivers_from_urls",
 ]

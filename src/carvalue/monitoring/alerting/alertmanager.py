@@ -6,7 +6,8 @@ from typing import Any
 
 import httpx
 
-from carvalue.monitoring.alerting.store import Alert, DeliveryFailed
+from carvalue.monitoring.alerting.alert import Alert
+from carvalue.monitoring.alerting.store import DeliveryFailed
 from carvalue.telemetry import WATCHER_ALERTS, runbook_url
 
 TIMEOUT_S = 10.0

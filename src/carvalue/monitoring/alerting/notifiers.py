@@ -8,8 +8,9 @@ from threading import local
 from apprise import NotifyFormat, NotifyType
 
 from carvalue.extensions import find_extension
+from carvalue.monitoring.alerting.alert import Alert
 from carvalue.monitoring.alerting.receivers import CONSOLE, Receiver, receivers_from_urls
-from carvalue.monitoring.alerting.store import Alert, DeliveryFailed, Notifier
+from carvalue.monitoring.alerting.store import DeliveryFailed, Notifier
 from carvalue.urls import is_link_local
 
 RED, GREEN, PLAIN = "\033[1;31m", "\033[1;32m", "\033[0m"

@@ -10,30 +10,18 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from threading import Lock
-from typing import Literal, Protocol
+from typing import Protocol
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    DateTime,
-    Integer,
-    MetaData,
-    RowMapping,
-    String,
-    Table,
-    Text,
-    create_engine,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, RowMapping, create_engine, or_, select, update
 
 from carvalue.errors import AppError
 from carvalue.files import check_format, make_folder
+from carvalue.monitoring.alerting.alert import Alert, alert_of, in_utc, without_time_zone
+from carvalue.monitoring.alerting.incident_records import IncidentRecords
+from carvalue.monitoring.alerting.tables import ALERTS, DELIVERIES, FORMAT, TABLES
 
 logger = logging.getLogger(__name__)
 
-Severity = Literal["warning", "critical"]
 FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=5), timedelta(minutes=15)
 MAX_DOUBLINGS = 8  # 5 s doubled 8 times exceeds 15 min; without a bound the wait overflows a timedelta
 DELIVERY_WAIT_S = 1.0  # a notifier that takes longer goes on in its own thread
@@ -41,69 +29,11 @@ RESEND_EVERY = timedelta(minutes=1)  # Alertmanager forgets alerts that are not 
 RESEND_ENDED_FOR = timedelta(minutes=15)
 GIVE_UP_AFTER = timedelta(days=1)  # an undelivered notification is then dropped; the alert stays in the list
 
-TABLES = MetaData()
-FORMAT = 1  # of the tables; kept in SQLite's user_version, which releases 0.1 and 0.2 left at 0
-ALERTS = Table(
-    "alerts",
-    TABLES,
-    Column("id", Integer, primary_key=True),
-    Column("key", String(64), nullable=False, index=True),
-    Column("kind", String(32), nullable=False),
-    Column("severity", String(16), nullable=False),
-    Column("title", Text, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("since", DateTime, nullable=False),
-    Column("report", Text, nullable=False),
-    Column("resolved_at", DateTime),
-)
-DELIVERIES = Table(
-    "deliveries",
-    TABLES,
-    Column("id", Integer, primary_key=True),
-    Column("alert_id", Integer, nullable=False),
-    Column("sink", String(64), nullable=False),
-    Column("news", String(16), nullable=False),  # firing or resolved
-    Column("attempts", Integer, nullable=False, default=0),
-    Column("due_at", DateTime, nullable=False),
-    Column("made_at", DateTime, nullable=False),
-)
-"""Pending notifications; a row is deleted when its receiver has accepted it. `sink` is its name."""
-
 
 class DeliveryFailed(AppError):
     """A receiver did not accept a notification. The delivery is retried."""
 
     status, hint = 502, "Check the receiver in ALERT_URLS; deliveries are retried for a day."
-
-
-@dataclass(frozen=True, kw_only=True)
-class Alert:
-    """A condition that people are notified of.
-
-    Attributes:
-        key: Identifies the alert: a firing alert with the same key is updated, not sent again.
-        kind: What it is about, such as `drift`; a label of the metrics.
-        severity: `critical` for what cannot wait until the morning, else `warning`.
-        title: One line.
-        text: Lines with the details and what to do.
-        since: When it began, with a time zone.
-        report: The file name of a report that shows it; empty if there is none.
-        resolved_at: When it ended, with a time zone; None while it is firing.
-    """
-
-    key: str
-    kind: str
-    severity: Severity
-    title: str
-    text: str
-    since: datetime
-    report: str = ""
-    resolved_at: datetime | None = None
-
-    @property
-    def is_firing(self) -> bool:
-        """Whether the alert has not ended."""
-        return self.resolved_at is None
 
 
 class Notifier(Protocol):
@@ -202,6 +132,8 @@ class AlertStore:
             check_format(found, kind="alert store", source=path, oldest=1, newest=FORMAT)
             TABLES.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {FORMAT}")
+        self.incidents = IncidentRecords(self._engine)
+        """What is known of each alert beside its text, also of those that have ended."""
         self._notifiers = {notifier.name: notifier for notifier in notifiers}
         self._state_receiver = state_receiver
         self._feed = _Feed(due_at=datetime.min.replace(tzinfo=UTC))
@@ -230,6 +162,7 @@ class AlertStore:
                 self._begin(connection, current[key], now)
             for key in current.keys() & known.keys():
                 _refresh(connection, known[key], current[key])
+                self.incidents.update(connection, known[key], evidence=current[key].evidence)
             for key in known.keys() - current.keys():
                 self._end(connection, known[key], now)
         self.deliver(now=now)
@@ -265,7 +198,7 @@ class AlertStore:
             Alerts, the oldest first.
         """
         with self._engine.begin() as connection:
-            return [_alert(row) for row in _firing(connection)]
+            return [alert_of(row) for row in _firing(connection)]
 
     def past(self, limit: int) -> list[Alert]:
         """List the alerts that have ended.
@@ -279,7 +212,7 @@ class AlertStore:
         ended = select(ALERTS).where(ALERTS.c.resolved_at.is_not(None))
         with self._engine.begin() as connection:
             rows = connection.execute(ended.order_by(ALERTS.c.resolved_at.desc()).limit(limit)).mappings()
-            return [_alert(row) for row in rows]
+            return [alert_of(row) for row in rows]
 
     def waiting(self) -> dict[str, int]:
         """Count the pending notifications.
@@ -317,15 +250,18 @@ class AlertStore:
         values = {
             name: getattr(alert, name) for name in ("key", "kind", "severity", "title", "text", "report")
         }
-        insert = (
-            ALERTS.insert().values(**values, since=_without_time_zone(alert.since)).returning(ALERTS.c.id)
+        insert = ALERTS.insert().values(**values, since=without_time_zone(alert.since)).returning(ALERTS.c.id)
+        number = connection.execute(insert).scalar_one()
+        self.incidents.begin(connection, number, evidence=alert.evidence)
+        self._queue(connection, number, "firing", now)
+        traces = alert.evidence.get("trace_ids", ())
+        logger.warning(
+            "alert", extra={"id": number, "key": alert.key, "title": alert.title, "trace_ids": [*traces]}
         )
-        self._queue(connection, connection.execute(insert).scalar_one(), "firing", now)
-        logger.warning("alert", extra={"key": alert.key, "title": alert.title})
 
     def _end(self, connection: Connection, number: int, now: datetime) -> None:
         connection.execute(
-            update(ALERTS).where(ALERTS.c.id == number).values(resolved_at=_without_time_zone(now))
+            update(ALERTS).where(ALERTS.c.id == number).values(resolved_at=without_time_zone(now))
         )
         self._queue(connection, number, "resolved", now)
         logger.info("alert resolved", extra={"id": number})
@@ -335,16 +271,16 @@ class AlertStore:
             values = {"alert_id": number, "sink": name, "news": news, "attempts": 0}
             connection.execute(
                 DELIVERIES.insert().values(
-                    **values, due_at=_without_time_zone(now), made_at=_without_time_zone(now)
+                    **values, due_at=without_time_zone(now), made_at=without_time_zone(now)
                 )
             )
 
     def _alerts_to_feed(self, now: datetime) -> Sequence[Alert]:
         """Return what the state receiver must be sent now; nothing if it has been sent that lately."""
-        since = _without_time_zone(now - RESEND_ENDED_FOR)
+        since = without_time_zone(now - RESEND_ENDED_FOR)
         lately = select(ALERTS).where(or_(ALERTS.c.resolved_at.is_(None), ALERTS.c.resolved_at > since))
         with self._engine.begin() as connection:
-            alerts = [_alert(row) for row in connection.execute(lately.order_by(ALERTS.c.id)).mappings()]
+            alerts = [alert_of(row) for row in connection.execute(lately.order_by(ALERTS.c.id)).mappings()]
         has_changed = not self._feed.failures and _states(alerts) != self._feed.sent
         # due too far in the future: the clock was set back
         is_due = not timedelta() < self._feed.due_at - now <= RESEND_EVERY
@@ -367,8 +303,8 @@ class AlertStore:
             # created in the future: the clock was set back, and the delivery must not wait for it
             .where(
                 or_(
-                    DELIVERIES.c.due_at <= _without_time_zone(now),
-                    DELIVERIES.c.made_at > _without_time_zone(now),
+                    DELIVERIES.c.due_at <= without_time_zone(now),
+                    DELIVERIES.c.made_at > without_time_zone(now),
                 )
             )
             .order_by(DELIVERIES.c.sink, DELIVERIES.c.id)
@@ -383,7 +319,7 @@ class AlertStore:
     def _attempt(self, row: RowMapping, now: datetime) -> None:
         notifier = self._notifiers.get(row["of_sink"])
         outcome = "dropped"
-        if notifier is not None and now - _in_utc(row["of_made_at"]) < GIVE_UP_AFTER:
+        if notifier is not None and now - in_utc(row["of_made_at"]) < GIVE_UP_AFTER:
             alert = _alert_to_send(row)
             outcome = _attempt(partial(notifier.notify, alert), name=notifier.name, key=alert.key)
         self._count(row["of_sink"], outcome)
@@ -392,7 +328,7 @@ class AlertStore:
             if outcome == "failed":
                 again = {
                     "attempts": row["of_attempts"] + 1,
-                    "due_at": _without_time_zone(now + _delay(row["of_attempts"])),
+                    "due_at": without_time_zone(now + _delay(row["of_attempts"])),
                 }
                 connection.execute(update(DELIVERIES).where(this).values(**again))
             else:
@@ -427,7 +363,7 @@ def _states(alerts: Sequence[Alert]) -> frozenset[tuple[str, bool]]:
 
 def _alert_to_send(row: RowMapping) -> Alert:
     """Send a beginning as firing, even if the alert ended before the delivery succeeded."""
-    alert = _alert(row)
+    alert = alert_of(row)
     return alert if row["of_news"] == "resolved" else replace(alert, resolved_at=None)
 
 
@@ -442,24 +378,3 @@ def _refresh(connection: Connection, number: int, alert: Alert) -> None:
     if alert.report:
         values["report"] = alert.report
     connection.execute(update(ALERTS).where(ALERTS.c.id == number).values(**values))
-
-
-def _alert(row: RowMapping) -> Alert:
-    return Alert(
-        key=row["key"],
-        kind=row["kind"],
-        severity=row["severity"],
-        title=row["title"],
-        text=row["text"],
-        since=_in_utc(row["since"]),
-        report=row["report"],
-        resolved_at=_in_utc(row["resolved_at"]) if row["resolved_at"] else None,
-    )
-
-
-def _without_time_zone(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)  # SQLite does not store the time zone
-
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC)

@@ -7,6 +7,8 @@ import numpy as np
 from carvalue.monitoring.drift.bins import Bins, NumberBins
 from carvalue.monitoring.drift.statistics import Kind
 
+WHOLE_FROM = 1_000  # larger numbers are written without a fraction
+
 
 def describe(kind: Kind, bins: Bins, *, reference: Sequence[float], window: Sequence[float]) -> str:
     """Describe what changed most.
@@ -30,7 +32,7 @@ def describe(kind: Kind, bins: Bins, *, reference: Sequence[float], window: Sequ
     if kind == "unseen":
         return f"values not in the training data {_change(reference[-1], window[-1])}"
     if kind == "shift" and isinstance(bins, NumberBins):
-        return f"median about {median(bins, reference):,.4g} -> {median(bins, window):,.4g}"
+        return f"median about {_number(median(bins, reference))} -> {_number(median(bins, window))}"
     largest = int(np.argmax(np.abs(np.array(window[:-2]) - np.array(reference[:-2]))))
     return f"{bins.labels[largest]} {_change(reference[largest], window[largest])}"
 
@@ -48,6 +50,10 @@ def median(bins: NumberBins, shares: Sequence[float]) -> float:
     values = np.array(shares[:-2])
     below = np.cumsum(values) / max(float(values.sum()), 1e-9)
     return float(np.interp(0.5, below[:-1], bins.edges)) if bins.edges else 0.0
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= WHOLE_FROM else f"{value:.3g}"
 
 
 def _change(before: float, after: float) -> str:

@@ -53,6 +53,7 @@ class FeatureDrift:
         labels: The labels of the bins, with missing and unseen at the end.
         kind: What has changed most, see `Statistic`.
         reference: The share of each bin among all rows of the reference.
+        rows: The number of newest rows that show the change best.
         medians: Of a number, about the median before the change and after it.
         channel: The channel whose quotes are described; empty in the report of one channel.
         history: The share of each bin among the rows before the change.
@@ -72,6 +73,7 @@ class FeatureDrift:
     changed: tuple[float, ...] = ()
     kind: Kind = "values"
     channel: str = ""
+    rows: int = 0
     medians: tuple[float, float] = (0.0, 0.0)
 
     @property
@@ -330,6 +332,7 @@ class Detector:
                     state=STATES[self._levels.get(name, 0)] if known else "insufficient data",
                     score=float(shares[:, indices].max()),
                     kind=statistic.kind,
+                    rows=rows,
                     description=self._describe(number, statistic, rows=rows) if known else "",
                     since=self._since.get(name),
                     labels=(*self._profile.bins[name].labels, "(missing)", "(unseen)"),

@@ -21,8 +21,8 @@ def journal_frame(entries: Sequence[JournalEntry]) -> pl.DataFrame:
         entries: Quotes, in order.
 
     Returns:
-        One row for each entry: `quoted_at`, `route`, `client`, every input, `price` (dollars) and
-        `range_width` (share of `price`).
+        One row for each entry: `quoted_at`, `route`, `client`, `trace_id`, every input, `price` (dollars)
+        and `range_width` (share of `price`).
 
     >>> from datetime import UTC, datetime
     >>> entry = JournalEntry(
@@ -37,6 +37,7 @@ def journal_frame(entries: Sequence[JournalEntry]) -> pl.DataFrame:
         "quoted_at": pl.Series([entry.quoted_at for entry in entries]),
         "route": pl.Series([entry.route for entry in entries], dtype=pl.String),
         "client": pl.Series([entry.client for entry in entries], dtype=pl.String),
+        "trace_id": pl.Series([entry.trace_id for entry in entries], dtype=pl.String),
     }
     for names, dtype in ((NUMBERS, pl.Float64), (TEXTS, pl.String)):
         for name in names:

@@ -20,6 +20,7 @@ from carvalue.monitoring.alerting import (
     Alert,
     Alertmanager,
     AlertStore,
+    IncidentRecords,
     notifiers_from_urls,
     receivers_from_urls,
 )
@@ -34,6 +35,7 @@ from carvalue.monitoring.watcher.shadow import ShadowScorer
 from carvalue.monitoring.watcher.watcher import BATCH, Watcher
 from carvalue.registry import RegistryReader, open_reader, read_decisions
 from carvalue.settings import WatcherSettings, load_settings
+from carvalue.telemetry import Tracer, open_tracer
 
 POLL_S = 1.0
 POLL_AIRFLOW_S = 30.0
@@ -60,8 +62,12 @@ def watch(settings: WatcherSettings, registry: RegistryReader) -> None:
         registry: The model registry.
     """
     runs = AirflowRuns(settings.airflow_url, user=settings.airflow_user, password=settings.airflow_password)
-    retraining, stop = build_retraining(settings, runs), Event()
-    watcher = build_watcher(settings, registry=registry, extra_alerts=lambda: retraining.alerts)
+    stop, tracer = Event(), open_tracer("watcher", settings)
+    # the trigger exists before the first round
+    watcher = build_watcher(
+        settings, registry=registry, extra_alerts=lambda: retraining.alerts, tracer=tracer
+    )
+    retraining = build_retraining(settings, runs, incidents=watcher.alert_store.incidents)
     shadow = build_shadow(settings, registry=registry, metrics=watcher.metrics)
     threads = (
         Thread(target=watch_forever, args=(watcher, stop)),
@@ -77,6 +83,7 @@ def watch(settings: WatcherSettings, registry: RegistryReader) -> None:
                 retraining,
                 decisions=partial(read_decisions, settings),
                 allowed=allowed_hosts(settings),
+                tracer=tracer,
             ),
             host=settings.bind_host,
             port=settings.watcher_port,
@@ -89,14 +96,18 @@ def watch(settings: WatcherSettings, registry: RegistryReader) -> None:
             thread.join()
         watcher.close()
         shadow.close()
+        tracer.close()
 
 
-def build_retraining(settings: WatcherSettings, runs: AirflowRuns) -> RetrainingTrigger:
+def build_retraining(
+    settings: WatcherSettings, runs: AirflowRuns, *, incidents: IncidentRecords | None = None
+) -> RetrainingTrigger:
     """Build the part that starts retrainings.
 
     Args:
         settings: The settings.
         runs: Airflow.
+        incidents: Where runs and their outcomes are recorded.
 
     Returns:
         The trigger, with its state below STATE_DIR.
@@ -104,6 +115,7 @@ def build_retraining(settings: WatcherSettings, runs: AirflowRuns) -> Retraining
     return RetrainingTrigger(
         runs=runs,
         decisions=partial(read_decisions, settings),
+        incidents=incidents,
         state=settings.state_dir / "watcher" / "retraining.json",
         on_alarm=settings.retrain_on_alarm,
         cooldown=timedelta(hours=settings.retrain_cooldown_h),
@@ -115,6 +127,7 @@ def build_watcher(
     *,
     registry: RegistryReader,
     extra_alerts: Callable[[], Iterable[Alert]] = tuple,
+    tracer: Tracer | None = None,
 ) -> Watcher:
     """Build the watcher.
 
@@ -122,6 +135,7 @@ def build_watcher(
         settings: The settings.
         registry: The model registry.
         extra_alerts: Returns alerts of other sources, such as retrainings.
+        tracer: Opens the spans; they are not exported unless given.
 
     Returns:
         The watcher, with its state below STATE_DIR.
@@ -142,6 +156,7 @@ def build_watcher(
         metrics=WatcherMetrics(),
         extra_alerts=extra_alerts,
         verified=settings.verified_clients,
+        tracer=tracer,
     )
 
 

@@ -1,12 +1,15 @@
 """The conditions of the watcher's alerts, and the texts for people."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+import polars as pl
 
 from carvalue.monitoring.alerting import Alert
 from carvalue.monitoring.channels import Cause, DriftCause
 from carvalue.monitoring.drift import DriftReport
+from carvalue.monitoring.incidents import drift_evidence, production_evidence
 from carvalue.monitoring.watcher.accuracy_tests import AccuracyTests
 from carvalue.monitoring.watcher.live_accuracy import BoundedShare, LiveAccuracy
 
@@ -33,6 +36,7 @@ class WatcherSnapshot:
         live: The accuracy against reported sales.
         estimated_error: The median error estimated from the width of recent ranges; None with too few quotes.
         report: The file name of the report that shows the drift; empty if there is none.
+        recent: The newest quotes: `channel`, `quoted_at`, `trace_id` and more.
     """
 
     model_version: str
@@ -42,6 +46,7 @@ class WatcherSnapshot:
     estimated_error: float | None
     report: str
     diagnoses: tuple[DriftCause, ...] = ()
+    recent: pl.DataFrame = field(default_factory=pl.DataFrame)
     tests: AccuracyTests = field(default_factory=lambda: AccuracyTests(metrics={}))
 
 
@@ -122,10 +127,18 @@ def current_alerts(
     >>> [(alert.key, alert.severity) for alert in alerts]
     [('live_accuracy', 'critical'), ('live_bias', 'warning'), ('coverage', 'warning')]
     """
-    live = snapshot.live
+    version = snapshot.model_version
     for diagnosis in snapshot.diagnoses:
-        yield _changed(diagnosis, report=snapshot.report)
-    tests = snapshot.tests
+        evidence = drift_evidence(diagnosis, model_version=version, recent=snapshot.recent)
+        yield replace(_changed(diagnosis, report=snapshot.report), evidence=evidence)
+    for alert in _accuracy_alerts(snapshot, metrics=metrics, now=now):
+        yield replace(alert, evidence=production_evidence(version))
+
+
+def _accuracy_alerts(
+    snapshot: WatcherSnapshot, *, metrics: Mapping[str, float], now: datetime
+) -> Iterator[Alert]:
+    live, tests = snapshot.live, snapshot.tests
     if live.error and tests.is_inaccurate:
         yield _inaccurate(live.error, live.sales, expected=metrics["mdape"], now=now)
     if live.bias and tests.bias:

@@ -1,11 +1,14 @@
-"""The HTTP API of the watcher: drift, alerts, retrainings, decisions, quotes, ratings and reports."""
+"""The HTTP API of the watcher: drift, alerts, incidents, retrainings, decisions, quotes, ratings, reports."""
 
 import logging
 from asyncio import to_thread
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import TypeAdapter
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -14,16 +17,20 @@ from starlette.routing import Route
 
 from carvalue.errors import AppError
 from carvalue.http_security import AllowedHosts, BrowserProtection
-from carvalue.monitoring.alerting import Alert
+from carvalue.monitoring.alerting import Alert, IncidentRecord, UnknownIncident
 from carvalue.monitoring.drift import FeatureDrift
+from carvalue.monitoring.incidents import Incident
 from carvalue.monitoring.watcher.alert_conditions import WatcherSnapshot
 from carvalue.monitoring.watcher.live_accuracy import BoundedShare
 from carvalue.monitoring.watcher.retraining import RetrainingTrigger
 from carvalue.monitoring.watcher.watcher import Watcher
 from carvalue.registry import DecisionRecord
+from carvalue.telemetry import LocalTracer, Tracer, TracingMiddleware
 
 PAST_ALERTS = 50
 PAST_DECISIONS = 100
+MAX_INCIDENTS = 50
+INCIDENT, INCIDENTS = TypeAdapter(Incident), TypeAdapter(list[IncidentRecord])
 LOOPBACK_ONLY = AllowedHosts()
 # a report is opened in a browser: its scripts must reach neither the watcher nor another server
 REPORT_HEADERS = {
@@ -43,6 +50,7 @@ def create_api(
     *,
     decisions: Callable[[], Sequence[DecisionRecord]] = tuple,
     allowed: AllowedHosts = LOOPBACK_ONLY,
+    tracer: Tracer | None = None,
 ) -> Starlette:
     """Build the ASGI application.
 
@@ -51,6 +59,7 @@ def create_api(
         retraining: The source of the retraining state.
         decisions: Returns all decisions on model versions, oldest first.
         allowed: The host names that the watcher answers to; loopback names unless given.
+        tracer: Opens a span for each request.
 
     Returns:
         The application.
@@ -69,6 +78,20 @@ def create_api(
     async def alerts(_: Request) -> Response:
         firing, past = watcher.alert_store.firing(), watcher.alert_store.past(PAST_ALERTS)
         return JSONResponse({"firing": [*map(_alert, firing)], "past": [*map(_alert, past)]})
+
+    async def incidents(_: Request) -> Response:
+        newest = await to_thread(watcher.incidents.newest, MAX_INCIDENTS)
+        return JSONResponse(INCIDENTS.dump_python(newest, mode="json", exclude={"__all__": {"evidence"}}))
+
+    async def incident(request: Request) -> Response:
+        number = request.path_params["number"]
+        try:
+            found = await to_thread(partial(watcher.incidents.read, number, now=datetime.now(UTC)))
+        except UnknownIncident as error:
+            return JSONResponse({"detail": str(error)}, error.status)
+        except AppError as error:
+            return _unavailable("journal", error)
+        return JSONResponse(INCIDENT.dump_python(found, mode="json"))
 
     async def receivers(_: Request) -> Response:
         return JSONResponse(await to_thread(watcher.alert_store.receivers))  # asks Alertmanager
@@ -113,21 +136,28 @@ def create_api(
         except AppError as error:
             return JSONResponse({"detail": str(error)}, error.status)
 
+    routes = [
+        Route("/healthz", healthz),
+        Route("/metrics", metrics),
+        Route("/drift", drift),
+        Route("/alerts", alerts),
+        Route("/incidents", incidents),
+        Route("/incidents/{number:int}", incident),
+        Route("/receivers", receivers),
+        Route("/retraining", retrainings),
+        Route("/decisions", decisions_made),
+        Route("/quotes", quotes),
+        Route("/ratings", ratings),
+        Route("/reports", reports),
+        Route("/reports/{name}", report),
+    ]
+    first_segments = {route.path.split("/")[1] for route in routes}
     return Starlette(
-        routes=[
-            Route("/healthz", healthz),
-            Route("/metrics", metrics),
-            Route("/drift", drift),
-            Route("/alerts", alerts),
-            Route("/receivers", receivers),
-            Route("/retraining", retrainings),
-            Route("/decisions", decisions_made),
-            Route("/quotes", quotes),
-            Route("/ratings", ratings),
-            Route("/reports", reports),
-            Route("/reports/{name}", report),
+        routes=routes,
+        middleware=[
+            Middleware(TracingMiddleware, tracer=tracer or LocalTracer(), routes=first_segments),
+            Middleware(BrowserProtection, allowed=allowed),
         ],
-        middleware=[Middleware(BrowserProtection, allowed=allowed)],
     )
 
 
@@ -202,4 +232,5 @@ def _bounded(value: BoundedShare | None) -> Mapping[str, float] | None:
 
 def _alert(alert: Alert) -> Mapping[str, object]:
     ended = alert.resolved_at.isoformat() if alert.resolved_at else None
-    return asdict(alert) | {"since": alert.since.isoformat(), "resolved_at": ended}
+    values = {name: value for name, value in asdict(alert).items() if name != "evidence"}
+    return values | {"since": alert.since.isoformat(), "resolved_at": ended}

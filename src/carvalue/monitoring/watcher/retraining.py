@@ -16,7 +16,7 @@ from typing import Protocol
 from pydantic import TypeAdapter
 
 from carvalue.files import FormatUnknown, StoredFormat
-from carvalue.monitoring.alerting import Alert
+from carvalue.monitoring.alerting import Alert, IncidentRecords
 from carvalue.monitoring.watcher.airflow_runs import RETRAINING, PipelineRun
 from carvalue.monitoring.watcher.alert_conditions import AlarmChanges
 from carvalue.monitoring.watcher.retraining_outcome import RetrainingOutcome, outcome_alert, read_outcome
@@ -73,6 +73,7 @@ class RetrainingTrigger:
     Args:
         runs: Airflow.
         decisions: Returns all decisions on model versions, oldest first.
+        incidents: Where the run and its outcome are recorded, for the alerts that started it.
         state: The file of the last request.
         on_alarm: Whether alarms start retrainings (RETRAIN_ON_ALARM).
         cooldown: The minimum time between two retrainings (RETRAIN_COOLDOWN_H).
@@ -99,12 +100,14 @@ class RetrainingTrigger:
         *,
         runs: RetrainingRuns,
         decisions: Callable[[], Iterable[DecisionRecord]],
+        incidents: IncidentRecords | None = None,
         state: Path,
         on_alarm: bool,
         cooldown: timedelta,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._runs, self._decisions, self._state = runs, decisions, state
+        self._incidents = incidents
         self._on_alarm, self._cooldown, self._clock = on_alarm, cooldown, clock
         self._request = _load(state)
         self.alerts: tuple[Alert, ...] = ()
@@ -125,6 +128,7 @@ class RetrainingTrigger:
         """
         now, newest = self._clock(), self._runs.newest(RETRAINING)
         self.outcome = read_outcome(newest, self._decisions()) if newest else None
+        self._record_result()
         firing = alarms.firing if alarms else frozenset()
         self.alerts = self._alerts(alarmed=bool(firing), now=now)
         if alarms:
@@ -141,6 +145,16 @@ class RetrainingTrigger:
             return ()
         alert = outcome_alert(self.outcome, by_alarm=BY_ALARM, alarmed=alarmed, now=now)
         return (alert,) if alert else ()
+
+    def _record_result(self) -> None:
+        outcome = self.outcome
+        if self._incidents and outcome and outcome.run.ended_at:
+            self._incidents.note_result(
+                outcome.run.name,
+                result=outcome.result,
+                version=outcome.version,
+                ended_at=outcome.run.ended_at,
+            )
 
     def _forget_cured(self, alarms: AlarmChanges) -> None:
         if cured := self._request.uncured & alarms.well:
@@ -174,6 +188,8 @@ class RetrainingTrigger:
     def _start(self) -> None:
         kinds = ", ".join(sorted(self._request.uncured))
         self._runs.start(RETRAINING, run=self._request.run, note=f"Started by the watcher: {kinds}.")
+        if self._incidents:
+            self._incidents.note_run(self._request.run, kinds=self._request.uncured)
         self._save(replace(self._request, waits=False))
         self.next = "one is under way"
         logger.warning("retraining started", extra={"run": self._request.run, "because": kinds})

@@ -23,12 +23,14 @@ class RetrainingOutcome:
         result: The result in short.
         reasons: The reasons of the promotion decision; empty if there was none.
         is_superseded: Whether production has changed since the run.
+        version: The version that it trained; None if there was no promotion decision.
     """
 
     run: PipelineRun
     result: Result
     reasons: tuple[str, ...] = ()
     is_superseded: bool = False
+    version: int | None = None
 
 
 def read_outcome(run: PipelineRun, decisions: Iterable[DecisionRecord]) -> RetrainingOutcome:
@@ -56,8 +58,14 @@ def read_outcome(run: PipelineRun, decisions: Iterable[DecisionRecord]) -> Retra
         return RetrainingOutcome(run=run, result="failed", is_superseded=superseded)
     if not during:
         return RetrainingOutcome(run=run, result="nothing new", is_superseded=superseded)
-    result: Result = "refused" if during[-1].act == "refused" else "promoted"
-    return RetrainingOutcome(run=run, result=result, reasons=during[-1].reasons, is_superseded=superseded)
+    last = during[-1]
+    return RetrainingOutcome(
+        run=run,
+        result="refused" if last.act == "refused" else "promoted",
+        reasons=last.reasons,
+        is_superseded=superseded,
+        version=last.version,
+    )
 
 
 def outcome_alert(outcome: RetrainingOutcome, *, by_alarm: str, alarmed: bool, now: datetime) -> Alert | None:

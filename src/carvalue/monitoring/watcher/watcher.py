@@ -11,7 +11,7 @@ import polars as pl
 
 from carvalue.errors import AppError
 from carvalue.files import FormatUnknown, StoredFolder, StoredFormat
-from carvalue.journal import Journal, JournalCursor, JournalEntry, LeasedState, LeaseLost, Rating
+from carvalue.journal import Arrivals, Journal, JournalCursor, JournalEntry, LeasedState, LeaseLost, Rating
 from carvalue.monitoring.alerting import Alert, AlertStore
 from carvalue.monitoring.channels import Cause, ChannelDetectors, diagnose, merge
 from carvalue.monitoring.drift import (
@@ -21,6 +21,7 @@ from carvalue.monitoring.drift import (
     calibrate_reference,
     journal_frame,
 )
+from carvalue.monitoring.incidents import IncidentReader
 from carvalue.monitoring.watcher.accuracy_tests import AccuracyTests
 from carvalue.monitoring.watcher.alert_conditions import (
     AlarmChanges,
@@ -37,6 +38,7 @@ from carvalue.monitoring.watcher.live_accuracy import (
 )
 from carvalue.monitoring.watcher.reports import ReportFolder
 from carvalue.registry import RegistryReader
+from carvalue.telemetry import LocalTracer, Tracer
 
 BATCH = 5_000  # quotes read in one round
 SETTLING_TIME = timedelta(
@@ -50,6 +52,7 @@ STATE_FORMAT = StoredFormat(kind="watcher state")
 NEWEST_SALES = 500
 REPORT_ROWS = 2_000
 REPORT_EVERY = timedelta(days=1)
+SPAN_TRACES = 100  # trace ids in a span; collectors cut longer attributes off
 
 
 logger = logging.getLogger(__name__)
@@ -71,6 +74,7 @@ class Watcher:
         metrics: The metrics to update.
         extra_alerts: Returns alerts of other sources, such as retrainings.
         verified: Clients whose reported sales an operator vouches for.
+        tracer: Opens a span for each round that reads quotes.
         clock: Returns the current time, with a time zone.
     """
 
@@ -87,11 +91,14 @@ class Watcher:
         metrics: WatcherMetrics,
         extra_alerts: Callable[[], Iterable[Alert]] = tuple,
         verified: Collection[str] = (),
+        tracer: Tracer | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._journal, self._state, self._registry = journal, state, registry
         self._references, self._file_of_release_0_2 = references, folder / "state.json"
         self.alert_store, self.reports = alert_store, reports
+        self.incidents = IncidentReader(alert_store.incidents, journal)
+        self._tracer = tracer or LocalTracer()
         self.metrics, self._extra_alerts, self._clock = metrics, extra_alerts, clock
         self._production: CalibratedReference | None = None
         self._detectors: ChannelDetectors | None = None
@@ -191,10 +198,15 @@ class Watcher:
         if self._production is None or self._detectors is None:
             return 0
         arrivals = self._journal.arrived(self._cursor, until=now - SETTLING_TIME, limit=BATCH)
-        self._check(self._production, self._detectors, arrivals.entries)
         self._has_changed |= arrivals.cursor != self._cursor
         self._cursor = arrivals.cursor
-        self._conclude(self._production, self._detectors, arrivals.entries)
+        if not arrivals.entries:
+            self._conclude(self._production, self._detectors, arrivals.entries)
+            return 0
+        with self._tracer.span("check quotes") as span:
+            span.annotate(carvalue__quotes=len(arrivals.entries), carvalue__trace_ids=_traces(arrivals))
+            self._check(self._production, self._detectors, arrivals.entries)
+            self._conclude(self._production, self._detectors, arrivals.entries)
         return len(arrivals.entries)
 
     def _stand_by(self) -> None:
@@ -262,6 +274,7 @@ class Watcher:
             tests=self._tests,
             estimated_error=self._estimate(production),
             report=self._reported or "",
+            recent=self._recent,
         )
         for item in self.snapshot.diagnoses:
             if item.cause is Cause.OTHER_CARS and not item.affects_prices:
@@ -351,3 +364,8 @@ class Watcher:
         }
         self._state.write(state)
         self._has_changed, self._saved_at = False, self._clock()
+
+
+def _traces(arrivals: Arrivals) -> list[str]:
+    traces = dict.fromkeys(entry.trace_id for entry in arrivals.entries if entry.trace_id)
+    return [*traces][:SPAN_TRACES]

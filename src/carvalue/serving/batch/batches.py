@@ -116,7 +116,7 @@ class BatchPricer:
             rows = await self._uploads.receive(request, suffix=uploaded.suffix, scratch=scratch)
             await self._wait_for_journal()
             writer, client = wanted.new_writer(ANSWER_COLUMNS, scratch), request.scope["journal_client"]
-            chunks = self._chunks(rows, loaded, writer, client=client)
+            chunks = self._chunks(rows, loaded, writer, client=client, trace_id=request.scope["trace_id"])
             return _Answer(
                 chunks,
                 media_type=wanted.media_type,
@@ -125,13 +125,15 @@ class BatchPricer:
             )
 
     async def _chunks(
-        self, rows: Path, loaded: LoadedModel, writer: RowWriter, *, client: str
+        self, rows: Path, loaded: LoadedModel, writer: RowWriter, *, client: str, trace_id: str
     ) -> AsyncGenerator[bytes]:
         table = open_table(rows, columns=(*LISTING_COLUMNS, PARSE_ERROR), scratch=rows.parent)
         batches = table.batches(rows=CHUNK_ROWS)
         while (chunk := await asyncio.to_thread(self._next, batches, loaded)) is not None:
             await self._wait_for_journal()
-            entries = [replace(entry, client=client, route="upload") for entry in chunk.entries]
+            entries = [
+                replace(entry, client=client, route="upload", trace_id=trace_id) for entry in chunk.entries
+            ]
             is_recorded = await self._writer.record(entries)
             answers = chunk.answers if is_recorded else self._without_ids(chunk.answers)
             if content := await asyncio.to_thread(writer.add, answers):

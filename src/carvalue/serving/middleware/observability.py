@@ -1,4 +1,4 @@
-"""Request ids, security headers, the access log and metrics, for every request."""
+"""Request ids, traces, security headers, the access log and metrics, for every request."""
 
 import time
 from collections.abc import Awaitable, Mapping
@@ -9,7 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from carvalue.serving.middleware.access_log import AccessLog
 from carvalue.serving.middleware.request_ids import request_id
 from carvalue.serving.middleware.security_headers import HeaderPairs, security_headers
-from carvalue.telemetry import ServiceMetrics
+from carvalue.telemetry import ServiceMetrics, Span, Tracer
+from carvalue.trace_context import caller_trace, child_context, current_trace
 
 OTHER = "other"  # one label for all unknown paths, so that clients cannot create metrics without end
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -23,6 +24,7 @@ class ObservabilityMiddleware:
         metrics: counts and times requests.
         routes: path -> its name in metrics and log; requests of all others are `other`.
         log: takes a line for each request.
+        tracer: opens a span for each request.
     """
 
     def __init__(
@@ -32,12 +34,16 @@ class ObservabilityMiddleware:
         metrics: ServiceMetrics,
         routes: Mapping[str, str],
         log: AccessLog,
+        tracer: Tracer,
     ) -> None:
         self._app, self._metrics, self._routes, self._log = app, metrics, routes, log
+        self._tracer = tracer
         self._meters: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on with its id as `scope["request_id"]`; count, time and log it.
+        """Pass a request on; count, time and log it.
+
+        The scope then holds `request_id`, `trace_id` and `span_id`.
 
         Args:
             scope: the connection, as ASGI defines it.
@@ -48,23 +54,35 @@ class ObservabilityMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        scope["request_id"] = own_id = request_id(scope["headers"])
-        headers = ((b"x-request-id", own_id.encode()), *security_headers(scope["path"]))
-        answer = _AnswerSend(send, headers)
-        try:
-            await self._app(scope, receive, answer)
-        finally:
-            self._record(scope, answer, time.perf_counter() - started)
+        route = self._routes.get(scope["path"], OTHER)
+        method = scope["method"] if scope["method"] in METHODS else OTHER
+        with self._tracer.span(
+            f"{method} {route}", kind="server", parent=caller_trace(scope["headers"])
+        ) as span:
+            own = current_trace() or child_context(None)
+            scope["trace_id"], scope["span_id"] = own.trace_id, own.span_id
+            scope["request_id"] = own_id = request_id(scope["headers"], trace_id=own.trace_id)
+            headers = ((b"x-request-id", own_id.encode()), *security_headers(scope["path"]))
+            answer = _AnswerSend(send, headers)
+            try:
+                await self._app(scope, receive, answer)
+            finally:
+                route = scope.get("api_path") or route
+                self._record(scope, answer, time.perf_counter() - started, route=route, method=method)
+                _describe(span, scope, answer, route=route, method=method)
 
-    def _record(self, scope: Scope, answer: "_AnswerSend", seconds: float) -> None:
-        route = scope.get("api_path") or self._routes.get(scope["path"], OTHER)
+    def _record(
+        self, scope: Scope, answer: "_AnswerSend", seconds: float, *, route: str, method: str
+    ) -> None:
         requests, times = self._meters.get((route, answer.status)) or self._new_meters(route, answer.status)
         requests.inc()
         times.observe(seconds)
         self._log.add(
             request_id=scope["request_id"],
             client=scope.get("client_name"),
-            method=scope["method"] if scope["method"] in METHODS else OTHER,
+            trace_id=scope["trace_id"],
+            span_id=scope["span_id"],
+            method=method,
             route=route,
             status=answer.status,
             seconds=seconds,
@@ -79,6 +97,16 @@ class ObservabilityMiddleware:
         )
         self._meters[route, status] = meters
         return meters
+
+
+def _describe(span: Span, scope: Scope, answer: "_AnswerSend", *, route: str, method: str) -> None:
+    """Add attributes of OpenTelemetry's semantic conventions of HTTP."""
+    span.annotate(
+        http__request__method=method,
+        http__route=route,
+        http__response__status_code=answer.status,
+        carvalue__request_id=scope["request_id"],
+    )
 
 
 class _AnswerSend:

@@ -1,9 +1,12 @@
 """One HTTP connection pool per service, shared by all visitors."""
 
+import logging
+
 import streamlit as st
 
 from carvalue.client import PriceServiceClient
 from carvalue.settings import PageSettings, load_settings
+from carvalue.web.client.tracing import TracedTransport, page_tracer
 from carvalue.web.client.visitor import current_visitor
 from carvalue.web.client.watcher import WatcherClient
 
@@ -22,7 +25,8 @@ def price_service_client(url: str) -> PriceServiceClient:
         The client.
     """
     headers = load_settings(PageSettings).service_headers | {"X-Channel": "page"}
-    return PriceServiceClient(url, headers=headers, visitor=current_visitor)
+    transport = TracedTransport(page_tracer())
+    return PriceServiceClient(url, headers=headers, visitor=current_visitor, transport=transport)
 
 
 @st.cache_resource
@@ -35,4 +39,5 @@ def watcher_client(url: str) -> WatcherClient:
     Returns:
         The client.
     """
-    return WatcherClient(url)
+    # every open page asks the watcher again and again
+    return WatcherClient(url, transport=TracedTransport(page_tracer(), level=logging.DEBUG))

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import TypeVar
 
 import httpx
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from carvalue.errors import AppError
+from carvalue.web.client.incidents import AlertView, AnswerModel, IncidentRecordView, IncidentView
 
 ANSWER_S = 3.0
 
@@ -18,34 +19,6 @@ class WatcherUnavailable(AppError):
     """The watcher gives no usable answer."""
 
     status, hint = 503, "Prices are not affected; `make status` shows whether it runs."
-
-
-class AnswerModel(BaseModel):
-    """An answer of the watcher; fields that the page does not show are ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
-
-
-class AlertView(AnswerModel):
-    """An alert.
-
-    Attributes:
-        kind: What it is about, such as drift.
-        severity: How urgent it is.
-        title: What happened, in a line.
-        text: Details and what to do, in several lines.
-        since: When it started, UTC.
-        resolved_at: When it ended, UTC; None while it is active.
-        report: File name of its report; empty without one.
-    """
-
-    kind: str
-    severity: str
-    title: str
-    text: str
-    since: datetime
-    resolved_at: datetime | None
-    report: str
 
 
 class AlertsView(AnswerModel):
@@ -219,6 +192,25 @@ class WatcherClient:
             Active and ended alerts.
         """
         return self._read("/alerts", TypeAdapter(AlertsView))
+
+    def incidents(self) -> tuple[IncidentRecordView, ...]:
+        """List the incidents.
+
+        Returns:
+            Those that last first, then those that ended last.
+        """
+        return self._read("/incidents", TypeAdapter(tuple[IncidentRecordView, ...]))
+
+    def incident(self, number: int) -> IncidentView:
+        """Read one incident with the quotes around it.
+
+        Args:
+            number: Identifies the incident.
+
+        Returns:
+            The incident.
+        """
+        return self._read(f"/incidents/{number}", TypeAdapter(IncidentView))
 
     def receivers(self) -> tuple[str, ...]:
         """Read what notifies people of alerts.

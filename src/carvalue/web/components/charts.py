@@ -138,35 +138,43 @@ def similar_cars_by_place(rows: Rows, *, own: str | None) -> Chart:
     return chart.configure_view(stroke=None)
 
 
-def two_distributions(labels: Sequence[str], reference: Sequence[float], window: Sequence[float]) -> Chart:
-    """Draw the distribution of a feature in the training data and in recent quotes.
+def two_distributions(
+    labels: Sequence[str],
+    first: Sequence[float],
+    second: Sequence[float],
+    *,
+    names: tuple[str, str] = ("training data", "recent quotes"),
+) -> Chart:
+    """Draw two distributions of a feature.
 
     Args:
         labels: Names of the bins, shape (bins,).
-        reference: Share of each bin in the training data, shape (bins,).
-        window: Share of each bin in recent quotes, shape (bins,).
+        first: Share of each bin, shape (bins,).
+        second: Share of each bin, shape (bins,).
+        names: What the two distributions are of.
 
     Returns:
         The chart.
     """
     rows = [
         {"bin": label, "share": share, "of": of}
-        for of, shares in (("training data", reference), ("recent quotes", window))
+        for of, shares in zip(names, (first, second), strict=True)
         for label, share in zip(labels, shares, strict=True)
     ]
-    colors = alt.Scale(domain=["training data", "recent quotes"], range=[NEUTRAL, MARK])
+    colors = alt.Scale(domain=[*names], range=[NEUTRAL, MARK])
     return (
         alt.Chart(alt.Data(values=rows))
         .mark_bar()
         .encode(
             x=alt.X("bin:N", sort=list(labels), title=None, axis=alt.Axis(labelLimit=120)),
-            xOffset=alt.XOffset("of:N", sort=["training data", "recent quotes"]),  # beside each other
+            xOffset=alt.XOffset("of:N", sort=[*names]),  # beside each other
             y=alt.Y("share:Q", stack=None, title="share", axis=alt.Axis(format=".0%")),
             color=alt.Color("of:N", scale=colors, title=None, legend=alt.Legend(orient="top")),
             tooltip=["of:N", "bin:N", alt.Tooltip("share:Q", format=".1%")],
         )
         .properties(
-            height=300, description="Bars: the share of each value in the training data and in recent quotes."
+            height=300,
+            description=f"Bars: the share of each value in two distributions: {names[0]}, {names[1]}.",
         )
     )
 

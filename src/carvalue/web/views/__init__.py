@@ -3,6 +3,7 @@
 from carvalue.web.views.about import show_about
 from carvalue.web.views.compare import show_compare
 from carvalue.web.views.developers import show_developers
+from carvalue.web.views.incidents import show_incidents
 from carvalue.web.views.many_cars import show_many_cars
 from carvalue.web.views.monitoring import show_monitoring
 from carvalue.web.views.one_car import show_one_car
@@ -12,6 +13,7 @@ __all__ = [
     "show_about",
     "show_compare",
     "show_developers",
+    "show_incidents",
     "show_many_cars",
     "show_monitoring",
     "show_one_car",

@@ -1,7 +1,5 @@
 """Monitoring: the model in production, alerts, retraining, drift, quotes, live accuracy and reports."""
 
-import hmac
-
 import msgspec
 import streamlit as st
 
@@ -28,35 +26,21 @@ from carvalue.web.components import (
     source_name,
     two_distributions,
 )
+from carvalue.web.views.operators import is_operator, show_links, show_report
 
 COLORS = {"insufficient data": "gray", "clean": "green", "suspected": "orange", "confirmed": "red"}
 MAX_PAST_ALERTS = 10
 REFRESH_S = 30
-REPORT_WIDTH, REPORT_HEIGHT = 1_050, 5_000  # pixels; a narrower frame cuts off the report's columns
 
 
 def show_monitoring() -> None:
     """Show the page."""
     settings = load_settings(PageSettings)
     st.title("Monitoring")
-    if not settings.is_loopback and not _is_operator(settings.operator_key.get_secret_value()):
+    if not is_operator(settings):
         return
-    _links(settings)
+    show_links(settings)
     _show_state(settings)
-
-
-def _is_operator(key: str) -> bool:
-    """Ask for the operators' key, once in a session."""
-    if st.session_state.get("is operator"):
-        return True
-    typed = st.text_input("Operator key", type="password", help="OPERATOR_KEY in the settings.")
-    if not typed:
-        return False
-    if not key or not hmac.compare_digest(typed.encode(), key.encode()):
-        st.error("This is not the key.")
-        return False
-    st.session_state["is operator"] = True
-    return True
 
 
 @st.fragment(run_every=REFRESH_S)
@@ -76,10 +60,6 @@ def _show_state(settings: PageSettings) -> None:
     _show_live(drift)
     _show_ratings(watcher)
     _show_reports(watcher)
-
-
-def _links(settings: PageSettings) -> None:
-    st.markdown(" · ".join(f"[{escape_markdown(name)}]({url})" for name, url in settings.links.items()))
 
 
 def _show_model(settings: PageSettings) -> None:
@@ -121,7 +101,9 @@ def _show_alerts(alerts: AlertsView, receivers: tuple[str, ...]) -> None:
         st.success("No alert is active.", icon=":material/check_circle:")
     for alert in alerts.firing:
         lines = "\n\n".join(escape_markdown(line) for line in alert.text.splitlines())
-        st.error(f"**{escape_markdown(alert.title)}**, since {alert.since:%Y-%m-%d %H:%M} UTC\n\n{lines}")
+        incident = f"[Incident {alert.number}](/incidents?incident={alert.number})"
+        since = f"since {alert.since:%Y-%m-%d %H:%M} UTC"
+        st.error(f"**{escape_markdown(alert.title)}**, {since}\n\n{lines}\n\n{incident}")
     if alerts.past:
         with st.expander(f"Past ({len(alerts.past)})"):
             show_table([_past(alert) for alert in alerts.past[:MAX_PAST_ALERTS]])
@@ -237,18 +219,7 @@ def _show_reports(watcher: WatcherClient) -> None:
         return
     names = {f"{item.made_at:%Y-%m-%d %H:%M} UTC, {item.why}": item.name for item in reports}
     chosen = st.selectbox("Report", list(names))
-    if st.toggle("Show", key=f"show {names[chosen]}"):
-        html = _report(watcher, names[chosen])
-        st.download_button(
-            "Download", html, file_name=names[chosen], mime="text/html", icon=":material/download:"
-        )
-        with st.container(height=900):
-            st.iframe(html, width=REPORT_WIDTH, height=REPORT_HEIGHT)
-
-
-@st.cache_data(max_entries=4, show_spinner="Fetching the report ...")
-def _report(_watcher: WatcherClient, name: str) -> str:
-    return _watcher.report(name)
+    show_report(watcher, names[chosen])
 
 
 def _share(value: float | None) -> str:

@@ -19,6 +19,8 @@ from waiting import until
 
 LINE: dict[str, Any] = {
     "request_id": "a-1",
+    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+    "span_id": "00f067aa0ba902b7",
     "client": None,
     "method": "GET",
     "route": "/model",
@@ -52,6 +54,8 @@ def test_a_line_is_buffered_only_briefly() -> None:
     assert json.loads(line) | {"time": ""} == {
         "time": "",
         "request_id": "a-1",
+        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+        "span_id": "00f067aa0ba902b7",
         "client": None,
         "method": "GET",
         "route": "/model",
