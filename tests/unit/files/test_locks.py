@@ -1,0 +1,1 @@
+"""One process at a time holds a lock of a file."""
