@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ class RowCount:
 @dataclass(frozen=True)
 class Remark:
     text: str
+    day: date
 
 
 def test_an_object_is_read_from_the_file_it_was_written_to(tmp_path: Path) -> None:
@@ -106,9 +108,9 @@ def test_a_single_readable_format_is_named_alone() -> None:
 
 def test_a_report_is_stored_as_text_that_people_can_read(tmp_path: Path) -> None:
     path = tmp_path / "rows.json"
-    write_artifact(Remark(text="größer"), path)
+    write_artifact(Remark(text="größer", day=date(2026, 1, 2)), path)
 
-    assert path.read_text() == '{\n  "format": 1,\n  "text": "größer"\n}'
+    assert path.read_text() == '{\n  "format": 1,\n  "text": "größer",\n  "day": "2026-01-02"\n}'
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '{"kept": "many"}', "{}", '{"format": 0, "kept": 3}'])
