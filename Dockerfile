@@ -1,4 +1,4 @@
-# One file, one target per role: docker build --target service|page|watcher|airflow|mlflow .
+# One file, one target per role: docker build --target service|page|watcher|backup|airflow|mlflow .
 # Dependencies come from uv.lock only. The final images have no compiler and no package cache, and run without root.
 FROM python:3.12-slim-bookworm@sha256:54c85f3c47607a77f32adec749d3c81d1348bf25833671f512b26a9b6d778cb3 AS base
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PATH=/app/.venv/bin:$PATH
@@ -25,14 +25,14 @@ COPY src src
 RUN uv sync --no-editable --extra web --extra vin
 
 FROM build AS build-watcher
-RUN uv sync --no-install-project --extra monitoring --extra postgres
+RUN uv sync --no-install-project --extra monitoring --extra processes --extra postgres --extra aws
 COPY src src
-RUN uv sync --no-editable --extra monitoring --extra postgres
+RUN uv sync --no-editable --extra monitoring --extra processes --extra postgres --extra aws
 
 FROM build AS build-airflow
-RUN uv sync --no-install-project --extra airflow --extra training --extra postgres --extra celery --extra kubernetes --extra login --extra aws
+RUN uv sync --no-install-project --extra airflow --extra training --extra processes --extra postgres --extra celery --extra kubernetes --extra login --extra aws
 COPY src src
-RUN uv sync --no-editable --extra airflow --extra training --extra postgres --extra celery --extra kubernetes --extra login --extra aws
+RUN uv sync --no-editable --extra airflow --extra training --extra processes --extra postgres --extra celery --extra kubernetes --extra login --extra aws
 
 FROM build AS build-mlflow
 RUN uv sync --no-install-project --extra training --extra postgres --extra aws
@@ -73,6 +73,19 @@ EXPOSE 9697
 HEALTHCHECK --interval=15s --timeout=6s --start-period=60s \
     CMD ["python", "/app/containers/start.py", "healthy", "http://127.0.0.1:9697/healthz"]
 CMD ["watcher"]
+
+# The watcher's packages read every store; pg_dump must be of the server's version or later, which Debian 12 does not have.
+FROM watcher AS backup
+ENV IMAGE=backup
+USER 0
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-common \
+    && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
+    && apt-get install --yes --no-install-recommends postgresql-client-17 \
+    && rm -rf /var/lib/apt/lists/* && install -d -o carvalue -g carvalue -m 0700 /backups
+USER 10001:10001
+HEALTHCHECK NONE
+CMD ["backup"]
 
 FROM runtime AS mlflow
 ENV IMAGE=mlflow MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false

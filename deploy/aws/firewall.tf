@@ -9,7 +9,7 @@ locals {
     migrate  = "the migrations before a deployment"
     mlflow   = "the MLflow host, also the way in for operators"
     database = "PostgreSQL"
-    files    = "the file system that Airflow and the watcher share"
+    files    = "the file system of the watcher"
   }
 
   ports = { service = 9696, page = 8501, watcher = 9697, airflow = 8080, mlflow = 5000, database = 5432, files = 2049 }
@@ -18,8 +18,8 @@ locals {
     edge    = ["service", "page"]
     service = ["mlflow", "database"] # the production model; the journal
     page    = ["service", "watcher"]
-    airflow = ["mlflow", "database", "files", "service"]
-    watcher = ["mlflow", "database", "files", "airflow"] # the model, quotes, drift reference and outcome of pipeline runs
+    airflow = ["mlflow", "database", "service"]
+    watcher = ["mlflow", "database", "files", "airflow"] # the model, quotes, its alerts and outcome of pipeline runs
     migrate = ["database", "mlflow"]
     mlflow  = ["database", "airflow", "service", "watcher"] # the last three: operators' tunnels end on this host
   }
@@ -28,7 +28,7 @@ locals {
     for source, targets in local.flows : { for target in targets : "${source}-${target}" => { from = source, to = target } }
   ]...)
 
-  # Images, secrets, logs and (Airflow) Kaggle are fetched over HTTPS; the watcher sends to webhooks over it.
+  # Images, secrets, logs, S3 and (Airflow) Kaggle are reached over HTTPS; the watcher sends to webhooks over it.
   reach_https = toset(["service", "page", "airflow", "watcher", "migrate", "mlflow"])
   mail_ports  = toset(["465", "587"]) # both are encrypted
 }

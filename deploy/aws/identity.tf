@@ -93,7 +93,7 @@ resource "aws_iam_role" "task" {
 }
 
 resource "aws_iam_role_policy" "files" {
-  for_each = toset([for role, task in local.tasks : role if task.shares_files])
+  for_each = toset([for role, task in local.tasks : role if task.keeps_files])
 
   name   = "files"
   role   = aws_iam_role.task[each.key].id
@@ -109,6 +109,35 @@ data "aws_iam_policy_document" "files" {
       test     = "StringEquals"
       variable = "elasticfilesystem:AccessPointArn"
       values   = [aws_efs_access_point.files.arn]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "storage" {
+  for_each = local.uses_storage
+
+  name   = "storage"
+  role   = aws_iam_role.task[each.key].id
+  policy = data.aws_iam_policy_document.storage.json
+}
+
+data "aws_iam_policy_document" "storage" {
+  statement {
+    actions   = ["s3:ListBucket"] # for the whole bucket: with a condition on the prefix, S3 answers 403 for a missing object, not 404
+    resources = [aws_s3_bucket.this["artifacts"].arn]
+  }
+  statement {
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] # a deleted object keeps its versions
+    resources = ["${aws_s3_bucket.this["artifacts"].arn}/storage/*"]
+  }
+  statement {
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [aws_kms_key.this.arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = ["s3.${var.region}.amazonaws.com"]
     }
   }
 }

@@ -3,10 +3,13 @@ locals {
   inside   = aws_service_discovery_private_dns_namespace.this.name
   tracking = "http://mlflow.${local.inside}:5000"
   state    = "/var/lib/carvalue"
+  storage  = "s3://${aws_s3_bucket.this["artifacts"].bucket}/storage" # what Airflow and the watcher exchange
 
   airflow_environment = {
     MLFLOW_TRACKING_URI                      = local.tracking
     STATE_DIR                                = local.state
+    STORAGE_URL                              = local.storage
+    AWS_DEFAULT_REGION                       = var.region
     AIRFLOW__CORE__EXECUTOR                  = "LocalExecutor"
     AIRFLOW__API__BASE_URL                   = "http://localhost:8080" # operators use a tunnel
     AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE = "3"                     # a db.t4g.micro allows about 80 connections in total
@@ -22,8 +25,8 @@ locals {
   # role -> the containers of one task; `port` accepts connections, and ECS checks `ready`
   tasks = {
     service = {
-      size         = var.sizes["service"]
-      shares_files = false
+      size        = var.sizes["service"]
+      keeps_files = false
       containers = {
         service = {
           image = "service"
@@ -39,8 +42,8 @@ locals {
       }
     }
     page = {
-      size         = var.sizes["page"]
-      shares_files = false
+      size        = var.sizes["page"]
+      keeps_files = false
       containers = {
         page = {
           image = "page"
@@ -55,8 +58,8 @@ locals {
       }
     }
     watcher = {
-      size         = var.sizes["watcher"]
-      shares_files = true
+      size        = var.sizes["watcher"]
+      keeps_files = true
       containers = {
         watcher = {
           image = "watcher"
@@ -65,6 +68,8 @@ locals {
           environment = {
             MLFLOW_TRACKING_URI = local.tracking
             STATE_DIR           = local.state
+            STORAGE_URL         = local.storage
+            AWS_DEFAULT_REGION  = var.region
             AIRFLOW_URL         = "http://airflow.${local.inside}:${local.ports.airflow}"
           }
           secrets = { JOURNAL_URL = "journal-database", AIRFLOW_PASSWORD = "airflow-password", ALERT_URLS = "alert-urls" }
@@ -72,8 +77,8 @@ locals {
       }
     }
     airflow = {
-      size         = var.sizes["airflow"]
-      shares_files = true
+      size        = var.sizes["airflow"]
+      keeps_files = false
       containers = {
         airflow-api           = merge(local.airflow_container, { port = local.ports.airflow, ready = "/api/v2/monitor/health" })
         airflow-scheduler     = local.airflow_container
@@ -81,8 +86,8 @@ locals {
       }
     }
     migrate = {
-      size         = { cpu = 512, memory = 1024, copies = 0 } # run once by each deployment
-      shares_files = false
+      size        = { cpu = 512, memory = 1024, copies = 0 } # run once by each deployment
+      keeps_files = false
       containers = {
         migrate = {
           image       = "airflow"
@@ -107,6 +112,10 @@ locals {
     secrets     = local.airflow_secrets
   }
   alone = toset(["airflow", "watcher"]) # never two: executor state and alert state have one writer
+
+  uses_storage = toset([
+    for role, task in local.tasks : role if anytrue([for item in task.containers : contains(keys(item.environment), "STORAGE_URL")])
+  ])
 
   secrets_of = { for role, task in local.tasks : role => distinct(flatten([for item in task.containers : values(item.secrets)])) }
   standing   = { for role, task in local.tasks : role => task if task.size.copies > 0 }
@@ -185,7 +194,7 @@ resource "aws_ecs_task_definition" "this" {
     name = "state"
 
     dynamic "efs_volume_configuration" {
-      for_each = each.value.shares_files ? [aws_efs_access_point.files] : []
+      for_each = each.value.keeps_files ? [aws_efs_access_point.files] : []
 
       content {
         file_system_id     = aws_efs_file_system.files.id

@@ -1,6 +1,6 @@
 locals {
   buckets = {
-    artifacts = "models and everything else that MLflow keeps"
+    artifacts = "models and everything else that MLflow keeps; datasets, references, reports and task logs"
     access    = "access logs of the load balancer and of the artifacts"
   }
 }
@@ -154,8 +154,7 @@ data "aws_iam_policy_document" "bucket" {
   }
 }
 
-# Files that outlive a container: Airflow's datasets and task logs, and the watcher's state, alerts and reports. Both
-# mount the same folder, as on one machine, because the watcher reads the drift reference that pipelines write.
+# Files that outlive a container: the watcher's alerts and its last retraining request. No other task mounts it.
 resource "aws_efs_file_system" "files" {
   encrypted  = true
   kms_key_id = aws_kms_key.this.arn

@@ -5,6 +5,7 @@ import hmac
 import importlib
 import os
 import secrets
+import shutil
 import sys
 import urllib.request
 from pathlib import Path
@@ -24,6 +25,8 @@ ROLES = {
     "airflow-worker": "-m airflow celery worker",
     "migrate": f"{HERE / 'migrate.py'}",
     "trigger": "-m airflow dags trigger",
+    "backup": "-m carvalue backup",
+    "restore": "-m carvalue restore",
 }
 DEFAULTS = {
     "BIND_HOST": "0.0.0.0",  # noqa: S104  # the network decides what is published
@@ -39,20 +42,22 @@ FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 
 # Modules that the self-test of each image imports, without network or state.
 CONTENTS = {
-    "service": ("carvalue.serving", "carvalue.pricing.model", "psycopg"),
-    "page": ("carvalue.web", "streamlit"),
+    "service": ("carvalue.serving.__main__", "carvalue.serving.app", "carvalue.cli", "psycopg"),
+    "page": ("carvalue.web.__main__", "streamlit"),
     "watcher": (
-        "carvalue.monitoring.watcher.watcher",
-        "carvalue.platform.observability.stack",
-        "evidently",
-        "psycopg",
+        *("carvalue.monitoring.watcher.__main__", "carvalue.platform.observability.stack", "evidently"),
+        *("psycopg", "boto3"),
     ),
+    "backup": ("carvalue.cli", "carvalue.platform.admin", "psycopg", "boto3"),
     "airflow": (
-        *("carvalue.pipelines.steps", "airflow.providers.fab", "mlflow", "celery", "asyncpg"),
-        "airflow.providers.cncf.kubernetes",
+        *("carvalue.pipelines.steps", "carvalue.pipelines.airflow", "carvalue.pipelines.airflow_logs"),
+        *("carvalue.platform.airflow.config", "airflow.providers.fab", "airflow.providers.cncf.kubernetes"),
+        *("mlflow", "celery", "asyncpg", "boto3"),
     ),
     "mlflow": ("mlflow.server", "psycopg", "boto3"),
 }
+# Programs that the self-test looks for.
+PROGRAMS = {"backup": ("pg_dump", "pg_restore")}
 
 
 def main(arguments: list[str]) -> None:
@@ -63,8 +68,7 @@ def main(arguments: list[str]) -> None:
     """
     match arguments:
         case ["self-test"]:
-            for module in CONTENTS[os.environ["IMAGE"]]:
-                importlib.import_module(module)
+            self_test(os.environ["IMAGE"])
         case ["healthy", url]:
             urllib.request.urlopen(url, timeout=5).close()  # noqa: S310  # an error exits with 1, which means unhealthy
         case ["airflow-task", "python", *rest]:  # KubernetesExecutor passes the whole command of a task
@@ -75,6 +79,18 @@ def main(arguments: list[str]) -> None:
             os.execve(sys.executable, [sys.executable, *command, *rest], given)  # noqa: S606
         case _:
             sys.exit(f"start: expected one of {', '.join(ROLES)}, got {arguments}.")
+
+
+def self_test(image: str) -> None:
+    """Check that an image has the packages and programs of its roles.
+
+    Args:
+        image: Name of the image.
+    """
+    for module in CONTENTS[image]:
+        importlib.import_module(module)
+    if missing := [name for name in PROGRAMS.get(image, ()) if shutil.which(name) is None]:
+        sys.exit(f"start: the image {image} lacks {', '.join(missing)}.")
 
 
 def environment(role: str, *, mounted: Path = MOUNTED_SECRETS) -> dict[str, str]:

@@ -60,7 +60,7 @@ def test_the_compose_file_is_valid() -> None:
     done = subprocess.run(
         ["docker-compose", "--file", "compose.yaml", "config", "--quiet"],
         cwd=ROOT,
-        env=os.environ | {"ARTIFACTS": "s3://models/mlflow"},
+        env=os.environ | {"ARTIFACTS": "s3://models/mlflow", "STORAGE": "s3://models/storage"},
         capture_output=True,
         text=True,
         timeout=60,
@@ -111,10 +111,28 @@ def test_the_page_can_reach_neither_database_nor_mlflow() -> None:
 
 def test_every_role_of_compose_and_aws_is_a_role_of_start() -> None:
     names = set(_start().ROLES)
-    asked = {word for item in SERVICES.values() if item.get("build") for word in item.get("command", [])}
+    asked = {item["command"][0] for item in SERVICES.values() if item.get("build") and "command" in item}
 
     assert asked <= names
     assert {"service", "page", "mlflow", "airflow-api", "airflow-scheduler", "airflow-dag-processor"} <= names
+
+
+def test_roles_exchange_files_in_a_bucket_and_not_in_a_shared_volume() -> None:
+    roles = [name for name in SERVICES if name.startswith("airflow")] + ["watcher", "backup"]
+    mounts = {name: SERVICES[name].get("volumes", []) for name in SERVICES}
+    of_the_watcher = [volume.split(":")[0] for volume in mounts["watcher"]]
+    keys = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+
+    assert not [name for name in mounts if name.startswith("airflow") and mounts[name]]
+    assert not [
+        name
+        for name in mounts
+        if name != "watcher" and set(of_the_watcher) & {str(mount).split(":")[0] for mount in mounts[name]}
+    ]
+    assert {SERVICES[name]["environment"]["STORAGE_URL"] for name in roles} == {
+        "${STORAGE:?set it to s3://BUCKET/PREFIX}"
+    }
+    assert all(keys <= {secret["target"] for secret in SERVICES[name]["secrets"]} for name in roles)
 
 
 def test_secrets_mounted_as_files_become_variables(tmp_path: Path) -> None:

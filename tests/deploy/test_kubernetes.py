@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import kubernetes_validate
@@ -36,6 +37,9 @@ def task_pod() -> dict[str, Any]:
         r"\{\{ toYaml \.Values\.(\w+) .*?\}\}",
         lambda found: json.dumps(VALUES[found[1]]),
         VALUES["podTemplate"],
+    )
+    text = text.replace(
+        "{{ .Values.extraEnvFrom | nindent 10 }}", f"\n{indent(VALUES['extraEnvFrom'], ' ' * 10)}"
     )
     image = "{repository}:{tag}".format_map(VALUES["images"]["airflow"])
     pod: dict[str, Any] = yaml.safe_load(re.sub(r'image: ".*"', f"image: {image}", text))
@@ -97,6 +101,34 @@ def test_airflow_has_the_secrets_of_compose_except_celerys() -> None:
     assert {item["path"]: item["key"] for item in mounted["items"]} == {
         target: source for target, source in compose.items() if "CELERY" not in target
     }
+
+
+def test_no_two_pods_share_a_volume() -> None:
+    claims = {
+        name: [volume for volume in pod["volumes"] if "persistentVolumeClaim" in volume]
+        for name, pod in (ALL_PODS | {"airflow": VALUES}).items()
+    }
+    templates = [
+        claim for item in of_kind("StatefulSet").values() for claim in item.get("volumeClaimTemplates", [])
+    ]
+
+    assert not [name for name, shared in claims.items() if shared]
+    assert {mode for claim in templates for mode in claim["spec"]["accessModes"]} == {"ReadWriteOnce"}
+
+
+def test_tasks_and_watcher_exchange_files_in_one_bucket() -> None:
+    readers = [PODS["watcher"]["containers"][0], task_pod()["spec"]["containers"][0]]
+    airflow = yaml.safe_load(VALUES["extraEnvFrom"])
+    (storage,) = [
+        item for item in MANIFESTS if item["kind"] == "ConfigMap" and item["metadata"]["name"] == "storage"
+    ]
+
+    assert (
+        [reader["envFrom"] for reader in readers]
+        == [airflow, airflow]
+        == [[{"configMapRef": {"name": "storage"}}]] * 2
+    )
+    assert storage["data"]["STORAGE_URL"].startswith("s3://")
 
 
 def test_service_environment_variables_do_not_override_settings() -> None:

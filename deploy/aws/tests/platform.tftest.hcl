@@ -86,6 +86,15 @@ run "buckets_are_versioned_encrypted_and_closed" {
   }
 }
 
+run "airflow_and_watcher_exchange_files_in_the_bucket" {
+  command = plan
+
+  assert {
+    condition     = local.uses_storage == toset(["airflow", "watcher"]) && keys(aws_iam_role_policy.storage) == ["airflow", "watcher"]
+    error_message = "Airflow and the watcher must have STORAGE_URL and access to it."
+  }
+}
+
 run "small_by_default" {
   command = plan
 
@@ -162,8 +171,8 @@ run "there_is_never_a_second_watcher_nor_a_second_scheduler" {
     error_message = "The old task must stop before the new one starts."
   }
   assert {
-    condition     = toset([for role, task in local.tasks : role if task.shares_files]) == toset(["airflow", "watcher"])
-    error_message = "Services with a single writer must keep their state on the file system, which no other service mounts."
+    condition     = toset([for role, task in local.tasks : role if task.keeps_files]) == toset(["watcher"])
+    error_message = "The watcher must keep its alerts on the file system, which no other service mounts."
   }
 }
 

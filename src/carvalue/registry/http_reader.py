@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 import httpx
+from typing_extensions import override
 
 from carvalue.files import MANIFEST, BundleCorrupt, atomic_folder, bundle_digest, read_bundle
 from carvalue.registry.model_version import (
@@ -17,13 +18,14 @@ from carvalue.registry.model_version import (
     ModelVersion,
     RegistryUnavailable,
 )
+from carvalue.registry.port import RegistryReader
 
 ALIAS_PATH = "/api/2.0/mlflow/registered-models/alias"
 ARTIFACT = "/model-versions/get-artifact"  # works with every artifact store of the server
 NOT_FOUND_CODES = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}  # no such model; no such alias
 
 
-class HttpRegistryReader:
+class HttpRegistryReader(RegistryReader):
     """A client of one MLflow server with a connection pool; use it as a context manager to close it.
 
     Args:
@@ -41,43 +43,16 @@ class HttpRegistryReader:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
+    @override
     def champion(self) -> ModelVersion | None:
-        """Find the version in production.
-
-        Returns:
-            The version; None if there is no model or no version in production.
-
-        Raises:
-            RegistryUnavailable: MLflow does not answer, or its answer is not as expected.
-        """
         return self._by_alias(PRODUCTION)
 
+    @override
     def challenger(self) -> ModelVersion | None:
-        """Find the version in shadow mode.
-
-        Returns:
-            The version; None if there is no model or no version in shadow mode.
-
-        Raises:
-            RegistryUnavailable: MLflow does not answer, or its answer is not as expected.
-        """
         return self._by_alias(CHALLENGER)
 
+    @override
     def download(self, version: ModelVersion, *, into: Path) -> Path:
-        """Download a version's bundle and verify it; the folder appears only when it is complete.
-
-        Args:
-            version: The version.
-            into: The folder to write; an existing one is replaced.
-
-        Returns:
-            The folder `into`.
-
-        Raises:
-            RegistryUnavailable: MLflow does not answer.
-            BundleCorrupt: The downloaded bundle differs from the registered one.
-            BundleIncompatible: The bundle has another format than this program reads.
-        """
         with atomic_folder(into) as temporary:
             self._fetch(version, temporary)
             check_bundle(version, temporary)

@@ -4,13 +4,15 @@ import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from typing_extensions import override
+
 from carvalue.files import atomic_folder, bundle_digest
 from carvalue.registry.judgement import PromotionDecision
 from carvalue.registry.model_version import MODEL_NAME, ModelVersion
-from carvalue.registry.port import VersionNotFound
+from carvalue.registry.port import VersionNotFound, VersionStore
 
 
-class InMemoryVersions:
+class InMemoryVersions(VersionStore):
     """A `VersionStore` that keeps versions and aliases in memory, and bundles where they are."""
 
     def __init__(self) -> None:
@@ -53,60 +55,28 @@ class InMemoryVersions:
         """
         del self._versions[number]
 
+    @override
     def champion(self) -> ModelVersion | None:
-        """Find the version in production.
-
-        Returns:
-            The version; None if there is none.
-        """
         return None if self._champion is None else self._versions[self._champion]
 
+    @override
     def challenger(self) -> ModelVersion | None:
-        """Find the version in shadow mode.
-
-        Returns:
-            The version; None if there is none.
-        """
         return None if self._challenger is None else self._versions[self._challenger]
 
+    @override
     def versions(self) -> tuple[ModelVersion, ...]:
-        """List all versions.
-
-        Returns:
-            The versions, newest first.
-        """
         return tuple(self._versions[number] for number in sorted(self._versions, reverse=True))
 
+    @override
     def download(self, version: ModelVersion, *, into: Path) -> Path:
-        """Copy a version's bundle, if it has one.
-
-        Args:
-            version: The version.
-            into: The folder to write; an existing one is replaced.
-
-        Returns:
-            The folder `into`.
-        """
         source = self._versions[version.version].source
         with atomic_folder(into) as folder:
             if source:
                 shutil.copytree(source, folder, dirs_exist_ok=True)
         return into
 
-    def register(self, *, run_id: str, bundle: Path, evaluation: Path) -> ModelVersion:  # noqa: ARG002
-        """Add a bundle as a version; idempotent for one bundle of one run.
-
-        Args:
-            run_id: The training run that produced the bundle.
-            bundle: The bundle's folder.
-            evaluation: The folder of its evaluation; ignored.
-
-        Returns:
-            The version.
-
-        Raises:
-            BundleCorrupt: The folder has no complete bundle.
-        """
+    @override
+    def register(self, *, run_id: str, bundle: Path, evaluation: Path) -> ModelVersion:
         digest = bundle_digest(bundle)
         for version in self._versions.values():
             if (version.run_id, version.bundle_digest) == (run_id, digest):
@@ -125,39 +95,20 @@ class InMemoryVersions:
         self._require(number)
         self._champion = number
 
+    @override
     def set_challenger(self, number: int | None) -> None:
-        """Put a version into shadow mode, or end shadow mode.
-
-        Args:
-            number: The version's number; None for no version.
-
-        Raises:
-            VersionNotFound: There is no such version.
-        """
         self._require(number)
         self._challenger = number
 
+    @override
     def mirror(self, *, champion: int, targets: Sequence[int], archived: Collection[int]) -> None:
-        """Record the status of every version in `status` and `previous`.
-
-        Args:
-            champion: The version in production.
-            targets: The versions that a rollback may restore, the best one first; some may be deleted.
-            archived: The versions that were in production before.
-        """
         for number in self._versions:
             other = "archived" if number in archived else "candidate"
             self.status[number] = "production" if number == champion else other
         self.previous = next((number for number in targets if number in self._versions), None)
 
-    def describe(self, version: ModelVersion, *, decision: PromotionDecision, card: Path) -> None:  # noqa: ARG002
-        """Record the decision in `descriptions`.
-
-        Args:
-            version: The version.
-            decision: The decision.
-            card: Ignored.
-        """
+    @override
+    def describe(self, version: ModelVersion, *, decision: PromotionDecision, card: Path) -> None:
         self.descriptions[version.version] = decision
 
     def _require(self, number: int | None) -> None:

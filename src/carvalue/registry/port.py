@@ -1,4 +1,4 @@
-"""The interfaces of the model registry: one for readers, one for the store of versions."""
+"""The interfaces of the model registry: for readers, for those who add versions, and for the store."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -55,12 +55,8 @@ class RegistryReader(Protocol):
         """
 
 
-class VersionStore(RegistryReader, Protocol):
-    """Where versions and their aliases are stored: MLflow, or memory in tests.
-
-    `set_champion` is the one write that decides what quotes; `mirror` and `describe` only show people what
-    was decided, and nothing reads what they write.
-    """
+class VersionCatalog(RegistryReader, Protocol):
+    """What pipelines and operators need besides: all versions, and a way to add one."""
 
     def versions(self) -> tuple[ModelVersion, ...]:
         """List all versions.
@@ -87,6 +83,14 @@ class VersionStore(RegistryReader, Protocol):
             RegistryUnavailable: The registry does not answer.
             BundleCorrupt: The folder has no complete bundle.
         """
+
+
+class VersionStore(VersionCatalog, Protocol):
+    """Where versions and their aliases are stored: MLflow, or memory in tests.
+
+    `set_champion` is the one write that decides what quotes; `mirror` and `describe` only show people what
+    was decided, and nothing reads what they write.
+    """
 
     def set_champion(self, number: int) -> None:
         """Put a version into production; idempotent.

@@ -19,12 +19,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from typing_extensions import override
+
 from carvalue.errors import AppError
 from carvalue.journal import Act, DecisionLog, DecisionRecord
 from carvalue.registry.history import last_switch, rollback_targets, were_in_production
 from carvalue.registry.judgement import GateJudgement
 from carvalue.registry.model_version import MODEL_NAME, ModelVersion
-from carvalue.registry.port import VersionNotFound, VersionStore
+from carvalue.registry.port import VersionCatalog, VersionNotFound, VersionStore
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ class _State:
         return self.decisions[-1].number if self.decisions else 0
 
 
-class Registry:
+class Registry(VersionCatalog):
     """The model registry over a store of versions and the log of decisions.
 
     Args:
@@ -87,54 +89,20 @@ class Registry:
     ) -> None:
         self._store, self._log, self._verify, self._clock = versions, decisions, verify, clock
 
+    @override
     def champion(self) -> ModelVersion | None:
-        """Find the version in production.
-
-        Returns:
-            The version; None if there is none.
-
-        Raises:
-            RegistryUnavailable: The registry does not answer.
-        """
         return self._store.champion()
 
+    @override
     def challenger(self) -> ModelVersion | None:
-        """Find the version in shadow mode.
-
-        Returns:
-            The version; None if there is none.
-
-        Raises:
-            RegistryUnavailable: The registry does not answer.
-        """
         return self._store.challenger()
 
+    @override
     def versions(self) -> tuple[ModelVersion, ...]:
-        """List all versions.
-
-        Returns:
-            The versions, newest first.
-
-        Raises:
-            RegistryUnavailable: The registry does not answer.
-        """
         return self._store.versions()
 
+    @override
     def download(self, version: ModelVersion, *, into: Path) -> Path:
-        """Download a version's bundle and verify its checksums.
-
-        Args:
-            version: The version.
-            into: The folder to write; an existing one is replaced.
-
-        Returns:
-            The folder `into`.
-
-        Raises:
-            RegistryUnavailable: The registry does not answer.
-            BundleCorrupt: The downloaded bundle differs from the registered one.
-            BundleIncompatible: The bundle has another format than this program reads.
-        """
         return self._store.download(version, into=into)
 
     def history(self) -> tuple[DecisionRecord, ...]:
@@ -148,21 +116,8 @@ class Registry:
         """
         return self._log.all()
 
+    @override
     def register(self, *, run_id: str, bundle: Path, evaluation: Path) -> ModelVersion:
-        """Store a bundle and its evaluation as a new version; idempotent for one bundle of one run.
-
-        Args:
-            run_id: The training run that produced the bundle.
-            bundle: The bundle's folder.
-            evaluation: The folder of its evaluation.
-
-        Returns:
-            The version.
-
-        Raises:
-            RegistryUnavailable: The registry does not answer.
-            BundleCorrupt: The folder has no complete bundle.
-        """
         return self._store.register(run_id=run_id, bundle=bundle, evaluation=evaluation)
 
     def challenge(self, number: int | None) -> None:

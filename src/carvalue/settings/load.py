@@ -119,8 +119,8 @@ def load_usable_settings() -> tuple[Settings, tuple[str, ...]]:
             return _read(Settings, **defaults), tuple(problems)
         except ValidationError as error:
             invalid = {str(item["loc"][0]): item for item in _invalid(error)}
-            if not invalid.keys() - defaults.keys():  # never, as long as the defaults fit together
-                raise InvalidSetting(" ".join(map(_describe, invalid.values()))) from None
+            if invalid.keys() <= defaults.keys():
+                raise  # a fault of this program: its defaults do not fit together
             problems += map(_describe, invalid.values())
             defaults |= dict.fromkeys(invalid)
 

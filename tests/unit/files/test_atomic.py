@@ -1,15 +1,24 @@
 """Whatever fails while a file or folder is written, the previous version stays and no rubbish is left."""
 
+import ctypes
 import errno
 import multiprocessing
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from carvalue.files import TEMPORARY_MARK, atomic_create, atomic_folder, atomic_write, file_lock
+from carvalue.files import (
+    TEMPORARY_MARK,
+    atomic_create,
+    atomic_folder,
+    atomic_write,
+    file_lock,
+    make_private,
+)
 
 
 def test_a_failed_write_leaves_the_previous_file(tmp_path: Path) -> None:
@@ -170,3 +179,103 @@ def _after(rename: Callable[[Path, Path], Path], note: Callable[[], None]) -> Ca
         return rename(path, target)
 
     return noted
+
+
+@pytest.mark.parametrize(("age_h", "stays"), [(23, True), (25, False)])
+def test_an_unfinished_file_is_abandoned_after_a_day(tmp_path: Path, age_h: int, *, stays: bool) -> None:
+    left = tmp_path / f".state.json{TEMPORARY_MARK}left"
+    other = tmp_path / f".other.json{TEMPORARY_MARK}left"
+    for path in (left, other):
+        path.touch()
+        os.utime(path, (0, time.time() - age_h * 3600))
+
+    with atomic_write(tmp_path / "state.json") as temporary:
+        temporary.touch()
+
+    assert left.exists() == stays
+    assert other.exists()  # it belongs to another name
+
+
+def test_a_link_that_leads_nowhere_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / f".bundle{TEMPORARY_MARK}left").symlink_to(tmp_path / "missing")
+
+    with atomic_folder(tmp_path / "bundle") as temporary:
+        (temporary / "link").symlink_to(tmp_path / "missing")
+
+    assert (tmp_path / "bundle" / "link").is_symlink()
+
+
+def test_a_file_in_the_place_of_a_folder_stays(tmp_path: Path) -> None:
+    (tmp_path / "bundle").write_text("a file")
+
+    with pytest.raises(NotADirectoryError), atomic_folder(tmp_path / "bundle"):
+        pass
+
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+    assert (tmp_path / "bundle").read_text() == "a file"
+
+
+class FakeLibc:
+    """Fails to exchange two folders with an error number."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def renameat2(self, *_: object) -> int:
+        ctypes.set_errno(self._number)
+        return -1
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS])
+def test_folders_are_renamed_where_they_cannot_be_exchanged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: FakeLibc(number))
+    for name in ("first", "second"):
+        with atomic_folder(tmp_path / "bundle") as temporary:
+            (temporary / name).touch()
+
+    assert [path.name for path in tmp_path.rglob("*")] == ["bundle", "second"]
+
+
+def test_an_exchange_that_fails_names_the_folder_and_leaves_the_previous_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: FakeLibc(errno.EIO))
+    with atomic_folder(tmp_path / "bundle") as temporary:
+        (temporary / "first").touch()
+
+    with (
+        pytest.raises(OSError, match="Input/output") as caught,
+        atomic_folder(tmp_path / "bundle") as temporary,
+    ):
+        (temporary / "second").touch()
+
+    assert (caught.value.errno, caught.value.filename) == (errno.EIO, str(tmp_path / "bundle"))
+    assert [path.name for path in tmp_path.rglob("*")] == ["bundle", "first"]
+
+
+def test_a_private_folder_is_closed_to_others(tmp_path: Path) -> None:
+    new, open_to_all = tmp_path / "parent" / "new", tmp_path / "open"
+    open_to_all.mkdir(mode=0o755)
+    for folder in (new, open_to_all, open_to_all):
+        make_private(folder)
+
+    assert [folder.stat().st_mode & 0o777 for folder in (new, open_to_all)] == [0o700, 0o700]
+
+
+def test_a_folder_of_another_user_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+
+    make_private(tmp_path)
+
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
+def test_no_file_stays_open(tmp_path: Path) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with atomic_write(tmp_path / "state.json") as temporary:
+        temporary.touch()
+
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,12 @@ CURSORS = StoredFormat(
 @dataclass(frozen=True)
 class RowCount:
     kept: int
+
+
+@dataclass(frozen=True)
+class Remark:
+    text: str
+    day: date
 
 
 def test_an_object_is_read_from_the_file_it_was_written_to(tmp_path: Path) -> None:
@@ -81,3 +88,38 @@ def test_a_bundle_of_a_newer_release_names_its_format(tmp_path: Path) -> None:
     assert isinstance(caught.value, BundleIncompatible)
     assert caught.value.cause.startswith(f"bundle format {FORMAT + 1}, this release reads ")
     assert str(tmp_path) not in caught.value.cause
+
+
+def test_an_object_is_stored_as_json_with_its_format_first(tmp_path: Path) -> None:
+    CURSORS.write(tmp_path / "cursor.json", {"at": 7})
+
+    assert (tmp_path / "cursor.json").read_text() == '{\n "format": 3,\n "at": 7\n}'
+
+
+def test_what_is_no_object_is_named() -> None:
+    with pytest.raises(ValueError, match=r"cursor\.json is not a JSON object"):
+        CURSORS.load("[]", source="cursor.json")
+
+
+def test_a_single_readable_format_is_named_alone() -> None:
+    with pytest.raises(FormatUnknown, match=r"state format 2, this release reads 1\."):
+        StoredFormat(kind="state").load('{"format": 2}', source="state.json")
+
+
+def test_a_report_is_stored_as_text_that_people_can_read(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    write_artifact(Remark(text="größer", day=date(2026, 1, 2)), path)
+
+    assert path.read_text() == '{\n  "format": 1,\n  "text": "größer",\n  "day": "2026-01-02"\n}'
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"kept": "many"}', "{}", '{"format": 0, "kept": 3}'])
+def test_a_damaged_report_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text(text)
+
+    with pytest.raises(ArtifactUnreadable) as caught:
+        read_artifact(RowCount, path)
+
+    assert str(caught.value).startswith(f"{path}")
+    assert "None" not in str(caught.value)

@@ -4,13 +4,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from carvalue.files.bundle import BundleCorrupt
+from carvalue.files import BundleCorrupt, BundleIncompatible
 from carvalue.registry.http_reader import HttpRegistryReader, RegistryUnavailable
 from carvalue.registry.model_version import ModelVersion
 
@@ -24,9 +26,11 @@ class Answers(BaseHTTPRequestHandler):
     status: ClassVar[int]
     body: ClassVar[bytes]
     clients: ClassVar[set[object]] = set()
+    paths: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
         self.clients.add(self.client_address)
+        self.paths.append(self.path)
         self.send_response(self.status)
         self.send_header("Content-Length", str(len(self.body)))
         self.end_headers()
@@ -48,6 +52,7 @@ def uri() -> Iterator[str]:
 
 
 def answer(status: int, body: bytes) -> None:
+    Answers.paths.clear()
     Answers.status, Answers.body = status, body
 
 
@@ -125,3 +130,92 @@ def test_reading_needs_no_mlflow() -> None:
     code = "import sys, carvalue.registry.http_reader; sys.exit('mlflow' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+REGISTERED = """{"model_version": {
+    "name": "m", "version": "3", "run_id": "r", "source": "s",
+    "tags": [{"key": "bundle.sha256", "value": "f00d"}, {"key": "data.source", "value": "sample"}]
+}}"""
+
+
+@pytest.mark.parametrize("alias", ["champion", "challenger"])
+def test_a_version_is_found_by_its_alias(uri: str, alias: str) -> None:
+    answer(200, REGISTERED.encode())
+
+    with HttpRegistryReader(uri) as reader:
+        found = getattr(reader, alias)()
+
+    name = {"champion": "production"}.get(alias, alias)
+    assert Answers.paths == [
+        f"/api/2.0/mlflow/registered-models/alias?name=vehicles-price-model&alias={name}"
+    ]
+    assert found == ModelVersion(name="m", version=3, run_id="r", source="s", bundle_digest="f00d")
+    assert found.data_source == "sample"
+
+
+def test_a_version_without_run_and_source_is_read(uri: str) -> None:
+    answer(
+        200,
+        b'{"model_version": {"name": "m", "version": 1, "tags": [{"key": "bundle.sha256", "value": "d"}]}}',
+    )
+
+    with HttpRegistryReader(uri) as reader:
+        assert reader.champion() == ModelVersion(name="m", version=1, run_id="", source="", bundle_digest="d")
+
+
+def test_a_version_without_a_checksum_is_not_trusted(uri: str) -> None:
+    answer(200, b'{"model_version": {"name": "m", "version": 1, "tags": []}}')
+
+    with HttpRegistryReader(uri) as reader, pytest.raises(RegistryUnavailable) as caught:
+        reader.champion()
+
+    assert 'answered 200 and \'{"model_version": {"name": "m", ' in str(caught.value)
+
+
+def test_what_is_wrong_with_an_answer_is_named(uri: str, tmp_path: Path) -> None:
+    with HttpRegistryReader(uri) as reader:
+        answer(200, b"<html>")
+        with pytest.raises(RegistryUnavailable, match="answered 200 and a body that is not a JSON object"):
+            reader.champion()
+        answer(200, b"{}")
+        with pytest.raises(BundleCorrupt, match=r"The downloaded MANIFEST\.json is not a manifest"):
+            reader.download(VERSION, into=tmp_path / "live")
+        answer(200, b'{"sha256": {"../x": "0"}}')
+        with pytest.raises(BundleCorrupt, match=r"names '\.\./x', which is not a file of a bundle"):
+            reader.download(VERSION, into=tmp_path / "live")
+
+
+def test_a_bundle_of_another_version_is_refused(uri: str, tmp_path: Path) -> None:
+    answer(200, b'{"format": 5, "sha256": {}}')
+
+    with (
+        HttpRegistryReader(uri) as reader,
+        pytest.raises(BundleCorrupt, match="is not the one registered as version 1"),
+    ):
+        reader.download(VERSION, into=tmp_path / "live")
+
+    assert Answers.paths == [
+        "/model-versions/get-artifact?name=m&version=1&path=artifacts%2Fbundle%2FMANIFEST.json"
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bundle_is_downloaded_and_verified(uri: str, tmp_path: Path) -> None:
+    manifest = b'{"format": 5, "sha256": {}}'
+    answer(200, manifest)
+    version = replace(VERSION, bundle_digest=sha256(manifest).hexdigest())
+
+    with HttpRegistryReader(uri) as reader:
+        folder = reader.download(version, into=tmp_path / "live")
+
+    assert folder == tmp_path / "live"
+    assert [path.name for path in folder.iterdir()] == ["MANIFEST.json"]
+
+
+def test_a_bundle_of_another_format_is_refused(uri: str, tmp_path: Path) -> None:
+    manifest = b'{"format": 4, "sha256": {}}'
+    answer(200, manifest)
+    version = replace(VERSION, bundle_digest=sha256(manifest).hexdigest())
+
+    with HttpRegistryReader(uri) as reader, pytest.raises(BundleIncompatible):
+        reader.download(version, into=tmp_path / "live")

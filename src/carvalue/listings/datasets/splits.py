@@ -139,7 +139,7 @@ def split(clean: Path, *, into: Path, sales: Path | None = None) -> SplitReport:
     assigned = _assign(listings)
     paths = _write(listings, assigned, into=into)
     if sales is not None:
-        _add_sales(pl.read_parquet(sales), paths)
+        _add_sales(pl.read_parquet(sales), paths, listings=listings)
     periods = {name: _measure(path) for name, path in paths.items()}
     reposted = assigned.filter((pl.col("split") == "test") & (pl.col("first_split") != "test")).select("id")
     known = (paths["train"], paths["validation"])
@@ -201,14 +201,18 @@ def _write(listings: pl.LazyFrame, assigned: pl.DataFrame, *, into: Path) -> Map
     return paths
 
 
-def _add_sales(sales: pl.DataFrame, paths: Mapping[SplitName, Path]) -> None:
-    """Append sales, dated as the newest training row, unless another split holds the car under any key."""
-    for name in SPLITS[1:]:
-        held_out = pl.read_parquet(paths[name]).select("car", described=description_key())
-        keys = pl.concat([held_out["car"], held_out["described"]]).unique()
-        sales = sales.filter(~pl.col("car").is_in(keys.implode()))
+def _add_sales(sales: pl.DataFrame, paths: Mapping[SplitName, Path], *, listings: pl.LazyFrame) -> None:
+    """Append sales, dated as the newest training row, unless another split holds the car under any key.
+
+    A car has one key, but each of its postings may describe it differently, also those that are in no split.
+    """
+    held_out = pl.concat(pl.scan_parquet(paths[name]).select("car") for name in SPLITS[1:])
+    described = listings.join(held_out, on="car", how="semi").select(car=description_key())
+    keys = pl.concat([held_out, described]).unique().collect(engine="streaming")
     train = pl.read_parquet(paths["train"])
-    dated = sales.with_columns(posted_at=pl.lit(train["posted_at"].max(), train.schema["posted_at"]))
+    dated = sales.join(keys, on="car", how="anti", maintain_order="left").with_columns(
+        posted_at=pl.lit(train["posted_at"].max(), train.schema["posted_at"])
+    )
     pl.concat([train, dated]).write_parquet(paths["train"])
 
 

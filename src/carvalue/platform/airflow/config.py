@@ -11,6 +11,7 @@ DAGS_FOLDER = Path(str(files("carvalue.pipelines") / "airflow_dags"))
 """Folder of the DAG files within the installed package."""
 PLUGINS_FOLDER = Path(str(files("carvalue.pipelines") / "airflow_plugins"))
 """Folder of the Airflow plugins within the installed package."""
+BUCKET_LOGS = "carvalue.pipelines.airflow_logs.LOGGING_CONFIG"
 PARALLEL_TASKS = 2  # each DAG is a chain and runs one task at a time; each slot costs a process
 
 
@@ -47,6 +48,8 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",  # seconds until a killed task is retried
         "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
     }
+    if settings.storage_url.startswith("s3:"):  # tasks may run on machines that others cannot read
+        options["LOGGING__LOGGING_CONFIG_CLASS"] = BUCKET_LOGS
     return {f"AIRFLOW__{name}": value for name, value in options.items()} | {
         "AIRFLOW_HOME": str(state / "airflow"),
         "SPT_NOENV": "1",  # setproctitle must not overwrite the environment, which identifies orphans

@@ -205,3 +205,26 @@ def test_a_sold_car_of_the_test_rows_is_left_out(listings: Path) -> None:
 
     train = pl.read_parquet(listings.parent / "train.parquet")
     assert train.filter(pl.col("id") < 0).height == MIN_SALES - 1
+
+
+@pytest.mark.parametrize("first_posting", [90, 75], ids=["posted in test", "posted in validation"])
+@pytest.mark.parametrize("odometers", [(55_555, 56_789), (56_789, 55_555)], ids=str)
+def test_a_sold_car_is_recognized_by_each_of_its_postings(
+    tmp_path: Path, first_posting: int, odometers: tuple[int, int]
+) -> None:
+    """Its VIN joins two postings with different odometers; a sale has no VIN, and either odometer."""
+    raw = raw_rows(100)
+    for row, odometer in zip((first_posting, 95), odometers, strict=True):
+        raw[row] |= {"VIN": "4T1BF1FK5EU123456", "odometer": str(odometer)}
+    table = clean(write_raw(tmp_path / "raw.csv", raw), into=tmp_path).listings
+    pl.read_parquet(table).with_columns(listed_price=pl.col("price")).write_parquet(table)
+    sold = [a_sale(MIN_SALES, year=2014, odometer=odometer) for odometer in odometers]
+    kept, report = screened([*sales(MIN_SALES), *sold])
+    write_sales(kept, report, listings=table, into=tmp_path)
+
+    split(table, into=tmp_path, sales=tmp_path / SALES_FILE)
+
+    train = pl.read_parquet(tmp_path / "train.parquet")
+    assert kept.filter(pl.col("odometer").is_in(odometers)).height == 2
+    assert train.filter(pl.col("odometer").is_in(odometers)).is_empty()
+    assert train.filter(pl.col("id") < 0).height == MIN_SALES
