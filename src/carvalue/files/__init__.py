@@ -28,12 +28,15 @@ from carvalue.files.locks import file_lock
 from carvalue.files.storage import (
     Bucket,
     LocalFolder,
+    Objects,
     S3Missing,
     StorageDamaged,
     StorageUnavailable,
     StoredFolder,
+    checksum,
     connect_bucket,
     open_folder,
+    open_objects,
 )
 from carvalue.files.strict_json import NotStrictJson, parse_json
 
@@ -50,6 +53,7 @@ __all__ = [
     "FormatUnknown",
     "LocalFolder",
     "NotStrictJson",
+    "Objects",
     "S3Missing",
     "StorageDamaged",
     "StorageUnavailable",
@@ -61,6 +65,7 @@ __all__ = [
     "atomic_write",
     "bundle_digest",
     "check_format",
+    "checksum",
     "connect_bucket",
     "file_lock",
     "fsync",
@@ -68,6 +73,7 @@ __all__ = [
     "make_folder",
     "make_private",
     "open_folder",
+    "open_objects",
     "parse_json",
     "read_artifact",
     "read_bundle",

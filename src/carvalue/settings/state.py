@@ -70,12 +70,22 @@ def _journal_file(chosen: Mapping[str, object]) -> SecretStr:
     return SecretStr(f"sqlite:///{chosen.get('state_dir')}/service/journal.db")
 
 
+def _archive_url(chosen: Mapping[str, object]) -> str:
+    return f"{chosen.get('storage_url')}/journal-archive"
+
+
 class JournalSettings(StateSettings):
     """The database of quotes and decisions."""
 
     journal_url: Annotated[SecretStr, AfterValidator(_journal_url)] = Field(default_factory=_journal_file)
     """The database that stores every quote: sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE
     (needs `uv sync --extra postgres`). Empty: a SQLite file below STATE_DIR."""
+    journal_keep_days: int = Field(default=0, ge=0)
+    """How many days quotes stay in the journal, with their sales and ratings. `carvalue journal archive` and
+    `carvalue journal prune` remove older ones; run one of them every day. 0: for ever."""
+    journal_archive_url: Annotated[str, AfterValidator(_storage_url)] = Field(default_factory=_archive_url)
+    """Where `carvalue journal archive` writes old quotes as Parquet files: file:///PATH or s3://BUCKET/PREFIX
+    (needs `uv sync --extra aws`). Empty: a folder below STORAGE_URL."""
 
 
 def _tracking_uri(value: str) -> str:
