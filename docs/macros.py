@@ -44,6 +44,7 @@ SETTING_GROUPS = {
     "verified_sales_clients",
     "State and journal": "state_dir storage_url journal_url journal_keep_days journal_archive_url "
     "spool_limit_mb",
+    "Published versions": "bundle_url bundle_signing_key bundle_public_key unsigned_bundles",
     "Price service": "service_workers batch_limit_mb service_keys_file service_keys service_api_key "
     "rate_limit rate_burst visitor_clients",
     "Addresses and ports": "bind_host service_port page_port watcher_port airflow_port mlflow_port "

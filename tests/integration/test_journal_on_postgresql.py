@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, text
 
 from carvalue.files import open_objects
 from carvalue.journal import JournalCursor, JournalEntry, first_id_at
-from carvalue.journal.archive import Archive
+from carvalue.journal.archive import JournalArchive
 from carvalue.journal.decisions import DecisionLog, DecisionRecord
 from carvalue.journal.retention import create_partitions, prune
 from carvalue.journal.schema import TABLES, VERSION_TABLE, newest_revision
@@ -158,7 +158,7 @@ def test_quotes_are_in_daily_partitions_which_leave_as_a_whole(tmp_path: Path) -
         cursor = journal.arrived(JournalCursor(), until=LATER, limit=2).cursor
 
         pruned = prune(journal, before=day(3))
-        archive = Archive(open_objects(f"file://{tmp_path}/archive"))
+        archive = JournalArchive(open_objects(f"file://{tmp_path}/archive"))
         moved = list(archive.move_days(journal, before=day(4)))
         left = tables()
         rest = journal.arrived(cursor, until=LATER, limit=9)

@@ -53,12 +53,12 @@ def prune(keep_days: KeepDays = None) -> None:
 def archive(keep_days: KeepDays = None) -> None:
     """Move old quotes with their sales and ratings to Parquet files in JOURNAL_ARCHIVE_URL, day by day."""
     from carvalue.files import open_objects
-    from carvalue.journal.archive import Archive
+    from carvalue.journal.archive import JournalArchive
 
     with _opened() as (settings, opened):
         before = _first_kept_day(settings, keep_days)
         _prepare_partitions(opened)
-        target, quotes = Archive(open_objects(settings.journal_archive_url)), 0
+        target, quotes = JournalArchive(open_objects(settings.journal_archive_url)), 0
         for moved in target.move_days(opened, before=before):
             quotes += moved.rows["quotes"]
             print_line(f"{moved.day}  " + "  ".join(f"{name} {rows:,}" for name, rows in moved.rows.items()))
@@ -69,12 +69,12 @@ def archive(keep_days: KeepDays = None) -> None:
 def forget(quote_id: QuoteId) -> None:
     """Delete one quote with its listing, sale and rating from the journal and from the archive."""
     from carvalue.files import open_objects
-    from carvalue.journal.archive import Archive, forget
+    from carvalue.journal.archive import JournalArchive, forget
 
     if len(quote_id) != 32 or set(quote_id) - set("0123456789abcdef"):
         raise typer.BadParameter(f"expected 32 of the characters 0-9 and a-f, got {quote_id!r}")
     with _opened() as (settings, opened):
-        archive = Archive(open_objects(settings.journal_archive_url))
+        archive = JournalArchive(open_objects(settings.journal_archive_url))
         found = forget(quote_id, journal=opened, archive=archive)
     places = [
         name for name, was_there in (("journal", found.journal), ("archive", found.archive)) if was_there

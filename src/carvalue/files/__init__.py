@@ -25,6 +25,7 @@ from carvalue.files.bundle import (
 )
 from carvalue.files.formats import FormatUnknown, StoredFormat, check_format
 from carvalue.files.locks import file_lock
+from carvalue.files.signing import SIGNATURE, BadKey, BundleUntrusted, PublicKey, SigningKey
 from carvalue.files.storage import (
     Bucket,
     LocalFolder,
@@ -44,17 +45,22 @@ __all__ = [
     "MANIFEST",
     "MEMBER",
     "PRIVATE_UMASK",
+    "SIGNATURE",
     "TEMPORARY_MARK",
     "ArtifactUnreadable",
+    "BadKey",
     "Bucket",
     "BundleCorrupt",
     "BundleFormatUnknown",
     "BundleIncompatible",
+    "BundleUntrusted",
     "FormatUnknown",
     "LocalFolder",
     "NotStrictJson",
     "Objects",
+    "PublicKey",
     "S3Missing",
+    "SigningKey",
     "StorageDamaged",
     "StorageUnavailable",
     "StoredFolder",

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from carvalue.settings.base import SettingsGroup
 from carvalue.settings.paths import absolute, absolute_url, project_folder
@@ -104,5 +104,39 @@ class MlflowSettings(SettingsGroup):
     Empty: the platform's own server on MLFLOW_PORT."""
 
 
+def _optional_storage_url(value: str) -> str:
+    return _storage_url(value) if value else ""
+
+
+def _optional_file(value: str) -> str:
+    return str(absolute(value)) if value else ""
+
+
+def _unsigned_bundles(chosen: Mapping[str, object]) -> Literal["refuse", "accept"]:
+    return "refuse" if chosen.get("bundle_public_key") else "accept"
+
+
 class RegistrySettings(MlflowSettings, JournalSettings):
-    """The versions of the model and the decisions about them."""
+    """The versions of the model, the decisions about them, and the published version in production."""
+
+    bundle_url: Annotated[str, AfterValidator(_optional_storage_url)] = ""
+    """Where the version in production is published at each promotion, and where the price service, the
+    watcher and `carvalue score` load it from: file:///PATH or s3://BUCKET/PREFIX (needs `uv sync --extra
+    aws`). They then work without MLflow. Empty: nothing is published, and they load from MLflow."""
+    bundle_signing_key: Annotated[str, AfterValidator(_optional_file)] = ""
+    """The PEM file with the private key that signs published versions, for pipelines and commands that
+    promote (docs/how-to/manage-versions.md). Empty: published versions are not signed."""
+    bundle_public_key: Annotated[str, AfterValidator(_optional_file)] = ""
+    """The PEM file with the public key with which published versions are verified before they are loaded.
+    Empty: only their checksums are verified."""
+    unsigned_bundles: Literal["refuse", "accept"] = Field(default_factory=_unsigned_bundles)
+    """What is done with a published version that has no signature: `refuse` (the version in use stays) or
+    `accept`. Empty: `refuse` if there is a BUNDLE_PUBLIC_KEY, otherwise `accept`."""
+
+    @model_validator(mode="after")
+    def _key_for_required_signatures(self) -> Self:
+        if self.bundle_url and self.unsigned_bundles == "refuse" and not self.bundle_public_key:
+            raise ValueError(
+                "UNSIGNED_BUNDLES is refuse: expected a BUNDLE_PUBLIC_KEY to verify signatures with"
+            )
+        return self

@@ -25,7 +25,7 @@ DECISIONS_FILE = "decisions.parquet"
 logger = logging.getLogger(__name__)
 
 
-class ArchiveDamaged(AppError):
+class JournalArchiveDamaged(AppError):
     """A file of the archive does not have the content that was written. Nothing was removed."""
 
     status, hint = 500, "Check the disk or the bucket in JOURNAL_ARCHIVE_URL, and run the command again."
@@ -63,7 +63,7 @@ class Forgotten:
     archive: bool
 
 
-class Archive:
+class JournalArchive:
     """Old quotes with their sales and ratings, as Parquet files of one day each.
 
     Args:
@@ -72,7 +72,7 @@ class Archive:
     >>> from datetime import UTC, datetime
     >>> from carvalue.files import open_objects
     >>> from carvalue.journal import JournalEntry
-    >>> journal, archive = Journal("sqlite:///old.db"), Archive(open_objects("file:///tmp/doctest-archive"))
+    >>> journal, archive = Journal("sqlite:///old.db"), JournalArchive(open_objects("file:///tmp/doctest-archive"))
     >>> journal.write([JournalEntry(
     ...     quote_id="019b76daa800".ljust(32, "0"), quoted_at=datetime(2026, 1, 1, tzinfo=UTC),
     ...     model_version="3", price=19_000, low=15_000, high=23_000, warnings=(), listing={},
@@ -100,7 +100,7 @@ class Archive:
             Each day that was moved, oldest first.
 
         Raises:
-            ArchiveDamaged: A file was not stored as it was written.
+            JournalArchiveDamaged: A file was not stored as it was written.
             DayChanged: The day got more rows meanwhile.
             StorageUnavailable: The archive does not answer.
             JournalUnavailable: The database does not answer.
@@ -127,7 +127,7 @@ class Archive:
             Whether it was in the archive.
 
         Raises:
-            ArchiveDamaged: A file was not stored as it was written.
+            JournalArchiveDamaged: A file was not stored as it was written.
             StorageUnavailable: The archive does not answer.
         """
         is_found = False
@@ -183,10 +183,10 @@ class Archive:
                 rows
             ):
                 return
-        raise ArchiveDamaged(f"{self._objects.url}/{key} does not have the content that was written.")
+        raise JournalArchiveDamaged(f"{self._objects.url}/{key} does not have the content that was written.")
 
 
-def forget(quote_id: str, *, journal: Journal, archive: Archive) -> Forgotten:
+def forget(quote_id: str, *, journal: Journal, archive: JournalArchive) -> Forgotten:
     """Remove a quote with its listing, its sale and its rating from the journal and from the archive.
 
     Args:
@@ -199,7 +199,7 @@ def forget(quote_id: str, *, journal: Journal, archive: Archive) -> Forgotten:
 
     Raises:
         UnknownQuote: It is in neither of them.
-        ArchiveDamaged: A file of the archive was not stored as it was written.
+        JournalArchiveDamaged: A file of the archive was not stored as it was written.
         StorageUnavailable: The archive does not answer.
         JournalUnavailable: The database does not answer.
     """

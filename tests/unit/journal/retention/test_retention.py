@@ -10,9 +10,9 @@ import pytest
 from carvalue.files import Objects, open_objects
 from carvalue.journal import Journal, JournalCursor, JournalEntry, UnknownQuote, first_id_at
 from carvalue.journal.archive import (
-    Archive,
-    ArchiveDamaged,
     DayChanged,
+    JournalArchive,
+    JournalArchiveDamaged,
     WrongExportSuffix,
     export_quotes,
     forget,
@@ -43,8 +43,8 @@ def journal(tmp_path: Path) -> Journal:
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    return Archive(open_objects(f"file://{tmp_path}/archive"))
+def archive(tmp_path: Path) -> JournalArchive:
+    return JournalArchive(open_objects(f"file://{tmp_path}/archive"))
 
 
 def days_of(journal: Journal) -> list[int]:
@@ -81,7 +81,7 @@ def test_reading_by_arrival_goes_on_after_everything_was_pruned(journal: Journal
 
 
 def test_archived_days_are_complete_and_leave_the_journal(
-    journal: Journal, archive: Archive, tmp_path: Path
+    journal: Journal, archive: JournalArchive, tmp_path: Path
 ) -> None:
     moved = list(archive.move_days(journal, before=date(2026, 10, 3)))
 
@@ -105,7 +105,7 @@ def test_archived_days_are_complete_and_leave_the_journal(
 
 
 def test_late_quotes_of_an_archived_day_are_added_to_it(
-    journal: Journal, archive: Archive, tmp_path: Path
+    journal: Journal, archive: JournalArchive, tmp_path: Path
 ) -> None:
     list(archive.move_days(journal, before=date(2026, 10, 2)))
     journal.write([quoted(1, 1), quoted(1, 7)])  # one of them again, as after a restored outbox
@@ -135,7 +135,7 @@ class CuttingObjects:
         self._objects.upload(path, key)
 
 
-@pytest.mark.parametrize(("cut", "error"), [(True, ArchiveDamaged), (False, DayChanged)])
+@pytest.mark.parametrize(("cut", "error"), [(True, JournalArchiveDamaged), (False, DayChanged)])
 def test_nothing_is_removed_unless_the_archive_has_it(
     journal: Journal, tmp_path: Path, *, cut: bool, error: type[Exception]
 ) -> None:
@@ -144,14 +144,14 @@ def test_nothing_is_removed_unless_the_archive_has_it(
     )
 
     with pytest.raises(error):
-        list(Archive(objects).move_days(journal, before=date(2026, 10, 3)))
+        list(JournalArchive(objects).move_days(journal, before=date(2026, 10, 3)))
 
     assert days_of(journal)[:2] == [1, 1]
     assert len(journal.sales(model_version="3", limit=9)) == 4
 
 
 def test_forget_reaches_the_journal_and_the_archive(
-    journal: Journal, archive: Archive, tmp_path: Path
+    journal: Journal, archive: JournalArchive, tmp_path: Path
 ) -> None:
     list(archive.move_days(journal, before=date(2026, 10, 3)))
     old, new = quoted(1).quote_id, quoted(4).quote_id
