@@ -1,7 +1,8 @@
 """Open the model registry and the log of decisions that the settings name."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 from carvalue.files import PublicKey, SigningKey, open_objects
@@ -62,12 +63,14 @@ def open_reader(settings: RegistrySettings) -> Iterator[RegistryReader]:
             yield reader
         return
     key = PublicKey(Path(settings.bundle_public_key)) if settings.bundle_public_key else None
-    with _open_challengers(settings.mlflow_tracking_uri) as registry:
+    with ExitStack() as stack:
+
+        @cache
+        def open_once() -> RegistryReader:
+            return stack.enter_context(_open_mlflow(settings.mlflow_tracking_uri))
+
         yield PublishedReader(
-            open_objects(settings.bundle_url),
-            key=key,
-            unsigned=settings.unsigned_bundles,
-            registry=registry,
+            open_objects(settings.bundle_url), key=key, unsigned=settings.unsigned_bundles, registry=open_once
         )
 
 
@@ -92,16 +95,6 @@ def _open_publication(settings: RegistrySettings) -> Publication | None:
         return None
     key = SigningKey(Path(settings.bundle_signing_key)) if settings.bundle_signing_key else None
     return Publication(open_objects(settings.bundle_url), key=key)
-
-
-@contextmanager
-def _open_challengers(uri: str) -> Iterator[RegistryReader | None]:
-    """Open MLflow for the challenger only: without it there is none."""
-    with ExitStack() as stack:
-        reader = None
-        with suppress(RegistryUnavailable):
-            reader = stack.enter_context(_open_mlflow(uri))
-        yield reader
 
 
 @contextmanager

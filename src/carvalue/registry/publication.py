@@ -6,7 +6,7 @@ names the folder of the version in production; it is written last.
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -79,7 +79,7 @@ class PublishedReader:
         objects: Where the published versions are.
         key: The key that verifies signatures; None to check checksums only.
         unsigned: Whether a version without a signature is refused.
-        registry: Knows the challenger, which is not published; None for no challenger.
+        registry: Opens the registry, which knows the challenger; called only when that is asked for.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class PublishedReader:
         *,
         key: PublicKey | None,
         unsigned: Literal["refuse", "accept"],
-        registry: RegistryReader | None,
+        registry: Callable[[], RegistryReader],
     ) -> None:
         self._objects, self._key, self._registry = objects, key, registry
         self._refuses_unsigned = unsigned == "refuse"
@@ -124,7 +124,7 @@ class PublishedReader:
         Raises:
             RegistryUnavailable: The registry does not answer.
         """
-        self._challenger = self._registry.challenger() if self._registry else None
+        self._challenger = self._registry().challenger()
         return self._challenger
 
     def download(self, version: ModelVersion, *, into: Path) -> Path:
@@ -143,8 +143,8 @@ class PublishedReader:
             BundleCorrupt: The bundle is damaged, or another one.
             BundleIncompatible: The bundle has another format than this program reads.
         """
-        if self._registry and version == self._challenger:
-            return self._registry.download(version, into=into)
+        if version == self._challenger:
+            return self._registry().download(version, into=into)
         try:
             with atomic_folder(into) as temporary:
                 for name, content in self._verified_files(version).items():

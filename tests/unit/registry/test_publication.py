@@ -70,7 +70,7 @@ class Site:
         self, *, unsigned: Literal["refuse", "accept"] = "refuse", public: Path | None = None
     ) -> PublishedReader:
         key = PublicKey(public or self.public)
-        return PublishedReader(self.objects, key=key, unsigned=unsigned, registry=self.store)
+        return PublishedReader(self.objects, key=key, unsigned=unsigned, registry=lambda: self.store)
 
     def read(self, reader: PublishedReader | None = None) -> bytes:
         """Download what is in production; give the content of its card."""
@@ -119,7 +119,7 @@ def test_a_changed_bundle_is_refused(local: Site) -> None:
     assert not (local.folder / "read").exists()
 
     with pytest.raises(BundleCorrupt, match="not the one registered"):  # also without a key
-        local.read(PublishedReader(local.objects, key=None, unsigned="accept", registry=None))
+        local.read(PublishedReader(local.objects, key=None, unsigned="accept", registry=FakeRegistry))
 
 
 @pytest.mark.parametrize("lost", ["version.json", "card.json", "MANIFEST.json"])
