@@ -66,7 +66,7 @@ def main() -> None:
         start = _first_day(owner)
         now = datetime.combine(day_of(owner.end().quote_id) + timedelta(days=1), datetime.min.time(), UTC)
         with closing(Journal(options.journal)) as journal:
-            queries = measure(journal, now=now, last=options.quotes)
+            queries = measure(journal, now=now, last=journal.end().arrival)
         begin = time.perf_counter()
         pruned = prune(owner, before=start + timedelta(days=1))
         prune_ms = 1e3 * (time.perf_counter() - begin)
