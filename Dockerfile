@@ -14,9 +14,9 @@ COPY pyproject.toml uv.lock README.md LICENSE ./
 
 # Dependencies change less often than the code, so they have their own layer.
 FROM build AS build-service
-RUN uv sync --no-install-project --extra postgres
+RUN uv sync --no-install-project --extra postgres --extra aws
 COPY src src
-RUN uv sync --no-editable --extra postgres \
+RUN uv sync --no-editable --extra postgres --extra aws \
     && .venv/bin/python -c "from carvalue.pricing.trees.native import is_native_available; assert is_native_available()"
 
 FROM build AS build-page
@@ -25,9 +25,9 @@ COPY src src
 RUN uv sync --no-editable --extra web --extra vin
 
 FROM build AS build-watcher
-RUN uv sync --no-install-project --extra monitoring --extra postgres
+RUN uv sync --no-install-project --extra monitoring --extra postgres --extra aws
 COPY src src
-RUN uv sync --no-editable --extra monitoring --extra postgres
+RUN uv sync --no-editable --extra monitoring --extra postgres --extra aws
 
 FROM build AS build-airflow
 RUN uv sync --no-install-project --extra airflow --extra training --extra postgres --extra celery --extra kubernetes --extra login --extra aws

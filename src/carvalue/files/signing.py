@@ -2,7 +2,8 @@
 
 A signature is a Sigstore bundle: a DSSE envelope around an in-toto statement that names the checksum of every
 file. The program `model_signing` of OpenSSF verifies it too. Its library is not used here, because it brings
-Sigstore's clients, which a key needs none of (docs/decisions/0121).
+Sigstore's clients, which a key needs none of (docs/decisions/0121). `cryptography` is imported where a key is
+loaded: most commands load none.
 """
 
 import base64
@@ -10,14 +11,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from typing import TYPE_CHECKING, Any
 
 from carvalue.errors import AppError
 from carvalue.files.bundle import BundleCorrupt
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 
 SIGNATURE = "model.sig"
 """The name of the file with the signature, which signs all others of its folder."""
@@ -25,11 +25,8 @@ MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://model_signing/signature/v1.0"
-HASHES: Mapping[str, hashes.HashAlgorithm] = {
-    "secp256r1": hashes.SHA256(),
-    "secp384r1": hashes.SHA384(),
-    "secp521r1": hashes.SHA512(),
-}
+HASHES = {"secp256r1": "SHA256", "secp384r1": "SHA384", "secp521r1": "SHA512"}
+"""The hash that is signed, by curve."""
 
 
 class BadKey(AppError):
@@ -56,8 +53,10 @@ class SigningKey:
     """
 
     def __init__(self, path: Path) -> None:
+        from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
         key = _load(path, private=True)
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name not in HASHES:
+        if not isinstance(key, EllipticCurvePrivateKey) or key.curve.name not in HASHES:
             raise BadKey(f"{path} does not hold a private key of a supported curve.")
         self._key = key
 
@@ -72,7 +71,7 @@ class SigningKey:
             The content of the file `SIGNATURE`.
         """
         payload = json.dumps(_statement(files, name=name), indent=1).encode()
-        signature = self._key.sign(_encoded(payload), ec.ECDSA(HASHES[self._key.curve.name]))
+        signature = self._key.sign(_encoded(payload), _ecdsa(self._key.curve.name))
         bundle = {
             "mediaType": MEDIA_TYPE,
             "verificationMaterial": {"publicKey": {"hint": _hint(self._key.public_key())}, "tlogEntries": []},
@@ -96,8 +95,10 @@ class PublicKey:
     """
 
     def __init__(self, path: Path) -> None:
+        from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+
         key = _load(path, private=False)
-        if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in HASHES:
+        if not isinstance(key, EllipticCurvePublicKey) or key.curve.name not in HASHES:
             raise BadKey(f"{path} does not hold a public key of a supported curve.")
         self._key = key
 
@@ -113,11 +114,13 @@ class PublicKey:
         Raises:
             BundleUntrusted: The signature was not made with this key, or is damaged.
         """
+        from cryptography.exceptions import InvalidSignature
+
         try:
             envelope = json.loads(signature)["dsseEnvelope"]
             payload = base64.b64decode(envelope["payload"], validate=True)
             signed = base64.b64decode(envelope["signatures"][0]["sig"], validate=True)
-            self._key.verify(signed, _encoded(payload), ec.ECDSA(HASHES[self._key.curve.name]))
+            self._key.verify(signed, _encoded(payload), _ecdsa(self._key.curve.name))
             return _checksums(json.loads(payload))
         except InvalidSignature:
             raise BundleUntrusted("The signature was made with another key, or is damaged.") from None
@@ -127,7 +130,16 @@ class PublicKey:
             ) from None
 
 
+def _ecdsa(curve: str) -> "ECDSA":
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+
+    return ECDSA(getattr(hashes, HASHES[curve])())
+
+
 def _load(path: Path, *, private: bool) -> object:
+    from cryptography.hazmat.primitives import serialization
+
     try:
         content = path.read_bytes()
         if private:
@@ -180,6 +192,8 @@ def _encoded(payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def _hint(key: ec.EllipticCurvePublicKey) -> str:
+def _hint(key: "EllipticCurvePublicKey") -> str:
+    from cryptography.hazmat.primitives import serialization
+
     encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     return hashlib.sha256(key.public_bytes(encoding, form)).hexdigest()
