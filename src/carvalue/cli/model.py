@@ -163,7 +163,7 @@ def publish() -> None:
     settings = load_settings(RegistrySettings)
     with open_registry(settings) as registry:
         version = registry.publish()
-    signed = "signed" if settings.bundle_signing_key else "without a signature"
+    signed = "signed" if settings.bundle_signing_key.get_secret_value() else "without a signature"
     print_line(f"version {version.version} is published at {settings.bundle_url}, {signed}")
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SIGNATURE = "model.sig"
 """The name of the file with the signature, which signs all others of its folder."""
+PEM = "-----BEGIN"  # how the content of every PEM file starts
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -46,18 +47,18 @@ class SigningKey:
     """A private key.
 
     Args:
-        path: The PEM file, without a password.
+        source: A PEM file without a password, or its content.
 
     Raises:
-        BadKey: The file does not hold a usable private key.
+        BadKey: There is no usable private key.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, source: str | Path) -> None:
         from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-        key = _load(path, private=True)
+        key = _load(source, private=True)
         if not isinstance(key, EllipticCurvePrivateKey) or key.curve.name not in HASHES:
-            raise BadKey(f"{path} does not hold a private key of a supported curve.")
+            raise BadKey(f"{_name(source)} is not a private key of a supported curve.")
         self._key = key
 
     def sign(self, files: Mapping[str, bytes], *, name: str) -> bytes:
@@ -88,18 +89,18 @@ class PublicKey:
     """A public key.
 
     Args:
-        path: The PEM file.
+        source: A PEM file, or its content.
 
     Raises:
-        BadKey: The file does not hold a usable public key.
+        BadKey: There is no usable public key.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, source: str | Path) -> None:
         from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-        key = _load(path, private=False)
+        key = _load(source, private=False)
         if not isinstance(key, EllipticCurvePublicKey) or key.curve.name not in HASHES:
-            raise BadKey(f"{path} does not hold a public key of a supported curve.")
+            raise BadKey(f"{_name(source)} is not a public key of a supported curve.")
         self._key = key
 
     def verify(self, signature: bytes) -> Mapping[str, str]:
@@ -137,18 +138,27 @@ def _ecdsa(curve: str) -> "ECDSA":
     return ECDSA(getattr(hashes, HASHES[curve])())
 
 
-def _load(path: Path, *, private: bool) -> object:
+def _load(source: str | Path, *, private: bool) -> object:
     from cryptography.hazmat.primitives import serialization
 
     try:
-        content = path.read_bytes()
+        content = str(source).encode() if _is_content(source) else Path(source).read_bytes()
         if private:
             return serialization.load_pem_private_key(content, password=None)
         return serialization.load_pem_public_key(content)
     except OSError as error:
-        raise BadKey(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, TypeError) as error:
-        raise BadKey(f"{path} does not hold a {'private' if private else 'public'} key in PEM.") from error
+        raise BadKey(f"{source} cannot be read: {error.strerror}.") from error
+    except (ValueError, TypeError):  # the cause might quote the key
+        kind = "private" if private else "public"
+        raise BadKey(f"{_name(source)} is not a {kind} key in PEM without a password.") from None
+
+
+def _is_content(source: str | Path) -> bool:
+    return str(source).lstrip().startswith(PEM)
+
+
+def _name(source: str | Path) -> str:
+    return "The given text" if _is_content(source) else str(source)
 
 
 def _statement(files: Mapping[str, bytes], *, name: str) -> Mapping[str, Any]:

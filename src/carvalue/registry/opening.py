@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
-from pathlib import Path
 
 from carvalue.files import PublicKey, SigningKey, open_objects
 from carvalue.journal import DecisionLog, DecisionRecord, Journal
@@ -62,7 +61,7 @@ def open_reader(settings: RegistrySettings) -> Iterator[RegistryReader]:
         with _open_mlflow(settings.mlflow_tracking_uri) as reader:
             yield reader
         return
-    key = PublicKey(Path(settings.bundle_public_key)) if settings.bundle_public_key else None
+    key = PublicKey(settings.bundle_public_key) if settings.bundle_public_key else None
     with ExitStack() as stack:
 
         @cache
@@ -93,7 +92,8 @@ def read_decisions(settings: RegistrySettings) -> tuple[DecisionRecord, ...]:
 def _open_publication(settings: RegistrySettings) -> Publication | None:
     if not settings.bundle_url:
         return None
-    key = SigningKey(Path(settings.bundle_signing_key)) if settings.bundle_signing_key else None
+    private = settings.bundle_signing_key.get_secret_value()
+    key = SigningKey(private) if private else None
     return Publication(open_objects(settings.bundle_url), key=key)
 
 

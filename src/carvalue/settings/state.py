@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from carvalue.settings.base import SettingsGroup
-from carvalue.settings.paths import absolute, absolute_url, project_folder
+from carvalue.settings.paths import PEM, absolute, absolute_url, project_folder
 from carvalue.settings.values import Port, http_url, loopback_url
 
 DEFAULT_STATE = Path("var")
@@ -108,8 +108,12 @@ def _optional_storage_url(value: str) -> str:
     return _storage_url(value) if value else ""
 
 
-def _optional_file(value: str) -> str:
-    return str(absolute(value)) if value else ""
+def _key(value: str) -> str:
+    return str(absolute(value)) if value and not value.lstrip().startswith(PEM) else value
+
+
+def _secret_key(value: SecretStr) -> SecretStr:
+    return SecretStr(_key(value.get_secret_value()))
 
 
 def _unsigned_bundles(chosen: Mapping[str, object]) -> Literal["refuse", "accept"]:
@@ -123,12 +127,12 @@ class RegistrySettings(MlflowSettings, JournalSettings):
     """Where the version in production is published at each promotion, and where the price service, the
     watcher and `carvalue score` load it from: file:///PATH or s3://BUCKET/PREFIX (needs `uv sync --extra
     aws`). They then work without MLflow. Empty: nothing is published, and they load from MLflow."""
-    bundle_signing_key: Annotated[str, AfterValidator(_optional_file)] = ""
-    """The PEM file with the private key that signs published versions, for pipelines and commands that
-    promote (docs/how-to/manage-versions.md). Empty: published versions are not signed."""
-    bundle_public_key: Annotated[str, AfterValidator(_optional_file)] = ""
-    """The PEM file with the public key with which published versions are verified before they are loaded.
-    Empty: only their checksums are verified."""
+    bundle_signing_key: Annotated[SecretStr, AfterValidator(_secret_key)] = SecretStr("")
+    """The private key that signs published versions, for pipelines and commands that promote: a PEM file, or
+    its content (docs/how-to/manage-versions.md). Empty: published versions are not signed."""
+    bundle_public_key: Annotated[str, AfterValidator(_key)] = ""
+    """The public key with which published versions are verified before they are loaded: a PEM file, or its
+    content. Empty: only their checksums are verified."""
     unsigned_bundles: Literal["refuse", "accept"] = Field(default_factory=_unsigned_bundles)
     """What is done with a published version that has no signature: `refuse` (the version in use stays) or
     `accept`. Empty: `refuse` if there is a BUNDLE_PUBLIC_KEY, otherwise `accept`."""

@@ -30,6 +30,10 @@ def test_a_signature_names_the_checksum_of_every_file(tmp_path: Path) -> None:
     signature = SigningKey(private).sign(FILES, name="3-f00d")
 
     assert PublicKey(public).verify(signature) == checksums(FILES)
+    assert (
+        SigningKey(private.read_text()).sign(FILES, name="3-f00d") != signature
+    )  # a random number is part of it
+    assert PublicKey(public.read_text()).verify(signature) == checksums(FILES)
 
 
 def test_a_signature_of_the_program_of_openssf_is_verified() -> None:
@@ -88,3 +92,5 @@ def test_other_keys_are_named(tmp_path: Path) -> None:
     ):
         with pytest.raises(BadKey, match=path.name):
             kind(path)
+    with pytest.raises(BadKey, match="The given text is not a private key"):
+        SigningKey(public.read_text())
