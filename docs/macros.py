@@ -42,7 +42,9 @@ SETTING_GROUPS = {
     "Retraining and promotion": "retrain_on_alarm retrain_cooldown_h retrain_schedule "
     "promotion_approval max_level_change max_worse_error max_slice_error max_coverage_deviation "
     "verified_sales_clients",
-    "State and journal": "state_dir storage_url journal_url spool_limit_mb",
+    "State and journal": "state_dir storage_url journal_url journal_keep_days journal_archive_url "
+    "spool_limit_mb",
+    "Published versions": "bundle_url bundle_signing_key bundle_public_key unsigned_bundles",
     "Price service": "service_workers batch_limit_mb service_keys_file service_keys service_api_key "
     "rate_limit rate_burst visitor_clients",
     "Addresses and ports": "bind_host service_port page_port watcher_port airflow_port mlflow_port "

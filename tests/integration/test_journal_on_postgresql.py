@@ -4,7 +4,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
+from carvalue.files import open_objects
+from carvalue.journal import JournalCursor, JournalEntry, first_id_at
+from carvalue.journal.archive import JournalArchive
 from carvalue.journal.decisions import DecisionLog, DecisionRecord
+from carvalue.journal.retention import create_partitions, prune
 from carvalue.journal.schema import TABLES, VERSION_TABLE, newest_revision
 from carvalue.journal.store import Journal, JournalUnavailable, UnknownQuote, WrongSchema
 from factories import an_entry
@@ -84,6 +88,10 @@ def one_of_four_decides(url: str, at: datetime) -> DecisionRecord:
     return first
 
 
+def is_no_partition(name: str | None, kind: str, _: object) -> bool:
+    return kind != "table" or not str(name).startswith("quotes_")
+
+
 @pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)
 def test_the_tables_of_every_release_are_upgraded(tmp_path: Path, release: Path) -> None:
     """Four at once, as tasks of a deployment may be."""
@@ -101,7 +109,8 @@ def test_the_tables_of_every_release_are_upgraded(tmp_path: Path, release: Path)
         journal.write([an_entry(2)])
         found = journal.after("", until=LATER, limit=9)
         with owner.connect() as connection:
-            context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+            opts = {"version_table": VERSION_TABLE, "include_name": is_no_partition}
+            context = MigrationContext.configure(connection, opts=opts)
             differences = compare_metadata(context, TABLES)
         owner.dispose()
         journal.close()
@@ -109,6 +118,59 @@ def test_the_tables_of_every_release_are_upgraded(tmp_path: Path, release: Path)
     assert told == [f"the journal's tables are at revision {newest_revision()}\n"] * 4
     assert found == [an_entry(1), an_entry(2)]
     assert differences == []
+
+
+def test_quotes_are_in_daily_partitions_which_leave_as_a_whole(tmp_path: Path) -> None:
+    today = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+
+    def quoted(day: int, number: int = 0) -> JournalEntry:
+        at = today + timedelta(days=day)
+        return an_entry(quote_id=f"{first_id_at(at)}{number:020x}", quoted_at=at)
+
+    def day(number: int) -> date:
+        return (today + timedelta(days=number)).date()
+
+    with postgres(tmp_path) as (port, password):
+        url = f"postgresql://owner:{password}@127.0.0.1:{port}/postgres"
+        journal, owner = Journal(url), create_engine(url)
+        journal.migrate()
+
+        def tables() -> list[str]:
+            with owner.connect() as connection:
+                names = connection.execute(
+                    text("select relid::text from pg_partition_tree('quotes') where isleaf")
+                )
+                return sorted(names.scalars())
+
+        earlier = ["quotes_earlier", "quotes_other"]
+        assert tables() == earlier
+        journal.write([quoted(number) for number in (0, 2, 3, 9)])  # two days get partitions later
+        journal.add_feedback(quote_id=quoted(3).quote_id, sale_price=20_000, reported_at=LATER)
+        with ThreadPoolExecutor(2) as pool:  # as several watchers do
+            list(pool.map(lambda _: create_partitions(journal, until=day(4)), range(2)))
+        daily = [f"quotes_{day(number):%Y%m%d}" for number in (2, 3, 4)]
+        assert tables() == sorted([*earlier, *daily])
+        with owner.connect() as connection:
+            found = connection.execute(
+                text("select tableoid::regclass::text, quote_id from quotes order by 2")
+            )
+            assert [row[0] for row in found] == [earlier[0], daily[0], daily[1], earlier[1]]
+        cursor = journal.arrived(JournalCursor(), until=LATER, limit=2).cursor
+
+        pruned = prune(journal, before=day(3))
+        archive = JournalArchive(open_objects(f"file://{tmp_path}/archive"))
+        moved = list(archive.move_days(journal, before=day(4)))
+        left = tables()
+        rest = journal.arrived(cursor, until=LATER, limit=9)
+        sales = journal.sales(model_version="3", limit=9)
+        journal.close()
+        owner.dispose()
+
+    assert (pruned.quotes, pruned.partitions) == (2, 2)
+    assert [(item.day, item.rows) for item in moved] == [(day(3), {"quotes": 1, "sales": 1, "ratings": 0})]
+    assert left == [daily[2], "quotes_other"]
+    assert rest.entries == [quoted(9)]
+    assert sales == []
 
 
 def test_a_dump_of_the_journal_is_restored_completely(tmp_path: Path) -> None:

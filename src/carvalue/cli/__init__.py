@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from carvalue.cli import console, data, demo, inquiry, keys, model, platform, quarantine, upkeep
+from carvalue.cli import console, data, demo, inquiry, journal, keys, model, platform, quarantine, upkeep
 from carvalue.errors import AppError
 
 # without Rich, whose import takes longer than all other work of `--help`
@@ -16,6 +16,7 @@ for part in (platform, inquiry, model, data, demo, upkeep):
     app.add_typer(part.app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(journal.app, name="journal")
 
 
 def _print_version(requested: bool) -> None:

@@ -155,6 +155,19 @@ def promote(number: Annotated[int, typer.Argument(min=1, help="Number of the ver
 
 
 @app.command()
+def publish() -> None:
+    """Publish the version in production at BUNDLE_URL again, as each promotion and rollback does."""
+    from carvalue.registry import open_registry
+    from carvalue.settings import RegistrySettings, load_settings
+
+    settings = load_settings(RegistrySettings)
+    with open_registry(settings) as registry:
+        version = registry.publish()
+    signed = "signed" if settings.bundle_signing_key.get_secret_value() else "without a signature"
+    print_line(f"version {version.version} is published at {settings.bundle_url}, {signed}")
+
+
+@app.command()
 def shadow(
     version: Annotated[str, typer.Argument(help="Number of the version, or off.")],
 ) -> None:

@@ -15,10 +15,12 @@ app = typer.Typer()
 def migrate() -> None:
     """Migrate the journal's tables to the newest revision; the price service may run."""
     from carvalue.journal import MIGRATION_S, Journal
+    from carvalue.journal.retention import DAYS_AHEAD, create_partitions
     from carvalue.settings import JournalSettings, load_settings
 
     journal = Journal(load_settings(JournalSettings).journal_url.get_secret_value(), answer_s=MIGRATION_S)
     print_line(f"the journal's tables are at revision {journal.migrate()}")
+    create_partitions(journal, until=datetime.now(UTC).date() + DAYS_AHEAD)
     journal.close()
 
 

@@ -25,15 +25,19 @@ from carvalue.files.bundle import (
 )
 from carvalue.files.formats import FormatUnknown, StoredFormat, check_format
 from carvalue.files.locks import file_lock
+from carvalue.files.signing import SIGNATURE, BadKey, BundleUntrusted, PublicKey, SigningKey
 from carvalue.files.storage import (
     Bucket,
     LocalFolder,
+    Objects,
     S3Missing,
     StorageDamaged,
     StorageUnavailable,
     StoredFolder,
+    checksum,
     connect_bucket,
     open_folder,
+    open_objects,
 )
 from carvalue.files.strict_json import NotStrictJson, parse_json
 
@@ -41,16 +45,22 @@ __all__ = [
     "MANIFEST",
     "MEMBER",
     "PRIVATE_UMASK",
+    "SIGNATURE",
     "TEMPORARY_MARK",
     "ArtifactUnreadable",
+    "BadKey",
     "Bucket",
     "BundleCorrupt",
     "BundleFormatUnknown",
     "BundleIncompatible",
+    "BundleUntrusted",
     "FormatUnknown",
     "LocalFolder",
     "NotStrictJson",
+    "Objects",
+    "PublicKey",
     "S3Missing",
+    "SigningKey",
     "StorageDamaged",
     "StorageUnavailable",
     "StoredFolder",
@@ -61,6 +71,7 @@ __all__ = [
     "atomic_write",
     "bundle_digest",
     "check_format",
+    "checksum",
     "connect_bucket",
     "file_lock",
     "fsync",
@@ -68,6 +79,7 @@ __all__ = [
     "make_folder",
     "make_private",
     "open_folder",
+    "open_objects",
     "parse_json",
     "read_artifact",
     "read_bundle",

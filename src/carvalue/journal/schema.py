@@ -1,6 +1,7 @@
 """The tables of the journal, and the revision of a database (Alembic)."""
 
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from threading import Lock
 
@@ -40,8 +41,11 @@ QUOTES = Table(
     Column("route", String(16)),  # page, upload or api; null for quotes of releases 0.1 and 0.2
     Column("arrival", BigInteger),  # the order in which quotes were committed; null where a 0.2 wrote them
     Column("trace_id", String(32)),  # W3C trace context; null for quotes of releases 0.1 and 0.2
+    Column("schema_version", String(16)),  # the revision of the program that wrote the row; null before 1.6
     Index("quotes_arrival", "arrival", "quote_id"),
+    Index("quotes_model_version", "model_version", "quote_id"),
     sqlite_with_rowid=False,
+    postgresql_partition_by="RANGE (quote_id)",  # one partition a day, see `retention.partitions`
 )
 FEEDBACK = Table(
     "feedback",
@@ -51,8 +55,10 @@ FEEDBACK = Table(
     Column("told_at", DateTime(timezone=True), nullable=False),
     Column("client", String(64)),  # who reported the sale; null for sales of release 0.1
     Column("arrival", BigInteger),  # as of quotes; null for sales of releases 0.1 and 0.2
+    Column("model_version", String(32)),  # of the quote; null where a release before revision 1.6 wrote it
     Index("feedback_told_at", "told_at"),
     Index("feedback_arrival", "arrival"),
+    Index("feedback_model_version", "model_version", "told_at"),
     sqlite_with_rowid=False,
 )
 RATINGS = Table(
@@ -62,6 +68,8 @@ RATINGS = Table(
     Column("rating", String(16), nullable=False),
     Column("rated_at", DateTime(timezone=True), nullable=False),
     Column("client", String(64)),
+    Column("model_version", String(32)),  # as of feedback
+    Index("ratings_model_version", "model_version", "rating"),
     sqlite_with_rowid=False,
 )
 DECISIONS = Table(
@@ -108,6 +116,7 @@ class SchemaStatus(StrEnum):
     TOO_NEW = "too new"
 
 
+@cache
 def newest_revision() -> str:
     """Return the revision that this code upgrades to.
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     NullPool,
     RowMapping,
     Select,
+    Subquery,
     Table,
     create_engine,
     delete,
@@ -26,6 +27,7 @@ from sqlalchemy import (
     make_url,
     or_,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -171,7 +173,8 @@ class Journal:
         with self.transaction() as connection:
             first = _next_arrival(connection, len(entries))
             statement = self.insert(QUOTES).on_conflict_do_nothing()
-            rows = [entry.as_row() | {"arrival": first + place} for place, entry in enumerate(entries)]
+            own = {"schema_version": newest_revision()}
+            rows = [entry.as_row() | own | {"arrival": first + place} for place, entry in enumerate(entries)]
             connection.execute(statement, rows)
 
     def add_feedback(
@@ -240,12 +243,8 @@ class Journal:
         Raises:
             JournalUnavailable: The database does not answer.
         """
-        query = (
-            select(RATINGS.c.rating, func.count())
-            .join(QUOTES, QUOTES.c.quote_id == RATINGS.c.quote_id)
-            .where(QUOTES.c.model_version == model_version)
-            .group_by(RATINGS.c.rating)
-        )
+        ratings = union_all(*_of_version(RATINGS, model_version)).subquery()
+        query = select(ratings.c.rating, func.count()).group_by(ratings.c.rating)
         with self.transaction() as connection:
             found = {row[0]: row[1] for row in connection.execute(query)}
         return {rating: found.get(rating, 0) for rating in RATING_CHOICES}
@@ -439,16 +438,15 @@ class Journal:
         Raises:
             JournalUnavailable: The journal does not answer.
         """
-        quoted = (QUOTES.c.price, QUOTES.c.low, QUOTES.c.high)
+        newer = select(FEEDBACK).where(FEEDBACK.c.arrival > arrival).order_by(FEEDBACK.c.arrival)
+        sales = newer.limit(limit).subquery()
         query = (
             select(
-                *(FEEDBACK.c.arrival, QUOTES.c.model_version),
-                *(*quoted, FEEDBACK.c.sale_price, FEEDBACK.c.client),
+                *(sales.c.arrival, QUOTES.c.model_version),
+                *(QUOTES.c.price, QUOTES.c.low, QUOTES.c.high, sales.c.sale_price, sales.c.client),
             )
-            .join(QUOTES, QUOTES.c.quote_id == FEEDBACK.c.quote_id)
-            .where(FEEDBACK.c.arrival > arrival)
-            .order_by(FEEDBACK.c.arrival)
-            .limit(limit)
+            .join(QUOTES, QUOTES.c.quote_id == sales.c.quote_id)
+            .order_by(sales.c.arrival)
         )
         with self.transaction() as connection:
             return [(row[0], row[1], Sale(*row[2:])) for row in connection.execute(query)]
@@ -506,23 +504,18 @@ class Journal:
         Raises:
             JournalUnavailable: The database does not answer.
         """
-        newest = select(FEEDBACK).order_by(FEEDBACK.c.told_at.desc()).limit(MAX_SALES_READ).subquery()
+        newest = _newest_sales(model_version)
         rank = func.row_number().over(partition_by=newest.c.client, order_by=newest.c.told_at.desc())
-        sales = (
-            select(
-                *(QUOTES.c.price, QUOTES.c.low, QUOTES.c.high),
-                *(newest.c.sale_price, newest.c.client, newest.c.told_at),
-                rank.label("rank"),
-            )
-            .join(newest, newest.c.quote_id == QUOTES.c.quote_id)
-            .where(QUOTES.c.model_version == model_version)
-            .subquery()
-        )
-        columns = sales.c
-        query = select(columns.price, columns.low, columns.high, columns.sale_price, columns.client)
+        ranked = select(newest, rank.label("rank")).subquery()
+        chosen = select(ranked).order_by(ranked.c.told_at.desc()).limit(limit)
         if max_per_client is not None:
-            query = query.where(or_(columns.rank <= max_per_client, columns.client.in_(sorted(verified))))
-        query = query.order_by(columns.told_at.desc()).limit(limit)
+            chosen = chosen.where(or_(ranked.c.rank <= max_per_client, ranked.c.client.in_(sorted(verified))))
+        sales = chosen.subquery()
+        query = (
+            select(QUOTES.c.price, QUOTES.c.low, QUOTES.c.high, sales.c.sale_price, sales.c.client)
+            .join(sales, sales.c.quote_id == QUOTES.c.quote_id)
+            .order_by(sales.c.told_at.desc())
+        )
         with self.transaction() as connection:
             return [Sale(*row) for row in connection.execute(query)]
 
@@ -619,11 +612,13 @@ class Journal:
 
     def _put(self, connection: Connection, table: Table, quote_id: str, values: Mapping[str, Any]) -> None:
         """Write the row of a quote in another table; a later one replaces it."""
-        known = connection.execute(select(QUOTES.c.quote_id).where(QUOTES.c.quote_id == quote_id)).first()
-        if known is None:
+        query = select(QUOTES.c.model_version).where(QUOTES.c.quote_id == quote_id)
+        version = connection.execute(query).scalar_one_or_none()
+        if version is None:
             raise UnknownQuote(f"There is no quote {quote_id!r}.")
-        statement = self.insert(table).values(quote_id=quote_id, **values)
-        connection.execute(statement.on_conflict_do_update(index_elements=["quote_id"], set_=dict(values)))
+        row = {**values, "model_version": version}
+        statement = self.insert(table).values(quote_id=quote_id, **row)
+        connection.execute(statement.on_conflict_do_update(index_elements=["quote_id"], set_=row))
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -679,11 +674,39 @@ def _require_valid(entry: JournalEntry) -> None:
         raise EntriesRefused(f"The journal rejects an entry: {error}.") from None
 
 
+def lock_writes(connection: Connection) -> None:
+    """Keep all others from writing quotes and sales until the end of a transaction; reading goes on.
+
+    Args:
+        connection: A connection within the transaction.
+    """
+    _next_arrival(connection, 0)
+
+
 def _next_arrival(connection: Connection, entries: int) -> int:
     """Take numbers. The row stays locked until the commit, so that quotes are committed in their order."""
     taken = update(ARRIVALS).values(last=ARRIVALS.c.last + entries).returning(ARRIVALS.c.last)
     last: int = connection.execute(taken).scalar_one()
     return last - entries + 1
+
+
+def _of_version(table: Table, model_version: str) -> tuple[Select[Any], Select[Any]]:
+    """Select the rows whose quote is of a version: by their column, or by the quote where it is null."""
+    earlier = table.join(QUOTES, QUOTES.c.quote_id == table.c.quote_id)
+    is_of_version = table.c.model_version.is_(None) & (QUOTES.c.model_version == model_version)
+    return (
+        select(table).where(table.c.model_version == model_version),
+        select(table).select_from(earlier).where(is_of_version),
+    )
+
+
+def _newest_sales(model_version: str) -> Subquery:
+    """Select the newest sales of a version. SQLite accepts a limit within a union only in a subquery."""
+    parts = (
+        part.order_by(FEEDBACK.c.told_at.desc()).limit(MAX_SALES_READ).subquery()
+        for part in _of_version(FEEDBACK, model_version)
+    )
+    return union_all(*map(select, parts)).subquery()
 
 
 def _count(connection: Connection, start: datetime, end: datetime) -> int:
@@ -693,7 +716,7 @@ def _count(connection: Connection, start: datetime, end: datetime) -> int:
 
 
 def _entry(row: RowMapping) -> JournalEntry:
-    values = {name: value for name, value in row.items() if name != "arrival"}
+    values = {name: row[name] for name in JournalEntry.__slots__}
     return JournalEntry(
         **{**values, "quoted_at": aware(row["quoted_at"]), "warnings": tuple(row["warnings"])}
     )
@@ -721,7 +744,8 @@ def _engine(url: URL, answer_s: int) -> Engine:
         engine = make(poolclass=NullPool, connect_args={"timeout": answer_s})
         event.listen(engine, "connect", _configure_sqlite)
         return engine
-    limits = f"-c statement_timeout={answer_s}s -c lock_timeout={answer_s}s"
+    # JIT: compiling a query over a year of partitions takes seconds, running it milliseconds
+    limits = f"-c statement_timeout={answer_s}s -c lock_timeout={answer_s}s -c jit=off"
     timeouts = {"connect_timeout": answer_s, "tcp_user_timeout": 1_000 * answer_s}
     return make(pool_pre_ping=True, pool_timeout=answer_s, connect_args={"options": limits, **timeouts})
 

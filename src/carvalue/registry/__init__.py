@@ -14,7 +14,8 @@ from carvalue.registry.model_version import (
 )
 from carvalue.registry.opening import open_reader, open_registry, read_decisions
 from carvalue.registry.port import RegistryReader, VersionNotFound, VersionStore
-from carvalue.registry.registry import ChampionChanged, NoEarlierVersion, Registry
+from carvalue.registry.publication import Publication, PublicationUnavailable, PublishedReader
+from carvalue.registry.registry import ChampionChanged, NoEarlierVersion, NothingToPublish, Registry
 
 __all__ = [
     "MODEL_NAME",
@@ -27,7 +28,11 @@ __all__ = [
     "InMemoryVersions",
     "ModelVersion",
     "NoEarlierVersion",
+    "NothingToPublish",
     "PromotionDecision",
+    "Publication",
+    "PublicationUnavailable",
+    "PublishedReader",
     "Registry",
     "RegistryReader",
     "RegistryUnavailable",

@@ -71,7 +71,7 @@ class HttpRegistryReader(RegistryReader):
     def _fetch(self, version: ModelVersion, folder: Path) -> None:
         manifest = self._artifact(version, MANIFEST)
         (folder / MANIFEST).write_bytes(manifest)
-        for name in _files(manifest):
+        for name in bundle_files(manifest):
             (folder / name).write_bytes(self._artifact(version, name))
 
     def _artifact(self, version: ModelVersion, name: str) -> bytes:
@@ -120,6 +120,28 @@ def check_bundle(version: ModelVersion, folder: Path) -> None:
     read_bundle(folder)
 
 
+def bundle_files(manifest: bytes) -> list[str]:
+    """List the file names of a manifest, and check that none of them is a path out of the folder.
+
+    Args:
+        manifest: The content of the manifest.
+
+    Returns:
+        The names, without the manifest itself.
+
+    Raises:
+        BundleCorrupt: The content is not a manifest, or names something else than a file of a bundle.
+    """
+    try:
+        names = list(json.loads(manifest)["sha256"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleCorrupt(f"The downloaded {MANIFEST} is not a manifest.") from error
+    for name in names:
+        if Path(name).name != name:
+            raise BundleCorrupt(f"The downloaded {MANIFEST} names {name!r}, which is not a file of a bundle.")
+    return names
+
+
 def _version(content: object) -> ModelVersion:
     if not isinstance(content, dict):
         raise TypeError(type(content).__name__)
@@ -133,15 +155,3 @@ def _version(content: object) -> ModelVersion:
         run_id=content.get("run_id", ""),
         source=content.get("source", ""),
     )
-
-
-def _files(manifest: bytes) -> list[str]:
-    """List the file names of a manifest, and check that none of them is a path out of the folder."""
-    try:
-        names = list(json.loads(manifest)["sha256"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise BundleCorrupt(f"The downloaded {MANIFEST} is not a manifest.") from error
-    for name in names:
-        if Path(name).name != name:
-            raise BundleCorrupt(f"The downloaded {MANIFEST} names {name!r}, which is not a file of a bundle.")
-    return names

@@ -5,7 +5,7 @@ alias of the version store:
 
 1. The decision is appended to the log. The database accepts it only if no other decision was made since the
    log was read, so of several deciders exactly one succeeds.
-2. The alias is set. From now on the price service follows.
+2. The alias is set, and the version is published where a place for it is set. Now the price service follows.
 3. The row is marked as applied, and MLflow's stage, tags and texts are updated for people.
 
 After a crash between two of these writes, the next decision of anyone first completes the interrupted one. An
@@ -27,6 +27,7 @@ from carvalue.registry.history import last_switch, rollback_targets, were_in_pro
 from carvalue.registry.judgement import GateJudgement
 from carvalue.registry.model_version import MODEL_NAME, ModelVersion
 from carvalue.registry.port import VersionCatalog, VersionNotFound, VersionStore
+from carvalue.registry.publication import Publication
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,12 @@ class NoEarlierVersion(AppError):
     """There is no earlier version to roll back to."""
 
     status, hint = 409, "`carvalue models` lists the versions, `carvalue promote N` promotes one."
+
+
+class NothingToPublish(AppError):
+    """There is no version in production, or no place to publish it."""
+
+    status, hint = 409, "Set BUNDLE_URL, and promote a version with `carvalue promote N`."
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,7 @@ class Registry(VersionCatalog):
         versions: The versions and their aliases.
         decisions: The log of decisions.
         verify: Loads a bundle's folder as the price service does, and raises an error if it cannot.
+        publication: Where each version that goes into production is published; None for nowhere.
         clock: Returns the current time, with a time zone.
 
     >>> from carvalue.journal import Journal
@@ -85,9 +93,11 @@ class Registry(VersionCatalog):
         decisions: DecisionLog,
         *,
         verify: Callable[[Path], object],
+        publication: Publication | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store, self._log, self._verify, self._clock = versions, decisions, verify, clock
+        self._publication = publication
 
     @override
     def champion(self) -> ModelVersion | None:
@@ -226,6 +236,32 @@ class Registry(VersionCatalog):
         self._switch(version, replaced=state.champion, act="rolled back", by=by, reason=reason)
         return version
 
+    def publish(self) -> ModelVersion:
+        """Publish the version in production again, for readers that do without the registry.
+
+        Returns:
+            The version.
+
+        Raises:
+            NothingToPublish: There is no version in production, or no place to publish it.
+            BundleCorrupt: Its bundle is damaged.
+            RegistryUnavailable: The registry does not answer.
+            StorageUnavailable: The place of the published versions does not answer.
+            JournalUnavailable: The database of decisions does not answer.
+        """
+        champion = self._settle().champion
+        if self._publication is None:
+            raise NothingToPublish("BUNDLE_URL is empty: there is no place to publish to.")
+        if champion is None:
+            raise NothingToPublish("There is no version in production yet.")
+        return self._publish(self._publication, champion)
+
+    def _publish(self, publication: Publication, number: int) -> ModelVersion:
+        version = self._find(number)
+        with TemporaryDirectory() as folder:
+            publication.publish(version, self._store.download(version, into=Path(folder) / "bundle"))
+        return version
+
     def _switch(self, version: ModelVersion, *, replaced: int | None, act: Act, by: str, reason: str) -> None:
         def decision(state: _State) -> DecisionRecord | None:
             if state.champion == version.version:
@@ -276,6 +312,8 @@ class Registry(VersionCatalog):
         while (switch := last_switch(decisions)) is not None and switch.number != carried_out:
             try:
                 self._store.set_champion(switch.version)
+                if self._publication is not None:
+                    self._publish(self._publication, switch.version)
             except VersionNotFound as error:  # deleted since: what is in production stays
                 logger.warning("decision cannot be carried out", extra={"because": str(error)})
             self._log.mark_applied(switch.number, at=self._clock())
@@ -305,10 +343,14 @@ class Registry(VersionCatalog):
 
     def _check_usable(self, number: int) -> ModelVersion:
         """Load a version's bundle as the price service does, with its checksums and golden quotes."""
+        version = self._find(number)
+        with TemporaryDirectory() as folder:
+            self._verify(self._store.download(version, into=Path(folder) / "bundle"))
+        return version
+
+    def _find(self, number: int) -> ModelVersion:
         for version in self._store.versions():
             if version.version == number:
-                with TemporaryDirectory() as folder:
-                    self._verify(self._store.download(version, into=Path(folder) / "bundle"))
                 return version
         raise VersionNotFound(f"{MODEL_NAME} has no version {number}.")
 

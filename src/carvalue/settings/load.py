@@ -13,7 +13,7 @@ from carvalue.settings.base import InvalidSetting, SettingsGroup
 from carvalue.settings.market import MarketSettings
 from carvalue.settings.names import UnknownName, unknown_in_environment, unknown_in_file
 from carvalue.settings.page import PageSettings
-from carvalue.settings.paths import ENV_FILE, SQLITE, in_folder, project_folder
+from carvalue.settings.paths import ENV_FILE, PEM, SQLITE, in_folder, project_folder
 from carvalue.settings.pipelines import PipelineSettings, ScheduleSettings
 from carvalue.settings.service import ServiceSettings
 from carvalue.settings.watcher import WatcherSettings
@@ -47,6 +47,8 @@ PATHS = {
     "DATASET",
     "MARKET",
     "JOURNAL_URL",
+    "BUNDLE_SIGNING_KEY",
+    "BUNDLE_PUBLIC_KEY",
     "MLFLOW_TRACKING_URI",
     "PRICE_INDEX",
 }
@@ -143,6 +145,8 @@ def _paths_in(file: Path) -> dict[str, str]:
 def _holds_path(name: str, value: str) -> bool:
     if name in {"DATA_SOURCE", "MARKET"}:  # otherwise a name such as `sample`
         return bool(Path(value).suffix)
+    if value.startswith(PEM):
+        return False
     return value.startswith(SQLITE) or not name.endswith(("_URL", "_URI"))
 
 

@@ -7,6 +7,7 @@ from pydantic import AfterValidator
 
 ENV_FILE = ".env"
 SQLITE = "sqlite:///"
+PEM = "-----BEGIN"  # how the content of a key file starts
 
 
 def find_checkout(module: Path) -> Path | None:

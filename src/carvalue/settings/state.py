@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from carvalue.settings.base import SettingsGroup
-from carvalue.settings.paths import absolute, absolute_url, project_folder
+from carvalue.settings.paths import PEM, absolute, absolute_url, project_folder
 from carvalue.settings.values import Port, http_url, loopback_url
 
 DEFAULT_STATE = Path("var")
@@ -70,12 +70,22 @@ def _journal_file(chosen: Mapping[str, object]) -> SecretStr:
     return SecretStr(f"sqlite:///{chosen.get('state_dir')}/service/journal.db")
 
 
+def _archive_url(chosen: Mapping[str, object]) -> str:
+    return f"{chosen.get('storage_url')}/journal-archive"
+
+
 class JournalSettings(StateSettings):
     """The database of quotes and decisions."""
 
     journal_url: Annotated[SecretStr, AfterValidator(_journal_url)] = Field(default_factory=_journal_file)
     """The database that stores every quote: sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE
     (needs `uv sync --extra postgres`). Empty: a SQLite file below STATE_DIR."""
+    journal_keep_days: int = Field(default=0, ge=0)
+    """How many days quotes stay in the journal, with their sales and ratings. `carvalue journal archive` and
+    `carvalue journal prune` remove older ones; run one of them every day. 0: for ever."""
+    journal_archive_url: Annotated[str, AfterValidator(_storage_url)] = Field(default_factory=_archive_url)
+    """Where `carvalue journal archive` writes old quotes as Parquet files: file:///PATH or s3://BUCKET/PREFIX
+    (needs `uv sync --extra aws`). Empty: a folder below STORAGE_URL."""
 
 
 def _tracking_uri(value: str) -> str:
@@ -94,5 +104,43 @@ class MlflowSettings(SettingsGroup):
     Empty: the platform's own server on MLFLOW_PORT."""
 
 
+def _optional_storage_url(value: str) -> str:
+    return _storage_url(value) if value else ""
+
+
+def _key(value: str) -> str:
+    return str(absolute(value)) if value and not value.lstrip().startswith(PEM) else value
+
+
+def _secret_key(value: SecretStr) -> SecretStr:
+    return SecretStr(_key(value.get_secret_value()))
+
+
+def _unsigned_bundles(chosen: Mapping[str, object]) -> Literal["refuse", "accept"]:
+    return "refuse" if chosen.get("bundle_public_key") else "accept"
+
+
 class RegistrySettings(MlflowSettings, JournalSettings):
-    """The versions of the model and the decisions about them."""
+    """The versions of the model, the decisions about them, and the published version in production."""
+
+    bundle_url: Annotated[str, AfterValidator(_optional_storage_url)] = ""
+    """Where the version in production is published at each promotion, and where the price service, the
+    watcher and `carvalue score` load it from: file:///PATH or s3://BUCKET/PREFIX (needs `uv sync --extra
+    aws`). They then work without MLflow. Empty: nothing is published, and they load from MLflow."""
+    bundle_signing_key: Annotated[SecretStr, AfterValidator(_secret_key)] = SecretStr("")
+    """The private key that signs published versions, for pipelines and commands that promote: a PEM file, or
+    its content (docs/how-to/manage-versions.md). Empty: published versions are not signed."""
+    bundle_public_key: Annotated[str, AfterValidator(_key)] = ""
+    """The public key with which published versions are verified before they are loaded: a PEM file, or its
+    content. Empty: only their checksums are verified."""
+    unsigned_bundles: Literal["refuse", "accept"] = Field(default_factory=_unsigned_bundles)
+    """What is done with a published version that has no signature: `refuse` (the version in use stays) or
+    `accept`. Empty: `refuse` if there is a BUNDLE_PUBLIC_KEY, otherwise `accept`."""
+
+    @model_validator(mode="after")
+    def _key_for_required_signatures(self) -> Self:
+        if self.bundle_url and self.unsigned_bundles == "refuse" and not self.bundle_public_key:
+            raise ValueError(
+                "UNSIGNED_BUNDLES is refuse: expected a BUNDLE_PUBLIC_KEY to verify signatures with"
+            )
+        return self

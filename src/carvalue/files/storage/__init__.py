@@ -2,15 +2,19 @@
 
 from carvalue.files.storage.connection import Bucket, S3Missing, StorageUnavailable, connect_bucket
 from carvalue.files.storage.folders import LocalFolder, StoredFolder, open_folder
-from carvalue.files.storage.index import StorageDamaged
+from carvalue.files.storage.index import StorageDamaged, checksum
+from carvalue.files.storage.objects import Objects, open_objects
 
 __all__ = [
     "Bucket",
     "LocalFolder",
+    "Objects",
     "S3Missing",
     "StorageDamaged",
     "StorageUnavailable",
     "StoredFolder",
+    "checksum",
     "connect_bucket",
     "open_folder",
+    "open_objects",
 ]

@@ -20,11 +20,11 @@ OVERTAKEN = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict"}
 class StorageUnavailable(AppError):
     """The bucket does not answer, or refuses access."""
 
-    status, hint = 503, "Check STORAGE_URL, the network, and the permissions of this machine's role."
+    status, hint = 503, "Check the URL, the network, and the permissions of this machine's role."
 
 
 class S3Missing(AppError):
-    """STORAGE_URL names a bucket, but boto3 is not installed."""
+    """A URL names a bucket, but boto3 is not installed."""
 
     status, hint = 500, "Install it with `uv sync --extra platform --extra aws`."
 
@@ -60,6 +60,40 @@ class Bucket:
             return response["Body"].read(), response["ETag"]
 
         return self._attempt(read, key=key, expected=ABSENT)
+
+    @property
+    def url(self) -> str:
+        """Where the objects are."""
+        return f"s3://{self.name}/{self.prefix}".rstrip("/")
+
+    def read(self, key: str) -> bytes | None:
+        """Read a small object.
+
+        Args:
+            key: The key below the prefix.
+
+        Returns:
+            Its content; None if there is no such object.
+
+        Raises:
+            StorageUnavailable: The bucket does not answer.
+        """
+        found = self.get(key)
+        return found[0] if found else None
+
+    def write(self, key: str, content: bytes) -> None:
+        """Write or replace a small object.
+
+        Args:
+            key: The key below the prefix.
+            content: The new content.
+
+        Raises:
+            StorageUnavailable: The bucket does not answer.
+        """
+        self._attempt(
+            lambda: _client().put_object(Bucket=self.name, Key=self._key(key), Body=content), key=key
+        )
 
     def replace(self, key: str, content: bytes, *, etag: str | None) -> bool:
         """Write a small object unless somebody else wrote it meanwhile.
@@ -178,7 +212,9 @@ def _client() -> Any:
         import boto3
         from botocore.config import Config
     except ModuleNotFoundError as error:
-        raise S3Missing(f"STORAGE_URL names a bucket of S3, but {error.name} is not installed.") from error
+        raise S3Missing(
+            f"A URL in the settings names a bucket of S3, but {error.name} is not installed."
+        ) from error
     config = Config(
         connect_timeout=TIMEOUT_S,
         read_timeout=TIMEOUT_S,

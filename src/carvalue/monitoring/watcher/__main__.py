@@ -15,6 +15,7 @@ from carvalue.errors import AppError
 from carvalue.files import PRIVATE_UMASK, open_folder
 from carvalue.http_security import allowed_hosts
 from carvalue.journal import Journal, LeasedState
+from carvalue.journal.retention import DAYS_AHEAD, create_partitions
 from carvalue.logs import configure_logs
 from carvalue.monitoring.alerting import (
     Alert,
@@ -40,6 +41,7 @@ from carvalue.telemetry import Tracer, open_tracer
 POLL_S = 1.0
 POLL_AIRFLOW_S = 30.0
 SHADOW_S = 3.0
+PARTITIONS_S = 3_600.0  # of a week of partitions that exist ahead
 MAX_TROUBLE_CHARACTERS = 300  # database errors contain the whole statement
 
 logger = logging.getLogger(__name__)
@@ -73,6 +75,7 @@ def watch(settings: WatcherSettings, registry: RegistryReader) -> None:
         Thread(target=watch_forever, args=(watcher, stop)),
         Thread(target=poll_airflow_forever, args=(runs, watcher, retraining, stop)),
         Thread(target=shadow_forever, args=(shadow, stop)),
+        Thread(target=partition_forever, args=(settings, stop)),
     )
     for thread in threads:
         thread.start()
@@ -219,6 +222,25 @@ def shadow_forever(shadow: ShadowScorer, stop: Event) -> None:
             logger.exception("shadow scoring failed unexpectedly")
         if read < SHADOW_BATCH:
             stop.wait(SHADOW_S)
+
+
+def partition_forever(settings: WatcherSettings, stop: Event) -> None:
+    """Create the journal's partitions of the coming days until stopped; a SQLite journal has none.
+
+    Args:
+        settings: The settings.
+        stop: Set to stop.
+    """
+    journal = Journal(settings.journal_url.get_secret_value())
+    while not stop.is_set():
+        try:
+            create_partitions(journal, until=datetime.now(UTC).date() + DAYS_AHEAD)
+        except AppError as error:  # without them quotes are kept in one partition, until the next attempt
+            logger.warning("the journal's partitions are not created", extra={"because": error.message})
+        except Exception:  # as below
+            logger.exception("the journal's partitions are not created")
+        stop.wait(PARTITIONS_S)
+    journal.close()
 
 
 def watch_forever(watcher: Watcher, stop: Event) -> None:

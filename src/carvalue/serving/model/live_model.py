@@ -15,7 +15,7 @@ from datetime import time as time_of_day
 from typing import Literal
 
 from carvalue.errors import AppError
-from carvalue.files import BundleCorrupt, FormatUnknown
+from carvalue.files import BundleCorrupt, BundleUntrusted, FormatUnknown
 from carvalue.pricing import PriceModel
 from carvalue.registry import ModelVersion, RegistryReader, RegistryUnavailable
 from carvalue.serving.model.bundle_cache import BundleCache, CachedBundle
@@ -213,6 +213,8 @@ class LiveModel:
 def _public_cause(error: Exception) -> str:
     if isinstance(error, FormatUnknown):
         return error.cause
+    if isinstance(error, BundleUntrusted):
+        return "its bundle is not signed with the expected key"
     if isinstance(error, BundleCorrupt):
         return "its bundle is damaged"
     return "the log of the price service shows the reason"
