@@ -5,13 +5,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from carvalue.api.examples import LISTING as EXAMPLE
 from carvalue.files import BundleUntrusted, SigningKey, open_objects
 from carvalue.journal import DecisionLog, Journal
 from carvalue.monitoring.watcher.__main__ import build_watcher
 from carvalue.registry import Publication, Registry, open_reader
 from carvalue.serving.app import create_app
 from carvalue.serving.model import load_production_model
-from carvalue.serving.openapi.predict import EXAMPLE
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from servers import serving

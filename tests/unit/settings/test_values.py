@@ -344,7 +344,9 @@ def test_a_name_of_the_file_that_resembles_a_setting_is_found(name: str, meant: 
     assert (found.name, found.meant) == (name, meant)
 
 
-@pytest.mark.parametrize("name", [*KNOWN, "AIRFLOW_UID", "AIRFLOW_HOME", "RATE", "COMPOSE_FILE", "HOME"])
+@pytest.mark.parametrize(
+    "name", [*sorted(KNOWN), "AIRFLOW_UID", "AIRFLOW_HOME", "RATE", "COMPOSE_FILE", "HOME"]
+)
 def test_other_names_of_the_file_are_left_alone(name: str) -> None:
     assert not list(unknown_in_file([name], known=KNOWN))
 
@@ -363,7 +365,7 @@ def test_every_misspelled_name_is_found() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [*KNOWN, "MARKETT", "RATE_LIMITS", "RATE_LIMI", "DATA_SOUR_CE", "DATA_STORES"]
+    "name", [*sorted(KNOWN), "MARKETT", "RATE_LIMITS", "RATE_LIMI", "DATA_SOUR_CE", "DATA_STORES"]
 )
 def test_the_environment_holds_names_of_other_programs(name: str) -> None:
     assert not list(unknown_in_environment([name], known=KNOWN))

@@ -4,13 +4,13 @@ import logging
 import math
 import time
 
+from limits import RateLimitItemPerSecond
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
 from redis.asyncio import ConnectionPool
 
 from carvalue.serving.auth.rate_limits import RateLimits, TooManyRequests
-from limits import RateLimitItemPerSecond
 
 TIMEOUT_S = 1  # a request waits no longer for Redis
 
