@@ -133,4 +133,5 @@ def test_a_round_reads_no_more_of_a_large_journal_than_of_a_small_one(tmp_path: 
             for *_, line in database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
         ]
     assert len(statements) == 5
-    assert [line for line in plans if line.startswith("SCAN") and "arrivals" not in line] == []
+    bounded = ("arrivals", "anon_1")  # a table of one row, and the rows that the limit leaves
+    assert [line for line in plans if line.startswith("SCAN") and not line.endswith(bounded)] == []
