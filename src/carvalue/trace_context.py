@@ -132,6 +132,9 @@ def in_trace(context: TraceContext) -> Iterator[None]:
 
     Args:
         context: What `current_trace` returns in the block, also in its tasks and in `asyncio.to_thread`.
+
+    Yields:
+        None.
     """
     token = enter_trace(context)
     try:

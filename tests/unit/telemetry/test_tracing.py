@@ -14,8 +14,9 @@ CALLER = TraceContext("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", is
 
 def test_a_process_that_exports_nothing_does_not_import_opentelemetry() -> None:
     program = (
-        "import sys; from carvalue.settings import TracingSettings; from carvalue.telemetry import open_tracer;"
-        "open_tracer('watcher', TracingSettings(otlp_url=''));"
+        "import sys; from carvalue.settings import TracingSettings as Group;"
+        "from carvalue.telemetry import open_tracer;"
+        "open_tracer('watcher', Group(otlp_url=''));"
         "print([name for name in sys.modules if name.startswith('opentelemetry')])"
     )
 
