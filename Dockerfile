@@ -14,9 +14,9 @@ COPY pyproject.toml uv.lock README.md LICENSE ./
 
 # Dependencies change less often than the code, so they have their own layer.
 FROM build AS build-service
-RUN uv sync --no-install-project --extra postgres
+RUN uv sync --no-install-project --extra postgres --extra redis
 COPY src src
-RUN uv sync --no-editable --extra postgres \
+RUN uv sync --no-editable --extra postgres --extra redis \
     && .venv/bin/python -c "from carvalue.pricing.trees.native import is_native_available; assert is_native_available()"
 
 FROM build AS build-page

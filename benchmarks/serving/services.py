@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from carvalue.listings.schema import FIELD_BY_NAME
 
 F150: Listing = {"manufacturer": "ford", "model": "f-150", "year": 2015, "odometer": 80_000}
 COLUMNS = tuple(FIELD_BY_NAME)
+ROOT = Path(__file__).parents[2]
 HEADERS = {"content-type": "application/json"}
 
 StartCommand = Callable[[Path, int, Path], tuple[Sequence[str], Mapping[str, str]]]
@@ -74,7 +76,8 @@ def _flask(bundle: Path, port: int, _: Path) -> tuple[Sequence[str], Mapping[str
 
 
 def _bentoml(bundle: Path, port: int, folder: Path) -> tuple[Sequence[str], Mapping[str, str]]:
-    environment = (os.environ.get("UV", "uv"), "run", "--frozen", "--no-sync", "--with", "bentoml>=1.4")
+    uv = shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")  # where the Makefile installs it
+    environment = (uv, "run", "--frozen", "--no-sync", "--with", "bentoml>=1.4")
     service = ("bentoml", "serve", "benchmarks.serving.bento_service:Prices", "--port", str(port))
     variables = {"BENCHMARK_BUNDLE": str(bundle), "BENTOML_HOME": str(folder), "BENTOML_DO_NOT_TRACK": "1"}
     return (*environment, *service, "--host", "127.0.0.1"), variables

@@ -1,6 +1,7 @@
 """The host names that a server answers to."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -63,6 +64,7 @@ def allowed_hosts(settings: NetworkSettings) -> AllowedHosts:
     return AllowedHosts(names=names, is_any=is_open and not names, addresses=is_open)
 
 
+@lru_cache(1_024)
 def host_name(host: str) -> str | None:
     """Take the name from a `Host` header or from the authority of a URL, without the port.
 

@@ -17,7 +17,7 @@ from carvalue.api import ROUTES
 from carvalue.http_security import BrowserProtection, allowed_hosts
 from carvalue.journal import Journal, Outbox, Quarantine
 from carvalue.registry import RegistryReader, open_reader
-from carvalue.serving.auth import ClientPseudonyms, RateLimits, load_key_store
+from carvalue.serving.auth import ClientPseudonyms, RateLimiter, load_key_store, rate_limiter
 from carvalue.serving.batch import UploadFolder
 from carvalue.serving.http import docs_routes
 from carvalue.serving.middleware import (
@@ -61,15 +61,25 @@ def create_app(
     settings, metrics = settings or load_settings(ServiceSettings), ServiceMetrics(folder=metrics_folder)
     keys = load_key_store(settings)
     log, tracer = AccessLog(access_log or sys.stdout), open_tracer("price-service", settings)
+    limits = rate_limiter(
+        rate=settings.rate_limit,
+        burst=settings.rate_burst,
+        redis_url=settings.rate_limit_redis.get_secret_value(),
+    )
     app = Starlette(
         routes=[*api_routes(), *docs_routes(version("carvalue"))],
         exception_handlers=PROBLEM_HANDLERS,
         lifespan=partial(
-            _lifespan, settings=settings, registry=registry, metrics=metrics, log=log, tracer=tracer
+            _lifespan,
+            settings=settings,
+            registry=registry,
+            metrics=metrics,
+            log=log,
+            tracer=tracer,
+            limits=limits,
         ),
     )
     app.router.redirect_slashes = False  # a redirect would build its address from the Host header
-    limits = RateLimits(rate=settings.rate_limit, burst=settings.rate_burst)
     pseudonyms = ClientPseudonyms(settings.state_dir / "service" / "pseudonym-secret")
     authenticated = AuthenticationMiddleware(
         app,
@@ -98,6 +108,7 @@ async def _lifespan(
     metrics: ServiceMetrics,
     log: AccessLog,
     tracer: Tracer,
+    limits: RateLimiter,
 ) -> AsyncIterator[Mapping[str, object]]:
     metrics.model_old_after.set(timedelta(days=settings.model_old_days).total_seconds())
     metrics.data_old_after.set(timedelta(days=settings.data_old_days).total_seconds())
@@ -122,5 +133,6 @@ async def _lifespan(
             refuse_unrecorded=settings.on_full_disk == "refuse",
         ) as service:
             yield {"service": service}
+    await limits.close()
     log.flush()
     await asyncio.to_thread(tracer.close)  # it sends what is left

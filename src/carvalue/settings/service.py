@@ -74,6 +74,9 @@ class ServiceSettings(KeySettings, NetworkSettings, RegistrySettings):
     50."""
     rate_burst: int = Field(default_factory=_rate_burst, ge=1)
     """How many requests a client may make at once after a pause. Empty: twice RATE_LIMIT."""
+    rate_limit_redis: SecretStr = SecretStr("")
+    """The URL of the Redis in which all workers and replicas of the price service count requests, such as
+    redis://:PASSWORD@redis:6379. Empty: each process counts for itself."""
     cors_origins: Annotated[str, AfterValidator(_origins)] = ""
     """The origins, separated by commas, whose web pages may call the price service from a browser (CORS),
     such as https://shop.example.com. Empty: no web page of another origin may."""

@@ -9,7 +9,7 @@ import pytest
 
 from carvalue.journal.decisions import DecisionLog, DecisionRecord
 from carvalue.journal.store import Journal, JournalUnavailable
-from limits import files_of_at_most
+from time_limits import files_of_at_most
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

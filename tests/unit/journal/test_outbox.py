@@ -8,7 +8,7 @@ import pytest
 from carvalue.journal.entries import JournalEntry
 from carvalue.journal.outbox import Outbox, OutboxFull
 from factories import an_entry
-from limits import files_of_at_most
+from time_limits import files_of_at_most
 
 LIMIT = 2**20
 

@@ -6,7 +6,7 @@ from threading import Thread
 import pytest
 
 from carvalue.journal.quarantine import DAMAGED, RECORDS, Quarantine
-from limits import files_of_at_most
+from time_limits import files_of_at_most
 
 
 def test_a_record_is_kept_once_and_readable_only_by_its_owner(tmp_path: Path) -> None:

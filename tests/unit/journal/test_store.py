@@ -10,7 +10,7 @@ import pytest
 
 from carvalue.journal.store import EntriesRefused, Journal, JournalCursor, JournalUnavailable, UnknownQuote
 from factories import an_entry
-from limits import files_of_at_most
+from time_limits import files_of_at_most
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

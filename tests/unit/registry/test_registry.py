@@ -17,7 +17,7 @@ from carvalue.registry.in_memory import InMemoryVersions
 from carvalue.registry.judgement import GateJudgement, GateResult, PromotionDecision
 from carvalue.registry.port import VersionNotFound
 from carvalue.registry.registry import ChampionChanged, NoEarlierVersion, Registry
-from limits import files_of_at_most
+from time_limits import files_of_at_most
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 GATE = GateResult(name="speed", figure=1.0, limit=5.0, passed=True, message="1 ms (at most 5)")

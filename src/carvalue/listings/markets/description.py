@@ -107,6 +107,9 @@ class MarketDescription(Part):
     """Where the page draws similar listings by place; None draws no map."""
     asked: tuple[str, ...] = ()
     """Categorical fields that move prices and that a seller knows: the page says what their values change."""
+    versions: tuple[str, ...] = ()
+    """Categorical fields that, beside the trim, tell the versions of a model apart, such as the engine: the
+    page offers their values with their share of the training listings and their price."""
     usual: Mapping[str, str] = {}
     """Categorical field to the category that a listing without one has; listings of another category are
     hardly comparable."""
@@ -136,6 +139,7 @@ class MarketDescription(Part):
             "identity": self.identity,
             "compared": self.compared,
             "asked": self.asked,
+            "versions": self.versions,
         }
         for key, names in known.items():
             _require(not (unknown := set(names) - by_name.keys()), f"{key}: no field {_listed(unknown)}")

@@ -51,7 +51,8 @@ class MissingField:
 def missing_answers(model: PriceModel, listing: Listing) -> tuple[MissingField, ...]:
     """Quote a listing with every value of the fields that it lacks.
 
-    Values count alike, except trims and mileages, which are those of similar training listings.
+    Trims and categories count by their share of the model's training listings, where it is known; all other
+    values count alike. Mileages are those of similar training listings.
 
     Args:
         model: The model.
@@ -63,7 +64,7 @@ def missing_answers(model: PriceModel, listing: Listing) -> tuple[MissingField, 
     variants = {
         **_trims(model.comparables, listing),
         **_mileages(model, listing),
-        **_choices(listing),
+        **_choices(model.comparables, listing),
     }
     listings = [variant for values in variants.values() for _, _, variant in values]
     own, *quotes = model.quote_many([listing, *listings])
@@ -96,7 +97,7 @@ def _mileages(model: PriceModel, listing: Listing) -> Variants:
     return {"odometer": [(value, None, {**listing, "odometer": value}) for value in known]} if known else {}
 
 
-def _choices(listing: Listing) -> Variants:
+def _choices(comparables: Comparables, listing: Listing) -> Variants:
     lacking: Mapping[str, CategoryField] = {
         field.name: field
         for field in FIELDS
@@ -104,10 +105,18 @@ def _choices(listing: Listing) -> Variants:
         and listing.get(field.name) is None
         and 0 < len(field.choices) <= MAX_CHOICES
     }
-    return {
-        name: [(choice, None, {**listing, name: choice}) for choice in field.choices]
-        for name, field in lacking.items()
-    }
+    variants: Variants = {}
+    for name, field in lacking.items():
+        shares = {
+            choice: share
+            for choice, share in comparables.shares(listing, name).items()
+            if choice in field.choices
+        }
+        variants[name] = [
+            (choice, shares.get(choice, 0.0) if shares else None, {**listing, name: choice})
+            for choice in field.choices
+        ]
+    return variants
 
 
 def _narrower(own: PriceEstimate, values: list[PricedValue]) -> float:

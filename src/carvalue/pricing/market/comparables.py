@@ -24,6 +24,8 @@ MIN_WORD_ROWS = 20  # rows of the make; a rarer word of a model text may be a pe
 
 COLUMNS = ("manufacturer", "model", "year", "odometer", *MARKET.compared, "price", "posted_at")
 """What is shown of a comparable; the names are those of the HTTP API."""
+STORED_COLUMNS = (*COLUMNS, *(name for name in MARKET.versions if name not in COLUMNS))
+"""What is kept of a listing. Bundles of earlier releases have only `COLUMNS`."""
 DUPLICATE_KEY = [
     *("manufacturer", "family", "model", "year", "odometer"),
     *(name for name in MARKET.compared if name in MARKET.usual or name in {*PLACES, *OPEN_PLACES}),
@@ -62,7 +64,7 @@ class Comparables:
         """Build the index.
 
         Args:
-            listings: Frame with `COLUMNS` and `family`, sorted by manufacturer and family.
+            listings: Frame with `STORED_COLUMNS` and `family`, sorted by manufacturer and family.
 
         Returns:
             The indexed listings.
@@ -98,6 +100,25 @@ class Comparables:
         distances = self._distances(listing, name, family, rows=slice(start, start + rows))
         nearest = np.argsort(distances, kind="stable")[:limit]
         return tuple(family.select(COLUMNS)[nearest].to_dicts())
+
+    def shares(self, listing: Listing, field: str) -> Mapping[str, float]:
+        """Compute how frequent each category of a field is among the listings of a model family.
+
+        Args:
+            listing: A listing of the family.
+            field: Name of a categorical field.
+
+        Returns:
+            Category -> share of the family's listings that have one, from 0 to 1; empty if none has one, or
+            the field is not kept.
+        """
+        name = car_name(listing.get("manufacturer"), listing.get("model"))
+        start, rows = self.families.get((name.make, name.family), (0, 0))
+        if field not in self.listings.columns or not rows:
+            return {}
+        known = self.listings[field].slice(start, rows).drop_nulls()
+        counts = known.value_counts(sort=True)
+        return {category: count / len(known) for category, count in counts.iter_rows()}
 
     def support(self, name: CarName, year: Value) -> SupportCounts:
         """Count the cars that resemble one.
@@ -223,7 +244,7 @@ def fit_comparables(frame: pl.DataFrame) -> Comparables:
         }
     )
     other_columns = frame.select(
-        *(name for name in COLUMNS if name not in {*NAME_FIELDS, "posted_at"}),
+        *(name for name in STORED_COLUMNS if name not in {*NAME_FIELDS, "posted_at"}),
         "car",
         pl.col("posted_at").dt.date(),
     )
@@ -235,7 +256,7 @@ def fit_comparables(frame: pl.DataFrame) -> Comparables:
         .unique(DUPLICATE_KEY, keep="last", maintain_order=True)
         .sort("manufacturer", "family", "model", "year", "odometer", maintain_order=True)
     )
-    return Comparables.from_listings(cars.select(*COLUMNS, "family"))
+    return Comparables.from_listings(cars.select(*STORED_COLUMNS, "family"))
 
 
 def _common_texts(names: list[CarName], *, rows: list[int]) -> list[str]:

@@ -2,8 +2,14 @@
 
 from carvalue.serving.auth.api_keys import MAX_CLIENT_NAME, KeyFile
 from carvalue.serving.auth.key_store import KeyStore, load_key_store
+from carvalue.serving.auth.limits import rate_limiter
 from carvalue.serving.auth.pseudonyms import ClientPseudonyms
-from carvalue.serving.auth.rate_limits import RateLimits, TooManyRequests, caller_address
+from carvalue.serving.auth.rate_limits import (
+    RateLimiter,
+    RateLimits,
+    TooManyRequests,
+    caller_address,
+)
 from carvalue.serving.auth.visitors import named_visitor
 
 __all__ = [
@@ -11,9 +17,11 @@ __all__ = [
     "ClientPseudonyms",
     "KeyFile",
     "KeyStore",
+    "RateLimiter",
     "RateLimits",
     "TooManyRequests",
     "caller_address",
     "load_key_store",
     "named_visitor",
+    "rate_limiter",
 ]

@@ -1,9 +1,10 @@
-"""Rate limits: a token bucket for each caller, which allows a rate of requests and short bursts above it."""
+"""Rate limits of one process: a token bucket for each caller, which allows a rate and short bursts."""
 
 import math
 import time
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_network
+from typing import Protocol
 
 from carvalue.errors import AppError
 
@@ -28,6 +29,23 @@ class TooManyRequests(AppError):
         self.retry_after_s = retry_after_s
 
 
+class RateLimiter(Protocol):
+    """Decides whether a caller may make a request."""
+
+    async def refusal(self, caller: str) -> TooManyRequests | None:
+        """Take one request from a caller's allowance. A refused request takes nothing.
+
+        Args:
+            caller: name of the client, or its address.
+
+        Returns:
+            None if the request is allowed; otherwise the error to answer with.
+        """
+
+    async def close(self) -> None:
+        """Close connections."""
+
+
 class RateLimits:
     """Token buckets, one for each caller.
 
@@ -42,12 +60,12 @@ class RateLimits:
 
     >>> now = 0.0
     >>> limits = RateLimits(rate=0.5, burst=2, clock=lambda: now)
-    >>> [limits.refusal("shop") is None for _ in range(3)]
+    >>> [limits.take("shop") is None for _ in range(3)]
     [True, True, False]
-    >>> limits.refusal("shop").retry_after_s
+    >>> limits.take("shop").retry_after_s
     2
     >>> now = 2.0
-    >>> limits.refusal("shop") is None
+    >>> limits.take("shop") is None
     True
     """
 
@@ -57,7 +75,21 @@ class RateLimits:
         self._bucket_s = self._interval_s * burst
         self._full_at: dict[str, float] = {}  # by caller, in order of last use
 
-    def refusal(self, caller: str) -> TooManyRequests | None:
+    async def refusal(self, caller: str) -> TooManyRequests | None:
+        """As `RateLimiter`; see `take`.
+
+        Args:
+            caller: name of the client, or its address.
+
+        Returns:
+            None if the request is allowed; otherwise the error to answer with.
+        """
+        return self.take(caller)
+
+    async def close(self) -> None:
+        """Do nothing: there is no connection."""
+
+    def take(self, caller: str) -> TooManyRequests | None:
         """Take one request from a caller's allowance. A refused request takes nothing.
 
         Args:

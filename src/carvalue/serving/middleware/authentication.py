@@ -9,7 +9,7 @@ from carvalue.errors import AppError
 from carvalue.serving.auth import (
     ClientPseudonyms,
     KeyStore,
-    RateLimits,
+    RateLimiter,
     TooManyRequests,
     caller_address,
     named_visitor,
@@ -55,7 +55,7 @@ class AuthenticationMiddleware:
         keys: KeyStore,
         visitor_clients: Collection[str] = (),
         pseudonyms: ClientPseudonyms,
-        limits: RateLimits,
+        limits: RateLimiter,
         metrics: ServiceMetrics,
     ) -> None:
         self._app, self._keys, self._limits, self._metrics = app, keys, limits, metrics
@@ -75,7 +75,7 @@ class AuthenticationMiddleware:
             send: sends the answer.
         """
         if scope["type"] == "http" and not _is_public(scope["path"]):
-            refusal = self._refusal(scope)
+            refusal = await self._refusal(scope)
             if refusal is not None:
                 self._metrics.rejected.labels(REASONS[type(refusal)]).inc()
                 await problem(refusal, scope=scope)(scope, receive, send)
@@ -84,17 +84,17 @@ class AuthenticationMiddleware:
             scope["journal_route"] = self._journal_route(scope)
         await self._app(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> AppError | None:
+    async def _refusal(self, scope: Scope) -> AppError | None:
         try:
             client = scope["client_name"] = self._client(scope)
         except KeyRejected as rejected:
             # an address that tries keys has the limit of every address without a key
-            return self._limits.refusal(_address(scope)) or rejected
+            return await self._limits.refusal(_address(scope)) or rejected
         visitor = scope["visitor"] = named_visitor(
             scope["headers"], client=client, visitor_clients=self._visitor_clients
         )
         caller = client or _address(scope)
-        return self._limits.refusal(f"{caller}/{caller_address(visitor)}" if visitor else caller)
+        return await self._limits.refusal(f"{caller}/{caller_address(visitor)}" if visitor else caller)
 
     def _journal_client(self, scope: Scope) -> str:
         client, visitor = scope["client_name"], scope["visitor"]

@@ -26,7 +26,12 @@ from carvalue.web.components.formatting import (
     format_dollars,
     source_name,
 )
-from carvalue.web.components.identify import show_advertisement_entry, show_trims, show_vin_entry
+from carvalue.web.components.identify import (
+    show_advertisement_entry,
+    show_trims,
+    show_versions,
+    show_vin_entry,
+)
 from carvalue.web.components.missing import show_missing_answers, trim_prices
 from carvalue.web.components.number_entry import dollars_input
 from carvalue.web.components.quote_actions import (
@@ -86,6 +91,7 @@ __all__ = [
     "show_table",
     "show_trims",
     "show_valuation",
+    "show_versions",
     "show_vin_entry",
     "show_what_if_prices",
     "source_name",

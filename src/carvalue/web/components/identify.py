@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
-from carvalue.api import Trim
+from carvalue.api import MissingAnswer, Trim
 from carvalue.errors import AppError
 from carvalue.listings import CURRENCY, FIELD_BY_NAME, MARKET
 from carvalue.listings.recognition import Advertisement, InvalidVin, read_advertisement, read_vin
 from carvalue.web.components.form import fill_form
 from carvalue.web.components.formatting import choice_name, escape_markdown, format_dollars, model_name
+from carvalue.web.components.missing import likely_values
 
 ModelsOf = Callable[[str], Sequence[str]]
 NOTICE = "identified"  # key in the session: what was found, and whether it worked
@@ -74,8 +75,44 @@ def show_trims(trims: Sequence[Trim], *, prices: Mapping[str, int]) -> None:
 
 
 def _trim_label(trim: Trim, price: int | None) -> str:
-    parts = [model_name(trim.name), f"{trim.share:.0%} of these {MARKET.vehicles}"]
+    return _label(model_name(trim.name), trim.share, price)
+
+
+def _label(name: str, share: float, price: int | None) -> str:
+    parts = [name, f"{share:.0%} of these {MARKET.vehicles}"]
     return " \N{MIDDLE DOT} ".join(parts if price is None else [*parts, format_dollars(price)])
+
+
+def show_versions(missing: Sequence[MissingAnswer]) -> None:
+    """Show the versions of the model, such as its engines; a chosen one is entered in the form.
+
+    Args:
+        missing: The empty fields of the form, with the price of each value.
+    """
+    for answer in missing:
+        values = likely_values(answer)
+        if answer.field in MARKET.versions and len(values) > 1:
+            labels = {
+                str(item.value): _label(choice_name(str(item.value)), item.share or 0, item.price)
+                for item in values
+            }
+            st.pills(
+                FIELD_BY_NAME[answer.field].label,
+                list(labels),
+                format_func=labels.__getitem__,
+                key=_version_key(answer.field),
+                on_change=_enter_version,
+                args=(answer.field,),
+            )
+
+
+def _version_key(field: str) -> str:
+    return f"version {field} {st.session_state.get('model') or ''}"
+
+
+def _enter_version(field: str) -> None:
+    if value := st.session_state.get(_version_key(field)):
+        st.session_state[field] = value
 
 
 def describe_advertisement(found: Advertisement) -> str:

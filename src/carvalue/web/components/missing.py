@@ -10,6 +10,7 @@ from carvalue.web.components.formatting import choice_name, escape_markdown, for
 
 TRIM = "trim"
 WORTH_ASKING = 0.03  # share by which the range has to get narrower
+RARE_SHARE = 0.02  # of the training listings of a model: rarer values are often typing errors
 OFFERED_BY_NAME = (TRIM, *MARKET.asked)
 """Fields whose values move prices and that a seller knows."""
 
@@ -54,15 +55,38 @@ def describe_missing_answers(missing: Sequence[MissingAnswer]) -> list[str]:
         lines.append(
             f"Enter the **{_label(missing[0].field)}**: the price range gets about {share} narrower."
         )
-    moving = [answer for answer in missing if answer.field in OFFERED_BY_NAME and answer.values]
+    offered = {answer.field: _possible(answer) for answer in missing if answer.field in OFFERED_BY_NAME}
+    moving = {field: values for field, values in offered.items() if values}
     if moving:
-        most = max(moving, key=lambda answer: max(_prices(answer)) / min(_prices(answer)))
-        low, high = (choose(most.values, key=_price) for choose in (min, max))
+        field = max(moving, key=lambda name: max(_prices(moving[name])) / min(_prices(moving[name])))
+        low, high = (choose(moving[field], key=_price) for choose in (min, max))
         lines.append(
-            f"Enter the **{_label(most.field)}**: the price lies between {format_dollars(low.price)} "
+            f"Enter the **{_label(field)}**: the price lies between {format_dollars(low.price)} "
             f"({_name(low)}) and {format_dollars(high.price)} ({_name(high)})."
         )
     return lines
+
+
+def likely_values(answer: MissingAnswer) -> list[PossibleValue]:
+    """Select the values of a field that tells versions of a model apart, as training listings have it.
+
+    Args:
+        answer: An empty field.
+
+    Returns:
+        The most frequent values first; those of fewer than one listing in fifty are left out.
+
+    Examples:
+        >>> values = [
+        ...     PossibleValue(value=name, share=share, price=9_000, low=8_000, high=10_000)
+        ...     for name, share in (("4 cylinders", 0.3), ("6 cylinders", 0.69), ("8 cylinders", 0.01))
+        ... ]
+        >>> shown = likely_values(MissingAnswer(field="cylinders", narrower=0, values=tuple(values)))
+        >>> [item.value for item in shown]
+        ['6 cylinders', '4 cylinders']
+    """
+    frequent = [item for item in answer.values if (item.share or 0) >= RARE_SHARE]
+    return sorted(frequent, key=lambda item: -(item.share or 0))
 
 
 def trim_prices(missing: Sequence[MissingAnswer]) -> dict[str, int]:
@@ -86,8 +110,12 @@ def _price(value: PossibleValue) -> int:
     return value.price
 
 
-def _prices(answer: MissingAnswer) -> list[int]:
-    return [value.price for value in answer.values]
+def _prices(values: Sequence[PossibleValue]) -> list[int]:
+    return [value.price for value in values]
+
+
+def _possible(answer: MissingAnswer) -> Sequence[PossibleValue]:
+    return likely_values(answer) if answer.field in MARKET.versions else answer.values
 
 
 def _name(value: PossibleValue) -> str:

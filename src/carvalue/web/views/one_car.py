@@ -33,6 +33,7 @@ from carvalue.web.components import (
     show_reasons,
     show_trims,
     show_valuation,
+    show_versions,
     show_vin_entry,
     show_what_if_prices,
     source_name,
@@ -70,7 +71,9 @@ def show_one_car() -> None:
                 makes=suggestions.get("manufacturer", ()), models_of=partial(_models_of, url)
             )
         show_form(suggestions=suggestions, expected=_wrong_fields(suggestions))
-        show_trims(_trims_or_none(url), prices=trim_prices(_missing_or_none(url, entered_listing())))
+        missing = _missing_or_none(url, entered_listing())
+        show_trims(_trims_or_none(url), prices=trim_prices(missing))
+        show_versions(missing)
     remember_entries()
     if is_link and _is_complete():
         _price(url)  # the visitor followed a link: the answer is what was linked

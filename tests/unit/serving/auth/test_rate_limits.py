@@ -24,7 +24,7 @@ def clock() -> Clock:
 
 
 def admitted(limits: RateLimits, requests: int, caller: str = "shop") -> int:
-    return sum(limits.refusal(caller) is None for _ in range(requests))
+    return sum(limits.take(caller) is None for _ in range(requests))
 
 
 def test_a_burst_is_admitted_and_then_the_rate(clock: Clock) -> None:
@@ -41,7 +41,7 @@ def test_a_refusal_has_the_time_of_the_next_admission(clock: Clock) -> None:
     limits = RateLimits(rate=0.1, burst=2, clock=clock)
     admitted(limits, 2)
 
-    refusal = limits.refusal("shop")
+    refusal = limits.take("shop")
     assert refusal is not None
     assert refusal.retry_after_s == 10
     clock.now += refusal.retry_after_s
@@ -82,7 +82,7 @@ def test_the_number_of_remembered_callers_is_bounded(clock: Clock, monkeypatch: 
     limits = RateLimits(rate=1, burst=1, clock=clock)
 
     for number in range(1_000):
-        limits.refusal(f"10.0.0.{number}")
+        limits.take(f"10.0.0.{number}")
 
     assert len(limits._full_at) <= 100
     assert admitted(limits, 1, "10.0.0.999") == 0  # the newest are not among the forgotten
@@ -95,7 +95,7 @@ def test_a_busy_caller_keeps_its_bucket(clock: Clock, monkeypatch: pytest.Monkey
 
     admissions = 0
     for number in range(1_000):
-        limits.refusal(f"10.0.{number // 256}.{number % 256}")
+        limits.take(f"10.0.{number // 256}.{number % 256}")
         admissions += admitted(limits, 1, "busy")
 
     assert admissions == 0
