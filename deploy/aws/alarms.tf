@@ -99,7 +99,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 resource "aws_cloudwatch_log_metric_filter" "told" {
   name           = "${var.name}-watcher-told"
   log_group_name = aws_cloudwatch_log_group.this["watcher"].name
-  pattern        = "{ $.logger = \"carvalue.monitoring.alerting.store\" && $.message = \"alert\" }"
+  pattern        = "{ ($.logger = \"carvalue.monitoring.alerting.store\") && ($.message = \"alert\") }"
 
   metric_transformation {
     namespace = "${var.name}/watcher"

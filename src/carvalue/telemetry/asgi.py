@@ -1,11 +1,13 @@
 """ASGI middleware that continues the trace of each request."""
 
 from collections.abc import Collection
-
-from starlette.types import ASGIApp, Receive, Scope, Send
+from typing import TYPE_CHECKING
 
 from carvalue.telemetry.tracing import Tracer
 from carvalue.trace_context import caller_trace
+
+if TYPE_CHECKING:  # commands that only read the rules of alerts start without Starlette
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 OTHER = "other"  # one name for all unknown paths
 
@@ -19,10 +21,10 @@ class TracingMiddleware:
         routes: The first segments of the paths, which name the spans.
     """
 
-    def __init__(self, app: ASGIApp, *, tracer: Tracer, routes: Collection[str]) -> None:
+    def __init__(self, app: "ASGIApp", *, tracer: Tracer, routes: Collection[str]) -> None:
         self._app, self._tracer, self._routes = app, tracer, frozenset(routes)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Pass a request on within its span.
 
         Args:
