@@ -279,3 +279,19 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
         temporary.touch()
 
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_what_another_process_deletes_first_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / f".state.json{TEMPORARY_MARK}left"
+    left.touch()
+
+    def gone(_: Path) -> os.stat_result:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "lstat", gone)
+    with atomic_write(tmp_path / "state.json") as temporary:
+        temporary.touch()
+
+    assert left.exists()
