@@ -18,6 +18,7 @@ from carvalue.settings.pipelines import (
     ScheduleSettings,
     TrainingSettings,
 )
+from carvalue.settings.platform import PlatformSettings
 from carvalue.settings.service import RATE_LIMIT, ClientSettings, KeySettings, ServiceSettings
 from carvalue.settings.state import JournalSettings, MlflowSettings, RegistrySettings, StateSettings
 from carvalue.settings.watcher import (
@@ -49,6 +50,7 @@ __all__ = [
     "NetworkSettings",
     "PageSettings",
     "PipelineSettings",
+    "PlatformSettings",
     "PromotionSettings",
     "RegistrySettings",
     "RetrainingSettings",
