@@ -202,6 +202,8 @@ def _lines(panel: Panel) -> timeseries.Panel:
     is_many = any("{{" in legend for legend in panel.queries.values()) or len(panel.queries) > MANY_SERIES
     legend = common.VizLegendOptions().show_legend(show_legend=True).calcs(["mean", "max", "lastNotNull"])
     legend = legend.display_mode(LegendDisplayMode.TABLE if is_many else LegendDisplayMode.LIST)
+    if is_many:
+        legend = legend.sort_by("Max").sort_desc(sort_desc=True)
     legend = legend.placement(
         LegendPlacement.RIGHT if is_many and panel.width > 12 else LegendPlacement.BOTTOM
     )

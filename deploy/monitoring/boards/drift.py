@@ -138,6 +138,7 @@ ALERTS = Row(
             low=0,
             decimals=0,
             runbook="CarvalueAlertsUndelivered",
+            empty="no receiver",
         ),
         Panel(
             title="Last round of the watcher",

@@ -18,9 +18,14 @@ from carvalue.settings.pipelines import (
     ScheduleSettings,
     TrainingSettings,
 )
-from carvalue.settings.platform import PlatformSettings
 from carvalue.settings.service import RATE_LIMIT, ClientSettings, KeySettings, ServiceSettings
-from carvalue.settings.state import JournalSettings, MlflowSettings, RegistrySettings, StateSettings
+from carvalue.settings.state import (
+    JournalSettings,
+    MlflowSettings,
+    PlatformSettings,
+    RegistrySettings,
+    StateSettings,
+)
 from carvalue.settings.watcher import (
     LOCAL_PASSWORD,
     AirflowSettings,

@@ -15,8 +15,8 @@ from carvalue.settings.names import UnknownName, unknown_in_environment, unknown
 from carvalue.settings.page import PageSettings
 from carvalue.settings.paths import ENV_FILE, SQLITE, in_folder, project_folder
 from carvalue.settings.pipelines import PipelineSettings, ScheduleSettings
-from carvalue.settings.platform import PlatformSettings
 from carvalue.settings.service import ServiceSettings
+from carvalue.settings.state import PlatformSettings
 from carvalue.settings.watcher import WatcherSettings
 from carvalue.urls import without_credentials
 
