@@ -12,7 +12,7 @@ QUICKLY := DATA_SOURCE=sample SAMPLE_ROWS=4000 TRAINING_BUDGET=quick STATE_DIR=v
   MLFLOW_TRACKING_URI=sqlite:///var/bench-quote/mlflow.db
 PYTHONS := >=3.11,<3.14
 
-.PHONY: help install install-dev build up down status logs test test-slow test-wheel test-upgrade check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-page bench-serving bench-load bench-robustness bench-fuzzing mutation docs screenshots
+.PHONY: help install install-dev build up down status logs test test-slow test-wheel test-upgrade check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-page bench-serving bench-load bench-robustness bench-fuzzing mutation docs boards screenshots
 
 help: ## show this list of commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -108,6 +108,9 @@ mutation: install-dev ## change the code in small ways and count the changes tha
 docs: install-dev ## build the documentation site into var/site, strictly and offline
 	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict --quiet
 	@echo "open var/site/index.html"
+
+boards: install-dev ## draw the dashboards for the documentation from a simulated day of traffic (minutes; needs Prometheus)
+	@PYTHONPATH=tests $(RUN) python docs/boards
 
 screenshots: install-dev ## take the screenshots of the README from the running platform
 	@$(RUN) python docs/screenshots.py

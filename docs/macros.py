@@ -50,8 +50,8 @@ SETTING_GROUPS = {
     "Addresses and ports": "bind_host service_port page_port watcher_port airflow_port mlflow_port "
     "prometheus_port alertmanager_port grafana_port mlflow_tracking_uri service_url watcher_url airflow_url "
     "operator_links",
-    "Alerts and logins": "alert_urls alertmanager_url alert_link_local model_old_days data_old_days "
-    "airflow_user airflow_password",
+    "Alerts and logins": "alert_urls alertmanager_url alert_link_local monitoring_download model_old_days "
+    "data_old_days airflow_user airflow_password",
 }
 """The settings by group; one that is missing here is rendered in the last group, *Other settings*."""
 

@@ -45,7 +45,8 @@ def a_job(name: str, code: str = "print('done')") -> ServiceSpec:
 def platform_settings(state_dir: Path, **changes: object) -> Settings:
     """Make settings of a platform of its own, on free ports."""
     ports = {f"{name}_port": free_port() for name in PORTS}
-    return Settings.model_validate(ports | {"state_dir": state_dir} | changes)
+    own = {"state_dir": state_dir, "monitoring_download": False}
+    return Settings.model_validate(ports | own | changes)
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

@@ -1,10 +1,13 @@
-"""Write the receivers of Alertmanager and Grafana from ALERT_URLS, the setting that the watcher uses too."""
+"""Write what Alertmanager and Grafana read: receivers from ALERT_URLS, and dashboards with OPERATOR_LINKS."""
 
+from carvalue.platform.observability.dashboards import dashboard_files
 from carvalue.platform.observability.grafana import alerting_files
-from carvalue.platform.observability.stack import ALERTMANAGER, GRAFANA, write_files
+from carvalue.platform.observability.stack import write_files
+from carvalue.platform.observability.tools import ALERTMANAGER, GRAFANA
 from carvalue.settings import load_settings
 
 if __name__ == "__main__":
     settings = load_settings()
     write_files(ALERTMANAGER.files(settings), folder=ALERTMANAGER.folder(settings))
-    write_files(alerting_files(settings.notifier_urls), folder=GRAFANA.folder(settings))
+    files = alerting_files(settings.notifier_urls) | dashboard_files(settings)
+    write_files(files, folder=GRAFANA.folder(settings))

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from carvalue.platform.observability.dashboards import dashboard_files
+from carvalue.settings import Settings
 from carvalue.telemetry.alert_rules import (
     AIRFLOW_JOB,
     ALERTMANAGER_JOB,
@@ -48,14 +50,13 @@ def test_the_data_source_of_the_dashboards_exists() -> None:
     provisioning = MONITORING / "grafana" / "provisioning"
     (source,) = yaml.safe_load((provisioning / "datasources" / "prometheus.yaml").read_text())["datasources"]
     (boards,) = yaml.safe_load((provisioning / "dashboards" / "carvalue.yaml").read_text())["providers"]
-    mounted = {volume.split(":")[1]: volume.split(":")[0] for volume in SERVICES["grafana"]["volumes"]}
 
     assert source["url"] == "http://prometheus:9090"
-    folder = ROOT / mounted[boards["options"]["path"]]
-    for path in folder.glob("*.json"):
-        for panel in json.loads(path.read_text())["panels"]:
-            assert panel["datasource"]["uid"] == source["uid"], (path.name, panel["title"])
-    assert len(list(folder.glob("*.json"))) == 3
+    assert boards["options"]["path"] == "/var/lib/carvalue/grafana/dashboards"
+    for name, board in dashboard_files(Settings()).items():
+        for panel in board["panels"]:
+            if panel["type"] != "row":
+                assert panel["datasource"]["uid"] == source["uid"], (name, panel["title"])
 
 
 @pytest.mark.skipif(
@@ -74,9 +75,11 @@ def test_the_prometheus_configuration_is_valid() -> None:
 )
 def test_alertmanager_sends_to_the_receivers_of_the_watcher(tmp_path: Path) -> None:
     urls = "jsons://hooks.example.com/one,mailtos://me:secret@mail.example.com?from=a@example.com&to=b@example.com"
-    subprocess.run(
-        [sys.executable, START, "alerting"], env=environment(tmp_path, ALERT_URLS=urls), check=True
+    links = SERVICES["alerting"]["environment"]["OPERATOR_LINKS"].replace(
+        "${PUBLIC_NAME:-localhost}", "localhost"
     )
+    variables = environment(tmp_path, ALERT_URLS=urls, OPERATOR_LINKS=links)
+    subprocess.run([sys.executable, START, "alerting"], env=variables, check=True)
 
     # below STATE_DIR, where compose.yaml has Alertmanager look
     (option,) = [word for word in SERVICES["alertmanager"]["command"] if word.startswith("--config.file=")]
@@ -87,5 +90,7 @@ def test_alertmanager_sends_to_the_receivers_of_the_watcher(tmp_path: Path) -> N
     assert "mail.example.com" in file.read_text()
     provisioning = SERVICES["grafana"]["environment"]["GF_PATHS_PROVISIONING"]
     found = tmp_path / "state" / provisioning.removeprefix("/var/lib/carvalue/")
+    links = json.loads((found.parent / "dashboards" / "carvalue-drift.json").read_text())["links"]
+    assert "https://localhost:8443" in [link.get("url") for link in links]
     points = found / "alerting" / "contact_points.yaml"
     assert "hooks.example.com/one" in points.read_text()

@@ -117,6 +117,7 @@ def build_summary(settings: Settings, built: BuildResult) -> str:
         "price service": f"{local_url(settings.service_port)}/docs",
         "Airflow": f"{local_url(settings.airflow_port)}  ({_login(settings)})",
         "MLflow": settings.mlflow_tracking_uri,
+        **({"dashboards": built.dashboards} if built.dashboards else {}),
         "data": card["source_description"],
         "model": f"{built.model['name']} version {built.model['version']}: {_accuracy(card['metrics'])}",
         f"{EXAMPLE['year']} {EXAMPLE['model']}": CURRENCY.format(built.quote["price"]),

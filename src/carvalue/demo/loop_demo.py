@@ -290,7 +290,11 @@ def _own_settings(settings: Settings) -> Settings:
     defaults = dict.fromkeys(
         ("journal_url", "mlflow_tracking_uri", "service_url", "watcher_url", "airflow_url")
     )
-    chosen = {"state_dir": settings.state_dir / "demo-loop", "bind_host": "127.0.0.1"}
+    chosen = {
+        "state_dir": settings.state_dir / "demo-loop",
+        "bind_host": "127.0.0.1",
+        "monitoring_download": False,  # no part of the demonstration
+    }
     market = {
         "data_source": "sample",
         "sample_rows": ROWS,

@@ -20,6 +20,7 @@ from carvalue.platform.airflow import (
     wait_for_run,
 )
 from carvalue.platform.health import service_client
+from carvalue.platform.observability import download_missing_tools, own_grafana_url
 from carvalue.platform.processes import log_folder
 from carvalue.platform.readiness import wait_for_service
 from carvalue.settings import DataSettings, InvalidSetting, Settings
@@ -36,15 +37,19 @@ class BuildResult:
         reused: Whether an earlier build with the same settings was reused.
         model: The price service's answer to `GET /model`.
         quote: The price service's answer to `POST /predict` for `EXAMPLE`.
+        dashboards: Address of Grafana; empty where it is neither installed nor downloaded.
     """
 
     reused: bool
     model: dict[str, Any]
     quote: dict[str, Any]
+    dashboards: str
 
 
 def build_platform(settings: Settings, *, progress: ProgressReporter, again: bool = False) -> BuildResult:
     """Start the platform, create datasets and model unless an earlier build did, and request a quote.
+
+    Monitoring programs that are not installed are downloaded first (MONITORING_DOWNLOAD).
 
     Args:
         settings: Settings of the platform and of the pipelines.
@@ -59,6 +64,7 @@ def build_platform(settings: Settings, *, progress: ProgressReporter, again: boo
         AppError: A step failed (`PortTaken`, `ServiceFailed`, `RunFailed` and others).
     """
     _require_files(settings)
+    download_missing_tools(settings, report=progress.report, update=progress.update)
     progress.update("starting the platform")
     lifecycle.start_platform(settings, report=progress.report)
     with AirflowClient(settings) as airflow:
@@ -76,6 +82,7 @@ def build_platform(settings: Settings, *, progress: ProgressReporter, again: boo
             reused=reused,
             model=service.get("/model").raise_for_status().json(),
             quote=service.post("/predict", json=dict(EXAMPLE)).raise_for_status().json(),
+            dashboards=own_grafana_url(settings),
         )
 
 

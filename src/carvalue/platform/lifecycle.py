@@ -61,7 +61,7 @@ def start_platform(settings: Settings, *, report: Report) -> None:
         )
     _check_keys(settings)
     start_services(settings, platform_services(settings), report=report)
-    for line in missing_tools():
+    for line in missing_tools(settings):
         report(line)
 
 

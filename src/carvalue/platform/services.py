@@ -11,6 +11,7 @@ from carvalue.platform.spec import LOOPBACK, HealthCheck, ServiceSpec, local_url
 from carvalue.settings import (
     SECRETS,
     DataSettings,
+    PlatformSettings,
     RetrainingSettings,
     ScheduleSettings,
     Settings,
@@ -21,8 +22,13 @@ TASK_SETTINGS = (*DataSettings.model_fields, *TrainingSettings.model_fields)
 """Settings that only the pipelines read; Airflow's scheduler passes them to its tasks."""
 WATCHER_SETTINGS = (*RetrainingSettings.model_fields, "alert_link_local", "alertmanager_url")
 """Settings that only the watcher reads."""
-PRIVATE_SETTINGS = ("journal_url", *ScheduleSettings.model_fields, *WATCHER_SETTINGS)
-"""Settings that only some services read."""
+PRIVATE_SETTINGS = (
+    "journal_url",
+    *PlatformSettings.model_fields,
+    *ScheduleSettings.model_fields,
+    *WATCHER_SETTINGS,
+)
+"""Settings that only some services read, or none."""
 
 
 def platform_services(settings: Settings) -> tuple[ServiceSpec, ...]:

@@ -19,7 +19,13 @@ from carvalue.settings.pipelines import (
     TrainingSettings,
 )
 from carvalue.settings.service import RATE_LIMIT, ClientSettings, KeySettings, ServiceSettings
-from carvalue.settings.state import JournalSettings, MlflowSettings, RegistrySettings, StateSettings
+from carvalue.settings.state import (
+    JournalSettings,
+    MlflowSettings,
+    PlatformSettings,
+    RegistrySettings,
+    StateSettings,
+)
 from carvalue.settings.watcher import (
     LOCAL_PASSWORD,
     AirflowSettings,
@@ -49,6 +55,7 @@ __all__ = [
     "NetworkSettings",
     "PageSettings",
     "PipelineSettings",
+    "PlatformSettings",
     "PromotionSettings",
     "RegistrySettings",
     "RetrainingSettings",

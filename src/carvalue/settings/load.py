@@ -16,6 +16,7 @@ from carvalue.settings.page import PageSettings
 from carvalue.settings.paths import ENV_FILE, PEM, SQLITE, in_folder, project_folder
 from carvalue.settings.pipelines import PipelineSettings, ScheduleSettings
 from carvalue.settings.service import ServiceSettings
+from carvalue.settings.state import PlatformSettings
 from carvalue.settings.watcher import WatcherSettings
 from carvalue.urls import without_credentials
 
@@ -23,7 +24,13 @@ SKIPPED_DEFAULT = "default_factory_not_called"  # pydantic's error for a default
 
 
 class Settings(
-    PageSettings, WatcherSettings, ServiceSettings, ScheduleSettings, PipelineSettings, MarketSettings
+    PlatformSettings,
+    PageSettings,
+    WatcherSettings,
+    ServiceSettings,
+    ScheduleSettings,
+    PipelineSettings,
+    MarketSettings,
 ):
     """The settings of every part of carvalue, for what starts or checks the whole platform.
 

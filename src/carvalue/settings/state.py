@@ -56,6 +56,15 @@ class StateSettings(SettingsGroup):
         return self.state_dir / "service" / "quarantine"
 
 
+class PlatformSettings(SettingsGroup):
+    """How the platform is set up on one machine."""
+
+    monitoring_download: bool = True
+    """Whether `make build` downloads the official releases of Prometheus, Alertmanager and Grafana that are
+    not installed (336 MB) into STATE_DIR, and verifies their checksums. Where there is no internet, the
+    platform runs without them."""
+
+
 def _journal_url(value: SecretStr) -> SecretStr:
     url = value.get_secret_value()
     if not url.startswith(("sqlite:///", "postgresql:", "postgresql+psycopg:")):

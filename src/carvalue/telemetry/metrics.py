@@ -194,12 +194,25 @@ DRIFT_STATE = _gauge("drift_state", "-1 insufficient data, 0 clean, 1 suspected,
 DRIFTED_FEATURES = _gauge("drifted_features", "Number of features with confirmed drift.")
 DRIFTED_SHARE = _gauge("drifted_features_share", "Share of the features with confirmed drift.")
 FEATURE_STATE = _gauge(
-    "feature_drift_state", "-1 insufficient data, 0 clean, 1 suspected, 2 confirmed.", "feature"
+    "feature_drift_state",
+    "By channel: -1 insufficient data, 0 clean, 1 suspected, 2 confirmed.",
+    *("channel", "feature"),
 )
 FEATURE_SCORE = _gauge(
     "feature_drift_score",
-    "The largest statistic of a feature, as a multiple of its threshold.",
-    "feature",
+    "The largest statistic of a feature in a channel, as a multiple of its threshold.",
+    *("channel", "feature"),
+)
+CHANNEL_STATE = _gauge(
+    "channel_drift_state",
+    "The worst state of any feature: -1 insufficient data, 0 clean, 1 suspected, 2 confirmed.",
+    "channel",
+)
+CHANNEL_QUOTES = MetricSpec(
+    name="carvalue_channel_quotes_total",
+    kind="counter",
+    help="Quotes that the watcher has read, by channel.",
+    labels=("channel",),
 )
 FEATURE_THRESHOLD = _gauge(
     "feature_drift_threshold", "The score above which drift is confirmed; always 1.", "feature"
@@ -227,6 +240,10 @@ AIRFLOW_UP = _gauge("airflow_up", "1 while Airflow answers the watcher, else 0."
 AIRFLOW_PART_UP = _gauge("airflow_part_up", "1 while a part of Airflow sends heartbeats, else 0.", "part")
 PIPELINE_SUCCESS = _gauge(
     "pipeline_last_run_success", "1 if the last finished run of a pipeline succeeded, else 0.", "dag"
+)
+RETRAINING_STARTED = _gauge(
+    "retraining_started_timestamp_seconds",
+    "When the newest run of retrain_model_dag started, as Unix time; 0 while there was none.",
 )
 ALERTS_FIRING = _gauge("alerts_firing", "Firing alerts, by kind.", "kind")
 ALERTS_WAITING = _gauge(
@@ -259,6 +276,7 @@ WATCHER_METRICS = (
     FEATURE_STATE,
     FEATURE_SCORE,
     FEATURE_THRESHOLD,
+    CHANNEL_STATE,
     REPORTED_SALES,
     LIVE_ERROR,
     LIVE_ERROR_LOW,
@@ -269,6 +287,7 @@ WATCHER_METRICS = (
     ESTIMATED_ERROR,
     AIRFLOW_UP,
     PIPELINE_SUCCESS,
+    RETRAINING_STARTED,
     ALERTS_FIRING,
     ALERTS_WAITING,
     SHADOW_VERSION,
@@ -276,6 +295,7 @@ WATCHER_METRICS = (
     RANGE_WIDTH,
     SHADOW_DIFFERENCE,
     WATCHED_QUOTES,
+    CHANNEL_QUOTES,
     ALERT_DELIVERIES,
     REPORTS,
 )

@@ -1,8 +1,11 @@
 """Every panel of a dashboard has data: its queries run on a real Prometheus over real traffic."""
 
 import json
+import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import cycle
 from pathlib import Path
 from threading import Event, Thread
@@ -11,7 +14,7 @@ from typing import Any
 import httpx
 import polars as pl
 import pytest
-from boards import BOARDS, Board, Panel
+from boards import ANNOTATIONS, BOARDS, VARIABLES, Board, Panel, Variable
 from generate import files
 from pydantic import SecretStr
 from starlette.applications import Starlette
@@ -33,7 +36,7 @@ from carvalue.pipelines.airflow_metrics import exposition
 from carvalue.platform.processes.ports import free_port
 from carvalue.serving.app import create_app
 from carvalue.settings import Settings
-from carvalue.telemetry.alert_rules import AIRFLOW_JOB, SERVICE_JOB, WATCHER_JOB
+from carvalue.telemetry.alert_rules import AIRFLOW_JOB, SERVICE_JOB, WATCHER_JOB, rule_file
 from fakes import FakeRegistry
 from markets import MARKET_FIELDS, a_bundle, a_market
 from production import answers, running
@@ -42,6 +45,8 @@ from waiting import until
 
 from .conftest import program
 
+CHOSEN = {"$window": "5m", "$instance": ".*", "$channel": ".*", "$__interval": "3s"}
+"""The variables of the dashboards, as Grafana fills them in."""
 INPUTS = ("manufacturer", "model", "year", "odometer", "state", "region", *MARKET_FIELDS)
 
 
@@ -51,7 +56,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     binary, folder = program("prometheus"), tmp_path_factory.mktemp("platform")
     settings = Settings(state_dir=folder / "var", verified_sales_clients="local")
     registry = FakeRegistry()
-    registry.promote(a_bundle(folder / "bundle"), version=1)
+    bundle = a_bundle(folder / "bundle")
+    registry.promote(bundle, version=1)
     registry.challenge(a_bundle(folder / "challenger", price_share=0.9), version=2)
     a_market(rows=6_000, seed=5).write_parquet(folder / "train.parquet")
     publish_reference(folder / "train.parquet", fingerprint="f00d", root=settings.storage_root / "reference")
@@ -74,10 +80,16 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         try:
             jobs = {SERVICE_JOB: service, WATCHER_JOB: watching, AIRFLOW_JOB: health}
             with _prometheus(binary, folder, jobs) as address:
+                until(lambda: _values(address, "min(carvalue_model_version)") == [1.0])
+                registry.promote(bundle, version=3)
+                until(lambda: _values(address, "min(carvalue_model_version)") == [3.0])
                 for thread in threads:
                     thread.start()
-                watcher.metrics.show_pipelines({"initial_model_dag": True})
-                until(lambda: watching.get("/drift").json()["state"] == "confirmed", within_s=60)
+                watcher.metrics.show_retraining(None)
+                until(lambda: _values(address, "carvalue_retraining_started_timestamp_seconds") == [0.0])
+                watcher.metrics.show_retraining(datetime.now(UTC))
+                watcher.metrics.show_pipelines({"initial_model_dag": True, "retrain_model_dag": False})
+                until(lambda: watching.get("/drift").json()["state"] == "confirmed")
                 yield address
         finally:
             stop.set()
@@ -97,7 +109,10 @@ def _prometheus(binary: str, folder: Path, jobs: dict[str, httpx.Client]) -> Ite
         {"job_name": job, "static_configs": [{"targets": [client.base_url.netloc.decode()]}]}
         for job, client in jobs.items()
     ]
-    configuration = {"global": {"scrape_interval": "1s"}, "scrape_configs": scraped}
+    every = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    configuration = {"global": every, "rule_files": ["rules.yml"], "scrape_configs": scraped}
+    groups = [{**group, "interval": "1s"} for group in rule_file()["groups"]]
+    (folder / "rules.yml").write_text(json.dumps({"groups": groups}))
     (folder / "prometheus.yml").write_text(json.dumps(configuration))
     address = f"127.0.0.1:{free_port()}"
     command = [
@@ -145,7 +160,7 @@ def _panels() -> list[Any]:
 @pytest.mark.parametrize("panel", _panels())
 def test_every_query_of_a_panel_returns_numbers(panel: Panel, prometheus: str) -> None:
     for query in panel.queries:
-        until(lambda query=query: bool(_values(prometheus, query)), within_s=60)  # type: ignore[misc]
+        until(lambda query=query: bool(_values(prometheus, query)))  # type: ignore[misc]
 
 
 def test_panels_show_the_simulated_events(prometheus: str) -> None:
@@ -156,6 +171,31 @@ def test_panels_show_the_simulated_events(prometheus: str) -> None:
     until(lambda: _values(prometheus, f"sum({changes})") == [1.0])
     until(lambda: _values(prometheus, "carvalue_reported_sales") == [45.0])
     until(lambda: _values(prometheus, "sum(carvalue_quotes_total) >= 850") != [])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Versions", {"version 3"}),
+        ("Retrainings", {"retraining started"}),
+        ("Alerts", {"CarvaluePipelineFailed"}),
+        ("Alerts", {"drift", "input_change", "broken_input"}),  # the cause depends on the newest quotes
+    ],
+)
+def test_annotations_mark_the_simulated_events(name: str, expected: set[str], prometheus: str) -> None:
+    (annotation,) = [annotation for annotation in ANNOTATIONS if annotation.name == name]
+
+    def titles() -> set[str]:
+        return {_filled(annotation.title, labels) for labels in _events(prometheus, annotation.query)}
+
+    until(lambda: bool(expected & titles()))
+
+
+@pytest.mark.parametrize("variable", [item for item in VARIABLES.values() if item.query])
+def test_variables_have_values(variable: Variable, prometheus: str) -> None:
+    series, label = variable.query.removeprefix("label_values(").removesuffix(")").split(", ")
+
+    assert any(label in labels for labels in _labels(prometheus, series))
 
 
 def test_legends_use_labels_of_the_series(prometheus: str) -> None:
@@ -171,9 +211,10 @@ def test_legends_use_labels_of_the_series(prometheus: str) -> None:
 def test_every_panel_is_in_the_dashboard_files(board: Board) -> None:
     drawn = json.loads(next(text for path, text in files().items() if path.stem == board.uid))
 
-    shown = {panel["title"]: [target["expr"] for target in panel["targets"]] for panel in drawn["panels"]}
+    panels = [panel for panel in drawn["panels"] if panel["type"] != "row"]
+    shown = {panel["title"]: [target["expr"] for target in panel["targets"]] for panel in panels}
     assert shown == {panel.title: list(panel.queries) for panel in board.panels}
-    assert len({panel["id"] for panel in drawn["panels"] if "id" in panel}) in {0, len(board.panels)}
+    assert len({panel["id"] for panel in drawn["panels"]}) == len(drawn["panels"])
 
 
 def test_the_committed_files_are_the_generated_ones() -> None:
@@ -181,9 +222,21 @@ def test_the_committed_files_are_the_generated_ones() -> None:
         assert path.read_text() == content, f"run `python deploy/monitoring/generate.py`: {path.name} differs"
 
 
-def _result(address: str, query: str) -> list[dict[str, Any]]:
-    asked = {"query": query.replace("$__rate_interval", "30s")}
-    answer = httpx.get(f"{address}/api/v1/query", params=asked, timeout=10)
+def _filled(legend: str, labels: dict[str, str]) -> str:
+    return re.sub(r"{{(\w+)}}", lambda found: labels.get(found[1], ""), legend)
+
+
+def _events(address: str, query: str) -> list[dict[str, str]]:
+    """Give the labels of the events of the last ten minutes, as Grafana asks for them."""
+    now = time.time()
+    span = {"start": str(now - 600), "end": str(now), "step": "1s"}
+    return [series["metric"] for series in _result(address, query, route="query_range", **span)]
+
+
+def _result(address: str, query: str, *, route: str = "query", **more: str) -> list[dict[str, Any]]:
+    for name, value in CHOSEN.items():
+        query = query.replace(name, value)
+    answer = httpx.get(f"{address}/api/v1/{route}", params={"query": query, **more}, timeout=10)
     assert answer.is_success, (query, answer.text)
     found: list[dict[str, Any]] = answer.json()["data"]["result"]
     return found

@@ -122,13 +122,18 @@ def test_a_password_in_an_alert_url_is_readable_only_by_its_owner(tmp_path: Path
     assert file.stat().st_mode & 0o077 == 0
 
 
-def test_a_missing_program_is_named_with_its_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_program_is_named_with_its_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", "")
+    settings = Settings(state_dir=tmp_path)
 
-    assert [line.split(" is not installed: ")[0] for line in missing_tools()] == [
+    missing = missing_tools(settings)
+
+    assert [line.split(" is not installed: ")[0] for line in missing] == [
         "prometheus",
         "alertmanager",
         "grafana",
     ]
-    assert "apt install prometheus" in missing_tools()[0]
-    assert list(observability_services(Settings())) == []
+    assert "apt install prometheus" in missing[0]
+    assert list(observability_services(settings)) == []

@@ -277,6 +277,7 @@ def poll_airflow_forever(
         try:
             watcher.metrics.show_pipelines(runs.outcomes())
             retraining.check(watcher.alarms)
+            watcher.metrics.show_retraining(retraining.outcome.run.began_at if retraining.outcome else None)
         except AirflowUnavailable:
             watcher.metrics.show_pipelines(None)
         except Exception:  # as above, for example a full disk

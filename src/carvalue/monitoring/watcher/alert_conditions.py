@@ -32,6 +32,7 @@ class WatcherSnapshot:
         reference: The fingerprint of the dataset that they were compared with.
         drift: The drift of the quotes of all channels.
         tests: The sequential tests of the accuracy.
+        channels: The drift of the quotes of each channel.
         diagnoses: The cause of the drift of each channel that has confirmed drift.
         live: The accuracy against reported sales.
         estimated_error: The median error estimated from the width of recent ranges; None with too few quotes.
@@ -45,6 +46,7 @@ class WatcherSnapshot:
     live: LiveAccuracy
     estimated_error: float | None
     report: str
+    channels: Mapping[str, DriftReport] = field(default_factory=dict)
     diagnoses: tuple[DriftCause, ...] = ()
     recent: pl.DataFrame = field(default_factory=pl.DataFrame)
     tests: AccuracyTests = field(default_factory=lambda: AccuracyTests(metrics={}))

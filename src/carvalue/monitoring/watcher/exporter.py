@@ -1,10 +1,11 @@
 """Export the results of the watcher as Prometheus metrics."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from carvalue.journal import JournalEntry
 from carvalue.monitoring.alerting import AlertStore
+from carvalue.monitoring.drift import DriftReport
 from carvalue.monitoring.watcher.alert_conditions import WatcherSnapshot
 from carvalue.telemetry import ALERT_KINDS, STATE_NUMBERS, WatcherInstruments
 
@@ -21,6 +22,7 @@ class WatcherMetrics(WatcherInstruments):
     def __init__(self) -> None:
         super().__init__()
         self._exported: dict[tuple[str, str], int] = {}
+        self._channels: Mapping[str, DriftReport] = {}
 
     def count(self, entries: Sequence[JournalEntry]) -> None:
         """Count quotes that were checked for drift.
@@ -47,9 +49,8 @@ class WatcherMetrics(WatcherInstruments):
         self.drifted_features.set(len(drift.drifted))
         self.drifted_share.set(len(drift.drifted) / max(len(drift.features), 1))
         for item in drift.features:
-            self.feature_state.labels(item.name).set(STATE_NUMBERS[item.state])
-            self.feature_score.labels(item.name).set(item.score)
             self.feature_threshold.labels(item.name).set(1)
+        self._show_channels(snapshot.channels)
         self._show_live(snapshot)
 
     def show_deliveries(self, alert_store: AlertStore) -> None:
@@ -67,6 +68,14 @@ class WatcherMetrics(WatcherInstruments):
             self.alert_deliveries.labels(*key).inc(total - self._exported.get(key, 0))
             self._exported[key] = total
 
+    def show_retraining(self, started: datetime | None) -> None:
+        """Export when the newest retraining started.
+
+        Args:
+            started: The time; None if there was no retraining.
+        """
+        self.retraining_started.set(started.timestamp() if started else 0)
+
     def show_pipelines(self, outcomes: Mapping[str, bool] | None) -> None:
         """Export how the last runs of the pipelines ended.
 
@@ -76,6 +85,24 @@ class WatcherMetrics(WatcherInstruments):
         self.airflow_up.set(outcomes is not None)
         for dag, succeeded in (outcomes or {}).items():
             self.pipeline_success.labels(dag).set(succeeded)
+
+    def _show_channels(self, channels: Mapping[str, DriftReport]) -> None:
+        for name in self._channels.keys() - channels.keys():  # a new version starts without channels
+            self.channel_state.remove(name)
+            for item in self._channels[name].features:
+                self.feature_state.remove(name, item.name)
+                self.feature_score.remove(name, item.name)
+        for name, report in channels.items():
+            self.channel_state.labels(name).set(STATE_NUMBERS[report.state])
+            self.channel_quotes.labels(name).inc(self._new_rows(name, report))
+            for item in report.features:
+                self.feature_state.labels(name, item.name).set(STATE_NUMBERS[item.state])
+                self.feature_score.labels(name, item.name).set(item.score)
+        self._channels = channels
+
+    def _new_rows(self, channel: str, report: DriftReport) -> int:
+        before = self._channels[channel].rows if channel in self._channels else 0
+        return report.rows - before if report.rows >= before else report.rows  # fewer: a new version
 
     def _show_live(self, snapshot: WatcherSnapshot) -> None:
         live, unknown = snapshot.live, float("nan")

@@ -265,6 +265,7 @@ class Watcher:
             model_version=version,
             reference=production.card.dataset_fingerprint,
             drift=drift,
+            channels=channels,
             diagnoses=tuple(
                 diagnose(name, report, effects=production.effects)
                 for name, report in channels.items()

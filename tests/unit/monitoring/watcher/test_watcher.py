@@ -612,7 +612,9 @@ def test_every_declared_metric_is_shown(stage: Stage) -> None:
 
     shown = generate_latest(stage.watcher.metrics.registry).decode()
     assert all(f"# HELP {metric.name.removesuffix('_total')}" in shown for metric in WATCHER_METRICS)
-    assert 'carvalue_feature_drift_state{feature="year"} 2.0' in shown
+    assert 'carvalue_feature_drift_state{channel="api",feature="year"} 2.0' in shown
+    assert 'carvalue_channel_drift_state{channel="api"} 2.0' in shown
+    assert 'carvalue_channel_quotes_total{channel="api"} 1600.0' in shown
     assert "carvalue_watched_quotes_total 1600.0" in shown
 
 

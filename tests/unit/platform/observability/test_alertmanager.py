@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from carvalue.monitoring.alerting import BadAlertUrl
-from carvalue.platform.observability.stack import ALERTMANAGER
+from carvalue.platform.observability.tools import ALERTMANAGER
 from carvalue.settings import Settings
 
 ADDRESSES = "from=a@example.com&to=b@example.com"

@@ -7,7 +7,7 @@ import pytest
 
 from carvalue import listings
 from carvalue.listings.markets import read_market
-from carvalue.platform.observability.stack import GRAFANA
+from carvalue.platform.observability.tools import GRAFANA
 from carvalue.settings import Settings
 
 
