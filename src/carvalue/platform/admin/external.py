@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from carvalue.errors import AppError
@@ -16,6 +17,14 @@ ARTIFACTS = "artifacts"
 AIRFLOW, MLFLOW = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "MLFLOW_BACKEND_STORE_URI"
 MLFLOW_BUCKET = "MLFLOW_ARTIFACTS_DESTINATION"
 ERROR_CHARACTERS = 500  # of what PostgreSQL's programs print
+# pg_restore cannot drop the constraints of partitions, which are inherited, and skips what is gone already
+DROP_PARTITIONED = """
+DO $$ DECLARE name text; BEGIN
+  FOR name IN SELECT oid::regclass::text FROM pg_class WHERE relkind = 'p' AND NOT relispartition LOOP
+    EXECUTE 'DROP TABLE ' || name || ' CASCADE';
+  END LOOP;
+END $$
+"""
 
 
 class DumpFailed(AppError):
@@ -100,8 +109,7 @@ class ExternalStores:
         for file in sorted(path for path in artifacts.rglob("*") if path.is_file()):
             self._bucket().upload(file, file.relative_to(artifacts).as_posix())
         for file in sorted(folder.glob("*.dump")):
-            options = ("--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction")
-            _run("pg_restore", *options, "--exit-on-error", str(file), url=self.databases[file.stem])
+            _replace_database(file, url=self.databases[file.stem])
 
     def _objects(self) -> list[str]:
         return sorted(self._bucket().list("")) if self.bucket else []
@@ -135,7 +143,17 @@ def find_external(
     )
 
 
-def _run(program: str, *arguments: str, url: str) -> None:
+def _replace_database(file: Path, *, url: str) -> None:
+    """Replace the content of a database by a dump, in one transaction."""
+    options = ("--clean", "--if-exists", "--no-owner", "--no-privileges")
+    with TemporaryDirectory() as folder:
+        script = Path(folder) / "restore.sql"
+        _run("pg_restore", *options, f"--file={script}", str(file))
+        in_one = ("--single-transaction", "--set=ON_ERROR_STOP=1", "--quiet", "--no-psqlrc")
+        _run("psql", *in_one, f"--command={DROP_PARTITIONED}", f"--file={script}", url=url)
+
+
+def _run(program: str, *arguments: str, url: str = "") -> None:
     """Run a program of PostgreSQL; the password is in its environment, where other users cannot read it."""
     found, parts = shutil.which(program), urlsplit(url)
     if found is None:
@@ -144,11 +162,13 @@ def _run(program: str, *arguments: str, url: str) -> None:
     place = f"{user.partition(':')[0]}{at}{host}"
     address = urlunsplit(("postgresql", place, parts.path, parts.query, ""))
     done = subprocess.run(  # noqa: S603
-        (found, f"--dbname={address}", *arguments),
+        (found, *((f"--dbname={address}",) if url else ()), *arguments),
         env=os.environ | {"PGPASSWORD": unquote(parts.password or "")},
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        raise DumpFailed(f"{program} of {address} failed: {done.stderr[-ERROR_CHARACTERS:].strip()}.")
+        raise DumpFailed(
+            f"{program} of {address if url else 'a dump'} failed: {done.stderr[-ERROR_CHARACTERS:].strip()}."
+        )
