@@ -2,7 +2,10 @@ locals {
   behind_edge = {
     service = {
       ready = "/healthz"
-      paths = ["/predict", "/predict/*", "/docs", "/static-offline-docs/*", "/openapi.json", "/readyz"] # not /metrics
+      paths = [
+        "/predict", "/predict/*", "/explain", "/distribution", "/curves", "/missing", "/feedback", "/quotes/*", "/options",
+        "/model", "/readyz", "/openapi.json", "/docs", "/static-offline-docs/*",
+      ] # not /metrics
     }
     page = { ready = "/_stcore/health", paths = [] } # everything else
   }

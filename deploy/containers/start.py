@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import importlib
+import json
 import os
 import secrets
 import sys
@@ -59,14 +60,16 @@ def main(arguments: list[str]) -> None:
     """Run a role, the self-test or the health check of the container.
 
     Args:
-        arguments: `ROLE [ARGUMENT ...]`, `self-test`, `healthy URL` or `airflow-task python ...`.
+        arguments: `ROLE [ARGUMENT ...]`, `self-test`, `healthy URL [COMPONENT]` or `airflow-task python ...`.
     """
     match arguments:
         case ["self-test"]:
             for module in CONTENTS[os.environ["IMAGE"]]:
                 importlib.import_module(module)
         case ["healthy", url]:
-            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310  # an error exits with 1, which means unhealthy
+            check_health(url)
+        case ["healthy", url, component]:
+            check_health(url, component)
         case ["airflow-task", "python", *rest]:  # KubernetesExecutor passes the whole command of a task
             os.execve(sys.executable, [sys.executable, *rest], environment("airflow-task"))  # noqa: S606
         case [role, *rest] if role in ROLES:
@@ -75,6 +78,20 @@ def main(arguments: list[str]) -> None:
             os.execve(sys.executable, [sys.executable, *command, *rest], given)  # noqa: S606
         case _:
             sys.exit(f"start: expected one of {', '.join(ROLES)}, got {arguments}.")
+
+
+def check_health(url: str, component: str = "") -> None:
+    """Exit with an error, which means unhealthy, unless an address answers with a success.
+
+    Args:
+        url: Address of the health check.
+        component: Part that the answer must report as healthy, such as `scheduler`: Airflow answers with
+            status 200 even if the scheduler has stopped. Empty: none.
+    """
+    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
+        status = json.load(answer)[component]["status"] if component else "healthy"
+    if status != "healthy":
+        sys.exit(f"start: {component} is {status!r}: expected 'healthy'.")
 
 
 def environment(role: str, *, mounted: Path = MOUNTED_SECRETS) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Images and compose file are valid and hardened, and each role starts with the command of its container."""
 
 import base64
+import json
 import os
 import re
 import secrets
@@ -121,6 +122,42 @@ def test_secrets_mounted_as_files_become_variables(tmp_path: Path) -> None:
     (tmp_path / "MLFLOW_BACKEND_STORE_URI").write_text("postgresql://one\n")
 
     assert _start().mounted_secrets(tmp_path) == {"MLFLOW_BACKEND_STORE_URI": "postgresql://one"}
+
+
+def test_a_part_of_airflow_that_has_stopped_is_unhealthy_though_the_api_answers(tmp_path: Path) -> None:
+    stopped = {"scheduler": {"status": "unhealthy"}, "dag_processor": {"status": "healthy"}}
+    (tmp_path / "health").write_text(json.dumps(stopped))
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/health"
+    api = [
+        sys.executable,
+        "-m",
+        "http.server",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--directory",
+        str(tmp_path),
+    ]
+    with running(api, log=tmp_path / "api.log"):
+        until(partial(answers, url))
+
+        assert _healthcheck("airflow-scheduler", url) == 1
+        assert _healthcheck("airflow-dag-processor", url) == 0
+
+
+def _healthcheck(service: str, url: str) -> int:
+    """Run the check of compose.yaml against another address; give its exit code."""
+    *_, component = SERVICES[service]["healthcheck"]["test"]
+    command = [sys.executable, START, "healthy", url, component]
+    return subprocess.run(command, capture_output=True, check=False).returncode
+
+
+def test_airflow_trains_the_first_model_and_does_not_invent_its_data() -> None:
+    given = SERVICES["airflow-dag-processor"]["environment"]
+
+    assert given["FIRST_MODEL"] == "${FIRST_MODEL:-automatic}"
+    assert given["DATA_SOURCE"] == "${DATA_SOURCE:-kaggle}"
 
 
 @pytest.mark.parametrize("password", ["", "airflow"])
