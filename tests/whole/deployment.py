@@ -58,6 +58,16 @@ class Deployment:
         """Start what does not run as it should, and wait until every container is healthy."""
         self.compose("up", "--detach", "--wait", "--wait-timeout", str(START_LIMIT_S), release=release)
 
+    def upgrade(self, release: str) -> None:
+        """Move to another release as an operator does."""
+        self._run([sys.executable, "deploy/upgrade.py"], RELEASE=release)
+
+    def tag(self, release: str) -> None:
+        """Give the images of the deployment the name of another release."""
+        for name in sorted({item for item in self.compose("config", "--images").split() if ":local" in item}):
+            if name.startswith("carvalue-") and "standin" not in name:
+                self.docker("tag", name, name.replace(":local", f":{release}"))
+
     def containers(self, service: str) -> list[str]:
         """Give the ids of the running containers of a service."""
         return self.compose("ps", "--quiet", "--status", "running", service).split()

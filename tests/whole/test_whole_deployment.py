@@ -220,6 +220,23 @@ def test_a_client_with_one_retry_does_not_notice_that_a_part_is_killed(
     until(lambda: _quotes_in_journal(deployment) >= before + answers.requests, within_s=180, every_s=1)
 
 
+@pytest.mark.parametrize("release", ["next", "local"], ids=["upgrade", "rollback"])
+def test_a_client_with_one_retry_does_not_notice_an_upgrade(
+    deployment: Deployment, key: dict[str, str], record: Record, release: str
+) -> None:
+    """The images of both releases are the same; `make test-upgrade` has the state of an older release."""
+    deployment.tag("next")
+    old = deployment.containers("service")
+    with load(deployment.client, key) as answers, record.timed(f"`deploy/upgrade.py` to {release}"):
+        deployment.upgrade(release)
+        _wait_for_more(answers, 40)
+    record.events.append(answers.as_row(f"every container replaced, to {release}"))
+
+    assert dict(answers.failures) == {}
+    assert not set(old) & set(deployment.containers("service"))
+    assert {name: state for name, state in deployment.states().items() if not _is_well(name, state)} == {}
+
+
 def _create_bucket(address: str) -> None:
     fake = {"aws_access_key_id": "fake", "aws_secret_access_key": "fake", "region_name": "us-east-1"}
     with closing(boto3.client("s3", endpoint_url=address, **fake)) as s3:
