@@ -50,7 +50,7 @@ CONTENTS = {
     ),
     "airflow": (
         *("carvalue.pipelines.steps", "airflow.providers.fab", "mlflow", "celery", "asyncpg"),
-        "airflow.providers.cncf.kubernetes",
+        *("airflow.providers.cncf.kubernetes", "carvalue.platform.airflow.config"),
     ),
     "mlflow": ("mlflow.server", "psycopg", "boto3"),
 }

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from functools import partial
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 CADDYFILE = ROOT / "deploy" / "proxy" / "Caddyfile"
 CADDY = Path(sys.executable).with_name("caddy")
 SERVICES: dict[str, Any] = COMPOSE["services"]
+UV = shutil.which("uv", path=f"{os.environ['PATH']}:{ROOT / '.tools' / 'bin'}")
 
 
 def test_the_dockerfile_has_no_known_fault() -> None:
@@ -116,6 +118,34 @@ def test_every_role_of_compose_and_aws_is_a_role_of_start() -> None:
 
     assert asked <= names
     assert {"service", "page", "mlflow", "airflow-api", "airflow-scheduler", "airflow-dag-processor"} <= names
+
+
+@pytest.mark.skipif(UV is None, reason="uv is not installed: the packages of the images go unchecked")
+@pytest.mark.parametrize("image", ["service", "page", "watcher", "airflow"])
+def test_an_image_has_every_package_that_its_roles_import(image: str) -> None:
+    """The modules are imported here, where every package is installed; the image has those of its extras."""
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    found = re.search(rf"AS build-{image}\nRUN uv sync --no-install-project (.*)", dockerfile)
+    assert found
+    export = [
+        str(UV),
+        "export",
+        "--frozen",
+        "--no-dev",
+        "--no-emit-project",
+        "--no-hashes",
+        *found[1].split(),
+    ]
+    installed = {re.split("[=; ]", line)[0] for line in _output(export).splitlines() if line[:1].isalpha()}
+    code = (
+        "import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]; print(*sys.modules)"
+    )
+    own = [module for module in _start().CONTENTS[image] if module.startswith("carvalue")]
+    loaded = _output([sys.executable, "-c", code, *own]).split()
+    owners = packages_distributions()
+    needed = {name for module in loaded for name in owners.get(module, ())}
+
+    assert {name.lower().replace("_", "-") for name in needed} - installed <= {"carvalue", "setuptools"}
 
 
 def test_secrets_mounted_as_files_become_variables(tmp_path: Path) -> None:
@@ -273,6 +303,10 @@ def test_an_existing_secret_is_kept(tmp_path: Path) -> None:
     subprocess.run([sys.executable, program, tmp_path], check=True)
 
     assert (tmp_path / "airflow_password").read_text() == "mine"
+
+
+def _output(command: list[str]) -> str:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 def _start() -> Any:

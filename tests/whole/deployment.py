@@ -122,9 +122,8 @@ def _compose_command() -> list[str]:
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(
-            source, target, ignore=shutil.ignore_patterns("secrets", ".terraform*", "__pycache__")
-        )
+        ignored = shutil.ignore_patterns("secrets", ".terraform*", "__pycache__")
+        shutil.copytree(source, target, ignore=ignored, dirs_exist_ok=True)
     else:
         shutil.copy(source, target)
 
