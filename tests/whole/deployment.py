@@ -72,6 +72,10 @@ class Deployment:
         """Give the ids of the running containers of a service."""
         return self.compose("ps", "--quiet", "--status", "running", service).split()
 
+    def is_healthy(self, container: str) -> bool:
+        """Tell whether the health check of a container succeeds."""
+        return self.docker("inspect", "--format", "{{.State.Health.Status}}", container).strip() == "healthy"
+
     def states(self) -> Mapping[str, str]:
         """Give the name of each container and its state, such as `running healthy` or `exited 0`."""
         lines = self.compose("ps", "--all", "--format", "json").splitlines()
@@ -90,9 +94,12 @@ class Deployment:
         """Create an API key as an operator does."""
         return self.compose("exec", "-T", "service", "carvalue", "keys", "new", client).strip()
 
-    def remove(self) -> None:
-        """Remove containers, networks and volumes; keep the logs in the folder."""
+    def save_logs(self) -> None:
+        """Write the logs of all containers into the folder."""
         (self.folder / "containers.log").write_text(self.compose("logs", "--no-color", "--timestamps"))
+
+    def remove(self) -> None:
+        """Remove containers, networks and volumes."""
         self.compose("down", "--volumes", "--timeout", "5")
 
     def _run(self, command: list[str], **more: str) -> str:

@@ -64,11 +64,13 @@ def deployment(record: Record, tmp_path_factory: pytest.TempPathFactory) -> Iter
         port = int(address.rsplit(":", 1)[1])
         _create_bucket(f"http://127.0.0.1:{port}")
         deployment = Deployment(folder, s3_port=port)
+        deployment.remove()  # what an interrupted test left
         try:
             with record.timed("`docker compose up --wait` on empty volumes"):
                 deployment.up()
             yield deployment
         finally:
+            deployment.save_logs()
             deployment.remove()
 
 
@@ -212,7 +214,8 @@ def test_a_client_with_one_retry_does_not_notice_that_a_part_is_killed(
         _wait_for_more(answers, 40)
         deployment.docker("kill", killed)
         _wait_for_more(answers, 300)
-        deployment.up()
+        deployment.docker("start", killed)
+        until(lambda: deployment.is_healthy(killed), within_s=600, every_s=1)
         _wait_for_more(answers, 100)
     record.events.append(answers.as_row(f"{part} killed and started again"))
 
