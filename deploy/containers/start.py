@@ -130,10 +130,10 @@ def _airflow(given: dict[str, str]) -> dict[str, str]:
 
     os.environ.update(given)
     settings = load_settings()
-    login = {"AIRFLOW__CORE__AUTH_MANAGER": FAB} | _session_key(given)
-    return (
-        airflow_environment(settings) | login | given
-    )  # given variables override the options for one machine
+    options = airflow_environment(settings) | {"AIRFLOW__CORE__AUTH_MANAGER": FAB} | _session_key(given)
+    # on one machine it refuses every Host but loopback; here the other parts call the API server by its name
+    del options["AIRFLOW__CORE__PLUGINS_FOLDER"]
+    return options | given  # given variables override the options for one machine
 
 
 def _session_key(given: dict[str, str]) -> dict[str, str]:

@@ -212,6 +212,15 @@ def test_airflow_in_containers_has_users_and_a_shared_session_key(
     assert first["AIRFLOW__API__SECRET_KEY"] == second["AIRFLOW__API__SECRET_KEY"] != "signs what parts say"
 
 
+def test_airflow_in_containers_answers_to_the_names_of_its_containers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The plugins of one machine refuse every request whose Host is not loopback, those of workers included."""
+    monkeypatch.setenv("AIRFLOW_PASSWORD", "tested")
+
+    assert "AIRFLOW__CORE__PLUGINS_FOLDER" not in _start().environment("airflow-api")
+
+
 def test_mlflow_is_behind_a_password_at_the_proxy(tmp_path: Path) -> None:
     """The proxy's own command and its own block of the Caddyfile, on other ports and without TLS."""
     (tmp_path / "password").write_text("let me in")
