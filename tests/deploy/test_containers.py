@@ -215,7 +215,7 @@ def test_airflow_in_containers_has_users_and_a_shared_session_key(
 def test_airflow_in_containers_answers_to_the_names_of_its_containers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The plugins of one machine refuse every request whose Host is not loopback, those of workers included."""
+    """The plugins of one machine refuse every Host but loopback names, those that workers send included."""
     monkeypatch.setenv("AIRFLOW_PASSWORD", "tested")
 
     assert "AIRFLOW__CORE__PLUGINS_FOLDER" not in _start().environment("airflow-api")
