@@ -85,7 +85,8 @@ class Deployment:
     def client(self) -> httpx.Client:
         """Create a client that trusts the proxy's own certificate authority."""
         authority = self.folder / "root.crt"
-        self.compose("cp", "proxy:/data/caddy/pki/authorities/local/root.crt", str(authority))
+        if not authority.exists():
+            self.compose("cp", "proxy:/data/caddy/pki/authorities/local/root.crt", str(authority))
         return httpx.Client(
             base_url=ADDRESS, timeout=30, trust_env=False, verify=ssl.create_default_context(cafile=authority)
         )

@@ -185,13 +185,21 @@ HOSTILE: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/readyz"])
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_requests_take_no_replica_out_of_service(
-    client: httpx.Client, key: dict[str, str], record: Record, name: str, path: str, *, with_key: bool
+    deployment: Deployment,
+    client: httpx.Client,
+    key: dict[str, str],
+    record: Record,
+    name: str,
+    path: str,
+    *,
+    with_key: bool,
 ) -> None:
     for _ in range(REPEATS):
         request = dict(HOSTILE[name])
         headers = request.pop("headers", {}) | (key if with_key else {})
         content = request["content"]
-        answer = client.post(path, content=content() if callable(content) else content, headers=headers)
+        with deployment.client() as hostile:  # on a connection of its own
+            answer = hostile.post(path, content=content() if callable(content) else content, headers=headers)
         assert answer.status_code < 500
         assert _all_succeed(client, key, requests=4)
     _count(record, "hostile requests", REPEATS)
