@@ -54,7 +54,7 @@ FROM runtime AS service
 ENV IMAGE=service
 COPY --from=build-service /app/.venv /app/.venv
 EXPOSE 9696
-HEALTHCHECK --interval=15s --timeout=6s --start-period=30s \
+HEALTHCHECK --interval=15s --timeout=20s --start-period=300s \
     CMD ["python", "/app/containers/start.py", "healthy", "http://127.0.0.1:9696/healthz"]
 CMD ["service"]
 
@@ -62,7 +62,7 @@ FROM runtime AS page
 ENV IMAGE=page
 COPY --from=build-page /app/.venv /app/.venv
 EXPOSE 8501
-HEALTHCHECK --interval=15s --timeout=6s --start-period=30s \
+HEALTHCHECK --interval=15s --timeout=20s --start-period=300s \
     CMD ["python", "/app/containers/start.py", "healthy", "http://127.0.0.1:8501/_stcore/health"]
 CMD ["page"]
 
@@ -70,7 +70,7 @@ FROM runtime AS watcher
 ENV IMAGE=watcher
 COPY --from=build-watcher /app/.venv /app/.venv
 EXPOSE 9697
-HEALTHCHECK --interval=15s --timeout=6s --start-period=60s \
+HEALTHCHECK --interval=15s --timeout=20s --start-period=300s \
     CMD ["python", "/app/containers/start.py", "healthy", "http://127.0.0.1:9697/healthz"]
 CMD ["watcher"]
 
@@ -91,7 +91,7 @@ FROM runtime AS mlflow
 ENV IMAGE=mlflow MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false
 COPY --from=build-mlflow /app/.venv /app/.venv
 EXPOSE 5000
-HEALTHCHECK --interval=15s --timeout=6s --start-period=60s \
+HEALTHCHECK --interval=15s --timeout=20s --start-period=300s \
     CMD ["python", "/app/containers/start.py", "healthy", "http://127.0.0.1:5000/health"]
 CMD ["mlflow"]
 
@@ -100,6 +100,6 @@ ENV IMAGE=airflow AIRFLOW__CORE__DAGS_FOLDER=/app/dags
 COPY --from=build-airflow /app/.venv /app/.venv
 COPY src/carvalue/pipelines/airflow_dags /app/dags
 EXPOSE 8080
-HEALTHCHECK --interval=30s --timeout=6s --start-period=120s \
+HEALTHCHECK --interval=30s --timeout=20s --start-period=300s \
     CMD ["python", "/app/containers/start.py", "healthy", "http://127.0.0.1:8080/api/v2/version"]
 CMD ["airflow-api"]

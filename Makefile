@@ -12,7 +12,7 @@ QUICKLY := DATA_SOURCE=sample SAMPLE_ROWS=4000 TRAINING_BUDGET=quick STATE_DIR=v
   MLFLOW_TRACKING_URI=sqlite:///var/bench-quote/mlflow.db
 PYTHONS := >=3.11,<3.14
 
-.PHONY: help install install-dev build up down status logs test test-slow test-wheel test-upgrade check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-page bench-serving bench-load bench-robustness bench-fuzzing mutation docs boards screenshots
+.PHONY: help install install-dev build up down status logs test test-slow test-wheel test-upgrade test-whole check lint audit format demo-drift demo-loop bench bench-drift bench-quote bench-page bench-serving bench-load bench-robustness bench-fuzzing mutation docs boards screenshots
 
 help: ## show this list of commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -32,7 +32,7 @@ status: .venv ## show the state of every service
 logs: .venv ## follow the logs of all services or of one: make logs SERVICE=mlflow
 	@$(CARVALUE) logs $(SERVICE)
 
-test: install-dev ## run all tests but the slow ones (markers deploy, faults, slow and wheel)
+test: install-dev ## run all tests but the slow ones (markers deploy, faults, slow, wheel and whole)
 	@$(RUN) pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 test-slow: install-dev ## run the tests that take a minute each: load, reloaded workers, failing downloads, weeks of traffic
@@ -43,6 +43,12 @@ test-wheel: install-dev ## install the built wheel into an empty environment and
 
 test-upgrade: install-dev ## upgrade the state of release 0.1 under load, roll it back and upgrade it again (minutes)
 	@$(RUN) pytest -m slow tests/e2e/test_upgrade.py
+
+# STANDINS=1: without an image registry; needs root and the programs that tests/whole/standins/build.sh names.
+test-whole: install-dev ## build all images, start compose.yaml, train, quote, and kill parts under load (needs Docker)
+	@$(if $(STANDINS),UV="$(UV)" tests/whole/standins/build.sh,ARTIFACTS=unused docker compose build --quiet)
+	@$(if $(STANDINS),COMPOSE_FILE=compose.yaml:tests/whole/compose.yaml:tests/whole/standins/compose.yaml) \
+	  $(RUN) pytest -m whole tests/whole
 
 check: lint test ## run what CI runs: format, lint, types, import contracts, tests
 

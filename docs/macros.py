@@ -39,7 +39,7 @@ LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "min_length": "l
 SETTING_GROUPS = {
     "Listings": "data_source dataset kaggle_dataset kaggle_timeout_s sample_rows sample_seed",
     "Training": "training_budget training_cluster",
-    "Retraining and promotion": "retrain_on_alarm retrain_cooldown_h retrain_schedule "
+    "Retraining and promotion": "first_model retrain_on_alarm retrain_cooldown_h retrain_schedule "
     "promotion_approval max_level_change max_worse_error max_slice_error max_coverage_deviation "
     "verified_sales_clients",
     "State and journal": "state_dir storage_url journal_url journal_keep_days journal_archive_url "

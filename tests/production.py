@@ -121,12 +121,12 @@ def redis(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def fake_aws(folder: Path) -> Iterator[str]:
+def fake_aws(folder: Path, *, host: str = "127.0.0.1") -> Iterator[str]:
     """Start a fake AWS; give its address. A process of its own: no test finds what another one left."""
     port = free_port()
     program = Path(sys.executable).with_name("moto_server")
     with running(
-        [str(program), "--host", "127.0.0.1", "--port", str(port)],
+        [str(program), "--host", host, "--port", str(port)],
         log=folder / "aws.log",
         environment=os.environ | {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},
     ):

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def until(condition: Callable[[], bool], *, within_s: float = 300) -> None:
+def until(condition: Callable[[], bool], *, within_s: float = 300, every_s: float = 0.02) -> None:
     """Ask again and again until the condition holds.
 
     Raises:
@@ -14,4 +14,4 @@ def until(condition: Callable[[], bool], *, within_s: float = 300) -> None:
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within_s} s")
-        time.sleep(0.02)
+        time.sleep(every_s)

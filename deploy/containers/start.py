@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import importlib
+import json
 import os
 import secrets
 import shutil
@@ -64,13 +65,15 @@ def main(arguments: list[str]) -> None:
     """Run a role, the self-test or the health check of the container.
 
     Args:
-        arguments: `ROLE [ARGUMENT ...]`, `self-test`, `healthy URL` or `airflow-task python ...`.
+        arguments: `ROLE [ARGUMENT ...]`, `self-test`, `healthy URL [COMPONENT]` or `airflow-task python ...`.
     """
     match arguments:
         case ["self-test"]:
             self_test(os.environ["IMAGE"])
         case ["healthy", url]:
-            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310  # an error exits with 1, which means unhealthy
+            check_health(url)
+        case ["healthy", url, component]:
+            check_health(url, component)
         case ["airflow-task", "python", *rest]:  # KubernetesExecutor passes the whole command of a task
             os.execve(sys.executable, [sys.executable, *rest], environment("airflow-task"))  # noqa: S606
         case [role, *rest] if role in ROLES:
@@ -91,6 +94,20 @@ def self_test(image: str) -> None:
         importlib.import_module(module)
     if missing := [name for name in PROGRAMS.get(image, ()) if shutil.which(name) is None]:
         sys.exit(f"start: the image {image} lacks {', '.join(missing)}.")
+
+
+def check_health(url: str, component: str = "") -> None:
+    """Exit with an error, which means unhealthy, unless an address answers with a success.
+
+    Args:
+        url: Address of the health check.
+        component: Part that the answer must report as healthy, such as `scheduler`: Airflow answers with
+            status 200 even if the scheduler has stopped. Empty: none.
+    """
+    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
+        status = json.load(answer)[component]["status"] if component else "healthy"
+    if status != "healthy":
+        sys.exit(f"start: {component} is {status!r}: expected 'healthy'.")
 
 
 def environment(role: str, *, mounted: Path = MOUNTED_SECRETS) -> dict[str, str]:
@@ -129,10 +146,10 @@ def _airflow(given: dict[str, str]) -> dict[str, str]:
 
     os.environ.update(given)
     settings = load_settings()
-    login = {"AIRFLOW__CORE__AUTH_MANAGER": FAB} | _session_key(given)
-    return (
-        airflow_environment(settings) | login | given
-    )  # given variables override the options for one machine
+    options = airflow_environment(settings) | {"AIRFLOW__CORE__AUTH_MANAGER": FAB} | _session_key(given)
+    # on one machine it refuses every Host but loopback; here the other parts call the API server by its name
+    del options["AIRFLOW__CORE__PLUGINS_FOLDER"]
+    return options | given  # given variables override the options for one machine
 
 
 def _session_key(given: dict[str, str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Images and compose file are valid and hardened, and each role starts with the command of its container."""
 
 import base64
+import json
 import os
 import re
 import secrets
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from functools import partial
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 CADDYFILE = ROOT / "deploy" / "proxy" / "Caddyfile"
 CADDY = Path(sys.executable).with_name("caddy")
 SERVICES: dict[str, Any] = COMPOSE["services"]
+UV = shutil.which("uv", path=f"{os.environ['PATH']}:{ROOT / '.tools' / 'bin'}")
 
 
 def test_the_dockerfile_has_no_known_fault() -> None:
@@ -141,6 +144,42 @@ def test_secrets_mounted_as_files_become_variables(tmp_path: Path) -> None:
     assert _start().mounted_secrets(tmp_path) == {"MLFLOW_BACKEND_STORE_URI": "postgresql://one"}
 
 
+def test_a_part_of_airflow_that_has_stopped_is_unhealthy_though_the_api_answers(tmp_path: Path) -> None:
+    stopped = {"scheduler": {"status": "unhealthy"}, "dag_processor": {"status": "healthy"}}
+    (tmp_path / "health").write_text(json.dumps(stopped))
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/health"
+    api = [
+        sys.executable,
+        "-m",
+        "http.server",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--directory",
+        str(tmp_path),
+    ]
+    with running(api, log=tmp_path / "api.log"):
+        until(partial(answers, url))
+
+        assert _healthcheck("airflow-scheduler", url) == 1
+        assert _healthcheck("airflow-dag-processor", url) == 0
+
+
+def _healthcheck(service: str, url: str) -> int:
+    """Run the check of compose.yaml against another address; give its exit code."""
+    *_, component = SERVICES[service]["healthcheck"]["test"]
+    command = [sys.executable, START, "healthy", url, component]
+    return subprocess.run(command, capture_output=True, check=False).returncode
+
+
+def test_airflow_trains_the_first_model_and_does_not_invent_its_data() -> None:
+    given = SERVICES["airflow-dag-processor"]["environment"]
+
+    assert given["FIRST_MODEL"] == "${FIRST_MODEL:-automatic}"
+    assert given["DATA_SOURCE"] == "${DATA_SOURCE:-kaggle}"
+
+
 @pytest.mark.parametrize("password", ["", "airflow"])
 def test_airflow_does_not_start_off_loopback_with_a_default_password(password: str) -> None:
     given = {"PATH": os.environ["PATH"], "AIRFLOW_PASSWORD": password}
@@ -161,6 +200,15 @@ def test_airflow_in_containers_has_users_and_a_shared_session_key(
 
     assert first["AIRFLOW__CORE__AUTH_MANAGER"].endswith(".FabAuthManager")
     assert first["AIRFLOW__API__SECRET_KEY"] == second["AIRFLOW__API__SECRET_KEY"] != "signs what parts say"
+
+
+def test_airflow_in_containers_answers_to_the_names_of_its_containers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The plugins of one machine refuse every Host but loopback names, those that workers send included."""
+    monkeypatch.setenv("AIRFLOW_PASSWORD", "tested")
+
+    assert "AIRFLOW__CORE__PLUGINS_FOLDER" not in _start().environment("airflow-api")
 
 
 def test_mlflow_is_behind_a_password_at_the_proxy(tmp_path: Path) -> None:
@@ -254,6 +302,10 @@ def test_an_existing_secret_is_kept(tmp_path: Path) -> None:
     subprocess.run([sys.executable, program, tmp_path], check=True)
 
     assert (tmp_path / "airflow_password").read_text() == "mine"
+
+
+def _output(command: list[str]) -> str:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 def _start() -> Any:

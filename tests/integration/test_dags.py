@@ -107,6 +107,12 @@ def test_a_retraining_is_scheduled_by_a_setting(airflow_home: Path) -> None:
     assert found["dags"]["retrain_model_dag"]["schedule"] == "CronTriggerTimetable"
 
 
+def test_airflow_starts_the_first_training_by_a_setting(airflow_home: Path) -> None:
+    found = json.loads(airflow(PARSE, airflow_home, FIRST_MODEL="automatic").splitlines()[-1])
+
+    assert found["dags"]["creates_datasets_dag"]["schedule"] == "OnceTimetable"
+
+
 def test_the_steps_run_as_tasks(airflow_home: Path) -> None:
 
     output = airflow(RUN, airflow_home, DATA_SOURCE="sample", SAMPLE_ROWS="2000")

@@ -29,7 +29,7 @@ def as_dag(pipeline: Pipeline, *, schedule: str = "") -> DAG:
 
     Args:
         pipeline: The pipeline.
-        schedule: A cron expression; empty if the DAG is started by an asset or by people.
+        schedule: A cron expression or `@once`; empty if the DAG is started by an asset or by people.
 
     Returns:
         The DAG.

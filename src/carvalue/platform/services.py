@@ -156,7 +156,7 @@ def _airflow_part(settings: Settings, part: str, *, purpose: str) -> ServiceSpec
 
 def _dag_processor(settings: Settings) -> ServiceSpec:
     part = _airflow_part(settings, "dag-processor", purpose="reads the DAG files")
-    schedule = {"RETRAIN_SCHEDULE": settings.retrain_schedule}
+    schedule = {"RETRAIN_SCHEDULE": settings.retrain_schedule, "FIRST_MODEL": settings.first_model}
     return replace(part, environment={**part.environment, **schedule})
 
 

@@ -123,8 +123,11 @@ class PromotionSettings(SettingsGroup):
 
 
 class ScheduleSettings(SettingsGroup):
-    """When retrainings start without an alarm; read by Airflow's DAG processor."""
+    """When pipelines start without an alarm or a person; read by Airflow's DAG processor."""
 
+    first_model: Literal["manual", "automatic"] = "manual"
+    """Who starts the first training: `manual` (`make build`, or a person in Airflow) or `automatic` (Airflow,
+    once, as soon as it runs). Deployments with containers set `automatic`."""
     retrain_schedule: str = Field(default="", pattern=r"^(@(hourly|daily|weekly|monthly)|\S+( \S+){4})?$")
     """When to retrain, in addition to alarms and manual runs: five cron fields, or @hourly, @daily, @weekly
     or @monthly. Empty: never."""

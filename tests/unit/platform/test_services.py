@@ -102,6 +102,7 @@ def test_the_tasks_reach_the_journal_and_the_dags_their_schedule() -> None:
 
     assert found["airflow-scheduler"].environment["JOURNAL_URL"] == url
     assert found["airflow-dag-processor"].environment["RETRAIN_SCHEDULE"] == "@weekly"
+    assert found["airflow-dag-processor"].environment["FIRST_MODEL"] == "manual"  # `make build` starts it
     assert "RETRAIN_SCHEDULE" not in found["price-service"].environment
 
 
