@@ -1,7 +1,7 @@
 locals {
   behind_edge = {
     service = {
-      ready = "/readyz" # only a service with a model gets traffic
+      ready = "/readyz"           # only a service with a model gets traffic
       paths = local.service_paths # routes.tf.json
     }
     page = { ready = "/_stcore/health", paths = [] } # everything else
