@@ -43,7 +43,7 @@ class Deployment:
             **os.environ,
             "COMPOSE_PROJECT_NAME": PROJECT,
             "ARTIFACTS": "s3://models/mlflow",
-            "S3_ENDPOINT": f"http://s3.test:{s3_port}",
+            "S3_ENDPOINT": f"http://object-store:{s3_port}",
         }
 
     def compose(self, *words: str, release: str = "local") -> str:
