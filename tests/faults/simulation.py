@@ -19,6 +19,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from msgspec import UNSET
 from sqlalchemy import delete
 
 from carvalue.errors import AppError
@@ -430,7 +431,7 @@ class Simulation:
         for quote in (quote for answer in answers for quote in answer):
             version = int(quote.model_version)
             self._served.add(version)
-            if quote.recorded:
+            if quote.recorded is UNSET:
                 self.acknowledged[quote.price] = version, self._switches
 
     @staticmethod

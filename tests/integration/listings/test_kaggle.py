@@ -45,7 +45,7 @@ class Waits(list[float]):
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("table") / "vehicles.csv"
-    write_sample(path, rows=3_000, seed=5)
+    write_sample(path, rows=600, seed=5)
     return path.read_bytes()
 
 
