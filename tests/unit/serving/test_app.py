@@ -327,6 +327,8 @@ def test_each_wrong_parameter_of_a_query_is_named(
 
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == fields
+    expected = {error["field"]: error["expected"] for error in answer.json()["errors"]}
+    assert expected.get("limit", "a whole number from 1 to 500") == "a whole number from 1 to 500"
 
 
 def test_a_valid_request_id_is_kept(client: httpx.Client) -> None:

@@ -1,8 +1,9 @@
 """Read the query of a request as a type of the contract."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import Struct, ValidationError, convert
+from msgspec.inspect import IntType, StrType, type_info
 from msgspec.structs import fields
 from starlette.requests import Request
 
@@ -35,6 +36,15 @@ def read_query(request: Request, kind: type[QueryT]) -> QueryT:
         raise InvalidQuery(tuple(_errors(given, kind))) from None
 
 
+def _expectation(kind: Any) -> str:
+    limits = type_info(kind)
+    if isinstance(limits, IntType):
+        return f"a whole number from {limits.ge} to {limits.le}"
+    if isinstance(limits, StrType):
+        return f"a text of at most {limits.max_length} characters"
+    raise TypeError(kind)
+
+
 def _errors(given: dict[str, str], kind: type[Struct]) -> list[FieldError]:
     """Check each parameter by itself: `convert` stops at the first error."""
     types = {field.name: field.type for field in fields(kind)}
@@ -45,8 +55,8 @@ def _errors(given: dict[str, str], kind: type[Struct]) -> list[FieldError]:
             try:
                 convert(value, types[name], strict=False)
                 continue
-            except ValidationError as error:
-                expected = str(error)
+            except ValidationError:
+                expected = _expectation(types[name])
         errors.append(
             FieldError(field=name, position=None, received=describe_value(value), expected=expected)
         )

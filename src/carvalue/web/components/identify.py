@@ -89,9 +89,10 @@ def show_versions(missing: Sequence[MissingAnswer]) -> None:
     Args:
         missing: The empty fields of the form, with the price of each value.
     """
-    for answer in missing:
+    by_field = {answer.field: answer for answer in missing}
+    for answer in (by_field[name] for name in MARKET.versions if name in by_field):
         values = likely_values(answer)
-        if answer.field in MARKET.versions and len(values) > 1:
+        if len(values) > 1:
             labels = {
                 str(item.value): _label(choice_name(str(item.value)), item.share or 0, item.price)
                 for item in values
