@@ -1,11 +1,11 @@
 """The price service with a constant response to /predict: the upper bound for its server and middleware."""
 
-from carvalue.serving.http.json_response import json_response
 from starlette.requests import Request
 from starlette.responses import Response
 
 from carvalue.api.examples import QUOTE
 from carvalue.serving import __main__, predict
+from carvalue.serving.http import json_response
 from carvalue.serving.quotes import QuoteService
 
 
