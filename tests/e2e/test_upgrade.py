@@ -121,7 +121,11 @@ class Platform:
             cwd=self._state,
         )
         path = "/healthz" if is_watcher else "/readyz"
-        until(lambda: _answers(f"http://127.0.0.1:{port}{path}"), within_s=900)
+        until(lambda: self._is_ready(port, path), within_s=900)
+
+    def _is_ready(self, port: int, path: str) -> bool:
+        assert self._running[port].poll() is None, "the process has ended"
+        return _answers(f"http://127.0.0.1:{port}{path}")
 
     def environment(self, release: str) -> dict[str, str]:
         """The environment of a release's processes."""
