@@ -2,6 +2,7 @@
 
 from carvalue.api.batch import ANSWER_COLUMNS, ARROW, CSV, NDJSON, PARQUET
 from carvalue.api.messages import (
+    ANSWERED_LEVELS,
     MAX_COMPARABLES,
     MAX_MODELS,
     MAX_SALE_PRICE,
@@ -65,6 +66,7 @@ from carvalue.api.validation import (
 )
 
 __all__ = [
+    "ANSWERED_LEVELS",
     "ANSWER_COLUMNS",
     "ARROW",
     "ASKING_PRICE",

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 from carvalue.api.json_schema import Json
 from carvalue.api.messages import (
+    ANSWERED_LEVELS,
     Comparable,
     CurvePoint,
     Curves,
@@ -94,13 +95,12 @@ STORED_QUOTE = StoredQuote(
     comparables=(COMPARABLE,),
 )
 _PRICES = (18_900, 19_600, 20_900, 22_450, 23_900, 25_300, 26_100)
-_LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 DISTRIBUTION = Distribution(
     currency=CURRENCY.code,
     model_version=QUOTE.model_version,
     data_as_of=QUOTE.data_as_of,
     quantiles=tuple(
-        Quantile(level=level, price=price) for level, price in zip(_LEVELS, _PRICES, strict=True)
+        Quantile(level=level, price=price) for level, price in zip(ANSWERED_LEVELS, _PRICES, strict=True)
     ),
     asking=RankedAskingPrice(price=21_500, share_below=0.3425, share_above=0.6575),
     support=QUOTE.support,

@@ -6,7 +6,7 @@ The service, its OpenAPI document, the typed client, and the proxies of all depl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,10 +20,10 @@ from carvalue.api.batch import (
     REQUEST_CSV,
     REQUEST_NDJSON,
 )
-from carvalue.api.json_schema import Json, list_of, ref
-from carvalue.api.messages import MAX_MODELS
+from carvalue.api.json_schema import Json, list_of, ref, schemas_of
+from carvalue.api.messages import OptionsQuery
 from carvalue.api.validation import MAX_LISTINGS
-from carvalue.listings import CURRENCY, MARKET, MAX_TEXT, NUMBER_FIELDS, NumberField
+from carvalue.listings import CURRENCY, MARKET, NUMBER_FIELDS, NumberField
 
 VERSION_PREFIX = "/v1"
 JSON = "application/json"
@@ -111,6 +111,15 @@ def _number(field_: NumberField) -> Parameter:
     )
 
 
+def _query(kind: type[msgspec.Struct]) -> tuple[Parameter, ...]:
+    """Describe the fields of a query as parameters."""
+    properties: Any = schemas_of([kind])[kind.__name__]["properties"]
+    return tuple(
+        Parameter(name=name, place="query", schema=schema, description=schema.pop("description"))
+        for name, schema in properties.items()
+    )
+
+
 def _text(example: str) -> Json:
     return {"schema": _FILE, "example": example}
 
@@ -134,7 +143,6 @@ _QUOTE_ID = Parameter(
     name="quote_id", place="path", schema={"type": "string", "example": examples.QUOTE.quote_id}
 )
 _STORED_PROBLEMS = {404: "There is no such quote.", 503: "The journal is unavailable."}
-_SHORT_TEXT: Json = {"type": "string", "maxLength": MAX_TEXT, "default": ""}
 
 PREDICT = ApiRoute(
     name="post_predict",
@@ -298,7 +306,7 @@ GET_QUOTE = ApiRoute(
     path="/quotes/{quote_id}",
     tag="quotes",
     summary="Read a stored quote",
-    description="Whoever knows the id can read it. Of a former model, the explanation is null.",
+    description="Anyone who has the id can read it. The explanation is null for a former model.",
     parameters=(_QUOTE_ID,),
     answers={200: _answer(examples.STORED_QUOTE, "The quote as it was given, with its listing.")},
     problems=_STORED_PROBLEMS,
@@ -335,21 +343,7 @@ OPTIONS = ApiRoute(
     description=(
         "Makes, models of a make that match `q`, trims of a model, and every field; most frequent first."
     ),
-    parameters=(
-        Parameter(
-            name="make", place="query", schema=_SHORT_TEXT, description="The make whose models are listed."
-        ),
-        Parameter(name="q", place="query", schema=_SHORT_TEXT, description="Text that the models contain."),
-        Parameter(
-            name="model", place="query", schema=_SHORT_TEXT, description="The model whose trims are listed."
-        ),
-        Parameter(
-            name="limit",
-            place="query",
-            schema={"type": "integer", "minimum": 1, "maximum": MAX_MODELS, "default": 50},
-            description="How many models are listed at most.",
-        ),
-    ),
+    parameters=_query(OptionsQuery),
     answers={200: _answer(examples.OPTIONS)},
     problems={422: "The query cannot be used.", 503: "There is no model in production yet."},
 )

@@ -9,9 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from carvalue.api import (
+    ANSWERED_LEVELS,
     ASKING_PRICE,
     CURVE_FIELDS,
     MAX_ASKING_PRICE,
+    MAX_COMPARABLES,
     MAX_VALUES,
     Comparable,
     CurvePoint,
@@ -32,9 +34,6 @@ from carvalue.pricing.explain import explain_price, missing_answers, what_if_cur
 from carvalue.serving.http import json_response, read_json
 from carvalue.serving.model import LiveModel, LoadedModel
 from carvalue.serving.quotes import QuoteService, support_of
-
-ANSWERED_LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
-"""Probabilities of the quantiles that `POST /distribution` answers."""
 
 
 async def answer_explain(request: Request, *, live: LiveModel, quotes: QuoteService) -> Response:
@@ -239,6 +238,6 @@ def explanation(loaded: LoadedModel, listing: Listing) -> tuple[Reasons, tuple[C
         What the price consists of, and similar cars, the most similar first.
     """
     model = loaded.model
-    comparables = model.comparables.nearest(model.scored_listing(listing))
+    comparables = model.comparables.nearest(model.scored_listing(listing), limit=MAX_COMPARABLES)
     reasons = convert(explain_price(model, listing), Reasons, from_attributes=True)
     return reasons, tuple(convert(dict(comparable), Comparable) for comparable in comparables)

@@ -39,6 +39,7 @@ from carvalue.api.messages.quotes import (
 )
 from carvalue.api.messages.units import Currency, DistanceUnit, Moment, QuoteId, Share, StoredListing, Text
 from carvalue.api.messages.what_if import (
+    ANSWERED_LEVELS,
     CurvePoint,
     Curves,
     Distribution,
@@ -50,6 +51,7 @@ from carvalue.api.messages.what_if import (
 )
 
 __all__ = [
+    "ANSWERED_LEVELS",
     "MAX_COMPARABLES",
     "MAX_MODELS",
     "MAX_SALE_PRICE",

@@ -7,6 +7,9 @@ from msgspec import Struct
 from carvalue.api.messages.quotes import Support
 from carvalue.api.messages.units import Currency, DistanceUnit, Share
 
+ANSWERED_LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+"""Probabilities of the quantiles that `POST /distribution` answers."""
+
 
 class Quantile(Struct, frozen=True, kw_only=True):
     """A quantile of the asking price.
