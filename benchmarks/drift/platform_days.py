@@ -1,19 +1,19 @@
 """Days of simulated visitors on the running platform, with an accelerated clock.
 
 Run `python benchmarks/drift/platform_days.py [--days N] [--mixture NAME]` after `make build`. The visitors
-ask for the held-out cars of the platform, through the price service's own routes and as fast as it answers.
-Nothing drifts, so every alert is false. Writes `results/drift_platform_days.json`. The quotes stay in the
-journal.
+ask for the held-out cars of the platform, and its model quotes them. The quotes of each hour enter the
+platform's journal with the times of the last days, and its watcher checks them before the next hour. Nothing
+drifts, so every alert is false. Writes `results/drift_platform_days.json`. The quotes stay in the journal.
 """
 
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
-from itertools import groupby
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from uuid import uuid4
 
 import httpx
 import polars as pl
@@ -24,98 +24,106 @@ from benchmarks.results import save
 from visitors import MIXTURES, NAMES, requests
 
 from carvalue.files import open_folder
+from carvalue.journal import Journal, JournalEntry
+from carvalue.listings import REQUIRED_FIELDS
 from carvalue.listings.datasets import DATASETS, DatasetStore
+from carvalue.pricing import PriceModel
+from carvalue.serving.model import load_production_model
 from carvalue.settings import Settings, load_settings
 
-SEED, MAX_REQUESTS = 31, 100_000
-TIMEOUT_S, POLL_S, LIMIT_S = 60.0, 0.5, 600.0
+SEED, MAX_REQUESTS_A_DAY = 31, 20_000
+TIMEOUT_S, POLL_S, LIMIT_S = 60.0, 0.1, 600.0
 
 
 def main() -> None:
-    """Send the requests, wait until the watcher has checked them, and count its alerts."""
+    """Write the quotes hour by hour, let the watcher check each hour, and count its alerts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, default=3)
     parser.add_argument("--mixture", choices=MIXTURES, default="everybody, without keys")
     chosen = parser.parse_args()
     settings = load_settings()
-    dataset = DatasetStore(open_folder(settings, DATASETS).read()).current()
-    listings = pl.read_parquet(dataset.path("test")).sort("posted_at", maintain_order=True)
-    asked = requests(
-        listings.drop_nulls(["manufacturer", "model", "year"]),
-        MIXTURES[chosen.mixture],
-        rows=MAX_REQUESTS,
-        seed=SEED,
-    )
-    asked = asked.filter(pl.col("quoted_at") < asked["quoted_at"][0] + timedelta(days=chosen.days))
-    values = {"mixture": chosen.mixture, "days": chosen.days, **_replay(settings, asked)}
+    production = load_production_model(settings, warn=print)
+    asked = _requests(settings, chosen.mixture, days=chosen.days)
+    with (
+        closing(Journal(settings.journal_url.get_secret_value())) as journal,
+        httpx.Client(base_url=settings.watcher_url, timeout=TIMEOUT_S, trust_env=False) as watcher,
+    ):
+        before, alerts, seen = _alerts(watcher), set[int](), _rows_seen(watcher)
+        for _, hour in asked.group_by_dynamic("quoted_at", every="1h"):
+            journal.write(_entries(hour, production.model, str(production.version.version)))
+            seen += len(hour)
+            _wait_until_seen(watcher, seen)
+            alerts |= _alerts(watcher) - before
+    values = {
+        "mixture": chosen.mixture,
+        "days": chosen.days,
+        "requests": len(asked),
+        "false alerts": len(alerts),
+    }
     print(values)
     save(
         "drift_platform_days",
         values,
         command="python benchmarks/drift/platform_days.py",
-        model=_model(settings),
+        model=production.model.card.data_source,
     )
 
 
-def _replay(settings: Settings, asked: pl.DataFrame) -> dict[str, Any]:
-    began, alerts = time.monotonic(), set()
-    with (
-        httpx.Client(base_url=settings.service_url, timeout=TIMEOUT_S, trust_env=False) as service,
-        httpx.Client(base_url=settings.watcher_url, timeout=TIMEOUT_S, trust_env=False) as watcher,
-    ):
-        seen, quoted, refused = _rows_seen(watcher), 0, 0
-        for channel, rows in _visits(asked):
-            answered = _ask(service, channel, rows)
-            quoted, refused = quoted + answered, refused + len(rows) - answered
-            alerts |= _firing(watcher)
-        deadline = time.monotonic() + LIMIT_S
-        while _rows_seen(watcher) < seen + quoted and time.monotonic() < deadline:
-            time.sleep(POLL_S)
-        alerts |= _firing(watcher)
-        checked = _rows_seen(watcher) - seen
-    return {
-        "requests": len(asked),
-        "quotes": quoted,
-        "refused": refused,
-        "checked by the watcher": checked,
-        "false alerts": len(alerts),
-        "seconds": round(time.monotonic() - began),
-    }
+def _requests(settings: Settings, mixture: str, *, days: int) -> pl.DataFrame:
+    """Simulate the requests of the days that end now."""
+    dataset = DatasetStore(open_folder(settings, DATASETS).read()).current()
+    listings = pl.read_parquet(dataset.path("test")).sort("posted_at", maintain_order=True)
+    asked = requests(
+        listings.drop_nulls(REQUIRED_FIELDS), MIXTURES[mixture], rows=MAX_REQUESTS_A_DAY * days, seed=SEED
+    )
+    asked = asked.filter(pl.col("quoted_at") < asked["quoted_at"][0] + timedelta(days=days))
+    return asked.with_columns(pl.col("quoted_at") + (datetime.now(UTC) - asked["quoted_at"][-1]))
 
 
-def _visits(asked: pl.DataFrame) -> Iterator[tuple[str, Sequence[dict[str, Any]]]]:
-    """Group neighboring requests of one channel; people and programs send one car at a time, uploads many."""
-    rows = asked.select("channel", *NAMES).to_dicts()
-    for channel, group in groupby(rows, key=lambda row: row.pop("channel")):
-        listings = [{name: value for name, value in row.items() if value is not None} for row in group]
-        if channel == "upload":
-            yield channel, listings
-        else:
-            yield from ((channel, [listing]) for listing in listings)
+def _entries(rows: pl.DataFrame, model: PriceModel, version: str) -> Sequence[JournalEntry]:
+    """Quote the rows, as the price service would have at their time."""
+    cars = [
+        {name: value for name, value in row.items() if value is not None}
+        for row in rows.select(NAMES).to_dicts()
+    ]
+    return [
+        JournalEntry(
+            quote_id=f"{int(row['quoted_at'].timestamp() * 1_000):012x}{uuid4().hex[:20]}",
+            quoted_at=row["quoted_at"],
+            model_version=version,
+            price=estimate.price,
+            low=estimate.low,
+            high=estimate.high,
+            warnings=estimate.warnings,
+            listing=car,
+            client=row["client"],
+            route=row["channel"],
+        )
+        for row, car, estimate in zip(
+            rows.select("quoted_at", "client", "channel").to_dicts(),
+            cars,
+            model.quote_many(cars),
+            strict=True,
+        )
+    ]
 
 
-def _ask(service: httpx.Client, channel: str, listings: Sequence[dict[str, Any]]) -> int:
-    """Ask for prices as the channel does; return the number of quotes."""
-    if channel == "upload":
-        table = pl.from_dicts(listings, infer_schema_length=None).write_csv()
-        answer = service.post("/predict/batch", content=table, headers={"Content-Type": "text/csv"})
-        return int(pl.read_csv(answer.raise_for_status().content)["price"].count())
-    headers = {"X-Channel": "page"} if channel == "page" else {}
-    return int(service.post("/predict", json=listings[0], headers=headers).is_success)
+def _wait_until_seen(watcher: httpx.Client, rows: int) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while _rows_seen(watcher) < rows:
+        if time.monotonic() > deadline:
+            sys.exit(f"The watcher has not checked {rows:,} quotes within {LIMIT_S:.0f} s.")
+        time.sleep(POLL_S)
 
 
 def _rows_seen(watcher: httpx.Client) -> int:
     return int(watcher.get("/drift").raise_for_status().json().get("rows_seen", 0))
 
 
-def _firing(watcher: httpx.Client) -> set[str]:
-    alerts = watcher.get("/alerts").raise_for_status().json()["firing"]
-    return {alert["key"] for alert in alerts}
-
-
-def _model(settings: Settings) -> str:
-    model = httpx.get(f"{settings.service_url}/model", trust_env=False).raise_for_status().json()
-    return f"version {model['version']} of the platform"
+def _alerts(watcher: httpx.Client) -> set[int]:
+    """Read the numbers of all alerts, also of those that have ended."""
+    answer = watcher.get("/alerts").raise_for_status().json()
+    return {alert["number"] for alerts in answer.values() for alert in alerts}
 
 
 if __name__ == "__main__":
