@@ -322,8 +322,8 @@ MODEL = Row(
         Panel(
             title="Prices of the canary",
             shape="lines",
-            queries={f"{metrics.CANARY_PRICE_RATIO.name}{INSTANCE} > 0": "{{instance}}"},
-            description="Median ratio to the prices of production, for the same cars.",
+            queries={f"{metrics.CANARY_PRICE_RATIO.name}{INSTANCE}": "{{instance}}"},
+            description="Median ratio to the prices of production, for the same cars; 0 while there is no canary.",
             unit="percentunit",
             width=16,
             runbook="CarvalueCanaryStopped",

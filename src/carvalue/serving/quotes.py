@@ -117,7 +117,7 @@ class QuoteService:
             ModelNotLoaded: there is no model to quote with.
             QuoteNotRecorded: the quotes cannot be recorded, and such quotes are to be refused.
         """
-        model, trace = loaded or self._canary.model_for(client, listings[0]), current_trace()
+        model, trace = loaded or self._canary.model_for(client, *listings[:1]), current_trace()
         trace_id = trace.trace_id if trace else None
         inquiries = [Inquiry(listing, client, route, trace_id) for listing in listings]
         if len(listings) > INLINE_LISTINGS:

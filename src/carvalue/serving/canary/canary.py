@@ -94,12 +94,12 @@ class Canary:
         self._unrecorded: tuple[DecisionRecord, Breach] | None = None
         self._comparison = CanaryComparison()
 
-    def model_for(self, client: str, listing: Listing) -> LoadedModel:
+    def model_for(self, client: str, *listings: Listing) -> LoadedModel:
         """Choose the model that answers a request.
 
         Args:
             client: The client, as the journal names it.
-            listing: The car, or the first one of a list.
+            listings: The cars; the first one of a list decides for all.
 
         Returns:
             The canary, or the version in production.
@@ -108,7 +108,9 @@ class Canary:
             ModelNotLoaded: There is no model in production.
         """
         canary, production = self._loaded, self._live.current()
-        return canary if canary is not None and self._share.includes(client, listing) else production
+        if canary is None or not listings:
+            return production
+        return canary if self._share.includes(client, listings[0]) else production
 
     def is_canary(self, model: LoadedModel) -> bool:
         """Tell whether a model is the canary.
