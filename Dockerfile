@@ -14,20 +14,20 @@ COPY pyproject.toml uv.lock README.md LICENSE ./
 
 # Dependencies change less often than the code, so they have their own layer.
 FROM build AS build-service
-RUN uv sync --no-install-project --extra postgres --extra redis --extra aws
+RUN uv sync --no-install-project --extra postgres --extra redis --extra aws --extra tracing
 COPY src src
-RUN uv sync --no-editable --extra postgres --extra redis --extra aws \
+RUN uv sync --no-editable --extra postgres --extra redis --extra aws --extra tracing \
     && .venv/bin/python -c "from carvalue.pricing.trees.native import is_native_available; assert is_native_available()"
 
 FROM build AS build-page
-RUN uv sync --no-install-project --extra web --extra vin
+RUN uv sync --no-install-project --extra web --extra vin --extra tracing
 COPY src src
-RUN uv sync --no-editable --extra web --extra vin
+RUN uv sync --no-editable --extra web --extra vin --extra tracing
 
 FROM build AS build-watcher
-RUN uv sync --no-install-project --extra monitoring --extra processes --extra postgres --extra aws
+RUN uv sync --no-install-project --extra monitoring --extra processes --extra postgres --extra aws --extra tracing
 COPY src src
-RUN uv sync --no-editable --extra monitoring --extra processes --extra postgres --extra aws
+RUN uv sync --no-editable --extra monitoring --extra processes --extra postgres --extra aws --extra tracing
 
 FROM build AS build-airflow
 RUN uv sync --no-install-project --extra airflow --extra training --extra processes --extra postgres --extra celery --extra kubernetes --extra login --extra aws

@@ -1,4 +1,4 @@
-"""Generate the secrets that compose.yaml mounts, one file each, and keep existing files.
+"""Generate the secrets that deployments mount, one file each, and the file of settings; keep existing files.
 
 It needs nothing but Python. Write the key of your S3 bucket into the files s3_key_id and s3_key yourself.
 """
@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("secrets")
+SETTINGS = "settings.env"
+EXAMPLE = Path(__file__).with_name("settings.env.example")
 MANUAL = ("s3_key_id", "s3_key")
 
 
@@ -18,13 +20,14 @@ def main(folder: Path, *, database: str) -> None:
     """Write the missing files; exit with 1 if a file is left that a person has to write.
 
     Args:
-        folder: Folder of the files; it is created if needed.
+        folder: Folder of the secrets; it is created if needed. The settings are beside it.
         database: Host and port of PostgreSQL.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, value in generate(database).items():
         _write_once(folder / name, value)
     _write_once(folder / "service_keys", key_line("page", (folder / "page_key").read_text().strip()))
+    _write_once(folder.parent / SETTINGS, EXAMPLE.read_text())
     missing = [name for name in MANUAL if not (folder / name).is_file()]
     if missing:
         sys.exit(f"make_secrets: write the key of your bucket into {folder}: {' and '.join(missing)}.")
@@ -54,7 +57,11 @@ def generate(database: str) -> dict[str, str]:
         "grafana_password": secrets.token_urlsafe(16),
         "mlflow_password": secrets.token_urlsafe(16),
         "page_key": f"carvalue.page.{secrets.token_urlsafe(32)}",  # the format of `carvalue keys new page`
+        "operator_key": secrets.token_urlsafe(16),
         "alert_urls": "console:",  # add webhooks or mailboxes here
+        "rate_limit_redis": "",  # empty: each replica of the price service counts requests for itself
+        "bundle_signing_key": "",  # empty: published versions are not signed
+        "bundle_public_key": "",
     }
 
 

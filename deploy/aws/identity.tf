@@ -113,25 +113,36 @@ data "aws_iam_policy_document" "files" {
   }
 }
 
+# What each role may do with objects below storage/; a deleted object keeps its versions.
+locals {
+  storage_actions = {
+    airflow = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    watcher = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    service = ["s3:GetObject"] # published versions
+  }
+}
+
 resource "aws_iam_role_policy" "storage" {
-  for_each = local.uses_storage
+  for_each = local.storage_actions
 
   name   = "storage"
   role   = aws_iam_role.task[each.key].id
-  policy = data.aws_iam_policy_document.storage.json
+  policy = data.aws_iam_policy_document.storage[each.key].json
 }
 
 data "aws_iam_policy_document" "storage" {
+  for_each = local.storage_actions
+
   statement {
     actions   = ["s3:ListBucket"] # for the whole bucket: with a condition on the prefix, S3 answers 403 for a missing object, not 404
     resources = [aws_s3_bucket.this["artifacts"].arn]
   }
   statement {
-    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] # a deleted object keeps its versions
+    actions   = each.value
     resources = ["${aws_s3_bucket.this["artifacts"].arn}/storage/*"]
   }
   statement {
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    actions   = contains(each.value, "s3:PutObject") ? ["kms:Decrypt", "kms:GenerateDataKey"] : ["kms:Decrypt"]
     resources = [aws_kms_key.this.arn]
 
     condition {

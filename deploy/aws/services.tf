@@ -5,11 +5,24 @@ locals {
   state    = "/var/lib/carvalue"
   storage  = "s3://${aws_s3_bucket.this["artifacts"].bucket}/storage" # what Airflow and the watcher exchange
 
+  # of every container; what operators choose overrides the addresses of this platform
+  settings = merge({
+    MLFLOW_TRACKING_URI = local.tracking
+    SERVICE_URL         = "http://service.${local.inside}:${local.ports.service}"
+    WATCHER_URL         = "http://watcher.${local.inside}:${local.ports.watcher}"
+    AIRFLOW_URL         = "http://airflow.${local.inside}:${local.ports.airflow}"
+    STORAGE_URL         = local.storage
+    BUNDLE_URL          = "${local.storage}/production" # a new task has a model while MLflow is down
+    AWS_DEFAULT_REGION  = var.region
+  }, var.settings)
+
+  # secret settings that a platform may do without -> the containers that read them
+  optional_secrets = {
+    RATE_LIMIT_REDIS   = ["service"]
+    BUNDLE_SIGNING_KEY = ["airflow-api", "airflow-scheduler", "airflow-dag-processor"]
+  }
+
   airflow_environment = {
-    MLFLOW_TRACKING_URI                      = local.tracking
-    STATE_DIR                                = local.state
-    STORAGE_URL                              = local.storage
-    AWS_DEFAULT_REGION                       = var.region
     AIRFLOW__CORE__EXECUTOR                  = "LocalExecutor"
     AIRFLOW__API__BASE_URL                   = "http://localhost:8080" # operators use a tunnel
     AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE = "3"                     # a db.t4g.micro allows about 80 connections in total
@@ -29,15 +42,11 @@ locals {
       keeps_files = false
       containers = {
         service = {
-          image = "service"
-          port  = local.ports.service
-          ready = "/healthz"
-          environment = {
-            MLFLOW_TRACKING_URI = local.tracking
-            STATE_DIR           = local.state
-            SERVICE_WORKERS     = tostring(var.service_workers)
-          }
-          secrets = { JOURNAL_URL = "journal-database", SERVICE_KEYS = "service-keys" }
+          image       = "service"
+          port        = local.ports.service
+          ready       = "/healthz"
+          environment = {}
+          secrets     = { JOURNAL_URL = "journal-database", SERVICE_KEYS = "service-keys" }
         }
       }
     }
@@ -46,14 +55,11 @@ locals {
       keeps_files = false
       containers = {
         page = {
-          image = "page"
-          port  = local.ports.page
-          ready = "/_stcore/health"
-          environment = {
-            SERVICE_URL = "http://service.${local.inside}:${local.ports.service}"
-            WATCHER_URL = "http://watcher.${local.inside}:${local.ports.watcher}"
-          }
-          secrets = { SERVICE_API_KEY = "page-key" }
+          image       = "page"
+          port        = local.ports.page
+          ready       = "/_stcore/health"
+          environment = {}
+          secrets     = { SERVICE_API_KEY = "page-key", OPERATOR_KEY = "operator-key" }
         }
       }
     }
@@ -62,17 +68,11 @@ locals {
       keeps_files = true
       containers = {
         watcher = {
-          image = "watcher"
-          port  = local.ports.watcher
-          ready = "/healthz"
-          environment = {
-            MLFLOW_TRACKING_URI = local.tracking
-            STATE_DIR           = local.state
-            STORAGE_URL         = local.storage
-            AWS_DEFAULT_REGION  = var.region
-            AIRFLOW_URL         = "http://airflow.${local.inside}:${local.ports.airflow}"
-          }
-          secrets = { JOURNAL_URL = "journal-database", AIRFLOW_PASSWORD = "airflow-password", ALERT_URLS = "alert-urls" }
+          image       = "watcher"
+          port        = local.ports.watcher
+          ready       = "/healthz"
+          environment = {}
+          secrets     = { JOURNAL_URL = "journal-database", AIRFLOW_PASSWORD = "airflow-password", ALERT_URLS = "alert-urls" }
         }
       }
     }
@@ -113,12 +113,17 @@ locals {
   }
   alone = toset(["airflow", "watcher"]) # never two: executor state and alert state have one writer
 
-  uses_storage = toset([
-    for role, task in local.tasks : role if anytrue([for item in task.containers : contains(keys(item.environment), "STORAGE_URL")])
-  ])
-
-  secrets_of = { for role, task in local.tasks : role => distinct(flatten([for item in task.containers : values(item.secrets)])) }
-  standing   = { for role, task in local.tasks : role => task if task.size.copies > 0 }
+  # role -> container -> variable -> secret
+  secrets = {
+    for role, task in local.tasks : role => {
+      for name, item in task.containers : name => merge(item.secrets, {
+        for variable in var.optional_secrets : variable => local.optional_secret_names[variable] if contains(local.optional_secrets[variable], name)
+      })
+    }
+  }
+  optional_secret_names = { for variable in var.optional_secrets : variable => lower(replace(variable, "_", "-")) }
+  secrets_of            = { for role, containers in local.secrets : role => distinct(flatten([for item in containers : values(item)])) }
+  standing              = { for role, task in local.tasks : role => task if task.size.copies > 0 }
 }
 
 resource "aws_ecs_cluster" "this" {
@@ -159,9 +164,9 @@ resource "aws_ecs_task_definition" "this" {
     command                = [name]
     essential              = true
     readonlyRootFilesystem = true
-    environment            = [for key in sort(keys(item.environment)) : { name = key, value = item.environment[key] }]
+    environment            = [for key, value in merge(local.settings, item.environment) : { name = key, value = value }]
     secrets = concat(
-      [for key in sort(keys(item.secrets)) : { name = key, valueFrom = aws_secretsmanager_secret.this[item.secrets[key]].arn }],
+      [for key, secret in local.secrets[each.key][name] : { name = key, valueFrom = aws_secretsmanager_secret.this[secret].arn }],
       each.key == "migrate" ? [{ name = "DATABASE_PASSWORD", valueFrom = "${local.owner_secret}:password::" }] : [],
     )
     portMappings = item.port == null ? [] : [{ name = name, containerPort = item.port, hostPort = item.port, protocol = "tcp" }]

@@ -176,14 +176,25 @@ variable "sizes" {
   }
 }
 
-variable "service_workers" {
-  description = "Worker processes of one copy of the price service: one per core in sizes.service."
-  type        = number
-  default     = 1
+variable "settings" {
+  description = "Settings of the containers by name, such as { RETRAIN_SCHEDULE = \"@weekly\" }; deploy/settings.env.example explains each."
+  type        = map(string)
+  default     = {}
 
   validation {
-    condition     = var.service_workers >= 1 && var.service_workers <= 64
-    error_message = "Expected 1 to 64."
+    condition     = length(setsubtract(keys(var.settings), local.setting_names)) == 0
+    error_message = "Not a setting of containers: ${join(", ", setsubtract(keys(var.settings), local.setting_names))}. Secrets belong into optional_secrets."
+  }
+}
+
+variable "optional_secrets" {
+  description = "Settings that are secret and have a default, which containers read from Secrets Manager instead; put their values there before the next deployment."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = length(setsubtract(var.optional_secrets, keys(local.optional_secrets))) == 0
+    error_message = "Expected names out of ${join(", ", keys(local.optional_secrets))}."
   }
 }
 

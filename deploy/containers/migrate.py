@@ -10,11 +10,18 @@ import psycopg
 from psycopg import sql
 
 ADMIN = Path(__file__).with_name("airflow_admin.py")
+CHECK = Path(__file__).with_name("check_settings.py")
 AIRFLOW, MLFLOW, JOURNAL = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "MLFLOW_BACKEND_STORE_URI", "JOURNAL_URL"
 
 
-def main() -> None:
-    """Run every migration; each can be repeated."""
+def main(settings: str = "") -> None:
+    """Check the names of settings, then run every migration; each can be repeated.
+
+    Args:
+        settings: File or folder of the settings that all containers have; empty where Terraform checks them.
+    """
+    if settings:
+        subprocess.run([sys.executable, CHECK, settings], check=True)  # noqa: S603
     urls = {name: os.environ[name] for name in (AIRFLOW, MLFLOW, JOURNAL)}
     if "DATABASE_PASSWORD" in os.environ:
         _create_databases(urls)
@@ -67,4 +74,4 @@ def _run(*command: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

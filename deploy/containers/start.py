@@ -33,7 +33,11 @@ DEFAULTS = {
     "BIND_HOST": "0.0.0.0",  # noqa: S104  # the network decides what is published
     "MLFLOW_PORT": "5000",
     "AIRFLOW_PORT": "8080",
+    "DATA_SOURCE": "kaggle",  # not auto: without Kaggle the first model would learn from generated cars
+    "GENERATED_DATA": "refuse",
+    "FIRST_MODEL": "automatic",
 }
+"""What an empty or absent variable means in a container."""
 NEEDS_AIRFLOW = frozenset(
     {"airflow-task", "migrate", "trigger", *(role for role in ROLES if role.startswith("airflow"))}
 )
@@ -120,7 +124,8 @@ def environment(role: str, *, mounted: Path = MOUNTED_SECRETS) -> dict[str, str]
     Returns:
         Variable name -> value.
     """
-    given = DEFAULTS | dict(os.environ) | mounted_secrets(mounted)
+    chosen = {name: value for name, value in os.environ.items() if value or name not in DEFAULTS}
+    given = DEFAULTS | chosen | mounted_secrets(mounted)
     if role in NEEDS_AIRFLOW:
         return _airflow(given)
     # BIND_HOST requires a password of Airflow; without Airflow it is random
@@ -134,10 +139,10 @@ def mounted_secrets(folder: Path) -> dict[str, str]:
         folder: Folder with one file per variable; it may not exist.
 
     Returns:
-        File name -> stripped content.
+        File name -> stripped content; without empty files, which stand for the default.
     """
     files = [path for path in folder.glob("*") if path.is_file()] if folder.is_dir() else []
-    return {path.name: path.read_text().strip() for path in files}
+    return {path.name: content for path in files if (content := path.read_text().strip())}
 
 
 def _airflow(given: dict[str, str]) -> dict[str, str]:

@@ -11,8 +11,8 @@ from carvalue.cli import app
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
-# a path of the repository; deploy/secrets is made by deploy/make_secrets.py
-PATH = re.compile(r"`((?:src|tests|docs|deploy(?!/secrets)|dags|benchmarks)/[\w./-]+)`")
+# a path of the repository; deploy/make_secrets.py makes deploy/secrets and deploy/settings.env
+PATH = re.compile(r"`((?:src|tests|docs|deploy(?!/secrets|/settings\.env`)|dags|benchmarks)/[\w./-]+)`")
 
 
 def test_every_command_is_in_the_documents() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+from dotenv import dotenv_values
 
 from carvalue.settings import Settings
 from production import START, environment
@@ -118,17 +119,9 @@ def test_no_two_pods_share_a_volume() -> None:
 
 def test_tasks_and_watcher_exchange_files_in_one_bucket() -> None:
     readers = [PODS["watcher"]["containers"][0], task_pod()["spec"]["containers"][0]]
-    airflow = yaml.safe_load(VALUES["extraEnvFrom"])
-    (storage,) = [
-        item for item in MANIFESTS if item["kind"] == "ConfigMap" and item["metadata"]["name"] == "storage"
-    ]
 
-    assert (
-        [reader["envFrom"] for reader in readers]
-        == [airflow, airflow]
-        == [[{"configMapRef": {"name": "storage"}}]] * 2
-    )
-    assert storage["data"]["STORAGE_URL"].startswith("s3://")
+    assert [reader["envFrom"] for reader in readers] == [[{"configMapRef": {"name": "settings"}}]] * 2
+    assert dotenv_values(FOLDER / "cluster.env")["STORAGE_URL"].startswith("s3://")
 
 
 def test_service_environment_variables_do_not_override_settings() -> None:

@@ -37,12 +37,16 @@ class Deployment:
         for name in ("s3_key_id", "s3_key"):
             _write_secret(folder / "deploy" / "secrets" / name, "fake")
         subprocess.run([sys.executable, "deploy/make_secrets.py"], cwd=folder, check=True)
+        settings = {"DATA_SOURCE": os.environ.get("DATA_SOURCE", "sample"), "GENERATED_DATA": "accept"}
+        (folder / "deploy" / "settings.env").write_text(
+            "".join(f"{name}={value}\n" for name, value in settings.items())
+        )
         self._environment = {
             "COMPOSE_FILE": ":".join(FILES),
-            "DATA_SOURCE": "sample",
             **os.environ,
             "COMPOSE_PROJECT_NAME": PROJECT,
             "ARTIFACTS": "s3://models/mlflow",
+            "STORAGE": "s3://models/storage",
             "S3_ENDPOINT": f"http://object-store:{s3_port}",
         }
 

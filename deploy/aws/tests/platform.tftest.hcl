@@ -90,8 +90,8 @@ run "airflow_and_watcher_exchange_files_in_the_bucket" {
   command = plan
 
   assert {
-    condition     = local.uses_storage == toset(["airflow", "watcher"]) && keys(aws_iam_role_policy.storage) == ["airflow", "watcher"]
-    error_message = "Airflow and the watcher must have STORAGE_URL and access to it."
+    condition     = keys(aws_iam_role_policy.storage) == ["airflow", "service", "watcher"] && local.storage_actions.service == ["s3:GetObject"]
+    error_message = "Airflow and the watcher must have access to STORAGE_URL; the price service reads published versions."
   }
 }
 
@@ -155,7 +155,7 @@ run "the_price_service_knows_its_callers_by_hashes_alone" {
     error_message = "Only the hash of an API key must be stored."
   }
   assert {
-    condition     = local.tasks.service.containers.service.secrets == { JOURNAL_URL = "journal-database", SERVICE_KEYS = "service-keys" } && local.tasks.page.containers.page.secrets == { SERVICE_API_KEY = "page-key" }
+    condition     = local.tasks.service.containers.service.secrets == { JOURNAL_URL = "journal-database", SERVICE_KEYS = "service-keys" } && local.tasks.page.containers.page.secrets == { SERVICE_API_KEY = "page-key", OPERATOR_KEY = "operator-key" }
     error_message = "The service must get only hashes, and the page only its key."
   }
 }
@@ -189,5 +189,29 @@ run "what_stops_and_what_the_watcher_finds_reaches_people" {
       && aws_cloudwatch_log_metric_filter.told.log_group_name == aws_cloudwatch_log_group.this["watcher"].name
     )
     error_message = "The alarm must use the metric that is counted in the watcher's log."
+  }
+}
+
+run "settings_reach_every_container" {
+  command = plan
+
+  variables {
+    settings         = { RETRAIN_SCHEDULE = "@weekly", WATCHER_URL = "http://other:9697" }
+    optional_secrets = ["BUNDLE_SIGNING_KEY"]
+  }
+
+  assert {
+    condition = alltrue([
+      for name in ["RETRAIN_SCHEDULE", "WATCHER_URL"] : local.settings[name] == var.settings[name]
+    ])
+    error_message = "What operators choose must override the addresses of the platform."
+  }
+  assert {
+    condition     = contains(keys(aws_secretsmanager_secret.this), "bundle-signing-key") && !contains(keys(aws_secretsmanager_secret_version.this), "bundle-signing-key")
+    error_message = "The value of an optional secret must not come from Terraform."
+  }
+  assert {
+    condition     = local.secrets.airflow["airflow-api"].BUNDLE_SIGNING_KEY == "bundle-signing-key" && !contains(keys(local.secrets.service["service"]), "BUNDLE_SIGNING_KEY")
+    error_message = "Only Airflow may sign published versions."
   }
 }

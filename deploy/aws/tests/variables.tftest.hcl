@@ -67,3 +67,14 @@ run "sizes_that_fargate_does_not_offer" {
 
   expect_failures = [var.sizes]
 }
+
+run "names_that_are_no_settings_of_containers" {
+  command = plan
+
+  variables {
+    settings         = { DATA_SOURSE = "sample", JOURNAL_URL = "postgresql://user:password@host/journal", SERVICE_PORT = "80" }
+    optional_secrets = ["JOURNAL_URL"]
+  }
+
+  expect_failures = [var.settings, var.optional_secrets]
+}

@@ -60,6 +60,7 @@ def judge(*, settings: PipelineSettings, work: Path) -> None:
                 worse=settings.max_worse_error,
                 slice_error=settings.max_slice_error,
                 coverage_deviation=settings.max_coverage_deviation,
+                generated=settings.generated_data == "accept",
             ),
         )
     judgement.save(work / JUDGEMENT_FILE)

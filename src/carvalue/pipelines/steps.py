@@ -58,11 +58,12 @@ def download(*, settings: PipelineSettings, work: Path) -> None:
     from carvalue.files import write_artifact
     from carvalue.listings.sources import KaggleRequest, SampleRequest, fetch_listings, read_column_mapping
 
+    is_accepted = settings.generated_data == "accept"
     raw = fetch_listings(
         source=settings.data_source,
         into=work / "raw",
         kaggle=KaggleRequest(dataset=settings.kaggle_dataset, timeout_s=settings.kaggle_timeout_s),
-        sample=SampleRequest(rows=settings.sample_rows, seed=settings.sample_seed),
+        sample=SampleRequest(rows=settings.sample_rows, seed=settings.sample_seed) if is_accepted else None,
         mapping=read_column_mapping(Path(settings.dataset)) if settings.dataset else None,
     )
     logger.info("raw listings fetched", extra={"source": raw.description, "path": str(raw.path)})

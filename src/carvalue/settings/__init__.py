@@ -4,7 +4,14 @@ The defaults work on a new machine without any configuration.
 """
 
 from carvalue.settings.base import LOOPBACK_HOSTS, InvalidSetting, SettingsGroup
-from carvalue.settings.load import SECRETS, Settings, load_settings, load_usable_settings
+from carvalue.settings.load import (
+    DEPLOYABLE,
+    SECRETS,
+    Settings,
+    check_deployed,
+    load_settings,
+    load_usable_settings,
+)
 from carvalue.settings.market import MarketSettings
 from carvalue.settings.network import NetworkSettings, TracingSettings
 from carvalue.settings.page import PageSettings
@@ -36,6 +43,7 @@ from carvalue.settings.watcher import (
 )
 
 __all__ = [
+    "DEPLOYABLE",
     "ENV_FILE",
     "LOCAL_PASSWORD",
     "LOOPBACK_HOSTS",
@@ -68,6 +76,7 @@ __all__ = [
     "TracingSettings",
     "TrainingSettings",
     "WatcherSettings",
+    "check_deployed",
     "load_settings",
     "load_usable_settings",
     "project_folder",

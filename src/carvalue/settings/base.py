@@ -7,6 +7,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from carvalue.errors import AppError
 
+ONE_MACHINE = "one machine"
+"""Marks a setting, in its type, that a deployment with containers cannot choose: the image, or the network
+between containers, decides what it is."""
 LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
 
 

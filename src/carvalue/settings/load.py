@@ -1,7 +1,7 @@
 """Read settings from the environment and `.env`, and report what is wrong with them."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar, overload
 
@@ -9,7 +9,7 @@ from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from carvalue.settings.base import InvalidSetting, SettingsGroup
+from carvalue.settings.base import ONE_MACHINE, InvalidSetting, SettingsGroup
 from carvalue.settings.market import MarketSettings
 from carvalue.settings.names import UnknownName, unknown_in_environment, unknown_in_file
 from carvalue.settings.page import PageSettings
@@ -46,6 +46,11 @@ SECRETS = frozenset(name for name, field in Settings.model_fields.items() if fie
 """The fields that are never shown."""
 NAMES = frozenset(name.upper() for name in Settings.model_fields)
 """The environment variables of all settings."""
+
+DEPLOYABLE = frozenset(
+    name.upper() for name, field in Settings.model_fields.items() if ONE_MACHINE not in field.metadata
+)
+"""The environment variables that containers may have; the others are decided by images and networks."""
 
 PATHS = {
     "STATE_DIR",
@@ -132,6 +137,35 @@ def load_usable_settings() -> tuple[Settings, tuple[str, ...]]:
                 raise  # a fault of this program: its defaults do not fit together
             problems += map(_describe, invalid.values())
             defaults |= dict.fromkeys(invalid)
+
+
+def check_deployed(names: Iterable[str]) -> None:
+    """Check the names of settings that a deployment gives to its containers in plain text.
+
+    Args:
+        names: The names of environment variables.
+
+    Raises:
+        InvalidSetting: A name is none of a setting, is that of a secret, or has no effect in a container. The
+            message names each of them in one line.
+
+    >>> check_deployed(["RETRAIN_SCHEDULE", "DATA_FILE"])
+    Traceback (most recent call last):
+    carvalue.settings.base.InvalidSetting: DATA_FILE is not a setting. ...
+    """
+    problems = [problem for name in names if (problem := _problem_of_deployed(name))]
+    if problems:
+        raise InvalidSetting(" ".join(problems))
+
+
+def _problem_of_deployed(name: str) -> str:
+    if name.lower() in SECRETS:
+        return f"{name} is a secret: expected a file in deploy/secrets, or a secret of the cloud."
+    if name in DEPLOYABLE:
+        return ""
+    if name in NAMES:
+        return f"{name} has no effect in a container: expected it to be absent."
+    return next(map(str, unknown_in_file([name], known=NAMES)), f"{name} is not a setting.")
 
 
 def _read(group: Callable[..., Group], **values: str | None) -> Group:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from carvalue.settings.base import LOOPBACK_HOSTS, SettingsGroup
+from carvalue.settings.base import LOOPBACK_HOSTS, ONE_MACHINE, SettingsGroup
 from carvalue.settings.state import MlflowSettings
 from carvalue.settings.values import HttpUrl, Port, loopback_url, optional_url
 
@@ -31,7 +31,7 @@ class TracingSettings(SettingsGroup):
 class NetworkSettings(TracingSettings, MlflowSettings):
     """The addresses of all parts."""
 
-    bind_host: str = "127.0.0.1"
+    bind_host: Annotated[str, ONE_MACHINE] = "127.0.0.1"
     """The address that the price service, the page and the watcher listen on. Any address other than
     loopback requires an AIRFLOW_PASSWORD other than the default, and keys for the price service. Everything
     else listens on loopback only."""

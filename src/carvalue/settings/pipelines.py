@@ -43,6 +43,9 @@ class DataSettings(SettingsGroup):
     """Where the raw listings come from: `auto` (Kaggle if it answers, otherwise the generated sample),
     `kaggle`, `sample`, the path of a .csv or .zip file with the 26 columns of the Kaggle data set, or the
     address of a source that an installed package adds (docs/how-to/extend.md)."""
+    generated_data: Literal["accept", "refuse"] = "accept"
+    """Whether models may be trained on the generated sample and go into production: `accept` or `refuse`.
+    Containers have `refuse`, so that nobody is quoted invented prices."""
     dataset: str = ""
     """The path of a .toml file that describes the columns, units and values of the file in DATA_SOURCE
     (docs/how-to/map-columns.md). Empty: the file has the columns of the Kaggle data set."""
@@ -127,7 +130,10 @@ class ScheduleSettings(SettingsGroup):
 
     first_model: Literal["manual", "automatic"] = "manual"
     """Who starts the first training: `manual` (`make build`, or a person in Airflow) or `automatic` (Airflow,
-    once, as soon as it runs). Deployments with containers set `automatic`."""
+    once, as soon as it runs). Containers have `automatic`."""
+    parallel_tasks: int = Field(default=2, ge=1)
+    """How many tasks of all pipelines run at once, in all of Airflow and in one Celery worker; each takes a
+    process. A pipeline runs one task at a time."""
     retrain_schedule: str = Field(default="", pattern=r"^(@(hourly|daily|weekly|monthly)|\S+( \S+){4})?$")
     """When to retrain, in addition to alarms and manual runs: five cron fields, or @hourly, @daily, @weekly
     or @monthly. Empty: never."""

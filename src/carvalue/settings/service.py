@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from carvalue.settings.base import LOOPBACK_HOSTS
+from carvalue.settings.base import LOOPBACK_HOSTS, ONE_MACHINE
 from carvalue.settings.network import NetworkSettings
 from carvalue.settings.paths import AbsolutePath
 from carvalue.settings.state import RegistrySettings, StateSettings
@@ -41,7 +41,7 @@ def _rate_burst(chosen: Mapping[str, object]) -> int:
 class KeySettings(StateSettings):
     """The API keys that the price service accepts."""
 
-    service_keys_file: AbsolutePath = Field(default_factory=_keys_file)
+    service_keys_file: Annotated[AbsolutePath, ONE_MACHINE] = Field(default_factory=_keys_file)
     """The file with the API keys of the price service, written by `carvalue keys`. Empty: a file below
     STATE_DIR. Without any key, every client on this machine is accepted, and the service listens on loopback
     only."""

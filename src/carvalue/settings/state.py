@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from carvalue.settings.base import SettingsGroup
+from carvalue.settings.base import ONE_MACHINE, SettingsGroup
 from carvalue.settings.paths import PEM, absolute, absolute_url, project_folder
 from carvalue.settings.values import Port, http_url, loopback_url
 
@@ -34,7 +34,7 @@ def _storage_folder(chosen: Mapping[str, object]) -> str:
 class StateSettings(SettingsGroup):
     """The folder of everything that a running platform stores."""
 
-    state_dir: Annotated[Path, AfterValidator(_state_dir)] = Field(
+    state_dir: Annotated[Path, AfterValidator(_state_dir), ONE_MACHINE] = Field(
         default=DEFAULT_STATE, validate_default=True
     )
     """The folder for everything that a running platform stores: data, databases, bundles and logs."""
@@ -59,7 +59,7 @@ class StateSettings(SettingsGroup):
 class PlatformSettings(SettingsGroup):
     """How the platform is set up on one machine."""
 
-    monitoring_download: bool = True
+    monitoring_download: Annotated[bool, ONE_MACHINE] = True
     """Whether `make build` downloads the official releases of Prometheus, Alertmanager and Grafana that are
     not installed (336 MB) into STATE_DIR, and verifies their checksums. Where there is no internet, the
     platform runs without them."""

@@ -6,7 +6,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-Port = Annotated[int, Field(ge=1, le=65_535)]
+from carvalue.settings.base import ONE_MACHINE
+
+Port = Annotated[int, Field(ge=1, le=65_535), ONE_MACHINE]
 
 
 def http_url(value: str) -> str:

@@ -12,7 +12,7 @@ from kagglesdk import kaggle_env
 
 from carvalue.errors import AppError
 from carvalue.files.archives import ZipUnusable
-from carvalue.listings.sources.fetch import SampleRequest, fetch_listings
+from carvalue.listings.sources.fetch import GeneratedDataRefused, SampleRequest, fetch_listings
 from carvalue.listings.sources.kaggle import KaggleRequest, probe, read_kaggle
 from carvalue.listings.sources.kaggle_errors import (
     KaggleArchiveUnusable,
@@ -359,6 +359,15 @@ def test_auto_falls_back_to_the_sample_with_a_warning(
     assert "(Kaggle " in raw.description or "is not from Kaggle" in raw.description
     warning = next(record for record in caplog.records if record.levelno == logging.WARNING)
     assert warning.message == "using the bundled sample instead of Kaggle's data"
+
+
+def test_auto_does_not_fall_back_to_the_sample_where_generated_data_are_refused(
+    kaggle: FakeKaggle, tmp_path: Path
+) -> None:
+    kaggle.spoil_always("GetDataset", Fault(status=503))
+
+    with pytest.raises(GeneratedDataRefused, match=r"Kaggle .*Generated ones are refused"):
+        fetch_listings(source="auto", into=tmp_path, kaggle=IMPATIENT, sample=None)
 
 
 def test_auto_prefers_earlier_data_to_the_sample(

@@ -41,6 +41,15 @@ class CannotStore(SourceFailed):
     hint = "Free disk space (the full data set takes 2 GB), or set STATE_DIR to another folder."
 
 
+class GeneratedDataRefused(SourceFailed):
+    """Only the generated sample is there, which this platform must not train on."""
+
+    hint = (
+        "Set DATA_SOURCE to your own listings, or to kaggle. To try the platform on invented prices, set "
+        "GENERATED_DATA=accept."
+    )
+
+
 class ListingSource(Protocol):
     """A source of listings that another package adds as an entry point of the group `carvalue.sources`."""
 
@@ -74,7 +83,7 @@ def fetch_listings(
     source: str,
     into: Path,
     kaggle: KaggleRequest,
-    sample: SampleRequest,
+    sample: SampleRequest | None,
     mapping: ColumnMapping | None = None,
     progress: DownloadProgress | None = None,
 ) -> RawListings:
@@ -87,7 +96,7 @@ def fetch_listings(
             path of a CSV or zip, or the address of a source that an installed package adds.
         into: The folder to write to.
         kaggle: The Kaggle data set to download.
-        sample: The sample to generate.
+        sample: The sample to generate; None if generated listings are refused.
         mapping: How to translate the columns of a local file; None if it has the columns of vehicles.csv.
         progress: Called with the progress of a download; None logs it.
 
@@ -124,7 +133,7 @@ def _fetch(
     *,
     into: Path,
     kaggle: KaggleRequest,
-    sample: SampleRequest,
+    sample: SampleRequest | None,
     progress: DownloadProgress | None,
 ) -> RawListings:
     if source == "sample" or (source == "auto" and not MARKET.kaggle):
@@ -139,7 +148,7 @@ def _fetch(
 
 
 def _from_kaggle_or_sample(
-    kaggle: KaggleRequest, sample: SampleRequest, *, into: Path, progress: DownloadProgress | None
+    kaggle: KaggleRequest, sample: SampleRequest | None, *, into: Path, progress: DownloadProgress | None
 ) -> RawListings:
     """Use Kaggle if it answers a probe; a download that fails afterwards does not fall back to the sample."""
     problem = probe(kaggle)
@@ -150,8 +159,8 @@ def _from_kaggle_or_sample(
         logger.warning("using Kaggle's data from an earlier run", extra=fields)
         raw = read_kaggle(cached, into=into, progress=progress)
     else:
+        raw = _from_sample(sample, into=into, reason=problem.message)
         logger.warning("using the bundled sample instead of Kaggle's data", extra=fields)
-        raw = _from_sample(sample, into=into)
     return replace(raw, description=f"{raw.description} ({problem.message.rstrip('.')})")
 
 
@@ -178,7 +187,9 @@ def _from_mapped_file(path: Path, mapping: ColumnMapping, *, into: Path) -> RawL
     )
 
 
-def _from_sample(request: SampleRequest, *, into: Path) -> RawListings:
+def _from_sample(request: SampleRequest | None, *, into: Path, reason: str = "") -> RawListings:
+    if request is None:
+        raise GeneratedDataRefused(f"{reason or 'There are no real listings.'} Generated ones are refused.")
     path = into / "sample.csv"
     if MARKET.sample:
         generator = f"of {MARKET.name}"

@@ -12,14 +12,13 @@ DAGS_FOLDER = Path(str(files("carvalue.pipelines") / "airflow_dags"))
 PLUGINS_FOLDER = Path(str(files("carvalue.pipelines") / "airflow_plugins"))
 """Folder of the Airflow plugins within the installed package."""
 BUCKET_LOGS = "carvalue.pipelines.airflow_logs.LOGGING_CONFIG"
-PARALLEL_TASKS = 2  # each DAG is a chain and runs one task at a time; each slot costs a process
 
 
 def airflow_environment(settings: Settings) -> dict[str, str]:
     """Return the environment variables for every Airflow option that differs from Airflow's default.
 
     Args:
-        settings: State directory, port, user and password of Airflow.
+        settings: State directory, port, parallel tasks, user and password of Airflow.
 
     Returns:
         Variable name -> value.
@@ -33,7 +32,8 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "CORE__DAGS_FOLDER": str(DAGS_FOLDER),
         "CORE__PLUGINS_FOLDER": str(PLUGINS_FOLDER),
         "CORE__EXECUTOR": "LocalExecutor",
-        "CORE__PARALLELISM": str(PARALLEL_TASKS),
+        "CORE__PARALLELISM": str(settings.parallel_tasks),
+        "CELERY__WORKER_CONCURRENCY": str(settings.parallel_tasks),
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",  # DAGs run without a first click in the web interface
         "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{settings.airflow_user}:admin",

@@ -37,7 +37,7 @@ def enough_data(evidence: GateEvidence) -> GateResult:
 
 
 def real_data(evidence: GateEvidence) -> GateResult:
-    """Refuse a challenger trained on generated rows if the champion was trained on real ones.
+    """Refuse a challenger trained on generated rows if the champion was trained on real ones, or by setting.
 
     Args:
         evidence: What the gates look at.
@@ -47,14 +47,15 @@ def real_data(evidence: GateEvidence) -> GateResult:
     """
     mine = evidence.model.card.data_source
     theirs = evidence.champion.model.card.data_source if evidence.champion else mine
-    passed = mine != "sample" or theirs == "sample"
+    passed = mine != "sample" or (theirs == "sample" and evidence.limits.generated)
     beside = f", the version in production from {theirs}" if evidence.champion else ""
+    problem = "generated rows against real ones" if theirs != "sample" else "GENERATED_DATA is refuse"
     return GateResult(
         name="origin of the data",
         figure=None,
         limit=None,
         passed=passed,
-        message=f"trained on {mine}{beside}" + ("" if passed else ": generated rows against real ones"),
+        message=f"trained on {mine}{beside}" + ("" if passed else f": {problem}"),
     )
 
 

@@ -25,12 +25,14 @@ class GateLimits:
             without a make, is 0.22.
         coverage_deviation: How far the coverage of the range may be from the nominal one, besides the
             sampling error.
+        generated: Whether a version trained on generated listings may go into production.
     """
 
     level_change: float = 0.1
     worse: float = 0.05
     slice_error: float = 0.3
     coverage_deviation: float = 0.03
+    generated: bool = True
 
 
 DEFAULT_LIMITS = GateLimits()

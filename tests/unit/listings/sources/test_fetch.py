@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.listings.sources.fetch import CannotStore, RawListings, SampleRequest, fetch_listings
+from carvalue.listings.sources.fetch import (
+    CannotStore,
+    GeneratedDataRefused,
+    RawListings,
+    SampleRequest,
+    fetch_listings,
+)
 from carvalue.listings.sources.kaggle import KaggleRequest
 from carvalue.listings.sources.local_file import FileUnreadable
 from carvalue.listings.synthetic.writer import write_sample
@@ -23,6 +29,14 @@ def test_the_sample_describes_itself(tmp_path: Path) -> None:
         description="bundled sample 1: 1,000 rows of seed 3",
         fingerprint=f"sha256:{hashlib.sha256(raw.path.read_bytes()).hexdigest()}",
     )
+
+
+def test_the_sample_is_refused_where_generated_data_are(tmp_path: Path) -> None:
+    with pytest.raises(GeneratedDataRefused, match="Generated ones are refused") as refused:
+        fetch_listings(source="sample", into=tmp_path, kaggle=KAGGLE, sample=None)
+
+    assert "GENERATED_DATA=accept" in refused.value.hint
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_same_sample_has_the_same_fingerprint(tmp_path: Path) -> None:

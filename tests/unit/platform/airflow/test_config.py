@@ -24,6 +24,14 @@ def test_the_password_is_the_one_of_the_settings(tmp_path: Path) -> None:
     assert environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"] == str(path)
 
 
+def test_the_number_of_parallel_tasks_is_a_setting() -> None:
+    environment = airflow_environment(Settings(parallel_tasks=5))
+
+    assert (
+        environment["AIRFLOW__CORE__PARALLELISM"] == environment["AIRFLOW__CELERY__WORKER_CONCURRENCY"] == "5"
+    )
+
+
 def test_the_api_server_loads_the_protection_against_foreign_pages() -> None:
     folder = Path(airflow_environment(Settings())["AIRFLOW__CORE__PLUGINS_FOLDER"])
 

@@ -97,6 +97,15 @@ def test_the_limits_of_a_market_replace_the_usual_ones(alone: GateEvidence) -> N
     )
 
 
+def test_a_version_of_generated_rows_needs_a_setting(alone: GateEvidence) -> None:
+    generated = _card(alone, data_source="sample")
+    strict = replace(generated, limits=GateLimits(generated=False))
+
+    assert "origin of the data" not in _refused_by(generated)
+    assert "origin of the data" in _refused_by(strict)
+    assert "origin of the data" not in _refused_by(_card(strict, data_source="kaggle"))
+
+
 def test_a_bundle_that_is_too_large_is_refused(alone: GateEvidence, tmp_path: Path) -> None:
     with (tmp_path / "model.ubj").open("wb") as file:
         file.truncate(61_000_000)
