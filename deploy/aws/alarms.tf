@@ -95,6 +95,62 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   ok_actions          = [aws_sns_topic.alerts.arn]
 }
 
+# A container that fails its health check, such as a scheduler without a heartbeat, ends its task; ECS starts another.
+resource "aws_cloudwatch_event_rule" "unhealthy" {
+  name        = "${var.name}-unhealthy"
+  description = "A task ended because a container failed its health check."
+  event_pattern = jsonencode({
+    source      = ["aws.ecs"]
+    detail-type = ["ECS Task State Change"]
+    detail = {
+      clusterArn    = [aws_ecs_cluster.this.arn]
+      lastStatus    = ["STOPPED"]
+      stoppedReason = [{ wildcard = "*failed container health checks*" }]
+    }
+  })
+}
+
+resource "aws_cloudwatch_event_target" "unhealthy" {
+  rule = aws_cloudwatch_event_rule.unhealthy.name
+  arn  = aws_sns_topic.alerts.arn
+
+  input_transformer {
+    input_paths    = { task = "$.detail.group", reason = "$.detail.stoppedReason", time = "$.time" }
+    input_template = "\"<task> stopped at <time>: <reason>. ECS starts another. Its log shows why.\""
+  }
+}
+
+resource "aws_sns_topic_policy" "alerts" {
+  arn    = aws_sns_topic.alerts.arn
+  policy = data.aws_iam_policy_document.alerts.json
+}
+
+data "aws_iam_policy_document" "alerts" {
+  statement {
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.alerts.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+  }
+  statement {
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.alerts.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+  }
+}
+
 # The watcher also logs one line per alert, so that this alarm mails its alerts too.
 resource "aws_cloudwatch_log_metric_filter" "told" {
   name           = "${var.name}-watcher-told"

@@ -9,17 +9,16 @@ locals {
     migrate  = "the migrations before a deployment"
     mlflow   = "the MLflow host, also the way in for operators"
     database = "PostgreSQL"
-    files    = "the file system of the watcher"
   }
 
-  ports = { service = 9696, page = 8501, watcher = 9697, airflow = 8080, mlflow = 5000, database = 5432, files = 2049 }
+  ports = { service = 9696, page = 8501, watcher = 9697, airflow = 8080, mlflow = 5000, database = 5432 }
 
   flows = {
     edge    = ["service", "page"]
     service = ["mlflow", "database"] # the production model; the journal
     page    = ["service", "watcher"]
     airflow = ["mlflow", "database", "service"]
-    watcher = ["mlflow", "database", "files", "airflow"] # the model, quotes, its alerts and outcome of pipeline runs
+    watcher = ["mlflow", "database", "airflow"] # the model, quotes, outcome of pipeline runs
     migrate = ["database", "mlflow"]
     mlflow  = ["database", "airflow", "service", "watcher"] # the last three: operators' tunnels end on this host
   }

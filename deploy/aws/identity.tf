@@ -92,27 +92,6 @@ resource "aws_iam_role" "task" {
   assume_role_policy = data.aws_iam_policy_document.assume["ecs-tasks"].json
 }
 
-resource "aws_iam_role_policy" "files" {
-  for_each = toset([for role, task in local.tasks : role if task.keeps_files])
-
-  name   = "files"
-  role   = aws_iam_role.task[each.key].id
-  policy = data.aws_iam_policy_document.files.json
-}
-
-data "aws_iam_policy_document" "files" {
-  statement {
-    actions   = ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"]
-    resources = [aws_efs_file_system.files.arn]
-
-    condition {
-      test     = "StringEquals"
-      variable = "elasticfilesystem:AccessPointArn"
-      values   = [aws_efs_access_point.files.arn]
-    }
-  }
-}
-
 # What each role may do with objects below storage/; a deleted object keeps its versions.
 locals {
   storage_actions = {

@@ -57,4 +57,15 @@ data "aws_iam_policy_document" "key" {
       values   = [local.account]
     }
   }
+
+  statement {
+    sid       = "EventsIntoTheEncryptedTopic" # EventBridge does not name its account to the policies of topics
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+  }
 }

@@ -35,64 +35,59 @@ locals {
     JOURNAL_URL                         = "journal-database" # a retraining reads reported sales
   }
 
-  # role -> the containers of one task; `port` accepts connections, and ECS checks `ready`
+  # role -> the containers of one task; `port` accepts connections, and ECS calls `start.py healthy` with `health`
   tasks = {
     service = {
-      size        = var.sizes["service"]
-      keeps_files = false
+      size = var.sizes["service"]
       containers = {
         service = {
           image       = "service"
           port        = local.ports.service
-          ready       = "/healthz"
+          health      = ["http://127.0.0.1:${local.ports.service}/healthz"]
           environment = {}
           secrets     = { JOURNAL_URL = "journal-database", SERVICE_KEYS = "service-keys" }
         }
       }
     }
     page = {
-      size        = var.sizes["page"]
-      keeps_files = false
+      size = var.sizes["page"]
       containers = {
         page = {
           image       = "page"
           port        = local.ports.page
-          ready       = "/_stcore/health"
+          health      = ["http://127.0.0.1:${local.ports.page}/_stcore/health"]
           environment = {}
           secrets     = { SERVICE_API_KEY = "page-key", OPERATOR_KEY = "operator-key" }
         }
       }
     }
     watcher = {
-      size        = var.sizes["watcher"]
-      keeps_files = true
+      size = var.sizes["watcher"]
       containers = {
         watcher = {
           image       = "watcher"
           port        = local.ports.watcher
-          ready       = "/healthz"
+          health      = ["http://127.0.0.1:${local.ports.watcher}/healthz"]
           environment = {}
           secrets     = { JOURNAL_URL = "journal-database", AIRFLOW_PASSWORD = "airflow-password", ALERT_URLS = "alert-urls" }
         }
       }
     }
     airflow = {
-      size        = var.sizes["airflow"]
-      keeps_files = false
+      size = var.sizes["airflow"]
       containers = {
-        airflow-api           = merge(local.airflow_container, { port = local.ports.airflow, ready = "/api/v2/monitor/health" })
-        airflow-scheduler     = local.airflow_container
-        airflow-dag-processor = local.airflow_container
+        airflow-api           = merge(local.airflow_container, { port = local.ports.airflow, health = ["${local.airflow_here}/version"] })
+        airflow-scheduler     = merge(local.airflow_container, { health = ["${local.airflow_here}/monitor/health", "scheduler"] })
+        airflow-dag-processor = merge(local.airflow_container, { health = ["${local.airflow_here}/monitor/health", "dag_processor"] })
       }
     }
     migrate = {
-      size        = { cpu = 512, memory = 1024, copies = 0 } # run once by each deployment
-      keeps_files = false
+      size = { cpu = 512, memory = 1024, copies = 0 } # run once by each deployment
       containers = {
         migrate = {
           image       = "airflow"
           port        = null
-          ready       = null
+          health      = []
           environment = { DATABASE_HOST = aws_db_instance.this.address, DATABASE_OWNER = aws_db_instance.this.username }
           secrets = {
             AIRFLOW__DATABASE__SQL_ALCHEMY_CONN = "airflow-database"
@@ -104,10 +99,11 @@ locals {
       }
     }
   }
+  airflow_here = "http://127.0.0.1:${local.ports.airflow}/api/v2" # the containers of a task share its network
   airflow_container = {
     image       = "airflow"
     port        = null
-    ready       = null
+    health      = []
     environment = local.airflow_environment
     secrets     = local.airflow_secrets
   }
@@ -182,9 +178,9 @@ resource "aws_ecs_task_definition" "this" {
         awslogs-stream-prefix = name
       }
     }
-    }, item.ready == null ? {} : {
+    }, length(item.health) == 0 ? {} : {
     healthCheck = { # Fargate ignores the health check of the image
-      command     = ["CMD", "python", "/app/containers/start.py", "healthy", "http://127.0.0.1:${item.port}${item.ready}"]
+      command     = concat(["CMD", "python", "/app/containers/start.py", "healthy"], item.health)
       interval    = 15
       timeout     = 6
       retries     = 5
@@ -197,20 +193,6 @@ resource "aws_ecs_task_definition" "this" {
   }
   volume {
     name = "state"
-
-    dynamic "efs_volume_configuration" {
-      for_each = each.value.keeps_files ? [aws_efs_access_point.files] : []
-
-      content {
-        file_system_id     = aws_efs_file_system.files.id
-        transit_encryption = "ENABLED"
-
-        authorization_config {
-          access_point_id = efs_volume_configuration.value.id
-          iam             = "ENABLED"
-        }
-      }
-    }
   }
 }
 

@@ -170,10 +170,6 @@ run "there_is_never_a_second_watcher_nor_a_second_scheduler" {
     ])
     error_message = "The old task must stop before the new one starts."
   }
-  assert {
-    condition     = toset([for role, task in local.tasks : role if task.keeps_files]) == toset(["watcher"])
-    error_message = "The watcher must keep its alerts on the file system, which no other service mounts."
-  }
 }
 
 run "what_stops_and_what_the_watcher_finds_reaches_people" {
@@ -182,6 +178,14 @@ run "what_stops_and_what_the_watcher_finds_reaches_people" {
   assert {
     condition     = length(setsubtract(["service-down", "page-down", "airflow-down", "watcher-down", "mlflow-down"], keys(aws_cloudwatch_metric_alarm.this))) == 0
     error_message = "Each component that can stop must have an alarm."
+  }
+  assert {
+    condition = (
+      local.tasks.airflow.containers["airflow-scheduler"].health[1] == "scheduler"
+      && local.tasks.airflow.containers["airflow-dag-processor"].health[1] == "dag_processor"
+      && aws_cloudwatch_event_target.unhealthy.rule == aws_cloudwatch_event_rule.unhealthy.name
+    )
+    error_message = "A scheduler or DAG processor without a heartbeat must end its task and be reported."
   }
   assert {
     condition = (

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +20,8 @@ import httpx
 import polars as pl
 import pytest
 
+from buckets import fake_s3, new_bucket
+from carvalue.files import open_folder
 from carvalue.files.bundle import bundle_digest
 from carvalue.journal.entries import JournalEntry
 from carvalue.journal.store import Journal
@@ -25,6 +29,7 @@ from carvalue.monitoring.drift.reference import publish_reference
 from carvalue.platform.processes.ports import free_port
 from carvalue.pricing.model import PriceModel
 from carvalue.registry.model_version import DIGEST_TAG, MODEL_NAME
+from carvalue.settings import StateSettings
 from markets import MARKET_FIELDS, a_bundle, a_market
 from waiting import until
 
@@ -83,13 +88,16 @@ def state(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def watcher(state: Path, *, outside: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
+def watcher(
+    state: Path, *, outside: str, **settings: str
+) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
     port = free_port()
     environment = os.environ | {
         "STATE_DIR": str(state),
         "WATCHER_PORT": str(port),
         "MLFLOW_TRACKING_URI": outside,
         "ALERT_URLS": f"{outside.replace('http:', 'json:')}/hook",
+        **settings,
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "carvalue.monitoring.watcher"],
@@ -103,6 +111,17 @@ def watcher(state: Path, *, outside: str) -> Iterator[tuple[httpx.Client, subpro
     finally:
         os.killpg(process.pid, signal.SIGKILL)  # and the reports that it is having drawn
         process.wait()
+
+
+@pytest.fixture
+def bucket(state: Path) -> Iterator[str]:
+    """A bucket with the drift reference."""
+    url = "s3://cars/storage"
+    with fake_s3() as address, new_bucket("cars", address=address):
+        stored = open_folder(StateSettings(state_dir=state / "uploads", storage_url=url), "reference")
+        with stored.updated() as folder:
+            shutil.copytree(state / "storage" / "reference", folder, dirs_exist_ok=True)
+        yield url
 
 
 def rows_seen(client: httpx.Client) -> int:
@@ -163,3 +182,38 @@ def test_each_quote_is_checked_once_and_each_alert_sent_once(state: Path, outsid
         until(lambda: len(Outside.told) == 2)
 
     assert [news["type"] for news in Outside.told] == ["warning", "success"]
+
+
+def test_a_watcher_on_an_empty_disk_continues_with_the_stored_alerts(
+    state: Path, outside: str, bucket: str, tmp_path: Path
+) -> None:
+    shared = {"STORAGE_URL": bucket, "JOURNAL_URL": f"sqlite:///{state}/service/journal.db"}
+    quote(state, first=0, rows=1_000)
+    quote(state, first=1_000, rows=600, change=older)
+    with watcher(state, outside=outside, **shared) as (client, _):
+        until(lambda: rows_seen(client) == 1_600, within_s=BUSY_S)
+        until(lambda: 'outcome="told"' in client.get("/metrics").text)
+        alert = client.get("/alerts").json()["firing"][0]
+        until(lambda: stored_alerts(bucket, tmp_path / "reader") == [(alert["key"], 0)], within_s=60)
+
+    # killed, and its disk is lost
+    quote(state, first=1_600, rows=50, change=older)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with watcher(empty, outside=outside, **shared) as (client, _):
+        until(lambda: rows_seen(client) == 1_650, within_s=BUSY_S)
+        (continued,) = client.get("/alerts").json()["firing"]
+
+    assert (continued["key"], continued["since"]) == (alert["key"], alert["since"])
+    assert len(Outside.told) == 1
+
+
+def stored_alerts(bucket: str, disk: Path) -> list[tuple[str, int]]:
+    """Read from the storage the keys of alerts, with the number of notifications that wait."""
+    folder = open_folder(StateSettings(state_dir=disk, storage_url=bucket), "watcher").read()
+    if not (folder / "alerts.db").is_file():
+        return []
+    with closing(sqlite3.connect(folder / "alerts.db")) as opened:
+        return opened.execute(
+            "select key, (select count(*) from deliveries where alert_id = alerts.id) from alerts"
+        ).fetchall()

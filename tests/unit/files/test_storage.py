@@ -1,7 +1,8 @@
 """Folders in a bucket: all changes or none, on several machines, behind the interface of a local folder."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +10,14 @@ import boto3
 import pytest
 
 from buckets import fake_s3, new_bucket
-from carvalue.files import Bucket, StorageDamaged, StorageUnavailable, StoredFolder, open_folder
+from carvalue.files import (
+    Bucket,
+    StorageDamaged,
+    StorageUnavailable,
+    StoredCopy,
+    StoredFolder,
+    open_folder,
+)
 from carvalue.files.storage import bucket
 from carvalue.settings import StateSettings
 
@@ -161,3 +169,90 @@ def test_a_bucket_that_is_not_there_is_reported(in_bucket: Open, tmp_path: Path)
 
     with pytest.raises(StorageUnavailable, match="NoSuchBucket"):
         stored.read()
+
+
+@pytest.fixture
+def copied(opened: Open, tmp_path: Path) -> Callable[[str], StoredCopy]:
+    """Open the copy of a machine's database and request."""
+    return lambda machine: StoredCopy(
+        tmp_path / "disks" / machine, names=["alerts.db", "request.json"], stored=opened(machine)
+    )
+
+
+def rows(path: Path) -> list[int]:
+    with closing(sqlite3.connect(path)) as database:
+        return [row[0] for row in database.execute("select * from alerts")]
+
+
+def test_an_empty_disk_gets_the_files_that_another_machine_saved(
+    copied: Callable[[str], StoredCopy], tmp_path: Path
+) -> None:
+    disk, other = tmp_path / "disks" / "a", tmp_path / "disks" / "b"
+    disk.mkdir(parents=True)
+    (disk / "request.json").write_text("{}")
+    with closing(sqlite3.connect(disk / "alerts.db", isolation_level=None)) as database:
+        database.execute("create table alerts (id)")
+        database.execute("insert into alerts values (1)")
+        database.execute("begin")
+        database.execute("insert into alerts values (2)")  # not committed
+        copied("a").save()
+
+    copied("b").restore()
+
+    assert rows(other / "alerts.db") == [1]
+    assert (other / "request.json").read_text() == "{}"
+
+
+def test_a_disk_keeps_what_is_newer_than_its_own_copy(
+    copied: Callable[[str], StoredCopy], tmp_path: Path
+) -> None:
+    request = tmp_path / "disks" / "a" / "request.json"
+    request.parent.mkdir(parents=True)
+    request.write_text("saved")
+    copied("a").save()
+    request.write_text("written while the storage was away")
+
+    copied("a").restore()
+    assert request.read_text() == "written while the storage was away"
+    assert copied("a").save()
+
+    copied("b").restore()
+    (tmp_path / "disks" / "b" / "request.json").write_text("of another machine")
+    copied("b").save()
+    copied("a").restore()
+    assert request.read_text() == "of another machine"
+
+
+def test_a_restored_database_does_not_get_the_journal_of_the_one_before(
+    copied: Callable[[str], StoredCopy], tmp_path: Path
+) -> None:
+    for machine, row in (("a", 1), ("b", 2)):
+        (tmp_path / "disks" / machine).mkdir(parents=True)
+        with closing(sqlite3.connect(tmp_path / "disks" / machine / "alerts.db")) as database, database:
+            database.execute("create table alerts (id)")
+            database.execute("insert into alerts values (?)", [row])
+    journal = tmp_path / "disks" / "b" / "alerts.db-journal"
+    journal.write_bytes(b"left by a crash")
+    copied("a").save()
+
+    copied("b").restore()
+
+    assert rows(tmp_path / "disks" / "b" / "alerts.db") == [1]
+    assert not journal.exists()
+
+
+def test_a_copy_that_cannot_be_stored_is_stored_by_the_next_call(in_bucket: Open, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "request.json").write_text("{}")
+    copy = StoredCopy(tmp_path / "disk", names=["request.json"], stored=in_bucket("a"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Bucket, "replace", unavailable)
+        with pytest.raises(StorageUnavailable):
+            copy.save()
+
+    assert copy.save()
+    assert not copy.save()
+
+
+def unavailable(*_: object, **__: object) -> bool:
+    raise StorageUnavailable("The bucket does not answer.")

@@ -11,13 +11,14 @@ from carvalue.monitoring.watcher.alert_conditions import (
 from carvalue.monitoring.watcher.live_accuracy import measure_live_accuracy
 from carvalue.monitoring.watcher.reports import REPORTS
 from carvalue.monitoring.watcher.retraining import REQUEST_FORMAT, RetrainingTrigger
-from carvalue.monitoring.watcher.watcher import NEWEST_SALES, STATE_FORMAT
+from carvalue.monitoring.watcher.watcher import NEWEST_SALES, STATE_FORMAT, WATCHER_FILES
 
 __all__ = [
     "NEWEST_SALES",
     "REPORTS",
     "REQUEST_FORMAT",
     "STATE_FORMAT",
+    "WATCHER_FILES",
     "AccuracyTests",
     "AlarmChanges",
     "PipelineRun",

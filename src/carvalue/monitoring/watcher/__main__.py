@@ -6,13 +6,14 @@ import socket
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from threading import Event, Thread
 from uuid import uuid4
 
 import uvicorn
 
 from carvalue.errors import AppError
-from carvalue.files import PRIVATE_UMASK, open_folder
+from carvalue.files import PRIVATE_UMASK, StoredCopy, open_folder
 from carvalue.http_security import allowed_hosts
 from carvalue.journal import Journal, LeasedState
 from carvalue.journal.retention import DAYS_AHEAD, create_partitions
@@ -33,7 +34,7 @@ from carvalue.monitoring.watcher.reports import REPORTS, ReportFolder
 from carvalue.monitoring.watcher.retraining import RetrainingTrigger
 from carvalue.monitoring.watcher.shadow import BATCH as SHADOW_BATCH
 from carvalue.monitoring.watcher.shadow import ShadowScorer
-from carvalue.monitoring.watcher.watcher import BATCH, Watcher
+from carvalue.monitoring.watcher.watcher import BATCH, WATCHER_FILES, Watcher
 from carvalue.registry import RegistryReader, open_reader, read_decisions
 from carvalue.settings import WatcherSettings, load_settings
 from carvalue.telemetry import Tracer, open_tracer
@@ -41,8 +42,11 @@ from carvalue.telemetry import Tracer, open_tracer
 POLL_S = 1.0
 POLL_AIRFLOW_S = 30.0
 SHADOW_S = 3.0
+SAVE_S = 5.0  # what an alert may lose with the disk: a notification is then sent again
 PARTITIONS_S = 3_600.0  # of a week of partitions that exist ahead
 MAX_TROUBLE_CHARACTERS = 300  # database errors contain the whole statement
+
+ALERTS, LAST_REQUEST = "alerts.db", "retraining.json"
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +68,8 @@ def watch(settings: WatcherSettings, registry: RegistryReader) -> None:
         registry: The model registry.
     """
     runs = AirflowRuns(settings.airflow_url, user=settings.airflow_user, password=settings.airflow_password)
-    stop, tracer = Event(), open_tracer("watcher", settings)
+    stop, tracer, copy = Event(), open_tracer("watcher", settings), stored_copy(settings)
+    copy.restore()
     # the trigger exists before the first round
     watcher = build_watcher(
         settings, registry=registry, extra_alerts=lambda: retraining.alerts, tracer=tracer
@@ -76,6 +81,7 @@ def watch(settings: WatcherSettings, registry: RegistryReader) -> None:
         Thread(target=poll_airflow_forever, args=(runs, watcher, retraining, stop)),
         Thread(target=shadow_forever, args=(shadow, stop)),
         Thread(target=partition_forever, args=(settings, stop)),
+        Thread(target=save_forever, args=(copy, watcher, stop)),
     )
     for thread in threads:
         thread.start()
@@ -98,6 +104,7 @@ def watch(settings: WatcherSettings, registry: RegistryReader) -> None:
         for thread in threads:
             thread.join()
         watcher.close()
+        save(copy, watcher)
         shadow.close()
         tracer.close()
 
@@ -119,7 +126,7 @@ def build_retraining(
         runs=runs,
         decisions=partial(read_decisions, settings),
         incidents=incidents,
-        state=settings.state_dir / "watcher" / "retraining.json",
+        state=watcher_folder(settings) / LAST_REQUEST,
         on_alarm=settings.retrain_on_alarm,
         cooldown=timedelta(hours=settings.retrain_cooldown_h),
     )
@@ -146,14 +153,13 @@ def build_watcher(
     Raises:
         BadAlertUrl: ALERT_URLS has an invalid URL.
     """
-    folder = settings.state_dir / "watcher"
     journal = Journal(settings.journal_url.get_secret_value())
     return Watcher(
         journal=journal,
         state=LeasedState(journal, "watcher", _instance()),
         registry=registry,
         references=open_folder(settings, REFERENCE),
-        folder=folder,
+        folder=watcher_folder(settings),
         alert_store=_alert_store(settings),
         reports=ReportFolder(open_folder(settings, REPORTS)),
         metrics=WatcherMetrics(),
@@ -175,7 +181,7 @@ def _alert_store(settings: WatcherSettings) -> AlertStore:
         settings.notifier_urls, allow_link_local=settings.alert_link_local, with_alertmanager=bool(url)
     )
     alertmanager = Alertmanager(url, source_url=settings.watcher_url) if url else None
-    return AlertStore(settings.state_dir / "watcher" / "alerts.db", notifiers, state_receiver=alertmanager)
+    return AlertStore(watcher_folder(settings) / ALERTS, notifiers, state_receiver=alertmanager)
 
 
 def _instance() -> str:
@@ -200,9 +206,66 @@ def build_shadow(
         journal=journal,
         state=LeasedState(journal, "shadow", _instance()),
         registry=registry,
-        folder=settings.state_dir / "watcher" / "shadow",
+        folder=watcher_folder(settings) / "shadow",
         metrics=metrics,
     )
+
+
+def watcher_folder(settings: WatcherSettings) -> Path:
+    """Name the folder of the watcher's own files.
+
+    Args:
+        settings: The settings.
+
+    Returns:
+        A folder below STATE_DIR; it may not exist.
+    """
+    return settings.state_dir / "watcher"
+
+
+def stored_copy(settings: WatcherSettings) -> StoredCopy:
+    """Address the copy of the alerts and of the last retraining request in STORAGE_URL.
+
+    Args:
+        settings: The settings.
+
+    Returns:
+        The copy; where STORAGE_URL is a folder, which is on the same disk or backed up with it, of no file.
+    """
+    is_elsewhere = not settings.storage_url.startswith("file:")
+    return StoredCopy(
+        watcher_folder(settings),
+        names=(ALERTS, LAST_REQUEST) if is_elsewhere else (),
+        stored=open_folder(settings, WATCHER_FILES),
+    )
+
+
+def save_forever(copy: StoredCopy, watcher: Watcher, stop: Event) -> None:
+    """Store changes of the watcher's files until stopped.
+
+    Args:
+        copy: The copy of the files.
+        watcher: The watcher; one that stands by saves nothing.
+        stop: Set to stop.
+    """
+    while not stop.wait(SAVE_S):
+        save(copy, watcher)
+
+
+def save(copy: StoredCopy, watcher: Watcher) -> None:
+    """Store changes of the watcher's files; a failure is logged, and the next call tries again.
+
+    Args:
+        copy: The copy of the files.
+        watcher: The watcher; one that stands by saves nothing.
+    """
+    try:
+        if watcher.is_active:
+            copy.save()
+    except AppError as error:
+        logger.warning("the watcher's files are not stored", extra={"because": error.message})
+    except Exception:  # as below
+        logger.exception("the watcher's files are not stored")
 
 
 def shadow_forever(shadow: ShadowScorer, stop: Event) -> None:

@@ -49,6 +49,8 @@ REBUILD_ROWS = 5_000  # quotes that replace a state of another release
 SAVED_FORMAT = 2  # 1 was the file state.json of releases 0.1 and 0.2
 STATE_FORMAT = StoredFormat(kind="watcher state")
 """The format of that file."""
+WATCHER_FILES = "watcher"
+"""The folder of the storage with the copy of the alerts and of the last retraining request."""
 NEWEST_SALES = 500
 REPORT_ROWS = 2_000
 REPORT_EVERY = timedelta(days=1)

@@ -14,7 +14,7 @@ from carvalue.errors import AppError
 from carvalue.files import TEMPORARY_MARK, atomic_folder, make_private, open_folder
 from carvalue.listings.datasets import DATASETS, DatasetStore
 from carvalue.monitoring.drift import REFERENCE
-from carvalue.monitoring.watcher import REPORTS
+from carvalue.monitoring.watcher import REPORTS, WATCHER_FILES
 from carvalue.pipelines import PIPELINES, WORK
 from carvalue.platform.admin.archive import (
     FORMAT,
@@ -32,7 +32,7 @@ from carvalue.settings import RegistrySettings
 from carvalue.urls import without_credentials
 
 BACKED_UP = ("airflow", "mlflow", "service", "storage", "watcher")  # the rest of STATE_DIR can be recreated
-STORED = (DATASETS, REFERENCE, REPORTS, *(f"{WORK}/{name}" for name in PIPELINES))
+STORED = (DATASETS, REFERENCE, REPORTS, WATCHER_FILES, *(f"{WORK}/{name}" for name in PIPELINES))
 """The folders of the storage."""
 EXTERNAL = "external"
 """The folder of a backup with dumps of databases and the objects of MLflow's bucket."""
