@@ -18,6 +18,9 @@ HERE = Path(__file__).parent
 HOST = "cars.example.com"
 SOURCE = "Written by deploy/generate_edge.py from src/carvalue/api/routes.py."
 UPLOAD_MB = ServiceSettings.model_fields["batch_limit_mb"].default
+SERVICE_PORT, PAGE_PORT = (
+    ServiceSettings.model_fields[f"{name}_port"].default for name in ("service", "page")
+)
 BODY_MB = MAX_BODY_BYTES // 2**20 + 1  # the service itself refuses a body above its limit, with a hint
 DOCUMENTATION = ("/openapi.json", DOCS, f"{ASSETS}*", f"{DOCS}/start.js")
 PUBLIC = tuple(route for route in ROUTES if route.access != "private")
@@ -38,6 +41,7 @@ def files() -> dict[Path, str]:
     return {
         HERE / "proxy" / "service.caddy": caddy(),
         HERE / "kubernetes" / "ingress.yaml": kubernetes(),
+        HERE / "kubernetes" / "gateway" / "routes.yaml": gateway(),
         HERE / "aws" / "routes.tf.json": aws(),
     }
 
@@ -117,6 +121,34 @@ def kubernetes() -> str:
     return head + yaml.safe_dump_all(documents, sort_keys=False, width=120)
 
 
+def gateway() -> str:
+    """Write a Gateway and its routes, for clusters with the Gateway API instead of an Ingress controller.
+
+    Returns:
+        YAML documents. The Gateway API has no limit for bodies; the price service has its own.
+    """
+    uploads = patterns([route for route in PUBLIC if route.is_upload])
+    others = [path for path in patterns(PUBLIC) if path not in uploads]
+    rules = [
+        _rule([*others, *DOCUMENTATION], "service", SERVICE_PORT, seconds=wait(is_upload=False)),
+        _rule(uploads, "service", SERVICE_PORT, seconds=wait(is_upload=True)),
+        _rule(["/*"], "page", PAGE_PORT),  # keeps a WebSocket open
+    ]
+    listener = {
+        "name": "https",
+        "protocol": "HTTPS",
+        "port": 443,
+        "hostname": HOST,
+        "tls": {"certificateRefs": [{"name": "public-tls"}]},
+    }
+    route = {"parentRefs": [{"name": "public"}], "hostnames": [HOST], "rules": rules}
+    documents = [
+        _gateway_resource("Gateway", {"gatewayClassName": "replace-in-an-overlay", "listeners": [listener]}),
+        _gateway_resource("HTTPRoute", route),
+    ]
+    return f"# {SOURCE}\n" + yaml.safe_dump_all(documents, sort_keys=False, width=120)
+
+
 def aws() -> str:
     """Write the paths that the load balancer forwards to the price service.
 
@@ -144,6 +176,25 @@ def _ingress(name: str, paths: list[dict[str, Any]], *, megabytes: int, seconds:
             "rules": [{"host": HOST, "http": {"paths": paths}}],
         },
     }
+
+
+def _gateway_resource(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": kind,
+        "metadata": {"name": "public"},
+        "spec": spec,
+    }
+
+
+def _rule(paths: Sequence[str], service: str, port: int, *, seconds: int = 0) -> dict[str, Any]:
+    routes = map(_path, paths)
+    kinds = {"Prefix": "PathPrefix", "Exact": "Exact"}
+    matches = [
+        {"path": {"type": kinds[route["pathType"]], "value": route["path"] or "/"}} for route in routes
+    ]
+    limit = {"timeouts": {"request": f"{seconds}s"}} if seconds else {}
+    return {"matches": matches, **limit, "backendRefs": [{"name": service, "port": port}]}
 
 
 def _path(pattern: str) -> dict[str, Any]:

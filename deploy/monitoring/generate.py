@@ -3,6 +3,8 @@
 Run `python deploy/monitoring/generate.py` after changing a metric, a rule or a dashboard.
 """
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -14,6 +16,7 @@ from carvalue.telemetry.alert_rules import rule_file
 
 HERE = Path(__file__).parent
 KUBERNETES = HERE.parent / "kubernetes" / "monitoring"
+HEAD_OF_BOARDS = "# Written by deploy/monitoring/generate.py from deploy/monitoring/boards.\n"
 HEAD = "# Written by deploy/monitoring/generate.py from src/carvalue/telemetry/alert_rules.py.\n"
 
 
@@ -32,7 +35,12 @@ def files() -> dict[Path, str]:
     """
     boards = {DASHBOARDS / f"{board.uid}.json": dashboard_json(board) for board in BOARDS}
     rules = HEAD + yaml.safe_dump(rule_file(), sort_keys=False, width=110)
-    return {HERE / "rules.yml": rules, KUBERNETES / "rules.yaml": _prometheus_rule(), **boards}
+    return {
+        HERE / "rules.yml": rules,
+        KUBERNETES / "rules.yaml": _prometheus_rule(),
+        KUBERNETES / "dashboards.yaml": _config_maps({path.name: text for path, text in boards.items()}),
+        **boards,
+    }
 
 
 def _prometheus_rule() -> str:
@@ -43,6 +51,20 @@ def _prometheus_rule() -> str:
         "metadata": {"name": "carvalue"},
     }
     return HEAD + yaml.safe_dump({**resource, "spec": rule_file()}, sort_keys=False, width=110)
+
+
+def _config_maps(boards: Mapping[str, str]) -> str:
+    """Return the dashboards as resources that the Grafana of kube-prometheus-stack finds by their label."""
+    documents = [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": name.removesuffix(".json"), "labels": {"grafana_dashboard": "1"}},
+            "data": {name: json.dumps(json.loads(text), separators=(",", ":"))},
+        }
+        for name, text in boards.items()
+    ]
+    return HEAD_OF_BOARDS + yaml.safe_dump_all(documents, sort_keys=False, width=110)
 
 
 if __name__ == "__main__":

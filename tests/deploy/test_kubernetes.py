@@ -15,6 +15,7 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
+from carvalue.platform.observability.dashboards import DASHBOARDS
 from carvalue.settings import Settings
 from production import START, environment
 
@@ -141,6 +142,77 @@ def test_the_price_service_scales_and_survives_the_loss_of_a_node() -> None:
     assert budget["maxUnavailable"] == 1
 
 
+@pytest.mark.parametrize("name", [name for name in PODS if name != "migrate"])
+def test_a_container_may_take_as_long_to_start_as_in_compose(name: str) -> None:
+    (container,) = PODS[name]["containers"]
+    (allowed,) = set(re.findall(r"--start-period=(\d+)s", (ROOT / "Dockerfile").read_text()))
+
+    assert _starts_within(container["startupProbe"]) >= int(allowed)
+
+
+def test_the_parts_of_airflow_may_take_minutes_to_start_and_are_probed_by_our_program() -> None:
+    scheduler = VALUES["scheduler"]
+
+    assert _starts_within(VALUES["apiServer"]["startupProbe"]) >= 300
+    assert _starts_within(scheduler["startupProbe"]) >= 300
+    for probe in (
+        scheduler["startupProbe"],
+        scheduler["livenessProbe"],
+        VALUES["dagProcessor"]["livenessProbe"],
+    ):
+        assert probe["command"][:3] == ["python", "/app/containers/start.py", "healthy"]
+
+
+def _starts_within(probe: dict[str, Any]) -> int:
+    seconds: int = probe["periodSeconds"] * probe["failureThreshold"]
+    return seconds
+
+
+def test_a_node_that_is_drained_takes_one_replica_at_a_time() -> None:
+    several = {name for name, item in of_kind("Deployment").items() if item.get("replicas", 2) > 1}
+    budgets = of_kind("PodDisruptionBudget")
+
+    assert several == set(budgets) == {"service", "page", "mlflow"}
+    assert {item["maxUnavailable"] for item in budgets.values()} == {1}
+    assert all(PODS[name]["topologySpreadConstraints"] for name in several)
+
+
+def test_a_gateway_has_the_routes_of_the_ingresses_with_their_time_limits() -> None:
+    gateway, route = yaml.safe_load_all((FOLDER / "gateway" / "routes.yaml").read_text())
+    rules = route["spec"]["rules"]
+    ingresses = [item for item in MANIFESTS if item["kind"] == "Ingress"]
+    kinds = {"PathPrefix": "Prefix", "Exact": "Exact"}
+
+    assert route["spec"]["parentRefs"] == [{"name": gateway["metadata"]["name"]}]
+    for rule, ingress in zip(rules, ingresses, strict=True):
+        paths = ingress["spec"]["rules"][0]["http"]["paths"]
+        limit = ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-read-timeout"]
+        (backend,) = rule["backendRefs"]
+        assert [(match["path"]["value"], kinds[match["path"]["type"]]) for match in rule["matches"]] == [
+            (path["path"] or "/", path["pathType"]) for path in paths
+        ]
+        assert len(rule["matches"]) <= 64  # the limit of the Gateway API
+        assert rule.get("timeouts") in ({"request": f"{limit}s"}, None)
+        assert {"name": backend["name"], "port": backend["port"]} == {
+            "name": paths[0]["backend"]["service"]["name"],
+            "port": of_kind("Service")[backend["name"]]["ports"][0]["port"],
+        }
+
+
+def test_the_operator_and_grafana_find_monitors_rules_and_dashboards() -> None:
+    kustomization = yaml.safe_load((FOLDER / "monitoring" / "kustomization.yaml").read_text())
+    boards = list(yaml.safe_load_all((FOLDER / "monitoring" / "dashboards.yaml").read_text()))
+
+    assert kustomization["labels"] == [{"pairs": {"release": "kube-prometheus-stack"}}]
+    assert {"monitors.yaml", "rules.yaml", "dashboards.yaml"} == set(kustomization["resources"])
+    for board in boards:
+        ((name, text),) = board["data"].items()
+        assert board["metadata"]["labels"] == {"grafana_dashboard": "1"}
+        assert json.loads(text) == json.loads((DASHBOARDS / name).read_text())
+        assert len(text) < 256 * 1024  # `kubectl apply` keeps a copy in an annotation
+    assert len(boards) == len(list(DASHBOARDS.glob("*.json")))
+
+
 def test_there_is_one_watcher_at_most() -> None:
     assert of_kind("StatefulSet")["watcher"]["replicas"] == 1
     assert "watcher" not in of_kind("HorizontalPodAutoscaler")
@@ -191,7 +263,7 @@ def test_a_task_of_airflow_runs_with_our_options(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed: nothing is rendered")
-@pytest.mark.parametrize("part", [".", "monitoring"])
+@pytest.mark.parametrize("part", [".", "monitoring", "gateway"])
 def test_kustomize_renders_it(part: str) -> None:
     done = subprocess.run(
         ["kubectl", "kustomize", FOLDER / part],

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from dotenv import dotenv_values
 
 from carvalue.platform.observability.dashboards import dashboard_files
 from carvalue.settings import Settings
@@ -75,9 +76,9 @@ def test_the_prometheus_configuration_is_valid() -> None:
 )
 def test_alertmanager_sends_to_the_receivers_of_the_watcher(tmp_path: Path) -> None:
     urls = "jsons://hooks.example.com/one,mailtos://me:secret@mail.example.com?from=a@example.com&to=b@example.com"
-    links = SERVICES["alerting"]["environment"]["OPERATOR_LINKS"].replace(
-        "${PUBLIC_NAME:-localhost}", "localhost"
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PUBLIC_NAME", "localhost")
+        links = dotenv_values(ROOT / "deploy" / "compose.env")["OPERATOR_LINKS"] or ""
     variables = environment(tmp_path, ALERT_URLS=urls, OPERATOR_LINKS=links)
     subprocess.run([sys.executable, START, "alerting"], env=variables, check=True)
 

@@ -172,7 +172,7 @@ def _assert_no_secret_in(state: Path) -> None:
         ours = [item for item in client.list_secrets()["SecretList"] if item["Name"].startswith("carvalue/")]
         values = [client.get_secret_value(SecretId=item["ARN"])["SecretString"] for item in ours]
 
-    assert len(values) == 10
+    assert len(values) == 11
     assert not [value for value in values if value in written]
 
 
