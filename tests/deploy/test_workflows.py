@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -84,3 +85,24 @@ def test_workflows_and_makefile_use_the_same_uv() -> None:
 
     assert made
     assert written == {made[1]}
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_may_install_the_python_that_it_names(workflow: Path) -> None:
+    """pyproject.toml forbids downloads, and runners have one version of Python only."""
+    text = workflow.read_text()
+
+    assert "python-version:" not in text or re.search(
+        r"^env:\n  UV_PYTHON_DOWNLOADS: automatic", text, re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize("name", ["deploy", "retrain"])
+def test_a_person_chooses_the_platform_of_a_deployment(name: str) -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yml").read_text())
+    inputs = workflow[True]["workflow_dispatch"]["inputs"]  # YAML reads `on` as true
+    environments = [job["environment"] for job in workflow["jobs"].values()]
+    names = [found["name"] if isinstance(found, dict) else found for found in environments]
+
+    assert inputs["environment"]["options"] == ["production", "staging"]
+    assert {re.sub(r" \|\| 'production'", "", found) for found in names} == {"${{ inputs.environment }}"}
