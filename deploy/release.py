@@ -47,7 +47,8 @@ class Aws:
         ssm: Client of Systems Manager.
         secrets: Client of Secrets Manager.
         deployment: Value of the parameter `/NAME/deployment`, which Terraform writes: cluster, subnets,
-            security groups, task families, numbers of copies, registry, MLflow host and secret names.
+            security groups, task families, numbers of copies, registry, MLflow host and names of secrets and
+            parameters.
         poll_s: Seconds between two polls.
         timeout_s: Maximum seconds for each step.
     """
@@ -89,12 +90,14 @@ def release(aws: Aws, *, digests: dict[str, str], url: str) -> None:
         smoke(url=url, key=_service_key(aws), timeout_s=aws.timeout_s, poll_s=aws.poll_s)
     except (ReleaseFailed, ClientError) as error:
         if not any(revision.copies for revision in previous.values()):
+            _note_images(aws, images)
             raise ReleaseFailed(
                 f"The first release stays; train a model and release again: {error}"
             ) from error
         logger.error("rolling back", extra={"reason": str(error)})  # noqa: TRY400  # the reason is in the message
         _roll_back(aws, services=previous, mlflow=previous_mlflow)
         raise ReleaseFailed(f"Rolled back: {error}") from error
+    _note_images(aws, images)
 
 
 def run_once(aws: Aws, *, revision: str, command: list[str]) -> None:
@@ -243,6 +246,11 @@ def _move_mlflow(aws: Aws, *, image: str) -> None:
     aws.ssm.put_parameter(Name=mlflow["parameter"], Value=image, Overwrite=True)
     aws.ssm.send_command(DocumentName=mlflow["document"], InstanceIds=[mlflow["instance"]])
     logger.info("restarting MLflow", extra={"image": image})
+
+
+def _note_images(aws: Aws, images: dict[str, str]) -> None:
+    """Tell Terraform which images run, so that its next revisions have them."""
+    aws.ssm.put_parameter(Name=aws.deployment["images"], Value=json.dumps(images), Overwrite=True)
 
 
 def _roll_back(aws: Aws, *, services: dict[str, ServiceRevision], mlflow: str) -> None:

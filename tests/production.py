@@ -1,5 +1,6 @@
 """Real servers for a test: a throw-away PostgreSQL and Redis, and any role of the platform as a process."""
 
+import importlib.util
 import os
 import re
 import secrets
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -23,6 +25,16 @@ from waiting import until
 DEPLOY = Path(__file__).parents[1] / "deploy"
 START = DEPLOY / "containers" / "start.py"
 CADDY = Path(sys.executable).with_name("caddy")
+
+
+def load_program(path: Path) -> Any:
+    """Import a program of deploy/, which is no package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def answers(url: str) -> bool:

@@ -113,9 +113,9 @@ data "aws_iam_policy_document" "deploy" {
     }
   }
   statement {
-    sid       = "NameMlflowsImage"
+    sid       = "NameTheImages"
     actions   = ["ssm:PutParameter"]
-    resources = [aws_ssm_parameter.mlflow_image.arn]
+    resources = [aws_ssm_parameter.images.arn, aws_ssm_parameter.mlflow_image.arn]
   }
   statement {
     sid       = "RestartMlflow"
@@ -132,6 +132,7 @@ resource "aws_ssm_parameter" "deployment" {
   type        = "String"
   insecure_value = jsonencode({
     cluster         = aws_ecs_cluster.this.name
+    images          = aws_ssm_parameter.images.name
     copies          = { for role, task in local.standing : role => task.size.copies }
     families        = { for role, task in aws_ecs_task_definition.this : role => task.family }
     registry        = { for image, repository in aws_ecr_repository.this : image => repository.repository_url }

@@ -122,6 +122,23 @@ locals {
   standing              = { for role, task in local.tasks : role => task if task.size.copies > 0 }
 }
 
+# The images that run, by digest; deployments write it, so that a change of settings keeps them.
+resource "aws_ssm_parameter" "images" {
+  # checkov:skip=CKV2_AWS_34:names of images are not secret
+  name           = "/${var.name}/images"
+  description    = "The images of the last successful deployment by target of the Dockerfile; deployments write it."
+  type           = "String"
+  insecure_value = "{}"
+
+  lifecycle {
+    ignore_changes = [insecure_value]
+  }
+}
+
+locals {
+  deployed_images = jsondecode(aws_ssm_parameter.images.insecure_value) # empty before the first deployment
+}
+
 resource "aws_ecs_cluster" "this" {
   # checkov:skip=CKV_AWS_65:Container Insights bills each metric; the alarms need only the free ECS metrics
   name = var.name
@@ -147,7 +164,8 @@ resource "aws_ecs_task_definition" "this" {
   memory                   = each.value.size.memory
   execution_role_arn       = aws_iam_role.execution[each.key].arn
   task_role_arn            = aws_iam_role.task[each.key].arn
-  track_latest             = true
+  track_latest             = true # deployments add revisions, with the images that the parameter names
+  skip_destroy             = true # services may run an earlier revision, or go back to it
 
   runtime_platform {
     operating_system_family = "LINUX"
@@ -156,7 +174,7 @@ resource "aws_ecs_task_definition" "this" {
 
   container_definitions = jsonencode([for name, item in each.value.containers : merge({
     name                   = name
-    image                  = "${aws_ecr_repository.this[item.image].repository_url}:none" # the first deployment sets the tag
+    image                  = lookup(local.deployed_images, item.image, "${aws_ecr_repository.this[item.image].repository_url}:none")
     command                = [name]
     essential              = true
     readonlyRootFilesystem = true

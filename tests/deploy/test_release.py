@@ -1,15 +1,16 @@
 """A release deploys exact images and rolls back when a step fails."""
 
-import importlib.util
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+
+from production import load_program
 
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/carvalue"
 ROLES = ("service", "page", "watcher", "airflow")
@@ -17,17 +18,7 @@ TARGETS = (*ROLES, "mlflow")
 DIGESTS = {target: f"sha256:{target}" for target in TARGETS}
 
 
-def _load() -> ModuleType:
-    path = Path(__file__).parents[2] / "deploy" / "release.py"
-    spec = importlib.util.spec_from_file_location("release", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-release = _load()
+release = load_program(Path(__file__).parents[2] / "deploy" / "release.py")
 
 
 @dataclass
@@ -68,16 +59,20 @@ class FakeEcs:
 
 @dataclass
 class FakeSsm:
-    """Keeps one parameter and counts restarts."""
+    """Keeps parameters and counts restarts."""
 
     image: str = "none"
+    deployed: dict[str, str] = field(default_factory=dict)
     restarts: int = 0
 
     def get_parameter(self, *, Name: str) -> dict[str, Any]:  # noqa: N803
         return {"Parameter": {"Value": self.image}}
 
     def put_parameter(self, *, Name: str, Value: str, Overwrite: bool) -> None:  # noqa: N803
-        self.image = Value
+        if Name == "/carvalue/images":
+            self.deployed = json.loads(Value)
+        else:
+            self.image = Value
 
     def send_command(self, *, DocumentName: str, InstanceIds: list[str]) -> None:  # noqa: N803
         self.restarts += 1
@@ -102,6 +97,7 @@ def aws() -> Any:
         ecs.definitions[f"old-{role}"] = {}
     deployment = {
         "cluster": "carvalue",
+        "images": "/carvalue/images",
         "copies": {"service": 2, "page": 1, "watcher": 1, "airflow": 1},
         "families": {role: f"carvalue-{role}" for role in (*ROLES, "migrate")},
         "registry": {target: f"{REGISTRY}/{target}" for target in TARGETS},
@@ -154,6 +150,7 @@ def test_every_service_runs_its_image_by_digest(aws: Any, front_door: dict[str, 
         role: [f"{REGISTRY}/{role}@sha256:{role}"] for role in ROLES
     }
     assert aws.ssm.image == f"{REGISTRY}/mlflow@sha256:mlflow"
+    assert aws.ssm.deployed == {target: f"{REGISTRY}/{target}@sha256:{target}" for target in TARGETS}
 
 
 def test_a_release_never_lowers_the_number_of_copies(aws: Any, front_door: dict[str, Any]) -> None:
@@ -202,6 +199,7 @@ def test_a_release_without_a_public_quote_is_rolled_back(
 
     assert aws.ecs.running == before
     assert (aws.ssm.image, aws.ssm.restarts) == ("old", 2)
+    assert aws.ssm.deployed == {}
 
 
 def test_a_first_release_without_a_model_is_not_rolled_back(aws: Any, front_door: dict[str, Any]) -> None:
@@ -212,7 +210,7 @@ def test_a_first_release_without_a_model_is_not_rolled_back(aws: Any, front_door
     with pytest.raises(release.ReleaseFailed, match="The first release stays; train a model"):
         release.release(aws, digests=DIGESTS, url=front_door["url"])
 
-    assert _images(aws, "airflow") == [f"{REGISTRY}/airflow@sha256:airflow"]
+    assert _images(aws, "airflow") == [f"{REGISTRY}/airflow@sha256:airflow"] == [aws.ssm.deployed["airflow"]]
     assert {role: aws.ecs.running[role][1] for role in ROLES} == aws.deployment["copies"]
 
 

@@ -1,6 +1,5 @@
 """Every setting can be chosen on every target, from one list; secrets and unknown names are refused."""
 
-import importlib.util
 import json
 import os
 import re
@@ -15,7 +14,7 @@ import yaml
 from dotenv import dotenv_values
 
 from carvalue.settings import DEPLOYABLE, SECRETS, Settings
-from production import START, environment
+from production import START, environment, load_program
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -30,15 +29,6 @@ OURS = {
 """The containers that read settings."""
 VALUES: dict[str, Any] = yaml.safe_load((DEPLOY / "kubernetes" / "airflow-values.yaml").read_text())
 STORAGE = {"AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_S3"}
-
-
-def _module(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _pods() -> dict[str, dict[str, Any]]:
@@ -57,7 +47,7 @@ def _pods() -> dict[str, dict[str, Any]]:
 
 
 def test_generated_files_are_committed() -> None:
-    generated = _module(DEPLOY / "generate_settings.py").files()
+    generated = load_program(DEPLOY / "generate_settings.py").files()
 
     assert {path: path.read_text() for path in generated} == generated
 
@@ -171,7 +161,7 @@ def test_containers_train_the_first_model_on_real_listings(
     for name in ("DATA_SOURCE", "FIRST_MODEL"):
         monkeypatch.delenv(name, raising=False)
 
-    given = _module(START).environment("service")
+    given = load_program(START).environment("service")
 
     assert given["GENERATED_DATA"] == (chosen or "refuse")
     assert (given["DATA_SOURCE"], given["FIRST_MODEL"]) == ("kaggle", "automatic")

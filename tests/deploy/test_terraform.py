@@ -11,15 +11,17 @@ from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 
 from carvalue.logs import log_formatter
 from carvalue.monitoring.alerting.store import Alert, AlertStore
-from production import fake_aws
+from production import fake_aws, load_program
 
 ROOT = Path(__file__).parents[2]
+release = load_program(ROOT / "deploy" / "release.py")
 INFRASTRUCTURE = ROOT / "deploy" / "aws"
 FRAMEWORKS = ("terraform", "dockerfile", "kubernetes")
 NO_TERRAFORM = "terraform is not installed"
@@ -132,6 +134,7 @@ def test_apply_then_an_empty_plan_then_destroy(fake: None, tmp_path: Path) -> No
     again = terraform("plan", "-detailed-exitcode", "-no-color", folder=folder, **_fresh(inputs))
     assert again.returncode == 0, again.stdout[-8000:] + again.stderr
     _assert_no_secret_in(folder / "terraform.tfstate")
+    _assert_that_a_release_and_a_change_of_settings_keep_the_images(folder, inputs)
     destroy = partial(terraform, "destroy", "-auto-approve", "-no-color", folder=folder, **inputs)
     destroyed = destroy()
     if destroyed.returncode:  # the fake dropped an answer, and had nothing left to delete when asked again
@@ -142,6 +145,33 @@ def test_apply_then_an_empty_plan_then_destroy(fake: None, tmp_path: Path) -> No
     with closing(boto3.client("s3")) as s3, closing(boto3.client("rds")) as rds:
         assert s3.list_buckets()["Buckets"] == []
         assert rds.describe_db_instances()["DBInstances"] == []
+
+
+def _assert_that_a_release_and_a_change_of_settings_keep_the_images(
+    folder: Path, inputs: dict[str, str]
+) -> None:
+    """Register revisions as a deployment does; Terraform then has nothing to do until a setting changes."""
+    with closing(boto3.client("ssm")) as ssm, closing(boto3.client("ecs")) as ecs:
+        found = json.loads(ssm.get_parameter(Name="/carvalue/deployment")["Parameter"]["Value"])
+        aws = release.Aws(ecs=ecs, ssm=ssm, secrets=None, deployment=found)
+        images = {target: f"{url}@sha256:{'0' * 64}" for target, url in found["registry"].items()}
+        released = {role: release._register(aws, role=role, images=images) for role in found["families"]}
+        release._note_images(aws, images)
+
+        plan = terraform("plan", "-detailed-exitcode", "-no-color", folder=folder, **_fresh(inputs))
+        assert plan.returncode == 0, plan.stdout[-8000:] + plan.stderr
+        changed = _fresh(inputs) | {"TF_VAR_settings": '{ RETRAIN_SCHEDULE = "@weekly" }'}
+        applied = terraform("apply", "-auto-approve", "-no-color", folder=folder, **changed)
+        assert applied.returncode == 0, applied.stdout[-4000:] + applied.stderr
+
+        def describe(name: str) -> Any:
+            return ecs.describe_task_definition(taskDefinition=name)["taskDefinition"]
+
+        for role, family in found["families"].items():
+            (container, *_) = describe(family)["containerDefinitions"]
+            assert {"name": "RETRAIN_SCHEDULE", "value": "@weekly"} in container["environment"]
+            assert container["image"].endswith(f"@sha256:{'0' * 64}")
+            assert describe(released[role])["status"] == "ACTIVE"  # what runs can be rolled back to
 
 
 def _certificate() -> str:
