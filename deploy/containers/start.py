@@ -28,6 +28,7 @@ ROLES = {
     "trigger": "-m airflow dags trigger",
     "backup": "-m carvalue backup",
     "restore": "-m carvalue restore",
+    "journal": "-m carvalue journal",
 }
 DEFAULTS = {
     "BIND_HOST": "0.0.0.0",  # noqa: S104  # the network decides what is published

@@ -260,6 +260,18 @@ def test_an_unknown_role_is_refused_with_a_list_of_roles() -> None:
     assert "expected one of service, page, watcher" in done.stderr
 
 
+def test_a_container_moves_old_quotes_to_the_archive(tmp_path: Path) -> None:
+    given = environment(tmp_path, JOURNAL_KEEP_DAYS="30")
+
+    done = subprocess.run(
+        [sys.executable, START, "journal", "archive"], env=given, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "0 quotes from before" in done.stdout
+    assert "/storage/journal-archive" in done.stdout
+
+
 def test_every_secret_of_compose_is_generated_or_required(tmp_path: Path) -> None:
     program = ROOT / "deploy" / "make_secrets.py"
     folder = tmp_path / "secrets"
