@@ -14,7 +14,7 @@ from mkdocs_macros.plugin import MacrosPlugin
 
 from carvalue.api import VERSION_PREFIX, openapi_document
 from carvalue.cli import app
-from carvalue.settings import Settings
+from carvalue.settings import DEPLOYABLE, Settings
 from carvalue.telemetry import metrics as registry
 from carvalue.telemetry.alert_rules import RULES, WATCHER_ALERTS
 from carvalue.telemetry.objectives import OBJECTIVES
@@ -75,10 +75,11 @@ def settings() -> str:
             field = Settings.model_fields[name]
             default, comment = described[name.upper()]
             kind = _type_name(field.annotation) + _limits(field.metadata)
+            fixed = "" if name.upper() in DEPLOYABLE else " On one machine only: the images decide it."
             parts += [
                 f"### `{name.upper()}` {{#{name}}}\n",
                 f"{' '.join((field.description or comment).split())}\n",
-                f"Default: {f'`{default}`' if default else 'empty'}. Type: {kind}.\n",
+                f"Default: {f'`{default}`' if default else 'empty'}. Type: {kind}.{fixed}\n",
             ]
     return "\n".join(parts)
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from carvalue.registry.gates.judge import GATES
-from carvalue.settings import Settings
+from carvalue.settings import DEPLOYABLE, Settings
 from carvalue.telemetry import metrics as registry
 from carvalue.telemetry.alert_rules import ALERTING_DOWN, RULES, WATCHER_ALERTS
 from carvalue.telemetry.rule import DOCUMENTATION, runbook_url
@@ -28,6 +28,7 @@ def test_every_setting_has_a_section_with_its_default(website: Website) -> None:
         section = page.section(name)
         assert name.upper() in section
         assert "Default:" in section
+        assert ("On one machine only" in section) == (name.upper() not in DEPLOYABLE)
 
 
 def test_every_setting_is_in_one_group_and_described() -> None:
