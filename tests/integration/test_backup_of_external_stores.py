@@ -1,6 +1,7 @@
 """A backup of PostgreSQL and S3 restores databases, artifacts and storage as they were, and is verified."""
 
 import os
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -12,8 +13,9 @@ import psycopg
 import pytest
 
 from buckets import fake_s3, new_bucket
-from carvalue.files import connect_bucket, open_folder
+from carvalue.files import StoredCopy, connect_bucket, open_folder
 from carvalue.journal.store import Journal
+from carvalue.monitoring.watcher import WATCHER_FILES
 from carvalue.platform.admin import backup
 from carvalue.platform.admin.archive import ArchiveDamaged
 from carvalue.platform.admin.backup import WouldOverwrite, create_backup, restore_backup
@@ -107,6 +109,30 @@ def test_everything_is_as_it_was(settings: Settings, tmp_path: Path) -> None:
         assert summary.left_out == ()
         assert read(settings) == before
         assert [entry.quote_id for entry in journal.after("", until=LATER, limit=9)] == [an_entry(1).quote_id]
+
+
+def test_the_watchers_stored_alerts_are_backed_up_from_another_machine(
+    settings: Settings, tmp_path: Path
+) -> None:
+    fill(settings, "before")
+    save_alerts(settings, tmp_path / "watcher", "drift")
+    create_backup(settings, into=tmp_path / "file", now=NOW)
+    save_alerts(settings, tmp_path / "watcher", "accuracy")
+
+    restore_backup(settings, source=tmp_path / "file", overwrite=True)
+
+    with closing(sqlite3.connect(open_folder(settings, WATCHER_FILES).read() / "alerts.db")) as alerts:
+        assert alerts.execute("select key from alerts").fetchall() == [("drift",)]
+
+
+def save_alerts(settings: Settings, disk: Path, key: str) -> None:
+    """Store an alert as the watcher does, on a machine of its own."""
+    elsewhere = settings.model_copy(update={"state_dir": disk})
+    with closing(sqlite3.connect(disk.with_name("alerts.db"))) as alerts, alerts:
+        alerts.execute("create table if not exists alerts (key text)")
+        alerts.execute("insert into alerts values (?)", [key])
+    copy = StoredCopy(disk.parent, names=["alerts.db"], stored=open_folder(elsewhere, WATCHER_FILES))
+    copy.save()
 
 
 def test_databases_are_replaced_only_when_asked(settings: Settings, tmp_path: Path) -> None:

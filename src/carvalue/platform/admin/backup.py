@@ -32,7 +32,7 @@ from carvalue.settings import RegistrySettings
 from carvalue.urls import without_credentials
 
 BACKED_UP = ("airflow", "mlflow", "service", "storage", "watcher")  # the rest of STATE_DIR can be recreated
-STORED = (DATASETS, REFERENCE, REPORTS, WATCHER_FILES, *(f"{WORK}/{name}" for name in PIPELINES))
+STORED = (WATCHER_FILES, DATASETS, REFERENCE, REPORTS, *(f"{WORK}/{name}" for name in PIPELINES))
 """The folders of the storage."""
 EXTERNAL = "external"
 """The folder of a backup with dumps of databases and the objects of MLflow's bucket."""
@@ -154,6 +154,7 @@ def restore_backup(settings: RegistrySettings, *, source: Path, overwrite: bool 
 def _add_all(archive: Archive, settings: RegistrySettings, external: ExternalStores) -> None:
     """Add all files in an order in which data that moves meanwhile is added twice rather than not at all."""
     folders = _folders(settings)
+    open_folder(settings, WATCHER_FILES).read()  # has a database
     # the outbox before the journal, because the forwarder moves its quotes there
     for path in _files(folders["service"] / OUTBOX):
         _add(archive, path, name=f"service/{path.relative_to(folders['service']).as_posix()}")
@@ -164,7 +165,7 @@ def _add_all(archive: Archive, settings: RegistrySettings, external: ExternalSto
         for path in external.dump(Path(temporary)):
             archive.add(path, name=f"{EXTERNAL}/{path.relative_to(temporary).as_posix()}")
             path.unlink()
-    for name in STORED:
+    for name in STORED[1:]:
         open_folder(settings, name).read()
     with DatasetStore(folders["storage"] / DATASETS).exclusive():
         for name, path in _plain_files(settings, folders):
