@@ -176,9 +176,10 @@ def _service(aws: Aws, *, role: str) -> dict[str, Any]:
 
 
 def _register(aws: Aws, *, role: str, images: dict[str, str]) -> str:
-    definition = aws.ecs.describe_task_definition(taskDefinition=aws.deployment["families"][role])[
-        "taskDefinition"
-    ]
+    found = aws.ecs.describe_task_definition(
+        taskDefinition=aws.deployment["families"][role], include=["TAGS"]
+    )
+    definition = found["taskDefinition"]
     kept = (
         "family taskRoleArn executionRoleArn networkMode containerDefinitions volumes placementConstraints "
         "requiresCompatibilities cpu memory runtimePlatform"
@@ -188,7 +189,8 @@ def _register(aws: Aws, *, role: str, images: dict[str, str]) -> str:
         container | {"image": _new_image(container["image"], images=images)}
         for container in definition["containerDefinitions"]
     ]
-    return aws.ecs.register_task_definition(**revision)["taskDefinition"]["taskDefinitionArn"]  # type: ignore[no-any-return]
+    registered = aws.ecs.register_task_definition(**revision, tags=found.get("tags", []))
+    return registered["taskDefinition"]["taskDefinitionArn"]  # type: ignore[no-any-return]
 
 
 def _new_image(image: str, *, images: dict[str, str]) -> str:

@@ -57,6 +57,17 @@ data "aws_iam_policy_document" "deploy" {
     resources = [for repository in aws_ecr_repository.this : repository.arn]
   }
   statement {
+    sid       = "TagRevisions" # as Terraform tags them
+    actions   = ["ecs:TagResource"]
+    resources = ["arn:${local.partition}:ecs:${var.region}:${local.account}:task-definition/${var.name}-*:*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "ecs:CreateAction"
+      values   = ["RegisterTaskDefinition"]
+    }
+  }
+  statement {
     sid       = "RollServices"
     actions   = ["ecs:DescribeServices", "ecs:UpdateService"]
     resources = [for service in aws_ecs_service.this : service.id]

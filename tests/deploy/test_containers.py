@@ -403,6 +403,8 @@ def _given(folder: Path, *, postgres_port: int, redis_port: int, s3: Any) -> dic
         AWS_SECRET_ACCESS_KEY="fake",
         AWS_DEFAULT_REGION="us-east-1",
         DATA_SOURCE="sample",
+        GENERATED_DATA="accept",
+        FIRST_MODEL="manual",
         SAMPLE_ROWS="2000",
     )
 

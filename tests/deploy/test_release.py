@@ -15,6 +15,7 @@ from production import load_program
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com/carvalue"
 ROLES = ("service", "page", "watcher", "airflow")
 TARGETS = (*ROLES, "mlflow")
+TAGS = [{"key": "Project", "value": "carvalue"}]
 DIGESTS = {target: f"sha256:{target}" for target in TARGETS}
 
 
@@ -31,8 +32,8 @@ class FakeEcs:
     exit_code: int = 0
     gives_up_on: str = ""
 
-    def describe_task_definition(self, *, taskDefinition: str) -> dict[str, Any]:  # noqa: N803
-        return {"taskDefinition": self.definitions[taskDefinition]}
+    def describe_task_definition(self, *, taskDefinition: str, include: list[str]) -> dict[str, Any]:  # noqa: N803
+        return {"taskDefinition": self.definitions[taskDefinition], "tags": TAGS if "TAGS" in include else []}
 
     def register_task_definition(self, **revision: Any) -> dict[str, Any]:
         arn = f"{revision['family']}:{len(self.definitions)}"
@@ -164,6 +165,7 @@ def test_migrations_run_first_with_the_new_image(aws: Any, front_door: dict[str,
 
     (revision, command) = aws.ecs.tasks[0]
     assert command == ["migrate"]
+    assert aws.ecs.definitions[revision]["tags"] == TAGS  # Terraform would add them again
     assert aws.ecs.definitions[revision]["containerDefinitions"][0]["image"].endswith("@sha256:airflow")
 
 
