@@ -59,6 +59,7 @@ def benchmarks(
     bundle, listings = work / "initial_model_dag" / "bundle", work / "creates_datasets_dag" / "clean"
     dataset = folder / "storage" / "datasets" / (work / "initial_model_dag" / "dataset").read_text().strip()
     yield "accuracy", [("benchmarks.accuracy", bundle.parent)]
+    yield "rolling_origin", [("benchmarks.rolling_origin", listings / "listings.parquet", 3)]
     yield "one_quote", [("benchmarks.one_quote", bundle)]
     yield "scoring", [("benchmarks.scoring", bundle, dataset / "test.parquet")]
     yield "serving", [("benchmarks.serving", bundle)]

@@ -1,7 +1,7 @@
 """Write the accuracy of a trained model to `results/accuracy.json`: `python -m benchmarks.accuracy WORK`.
 
-WORK is the work folder of `initial_model_dag` (STATE_DIR/storage/work/initial_model_dag): it holds bundle and
-evaluation of the last run.
+WORK is the work folder of `initial_model_dag` (STATE_DIR/storage/work/initial_model_dag): it holds the
+evaluation of the last run with the evaluated model.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks.results import describe_model, save
 
 from carvalue.pricing import PriceModel
+from carvalue.pricing.evaluation import EVALUATED_MODEL
 
 SLICES = ("make", "price third", "age third", "age")
 FIGURES = ("rows", "mdape", "mae", "within_20", "coverage", "width")
@@ -33,7 +34,8 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     work = parser.parse_args().work
     evaluation = json.loads((work / "evaluation" / "evaluation.json").read_text())
-    card = PriceModel.load(work / "bundle").card
+    bundle = work / "evaluation" / EVALUATED_MODEL
+    card = PriceModel.load(bundle).card
     columns = {
         "validation": card.metrics,
         "test: unseen cars": evaluation["metrics"],
@@ -53,7 +55,7 @@ def main() -> None:
         "slices": read_slices(work / "evaluation" / "slices.csv"),
     }
     command = "python -m benchmarks.accuracy STATE_DIR/storage/work/initial_model_dag"
-    save("accuracy", values, command=command, model=describe_model(work / "bundle"))
+    save("accuracy", values, command=command, model=describe_model(bundle))
 
 
 def read_slices(path: Path) -> list[dict[str, object]]:

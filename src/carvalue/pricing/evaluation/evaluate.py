@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 EVALUATION_FORMAT = StoredFormat(kind="evaluation")
 RESULT, MODEL_CARD = "evaluation.json", "MODEL_CARD.md"
+EVALUATED_MODEL = "model"
+"""Folder of the evaluated bundle within the folder of an evaluation."""
 TABLES = ("slices.csv", "calibration.csv", "comparison.csv", "pit.csv")
 SLICES_TABLE, CALIBRATION, COMPARISON, PIT = TABLES
 CHAMPION_KEY = "production"
@@ -37,11 +39,31 @@ class Champion:
 
     Attributes:
         name: How tables name it, for example `version 7`.
-        model: The model.
+        model: The model that quotes, which was fitted on all listings of its time.
+        evaluated: The model before that last fit, which has not seen the newest listings of its time; None if
+            it is unknown.
     """
 
     name: str
     model: PriceModel
+    evaluated: PriceModel | None = None
+
+    def quote(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Quote listings as if they were new: those that the model was fitted on by the one before that fit.
+
+        Args:
+            rows: Listings with `price` and `posted_at`.
+
+        Returns:
+            The rows with `quoted`, `low`, `high`, `warnings`, `kinds`, `crps` and `pit`, in the same order.
+        """
+        if self.evaluated is None:
+            return _quoted(self.model, rows)
+        is_new = pl.col("posted_at").dt.date() > self.model.card.data_as_of
+        numbered = rows.with_row_index("_row")
+        parts = ((self.model, numbered.filter(is_new)), (self.evaluated, numbered.filter(~is_new)))
+        quoted = [_quoted(model, part) for model, part in parts if part.height]
+        return pl.concat(quoted).sort("_row").drop("_row") if quoted else _quoted(self.model, rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +142,7 @@ def evaluate_bundle(
     """
     model, rows = PriceModel.load(bundle), pl.read_parquet(test)
     quoted = quote_rows(model, rows, train=pl.read_parquet(train))
-    champion_quoted = None if champion is None else _quoted(champion.model, rows)
+    champion_quoted = None if champion is None else champion.quote(rows)
     evaluation = Evaluation(
         rows=rows.height,
         metrics=_metrics(quoted),

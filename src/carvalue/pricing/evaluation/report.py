@@ -69,7 +69,8 @@ def _data(card: ModelCard, posted: pl.Series) -> list[str]:
     rows = ", ".join(f"{count:,} {name}" for name, count in card.rows.items())
     return [
         f"- source: {card.source_description} ({card.data_source}), fingerprint `{card.dataset_fingerprint}`",
-        f"- trained on {rows} rows; the newest listing is from {card.data_as_of}",
+        f"- evaluated: a model fitted on {rows} rows; the newest listing is from {card.data_as_of}",
+        "- registered: the same model, fitted again on all these rows and the test rows",
         f"- test rows: posted {_day(posted.min())} to {_day(posted.max())}, of cars not used in training",
         f"- newest model year: {card.newest_year}",
     ]
@@ -89,7 +90,8 @@ def _comparison(comparison: pl.DataFrame) -> list[str]:
     if len(models) > ROWS_WITHOUT_CHAMPION:
         lines += [
             "",
-            "The model in production may have been trained on some of these cars, which favours it.",
+            "Listings that are newer than those of the model in production are quoted by it, the others by",
+            "its evaluated model, before the fit on all listings, which may know some of these cars.",
         ]
     return lines
 

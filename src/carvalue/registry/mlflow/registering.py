@@ -19,6 +19,7 @@ from carvalue.registry.model_version import (
     BUNDLE_PATH,
     DATA_SOURCE_TAG,
     DIGEST_TAG,
+    EVALUATION_PATH,
     FINGERPRINT_TAG,
     MODEL_NAME,
     TEST_TAG,
@@ -69,9 +70,9 @@ def _log_evaluation(client: MlflowClient, run_id: str, folder: Path) -> None:
     for prefix, metrics in groups.items():
         for name, value in metrics.items():
             client.log_metric(run_id, f"{prefix}_{name}", value)
-    client.log_artifacts(run_id, str(folder), "evaluation")
+    client.log_artifacts(run_id, str(folder), EVALUATION_PATH)
     for table in TABLES:
-        target = f"evaluation/{Path(table).stem}.json"
+        target = f"{EVALUATION_PATH}/{Path(table).stem}.json"
         client.log_table(run_id, pl.read_csv(folder / table).to_pandas(), target)
 
 
