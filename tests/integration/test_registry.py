@@ -317,9 +317,9 @@ def test_the_evaluated_model_is_registered_with_its_evaluation(
     evaluation = Path(copytree(market / "evaluation", tmp_path / "evaluation"))
     copytree(market / "bundle", evaluation / EVALUATED_MODEL)
     model = PriceModel.load(market / "bundle")
-    replace(model, card=replace(model.card, git_commit="refitted")).save(tmp_path / "refitted")
+    replace(model, card=replace(model.card, git_commit="refitted")).save(tmp_path / "bundle")
     store = versions_in(uri)
-    version = store.register(run_id=run.run_id, bundle=tmp_path / "refitted", evaluation=evaluation)
+    version = store.register(run_id=run.run_id, bundle=tmp_path / "bundle", evaluation=evaluation)
     store.set_champion(version.version)
 
     champion = load_champion(store, into=tmp_path / "production")
