@@ -21,6 +21,8 @@ FIGURES = ("rows", "mdape", "mae", "within_20", "coverage", "width")
 METRICS: Mapping[str, str] = {
     "mdape": "median absolute percentage error",
     "mae": "mean absolute error, $",
+    "within_5": "within 5 %",
+    "within_10": "within 10 %",
     "within_20": "within 20 %",
     "rmse_log": "RMSE of the log price",
     "coverage": "coverage of the 90 % range",
@@ -50,6 +52,7 @@ def main() -> None:
         "rows": dict(card.rows) | {"test": evaluation["rows"]},
         "unseen": _rounded(evaluation["metrics"]),
         "new": _rounded(evaluation["new_listings"]),
+        "noise floor of unseen cars with a twin": _floor(evaluation["noise_floor"]),
         "search": json.loads((work / "tuned.json").read_text()),
         "metrics": metrics,
         "slices": read_slices(work / "evaluation" / "slices.csv"),
@@ -68,11 +71,17 @@ def read_slices(path: Path) -> list[dict[str, object]]:
     ]
 
 
+def _floor(floor: Mapping[str, float]) -> list[dict[str, str]]:
+    """Render the noise floor as a table of one row."""
+    shares = {name: f"{floor[name]:.1%}" for name in ("gap", "lower", "upper", "error") if name in floor}
+    return [{"twins": f"{floor['twins']:,.0f}", **shares}] if floor else []
+
+
 def _shown(metric: str, row: Mapping[str, Any]) -> str:
     if row.get(metric) in {None, ""}:
         return ""
     value = float(row[metric])
-    if metric in {"mdape", "within_20", "coverage", "width"}:
+    if metric in {"mdape", "coverage", "width"} or metric.startswith("within"):
         return f"{value:.1%}"
     return f"{value:.3f}" if metric == "rmse_log" else f"{value:,.0f}"
 

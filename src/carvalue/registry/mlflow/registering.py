@@ -66,7 +66,7 @@ def _registered(client: MlflowClient, *, run_id: str, digest: str) -> Registered
 def _log_evaluation(client: MlflowClient, run_id: str, folder: Path) -> None:
     loaded = Evaluation.load(folder)
     groups = {"test": loaded.metrics, "baseline": loaded.baseline, "production": loaded.champion}
-    groups |= {"new_listings": loaded.new_listings}
+    groups |= {"new_listings": loaded.new_listings, "noise_floor": loaded.noise_floor}
     for prefix, metrics in groups.items():
         for name, value in metrics.items():
             client.log_metric(run_id, f"{prefix}_{name}", value)
