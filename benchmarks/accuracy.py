@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.results import describe_model, save
 
 from carvalue.pricing import PriceModel
-from carvalue.pricing.evaluation import EVALUATED_MODEL
+from carvalue.registry import EVALUATED_MODEL
 
 SLICES = ("make", "price third", "age third", "age")
 FIGURES = ("rows", "mdape", "mae", "within_20", "coverage", "width")

@@ -12,14 +12,14 @@ import httpx
 import pytest
 
 from carvalue.files.bundle import MANIFEST, BundleCorrupt
-from carvalue.pricing.evaluation.evaluate import EVALUATED_MODEL, evaluate_bundle
+from carvalue.pricing.evaluation.evaluate import evaluate_bundle
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training.search import SearchResult, Trial
 from carvalue.registry.gates.champion import load_champion
 from carvalue.registry.http_reader import HttpRegistryReader
 from carvalue.registry.mlflow.connection import connect_mlflow
 from carvalue.registry.mlflow.tracking import RunDescription, RunMissing, TrainingRun, resume_run, start_run
-from carvalue.registry.model_version import DIGEST_TAG, EXPERIMENT, MODEL_NAME, ModelVersion
+from carvalue.registry.model_version import DIGEST_TAG, EVALUATED_MODEL, EXPERIMENT, MODEL_NAME, ModelVersion
 from carvalue.registry.opening import open_reader, open_registry, read_decisions
 from carvalue.registry.port import VersionNotFound
 from carvalue.serving.model.load_production import load_production_model

@@ -282,7 +282,7 @@ def evaluated_bundle(work: Path) -> Path:
     Returns:
         The folder.
     """
-    from carvalue.pricing.evaluation import EVALUATED_MODEL
+    from carvalue.registry import EVALUATED_MODEL
 
     return work / "evaluation" / EVALUATED_MODEL
 

@@ -6,6 +6,7 @@ from carvalue.registry.http_reader import HttpRegistryReader
 from carvalue.registry.in_memory import InMemoryVersions
 from carvalue.registry.judgement import GateJudgement, PromotionDecision
 from carvalue.registry.model_version import (
+    EVALUATED_MODEL,
     MODEL_NAME,
     NOTHING_YET,
     VERSION_FORMAT,
@@ -18,6 +19,7 @@ from carvalue.registry.publication import Publication, PublicationUnavailable, P
 from carvalue.registry.registry import ChampionChanged, NoEarlierVersion, NothingToPublish, Registry
 
 __all__ = [
+    "EVALUATED_MODEL",
     "MODEL_NAME",
     "NOTHING_YET",
     "VERSION_FORMAT",

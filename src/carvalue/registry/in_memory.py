@@ -7,9 +7,8 @@ from pathlib import Path
 from typing_extensions import override
 
 from carvalue.files import atomic_folder, bundle_digest
-from carvalue.pricing.evaluation import EVALUATED_MODEL
 from carvalue.registry.judgement import PromotionDecision
-from carvalue.registry.model_version import MODEL_NAME, ModelVersion
+from carvalue.registry.model_version import EVALUATED_MODEL, MODEL_NAME, ModelVersion
 from carvalue.registry.port import VersionNotFound, VersionStore
 
 

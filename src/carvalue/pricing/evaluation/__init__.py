@@ -1,7 +1,6 @@
 """Evaluate a model: scores, slices, calibration, invariants, a baseline, plots and a model card."""
 
 from carvalue.pricing.evaluation.evaluate import (
-    EVALUATED_MODEL,
     MODEL_CARD,
     TABLES,
     Champion,
@@ -19,7 +18,6 @@ from carvalue.pricing.evaluation.slices import SLICES, add_slices
 from carvalue.pricing.intervals import NOMINAL_COVERAGE
 
 __all__ = [
-    "EVALUATED_MODEL",
     "MODEL_CARD",
     "NOMINAL_COVERAGE",
     "SLICES",

@@ -26,8 +26,6 @@ logger = logging.getLogger(__name__)
 
 EVALUATION_FORMAT = StoredFormat(kind="evaluation")
 RESULT, MODEL_CARD = "evaluation.json", "MODEL_CARD.md"
-EVALUATED_MODEL = "model"
-"""Folder of the evaluated bundle within the folder of an evaluation."""
 TABLES = ("slices.csv", "calibration.csv", "comparison.csv", "pit.csv")
 SLICES_TABLE, CALIBRATION, COMPARISON, PIT = TABLES
 CHAMPION_KEY = "production"

@@ -8,9 +8,8 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion as Registered
 
 from carvalue.files import atomic_folder
-from carvalue.pricing.evaluation import EVALUATED_MODEL
 from carvalue.registry.http_reader import HttpRegistryReader, check_bundle
-from carvalue.registry.model_version import BUNDLE_PATH, EVALUATION_PATH, ModelVersion
+from carvalue.registry.model_version import BUNDLE_PATH, EVALUATED_MODEL, EVALUATION_PATH, ModelVersion
 
 
 def fetch_bundle(*, uri: str, version: ModelVersion, into: Path) -> Path:
