@@ -33,7 +33,7 @@ logs: .venv ## follow the logs of all services or of one: make logs SERVICE=mlfl
 	@$(CARVALUE) logs $(SERVICE)
 
 test: install-dev ## run all tests but the slow ones (markers deploy, faults, slow, wheel and whole)
-	@$(RUN) pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
+	@$(RUN) pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
 
 test-slow: install-dev ## run the tests that take a minute each: load, reloaded workers, failing downloads, weeks of traffic
 	@$(RUN) pytest -m slow --ignore tests/e2e/test_upgrade.py

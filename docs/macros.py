@@ -46,7 +46,8 @@ SETTING_GROUPS = {
     "spool_limit_mb",
     "Published versions": "bundle_url bundle_signing_key bundle_public_key unsigned_bundles",
     "Price service": "service_workers batch_limit_mb service_keys_file service_keys service_api_key "
-    "rate_limit rate_burst visitor_clients",
+    "rate_limit rate_burst rate_limit_redis visitor_clients cors_origins canary_share canary_clients "
+    "on_full_disk otlp_url otlp_share",
     "Addresses and ports": "bind_host service_port page_port watcher_port airflow_port mlflow_port "
     "prometheus_port alertmanager_port grafana_port mlflow_tracking_uri service_url watcher_url airflow_url "
     "operator_links",

@@ -47,6 +47,7 @@ from carvalue.registry.in_memory import InMemoryVersions
 from carvalue.registry.judgement import GateJudgement, PromotionDecision
 from carvalue.registry.model_version import ModelVersion, RegistryUnavailable
 from carvalue.registry.registry import Registry
+from carvalue.serving.canary import Canary, CanaryShare
 from carvalue.serving.model.bundle_cache import BundleCache
 from carvalue.serving.model.live_model import LiveModel, ModelNotLoaded
 from carvalue.serving.quotes import QuoteService
@@ -313,6 +314,14 @@ class Replica:
         )
         self.quotes = QuoteService(
             live=self.live,
+            canary=Canary(
+                live=self.live,
+                registry=RegistryLink(simulation.versions, self.faults),
+                decisions=DecisionLog(simulation.journal),
+                cache=BundleCache(self._folder / "canary"),
+                share=CanaryShare(share=0),
+                metrics=metrics,
+            ),
             writer=writer,
             metrics=metrics,
             new_id=simulation.new_id,

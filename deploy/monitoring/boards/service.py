@@ -308,6 +308,26 @@ MODEL = Row(
             steps=NEUTRAL,
             decimals=0,
         ),
+        Panel(
+            title="Canary",
+            shape="stat",
+            queries={f"max({metrics.CANARY_VERSION.name}{INSTANCE})": "version"},
+            description="The version that answers a share of the requests.",
+            width=8,
+            steps=NEUTRAL,
+            texts=((0, "none"),),
+            runbook="CarvalueCanaryStopped",
+            decimals=0,
+        ),
+        Panel(
+            title="Prices of the canary",
+            shape="lines",
+            queries={f"{metrics.CANARY_PRICE_RATIO.name}{INSTANCE}": "{{instance}}"},
+            description="Median ratio to the prices of production, for the same cars; 0 while there is no canary.",
+            unit="percentunit",
+            width=16,
+            runbook="CarvalueCanaryStopped",
+        ),
     ),
 )
 

@@ -183,6 +183,25 @@ def shadow(
 
 
 @app.command()
+def canary(
+    version: Annotated[str, typer.Argument(help="Number of the version, or off.")],
+) -> None:
+    """Serve a share of the requests (CANARY_SHARE) with a version; a breach stops it by itself."""
+    from carvalue.registry import open_registry
+    from carvalue.settings import RegistrySettings, load_settings
+
+    if version != "off" and not version.isdigit():
+        raise typer.BadParameter(f"expected the number of a version or off, got {version!r}")
+    with open_registry(load_settings(RegistrySettings)) as registry:
+        if version == "off":
+            stopped = registry.stop_canary(by=getuser())
+            print_line(f"version {stopped} is no longer a canary" if stopped else "no canary was running")
+        else:
+            registry.start_canary(int(version), by=getuser())
+            print_line(f"version {version} is a canary; `carvalue models` shows whether it still runs")
+
+
+@app.command()
 def rollback() -> None:
     """Restore the previous version in production."""
     from carvalue.registry import open_registry

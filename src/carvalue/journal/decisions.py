@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import uuid4
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, func, select, update
 
 from carvalue.journal.schema import DECISIONS
 from carvalue.journal.store import Journal, aware
 
-Act = Literal["promoted", "refused", "rolled back", "adopted"]
+Act = Literal["promoted", "refused", "rolled back", "adopted", "canary started", "canary stopped"]
 """What was decided; `adopted` records a switch that somebody made in the registry itself."""
+SWITCHES = ("promoted", "rolled back", "adopted")
+"""The decisions that change the version in production; each of them ends a canary."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +24,7 @@ class DecisionRecord:
     Attributes:
         at: The time of the decision, with a time zone.
         act: What was decided.
-        version: The version that was promoted, refused, restored or found in production.
+        version: The version that was promoted, refused, restored, found in production or served as a canary.
         earlier: The version in production before; None if there was none.
         by: Who decided: `pipeline`, or the name of a user.
         reasons: The reasons, at least one.
@@ -47,7 +49,7 @@ class DecisionRecord:
     @property
     def is_switch(self) -> bool:
         """Whether the decision changes the version in production."""
-        return self.act != "refused"
+        return self.act in SWITCHES
 
 
 class DecisionLog:
@@ -87,6 +89,34 @@ class DecisionLog:
         with self._journal.transaction() as connection:
             rows = connection.execute(select(DECISIONS).order_by(DECISIONS.c.number)).mappings()
             return tuple(map(_decision, rows))
+
+    def canary_start(self) -> DecisionRecord | None:
+        """Read the decision that started the canary of today.
+
+        Returns:
+            The decision; None if no canary runs.
+
+        Raises:
+            JournalUnavailable: The database does not answer.
+        """
+        statement = select(DECISIONS).where(DECISIONS.c.act != "refused")
+        with self._journal.transaction() as connection:
+            row = (
+                connection.execute(statement.order_by(DECISIONS.c.number.desc()).limit(1)).mappings().first()
+            )
+        return _decision(row) if row is not None and row["act"] == "canary started" else None
+
+    def last_number(self) -> int:
+        """Read the number of the last decision.
+
+        Returns:
+            The number, which `append` takes; 0 for an empty log.
+
+        Raises:
+            JournalUnavailable: The database does not answer.
+        """
+        with self._journal.transaction() as connection:
+            return connection.execute(select(func.max(DECISIONS.c.number))).scalar() or 0
 
     def append(self, decision: DecisionRecord, *, after: int) -> bool:
         """Store a decision, unless another one was stored since, or this one already.

@@ -16,13 +16,20 @@ from carvalue.registry.model_version import (
 from carvalue.registry.opening import open_reader, open_registry, read_decisions
 from carvalue.registry.port import RegistryReader, VersionNotFound, VersionStore
 from carvalue.registry.publication import Publication, PublicationUnavailable, PublishedReader
-from carvalue.registry.registry import ChampionChanged, NoEarlierVersion, NothingToPublish, Registry
+from carvalue.registry.registry import (
+    CanaryImpossible,
+    ChampionChanged,
+    NoEarlierVersion,
+    NothingToPublish,
+    Registry,
+)
 
 __all__ = [
     "EVALUATED_MODEL",
     "MODEL_NAME",
     "NOTHING_YET",
     "VERSION_FORMAT",
+    "CanaryImpossible",
     "ChampionChanged",
     "DecisionRecord",
     "GateJudgement",

@@ -67,7 +67,7 @@ class VersionSummary:
 
     Attributes:
         version: The version's number.
-        state: `production`, `archived` or `candidate`.
+        state: `production`, `canary`, `archived` or `candidate`.
         data_source: The kind of data source of its training.
         error: Its median absolute percentage error on the test rows; None if it was not measured.
         coverage: The share of test prices within its price ranges; None if it was not measured.
@@ -97,19 +97,35 @@ def summarize(
     Returns:
         The summaries, in the order of `versions`.
     """
-    number, archived = champion.version if champion else None, were_in_production(decisions)
-    return tuple(_summary(version, number, archived, decisions) for version in versions)
+    states = dict.fromkeys(were_in_production(decisions), "archived")
+    if (canary := canary_version(decisions)) is not None:
+        states[canary] = "canary"
+    if champion is not None:
+        states[champion.version] = "production"
+    return tuple(
+        _summary(version, states.get(version.version, "candidate"), decisions) for version in versions
+    )
 
 
-def _summary(
-    version: ModelVersion, champion: int | None, archived: set[int], decisions: Sequence[DecisionRecord]
-) -> VersionSummary:
+def canary_version(decisions: Sequence[DecisionRecord]) -> int | None:
+    """Find the version that is served as a canary.
+
+    Args:
+        decisions: All decisions, oldest first.
+
+    Returns:
+        The number of the version; None if no canary runs.
+    """
+    last = next((decision for decision in reversed(decisions) if decision.act != "refused"), None)
+    return last.version if last is not None and last.act == "canary started" else None
+
+
+def _summary(version: ModelVersion, state: str, decisions: Sequence[DecisionRecord]) -> VersionSummary:
     about = [decision for decision in decisions if decision.version == version.version]
     gates = next((decision.gates for decision in reversed(about) if decision.gates), ())
-    state = "archived" if version.version in archived else "candidate"
     return VersionSummary(
         version=version.version,
-        state="production" if version.version == champion else state,
+        state=state,
         data_source=version.data_source,
         error=version.test.get("mdape"),
         coverage=version.test.get("coverage"),

@@ -45,6 +45,12 @@ class NoEarlierVersion(AppError):
     status, hint = 409, "`carvalue models` lists the versions, `carvalue promote N` promotes one."
 
 
+class CanaryImpossible(AppError):
+    """A version cannot be served beside the one in production."""
+
+    status, hint = 409, "`carvalue models` lists the versions and the one in production."
+
+
 class NothingToPublish(AppError):
     """There is no version in production, or no place to publish it."""
 
@@ -149,6 +155,66 @@ class Registry(VersionCatalog):
         if number is not None:
             self._check_usable(number)
         self._store.set_challenger(number)
+
+    def start_canary(self, number: int, *, by: str) -> None:
+        """Serve a share of the requests with a version, beside the one in production; replaces a canary.
+
+        The version also becomes the challenger of shadow mode. Services follow the recorded decision.
+
+        Args:
+            number: The version's number.
+            by: The name of the person who starts it.
+
+        Raises:
+            CanaryImpossible: The version is in production, or none is.
+            VersionNotFound: The version does not exist.
+            BundleCorrupt: Its bundle is damaged; nothing changes.
+            BundleIncompatible: Its bundle cannot be read by this program; nothing changes.
+            RegistryUnavailable: The registry does not answer.
+            JournalUnavailable: The database of decisions does not answer.
+        """
+        champion = self._settle().champion
+        if champion is None or champion == number:
+            raise CanaryImpossible(
+                f"{_named(champion).capitalize()} is in production: a canary is another version beside it."
+            )
+        self.challenge(number)
+        self._record_canary("canary started", number, by=by, reason="by hand")
+
+    def stop_canary(self, *, by: str) -> int | None:
+        """Stop the canary, and shadow mode with it.
+
+        Args:
+            by: The name of the person who stops it.
+
+        Returns:
+            The number of its version; None if no canary ran.
+
+        Raises:
+            RegistryUnavailable: The registry does not answer.
+            JournalUnavailable: The database of decisions does not answer.
+        """
+        start = self._log.canary_start()
+        if start is None:
+            return None
+        self._record_canary("canary stopped", start.version, by=by, reason="by hand")
+        self._store.set_challenger(None)
+        return start.version
+
+    def _record_canary(self, act: Act, number: int, *, by: str, reason: str) -> None:
+        def decision(state: _State) -> DecisionRecord:
+            now = self._clock()
+            return DecisionRecord(
+                at=now,
+                act=act,
+                version=number,
+                earlier=state.champion,
+                by=by,
+                reasons=(reason,),
+                applied_at=now,
+            )
+
+        self._decide(decision)
 
     def apply(self, judgement: GateJudgement, *, version: ModelVersion, card: Path, by: str) -> None:
         """Promote or refuse a version as judged, and record the decision.

@@ -19,6 +19,7 @@ from carvalue.journal import Journal, Outbox, Quarantine
 from carvalue.registry import RegistryReader, open_reader
 from carvalue.serving.auth import ClientPseudonyms, RateLimiter, load_key_store, rate_limiter
 from carvalue.serving.batch import UploadFolder
+from carvalue.serving.canary import CanaryShare
 from carvalue.serving.http import docs_routes
 from carvalue.serving.middleware import (
     PROBLEM_HANDLERS,
@@ -125,6 +126,8 @@ async def _lifespan(
         async with running_service(
             registry=registry or reader,
             cache=cache,
+            canary_cache=BundleCache(settings.state_dir / "service" / "canary"),
+            canary_share=CanaryShare(share=settings.canary_share, clients=settings.canary_client_names),
             journal=journal,
             outbox=outbox,
             quarantine=Quarantine(settings.quarantine_folder),

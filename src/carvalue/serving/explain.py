@@ -1,8 +1,8 @@
 """`POST /explain`, `POST /distribution`: more about a price; `/curves`, `/missing`: what-if prices."""
 
 import asyncio
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from msgspec import convert
 from starlette.requests import Request
@@ -24,6 +24,7 @@ from carvalue.api import (
     MissingAnswer,
     MissingAnswers,
     Quantile,
+    Quote,
     RankedAskingPrice,
     Reasons,
     invalid_value,
@@ -31,17 +32,20 @@ from carvalue.api import (
 )
 from carvalue.listings import CURRENCY, DISTANCE, READERS, InvalidValue, Listing, parse_number
 from carvalue.pricing.explain import explain_price, missing_answers, what_if_curves
+from carvalue.serving.canary import Canary
 from carvalue.serving.http import json_response, read_json
-from carvalue.serving.model import LiveModel, LoadedModel
+from carvalue.serving.model import LoadedModel
 from carvalue.serving.quotes import QuoteService, support_of
 
+AnswerT = TypeVar("AnswerT")
 
-async def answer_explain(request: Request, *, live: LiveModel, quotes: QuoteService) -> Response:
+
+async def answer_explain(request: Request, *, canary: Canary, quotes: QuoteService) -> Response:
     """Answer one listing with its quote, which is journaled, an explanation of the price and similar cars.
 
     Args:
         request: its body is one listing.
-        live: the model in use.
+        canary: chooses the model.
         quotes: quotes the listing.
 
     Returns:
@@ -52,10 +56,14 @@ async def answer_explain(request: Request, *, live: LiveModel, quotes: QuoteServ
         ModelNotLoaded: there is no model yet.
     """
     listing = read_listing(await read_json(request))
-    loaded = live.current()
     client, route = request.scope["journal_client"], request.scope["journal_route"]
-    (quote,) = await quotes.answer((listing,), client=client, route=route, loaded=loaded)
-    reasons, comparables = await asyncio.to_thread(explanation, loaded, listing)
+
+    async def explained(loaded: LoadedModel) -> tuple[Quote, Reasons, tuple[Comparable, ...]]:
+        reasons, comparables = await asyncio.to_thread(explanation, loaded, listing)
+        (quote,) = await quotes.answer((listing,), client=client, route=route, loaded=loaded)
+        return quote, reasons, comparables
+
+    quote, reasons, comparables = await canary.answer(client, listing, explained)
     return json_response(
         ExplainedQuote(
             currency=CURRENCY.code,
@@ -67,12 +75,12 @@ async def answer_explain(request: Request, *, live: LiveModel, quotes: QuoteServ
     )
 
 
-async def answer_curves(request: Request, *, live: LiveModel) -> Response:
+async def answer_curves(request: Request, *, canary: Canary) -> Response:
     """Answer one listing with its price over mileage and over model year; nothing is journaled.
 
     Args:
         request: its body is one listing; the query parameters `odometer` and `year` may list values to quote.
-        live: the model in use.
+        canary: chooses the model.
 
     Returns:
         A JSON object with the curves `odometer` and `year`.
@@ -83,8 +91,12 @@ async def answer_curves(request: Request, *, live: LiveModel) -> Response:
     """
     listing = read_listing(await read_json(request))
     miles, years = (requested_values(request.query_params.getlist(name), name) for name in CURVE_FIELDS)
-    what_if = partial(what_if_curves, live.current().model, listing, miles=miles, years=years)
-    curves = await asyncio.to_thread(what_if)
+    curves = await _answer(
+        request,
+        canary,
+        listing,
+        lambda loaded: what_if_curves(loaded.model, listing, miles=miles, years=years),
+    )
     return json_response(
         Curves(
             currency=CURRENCY.code,
@@ -96,12 +108,12 @@ async def answer_curves(request: Request, *, live: LiveModel) -> Response:
     )
 
 
-async def answer_missing(request: Request, *, live: LiveModel) -> Response:
+async def answer_missing(request: Request, *, canary: Canary) -> Response:
     """Answer one listing with what each field that it lacks would change; nothing is journaled.
 
     Args:
         request: its body is one listing.
-        live: the model in use.
+        canary: chooses the model.
 
     Returns:
         A JSON object with `missing`: a list of fields, the one that narrows the interval most first.
@@ -111,7 +123,7 @@ async def answer_missing(request: Request, *, live: LiveModel) -> Response:
         ModelNotLoaded: there is no model yet.
     """
     listing = read_listing(await read_json(request))
-    missing = await asyncio.to_thread(missing_answers, live.current().model, listing)
+    missing = await _answer(request, canary, listing, lambda loaded: missing_answers(loaded.model, listing))
     return json_response(
         MissingAnswers(
             currency=CURRENCY.code,
@@ -121,12 +133,12 @@ async def answer_missing(request: Request, *, live: LiveModel) -> Response:
     )
 
 
-async def answer_distribution(request: Request, *, live: LiveModel) -> Response:
+async def answer_distribution(request: Request, *, canary: Canary) -> Response:
     """Answer one listing with the predictive distribution of its asking price; nothing is journaled.
 
     Args:
         request: its body is one listing; the query parameter `asking_price` may be a price to rank.
-        live: the model in use.
+        canary: chooses the model.
 
     Returns:
         A JSON object with `quantiles`, of which 0.05, 0.5 and 0.95 are those of the quote, and `asking`.
@@ -138,7 +150,20 @@ async def answer_distribution(request: Request, *, live: LiveModel) -> Response:
     """
     listing = read_listing(await read_json(request))
     asking = requested_asking_price(request.query_params.multi_items())
-    return json_response(await asyncio.to_thread(distribution, live.current(), listing, asking))
+    return json_response(
+        await _answer(request, canary, listing, lambda loaded: distribution(loaded, listing, asking))
+    )
+
+
+async def _answer(
+    request: Request, canary: Canary, listing: Listing, work: Callable[[LoadedModel], AnswerT]
+) -> AnswerT:
+    """Work in a thread, with the model that is chosen for the request."""
+
+    async def answered(loaded: LoadedModel) -> AnswerT:
+        return await asyncio.to_thread(work, loaded)
+
+    return await canary.answer(request.scope["journal_client"], listing, answered)
 
 
 def requested_asking_price(query: Sequence[tuple[str, str]]) -> int | None:

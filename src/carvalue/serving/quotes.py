@@ -20,6 +20,7 @@ from carvalue.errors import AppError
 from carvalue.journal import JournalEntry, JournalWriter
 from carvalue.listings import CURRENCY, Listing
 from carvalue.pricing import SupportCounts
+from carvalue.serving.canary import Canary
 from carvalue.serving.counting import count_quotes
 from carvalue.serving.micro_batching import MicroBatcher
 from carvalue.serving.model import LiveModel, LoadedModel
@@ -69,6 +70,7 @@ class QuoteService:
 
     Args:
         live: the model in use.
+        canary: the version that answers a share of the requests.
         writer: records each quote for the journal.
         metrics: counts quotes and warnings.
         refuse_unrecorded: whether a request is refused if its quotes cannot be recorded.
@@ -80,6 +82,7 @@ class QuoteService:
         self,
         *,
         live: LiveModel,
+        canary: Canary,
         writer: JournalWriter,
         metrics: ServiceMetrics,
         refuse_unrecorded: bool = False,
@@ -87,7 +90,7 @@ class QuoteService:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._refuse_unrecorded = refuse_unrecorded
-        self._live, self._writer, self._metrics = live, writer, metrics
+        self._live, self._canary, self._writer, self._metrics = live, canary, writer, metrics
         self._new_id, self._clock = new_id, clock
         self._batcher = MicroBatcher(self._quote_batch)
 
@@ -105,7 +108,7 @@ class QuoteService:
             listings: validated listings.
             client: the client that asks, as the journal names it.
             route: how it asks: on the `page` or through the `api`.
-            loaded: the model to quote with; the one in use unless given.
+            loaded: the model to quote with; the one that is chosen for the request unless given.
 
         Returns:
             A quote for each listing, in order.
@@ -114,15 +117,15 @@ class QuoteService:
             ModelNotLoaded: there is no model to quote with.
             QuoteNotRecorded: the quotes cannot be recorded, and such quotes are to be refused.
         """
-        model, trace = loaded or self._live.current(), current_trace()
+        model, trace = loaded or self._canary.model_for(client, *listings[:1]), current_trace()
         trace_id = trace.trace_id if trace else None
         inquiries = [Inquiry(listing, client, route, trace_id) for listing in listings]
         if len(listings) > INLINE_LISTINGS:
-            quotes = await asyncio.to_thread(self._quote, listings, model)
-        elif loaded is None:
+            quotes = await asyncio.to_thread(self._quote_by, model, listings)
+        elif loaded is None and not self._canary.is_canary(model):
             return self._checked(await self._batcher.submit(inquiries))
         else:
-            quotes = self._quote(listings, model)
+            quotes = self._quote_by(model, listings)
         await self._record(inquiries, quotes)
         return self._checked(quotes)
 
@@ -147,6 +150,11 @@ class QuoteService:
         return self._writer.record(
             [_entry(inquiry, quote, quoted_at) for inquiry, quote in zip(inquiries, quotes, strict=True)]
         )
+
+    def _quote_by(self, model: LoadedModel, listings: Sequence[Listing]) -> list[Quote]:
+        if self._canary.is_canary(model):
+            return self._canary.quote(listings, model, self._quote)
+        return self._quote(listings, model)
 
     def _quote(self, listings: Sequence[Listing], loaded: LoadedModel) -> list[Quote]:
         version, data_as_of = str(loaded.version.version), loaded.model.card.data_as_of

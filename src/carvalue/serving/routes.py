@@ -46,22 +46,22 @@ async def post_batch(request: Request, service: ServiceState) -> Response:
 
 async def post_explain(request: Request, service: ServiceState) -> Response:
     """Quote one listing, with reasons and similar cars."""
-    return await explain.answer_explain(request, live=service.live, quotes=service.quotes)
+    return await explain.answer_explain(request, canary=service.canary, quotes=service.quotes)
 
 
 async def post_distribution(request: Request, service: ServiceState) -> Response:
     """Answer the distribution of the asking price of one listing."""
-    return await explain.answer_distribution(request, live=service.live)
+    return await explain.answer_distribution(request, canary=service.canary)
 
 
 async def post_curves(request: Request, service: ServiceState) -> Response:
     """Answer the price of one listing over its miles and its year."""
-    return await explain.answer_curves(request, live=service.live)
+    return await explain.answer_curves(request, canary=service.canary)
 
 
 async def post_missing(request: Request, service: ServiceState) -> Response:
     """Answer what each missing field of one listing would change."""
-    return await explain.answer_missing(request, live=service.live)
+    return await explain.answer_missing(request, canary=service.canary)
 
 
 async def post_feedback(request: Request, service: ServiceState) -> Response:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from carvalue.journal import (
+    DecisionLog,
     Forwarder,
     Journal,
     JournalWriter,
@@ -16,6 +17,7 @@ from carvalue.journal import (
 )
 from carvalue.registry import NOTHING_YET, RegistryReader
 from carvalue.serving.batch import BatchPricer, UploadFolder
+from carvalue.serving.canary import Canary, CanaryShare
 from carvalue.serving.model import BundleCache, LiveModel, follow_forever
 from carvalue.serving.quotes import QuoteService
 from carvalue.telemetry import ServiceMetrics
@@ -35,6 +37,7 @@ class ServiceState:
 
     Attributes:
         live: the model in use.
+        canary: the version that answers a share of the requests.
         quotes: quotes listings.
         batches: prices uploaded files.
         journal: stores feedback.
@@ -45,6 +48,7 @@ class ServiceState:
     """
 
     live: LiveModel
+    canary: Canary
     quotes: QuoteService
     batches: BatchPricer
     journal: Journal
@@ -93,6 +97,8 @@ async def running_service(
     *,
     registry: RegistryReader,
     cache: BundleCache,
+    canary_cache: BundleCache,
+    canary_share: CanaryShare,
     journal: Journal,
     outbox: Outbox,
     quarantine: Quarantine,
@@ -105,6 +111,8 @@ async def running_service(
     Args:
         registry: names the model version in production.
         cache: keeps model bundles on disk.
+        canary_cache: keeps the bundle of the canary on disk.
+        canary_share: which requests a canary answers.
         journal: stores quotes and feedback; closed at the end.
         outbox: keeps quotes on disk until the journal has them; closed at the end.
         quarantine: keeps recorded quotes that the journal cannot store.
@@ -116,19 +124,29 @@ async def running_service(
         The parts that routes use.
     """
     live = LiveModel(registry=registry, cache=cache, metrics=metrics)
+    canary = Canary(
+        live=live,
+        registry=registry,
+        decisions=DecisionLog(journal),
+        cache=canary_cache,
+        share=canary_share,
+        metrics=metrics,
+    )
     await asyncio.to_thread(live.load_last_good)
     async with (
         _journaling(journal=journal, outbox=outbox, quarantine=quarantine, metrics=metrics) as (
             writer,
             forwarder,
         ),
-        _in_background(follow_forever(live)),
+        _in_background(follow_forever(live.follow)),
+        _in_background(follow_forever(canary.follow)),
         _in_background(_keep_remeasuring(metrics)),
     ):
         yield ServiceState(
             live=live,
+            canary=canary,
             quotes=QuoteService(
-                live=live, writer=writer, metrics=metrics, refuse_unrecorded=refuse_unrecorded
+                live=live, canary=canary, writer=writer, metrics=metrics, refuse_unrecorded=refuse_unrecorded
             ),
             batches=BatchPricer(
                 live=live,

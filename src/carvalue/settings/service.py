@@ -77,6 +77,11 @@ class ServiceSettings(KeySettings, NetworkSettings, RegistrySettings):
     rate_limit_redis: SecretStr = SecretStr("")
     """The URL of the Redis in which all workers and replicas of the price service count requests, such as
     redis://:PASSWORD@redis:6379. Empty: each process counts for itself."""
+    canary_share: float = Field(default=0.05, ge=0, le=1)
+    """The share of the requests, from 0 to 1, that the canary answers while one runs (`carvalue canary`)."""
+    canary_clients: str = ""
+    """The clients of the price service, by the names of their API keys and separated by commas, whose
+    requests the canary answers all."""
     cors_origins: Annotated[str, AfterValidator(_origins)] = ""
     """The origins, separated by commas, whose web pages may call the price service from a browser (CORS),
     such as https://shop.example.com. Empty: no web page of another origin may."""
@@ -89,6 +94,11 @@ class ServiceSettings(KeySettings, NetworkSettings, RegistrySettings):
     def cors_origin_names(self) -> frozenset[str]:
         """The origins of CORS_ORIGINS."""
         return frozenset(origin.strip() for origin in self.cors_origins.split(",") if origin.strip())
+
+    @property
+    def canary_client_names(self) -> frozenset[str]:
+        """The names of CANARY_CLIENTS."""
+        return frozenset(name.strip() for name in self.canary_clients.split(",") if name.strip())
 
     @property
     def visitor_client_names(self) -> frozenset[str]:

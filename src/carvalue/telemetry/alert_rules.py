@@ -130,6 +130,13 @@ RULES = (
         summary="A bundle in production was refused; an earlier version, if there is one, stays in use.",
     ),
     AlertRule(
+        name="CarvalueCanaryStopped",
+        query=f"sum by (reason) (increase({metrics.CANARY_STOPS.name}[15m])) > 0",
+        after="0s",
+        severity="warning",
+        summary="A canary was stopped by itself; the version in production answers all requests.",
+    ),
+    AlertRule(
         name="CarvalueRegistryDown",
         query=f"{metrics.REGISTRY_UP.name} == 0",
         after="5m",

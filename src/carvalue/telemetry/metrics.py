@@ -55,6 +55,7 @@ REQUEST_SECONDS = MetricSpec(
     help="Time from the headers of a request to the end of its response, by route.",
     labels=("route",),
 )
+CANARY_STOP_REASONS = ("errors", "latency", "load", "prices")
 DROP_REASONS = ("spool full", "disk")
 REJECTION_REASONS = ("key", "rate", "slow", "crowded", "large", "malformed", "foreign")
 REJECTED = MetricSpec(
@@ -115,6 +116,16 @@ MODEL_REFUSALS = MetricSpec(
     help="Bundles refused, by reason; the earlier version stayed in use.",
     labels=("reason",),
 )
+CANARY_VERSION = _gauge("canary_version", "The version that answers a share of the requests; 0 for none.")
+CANARY_PRICE_RATIO = _gauge(
+    "canary_price_ratio", "Median price of the canary as a ratio to that of production, for the same cars."
+)
+CANARY_STOPS = MetricSpec(
+    name="carvalue_canary_stops_total",
+    kind="counter",
+    help="Canaries that this service stopped, by reason.",
+    labels=("reason",),
+)
 REGISTRY_UP = _gauge("registry_up", "1 while the model registry answers the service, else 0.")
 JOURNAL_UP = _gauge("journal_up", "0 while the journal does not accept quotes, else 1.")
 JOURNAL_WRITES = MetricSpec(
@@ -162,6 +173,9 @@ SERVICE_METRICS = (
     DISK_SIZE,
     MODEL_SWAPS,
     MODEL_REFUSALS,
+    CANARY_VERSION,
+    CANARY_PRICE_RATIO,
+    CANARY_STOPS,
     REGISTRY_UP,
     JOURNAL_UP,
     JOURNAL_WRITES,
@@ -354,6 +368,11 @@ class ServiceMetrics:
         self.disk_size = self._gauge(DISK_SIZE, mode="livemin")
         self.model_swaps = self._counter(MODEL_SWAPS)
         self.model_refusals = self._counter(MODEL_REFUSALS)
+        self.canary_version = self._gauge(CANARY_VERSION, mode="livemax")
+        self.canary_price_ratio = self._gauge(CANARY_PRICE_RATIO, mode="livemax")
+        self.canary_stops = self._counter(CANARY_STOPS)
+        for reason in CANARY_STOP_REASONS:
+            self.canary_stops.labels(reason)
         self.registry_up = self._gauge(REGISTRY_UP, mode="livemin")
         self.journal_up = self._gauge(JOURNAL_UP, mode="livemin")
         self.journal_writes = self._counter(JOURNAL_WRITES)

@@ -95,6 +95,10 @@ SERIES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {'carvalue_model_refusals_total{reason="BundleCorrupt"}': "0x20 1x20"},
         {'carvalue_model_refusals_total{reason="BundleCorrupt"}': "1x40"},
     ),
+    "CarvalueCanaryStopped": (
+        {'carvalue_canary_stops_total{reason="prices"}': "0x20 1x20"},
+        {'carvalue_canary_stops_total{reason="prices"}': "1x40"},
+    ),
     "CarvalueRegistryDown": ({"carvalue_registry_up": "0x40"}, {"carvalue_registry_up": "1x40"}),
     "CarvalueWatcherDown": ({'up{job="watcher"}': "0x40"}, {'up{job="watcher"}': "1x40"}),
     "CarvalueWatcherStuck": (

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from carvalue.monitoring.channels.routes import API, UPLOAD, channel_of
+from carvalue.monitoring.channels.routes import API, channel_of
 from carvalue.monitoring.channels.visits import VisitFilter
 from carvalue.monitoring.drift import (
     Detector,
@@ -115,7 +115,7 @@ class ChannelDetectors:
     def _start(self, name: str, state: DetectorState | None, *, seen: int = 0) -> None:
         self._detectors[name] = Detector(self._profile, self._null, state)
         self._seen[name] = seen
-        self._filters[name] = VisitFilter(is_upload=name == UPLOAD, is_program=name.startswith(f"{API}/"))
+        self._filters[name] = VisitFilter(name)
 
     def _restore(self, name: str, state: Mapping[str, Any]) -> None:
         try:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from carvalue.monitoring.channels.routes import API, UPLOAD
 from carvalue.monitoring.drift import INPUTS
 
 WINDOW = 1_000  # newest quotes of a channel, of which each client has its share
@@ -20,6 +21,8 @@ VISITOR, MAX_PER_VISITOR = "~", 5  # the pseudonym of an address: a person or a 
 MIN_CLIENTS = 4  # with fewer active clients, shares would leave quotes unchecked for no reason
 ACTIVE_FOR = timedelta(hours=1)  # so that a flood does not push the other clients out of sight
 NEW_VISIT_AFTER = timedelta(minutes=30)
+PACE_PERIOD = timedelta(minutes=15)
+UNNAMED = ("", "local")  # clients of a service without keys on one machine
 ROWS_PER_UPLOAD = 3  # an upload counts as one visitor, who asks for a few cars
 MAX_CLIENTS = 2_000  # whose last cars are remembered
 CARS_PER_CLIENT = 50
@@ -116,17 +119,62 @@ class RecentCars:
         return repeats
 
 
+class UnnamedCallers:
+    """Bounds how fast callers without a name send quotes of one kind. Not thread-safe.
+
+    Without names, callers are told apart by the fields that they fill in. Quotes with the same fields are
+    left out beyond the number that the whole channel usually receives in 15 minutes. So a bot that suddenly
+    asks for 400 cars without a mileage counts little, and a program that loses a field keeps its own pace and
+    counts whole.
+
+    >>> callers, now = UnnamedCallers(), datetime(2026, 1, 1)
+    >>> callers.admits(0b101, now)
+    True
+    """
+
+    def __init__(self) -> None:
+        self._newest: deque[datetime] = deque(maxlen=WINDOW)
+        self._of_kind: OrderedDict[int, deque[datetime]] = OrderedDict()
+
+    def admits(self, fields: int, quoted_at: datetime) -> bool:
+        """Count a quote, and decide whether it is within the pace of the channel.
+
+        Args:
+            fields: Which fields are filled in, as bits.
+            quoted_at: When the price was asked for.
+
+        Returns:
+            Whether the quote may be used.
+        """
+        self._newest.append(quoted_at)
+        admitted = self._of_kind.setdefault(fields, deque())
+        self._of_kind.move_to_end(fields)
+        if len(self._of_kind) > MAX_CLIENTS:
+            self._of_kind.popitem(last=False)
+        while admitted and quoted_at - admitted[0] > PACE_PERIOD:
+            admitted.popleft()
+        is_within = len(admitted) < max(self._pace(quoted_at), MIN_PER_CLIENT)
+        if is_within:
+            admitted.append(quoted_at)
+        return is_within
+
+    def _pace(self, now: datetime) -> float:
+        """The quotes that the channel usually receives in 15 minutes, by the newest 1,000."""
+        return len(self._newest) * (PACE_PERIOD / max(now - self._newest[0], timedelta(seconds=1)))
+
+
 class VisitFilter:
     """Chooses the quotes of one channel that its drift detector may see. Not thread-safe.
 
     Args:
-        is_upload: Whether the channel receives files.
-        is_program: Whether the channel is one program, whose quotes are all used but exact repeats.
+        channel: The name of the channel. Of a file few rows are used; of a program with a key all quotes but
+            exact repeats; of callers without a name no more than the channel's usual pace.
     """
 
-    def __init__(self, *, is_upload: bool = False, is_program: bool = False) -> None:
-        self._is_upload, self._is_program = is_upload, is_program
-        self._shares, self._cars = ClientShares(), RecentCars()
+    def __init__(self, channel: str) -> None:
+        self._is_upload, self._is_program = channel == UPLOAD, channel.startswith(f"{API}/")
+        self._may_be_unnamed = channel == API
+        self._shares, self._cars, self._unnamed = ClientShares(), RecentCars(), UnnamedCallers()
         self._uploads: OrderedDict[str, tuple[datetime, int]] = OrderedDict()
 
     def choose(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -141,16 +189,18 @@ class VisitFilter:
         keys = _exact_keys(rows) if self._is_program else _what_if_keys(rows)
         clients, moments = rows["client"].fill_null("").to_list(), rows["quoted_at"].to_list()
         chosen = [
-            self._admits(client, quoted_at, own)
-            for client, quoted_at, own in zip(clients, moments, keys, strict=True)
+            self._admits(client, quoted_at, own, fields)
+            for client, quoted_at, own, fields in zip(clients, moments, keys, _filled_in(rows), strict=True)
         ]
         return rows.filter(pl.Series(chosen, dtype=pl.Boolean))
 
-    def _admits(self, client: str, quoted_at: datetime, keys: Hashes) -> bool:
+    def _admits(self, client: str, quoted_at: datetime, keys: Hashes, fields: int) -> bool:
         if self._is_upload and not self._is_early_in_upload(client, quoted_at):
             return False
         if self._cars.is_repeat(client, keys):
             return False
+        if self._may_be_unnamed and client in UNNAMED:
+            return self._unnamed.admits(fields, quoted_at)
         return self._is_program or self._shares.admits(client, quoted_at)
 
     def _is_early_in_upload(self, client: str, quoted_at: datetime) -> bool:
@@ -160,6 +210,12 @@ class VisitFilter:
         if len(self._uploads) > MAX_CLIENTS:
             self._uploads.popitem(last=False)
         return rows <= ROWS_PER_UPLOAD
+
+
+def _filled_in(rows: pl.DataFrame) -> list[int]:
+    """Name the fields that each row fills in, as bits."""
+    bits = (pl.col(name).is_not_null().cast(pl.Int64) * 2**place for place, name in enumerate(INPUTS))
+    return rows.select(fields=pl.sum_horizontal(*bits))["fields"].to_list()
 
 
 def _hashes(rows: pl.DataFrame) -> tuple[Hashes, Hashes]:

@@ -220,15 +220,15 @@ def _public_cause(error: Exception) -> str:
     return "the log of the price service shows the reason"
 
 
-async def follow_forever(live: LiveModel) -> None:
-    """Poll the registry until cancelled, in a thread, so that a slow registry delays no quote.
+async def follow_forever(follow: Callable[[], None]) -> None:
+    """Follow the registry until cancelled, in a thread, so that a slow registry delays no quote.
 
     Args:
-        live: the model in use.
+        follow: looks once, and changes the model if need be.
     """
     while True:
         try:
-            await asyncio.to_thread(live.follow)
+            await asyncio.to_thread(follow)
         except Exception:  # the next round may succeed
             logger.exception("following the registry failed")
         await asyncio.sleep(POLL_S)

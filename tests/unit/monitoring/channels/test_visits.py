@@ -9,6 +9,7 @@ from carvalue.monitoring.channels.visits import (
     ROWS_PER_UPLOAD,
     WINDOW,
     ClientShares,
+    UnnamedCallers,
     VisitFilter,
 )
 from carvalue.monitoring.drift import INPUTS
@@ -55,17 +56,17 @@ def cars(rows: int, *, client: str = "page/~1", seed: int = 3) -> pl.DataFrame:
 def test_what_ifs_count_once() -> None:
     one = pl.concat([cars(1)] * 5).with_columns(odometer=pl.int_range(5) * 10_000)
 
-    assert len(VisitFilter().choose(one)) == 1
-    assert len(VisitFilter(is_program=True).choose(one)) == 5  # a program may have five such cars
-    assert len(VisitFilter(is_program=True).choose(pl.concat([cars(1)] * 5))) == 1
+    assert len(VisitFilter("page").choose(one)) == 1
+    assert len(VisitFilter("api/shop").choose(one)) == 5  # a program may have five such cars
+    assert len(VisitFilter("api/shop").choose(pl.concat([cars(1)] * 5))) == 1
 
 
 def test_different_cars_of_one_visitor_all_count() -> None:
-    assert len(VisitFilter().choose(cars(5))) == 5
+    assert len(VisitFilter("page").choose(cars(5))) == 5
 
 
 def test_an_upload_counts_as_one_visitor() -> None:
-    visits = VisitFilter(is_upload=True)
+    visits = VisitFilter("upload")
 
     assert len(visits.choose(cars(500))) == ROWS_PER_UPLOAD
     tomorrow = cars(500, seed=9).with_columns(pl.col("quoted_at") + timedelta(days=1))
@@ -80,3 +81,35 @@ def test_each_of_many_clients_may_always_send_a_few() -> None:
         admitted(shares, f"visitor-{number}", 1)
 
     assert admitted(shares, "one of them", MIN_PER_CLIENT) == MIN_PER_CLIENT
+
+
+def unnamed(
+    rows: int, *, start: timedelta, every_s: float, seed: int, missing: tuple[str, ...] = ()
+) -> pl.DataFrame:
+    moments = pl.lit(START + start) + pl.duration(milliseconds=pl.int_range(rows) * int(1_000 * every_s))
+    empty = [pl.lit(None, dtype=cars(1).schema[name]).alias(name) for name in missing]
+    return cars(rows, client="local", seed=seed).with_columns(*empty, quoted_at=moments)
+
+
+def test_a_bot_without_a_name_counts_little_beside_a_slow_program() -> None:
+    visits = VisitFilter("api")
+    program = unnamed(1_000, start=timedelta(0), every_s=120, seed=1)
+    bot = unnamed(
+        400, start=timedelta(seconds=120_000), every_s=2, seed=2, missing=("odometer", "condition", "fuel")
+    )
+
+    assert len(visits.choose(program)) > 900
+    assert len(visits.choose(bot)) < 20
+
+
+def test_a_program_without_a_name_that_loses_a_field_keeps_its_pace() -> None:
+    callers = UnnamedCallers()
+    complete, broken = 0b111, 0b110
+
+    def admitted(fields: int, start: int, count: int) -> int:
+        return sum(
+            callers.admits(fields, START + timedelta(minutes=2 * (start + number))) for number in range(count)
+        )
+
+    assert admitted(complete, 0, 1_000) == 1_000
+    assert admitted(broken, 1_000, 200) == 200
