@@ -37,6 +37,7 @@ def main() -> None:
         "STATE_DIR": str(folder),
         "TRAINING_BUDGET": options.budget,
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
+        "PYTHONPATH": str(Path("tests").resolve()),  # throw-away servers
     }
     failed = []
     for name, commands in benchmarks(folder, postgresql=options.postgresql, redis=options.redis):
@@ -67,6 +68,7 @@ def benchmarks(
     yield "outbox_append", [("benchmarks.outbox_append", folder)]
     yield "workers", [("benchmarks.serving.workers", bundle)]
     yield "memory", [("benchmarks.serving.memory", bundle)]
+    yield "hostile_clients", [("benchmarks.serving.hostile_clients", bundle)]
     yield "load", [("benchmarks.load", bundle, "--seconds", "120")]
     yield "batch", [("benchmarks.batch", bundle, "--rows", "200000")]
     yield "data_preparation", [("benchmarks.bench_data_preparation",)]

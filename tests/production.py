@@ -1,6 +1,7 @@
 """Real servers for a test: a throw-away PostgreSQL and Redis, and any role of the platform as a process."""
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -10,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -18,7 +20,9 @@ import pytest
 from carvalue.platform.processes.ports import free_port
 from waiting import until
 
-START = Path(__file__).parents[1] / "deploy" / "containers" / "start.py"
+DEPLOY = Path(__file__).parents[1] / "deploy"
+START = DEPLOY / "containers" / "start.py"
+CADDY = Path(sys.executable).with_name("caddy")
 
 
 def answers(url: str) -> bool:
@@ -45,6 +49,27 @@ def running(
             yield
         finally:
             _end(process, end_by)
+
+
+@contextmanager
+def proxy(folder: Path, *replicas: int, page: int = 9) -> Iterator[httpx.Client]:
+    """Start Caddy with the public part of the Caddyfile, without TLS, in front of replicas here."""
+    port, caddyfile = free_port(), (DEPLOY / "proxy" / "Caddyfile").read_text()
+    public = caddyfile[: caddyfile.index("# Operators connect")]
+    upstreams = " ".join(f"127.0.0.1:{replica}" for replica in replicas)
+    ours = re.sub(r"dynamic a service 9696 {.*?}", f"to {upstreams}", public, flags=re.DOTALL)
+    ours = ours.replace("page:8501", f"127.0.0.1:{page}").replace(
+        "{$PUBLIC_NAME}", f"http://127.0.0.1:{port}"
+    )
+    (folder / "Caddyfile").write_text(ours)
+    shutil.copy(DEPLOY / "proxy" / "service.caddy", folder)
+    command = [str(CADDY), "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
+    with (
+        running(command, log=folder / "caddy.log", environment={"HOME": str(folder)}),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
+    ):
+        until(partial(answers, f"http://127.0.0.1:{port}/readyz"))
+        yield client
 
 
 def _end(process: subprocess.Popen[bytes], first: signal.Signals) -> None:

@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,14 +10,13 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
-import httpx
 import pytest
 import yaml
 
 from carvalue.api import ROUTES
 from carvalue.platform.processes.ports import free_port
 from carvalue.serving.server.workers import KEEP_ALIVE_S
-from production import answers, running
+from production import answers, proxy, running
 from waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -34,8 +32,6 @@ def _generator() -> ModuleType:
 
 
 generate_edge = _generator()
-CADDY = Path(sys.executable).with_name("caddy")
-CADDYFILE = (ROOT / "deploy" / "proxy" / "Caddyfile").read_text()
 REPLICA = """
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -124,27 +120,6 @@ def test_only_files_may_be_large(tmp_path: Path, path: str, status: int) -> None
         proxy(tmp_path, service, page=page) as client,
     ):
         assert client.post(path, content=b"x" * 3_000_000).status_code == status
-
-
-@contextmanager
-def proxy(folder: Path, *replicas: int, page: int = 9) -> Iterator[httpx.Client]:
-    """Start Caddy with the public part of the Caddyfile, without TLS, in front of replicas here."""
-    port = free_port()
-    public = CADDYFILE[: CADDYFILE.index("# Operators connect")]
-    upstreams = " ".join(f"127.0.0.1:{replica}" for replica in replicas)
-    ours = re.sub(r"dynamic a service 9696 {.*?}", f"to {upstreams}", public, flags=re.DOTALL)
-    ours = ours.replace("page:8501", f"127.0.0.1:{page}").replace(
-        "{$PUBLIC_NAME}", f"http://127.0.0.1:{port}"
-    )
-    (folder / "Caddyfile").write_text(ours)
-    shutil.copy(ROOT / "deploy" / "proxy" / "service.caddy", folder)
-    command = [str(CADDY), "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
-    with (
-        running(command, log=folder / "caddy.log", environment={"HOME": str(folder)}),
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
-    ):
-        until(partial(answers, f"http://127.0.0.1:{port}/readyz"))
-        yield client
 
 
 @contextmanager

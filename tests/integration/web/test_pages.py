@@ -37,10 +37,10 @@ ALERT = {
     "report": "20261124T100000Z-drift.html",
 }
 FEATURE = {
+    "name": "odometer",
     "title": "odometer",
     "state": "confirmed",
     "score": 2.5,
-    "threshold": 1,
     "says": "median 80,000 -> 104,000",
     "since": None,
     "labels": ["below 50,000", "50,000 and more", "(missing)", "(unseen)"],
@@ -61,6 +61,7 @@ FOUND: dict[str, Any] = {
             "sales": 40,
             "error": {"value": 0.12, "low": 0.1, "high": 0.14},
             "coverage": {"value": 0.9, "low": 0.8, "high": 0.95},
+            "bias": None,
             "estimated_error": 0.11,
         },
     },

@@ -2,24 +2,37 @@
 
 import logging
 from asyncio import to_thread
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import TypeVar
 
+import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import TypeAdapter
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from carvalue.api import (
+    AlertsView,
+    BoundedShareView,
+    DecisionView,
+    DriftView,
+    FeatureDriftView,
+    HourCount,
+    IncidentRecordView,
+    IncidentView,
+    LiveAccuracyView,
+    ReportView,
+    RetrainingView,
+    WatcherHealth,
+)
 from carvalue.errors import AppError
 from carvalue.http_security import AllowedHosts, BrowserProtection
-from carvalue.monitoring.alerting import Alert, IncidentRecord, UnknownIncident
+from carvalue.monitoring.alerting import UnknownIncident
 from carvalue.monitoring.drift import FeatureDrift
-from carvalue.monitoring.incidents import Incident
 from carvalue.monitoring.watcher.alert_conditions import WatcherSnapshot
 from carvalue.monitoring.watcher.live_accuracy import BoundedShare
 from carvalue.monitoring.watcher.retraining import RetrainingTrigger
@@ -30,7 +43,6 @@ from carvalue.telemetry import LocalTracer, Tracer, TracingMiddleware
 PAST_ALERTS = 50
 PAST_DECISIONS = 100
 MAX_INCIDENTS = 50
-INCIDENT, INCIDENTS = TypeAdapter(Incident), TypeAdapter(list[IncidentRecord])
 LOOPBACK_ONLY = AllowedHosts()
 # a report is opened in a browser: its scripts must reach neither the watcher nor another server
 REPORT_HEADERS = {
@@ -40,6 +52,8 @@ REPORT_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+
+ViewT = TypeVar("ViewT")
 
 logger = logging.getLogger(__name__)
 
@@ -66,22 +80,22 @@ def create_api(
     """
 
     async def healthz(_: Request) -> Response:
-        return JSONResponse({"status": "alive", "trouble": watcher.trouble})
+        return _json(WatcherHealth(status="alive", trouble=watcher.trouble))
 
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(watcher.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def drift(_: Request) -> Response:
         snapshot = watcher.snapshot
-        return JSONResponse(_drift(snapshot) if snapshot else {"state": "insufficient data", "features": []})
+        return _json(_drift(snapshot) if snapshot else DriftView(state="insufficient data", features=()))
 
     async def alerts(_: Request) -> Response:
         firing, past = watcher.alert_store.firing(), watcher.alert_store.past(PAST_ALERTS)
-        return JSONResponse({"firing": [*map(_alert, firing)], "past": [*map(_alert, past)]})
+        return _json(_view({"firing": firing, "past": past}, AlertsView))
 
     async def incidents(_: Request) -> Response:
         newest = await to_thread(watcher.incidents.newest, MAX_INCIDENTS)
-        return JSONResponse(INCIDENTS.dump_python(newest, mode="json", exclude={"__all__": {"evidence"}}))
+        return _json(_view(newest, tuple[IncidentRecordView, ...]))
 
     async def incident(request: Request) -> Response:
         number = request.path_params["number"]
@@ -91,43 +105,41 @@ def create_api(
             return JSONResponse({"detail": str(error)}, error.status)
         except AppError as error:
             return _unavailable("journal", error)
-        return JSONResponse(INCIDENT.dump_python(found, mode="json"))
+        return _json(_view(found, IncidentView))
 
     async def receivers(_: Request) -> Response:
-        return JSONResponse(await to_thread(watcher.alert_store.receivers))  # asks Alertmanager
+        return _json(await to_thread(watcher.alert_store.receivers))  # asks Alertmanager
 
     async def retrainings(_: Request) -> Response:
-        return JSONResponse(_retraining(retraining))
+        return _json(_retraining(retraining))
 
     async def decisions_made(_: Request) -> Response:
         try:
             newest_first = (await to_thread(decisions))[::-1]
         except AppError as error:
             return _unavailable("journal", error)
-        return JSONResponse([*map(_decision, newest_first[:PAST_DECISIONS])])
+        return _json(_view(newest_first[:PAST_DECISIONS], tuple[DecisionView, ...]))
 
     async def quotes(_: Request) -> Response:
         try:
             counts = await to_thread(watcher.quotes_per_hour)
         except AppError as error:
             return _unavailable("journal", error)
-        return JSONResponse([{"hour": hour.isoformat(), "quotes": count} for hour, count in counts])
+        return _json([HourCount(hour=hour, quotes=count) for hour, count in counts])
 
     async def ratings(_: Request) -> Response:
         try:
             counts = await to_thread(watcher.rating_counts)
         except AppError as error:
             return _unavailable("journal", error)
-        return JSONResponse(dict(counts))
+        return _json(dict(counts))
 
     async def reports(_: Request) -> Response:
         try:
             every = await to_thread(watcher.reports.all)
         except AppError as error:
             return _unavailable("storage", error)
-        return JSONResponse(
-            [{"name": item.name, "made_at": item.made_at.isoformat(), "why": item.why} for item in every]
-        )
+        return _json(_view(every, tuple[ReportView, ...]))
 
     async def report(request: Request) -> Response:
         try:
@@ -167,70 +179,60 @@ def _unavailable(store: str, error: AppError) -> Response:
     return JSONResponse({"detail": f"The {store} cannot be read. {error.hint}"}, error.status)
 
 
-def _decision(item: DecisionRecord) -> Mapping[str, object]:
-    return {
-        "at": item.at.isoformat(),
-        "act": item.act,
-        "version": item.version,
-        "earlier": item.earlier,
-        "by": item.by,
-        "reasons": item.reasons,
-    }
+def _json(answer: object) -> Response:
+    return Response(msgspec.json.encode(answer), media_type="application/json")
 
 
-def _drift(snapshot: WatcherSnapshot) -> Mapping[str, object]:
-    drift = snapshot.drift
-    return {
-        "state": drift.state,
-        "provisional": drift.provisional,
-        "since": drift.since.isoformat() if drift.since else None,
-        "model_version": snapshot.model_version,
-        "reference": snapshot.reference,
-        "rows_seen": drift.rows,
-        "window_rows": drift.window,
-        "features": [*map(_feature, drift.features)],
-        "live": {
-            "sales": snapshot.live.sales,
-            "error": _bounded(snapshot.live.error),
-            "coverage": _bounded(snapshot.live.coverage),
-            "bias": _bounded(snapshot.live.bias),
-            "estimated_error": snapshot.estimated_error,
-        },
-    }
+def _view(value: object, shape: type[ViewT]) -> ViewT:
+    """Take the fields of the contract from objects of the watcher."""
+    return msgspec.convert(value, shape, from_attributes=True)
 
 
-def _retraining(trigger: RetrainingTrigger) -> Mapping[str, object]:
+def _drift(snapshot: WatcherSnapshot) -> DriftView:
+    drift, live = snapshot.drift, snapshot.live
+    return DriftView(
+        state=drift.state,
+        provisional=drift.provisional,
+        since=drift.since,
+        model_version=snapshot.model_version,
+        reference=snapshot.reference,
+        rows_seen=drift.rows,
+        window_rows=drift.window,
+        features=tuple(map(_feature, drift.features)),
+        live=LiveAccuracyView(
+            sales=live.sales,
+            error=_bounded(live.error),
+            coverage=_bounded(live.coverage),
+            bias=_bounded(live.bias),
+            estimated_error=snapshot.estimated_error,
+        ),
+    )
+
+
+def _bounded(value: BoundedShare | None) -> BoundedShareView | None:
+    return _view(value, BoundedShareView) if value else None
+
+
+def _feature(item: FeatureDrift) -> FeatureDriftView:
+    return FeatureDriftView(
+        name=item.name,
+        title=item.title,
+        state=item.state,
+        score=item.score,
+        says=item.description,
+        since=item.since,
+        labels=item.labels,
+        reference=item.reference,
+        window=item.window,
+    )
+
+
+def _retraining(trigger: RetrainingTrigger) -> RetrainingView:
     outcome = trigger.outcome
-    ended = outcome and outcome.run.ended_at
-    return {
-        "run": outcome.run.name if outcome else None,
-        "outcome": outcome.result if outcome else None,
-        "reasons": outcome.reasons if outcome else (),
-        "ended_at": ended.isoformat() if ended else None,
-        "next": trigger.next,
-    }
-
-
-def _feature(item: FeatureDrift) -> Mapping[str, object]:
-    return {
-        "name": item.name,
-        "title": item.title,
-        "state": item.state,
-        "score": item.score,
-        "threshold": 1,
-        "says": item.description,
-        "since": item.since.isoformat() if item.since else None,
-        "labels": item.labels,
-        "reference": item.reference,
-        "window": item.window,
-    }
-
-
-def _bounded(value: BoundedShare | None) -> Mapping[str, float] | None:
-    return asdict(value) if value else None
-
-
-def _alert(alert: Alert) -> Mapping[str, object]:
-    ended = alert.resolved_at.isoformat() if alert.resolved_at else None
-    values = {name: value for name, value in asdict(alert).items() if name != "evidence"}
-    return values | {"since": alert.since.isoformat(), "resolved_at": ended}
+    return RetrainingView(
+        run=outcome.run.name if outcome else None,
+        outcome=outcome.result if outcome else None,
+        reasons=tuple(outcome.reasons) if outcome else (),
+        ended_at=outcome.run.ended_at if outcome else None,
+        next=trigger.next,
+    )

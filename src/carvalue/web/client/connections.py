@@ -4,11 +4,10 @@ import logging
 
 import streamlit as st
 
-from carvalue.client import PriceServiceClient
+from carvalue.client import PriceServiceClient, WatcherClient
 from carvalue.settings import PageSettings, load_settings
 from carvalue.web.client.tracing import TracedTransport, page_tracer
 from carvalue.web.client.visitor import current_visitor
-from carvalue.web.client.watcher import WatcherClient
 
 
 @st.cache_resource

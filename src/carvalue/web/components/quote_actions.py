@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from carvalue.api import RatingChoice
+from carvalue.client import ListingRejected
 from carvalue.errors import AppError
 from carvalue.listings import CURRENCY, MARKET
-from carvalue.web.client import ListingRejected, price_service_client
+from carvalue.web.client import price_service_client
 from carvalue.web.components.certificate import certificate_pdf
 from carvalue.web.components.formatting import choice_name, escape_markdown, format_dollars
 from carvalue.web.components.number_entry import dollars_input

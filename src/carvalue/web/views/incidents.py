@@ -5,18 +5,12 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from carvalue.api import ChangeView, IncidentRecordView, IncidentView, PeriodView, SampleView
+from carvalue.client import WatcherClient
 from carvalue.errors import AppError
 from carvalue.listings import CURRENCY
 from carvalue.settings import PageSettings, load_settings
-from carvalue.web.client import (
-    ChangeView,
-    IncidentRecordView,
-    IncidentView,
-    PeriodView,
-    SampleView,
-    WatcherClient,
-    watcher_client,
-)
+from carvalue.web.client import watcher_client
 from carvalue.web.components import escape_markdown, show_table, two_distributions
 from carvalue.web.views.operators import is_operator, show_links, show_report
 

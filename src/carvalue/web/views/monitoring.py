@@ -3,21 +3,20 @@
 import msgspec
 import streamlit as st
 
-from carvalue.api import Model
-from carvalue.errors import AppError
-from carvalue.settings import PageSettings, load_settings
-from carvalue.web.client import (
+from carvalue.api import (
     AlertsView,
     AlertView,
     DecisionView,
     DriftView,
     FeatureDriftView,
     LiveAccuracyView,
+    Model,
     RetrainingView,
-    WatcherClient,
-    price_service_client,
-    watcher_client,
 )
+from carvalue.client import WatcherClient
+from carvalue.errors import AppError
+from carvalue.settings import PageSettings, load_settings
+from carvalue.web.client import price_service_client, watcher_client
 from carvalue.web.components import (
     escape_markdown,
     format_date,
@@ -178,7 +177,7 @@ def _feature(item: FeatureDriftView) -> dict[str, object]:
 
 def _show_quotes(watcher: WatcherClient) -> None:
     st.subheader("Quotes in the last 24 hours")
-    hours = [hour.model_dump(mode="json") for hour in watcher.quotes_per_hour()]
+    hours = [msgspec.to_builtins(hour) for hour in watcher.quotes_per_hour()]
     st.altair_chart(per_hour(hours), width="stretch")
 
 

@@ -7,10 +7,11 @@ from typing import Any
 import streamlit as st
 
 from carvalue.api import MissingAnswer, Model, Trim
+from carvalue.client import ListingRejected
 from carvalue.errors import AppError
 from carvalue.listings import FIELD_BY_NAME, MARKET, REQUIRED_FIELDS, Listing, Value
 from carvalue.settings import PageSettings, load_settings
-from carvalue.web.client import ListingRejected, price_service_client
+from carvalue.web.client import price_service_client
 from carvalue.web.components import (
     RejectedListing,
     Valuation,

@@ -4,9 +4,9 @@ import hmac
 
 import streamlit as st
 
+from carvalue.client import WatcherClient
 from carvalue.errors import AppError
 from carvalue.settings import PageSettings
-from carvalue.web.client import WatcherClient
 from carvalue.web.components import escape_markdown
 
 REPORT_WIDTH, REPORT_HEIGHT = 1_050, 5_000  # pixels; a narrower frame cuts off the report's columns

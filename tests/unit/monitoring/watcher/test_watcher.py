@@ -567,7 +567,7 @@ def test_decisions_on_versions_are_read_over_http_newest_first(stage: Stage) -> 
         newest, _ = client.get("/decisions").json()
 
     assert newest == {
-        "at": "2026-01-02T03:04:00+00:00",
+        "at": "2026-01-02T03:04:00Z",
         "act": "refused",
         "version": 3,
         "earlier": 1,

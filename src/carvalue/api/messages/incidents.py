@@ -1,18 +1,12 @@
-"""Answers of the watcher about alerts and incidents."""
+"""Answers of the watcher: alerts and incidents. All moments are UTC."""
 
 from collections.abc import Mapping
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
+from msgspec import Struct
 
 
-class AnswerModel(BaseModel):
-    """An answer of the watcher; fields that the page does not show are ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
-
-
-class AlertView(AnswerModel):
+class AlertView(Struct, frozen=True, kw_only=True):
     """An alert.
 
     Attributes:
@@ -36,7 +30,7 @@ class AlertView(AnswerModel):
     report: str
 
 
-class IncidentRecordView(AnswerModel):
+class IncidentRecordView(Struct, frozen=True, kw_only=True):
     """An incident in the list.
 
     Attributes:
@@ -54,7 +48,7 @@ class IncidentRecordView(AnswerModel):
     ended_at: datetime | None
 
 
-class ChangeView(AnswerModel):
+class ChangeView(Struct, frozen=True, kw_only=True):
     """A feature that had changed when the alert began.
 
     Attributes:
@@ -76,7 +70,7 @@ class ChangeView(AnswerModel):
     after: tuple[float, ...]
 
 
-class EvidenceView(AnswerModel):
+class EvidenceView(Struct, frozen=True, kw_only=True):
     """What had changed when the alert began; empty for alerts of earlier releases.
 
     Attributes:
@@ -96,7 +90,7 @@ class EvidenceView(AnswerModel):
     trace_ids: tuple[str, ...] = ()
 
 
-class RecordWithEvidenceView(IncidentRecordView):
+class RecordWithEvidenceView(IncidentRecordView, frozen=True, kw_only=True):
     """An incident with its evidence.
 
     Attributes:
@@ -106,7 +100,7 @@ class RecordWithEvidenceView(IncidentRecordView):
     evidence: EvidenceView
 
 
-class FieldSummaryView(AnswerModel):
+class FieldSummaryView(Struct, frozen=True, kw_only=True):
     """The values of a field in a period.
 
     Attributes:
@@ -124,7 +118,7 @@ class FieldSummaryView(AnswerModel):
     share: float
 
 
-class SampleView(AnswerModel):
+class SampleView(Struct, frozen=True, kw_only=True):
     """A quote of the journal.
 
     Attributes:
@@ -146,7 +140,7 @@ class SampleView(AnswerModel):
     trace_id: str | None
 
 
-class PeriodView(AnswerModel):
+class PeriodView(Struct, frozen=True, kw_only=True):
     """Quotes before, during or after an incident.
 
     Attributes:
@@ -172,7 +166,7 @@ class PeriodView(AnswerModel):
     samples: tuple[SampleView, ...]
 
 
-class IncidentView(AnswerModel):
+class IncidentView(Struct, frozen=True, kw_only=True):
     """An incident.
 
     Attributes:
