@@ -60,6 +60,7 @@ def benchmarks(
     bundle, listings = work / "initial_model_dag" / "bundle", work / "creates_datasets_dag" / "clean"
     dataset = folder / "storage" / "datasets" / (work / "initial_model_dag" / "dataset").read_text().strip()
     yield "accuracy", [("benchmarks.accuracy", bundle.parent)]
+    yield "rolling_origin", [("benchmarks.rolling_origin", listings / "listings.parquet", 3)]
     yield "one_quote", [("benchmarks.one_quote", bundle)]
     yield "scoring", [("benchmarks.scoring", bundle, dataset / "test.parquet")]
     yield "serving", [("benchmarks.serving", bundle)]
@@ -72,6 +73,8 @@ def benchmarks(
     yield "batch", [("benchmarks.batch", bundle, "--rows", "200000")]
     yield "data_preparation", [("benchmarks.bench_data_preparation",)]
     yield "ablation", [("benchmarks.ablation", dataset, "4")]
+    yield "trials", [("benchmarks.trials", listings / "listings.parquet", 2)]
+    yield "comparison", [("benchmarks.comparison", dataset)]
     yield "dask_workers", [("benchmarks.dask_workers", dataset)]
     simulator = ("benchmarks.poisoning", listings / "listings.parquet", folder / "poisoning")
     yield "poisoning", [(*simulator, "--rows", "30000")]

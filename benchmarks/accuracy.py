@@ -1,7 +1,7 @@
 """Write the accuracy of a trained model to `results/accuracy.json`: `python -m benchmarks.accuracy WORK`.
 
-WORK is the work folder of `initial_model_dag` (STATE_DIR/storage/work/initial_model_dag): it holds bundle and
-evaluation of the last run.
+WORK is the work folder of `initial_model_dag` (STATE_DIR/storage/work/initial_model_dag): it holds the
+evaluation of the last run with the evaluated model.
 """
 
 import argparse
@@ -14,12 +14,15 @@ from typing import Any
 from benchmarks.results import describe_model, save
 
 from carvalue.pricing import PriceModel
+from carvalue.registry import EVALUATED_MODEL
 
 SLICES = ("make", "price third", "age third", "age")
 FIGURES = ("rows", "mdape", "mae", "within_20", "coverage", "width")
 METRICS: Mapping[str, str] = {
     "mdape": "median absolute percentage error",
     "mae": "mean absolute error, $",
+    "within_5": "within 5 %",
+    "within_10": "within 10 %",
     "within_20": "within 20 %",
     "rmse_log": "RMSE of the log price",
     "coverage": "coverage of the 90 % range",
@@ -33,7 +36,8 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     work = parser.parse_args().work
     evaluation = json.loads((work / "evaluation" / "evaluation.json").read_text())
-    card = PriceModel.load(work / "bundle").card
+    bundle = work / "evaluation" / EVALUATED_MODEL
+    card = PriceModel.load(bundle).card
     columns = {
         "validation": card.metrics,
         "test: unseen cars": evaluation["metrics"],
@@ -48,12 +52,13 @@ def main() -> None:
         "rows": dict(card.rows) | {"test": evaluation["rows"]},
         "unseen": _rounded(evaluation["metrics"]),
         "new": _rounded(evaluation["new_listings"]),
+        "noise floor of unseen cars with a twin": _floor(evaluation["noise_floor"]),
         "search": json.loads((work / "tuned.json").read_text()),
         "metrics": metrics,
         "slices": read_slices(work / "evaluation" / "slices.csv"),
     }
     command = "python -m benchmarks.accuracy STATE_DIR/storage/work/initial_model_dag"
-    save("accuracy", values, command=command, model=describe_model(work / "bundle"))
+    save("accuracy", values, command=command, model=describe_model(bundle))
 
 
 def read_slices(path: Path) -> list[dict[str, object]]:
@@ -66,11 +71,17 @@ def read_slices(path: Path) -> list[dict[str, object]]:
     ]
 
 
+def _floor(floor: Mapping[str, float]) -> list[dict[str, str]]:
+    """Render the noise floor as a table of one row."""
+    shares = {name: f"{floor[name]:.1%}" for name in ("gap", "lower", "upper", "error") if name in floor}
+    return [{"twins": f"{floor['twins']:,.0f}", **shares}] if floor else []
+
+
 def _shown(metric: str, row: Mapping[str, Any]) -> str:
     if row.get(metric) in {None, ""}:
         return ""
     value = float(row[metric])
-    if metric in {"mdape", "within_20", "coverage", "width"}:
+    if metric in {"mdape", "coverage", "width"} or metric.startswith("within"):
         return f"{value:.1%}"
     return f"{value:.3f}" if metric == "rmse_log" else f"{value:,.0f}"
 

@@ -2,9 +2,10 @@
 
 Run `python -m benchmarks.accuracy_tests DATASETS BUNDLE`.
 
-Sales are validation and test listings that a model has never seen, in random order, sold for the asking
-price. `STREAMS` streams of `SALES` sales keep the measured error; in as many others, every error is a quarter
-larger from the first sale on. A test raises an alarm when its capital exceeds its limit for the first time.
+BUNDLE is the model of an evaluation. Sales are test listings that it has never seen, in random order, sold
+for the asking price. `STREAMS` streams of `SALES` sales keep the measured error; in as many others, every
+error is a quarter larger from the first sale on. A test raises an alarm when its capital exceeds its limit
+for the first time.
 """
 
 import sys

@@ -12,7 +12,7 @@ from carvalue.platform.airflow.config import DAGS_FOLDER
 
 ROOT = Path(__file__).parents[2]
 
-LEARNING = ["tune", "train", "evaluate", "register", "judge", "approve_promote", "promote"]
+LEARNING = ["tune", "train", "evaluate", "refit", "register", "judge", "approve_promote", "promote"]
 
 # Airflow reads its configuration at import and keeps it, so each look at it is a process of its own
 PARSE = """

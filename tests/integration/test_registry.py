@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from carvalue.files.bundle import MANIFEST, BundleCorrupt, bundle_digest
+from carvalue.files.bundle import MANIFEST, BundleCorrupt
 from carvalue.pricing.evaluation.evaluate import evaluate_bundle
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training.search import SearchResult, Trial
@@ -19,7 +19,7 @@ from carvalue.registry.gates.champion import load_champion
 from carvalue.registry.http_reader import HttpRegistryReader
 from carvalue.registry.mlflow.connection import connect_mlflow
 from carvalue.registry.mlflow.tracking import RunDescription, RunMissing, TrainingRun, resume_run, start_run
-from carvalue.registry.model_version import DIGEST_TAG, EXPERIMENT, MODEL_NAME, ModelVersion
+from carvalue.registry.model_version import DIGEST_TAG, EVALUATED_MODEL, EXPERIMENT, MODEL_NAME, ModelVersion
 from carvalue.registry.opening import open_reader, open_registry, read_decisions
 from carvalue.registry.port import VersionNotFound
 from carvalue.serving.model.load_production import load_production_model
@@ -302,15 +302,32 @@ def test_a_new_bundle_is_compared_with_the_champion(
     version = _register(run, market)
     versions_in(uri).set_champion(version.version)
     model = PriceModel.load(market / "bundle")
-    replace(model, card=replace(model.card, git_commit="newer")).save(tmp_path / "newer")
 
-    store, into = versions_in(uri), tmp_path / "production"
-    champion = load_champion(store, into=into, unless_digest=bundle_digest(tmp_path / "newer"))
+    champion = load_champion(versions_in(uri), into=tmp_path / "production")
 
     assert champion is not None
     assert champion.name == f"version {version.version}"
     assert champion.model.quote(a_listing()) == model.quote(a_listing())
-    assert load_champion(store, into=into, unless_digest=bundle_digest(market / "bundle")) is None
+    assert champion.evaluated is None
+
+
+def test_the_evaluated_model_is_registered_with_its_evaluation(
+    uri: str, run: TrainingRun, market: Path, tmp_path: Path
+) -> None:
+    evaluation = Path(copytree(market / "evaluation", tmp_path / "evaluation"))
+    copytree(market / "bundle", evaluation / EVALUATED_MODEL)
+    model = PriceModel.load(market / "bundle")
+    replace(model, card=replace(model.card, git_commit="refitted")).save(tmp_path / "bundle")
+    store = versions_in(uri)
+    version = store.register(run_id=run.run_id, bundle=tmp_path / "bundle", evaluation=evaluation)
+    store.set_champion(version.version)
+
+    champion = load_champion(store, into=tmp_path / "production")
+
+    assert champion is not None
+    assert champion.model.card.git_commit == "refitted"
+    assert champion.evaluated is not None
+    assert champion.evaluated.card == model.card
 
 
 def test_an_unreadable_champion_is_not_compared(

@@ -355,7 +355,8 @@ MODEL = ApiRoute(
     summary="The model in use",
     description=(
         "Version, age and card of the model: the source of its data, its accuracy and its limits. "
-        "`card.metrics` are measured on the validation rows, `test` on rows that had no other use."
+        "`test` has the metrics of the evaluated model on the test rows, before the fit on all listings; "
+        "`card.metrics` has them with the ranges of the model that quotes."
     ),
     answers={200: _answer(examples.MODEL)},
     problems={503: "There is no model in production yet."},

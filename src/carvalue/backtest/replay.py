@@ -218,7 +218,7 @@ class _Loop:
             self._market.published(day),
             sales=reported_sales(self._market, day, sold=self._sold),
             now=self._now,
-            champion=self.version.model,
+            champion=self.version,
         )
         self._airflow.finish(self._now)
         if not challenger.decision.promote:

@@ -18,6 +18,7 @@ from carvalue.pricing.training import (
     SearchResult,
     TimeAdjustment,
     adjust_to_newest,
+    refit_model,
     sales_evidence,
     train_model,
     tune_model,
@@ -32,13 +33,15 @@ class TrainedVersion:
 
     Attributes:
         number: Version number, from 1, as a registry would assign it.
-        model: The model.
+        model: The model that quotes, fitted on all listings.
+        evaluated: The model before that fit.
         detector: Drift detector, calibrated on the version's training rows.
         decision: Whether the gates allow the version to go into production.
     """
 
     number: int
     model: PriceModel
+    evaluated: PriceModel
     detector: Detector
     decision: PromotionDecision
 
@@ -58,7 +61,7 @@ class ReplayTrainer:
         self._number = 0
 
     def train(
-        self, listings: pl.DataFrame, *, sales: pl.DataFrame, now: datetime, champion: PriceModel | None
+        self, listings: pl.DataFrame, *, sales: pl.DataFrame, now: datetime, champion: TrainedVersion | None
     ) -> TrainedVersion:
         """Split the listings by time and car, add sales to the training rows, train, and run the gates.
 
@@ -66,8 +69,8 @@ class ReplayTrainer:
             listings: Source listings that are available for training.
             sales: Reported sales with the columns of `carvalue.listings.datasets.COLUMNS`; empty for none.
             now: Time of the training in the replay.
-            champion: Model in production, which is also the reference model of the time adjustment; None if
-                there is none.
+            champion: Version in production, whose model is also the reference model of the time adjustment;
+                None if there is none.
 
         Returns:
             The version with the decision of the gates.
@@ -75,24 +78,35 @@ class ReplayTrainer:
         self._number += 1
         listings = listings.with_columns(listed_price=pl.col("price"))
         adjustment = TimeAdjustment(moved=0, factor=1.0)
-        if champion and self._time_adjustment:
-            listings, adjustment = adjust_to_newest(listings, reference_model=champion)
+        reference = champion.model if champion else None
+        if reference and self._time_adjustment:
+            listings, adjustment = adjust_to_newest(listings, reference_model=reference)
         screened, report = screen_sales(
-            sales_evidence(sales, listings=listings, reference=champion),
+            sales_evidence(sales, listings=listings, reference=reference),
             source_rows=listings.height,
             level=adjustment.level,
         )
         split_path = self._split(listings, screened, report)
-        model = self._fit(split_path, now=now)
+        evaluated = self._fit(split_path, now=now)
+        model = refit_model(
+            evaluated=evaluated,
+            train=split_path("train"),
+            validation=split_path("validation"),
+            test=split_path("test"),
+            reposts=split_path("reposts"),
+            into=self._folder / "bundle",
+        )
         evidence = gather_evidence(
             bundle=self._folder / "bundle",
+            evaluated=self._folder / "evaluated",
             train=split_path("train"),
             test=split_path("test"),
-            champion=Champion(name="in production", model=champion) if champion else None,
+            champion=_as_champion(champion) if champion else None,
         )
         return TrainedVersion(
             number=self._number,
             model=model,
+            evaluated=evaluated,
             detector=self._detector(model, split_path),
             decision=run_gates(evidence),
         )
@@ -125,10 +139,14 @@ class ReplayTrainer:
                 git_commit="unknown",
             ),
             trained_at=now,
-            into=self._folder / "bundle",
+            into=self._folder / "evaluated",
         )
 
     def _detector(self, model: PriceModel, split_path: Callable[[str], Path]) -> Detector:
         root = self._folder / "reference"
         reference = publish_reference(split_path("train"), fingerprint="replay", root=root)
         return Detector(*calibrate(reference_frame(pl.read_parquet(reference.path), model)))
+
+
+def _as_champion(version: TrainedVersion) -> Champion:
+    return Champion(name="in production", model=version.model, evaluated=version.evaluated)

@@ -122,6 +122,7 @@ TRAINING = (
     Step(run=steps.tune),
     Step(run=steps.train),
     Step(run=steps.evaluate),
+    Step(run=steps.refit),
     Step(run=steps.register),
     Step(run=promotion_steps.judge),
     Step(run=promotion_steps.promote, approval=promotion_steps.approval_question),
@@ -133,8 +134,8 @@ INITIAL_MODEL = Pipeline(
     doc="""
 ### From datasets to a model in production
 
-Tunes the hyperparameters, trains a model, evaluates it on the test cars, registers it in MLflow, runs the
-acceptance gates, and promotes the model if it passes all of them.
+Tunes the hyperparameters, trains a model, evaluates it on the test cars, fits it again on all listings,
+registers it in MLflow, runs the acceptance gates, and promotes the model if it passes all of them.
 
 *Started by* the datasets that `creates_datasets_dag` publishes, or manually.
 *The extent of the search* is the setting `TRAINING_BUDGET`; *the cluster that trains* is `TRAINING_CLUSTER`.
@@ -190,7 +191,7 @@ def find(name: str) -> Pipeline:
 
     Example:
         >>> [step.name for step in find("initial_model_dag").steps]
-        ['tune', 'train', 'evaluate', 'register', 'judge', 'promote']
+        ['tune', 'train', 'evaluate', 'refit', 'register', 'judge', 'promote']
     """
     if name not in PIPELINES:
         raise PipelineNotFound(f"No pipeline {name!r}: expected {' or '.join(PIPELINES)}.")

@@ -180,7 +180,7 @@ def tune(*, settings: PipelineSettings, work: Path) -> None:
 
 
 def train(*, settings: PipelineSettings, work: Path) -> None:
-    """Train a model with the best hyperparameters, and write it as a bundle without pickles.
+    """Train the model that is evaluated, with the best hyperparameters; the test rows stay unseen.
 
     Args:
         settings: The settings of the program.
@@ -204,7 +204,7 @@ def train(*, settings: PipelineSettings, work: Path) -> None:
                 git_commit=git_commit(Path(__file__).parent),
             ),
             trained_at=datetime.now(UTC),
-            into=work / "bundle",
+            into=evaluated_bundle(work),
             backend=backend,
         )
 
@@ -216,17 +216,15 @@ def evaluate(*, settings: PipelineSettings, work: Path) -> None:
         settings: The settings of the program.
         work: The folder of the pipeline's working files.
     """
-    from carvalue.files import bundle_digest
     from carvalue.pricing.evaluation import evaluate_bundle
     from carvalue.registry import open_registry
     from carvalue.registry.gates import load_champion
 
-    digest = bundle_digest(work / "bundle")
     with open_registry(settings) as registry:
-        champion = load_champion(registry, into=work / "production", unless_digest=digest)
+        champion = load_champion(registry, into=work / "production")
     dataset = chosen_dataset(settings, work)
     evaluate_bundle(
-        bundle=work / "bundle",
+        bundle=evaluated_bundle(work),
         train=dataset.path("train"),
         test=dataset.path("test"),
         reposts=dataset.reposts,
@@ -235,8 +233,33 @@ def evaluate(*, settings: PipelineSettings, work: Path) -> None:
     )
 
 
+def refit(*, settings: PipelineSettings, work: Path) -> None:
+    """Fit the evaluated model again on all listings, the newest included, and write it as a bundle.
+
+    This is the model that is registered and quotes; its expected accuracy is that of the evaluated one.
+
+    Args:
+        settings: The settings of the program.
+        work: The folder of the pipeline's working files.
+    """
+    from carvalue.pricing import PriceModel
+    from carvalue.pricing.training import refit_model
+
+    dataset = chosen_dataset(settings, work)
+    with _training_backend(settings) as backend:
+        refit_model(
+            evaluated=PriceModel.load(evaluated_bundle(work)),
+            train=dataset.path("train"),
+            validation=dataset.path("validation"),
+            test=dataset.path("test"),
+            reposts=dataset.reposts,
+            into=work / "bundle",
+            backend=backend,
+        )
+
+
 def register(*, settings: PipelineSettings, work: Path) -> None:
-    """Register the bundle in MLflow as a version of `vehicles-price-model`.
+    """Register the refitted model in MLflow as a version of `vehicles-price-model`, with its evaluation.
 
     Args:
         settings: The settings of the program.
@@ -249,6 +272,20 @@ def register(*, settings: PipelineSettings, work: Path) -> None:
     with open_registry(settings) as registry:
         version = registry.register(run_id=run.run_id, bundle=work / "bundle", evaluation=work / "evaluation")
     version.save(work / VERSION_FILE)
+
+
+def evaluated_bundle(work: Path) -> Path:
+    """Name the bundle of the model that is evaluated; it is registered with the evaluation.
+
+    Args:
+        work: The folder of the pipeline's working files.
+
+    Returns:
+        The folder.
+    """
+    from carvalue.registry import EVALUATED_MODEL
+
+    return work / "evaluation" / EVALUATED_MODEL
 
 
 def work_folder(settings: PipelineSettings, pipeline: str) -> "StoredFolder":

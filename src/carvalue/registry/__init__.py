@@ -6,6 +6,7 @@ from carvalue.registry.http_reader import HttpRegistryReader
 from carvalue.registry.in_memory import InMemoryVersions
 from carvalue.registry.judgement import GateJudgement, PromotionDecision
 from carvalue.registry.model_version import (
+    EVALUATED_MODEL,
     MODEL_NAME,
     NOTHING_YET,
     VERSION_FORMAT,
@@ -24,6 +25,7 @@ from carvalue.registry.registry import (
 )
 
 __all__ = [
+    "EVALUATED_MODEL",
     "MODEL_NAME",
     "NOTHING_YET",
     "VERSION_FORMAT",

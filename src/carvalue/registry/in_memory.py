@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from carvalue.files import atomic_folder, bundle_digest
 from carvalue.registry.judgement import PromotionDecision
-from carvalue.registry.model_version import MODEL_NAME, ModelVersion
+from carvalue.registry.model_version import EVALUATED_MODEL, MODEL_NAME, ModelVersion
 from carvalue.registry.port import VersionNotFound, VersionStore
 
 
@@ -23,6 +23,7 @@ class InMemoryVersions(VersionStore):
         """What `mirror` showed last: `production`, `archived` or `candidate` by version."""
         self.previous: int | None = None
         """The rollback target that `mirror` showed last."""
+        self._evaluations: dict[int, Path] = {}
         self.descriptions: dict[int, PromotionDecision] = {}
         """What `describe` showed last, by version."""
 
@@ -76,12 +77,23 @@ class InMemoryVersions(VersionStore):
         return into
 
     @override
+    def download_evaluated(self, version: ModelVersion, *, into: Path) -> Path | None:
+        source = self._evaluations.get(version.version, Path()) / EVALUATED_MODEL
+        if not source.is_dir():
+            return None
+        with atomic_folder(into) as folder:
+            shutil.copytree(source, folder, dirs_exist_ok=True)
+        return into
+
+    @override
     def register(self, *, run_id: str, bundle: Path, evaluation: Path) -> ModelVersion:
         digest = bundle_digest(bundle)
         for version in self._versions.values():
             if (version.run_id, version.bundle_digest) == (run_id, digest):
                 return version
-        return self.add(digest=digest, source=str(bundle), run_id=run_id)
+        added = self.add(digest=digest, source=str(bundle), run_id=run_id)
+        self._evaluations[added.version] = evaluation
+        return added
 
     def set_champion(self, number: int | None) -> None:
         """Put a version into production.

@@ -17,6 +17,10 @@ TEST_TAG = "test.figures"
 """The tag with a version's metrics on the test rows, as JSON."""
 BUNDLE_PATH = "bundle"
 """The path of a version's bundle among its artifacts."""
+EVALUATION_PATH = "evaluation"
+"""The path of a version's evaluation among the artifacts of its run."""
+EVALUATED_MODEL = "model"
+"""The folder of the evaluated bundle within that of an evaluation."""
 
 
 NOTHING_YET = "nothing in production yet"

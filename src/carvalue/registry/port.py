@@ -68,6 +68,20 @@ class VersionCatalog(RegistryReader, Protocol):
             RegistryUnavailable: The registry does not answer.
         """
 
+    def download_evaluated(self, version: ModelVersion, *, into: Path) -> Path | None:
+        """Download the bundle that a version's evaluation measured, before the last fit on all listings.
+
+        Args:
+            version: The version.
+            into: The folder to write; an existing one is replaced.
+
+        Returns:
+            The folder `into`; None if the version was registered without it, as release 0.2 did.
+
+        Raises:
+            RegistryUnavailable: The registry does not answer.
+        """
+
     def register(self, *, run_id: str, bundle: Path, evaluation: Path) -> ModelVersion:
         """Store a bundle and its evaluation as a new version; idempotent for one bundle of one run.
 

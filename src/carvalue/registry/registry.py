@@ -121,6 +121,10 @@ class Registry(VersionCatalog):
     def download(self, version: ModelVersion, *, into: Path) -> Path:
         return self._store.download(version, into=into)
 
+    @override
+    def download_evaluated(self, version: ModelVersion, *, into: Path) -> Path | None:
+        return self._store.download_evaluated(version, into=into)
+
     def history(self) -> tuple[DecisionRecord, ...]:
         """Read all decisions.
 

@@ -109,7 +109,7 @@ class AccuracyTests:
     """Tests the errors, the ranges and the bias of one version. Not thread-safe.
 
     Attributes:
-        metrics: The metrics of the model card: `mdape`, `within_20` and `coverage` on the validation rows.
+        metrics: The metrics of the model card: `mdape`, `within_20` and `coverage` on the test rows.
         sales: The number of sales that were counted.
 
     >>> tests = AccuracyTests(metrics={"mdape": 0.1, "within_20": 0.8, "coverage": 0.9})
@@ -136,12 +136,12 @@ class AccuracyTests:
 
     @property
     def is_inaccurate(self) -> bool:
-        """Whether errors are larger than on the validation rows."""
+        """Whether errors are larger than on the test rows."""
         return self._are_independent and self._error.exceeds(ALPHA_ERROR)
 
     @property
     def is_uncovered(self) -> bool:
-        """Whether ranges contain fewer prices than on the validation rows."""
+        """Whether ranges contain fewer prices than on the test rows."""
         return self._are_independent and self._coverage.exceeds(ALPHA_COVERAGE)
 
     @property
@@ -248,7 +248,7 @@ def error_factors(metrics: Mapping[str, float]) -> tuple[list[float], np.ndarray
 
 
 def error_classes(metrics: Mapping[str, float]) -> tuple[list[float], list[float]]:
-    """Read the distribution of errors on the validation rows.
+    """Read the distribution of errors on the test rows.
 
     Args:
         metrics: The metrics of the model card.

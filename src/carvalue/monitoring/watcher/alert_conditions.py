@@ -103,7 +103,7 @@ def current_alerts(
 
     Args:
         snapshot: The result of the round.
-        metrics: The metrics of the model card on the validation rows.
+        metrics: The metrics of the model card on the test rows.
         now: The current time.
 
     Yields:

@@ -150,7 +150,7 @@ def estimated_error(*, width: float, metrics: Mapping[str, float]) -> float:
 
     Args:
         width: The mean width of recent ranges, as a share of the price.
-        metrics: The metrics of the model card: `mdape` and `width` on the validation rows.
+        metrics: The metrics of the model card: `mdape` and `width` on the test rows.
 
     Returns:
         The estimated median absolute percentage error, as a share.

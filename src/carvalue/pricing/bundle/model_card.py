@@ -45,15 +45,16 @@ class ModelCard:
     git_commit: str
     """Commit of the program, `unknown` outside a repository."""
     data_as_of: date
-    """Posting date of the newest listing in the training and validation rows."""
+    """Posting date of the newest listing that the model was fitted on."""
     trained_at: datetime
     """Time of the training, with time zone."""
     newest_year: int
     """Newest model year of the training rows."""
     rows: Mapping[str, int]
-    """Name of a split (train, validation) -> number of rows."""
+    """Name of a split that the model was fitted on (train, validation, test, reposts) -> number of rows."""
     metrics: Mapping[str, float]
-    """Name of a metric -> its value on the validation rows, before the final fit."""
+    """Name of a metric -> its value on held-out rows, before the last fit on all rows: on the test rows for a
+    version in the registry."""
     params: Mapping[str, float]
     """Parameters of the boosting, and the number of rounds."""
     versions: Mapping[str, str]

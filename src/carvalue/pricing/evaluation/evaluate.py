@@ -10,6 +10,7 @@ import polars as pl
 from carvalue.files import StoredFormat
 from carvalue.pricing.evaluation.baseline import median_quotes
 from carvalue.pricing.evaluation.calibration import coverage_table, pit_table
+from carvalue.pricing.evaluation.noise_floor import as_metrics, noise_floor
 from carvalue.pricing.evaluation.plots import draw_all
 from carvalue.pricing.evaluation.report import write_report
 from carvalue.pricing.evaluation.scores import (
@@ -37,11 +38,31 @@ class Champion:
 
     Attributes:
         name: How tables name it, for example `version 7`.
-        model: The model.
+        model: The model that quotes, which was fitted on all listings of its time.
+        evaluated: The model before that last fit, which has not seen the newest listings of its time; None if
+            it is unknown.
     """
 
     name: str
     model: PriceModel
+    evaluated: PriceModel | None = None
+
+    def quote(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Quote listings as if they were new: those that the model was fitted on by the one before that fit.
+
+        Args:
+            rows: Listings with `price` and `posted_at`.
+
+        Returns:
+            The rows with `quoted`, `low`, `high`, `warnings`, `kinds`, `crps` and `pit`, in the same order.
+        """
+        if self.evaluated is None:
+            return _quoted(self.model, rows)
+        is_new = pl.col("posted_at").dt.date() > self.model.card.data_as_of
+        numbered = rows.with_row_index("_row")
+        parts = ((self.model, numbered.filter(is_new)), (self.evaluated, numbered.filter(~is_new)))
+        quoted = [_quoted(model, part) for model, part in parts if part.height]
+        return pl.concat(quoted).sort("_row").drop("_row") if quoted else _quoted(self.model, rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +78,7 @@ class Evaluation:
         champion: Scores of the champion on the same rows; empty if there was none.
         new_listings: Scores of the evaluated model on the test rows and later listings of known cars, and
             their number as `rows`; empty if the later listings were not kept.
+        noise_floor: Attributes of `NoiseFloor`; empty if too few test rows have a twin.
     """
 
     rows: int
@@ -64,6 +86,7 @@ class Evaluation:
     baseline: Mapping[str, float]
     champion: Mapping[str, float]
     new_listings: Mapping[str, float] = field(default_factory=dict)
+    noise_floor: Mapping[str, float] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Write `evaluation.json`.
@@ -118,15 +141,16 @@ def evaluate_bundle(
         BundleCorrupt: A file of the bundle is missing or does not match its checksum.
         BundleIncompatible: This version of the program cannot use the bundle.
     """
-    model, rows = PriceModel.load(bundle), pl.read_parquet(test)
-    quoted = quote_rows(model, rows, train=pl.read_parquet(train))
-    champion_quoted = None if champion is None else _quoted(champion.model, rows)
+    model, rows, known = PriceModel.load(bundle), pl.read_parquet(test), pl.read_parquet(train)
+    quoted = quote_rows(model, rows, train=known)
+    champion_quoted = None if champion is None else champion.quote(rows)
     evaluation = Evaluation(
         rows=rows.height,
         metrics=_metrics(quoted),
         baseline=_price_scores(quoted, "baseline"),
         champion={} if champion_quoted is None else _metrics(champion_quoted),
         new_listings={} if reposts is None else _score_with_reposts(model, quoted, reposts=reposts),
+        noise_floor=as_metrics(noise_floor(known, quoted)),
     )
     into.mkdir(parents=True, exist_ok=True)
     evaluation.save(into)
@@ -135,7 +159,8 @@ def evaluate_bundle(
         compared = quoted.with_columns(champion_quoted["quoted"].alias(CHAMPION_KEY))
     _write_tables(evaluation, compared, champion=champion, into=into)
     draw_all(quoted, model=model, into=into)
-    (into / MODEL_CARD).write_text(_model_card(model, quoted, into=into))
+    card = _model_card(model, quoted, floor=evaluation.noise_floor, into=into)
+    (into / MODEL_CARD).write_text(card)
     logger.info("bundle evaluated", extra={"rows": rows.height, **evaluation.metrics})
     return evaluation
 
@@ -194,13 +219,14 @@ def _write_tables(
     pl.DataFrame(rows, infer_schema_length=None).write_csv(into / COMPARISON)
 
 
-def _model_card(model: PriceModel, quoted: pl.DataFrame, *, into: Path) -> str:
+def _model_card(model: PriceModel, quoted: pl.DataFrame, *, floor: Mapping[str, float], into: Path) -> str:
     return write_report(
         model.card,
         posted=quoted["posted_at"],
         comparison=pl.read_csv(into / COMPARISON),
         slices=pl.read_csv(into / SLICES_TABLE),
         pit=pl.read_csv(into / PIT),
+        floor=floor,
     )
 
 

@@ -3,6 +3,8 @@
 Reference: Mitchell et al. (2019), "Model cards for model reporting".
 """
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from carvalue.listings import CURRENCY
@@ -11,6 +13,8 @@ from carvalue.pricing.bundle import ModelCard
 MEASURES = {
     "mdape": ("median absolute percentage error", "{:.1%}"),
     "mae": ("mean absolute error", f"{CURRENCY.symbol}{{:,.0f}}"),
+    "within_5": ("within 5 % of the asking price", "{:.1%}"),
+    "within_10": ("within 10 % of the asking price", "{:.1%}"),
     "within_20": ("within 20 % of the asking price", "{:.1%}"),
     "rmse_log": ("RMSE of log price", "{:.3f}"),
     "bias": ("median of quote over asking price, less 1", "{:+.1%}"),
@@ -30,6 +34,7 @@ def write_report(
     comparison: pl.DataFrame,
     slices: pl.DataFrame,
     pit: pl.DataFrame,
+    floor: Mapping[str, float],
 ) -> str:
     """Write data, dates, scores beside the comparisons, coverage by slice, calibration, and limits.
 
@@ -39,6 +44,7 @@ def write_report(
         comparison: Table of `comparison.csv`: one row for each model, the evaluated one first.
         slices: Table of `slices.csv`.
         pit: Table of `pit.csv`.
+        floor: Noise floor of the test rows; empty if it is not known.
 
     Returns:
         A Markdown document.
@@ -51,6 +57,7 @@ def write_report(
             "nine times in ten.",
             *_section("Data", _data(card, posted)),
             *_section(f"On the {posted.len():,} test rows", _comparison(comparison)),
+            *_section("Noise floor", _noise_floor(floor)),
             *_section("Coverage of the range by slice", _coverage(slices)),
             *_section("Calibration of the distribution", _calibration(pit)),
             *_section("Slices with the largest errors", _worst_slices(slices)),
@@ -69,7 +76,8 @@ def _data(card: ModelCard, posted: pl.Series) -> list[str]:
     rows = ", ".join(f"{count:,} {name}" for name, count in card.rows.items())
     return [
         f"- source: {card.source_description} ({card.data_source}), fingerprint `{card.dataset_fingerprint}`",
-        f"- trained on {rows} rows; the newest listing is from {card.data_as_of}",
+        f"- evaluated: a model fitted on {rows} rows; the newest listing is from {card.data_as_of}",
+        "- registered: the same model, fitted again on all these rows and the test rows",
         f"- test rows: posted {_day(posted.min())} to {_day(posted.max())}, of cars not used in training",
         f"- newest model year: {card.newest_year}",
     ]
@@ -89,9 +97,22 @@ def _comparison(comparison: pl.DataFrame) -> list[str]:
     if len(models) > ROWS_WITHOUT_CHAMPION:
         lines += [
             "",
-            "The model in production may have been trained on some of these cars, which favours it.",
+            "Listings that are newer than those of the model in production are quoted by it, the others by",
+            "its evaluated model, before the fit on all listings, which may know some of these cars.",
         ]
     return lines
+
+
+def _noise_floor(floor: Mapping[str, float]) -> list[str]:
+    if not floor:
+        return ["Not estimated: too few test rows have a training row that is described alike."]
+    return [
+        f"{floor['twins']:,.0f} test rows have a twin: a training row of another car, in another region,",
+        "with the same name, year and categories and with miles within 5 %. At the median the prices of",
+        f"twins differ by {floor['gap']:.1%}. No model that sees only these fields can be expected to have a",
+        f"median error below {floor['lower']:.1%} to {floor['upper']:.1%} on these rows; this one has",
+        f"{floor['error']:.1%}.",
+    ]
 
 
 def _coverage(slices: pl.DataFrame) -> list[str]:

@@ -11,6 +11,7 @@ from carvalue.pricing.model import PriceModel
 
 Floats = npt.NDArray[np.float64]
 TOLERANCE = 0.2  # largest relative error that `within_20` counts
+PERCENTS = (5, 10, 20)  # tolerances of the shares `within_5`, `within_10` and `within_20`
 ROWS_AT_ONCE = 10_000  # rows; the quantiles of so many need 16 MB
 
 
@@ -22,9 +23,9 @@ def price_scores(*, asking: Floats, quoted: Floats) -> dict[str, float]:
         quoted: Quotes in dollars, shape (rows,).
 
     Returns:
-        `mdape` (median absolute percentage error) and `within_20` (errors of at most 20 %) as shares, `mae`
-        (mean absolute error) in dollars, `rmse_log` and `mae_log` in log dollars, `bias` (median of quote
-        over asking price, less 1) as a share.
+        `mdape` (median absolute percentage error), and `within_5`, `within_10` and `within_20` (errors of at
+        most so many percent) as shares, `mae` (mean absolute error) in dollars, `rmse_log` and `mae_log` in
+        log dollars, `bias` (median of quote over asking price, less 1) as a share.
 
     Examples:
         >>> asking = np.array([10_000.0, 20_000.0, 8_000.0])
@@ -37,7 +38,7 @@ def price_scores(*, asking: Floats, quoted: Floats) -> dict[str, float]:
     return {
         "mdape": float(np.median(relative)),
         "mae": float(np.mean(np.abs(quoted - asking))),
-        "within_20": float(np.mean(relative <= TOLERANCE)),
+        **{f"within_{percent}": float(np.mean(relative <= percent / 100)) for percent in PERCENTS},
         "rmse_log": float(np.sqrt(np.mean(log_error**2))),
         "mae_log": float(np.mean(np.abs(log_error))),
         "bias": float(np.median(quoted / asking - 1)),

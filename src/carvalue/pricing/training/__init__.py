@@ -7,7 +7,7 @@ from carvalue.pricing.training.libraries import Booster, LibraryMissing
 from carvalue.pricing.training.reported_sales import sales_evidence
 from carvalue.pricing.training.search import Budget, SearchResult, Trial
 from carvalue.pricing.training.time_adjustment import TimeAdjustment, adjust_to_newest
-from carvalue.pricing.training.train import train_model, tune_model
+from carvalue.pricing.training.train import refit_model, train_model, tune_model
 
 __all__ = [
     "Booster",
@@ -24,6 +24,7 @@ __all__ = [
     "Trial",
     "adjust_to_newest",
     "fit_model",
+    "refit_model",
     "sales_evidence",
     "train_model",
     "tune_model",

@@ -24,7 +24,7 @@ from carvalue.pricing.intervals import (
 from carvalue.pricing.market import KnownCategories, fit_comparables, fit_known_categories, fit_reference_car
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training.components import COMPLETE, Components
-from carvalue.pricing.training.cross_fitting import TrainingEncoder, fit_training_encoder
+from carvalue.pricing.training.cross_fitting import TrainingEncoder, encode_unseen, fit_training_encoder
 from carvalue.pricing.trees import FlatTrees
 
 LIBRARIES = ("carvalue", "xgboost-cpu", "numpy", "polars")
@@ -120,12 +120,24 @@ def assemble(
         reference_car=fit_reference_car(train),
         comparables=fit_comparables(train),
     )
-    residuals, inputs = _residuals(model, prepared.encoder, validation)
-    hidden = {part: _residuals(model, prepared.encoder, hide_names(validation, part)) for part in HIDDEN}
-    unseen = {HIDDEN[part]: result for part, result in hidden.items()}
+    return calibrated(model, validation)
+
+
+def calibrated(model: PriceModel, held_out: pl.DataFrame) -> PriceModel:
+    """Calibrate the price range of a model on rows that it has not seen, and measure the model on them.
+
+    Args:
+        model: The model.
+        held_out: Rows that the model was not fitted on, with `price`.
+
+    Returns:
+        The model with these intervals, and the metrics in its card.
+    """
+    residuals, inputs = _residuals(model, held_out)
+    unseen = {HIDDEN[part]: _residuals(model, hide_names(held_out, part)) for part in HIDDEN}
     intervals = calibrate_intervals(residuals, inputs=inputs, encoder=model.encoder, unseen=unseen)
-    calibrated = replace(model, intervals=intervals)
-    return replace(calibrated, card=replace(model.card, metrics=score_model(calibrated, validation)))
+    measured = replace(model, intervals=intervals)
+    return replace(measured, card=replace(model.card, metrics=score_model(measured, held_out)))
 
 
 def hide_names(rows: pl.DataFrame, part: Literal["family", "make"]) -> pl.DataFrame:
@@ -158,10 +170,8 @@ def hide_names(rows: pl.DataFrame, part: Literal["family", "make"]) -> pl.DataFr
     return rows.with_columns(hidden[index])
 
 
-def _residuals(
-    model: PriceModel, encoder: TrainingEncoder, rows: pl.DataFrame
-) -> tuple[Floats, IntervalInputs]:
-    encoded = encoder.encode_unseen(rows)
+def _residuals(model: PriceModel, rows: pl.DataFrame) -> tuple[Floats, IntervalInputs]:
+    encoded = encode_unseen(model.encoder, rows, newest_year=model.known_categories.newest_year)
     log_price = model.log_prices(encoded.matrix)
     inputs = interval_inputs(model.encoder, encoded.matrix, log_price=log_price)
     return encoded.log_price - log_price, inputs
@@ -174,16 +184,16 @@ def refitted(
     refit: Callable[[TrainingEncoder], FittedTrees],
     components: Components = COMPLETE,
 ) -> PriceModel:
-    """Fit the same model on training and validation rows, so that the newest listings are learned too.
+    """Fit the same model on more rows, so that the newest listings are learned too.
 
     Args:
         measured: The first model.
-        frame: Training and validation rows.
+        frame: All rows to fit on.
         refit: Function that fits the trees with an encoder of these rows.
         components: Components of the model.
 
     Returns:
-        The model that quotes, with the intervals of the first one.
+        The model with the intervals of the first one, and golden quotes.
     """
     known_categories = fit_known_categories(frame)
     training_encoder = fit_training_encoder(
@@ -201,6 +211,33 @@ def refitted(
         comparables=fit_comparables(frame),
     )
     return with_golden(model)
+
+
+def with_new_rows(
+    model: PriceModel, *, frame: pl.DataFrame, rows: Mapping[str, int], rounds: int
+) -> PriceModel:
+    """Update the card of a model that was fitted on more rows; the metrics stay.
+
+    Args:
+        model: The refitted model.
+        frame: All rows of the fit.
+        rows: Name of a split that was added -> its number of rows.
+        rounds: Number of boosting rounds.
+
+    Returns:
+        The model with the new card.
+
+    Raises:
+        NoTrainingRows: No row has a posting date.
+    """
+    card = replace(
+        model.card,
+        data_as_of=_newest_day(frame),
+        newest_year=model.known_categories.newest_year,
+        rows={**model.card.rows, **rows},
+        params={**model.card.params, "rounds": rounds},
+    )
+    return replace(model, card=card)
 
 
 def with_golden(model: PriceModel) -> PriceModel:

@@ -139,8 +139,22 @@ class TrainingEncoder:
         Returns:
             Encoded rows to evaluate trees on.
         """
-        frame = drop_implausible(frame, newest_year=self.newest_year)
-        return _encoded(self.encoder.matrix(frame), frame)
+        return encode_unseen(self.encoder, frame, newest_year=self.newest_year)
+
+
+def encode_unseen(encoder: FeatureEncoder, frame: pl.DataFrame, *, newest_year: int) -> EncodedRows:
+    """Encode rows that nothing was fitted on, as the model encodes a listing.
+
+    Args:
+        encoder: Fitted encoder.
+        frame: Rows with `price`.
+        newest_year: Newest model year of the rows that the encoder was fitted on.
+
+    Returns:
+        Encoded rows to evaluate trees on.
+    """
+    frame = drop_implausible(frame, newest_year=newest_year)
+    return _encoded(encoder.matrix(frame), frame)
 
 
 def fit_training_encoder(

@@ -1,7 +1,7 @@
 """Tune hyperparameters and train a model: from Parquet files to a bundle."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -10,7 +10,14 @@ import polars as pl
 from carvalue.pricing.bundle import Provenance
 from carvalue.pricing.market import fit_known_categories
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.training.assembly import FittedTrees, assemble, prepare, refitted
+from carvalue.pricing.training.assembly import (
+    FittedTrees,
+    assemble,
+    calibrated,
+    prepare,
+    refitted,
+    with_new_rows,
+)
 from carvalue.pricing.training.backends import LocalBackend, TrainingBackend
 from carvalue.pricing.training.boosting import matrices
 from carvalue.pricing.training.cross_fitting import TrainingEncoder, fit_training_encoder
@@ -102,6 +109,63 @@ def train_model(
     model.save(into)
     logger.info("bundle written", extra={"folder": str(into), "rounds": fitted.rounds, "error": fitted.error})
     return model
+
+
+def refit_model(
+    *,
+    evaluated: PriceModel,
+    train: Path,
+    validation: Path,
+    test: Path,
+    reposts: Path | None,
+    into: Path,
+    backend: TrainingBackend = LOCAL_BACKEND,
+) -> PriceModel:
+    """Fit an evaluated model again on all listings, also the newest, and write its bundle.
+
+    The price range is calibrated on the test rows with the evaluated model, which has not seen them: they are
+    the newest, and the evaluation showed that ranges calibrated in this way on the rows before cover them.
+
+    Args:
+        evaluated: Model from `train_model`.
+        train: Parquet file of its training rows.
+        validation: Parquet file of its validation rows.
+        test: Parquet file of the test rows.
+        reposts: Parquet file of later listings of cars in the other files; None if they were not kept.
+        into: Folder of the bundle.
+        backend: Where the trees are fitted.
+
+    Returns:
+        The model that was written; the metrics of its card are those of the evaluated model on the test rows.
+
+    Raises:
+        NoTrainingRows: No row has a posting date.
+    """
+    newest = {"test": test} | ({} if reposts is None else {"reposts": reposts})
+    paths = (train, validation, *newest.values())
+    frames = [pl.read_parquet(path) for path in paths]
+    frame = pl.concat(frames)
+    params, rounds = _split_params(evaluated.card.params)
+
+    def refit(encoder: TrainingEncoder) -> FittedTrees:
+        return from_xgboost(backend.refit(encoder, rows=paths, params=params, rounds=rounds), rounds=rounds)
+
+    measured = calibrated(evaluated, pl.read_parquet(test))
+    model = with_new_rows(
+        refitted(measured, frame=frame, refit=refit),
+        frame=frame,
+        rows={name: part.height for name, part in zip(newest, frames[2:], strict=True)},
+        rounds=rounds,
+    )
+    model.save(into)
+    logger.info("model refitted", extra={"folder": str(into), "rows": frame.height, "rounds": rounds})
+    return model
+
+
+def _split_params(params: Mapping[str, float]) -> tuple[dict[str, float], int]:
+    """Separate the number of rounds from the other parameters of a card."""
+    others = dict(params)
+    return others, round(others.pop("rounds"))
 
 
 def _max_rounds(tuned: SearchResult) -> int:

@@ -10,6 +10,7 @@ from carvalue.registry.gates.evidence import GateEvidence
 from carvalue.registry.judgement import GateResult
 
 BASELINE, PRODUCTION, BAD_SLICE = "better than the baseline", "against production", "no bad slice"
+REFIT_WORSE = 0.02  # of the evaluated model's error; the refitted model knows these rows, so it errs less
 CONFIDENCE = 0.95  # one-sided: one in twenty challengers that are not better looks better
 SLICE_ROWS = 100
 SLICE_WORSE = 0.1  # of production's error in the same slice
@@ -163,6 +164,27 @@ def coverage(evidence: GateEvidence) -> GateResult:
             f"the range contains {held:.1%} of asking prices "
             f"({NOMINAL_COVERAGE - off:.1%} to {NOMINAL_COVERAGE + off:.1%})"
         ),
+    )
+
+
+def refit(evidence: GateEvidence) -> GateResult:
+    """Require that the fit on all listings has not spoiled the model that was evaluated.
+
+    Args:
+        evidence: What the gates look at.
+
+    Returns:
+        The median error of the challenger on the test rows, which it has been fitted on.
+    """
+    mine, before = (_median(evidence.errors(column)) for column in ("refitted", "quoted"))
+    limit = before * (1 + REFIT_WORSE)
+    return GateResult(
+        name="fit on all listings",
+        figure=mine,
+        limit=limit,
+        passed=mine <= limit,
+        message=f"error {mine:.2%} on the test rows after the fit on all listings, {before:.2%} before "
+        f"(at most {limit:.2%})",
     )
 
 

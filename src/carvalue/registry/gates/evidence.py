@@ -43,11 +43,12 @@ class GateEvidence:
     """What the gates look at.
 
     Attributes:
-        model: The challenger.
+        model: The challenger, which may have been fitted on all listings, the test rows included.
         bundle: The folder that it was loaded from, as the price service loads it.
         loading_s: Seconds to load it, including checksums and golden quotes.
-        quoted: The test rows with `quoted`, `low`, `high`, the `baseline` of medians, and `production`
-            where there is a champion, and `listed_price`; prices in dollars.
+        quoted: The test rows with `quoted`, `low` and `high` of the evaluated model, which has not seen them,
+            `refitted` of the challenger, the `baseline` of medians, `production` where there is a champion,
+            and `listed_price`; prices in dollars.
         champion: The version in production; None if there is none that can be used.
         basket: `challenger` and `champion`: quotes in dollars of up to `BASKET_CARS` fixed cars; empty
             without a champion.
@@ -82,6 +83,7 @@ def gather_evidence(
     train: Path,
     test: Path,
     champion: Champion | None,
+    evaluated: Path | None = None,
     limits: GateLimits = DEFAULT_LIMITS,
 ) -> GateEvidence:
     """Load the challenger and quote the test rows and the basket with it and with the champion.
@@ -91,6 +93,8 @@ def gather_evidence(
         train: Training rows; the basket is chosen among its source listings.
         test: Test rows.
         champion: The champion; None where there is none.
+        evaluated: Folder of the bundle before the last fit on all listings; None if the challenger itself has
+            not seen the test rows.
         limits: The limits of the gates.
 
     Returns:
@@ -105,9 +109,11 @@ def gather_evidence(
     rows, known = pl.read_parquet(test), pl.read_parquet(train)
     if "listed_price" not in rows.columns:
         rows = rows.with_columns(listed_price=pl.col("price"))
-    quoted = quote_rows(model, rows, train=known)
+    unseen = model if evaluated is None else PriceModel.load(evaluated)
+    quoted = quote_rows(unseen, rows, train=known)
+    quoted = quoted.with_columns(model.quote_frame(rows)["price"].alias("refitted"))
     if champion is not None:
-        quoted = quoted.with_columns(champion.model.quote_frame(rows)["price"].alias("production"))
+        quoted = quoted.with_columns(champion.quote(rows)["quoted"].alias("production"))
     return GateEvidence(
         model=model,
         bundle=bundle,

@@ -14,7 +14,7 @@ from carvalue.registry.gates.champion import load_champion
 from carvalue.registry.gates.evidence import GateEvidence, GateLimits, gather_evidence
 from carvalue.registry.judgement import GateJudgement, GateResult, PromotionDecision
 from carvalue.registry.model_version import ModelVersion
-from carvalue.registry.port import RegistryReader
+from carvalue.registry.port import VersionCatalog
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ GATES: tuple[Gate, ...] = (
     accuracy.beats_production,
     accuracy.no_bad_slice,
     accuracy.coverage,
+    accuracy.refit,
     plausibility.price_level,
     plausibility.plausible_moves,
     plausibility.listed_prices,
@@ -76,13 +77,13 @@ def _installed_gate(extension: EntryPoint) -> Gate:
 def judge_version(
     version: ModelVersion,
     *,
-    registry: RegistryReader,
+    registry: VersionCatalog,
     train: Path,
     test: Path,
     scratch: Path,
     limits: GateLimits,
 ) -> GateJudgement:
-    """Download a version as the price service does, and run all gates on it.
+    """Download a version as the price service does, and run all gates on it and on the evaluated model.
 
     The gates are skipped if the version, or its bundle, is already in production.
 
@@ -115,12 +116,13 @@ def judge_version(
 
 
 def _judge(
-    version: ModelVersion, *, registry: RegistryReader, gather: Callable[..., GateEvidence], scratch: Path
+    version: ModelVersion, *, registry: VersionCatalog, gather: Callable[..., GateEvidence], scratch: Path
 ) -> PromotionDecision:
     try:
         bundle = registry.download(version, into=scratch / "challenger")
+        evaluated = registry.download_evaluated(version, into=scratch / "evaluated")
         champion = load_champion(registry, into=scratch / "production")
-        return run_gates(gather(bundle=bundle, champion=champion))
+        return run_gates(gather(bundle=bundle, evaluated=evaluated, champion=champion))
     except (BundleCorrupt, BundleIncompatible) as error:
         return refuse_unusable(error)
 

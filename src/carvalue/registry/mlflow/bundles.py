@@ -4,11 +4,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mlflow
+from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion as Registered
 
 from carvalue.files import atomic_folder
 from carvalue.registry.http_reader import HttpRegistryReader, check_bundle
-from carvalue.registry.model_version import BUNDLE_PATH, ModelVersion
+from carvalue.registry.model_version import BUNDLE_PATH, EVALUATED_MODEL, EVALUATION_PATH, ModelVersion
 
 
 def fetch_bundle(*, uri: str, version: ModelVersion, into: Path) -> Path:
@@ -37,6 +38,26 @@ def fetch_bundle(*, uri: str, version: ModelVersion, into: Path) -> Path:
         bundle = Path(model) / "artifacts" / BUNDLE_PATH
         check_bundle(version, bundle)
         bundle.replace(folder)
+    return into
+
+
+def fetch_evaluated(client: MlflowClient, *, version: ModelVersion, into: Path) -> Path | None:
+    """Download the bundle that a version's evaluation measured.
+
+    Args:
+        client: The MLflow client.
+        version: The version.
+        into: The folder to write; an existing one is replaced.
+
+    Returns:
+        The folder `into`; None if the version was registered without it.
+    """
+    found = [item.path for item in client.list_artifacts(version.run_id, EVALUATION_PATH)]
+    path = f"{EVALUATION_PATH}/{EVALUATED_MODEL}"
+    if path not in found:
+        return None
+    with atomic_folder(into) as folder, TemporaryDirectory(dir=folder.parent) as temporary:
+        Path(client.download_artifacts(version.run_id, path, temporary)).replace(folder)
     return into
 
 

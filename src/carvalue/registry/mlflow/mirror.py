@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 
 from carvalue.registry.gates import decision_summary, gates_table
 from carvalue.registry.judgement import PromotionDecision
-from carvalue.registry.model_version import MODEL_NAME, PREVIOUS, ModelVersion
+from carvalue.registry.model_version import EVALUATION_PATH, MODEL_NAME, PREVIOUS, ModelVersion
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def describe_decision(
     if decision.gates:  # otherwise no gate ran, and results that are already recorded stay
         client.log_dict(version.run_id, decision.as_json(), DECISION_FILE)
         _add_to_card(card, decision)
-        client.log_artifact(version.run_id, str(card), "evaluation")
+        client.log_artifact(version.run_id, str(card), EVALUATION_PATH)
         passed = sum(gate.passed for gate in decision.gates)
         client.set_model_version_tag(
             MODEL_NAME, str(version.version), GATES_TAG, f"{passed} of {len(decision.gates)}"

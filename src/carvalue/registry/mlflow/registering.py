@@ -19,6 +19,7 @@ from carvalue.registry.model_version import (
     BUNDLE_PATH,
     DATA_SOURCE_TAG,
     DIGEST_TAG,
+    EVALUATION_PATH,
     FINGERPRINT_TAG,
     MODEL_NAME,
     TEST_TAG,
@@ -65,13 +66,13 @@ def _registered(client: MlflowClient, *, run_id: str, digest: str) -> Registered
 def _log_evaluation(client: MlflowClient, run_id: str, folder: Path) -> None:
     loaded = Evaluation.load(folder)
     groups = {"test": loaded.metrics, "baseline": loaded.baseline, "production": loaded.champion}
-    groups |= {"new_listings": loaded.new_listings}
+    groups |= {"new_listings": loaded.new_listings, "noise_floor": loaded.noise_floor}
     for prefix, metrics in groups.items():
         for name, value in metrics.items():
             client.log_metric(run_id, f"{prefix}_{name}", value)
-    client.log_artifacts(run_id, str(folder), "evaluation")
+    client.log_artifacts(run_id, str(folder), EVALUATION_PATH)
     for table in TABLES:
-        target = f"evaluation/{Path(table).stem}.json"
+        target = f"{EVALUATION_PATH}/{Path(table).stem}.json"
         client.log_table(run_id, pl.read_csv(folder / table).to_pandas(), target)
 
 

@@ -9,7 +9,7 @@ from mlflow.exceptions import MlflowException
 from typing_extensions import override
 
 from carvalue.registry.judgement import PromotionDecision
-from carvalue.registry.mlflow.bundles import fetch_bundle, to_model_version
+from carvalue.registry.mlflow.bundles import fetch_bundle, fetch_evaluated, to_model_version
 from carvalue.registry.mlflow.mirror import describe_decision, mirror_status
 from carvalue.registry.mlflow.registering import register_bundle
 from carvalue.registry.model_version import CHALLENGER, MODEL_NAME, PRODUCTION, ModelVersion
@@ -46,6 +46,10 @@ class MlflowVersions(VersionStore):
     @override
     def download(self, version: ModelVersion, *, into: Path) -> Path:
         return fetch_bundle(uri=self._client.tracking_uri, version=version, into=into)
+
+    @override
+    def download_evaluated(self, version: ModelVersion, *, into: Path) -> Path | None:
+        return fetch_evaluated(self._client, version=version, into=into)
 
     @override
     def register(self, *, run_id: str, bundle: Path, evaluation: Path) -> ModelVersion:

@@ -78,7 +78,10 @@ def _show_model(settings: PageSettings) -> None:
     for column, (name, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
         column.metric(name, value)
     source = escape_markdown(source_name(card.data_source))
-    st.caption(f"Measured on validation rows. Trained on {source}, up to {format_date(card.data_as_of)}.")
+    newest = format_date(card.data_as_of)
+    st.caption(
+        f"Measured on the newest cars, before these were learned. Trained on {source}, up to {newest}."
+    )
     _show_card(model)
 
 

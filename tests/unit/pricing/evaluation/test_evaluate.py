@@ -1,5 +1,6 @@
 """Scores, slices, the baseline and the comparison with the champion."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,29 @@ def test_later_advertisements_of_known_cars_are_measured_together_with_the_test_
     assert found == Evaluation.load(tmp_path)
     assert found.new_listings["rows"] == found.rows + 50
     assert found.new_listings["mae"] > found.metrics["mae"] + 1_000
+
+
+def test_rows_that_production_was_fitted_on_are_quoted_by_the_model_before_that_fit(bundle: Path) -> None:
+    evaluated, rows = PriceModel.load(bundle), pl.read_parquet(bundle.parent / "test.parquet")
+    newest = evaluated.card.data_as_of
+    later = pl.duration(days=pl.int_range(pl.len()) % 3)  # every third row is one that production knows
+    rows = rows.with_columns(posted_at=pl.lit(newest).cast(pl.Datetime("us", "UTC")) + later)
+    production = replace(
+        evaluated,
+        flat_trees=replace(evaluated.flat_trees, leaf=evaluated.flat_trees.leaf + np.float32(0.01)),
+        booster_bytes=b"",
+        card=replace(evaluated.card, data_as_of=newest),
+    )
+
+    quoted = Champion(name="version 7", model=production, evaluated=evaluated).quote(rows)
+
+    assert quoted["id"].to_list() == rows["id"].to_list()
+    is_known = rows["posted_at"].dt.date() <= newest
+    for model, part in ((evaluated, is_known), (production, ~is_known)):
+        assert part.any()
+        assert (
+            quoted.filter(part)["quoted"].to_list() == model.quote_frame(rows.filter(part))["price"].to_list()
+        )
 
 
 def test_the_model_in_production_is_measured_on_the_same_rows(bundle: Path, tmp_path: Path) -> None:

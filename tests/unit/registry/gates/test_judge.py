@@ -11,6 +11,7 @@ import pytest
 from carvalue.files.bundle import BundleCorrupt
 from carvalue.pricing.bundle.model_card import ModelCard
 from carvalue.pricing.evaluation.evaluate import Champion
+from carvalue.pricing.training import refit_model
 from carvalue.registry.gates.accuracy import PRODUCTION
 from carvalue.registry.gates.evidence import GateEvidence, GateLimits, gather_evidence
 from carvalue.registry.gates.judge import GATES, refuse_unusable, run_gates
@@ -78,6 +79,7 @@ def test_a_good_challenger_passes_every_gate_with_reasons(alone: GateEvidence) -
         ("better than the baseline", lambda found: _quoted(found, baseline=pl.col("price"))),
         ("no bad slice", lambda found: _quoted(found, quoted=_dear_fords())),
         ("coverage of the range", lambda found: _quoted(found, high=pl.col("quoted"))),
+        ("fit on all listings", lambda found: _quoted(found, refitted=pl.col("quoted") * 1.1)),
         ("coverage of the range", lambda found: _quoted(found, low=pl.lit(0), high=pl.lit(1_000_000))),
         ("loads as the service does", lambda found: replace(found, loading_s=6.0)),
         ("loads as the service does", lambda found: replace(found, model=replace(found.model, golden=()))),
@@ -158,6 +160,27 @@ def test_only_rows_newer_than_the_champions_data_are_compared_if_there_are_enoug
     ]
 
     assert "on 350 rows" in compared
+
+
+def test_the_test_rows_are_quoted_by_the_model_that_has_not_seen_them(
+    alone: GateEvidence, tmp_path: Path
+) -> None:
+    folder = alone.bundle.parent
+    files = {name: folder / f"{name}.parquet" for name in ("train", "test")}
+    refit_model(
+        evaluated=alone.model,
+        **files,
+        validation=folder / "validation.parquet",
+        reposts=None,
+        into=tmp_path / "refitted",
+    )
+
+    evidence = gather_evidence(bundle=tmp_path / "refitted", evaluated=alone.bundle, champion=None, **files)
+
+    assert evidence.model.card.rows["test"] == evidence.quoted.height
+    assert evidence.quoted["quoted"].equals(alone.quoted["quoted"])
+    assert evidence.errors("refitted").median() < evidence.errors().median()  # type: ignore[operator]
+    assert run_gates(evidence).promote
 
 
 def test_a_gate_that_raises_is_not_passed(alone: GateEvidence) -> None:

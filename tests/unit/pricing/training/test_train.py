@@ -1,0 +1,66 @@
+"""The fit on all listings: what the registered model has learned, and what its card says."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from carvalue.pricing import PriceModel
+from carvalue.pricing.evaluation import price_scores
+from carvalue.pricing.training import refit_model
+from markets import a_bundle, a_market
+
+
+@dataclass(frozen=True)
+class Refit:
+    """An evaluated model and the one that was fitted again, with the rows that only the latter has seen."""
+
+    evaluated: PriceModel
+    model: PriceModel
+    test: pl.DataFrame
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def refit(tmp_path_factory: pytest.TempPathFactory) -> Refit:
+    folder = tmp_path_factory.mktemp("market")
+    evaluated = PriceModel.load(a_bundle(folder))
+    test = pl.read_parquet(folder / "test.parquet")
+    test = test.with_columns(posted_at=pl.col("posted_at") + pl.duration(days=30))
+    test.write_parquet(folder / "test.parquet")
+    a_market(rows=30, seed=4).with_columns(manufacturer=pl.lit("rivian"), model=pl.lit("r1t")).write_parquet(
+        folder / "reposts.parquet"
+    )
+    files = {name: folder / f"{name}.parquet" for name in ("train", "validation", "test", "reposts")}
+    refit_model(evaluated=evaluated, **files, into=folder / "refitted")
+    return Refit(evaluated, PriceModel.load(folder / "refitted"), test, folder)
+
+
+def test_the_refitted_model_has_learned_the_newest_listings(refit: Refit) -> None:
+    asking = refit.test["price"].cast(pl.Float64).to_numpy()
+    errors = [
+        price_scores(asking=asking, quoted=model.quote_frame(refit.test)["price"].to_numpy())["mdape"]
+        for model in (refit.model, refit.evaluated)
+    ]
+
+    assert errors[0] < errors[1]
+    assert "rivian" in refit.model.makes
+    assert "rivian" not in refit.evaluated.makes
+
+
+def test_its_card_names_all_rows_and_has_the_metrics_of_the_evaluated_model(refit: Refit) -> None:
+    asking = refit.test["price"].cast(pl.Float64).to_numpy()
+    quoted = refit.evaluated.quote_frame(refit.test)["price"].to_numpy()
+    card = refit.model.card
+
+    assert card.rows == {"train": 2_000, "validation": 400, "test": 400, "reposts": 30}
+    assert card.data_as_of == refit.test["posted_at"].dt.date().max()
+    assert card.metrics["mdape"] == price_scores(asking=asking, quoted=quoted)["mdape"]
+    assert card.params["rounds"] == refit.model.booster.num_boosted_rounds()
+
+
+def test_its_golden_quotes_are_its_own(refit: Refit) -> None:
+    assert refit.model.golden
+    for listing, expected in refit.model.golden:
+        assert refit.model.quote(listing) == expected
