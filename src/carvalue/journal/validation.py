@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from math import isfinite
 
+from carvalue.api import is_quote_id
+
 MAX_PRICE = 1_000_000_000  # dollars; a column of the journal holds 32 bits
 MAX_CLIENT = 64  # characters, as the column of the journal
 MAX_ROUTE = 16
 _YEARS = range(2000, 3000)
-_QUOTE_ID = re.compile(r"[0-9a-f]{32}")
 _MODEL_VERSION = re.compile(r"[0-9A-Za-z._-]{1,32}")
 _CLIENT = re.compile(rf"[!-~]{{1,{MAX_CLIENT}}}")
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
@@ -105,7 +106,7 @@ def _is_trace_id(value: object) -> bool:
 
 _DOLLARS = f"a whole number of dollars from {{}} to {MAX_PRICE:,}"
 _RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
-    "quote_id": (_matches(_QUOTE_ID), "32 hexadecimal digits"),
+    "quote_id": (is_quote_id, "32 hexadecimal digits"),
     "quoted_at": (_is_moment, f"a time with a time zone from the year {_YEARS[0]} to {_YEARS[-1]}"),
     "model_version": (_matches(_MODEL_VERSION), "a version of 1 to 32 letters, digits and .-_"),
     "price": (_is_price, _DOLLARS.format(1)),

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from carvalue.api import MAX_COMPARABLES
 from carvalue.listings import DISTANCE, MARKET, NAME_FIELDS, OPEN_PLACES, PLACES, Listing, Value
 from carvalue.pricing.features import CarName, car_name, distinct_cells
 from carvalue.pricing.quote import SupportCounts
 
-MAX_COMPARABLES = 12
 # The distance is measured in years: a difference of 12,000 miles, an average year's driving, counts as one.
 ODOMETER_PER_YEAR = DISTANCE.from_miles(12_000)
 UNKNOWN_ODOMETER_DISTANCE, OTHER_TRIM_DISTANCE, UNUSUAL_DISTANCE = 2.0, 1.0, 3.0  # years
