@@ -68,6 +68,17 @@ def test_an_offer_of_another_protocol_is_ignored_without_a_body_and_refused_with
     assert "HTTP_1_1" in refused.json()["hint"]
 
 
+@pytest.mark.parametrize("path", [b"/healthz", b"/predict", b"/nowhere"])
+def test_a_body_that_was_not_read_is_not_taken_for_a_request(served: httpx.Client, path: bytes) -> None:
+    hidden = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    offer = b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: %d\r\n\r\n" % len(hidden)
+
+    received = answers(served, HEAD.replace(b"/predict", path) + offer + hidden)
+
+    assert received.count(b"HTTP/1.1 ") == 1
+    assert b"alive" not in received
+
+
 def test_the_limit_of_connections_reserves_file_handles(monkeypatch: pytest.MonkeyPatch) -> None:
     def with_handles(soft: int) -> int:
         monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, soft))
