@@ -64,7 +64,7 @@ def running(
 
 
 @contextmanager
-def proxy(folder: Path, *replicas: int, page: int = 9) -> Iterator[httpx.Client]:
+def proxy(folder: Path, *replicas: int, page: int = 9, read_header: str = "10s") -> Iterator[httpx.Client]:
     """Start Caddy with the public part of the Caddyfile, without TLS, in front of replicas here."""
     port, caddyfile = free_port(), (DEPLOY / "proxy" / "Caddyfile").read_text()
     public = caddyfile[: caddyfile.index("# Operators connect")]
@@ -73,6 +73,7 @@ def proxy(folder: Path, *replicas: int, page: int = 9) -> Iterator[httpx.Client]
     ours = ours.replace("page:8501", f"127.0.0.1:{page}").replace(
         "{$PUBLIC_NAME}", f"http://127.0.0.1:{port}"
     )
+    ours = ours.replace("read_header 10s", f"read_header {read_header}")
     (folder / "Caddyfile").write_text(ours)
     shutil.copy(DEPLOY / "proxy" / "service.caddy", folder)
     command = [str(CADDY), "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]

@@ -1,6 +1,5 @@
 """A real server in a thread of the test, on a port that was free."""
 
-import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,19 +8,16 @@ from contextlib import contextmanager
 import httpx
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from waiting import until
 
 
 @contextmanager
-def serving(
-    app: ASGIApp, *, port: int = 0, protocol: type[asyncio.Protocol] = HttpToolsProtocol
-) -> Iterator[httpx.Client]:
+def serving(app: ASGIApp, *, port: int = 0) -> Iterator[httpx.Client]:
     """Serve an application, give a client for it, stop."""
     with socket.create_server(("127.0.0.1", port)) as listening:
         server = uvicorn.Server(
-            uvicorn.Config(app, http=protocol, log_config=None, timeout_graceful_shutdown=1)
+            uvicorn.Config(app, http="httptools", ws="none", log_config=None, timeout_graceful_shutdown=1)
         )
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()

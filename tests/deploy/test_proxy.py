@@ -3,9 +3,11 @@
 import importlib.util
 import json
 import re
+import socket
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -147,3 +149,51 @@ def test_a_request_to_a_replica_that_is_gone_reaches_the_other_one(tmp_path: Pat
         received = {client.post("/predict", content=b"{}").status_code for _ in range(20)}
 
     assert received == {200}
+
+
+def dripped(port: int, begun: bytes, drop: bytes) -> bytes:
+    """Send a few bytes now and then until the proxy closes the connection; return its answer."""
+    received = bytearray()
+    with socket.create_connection(("127.0.0.1", port), timeout=0.05) as connection, suppress(ConnectionError):
+        connection.sendall(begun)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            try:
+                piece = connection.recv(65_536)
+                if not piece:
+                    return bytes(received)
+                received += piece
+            except TimeoutError:
+                if drop:
+                    connection.sendall(drop)
+        raise AssertionError("the connection is still held")
+    return bytes(received)
+
+
+@pytest.mark.parametrize(
+    ("begun", "drop"),
+    [(b"", b""), (b"", b"\r\n"), (b"G", b""), (b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nX: ", b"x")],
+    ids=["silence", "empty lines", "one byte", "head"],
+)
+def test_a_client_that_sends_its_head_slowly_is_disconnected(
+    tmp_path: Path, begun: bytes, drop: bytes
+) -> None:
+    with replica(tmp_path) as service, proxy(tmp_path, service, read_header="1s") as client:
+        assert b" 200 " not in dripped(client.base_url.port or 80, begun, drop)
+        assert client.get("/readyz").is_success
+
+
+def test_a_client_that_waits_between_requests_keeps_its_connection(tmp_path: Path) -> None:
+    with replica(tmp_path) as service, proxy(tmp_path, service, read_header="1s") as client:
+        address = ("127.0.0.1", client.base_url.port or 80)
+        with socket.create_connection(address, timeout=30) as connection:
+            for _ in range(2):
+                connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % address[1])
+                assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+                time.sleep(1.5)  # longer than a head may take
+
+
+def test_a_head_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    with replica(tmp_path) as service, proxy(tmp_path, service) as client:
+        assert client.get("/readyz", headers={"X-Large": "x" * 100_000}).status_code == 431
+        assert client.get("/readyz", headers={"X-Large": "x" * 30_000}).is_success

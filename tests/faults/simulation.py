@@ -131,10 +131,10 @@ class JournalLink:
     def __init__(self, journal: Journal, faults: Faults) -> None:
         self._journal, self._faults = journal, faults
 
-    def write(self, entries: list[JournalEntry]) -> None:
+    def write(self, entries: list[JournalEntry], *, validated: bool = False) -> None:
         """Write as `Journal.write` does, with the faults of the network."""
         with self._sent():
-            self._journal.write(entries)
+            self._journal.write(entries, validated=validated)
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:

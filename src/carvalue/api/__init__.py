@@ -60,6 +60,7 @@ from carvalue.api.messages import (
     Trim,
     WatcherHealth,
     field_option,
+    is_quote_id,
 )
 from carvalue.api.openapi import openapi_document
 from carvalue.api.routes import (
@@ -163,6 +164,7 @@ __all__ = [
     "describe_value",
     "field_option",
     "invalid_value",
+    "is_quote_id",
     "openapi_document",
     "read_listing",
     "read_listings",

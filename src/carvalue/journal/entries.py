@@ -1,14 +1,25 @@
 """Entries of the journal: a quote, a reported sale, and a sold car to train on."""
 
-import json
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
+
+from msgspec import DecodeError, Meta, Struct
+from msgspec.json import Decoder
+from msgspec.structs import asdict
 
 from carvalue.files import NotStrictJson, parse_json
-from carvalue.journal.framing import RecordUnreadable, frame, unframe
-from carvalue.journal.validation import InvalidEntry, validate_fields
+from carvalue.journal.compact_json import compact_json
+from carvalue.journal.framing import RecordUnreadable, frame, is_framed, unframe
+from carvalue.journal.validation import (
+    Bound,
+    InvalidEntry,
+    Price,
+    StoredValues,
+    validate_fields,
+    validate_texts,
+)
 from carvalue.listings import Listing
 
 Rating = Literal["useful", "too low", "too high"]
@@ -16,11 +27,9 @@ Rating = Literal["useful", "too low", "too high"]
 RATING_CHOICES: tuple[Rating, ...] = get_args(Rating)
 
 _ADDED = {"client": None, "route": None, "trace_id": None}  # fields that lines of earlier releases lack
-_COMPACT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JournalEntry:
+class JournalEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An answered quote. All prices are in whole dollars.
 
     Attributes:
@@ -50,13 +59,13 @@ class JournalEntry:
     """
 
     quote_id: str
-    quoted_at: datetime
+    quoted_at: Annotated[datetime, Meta(tz=True)]
     model_version: str
-    price: int
-    low: int
-    high: int
+    price: Price
+    low: Bound
+    high: Bound
     warnings: tuple[str, ...]
-    listing: Listing
+    listing: StoredValues
     client: str | None = None
     route: str | None = None
     trace_id: str | None = None
@@ -67,9 +76,7 @@ class JournalEntry:
         Returns:
             One line: a format version, a checksum and compact JSON in UTF-8 (see `framing`).
         """
-        values = self.as_row()
-        values["quoted_at"] = self.quoted_at.isoformat()
-        return frame(_COMPACT.encode(values).encode())
+        return frame(compact_json({**asdict(self), "quoted_at": self.quoted_at.isoformat()}))
 
     @classmethod
     def from_line(cls, line: bytes) -> "JournalEntry":
@@ -85,6 +92,15 @@ class JournalEntry:
             RecordUnreadable: The line is damaged, of a newer release, or not a valid entry.
         """
         payload = unframe(line)
+        if is_framed(line):  # `as_line` wrote it, so that no name occurs twice
+            with suppress(DecodeError, InvalidEntry):  # validated below, which names the cause
+                entry = _DECODER.decode(payload)
+                validate_texts(asdict(entry))
+                return entry
+        return cls._from_any(payload)
+
+    @classmethod
+    def _from_any(cls, payload: bytes) -> "JournalEntry":
         try:
             values = parse_json(payload)
             if not isinstance(values, dict):
@@ -111,7 +127,10 @@ class JournalEntry:
         Returns:
             Value by field name.
         """
-        return {name: getattr(self, name) for name in self.__slots__}
+        return asdict(self)
+
+
+_DECODER = Decoder(JournalEntry)
 
 
 @dataclass(frozen=True, slots=True)

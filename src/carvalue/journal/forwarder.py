@@ -33,11 +33,12 @@ JournalState = Literal["not asked yet", "up", "down"]
 class JournalWrites(Protocol):
     """The part of `Journal` that the forwarder and the writer use."""
 
-    def write(self, entries: list[JournalEntry]) -> None:
+    def write(self, entries: list[JournalEntry], *, validated: bool = False) -> None:
         """Store all entries or none. An entry whose id exists already is left unchanged.
 
         Args:
             entries: At least one entry.
+            validated: Whether they are known to be valid.
         """
 
 
@@ -146,7 +147,7 @@ class Forwarder:
 
     def _write(self, records: list[Record]) -> list[Rejected]:
         try:
-            self._journal.write([entry for _, entry in records])
+            self._journal.write([entry for _, entry in records], validated=True)
         except (EntriesRefused, ArithmeticError, TypeError, ValueError, RecursionError) as error:
             if len(records) > 1:  # an entry that cannot be stored must not block the others
                 return [rejected for record in records for rejected in self._write([record])]
@@ -220,7 +221,7 @@ def replay_quarantine(quarantine: Quarantine, journal: JournalWrites) -> Quarant
     try:
         for item in quarantine.records():
             with suppress(RecordUnreadable, EntriesRefused):
-                journal.write([JournalEntry.from_line(item.record)])
+                journal.write([JournalEntry.from_line(item.record)], validated=True)
                 stored.add(item.id)
     finally:
         quarantine.remove(stored)

@@ -27,6 +27,18 @@ def frame(payload: bytes) -> bytes:
     return b"%d %08x %b\n" % (VERSION, crc32(payload), payload)
 
 
+def is_framed(line: bytes) -> bool:
+    """Check whether a line has a version and a checksum.
+
+    Args:
+        line: A line of the outbox that `unframe` accepts.
+
+    Returns:
+        False for a line of release 0.1.
+    """
+    return not line.startswith(_FIRST_VERSION)
+
+
 def unframe(line: bytes) -> bytes:
     r"""Return the payload of a line, after its checksum was compared.
 

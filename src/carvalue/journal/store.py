@@ -1,6 +1,5 @@
 """The journal: every answered quote and every reported sale, in SQLite or PostgreSQL."""
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from carvalue.errors import AppError
 from carvalue.files import make_folder
+from carvalue.journal.compact_json import compact_json
 from carvalue.journal.entries import RATING_CHOICES, JournalEntry, Rating, Sale, SoldCar, first_id_at
 from carvalue.journal.schema import (
     ARRIVALS,
@@ -158,23 +158,25 @@ class Journal:
         self._is_file = self._engine.dialect.name == "sqlite"
         self._is_ready, self._lock = False, Lock()
 
-    def write(self, entries: Sequence[JournalEntry]) -> None:
+    def write(self, entries: Sequence[JournalEntry], *, validated: bool = False) -> None:
         """Store all entries or none. An entry whose id exists already is left unchanged.
 
         Args:
             entries: At least one entry.
+            validated: Whether they are known to be valid, as those of `JournalEntry.from_line` are.
 
         Raises:
             JournalUnavailable: The database does not answer.
             EntriesRefused: An entry is invalid, or the database rejects it permanently.
         """
-        for entry in entries:
-            _require_valid(entry)
+        if not validated:
+            for entry in entries:
+                _require_valid(entry)
         with self.transaction() as connection:
             first = _next_arrival(connection, len(entries))
             statement = self.insert(QUOTES).on_conflict_do_nothing()
             own = {"schema_version": newest_revision()}
-            rows = [entry.as_row() | own | {"arrival": first + place} for place, entry in enumerate(entries)]
+            rows = [{**entry.as_row(), **own, "arrival": place} for place, entry in enumerate(entries, first)]
             connection.execute(statement, rows)
 
     def add_feedback(
@@ -716,7 +718,7 @@ def _count(connection: Connection, start: datetime, end: datetime) -> int:
 
 
 def _entry(row: RowMapping) -> JournalEntry:
-    values = {name: row[name] for name in JournalEntry.__slots__}
+    values = {name: row[name] for name in JournalEntry.__struct_fields__}
     return JournalEntry(
         **{**values, "quoted_at": aware(row["quoted_at"]), "warnings": tuple(row["warnings"])}
     )
@@ -737,7 +739,7 @@ def aware(moment: datetime) -> datetime:
 def _engine(url: URL, answer_s: int) -> Engine:
     # hide_parameters: errors are logged, and listings must not be
     make = partial(
-        create_engine, url, hide_parameters=True, json_serializer=partial(json.dumps, separators=(",", ":"))
+        create_engine, url, hide_parameters=True, json_serializer=lambda value: compact_json(value).decode()
     )
     if url.get_backend_name() == "sqlite":
         # a new connection for each transaction: a deleted file is noticed instead of written to

@@ -4,17 +4,28 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from math import isfinite
+from typing import Annotated
+
+from msgspec import Meta
+
+from carvalue.api import is_quote_id
 
 MAX_PRICE = 1_000_000_000  # dollars; a column of the journal holds 32 bits
 MAX_CLIENT = 64  # characters, as the column of the journal
 MAX_ROUTE = 16
 _YEARS = range(2000, 3000)
-_QUOTE_ID = re.compile(r"[0-9a-f]{32}")
 _MODEL_VERSION = re.compile(r"[0-9A-Za-z._-]{1,32}")
 _CLIENT = re.compile(rf"[!-~]{{1,{MAX_CLIENT}}}")
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 _ROUTE = re.compile(rf"[a-z]{{1,{MAX_ROUTE}}}")
 _MAX_INTEGER = 2**63
+
+Price = Annotated[int, Meta(ge=1, le=MAX_PRICE)]
+"""A price in whole dollars."""
+Bound = Annotated[int, Meta(ge=0, le=MAX_PRICE)]
+"""An end of a price range in whole dollars."""
+StoredValues = Mapping[str, Annotated[int, Meta(ge=-_MAX_INTEGER, le=_MAX_INTEGER - 1)] | float | str | None]
+"""The fields of a listing."""
 
 
 class InvalidEntry(ValueError):
@@ -37,9 +48,26 @@ def validate_fields(values: Mapping[str, object]) -> None:
     """
     for name in values.keys() - _RULES.keys():
         raise InvalidEntry(f"the field {_printable(name)} is unknown to this release")
-    for name, (is_valid, expected) in _RULES.items():
+    for name in _RULES:
         if name not in values:
             raise InvalidEntry(f"{name} is missing")
+    _require(values, _RULES)
+
+
+def validate_texts(values: Mapping[str, object]) -> None:
+    """Check what the types of the fields do not: the patterns of texts, and the year.
+
+    Args:
+        values: Value by field name of `JournalEntry`; each has the field's type.
+
+    Raises:
+        InvalidEntry: A field is out of range.
+    """
+    _require(values, _TEXT_RULES)
+
+
+def _require(values: Mapping[str, object], rules: "Mapping[str, Rule]") -> None:
+    for name, (is_valid, expected) in rules.items():
         value = values[name]
         if not is_valid(value):
             raise InvalidEntry(f"{name} is not {expected}; it is of the type {type(value).__name__}")
@@ -103,17 +131,22 @@ def _is_trace_id(value: object) -> bool:
     return value is None or _matches(_TRACE_ID)(value)
 
 
+Rule = tuple[Callable[[object], bool], str]
+"""Whether a value is valid, and what is expected."""
 _DOLLARS = f"a whole number of dollars from {{}} to {MAX_PRICE:,}"
-_RULES: Mapping[str, tuple[Callable[[object], bool], str]] = {
-    "quote_id": (_matches(_QUOTE_ID), "32 hexadecimal digits"),
+_TEXT_RULES: Mapping[str, Rule] = {
+    "quote_id": (is_quote_id, "32 hexadecimal digits"),
     "quoted_at": (_is_moment, f"a time with a time zone from the year {_YEARS[0]} to {_YEARS[-1]}"),
     "model_version": (_matches(_MODEL_VERSION), "a version of 1 to 32 letters, digits and .-_"),
+    "client": (_is_client, f"null or 1 to {MAX_CLIENT} printable ASCII characters"),
+    "trace_id": (_is_trace_id, "null or 32 hexadecimal digits"),
+    "route": (_is_route, f"null or 1 to {MAX_ROUTE} lower-case letters"),
+}
+_RULES: Mapping[str, Rule] = {
+    **_TEXT_RULES,
     "price": (_is_price, _DOLLARS.format(1)),
     "low": (_is_bound, _DOLLARS.format(0)),
     "high": (_is_bound, _DOLLARS.format(0)),
     "warnings": (_are_texts, "a list of texts in Unicode"),
     "listing": (_is_listing, "an object of texts in Unicode, finite numbers and nulls"),
-    "client": (_is_client, f"null or 1 to {MAX_CLIENT} printable ASCII characters"),
-    "trace_id": (_is_trace_id, "null or 32 hexadecimal digits"),
-    "route": (_is_route, f"null or 1 to {MAX_ROUTE} lower-case letters"),
 }

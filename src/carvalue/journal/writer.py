@@ -1,11 +1,16 @@
-"""Write quotes to the outbox before their responses are sent, many with one write (group commit)."""
+"""Write quotes to the outbox before their responses are sent, many with one write (group commit).
+
+A thread writes, so that the event loop goes on meanwhile. A single entry is written in the event loop if the
+last write was quick: to wake the thread and to wait for its answer would take longer than the write.
+"""
 
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from math import inf
 from typing import Literal
 
 from carvalue.journal.entries import JournalEntry
@@ -14,6 +19,7 @@ from carvalue.journal.outbox import Outbox, OutboxFull
 from carvalue.journal.store import EntriesRefused, JournalUnavailable
 from carvalue.telemetry import ServiceMetrics
 
+QUICK_S = 0.002  # a write that takes less is not worth a switch of threads
 TRY_JOURNAL_S = 10  # a response waits up to 5 s for an unavailable journal, so it is not tried more often
 
 OutboxState = Literal["spool full", "disk"]
@@ -29,6 +35,7 @@ class JournalWriter:
         outbox: The outbox to append to.
         journal: The journal to write to directly while local disk fails.
         metrics: The metrics to update.
+        clock: Returns seconds, to time writes.
 
     >>> import asyncio
     >>> from datetime import UTC, datetime
@@ -51,12 +58,19 @@ class JournalWriter:
     True
     """
 
-    def __init__(self, *, outbox: Outbox, journal: JournalWrites, metrics: ServiceMetrics) -> None:
-        self._outbox, self._journal, self._metrics = outbox, journal, metrics
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        journal: JournalWrites,
+        metrics: ServiceMetrics,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._outbox, self._journal, self._metrics, self._clock = outbox, journal, metrics, clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
         self._waiting: Waiting = []
         self._is_committing = False
-        self._try_journal_at = 0.0
+        self._try_journal_at, self._last_write_s = 0.0, inf
         metrics.spool_up.set(1)
         self.trouble: OutboxState | None = None
         """Why quotes cannot be written to the outbox; None while they can."""
@@ -82,8 +96,12 @@ class JournalWriter:
         self._thread.shutdown()
 
     def _commit_waiting(self) -> None:
-        group, self._waiting, self._is_committing = self._waiting, [], True
+        group, self._waiting = self._waiting, []
         entries = [entry for members, _ in group for entry in members]
+        if len(entries) == 1 and self._last_write_s < QUICK_S and self._is_appended(entries):
+            group[0][1].set_result(True)
+            return
+        self._is_committing = True
         commit = asyncio.get_running_loop().run_in_executor(self._thread, self._commit, entries)
         commit.add_done_callback(partial(self._settle, group))
 
@@ -99,10 +117,26 @@ class JournalWriter:
             else:
                 on_disk.set_exception(error)
 
+    def _is_appended(self, entries: Sequence[JournalEntry]) -> bool:
+        """Append in the event loop; on an error return False, so that the thread tries again."""
+        try:
+            self._append(entries)
+        except (OutboxFull, OSError):
+            return False
+        return True
+
+    def _append(self, entries: Sequence[JournalEntry]) -> None:
+        started, self._last_write_s = self._clock(), inf  # until it has succeeded
+        self._outbox.append(entries)
+        self._last_write_s = self._clock() - started
+        if self.trouble:
+            self.trouble = None
+            self._metrics.spool_up.set(1)
+
     def _commit(self, entries: Sequence[JournalEntry]) -> bool:
         """Write entries; return whether they are stored."""
         try:
-            self._outbox.append(entries)
+            self._append(entries)
         except OutboxFull as error:
             self._note("spool full", reason=str(error))
             self._drop(entries, "spool full")
@@ -113,8 +147,6 @@ class JournalWriter:
                 return True
             self._drop(entries, "disk")
             return False
-        self.trouble = None
-        self._metrics.spool_up.set(1)
         return True
 
     def _write_to_journal(self, entries: Sequence[JournalEntry]) -> bool:

@@ -2,20 +2,26 @@
 
 import asyncio
 import logging
-import re
 from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from carvalue.api import MAX_SALE_PRICE, Feedback, FieldError, InvalidListings, StoredFeedback, describe_value
+from carvalue.api import (
+    MAX_SALE_PRICE,
+    Feedback,
+    FieldError,
+    InvalidListings,
+    StoredFeedback,
+    describe_value,
+    is_quote_id,
+)
 from carvalue.errors import AppError
 from carvalue.journal import Forwarder, Journal, JournalUnavailable
 from carvalue.listings import CURRENCY
 from carvalue.serving.http import json_response, read_json
 
 CATCH_UP_S = 2  # to forward quotes to the journal first: the quote may be a moment old
-QUOTE_ID = re.compile("[0-9a-f]{32}")
 EXPECTED = {
     "quote_id": "the quote_id of an answer: 32 of the characters 0-9 and a-f",
     "sale_price": f"a whole number from 1 to {MAX_SALE_PRICE} {CURRENCY.name}",
@@ -84,7 +90,7 @@ def read_feedback(value: object) -> Feedback:
     if type(sale_price) is float and sale_price.is_integer():
         sale_price = int(sale_price)
     errors = [_error(name, value[name], "quote_id or sale_price") for name in value if name not in EXPECTED]
-    if not isinstance(quote_id, str) or not QUOTE_ID.fullmatch(quote_id):
+    if not is_quote_id(quote_id):
         errors.append(_error("quote_id", quote_id, EXPECTED["quote_id"]))
     if type(sale_price) is not int or not 1 <= sale_price <= MAX_SALE_PRICE:
         errors.append(_error("sale_price", sale_price, EXPECTED["sale_price"]))

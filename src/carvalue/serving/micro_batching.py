@@ -69,7 +69,10 @@ class MicroBatcher(Generic[Item, Answer]):
             else:
                 _settle(batch[0][1], (), error)
         else:
-            done.add_done_callback(partial(_distribute, batch, answers))
+            if done.done():
+                _distribute(batch, answers, done)
+            else:
+                done.add_done_callback(partial(_distribute, batch, answers))
 
 
 def _distribute(

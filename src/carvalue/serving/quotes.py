@@ -142,7 +142,10 @@ class QuoteService:
     def _record(self, inquiries: Sequence[Inquiry], quotes: list[Quote]) -> asyncio.Future[bool]:
         """Record quotes; those that cannot be recorded are marked in the list when the future is done."""
         recorded = self._write(inquiries, quotes)
-        recorded.add_done_callback(partial(_mark, quotes))
+        if recorded.done():
+            _mark(quotes, recorded)
+        else:
+            recorded.add_done_callback(partial(_mark, quotes))
         return recorded
 
     def _write(self, inquiries: Sequence[Inquiry], quotes: Sequence[Quote]) -> asyncio.Future[bool]:

@@ -8,12 +8,12 @@ from typing import TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from carvalue.api import AnyQuote, Comparable, RatingChoice, StoredQuote
+from carvalue.api import AnyQuote, Comparable, RatingChoice, StoredQuote, is_quote_id
 from carvalue.errors import AppError
 from carvalue.journal import Forwarder, Journal, JournalEntry, JournalUnavailable, Rating, UnknownQuote
 from carvalue.listings import CURRENCY, DISTANCE
 from carvalue.serving.explain import explanation
-from carvalue.serving.feedback import CATCH_UP_S, QUOTE_ID
+from carvalue.serving.feedback import CATCH_UP_S
 from carvalue.serving.http import json_response
 from carvalue.serving.model import LiveModel
 from carvalue.serving.quotes import support_of
@@ -89,7 +89,7 @@ def requested_quote_id(request: Request) -> str:
         UnknownQuote: the path has another text.
     """
     quote_id = str(request.path_params["quote_id"])
-    if not QUOTE_ID.fullmatch(quote_id):
+    if not is_quote_id(quote_id):
         raise UnknownQuote("There is no such quote: expected an id of 32 of the characters 0-9 and a-f.")
     return quote_id
 

@@ -34,7 +34,8 @@ class NetworkSettings(TracingSettings, MlflowSettings):
     bind_host: Annotated[str, ONE_MACHINE] = "127.0.0.1"
     """The address that the price service, the page and the watcher listen on. Any address other than
     loopback requires an AIRFLOW_PASSWORD other than the default, and keys for the price service. Everything
-    else listens on loopback only."""
+    else listens on loopback only. Clients must come through a proxy that limits how long a request head may
+    take (deploy/proxy/Caddyfile): the services have no such limit."""
     allowed_hosts: Annotated[str, AfterValidator(_host_names)] = ""
     """The host names, separated by commas, under which the price service, the page and the watcher answer; a
     web page could otherwise reach them by DNS rebinding. Loopback names are always accepted, and off

@@ -57,7 +57,7 @@ REQUEST_SECONDS = MetricSpec(
 )
 CANARY_STOP_REASONS = ("errors", "latency", "load", "prices")
 DROP_REASONS = ("spool full", "disk")
-REJECTION_REASONS = ("key", "rate", "slow", "crowded", "large", "malformed", "foreign")
+REJECTION_REASONS = ("key", "rate", "foreign")
 REJECTED = MetricSpec(
     name="carvalue_rejected_requests_total",
     kind="counter",

@@ -8,12 +8,12 @@ from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from carvalue.api import is_quote_id
 from carvalue.client import PriceServiceClient
 from carvalue.errors import AppError
 from carvalue.listings import CURRENCY, MARKET
 from carvalue.web.components import car_name, format_date
 
-QUOTE_ID = re.compile("[0-9a-f]{32}")
 TITLE = re.compile(b"<title>.*?</title>", re.DOTALL)
 NAME = "carvalue"
 DEFAULT = (
@@ -54,7 +54,7 @@ class LinkPreview:
 
     async def _preview(self, scope: Scope) -> Preview:
         (quote_id, *_) = parse_qs(scope["query_string"].decode("latin-1")).get("quote", [""])
-        if not QUOTE_ID.fullmatch(quote_id):
+        if not is_quote_id(quote_id):
             return DEFAULT
         try:
             return await asyncio.wait_for(asyncio.to_thread(self._describe, quote_id), ANSWER_S)

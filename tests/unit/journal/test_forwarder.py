@@ -23,7 +23,7 @@ class FakeJournal:
         self.stored: dict[str, JournalEntry] = {}
         self.is_down = False
 
-    def write(self, entries: list[JournalEntry]) -> None:
+    def write(self, entries: list[JournalEntry], *, validated: bool = False) -> None:
         if self.is_down:
             raise JournalUnavailable("Down.")
         if any(entry.price == 1 for entry in entries):

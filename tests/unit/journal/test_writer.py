@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
+from threading import Event, current_thread
 
 import pytest
 
@@ -41,7 +41,7 @@ class FakeJournal:
     asked: int = 0
     written: list[JournalEntry] = field(default_factory=list)
 
-    def write(self, entries: list[JournalEntry]) -> None:
+    def write(self, entries: list[JournalEntry], *, validated: bool = False) -> None:
         self.asked += 1
         if self.is_away:
             raise JournalUnavailable("The journal is away.")
@@ -128,3 +128,63 @@ def test_an_error_affects_its_own_request_only(tmp_path: Path) -> None:
     assert outbox.waiting_bytes == len(an_entry(1).as_line())
     recorder.close()
     outbox.close()
+
+
+class DiskOfTwoSpeeds(Outbox):
+    """An outbox whose writes take a given time on a clock of its own, and that records who writes."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, limit_bytes=2**20)
+        self.now, self.write_s = 0.0, 0.0001
+        self.threads: list[str] = []
+
+    def append(self, entries: Sequence[JournalEntry]) -> None:
+        self.threads.append(current_thread().name.partition("_")[0])
+        super().append(entries)
+        self.now += self.write_s
+
+
+def test_a_single_entry_is_written_without_a_thread_while_the_disk_is_quick(tmp_path: Path) -> None:
+    outbox = DiskOfTwoSpeeds(tmp_path)
+    recorder = JournalWriter(
+        outbox=outbox, journal=FakeJournal(), metrics=ServiceMetrics(), clock=lambda: outbox.now
+    )
+
+    async def record() -> None:
+        for number in range(3):
+            assert await recorder.record([an_entry(number)])
+        assert await recorder.record([an_entry(3), an_entry(4)])
+        outbox.write_s = 0.1
+        for number in range(5, 8):
+            assert await recorder.record([an_entry(number)])
+
+    asyncio.run(record())
+    recorder.close()
+
+    assert outbox.threads == [
+        "outbox",
+        "MainThread",
+        "MainThread",
+        "outbox",
+        "MainThread",
+        "outbox",
+        "outbox",
+    ]
+    assert outbox.waiting_bytes == sum(len(an_entry(number).as_line()) for number in range(8))
+
+
+def test_a_disk_that_fails_is_met_again_in_the_thread(tmp_path: Path) -> None:
+    outbox, journal = SlowOutbox(tmp_path), FakeJournal()
+    recorder = JournalWriter(outbox=outbox, journal=journal, metrics=ServiceMetrics(), clock=lambda: 0.0)
+    outbox.go_on.set()
+
+    async def record() -> None:
+        assert await recorder.record([an_entry(0)])
+        outbox.fault = OSError("The disk is gone.")
+        assert await recorder.record([an_entry(1)])
+
+    asyncio.run(record())
+    recorder.close()
+
+    assert journal.written == [an_entry(1)]
+    assert recorder.trouble == "disk"

@@ -60,7 +60,16 @@ from carvalue.api.messages.quotes import (
     StoredQuote,
     Support,
 )
-from carvalue.api.messages.units import Currency, DistanceUnit, Moment, QuoteId, Share, StoredListing, Text
+from carvalue.api.messages.units import (
+    Currency,
+    DistanceUnit,
+    Moment,
+    QuoteId,
+    Share,
+    StoredListing,
+    Text,
+    is_quote_id,
+)
 from carvalue.api.messages.what_if import (
     ANSWERED_LEVELS,
     CurvePoint,
@@ -141,4 +150,5 @@ __all__ = [
     "Trim",
     "WatcherHealth",
     "field_option",
+    "is_quote_id",
 ]

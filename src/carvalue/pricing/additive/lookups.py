@@ -27,7 +27,7 @@ ODOMETER_KNOTS = tuple(map(DISTANCE.from_miles, _MILES))
 """Knots of the mileage curve, in the market's unit."""
 SLOPE_BASIS = tuple(min(miles / 1e5, 2.5) - 0.8 for miles in _MILES)
 """Value at each of `ODOMETER_KNOTS` that is multiplied by the mileage slope of a name."""
-CACHED_NAMES = 16_384
+CACHED_NAMES, CACHED_CATEGORIES = 16_384, 1_024
 
 
 def level_keys(name: CarName) -> list[str]:
@@ -348,9 +348,13 @@ class CategoryEffects:
             Sum of the effects in log dollars.
         """
         total = 0.0
-        for term, cell in zip(self.terms, cells, strict=True):
-            total += term.value(cell)
+        for effect, cell in zip(self._cached_effects, cells, strict=True):
+            total += effect(cell)
         return total
+
+    @cached_property
+    def _cached_effects(self) -> tuple[Callable[[Value], float], ...]:
+        return tuple(weak_lru_cache(term.value, size=CACHED_CATEGORIES) for term in self.terms)
 
 
 @dataclass(frozen=True)
@@ -384,9 +388,13 @@ class FamilyCategoryEffects:
             Sum of the effects in log dollars.
         """
         total, family = 0.0, group_keys(car_name(*cells[:2]))[1]
-        for term, cell in zip(self.terms, cells[2:], strict=True):
-            total += term.effect(family, cell)
+        for effect, cell in zip(self._cached_effects, cells[2:], strict=True):
+            total += effect(family, cell)
         return total
+
+    @cached_property
+    def _cached_effects(self) -> tuple[Callable[[str, Value], float], ...]:
+        return tuple(weak_lru_cache(term.effect, size=CACHED_NAMES) for term in self.terms)
 
 
 @dataclass(frozen=True)

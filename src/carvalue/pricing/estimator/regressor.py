@@ -11,6 +11,7 @@ import polars as pl
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from carvalue.api import MAX_COMPARABLES
 from carvalue.pricing.bundle import Provenance
 from carvalue.pricing.estimator.listing_frames import InvalidListingFrame, as_listings, as_prices
 from carvalue.pricing.explain import GROUPS, explain_price
@@ -20,7 +21,6 @@ from carvalue.pricing.training import Booster, Components, FitSettings, LossName
 
 Floats = npt.NDArray[np.float64]
 MIN_ROWS = 10
-MAX_COMPARABLES = 12
 
 
 class CarPriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types

@@ -6,6 +6,7 @@ calls it once, a frame calls it once for each distinct combination of cells (`fe
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import nan
 from typing import Literal, Protocol, runtime_checkable
 
@@ -13,6 +14,8 @@ from carvalue.listings import NAME_FIELDS, Value
 from carvalue.pricing.features.model_names import CarName, read_name
 from carvalue.pricing.features.ordinal import Vocabulary, normalize_word
 from carvalue.pricing.features.target_encoding import TargetEncoding
+
+CACHED_NAMES = 65_536
 
 
 class ModelFeature(Protocol):
@@ -228,6 +231,7 @@ class NamePriceLevel:
         return self.encoding.level(name_keys(*cells))
 
 
+@lru_cache(maxsize=CACHED_NAMES, typed=True)  # typed: without it, True and 1 share an entry
 def car_name(manufacturer: Value, model: Value) -> CarName:
     """Parse the name of a car from its two cells.
 

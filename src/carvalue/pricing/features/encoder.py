@@ -11,7 +11,7 @@ import polars as pl
 
 from carvalue.listings import NAME_FIELDS, NUMBER_FIELDS, Listing, Value
 from carvalue.pricing.features.cells import Cells, FrameCells, ListingCells
-from carvalue.pricing.features.columns import ModelFeature, SumFeature
+from carvalue.pricing.features.columns import CategoryCode, ModelFeature, SumFeature
 from carvalue.pricing.features.weak_cache import weak_lru_cache
 
 Matrix = npt.NDArray[np.float32]
@@ -21,7 +21,7 @@ OtherColumn = tuple[int, tuple[str, ...], Callable[..., float], tuple[ModelFeatu
 
 ADDITIVE = "additive"
 """Name of the last column, the sum of the additive model."""
-CACHED_NAMES = 16_384
+CACHED_NAMES, CACHED_CATEGORIES = 16_384, 1_024
 MONOTONE = {field.name: field.monotone for field in NUMBER_FIELDS} | {
     "name_year": 1,
     "name_miles": 1,
@@ -122,7 +122,9 @@ class FeatureEncoder:
 
     def _values(self, cell: Callable[[str], Value]) -> list[float]:
         values = list(self._name_columns(cell("manufacturer"), cell("model")))
-        for column, inputs, value, _ in self._other_columns:
+        for column, field, value in self._field_columns:
+            values[column] = value(cell(field))
+        for column, inputs, value in self._mixed_columns:
             values[column] = value(*map(cell, inputs))
         return values
 
@@ -135,6 +137,30 @@ class FeatureEncoder:
         return tuple(
             feature.value(manufacturer, model) if feature.inputs == NAME_FIELDS else nan
             for feature in self.features
+        )
+
+    @cached_property
+    def _field_columns(self) -> tuple[tuple[int, str, Callable[[Value], float]], ...]:
+        """The features of one field; codes are cached by the field's value, because categories repeat."""
+        return tuple(
+            (
+                column,
+                item.inputs[0],
+                weak_lru_cache(item.value, size=CACHED_CATEGORIES)
+                if isinstance(item, CategoryCode)
+                else item.value,
+            )
+            for column, item in enumerate(self.features)
+            if len(item.inputs) == 1
+        )
+
+    @cached_property
+    def _mixed_columns(self) -> tuple[tuple[int, tuple[str, ...], Callable[..., float]], ...]:
+        """The features of several fields, of which not all hold the name."""
+        return tuple(
+            (column, item.inputs, item.value)
+            for column, item in enumerate(self.features)
+            if len(item.inputs) > 1 and item.inputs != NAME_FIELDS
         )
 
     @cached_property

@@ -4,7 +4,6 @@ from carvalue.pricing.market.comparables import (
     COLUMNS as COMPARABLE_COLUMNS,
 )
 from carvalue.pricing.market.comparables import (
-    MAX_COMPARABLES,
     Comparable,
     Comparables,
     fit_comparables,
@@ -20,7 +19,6 @@ from carvalue.pricing.market.trims import TrimCount, trims_of
 
 __all__ = [
     "COMPARABLE_COLUMNS",
-    "MAX_COMPARABLES",
     "Comparable",
     "Comparables",
     "KnownCategories",

@@ -2,7 +2,7 @@
 
 import io
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -12,14 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from carvalue.api import MAX_COMPARABLES
 from carvalue.listings import DISTANCE, MARKET, NAME_FIELDS, OPEN_PLACES, PLACES, Listing, Value
-from carvalue.pricing.features import CarName, car_name, distinct_cells
+from carvalue.pricing.features import CarName, car_name, distinct_cells, weak_lru_cache
 from carvalue.pricing.quote import SupportCounts
 
-MAX_COMPARABLES = 12
 # The distance is measured in years: a difference of 12,000 miles, an average year's driving, counts as one.
 ODOMETER_PER_YEAR = DISTANCE.from_miles(12_000)
 UNKNOWN_ODOMETER_DISTANCE, OTHER_TRIM_DISTANCE, UNUSUAL_DISTANCE = 2.0, 1.0, 3.0  # years
+CACHED_NAMES = 16_384
 MIN_WORD_ROWS = 20  # rows of the make; a rarer word of a model text may be a person's name or number
 
 COLUMNS = ("manufacturer", "model", "year", "odometer", *MARKET.compared, "price", "posted_at")
@@ -130,14 +131,19 @@ class Comparables:
         Returns:
             Numbers of cars by make, family, trim and year.
         """
+        has_year = isinstance(year, int | float) and year == year
+        of_year = self._years[name.make, name.family, int(year)] if has_year else 0  # type: ignore[arg-type]
+        return SupportCounts(*self._cached_counts(name), of_year)
+
+    @cached_property
+    def _cached_counts(self) -> Callable[[CarName], tuple[int, int, int]]:
+        return weak_lru_cache(self._name_counts, size=CACHED_NAMES)
+
+    def _name_counts(self, name: CarName) -> tuple[int, int, int]:
+        """Count the cars of the make, the family and the trim."""
         family = (name.make, name.family)
         trim = " ".join(word for word in name.text.split() if word in self._words.get(name.make, ()))
-        return SupportCounts(
-            make=self._makes[name.make],
-            family=self.families.get(family, (0, 0))[1],
-            trim=self._trims[*family, trim],
-            year=self._years[*family, int(year)] if isinstance(year, int | float) and year == year else 0,
-        )
+        return self._makes[name.make], self.families.get(family, (0, 0))[1], self._trims[*family, trim]
 
     def unknown_words(self, name: CarName) -> list[str]:
         """List the words of a name that hardly any car of the make has; the model does not use them.
@@ -148,6 +154,13 @@ class Comparables:
         Returns:
             The words in their order, without those of the family; empty where the make is unknown.
         """
+        return self._cached_unknown_words(name)
+
+    @cached_property
+    def _cached_unknown_words(self) -> Callable[[CarName], list[str]]:
+        return weak_lru_cache(self._unknown_words, size=CACHED_NAMES)
+
+    def _unknown_words(self, name: CarName) -> list[str]:
         known = self._words.get(name.make)
         family = name.family.split()
         return [word for word in name.text.split() if known and word not in known and word not in family]

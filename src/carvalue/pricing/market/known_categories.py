@@ -15,10 +15,12 @@ from carvalue.pricing.features import (
     car_name,
     is_implausible,
     normalize_word,
+    weak_lru_cache,
 )
 from carvalue.pricing.market.display_names import display_name, family_spelling
 from carvalue.pricing.quote import QuoteWarning, unknown_category_kind
 
+CACHED_TEXTS = 16_384
 MIN_ROWS = 2  # rows; a name on a single row may be a typing error
 GENERIC_MAKES, MAX_GENERIC_SHARE = 4, 0.6  # a family of so many makes, none with so many of its rows, is none
 MIN_CONTRADICTION_ROWS = 50  # rows of a make or region from which an absent fuel or state is a contradiction
@@ -79,7 +81,7 @@ class KnownCategories:
             ((), ['model_unknown', 'region_unknown'])
         """
         found: list[tuple[QuoteWarning, ...]] = [()] * cells.height
-        for fields, rule in self.rules:
+        for fields, rule in self._cached_rules:
             index, distinct = cells.distinct(fields)
             results = [rule(*row) for row in distinct]
             if any(results):
@@ -100,6 +102,17 @@ class KnownCategories:
             (("region", "state"), self._place_warning),
         )
         return tuple(rule for rule in rules if FIELD_BY_NAME.keys() >= set(rule[0]))
+
+    @cached_property
+    def _cached_rules(self) -> tuple[tuple[tuple[str, ...], WarningRule], ...]:
+        """The rules; those of texts are cached by their fields' values, because names and places repeat.
+
+        Years and odometers have too many values, so that those rules have caches without entries.
+        """
+        return tuple(
+            (fields, weak_lru_cache(rule, size=0 if "year" in fields else CACHED_TEXTS))
+            for fields, rule in self.rules
+        )
 
     @cached_property
     def _regions(self) -> frozenset[str]:

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from carvalue.pricing.trees.native import MAX_INDEX, NODE, NativePredictor, is_native_available
+from carvalue.pricing.trees.native import (
+    MAX_FEATURES,
+    MAX_NODES,
+    MAX_THRESHOLDS,
+    NativePredictor,
+    Packed,
+    is_native_available,
+    pack_nodes,
+)
 
 if TYPE_CHECKING:
     import xgboost as xgb
@@ -165,12 +173,19 @@ class FlatTrees:
         """The compiled traversal; None where this installation has none or the trees are too large for it."""
         if (
             not is_native_available()
-            or self._sizes.max(initial=0) > MAX_INDEX
-            or self.feature.max(initial=0) >= MAX_INDEX // 2
+            or self._sizes.max(initial=0) > MAX_NODES
+            or self.feature.max(initial=0) >= MAX_FEATURES
+            or self._steps.min(initial=0) < 0
         ):
             return None
+        thresholds = self._thresholds()
+        if max(map(len, thresholds)) > MAX_THRESHOLDS:
+            return None
         return NativePredictor(
-            nodes=self._nodes(), leaves=self.leaf, roots=self.roots, order=self._shallow_first()
+            nodes=self._nodes(thresholds),
+            leaves=self.leaf,
+            roots=self.roots,
+            thresholds=thresholds,
         )
 
     def as_bytes(self) -> bytes:
@@ -204,21 +219,21 @@ class FlatTrees:
         trees._require_trees()
         return trees
 
-    def _nodes(self) -> npt.NDArray[Any]:
-        nodes = np.empty(len(self.left), dtype=NODE)
-        nodes["threshold"], nodes["left"] = self.threshold, self.left - np.repeat(self.roots, self._sizes)
-        nodes["cell"] = np.where(self._is_leaf, 0, 1 + 2 * self.feature + self.missing_right)
-        return nodes
+    def _thresholds(self) -> list[Singles]:
+        """List the distinct thresholds of each feature up to the last one that the trees use, increasing."""
+        features = range(self.feature.max(initial=0) + 1)
+        return [np.unique(self.threshold[~self._is_leaf & (self.feature == item)]) for item in features]
 
-    def _shallow_first(self) -> Ints:
-        """Order the trees by depth."""
-        depths, at, tree = np.zeros(len(self.roots), dtype=np.int32), self.roots, np.arange(len(self.roots))
-        while len(at):
-            inner = self.left[at] != at
-            at, tree = self.left[at[inner]], tree[inner]
-            depths[tree] += 1  # once per tree, even where the index is repeated
-            at, tree = np.concatenate([at, at + 1]), np.concatenate([tree, tree])
-        return np.argsort(depths, kind="stable").astype(np.int32)
+    def _nodes(self, thresholds: Sequence[Singles]) -> Packed:
+        rank = np.ones(len(self.left), dtype=np.int32)
+        for feature, edges in enumerate(thresholds):
+            own = ~self._is_leaf & (self.feature == feature)
+            rank[own] += np.searchsorted(edges, self.threshold[own]).astype(np.int32)
+        return pack_nodes(
+            left=self._steps,
+            cell=np.where(self._is_leaf, 0, 1 + 2 * self.feature + self.missing_right).astype(np.int32),
+            rank=rank,
+        )
 
     def _require_trees(self) -> None:
         """Check that each node has two children of its own in its tree, so that every traversal ends."""
@@ -234,6 +249,12 @@ class FlatTrees:
     @property
     def _sizes(self) -> Ints:
         return np.diff(self.roots, append=len(self.left))
+
+    @property
+    def _steps(self) -> Ints:
+        """How far the left child is behind each node: 0 at a leaf, negative where it comes first."""
+        steps: Ints = np.subtract(self.left, np.arange(len(self.left)), dtype=np.int32, casting="same_kind")
+        return steps
 
     @property
     def _is_leaf(self) -> Bits:

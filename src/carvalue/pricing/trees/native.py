@@ -1,6 +1,7 @@
 """Tree prediction in C (`predict.c`), where the installation could compile it."""
 
 import ctypes
+from collections.abc import Sequence
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -11,11 +12,12 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int32]
 Singles = npt.NDArray[np.float32]
+Packed = npt.NDArray[np.uint32]
 
-NODE = np.dtype([("threshold", np.float32), ("left", np.uint16), ("cell", np.uint16)])
-"""Layout of a node, as `predict.c` declares it."""
-MAX_INDEX = np.iinfo(np.uint16).max
-"""Largest node index within a tree and largest cell index that a node can hold."""
+LEFT_BITS, CELL_BITS, RANK_BITS = 11, 7, 14
+"""Bits of a node from the lowest, as `predict.c` declares them."""
+MAX_NODES, MAX_FEATURES, MAX_THRESHOLDS = 2**LEFT_BITS, 2 ** (CELL_BITS - 1) - 1, 2**RANK_BITS - 3
+"""Largest number of nodes in a tree, of features, and of thresholds of a feature."""
 MAX_LOCKED_ROWS = 64
 """Up to so many rows a call keeps the interpreter's lock: reacquiring it would take longer than the call."""
 
@@ -24,8 +26,8 @@ class _Forest(ctypes.Structure):
     """As `predict.c` declares it."""
 
     _fields_ = (
-        ("trees", ctypes.c_int64),
-        *((name, ctypes.c_void_p) for name in ("nodes", "leaves", "roots", "order")),
+        *((name, ctypes.c_int64) for name in ("trees", "features")),
+        *((name, ctypes.c_void_p) for name in ("nodes", "leaves", "roots", "thresholds", "first")),
     )
 
 
@@ -35,16 +37,20 @@ class NativePredictor:
     The C program does not check indices: the caller must check that every node leads to a node of its tree.
 
     Args:
-        nodes: Nodes of all trees, dtype `NODE`, shape (nodes,).
+        nodes: Nodes of all trees, as `pack_nodes` returns them, shape (nodes,).
         leaves: Value of each node that is a leaf, shape (nodes,).
         roots: Index of each tree's first node, shape (trees,).
-        order: Indices of the trees in the order of traversal, shape (trees,); it does not change the result.
+        thresholds: For each feature its distinct thresholds, increasing.
     """
 
-    def __init__(self, *, nodes: npt.NDArray[Any], leaves: Singles, roots: Ints, order: Ints) -> None:
-        self._arrays = nodes, leaves, roots, order  # keeps the memory of the addresses below alive
-        self._forest = _Forest(len(roots), *(array.ctypes.data for array in self._arrays))
-        self._features = int(nodes["cell"].max(initial=0) + 1) // 2
+    def __init__(self, *, nodes: Packed, leaves: Singles, roots: Ints, thresholds: Sequence[Singles]) -> None:
+        first = np.cumsum([0, *map(len, thresholds)], dtype=np.int32)
+        joined = np.concatenate([np.empty(0, dtype=np.float32), *thresholds])
+        # keeps the memory of the addresses below alive
+        self._arrays = nodes, leaves, roots, joined, first
+        self._features = len(thresholds)
+        addresses = (array.ctypes.data for array in self._arrays)
+        self._forest = _Forest(len(roots), self._features, *addresses)
 
     def predict(self, rows: Singles, *, base_margin: Singles) -> Singles:
         """Add the leaves of each row to its base margin.
@@ -70,6 +76,22 @@ class NativePredictor:
         ):
             raise MemoryError("The working memory for tree prediction cannot be allocated.")
         return scores
+
+
+def pack_nodes(*, left: Ints, cell: Ints, rank: Ints) -> Packed:
+    """Pack nodes into the layout of the C program.
+
+    Args:
+        left: How far the left child is behind the node, 0 at a leaf, shape (nodes,).
+        cell: Index of the compared cell: 0 at a leaf, otherwise one more than twice the feature, and one more
+            where a missing value goes right, shape (nodes,).
+        rank: Lowest rank that goes right, from 1, shape (nodes,). The rank of a value is the number of
+            thresholds of the feature that are not above it.
+
+    Returns:
+        One number for each node, shape (nodes,).
+    """
+    return (left | cell << LEFT_BITS | rank << (LEFT_BITS + CELL_BITS)).astype(np.uint32)
 
 
 def is_native_available() -> bool:

@@ -1,91 +1,113 @@
 /* Moves rows down every tree and adds up the leaves, in the order and the precision of XGBoost.
  *
- * Sixteen trees are traversed together: each step waits for memory, and the steps of the others fill the wait. A leaf
- * leads to itself, so that a tree that has reached its leaf can continue with the others. The program does not use
- * Python: `native.py` calls it. It does not check indices: every node must lead to a node of its tree.
+ * A node takes four bytes: a value is replaced by its rank among the thresholds of its feature, and ranks are
+ * compared. Sixty-four trees are traversed together: each step waits for memory, and the steps of the others fill the
+ * wait. The program does not use Python: `native.py` calls it. It does not check indices: every node must lead to a
+ * node of its tree.
  */
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
-#define TREES_AT_ONCE 16
-#define LEVELS_AT_ONCE 4 /* checking whether all have reached a leaf costs as much as a level */
-#define ROWS_AT_ONCE 32  /* a group of trees stays in the cache for these rows */
+#define TREES_AT_ONCE 64 /* their nodes stay in the cache for all rows */
+#define ROWS_AT_ONCE 64  /* a group of trees is used for so many rows */
+#define LEVELS_AT_ONCE 2 /* leaving out the trees that have reached a leaf costs as much as a level */
+
+/* A node, from its lowest bits: 11 bits for the distance to the left child (the right child follows it; 0 at a leaf),
+ * 7 bits for the cell that it compares, 14 bits for the lowest rank that goes right. */
+typedef uint32_t Node;
+#define TO_LEFT(node) ((int32_t)((node) & 0x7ff))
+#define CELL(node) ((node) >> 11 & 0x7f)
+#define RANK(node) ((int32_t)((node) >> 18))
+#define LAST_RANK 0x3fff /* of a missing value that goes right, above that of every value */
 
 typedef struct {
-  float threshold; /* a smaller value goes left; infinite at a leaf */
-  uint16_t left;   /* index within the tree; the right child follows it, and a leaf leads to itself */
-  uint16_t cell;   /* index of the value that the node compares */
-} Node;
-
-typedef struct {
-  int64_t trees;
+  int64_t trees, features;
   const Node *nodes;
   const float *leaves;
   const int32_t *roots;
-  const int32_t *order; /* of the trees, the shallow ones first: trees of one group have similar depths */
+  const float *thresholds; /* of each feature in turn, increasing */
+  const int32_t *first;    /* index of each feature's first threshold, and the number of all */
 } Forest;
 
-/* Write the cells of a row: first minus infinity, which leaves compare; then each value twice, a missing one as a
- * value that always goes left, then as one that always goes right. */
-static void fill_cells(float *cells, const float *row, size_t features) {
-  *cells++ = -INFINITY;
-  for (size_t i = 0; i < features; i++) {
+/* Count the thresholds that are not above a value. */
+static int32_t rank_of(float value, const float *thresholds, int32_t count) {
+  int32_t low = 0;
+  while (count > 0) {
+    int32_t half = count / 2;
+    if (thresholds[low + half] <= value) {
+      low += half + 1;
+      count -= half + 1;
+    } else {
+      count = half;
+    }
+  }
+  return low;
+}
+
+/* Write the cells of a row: first rank 0, which leaves compare, so that they stay where they are; then the rank of
+ * each value twice, that of a missing one as the rank that always goes left, then as the one that never does. */
+static void fill_cells(const Forest *forest, int32_t *cells, const float *row) {
+  *cells++ = 0;
+  for (int64_t i = 0; i < forest->features; i++) {
     int missing = isnan(row[i]);
-    *cells++ = missing ? -INFINITY : row[i];
-    *cells++ = missing ? INFINITY : row[i];
+    int32_t first = forest->first[i];
+    int32_t rank = missing ? 0 : rank_of(row[i], forest->thresholds + first, forest->first[i + 1] - first);
+    *cells++ = rank;
+    *cells++ = missing ? LAST_RANK : rank;
   }
 }
 
-static void traverse(const Node *const *trees, const float *cells, uint32_t *at) {
-  uint32_t moved;
-  do {
-    uint32_t was[TREES_AT_ONCE];
+/* Move a row down a group of trees. After every few levels the trees that have reached a leaf are left out. */
+static void traverse(const Node *nodes, const int32_t *cells, const int32_t *roots, int count, int32_t *reached) {
+  int32_t at[TREES_AT_ONCE], tree[TREES_AT_ONCE];
+  for (int k = 0; k < count; k++) {
+    at[k] = roots[k];
+    tree[k] = k;
+  }
+  while (count > 0) {
     for (int level = 0; level < LEVELS_AT_ONCE; level++)
-      for (int k = 0; k < TREES_AT_ONCE; k++) {
-        Node node = trees[k][at[k]];
-        was[k] = at[k];
-        at[k] = node.left + (cells[node.cell] >= node.threshold);
+      for (int k = 0; k < count; k++) {
+        Node node = nodes[at[k]];
+        at[k] += TO_LEFT(node) + (cells[CELL(node)] >= RANK(node));
       }
-    moved = 0;
-    for (int k = 0; k < TREES_AT_ONCE; k++) moved |= was[k] ^ at[k];
-  } while (moved);
+    int left = 0;
+    for (int k = 0; k < count; k++) {
+      reached[tree[k]] = at[left] = at[k];
+      tree[left] = tree[k];
+      left += TO_LEFT(nodes[at[k]]) != 0;
+    }
+    count = left;
+  }
 }
 
-static void find_leaves(const Forest *forest, const float *cells, size_t width, int64_t rows, float *reached) {
+static void score_some(const Forest *forest, const int32_t *cells, size_t width, int64_t rows, float *scores) {
   for (int64_t first = 0; first < forest->trees; first += TREES_AT_ONCE) {
-    const Node *trees[TREES_AT_ONCE];
-    int64_t left = forest->trees - first, count = left < TREES_AT_ONCE ? left : TREES_AT_ONCE;
-    for (int k = 0; k < TREES_AT_ONCE; k++) /* an incomplete last group traverses one tree several times */
-      trees[k] = forest->nodes + forest->roots[forest->order[first + (k < count ? k : 0)]];
+    int64_t left = forest->trees - first;
+    int count = left < TREES_AT_ONCE ? (int)left : TREES_AT_ONCE;
     for (int64_t row = 0; row < rows; row++) {
-      uint32_t at[TREES_AT_ONCE] = {0};
-      traverse(trees, cells + row * width, at);
-      for (int k = 0; k < count; k++) {
-        int32_t tree = forest->order[first + k];
-        reached[row * forest->trees + tree] = forest->leaves[forest->roots[tree] + at[k]];
-      }
+      int32_t reached[TREES_AT_ONCE];
+      traverse(forest->nodes, cells + row * width, forest->roots + first, count, reached);
+      for (int k = 0; k < count; k++) scores[row] += forest->leaves[reached[k]];
     }
   }
 }
 
-/* Predict `count` rows of `features` values; the sum of a row begins with its start. Returns 1 if out of memory. */
-int carvalue_score(const Forest *forest, int64_t features, int64_t count, const float *rows, const float *starts,
+/* Predict `count` rows of `stride` values; the sum of a row begins with its start. Returns 1 if out of memory. */
+int carvalue_score(const Forest *forest, int64_t stride, int64_t count, const float *rows, const float *starts,
                    float *scores) {
-  size_t width = 1 + 2 * (size_t)features, trees = (size_t)forest->trees;
+  size_t width = 1 + 2 * (size_t)forest->features;
   int64_t most = count < ROWS_AT_ONCE ? count : ROWS_AT_ONCE;
-  float *cells = malloc((size_t)most * (width + trees) * sizeof(float)), *reached = cells + (size_t)most * width;
+  int32_t *cells = malloc((size_t)most * width * sizeof(int32_t));
   if (cells == NULL) return count > 0;
   for (int64_t first = 0; first < count; first += most) {
     int64_t some = count - first < most ? count - first : most;
-    for (int64_t i = 0; i < some; i++) fill_cells(cells + i * width, rows + (first + i) * features, features);
-    find_leaves(forest, cells, width, some, reached);
     for (int64_t i = 0; i < some; i++) {
-      float sum = starts[first + i];
-      for (size_t tree = 0; tree < trees; tree++) sum += reached[i * trees + tree];
-      scores[first + i] = sum;
+      fill_cells(forest, cells + i * width, rows + (first + i) * stride);
+      scores[first + i] = starts[first + i];
     }
+    score_some(forest, cells, width, some, scores + first);
   }
   free(cells);
   return 0;

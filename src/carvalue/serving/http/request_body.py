@@ -17,6 +17,13 @@ class MalformedBody(AppError):
     status, hint = 400, 'Send one JSON object such as {"make": "ford", "model": "f-150", "year": 2015}.'
 
 
+class UpgradeOffered(AppError):
+    """The request offers another protocol (`Upgrade`), and the server has not read its body."""
+
+    status = 400
+    hint = "Send no `Upgrade` header; in Java, build the client with `version(HttpClient.Version.HTTP_1_1)`."
+
+
 class UnsupportedBody(AppError):
     """`Content-Type` is missing, or declares another format than JSON.
 
@@ -51,10 +58,14 @@ async def read_json(request: Request) -> object:
         UnsupportedBody: `Content-Type` is missing or declares another format.
         BodyTooLarge: the body is longer than `MAX_BODY_BYTES`.
         BodyTooSlow: the body did not arrive within `BODY_TIMEOUT_S`.
+        UpgradeOffered: the request offers another protocol, so that its body was not read.
         MalformedBody: the body is not strict JSON.
     """
     _require_json(request)
-    return parse(await _read_body(request))
+    body = await _read_body(request)
+    if not body and "upgrade" in request.headers:
+        raise UpgradeOffered("The body of a request that offers another protocol is not read.")
+    return parse(body)
 
 
 def parse(body: bytes) -> object:

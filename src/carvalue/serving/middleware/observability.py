@@ -13,6 +13,7 @@ from carvalue.telemetry import ServiceMetrics, Span, Tracer
 from carvalue.trace_context import caller_trace, child_context, current_trace
 
 OTHER = "other"  # one label for all unknown paths, so that clients cannot create metrics without end
+_CLOSE: HeaderPairs = ((b"connection", b"close"),)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -62,7 +63,7 @@ class ObservabilityMiddleware:
             own = current_trace() or child_context(None)
             scope["trace_id"], scope["span_id"] = own.trace_id, own.span_id
             scope["request_id"] = own_id = request_id(scope["headers"], trace_id=own.trace_id)
-            headers = ((b"x-request-id", own_id.encode()), *security_headers(scope["path"]))
+            headers = ((b"x-request-id", own_id.encode()), *security_headers(scope["path"]), *_closing(scope))
             answer = _AnswerSend(send, headers)
             try:
                 await self._app(scope, receive, answer)
@@ -97,6 +98,14 @@ class ObservabilityMiddleware:
         )
         self._meters[route, status] = meters
         return meters
+
+
+def _closing(scope: Scope) -> HeaderPairs:
+    """End the connection of a request that offers another protocol.
+
+    The server does not read its body, which would be taken for the next request.
+    """
+    return _CLOSE if any(name == b"upgrade" for name, _ in scope["headers"]) else ()
 
 
 def _describe(span: Span, scope: Scope, answer: "_AnswerSend", *, route: str, method: str) -> None:

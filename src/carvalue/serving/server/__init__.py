@@ -1,4 +1,4 @@
-"""Uvicorn workers and connection deadlines."""
+"""The server: uvicorn, with one worker or several."""
 
 from carvalue.serving.server.workers import run_server
 

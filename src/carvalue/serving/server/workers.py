@@ -8,6 +8,7 @@ obeys uvicorn's signals: SIGHUP replaces all workers, SIGTTIN adds one, SIGTTOU 
 import gc
 import logging
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -26,13 +27,14 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 from carvalue.logs import configure_logs
 from carvalue.serving.app import create_app
 from carvalue.serving.middleware import ObservabilityMiddleware
-from carvalue.serving.server.deadlines import DeadlineProtocol
 from carvalue.settings import ServiceSettings, load_settings
 
 SHUTDOWN_S = (
     5  # for answers that are being sent; they take milliseconds, so more time helps only idle clients
 )
 KEEP_ALIVE_S = 75  # longer than a load balancer keeps an idle connection (AWS: 60 s), or it answers 502
+RESERVED_HANDLES = 128  # file handles for the outbox, the journal, the model, the registry and logs
+MAX_CONNECTIONS = 10_000
 RETIRE_S = 30.0  # a worker that has not ended so long after it was told to is killed
 READY_POLL_S = 0.1  # between two questions to a new worker whether it has started
 HEALTHCHECK_S = (
@@ -192,7 +194,8 @@ def _uvicorn_options(settings: ServiceSettings) -> dict[str, Any]:
     return {
         "host": settings.bind_host,
         "port": settings.service_port,
-        "http": DeadlineProtocol,
+        "http": "httptools",
+        "limit_concurrency": max_connections(),
         "ws": "none",
         "log_config": None,  # `configure_logs` configures logging
         "access_log": False,  # `serving.middleware.access_log` writes one, without what clients send
@@ -201,6 +204,16 @@ def _uvicorn_options(settings: ServiceSettings) -> dict[str, Any]:
         "timeout_graceful_shutdown": SHUTDOWN_S,
         "timeout_keep_alive": KEEP_ALIVE_S,
     }
+
+
+def max_connections() -> int:
+    """Compute how many connections leave enough file handles for everything else.
+
+    Returns:
+        The limit of open files less the reserved ones; at most `MAX_CONNECTIONS`.
+    """
+    handles, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(MAX_CONNECTIONS, handles - RESERVED_HANDLES) if handles > 0 else MAX_CONNECTIONS
 
 
 def _shared_socket(config: uvicorn.Config) -> socket.socket:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import xgboost as xgb
 
-from carvalue.pricing.trees.flat import FlatTrees
-from carvalue.pricing.trees.native import is_native_available
+from carvalue.pricing.trees.flat import FlatTrees, NestedTree
+from carvalue.pricing.trees.native import MAX_NODES, is_native_available
 
 START = np.float32(9.3)
 
@@ -97,3 +97,35 @@ def test_a_tree_that_never_splits_is_a_leaf(rows: np.ndarray) -> None:
     quoted = stump.inplace_predict(rows[:1], base_margin=np.array([START]))
 
     assert FlatTrees.from_booster(stump).predict(rows[:1], base_margin=np.array([START]))[0] == quoted[0]
+
+
+@pytest.mark.usefixtures("_walk")
+def test_values_on_a_threshold_and_beyond_all_of_them_go_the_way_of_xgboost(
+    booster: xgb.Booster, rows: np.ndarray
+) -> None:
+    forest = FlatTrees.from_booster(booster)
+    inner = forest.left != np.arange(len(forest.left))
+    edges = [np.unique(forest.threshold[inner & (forest.feature == feature)]) for feature in range(7)]
+    extreme = np.repeat(rows[:1], 4, axis=0)
+    extreme[:, :7] = [
+        [values[len(values) // 2] for values in edges],
+        [np.nextafter(values[len(values) // 2], np.float32(-np.inf)) for values in edges],
+        [np.float32(np.finfo(np.float32).max)] * 7,
+        [np.float32(np.finfo(np.float32).min)] * 7,
+    ]
+
+    scores = forest.predict(extreme, base_margin=extreme[:, -1])
+
+    assert scores.tobytes() == booster.inplace_predict(extreme, base_margin=extreme[:, -1]).tobytes()
+
+
+def test_trees_that_a_node_of_four_bytes_cannot_describe_are_traversed_with_numpy(rows: np.ndarray) -> None:
+    deep: NestedTree = 0.5
+    for level in range(MAX_NODES // 2 + 1):  # each level adds two nodes
+        deep = (0, float(level), False, 0.25, deep)
+    forest = FlatTrees.from_nested([deep])
+
+    assert forest.native is None
+    assert forest.predict(np.full((1, 1), -1, np.float32), base_margin=np.zeros(1, np.float32)).tolist() == [
+        0.25
+    ]
