@@ -84,7 +84,7 @@ bench-drift: install-dev ## measure false alarms and detection delays of drift d
 	@test -n "$(DATASETS)" || { echo "DATASETS is missing. Run make bench-drift DATASETS=var/storage/datasets/NAME." >&2; exit 1; }
 	@"$(UV)" sync --frozen --extra platform --group bench --quiet
 	@for part in '' /estimate.py /mixtures.py /causes.py /beside.py; do \
-	  $(RUN) python "benchmarks/drift$$part" "$(DATASETS)" var/bench-drift || exit 1; done
+	  PATH="$(dir $(abspath $(UV))):$$PATH" $(RUN) python "benchmarks/drift$$part" "$(DATASETS)" var/bench-drift || exit 1; done
 
 bench-quote: install-dev ## time one quote and its parts with a model trained on the sample
 	@$(QUICKLY) $(CARVALUE) run creates_datasets_dag >&2
