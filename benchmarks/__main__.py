@@ -74,7 +74,7 @@ def benchmarks(
     yield "data_preparation", [("benchmarks.bench_data_preparation",)]
     yield "ablation", [("benchmarks.ablation", dataset, "4")]
     yield "trials", [("benchmarks.trials", listings / "listings.parquet", 2)]
-    yield "comparison", [("benchmarks.comparison", dataset)]
+    yield "comparison", [("benchmarks.comparison", dataset, "--every", "4")]
     yield "dask_workers", [("benchmarks.dask_workers", dataset)]
     simulator = ("benchmarks.poisoning", listings / "listings.parquet", folder / "poisoning")
     yield "poisoning", [(*simulator, "--rows", "30000")]

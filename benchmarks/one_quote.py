@@ -41,7 +41,7 @@ def main(folder: Path) -> None:
     us = dict[str, float]()
     for name, work in {
         "encode": lambda: model.encoder.row(LISTING),
-        "trees": lambda: model.flat_trees.predict_row(row[0], base_margin=row[0, -1]),
+        "trees": lambda: model.flat_trees.predict(row, base_margin=row[:, -1]),
         "inplace_predict": lambda: model.booster.inplace_predict(
             row, validate_features=False, base_margin=row[:, -1]
         ),
