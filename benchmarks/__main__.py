@@ -62,6 +62,7 @@ def benchmarks(
     yield "accuracy", [("benchmarks.accuracy", bundle.parent)]
     yield "rolling_origin", [("benchmarks.rolling_origin", listings / "listings.parquet", 3)]
     yield "one_quote", [("benchmarks.one_quote", bundle)]
+    yield "tree_engines", [("benchmarks.tree_engines", bundle)]
     yield "scoring", [("benchmarks.scoring", bundle, dataset / "test.parquet")]
     yield "serving", [("benchmarks.serving", bundle)]
     yield "journal_cost", [("benchmarks.journal_cost", bundle)]
