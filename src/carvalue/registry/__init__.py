@@ -30,6 +30,7 @@ __all__ = [
     "NOTHING_YET",
     "VERSION_FORMAT",
     "CanaryImpossible",
+    "CanaryRunning",
     "ChampionChanged",
     "DecisionRecord",
     "GateJudgement",

@@ -51,6 +51,12 @@ class CanaryImpossible(AppError):
     status, hint = 409, "`carvalue models` lists the versions and the one in production."
 
 
+class CanaryRunning(AppError):
+    """A version is served as a canary."""
+
+    status, hint = 409, "`carvalue canary off` ends it."
+
+
 class NothingToPublish(AppError):
     """There is no version in production, or no place to publish it."""
 
@@ -147,11 +153,18 @@ class Registry(VersionCatalog):
             number: The version's number; None to end shadow mode.
 
         Raises:
+            CanaryRunning: A canary is the challenger.
             VersionNotFound: The version does not exist.
             BundleCorrupt: Its bundle is damaged; the challenger is unchanged.
             BundleIncompatible: Its bundle cannot be read by this program; the challenger is unchanged.
             RegistryUnavailable: The registry does not answer.
+            JournalUnavailable: The database of decisions does not answer.
         """
+        if (start := self._log.canary_start()) is not None:
+            raise CanaryRunning(f"Version {start.version} is a canary, and with that in shadow mode.")
+        self._challenge(number)
+
+    def _challenge(self, number: int | None) -> None:
         if number is not None:
             self._check_usable(number)
         self._store.set_challenger(number)
@@ -178,7 +191,7 @@ class Registry(VersionCatalog):
             raise CanaryImpossible(
                 f"{_named(champion).capitalize()} is in production: a canary is another version beside it."
             )
-        self.challenge(number)
+        self._challenge(number)
         self._record_canary("canary started", number, by=by, reason="by hand")
 
     def stop_canary(self, *, by: str) -> int | None:

@@ -127,6 +127,7 @@ async def _lifespan(
             registry=registry or reader,
             cache=cache,
             canary_cache=BundleCache(settings.state_dir / "service" / "canary"),
+            needs_signature=bool(settings.bundle_public_key),
             canary_share=CanaryShare(share=settings.canary_share, clients=settings.canary_client_names),
             journal=journal,
             outbox=outbox,

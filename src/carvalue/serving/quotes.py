@@ -121,11 +121,11 @@ class QuoteService:
         trace_id = trace.trace_id if trace else None
         inquiries = [Inquiry(listing, client, route, trace_id) for listing in listings]
         if len(listings) > INLINE_LISTINGS:
-            quotes = await asyncio.to_thread(self._quote_by, model, listings)
+            quotes = await asyncio.to_thread(self._quote_by, model, listings, fixed=loaded is not None)
         elif loaded is None and not self._canary.is_canary(model):
             return self._checked(await self._batcher.submit(inquiries))
         else:
-            quotes = self._quote_by(model, listings)
+            quotes = self._quote_by(model, listings, fixed=loaded is not None)
         await self._record(inquiries, quotes)
         return self._checked(quotes)
 
@@ -154,10 +154,11 @@ class QuoteService:
             [_entry(inquiry, quote, quoted_at) for inquiry, quote in zip(inquiries, quotes, strict=True)]
         )
 
-    def _quote_by(self, model: LoadedModel, listings: Sequence[Listing]) -> list[Quote]:
-        if self._canary.is_canary(model):
-            return self._canary.quote(listings, model, self._quote)
-        return self._quote(listings, model)
+    def _quote_by(self, model: LoadedModel, listings: Sequence[Listing], *, fixed: bool) -> list[Quote]:
+        """Quote with a model; if it is fixed, no other may take its place, as reasons belong to the price."""
+        if not self._canary.is_canary(model):
+            return self._quote(listings, model)
+        return (self._canary.compared if fixed else self._canary.quote)(listings, model, self._quote)
 
     def _quote(self, listings: Sequence[Listing], loaded: LoadedModel) -> list[Quote]:
         version, data_as_of = str(loaded.version.version), loaded.model.card.data_as_of

@@ -99,6 +99,7 @@ async def running_service(
     cache: BundleCache,
     canary_cache: BundleCache,
     canary_share: CanaryShare,
+    needs_signature: bool,
     journal: Journal,
     outbox: Outbox,
     quarantine: Quarantine,
@@ -113,6 +114,7 @@ async def running_service(
         cache: keeps model bundles on disk.
         canary_cache: keeps the bundle of the canary on disk.
         canary_share: which requests a canary answers.
+        needs_signature: whether bundles must be signed, so that there are no canaries.
         journal: stores quotes and feedback; closed at the end.
         outbox: keeps quotes on disk until the journal has them; closed at the end.
         quarantine: keeps recorded quotes that the journal cannot store.
@@ -130,6 +132,7 @@ async def running_service(
         decisions=DecisionLog(journal),
         cache=canary_cache,
         share=canary_share,
+        needs_signature=needs_signature,
         metrics=metrics,
     )
     await asyncio.to_thread(live.load_last_good)

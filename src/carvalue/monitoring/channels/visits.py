@@ -146,7 +146,6 @@ class UnnamedCallers:
         Returns:
             Whether the quote may be used.
         """
-        self._newest.append(quoted_at)
         admitted = self._of_kind.setdefault(fields, deque())
         self._of_kind.move_to_end(fields)
         if len(self._of_kind) > MAX_CLIENTS:
@@ -156,10 +155,13 @@ class UnnamedCallers:
         is_within = len(admitted) < max(self._pace(quoted_at), MIN_PER_CLIENT)
         if is_within:
             admitted.append(quoted_at)
+            self._newest.append(quoted_at)
         return is_within
 
     def _pace(self, now: datetime) -> float:
-        """The quotes that the channel usually receives in 15 minutes, by the newest 1,000."""
+        """The quotes that the channel usually has in 15 minutes, by the newest 1,000 that were admitted."""
+        if not self._newest:
+            return 0
         return len(self._newest) * (PACE_PERIOD / max(now - self._newest[0], timedelta(seconds=1)))
 
 

@@ -53,7 +53,7 @@ def read_outcome(run: PipelineRun, decisions: Iterable[DecisionRecord]) -> Retra
     ended = run.ended_at or run.began_at
     later = [entry for entry in decisions if run.began_at and entry.at >= run.began_at]
     during = [entry for entry in later if entry.by == "pipeline" and ended and entry.at <= ended]
-    superseded = any(entry.act != "refused" for entry in later if entry not in during)
+    superseded = any(entry.is_switch for entry in later if entry not in during)
     if run.state == "failed":
         return RetrainingOutcome(run=run, result="failed", is_superseded=superseded)
     if not during:

@@ -4,6 +4,7 @@ The log of decisions says whether a canary runs. Each process compares the canar
 production. A process that finds a breach stops at once and records the decision, which the others follow.
 """
 
+import gc
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,7 +24,6 @@ from carvalue.serving.model import BundleCache, LiveModel, LoadedModel
 from carvalue.telemetry import ServiceMetrics
 
 SLOTS = 10_000  # of the hash that divides requests
-CAR = ("manufacturer", "model")
 
 AnswerT = TypeVar("AnswerT")
 QuoteWith = Callable[[Sequence[Listing], LoadedModel], list[Quote]]
@@ -36,7 +36,7 @@ class CanaryShare:
     """Which requests a canary answers.
 
     Attributes:
-        share: The share of the requests, from 0 to 1.
+        share: About the share of the requests, from 0 to 1.
         clients: The clients whose requests it answers all, by the names of their keys.
 
     >>> CanaryShare(share=0.0, clients=frozenset({"shop"})).includes("shop", {"manufacturer": "kia"})
@@ -47,7 +47,7 @@ class CanaryShare:
     clients: frozenset[str] = frozenset()
 
     def includes(self, client: str, listing: Listing) -> bool:
-        """Decide by client and car, so that what-if prices of a car come from one version.
+        """Decide by the car, so that all prices of a car come from one version, in every replica.
 
         Args:
             client: The client, as the journal names it.
@@ -56,9 +56,10 @@ class CanaryShare:
         Returns:
             Whether the canary answers.
         """
-        if client in self.clients:
+        if client.partition("/")[0] in self.clients:  # page/~... is a visitor of the client page
             return True
-        key = "\0".join((client, *(str(listing.get(name)) for name in CAR)))
+        family = str(listing.get("model")).partition(" ")[0]
+        key = f"{listing.get('manufacturer')} {family} {listing.get('year')}"
         return crc32(key.encode()) % SLOTS < self.share * SLOTS
 
 
@@ -71,6 +72,8 @@ class Canary:
         decisions: Says whether a canary runs.
         cache: Keeps the bundle on disk.
         share: Which requests the canary answers.
+        needs_signature: Whether bundles must be signed. The canary's bundle comes from MLflow without a
+            signature, so none is served then.
         metrics: Shows the version, its prices and why it was stopped.
         clock: Seconds of a clock that never goes back.
     """
@@ -84,10 +87,12 @@ class Canary:
         cache: BundleCache,
         share: CanaryShare,
         metrics: ServiceMetrics,
+        needs_signature: bool = False,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._live, self._registry, self._decisions, self._cache = live, registry, decisions, cache
         self._share, self._metrics, self._clock = share, metrics, clock
+        self._needs_signature = needs_signature
         self._loaded: LoadedModel | None = None
         self._start: DecisionRecord | None = None
         self._stopped: set[int] = set()
@@ -124,7 +129,7 @@ class Canary:
         return model is self._loaded
 
     def quote(self, listings: Sequence[Listing], model: LoadedModel, quote_with: QuoteWith) -> list[Quote]:
-        """Quote listings with the canary, and compare with production; production answers if it fails.
+        """Quote listings with the canary, and compare with production, which answers if the canary fails.
 
         Args:
             listings: The listings.
@@ -134,15 +139,28 @@ class Canary:
         Returns:
             The quotes.
         """
-        production = self._live.current()
-        began = self._clock()
         try:
-            quotes = quote_with(listings, model)
+            return self.compared(listings, model, quote_with)
         except Exception as error:  # a stranger's request must not fail because of a trial
-            self._note_error(error)
-            return quote_with(listings, production)
+            instead = quote_with(listings, self._live.current())
+            self._note_error(error)  # only now: what fails with both is not the canary's fault
+            return instead
+
+    def compared(self, listings: Sequence[Listing], model: LoadedModel, quote_with: QuoteWith) -> list[Quote]:
+        """Quote listings with the canary, and compare with production.
+
+        Args:
+            listings: The listings.
+            model: The canary.
+            quote_with: Quotes listings with a model.
+
+        Returns:
+            The quotes.
+        """
+        began = self._clock()
+        quotes = quote_with(listings, model)
         between = self._clock()
-        others = production.model.quote_many(listings)
+        others = self._live.current().model.quote_many(listings)
         self._comparison.add(
             prices=[quote.price for quote in quotes],
             production=[quote.price for quote in others],
@@ -177,8 +195,9 @@ class Canary:
         except Exception as error:
             if not self.is_canary(model):
                 raise
+            instead = await work(self._live.current())
             self._note_error(error)
-            return await work(self._live.current())
+            return instead
 
     def follow(self) -> None:
         """Record an own stop, then load or drop the canary as the log of decisions says."""
@@ -196,23 +215,30 @@ class Canary:
         if start is None:
             self._drop()
             return
+        if self._needs_signature:
+            self._start = start
+            self._stop(Breach("load", "BUNDLE_PUBLIC_KEY asks for signatures, and its bundle has none."))
+            return
         version = self._registry.challenger()
         if version is None or version.version != start.version:
             return  # the alias has not moved yet
         try:
             folder = self._cache.folder_of(version)
             with self._cache.lock():
+                self._cache.keep_only(folder)
                 if not folder.is_dir():
                     self._registry.download(version, into=folder)
             model = PriceModel.load(folder)
         except RegistryUnavailable:
             raise
         except (AppError, OSError) as error:
+            self._cache.discard(self._cache.folder_of(version))  # the next trial downloads it again
             self._start = start
             self._stop(Breach("load", f"Its bundle cannot be loaded: {type(error).__name__}."))
             return
         self._comparison, self._start = CanaryComparison(), start
         self._loaded = LoadedModel(model=model, version=version)
+        gc.freeze()  # as for the version in production
         self._metrics.canary_version.set(version.version)
         logger.info("canary started", extra={"version": version.version})
 
@@ -236,8 +262,6 @@ class Canary:
         self._drop()
 
     def _drop(self) -> None:
-        if self._loaded is not None:
-            self._cache.discard(self._cache.folder_of(self._loaded.version))
         self._loaded = self._start = None
         self._metrics.canary_version.set(0)
         self._metrics.canary_price_ratio.set(0)

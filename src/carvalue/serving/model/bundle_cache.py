@@ -127,6 +127,16 @@ class BundleCache:
         """
         shutil.rmtree(folder, ignore_errors=True)
 
+    def keep_only(self, folder: Path) -> None:
+        """Delete all other bundles.
+
+        Args:
+            folder: the folder of the bundle to keep; it need not exist.
+        """
+        for other in self._folders_by_use():
+            if other != folder:
+                self.discard(other)
+
     def _labelled(self) -> CachedBundle | None:
         version = _read_version(self._label)
         folder = None if version is None else self.folder_of(version)

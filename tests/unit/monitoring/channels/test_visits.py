@@ -102,6 +102,14 @@ def test_a_bot_without_a_name_counts_little_beside_a_slow_program() -> None:
     assert len(visits.choose(bot)) < 20
 
 
+def test_a_lasting_bot_does_not_set_the_pace() -> None:
+    visits = VisitFilter("api")
+    visits.choose(unnamed(1_000, start=timedelta(0), every_s=120, seed=1))
+    bot = unnamed(4_000, start=timedelta(seconds=120_000), every_s=2, seed=2, missing=("odometer", "fuel"))
+
+    assert len(visits.choose(bot)) < 200  # about nine periods of 15 minutes
+
+
 def test_a_program_without_a_name_that_loses_a_field_keeps_its_pace() -> None:
     callers = UnnamedCallers()
     complete, broken = 0b111, 0b110

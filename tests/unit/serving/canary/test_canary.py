@@ -11,7 +11,7 @@ import pytest
 from carvalue.journal.decisions import DecisionLog
 from carvalue.journal.store import Journal
 from carvalue.registry.history import summarize
-from carvalue.registry.registry import CanaryImpossible, Registry
+from carvalue.registry.registry import CanaryImpossible, CanaryRunning, Registry
 from carvalue.serving.app import create_app
 from carvalue.serving.canary.canary import Canary, CanaryShare
 from carvalue.serving.canary.comparison import MAX_ERRORS, MIN_QUOTES, CanaryComparison
@@ -39,8 +39,8 @@ class Stage:
         self.versions.promote(production, version=3)
         self._numbers = count()
 
-    def a_process(self, *, share: float = 1.0) -> "Process":
-        return Process(self, self.folder / f"process-{next(self._numbers)}", share)
+    def a_process(self, *, needs_signature: bool = False) -> "Process":
+        return Process(self, self.folder / f"process-{next(self._numbers)}", needs_signature=needs_signature)
 
     @property
     def last(self) -> tuple[str, int, str]:
@@ -51,8 +51,8 @@ class Stage:
 class Process:
     """What one process of the service knows of the canary."""
 
-    def __init__(self, stage: Stage, folder: Path, share: float) -> None:
-        self.metrics = ServiceMetrics()
+    def __init__(self, stage: Stage, folder: Path, *, needs_signature: bool) -> None:
+        self.metrics, self.cache = ServiceMetrics(), BundleCache(folder / "canary")
         self.live = LiveModel(
             registry=stage.versions, cache=BundleCache(folder / "bundles"), metrics=self.metrics
         )
@@ -60,9 +60,10 @@ class Process:
             live=self.live,
             registry=stage.versions,
             decisions=stage.log,
-            cache=BundleCache(folder / "canary"),
-            share=CanaryShare(share=share),
+            cache=self.cache,
+            share=CanaryShare(share=1.0),
             metrics=self.metrics,
+            needs_signature=needs_signature,
         )
         self.live.follow()
         self.canary.follow()
@@ -169,6 +170,54 @@ def test_a_damaged_bundle_ends_it(equal: Stage, bundle: Path, tmp_path: Path) ->
     assert (process.answering(), equal.last[:2]) == (3, ("canary stopped", 5))
 
 
+def test_a_bundle_that_was_damaged_on_disk_is_downloaded_again(equal: Stage) -> None:
+    process = equal.a_process()
+    equal.registry.start_canary(4, by="ann")
+    version = equal.versions.challenger()
+    assert version is not None
+    folder = process.cache.folder_of(version)
+    equal.versions.download(version, into=folder)
+    (folder / "model.ubj").write_bytes(b"")
+
+    process.canary.follow()
+    assert process.answering() == 3
+    process.canary.follow()
+    equal.registry.start_canary(4, by="ann")
+    process.canary.follow()
+    assert process.answering() == 4
+
+
+def test_an_unsigned_bundle_is_no_canary_where_signatures_are_asked_for(equal: Stage) -> None:
+    equal.registry.start_canary(4, by="ann")
+    process = equal.a_process(needs_signature=True)
+    process.canary.follow()
+
+    assert process.answering() == 3
+    assert "signatures" in equal.last[2]
+
+
+def test_what_fails_with_both_versions_is_not_the_canary_s_fault(equal: Stage) -> None:
+    equal.registry.start_canary(4, by="ann")
+    process = equal.a_process()
+    model = process.canary.model_for("shop", F150)
+
+    def fail(*_: object) -> Never:
+        raise ZeroDivisionError
+
+    for _ in range(MAX_ERRORS):
+        with pytest.raises(ZeroDivisionError):
+            process.canary.quote([F150], model, fail)
+
+    assert process.answering() == 4
+
+
+def test_shadow_mode_cannot_move_while_a_canary_runs(equal: Stage) -> None:
+    equal.registry.start_canary(4, by="ann")
+
+    with pytest.raises(CanaryRunning, match="Version 4 is a canary"):
+        equal.registry.challenge(None)
+
+
 def test_a_stopped_canary_can_be_started_again(cheaper: Stage) -> None:
     cheaper.registry.start_canary(4, by="ann")
     process = cheaper.a_process()
@@ -198,15 +247,18 @@ def test_the_version_in_production_is_no_canary(equal: Stage) -> None:
         equal.registry.start_canary(3, by="ann")
 
 
-def test_a_client_gets_one_version_for_a_car_and_the_share_holds() -> None:
+def test_a_car_gets_one_version_and_the_share_holds() -> None:
     share = CanaryShare(share=0.2, clients=frozenset({"tester"}))
-    cars = [F150 | {"model": f"model {number}"} for number in range(2_000)]
+    cars = [F150 | {"model": f"model{number}"} for number in range(2_000)]
 
-    chosen = [share.includes("shop", car) for car in cars]
+    chosen = [share.includes("page/~1", car) for car in cars]
 
-    assert chosen == [share.includes("shop", car | {"odometer": 5}) for car in cars]
+    changed = [car | {"odometer": 5, "model": f"{car['model']} xlt"} for car in cars]
+    assert chosen == [
+        share.includes("page/~2", car) for car in changed
+    ]  # as another replica names the visitor
     assert 0.17 < sum(chosen) / len(chosen) < 0.23
-    assert all(share.includes("tester", car) for car in cars)
+    assert all(share.includes(client, car) for car in cars for client in ("tester", "tester/~1"))
 
 
 def test_a_slow_canary_is_a_breach() -> None:
