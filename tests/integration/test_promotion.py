@@ -143,7 +143,7 @@ def _is_written_down(market: Market, version: ModelVersion) -> None:
         kept = {file.path for file in client.list_artifacts(version.run_id)}
         card = Path(client.download_artifacts(version.run_id, f"evaluation/{MODEL_CARD}", market.folder))
     text = card.read_text()
-    assert len(gates) == 13
+    assert len(gates) == 14
     assert all(gate.passed and gate.name in said and gate.message in text for gate in gates)
     assert DECISION_FILE in kept
     assert text.count(HEADING) == 1

@@ -143,7 +143,7 @@ def demo_drift(settings: Settings, *, report: StyledReport, hold_s: float) -> No
     """
     with _live_platform(settings) as platform:
         _require_no_alert(platform)
-        _wait_for("the watcher to check quotes", lambda: "model_version" in platform.drift())
+        _wait_for("the watcher to check quotes", lambda: bool(platform.drift().get("model_version")))
         with _restored_afterwards(platform, report):
             alert = _raise_alert(platform, report)
             _wait_for_report(platform, report)
@@ -234,10 +234,10 @@ def _restored_afterwards(platform: LivePlatform, report: StyledReport) -> Iterat
         _wait_for("the quotes to arrive in the journal", all_deleted)
         # the watcher notices within ten seconds that it has lost its lease, and forgets what it knew
         state.seize(datetime.now(UTC))
-        _wait_for("the watcher to stand by", lambda: "model_version" not in platform.drift())
+        _wait_for("the watcher to stand by", lambda: not platform.drift().get("model_version"))
         state.write(before)
         state.release()
-        _wait_for("the watcher to check quotes", lambda: "model_version" in platform.drift())
+        _wait_for("the watcher to check quotes", lambda: bool(platform.drift().get("model_version")))
         report(f"{deleted:,} quotes deleted from the journal; the watcher has its state of before")
 
 

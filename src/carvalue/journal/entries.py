@@ -10,8 +10,7 @@ from msgspec.json import Decoder
 from msgspec.structs import asdict
 
 from carvalue.files import NotStrictJson, parse_json
-from carvalue.journal.compact_json import compact_json
-from carvalue.journal.framing import RecordUnreadable, frame, is_framed, unframe
+from carvalue.journal.framing import RecordUnreadable, compact_json, frame, is_framed, unframe
 from carvalue.journal.validation import (
     Bound,
     InvalidEntry,

@@ -33,8 +33,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from carvalue.errors import AppError
 from carvalue.files import make_folder
-from carvalue.journal.compact_json import compact_json
 from carvalue.journal.entries import RATING_CHOICES, JournalEntry, Rating, Sale, SoldCar, first_id_at
+from carvalue.journal.framing import compact_json
 from carvalue.journal.schema import (
     ARRIVALS,
     FEEDBACK,

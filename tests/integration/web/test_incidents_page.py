@@ -21,6 +21,7 @@ from .test_page import texts
 
 ALERT = {
     "number": 7,
+    "key": "drift:page",
     "kind": "drift",
     "severity": "warning",
     "title": "Visitors of the page: other cars are asked for (odometer)",

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carvalue.journal.compact_json import compact_json
 from carvalue.journal.entries import JournalEntry
-from carvalue.journal.framing import RecordUnreadable, frame
+from carvalue.journal.framing import RecordUnreadable, compact_json, frame
 from factories import an_entry
 
 SCALARS = (

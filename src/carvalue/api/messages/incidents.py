@@ -10,6 +10,7 @@ class AlertView(Struct, frozen=True, kw_only=True):
     """An alert.
 
     Attributes:
+        key: Identifies the condition: an alert that returns has the same key.
         number: Identifies the alert, and its incident.
         kind: What it is about, such as drift.
         severity: How urgent it is.
@@ -20,6 +21,7 @@ class AlertView(Struct, frozen=True, kw_only=True):
         report: File name of its report; empty without one.
     """
 
+    key: str
     number: int = 0
     kind: str
     severity: str
