@@ -5,6 +5,7 @@ rows of one dealer. Such quotes are alike, so that as many independent ones woul
 """
 
 from collections import Counter, OrderedDict, deque
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -21,7 +22,8 @@ VISITOR, MAX_PER_VISITOR = "~", 5  # the pseudonym of an address: a person or a 
 MIN_CLIENTS = 4  # with fewer active clients, shares would leave quotes unchecked for no reason
 ACTIVE_FOR = timedelta(hours=1)  # so that a flood does not push the other clients out of sight
 NEW_VISIT_AFTER = timedelta(minutes=30)
-PACE_PERIOD = timedelta(minutes=15)
+PACE_PERIOD, PACE_PERIODS = timedelta(minutes=15), 96  # a day
+MIN_PACE_PERIODS, BUSIEST = 4, 0.1  # the busiest periods are bursts of bots or of newspapers
 UNNAMED = ("", "local")  # clients of a service without keys on one machine
 ROWS_PER_UPLOAD = 3  # an upload counts as one visitor, who asks for a few cars
 MAX_CLIENTS = 2_000  # whose last cars are remembered
@@ -122,19 +124,24 @@ class RecentCars:
 class UnnamedCallers:
     """Bounds how fast callers without a name send quotes of one kind. Not thread-safe.
 
-    Without names, callers are told apart by the fields that they fill in. Quotes with the same fields are
-    left out beyond the number that the whole channel usually receives in 15 minutes. So a bot that suddenly
-    asks for 400 cars without a mileage counts little, and a program that loses a field keeps its own pace and
-    counts whole.
+    Without names, callers are told apart by the fields that they fill in. In each quarter of an hour, quotes
+    with the same fields are left out beyond the number that the whole channel usually receives in one. So a
+    bot that suddenly asks for 400 cars without a mileage counts little, and a program that loses a field
+    keeps its own pace and counts whole.
+
+    Args:
+        saved: What `as_json` of an earlier object returned; None to start anew. The usual pace is known after
+            an hour; until then every quote counts.
 
     >>> callers, now = UnnamedCallers(), datetime(2026, 1, 1)
     >>> callers.admits(0b101, now)
     True
     """
 
-    def __init__(self) -> None:
-        self._newest: deque[datetime] = deque(maxlen=WINDOW)
-        self._of_kind: OrderedDict[int, deque[datetime]] = OrderedDict()
+    def __init__(self, saved: Sequence[int] | None = None) -> None:
+        self._period, *counts = saved or [0]
+        self._counts = deque(counts, maxlen=PACE_PERIODS)
+        self._received, self._pace, self._of_kind = 0, 0.0, Counter[int]()
 
     def admits(self, fields: int, quoted_at: datetime) -> bool:
         """Count a quote, and decide whether it is within the pace of the channel.
@@ -146,23 +153,29 @@ class UnnamedCallers:
         Returns:
             Whether the quote may be used.
         """
-        admitted = self._of_kind.setdefault(fields, deque())
-        self._of_kind.move_to_end(fields)
-        if len(self._of_kind) > MAX_CLIENTS:
-            self._of_kind.popitem(last=False)
-        while admitted and quoted_at - admitted[0] > PACE_PERIOD:
-            admitted.popleft()
-        is_within = len(admitted) < max(self._pace(quoted_at), MIN_PER_CLIENT)
-        if is_within:
-            admitted.append(quoted_at)
-            self._newest.append(quoted_at)
-        return is_within
+        period = int(quoted_at.timestamp() / PACE_PERIOD.total_seconds())
+        if period > self._period:
+            self._begin(period)
+        self._received += 1
+        self._of_kind[fields] += 1
+        is_new = len(self._counts) < MIN_PACE_PERIODS
+        return is_new or self._of_kind[fields] <= max(self._pace, MIN_PER_CLIENT)
 
-    def _pace(self, now: datetime) -> float:
-        """The quotes that the channel usually has in 15 minutes, by the newest 1,000 that were admitted."""
-        if not self._newest:
-            return 0
-        return len(self._newest) * (PACE_PERIOD / max(now - self._newest[0], timedelta(seconds=1)))
+    def as_json(self) -> list[int]:
+        """Convert the usual pace to JSON types.
+
+        Returns:
+            The number of the present period, then the quotes in each one before it, the oldest first.
+        """
+        return [self._period, *self._counts]
+
+    def _begin(self, period: int) -> None:
+        if self._period:
+            silent = min(period - self._period - 1, PACE_PERIODS)
+            self._counts.extend((self._received, *[0] * silent))
+        usual = sorted(self._counts)[: round(len(self._counts) * (1 - BUSIEST))]  # without bursts
+        self._pace = sum(usual) / max(len(usual), 1)
+        self._period, self._received, self._of_kind = period, 0, Counter[int]()
 
 
 class VisitFilter:
@@ -171,13 +184,19 @@ class VisitFilter:
     Args:
         channel: The name of the channel. Of a file few rows are used; of a program with a key all quotes but
             exact repeats; of callers without a name no more than the channel's usual pace.
+        pace: The attribute `pace` of an earlier filter; None to start anew.
     """
 
-    def __init__(self, channel: str) -> None:
+    def __init__(self, channel: str, *, pace: Sequence[int] | None = None) -> None:
         self._is_upload, self._is_program = channel == UPLOAD, channel.startswith(f"{API}/")
         self._may_be_unnamed = channel == API
-        self._shares, self._cars, self._unnamed = ClientShares(), RecentCars(), UnnamedCallers()
+        self._shares, self._cars, self._unnamed = ClientShares(), RecentCars(), UnnamedCallers(pace)
         self._uploads: OrderedDict[str, tuple[datetime, int]] = OrderedDict()
+
+    @property
+    def pace(self) -> list[int]:
+        """How many quotes callers without a name usually send, for a filter that continues."""
+        return self._unnamed.as_json()
 
     def choose(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Leave out repeats and what exceeds the share of a client.
