@@ -1,7 +1,7 @@
 """One drift detector for each channel: the page, uploads, and each program with an API key."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -101,11 +101,7 @@ class ChannelDetectors:
             States by channel.
         """
         return {
-            name: {
-                "seen": self._seen[name],
-                "pace": self._filters[name].pace,
-                **detector.state.as_json(),
-            }
+            name: {"seen": self._seen[name], **detector.state.as_json()}
             for name, detector in self._detectors.items()
         }
 
@@ -116,26 +112,14 @@ class ChannelDetectors:
             self._start(name, None)
         return name
 
-    def _start(
-        self,
-        name: str,
-        state: DetectorState | None,
-        *,
-        seen: int = 0,
-        pace: Sequence[int] | None = None,
-    ) -> None:
+    def _start(self, name: str, state: DetectorState | None, *, seen: int = 0) -> None:
         self._detectors[name] = Detector(self._profile, self._null, state)
         self._seen[name] = seen
-        self._filters[name] = VisitFilter(name, pace=pace)
+        self._filters[name] = VisitFilter(name)
 
     def _restore(self, name: str, state: Mapping[str, Any]) -> None:
         try:
-            self._start(
-                name,
-                DetectorState.from_json(state),
-                seen=int(state.get("seen", 0)),
-                pace=state.get("pace"),
-            )
+            self._start(name, DetectorState.from_json(state), seen=int(state.get("seen", 0)))
         except StateIncompatible as error:
             logger.warning(
                 "a saved drift state is discarded", extra={"channel": name, "because": error.message}

@@ -5,7 +5,6 @@ rows of one dealer. Such quotes are alike, so that as many independent ones woul
 """
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -22,8 +21,8 @@ VISITOR, MAX_PER_VISITOR = "~", 5  # the pseudonym of an address: a person or a 
 MIN_CLIENTS = 4  # with fewer active clients, shares would leave quotes unchecked for no reason
 ACTIVE_FOR = timedelta(hours=1)  # so that a flood does not push the other clients out of sight
 NEW_VISIT_AFTER = timedelta(minutes=30)
-PACE_PERIOD, PACE_PERIODS = timedelta(minutes=15), 96  # a day
-MIN_PACE_PERIODS, BUSIEST = 4, 0.1  # the busiest periods are bursts of bots or of newspapers
+PERIOD, DAY_PERIODS = timedelta(minutes=15), 96
+USUAL_PERIODS, NEW_PER_PERIOD = 4, 3
 UNNAMED = ("", "local")  # clients of a service without keys on one machine
 ROWS_PER_UPLOAD = 3  # an upload counts as one visitor, who asks for a few cars
 MAX_CLIENTS = 2_000  # whose last cars are remembered
@@ -122,29 +121,25 @@ class RecentCars:
 
 
 class UnnamedCallers:
-    """Bounds how fast callers without a name send quotes of one kind. Not thread-safe.
+    """Bounds how fast a new kind of quote from callers without a name counts. Not thread-safe.
 
-    Without names, callers are told apart by the fields that they fill in. In each quarter of an hour, quotes
-    with the same fields are left out beyond the number that the whole channel usually receives in one. So a
-    bot that suddenly asks for 400 cars without a mileage counts little, and a program that loses a field
-    keeps its own pace and counts whole.
-
-    Args:
-        saved: What `as_json` of an earlier object returned; None to start anew. The usual pace is known after
-            an hour; until then every quote counts.
+    Without names, callers are told apart by the fields that they fill in. A kind of quote that is new counts
+    three times in a quarter of an hour, until it was seen in four of them within a day. So a bot that
+    asks for 400 cars without a mileage counts little, and a program that loses a field counts whole after
+    an hour. In its first hour a channel has no usual kinds, and every quote counts.
 
     >>> callers, now = UnnamedCallers(), datetime(2026, 1, 1)
     >>> callers.admits(0b101, now)
     True
     """
 
-    def __init__(self, saved: Sequence[int] | None = None) -> None:
-        self._period, *counts = saved or [0]
-        self._counts = deque(counts, maxlen=PACE_PERIODS)
-        self._received, self._pace, self._of_kind = 0, 0.0, Counter[int]()
+    def __init__(self) -> None:
+        self._first: datetime | None = None
+        self._seen_in: OrderedDict[int, deque[int]] = OrderedDict()  # the newest periods of each kind
+        self._newest: OrderedDict[int, int] = OrderedDict()  # quotes of each kind in its newest period
 
     def admits(self, fields: int, quoted_at: datetime) -> bool:
-        """Count a quote, and decide whether it is within the pace of the channel.
+        """Count a quote, and decide whether it may be used.
 
         Args:
             fields: Which fields are filled in, as bits.
@@ -153,29 +148,20 @@ class UnnamedCallers:
         Returns:
             Whether the quote may be used.
         """
-        period = int(quoted_at.timestamp() / PACE_PERIOD.total_seconds())
-        if period > self._period:
-            self._begin(period)
-        self._received += 1
-        self._of_kind[fields] += 1
-        is_new = len(self._counts) < MIN_PACE_PERIODS
-        return is_new or self._of_kind[fields] <= max(self._pace, MIN_PER_CLIENT)
-
-    def as_json(self) -> list[int]:
-        """Convert the usual pace to JSON types.
-
-        Returns:
-            The number of the present period, then the quotes in each one before it, the oldest first.
-        """
-        return [self._period, *self._counts]
-
-    def _begin(self, period: int) -> None:
-        if self._period:
-            silent = min(period - self._period - 1, PACE_PERIODS)
-            self._counts.extend((self._received, *[0] * silent))
-        usual = sorted(self._counts)[: round(len(self._counts) * (1 - BUSIEST))]  # without bursts
-        self._pace = sum(usual) / max(len(usual), 1)
-        self._period, self._received, self._of_kind = period, 0, Counter[int]()
+        self._first = self._first or quoted_at
+        period = int(quoted_at.timestamp() / PERIOD.total_seconds())
+        periods = self._seen_in.setdefault(fields, deque(maxlen=USUAL_PERIODS))
+        self._seen_in.move_to_end(fields)
+        if len(self._seen_in) > MAX_CLIENTS:
+            forgotten, _ = self._seen_in.popitem(last=False)
+            del self._newest[forgotten]
+        if not periods or periods[-1] != period:
+            periods.append(period)
+            self._newest[fields] = 0
+        self._newest[fields] += 1
+        is_usual = len(periods) == USUAL_PERIODS and period - periods[0] <= DAY_PERIODS
+        has_begun = quoted_at - self._first < USUAL_PERIODS * PERIOD
+        return is_usual or has_begun or self._newest[fields] <= NEW_PER_PERIOD
 
 
 class VisitFilter:
@@ -183,20 +169,14 @@ class VisitFilter:
 
     Args:
         channel: The name of the channel. Of a file few rows are used; of a program with a key all quotes but
-            exact repeats; of callers without a name no more than the channel's usual pace.
-        pace: The attribute `pace` of an earlier filter; None to start anew.
+            exact repeats; of callers without a name few quotes of a new kind.
     """
 
-    def __init__(self, channel: str, *, pace: Sequence[int] | None = None) -> None:
+    def __init__(self, channel: str) -> None:
         self._is_upload, self._is_program = channel == UPLOAD, channel.startswith(f"{API}/")
         self._may_be_unnamed = channel == API
-        self._shares, self._cars, self._unnamed = ClientShares(), RecentCars(), UnnamedCallers(pace)
+        self._shares, self._cars, self._unnamed = ClientShares(), RecentCars(), UnnamedCallers()
         self._uploads: OrderedDict[str, tuple[datetime, int]] = OrderedDict()
-
-    @property
-    def pace(self) -> list[int]:
-        """How many quotes callers without a name usually send, for a filter that continues."""
-        return self._unnamed.as_json()
 
     def choose(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Leave out repeats and what exceeds the share of a client.

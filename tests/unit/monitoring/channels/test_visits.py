@@ -6,6 +6,7 @@ import polars as pl
 
 from carvalue.monitoring.channels.visits import (
     MIN_PER_CLIENT,
+    NEW_PER_PERIOD,
     ROWS_PER_UPLOAD,
     WINDOW,
     ClientShares,
@@ -91,42 +92,36 @@ def unnamed(
     return cars(rows, client="local", seed=seed).with_columns(*empty, quoted_at=moments)
 
 
-def test_a_bot_without_a_name_counts_little_beside_a_slow_program() -> None:
+def test_a_bot_without_a_name_counts_little_beside_a_program() -> None:
     visits = VisitFilter("api")
     program = unnamed(1_000, start=timedelta(0), every_s=120, seed=1)
     bot = unnamed(
         400, start=timedelta(seconds=120_000), every_s=2, seed=2, missing=("odometer", "condition", "fuel")
     )
+    kinds = bot.select(pl.col(name).is_null() for name in INPUTS).n_unique()
 
     assert len(visits.choose(program)) > 900
-    assert len(visits.choose(bot)) < 20
+    assert len(visits.choose(bot)) <= 2 * NEW_PER_PERIOD * kinds  # it begins within a quarter of an hour
 
 
-def test_a_lasting_bot_does_not_set_the_pace() -> None:
-    visits = VisitFilter("api")
-    visits.choose(unnamed(1_000, start=timedelta(0), every_s=120, seed=1))
-    bot = unnamed(4_000, start=timedelta(seconds=120_000), every_s=2, seed=2, missing=("odometer", "fuel"))
-
-    assert len(visits.choose(bot)) < 200  # about nine periods of 15 minutes
-
-
-def test_a_program_without_a_name_that_loses_a_field_keeps_its_pace() -> None:
+def test_a_program_without_a_name_that_loses_a_field_counts_whole_after_an_hour() -> None:
     callers = UnnamedCallers()
     complete, broken = 0b111, 0b110
 
-    def admitted(fields: int, start: int, count: int) -> int:
-        return sum(
-            callers.admits(fields, START + timedelta(minutes=2 * (start + number))) for number in range(count)
-        )
+    def admitted(fields: int, start: int, count: int) -> list[bool]:
+        moments = (START + timedelta(minutes=start + number) for number in range(count))
+        return [callers.admits(fields, moment) for moment in moments]
 
-    assert admitted(complete, 0, 1_000) > 900  # a steady pace of 7.5 quotes a period varies by one
-    assert admitted(broken, 1_000, 200) > 180
+    assert all(admitted(complete, 0, 1_000))
+    change = admitted(broken, 1_000, 200)
+    assert sum(change[:45]) <= 4 * NEW_PER_PERIOD
+    assert all(change[60:])
 
 
-def test_the_usual_pace_survives_a_restart() -> None:
-    visits = VisitFilter("api")
-    visits.choose(unnamed(1_000, start=timedelta(0), every_s=120, seed=1))
-    restarted = VisitFilter("api", pace=visits.pace)
+def test_a_kind_that_was_not_seen_for_a_day_is_new_again() -> None:
+    callers = UnnamedCallers()
+    for hour in range(60):
+        callers.admits(0b111, START + timedelta(hours=hour))
+    later = START + timedelta(days=9)
 
-    bot = unnamed(400, start=timedelta(seconds=120_000), every_s=2, seed=2, missing=("odometer", "fuel"))
-    assert len(restarted.choose(bot)) < 20
+    assert [callers.admits(0b111, later) for _ in range(5)] == [True] * NEW_PER_PERIOD + [False] * 2
