@@ -62,6 +62,8 @@ def generate(database: str) -> dict[str, str]:
         "rate_limit_redis": "",  # empty: each replica of the price service counts requests for itself
         "bundle_signing_key": "",  # empty: published versions are not signed
         "bundle_public_key": "",
+        "s3_read_key_id": "",  # with BUNDLE_URL in S3: a key that may only read there, of the price service
+        "s3_read_key": "",
     }
 
 

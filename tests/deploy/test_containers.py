@@ -134,6 +134,21 @@ def test_roles_exchange_files_in_a_bucket_and_not_in_a_shared_volume() -> None:
     assert all(keys <= {secret["target"] for secret in SERVICES[name]["secrets"]} for name in roles)
 
 
+def test_the_price_service_has_no_key_that_may_write_to_the_bucket(tmp_path: Path) -> None:
+    """Only the price service has the keys that read published versions; they are empty until somebody makes them."""
+    holders = {
+        name: {secret["source"] for secret in item.get("secrets", []) if isinstance(secret, dict)}
+        for name, item in SERVICES.items()
+    }
+    subprocess.run(
+        [sys.executable, ROOT / "deploy" / "make_secrets.py", tmp_path], capture_output=True, check=False
+    )
+
+    assert {name for name, sources in holders.items() if "s3_read_key" in sources} == {"service"}
+    assert not {"s3_key_id", "s3_key"} & holders["service"]
+    assert [(tmp_path / name).read_text() for name in ("s3_read_key_id", "s3_read_key")] == ["", ""]
+
+
 def test_secrets_mounted_as_files_become_variables(tmp_path: Path) -> None:
     (tmp_path / "MLFLOW_BACKEND_STORE_URI").write_text("postgresql://one\n")
 
