@@ -135,7 +135,7 @@ def test_roles_exchange_files_in_a_bucket_and_not_in_a_shared_volume() -> None:
 
 
 def test_the_price_service_has_no_key_that_may_write_to_the_bucket(tmp_path: Path) -> None:
-    """Only the price service has the keys that read published versions; they are empty until somebody makes them."""
+    """It has keys of its own, which are empty until somebody makes them."""
     holders = {
         name: {secret["source"] for secret in item.get("secrets", []) if isinstance(secret, dict)}
         for name, item in SERVICES.items()
