@@ -23,6 +23,7 @@ from carvalue.platform.airflow.config import DAGS_FOLDER
 from carvalue.platform.processes.ports import free_port
 from carvalue.serving.auth.api_keys import StoredKey, key_digest, read_keys
 from production import START, answers, environment, fake_aws, postgres, redis, role, running
+from released import put_into_production
 from waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -285,6 +286,26 @@ def test_a_container_moves_old_quotes_to_the_archive(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "0 quotes from before" in done.stdout
     assert "/storage/journal-archive" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.platform
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*type hint:UserWarning")  # MLflow's own
+def test_a_container_publishes_the_version_in_production(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # MLflow's folder of artifacts
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    put_into_production(uri, tmp_path / "first", price_share=1.0)
+    given = environment(tmp_path, MLFLOW_TRACKING_URI=uri, BUNDLE_URL=f"file://{tmp_path}/published")
+
+    done = subprocess.run(
+        [sys.executable, START, "publish"], env=given, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "version 1 is published at" in done.stdout
+    assert (tmp_path / "published" / "production.json").is_file()
 
 
 def test_every_secret_of_compose_is_generated_or_required(tmp_path: Path) -> None:
