@@ -4,6 +4,7 @@ Run `python deploy/generate_settings.py` after adding, removing or describing a 
 """
 
 import json
+import runpy
 import textwrap
 from pathlib import Path
 
@@ -16,6 +17,8 @@ SOURCE = "Written by deploy/generate_settings.py from src/carvalue/settings."
 WIDTH = 116
 PLAIN = tuple(name for name in Settings.model_fields if name.upper() in DEPLOYABLE and name not in SECRETS)
 """The settings that a deployment gives to its containers in plain text, in the order of their groups."""
+OF_CONTAINERS: dict[str, str] = runpy.run_path(str(HERE / "containers" / "start.py"))["DEFAULTS"]
+"""The defaults that containers have instead of those of one machine."""
 
 
 def main() -> None:
@@ -40,7 +43,7 @@ def example() -> str:
     """Write what `make_secrets.py` copies to settings.env, which Compose and Kubernetes read.
 
     Returns:
-        Each setting in a comment, with its description and its default.
+        Each setting in a comment, with its description and its default in a container.
     """
     head = (
         f"# {SOURCE}\n# Settings of all containers, as NAME=VALUE without quotes. Secrets are files in"
@@ -61,7 +64,7 @@ def terraform() -> str:
 
 def _described(name: str, field: FieldInfo) -> str:
     text = " ".join((field.description or "").replace("`", "").split())
-    default = "" if field.default_factory else field.default
+    default = OF_CONTAINERS.get(name.upper(), "" if field.default_factory else field.default)
     comment = textwrap.fill(text, WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
     return f"{comment}\n# {name.upper()}={default}\n"
 

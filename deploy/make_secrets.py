@@ -13,6 +13,8 @@ from pathlib import Path
 FOLDER = Path(__file__).with_name("secrets")
 SETTINGS = "settings.env"
 EXAMPLE = Path(__file__).with_name("settings.env.example")
+RATE_LIMITS = "user limits on ~carvalue:* +evalsha +eval +script|load +lindex +lpush +ltrim +expire"
+"""The user of Redis with which the price service counts requests: it reaches none of Celery's queues."""
 MANUAL = ("s3_key_id", "s3_key")
 
 
@@ -49,7 +51,7 @@ def generate(database: str) -> dict[str, str]:
         "mlflow_database": _url("mlflow", secrets.token_hex(32), database),
         "journal_database": _url("journal", secrets.token_hex(32), database),
         "database_password": secrets.token_hex(32),
-        "redis_configuration": f"requirepass {redis}",
+        "redis_configuration": f"requirepass {redis}\n{RATE_LIMITS} >{secrets.token_hex(32)}\n",
         "celery_broker": f"redis://:{redis}@redis:6379/0",
         "airflow_fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "airflow_jwt_secret": secrets.token_hex(32),
@@ -62,6 +64,8 @@ def generate(database: str) -> dict[str, str]:
         "rate_limit_redis": "",  # empty: each replica of the price service counts requests for itself
         "bundle_signing_key": "",  # empty: published versions are not signed
         "bundle_public_key": "",
+        "s3_read_key_id": "",  # with BUNDLE_URL in S3: a key that may only read there, of the price service
+        "s3_read_key": "",
     }
 
 

@@ -189,7 +189,8 @@ def _register(aws: Aws, *, role: str, images: dict[str, str]) -> str:
         container | {"image": _new_image(container["image"], images=images)}
         for container in definition["containerDefinitions"]
     ]
-    registered = aws.ecs.register_task_definition(**revision, tags=found.get("tags", []))
+    tags = found.get("tags", []) if _keeps_images(aws) else []
+    registered = aws.ecs.register_task_definition(**revision, tags=tags)
     return registered["taskDefinition"]["taskDefinitionArn"]  # type: ignore[no-any-return]
 
 
@@ -252,7 +253,17 @@ def _move_mlflow(aws: Aws, *, image: str) -> None:
 
 def _note_images(aws: Aws, images: dict[str, str]) -> None:
     """Tell Terraform which images run, so that its next revisions have them."""
-    aws.ssm.put_parameter(Name=aws.deployment["images"], Value=json.dumps(images), Overwrite=True)
+    if _keeps_images(aws):
+        aws.ssm.put_parameter(Name=aws.deployment["images"], Value=json.dumps(images), Overwrite=True)
+
+
+def _keeps_images(aws: Aws) -> bool:
+    """Tell whether Terraform reads the images of the last deployment.
+
+    Before the first `terraform apply` of a release that does, there is no parameter for them, and the role of
+    deployments may neither write it nor tag revisions.
+    """
+    return "images" in aws.deployment
 
 
 def _roll_back(aws: Aws, *, services: dict[str, ServiceRevision], mlflow: str) -> None:

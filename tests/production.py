@@ -145,13 +145,16 @@ def postgres(folder: Path) -> Iterator[tuple[int, str]]:
 
 
 @contextmanager
-def redis(folder: Path) -> Iterator[int]:
-    """Start Redis; give its port."""
+def redis(folder: Path, *configuration: Path) -> Iterator[int]:
+    """Start Redis, with a file of configuration if there is one; give its port."""
     if shutil.which("redis-server") is None:
         pytest.skip("Redis is not installed (apt install redis-server): Celery goes untested")
     port = free_port()
     with running(
-        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
+        [
+            *("redis-server", *map(str, configuration), "--port", str(port)),
+            *("--bind", "127.0.0.1", "--save", "", "--dir", str(folder)),
+        ],
         log=folder / "redis.log",
     ):
         until(lambda: _listens(port))

@@ -1,4 +1,4 @@
-# Allowed connections between the components. Security groups have no other rules.
+# Allowed connections between the components and out of the platform. Security groups have no other rules.
 locals {
   groups = {
     edge     = "the load balancer"
@@ -30,6 +30,13 @@ locals {
   # Images, secrets, logs, S3 and (Airflow) Kaggle are reached over HTTPS; the watcher sends to webhooks over it.
   reach_https = toset(["service", "page", "airflow", "watcher", "migrate", "mlflow"])
   mail_ports  = toset(["465", "587"]) # both are encrypted
+
+  extra_egress = merge(flatten([
+    for name, rule in var.extra_egress : [
+      for path in setproduct(rule.from, rule.cidrs) :
+      { "${name}-${path[0]}-${path[1]}" = { name = name, from = path[0], port = rule.port, cidr = path[1] } }
+    ]
+  ])...)
 }
 
 resource "aws_security_group" "this" {
@@ -96,4 +103,15 @@ resource "aws_vpc_security_group_egress_rule" "mail" {
   from_port         = tonumber(each.value)
   to_port           = tonumber(each.value)
   description       = "alerts by mail"
+}
+
+resource "aws_vpc_security_group_egress_rule" "extra" {
+  for_each = local.extra_egress
+
+  security_group_id = aws_security_group.this[each.value.from].id
+  cidr_ipv4         = each.value.cidr
+  ip_protocol       = "tcp"
+  from_port         = each.value.port
+  to_port           = each.value.port
+  description       = each.value.name
 }

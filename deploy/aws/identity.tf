@@ -92,17 +92,18 @@ resource "aws_iam_role" "task" {
   assume_role_policy = data.aws_iam_policy_document.assume["ecs-tasks"].json
 }
 
-# What each role may do with objects below storage/; a deleted object keeps its versions.
+# What each role may do with which objects below storage/; a deleted object keeps its versions.
 locals {
-  storage_actions = {
-    airflow = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
-    watcher = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
-    service = ["s3:GetObject"] # published versions
+  storage_access = {
+    airflow = { folder = "", actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] }
+    watcher = { folder = "", actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] }
+    service = { folder = "${local.published}/", actions = ["s3:GetObject"] }
+    migrate = { folder = "${local.published}/", actions = ["s3:GetObject", "s3:PutObject"] } # `publish` runs in its task
   }
 }
 
 resource "aws_iam_role_policy" "storage" {
-  for_each = local.storage_actions
+  for_each = local.storage_access
 
   name   = "storage"
   role   = aws_iam_role.task[each.key].id
@@ -110,18 +111,18 @@ resource "aws_iam_role_policy" "storage" {
 }
 
 data "aws_iam_policy_document" "storage" {
-  for_each = local.storage_actions
+  for_each = local.storage_access
 
   statement {
     actions   = ["s3:ListBucket"] # for the whole bucket: with a condition on the prefix, S3 answers 403 for a missing object, not 404
     resources = [aws_s3_bucket.this["artifacts"].arn]
   }
   statement {
-    actions   = each.value
-    resources = ["${aws_s3_bucket.this["artifacts"].arn}/storage/*"]
+    actions   = each.value.actions
+    resources = ["${aws_s3_bucket.this["artifacts"].arn}/storage/${each.value.folder}*"]
   }
   statement {
-    actions   = contains(each.value, "s3:PutObject") ? ["kms:Decrypt", "kms:GenerateDataKey"] : ["kms:Decrypt"]
+    actions   = contains(each.value.actions, "s3:PutObject") ? ["kms:Decrypt", "kms:GenerateDataKey"] : ["kms:Decrypt"]
     resources = [aws_kms_key.this.arn]
 
     condition {

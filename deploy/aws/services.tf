@@ -1,9 +1,10 @@
 # All containers as data. Terraform creates the first revision; deployments add revisions with other images.
 locals {
-  inside   = aws_service_discovery_private_dns_namespace.this.name
-  tracking = "http://mlflow.${local.inside}:5000"
-  state    = "/var/lib/carvalue"
-  storage  = "s3://${aws_s3_bucket.this["artifacts"].bucket}/storage" # what Airflow and the watcher exchange
+  inside    = aws_service_discovery_private_dns_namespace.this.name
+  tracking  = "http://mlflow.${local.inside}:5000"
+  state     = "/var/lib/carvalue"
+  storage   = "s3://${aws_s3_bucket.this["artifacts"].bucket}/storage" # what Airflow and the watcher exchange
+  published = "production"                                             # its folder with published versions
 
   # of every container; what operators choose overrides the addresses of this platform
   settings = merge({
@@ -12,14 +13,14 @@ locals {
     WATCHER_URL         = "http://watcher.${local.inside}:${local.ports.watcher}"
     AIRFLOW_URL         = "http://airflow.${local.inside}:${local.ports.airflow}"
     STORAGE_URL         = local.storage
-    BUNDLE_URL          = "${local.storage}/production" # a new task has a model while MLflow is down
+    BUNDLE_URL          = "${local.storage}/${local.published}" # a new task has a model while MLflow is down
     AWS_DEFAULT_REGION  = var.region
   }, var.settings)
 
   # secret settings that a platform may do without -> the containers that read them
   optional_secrets = {
     RATE_LIMIT_REDIS   = ["service"]
-    BUNDLE_SIGNING_KEY = ["airflow-api", "airflow-scheduler", "airflow-dag-processor"]
+    BUNDLE_SIGNING_KEY = ["airflow-api", "airflow-scheduler", "airflow-dag-processor", "migrate"]
   }
 
   airflow_environment = {
@@ -82,7 +83,7 @@ locals {
       }
     }
     migrate = {
-      size = { cpu = 512, memory = 1024, copies = 0 } # run once by each deployment
+      size = { cpu = 512, memory = 1024, copies = 0 } # run once by each deployment, and for `publish`
       containers = {
         migrate = {
           image       = "airflow"
@@ -107,6 +108,20 @@ locals {
     environment = local.airflow_environment
     secrets     = local.airflow_secrets
   }
+  # Fargate ignores the health check of the image. A check with a component reads its heartbeat from the database,
+  # whose restart takes minutes; the end of Airflow's task would end a training.
+  health_checks = {
+    for role, task in local.tasks : role => {
+      for name, item in task.containers : name => {
+        command     = concat(["CMD", "python", "/app/containers/start.py", "healthy"], item.health)
+        interval    = length(item.health) > 1 ? 60 : 15
+        timeout     = 6
+        retries     = length(item.health) > 1 ? 10 : 5 # ECS allows no more than 10
+        startPeriod = 300                              # Airflow takes minutes
+      } if length(item.health) > 0
+    }
+  }
+
   alone = toset(["airflow", "watcher"]) # never two: executor state and alert state have one writer
 
   # role -> container -> variable -> secret
@@ -196,15 +211,8 @@ resource "aws_ecs_task_definition" "this" {
         awslogs-stream-prefix = name
       }
     }
-    }, length(item.health) == 0 ? {} : {
-    healthCheck = { # Fargate ignores the health check of the image
-      command     = concat(["CMD", "python", "/app/containers/start.py", "healthy"], item.health)
-      interval    = 15
-      timeout     = 6
-      retries     = 5
-      startPeriod = 300 # Airflow takes minutes
-    }
-  })])
+    }, length(item.health) == 0 ? {} : { healthCheck = local.health_checks[each.key][name] }
+  )])
 
   volume {
     name = "tmp"

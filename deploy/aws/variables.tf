@@ -198,6 +198,25 @@ variable "optional_secrets" {
   }
 }
 
+variable "extra_egress" {
+  description = "Further TCP ports that components may connect to, by a name of your choice; settings that name a Redis, a collector of spans, an Alertmanager or a training cluster need one."
+  type        = map(object({ from = set(string), port = number, cidrs = set(string) }))
+  default     = {}
+
+  validation {
+    condition     = alltrue([for rule in var.extra_egress : length(setsubtract(rule.from, ["service", "page", "watcher", "airflow"])) == 0])
+    error_message = "Expected from out of service, page, watcher and airflow."
+  }
+  validation {
+    condition     = alltrue([for rule in var.extra_egress : rule.port >= 1 && rule.port <= 65535 && floor(rule.port) == rule.port])
+    error_message = "Expected ports from 1 to 65535."
+  }
+  validation {
+    condition     = alltrue(flatten([for rule in var.extra_egress : [for cidr in rule.cidrs : can(cidrhost(cidr, 0))]]))
+    error_message = "Expected IPv4 ranges such as 10.30.0.0/24."
+  }
+}
+
 variable "service_max_copies" {
   description = "Maximum number of copies of the price service."
   type        = number

@@ -29,6 +29,7 @@ ROLES = {
     "backup": "-m carvalue backup",
     "restore": "-m carvalue restore",
     "journal": "-m carvalue journal",
+    "publish": "-m carvalue publish",
 }
 DEFAULTS = {
     "BIND_HOST": "0.0.0.0",  # noqa: S104  # the network decides what is published
@@ -58,7 +59,7 @@ CONTENTS = {
     "airflow": (
         *("carvalue.pipelines.steps", "carvalue.pipelines.airflow", "carvalue.pipelines.airflow_logs"),
         *("carvalue.platform.airflow.config", "airflow.providers.fab", "airflow.providers.cncf.kubernetes"),
-        *("mlflow", "celery", "asyncpg", "boto3"),
+        *("carvalue.cli", "mlflow", "celery", "asyncpg", "boto3"),
     ),
     "mlflow": ("mlflow.server", "psycopg", "boto3"),
 }

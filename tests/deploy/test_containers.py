@@ -23,6 +23,7 @@ from carvalue.platform.airflow.config import DAGS_FOLDER
 from carvalue.platform.processes.ports import free_port
 from carvalue.serving.auth.api_keys import StoredKey, key_digest, read_keys
 from production import START, answers, environment, fake_aws, postgres, redis, role, running
+from released import put_into_production
 from waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -132,6 +133,21 @@ def test_roles_exchange_files_in_a_bucket_and_not_in_a_shared_volume() -> None:
         if name != "watcher" and set(of_the_watcher) & {str(mount).split(":")[0] for mount in mounts[name]}
     ]
     assert all(keys <= {secret["target"] for secret in SERVICES[name]["secrets"]} for name in roles)
+
+
+def test_the_price_service_has_no_key_that_may_write_to_the_bucket(tmp_path: Path) -> None:
+    """It has keys of its own, which are empty until somebody makes them."""
+    holders = {
+        name: {secret["source"] for secret in item.get("secrets", []) if isinstance(secret, dict)}
+        for name, item in SERVICES.items()
+    }
+    subprocess.run(
+        [sys.executable, ROOT / "deploy" / "make_secrets.py", tmp_path], capture_output=True, check=False
+    )
+
+    assert {name for name, sources in holders.items() if "s3_read_key" in sources} == {"service"}
+    assert not {"s3_key_id", "s3_key"} & holders["service"]
+    assert [(tmp_path / name).read_text() for name in ("s3_read_key_id", "s3_read_key")] == ["", ""]
 
 
 def test_secrets_mounted_as_files_become_variables(tmp_path: Path) -> None:
@@ -270,6 +286,26 @@ def test_a_container_moves_old_quotes_to_the_archive(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "0 quotes from before" in done.stdout
     assert "/storage/journal-archive" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.platform
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*type hint:UserWarning")  # MLflow's own
+def test_a_container_publishes_the_version_in_production(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # MLflow's folder of artifacts
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    put_into_production(uri, tmp_path / "first", price_share=1.0)
+    given = environment(tmp_path, MLFLOW_TRACKING_URI=uri, BUNDLE_URL=f"file://{tmp_path}/published")
+
+    done = subprocess.run(
+        [sys.executable, START, "publish"], env=given, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "version 1 is published at" in done.stdout
+    assert (tmp_path / "published" / "production.json").is_file()
 
 
 def test_every_secret_of_compose_is_generated_or_required(tmp_path: Path) -> None:

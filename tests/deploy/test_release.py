@@ -169,6 +169,19 @@ def test_migrations_run_first_with_the_new_image(aws: Any, front_door: dict[str,
     assert aws.ecs.definitions[revision]["containerDefinitions"][0]["image"].endswith("@sha256:airflow")
 
 
+def test_a_platform_applied_by_an_earlier_release_is_deployed_with_its_rights(
+    aws: Any, front_door: dict[str, Any]
+) -> None:
+    del aws.deployment["images"]
+
+    release.release(aws, digests=DIGESTS, url=front_door["url"])
+
+    assert _images(aws, "page") == [f"{REGISTRY}/page@sha256:page"]
+    assert aws.ssm.deployed == {}
+    (revision, _) = aws.ecs.tasks[0]
+    assert aws.ecs.definitions[revision]["tags"] == []  # its role may not tag
+
+
 def test_failed_migrations_leave_everything_as_it_was(aws: Any, front_door: dict[str, Any]) -> None:
     aws.ecs.exit_code = 1
     before = dict(aws.ecs.running)

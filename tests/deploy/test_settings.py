@@ -70,6 +70,17 @@ def test_the_example_has_every_setting_of_containers_and_chooses_nothing() -> No
     assert dotenv_values(DEPLOY / "settings.env.example") == {}
 
 
+def test_the_example_shows_the_defaults_of_containers() -> None:
+    shown = dict(
+        re.findall(r"^# ([A-Z0-9_]+)=(.*)$", (DEPLOY / "settings.env.example").read_text(), re.MULTILINE)
+    )
+    defaults = load_program(START).DEFAULTS
+    chosen = {name: value for name, value in defaults.items() if name in PLAIN}
+
+    assert set(chosen) == {"DATA_SOURCE", "GENERATED_DATA", "FIRST_MODEL"}
+    assert chosen.items() <= shown.items()
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_a_container_of_compose_has_every_setting(name: str) -> None:
     first, second = OURS[name]["env_file"]

@@ -66,6 +66,27 @@ run "nothing_but_the_load_balancer_is_reachable_from_outside" {
   }
 }
 
+run "a_component_connects_to_what_operators_add_and_no_other_does" {
+  command = plan
+
+  variables {
+    extra_egress = {
+      redis = { from = ["service"], port = 6379, cidrs = ["10.30.0.0/24"] }
+      spans = { from = ["service", "page", "watcher"], port = 4318, cidrs = ["10.30.1.7/32"] }
+    }
+  }
+
+  assert {
+    condition = { for key, rule in aws_vpc_security_group_egress_rule.extra : key => "${rule.cidr_ipv4} ${rule.from_port}-${rule.to_port}" } == {
+      "redis-service-10.30.0.0/24" = "10.30.0.0/24 6379-6379"
+      "spans-page-10.30.1.7/32"    = "10.30.1.7/32 4318-4318"
+      "spans-service-10.30.1.7/32" = "10.30.1.7/32 4318-4318"
+      "spans-watcher-10.30.1.7/32" = "10.30.1.7/32 4318-4318"
+    }
+    error_message = "Each named component must reach the named port of each range, and nothing else."
+  }
+}
+
 run "buckets_are_versioned_encrypted_and_closed" {
   command = plan
 
@@ -90,8 +111,15 @@ run "airflow_and_watcher_exchange_files_in_the_bucket" {
   command = plan
 
   assert {
-    condition     = keys(aws_iam_role_policy.storage) == ["airflow", "service", "watcher"] && local.storage_actions.service == ["s3:GetObject"]
-    error_message = "Airflow and the watcher must have access to STORAGE_URL; the price service reads published versions."
+    condition     = keys(aws_iam_role_policy.storage) == ["airflow", "migrate", "service", "watcher"]
+    error_message = "Airflow and the watcher must have access to STORAGE_URL."
+  }
+  assert {
+    condition = (
+      local.storage_access.service == { folder = "production/", actions = ["s3:GetObject"] }
+      && endswith("${local.settings.BUNDLE_URL}/", "/storage/${local.storage_access.service.folder}")
+    )
+    error_message = "The price service must read published versions and nothing else."
   }
 }
 
@@ -196,6 +224,22 @@ run "what_stops_and_what_the_watcher_finds_reaches_people" {
   }
 }
 
+run "a_restart_of_the_database_does_not_end_a_training" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for name in ["airflow-scheduler", "airflow-dag-processor"] :
+      local.health_checks.airflow[name].interval * local.health_checks.airflow[name].retries >= 600
+    ])
+    error_message = "The heartbeats are in the database, which may be away for ten minutes."
+  }
+  assert {
+    condition     = local.health_checks.service["service"].interval * local.health_checks.service["service"].retries <= 75
+    error_message = "A price service that does not answer must be replaced soon."
+  }
+}
+
 run "settings_reach_every_container" {
   command = plan
 
@@ -215,7 +259,7 @@ run "settings_reach_every_container" {
     error_message = "The value of an optional secret must not come from Terraform."
   }
   assert {
-    condition     = local.secrets.airflow["airflow-api"].BUNDLE_SIGNING_KEY == "bundle-signing-key" && !contains(keys(local.secrets.service["service"]), "BUNDLE_SIGNING_KEY")
-    error_message = "Only Airflow may sign published versions."
+    condition     = local.secrets.airflow["airflow-api"].BUNDLE_SIGNING_KEY == "bundle-signing-key" && local.secrets.migrate["migrate"].BUNDLE_SIGNING_KEY == "bundle-signing-key" && !contains(keys(local.secrets.service["service"]), "BUNDLE_SIGNING_KEY")
+    error_message = "Only Airflow and the task that publishes may sign published versions."
   }
 }

@@ -68,6 +68,18 @@ run "sizes_that_fargate_does_not_offer" {
   expect_failures = [var.sizes]
 }
 
+run "egress_of_no_component_or_to_no_address" {
+  command = plan
+
+  variables {
+    extra_egress = {
+      everything = { from = ["database"], port = 0, cidrs = ["everywhere"] }
+    }
+  }
+
+  expect_failures = [var.extra_egress]
+}
+
 run "names_that_are_no_settings_of_containers" {
   command = plan
 
