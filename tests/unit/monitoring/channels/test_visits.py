@@ -114,7 +114,7 @@ def test_a_program_without_a_name_that_loses_a_field_counts_whole_after_an_hour(
 
     assert all(admitted(complete, 0, 1_000))
     change = admitted(broken, 1_000, 200)
-    assert sum(change[:45]) <= 4 * NEW_PER_PERIOD
+    assert sum(change[:35]) <= 3 * NEW_PER_PERIOD
     assert all(change[60:])
 
 
