@@ -22,7 +22,7 @@ MIN_CLIENTS = 4  # with fewer active clients, shares would leave quotes unchecke
 ACTIVE_FOR = timedelta(hours=1)  # so that a flood does not push the other clients out of sight
 NEW_VISIT_AFTER = timedelta(minutes=30)
 PERIOD, DAY_PERIODS = timedelta(minutes=15), 96
-USUAL_PERIODS, NEW_PER_PERIOD = 4, 3
+USUAL_PERIODS, NEW_PER_PERIOD = 4, 1
 UNNAMED = ("", "local")  # clients of a service without keys on one machine
 ROWS_PER_UPLOAD = 3  # an upload counts as one visitor, who asks for a few cars
 MAX_CLIENTS = 2_000  # whose last cars are remembered
@@ -124,9 +124,9 @@ class UnnamedCallers:
     """Bounds how fast a new kind of quote from callers without a name counts. Not thread-safe.
 
     Without names, callers are told apart by the fields that they fill in. A kind of quote that is new counts
-    three times in a quarter of an hour, until it was seen in four of them within a day. So a bot that
-    asks for 400 cars without a mileage counts little, and a program that loses a field counts whole after
-    an hour. In its first hour a channel has no usual kinds, and every quote counts.
+    once in a quarter of an hour, until it was seen in four of them within a day. So a bot that asks for 400
+    cars without a mileage counts little, and a program that loses a field counts whole after an hour. In its
+    first hour a channel has no usual kinds, and every quote counts.
 
     >>> callers, now = UnnamedCallers(), datetime(2026, 1, 1)
     >>> callers.admits(0b101, now)
