@@ -10,6 +10,7 @@ from carvalue.registry.gates.evidence import GateEvidence
 from carvalue.registry.judgement import GateResult
 
 BASELINE, PRODUCTION, BAD_SLICE = "better than the baseline", "against production", "no bad slice"
+REFIT = "fit on all listings"
 REFIT_WORSE = 0.02  # of the evaluated model's error; the refitted model knows these rows, so it errs less
 CONFIDENCE = 0.95  # one-sided: one in twenty challengers that are not better looks better
 SLICE_ROWS = 100
@@ -179,7 +180,7 @@ def refit(evidence: GateEvidence) -> GateResult:
     mine, before = (_median(evidence.errors(column)) for column in ("refitted", "quoted"))
     limit = before * (1 + REFIT_WORSE)
     return GateResult(
-        name="fit on all listings",
+        name=REFIT,
         figure=mine,
         limit=limit,
         passed=mine <= limit,

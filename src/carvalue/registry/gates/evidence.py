@@ -6,10 +6,17 @@ from time import perf_counter
 
 import polars as pl
 
+from carvalue.errors import AppError
 from carvalue.pricing import PriceModel
 from carvalue.pricing.evaluation import Champion, quote_rows
 
 BASKET_CARS = 200
+
+
+class AccuracyUnknown(AppError):
+    """The challenger was fitted on the test rows, and no model that has not seen them can quote them."""
+
+    status, hint = 409, "Register the version with its evaluation, which contains the evaluated model."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +109,7 @@ def gather_evidence(
 
     Raises:
         BundleCorrupt, BundleIncompatible: The price service could not load the bundle either.
+        AccuracyUnknown: The accuracy cannot be measured, because every model was fitted on the test rows.
     """
     began = perf_counter()
     model = PriceModel.load(bundle)
@@ -110,6 +118,8 @@ def gather_evidence(
     if "listed_price" not in rows.columns:
         rows = rows.with_columns(listed_price=pl.col("price"))
     unseen = model if evaluated is None else PriceModel.load(evaluated)
+    if "test" in unseen.card.rows:
+        raise AccuracyUnknown("The model was fitted on the test rows, and the evaluated one is missing.")
     quoted = quote_rows(unseen, rows, train=known)
     quoted = quoted.with_columns(model.quote_frame(rows)["price"].alias("refitted"))
     if champion is not None:

@@ -11,7 +11,7 @@ from carvalue.extensions import installed_extensions
 from carvalue.files import BundleCorrupt, BundleIncompatible
 from carvalue.registry.gates import accuracy, plausibility, service
 from carvalue.registry.gates.champion import load_champion
-from carvalue.registry.gates.evidence import GateEvidence, GateLimits, gather_evidence
+from carvalue.registry.gates.evidence import AccuracyUnknown, GateEvidence, GateLimits, gather_evidence
 from carvalue.registry.judgement import GateJudgement, GateResult, PromotionDecision
 from carvalue.registry.model_version import ModelVersion
 from carvalue.registry.port import VersionCatalog
@@ -125,6 +125,10 @@ def _judge(
         return run_gates(gather(bundle=bundle, evaluated=evaluated, champion=champion))
     except (BundleCorrupt, BundleIncompatible) as error:
         return refuse_unusable(error)
+    except AccuracyUnknown as error:
+        return PromotionDecision.from_gates(
+            [GateResult(name=accuracy.REFIT, figure=None, limit=None, passed=False, message=str(error))]
+        )
 
 
 def refuse_unusable(error: AppError) -> PromotionDecision:

@@ -12,10 +12,13 @@ from carvalue.files.bundle import BundleCorrupt
 from carvalue.pricing.bundle.model_card import ModelCard
 from carvalue.pricing.evaluation.evaluate import Champion
 from carvalue.pricing.training import refit_model
-from carvalue.registry.gates.accuracy import PRODUCTION
+from carvalue.registry.gates.accuracy import PRODUCTION, REFIT
+from carvalue.registry.gates.champion import load_champion
 from carvalue.registry.gates.evidence import GateEvidence, GateLimits, gather_evidence
-from carvalue.registry.gates.judge import GATES, refuse_unusable, run_gates
+from carvalue.registry.gates.judge import GATES, judge_version, refuse_unusable, run_gates
 from carvalue.registry.judgement import GateResult, PromotionDecision
+from carvalue.registry.model_version import EVALUATED_MODEL
+from fakes import FakeRegistry
 from markets import a_bundle
 
 Change = Callable[[GateEvidence], GateEvidence]
@@ -163,24 +166,60 @@ def test_only_rows_newer_than_the_champions_data_are_compared_if_there_are_enoug
 
 
 def test_the_test_rows_are_quoted_by_the_model_that_has_not_seen_them(
-    alone: GateEvidence, tmp_path: Path
+    alone: GateEvidence, refitted: Path
 ) -> None:
-    folder = alone.bundle.parent
-    files = {name: folder / f"{name}.parquet" for name in ("train", "test")}
-    refit_model(
-        evaluated=alone.model,
-        **files,
-        validation=folder / "validation.parquet",
-        reposts=None,
-        into=tmp_path / "refitted",
-    )
+    files = {name: alone.bundle.parent / f"{name}.parquet" for name in ("train", "test")}
 
-    evidence = gather_evidence(bundle=tmp_path / "refitted", evaluated=alone.bundle, champion=None, **files)
+    evidence = gather_evidence(bundle=refitted, evaluated=alone.bundle, champion=None, **files)
 
     assert evidence.model.card.rows["test"] == evidence.quoted.height
     assert evidence.quoted["quoted"].equals(alone.quoted["quoted"])
     assert evidence.errors("refitted").median() < evidence.errors().median()  # type: ignore[operator]
     assert run_gates(evidence).promote
+
+
+@pytest.fixture(scope="module")
+def refitted(alone: GateEvidence, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of the candidate after the fit on all listings."""
+    folder, into = alone.bundle.parent, tmp_path_factory.mktemp("refitted") / "bundle"
+    files = {name: folder / f"{name}.parquet" for name in ("train", "validation", "test")}
+    refit_model(evaluated=alone.model, **files, reposts=None, into=into)
+    return into
+
+
+def test_a_refitted_challenger_without_its_evaluated_model_is_refused(
+    alone: GateEvidence, refitted: Path, tmp_path: Path
+) -> None:
+    registry, folder = FakeRegistry(), alone.bundle.parent
+    version = registry.challenge(refitted, version=1)
+
+    judgement = judge_version(
+        version,
+        registry=registry,
+        train=folder / "train.parquet",
+        test=folder / "test.parquet",
+        scratch=tmp_path,
+        limits=GateLimits(),
+    )
+
+    assert not judgement.decision.promote
+    assert [gate.name for gate in judgement.decision.gates] == [REFIT]
+    assert "fitted on the test rows" in judgement.decision.reasons[0]
+
+
+def test_a_damaged_evaluated_model_does_not_spoil_the_comparison_with_production(
+    alone: GateEvidence, tmp_path: Path
+) -> None:
+    registry = FakeRegistry()
+    version = registry.register(run_id="run1", bundle=alone.bundle, evaluation=tmp_path)
+    registry.set_champion(version.version)
+    (tmp_path / EVALUATED_MODEL).mkdir()
+
+    champion = load_champion(registry, into=tmp_path / "production")
+
+    assert champion is not None
+    assert champion.model.card == alone.model.card
+    assert champion.evaluated is None
 
 
 def test_a_gate_that_raises_is_not_passed(alone: GateEvidence) -> None:
