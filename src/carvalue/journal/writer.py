@@ -99,7 +99,8 @@ class JournalWriter:
         group, self._waiting = self._waiting, []
         entries = [entry for members, _ in group for entry in members]
         if len(entries) == 1 and self._last_write_s < QUICK_S and self._is_appended(entries):
-            group[0][1].set_result(True)
+            if not group[0][1].done():  # the client may have disconnected
+                group[0][1].set_result(True)
             return
         self._is_committing = True
         commit = asyncio.get_running_loop().run_in_executor(self._thread, self._commit, entries)
@@ -107,8 +108,6 @@ class JournalWriter:
 
     def _settle(self, group: Waiting, commit: asyncio.Future[bool]) -> None:
         self._is_committing = False
-        if self._waiting:
-            self._commit_waiting()  # first, so that the disk is busy while responses are written
         for _, on_disk in group:
             if on_disk.done():  # the client disconnected
                 continue
@@ -116,12 +115,14 @@ class JournalWriter:
                 on_disk.set_result(commit.result())
             else:
                 on_disk.set_exception(error)
+        if self._waiting:
+            self._commit_waiting()  # now, so that the disk is busy while responses are written
 
     def _is_appended(self, entries: Sequence[JournalEntry]) -> bool:
         """Append in the event loop; on an error return False, so that the thread tries again."""
         try:
             self._append(entries)
-        except (OutboxFull, OSError):
+        except Exception:  # the thread meets it again, and reports it to the request
             return False
         return True
 

@@ -188,3 +188,56 @@ def test_a_disk_that_fails_is_met_again_in_the_thread(tmp_path: Path) -> None:
 
     assert journal.written == [an_entry(1)]
     assert recorder.trouble == "disk"
+
+
+class OutboxOfOneWrite(SlowOutbox):
+    """An outbox that has a fault after its first write."""
+
+    def append(self, entries: Sequence[JournalEntry]) -> None:
+        super().append(entries)
+        self.fault = RuntimeError("a fault of ours")
+
+
+async def written_after_another(
+    outbox: SlowOutbox, recorder: JournalWriter, *, is_cancelled: bool
+) -> tuple[bool, asyncio.Future[bool]]:
+    """Record two entries; the second waits for the first, and is then written in the event loop."""
+    first = recorder.record([an_entry(0)])
+    while not outbox.groups:
+        await asyncio.sleep(0)
+    second = recorder.record([an_entry(1)])
+    if is_cancelled:
+        second.cancel()
+    outbox.go_on.set()
+    stored = await asyncio.wait_for(first, 30)
+    await asyncio.wait([second])
+    return stored, second
+
+
+def test_a_client_that_goes_away_before_a_write_without_a_thread_holds_up_nobody(tmp_path: Path) -> None:
+    outbox = SlowOutbox(tmp_path)
+    recorder = JournalWriter(
+        outbox=outbox, journal=FakeJournal(), metrics=ServiceMetrics(), clock=lambda: 0.0
+    )
+
+    stored, second = asyncio.run(written_after_another(outbox, recorder, is_cancelled=True))
+
+    assert stored
+    assert second.cancelled()
+    assert outbox.groups == [1, 1]
+    recorder.close()
+    outbox.close()
+
+
+def test_an_error_of_a_write_without_a_thread_affects_its_own_request_only(tmp_path: Path) -> None:
+    outbox = OutboxOfOneWrite(tmp_path)
+    recorder = JournalWriter(
+        outbox=outbox, journal=FakeJournal(), metrics=ServiceMetrics(), clock=lambda: 0.0
+    )
+
+    stored, second = asyncio.run(written_after_another(outbox, recorder, is_cancelled=False))
+
+    assert stored
+    assert isinstance(second.exception(), RuntimeError)
+    recorder.close()
+    outbox.close()
