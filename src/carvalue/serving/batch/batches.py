@@ -27,6 +27,7 @@ from carvalue.pricing import LISTING_COLUMNS, SCORED_SCHEMA, parse_rows, price_r
 from carvalue.serving.batch.formats import RowWriter, answer_format, request_format
 from carvalue.serving.batch.upload import UploadFolder
 from carvalue.serving.counting import count_quotes
+from carvalue.serving.http import refuse_upgrade
 from carvalue.serving.model import LiveModel, LoadedModel
 from carvalue.serving.quotes import QuoteNotRecorded, new_quote_id
 from carvalue.telemetry import ServiceMetrics
@@ -106,10 +107,12 @@ class BatchPricer:
             A streaming response in the requested format.
 
         Raises:
+            UpgradeOffered: the request offers another protocol, so that its body is not read.
             UnsupportedUpload, UnsupportedAnswer: the headers name no format that is known.
             UploadTooLarge, BodyTooSlow, UploadUnreadable, TooManyRows: the body cannot be read.
             ModelNotLoaded, UploadsBusy, JournalLagging, DiskFull: the service cannot price a file now.
         """
+        refuse_upgrade(request)  # before anything waits: uvicorn ends the connection when the body arrives
         uploaded = request_format(request.headers)
         wanted, loaded = answer_format(request.headers, uploaded=uploaded), self._live.current()
         async with AsyncExitStack() as stack:

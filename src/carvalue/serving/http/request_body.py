@@ -63,9 +63,22 @@ async def read_json(request: Request) -> object:
     """
     _require_json(request)
     body = await _read_body(request)
-    if not body and "upgrade" in request.headers:
-        raise UpgradeOffered("The body of a request that offers another protocol is not read.")
+    if not body:
+        refuse_upgrade(request)
     return parse(body)
+
+
+def refuse_upgrade(request: Request) -> None:
+    """Refuse a request that offers another protocol; call it where the request must have a body.
+
+    Args:
+        request: the request.
+
+    Raises:
+        UpgradeOffered: the request offers another protocol, so that its body was not read.
+    """
+    if "upgrade" in request.headers:
+        raise UpgradeOffered("The body of a request that offers another protocol is not read.")
 
 
 def parse(body: bytes) -> object:

@@ -198,6 +198,13 @@ def test_a_body_that_cannot_be_priced_is_a_problem(
     assert answer.json()["hint"]
 
 
+def test_a_file_with_an_offer_of_another_protocol_is_refused_with_a_hint(post: Post) -> None:
+    answer = post(REQUEST_CSV, CSV, connection="Upgrade", upgrade="h2c")
+
+    assert answer.status_code == 400
+    assert "HTTP_1_1" in answer.json()["hint"]
+
+
 def test_a_body_without_length_is_cut_off_at_the_limit(post: Post) -> None:
     answer = post((b"x" * 65_536 for _ in range(1_000)), CSV)
 
