@@ -207,7 +207,10 @@ def _uvicorn_options(settings: ServiceSettings) -> dict[str, Any]:
 
 
 def max_connections() -> int:
-    """Compute how many connections leave enough file handles for everything else.
+    """Compute how many open connections leave enough file handles for everything else.
+
+    With so many open connections, uvicorn answers each request with 503. It still accepts connections: those
+    that send no complete request head keep their file handles, and only a proxy can refuse them.
 
     Returns:
         The limit of open files less the reserved ones; at most `MAX_CONNECTIONS`.
