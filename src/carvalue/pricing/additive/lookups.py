@@ -27,7 +27,7 @@ ODOMETER_KNOTS = tuple(map(DISTANCE.from_miles, _MILES))
 """Knots of the mileage curve, in the market's unit."""
 SLOPE_BASIS = tuple(min(miles / 1e5, 2.5) - 0.8 for miles in _MILES)
 """Value at each of `ODOMETER_KNOTS` that is multiplied by the mileage slope of a name."""
-CACHED_NAMES, CACHED_CATEGORIES = 16_384, 1_024
+CACHED_NAMES, CACHED_CATEGORIES = 4_096, 1_024
 
 
 def level_keys(name: CarName) -> list[str]:

@@ -15,7 +15,7 @@ from carvalue.pricing.features.model_names import CarName, read_name
 from carvalue.pricing.features.ordinal import Vocabulary, normalize_word
 from carvalue.pricing.features.target_encoding import TargetEncoding
 
-CACHED_NAMES = 65_536
+CACHED_NAMES = 4_096
 
 
 class ModelFeature(Protocol):

@@ -21,7 +21,7 @@ OtherColumn = tuple[int, tuple[str, ...], Callable[..., float], tuple[ModelFeatu
 
 ADDITIVE = "additive"
 """Name of the last column, the sum of the additive model."""
-CACHED_NAMES, CACHED_CATEGORIES = 16_384, 1_024
+CACHED_NAMES, CACHED_CATEGORIES = 4_096, 1_024
 MONOTONE = {field.name: field.monotone for field in NUMBER_FIELDS} | {
     "name_year": 1,
     "name_miles": 1,

@@ -21,6 +21,7 @@ from carvalue.pricing.features.model_name_tables import (
 )
 
 MAX_TEXT = 120  # characters that are read; text after them is advertising
+CACHED_TEXTS = 16_384  # an entry takes 0.3 KB, less than those of the caches by name in a model
 MAX_TOKENS = 10
 MIN_LITRES, MAX_LITRES = 0.6, 8.4  # other decimals in a name are not engine sizes
 
@@ -49,7 +50,7 @@ class CarName:
     """Engine size in litres, NaN where the text has none."""
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=CACHED_TEXTS)
 def read_name(manufacturer: str, model: str) -> CarName:
     """Parse the name of a car; different spellings of one car have the same result.
 

@@ -9,7 +9,7 @@ from carvalue.listings import Value
 
 OTHER = "(other)"
 """The category that stands for all rare and unknown ones."""
-CACHED_WORDS = 16_384  # all categories of the closed fields, all regions, and the numbers in warnings
+CACHED_WORDS = 4_096  # all categories of the closed fields, all regions, and the numbers in warnings
 
 
 @lru_cache(maxsize=CACHED_WORDS, typed=True)  # typed: without it, True and 1 share an entry

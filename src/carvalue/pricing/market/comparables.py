@@ -20,7 +20,7 @@ from carvalue.pricing.quote import SupportCounts
 # The distance is measured in years: a difference of 12,000 miles, an average year's driving, counts as one.
 ODOMETER_PER_YEAR = DISTANCE.from_miles(12_000)
 UNKNOWN_ODOMETER_DISTANCE, OTHER_TRIM_DISTANCE, UNUSUAL_DISTANCE = 2.0, 1.0, 3.0  # years
-CACHED_NAMES = 16_384
+CACHED_NAMES = 4_096
 MIN_WORD_ROWS = 20  # rows of the make; a rarer word of a model text may be a person's name or number
 
 COLUMNS = ("manufacturer", "model", "year", "odometer", *MARKET.compared, "price", "posted_at")

@@ -20,7 +20,7 @@ from carvalue.pricing.features import (
 from carvalue.pricing.market.display_names import display_name, family_spelling
 from carvalue.pricing.quote import QuoteWarning, unknown_category_kind
 
-CACHED_TEXTS = 16_384
+CACHED_TEXTS = 4_096
 MIN_ROWS = 2  # rows; a name on a single row may be a typing error
 GENERIC_MAKES, MAX_GENERIC_SHARE = 4, 0.6  # a family of so many makes, none with so many of its rows, is none
 MIN_CONTRADICTION_ROWS = 50  # rows of a make or region from which an absent fuel or state is a contradiction
