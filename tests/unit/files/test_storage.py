@@ -197,7 +197,7 @@ def test_an_empty_disk_gets_the_files_that_another_machine_saved(
         database.execute("insert into alerts values (2)")  # not committed
         copied("a").save()
 
-    copied("b").restore()
+    copied("b").restore(copied("b").fetch())
 
     assert rows(other / "alerts.db") == [1]
     assert (other / "request.json").read_text() == "{}"
@@ -212,14 +212,14 @@ def test_a_disk_keeps_what_is_newer_than_its_own_copy(
     copied("a").save()
     request.write_text("written while the storage was away")
 
-    copied("a").restore()
+    copied("a").restore(copied("a").fetch())
     assert request.read_text() == "written while the storage was away"
     assert copied("a").save()
 
-    copied("b").restore()
+    copied("b").restore(copied("b").fetch())
     (tmp_path / "disks" / "b" / "request.json").write_text("of another machine")
     copied("b").save()
-    copied("a").restore()
+    copied("a").restore(copied("a").fetch())
     assert request.read_text() == "of another machine"
 
 
@@ -235,7 +235,7 @@ def test_a_restored_database_does_not_get_the_journal_of_the_one_before(
     journal.write_bytes(b"left by a crash")
     copied("a").save()
 
-    copied("b").restore()
+    copied("b").restore(copied("b").fetch())
 
     assert rows(tmp_path / "disks" / "b" / "alerts.db") == [1]
     assert not journal.exists()

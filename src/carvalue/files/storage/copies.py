@@ -35,7 +35,7 @@ class StoredCopy:
         ... )
         >>> first.save(), first.save()
         (True, False)
-        >>> second.restore()
+        >>> second.restore(second.fetch())
         >>> Path("two/alerts.txt").read_text()
         'drift'
     """
@@ -44,16 +44,27 @@ class StoredCopy:
         self._folder, self._names, self._stored = folder, names, stored
         self._saved: Mapping[str, tuple[int, int]] = {}
 
-    def restore(self) -> None:
-        """Replace local files by their copy, unless this disk has the files that the copy was made of.
+    def fetch(self) -> Path:
+        """Bring the copy to this machine, but leave the files as they are.
+
+        Returns:
+            The folder for `restore`.
 
         Raises:
-            StorageUnavailable: The storage does not answer; nothing was changed.
+            StorageUnavailable: The storage does not answer.
             StorageDamaged: A stored file has another checksum than when it was written.
+        """
+        return self._stored.read()
+
+    def restore(self, copy: Path) -> None:
+        """Replace local files by their copy, unless this disk has the files that the copy was made of.
+
+        Args:
+            copy: What `fetch` returned.
         """
         if not self._names:
             return
-        copy, known = self._stored.read(), self._known()
+        known = self._known()
         for name, digest in self._checksums(copy).items():
             if known.get(name) != digest or not (self._folder / name).is_file():
                 _replace(self._folder / name, copy / name)

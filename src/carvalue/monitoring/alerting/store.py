@@ -127,11 +127,8 @@ class AlertStore:
     ) -> None:
         make_folder(path.parent)
         self._engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
-        with self._engine.begin() as connection:
-            found = connection.exec_driver_sql("PRAGMA user_version").scalar_one() or FORMAT
-            check_format(found, kind="alert store", source=path, oldest=1, newest=FORMAT)
-            TABLES.create_all(connection)
-            connection.exec_driver_sql(f"PRAGMA user_version = {FORMAT}")
+        self._path = path
+        self._prepare()
         self.incidents = IncidentRecords(self._engine)
         """What is known of each alert beside its text, also of those that have ended."""
         self._notifiers = {notifier.name: notifier for notifier in notifiers}
@@ -239,12 +236,34 @@ class AlertStore:
             names.append(self._state_receiver.name)
         return names
 
+    def replace_file(self, replace: Callable[[], None]) -> None:
+        """Go on with another SQLite file in place of this one. Call it in the thread that updates alerts.
+
+        Args:
+            replace: Replaces the file; it is called when no delivery is running.
+
+        Raises:
+            FormatUnknown: The new file was written by a newer release.
+        """
+        wait(self._running.values())
+        self._running.clear()
+        replace()
+        self._engine.dispose()  # open connections are to the former file
+        self._prepare()
+
     def close(self) -> None:
         """Wait for running deliveries and close the database."""
         self._threads.shutdown()
         if self._state_receiver:
             self._state_receiver.close()
         self._engine.dispose()
+
+    def _prepare(self) -> None:
+        with self._engine.begin() as connection:
+            found = connection.exec_driver_sql("PRAGMA user_version").scalar_one() or FORMAT
+            check_format(found, kind="alert store", source=self._path, oldest=1, newest=FORMAT)
+            TABLES.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {FORMAT}")
 
     def _begin(self, connection: Connection, alert: Alert, now: datetime) -> None:
         values = {

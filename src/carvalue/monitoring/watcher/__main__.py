@@ -69,10 +69,9 @@ def watch(settings: WatcherSettings, registry: RegistryReader) -> None:
     """
     runs = AirflowRuns(settings.airflow_url, user=settings.airflow_user, password=settings.airflow_password)
     stop, tracer, copy = Event(), open_tracer("watcher", settings), stored_copy(settings)
-    copy.restore()
     # the trigger exists before the first round
     watcher = build_watcher(
-        settings, registry=registry, extra_alerts=lambda: retraining.alerts, tracer=tracer
+        settings, registry=registry, copy=copy, extra_alerts=lambda: retraining.alerts, tracer=tracer
     )
     retraining = build_retraining(settings, runs, incidents=watcher.alert_store.incidents)
     shadow = build_shadow(settings, registry=registry, metrics=watcher.metrics)
@@ -103,8 +102,7 @@ def watch(settings: WatcherSettings, registry: RegistryReader) -> None:
         stop.set()
         for thread in threads:
             thread.join()
-        watcher.close()
-        save(copy, watcher)
+        watcher.close(store=partial(save, copy, watcher))
         shadow.close()
         tracer.close()
 
@@ -136,6 +134,7 @@ def build_watcher(
     settings: WatcherSettings,
     *,
     registry: RegistryReader,
+    copy: StoredCopy | None = None,
     extra_alerts: Callable[[], Iterable[Alert]] = tuple,
     tracer: Tracer | None = None,
 ) -> Watcher:
@@ -144,6 +143,7 @@ def build_watcher(
     Args:
         settings: The settings.
         registry: The model registry.
+        copy: The copy of the watcher's files in the storage.
         extra_alerts: Returns alerts of other sources, such as retrainings.
         tracer: Opens the spans; they are not exported unless given.
 
@@ -163,6 +163,7 @@ def build_watcher(
         alert_store=_alert_store(settings),
         reports=ReportFolder(open_folder(settings, REPORTS)),
         metrics=WatcherMetrics(),
+        copy=copy,
         extra_alerts=extra_alerts,
         verified=settings.verified_clients,
         tracer=tracer,
@@ -245,7 +246,7 @@ def save_forever(copy: StoredCopy, watcher: Watcher, stop: Event) -> None:
 
     Args:
         copy: The copy of the files.
-        watcher: The watcher; one that stands by saves nothing.
+        watcher: The watcher; one that stands by, or has not restored the stored files, saves nothing.
         stop: Set to stop.
     """
     while not stop.wait(SAVE_S):
@@ -257,10 +258,10 @@ def save(copy: StoredCopy, watcher: Watcher) -> None:
 
     Args:
         copy: The copy of the files.
-        watcher: The watcher; one that stands by saves nothing.
+        watcher: The watcher; one that stands by, or has not restored the stored files, saves nothing.
     """
     try:
-        if watcher.is_active:
+        if watcher.is_active and watcher.may_store:
             copy.save()
     except AppError as error:
         logger.warning("the watcher's files are not stored", extra={"because": error.message})

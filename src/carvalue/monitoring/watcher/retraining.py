@@ -109,7 +109,7 @@ class RetrainingTrigger:
         self._runs, self._decisions, self._state = runs, decisions, state
         self._incidents = incidents
         self._on_alarm, self._cooldown, self._clock = on_alarm, cooldown, clock
-        self._request = _load(state)
+        self._request = RetrainingRequest()
         self.alerts: tuple[Alert, ...] = ()
         """The alert about the newest run, if any."""
         self.outcome: RetrainingOutcome | None = None
@@ -127,6 +127,7 @@ class RetrainingTrigger:
             AirflowUnavailable: Airflow does not answer.
         """
         now, newest = self._clock(), self._runs.newest(RETRAINING)
+        self._request = _load(self._state)  # an instance that takes over restores the file of the other one
         self.outcome = read_outcome(newest, self._decisions()) if newest else None
         self._record_result()
         firing = alarms.firing if alarms else frozenset()

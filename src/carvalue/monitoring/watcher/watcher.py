@@ -2,15 +2,17 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from carvalue.errors import AppError
-from carvalue.files import FormatUnknown, StoredFolder, StoredFormat
+from carvalue.files import FormatUnknown, StoredCopy, StoredFolder, StoredFormat
 from carvalue.journal import Arrivals, Journal, JournalCursor, JournalEntry, LeasedState, LeaseLost, Rating
 from carvalue.monitoring.alerting import Alert, AlertStore
 from carvalue.monitoring.channels import Cause, ChannelDetectors, diagnose, merge
@@ -74,6 +76,7 @@ class Watcher:
         alert_store: The alerts to update.
         reports: The folder of the drift reports.
         metrics: The metrics to update.
+        copy: The copy of the alerts that each active instance stores, and the next one restores.
         extra_alerts: Returns alerts of other sources, such as retrainings.
         verified: Clients whose reported sales an operator vouches for.
         tracer: Opens a span for each round that reads quotes.
@@ -91,6 +94,7 @@ class Watcher:
         alert_store: AlertStore,
         reports: ReportFolder,
         metrics: WatcherMetrics,
+        copy: StoredCopy | None = None,
         extra_alerts: Callable[[], Iterable[Alert]] = tuple,
         verified: Collection[str] = (),
         tracer: Tracer | None = None,
@@ -100,6 +104,9 @@ class Watcher:
         self._references, self._file_of_release_0_2 = references, folder / "state.json"
         self.alert_store, self.reports = alert_store, reports
         self.incidents = IncidentReader(alert_store.incidents, journal)
+        self._copy = copy
+        self._fetching: Future[Path] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="alerts")
         self._tracer = tracer or LocalTracer()
         self.metrics, self._extra_alerts, self._clock = metrics, extra_alerts, clock
         self._production: CalibratedReference | None = None
@@ -119,6 +126,8 @@ class Watcher:
         """Why the last round failed; empty if it succeeded."""
         self.is_active = False
         """Whether this instance checks the quotes."""
+        self.may_store = False
+        """Whether the alerts on this disk continue the stored ones, so that they may replace them."""
 
     def step(self) -> int:
         """Do one round. Expected errors are recorded as `trouble`; the next round tries again.
@@ -178,8 +187,15 @@ class Watcher:
         if not trouble:
             self.metrics.checked.set(self._clock().timestamp())
 
-    def close(self) -> None:
-        """Save the state, let another instance take over, and close the alerts and the journal."""
+    def close(self, *, store: Callable[[], None] = lambda: None) -> None:
+        """Save the state, close the alerts and the journal, and let another instance take over.
+
+        Args:
+            store: Stores the alerts; called when they are closed, before another instance can take over.
+        """
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        self.alert_store.close()
+        store()
         try:
             if self._production is not None and self.is_active:
                 self._save(self._production)
@@ -187,15 +203,16 @@ class Watcher:
         except AppError as error:
             logger.warning("the watcher's state is not saved", extra={"because": error.message})
         self.reports.close()
-        self.alert_store.close()
         self._journal.close()
 
     def _step(self) -> int:
         now = self._clock()
-        self.is_active = self._state.acquire(now)
-        if not self.is_active:
+        if not self._state.acquire(now):
             self._stand_by()
             return 0
+        if not self.may_store and not self._has_alerts():
+            return 0
+        self.is_active = True
         self._follow_production()
         if self._production is None or self._detectors is None:
             return 0
@@ -211,8 +228,33 @@ class Watcher:
             self._conclude(self._production, self._detectors, arrivals.entries)
         return len(arrivals.entries)
 
+    def _has_alerts(self) -> bool:
+        """Restore the alerts that the active instance before this one stored; a thread fetches them.
+
+        Returns:
+            False during the first attempt, in which rounds only renew the lease. While the storage is away,
+            rounds use the alerts of this disk, which are not stored, and later ones try again.
+        """
+        if self._copy is None:
+            return True
+        if self._fetching is None:
+            self._fetching = self._thread.submit(self._copy.fetch)
+        if not self._fetching.done():
+            return self.is_active
+        fetching, self._fetching = self._fetching, None
+        try:
+            fetched = fetching.result()
+        except AppError as error:
+            if not self.is_active:  # log once, not for every attempt
+                logger.warning("alerts of this disk are used", extra={"because": error.message})
+            return True
+        self.alert_store.replace_file(partial(self._copy.restore, fetched))
+        self.may_store = True
+        return True
+
     def _stand_by(self) -> None:
         self.is_active, self._production, self._detectors = False, None, None
+        self.may_store, self._fetching = False, None
         self.snapshot = self.alarms = None
 
     def _follow_production(self) -> None:

@@ -179,6 +179,18 @@ def test_a_restart_forgets_nothing(stage: Stage, alarms: AlarmChanges) -> None:
     assert stage.started == 0
 
 
+def test_the_restored_request_of_another_instance_counts(stage: Stage) -> None:
+    stage.guard.check(QUIET)
+    other = Stage(stage.folder / "other")
+    other.guard.check(DRIFT)
+    (stage.folder / "retraining.json").write_bytes((stage.folder / "other" / "retraining.json").read_bytes())
+    stage.later(23)
+
+    stage.guard.check(DRIFT)
+
+    assert stage.started == 0
+
+
 def test_a_lost_response_or_a_kill_starts_no_second_run(stage: Stage) -> None:
     stage.airflow.loses_its_answer = True
     with pytest.raises(AirflowUnavailable):

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import generate_latest
 from sqlalchemy import update
 
-from carvalue.files import LocalFolder
+from carvalue.files import LocalFolder, StorageUnavailable, StoredCopy
 from carvalue.journal.decisions import DecisionRecord
 from carvalue.journal.entries import JournalEntry
 from carvalue.journal.leased_state import LEASE, LeasedState
@@ -21,7 +21,7 @@ from carvalue.journal.store import Journal, JournalUnavailable
 from carvalue.monitoring.alerting.store import AlertStore
 from carvalue.monitoring.drift import NullDistribution, ReferenceProfile, calibrate, calibrated
 from carvalue.monitoring.drift.reference import publish_reference
-from carvalue.monitoring.watcher.__main__ import watch_forever
+from carvalue.monitoring.watcher.__main__ import save, watch_forever
 from carvalue.monitoring.watcher.airflow_runs import PipelineRun
 from carvalue.monitoring.watcher.api import create_api
 from carvalue.monitoring.watcher.exporter import WatcherMetrics
@@ -104,14 +104,17 @@ class Stage:
         )
         self.watcher = self.a_watcher()
 
-    def a_watcher(self, instance: str = "only") -> Watcher:
+    def a_watcher(
+        self, instance: str = "only", *, disk: str = "watcher", copy: StoredCopy | None = None
+    ) -> Watcher:
         return Watcher(
             journal=self.journal,
             state=LeasedState(self.journal, "watcher", instance),
             registry=self.registry,
             references=LocalFolder(self.folder / "reference"),
             folder=self.folder / "watcher",
-            alert_store=AlertStore(self.folder / "watcher" / "alerts.db", ()),
+            alert_store=AlertStore(self.folder / disk / "alerts.db", ()),
+            copy=copy,
             reports=ReportFolder(LocalFolder(self.folder / "watcher" / "reports")),
             metrics=WatcherMetrics(),
             extra_alerts=lambda: self.retraining.alerts,
@@ -624,3 +627,82 @@ def test_without_a_production_version_there_is_nothing_to_report(stage: Stage) -
     assert stage.watcher.step() == 0
     with serving(create_api(stage.watcher, stage.retraining)) as client:
         assert client.get("/drift").json()["state"] == "insufficient data"
+
+
+class StorageOfTwo(LocalFolder):
+    """A storage that may be away, which each of two watchers on their own disks copies alerts to."""
+
+    is_away = False
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder / "stored")
+        self.folder = folder
+
+    def read(self) -> Path:
+        if self.is_away:
+            raise StorageUnavailable("The bucket does not answer.")
+        return super().read()
+
+    def copy_of(self, disk: str) -> StoredCopy:
+        return StoredCopy(self.folder / disk, names=["alerts.db"], stored=self)
+
+
+def active(watcher: Watcher) -> bool:
+    watcher.step()
+    return watcher.is_active
+
+
+def storing(watcher: Watcher) -> bool:
+    watcher.step()
+    return watcher.may_store
+
+
+@pytest.fixture
+def pair(stage: Stage) -> Iterator[tuple[StorageOfTwo, Watcher]]:
+    """A storage with the alert of a first watcher, which has ended, and a second one, which has stood by."""
+    storage = StorageOfTwo(stage.folder)
+    copies = {disk: storage.copy_of(disk) for disk in ("one", "two")}
+    first, second = (stage.a_watcher(disk, disk=disk, copy=copy) for disk, copy in copies.items())
+    until(lambda: storing(first))
+    assert not active(second)
+    stage.quote(1_000, seed=11)
+    stage.quote(600, seed=12, change=older)
+    first.step()
+    first.close(store=lambda: save(copies["one"], first))
+    stage.now += timedelta(minutes=5)
+    yield storage, second
+    second.close()
+
+
+def test_a_watcher_that_takes_over_continues_the_alerts_of_the_one_before(
+    stage: Stage, pair: tuple[StorageOfTwo, Watcher]
+) -> None:
+    _, second = pair
+    assert second.alert_store.firing() == []
+
+    until(lambda: active(second))
+
+    assert second.may_store
+    (alert,) = second.alert_store.firing()
+    assert alert.since < stage.now - timedelta(minutes=4)
+    assert len(second.alert_store.incidents.newest(9)) == 1
+
+
+def test_without_the_storage_a_watcher_uses_its_own_alerts_and_does_not_store_them(
+    stage: Stage, pair: tuple[StorageOfTwo, Watcher]
+) -> None:
+    storage, second = pair
+    storage.is_away = True
+    stored = (stage.folder / "stored" / "alerts.db").read_bytes()
+
+    until(lambda: active(second))
+    save(storage.copy_of("two"), second)
+
+    assert not second.may_store
+    assert [alert.key for alert in second.alert_store.firing()] == ["drift:api"]
+    assert (stage.folder / "stored" / "alerts.db").read_bytes() == stored
+
+    storage.is_away = False
+    until(lambda: storing(second))
+    (alert,) = second.alert_store.firing()
+    assert alert.since < stage.now - timedelta(minutes=4)
