@@ -124,4 +124,5 @@ def test_a_kind_that_was_not_seen_for_a_day_is_new_again() -> None:
         callers.admits(0b111, START + timedelta(hours=hour))
     later = START + timedelta(days=9)
 
-    assert [callers.admits(0b111, later) for _ in range(5)] == [True] * NEW_PER_PERIOD + [False] * (5 - NEW_PER_PERIOD)
+    admitted = [callers.admits(0b111, later) for _ in range(5)]
+    assert admitted == [True] * NEW_PER_PERIOD + [False] * (5 - NEW_PER_PERIOD)
