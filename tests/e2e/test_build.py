@@ -74,6 +74,7 @@ def _parts_up(prometheus: httpx.Client) -> set[str]:
 
 def test_the_drift_demo_shows_an_alert_and_its_end(settings: Settings, built: str) -> None:
     with local_client(settings.watcher_port) as watcher:
+        until(lambda: watcher.get("/drift").json()["rows_seen"])  # the quote of the build
         seen = watcher.get("/drift").json()["rows_seen"]
         done = carvalue(settings, "demo-drift", "--hold", "0")
         alerts, restored = watcher.get("/alerts").json(), watcher.get("/drift").json()["rows_seen"]
