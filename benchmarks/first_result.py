@@ -25,9 +25,10 @@ CAR = {"manufacturer": "ford", "model": "f-150", "year": 2015, "odometer": 80_00
 KEYS = ("ArrowRight", "ArrowRight", "ArrowLeft")
 # from the key to the next frame that shows the new text, in milliseconds
 SLIDE = """
-async ([host, key]) => {
-  const root = document.querySelector(host).shadowRoot ?? document.querySelector(host);
-  const slider = root.querySelector("#what-if-odometer");
+async key => {
+  const sliders = [...document.querySelectorAll("*")].map(
+    e => (e.shadowRoot ?? e).querySelector?.("#what-if-odometer")).filter(Boolean);
+  const slider = sliders.at(-1);
   const began = performance.now();
   slider.value = Number(slider.value) + (key === "ArrowRight" ? 1 : -1);
   slider.dispatchEvent(new Event("input", { bubbles: true }));
@@ -40,15 +41,6 @@ NEW_PRICE = """
 shown => {
   const text = document.querySelector(".st-key-answer")?.innerText ?? "";
   return text.includes("quote ") && !text.includes(shown);
-}
-"""
-FIND_HOST = """
-() => {
-  const hosts = [...document.querySelectorAll("*")].filter(
-    e => (e.shadowRoot ?? e).querySelector?.("#what-if-odometer"));
-  const host = hosts.at(-1);
-  host.id ||= "what-if-host";
-  return "#" + host.id;
 }
 """
 
@@ -126,9 +118,9 @@ def _slide(page: Page, client: httpx.Client) -> float:
     output.wait_for()
     curve = client.post("/curves", json=CAR).raise_for_status().json()["odometer"]
     texts = {f"${point['price']:,} at {point['value']:,} miles" for point in curve}
-    host, times = page.evaluate(FIND_HOST), []
+    times = []
     for key in KEYS:
-        times.append(page.evaluate(SLIDE, [host, key]))
+        times.append(page.evaluate(SLIDE, key))  # the page may have drawn the slider anew
         shown = output.inner_text()
         if not any(shown.startswith(text) for text in texts):
             raise RuntimeError(f"{shown!r} is not a price of the service")
