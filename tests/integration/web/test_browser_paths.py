@@ -162,6 +162,13 @@ def test_drift_is_shown_on_every_page_and_in_detail_on_one(
     assert broken_rules(page) == []
     follow(page, "Value my car")
     expect(page.get_by_text("Prices may be wrong: one of the fields")).to_be_visible()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.goto(f"{page_url}/incidents")
+        selected = page.get_by_role("tab", selected=True)
+        expect(selected).not_to_have_css("color", "rgb(31, 122, 102)")  # axe-core does not judge tabs
+        expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible()
+        assert broken_rules(page) == []
 
 
 @pytest.mark.parametrize("path", ["about", "developers"])
