@@ -91,7 +91,7 @@ class DecisionLog:
             return tuple(map(_decision, rows))
 
     def canary_start(self) -> DecisionRecord | None:
-        """Read the decision that started the canary of today.
+        """Read the decision that started the canary that is running.
 
         Returns:
             The decision; None if no canary runs.

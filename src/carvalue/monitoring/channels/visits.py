@@ -22,7 +22,7 @@ MIN_CLIENTS = 4  # with fewer active clients, shares would leave quotes unchecke
 ACTIVE_FOR = timedelta(hours=1)  # so that a flood does not push the other clients out of sight
 NEW_VISIT_AFTER = timedelta(minutes=30)
 PERIOD, DAY_PERIODS = timedelta(minutes=15), 96
-USUAL_PERIODS, NEW_PER_PERIOD = 4, 1
+USUAL_PERIODS = 4
 UNNAMED = ("", "local")  # clients of a service without keys on one machine
 ROWS_PER_UPLOAD = 3  # an upload counts as one visitor, who asks for a few cars
 MAX_CLIENTS = 2_000  # whose last cars are remembered
@@ -121,12 +121,12 @@ class RecentCars:
 
 
 class UnnamedCallers:
-    """Bounds how fast a new kind of quote from callers without a name counts. Not thread-safe.
+    """Limits how many quotes with a new combination of fields count, of callers without a name.
 
-    Without names, callers are told apart by the fields that they fill in. A kind of quote that is new counts
-    once in a quarter of an hour, until it was seen in four of them within a day. So a bot that asks for 400
-    cars without a mileage counts little, and a program that loses a field counts whole after an hour. In its
-    first hour a channel has no usual kinds, and every quote counts.
+    Without names, callers are distinguished by the fields that they fill in. A new combination counts once in
+    15 minutes, until it was seen in four such periods within a day. So a bot that asks for 400 cars without a
+    mileage counts little, and all quotes of a program that loses a field count after an hour. In the first
+    hour of a channel every quote counts. Not thread-safe.
 
     >>> callers, now = UnnamedCallers(), datetime(2026, 1, 1)
     >>> callers.admits(0b101, now)
@@ -135,8 +135,7 @@ class UnnamedCallers:
 
     def __init__(self) -> None:
         self._first: datetime | None = None
-        self._seen_in: OrderedDict[int, deque[int]] = OrderedDict()  # the newest periods of each kind
-        self._newest: OrderedDict[int, int] = OrderedDict()  # quotes of each kind in its newest period
+        self._seen_in: OrderedDict[int, deque[int]] = OrderedDict()  # the newest periods of each combination
 
     def admits(self, fields: int, quoted_at: datetime) -> bool:
         """Count a quote, and decide whether it may be used.
@@ -153,15 +152,13 @@ class UnnamedCallers:
         periods = self._seen_in.setdefault(fields, deque(maxlen=USUAL_PERIODS))
         self._seen_in.move_to_end(fields)
         if len(self._seen_in) > MAX_CLIENTS:
-            forgotten, _ = self._seen_in.popitem(last=False)
-            del self._newest[forgotten]
-        if not periods or periods[-1] != period:
+            self._seen_in.popitem(last=False)
+        is_first_of_period = not periods or periods[-1] != period
+        if is_first_of_period:
             periods.append(period)
-            self._newest[fields] = 0
-        self._newest[fields] += 1
         is_usual = len(periods) == USUAL_PERIODS and period - periods[0] <= DAY_PERIODS
-        has_begun = quoted_at - self._first < USUAL_PERIODS * PERIOD
-        return is_usual or has_begun or self._newest[fields] <= NEW_PER_PERIOD
+        is_first_hour = quoted_at - self._first < USUAL_PERIODS * PERIOD
+        return is_usual or is_first_hour or is_first_of_period
 
 
 class VisitFilter:
@@ -169,7 +166,8 @@ class VisitFilter:
 
     Args:
         channel: The name of the channel. Of a file few rows are used; of a program with a key all quotes but
-            exact repeats; of callers without a name few quotes of a new kind.
+            exact repeats; of callers without a name few quotes with a new
+            combination of fields.
     """
 
     def __init__(self, channel: str) -> None:

@@ -6,7 +6,6 @@ import polars as pl
 
 from carvalue.monitoring.channels.visits import (
     MIN_PER_CLIENT,
-    NEW_PER_PERIOD,
     ROWS_PER_UPLOAD,
     WINDOW,
     ClientShares,
@@ -16,6 +15,7 @@ from carvalue.monitoring.channels.visits import (
 from carvalue.monitoring.drift import INPUTS
 from markets import a_market
 
+NEW_PER_PERIOD = 1
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
 
