@@ -13,7 +13,6 @@ from sqlalchemy import (
     URL,
     Connection,
     Engine,
-    NullPool,
     RowMapping,
     Select,
     Subquery,
@@ -30,6 +29,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from carvalue.errors import AppError
 from carvalue.files import make_folder
@@ -742,9 +742,11 @@ def _engine(url: URL, answer_s: int) -> Engine:
         create_engine, url, hide_parameters=True, json_serializer=lambda value: compact_json(value).decode()
     )
     if url.get_backend_name() == "sqlite":
-        # a new connection for each transaction: a deleted file is noticed instead of written to
-        engine = make(poolclass=NullPool, connect_args={"timeout": answer_s})
+        engine = make(connect_args={"timeout": answer_s})
         event.listen(engine, "connect", _configure_sqlite)
+        if url.database:  # otherwise in memory
+            event.listen(engine, "connect", partial(_remember_file, Path(url.database)))
+            event.listen(engine, "checkout", partial(_require_same_file, Path(url.database)))
         return engine
     # JIT: compiling a query over a year of partitions takes seconds, running it milliseconds
     limits = f"-c statement_timeout={answer_s}s -c lock_timeout={answer_s}s -c jit=off"
@@ -755,6 +757,16 @@ def _engine(url: URL, answer_s: int) -> Engine:
 def _configure_sqlite(connection: Any, _: object) -> None:
     connection.execute("PRAGMA journal_mode=WAL")  # readers, such as the watcher, do not block writers
     connection.execute("PRAGMA synchronous=FULL")
+
+
+def _remember_file(path: Path, _: object, record: ConnectionPoolEntry) -> None:
+    record.info["file"] = path.stat().st_ino
+
+
+def _require_same_file(path: Path, _: object, record: ConnectionPoolEntry, __: object) -> None:
+    """Let the pool connect again if the file was deleted or replaced since: the old one is not written to."""
+    if not path.exists() or path.stat().st_ino != record.info["file"]:
+        raise exc.DisconnectionError(f"{path.name} was deleted or replaced.")
 
 
 def _reason(error: Exception) -> str:
