@@ -26,7 +26,8 @@ from carvalue.journal.retention import create_partitions, day_of, prune
 REPEATS, LIMIT_MS = 40, 50
 DAYS_OF_A_VERSION = 10
 QUOTES = text("""
-    INSERT INTO quotes
+    INSERT INTO quotes (quote_id, quoted_at, model_version, price, low, high, warnings, listing,
+                        client, route, arrival, schema_version)
     SELECT lpad(to_hex((:start + n * (86400000.0 / :rows))::bigint), 12, '0')
                || substr(md5((:first + n)::text), 1, 20),
            to_timestamp((:start + n * (86400000.0 / :rows)) / 1000), :version,
@@ -39,12 +40,12 @@ QUOTES = text("""
     FROM generate_series(1, :rows) n
 """)
 SALES = text("""
-    INSERT INTO feedback
+    INSERT INTO feedback (quote_id, sale_price, told_at, client, arrival, model_version)
     SELECT quote_id, price - 200, quoted_at + interval '1 hour', client, arrival, model_version
     FROM quotes WHERE quote_id >= :start AND quote_id < :end AND arrival % 200 = 0
 """)
 RATINGS = text("""
-    INSERT INTO ratings
+    INSERT INTO ratings (quote_id, rating, rated_at, client, model_version)
     SELECT quote_id, (ARRAY['useful', 'too low', 'too high'])[1 + arrival % 3], quoted_at, client,
            model_version
     FROM quotes WHERE quote_id >= :start AND quote_id < :end AND arrival % 1000 = 1

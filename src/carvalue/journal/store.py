@@ -13,6 +13,7 @@ from sqlalchemy import (
     URL,
     Connection,
     Engine,
+    Row,
     RowMapping,
     Select,
     Subquery,
@@ -441,17 +442,14 @@ class Journal:
             JournalUnavailable: The journal does not answer.
         """
         newer = select(FEEDBACK).where(FEEDBACK.c.arrival > arrival).order_by(FEEDBACK.c.arrival)
-        sales = newer.limit(limit).subquery()
-        query = (
-            select(
-                *(sales.c.arrival, QUOTES.c.model_version),
-                *(QUOTES.c.price, QUOTES.c.low, QUOTES.c.high, sales.c.sale_price, sales.c.client),
-            )
-            .join(QUOTES, QUOTES.c.quote_id == sales.c.quote_id)
-            .order_by(sales.c.arrival)
-        )
         with self.transaction() as connection:
-            return [(row[0], row[1], Sale(*row[2:])) for row in connection.execute(query)]
+            sales = connection.execute(newer.limit(limit)).all()
+            quotes = _quotes_by_id(connection, [sale.quote_id for sale in sales])
+        return [
+            (sale.arrival, quote.model_version, _sale(quote, sale))
+            for sale in sales
+            if (quote := quotes.get(sale.quote_id))
+        ]
 
     def last_sale_at(self) -> datetime | None:
         """Return when the newest sale was reported.
@@ -690,6 +688,18 @@ def _next_arrival(connection: Connection, entries: int) -> int:
     taken = update(ARRIVALS).values(last=ARRIVALS.c.last + entries).returning(ARRIVALS.c.last)
     last: int = connection.execute(taken).scalar_one()
     return last - entries + 1
+
+
+def _quotes_by_id(connection: Connection, quote_ids: Sequence[str]) -> dict[str, Row[Any]]:
+    """Read quotes by their ids. PostgreSQL then reads their partitions only, which a join does not."""
+    quotes = select(*(QUOTES.c[name] for name in ("quote_id", "model_version", "price", "low", "high")))
+    chunks = (quote_ids[start : start + MAX_IDS] for start in range(0, len(quote_ids), MAX_IDS))
+    found = (connection.execute(quotes.where(QUOTES.c.quote_id.in_(chunk))).all() for chunk in chunks)
+    return {quote.quote_id: quote for rows in found for quote in rows}
+
+
+def _sale(quote: Row[Any], sale: Row[Any]) -> Sale:
+    return Sale(quote.price, quote.low, quote.high, sale.sale_price, sale.client)
 
 
 def _of_version(table: Table, model_version: str) -> tuple[Select[Any], Select[Any]]:
