@@ -140,7 +140,7 @@ def measure(journal: Journal, *, now: datetime, last: int) -> list[Mapping[str, 
 def queries(journal: Journal, *, now: datetime, last: int) -> Mapping[str, Callable[[], object]]:
     """Return what is measured, by name; ids and numbers are of quotes in the middle and at the end."""
     middle = journal.arrived(JournalCursor(arrival=last // 2), until=now, limit=1).entries[0]
-    newest = journal.arrived(JournalCursor(arrival=last - 1), until=now, limit=1).entries[0]
+    newest = journal.between(now - timedelta(days=2), now, newest=True, limit=1)[0]
     cursor, version = JournalCursor(arrival=last), newest.model_version
     lease, numbers = LeasedState(journal, "watcher", "benchmark"), count()
     return {
