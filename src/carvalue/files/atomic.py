@@ -128,6 +128,9 @@ def make_folder(folder: Path) -> None:
     Args:
         folder: The folder; nothing happens if it exists.
 
+    Raises:
+        OSError: The folder cannot be created or flushed. It is then not there, unless it is in use already.
+
     Example:
         >>> from pathlib import Path
         >>> make_folder(Path("var/storage"))
@@ -138,7 +141,12 @@ def make_folder(folder: Path) -> None:
         return
     make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    fsync(folder.parent)
+    try:
+        fsync(folder.parent)
+    except OSError:
+        with suppress(OSError):  # the next attempt would find the folder, and not flush its entry
+            folder.rmdir()
+        raise
 
 
 def make_private(folder: Path) -> None:

@@ -17,6 +17,7 @@ from carvalue.files import (
     atomic_folder,
     atomic_write,
     file_lock,
+    make_folder,
     make_private,
 )
 
@@ -42,6 +43,26 @@ def test_a_failed_write_leaves_the_previous_folder(tmp_path: Path) -> None:
 
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
     assert (folder / "card").read_text() == "previous"
+
+
+def test_a_folder_whose_entry_could_not_be_flushed_is_created_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[Path] = []
+
+    def fail_once(path: Path) -> None:
+        flushed.append(path)
+        if len(flushed) == 1:
+            raise OSError(errno.EIO, "the disk is broken")
+
+    monkeypatch.setattr("carvalue.files.atomic.fsync", fail_once)
+    with pytest.raises(OSError, match="broken"):
+        make_folder(tmp_path / "service")
+
+    make_folder(tmp_path / "service")
+
+    assert (tmp_path / "service").is_dir()
+    assert flushed == [tmp_path, tmp_path]
 
 
 @pytest.mark.parametrize("system", ["linux", "darwin"])
