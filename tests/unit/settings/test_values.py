@@ -324,7 +324,10 @@ def test_a_default_that_makes_another_setting_invalid_is_reported_too(
     ]
 
 
-KNOWN = frozenset({"DATA_SOURCE", "STATE_DIR", "AIRFLOW_URL", "RATE_LIMIT", "MARKET"})
+KNOWN = frozenset(
+    "DATA_SOURCE STATE_DIR RATE_LIMIT MARKET JOURNAL_KEEP_DAYS "
+    "AIRFLOW_URL AIRFLOW_USER MLFLOW_TRACKING_URI".split()
+)
 
 
 @pytest.mark.parametrize(
@@ -336,6 +339,7 @@ KNOWN = frozenset({"DATA_SOURCE", "STATE_DIR", "AIRFLOW_URL", "RATE_LIMIT", "MAR
         ("RATE_LIMITS", "RATE_LIMIT"),
         ("RATE_OF_PAY", ""),
         ("STATE_OF_DENMARK", ""),
+        ("JOURNAL_RETENTION", ""),
     ],
 )
 def test_a_name_of_the_file_that_resembles_a_setting_is_found(name: str, meant: str) -> None:
@@ -345,7 +349,8 @@ def test_a_name_of_the_file_that_resembles_a_setting_is_found(name: str, meant: 
 
 
 @pytest.mark.parametrize(
-    "name", [*sorted(KNOWN), "AIRFLOW_UID", "AIRFLOW_HOME", "RATE", "COMPOSE_FILE", "HOME"]
+    "name",
+    [*sorted(KNOWN), "AIRFLOW_UID", "AIRFLOW_USER_ID", "AIRFLOW_HOME", "RATE", "COMPOSE_FILE", "HOME"],
 )
 def test_other_names_of_the_file_are_left_alone(name: str) -> None:
     assert not list(unknown_in_file([name], known=KNOWN))
@@ -365,7 +370,16 @@ def test_every_misspelled_name_is_found() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [*sorted(KNOWN), "MARKETT", "RATE_LIMITS", "RATE_LIMI", "DATA_SOUR_CE", "DATA_STORES"]
+    "name",
+    [
+        *sorted(KNOWN),
+        "MARKETT",
+        "MLFLOW_TRACKING_URL",
+        "RATE_LIMITS",
+        "RATE_LIMI",
+        "DATA_SOUR_CE",
+        "DATA_STORES",
+    ],
 )
 def test_the_environment_holds_names_of_other_programs(name: str) -> None:
     assert not list(unknown_in_environment([name], known=KNOWN))
