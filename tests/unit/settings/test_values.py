@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from carvalue.settings import InvalidSetting, Settings, load_settings, load_usable_settings
+from carvalue.settings import (
+    InvalidSetting,
+    Settings,
+    check_deployed,
+    load_settings,
+    load_usable_settings,
+)
 from carvalue.settings.names import unknown_in_environment, unknown_in_file
 from carvalue.settings.paths import absolute, absolute_url, find_checkout, in_folder
 
@@ -383,3 +389,17 @@ def test_every_misspelled_name_is_found() -> None:
 )
 def test_the_environment_holds_names_of_other_programs(name: str) -> None:
     assert not list(unknown_in_environment([name], known=KNOWN))
+
+
+def test_what_a_deployment_may_not_set_is_named_with_the_reason() -> None:
+    check_deployed(["RETRAIN_SCHEDULE", "RATE_LIMIT"])
+
+    with pytest.raises(InvalidSetting) as caught:
+        check_deployed(["SERVICE_API_KEY", "RATE_LIMIT", "STATE_DIR", "RATE_LIMITS", "COMPOSE_FILE"])
+
+    assert str(caught.value).startswith(
+        "SERVICE_API_KEY is a secret: expected a file in deploy/secrets, or a secret of the cloud. "
+        "STATE_DIR has no effect in a container: expected it to be absent. "
+        "RATE_LIMITS is not a setting; did you mean RATE_LIMIT? "
+        "COMPOSE_FILE is not a setting."
+    )

@@ -18,6 +18,7 @@ from carvalue.journal.archive import (
     forget,
 )
 from carvalue.journal.retention import create_partitions, day_of, first_id_of, prune, pruning
+from carvalue.journal.retention.partitions import Partition, read_partitions
 from factories import an_entry
 
 FIRST = datetime(2026, 10, 1, 12, tzinfo=UTC)
@@ -73,6 +74,26 @@ def test_a_long_past_is_pruned_in_portions(journal: Journal, monkeypatch: pytest
 
 def test_a_file_has_no_partitions(journal: Journal) -> None:
     assert create_partitions(journal, until=date(2026, 10, 9)) == ()
+
+
+def test_partitions_are_read_from_the_bounds_that_postgresql_shows() -> None:
+    first, second, third = (first_id_of(date(2026, 10, day)) for day in (1, 2, 3))
+    shown = [
+        ("quotes_20261002", f"FOR VALUES FROM ('{second}') TO ('{third}')"),
+        ("quotes_other", "DEFAULT"),
+        ("quotes_earlier", f"FOR VALUES FROM (MINVALUE) TO ('{first}')"),
+        ("quotes_20261001", f"FOR VALUES FROM ('{first}') TO ('{second}')"),
+    ]
+
+    class Shown:
+        def execute(self, _: object) -> list[tuple[str, str]]:
+            return shown
+
+    assert read_partitions(Shown()) == (  # type: ignore[arg-type]
+        Partition(name="quotes_earlier", first="", end=first),
+        Partition(name="quotes_20261001", first=first, end=second),
+        Partition(name="quotes_20261002", first=second, end=third),
+    )
 
 
 def test_a_quote_id_names_its_day() -> None:
