@@ -285,6 +285,20 @@ def test_a_private_folder_is_closed_to_others(tmp_path: Path) -> None:
     assert [folder.stat().st_mode & 0o777 for folder in (new, open_to_all)] == [0o700, 0o700]
 
 
+def test_the_entries_of_new_private_folders_are_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[Path] = []
+    monkeypatch.setattr("carvalue.files.atomic.fsync", flushed.append)
+
+    make_private(tmp_path / "above" / "var")
+    make_private(tmp_path / "above" / "var")
+
+    assert flushed == [tmp_path, tmp_path / "above"]
+    (tmp_path / "usual").mkdir()
+    assert (tmp_path / "above").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
 def test_a_folder_of_another_user_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.chmod(0o755)
     monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
