@@ -148,6 +148,7 @@ UNREADABLE = {
     "not a number": first_release(price=float("nan")),
     "unknown field": frame(first_release(currency="USD"))[:-1],
     "not UTF-8": b'{"price":"\xff"}',
+    "not UTF-8, with a checksum": frame(b'{"quote_id":"\xff"}')[:-1],
     "NUL block": b"\0" * 300_000,
     "carriage return": WHOLE[:60] + b"\r" + WHOLE[60:],
 }
