@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from sqlite3 import OperationalError
 from threading import Lock
 from typing import Any
 
@@ -788,7 +789,10 @@ def _engine(url: URL, answer_s: int) -> Engine:
 
 
 def _configure_sqlite(connection: Any, _: object) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")  # readers, such as the watcher, do not block writers
+    # readers, such as the watcher, do not block writers
+    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    if mode not in {"wal", "memory"}:  # SQLite reports no error where it cannot write the log
+        raise OperationalError("the write-ahead log cannot be used, for example because the disk is full")
     connection.execute("PRAGMA synchronous=FULL")
 
 

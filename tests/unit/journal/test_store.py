@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from carvalue.journal.store import EntriesRefused, Journal, JournalCursor, JournalUnavailable, UnknownQuote
+from carvalue.journal.store import (
+    EntriesRefused,
+    Journal,
+    JournalCursor,
+    JournalUnavailable,
+    UnknownQuote,
+    _configure_sqlite,
+)
 from factories import an_entry
 from time_limits import files_of_at_most
 
@@ -65,6 +72,16 @@ def test_a_deleted_journal_is_created_again(tmp_path: Path) -> None:
     journal.write([an_entry(2)])
 
     assert rows(tmp_path / "journal.db", "select price from quotes") == [(22_450,)]
+
+
+def test_a_journal_without_a_write_ahead_log_is_unavailable(tmp_path: Path) -> None:
+    uri = f"file:{tmp_path}/journal.db?vfs=unix-none"  # it has no shared memory, which the log needs
+
+    with (
+        closing(sqlite3.connect(uri, uri=True)) as connection,
+        pytest.raises(sqlite3.OperationalError, match="write-ahead log cannot be used"),
+    ):
+        _configure_sqlite(connection, None)
 
 
 def test_a_replaced_journal_is_noticed(tmp_path: Path) -> None:
