@@ -37,7 +37,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from carvalue.errors import AppError
-from carvalue.files import make_folder
+from carvalue.files import fsync, make_folder
 from carvalue.journal.entries import RATING_CHOICES, JournalEntry, Rating, Sale, SoldCar, first_id_at
 from carvalue.journal.framing import compact_json
 from carvalue.journal.schema import (
@@ -653,6 +653,8 @@ class Journal:
         with self._lock:
             if not self._is_ready:
                 self._require_ready(self._upgrade() if self._is_file else schema_status(self._engine))
+                if self._is_file and self._url.database:
+                    fsync(Path(self._url.database).parent)  # SQLite flushes it, too, but ignores errors
                 self._is_ready = True
 
     def _upgrade(self) -> SchemaStatus:

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
+from errno import EIO
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,25 @@ def test_a_journal_without_a_write_ahead_log_is_unavailable(tmp_path: Path) -> N
         pytest.raises(sqlite3.OperationalError, match="write-ahead log cannot be used"),
     ):
         _configure_sqlite(connection, None)
+
+
+def test_a_journal_whose_folder_could_not_be_flushed_is_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, flushed = a_journal(tmp_path / "journal.db"), list[Path]()
+
+    def fail_once(path: Path) -> None:
+        flushed.append(path)
+        if len(flushed) == 1:
+            raise OSError(EIO, "the disk is broken")
+
+    monkeypatch.setattr("carvalue.journal.store.fsync", fail_once)
+    with pytest.raises(JournalUnavailable, match="broken"):
+        journal.write([an_entry(1)])
+    for number in (1, 2):
+        journal.write([an_entry(number)])
+
+    assert flushed == [tmp_path, tmp_path]
 
 
 def test_a_replaced_journal_is_noticed(tmp_path: Path) -> None:
