@@ -34,14 +34,16 @@ COLUMNS = ("killed", "timeout", OTHER, "survived", "no tests", "not run")
 def main() -> None:
     """Count and save."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mutants", type=Path, default=MUTANTS, help="the folder that mutmut wrote")
-    modules = dict(count_modules(parser.parse_args().mutants / "src" / "carvalue"))
+    parser.add_argument("mutants", type=Path, nargs="*", default=[MUTANTS], help="folders that mutmut wrote")
+    folders = parser.parse_args().mutants
+    modules = {name: counts for folder in folders for name, counts in count_modules(folder)}
     if not modules:
         raise SystemExit("There are no mutants: run `make mutation` first.")
     values = {
         "packages": [
             describe(package, [counts for name, counts in modules.items() if package_of(name) == package])
             for package in PACKAGES
+            if any(package_of(name) == package for name in modules)
         ],
         "modules": [describe(name, [counts]) for name, counts in modules.items()],
     }
@@ -52,15 +54,16 @@ def count_modules(folder: Path) -> Iterator[tuple[str, Counter[str]]]:
     """Count the mutants of each module by what became of them.
 
     Args:
-        folder: The folder of the package `carvalue` with mutants.
+        folder: A folder that mutmut wrote.
 
     Yields:
-        The path of a module below the folder, without suffix, and its counts by status.
+        The path of a module below the package, without suffix, and its counts by status.
     """
-    for path in sorted(folder.rglob("*.py.meta")):
+    package = folder / "src" / "carvalue"
+    for path in sorted(package.rglob("*.py.meta")):
         codes = json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"].values()
         if codes:
-            name = path.relative_to(folder).as_posix().removesuffix(".py.meta")
+            name = path.relative_to(package).as_posix().removesuffix(".py.meta")
             yield name, Counter(STATUSES.get(code, OTHER) for code in codes)
 
 
