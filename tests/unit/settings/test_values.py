@@ -274,6 +274,23 @@ def test_relative_paths_of_the_file_start_at_its_folder(
     assert settings.price_index == str(tmp_path / "index.csv")
 
 
+def test_what_is_no_path_in_the_file_stays_as_it_is(tmp_path: Path) -> None:
+    values = {
+        "MARKET": "eu-motorcycles",
+        "BUNDLE_PUBLIC_KEY": "-----BEGIN PUBLIC KEY----- MCowBQ",
+        "JOURNAL_URL": "postgresql://ann:secret@host/journal",
+        "OPERATOR_LINKS": "Logs=https://logs.example/?app=carvalue",
+    }
+    (tmp_path / ".env").write_text("".join(f'{name}="{value}"\n' for name, value in values.items()))
+
+    settings = load_settings()
+
+    assert settings.market == values["MARKET"]
+    assert settings.bundle_public_key == values["BUNDLE_PUBLIC_KEY"]
+    assert settings.journal_url.get_secret_value() == values["JOURNAL_URL"]
+    assert settings.links == {"Logs": "https://logs.example/?app=carvalue"}
+
+
 def test_a_path_of_the_environment_replaces_that_of_the_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
