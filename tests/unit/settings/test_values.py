@@ -291,6 +291,27 @@ def test_what_is_no_path_in_the_file_stays_as_it_is(tmp_path: Path) -> None:
     assert settings.links == {"Logs": "https://logs.example/?app=carvalue"}
 
 
+def test_published_versions_need_a_signature_where_there_is_a_key(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pem = " -----BEGIN PUBLIC KEY----- MCowBQ"
+    with_key = Settings(bundle_public_key="keys/public.pem", bundle_signing_key=SecretStr("private.pem"))
+
+    assert Settings().unsigned_bundles == "accept"
+    assert with_key.unsigned_bundles == "refuse"
+    assert with_key.bundle_public_key == str(tmp_path / "keys" / "public.pem")
+    assert with_key.bundle_signing_key.get_secret_value() == str(tmp_path / "private.pem")
+    assert Settings(bundle_public_key=pem, unsigned_bundles="accept").bundle_public_key == pem
+    assert Settings(bundle_url="s3://cars/published/").bundle_url == "s3://cars/published"
+    monkeypatch.setenv("BUNDLE_URL", "s3://cars/published")
+    message = refused(monkeypatch, "UNSIGNED_BUNDLES", "refuse")
+    assert message.startswith(
+        "UNSIGNED_BUNDLES is 'refuse': expected a BUNDLE_PUBLIC_KEY to verify signatures"
+    )
+    settings, problems = load_usable_settings()
+    assert (settings.unsigned_bundles, len(problems)) == ("accept", 1)
+
+
 def test_a_path_of_the_environment_replaces_that_of_the_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
