@@ -33,12 +33,21 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from carvalue.errors import AppError
 from carvalue.files import make_folder
-from carvalue.journal.entries import RATING_CHOICES, JournalEntry, Rating, Sale, SoldCar, first_id_at
+from carvalue.journal.entries import (
+    RATING_CHOICES,
+    JournalEntry,
+    Rating,
+    Sale,
+    SoldCar,
+    StoredCorrection,
+    first_id_at,
+)
 from carvalue.journal.framing import compact_json
 from carvalue.journal.schema import (
     ARRIVALS,
     FEEDBACK,
     QUOTES,
+    RANGE_CORRECTIONS,
     RATINGS,
     SchemaStatus,
     newest_revision,
@@ -138,8 +147,10 @@ class Journal:
     >>> journal.add_feedback(
     ...     quote_id="0" * 32, sale_price=18_500, reported_at=datetime(2026, 1, 9, tzinfo=UTC), client="shop"
     ... )
-    >>> journal.sales(model_version="3", limit=500)
-    [Sale(price=19000, low=15000, high=23000, sale_price=18500, client='shop')]
+    >>> [(sale.price, sale.sale_price) for sale in journal.sales(model_version="3", limit=500)]
+    [(19000, 18500)]
+    >>> journal.range_correction("3") is None
+    True
     >>> journal.rate(quote_id="0" * 32, rating="too low", rated_at=datetime(2026, 1, 2, tzinfo=UTC))
     >>> journal.rating("0" * 32), journal.rating_counts(model_version="3")
     ('too low', {'useful': 0, 'too low': 1, 'too high': 0})
@@ -446,6 +457,7 @@ class Journal:
             select(
                 *(sales.c.arrival, QUOTES.c.model_version),
                 *(QUOTES.c.price, QUOTES.c.low, QUOTES.c.high, sales.c.sale_price, sales.c.client),
+                *(QUOTES.c.calibrated_low, QUOTES.c.calibrated_high),
             )
             .join(QUOTES, QUOTES.c.quote_id == sales.c.quote_id)
             .order_by(sales.c.arrival)
@@ -514,12 +526,53 @@ class Journal:
             chosen = chosen.where(or_(ranked.c.rank <= max_per_client, ranked.c.client.in_(sorted(verified))))
         sales = chosen.subquery()
         query = (
-            select(QUOTES.c.price, QUOTES.c.low, QUOTES.c.high, sales.c.sale_price, sales.c.client)
+            select(
+                *(QUOTES.c.price, QUOTES.c.low, QUOTES.c.high, sales.c.sale_price, sales.c.client),
+                *(QUOTES.c.calibrated_low, QUOTES.c.calibrated_high),
+            )
             .join(sales, sales.c.quote_id == QUOTES.c.quote_id)
-            .order_by(sales.c.told_at.desc())
+            .order_by(sales.c.told_at.desc(), sales.c.quote_id)
         )
         with self.transaction() as connection:
             return [Sale(*row) for row in connection.execute(query)]
+
+    def set_range_correction(
+        self, *, model_version: str, level: float, log_scale: float, sales: int, computed_at: datetime
+    ) -> None:
+        """Store how reported sales correct the price ranges of a version; it replaces the last correction.
+
+        Args:
+            model_version: The version.
+            level: Log dollars by which both ends are moved.
+            log_scale: Logarithm of the factor of both distances from the quote.
+            sales: The number of sales that it was computed from.
+            computed_at: The time, with a time zone.
+
+        Raises:
+            JournalUnavailable: The database does not answer.
+        """
+        values = {"level": level, "log_scale": log_scale, "sales": sales, "computed_at": computed_at}
+        row = self.insert(RANGE_CORRECTIONS).values(model_version=model_version, **values)
+        with self.transaction() as connection:
+            connection.execute(row.on_conflict_do_update(index_elements=["model_version"], set_=values))
+
+    def range_correction(self, model_version: str) -> StoredCorrection | None:
+        """Read how reported sales correct the price ranges of a version.
+
+        Args:
+            model_version: The version.
+
+        Returns:
+            The correction; None if none was stored.
+
+        Raises:
+            JournalUnavailable: The database does not answer.
+        """
+        table = RANGE_CORRECTIONS.c
+        query = select(table.level, table.log_scale, table.sales).where(table.model_version == model_version)
+        with self.transaction() as connection:
+            row = connection.execute(query).first()
+        return StoredCorrection(*row) if row else None
 
     def migrate(self) -> str:
         """Upgrade the tables to the newest revision. A SQLite file is also upgraded on first use.

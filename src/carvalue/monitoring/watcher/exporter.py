@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from math import exp
 
 from carvalue.journal import JournalEntry
 from carvalue.monitoring.alerting import AlertStore
 from carvalue.monitoring.drift import DriftReport
 from carvalue.monitoring.watcher.alert_conditions import WatcherSnapshot
+from carvalue.pricing.intervals import RangeCorrection
 from carvalue.telemetry import ALERT_KINDS, STATE_NUMBERS, WatcherInstruments
 
 
@@ -21,6 +23,7 @@ class WatcherMetrics(WatcherInstruments):
 
     def __init__(self) -> None:
         super().__init__()
+        self.range_scale.set(1)
         self._exported: dict[tuple[str, str], int] = {}
         self._channels: Mapping[str, DriftReport] = {}
 
@@ -52,6 +55,15 @@ class WatcherMetrics(WatcherInstruments):
             self.feature_threshold.labels(item.name).set(1)
         self._show_channels(snapshot.channels)
         self._show_live(snapshot)
+
+    def show_correction(self, correction: RangeCorrection) -> None:
+        """Export how reported sales correct the price ranges.
+
+        Args:
+            correction: The correction.
+        """
+        self.range_level.set(correction.level)
+        self.range_scale.set(exp(correction.log_scale))
 
     def show_deliveries(self, alert_store: AlertStore) -> None:
         """Export the firing alerts and the deliveries.
