@@ -26,6 +26,7 @@ COUNTS = (0, 50, 100, 200, 300, 500)
 REPETITIONS = 100
 PER_CLIENT = 5
 INVENTED, INVENTED_RATIO = 205, 1 / 3
+MIN_END = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +90,7 @@ def after_sales(quoted: Quoted, factor: float, random: np.random.Generator) -> I
         row = {
             "market": f"{factor - 1:+.0%}",
             "sales": count,
+            "without correction": f"{quoted.coverage(factor):.1%}",
             "coverage": f"{np.mean(shares):.1%}",
             "in 8 of 10 repetitions": f"{tenth:.1%} to {ninth:.1%}",
             "lowest": f"{min(shares):.1%}",
@@ -132,8 +134,9 @@ def attack(model: PriceModel, frame: pl.DataFrame, random: np.random.Generator) 
 
 
 def _largest_move(before: Quoted, after: Quoted) -> float:
-    moves = np.concatenate([after.low / before.low, after.high / before.high])
-    return float(np.abs(moves - 1).max())
+    """Compare ends of at least `MIN_END`: ranges are in whole dollars, which is much of a lower end of $9."""
+    old, new = (np.concatenate([part.low, part.high]) for part in (before, after))
+    return float(np.abs(new / old - 1)[old >= MIN_END].max())
 
 
 if __name__ == "__main__":

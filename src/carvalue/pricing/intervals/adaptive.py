@@ -22,7 +22,7 @@ MAX_CORRECTION = log(1.1)
 """Log dollars that an end of an interval moves at most: no correction makes it 10 % higher, or 9 % lower."""
 LEVEL_STEP = 0.002
 """Log dollars by which one sale moves the level."""
-SCALE_STEP = 0.01
+SCALE_STEP = 0.005
 """Step of the log scale, times how far one sale (1 outside, 0 inside) is above the expected share outside."""
 MAX_LOG_SCALE = log(1.5)
 DIGITS = 2
@@ -132,7 +132,9 @@ def correct_by_sales(
         level = _bounded(level + LEVEL_STEP * ((residual > level) - (residual < level)), MAX_CORRECTION)
         log_scale = _bounded(log_scale + SCALE_STEP * (is_outside - (1 - coverage)), MAX_LOG_SCALE)
     return RangeCorrection(
-        level=round(level, DIGITS), log_scale=round(log_scale, DIGITS), sales=len(residuals)
+        level=_bounded(round(level, DIGITS), MAX_CORRECTION),
+        log_scale=round(log_scale, DIGITS),
+        sales=len(residuals),
     )
 
 
