@@ -109,7 +109,7 @@ def range_correction(sales: Sequence[Sale], *, verified: Collection[str] = ()) -
     ...     for n in range(40)
     ... ]
     >>> range_correction(sold).level
-    0.08
+    0.03
     >>> range_correction(sold[:5]).is_active
     False
     """
