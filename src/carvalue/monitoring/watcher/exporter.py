@@ -8,7 +8,6 @@ from carvalue.journal import JournalEntry
 from carvalue.monitoring.alerting import AlertStore
 from carvalue.monitoring.drift import DriftReport
 from carvalue.monitoring.watcher.alert_conditions import WatcherSnapshot
-from carvalue.pricing.intervals import RangeCorrection
 from carvalue.telemetry import ALERT_KINDS, STATE_NUMBERS, WatcherInstruments
 
 
@@ -23,7 +22,6 @@ class WatcherMetrics(WatcherInstruments):
 
     def __init__(self) -> None:
         super().__init__()
-        self.range_scale.set(1)
         self._exported: dict[tuple[str, str], int] = {}
         self._channels: Mapping[str, DriftReport] = {}
 
@@ -55,15 +53,6 @@ class WatcherMetrics(WatcherInstruments):
             self.feature_threshold.labels(item.name).set(1)
         self._show_channels(snapshot.channels)
         self._show_live(snapshot)
-
-    def show_correction(self, correction: RangeCorrection) -> None:
-        """Export how reported sales correct the price ranges.
-
-        Args:
-            correction: The correction.
-        """
-        self.range_level.set(correction.level)
-        self.range_scale.set(exp(correction.log_scale))
 
     def show_deliveries(self, alert_store: AlertStore) -> None:
         """Export the firing alerts and the deliveries.
@@ -118,6 +107,8 @@ class WatcherMetrics(WatcherInstruments):
 
     def _show_live(self, snapshot: WatcherSnapshot) -> None:
         live, unknown = snapshot.live, float("nan")
+        self.range_level.set(snapshot.correction.level)
+        self.range_scale.set(exp(snapshot.correction.log_scale))
         self.reported_sales.set(live.sales)
         for bounded, gauges in (
             (live.error, (self.live_error, self.live_error_low, self.live_error_high)),

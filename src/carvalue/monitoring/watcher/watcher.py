@@ -128,6 +128,7 @@ class Watcher:
         self._recent, self._verified = pl.DataFrame(), verified
         self._live = LiveAccuracy(sales=0, error=None, coverage=None)
         self._sales_until: datetime | None = None
+        self._correction = NO_CORRECTION
         self._cursor, self._sales_cursor = JournalCursor(), 0
         self._tests = AccuracyTests(metrics={})
         self._reported: str | None = None
@@ -284,6 +285,7 @@ class Watcher:
         self._detectors = ChannelDetectors(production.profile, production.null, channels)
         self._recent, self._reported = pl.DataFrame(), state.get("reported") if is_same else None
         self._live, self._sales_until = LiveAccuracy(sales=0, error=None, coverage=None), None
+        self._correction = NO_CORRECTION
         self._cursor = JournalCursor(**state.get("cursor", {}))
         self._sales_cursor = state.get("sales_cursor", 0)
         tests = state.get("tests", {}) if is_same else {}
@@ -330,6 +332,7 @@ class Watcher:
                 if report.state == "confirmed"
             ),
             live=self._measure(version),
+            correction=self._correction,
             tests=self._tests,
             estimated_error=self._estimate(production),
             report=self._reported or "",
@@ -369,12 +372,11 @@ class Watcher:
 
     def _correct_ranges(self, version: str, sales: Sequence[Sale]) -> None:
         """Publish the correction of the version's price ranges for the price service."""
-        correction = (
+        self._correction = (
             range_correction(sales, verified=self._verified) if self._corrects_ranges else NO_CORRECTION
         )
-        self.metrics.show_correction(correction)
         self._journal.set_range_correction(
-            model_version=version, **asdict(correction), computed_at=self._clock()
+            model_version=version, **asdict(self._correction), computed_at=self._clock()
         )
 
     def _estimate(self, production: CalibratedReference) -> float | None:
