@@ -10,14 +10,17 @@ from threading import Lock
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     URL,
     Connection,
     Engine,
-    NullPool,
+    Row,
     RowMapping,
     Select,
     Subquery,
     Table,
+    bindparam,
+    column,
     create_engine,
     delete,
     event,
@@ -30,6 +33,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from carvalue.errors import AppError
 from carvalue.files import make_folder
@@ -185,10 +189,9 @@ class Journal:
                 _require_valid(entry)
         with self.transaction() as connection:
             first = _next_arrival(connection, len(entries))
-            statement = self.insert(QUOTES).on_conflict_do_nothing()
             own = {"schema_version": newest_revision()}
             rows = [{**entry.as_row(), **own, "arrival": place} for place, entry in enumerate(entries, first)]
-            connection.execute(statement, rows)
+            _insert_quotes(connection, rows)
 
     def add_feedback(
         self, *, quote_id: str, sale_price: int, reported_at: datetime, client: str | None = None
@@ -452,18 +455,14 @@ class Journal:
             JournalUnavailable: The journal does not answer.
         """
         newer = select(FEEDBACK).where(FEEDBACK.c.arrival > arrival).order_by(FEEDBACK.c.arrival)
-        sales = newer.limit(limit).subquery()
-        query = (
-            select(
-                *(sales.c.arrival, QUOTES.c.model_version),
-                *(QUOTES.c.price, QUOTES.c.low, QUOTES.c.high, sales.c.sale_price, sales.c.client),
-                *(QUOTES.c.calibrated_low, QUOTES.c.calibrated_high),
-            )
-            .join(QUOTES, QUOTES.c.quote_id == sales.c.quote_id)
-            .order_by(sales.c.arrival)
-        )
         with self.transaction() as connection:
-            return [(row[0], row[1], Sale(*row[2:])) for row in connection.execute(query)]
+            sales = connection.execute(newer.limit(limit)).all()
+            quotes = _quotes_by_id(connection, [sale.quote_id for sale in sales])
+        return [
+            (sale.arrival, quote.model_version, _sale(quote, sale))
+            for sale in sales
+            if (quote := quotes.get(sale.quote_id))
+        ]
 
     def last_sale_at(self) -> datetime | None:
         """Return when the newest sale was reported.
@@ -519,9 +518,10 @@ class Journal:
             JournalUnavailable: The database does not answer.
         """
         newest = _newest_sales(model_version)
-        rank = func.row_number().over(partition_by=newest.c.client, order_by=newest.c.told_at.desc())
+        order = (newest.c.told_at.desc(), newest.c.quote_id)
+        rank = func.row_number().over(partition_by=newest.c.client, order_by=order)
         ranked = select(newest, rank.label("rank")).subquery()
-        chosen = select(ranked).order_by(ranked.c.told_at.desc()).limit(limit)
+        chosen = select(ranked).order_by(ranked.c.told_at.desc(), ranked.c.quote_id).limit(limit)
         if max_per_client is not None:
             chosen = chosen.where(or_(ranked.c.rank <= max_per_client, ranked.c.client.in_(sorted(verified))))
         sales = chosen.subquery()
@@ -745,6 +745,48 @@ def _next_arrival(connection: Connection, entries: int) -> int:
     return last - entries + 1
 
 
+def _insert_quotes(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, except those whose id exists already."""
+    if connection.dialect.name == "postgresql":
+        # one statement for all rows: to find the partition of each by itself takes four times as long
+        encoded = [{**row, "quoted_at": row["quoted_at"].isoformat()} for row in rows]
+        connection.execute(_INSERT_FROM_JSON, {"rows": encoded})
+    else:
+        connection.execute(sqlite.insert(QUOTES).on_conflict_do_nothing(), rows)
+
+
+def _insert_from_json() -> postgresql.Insert:
+    columns = [column(item.name, item.type) for item in QUOTES.columns]
+    records = func.json_to_recordset(bindparam("rows", type_=JSON)).table_valued(*columns)
+    selected = select(*records.render_derived(name="record", with_types=True).c)
+    statement = postgresql.insert(QUOTES).from_select([item.name for item in columns], selected)
+    return statement.on_conflict_do_nothing()
+
+
+_INSERT_FROM_JSON = _insert_from_json()
+
+
+def _quotes_by_id(connection: Connection, quote_ids: Sequence[str]) -> dict[str, Row[Any]]:
+    """Read quotes by their ids. PostgreSQL then reads their partitions only, which a join does not."""
+    names = ("quote_id", "model_version", "price", "low", "high", "calibrated_low", "calibrated_high")
+    quotes = select(*(QUOTES.c[name] for name in names))
+    chunks = (quote_ids[start : start + MAX_IDS] for start in range(0, len(quote_ids), MAX_IDS))
+    found = (connection.execute(quotes.where(QUOTES.c.quote_id.in_(chunk))).all() for chunk in chunks)
+    return {quote.quote_id: quote for rows in found for quote in rows}
+
+
+def _sale(quote: Row[Any], sale: Row[Any]) -> Sale:
+    return Sale(
+        price=quote.price,
+        low=quote.low,
+        high=quote.high,
+        sale_price=sale.sale_price,
+        client=sale.client,
+        calibrated_low=quote.calibrated_low,
+        calibrated_high=quote.calibrated_high,
+    )
+
+
 def _of_version(table: Table, model_version: str) -> tuple[Select[Any], Select[Any]]:
     """Select the rows whose quote is of a version: by their column, or by the quote where it is null."""
     earlier = table.join(QUOTES, QUOTES.c.quote_id == table.c.quote_id)
@@ -795,9 +837,11 @@ def _engine(url: URL, answer_s: int) -> Engine:
         create_engine, url, hide_parameters=True, json_serializer=lambda value: compact_json(value).decode()
     )
     if url.get_backend_name() == "sqlite":
-        # a new connection for each transaction: a deleted file is noticed instead of written to
-        engine = make(poolclass=NullPool, connect_args={"timeout": answer_s})
+        engine = make(connect_args={"timeout": answer_s})
         event.listen(engine, "connect", _configure_sqlite)
+        if url.database:  # otherwise in memory
+            event.listen(engine, "connect", partial(_remember_file, Path(url.database)))
+            event.listen(engine, "checkout", partial(_require_same_file, Path(url.database)))
         return engine
     # JIT: compiling a query over a year of partitions takes seconds, running it milliseconds
     limits = f"-c statement_timeout={answer_s}s -c lock_timeout={answer_s}s -c jit=off"
@@ -808,6 +852,16 @@ def _engine(url: URL, answer_s: int) -> Engine:
 def _configure_sqlite(connection: Any, _: object) -> None:
     connection.execute("PRAGMA journal_mode=WAL")  # readers, such as the watcher, do not block writers
     connection.execute("PRAGMA synchronous=FULL")
+
+
+def _remember_file(path: Path, _: object, record: ConnectionPoolEntry) -> None:
+    record.info["file"] = path.stat().st_ino
+
+
+def _require_same_file(path: Path, _: object, record: ConnectionPoolEntry, __: object) -> None:
+    """Let the pool connect again if the file was deleted or replaced since: the old one is not written to."""
+    if not path.exists() or path.stat().st_ino != record.info["file"]:
+        raise exc.DisconnectionError(f"{path.name} was deleted or replaced.")
 
 
 def _reason(error: Exception) -> str:
