@@ -41,7 +41,8 @@ QUOTES = text("""
 """)
 SALES = text("""
     INSERT INTO feedback (quote_id, sale_price, told_at, client, arrival, model_version)
-    SELECT quote_id, price - 200, quoted_at + interval '1 hour', client, arrival, model_version
+    SELECT quote_id, price - 200, quoted_at + interval '1 hour', 'client-' || (arrival / 200) % 40,
+           arrival, model_version
     FROM quotes WHERE quote_id >= :start AND quote_id < :end AND arrival % 200 = 0
 """)
 RATINGS = text("""

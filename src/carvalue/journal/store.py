@@ -1,10 +1,12 @@
 """The journal: every answered quote and every reported sale, in SQLite or PostgreSQL."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -17,7 +19,6 @@ from sqlalchemy import (
     Row,
     RowMapping,
     Select,
-    Subquery,
     Table,
     bindparam,
     column,
@@ -64,6 +65,7 @@ from carvalue.journal.validation import InvalidEntry
 
 MIGRATION_S = 600  # creating an index over a year of quotes takes longer than other statements may
 MAX_IDS = 500  # in one statement; databases bound the number of parameters
+FEW_SALES = 2_000  # the newest: enough unless few clients reported them
 MAX_SALES_READ = 20_000  # the newest, so that the time does not grow with the journal
 ANSWER_S = 5  # a journal that takes longer counts as unavailable; quotes wait in the outbox
 
@@ -517,24 +519,14 @@ class Journal:
         Raises:
             JournalUnavailable: The database does not answer.
         """
-        newest = _newest_sales(model_version)
-        order = (newest.c.told_at.desc(), newest.c.quote_id)
-        rank = func.row_number().over(partition_by=newest.c.client, order_by=order)
-        ranked = select(newest, rank.label("rank")).subquery()
-        chosen = select(ranked).order_by(ranked.c.told_at.desc(), ranked.c.quote_id).limit(limit)
-        if max_per_client is not None:
-            chosen = chosen.where(or_(ranked.c.rank <= max_per_client, ranked.c.client.in_(sorted(verified))))
-        sales = chosen.subquery()
-        query = (
-            select(
-                *(QUOTES.c.price, QUOTES.c.low, QUOTES.c.high, sales.c.sale_price, sales.c.client),
-                *(QUOTES.c.calibrated_low, QUOTES.c.calibrated_high),
-            )
-            .join(sales, sales.c.quote_id == QUOTES.c.quote_id)
-            .order_by(sales.c.told_at.desc(), sales.c.quote_id)
-        )
         with self.transaction() as connection:
-            return [Sale(*row) for row in connection.execute(query)]
+            for read in (FEW_SALES, MAX_SALES_READ):
+                newest = connection.execute(_newest_sales(model_version, limit=read)).all()
+                chosen = list(islice(_at_most(newest, max_per_client, verified=verified), limit))
+                if len(chosen) == limit or len(newest) < read:
+                    break
+            quotes = _quotes_by_id(connection, [sale.quote_id for sale in chosen])
+        return [_sale(quote, sale) for sale in chosen if (quote := quotes.get(sale.quote_id))]
 
     def set_range_correction(
         self, *, model_version: str, level: float, log_scale: float, sales: int, computed_at: datetime
@@ -797,13 +789,28 @@ def _of_version(table: Table, model_version: str) -> tuple[Select[Any], Select[A
     )
 
 
-def _newest_sales(model_version: str) -> Subquery:
+def _newest_sales(model_version: str, *, limit: int) -> Select[Any]:
     """Select the newest sales of a version. SQLite accepts a limit within a union only in a subquery."""
+    version, told_at = FEEDBACK.c.model_version, FEEDBACK.c.told_at
+    own, earlier = select(FEEDBACK), _of_version(FEEDBACK, model_version)[1]
     parts = (
-        part.order_by(FEEDBACK.c.told_at.desc()).limit(MAX_SALES_READ).subquery()
-        for part in _of_version(FEEDBACK, model_version)
+        # a range: with `=`, PostgreSQL drops the version from the order, and reads the sales of all versions
+        own.where(version.between(model_version, model_version)).order_by(version.desc(), told_at.desc()),
+        earlier.order_by(told_at.desc()),
     )
-    return union_all(*map(select, parts)).subquery()
+    sales = union_all(*(select(part.limit(limit).subquery()) for part in parts)).subquery()
+    return select(sales).order_by(sales.c.told_at.desc(), sales.c.quote_id).limit(limit)
+
+
+def _at_most(
+    sales: Iterable[Row[Any]], max_per_client: int | None, *, verified: Collection[str]
+) -> Iterator[Row[Any]]:
+    """Leave out what a client reported beyond a number of sales."""
+    reported: Counter[str | None] = Counter()
+    for sale in sales:
+        reported[sale.client] += 1
+        if max_per_client is None or sale.client in verified or reported[sale.client] <= max_per_client:
+            yield sale
 
 
 def _count(connection: Connection, start: datetime, end: datetime) -> int:
