@@ -61,6 +61,8 @@ def benchmarks(
     dataset = folder / "storage" / "datasets" / (work / "initial_model_dag" / "dataset").read_text().strip()
     yield "accuracy", [("benchmarks.accuracy", bundle.parent)]
     yield "rolling_origin", [("benchmarks.rolling_origin", listings / "listings.parquet", 3)]
+    evaluated = bundle.parent / "evaluation" / "model"
+    yield "adaptive_ranges", [("benchmarks.adaptive_ranges", evaluated, dataset / "test.parquet")]
     yield "one_quote", [("benchmarks.one_quote", bundle)]
     yield "tree_engines", [("benchmarks.tree_engines", bundle)]
     yield "scoring", [("benchmarks.scoring", bundle, dataset / "test.parquet")]

@@ -53,7 +53,7 @@ def backtest(
     ] = False,
     cars: Annotated[int, typer.Option(min=1_000, help="Maximum number of distinct cars.")] = 40_000,
 ) -> None:
-    """Replay past listings day by day with and without retraining, and plot the accuracy of the quotes."""
+    """Replay past listings day by day with and without retraining and corrected ranges, and plot them."""
     from carvalue.backtest import (
         PICTURE,
         TABLE,

@@ -38,12 +38,21 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from carvalue.errors import AppError
 from carvalue.files import make_folder
-from carvalue.journal.entries import RATING_CHOICES, JournalEntry, Rating, Sale, SoldCar, first_id_at
+from carvalue.journal.entries import (
+    RATING_CHOICES,
+    JournalEntry,
+    Rating,
+    Sale,
+    SoldCar,
+    StoredCorrection,
+    first_id_at,
+)
 from carvalue.journal.framing import compact_json
 from carvalue.journal.schema import (
     ARRIVALS,
     FEEDBACK,
     QUOTES,
+    RANGE_CORRECTIONS,
     RATINGS,
     SchemaStatus,
     newest_revision,
@@ -144,8 +153,10 @@ class Journal:
     >>> journal.add_feedback(
     ...     quote_id="0" * 32, sale_price=18_500, reported_at=datetime(2026, 1, 9, tzinfo=UTC), client="shop"
     ... )
-    >>> journal.sales(model_version="3", limit=500)
-    [Sale(price=19000, low=15000, high=23000, sale_price=18500, client='shop')]
+    >>> [(sale.price, sale.sale_price) for sale in journal.sales(model_version="3", limit=500)]
+    [(19000, 18500)]
+    >>> journal.range_correction("3") is None
+    True
     >>> journal.rate(quote_id="0" * 32, rating="too low", rated_at=datetime(2026, 1, 2, tzinfo=UTC))
     >>> journal.rating("0" * 32), journal.rating_counts(model_version="3")
     ('too low', {'useful': 0, 'too low': 1, 'too high': 0})
@@ -517,6 +528,44 @@ class Journal:
             quotes = _quotes_by_id(connection, [sale.quote_id for sale in chosen])
         return [_sale(quote, sale) for sale in chosen if (quote := quotes.get(sale.quote_id))]
 
+    def set_range_correction(
+        self, *, model_version: str, level: float, log_scale: float, sales: int, computed_at: datetime
+    ) -> None:
+        """Store how reported sales correct the price ranges of a version; it replaces the last correction.
+
+        Args:
+            model_version: The version.
+            level: Log dollars by which both ends are moved.
+            log_scale: Logarithm of the factor of both distances from the quote.
+            sales: The number of sales that it was computed from.
+            computed_at: The time, with a time zone.
+
+        Raises:
+            JournalUnavailable: The database does not answer.
+        """
+        values = {"level": level, "log_scale": log_scale, "sales": sales, "computed_at": computed_at}
+        row = self.insert(RANGE_CORRECTIONS).values(model_version=model_version, **values)
+        with self.transaction() as connection:
+            connection.execute(row.on_conflict_do_update(index_elements=["model_version"], set_=values))
+
+    def range_correction(self, model_version: str) -> StoredCorrection | None:
+        """Read how reported sales correct the price ranges of a version.
+
+        Args:
+            model_version: The version.
+
+        Returns:
+            The correction; None if none was stored.
+
+        Raises:
+            JournalUnavailable: The database does not answer.
+        """
+        table = RANGE_CORRECTIONS.c
+        query = select(table.level, table.log_scale, table.sales).where(table.model_version == model_version)
+        with self.transaction() as connection:
+            row = connection.execute(query).first()
+        return StoredCorrection(*row) if row else None
+
     def migrate(self) -> str:
         """Upgrade the tables to the newest revision. A SQLite file is also upgraded on first use.
 
@@ -711,14 +760,23 @@ _INSERT_FROM_JSON = _insert_from_json()
 
 def _quotes_by_id(connection: Connection, quote_ids: Sequence[str]) -> dict[str, Row[Any]]:
     """Read quotes by their ids. PostgreSQL then reads their partitions only, which a join does not."""
-    quotes = select(*(QUOTES.c[name] for name in ("quote_id", "model_version", "price", "low", "high")))
+    names = ("quote_id", "model_version", "price", "low", "high", "calibrated_low", "calibrated_high")
+    quotes = select(*(QUOTES.c[name] for name in names))
     chunks = (quote_ids[start : start + MAX_IDS] for start in range(0, len(quote_ids), MAX_IDS))
     found = (connection.execute(quotes.where(QUOTES.c.quote_id.in_(chunk))).all() for chunk in chunks)
     return {quote.quote_id: quote for rows in found for quote in rows}
 
 
 def _sale(quote: Row[Any], sale: Row[Any]) -> Sale:
-    return Sale(quote.price, quote.low, quote.high, sale.sale_price, sale.client)
+    return Sale(
+        price=quote.price,
+        low=quote.low,
+        high=quote.high,
+        sale_price=sale.sale_price,
+        client=sale.client,
+        calibrated_low=quote.calibrated_low,
+        calibrated_high=quote.calibrated_high,
+    )
 
 
 def _of_version(table: Table, model_version: str) -> tuple[Select[Any], Select[Any]]:
@@ -741,7 +799,7 @@ def _newest_sales(model_version: str, *, limit: int) -> Select[Any]:
         earlier.order_by(told_at.desc()),
     )
     sales = union_all(*(select(part.limit(limit).subquery()) for part in parts)).subquery()
-    return select(sales).order_by(sales.c.told_at.desc()).limit(limit)
+    return select(sales).order_by(sales.c.told_at.desc(), sales.c.quote_id).limit(limit)
 
 
 def _at_most(

@@ -243,6 +243,7 @@ def refit(*, settings: PipelineSettings, work: Path) -> None:
         work: The folder of the pipeline's working files.
     """
     from carvalue.pricing import PriceModel
+    from carvalue.pricing.evaluation import read_accuracy
     from carvalue.pricing.training import refit_model
 
     dataset = chosen_dataset(settings, work)
@@ -254,6 +255,7 @@ def refit(*, settings: PipelineSettings, work: Path) -> None:
             test=dataset.path("test"),
             reposts=dataset.reposts,
             into=work / "bundle",
+            accuracy=read_accuracy(work / "evaluation"),
             backend=backend,
         )
 

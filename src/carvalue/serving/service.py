@@ -4,17 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from carvalue.journal import (
     DecisionLog,
     Forwarder,
     Journal,
+    JournalUnavailable,
     JournalWriter,
     Outbox,
     OutboxState,
     Quarantine,
     forward_forever,
 )
+from carvalue.pricing.intervals import NO_CORRECTION, RangeCorrection
 from carvalue.registry import NOTHING_YET, RegistryReader
 from carvalue.serving.batch import BatchPricer, UploadFolder
 from carvalue.serving.canary import Canary, CanaryShare
@@ -125,7 +128,9 @@ async def running_service(
     Yields:
         The parts that routes use.
     """
-    live = LiveModel(registry=registry, cache=cache, metrics=metrics)
+    live = LiveModel(
+        registry=registry, cache=cache, metrics=metrics, correction_of=partial(stored_correction, journal)
+    )
     canary = Canary(
         live=live,
         registry=registry,
@@ -165,6 +170,23 @@ async def running_service(
             outbox=outbox,
             metrics=metrics,
         )
+
+
+def stored_correction(journal: Journal, version: str) -> RangeCorrection | None:
+    """Read how reported sales correct the price ranges of a version.
+
+    Args:
+        journal: where the watcher stores corrections.
+        version: the version.
+
+    Returns:
+        The correction; None while the journal cannot be read, so that the last one stays.
+    """
+    try:
+        stored = journal.range_correction(version)
+    except JournalUnavailable:  # the forwarder reports it
+        return None
+    return RangeCorrection(**stored._asdict()) if stored else NO_CORRECTION
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ import gc
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
 from typing import Literal
@@ -17,6 +17,7 @@ from typing import Literal
 from carvalue.errors import AppError
 from carvalue.files import BundleCorrupt, BundleUntrusted, FormatUnknown
 from carvalue.pricing import PriceModel
+from carvalue.pricing.intervals import RangeCorrection
 from carvalue.registry import ModelVersion, RegistryReader, RegistryUnavailable
 from carvalue.serving.model.bundle_cache import BundleCache, CachedBundle
 from carvalue.telemetry import ServiceMetrics
@@ -84,6 +85,8 @@ class LiveModel:
         registry: names the version in production and downloads its bundle.
         cache: keeps bundles on disk.
         metrics: shows the version in use, its age, swaps and refusals.
+        correction_of: returns how reported sales correct the ranges of a version; None if that is not known
+            at the moment.
         clock: seconds of a clock that never goes back.
     """
 
@@ -93,8 +96,10 @@ class LiveModel:
         registry: RegistryReader,
         cache: BundleCache,
         metrics: ServiceMetrics,
+        correction_of: Callable[[str], RangeCorrection | None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._correction_of = correction_of
         self._registry, self._cache, self._metrics, self._clock = registry, cache, metrics, clock
         self._in_use: LoadedModel | None = None
         self._refused: dict[ModelVersion, float] = {}
@@ -135,7 +140,12 @@ class LiveModel:
         self._refused.clear()  # the registry may have an undamaged copy
 
     def follow(self) -> None:
-        """Poll the registry once, and take a new version in production into use."""
+        """Poll the registry once, take a new version in production into use, and correct its ranges."""
+        self._follow_registry()
+        if self._in_use is not None:
+            self._correct(self._in_use)
+
+    def _follow_registry(self) -> None:
         try:
             version = self._registry.champion()
         except RegistryUnavailable as error:
@@ -144,6 +154,14 @@ class LiveModel:
         self._set_registry_state("nothing in production" if version is None else "up")
         if version is not None and not self._is_settled(version):
             self._fetch(version)
+
+    def _correct(self, loaded: LoadedModel) -> None:
+        correction = self._correction_of(str(loaded.version.version))
+        if correction is None or correction == loaded.model.correction:
+            return
+        model = replace(loaded.model, correction=correction)
+        self._in_use = LoadedModel(model=model, version=loaded.version)
+        logger.info("price ranges corrected", extra={"version": loaded.version.version, **asdict(correction)})
 
     def _is_settled(self, version: ModelVersion) -> bool:
         """Whether the version is in use, or was refused a short time ago."""
