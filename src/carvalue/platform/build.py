@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import carvalue
-from carvalue.files.locations import FilesMissing, FileUnreadable, list_files
+from carvalue.files.locations import FilesMissing, PathUnreadable, list_files
 from carvalue.listings import MARKET
 from carvalue.pipelines import CREATES_DATASETS, INITIAL_MODEL
 from carvalue.platform import lifecycle
@@ -92,7 +92,7 @@ def _require_files(settings: DataSettings) -> None:
     if settings.data_file:
         try:
             list_files(settings.data_file, suffixes=DATA_SUFFIXES)
-        except (FilesMissing, FileUnreadable) as error:
+        except (FilesMissing, PathUnreadable) as error:
             raise InvalidSetting(f"DATA_SOURCE is {settings.data_source!r}: {error.message}") from error
     if settings.dataset and not Path(settings.dataset).is_file():
         raise InvalidSetting(f"DATASET is {settings.dataset!r}: expected the path of an existing file.")

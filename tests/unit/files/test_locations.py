@@ -16,7 +16,7 @@ from carvalue.files.locations import (
     FileChanged,
     FilesMissing,
     FileUnreachable,
-    FileUnreadable,
+    PathUnreadable,
     list_files,
     shown,
 )
@@ -76,14 +76,14 @@ def test_a_location_without_files_is_named(request: pytest.FixtureRequest, place
 
 
 def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileUnreadable, match=r"gone cannot be read: No such file or directory"):
+    with pytest.raises(PathUnreadable, match=r"gone cannot be read: No such file or directory"):
         names(str(tmp_path / "gone"))
 
 
 def test_a_folder_that_may_not_be_read_is_named(folder: str) -> None:
     with (
         patch.object(Path, "iterdir", side_effect=PermissionError(13, "Permission denied")),
-        pytest.raises(FileUnreadable, match=r"days cannot be read: Permission denied"),
+        pytest.raises(PathUnreadable, match=r"days cannot be read: Permission denied"),
     ):
         names(f"{folder}/days")
 

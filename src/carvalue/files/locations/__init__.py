@@ -3,7 +3,7 @@
 from carvalue.files.locations.files import (
     FileChanged,
     FileUnreachable,
-    FileUnreadable,
+    PathUnreadable,
     SourceFile,
     shown,
 )
@@ -12,8 +12,8 @@ from carvalue.files.locations.listing import FilesMissing, has_wildcard, is_remo
 __all__ = [
     "FileChanged",
     "FileUnreachable",
-    "FileUnreadable",
     "FilesMissing",
+    "PathUnreadable",
     "SourceFile",
     "has_wildcard",
     "is_remote",

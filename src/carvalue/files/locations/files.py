@@ -18,7 +18,7 @@ WEB = ("http://", "https://")
 TIMEOUT_S = 30.0  # to connect, and between two packets of a response
 
 
-class FileUnreadable(AppError):
+class PathUnreadable(AppError):
     """A local file or folder is missing, or may not be read."""
 
     status, hint = 422, "Check the path, and that this user may read it."
@@ -128,7 +128,7 @@ def check_readable(path: Path) -> None:
         path: The file or folder.
 
     Raises:
-        FileUnreadable: It is missing, or may not be read.
+        PathUnreadable: It is missing, or may not be read.
     """
     try:
         if path.is_dir():
@@ -136,7 +136,7 @@ def check_readable(path: Path) -> None:
         else:
             path.open("rb").close()
     except OSError as error:
-        raise FileUnreadable(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise PathUnreadable(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def file_version(path: Path) -> str:

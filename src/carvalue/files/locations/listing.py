@@ -71,7 +71,7 @@ def list_files(location: str, *, suffixes: Sequence[str]) -> Sequence[SourceFile
 
     Raises:
         FilesMissing: There is no such file.
-        FileUnreadable: A local file or folder is missing, or may not be read.
+        PathUnreadable: A local file or folder is missing, or may not be read.
         FileUnreachable: A web server does not answer.
         StorageUnavailable: The bucket does not answer, or does not exist.
 

@@ -12,7 +12,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from carvalue.errors import AppError
-from carvalue.files.locations import FileChanged, FilesMissing, FileUnreadable
+from carvalue.files.locations import FileChanged, FilesMissing, PathUnreadable
 from carvalue.listings.cleaning import clean
 from carvalue.listings.sources import ColumnMapping, KaggleRequest, RawListings, SampleRequest, fetch_listings
 from carvalue.listings.sources.column_mapping import MappingInvalid, read_column_mapping
@@ -364,7 +364,7 @@ def test_a_folder_without_listings_is_named(tmp_path: Path, caplog: pytest.LogCa
         fetched(tmp_path / "days", tmp_path / "raw")
     with pytest.raises(FilesMissing, match=r"2026-\*.parquet has no file"):
         fetched(tmp_path / "days" / "2026-*.parquet", tmp_path / "raw")
-    with pytest.raises(FileUnreadable, match=r"gone.parquet cannot be read: No such file"):
+    with pytest.raises(PathUnreadable, match=r"gone.parquet cannot be read: No such file"):
         fetched(tmp_path / "gone.parquet", tmp_path / "raw")
     assert "files of other formats are left out" in caplog.messages
 

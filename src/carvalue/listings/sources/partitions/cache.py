@@ -60,7 +60,7 @@ def read_partitions(source: str, *, into: Path, mapping: ColumnMapping | None) -
         The partitions in order, and their origin. The fingerprint is a digest over those of the files.
 
     Raises:
-        FilesMissing, FileUnreadable, FileUnreachable, FileChanged: A file is missing, or cannot be read now.
+        FilesMissing, PathUnreadable, FileUnreachable, FileChanged: A file is missing, or cannot be read now.
         SourceFailed: A file is damaged, or lacks a column; the message names it.
         StorageUnavailable: The bucket does not answer, or does not exist.
     """
