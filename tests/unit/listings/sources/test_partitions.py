@@ -354,6 +354,17 @@ def test_a_zip_in_a_folder_is_unpacked(tmp_path: Path) -> None:
         archive.writestr("cars.csv", a_row().write_csv())
 
     assert listings(fetched(tmp_path / "days", tmp_path / "raw"), tmp_path / "clean")["id"].to_list() == [1]
+    assert [path.name for path in (tmp_path / "raw").iterdir()] == ["partitions"]
+
+
+def test_what_a_killed_run_left_is_deleted(tmp_path: Path) -> None:
+    write_days([a_row()], tmp_path / "days")
+    fetched(tmp_path / "days", tmp_path / "raw").path.joinpath(".1.parquet.tmp").touch()
+
+    raw = fetched(tmp_path / "days", tmp_path / "raw")
+    drop_unused_partitions(raw)
+
+    assert list(raw.path.iterdir()) == list(raw.partitions)
 
 
 def test_a_folder_without_listings_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,10 +3,12 @@
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from carvalue.files import atomic_write
+from carvalue.files import TEMPORARY_MARK, atomic_write
 from carvalue.files.locations import SourceFile, has_wildcard, is_remote, list_files, shown
 from carvalue.listings.cleaning import POSTING_DATE_FORMAT
 from carvalue.listings.sources.column_mapping import ColumnMapping
@@ -70,8 +72,8 @@ def read_partitions(source: str, *, into: Path, mapping: ColumnMapping | None) -
     new = [(file, path) for file, path in zip(files, paths, strict=True) if not path.is_file()]
     logger.info("files of listings found", extra={"files": len(files), "new": len(new)})
     for number, (file, path) in enumerate(new, start=1):
-        with atomic_write(path) as temporary, file.opened(into) as local:
-            rows = write_partition(local, name=file.name, into=temporary, scratch=into, mapping=mapping)
+        with _scratch(into) as scratch, atomic_write(path) as temporary, file.opened(scratch) as local:
+            rows = write_partition(local, name=file.name, into=temporary, scratch=scratch, mapping=mapping)
         logger.info(
             "file of listings read", extra={"file": file.name, "number": number, "of": len(new), "rows": rows}
         )
@@ -88,15 +90,27 @@ def read_partitions(source: str, *, into: Path, mapping: ColumnMapping | None) -
 
 
 def drop_unused_partitions(raw: RawListings) -> None:
-    """Delete the partitions of files that are no longer in the source, or have changed.
+    """Delete the partitions of files that are no longer in the source, or have changed, and unfinished ones.
 
     Args:
         raw: The listings of the present run, once it is recorded that they are used.
     """
     if not raw.partitions:
         return
-    for path in set(raw.path.glob("*.parquet")) - set(raw.partitions):
+    for path in set(raw.path.iterdir()) - set(raw.partitions):
         path.unlink()
+
+
+@contextmanager
+def _scratch(into: Path) -> Iterator[Path]:
+    """Create an empty folder for downloads; the next run deletes what a killed one has left in it."""
+    folder = into / f"scratch{TEMPORARY_MARK}"  # the mark keeps it out of the storage
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _key(file: SourceFile, *, source: str, mapping: ColumnMapping | None) -> str:
