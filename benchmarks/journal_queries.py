@@ -26,7 +26,8 @@ from carvalue.journal.retention import create_partitions, day_of, prune
 REPEATS, LIMIT_MS = 40, 50
 DAYS_OF_A_VERSION = 10
 QUOTES = text("""
-    INSERT INTO quotes
+    INSERT INTO quotes (quote_id, quoted_at, model_version, price, low, high, warnings, listing,
+                        client, route, arrival, schema_version)
     SELECT lpad(to_hex((:start + n * (86400000.0 / :rows))::bigint), 12, '0')
                || substr(md5((:first + n)::text), 1, 20),
            to_timestamp((:start + n * (86400000.0 / :rows)) / 1000), :version,
@@ -39,12 +40,13 @@ QUOTES = text("""
     FROM generate_series(1, :rows) n
 """)
 SALES = text("""
-    INSERT INTO feedback
-    SELECT quote_id, price - 200, quoted_at + interval '1 hour', client, arrival, model_version
+    INSERT INTO feedback (quote_id, sale_price, told_at, client, arrival, model_version)
+    SELECT quote_id, price - 200, quoted_at + interval '1 hour', 'client-' || (arrival / 200) % 40,
+           arrival, model_version
     FROM quotes WHERE quote_id >= :start AND quote_id < :end AND arrival % 200 = 0
 """)
 RATINGS = text("""
-    INSERT INTO ratings
+    INSERT INTO ratings (quote_id, rating, rated_at, client, model_version)
     SELECT quote_id, (ARRAY['useful', 'too low', 'too high'])[1 + arrival % 3], quoted_at, client,
            model_version
     FROM quotes WHERE quote_id >= :start AND quote_id < :end AND arrival % 1000 = 1
@@ -63,6 +65,7 @@ def main() -> None:
         owner.migrate()
         if owner.end().arrival == 0:
             fill(owner, engine, days=options.days, rows=options.quotes // options.days)
+        quotes = _scalar(engine, "SELECT count(*) FROM quotes")  # an earlier run has pruned a day
         start = _first_day(owner)
         now = datetime.combine(day_of(owner.end().quote_id) + timedelta(days=1), datetime.min.time(), UTC)
         with closing(Journal(options.journal)) as journal:
@@ -71,11 +74,13 @@ def main() -> None:
         pruned = prune(owner, before=start + timedelta(days=1))
         prune_ms = 1e3 * (time.perf_counter() - begin)
     values = {
-        "quotes": options.quotes,
+        "quotes": quotes,
         "daily partitions": options.days,
-        "sales": options.quotes // 200,
-        "ratings": options.quotes // 1000,
-        "size of the database, GB": round(_size(engine) / 1e9, 1),
+        "sales": _scalar(engine, "SELECT count(*) FROM feedback"),
+        "ratings": _scalar(engine, "SELECT count(*) FROM ratings"),
+        "size of the database, GB": round(
+            _scalar(engine, "SELECT pg_database_size(current_database())") / 1e9, 1
+        ),
         "load average of the machine": round(os.getloadavg()[0]),
         "cores of the machine": os.cpu_count(),
         "quotes of the pruned day": pruned.quotes,
@@ -139,7 +144,7 @@ def measure(journal: Journal, *, now: datetime, last: int) -> list[Mapping[str, 
 def queries(journal: Journal, *, now: datetime, last: int) -> Mapping[str, Callable[[], object]]:
     """Return what is measured, by name; ids and numbers are of quotes in the middle and at the end."""
     middle = journal.arrived(JournalCursor(arrival=last // 2), until=now, limit=1).entries[0]
-    newest = journal.arrived(JournalCursor(arrival=last - 1), until=now, limit=1).entries[0]
+    newest = journal.between(now - timedelta(days=2), now, newest=True, limit=1)[0]
     cursor, version = JournalCursor(arrival=last), newest.model_version
     lease, numbers = LeasedState(journal, "watcher", "benchmark"), count()
     return {
@@ -209,9 +214,9 @@ def _cpu_seconds(backend: psutil.Process) -> float:
     return time.process_time() + times.user + times.system
 
 
-def _size(engine: Engine) -> int:
+def _scalar(engine: Engine, query: str) -> int:
     with engine.connect() as connection:
-        return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
+        return int(connection.execute(text(query)).scalar_one())
 
 
 if __name__ == "__main__":

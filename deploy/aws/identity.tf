@@ -5,7 +5,7 @@ locals {
 }
 
 data "aws_iam_policy_document" "assume" {
-  for_each = toset(["ecs-tasks", "ec2", "vpc-flow-logs", "monitoring.rds"])
+  for_each = toset(["ecs-tasks", "ec2", "vpc-flow-logs", "monitoring.rds", "backup"])
 
   statement {
     actions = ["sts:AssumeRole"]
@@ -15,7 +15,7 @@ data "aws_iam_policy_document" "assume" {
       identifiers = ["${each.value}.amazonaws.com"]
     }
     dynamic "condition" {
-      for_each = each.value == "ec2" ? [] : [local.account] # EC2 does not send it
+      for_each = contains(["ec2", "backup"], each.value) ? [] : [local.account] # they do not send it
 
       content {
         test     = "StringEquals"

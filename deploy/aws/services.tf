@@ -254,6 +254,17 @@ resource "aws_ecs_service" "this" {
     rollback = true
   }
 
+  # While a deployment runs, and for some minutes after it, errors of the price service return it to the release before.
+  dynamic "alarms" {
+    for_each = each.key == "service" ? ["${var.name}-service-errors"] : []
+
+    content {
+      alarm_names = [alarms.value] # by name: the alarms themselves depend on other services
+      enable      = true
+      rollback    = true
+    }
+  }
+
   network_configuration {
     subnets          = [for subnet in aws_subnet.private : subnet.id]
     security_groups  = [aws_security_group.this[each.key].id]

@@ -21,6 +21,10 @@ resource "aws_appautoscaling_policy" "service" {
   count = 0
 }
 
+resource "aws_backup_selection" "artifacts" {
+  count = 0
+}
+
 # And of these it forgets some values, so that a second plan would want to write them again.
 resource "aws_vpc_security_group_ingress_rule" "this" {
   lifecycle {

@@ -263,3 +263,25 @@ run "settings_reach_every_container" {
     error_message = "Only Airflow and the task that publishes may sign published versions."
   }
 }
+
+run "the_artifacts_can_be_returned_to_any_second_as_the_database_can" {
+  command = plan
+
+  assert {
+    condition     = one(aws_backup_plan.this.rule).enable_continuous_backup
+    error_message = "The artifacts need a continuous backup."
+  }
+  assert {
+    condition     = one(one(aws_backup_plan.this.rule).lifecycle).delete_after == aws_db_instance.this.backup_retention_period
+    error_message = "Artifacts and database must be kept for the same time, or they cannot be returned to the same moment."
+  }
+}
+
+run "errors_of_a_new_price_service_roll_it_back" {
+  command = plan
+
+  assert {
+    condition     = one(aws_ecs_service.this["service"].alarms).rollback && contains([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name], one(one(aws_ecs_service.this["service"].alarms).alarm_names))
+    error_message = "A deployment of the price service must end when its alarm of errors goes off."
+  }
+}

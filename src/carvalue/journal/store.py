@@ -1,23 +1,27 @@
 """The journal: every answered quote and every reported sale, in SQLite or PostgreSQL."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     URL,
     Connection,
     Engine,
-    NullPool,
+    Row,
     RowMapping,
     Select,
-    Subquery,
     Table,
+    bindparam,
+    column,
     create_engine,
     delete,
     event,
@@ -30,6 +34,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from carvalue.errors import AppError
 from carvalue.files import make_folder
@@ -51,6 +56,7 @@ from carvalue.journal.validation import InvalidEntry
 
 MIGRATION_S = 600  # creating an index over a year of quotes takes longer than other statements may
 MAX_IDS = 500  # in one statement; databases bound the number of parameters
+FEW_SALES = 2_000  # the newest: enough unless few clients reported them
 MAX_SALES_READ = 20_000  # the newest, so that the time does not grow with the journal
 ANSWER_S = 5  # a journal that takes longer counts as unavailable; quotes wait in the outbox
 
@@ -174,10 +180,9 @@ class Journal:
                 _require_valid(entry)
         with self.transaction() as connection:
             first = _next_arrival(connection, len(entries))
-            statement = self.insert(QUOTES).on_conflict_do_nothing()
             own = {"schema_version": newest_revision()}
             rows = [{**entry.as_row(), **own, "arrival": place} for place, entry in enumerate(entries, first)]
-            connection.execute(statement, rows)
+            _insert_quotes(connection, rows)
 
     def add_feedback(
         self, *, quote_id: str, sale_price: int, reported_at: datetime, client: str | None = None
@@ -441,17 +446,14 @@ class Journal:
             JournalUnavailable: The journal does not answer.
         """
         newer = select(FEEDBACK).where(FEEDBACK.c.arrival > arrival).order_by(FEEDBACK.c.arrival)
-        sales = newer.limit(limit).subquery()
-        query = (
-            select(
-                *(sales.c.arrival, QUOTES.c.model_version),
-                *(QUOTES.c.price, QUOTES.c.low, QUOTES.c.high, sales.c.sale_price, sales.c.client),
-            )
-            .join(QUOTES, QUOTES.c.quote_id == sales.c.quote_id)
-            .order_by(sales.c.arrival)
-        )
         with self.transaction() as connection:
-            return [(row[0], row[1], Sale(*row[2:])) for row in connection.execute(query)]
+            sales = connection.execute(newer.limit(limit)).all()
+            quotes = _quotes_by_id(connection, [sale.quote_id for sale in sales])
+        return [
+            (sale.arrival, quote.model_version, _sale(quote, sale))
+            for sale in sales
+            if (quote := quotes.get(sale.quote_id))
+        ]
 
     def last_sale_at(self) -> datetime | None:
         """Return when the newest sale was reported.
@@ -506,20 +508,14 @@ class Journal:
         Raises:
             JournalUnavailable: The database does not answer.
         """
-        newest = _newest_sales(model_version)
-        rank = func.row_number().over(partition_by=newest.c.client, order_by=newest.c.told_at.desc())
-        ranked = select(newest, rank.label("rank")).subquery()
-        chosen = select(ranked).order_by(ranked.c.told_at.desc()).limit(limit)
-        if max_per_client is not None:
-            chosen = chosen.where(or_(ranked.c.rank <= max_per_client, ranked.c.client.in_(sorted(verified))))
-        sales = chosen.subquery()
-        query = (
-            select(QUOTES.c.price, QUOTES.c.low, QUOTES.c.high, sales.c.sale_price, sales.c.client)
-            .join(sales, sales.c.quote_id == QUOTES.c.quote_id)
-            .order_by(sales.c.told_at.desc())
-        )
         with self.transaction() as connection:
-            return [Sale(*row) for row in connection.execute(query)]
+            for read in (FEW_SALES, MAX_SALES_READ):
+                newest = connection.execute(_newest_sales(model_version, limit=read)).all()
+                chosen = list(islice(_at_most(newest, max_per_client, verified=verified), limit))
+                if len(chosen) == limit or len(newest) < read:
+                    break
+            quotes = _quotes_by_id(connection, [sale.quote_id for sale in chosen])
+        return [_sale(quote, sale) for sale in chosen if (quote := quotes.get(sale.quote_id))]
 
     def migrate(self) -> str:
         """Upgrade the tables to the newest revision. A SQLite file is also upgraded on first use.
@@ -692,6 +688,39 @@ def _next_arrival(connection: Connection, entries: int) -> int:
     return last - entries + 1
 
 
+def _insert_quotes(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, except those whose id exists already."""
+    if connection.dialect.name == "postgresql":
+        # one statement for all rows: to find the partition of each by itself takes four times as long
+        encoded = [{**row, "quoted_at": row["quoted_at"].isoformat()} for row in rows]
+        connection.execute(_INSERT_FROM_JSON, {"rows": encoded})
+    else:
+        connection.execute(sqlite.insert(QUOTES).on_conflict_do_nothing(), rows)
+
+
+def _insert_from_json() -> postgresql.Insert:
+    columns = [column(item.name, item.type) for item in QUOTES.columns]
+    records = func.json_to_recordset(bindparam("rows", type_=JSON)).table_valued(*columns)
+    selected = select(*records.render_derived(name="record", with_types=True).c)
+    statement = postgresql.insert(QUOTES).from_select([item.name for item in columns], selected)
+    return statement.on_conflict_do_nothing()
+
+
+_INSERT_FROM_JSON = _insert_from_json()
+
+
+def _quotes_by_id(connection: Connection, quote_ids: Sequence[str]) -> dict[str, Row[Any]]:
+    """Read quotes by their ids. PostgreSQL then reads their partitions only, which a join does not."""
+    quotes = select(*(QUOTES.c[name] for name in ("quote_id", "model_version", "price", "low", "high")))
+    chunks = (quote_ids[start : start + MAX_IDS] for start in range(0, len(quote_ids), MAX_IDS))
+    found = (connection.execute(quotes.where(QUOTES.c.quote_id.in_(chunk))).all() for chunk in chunks)
+    return {quote.quote_id: quote for rows in found for quote in rows}
+
+
+def _sale(quote: Row[Any], sale: Row[Any]) -> Sale:
+    return Sale(quote.price, quote.low, quote.high, sale.sale_price, sale.client)
+
+
 def _of_version(table: Table, model_version: str) -> tuple[Select[Any], Select[Any]]:
     """Select the rows whose quote is of a version: by their column, or by the quote where it is null."""
     earlier = table.join(QUOTES, QUOTES.c.quote_id == table.c.quote_id)
@@ -702,13 +731,28 @@ def _of_version(table: Table, model_version: str) -> tuple[Select[Any], Select[A
     )
 
 
-def _newest_sales(model_version: str) -> Subquery:
+def _newest_sales(model_version: str, *, limit: int) -> Select[Any]:
     """Select the newest sales of a version. SQLite accepts a limit within a union only in a subquery."""
+    version, told_at = FEEDBACK.c.model_version, FEEDBACK.c.told_at
+    own, earlier = select(FEEDBACK), _of_version(FEEDBACK, model_version)[1]
     parts = (
-        part.order_by(FEEDBACK.c.told_at.desc()).limit(MAX_SALES_READ).subquery()
-        for part in _of_version(FEEDBACK, model_version)
+        # a range: with `=`, PostgreSQL drops the version from the order, and reads the sales of all versions
+        own.where(version.between(model_version, model_version)).order_by(version.desc(), told_at.desc()),
+        earlier.order_by(told_at.desc()),
     )
-    return union_all(*map(select, parts)).subquery()
+    sales = union_all(*(select(part.limit(limit).subquery()) for part in parts)).subquery()
+    return select(sales).order_by(sales.c.told_at.desc()).limit(limit)
+
+
+def _at_most(
+    sales: Iterable[Row[Any]], max_per_client: int | None, *, verified: Collection[str]
+) -> Iterator[Row[Any]]:
+    """Leave out what a client reported beyond a number of sales."""
+    reported: Counter[str | None] = Counter()
+    for sale in sales:
+        reported[sale.client] += 1
+        if max_per_client is None or sale.client in verified or reported[sale.client] <= max_per_client:
+            yield sale
 
 
 def _count(connection: Connection, start: datetime, end: datetime) -> int:
@@ -742,9 +786,11 @@ def _engine(url: URL, answer_s: int) -> Engine:
         create_engine, url, hide_parameters=True, json_serializer=lambda value: compact_json(value).decode()
     )
     if url.get_backend_name() == "sqlite":
-        # a new connection for each transaction: a deleted file is noticed instead of written to
-        engine = make(poolclass=NullPool, connect_args={"timeout": answer_s})
+        engine = make(connect_args={"timeout": answer_s})
         event.listen(engine, "connect", _configure_sqlite)
+        if url.database:  # otherwise in memory
+            event.listen(engine, "connect", partial(_remember_file, Path(url.database)))
+            event.listen(engine, "checkout", partial(_require_same_file, Path(url.database)))
         return engine
     # JIT: compiling a query over a year of partitions takes seconds, running it milliseconds
     limits = f"-c statement_timeout={answer_s}s -c lock_timeout={answer_s}s -c jit=off"
@@ -755,6 +801,16 @@ def _engine(url: URL, answer_s: int) -> Engine:
 def _configure_sqlite(connection: Any, _: object) -> None:
     connection.execute("PRAGMA journal_mode=WAL")  # readers, such as the watcher, do not block writers
     connection.execute("PRAGMA synchronous=FULL")
+
+
+def _remember_file(path: Path, _: object, record: ConnectionPoolEntry) -> None:
+    record.info["file"] = path.stat().st_ino
+
+
+def _require_same_file(path: Path, _: object, record: ConnectionPoolEntry, __: object) -> None:
+    """Let the pool connect again if the file was deleted or replaced since: the old one is not written to."""
+    if not path.exists() or path.stat().st_ino != record.info["file"]:
+        raise exc.DisconnectionError(f"{path.name} was deleted or replaced.")
 
 
 def _reason(error: Exception) -> str:

@@ -67,6 +67,29 @@ def test_a_deleted_journal_is_created_again(tmp_path: Path) -> None:
     assert rows(tmp_path / "journal.db", "select price from quotes") == [(22_450,)]
 
 
+def test_a_replaced_journal_is_noticed(tmp_path: Path) -> None:
+    journal, restored = a_journal(tmp_path / "journal.db"), a_journal(tmp_path / "restored.db")
+    journal.write([an_entry(1)])
+    restored.write([an_entry(2)])
+    restored.close()
+    for name in ("journal.db-wal", "journal.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / "restored.db").replace(tmp_path / "journal.db")
+
+    journal.write([an_entry(3)])
+
+    assert len(rows(tmp_path / "journal.db", "select * from quotes")) == 2
+
+
+def test_transactions_share_a_connection(tmp_path: Path) -> None:
+    journal = a_journal(tmp_path / "journal.db")
+
+    with journal.transaction() as first:
+        opened = first.connection.driver_connection
+    with journal.transaction() as second:
+        assert second.connection.driver_connection is opened
+
+
 def test_a_full_disk_is_unavailable(tmp_path: Path) -> None:
     journal = a_journal(tmp_path / "journal.db")
     journal.write([an_entry(0)])

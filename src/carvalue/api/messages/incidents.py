@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 from msgspec import Struct
+
+PeriodName = Literal["before", "during", "afterwards"]
+"""A period relative to an incident."""
 
 
 class AlertView(Struct, frozen=True, kw_only=True):
@@ -107,21 +111,21 @@ class FieldSummaryView(Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: The field.
-        missing: Share of quotes without a value.
-        median: Median of a number.
-        most_frequent: Most frequent text.
-        share: Share of that text.
+        missing: Share of quotes without a value, from 0 to 1.
+        median: Median of a number; None for a text, or without values.
+        most_frequent: Most frequent text; empty for a number.
+        share: Share of that text among the given values, from 0 to 1.
     """
 
     name: str
     missing: float
-    median: float | None
-    most_frequent: str
-    share: float
+    median: float | None = None
+    most_frequent: str = ""
+    share: float = 0.0
 
 
 class SampleView(Struct, frozen=True, kw_only=True):
-    """A quote of the journal.
+    """A quote of the journal, without its id and client: the id would let its reader delete the quote.
 
     Attributes:
         quoted_at: When it was quoted, UTC.
@@ -130,7 +134,7 @@ class SampleView(Struct, frozen=True, kw_only=True):
         low: Lower end of its range.
         high: Upper end of its range.
         listing: The fields of the car.
-        trace_id: The trace of its request.
+        trace_id: The trace of its request; None for quotes of earlier releases.
     """
 
     quoted_at: datetime
@@ -146,18 +150,18 @@ class PeriodView(Struct, frozen=True, kw_only=True):
     """Quotes before, during or after an incident.
 
     Attributes:
-        name: before, during or afterwards.
-        quotes: How many quotes the figures rest on.
+        name: `before`, `during` or `afterwards`.
+        quotes: How many quotes the figures rest on, at most 300.
         versions: The versions that quoted.
-        median_price: In the market's currency.
-        median_width: Median width of the ranges, as a share of the price.
+        median_price: In the market's currency; None without quotes.
+        median_width: Median width of the ranges, as a share of the price; None without quotes.
         sales: How many of the quotes have a reported sale.
-        median_error: Median error of those, as a share of the sale price.
+        median_error: Median absolute error of those, as a share of the sale price; None without sales.
         fields: The fields that had changed.
         samples: Some of the quotes, the newest last.
     """
 
-    name: str
+    name: PeriodName
     quotes: int
     versions: tuple[str, ...]
     median_price: float | None

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,12 @@ from carvalue.errors import AppError
 from carvalue.files import write_artifact
 from carvalue.files.tabular import scan_csv
 from carvalue.listings.cleaning import identity, rules
+from carvalue.listings.cleaning.vin_details import (
+    add_vin_details,
+    count_filled,
+    read_vin_details,
+    vehicle_descriptor,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +65,7 @@ class CleaningReport:
         cars: The number of different cars in the clean table.
         rejected: Reason to number of rejected rows, the most frequent first.
         repaired: Name of a repair to number of listings in which a value was set to null.
+        filled: Field to number of listings in which the VIN added a value, or the trim to the model.
     """
 
     listings: Path
@@ -68,6 +75,7 @@ class CleaningReport:
     cars: int
     rejected: Mapping[str, int]
     repaired: Mapping[str, int]
+    filled: Mapping[str, int] = field(default_factory=dict)
 
 
 def clean(raw: Path | Sequence[Path], *, into: Path, now: datetime | None = None) -> CleaningReport:
@@ -120,6 +128,7 @@ def clean(raw: Path | Sequence[Path], *, into: Path, now: datetime | None = None
             "kept": report.kept,
             "cars": report.cars,
             "rejected": dict(report.rejected),
+            "filled": dict(report.filled),
         },
     )
     return report
@@ -152,6 +161,7 @@ def _parse(raw: Path | Sequence[Path], *, now: datetime) -> pl.LazyFrame:
             described=identity.description_key(),
             vin=identity.vin_key(pl.col("raw.VIN")),
             content=identity.advertisement_key(),
+            descriptor=vehicle_descriptor(pl.col("raw.VIN")),
         )
         .select(pl.exclude("^raw\\..*$"))
     )
@@ -186,11 +196,13 @@ def _write_tables(staged: Path, *, into: Path) -> CleaningReport:
         value=pl.when(pl.col("superseded").is_null()).then("value"),
     )
     listings, rejects = into / LISTINGS_FILE, into / REJECTS_FILE
-    kept = rows.filter(pl.col("reason").is_null()).select(COLUMNS)
+    kept = rows.filter(pl.col("reason").is_null()).select(*COLUMNS, "descriptor")
+    details = read_vin_details(kept.select("descriptor").collect()["descriptor"])
     rejected = rows.filter(pl.col("reason").is_not_null()).select(REJECT_COLUMNS)
-    kept.sink_parquet(listings, compression="lz4", engine="streaming")
+    add_vin_details(kept, details).sink_parquet(listings, compression="lz4", engine="streaming")
     rejected.sink_parquet(rejects, engine="streaming")
-    return _report(valid, listings=listings, rejects=rejects)
+    filled = count_filled(kept, pl.scan_parquet(listings)) if len(details) else {}
+    return _report(valid, listings=listings, rejects=rejects, filled=filled)
 
 
 def _compare_rows(staged: Path) -> pl.DataFrame:
@@ -232,7 +244,9 @@ def _superseded(staged: Path) -> pl.Series:
     return keys.select(reason.alias("superseded")).to_series()
 
 
-def _report(valid: pl.LazyFrame, *, listings: Path, rejects: Path) -> CleaningReport:
+def _report(
+    valid: pl.LazyFrame, *, listings: Path, rejects: Path, filled: Mapping[str, int]
+) -> CleaningReport:
     """Count rows; `valid` are those that break no rule, duplicates included."""
     kept = pl.scan_parquet(listings).select(rows=pl.len(), cars=pl.col("car").n_unique()).collect()
     reasons = (
@@ -249,6 +263,7 @@ def _report(valid: pl.LazyFrame, *, listings: Path, rejects: Path) -> CleaningRe
         cars=kept["cars"].item(),
         rejected=dict(reasons.iter_rows()),
         repaired={name: count for name, count in repaired.row(0, named=True).items() if count},
+        filled=filled,
     )
     if not report.kept:
         raise NoCleanListings(

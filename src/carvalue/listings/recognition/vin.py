@@ -5,8 +5,9 @@ without it, only the check digit is examined.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from carvalue.errors import AppError
@@ -14,6 +15,7 @@ from carvalue.listings.schema import EARLIEST_YEAR, LATEST_YEAR, Listing, Value
 
 LENGTH = 17
 CHECK_POSITION = 8
+SERIAL = "000001"  # of no importance for what a car is
 MAX_CORRECTIONS = 3
 WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 VALUES: Mapping[str, int] = dict(
@@ -166,10 +168,37 @@ def read_vin(text: str) -> VinReading:
             "The check digit of this VIN does not fit, so a letter or digit is probably wrong.",
             corrections=corrected_vins(vin),
         )
-    listing = _listing(_attributes(vin))
+    listing = _listing(_text(_decoder().decode(vin)["attributes"]))
     if not {"manufacturer", "model", "year"} <= listing.keys():
         raise InvalidVin("This VIN is not in the register of cars from 1985 on for the United States.")
     return VinReading(vin=vin, listing=listing)
+
+
+def decode_descriptors(descriptors: Sequence[str]) -> dict[str, Listing]:
+    """Decode the parts of VINs that describe cars.
+
+    Args:
+        descriptors: Positions 1 to 8, 10 and 11 of VINs, in capitals.
+
+    Returns:
+        The fields that each descriptor tells; `trim` has the words of the trim that the model lacks, if the
+        descriptor belongs to a single trim. Descriptors that are not in the register are left out.
+
+    Raises:
+        VinDecoderMissing: The package that decodes numbers is not installed.
+
+    Examples:
+        >>> details = decode_descriptors(["1HGCR2F3FA", "0000000000"])["1HGCR2F3FA"]
+        >>> details["manufacturer"], details["model"], details["year"], details["cylinders"]
+        ('honda', 'accord', 2015, '4 cylinders')
+    """
+    vins = [f"{descriptor[:8]}0{descriptor[8:]}{SERIAL}" for descriptor in descriptors]
+    decoded = (_text(found["attributes"]) for found in _decoder().decode_batch(vins))
+    return {
+        descriptor: {**_listing(text), "model": text["Model"].lower(), "trim": _only_trim(text)}
+        for descriptor, text in zip(descriptors, decoded, strict=True)
+        if {"Make", "Model", "Model Year"} <= text.keys()
+    }
 
 
 def _check_digit(vin: str) -> str:
@@ -186,17 +215,19 @@ def _candidates(vin: str) -> Iterator[str]:
             yield vin[:place] + other + vin[place + 1 :]
 
 
-def _attributes(vin: str) -> Mapping[str, Any]:
+def _decoder() -> ModuleType:
     try:
         import ultravin  # noqa: PLC0415  # 95 MB, of an optional extra
     except ModuleNotFoundError:
         raise VinDecoderMissing("This installation cannot decode a VIN.") from None
-    attributes: Mapping[str, Any] = ultravin.decode(vin)["attributes"]
-    return attributes
+    return ultravin
 
 
-def _listing(attributes: Mapping[str, Any]) -> Listing:
-    text = {name: str(value) for name, value in attributes.items() if isinstance(value, str | int) and value}
+def _text(attributes: Mapping[str, Any]) -> Mapping[str, str]:
+    return {name: str(value) for name, value in attributes.items() if isinstance(value, str | int) and value}
+
+
+def _listing(text: Mapping[str, str]) -> Listing:
     hybrid = "Hybrid" in text.get("Electrification Level", "")
     values: dict[str, Value] = {
         "manufacturer": text.get("Make", "").lower() or None,
@@ -212,10 +243,19 @@ def _listing(attributes: Mapping[str, Any]) -> Listing:
 
 
 def _model(text: Mapping[str, str]) -> str | None:
-    model = text.get("Model", "").lower()
-    trim = text.get("Trim", "").lower().partition("/")[0].strip()
-    words = [word for word in trim.split() if word not in model.split()]
-    return " ".join([model, *words]) or None
+    model, trims = text.get("Model", "").lower(), text.get("Trim", "").lower()
+    return " ".join([model, *_trim_words(trims.partition("/")[0], model=model)]) or None
+
+
+def _only_trim(text: Mapping[str, str]) -> str | None:
+    """Return the trim, unless there are several: "EX, EX-L", "SI/SI HPT"."""
+    trim = text.get("Trim", "").lower()
+    is_one = not set(",/") & set(trim)
+    return " ".join(_trim_words(trim, model=text["Model"].lower())) or None if is_one else None
+
+
+def _trim_words(trim: str, *, model: str) -> list[str]:
+    return [word for word in trim.split() if word not in model.split()]
 
 
 def _year(text: str) -> int | None:

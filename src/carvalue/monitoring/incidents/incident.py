@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from carvalue.api import PeriodName, PeriodView
 from carvalue.journal import Journal, JournalEntry
 from carvalue.monitoring.alerting import IncidentRecord, IncidentRecords
-from carvalue.monitoring.incidents.periods import Period, PeriodName, read_quotes, summarize
+from carvalue.monitoring.incidents.periods import read_quotes, summarize
 
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -25,7 +26,7 @@ class Incident:
     record: IncidentRecord
     changed_at: datetime
     repaired_at: datetime | None
-    periods: tuple[Period, ...]
+    periods: tuple[PeriodView, ...]
 
 
 class IncidentReader:
@@ -77,7 +78,7 @@ class IncidentReader:
 
     def _period(
         self, name: PeriodName, record: IncidentRecord, *, start: datetime, end: datetime, newest: bool
-    ) -> Period:
+    ) -> PeriodView:
         channel = record.evidence.get("channel", "")
         quotes: list[JournalEntry] = read_quotes(
             self._journal, channel=channel, start=start, end=end, newest=newest

@@ -1,0 +1,153 @@
+"""Fill what a seller left out from the car's VIN: trim, drive, cylinders, fuel, transmission and body.
+
+Only the part of a VIN that describes the car is decoded: its positions 1 to 8, and 10 and 11 for the model
+year and the plant (ISO 3779; 49 CFR 565). Cars that share it have the same details, so each part is decoded
+once. A VIN with a wrong check digit is not used, nor one whose make, model or model year differs from the
+listing's, because one of the two has a typing error.
+"""
+
+import logging
+
+import polars as pl
+
+from carvalue.listings.cleaning.identity import VIN_PATTERN
+from carvalue.listings.recognition import (
+    CHECK_POSITION,
+    VALUES,
+    WEIGHTS,
+    VinDecoderMissing,
+    decode_descriptors,
+)
+from carvalue.listings.schema import FIELD_BY_NAME, FIELDS, MARKET, CategoryField, Listing
+
+logger = logging.getLogger(__name__)
+
+KNOWS_VINS = MARKET.recognition  # the register knows cars of the United States
+COMPARED = ("manufacturer", "model", "year")
+MODEL_HEAD = r"^([a-z]+|[0-9]+)"
+"""The first letters or digits of a model: "f-150" and "f150 xlt" both begin with "f"."""
+FILLED = tuple(
+    field.name for field in FIELDS if field.name in {"fuel", "cylinders", "transmission", "drive", "type"}
+)
+"""The fields that are filled, of those that the market has."""
+TRIM = "trim"
+DETAILS = (TRIM, *FILLED)
+"""What a VIN can add: words of the trim, and the fields of `FILLED`."""
+
+
+def vehicle_descriptor(vin: pl.Expr) -> pl.Expr:
+    """Take the part of a VIN that describes the car rather than identifies it.
+
+    Args:
+        vin: The raw VIN, as text.
+
+    Returns:
+        An expression of type String: positions 1 to 8, 10 and 11; null where the VIN is missing, malformed or
+        has a wrong check digit.
+
+    Example:
+        >>> vins = pl.DataFrame({"VIN": [" 1hgcr2f3xfa027534", "1HGCR2F3XFA027543", "ask"]})
+        >>> vins.select(vehicle_descriptor(pl.col("VIN"))).to_series().to_list()
+        ['1HGCR2F3FA', None, None]
+    """
+    vin = vin.str.strip_chars().str.to_uppercase()
+    usable = vin.str.contains(VIN_PATTERN) & (vin.str.slice(CHECK_POSITION, 1) == _check_digit(vin))
+    return pl.when(usable).then(vin.str.slice(0, 8) + vin.str.slice(9, 2))
+
+
+def read_vin_details(descriptors: pl.Series) -> pl.DataFrame:
+    """Decode descriptors.
+
+    Args:
+        descriptors: Vehicle descriptors, null where not known, shape (listings,).
+
+    Returns:
+        A row for each descriptor that can be decoded: `descriptor`, the columns `vin.manufacturer`,
+        `vin.model` and `vin.year`, and one column `vin.NAME` for each of `DETAILS`. Without rows if the
+        package that decodes them is not installed, or the market is another one.
+    """
+    distinct = descriptors.drop_nulls().unique().sort().to_list() if KNOWS_VINS else []
+    try:
+        decoded = decode_descriptors(distinct)
+    except VinDecoderMissing as error:
+        if distinct:
+            logger.info("VINs are not used", extra={"because": error.message, "hint": error.hint})
+        decoded = {}
+    columns = (*COMPARED, *DETAILS)
+    schema = {"descriptor": pl.String} | {
+        f"vin.{name}": pl.Int64 if name == "year" else pl.String for name in columns
+    }
+    rows = [(key, *(_value(listing, name) for name in columns)) for key, listing in decoded.items()]
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def add_vin_details(listings: pl.LazyFrame, details: pl.DataFrame) -> pl.LazyFrame:
+    """Fill missing fields, and add the words of the trim that the name of the model lacks.
+
+    Args:
+        listings: Clean listings with a column `descriptor`.
+        details: What `read_vin_details` returned.
+
+    Returns:
+        The listings in the same order, without the column `descriptor`.
+
+    Example:
+        >>> listings = pl.LazyFrame({"descriptor": ["1HGCR2F3FA", None], **{
+        ...     "manufacturer": ["honda", "honda"], "model": ["accord", "accord"], "year": [2015, 2015],
+        ...     "fuel": [None, None], "cylinders": ["4 cylinders", None], "transmission": [None, None],
+        ...     "drive": [None, None], "type": [None, None],
+        ... }}, schema_overrides=dict.fromkeys(("fuel", "transmission", "drive", "type"), pl.String))
+        >>> details = pl.DataFrame({"descriptor": ["1HGCR2F3FA"], **{
+        ...     "vin.manufacturer": ["honda"], "vin.model": ["accord"], "vin.year": [2015],
+        ...     "vin.trim": ["sport"], "vin.fuel": ["gas"], "vin.cylinders": ["6 cylinders"],
+        ...     "vin.transmission": [None], "vin.drive": ["fwd"], "vin.type": ["sedan"],
+        ... }})
+        >>> add_vin_details(listings, details).select("model", "fuel", "cylinders", "drive").collect().rows()
+        [('accord sport', 'gas', '4 cylinders', 'fwd'), ('accord', None, None, None)]
+    """
+    joined = listings.join(details.lazy(), on="descriptor", how="left", maintain_order="left")
+    agrees = pl.all_horizontal(
+        pl.col("manufacturer") == pl.col("vin.manufacturer"),
+        pl.col("year") == pl.col("vin.year"),
+        pl.col("model").str.extract(MODEL_HEAD) == pl.col("vin.model").str.extract(MODEL_HEAD),
+    )
+    filled = (pl.coalesce(name, pl.when(agrees).then(f"vin.{name}")).alias(name) for name in FILLED)
+    words = pl.col("vin.trim").str.split(" ").list.set_difference(pl.col("model").str.split(" "))
+    with_trim = pl.concat_str("model", words.list.join(" "), separator=" ").str.strip_chars()
+    model = pl.when(agrees & words.list.len().gt(0)).then(with_trim).otherwise("model").alias("model")
+    return joined.with_columns(*filled, model).drop("descriptor", *details.columns[1:])
+
+
+def count_filled(before: pl.LazyFrame, after: pl.LazyFrame) -> dict[str, int]:
+    """Count the values that VINs added.
+
+    Args:
+        before: The listings without details of the VIN.
+        after: The same listings, in the same order, with them.
+
+    Returns:
+        Number of listings by field; fields without any are left out.
+    """
+    names = ("model", *FILLED)
+    changed = [pl.col(name).ne_missing(pl.col(f"{name}_before")).sum() for name in names]
+    pairs = pl.concat(
+        [after.select(names), before.select(pl.col(names).name.suffix("_before"))], how="horizontal"
+    )
+    counts = pairs.select(changed).collect().row(0, named=True)
+    return {name: count for name, count in counts.items() if count}
+
+
+def _check_digit(vin: pl.Expr) -> pl.Expr:
+    products = (
+        vin.str.slice(place, 1).replace_strict(VALUES, default=0, return_dtype=pl.Int32) * weight
+        for place, weight in enumerate(WEIGHTS)
+    )
+    remainder = pl.sum_horizontal(products) % 11
+    return pl.when(remainder == 10).then(pl.lit("X")).otherwise(remainder.cast(pl.String))
+
+
+def _value(listing: Listing, name: str) -> object:
+    """Return a value of a VIN if the market knows it."""
+    value, field = listing.get(name), FIELD_BY_NAME.get(name)
+    is_known = not isinstance(field, CategoryField) or field.is_open or value in field.choices
+    return value if is_known else None
