@@ -56,7 +56,7 @@ class JournalEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ...     price=19_000, low=15_000, high=23_000, warnings=(), listing={"manufacturer": "toyota"},
     ... )
     >>> entry.as_line()[:58]
-    b'2 5aaa49a2 {"quote_id":"00000000000000000000000000000000",'
+    b'3 5aaa49a2 {"quote_id":"00000000000000000000000000000000",'
     >>> JournalEntry.from_line(entry.as_line()) == entry
     True
     """

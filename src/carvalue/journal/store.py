@@ -844,7 +844,7 @@ def _engine(url: URL, answer_s: int) -> Engine:
         create_engine, url, hide_parameters=True, json_serializer=lambda value: compact_json(value).decode()
     )
     if url.get_backend_name() == "sqlite":
-        engine = make(connect_args={"timeout": answer_s})
+        engine = make(pool_timeout=answer_s, connect_args={"timeout": answer_s})
         event.listen(engine, "connect", _configure_sqlite)
         if url.database:  # otherwise in memory
             event.listen(engine, "connect", partial(_remember_file, Path(url.database)))

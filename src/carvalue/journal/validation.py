@@ -110,7 +110,7 @@ def _is_value(value: object) -> bool:
 
 
 def _is_text(value: object) -> bool:
-    if type(value) is not str:
+    if type(value) is not str or "\0" in value:  # PostgreSQL stores no NUL
         return False
     try:
         value.encode()  # refuses lone surrogates, which no database stores
