@@ -124,3 +124,16 @@ def test_without_the_journal_the_last_correction_stays(tmp_path: Path) -> None:
 
     assert stored_correction(away, "1") is None
     assert stored_correction(Journal(f"sqlite:///{tmp_path}/journal.db"), "1") == NO_CORRECTION
+
+
+@pytest.mark.parametrize(("level", "log_scale"), [(0.5, 0.0), (0.0, 1_000.0), (float("inf"), 0.0)])
+def test_a_stored_correction_beyond_its_bounds_is_ignored(
+    tmp_path: Path, level: float, log_scale: float
+) -> None:
+    journal = Journal(f"sqlite:///{tmp_path / 'journal.db'}")
+    journal.set_range_correction(
+        model_version="1", level=level, log_scale=log_scale, sales=300, computed_at=datetime.now(UTC)
+    )
+
+    assert stored_correction(journal, "1") == NO_CORRECTION
+    journal.close()

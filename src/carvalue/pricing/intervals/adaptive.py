@@ -33,6 +33,9 @@ DIGITS = 2
 class RangeCorrection:
     """A shift of the level and a change of the width of all intervals. It never changes a quoted price.
 
+    Raises:
+        ValueError: The level or the scale is not a number within its bound.
+
     Examples:
         >>> correction = RangeCorrection(level=0.05)
         >>> below, above = correction.corrected(np.array([0.3]), np.array([0.2]))
@@ -48,6 +51,12 @@ class RangeCorrection:
     """Logarithm of the factor by which both distances from the quote are multiplied."""
     sales: int = field(default=0, compare=False)
     """Number of sales that it was computed from."""
+
+    def __post_init__(self) -> None:
+        """Check the bounds."""
+        for name, limit in (("level", MAX_CORRECTION), ("log_scale", MAX_LOG_SCALE)):
+            if not abs(value := getattr(self, name)) <= limit:
+                raise ValueError(f"{name} is {value}: expected at most {limit:.3f} in either direction")
 
     @property
     def is_active(self) -> bool:
@@ -133,7 +142,7 @@ def correct_by_sales(
         log_scale = _limited(log_scale + SCALE_STEP * (is_outside - (1 - coverage)), MAX_LOG_SCALE)
     return RangeCorrection(
         level=_limited(round(level, DIGITS), MAX_CORRECTION),
-        log_scale=round(log_scale, DIGITS),
+        log_scale=_limited(round(log_scale, DIGITS), MAX_LOG_SCALE),
         sales=len(residuals),
     )
 

@@ -9,9 +9,10 @@ import gc
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
+from threading import Lock
 from typing import Literal
 
 from carvalue.errors import AppError
@@ -79,7 +80,7 @@ def model_age(loaded: LoadedModel, *, now: datetime) -> Mapping[str, float]:
 
 
 class LiveModel:
-    """The model in use. One thread calls `follow`; any thread may call `current`.
+    """The model in use. One thread calls `follow`, one `follow_correction`; any thread may call `current`.
 
     Args:
         registry: names the version in production and downloads its bundle.
@@ -102,6 +103,7 @@ class LiveModel:
         self._correction_of = correction_of
         self._registry, self._cache, self._metrics, self._clock = registry, cache, metrics, clock
         self._in_use: LoadedModel | None = None
+        self._lock = Lock()  # guards a change of the model in use by either of two threads
         self._refused: dict[ModelVersion, float] = {}
         self.registry_state: RegistryState = "not asked yet"
         """What the registry answered last."""
@@ -140,12 +142,7 @@ class LiveModel:
         self._refused.clear()  # the registry may have an undamaged copy
 
     def follow(self) -> None:
-        """Poll the registry once, take a new version in production into use, and correct its ranges."""
-        self._follow_registry()
-        if self._in_use is not None:
-            self._correct(self._in_use)
-
-    def _follow_registry(self) -> None:
+        """Poll the registry once, and take a new version in production into use."""
         try:
             version = self._registry.champion()
         except RegistryUnavailable as error:
@@ -155,13 +152,26 @@ class LiveModel:
         if version is not None and not self._is_settled(version):
             self._fetch(version)
 
-    def _correct(self, loaded: LoadedModel) -> None:
-        correction = self._correction_of(str(loaded.version.version))
-        if correction is None or correction == loaded.model.correction:
+    def follow_correction(self) -> None:
+        """Read once how reported sales correct the price ranges of the version in use."""
+        loaded = self._in_use
+        correction = self._correction_of(str(loaded.version.version)) if loaded else None
+        if loaded is None or correction is None or correction == loaded.model.correction:
             return
-        model = replace(loaded.model, correction=correction)
-        self._in_use = LoadedModel(model=model, version=loaded.version)
-        logger.info("price ranges corrected", extra={"version": loaded.version.version, **asdict(correction)})
+        corrected = LoadedModel(model=replace(loaded.model, correction=correction), version=loaded.version)
+        with self._lock:
+            if self._in_use is not loaded:  # another version went into production meanwhile
+                return
+            self._in_use = corrected
+        logger.info(
+            "price ranges corrected",
+            extra={
+                "version": loaded.version.version,
+                "range_level": correction.level,
+                "range_log_scale": correction.log_scale,
+                "sales": correction.sales,
+            },
+        )
 
     def _is_settled(self, version: ModelVersion) -> bool:
         """Whether the version is in use, or was refused a short time ago."""
@@ -196,7 +206,8 @@ class LiveModel:
         self._swap(LoadedModel(model=model, version=bundle.version))
 
     def _swap(self, new: LoadedModel) -> None:
-        earlier, self._in_use, self.refusal = self._in_use, new, ""
+        with self._lock:
+            earlier, self._in_use, self.refusal = self._in_use, new, ""
         gc.freeze()  # a model has a million objects, which no garbage collection needs to visit again
         self._refused.clear()
         seen_until = datetime.combine(new.model.card.data_as_of, time_of_day(), tzinfo=UTC)

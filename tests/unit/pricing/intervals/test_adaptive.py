@@ -87,7 +87,13 @@ def test_no_sales_move_an_end_beyond_the_bound(residuals: list[float], below: fl
     assert upper[0] >= 0
 
 
-@given(level=st.floats(-1, 1), log_scale=st.floats(-1, 1), offset=st.floats(-1, 1))
+@pytest.mark.parametrize("values", [(0.2, 0), (0, -1), (float("nan"), 0), (0, float("inf")), (0, 1_000)])
+def test_a_correction_beyond_its_bounds_is_refused(values: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="expected at most"):
+        RangeCorrection(level=values[0], log_scale=values[1])
+
+
+@given(level=st.floats(-0.095, 0.095), log_scale=st.floats(-0.4, 0.4), offset=st.floats(-1, 1))
 def test_quantiles_keep_their_order_and_end_at_the_interval(
     level: float, log_scale: float, offset: float
 ) -> None:
