@@ -270,7 +270,7 @@ def _number(field: NumberField) -> pl.Expr:
 def _category(field: CategoryField) -> pl.Expr:
     text = pl.col(f"raw.{field.name}").str.strip_chars().str.to_lowercase()
     if field.is_open:
-        one_spaced = text.str.replace_all(r"\s{2,}|[^\S ]", " ")
+        one_spaced = text.str.replace_all(r"[\s\p{Cc}]{2,}|[^\S ]|\p{Cc}", " ").str.strip_chars()
         return one_spaced.replace({**field.aliases, "": None}).alias(field.name)
     spelling = {**field.aliases, **{choice.lower(): choice for choice in field.choices}}
     return text.replace_strict(spelling, default=None, return_dtype=pl.String).alias(field.name)
