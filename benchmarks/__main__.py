@@ -40,7 +40,9 @@ def main() -> None:
         "PYTHONPATH": str(Path("tests").resolve()),  # throw-away servers
     }
     failed = []
-    for name, commands in benchmarks(folder, postgresql=options.postgresql, redis=options.redis):
+    for name, commands in benchmarks(
+        folder, source=options.listings, postgresql=options.postgresql, redis=options.redis
+    ):
         if options.only and name not in options.only:
             continue
         if not run(name, commands, environment=environment, log=folder / "logs" / f"{name}.log"):
@@ -52,7 +54,7 @@ def main() -> None:
 
 
 def benchmarks(
-    folder: Path, *, postgresql: str | None, redis: str | None
+    folder: Path, *, source: Path, postgresql: str | None, redis: str | None
 ) -> Iterator[tuple[str, Sequence[Command]]]:
     """Yield the name of each results file and the commands that write it; the first trains the model."""
     work = folder / "storage" / "work"
@@ -61,6 +63,8 @@ def benchmarks(
     dataset = folder / "storage" / "datasets" / (work / "initial_model_dag" / "dataset").read_text().strip()
     yield "accuracy", [("benchmarks.accuracy", bundle.parent)]
     yield "rolling_origin", [("benchmarks.rolling_origin", listings / "listings.parquet", 3)]
+    evaluated = bundle.parent / "evaluation" / "model"
+    yield "adaptive_ranges", [("benchmarks.adaptive_ranges", evaluated, dataset / "test.parquet")]
     yield "one_quote", [("benchmarks.one_quote", bundle)]
     yield "tree_engines", [("benchmarks.tree_engines", bundle)]
     yield "scoring", [("benchmarks.scoring", bundle, dataset / "test.parquet")]
@@ -73,6 +77,7 @@ def benchmarks(
     yield "load", [("benchmarks.load", bundle, "--seconds", "120")]
     yield "batch", [("benchmarks.batch", bundle, "--rows", "200000")]
     yield "data_preparation", [("benchmarks.bench_data_preparation",)]
+    yield "daily_files", [("benchmarks.daily_files", source)]
     yield "ablation", [("benchmarks.ablation", dataset, "4")]
     yield "trials", [("benchmarks.trials", listings / "listings.parquet", 2)]
     yield "comparison", [("benchmarks.comparison", dataset, "--every", "4")]

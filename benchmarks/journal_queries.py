@@ -41,7 +41,8 @@ QUOTES = text("""
 """)
 SALES = text("""
     INSERT INTO feedback (quote_id, sale_price, told_at, client, arrival, model_version)
-    SELECT quote_id, price - 200, quoted_at + interval '1 hour', client, arrival, model_version
+    SELECT quote_id, price - 200, quoted_at + interval '1 hour', 'client-' || (arrival / 200) % 40,
+           arrival, model_version
     FROM quotes WHERE quote_id >= :start AND quote_id < :end AND arrival % 200 = 0
 """)
 RATINGS = text("""
@@ -64,6 +65,7 @@ def main() -> None:
         owner.migrate()
         if owner.end().arrival == 0:
             fill(owner, engine, days=options.days, rows=options.quotes // options.days)
+        quotes = _scalar(engine, "SELECT count(*) FROM quotes")  # an earlier run has pruned a day
         start = _first_day(owner)
         now = datetime.combine(day_of(owner.end().quote_id) + timedelta(days=1), datetime.min.time(), UTC)
         with closing(Journal(options.journal)) as journal:
@@ -72,11 +74,13 @@ def main() -> None:
         pruned = prune(owner, before=start + timedelta(days=1))
         prune_ms = 1e3 * (time.perf_counter() - begin)
     values = {
-        "quotes": options.quotes,
+        "quotes": quotes,
         "daily partitions": options.days,
-        "sales": options.quotes // 200,
-        "ratings": options.quotes // 1000,
-        "size of the database, GB": round(_size(engine) / 1e9, 1),
+        "sales": _scalar(engine, "SELECT count(*) FROM feedback"),
+        "ratings": _scalar(engine, "SELECT count(*) FROM ratings"),
+        "size of the database, GB": round(
+            _scalar(engine, "SELECT pg_database_size(current_database())") / 1e9, 1
+        ),
         "load average of the machine": round(os.getloadavg()[0]),
         "cores of the machine": os.cpu_count(),
         "quotes of the pruned day": pruned.quotes,
@@ -210,9 +214,9 @@ def _cpu_seconds(backend: psutil.Process) -> float:
     return time.process_time() + times.user + times.system
 
 
-def _size(engine: Engine) -> int:
+def _scalar(engine: Engine, query: str) -> int:
     with engine.connect() as connection:
-        return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
+        return int(connection.execute(text(query)).scalar_one())
 
 
 if __name__ == "__main__":

@@ -221,7 +221,9 @@ def _is_stable(aws: Aws, *, role: str, revision: ServiceRevision) -> bool:
     current = [item for item in service["deployments"] if item["taskDefinition"] == revision.revision]
     if not current or current[0].get("rolloutState") == "FAILED":
         raise ReleaseFailed(f"{role}: ECS gave up on the new revision; see the log of its tasks")
-    return len(service["deployments"]) == 1 and service["runningCount"] == revision.copies
+    # while ECS watches the alarms of a deployment, it is in progress, although all its copies run
+    is_watched = current[0].get("rolloutState") == "IN_PROGRESS"
+    return len(service["deployments"]) == 1 and service["runningCount"] == revision.copies and not is_watched
 
 
 def _wait_for_end(aws: Aws, *, task: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ SETTING_GROUPS = {
     "Training": "training_budget training_cluster",
     "Retraining and promotion": "first_model retrain_on_alarm retrain_cooldown_h retrain_schedule "
     "parallel_tasks promotion_approval max_level_change max_worse_error max_slice_error "
-    "max_coverage_deviation verified_sales_clients",
+    "max_coverage_deviation correct_ranges verified_sales_clients",
     "State and journal": "state_dir storage_url journal_url journal_keep_days journal_archive_url "
     "spool_limit_mb",
     "Published versions": "bundle_url bundle_signing_key bundle_public_key unsigned_bundles",

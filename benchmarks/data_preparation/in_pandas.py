@@ -158,5 +158,7 @@ def split(listings: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 if __name__ == "__main__":
     _, raw_path, folder, reading = sys.argv
-    chosen = [*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS] if reading == "chosen" else None
+    header = pd.read_csv(raw_path, nrows=0).columns
+    used = [name for name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS) if name in header]
+    chosen = used if reading == "chosen" else None
     prepare(Path(raw_path), Path(folder), columns=chosen)

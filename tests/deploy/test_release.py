@@ -31,6 +31,8 @@ class FakeEcs:
     tasks: list[tuple[str, list[str]]] = field(default_factory=list)
     exit_code: int = 0
     gives_up_on: str = ""
+    watched: list[str] = field(default_factory=list)
+    """What ECS says of the deployments that it still watches, in order."""
 
     def describe_task_definition(self, *, taskDefinition: str, include: list[str]) -> dict[str, Any]:  # noqa: N803
         return {"taskDefinition": self.definitions[taskDefinition], "tags": TAGS if "TAGS" in include else []}
@@ -44,6 +46,8 @@ class FakeEcs:
         revision, copies = self.running[services[0]]
         refused = services[0] == self.gives_up_on and self.definitions[revision] != {}
         deployment = {"taskDefinition": "what ran before" if refused else revision}
+        if services[0] == "service" and self.watched:
+            deployment["rolloutState"] = self.watched.pop(0)
         service = {"taskDefinition": revision, "desiredCount": copies, "runningCount": copies}
         return {"services": [service | {"deployments": [deployment]}]}
 
@@ -234,6 +238,24 @@ def test_a_service_that_does_not_start_rolls_back_all_services(aws: Any, front_d
     before = dict(aws.ecs.running)
 
     with pytest.raises(release.ReleaseFailed, match="page: ECS gave up on the new revision"):
+        release.release(aws, digests=DIGESTS, url=front_door["url"])
+
+    assert aws.ecs.running == before
+
+
+def test_a_deployment_has_ended_when_ecs_has_watched_its_alarms(aws: Any, front_door: dict[str, Any]) -> None:
+    aws.ecs.watched = ["IN_PROGRESS", "IN_PROGRESS", "COMPLETED"]
+
+    release.release(aws, digests=DIGESTS, url=front_door["url"])
+
+    assert aws.ecs.watched == []
+
+
+def test_an_alarm_after_all_copies_run_rolls_back_all_services(aws: Any, front_door: dict[str, Any]) -> None:
+    aws.ecs.watched = ["IN_PROGRESS", "FAILED"]
+    before = dict(aws.ecs.running)
+
+    with pytest.raises(release.ReleaseFailed, match="service: ECS gave up on the new revision"):
         release.release(aws, digests=DIGESTS, url=front_door["url"])
 
     assert aws.ecs.running == before

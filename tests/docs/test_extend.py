@@ -1,9 +1,11 @@
 """The recipes of the page on extensions work: their package is installed, and carvalue uses it."""
 
 import json
+import sqlite3
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,32 +66,30 @@ def fetched(source: str, into: Path) -> RawListings:
 
 
 @pytest.mark.usefixtures("shop")
-def test_a_source_joins_daily_files_with_the_newest_version_of_each_listing(tmp_path: Path) -> None:
+def test_a_source_reads_a_table_of_a_database(tmp_path: Path) -> None:
     write_sample(tmp_path / "sample.csv", rows=1_000, seed=1)
     rows = pl.read_csv(tmp_path / "sample.csv", infer_schema=False)
-    days = tmp_path / "days"
-    days.mkdir()
-    rows.head(600).with_columns(price=pl.lit("77777777")).write_parquet(days / "2021-05-01.parquet")
-    rows.tail(600).write_parquet(days / "2021-05-02.parquet")
-    source = f"daily-parquet://{days}"
+    with closing(sqlite3.connect(tmp_path / "dealer.db")) as database, database:
+        database.execute(f"CREATE TABLE stock ({', '.join(rows.columns)})")
+        places = ", ".join("?" * rows.width)
+        database.executemany(f"INSERT INTO stock VALUES ({places})", rows.rows())  # noqa: S608
+    source = f"stock://{tmp_path}/dealer.db"
 
     raw = fetched(Settings(state_dir=tmp_path, data_source=source).data_source, tmp_path / "raw")
 
-    listings = pl.read_csv(raw.path, infer_schema=False)
-    assert listings["id"].n_unique() == listings.height == rows["id"].n_unique()
-    assert listings.filter(pl.col("price") == "77777777")["id"].n_unique() == listings.height - 600
-    assert (raw.kind, raw.description) == ("file", "daily-parquet: file days.csv")
+    assert pl.read_csv(raw.path, infer_schema=False).fill_null("").equals(rows.fill_null(""))
+    assert (raw.kind, raw.description) == ("file", "stock: file stock.csv")
 
 
 @pytest.mark.usefixtures("shop")
 def test_a_source_that_cannot_be_read_is_an_expected_error(tmp_path: Path) -> None:
-    with pytest.raises(SourceFailed, match="The daily files of /nowhere cannot be read"):
-        fetched("daily-parquet:///nowhere", tmp_path / "raw")
+    with pytest.raises(SourceFailed, match=r"The stock in /nowhere.db cannot be read: unable to open"):
+        fetched("stock:///nowhere.db", tmp_path / "raw")
 
 
 @pytest.mark.usefixtures("shop")
 def test_an_unknown_source_is_refused_with_those_that_are_installed(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match=r"reads 'hourly' addresses .*installed: daily-parquet"):
+    with pytest.raises(ValidationError, match=r"reads 'hourly' addresses .*installed: stock"):
         Settings(state_dir=tmp_path, data_source="hourly:///data")
 
 

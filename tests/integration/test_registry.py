@@ -255,6 +255,28 @@ def test_mlflow_can_serve_a_version(run: TrainingRun, market: Path) -> None:
     assert aliased.equals(quoted)
 
 
+def test_missing_values_stay_missing_in_mlflow_whatever_their_type(run: TrainingRun, market: Path) -> None:
+    import mlflow
+    import polars as pl
+
+    version = _register(run, market)
+    cars = pl.DataFrame([a_listing(fuel="gas"), a_listing(odometer=None, state=None)])
+    expected = PriceModel.load(market / "bundle").quote_frame(cars)["price"].to_list()
+    empty = cars.with_columns(fuel=pl.lit(None, pl.Int32))
+
+    with connect_mlflow(run.uri):
+        loaded = mlflow.pyfunc.load_model(f"models:/{version.name}/{version.version}")
+        quoted = loaded.predict(cars.to_pandas())
+        arrow = loaded.predict(cars.to_pandas(use_pyarrow_extension_array=True))
+        without = loaded.predict(empty.to_pandas(use_pyarrow_extension_array=True))
+
+    assert quoted["price"].to_list() == arrow["price"].to_list() == expected
+    assert (
+        without["price"].to_list()
+        == PriceModel.load(market / "bundle").quote_frame(cars.drop("fuel"))["price"].to_list()
+    )
+
+
 def test_a_database_is_read_like_a_server(market: Path, tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     settings = Settings(state_dir=tmp_path / "state", mlflow_tracking_uri=uri)

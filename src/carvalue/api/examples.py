@@ -177,6 +177,7 @@ NOT_READY = Readiness(
     status="not ready", down={"model": "nothing in production yet"}, degraded={}, model=None
 )
 HEALTH = Health(status="alive")
+ACCURACY = "<!doctype html>...<h1>How good are these prices?</h1>..."
 METRICS = 'carvalue_quotes_total{version="3"} 17.0\n'
 PROBLEM = Problem(
     type="about:blank",

@@ -361,6 +361,23 @@ MODEL = ApiRoute(
     answers={200: _answer(examples.MODEL)},
     problems={503: "There is no model in production yet."},
 )
+ACCURACY = ApiRoute(
+    name="get_accuracy",
+    method="GET",
+    path="/accuracy",
+    tag="model",
+    summary="A page about the accuracy of the model in use",
+    description="For people, in plain English; it follows each promotion and rollback.",
+    access="open",
+    is_versioned=False,
+    answers={
+        200: {
+            "description": "A page without scripts.",
+            "content": {"text/html": {"schema": {"type": "string"}, "example": examples.ACCURACY}},
+        }
+    },
+    problems={503: "There is no model in production yet."},
+)
 HEALTH = ApiRoute(
     name="get_healthz",
     method="GET",
@@ -404,7 +421,7 @@ METRICS = ApiRoute(
 )
 ROUTES = (
     *(PREDICT, BATCH, EXPLAIN, DISTRIBUTION, CURVES, MISSING, FEEDBACK, GET_QUOTE, DELETE_QUOTE, PUT_RATING),
-    *(OPTIONS, MODEL, HEALTH, READY, METRICS),
+    *(OPTIONS, MODEL, ACCURACY, HEALTH, READY, METRICS),
 )
 """All routes; the one that is called most is first."""
 REFUSALS: Mapping[int, str] = {

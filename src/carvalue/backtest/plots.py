@@ -12,7 +12,11 @@ from matplotlib.figure import Figure
 from carvalue.backtest.replay import PROMOTED, Arm, ReplayDay, ReplayPlan
 
 TABLE, PICTURE = "backtest.csv", "backtest.png"
-COLORS = {"without the loop": "tab:gray", "with the loop": "tab:blue"}
+COLORS = {
+    "without the loop": "tab:gray",
+    "with corrected ranges": "tab:orange",
+    "with the loop": "tab:blue",
+}
 MEASURES = {
     "mdape": "median error, %",
     "bias": "quote above sale price, median, %",
@@ -61,7 +65,7 @@ def summary(table: pl.DataFrame, *, since: int) -> pl.DataFrame:
 
 
 def draw(table: pl.DataFrame, *, plan: ReplayPlan, into: Path) -> None:
-    """Plot each measure over the days for both arms, with the price shift and all retrainings.
+    """Plot each measure over the days for all arms, with the price shift and all retrainings.
 
     Args:
         table: Table of `write_table`.

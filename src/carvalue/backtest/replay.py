@@ -1,11 +1,12 @@
 """Replay a past market with and without the retraining loop.
 
-The loop uses the components that run in production: drift detector, live accuracy, alert conditions,
-retraining trigger, training and gates. Only the clock, Airflow and the market are simulated.
+The loop uses the components that run in production: drift detector, live accuracy, correction of ranges,
+alert conditions, retraining trigger, training and gates. Only the clock, Airflow and the market are
+simulated.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -26,11 +27,12 @@ from carvalue.monitoring.watcher import (
     alarm_changes,
     current_alerts,
     measure_live_accuracy,
+    range_correction,
 )
 from carvalue.pricing.evaluation import price_scores, range_scores
 from carvalue.pricing.training import Budget
 
-Arm = Literal["without the loop", "with the loop"]
+Arm = Literal["without the loop", "with corrected ranges", "with the loop"]
 MIN_DAYS = 5  # days after the history
 REPORTER = "market"  # the client of all simulated sales; its sales are verified
 PROMOTED = "is in production"
@@ -68,7 +70,8 @@ class ReplayDay:
     """Result of one day in one arm; the fields are the columns of `backtest.csv`.
 
     Attributes:
-        arm: `without the loop` or `with the loop`.
+        arm: `without the loop`: always the first version; `with corrected ranges`: the same, and reported
+            sales correct its price ranges; `with the loop`: retrained versions with corrected ranges.
         day: Number of the day, from 0.
         quotes: Number of quotes.
         version: Number of the version that quoted.
@@ -91,7 +94,7 @@ class ReplayDay:
 def run_replay(
     listings: pl.DataFrame, *, plan: ReplayPlan, folder: Path, on_progress: OnProgress
 ) -> list[ReplayDay]:
-    """Replay the days after the history; both arms start with the same version and quote the same cars.
+    """Replay the days after the history; all arms start with the same version and quote the same cars.
 
     Args:
         listings: Past listings of `read_listings`.
@@ -100,7 +103,7 @@ def run_replay(
         on_progress: Called after each day.
 
     Returns:
-        Two results for each day, one for each arm.
+        Three results for each day, one for each arm.
 
     Raises:
         MarketTooShort: The listings span fewer than `MIN_DAYS` days after the history.
@@ -115,13 +118,17 @@ def run_replay(
     no_sales = reported_sales(market, plan.history - 1, sold=())
     first = trainer.train(market.published(plan.history - 1), sales=no_sales, now=now, champion=None)
     loop = _Loop(first, market=market, trainer=trainer, plan=plan, state=folder / "retraining.json")
+    unchanged, corrected = _Production(first), _Production(first)
     days = []
     for day in range(plan.history, market.days):
         cars = market.requested(day)
-        days.append(_score_day("without the loop", day, first, cars, event=""))
-        version = loop.version
-        days.append(_score_day("with the loop", day, version, cars, event=loop.run_day(day, cars)))
-        on_progress(_progress_line(*days[-2:]))
+        days.append(_score_day("without the loop", day, unchanged, cars))
+        days.append(_score_day("with corrected ranges", day, corrected, cars))
+        corrected.record(cars)
+        corrected.correct(day)
+        result = _score_day("with the loop", day, loop.production, cars)
+        days.append(replace(result, event=loop.run_day(day, cars)))
+        on_progress(_progress_line(*days[-3:]))
     return days
 
 
@@ -144,6 +151,48 @@ class _SimulatedAirflow:
         self.last = PipelineRun(name="replayed", state="success", began_at=at, ended_at=at)
 
 
+class _Production:
+    """The version that quotes, with the sales of its quotes and the correction of its ranges."""
+
+    def __init__(self, version: TrainedVersion) -> None:
+        self.version, self.sold = version, list[pl.DataFrame]()
+        self._model = version.model
+
+    def promote(self, version: TrainedVersion) -> None:
+        """Quote with another version, whose ranges are not corrected yet."""
+        self.version, self._model = version, version.model
+
+    def quote(self, cars: pl.DataFrame) -> pl.DataFrame:
+        """Quote cars, with `calibrated_low` and `calibrated_high` also while nothing is corrected."""
+        quotes = self._model.quote_frame(cars)
+        calibrated = ("calibrated_low", "calibrated_high")
+        if calibrated[0] in quotes.columns:
+            return quotes
+        return quotes.with_columns(**dict(zip(calibrated, (quotes["low"], quotes["high"]), strict=True)))
+
+    def record(self, cars: pl.DataFrame) -> None:
+        """Quote cars, and keep those whose sale will be reported."""
+        quotes = self.quote(cars).select("price", "low", "high", "calibrated_low", "calibrated_high")
+        quoted = quotes.rename({"price": "quoted"}).with_columns(version=pl.lit(self.version.number))
+        self.sold.append(cars.hstack(quoted).drop_nulls("reported_day"))
+
+    def correct(self, day: int) -> None:
+        """Correct the ranges by the sales that were reported by the end of a day."""
+        correction = range_correction(self.sales(day), verified={REPORTER})
+        self._model = replace(self.version.model, correction=correction)
+
+    def sales(self, day: int) -> list[Sale]:
+        """List the newest reported sales of cars that the current version quoted, the newest first."""
+        is_reported = (pl.col("reported_day") <= day) & (pl.col("version") == self.version.number)
+        sales = pl.concat([part.filter(is_reported) for part in self.sold])
+        newest = sales.sort("reported_day", descending=True).head(NEWEST_SALES)
+        columns = newest.select("quoted", "low", "high", "price", "calibrated_low", "calibrated_high").rows()
+        return [
+            Sale(quoted, low, high, price, REPORTER, calibrated_low, calibrated_high)
+            for quoted, low, high, price, calibrated_low, calibrated_high in columns
+        ]
+
+
 class _Loop:
     """The arm that monitors, retrains and promotes."""
 
@@ -156,8 +205,7 @@ class _Loop:
         plan: ReplayPlan,
         state: Path,
     ) -> None:
-        self.version, self._market, self._trainer, self._plan = first, market, trainer, plan
-        self._sold: list[pl.DataFrame] = []
+        self.production, self._market, self._trainer, self._plan = _Production(first), market, trainer, plan
         self._airflow, self._now = _SimulatedAirflow(), market.end_of_day(plan.history - 1)
         self._trigger = RetrainingTrigger(
             runs=self._airflow,
@@ -171,7 +219,10 @@ class _Loop:
     def run_day(self, day: int, cars: pl.DataFrame) -> str:
         """Quote the cars of a day, check for alarms, and retrain if one fires or the schedule is due."""
         self._now = self._market.end_of_day(day)
-        self._record_quotes(cars)
+        rows = reference_frame(cars, self.production.version.model)
+        self.production.version.detector.add(rows.with_columns(quoted_at=cars["posted_at"]))
+        self.production.record(cars)
+        self.production.correct(day)
         alarms = self._alarms(day)
         self._trigger.check(alarms)
         reason = ", ".join(sorted(alarms.firing)) if self._airflow.is_requested else ""
@@ -179,22 +230,15 @@ class _Loop:
             reason = "schedule"
         return self._retrain(day, reason) if reason else ""
 
-    def _record_quotes(self, cars: pl.DataFrame) -> None:
-        """Add the quotes to the drift detector, and keep the cars whose sale will be reported."""
-        quotes = self.version.model.quote_frame(cars).select("price", "low", "high")
-        rows = reference_frame(cars, self.version.model)
-        self.version.detector.add(rows.with_columns(quoted_at=cars["posted_at"]))
-        quoted = quotes.rename({"price": "quoted"}).with_columns(version=pl.lit(self.version.number))
-        self._sold.append(cars.hstack(quoted).drop_nulls("reported_day"))
-
     def _alarms(self, day: int) -> AlarmChanges:
-        metrics, sales = self.version.model.card.metrics, self._reported_sales(day)
+        version, sales = self.production.version, self.production.sales(day)
+        metrics = version.model.card.metrics
         tests = AccuracyTests(metrics=metrics)
         tests.add(reversed(sales), verified={REPORTER})
         snapshot = WatcherSnapshot(
-            model_version=str(self.version.number),
+            model_version=str(version.number),
             reference="",
-            drift=self.version.detector.report(),
+            drift=version.detector.report(),
             live=measure_live_accuracy(sales, verified={REPORTER}),
             tests=tests,
             estimated_error=None,
@@ -202,33 +246,22 @@ class _Loop:
         )
         return alarm_changes(snapshot, tuple(current_alerts(snapshot, metrics=metrics, now=self._now)))
 
-    def _reported_sales(self, day: int) -> list[Sale]:
-        """List the newest reported sales of cars that the current version quoted, the newest first."""
-        is_reported = (pl.col("reported_day") <= day) & (pl.col("version") == self.version.number)
-        sales = pl.concat([part.filter(is_reported) for part in self._sold])
-        newest = sales.sort("reported_day", descending=True).head(NEWEST_SALES)
-        columns = newest.select("quoted", "low", "high", "price").rows()
-        return [
-            Sale(price=quoted, low=low, high=high, sale_price=price, client=REPORTER)
-            for quoted, low, high, price in columns
-        ]
-
     def _retrain(self, day: int, reason: str) -> str:
         challenger = self._trainer.train(
             self._market.published(day),
-            sales=reported_sales(self._market, day, sold=self._sold),
+            sales=reported_sales(self._market, day, sold=self.production.sold),
             now=self._now,
-            champion=self.version,
+            champion=self.production.version,
         )
         self._airflow.finish(self._now)
         if not challenger.decision.promote:
             return f"retrained ({reason}), refused: {'; '.join(challenger.decision.reasons)}"
-        self.version = challenger
+        self.production.promote(challenger)
         return f"retrained ({reason}), version {challenger.number} {PROMOTED}"
 
 
-def _score_day(arm: Arm, day: int, version: TrainedVersion, cars: pl.DataFrame, *, event: str) -> ReplayDay:
-    quotes = version.model.quote_frame(cars)
+def _score_day(arm: Arm, day: int, production: _Production, cars: pl.DataFrame) -> ReplayDay:
+    quotes = production.quote(cars)
     sold = cars["price"].cast(pl.Float64).to_numpy()
     price, low, high = (quotes[name].cast(pl.Float64).to_numpy() for name in ("price", "low", "high"))
     scores = price_scores(asking=sold, quoted=price)
@@ -236,14 +269,15 @@ def _score_day(arm: Arm, day: int, version: TrainedVersion, cars: pl.DataFrame, 
         arm=arm,
         day=day,
         quotes=cars.height,
-        version=version.number,
+        version=production.version.number,
         mdape=scores["mdape"],
         bias=scores["bias"],
         coverage=range_scores(asking=sold, quoted=price, low=low, high=high)["coverage"],
-        event=event,
+        event="",
     )
 
 
-def _progress_line(without: ReplayDay, with_loop: ReplayDay) -> str:
-    errors = f"{without.mdape:.2%} without, {with_loop.mdape:.2%} with the loop"
-    return f"day {with_loop.day}: median error {errors} {with_loop.event}".strip()
+def _progress_line(without: ReplayDay, corrected: ReplayDay, with_loop: ReplayDay) -> str:
+    errors = f"median error {without.mdape:.2%} without, {with_loop.mdape:.2%} with the loop"
+    coverage = f"coverage {without.coverage:.1%}, {corrected.coverage:.1%} with corrected ranges"
+    return f"day {with_loop.day}: {errors}; {coverage} {with_loop.event}".strip()

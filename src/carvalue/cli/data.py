@@ -1,4 +1,4 @@
-"""Command for files of listings: check a file before training on it."""
+"""Command for files of listings: check them before training."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,13 @@ app = typer.Typer()
 
 @app.command()
 def check_data(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .csv file of listings.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Listings as DATA_SOURCE names them: a file, a folder, a pattern in quotes, s3://BUCKET/PREFIX"
+            " or https:// addresses."
+        ),
+    ],
     market: Annotated[
         str, typer.Option(help="Name or .toml file of the market; default: the setting MARKET.")
     ] = "",
@@ -21,7 +27,7 @@ def check_data(
         Path | None, typer.Option(help="Column mapping of the file; default: the setting DATASET.")
     ] = None,
 ) -> None:
-    """Check a file in seconds: columns, rejected rows, suspicious values, gates, a draft description."""
+    """Check listings in seconds: columns, rejected rows, suspicious values, gates, a draft description."""
     if market:
         os.environ["MARKET"] = market  # read when the schema of a listing is imported
     from tempfile import TemporaryDirectory
@@ -35,7 +41,7 @@ def check_data(
     described = mapping or load_settings(DataSettings).dataset
     with TemporaryDirectory() as scratch:
         found = check(
-            file,
+            source,
             scratch=Path(scratch),
             mapping=read_column_mapping(Path(described)) if described else None,
         )

@@ -3,11 +3,14 @@
 import os
 from getpass import getuser
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from carvalue.cli.console import ProgressConsole, print_error, print_line, print_table
+
+if TYPE_CHECKING:
+    from carvalue.pricing import PriceModel
 
 app = typer.Typer()
 
@@ -53,7 +56,7 @@ def backtest(
     ] = False,
     cars: Annotated[int, typer.Option(min=1_000, help="Maximum number of distinct cars.")] = 40_000,
 ) -> None:
-    """Replay past listings day by day with and without retraining, and plot the accuracy of the quotes."""
+    """Replay past listings day by day with and without retraining and corrected ranges, and plot them."""
     from carvalue.backtest import (
         PICTURE,
         TABLE,
@@ -90,37 +93,74 @@ def backtest(
 @app.command()
 def score(
     source: Annotated[
-        Path,
-        typer.Argument(metavar="INPUT", help="A .csv, .zip, .parquet, .ndjson or .arrow file of listings."),
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            help="Listings: a .csv, .zip, .parquet, .ndjson or .arrow file; a folder of them, or a pattern "
+            "in quotes; s3://BUCKET/PREFIX or https:// addresses.",
+        ),
     ],
-    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The .csv or .parquet file to write.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUTPUT",
+            help="The .csv or .parquet file to write, or for several files a folder; s3:// for a bucket.",
+        ),
+    ],
     bundle: Annotated[
         Path | None, typer.Option(help="Folder of a model bundle; default: the model in production.")
     ] = None,
 ) -> None:
-    """Price every row of a file: price, range and warnings, or the reason why a row has no price."""
+    """Price every row of files: price, range and warnings, or the reason why a row has no price."""
+    from carvalue.files import bundle_digest
+    from carvalue.files.locations import has_wildcard, is_remote
     from carvalue.files.tabular import READ_SUFFIXES, WRITE_SUFFIXES, check_suffix
     from carvalue.pricing import PriceModel
     from carvalue.serving.model import load_production_model
     from carvalue.settings import RegistrySettings, load_settings
 
-    check_suffix(source, READ_SUFFIXES)
-    check_suffix(target, WRITE_SUFFIXES)
-    model = (
-        PriceModel.load(bundle)
-        if bundle
-        else load_production_model(load_settings(RegistrySettings), warn=print_error).model
-    )
+    is_folder = Path(source).is_dir() or (has_wildcard(source) and not Path(source).exists())
+    is_single = not (is_remote(source) or is_remote(target) or is_folder)
+    if is_single:
+        check_suffix(Path(source), READ_SUFFIXES)
+        check_suffix(Path(target), WRITE_SUFFIXES)
+    if bundle:
+        model, digest = PriceModel.load(bundle), bundle_digest(bundle)
+    else:
+        loaded = load_production_model(load_settings(RegistrySettings), warn=print_error)
+        model, digest = loaded.model, loaded.version.bundle_digest
+    if is_single:
+        _score_file(Path(source), Path(target), model=model)
+    else:
+        _score_location(source, target, model=model, digest=digest)
+
+
+def _score_file(source: Path, target: Path, *, model: "PriceModel") -> None:
     from carvalue.pricing import score_file
 
     with ProgressConsole() as console:
         scored = score_file(
             source, into=target, model=model, progress=lambda rows: console.update(f"{rows:,} rows done")
         )
-        if scored.missing_columns:
-            names = ", ".join(scored.missing_columns)
-            console.report(f"INPUT lacks these columns; their values count as missing: {names}")
+        _report_missing(console, scored.missing_columns)
         console.report(f"{scored.priced:,} of {scored.rows:,} rows priced, in {target}")
+
+
+def _score_location(source: str, target: str, *, model: "PriceModel", digest: str) -> None:
+    from carvalue.serving.batch import score_location
+
+    with ProgressConsole() as console:
+        scored = score_location(source, target, model=model, digest=digest, progress=console.update)
+        _report_missing(console, scored.missing_columns)
+        before = f"; {scored.finished} were finished before" if scored.finished else ""
+        console.report(
+            f"{scored.priced:,} of {scored.rows:,} rows of {scored.files} files priced, in {target}{before}"
+        )
+
+
+def _report_missing(console: ProgressConsole, columns: tuple[str, ...]) -> None:
+    if columns:
+        console.report(f"INPUT lacks these columns; their values count as missing: {', '.join(columns)}")
 
 
 @app.command()

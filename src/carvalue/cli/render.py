@@ -206,10 +206,12 @@ def data_check_lines(found: DataCheck, gates: Sequence[str]) -> list[str]:
         Lines of text.
     """
     rejected = [
-        f"  {item.rows:,} {item.reason}: {', '.join(map(repr, item.examples))}" for item in found.rejected
+        f"  {item.rows:,} {item.reason}: {', '.join(map(repr, item.examples))}".rstrip(": ")
+        for item in found.rejected
     ]
     return [
         f"market: {MARKET.title} ({MARKET.name})",
+        *([f"files: {found.files[0]} to {found.files[-1]} ({len(found.files)})"] if found.files else []),
         *_section("columns found:", [f"{name} = {column!r}" for name, column in found.columns.items()]),
         *_section("columns missing, without which nothing can be trained:", found.missing),
         *_section("fields without a column:", [", ".join(found.absent)] if found.absent else []),

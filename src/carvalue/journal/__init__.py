@@ -1,7 +1,14 @@
 """Store every quote, every reported sale and every decision on a model version in a database."""
 
 from carvalue.journal.decisions import Act, DecisionLog, DecisionRecord
-from carvalue.journal.entries import RATING_CHOICES, JournalEntry, Rating, Sale, first_id_at
+from carvalue.journal.entries import (
+    RATING_CHOICES,
+    JournalEntry,
+    Rating,
+    Sale,
+    StoredCorrection,
+    first_id_at,
+)
 from carvalue.journal.forwarder import Forwarder, QuarantineReplay, forward_forever, replay_quarantine
 from carvalue.journal.leased_state import LEASE, LeasedState, LeaseLost
 from carvalue.journal.outbox import Outbox
@@ -39,6 +46,7 @@ __all__ = [
     "QuarantinedRecord",
     "Rating",
     "Sale",
+    "StoredCorrection",
     "UnknownQuote",
     "first_id_at",
     "forward_forever",

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from msgspec import DecodeError, Meta, Struct
 from msgspec.json import Decoder
@@ -25,7 +25,9 @@ Rating = Literal["useful", "too low", "too high"]
 """A visitor's opinion of a quote."""
 RATING_CHOICES: tuple[Rating, ...] = get_args(Rating)
 
-_ADDED = {"client": None, "route": None, "trace_id": None}  # fields that lines of earlier releases lack
+_ADDED = dict.fromkeys(  # fields that lines of earlier releases lack
+    ("client", "route", "trace_id", "calibrated_low", "calibrated_high")
+)
 
 
 class JournalEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,6 +47,8 @@ class JournalEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         route: How the quote was asked for: on the `page`, in an `upload`, or by a program through the `api`.
             None for quotes of releases 0.1 and 0.2.
         trace_id: The trace of the request, 32 hexadecimal digits. None for quotes of releases 0.1 and 0.2.
+        calibrated_low: The lower end of the range before reported sales corrected it; None if they did not.
+        calibrated_high: The upper end of that range.
 
     >>> from datetime import UTC
     >>> entry = JournalEntry(
@@ -52,7 +56,7 @@ class JournalEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ...     price=19_000, low=15_000, high=23_000, warnings=(), listing={"manufacturer": "toyota"},
     ... )
     >>> entry.as_line()[:58]
-    b'2 5aaa49a2 {"quote_id":"00000000000000000000000000000000",'
+    b'3 5aaa49a2 {"quote_id":"00000000000000000000000000000000",'
     >>> JournalEntry.from_line(entry.as_line()) == entry
     True
     """
@@ -68,6 +72,15 @@ class JournalEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     client: str | None = None
     route: str | None = None
     trace_id: str | None = None
+    calibrated_low: Bound | None = None
+    calibrated_high: Bound | None = None
+
+    @property
+    def calibrated_range(self) -> tuple[int, int]:
+        """The range as it was calibrated: before reported sales corrected it, if they did."""
+        if self.calibrated_low is None or self.calibrated_high is None:
+            return self.low, self.high
+        return self.calibrated_low, self.calibrated_high
 
     def as_line(self) -> bytes:
         """Encode the entry for the outbox.
@@ -75,7 +88,10 @@ class JournalEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Returns:
             One line: a format version, a checksum and compact JSON in UTF-8 (see `framing`).
         """
-        return frame(compact_json({**asdict(self), "quoted_at": self.quoted_at.isoformat()}))
+        values = {**asdict(self), "quoted_at": self.quoted_at.isoformat()}
+        if self.calibrated_low is None:  # most quotes; a sixth less to write
+            del values["calibrated_low"], values["calibrated_high"]
+        return frame(compact_json(values))
 
     @classmethod
     def from_line(cls, line: bytes) -> "JournalEntry":
@@ -143,6 +159,8 @@ class Sale:
         high: The upper end of the quoted range.
         sale_price: The price that the car was sold for.
         client: Who reported the sale; None for sales of release 0.1.
+        calibrated_low: The lower end of the range before reported sales corrected it; None if they did not.
+        calibrated_high: The upper end of that range.
     """
 
     price: int
@@ -150,6 +168,15 @@ class Sale:
     high: int
     sale_price: int
     client: str | None = None
+    calibrated_low: int | None = None
+    calibrated_high: int | None = None
+
+    @property
+    def calibrated_range(self) -> tuple[int, int]:
+        """The range as it was calibrated: before reported sales corrected it, if they did."""
+        if self.calibrated_low is None or self.calibrated_high is None:
+            return self.low, self.high
+        return self.calibrated_low, self.calibrated_high
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,6 +210,20 @@ class SoldCar:
             "quoted": self.quoted_price,
             "sale_price": self.sale_price,
         }
+
+
+class StoredCorrection(NamedTuple):
+    """How reported sales correct the price ranges of a version.
+
+    Attributes:
+        level: Log dollars by which both ends are moved.
+        log_scale: Logarithm of the factor of both distances from the quote.
+        sales: The number of sales that it was computed from.
+    """
+
+    level: float
+    log_scale: float
+    sales: int
 
 
 def first_id_at(moment: datetime) -> str:

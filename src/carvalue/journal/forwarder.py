@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Literal, Protocol
 
 from carvalue.journal.entries import JournalEntry
-from carvalue.journal.framing import RecordUnreadable
+from carvalue.journal.framing import READABLE, RecordUnreadable
 from carvalue.journal.outbox import Outbox
 from carvalue.journal.quarantine import Quarantine
 from carvalue.journal.store import EntriesRefused, JournalUnavailable
@@ -187,7 +187,9 @@ def _read(data: bytes) -> tuple[list[Record], list[Rejected]]:
 
 def _is_unfinished(tail: bytes) -> bool:
     """Whether a crash cut a last line off before its quote was answered, so that nobody misses it."""
-    return tail.startswith((b"2", b"{")) and min(tail) >= FIRST_PRINTABLE
+    return (
+        tail.startswith((*(b"%d" % version for version in READABLE), b"{")) and min(tail) >= FIRST_PRINTABLE
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,8 @@ from zlib import crc32
 
 from msgspec.json import Encoder
 
-VERSION = 2
+VERSION = 3  # 2 had no calibrated range
+READABLE = (2, VERSION)
 _FIRST_VERSION = b"{"  # release 0.1 wrote the JSON alone
 _PARTS = 3
 _FAST = Encoder()
@@ -32,7 +33,7 @@ def frame(payload: bytes) -> bytes:
         eight hexadecimal digits.
 
     >>> frame(b'{"price":1}')
-    b'2 e94863b1 {"price":1}\n'
+    b'3 e94863b1 {"price":1}\n'
     """
     return b"%d %08x %b\n" % (VERSION, crc32(payload), payload)
 
@@ -64,10 +65,10 @@ def unframe(line: bytes) -> bytes:
 
     >>> unframe(frame(b"{}"))
     b'{}'
-    >>> unframe(b"3 00000000 {}\n")
+    >>> unframe(b"4 00000000 {}\n")
     Traceback (most recent call last):
     ...
-    carvalue.journal.framing.RecordUnreadable: format version 3 is newer than 2, which this release reads
+    carvalue.journal.framing.RecordUnreadable: format version 4 is newer than 3, which this release reads
     """
     text = line.removesuffix(b"\n")
     if text.startswith(_FIRST_VERSION):
@@ -78,7 +79,7 @@ def unframe(line: bytes) -> bytes:
     version, checksum, payload = int(parts[0]), parts[1], parts[2]
     if version > VERSION:
         raise RecordUnreadable(f"format version {version} is newer than {VERSION}, which this release reads")
-    if version != VERSION or checksum != b"%08x" % crc32(payload):
+    if version not in READABLE or checksum != b"%08x" % crc32(payload):
         raise RecordUnreadable("the checksum does not match: the line is damaged")
     return payload
 

@@ -42,6 +42,10 @@ QUOTES = Table(
     Column("arrival", BigInteger),  # the order in which quotes were committed; null where a 0.2 wrote them
     Column("trace_id", String(32)),  # W3C trace context; null for quotes of releases 0.1 and 0.2
     Column("schema_version", String(16)),  # the revision of the program that wrote the row; null before 1.6
+    Column(
+        "calibrated_low", Integer
+    ),  # the range before reported sales corrected it; null while they did not
+    Column("calibrated_high", Integer),
     Index("quotes_arrival", "arrival", "quote_id"),
     Index("quotes_model_version", "model_version", "quote_id"),
     sqlite_with_rowid=False,
@@ -70,6 +74,16 @@ RATINGS = Table(
     Column("client", String(64)),
     Column("model_version", String(32)),  # as of feedback
     Index("ratings_model_version", "model_version", "rating"),
+    sqlite_with_rowid=False,
+)
+RANGE_CORRECTIONS = Table(
+    "range_corrections",
+    TABLES,
+    Column("model_version", String(32), primary_key=True),
+    Column("level", Float, nullable=False),  # log dollars
+    Column("log_scale", Float, nullable=False),
+    Column("sales", Integer, nullable=False),
+    Column("computed_at", DateTime(timezone=True), nullable=False),
     sqlite_with_rowid=False,
 )
 DECISIONS = Table(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from carvalue.files import fsync
 
-SUFFIX = ".records-v2"  # a release adopts only the formats that it knows, so a rollback deletes nothing
-READABLE_SUFFIXES = (SUFFIX, ".ndjson")  # release 0.1 wrote `.ndjson`
+SUFFIX = ".records-v3"  # a release adopts only the formats that it knows, so a rollback deletes nothing
+READABLE_SUFFIXES = (SUFFIX, ".records-v2", ".ndjson")  # release 0.1 wrote `.ndjson`
 ANY_FORMAT = "*.records-v*"
 TEMPORARY_SUFFIX = ".new"
 _NEW = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC

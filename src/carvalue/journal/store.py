@@ -1,10 +1,12 @@
 """The journal: every answered quote and every reported sale, in SQLite or PostgreSQL."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from sqlite3 import OperationalError
 from threading import Lock
@@ -18,7 +20,6 @@ from sqlalchemy import (
     Row,
     RowMapping,
     Select,
-    Subquery,
     Table,
     bindparam,
     column,
@@ -38,12 +39,21 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from carvalue.errors import AppError
 from carvalue.files import fsync, make_folder
-from carvalue.journal.entries import RATING_CHOICES, JournalEntry, Rating, Sale, SoldCar, first_id_at
+from carvalue.journal.entries import (
+    RATING_CHOICES,
+    JournalEntry,
+    Rating,
+    Sale,
+    SoldCar,
+    StoredCorrection,
+    first_id_at,
+)
 from carvalue.journal.framing import compact_json
 from carvalue.journal.schema import (
     ARRIVALS,
     FEEDBACK,
     QUOTES,
+    RANGE_CORRECTIONS,
     RATINGS,
     SchemaStatus,
     newest_revision,
@@ -56,6 +66,7 @@ from carvalue.journal.validation import InvalidEntry
 
 MIGRATION_S = 600  # creating an index over a year of quotes takes longer than other statements may
 MAX_IDS = 500  # in one statement; databases bound the number of parameters
+FEW_SALES = 2_000  # the newest: enough unless few clients reported them
 MAX_SALES_READ = 20_000  # the newest, so that the time does not grow with the journal
 ANSWER_S = 5  # a journal that takes longer counts as unavailable; quotes wait in the outbox
 
@@ -143,8 +154,10 @@ class Journal:
     >>> journal.add_feedback(
     ...     quote_id="0" * 32, sale_price=18_500, reported_at=datetime(2026, 1, 9, tzinfo=UTC), client="shop"
     ... )
-    >>> journal.sales(model_version="3", limit=500)
-    [Sale(price=19000, low=15000, high=23000, sale_price=18500, client='shop')]
+    >>> [(sale.price, sale.sale_price) for sale in journal.sales(model_version="3", limit=500)]
+    [(19000, 18500)]
+    >>> journal.range_correction("3") is None
+    True
     >>> journal.rate(quote_id="0" * 32, rating="too low", rated_at=datetime(2026, 1, 2, tzinfo=UTC))
     >>> journal.rating("0" * 32), journal.rating_counts(model_version="3")
     ('too low', {'useful': 0, 'too low': 1, 'too high': 0})
@@ -507,20 +520,52 @@ class Journal:
         Raises:
             JournalUnavailable: The database does not answer.
         """
-        newest = _newest_sales(model_version)
-        rank = func.row_number().over(partition_by=newest.c.client, order_by=newest.c.told_at.desc())
-        ranked = select(newest, rank.label("rank")).subquery()
-        chosen = select(ranked).order_by(ranked.c.told_at.desc()).limit(limit)
-        if max_per_client is not None:
-            chosen = chosen.where(or_(ranked.c.rank <= max_per_client, ranked.c.client.in_(sorted(verified))))
-        sales = chosen.subquery()
-        query = (
-            select(QUOTES.c.price, QUOTES.c.low, QUOTES.c.high, sales.c.sale_price, sales.c.client)
-            .join(sales, sales.c.quote_id == QUOTES.c.quote_id)
-            .order_by(sales.c.told_at.desc())
-        )
         with self.transaction() as connection:
-            return [Sale(*row) for row in connection.execute(query)]
+            for read in (FEW_SALES, MAX_SALES_READ):
+                newest = connection.execute(_newest_sales(model_version, limit=read)).all()
+                chosen = list(islice(_at_most(newest, max_per_client, verified=verified), limit))
+                if len(chosen) == limit or len(newest) < read:
+                    break
+            quotes = _quotes_by_id(connection, [sale.quote_id for sale in chosen])
+        return [_sale(quote, sale) for sale in chosen if (quote := quotes.get(sale.quote_id))]
+
+    def set_range_correction(
+        self, *, model_version: str, level: float, log_scale: float, sales: int, computed_at: datetime
+    ) -> None:
+        """Store how reported sales correct the price ranges of a version; it replaces the last correction.
+
+        Args:
+            model_version: The version.
+            level: Log dollars by which both ends are moved.
+            log_scale: Logarithm of the factor of both distances from the quote.
+            sales: The number of sales that it was computed from.
+            computed_at: The time, with a time zone.
+
+        Raises:
+            JournalUnavailable: The database does not answer.
+        """
+        values = {"level": level, "log_scale": log_scale, "sales": sales, "computed_at": computed_at}
+        row = self.insert(RANGE_CORRECTIONS).values(model_version=model_version, **values)
+        with self.transaction() as connection:
+            connection.execute(row.on_conflict_do_update(index_elements=["model_version"], set_=values))
+
+    def range_correction(self, model_version: str) -> StoredCorrection | None:
+        """Read how reported sales correct the price ranges of a version.
+
+        Args:
+            model_version: The version.
+
+        Returns:
+            The correction; None if none was stored.
+
+        Raises:
+            JournalUnavailable: The database does not answer.
+        """
+        table = RANGE_CORRECTIONS.c
+        query = select(table.level, table.log_scale, table.sales).where(table.model_version == model_version)
+        with self.transaction() as connection:
+            row = connection.execute(query).first()
+        return StoredCorrection(*row) if row else None
 
     def migrate(self) -> str:
         """Upgrade the tables to the newest revision. A SQLite file is also upgraded on first use.
@@ -718,14 +763,23 @@ _INSERT_FROM_JSON = _insert_from_json()
 
 def _quotes_by_id(connection: Connection, quote_ids: Sequence[str]) -> dict[str, Row[Any]]:
     """Read quotes by their ids. PostgreSQL then reads their partitions only, which a join does not."""
-    quotes = select(*(QUOTES.c[name] for name in ("quote_id", "model_version", "price", "low", "high")))
+    names = ("quote_id", "model_version", "price", "low", "high", "calibrated_low", "calibrated_high")
+    quotes = select(*(QUOTES.c[name] for name in names))
     chunks = (quote_ids[start : start + MAX_IDS] for start in range(0, len(quote_ids), MAX_IDS))
     found = (connection.execute(quotes.where(QUOTES.c.quote_id.in_(chunk))).all() for chunk in chunks)
     return {quote.quote_id: quote for rows in found for quote in rows}
 
 
 def _sale(quote: Row[Any], sale: Row[Any]) -> Sale:
-    return Sale(quote.price, quote.low, quote.high, sale.sale_price, sale.client)
+    return Sale(
+        price=quote.price,
+        low=quote.low,
+        high=quote.high,
+        sale_price=sale.sale_price,
+        client=sale.client,
+        calibrated_low=quote.calibrated_low,
+        calibrated_high=quote.calibrated_high,
+    )
 
 
 def _of_version(table: Table, model_version: str) -> tuple[Select[Any], Select[Any]]:
@@ -738,13 +792,28 @@ def _of_version(table: Table, model_version: str) -> tuple[Select[Any], Select[A
     )
 
 
-def _newest_sales(model_version: str) -> Subquery:
+def _newest_sales(model_version: str, *, limit: int) -> Select[Any]:
     """Select the newest sales of a version. SQLite accepts a limit within a union only in a subquery."""
+    version, told_at = FEEDBACK.c.model_version, FEEDBACK.c.told_at
+    own, earlier = select(FEEDBACK), _of_version(FEEDBACK, model_version)[1]
     parts = (
-        part.order_by(FEEDBACK.c.told_at.desc()).limit(MAX_SALES_READ).subquery()
-        for part in _of_version(FEEDBACK, model_version)
+        # a range: with `=`, PostgreSQL drops the version from the order, and reads the sales of all versions
+        own.where(version.between(model_version, model_version)).order_by(version.desc(), told_at.desc()),
+        earlier.order_by(told_at.desc()),
     )
-    return union_all(*map(select, parts)).subquery()
+    sales = union_all(*(select(part.limit(limit).subquery()) for part in parts)).subquery()
+    return select(sales).order_by(sales.c.told_at.desc(), sales.c.quote_id).limit(limit)
+
+
+def _at_most(
+    sales: Iterable[Row[Any]], max_per_client: int | None, *, verified: Collection[str]
+) -> Iterator[Row[Any]]:
+    """Leave out what a client reported beyond a number of sales."""
+    reported: Counter[str | None] = Counter()
+    for sale in sales:
+        reported[sale.client] += 1
+        if max_per_client is None or sale.client in verified or reported[sale.client] <= max_per_client:
+            yield sale
 
 
 def _count(connection: Connection, start: datetime, end: datetime) -> int:
@@ -778,7 +847,7 @@ def _engine(url: URL, answer_s: int) -> Engine:
         create_engine, url, hide_parameters=True, json_serializer=lambda value: compact_json(value).decode()
     )
     if url.get_backend_name() == "sqlite":
-        engine = make(connect_args={"timeout": answer_s})
+        engine = make(pool_timeout=answer_s, connect_args={"timeout": answer_s})
         event.listen(engine, "connect", _configure_sqlite)
         if url.database:  # otherwise in memory
             event.listen(engine, "connect", partial(_remember_file, Path(url.database)))

@@ -85,6 +85,10 @@ def _is_bound(value: object) -> bool:
     return type(value) is int and 0 <= value <= MAX_PRICE
 
 
+def _is_bound_or_null(value: object) -> bool:
+    return value is None or _is_bound(value)
+
+
 def _is_moment(value: object) -> bool:
     return isinstance(value, datetime) and value.tzinfo is not None and value.year in _YEARS
 
@@ -106,7 +110,7 @@ def _is_value(value: object) -> bool:
 
 
 def _is_text(value: object) -> bool:
-    if type(value) is not str:
+    if type(value) is not str or "\0" in value:  # PostgreSQL stores no NUL
         return False
     try:
         value.encode()  # refuses lone surrogates, which no database stores
@@ -147,6 +151,8 @@ _RULES: Mapping[str, Rule] = {
     "price": (_is_price, _DOLLARS.format(1)),
     "low": (_is_bound, _DOLLARS.format(0)),
     "high": (_is_bound, _DOLLARS.format(0)),
+    "calibrated_low": (_is_bound_or_null, "null or " + _DOLLARS.format(0)),
+    "calibrated_high": (_is_bound_or_null, "null or " + _DOLLARS.format(0)),
     "warnings": (_are_texts, "a list of texts in Unicode"),
     "listing": (_is_listing, "an object of texts in Unicode, finite numbers and nulls"),
 }

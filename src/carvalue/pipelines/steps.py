@@ -47,16 +47,23 @@ class DaskMissing(AppError):
 
 
 def download(*, settings: PipelineSettings, work: Path) -> None:
-    """Fetch raw listings from Kaggle, from a file, or from the bundled sample generator.
+    """Fetch raw listings from Kaggle, from files, or from the bundled sample generator.
 
-    Writes `raw.json` with the path and the origin of the CSV. If this fails, earlier data is unchanged.
+    Of a folder, a pattern or a bucket, only new and changed files are read. Writes `raw.json` with the paths
+    and the origin of the listings. If this fails, earlier data is unchanged.
 
     Args:
         settings: The settings of the program.
         work: The folder of the pipeline's working files.
     """
     from carvalue.files import write_artifact
-    from carvalue.listings.sources import KaggleRequest, SampleRequest, fetch_listings, read_column_mapping
+    from carvalue.listings.sources import (
+        KaggleRequest,
+        SampleRequest,
+        drop_unused_partitions,
+        fetch_listings,
+        read_column_mapping,
+    )
 
     is_accepted = settings.generated_data == "accept"
     raw = fetch_listings(
@@ -68,6 +75,7 @@ def download(*, settings: PipelineSettings, work: Path) -> None:
     )
     logger.info("raw listings fetched", extra={"source": raw.description, "path": str(raw.path)})
     write_artifact(raw, work / "raw.json")
+    drop_unused_partitions(raw)
 
 
 def clean(*, settings: PipelineSettings, work: Path) -> None:
@@ -81,7 +89,7 @@ def clean(*, settings: PipelineSettings, work: Path) -> None:
     from carvalue.listings.cleaning import clean as clean_rows
     from carvalue.listings.sources import RawListings
 
-    clean_rows(read_artifact(RawListings, work / "raw.json").path, into=work / "clean")
+    clean_rows(read_artifact(RawListings, work / "raw.json").files, into=work / "clean")
 
 
 def split(*, settings: PipelineSettings, work: Path) -> None:
@@ -243,6 +251,7 @@ def refit(*, settings: PipelineSettings, work: Path) -> None:
         work: The folder of the pipeline's working files.
     """
     from carvalue.pricing import PriceModel
+    from carvalue.pricing.evaluation import read_accuracy
     from carvalue.pricing.training import refit_model
 
     dataset = chosen_dataset(settings, work)
@@ -254,6 +263,7 @@ def refit(*, settings: PipelineSettings, work: Path) -> None:
             test=dataset.path("test"),
             reposts=dataset.reposts,
             into=work / "bundle",
+            accuracy=read_accuracy(work / "evaluation"),
             backend=backend,
         )
 

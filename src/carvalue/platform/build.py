@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import carvalue
+from carvalue.files.locations import FilesMissing, PathUnreadable, list_files
 from carvalue.listings import MARKET
 from carvalue.pipelines import CREATES_DATASETS, INITIAL_MODEL
 from carvalue.platform import lifecycle
@@ -23,7 +24,7 @@ from carvalue.platform.health import service_client
 from carvalue.platform.observability import download_missing_tools, own_grafana_url
 from carvalue.platform.processes import log_folder
 from carvalue.platform.readiness import wait_for_service
-from carvalue.settings import DataSettings, InvalidSetting, Settings
+from carvalue.settings import DATA_SUFFIXES, DataSettings, InvalidSetting, Settings
 
 EXAMPLE = MARKET.examples[0]
 """The vehicle that is priced at the end of a build."""
@@ -60,7 +61,7 @@ def build_platform(settings: Settings, *, progress: ProgressReporter, again: boo
         The model in use and its quote for the example car.
 
     Raises:
-        InvalidSetting: The file of DATA_SOURCE or DATASET does not exist.
+        InvalidSetting: The files of DATA_SOURCE or DATASET do not exist, or may not be read.
         AppError: A step failed (`PortTaken`, `ServiceFailed`, `RunFailed` and others).
     """
     _require_files(settings)
@@ -88,9 +89,13 @@ def build_platform(settings: Settings, *, progress: ProgressReporter, again: boo
 
 def _require_files(settings: DataSettings) -> None:
     """Look before the platform starts; the pipeline would find it out some minutes later."""
-    for name, path in (("DATA_SOURCE", settings.data_file), ("DATASET", settings.dataset)):
-        if path and not Path(path).is_file():
-            raise InvalidSetting(f"{name} is {path!r}: expected the path of an existing file.")
+    if settings.data_file:
+        try:
+            list_files(settings.data_file, suffixes=DATA_SUFFIXES)
+        except (FilesMissing, PathUnreadable) as error:
+            raise InvalidSetting(f"DATA_SOURCE is {settings.data_source!r}: {error.message}") from error
+    if settings.dataset and not Path(settings.dataset).is_file():
+        raise InvalidSetting(f"DATASET is {settings.dataset!r}: expected the path of an existing file.")
 
 
 def run_pipelines(
@@ -126,7 +131,7 @@ def run_pipelines(
 
 
 def build_key(settings: Settings) -> str:
-    """Compute the key of a build: equal settings and an unchanged listings file give equal keys.
+    """Compute the key of a build: equal settings and unchanged local files of listings give equal keys.
 
     Args:
         settings: Settings of the pipelines.
@@ -143,8 +148,9 @@ def build_key(settings: Settings) -> str:
     parts: list[object] = [carvalue.__version__, settings.data_source, settings.training_budget]
     parts += [settings.kaggle_dataset, settings.sample_rows, settings.sample_seed]
     if settings.data_file:
-        file = Path(settings.data_file).stat()
-        parts += [file.st_size, file.st_mtime_ns]
+        parts += [
+            (file.name, file.version) for file in list_files(settings.data_file, suffixes=DATA_SUFFIXES)
+        ]
     parts.append(MARKET.model_dump_json())
     if settings.dataset:
         parts.append(Path(settings.dataset).read_text(encoding="utf-8"))

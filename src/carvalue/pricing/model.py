@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,9 +32,11 @@ from carvalue.pricing.features import (
 )
 from carvalue.pricing.intervals import (
     LEVELS,
+    NO_CORRECTION,
     Floats,
     PriceDistribution,
     PriceIntervals,
+    RangeCorrection,
     Whole,
     interval_inputs,
 )
@@ -90,6 +93,8 @@ class PriceModel:
     """Cars of the training rows, for the search of similar ones."""
     golden: Golden = ()
     """Listings whose quotes are checked when the bundle is loaded."""
+    correction: RangeCorrection = NO_CORRECTION
+    """Correction of the intervals by reported sales; no part of the bundle."""
 
     def quote(self, listing: Listing) -> PriceEstimate:
         """Quote one listing.
@@ -117,7 +122,9 @@ class PriceModel:
         texts = (tuple(warning.text for warning in warnings) for warnings in warned)
         kinds = (tuple(warning.kind for warning in warnings) for warnings in warned)
         support = map(self.support, listings)
-        return tuple(map(PriceEstimate, *dollars.tolist(), texts, kinds, support))
+        price, low, high, *calibrated = dollars.tolist()
+        before = zip(*calibrated, strict=True) if calibrated else repeat(None)
+        return tuple(map(PriceEstimate, price, low, high, texts, kinds, support, before))
 
     def support(self, listing: Listing) -> SupportCounts:
         """Count the training cars that resemble a listing.
@@ -139,15 +146,15 @@ class PriceModel:
 
         Returns:
             Columns `price`, `low` and `high` (whole dollars, Int64), `support_grade`, `warnings` and `kinds`
-            (lists of strings); one row for each row, in the same order.
+            (lists of strings); one row for each row, in the same order. While reported sales correct the
+            interval, also `calibrated_low` and `calibrated_high`, the interval before that.
         """
         cells = FrameCells(frame)
-        (price, low, high), warned = self._quote_cells(cells)
+        dollars, warned = self._quote_cells(cells)
+        names = ("price", "low", "high", "calibrated_low", "calibrated_high")[: len(dollars)]
         return pl.DataFrame(
             {
-                "price": price,
-                "low": low,
-                "high": high,
+                **dict(zip(names, dollars, strict=True)),
                 "support_grade": pl.Series(self._support_grades(cells), dtype=pl.String),
                 "warnings": pl.Series([[item.text for item in row] for row in warned], dtype=STRINGS),
                 "kinds": pl.Series([[item.kind for item in row] for row in warned], dtype=STRINGS),
@@ -323,15 +330,25 @@ class PriceModel:
         """
         matrix, log_price = self._scored(cells)
         inputs = interval_inputs(self.encoder, matrix, log_price=log_price)
-        return _dollars(log_price[:, None] + self.intervals.quantile_offsets(inputs, levels))
+        offsets = self.intervals.quantile_offsets(inputs, levels)
+        if self.correction.is_active:
+            below, above = self.intervals.offsets(inputs)
+            offsets = self.correction.corrected_quantiles(offsets, below=below, above=above)
+        return _dollars(log_price[:, None] + offsets)
 
     def _quote_cells(self, cells: ListingCells | FrameCells) -> tuple[Whole, list[tuple[QuoteWarning, ...]]]:
-        """Quote listings: the only path from cells to price, low and high, shape (3, listings)."""
+        """Quote listings: the only path from cells to price, low and high, shape (3, listings).
+
+        While sales correct the intervals, the calibrated low and high follow, shape (5, listings).
+        """
         matrix, log_price = self._scored(cells)
         inputs = interval_inputs(self.encoder, matrix, log_price=log_price)
-        below, above = self.intervals.offsets(inputs)
-        dollars = _dollars(np.concatenate([log_price, log_price - below, log_price + above]))
-        return dollars.reshape(3, -1), self._warnings(cells)
+        ends = [self.intervals.offsets(inputs)]
+        if self.correction.is_active:
+            ends.insert(0, self.correction.corrected(*ends[0]))
+        parts = [part for below, above in ends for part in (log_price - below, log_price + above)]
+        dollars = _dollars(np.concatenate([log_price, *parts]))
+        return dollars.reshape(1 + len(parts), -1), self._warnings(cells)
 
     def _scored(self, cells: ListingCells | FrameCells) -> tuple[Matrix, Floats]:
         """Encode and price listings; an implausible odometer is dropped where that lowers the price."""

@@ -73,6 +73,8 @@ class PriceEstimate:
     """Kind of each warning; not compared, because the texts already identify the warnings."""
     support: SupportCounts = field(default=NO_SUPPORT, compare=False, repr=False)
     """How many training cars resemble the quoted one; 0 where it was not computed."""
+    calibrated: tuple[int, int] | None = field(default=None, compare=False, repr=False)
+    """The interval before reported sales corrected it; None while they do not."""
 
 
 def unknown_category_kind(name: str) -> str:

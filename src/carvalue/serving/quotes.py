@@ -175,6 +175,8 @@ class QuoteService:
                 warnings=quote.warnings,
                 quote_id=self._new_id(),
                 support=support_of(quote.support),
+                calibrated_low=quote.calibrated[0] if quote.calibrated else UNSET,
+                calibrated_high=quote.calibrated[1] if quote.calibrated else UNSET,
             )
             for quote in quotes
         ]
@@ -210,4 +212,6 @@ def _entry(inquiry: Inquiry, quote: Quote, quoted_at: datetime) -> JournalEntry:
         client=inquiry.client,
         route=inquiry.route,
         trace_id=inquiry.trace_id,
+        calibrated_low=None if quote.calibrated_low is UNSET else quote.calibrated_low,
+        calibrated_high=None if quote.calibrated_high is UNSET else quote.calibrated_high,
     )

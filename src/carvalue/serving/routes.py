@@ -8,7 +8,7 @@ from http import HTTPStatus
 from msgspec import convert
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from carvalue.api import (
@@ -24,7 +24,7 @@ from carvalue.api import (
 from carvalue.listings import CURRENCY, DISTANCE, normalize_text
 from carvalue.serving import explain, predict
 from carvalue.serving.feedback import store_feedback
-from carvalue.serving.http import json_response, read_query
+from carvalue.serving.http import json_response, read_query, render_accuracy
 from carvalue.serving.model import LoadedModel, model_age
 from carvalue.serving.options import options, vocabulary_sizes
 from carvalue.serving.ratings import store_rating
@@ -120,6 +120,12 @@ async def get_model(_: Request, service: ServiceState) -> Response:
     )
 
 
+async def get_accuracy(_: Request, service: ServiceState) -> Response:
+    """Answer the page about the accuracy of the model in use."""
+    loaded = service.live.current()
+    return HTMLResponse(render_accuracy(loaded.model.card, version=str(loaded.version.version)))
+
+
 async def get_healthz(_: Request, __: ServiceState) -> Response:
     """Answer that the process is alive."""
     return json_response(Health(status="alive"))
@@ -150,7 +156,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     endpoint.__name__: endpoint
     for endpoint in (
         *(post_predict, post_batch, post_explain, post_distribution, post_curves, post_missing),
-        *(post_feedback, get_quote, delete_quote, put_rating, get_options, get_model),
+        *(post_feedback, get_quote, delete_quote, put_rating, get_options, get_model, get_accuracy),
         *(get_healthz, get_readyz, get_metrics),
     )
 }

@@ -1,20 +1,24 @@
 """The parts of a running service: build them at the start, hand them to the routes, close them at the end."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from carvalue.journal import (
     DecisionLog,
     Forwarder,
     Journal,
+    JournalUnavailable,
     JournalWriter,
     Outbox,
     OutboxState,
     Quarantine,
     forward_forever,
 )
+from carvalue.pricing.intervals import NO_CORRECTION, RangeCorrection
 from carvalue.registry import NOTHING_YET, RegistryReader
 from carvalue.serving.batch import BatchPricer, UploadFolder
 from carvalue.serving.canary import Canary, CanaryShare
@@ -29,6 +33,8 @@ DEGRADED: Mapping[OutboxState, str] = {
 }
 MAX_LAG_S = 60  # an older quote that is not in the journal is reported
 LAST_FORWARD_S = 3  # entries that the journal then lacks stay on disk until the next start
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +131,9 @@ async def running_service(
     Yields:
         The parts that routes use.
     """
-    live = LiveModel(registry=registry, cache=cache, metrics=metrics)
+    live = LiveModel(
+        registry=registry, cache=cache, metrics=metrics, correction_of=partial(stored_correction, journal)
+    )
     canary = Canary(
         live=live,
         registry=registry,
@@ -142,6 +150,7 @@ async def running_service(
             forwarder,
         ),
         _in_background(follow_forever(live.follow)),
+        _in_background(follow_forever(live.follow_correction)),
         _in_background(follow_forever(canary.follow)),
         _in_background(_keep_remeasuring(metrics)),
     ):
@@ -165,6 +174,28 @@ async def running_service(
             outbox=outbox,
             metrics=metrics,
         )
+
+
+def stored_correction(journal: Journal, version: str) -> RangeCorrection | None:
+    """Read how reported sales correct the price ranges of a version.
+
+    Args:
+        journal: where the watcher stores corrections.
+        version: the version.
+
+    Returns:
+        The correction, none if the stored one exceeds its bounds; None while the journal cannot be read, so
+        that the last one stays.
+    """
+    try:
+        stored = journal.range_correction(version)
+        return RangeCorrection(**stored._asdict()) if stored else NO_CORRECTION
+    except JournalUnavailable:  # the forwarder reports it
+        return None
+    except ValueError as error:
+        extra = {"version": version, "because": str(error)}
+        logger.warning("range correction ignored", extra=extra)
+        return NO_CORRECTION
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
+from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -149,6 +150,8 @@ def _answer(entry: JournalEntry, rating: Rating | None, live: LiveModel) -> Stor
             warnings=entry.warnings,
             quote_id=entry.quote_id,
             support=support,
+            calibrated_low=UNSET if entry.calibrated_low is None else entry.calibrated_low,
+            calibrated_high=UNSET if entry.calibrated_high is None else entry.calibrated_high,
         ),
         listing=dict(entry.listing),
         quoted_at=entry.quoted_at,

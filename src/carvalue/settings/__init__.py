@@ -17,6 +17,7 @@ from carvalue.settings.network import NetworkSettings, TracingSettings
 from carvalue.settings.page import PageSettings
 from carvalue.settings.paths import ENV_FILE, project_folder
 from carvalue.settings.pipelines import (
+    DATA_SUFFIXES,
     NAMED_DATA_SOURCES,
     DataSettings,
     PipelineSettings,
@@ -43,6 +44,7 @@ from carvalue.settings.watcher import (
 )
 
 __all__ = [
+    "DATA_SUFFIXES",
     "DEPLOYABLE",
     "ENV_FILE",
     "LOCAL_PASSWORD",

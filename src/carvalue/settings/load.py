@@ -184,8 +184,8 @@ def _paths_in(file: Path) -> dict[str, str]:
 
 
 def _holds_path(name: str, value: str) -> bool:
-    if name in {"DATA_SOURCE", "MARKET"}:  # otherwise a name such as `sample`
-        return bool(Path(value).suffix)
+    if name in {"DATA_SOURCE", "MARKET"}:  # otherwise a name such as `sample`, or an address
+        return "://" not in value and (bool(Path(value).suffix) or "/" in value)
     if value.startswith(PEM):
         return False
     return value.startswith(SQLITE) or not name.endswith(("_URL", "_URI"))

@@ -12,10 +12,15 @@ from carvalue.settings.paths import absolute
 from carvalue.settings.state import RegistrySettings
 
 NAMED_DATA_SOURCES = ("auto", "kaggle", "sample")
+REMOTE_DATA_SOURCES = ("s3://", "https://", "http://")
+DATA_SUFFIXES = (".csv", ".zip", ".parquet", ".ndjson", ".jsonl", ".csv.gz", ".ndjson.gz", ".jsonl.gz")
+"""The endings of files with listings."""
 
 
 def _data_source(value: str) -> str:
     if value in NAMED_DATA_SOURCES or find_extension("carvalue.sources", value):
+        return value
+    if value.startswith(REMOTE_DATA_SOURCES):
         return value
     if "://" in value:
         names = ", ".join(found.name for found in installed_extensions("carvalue.sources")) or "none"
@@ -23,9 +28,12 @@ def _data_source(value: str) -> str:
             f"no installed package reads {value.partition('://')[0]!r} addresses (extensions that are "
             f"installed: {names}); docs/how-to/extend.md shows how to add one"
         )
-    if Path(value).suffix.lower() not in {".csv", ".zip"}:
+    if "/" not in value and not value.lower().endswith(DATA_SUFFIXES):  # a word may be a misspelt name
         names = ", ".join(NAMED_DATA_SOURCES)
-        raise ValueError(f"expected {names} or the path of a file that ends in .csv or .zip")
+        raise ValueError(
+            f"expected {names}, the path of a file that ends in {', '.join(DATA_SUFFIXES)}, or a folder as "
+            f"./{value}"
+        )
     return str(absolute(value))
 
 
@@ -41,14 +49,17 @@ class DataSettings(SettingsGroup):
 
     data_source: Annotated[str, AfterValidator(_data_source)] = "auto"
     """Where the raw listings come from: `auto` (Kaggle if it answers, otherwise the generated sample),
-    `kaggle`, `sample`, the path of a .csv or .zip file with the 26 columns of the Kaggle data set, or the
-    address of a source that an installed package adds (docs/how-to/extend.md)."""
+    `kaggle`, `sample`, files with the columns of the Kaggle data set, or the address of a source that an
+    installed package adds (docs/how-to/extend.md). Files are .csv, .zip, .parquet or .ndjson: one file, a
+    folder such as `./days`, a pattern such as `days/2026-*.parquet`, `s3://BUCKET/PREFIX`, or `https://`
+    addresses separated by blanks. Of several files a later one, by name, corrects earlier ones
+    (docs/how-to/read-daily-files.md)."""
     generated_data: Literal["accept", "refuse"] = "accept"
     """Whether models may be trained on the generated sample and go into production: `accept` or `refuse`.
     Containers have `refuse`, so that nobody is quoted invented prices."""
     dataset: str = ""
-    """The path of a .toml file that describes the columns, units and values of the file in DATA_SOURCE
-    (docs/how-to/map-columns.md). Empty: the file has the columns of the Kaggle data set."""
+    """The path of a .toml file that describes the columns, units and values of the files in DATA_SOURCE
+    (docs/how-to/map-columns.md). Empty: they have the columns of the Kaggle data set."""
     kaggle_dataset: str = Field(default="austinreese/craigslist-carstrucks-data", pattern=r"^[^/]+/[^/]+.*$")
     """The Kaggle data set as OWNER/NAME. Append /versions/N to pin a version."""
     kaggle_timeout_s: float = Field(default=30, gt=0)
@@ -60,7 +71,7 @@ class DataSettings(SettingsGroup):
 
     @property
     def data_file(self) -> str:
-        """The path in DATA_SOURCE; empty if it names a source that is no file."""
+        """The path or pattern in DATA_SOURCE; empty if it names a source elsewhere."""
         is_file = self.data_source not in NAMED_DATA_SOURCES and "://" not in self.data_source
         return self.data_source if is_file else ""
 

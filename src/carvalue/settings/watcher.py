@@ -86,7 +86,17 @@ class RetrainingSettings(SettingsGroup):
     """How many hours after a retraining no alarm starts another."""
 
 
-class WatcherSettings(RetrainingSettings, SalesSettings, AlertSettings, AirflowSettings, RegistrySettings):
+class RangeSettings(SettingsGroup):
+    """What reported sales change without a retraining."""
+
+    correct_ranges: bool = True
+    """Whether reported sales correct the price ranges of the version in production: level and width follow
+    the newest 500 sales, and no end of a range moves by more than 10 %. Prices are never changed."""
+
+
+class WatcherSettings(
+    RangeSettings, RetrainingSettings, SalesSettings, AlertSettings, AirflowSettings, RegistrySettings
+):
     """Everything that the watcher reads."""
 
 

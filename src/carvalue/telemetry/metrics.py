@@ -249,6 +249,13 @@ LIVE_ERROR_HIGH = _gauge("live_error_high", "Upper 95 % bound of carvalue_live_e
 LIVE_COVERAGE = _gauge("live_coverage", "Share of sale prices within the quoted range.")
 LIVE_COVERAGE_LOW = _gauge("live_coverage_low", "Lower 95 % bound of carvalue_live_coverage.")
 LIVE_COVERAGE_HIGH = _gauge("live_coverage_high", "Upper 95 % bound of carvalue_live_coverage.")
+RANGE_LEVEL = _gauge(
+    "range_level",
+    "Log dollars by which reported sales move the price ranges of the version; 0: not corrected.",
+)
+RANGE_SCALE = _gauge(
+    "range_scale", "Factor by which reported sales widen the price ranges of the version; 1: not corrected."
+)
 ESTIMATED_ERROR = _gauge("estimated_error", "Median error estimated from the width of recent price ranges.")
 AIRFLOW_UP = _gauge("airflow_up", "1 while Airflow answers the watcher, else 0.")
 AIRFLOW_PART_UP = _gauge("airflow_part_up", "1 while a part of Airflow sends heartbeats, else 0.", "part")
@@ -298,6 +305,8 @@ WATCHER_METRICS = (
     LIVE_COVERAGE,
     LIVE_COVERAGE_LOW,
     LIVE_COVERAGE_HIGH,
+    RANGE_LEVEL,
+    RANGE_SCALE,
     ESTIMATED_ERROR,
     AIRFLOW_UP,
     PIPELINE_SUCCESS,

@@ -46,6 +46,8 @@ class WatcherInstruments:
         self.live_coverage = self._gauge(metrics.LIVE_COVERAGE)
         self.live_coverage_low = self._gauge(metrics.LIVE_COVERAGE_LOW)
         self.live_coverage_high = self._gauge(metrics.LIVE_COVERAGE_HIGH)
+        self.range_level = self._gauge(metrics.RANGE_LEVEL)
+        self.range_scale = self._gauge(metrics.RANGE_SCALE)
         self.estimated_error = self._gauge(metrics.ESTIMATED_ERROR)
         self.airflow_up = self._gauge(metrics.AIRFLOW_UP)
         self.pipeline_success = self._gauge(metrics.PIPELINE_SUCCESS)

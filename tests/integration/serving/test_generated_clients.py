@@ -135,6 +135,7 @@ def test_a_python_client_calls_every_route(service: Service, package: ModuleType
         batch = call("post_batch", body=types.File(payload=BytesIO(REQUEST_CSV.encode())))
         ready = call("get_readyz")
         metrics = call("get_metrics")
+        accuracy = call("get_accuracy")
         health = call("get_healthz")
         called.add("delete_quote")
         deleted = routes["delete_quote"].sync_detailed(quote.quote_id, client=authenticated)
@@ -187,6 +188,7 @@ def test_a_python_client_calls_every_route(service: Service, package: ModuleType
     assert health.status == "alive"
     assert ready.model.version == model.version == "3"
     assert "carvalue_quotes_total" in metrics
+    assert "How good are these prices?" in accuracy
     assert deleted.status_code == 204
     assert (type(gone).__name__, gone.status) == ("Problem", 404)
     assert [error.field for error in refused.errors] == ["year"]

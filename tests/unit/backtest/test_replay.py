@@ -36,6 +36,8 @@ def test_the_loop_follows_a_market_that_changes(tmp_path: Path) -> None:
     late = summary(table, since=DAYS - 4).rows_by_key("arm", named=True, unique=True)
     assert late["without the loop"]["bias"] == pytest.approx(1 / 1.25 - 1, abs=0.03)
     assert abs(late["with the loop"]["bias"]) < 0.03
+    assert late["with corrected ranges"]["bias"] == late["without the loop"]["bias"]
+    assert late["with corrected ranges"]["coverage"] > 0.02 + late["without the loop"]["coverage"]
     assert late["with the loop"]["mdape"] < 0.7 * late["without the loop"]["mdape"]
     assert any("version 2 is in production" in line for line in lines), lines
     assert not any(day.event for day in days if day.day <= MOVED_ON)

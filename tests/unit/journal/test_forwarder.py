@@ -4,6 +4,7 @@ import asyncio
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -134,7 +135,7 @@ def first_release(**changes: object) -> bytes:
 WHOLE = an_entry(7).as_line()[:-1]
 UNREADABLE = {
     "flipped bit": WHOLE.replace(b"22450", b"22451"),
-    "newer version": b"3" + WHOLE[1:],
+    "newer version": b"4" + WHOLE[1:],
     "deep nesting": b'{"listing":' + b"[" * 100_000,
     "nothing but brackets": b"[" * 100_000,
     "huge integer": first_release(price=2**70),
@@ -176,6 +177,19 @@ def test_an_unreadable_line_is_quarantined_and_those_behind_it_pass(
     assert setup.replay.journal_state == "up"
     assert setup.replay.quarantined_records == 1
     assert not (folder / "1.records-v2").exists()
+    setup.outbox.close()
+
+
+def test_lines_and_segments_of_the_format_before_are_read(tmp_path: Path) -> None:
+    payload = an_entry(1).as_line().split(b" ", 2)[2].removesuffix(b"\n")
+    payload = payload.replace(b',"calibrated_low":null,"calibrated_high":null', b"")
+    (tmp_path / "1.records-v2").write_bytes(b"2 %08x %b\n" % (crc32(payload), payload))
+    setup = ForwarderSetup(tmp_path)
+
+    setup.replay.forward()
+
+    assert b"calibrated" not in payload
+    assert list(setup.journal.stored.values()) == [an_entry(1)]
     setup.outbox.close()
 
 

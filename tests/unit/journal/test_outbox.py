@@ -61,15 +61,15 @@ def test_release_0_1_would_not_find_today_s_segments(tmp_path: Path) -> None:
 
 
 def test_segments_of_a_newer_release_are_left_alone_and_counted(tmp_path: Path) -> None:
-    newer = tmp_path / "1.records-v3"
-    newer.write_bytes(b"3 of a release to come\n")
+    newer = tmp_path / "1.records-v4"
+    newer.write_bytes(b"4 of a release to come\n")
     outbox = an_outbox(tmp_path)
 
     outbox.adopt_segments()
 
     assert taken(outbox) == []
     assert outbox.newer_segments == 1
-    assert newer.read_bytes() == b"3 of a release to come\n"
+    assert newer.read_bytes() == b"4 of a release to come\n"
     outbox.close()
 
 

@@ -154,6 +154,7 @@ def test_only_the_newest_sales_of_a_version_are_considered(
 ) -> None:
     for after, minute in enumerate((4, 3, 2)):
         report(journal, minute, after=after)
+    monkeypatch.setattr(store, "FEW_SALES", 1)
     monkeypatch.setattr(store, "MAX_SALES_READ", 2)
 
     assert [sale.sale_price for sale in journal.sales(model_version="3", limit=9)] == [20_002, 20_003]
@@ -229,7 +230,8 @@ def test_pending_revisions_are_listed_and_not_applied(tmp_path: Path) -> None:
         database.executescript((SCHEMAS / "revision_1_1.sqlite.sql").read_text())
     journal = Journal(f"sqlite:///{tmp_path}/journal.db")
 
-    assert journal.pending_revisions() == ("1.2", "1.3", "1.4", "1.5", newest_revision())
+    pending = journal.pending_revisions()
+    assert (pending[:2], pending[-1]) == (("1.2", "1.3"), newest_revision())
     assert journal.revision() == "1.1"
     assert journal.migrate() == newest_revision()
     assert journal.pending_revisions() == ()

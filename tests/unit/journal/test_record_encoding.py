@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from carvalue.journal.entries import JournalEntry
 from carvalue.journal.framing import RecordUnreadable, compact_json, frame
@@ -50,10 +51,13 @@ def test_what_is_no_json_number_is_refused(number: float) -> None:
 
 def test_a_line_is_compact_ascii_json_with_its_checksum() -> None:
     entry = an_entry(7, listing={"model": "citroën", "year": 2015, "odometer": 1e-7, "state": None})
-    values = entry.as_row() | {"quoted_at": entry.quoted_at.isoformat()}
+    corrected = replace(entry, calibrated_low=0, calibrated_high=9_000)
+    values = corrected.as_row() | {"quoted_at": entry.quoted_at.isoformat()}
 
+    assert corrected.as_line() == frame(json.dumps(values, separators=(",", ":")).encode())
+    del values["calibrated_low"], values["calibrated_high"]  # most quotes have no corrected range
     assert entry.as_line() == frame(json.dumps(values, separators=(",", ":")).encode())
-    assert JournalEntry.from_line(entry.as_line()) == entry
+    assert [JournalEntry.from_line(item.as_line()) for item in (entry, corrected)] == [entry, corrected]
 
 
 @pytest.mark.parametrize("field", WRONG)

@@ -165,6 +165,7 @@ def test_values_that_the_tables_cannot_store_are_refused_and_not_shown(tmp_path:
         {"low": True},
         {"price": {"amount": 1}},
         {"listing": {"model": "\ud800"}},
+        {"listing": {"model": "f-150\0"}},
         {"listing": {"odometer": float("nan")}},
         {"listing": {"options": ["leather"]}},
         {"quoted_at": datetime(1, 1, 1, tzinfo=UTC)},

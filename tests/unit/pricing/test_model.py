@@ -4,6 +4,7 @@ import gc
 import json
 import pickle
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 
@@ -20,6 +21,7 @@ from carvalue.files.bundle import (
     write_bundle,
 )
 from carvalue.listings.schema import FIELDS, CategoryField
+from carvalue.pricing.intervals import RangeCorrection
 from carvalue.pricing.model import PriceModel
 from markets import a_listing, a_market
 
@@ -50,6 +52,33 @@ def test_the_model_uses_its_inputs(model: PriceModel) -> None:
     assert model.quote(a_listing(odometer=20_000)).price > camry
     assert model.quote(a_listing(year=2004)).price < camry
     assert model.quote(a_listing(title_status="rebuilt")).price < camry
+
+
+def test_a_correction_moves_the_range_and_never_the_price(model: PriceModel) -> None:
+    corrected = replace(model, correction=RangeCorrection(level=0.05, log_scale=0.02))
+    listings = a_market(rows=100, seed=6)
+
+    for before, after in zip(
+        model.quote_many(listings.to_dicts()), corrected.quote_many(listings.to_dicts()), strict=True
+    ):
+        assert (after.price, after.warnings, after.support) == (before.price, before.warnings, before.support)
+        assert (before.calibrated, after.calibrated) == (None, (before.low, before.high))
+        assert before.low < after.low <= after.price <= before.high < after.high
+        assert after.low / before.low < 1.101
+        assert after.high / before.high < 1.101
+    frame = corrected.quote_frame(listings)
+    ends = frame.select("low", "high", "calibrated_low", "calibrated_high").rows()
+    quotes = corrected.quote_many(listings.to_dicts())
+    assert ends == [(quote.low, quote.high, *(quote.calibrated or ())) for quote in quotes]
+
+
+def test_the_distribution_follows_a_correction(model: PriceModel) -> None:
+    corrected = replace(model, correction=RangeCorrection(level=-0.04, log_scale=-0.1))
+    quote, distribution = corrected.quote(a_listing()), corrected.distribution(a_listing())
+
+    assert distribution.quantiles((0.05, 0.5, 0.95)) == (quote.low, quote.price, quote.high)
+    assert list(distribution.prices) == sorted(distribution.prices)
+    assert corrected.as_files() == model.as_files()  # a bundle holds no correction
 
 
 def test_the_price_lies_in_its_range(model: PriceModel) -> None:

@@ -28,7 +28,7 @@ def test_defaults_work_on_a_bare_machine() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("DATA_SOURCE", "cars.xlsx", "the path of a file that ends in .csv or .zip"),
+        ("DATA_SOURCE", "cars.xlsx", "the path of a file that ends in .csv, .zip, .parquet"),
         ("DATA_SOURCE", "kagle", "expected auto, kaggle, sample"),
         ("DATASET", "autos.csv", "the path of a .toml file"),
         ("SAMPLE_ROWS", "many", "valid integer"),

@@ -78,7 +78,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> str:
         (
             "DATA_SOURCE",
             "cars.txt",
-            "expected auto, kaggle, sample or the path of a file that ends in .csv or",
+            "expected auto, kaggle, sample, the path of a file that ends in .csv, .zip",
         ),
         ("BIND_HOST", "0.0.0.0", "it can be reached from other machines: expected an AIRFLOW_PASSWORD other"),
         ("ALERT_URLS", "json://[169.254", "ALERT_URLS is (not shown): a URL in it cannot be parsed."),

@@ -68,6 +68,8 @@ class LiveAccuracyView(Struct, frozen=True, kw_only=True):
         coverage: Share of sale prices within the price range; None with too few sales.
         bias: Median of quote / sale price - 1; None with too few sales.
         estimated_error: Median error that the width of the price ranges suggests.
+        range_level: Log dollars by which these sales move the price ranges; 0 if they do not.
+        range_scale: Factor by which they widen them; 1 if they do not.
     """
 
     sales: int
@@ -75,6 +77,8 @@ class LiveAccuracyView(Struct, frozen=True, kw_only=True):
     coverage: BoundedShareView | None
     bias: BoundedShareView | None
     estimated_error: float | None
+    range_level: float = 0.0
+    range_scale: float = 1.0
 
 
 class DriftView(Struct, frozen=True, kw_only=True):

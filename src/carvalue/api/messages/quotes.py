@@ -46,6 +46,9 @@ class AnyQuote(Struct, frozen=True, kw_only=True):
         warnings: What makes this quote less certain.
         quote_id: Identifies the quote; 32 hexadecimal digits.
         support: How many training listings resemble this one.
+        calibrated_low: The lower end of the interval before reported sales corrected it; absent while they
+            do not.
+        calibrated_high: The upper end of that interval.
     """
 
     price: int
@@ -57,6 +60,8 @@ class AnyQuote(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
     quote_id: str
     support: Support | None
+    calibrated_low: int | UnsetType = UNSET
+    calibrated_high: int | UnsetType = UNSET
 
 
 class Quote(AnyQuote, frozen=True, kw_only=True):
@@ -72,6 +77,9 @@ class Quote(AnyQuote, frozen=True, kw_only=True):
         warnings: What makes this quote less certain.
         quote_id: Identifies the quote; 32 hexadecimal digits.
         support: How many training listings resemble this one.
+        calibrated_low: The lower end of the interval before reported sales corrected it; absent while they
+            do not.
+        calibrated_high: The upper end of that interval.
         recorded: Present if the quote could not be recorded, because the disk of the service is full: no sale
             can be reported for it.
     """

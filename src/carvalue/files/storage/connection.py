@@ -1,7 +1,9 @@
 """The S3 calls that a stored folder needs; boto3 is imported at the first call, because it is an extra."""
 
 import functools
+import shutil
 from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +14,7 @@ from carvalue.errors import AppError
 Result = TypeVar("Result")
 
 TIMEOUT_S = 20  # to connect, and between two packets of a response
+BLOCK_BYTES = 1 << 20
 ATTEMPTS = 5  # of a request, before it fails
 ABSENT = {"404", "NoSuchKey"}
 OVERTAKEN = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict"}
@@ -27,6 +30,19 @@ class S3Missing(AppError):
     """A URL names a bucket, but boto3 is not installed."""
 
     status, hint = 500, "Install it with `uv sync --extra platform --extra aws`."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectVersion:
+    """The content that an object has at one time.
+
+    Attributes:
+        size: The size in bytes.
+        etag: The ETag, which another content changes.
+    """
+
+    size: int
+    etag: str
 
 
 class Bucket:
@@ -152,14 +168,47 @@ class Bucket:
         Raises:
             StorageUnavailable: The bucket does not answer.
         """
+        return {key: item["LastModified"] for key, item in self._items(prefix).items()}
 
-        def read() -> list[dict[str, Any]]:
-            pages = _client().get_paginator("list_objects_v2")
-            found = pages.paginate(Bucket=self.name, Prefix=self._key(prefix))
-            return [item for page in found for item in page.get("Contents", ())]
+    def versions(self, prefix: str) -> Mapping[str, ObjectVersion]:
+        """List the present version of objects.
 
-        items = self._attempt(read, key=prefix) or []
-        return {item["Key"].removeprefix(self._key("")): item["LastModified"] for item in items}
+        Args:
+            prefix: The beginning of the keys below the prefix.
+
+        Returns:
+            Keys below the prefix to the objects' sizes and ETags.
+
+        Raises:
+            StorageUnavailable: The bucket does not answer, or does not exist.
+        """
+        return {
+            key: ObjectVersion(size=item["Size"], etag=item["ETag"])
+            for key, item in self._items(prefix).items()
+        }
+
+    def download_version(self, key: str, path: Path, *, etag: str) -> bool:
+        """Read one version of an object into a file.
+
+        Args:
+            key: The key below the prefix.
+            path: The file.
+            etag: The ETag of the version.
+
+        Returns:
+            Whether the object still had this version; if not, nothing is read.
+
+        Raises:
+            StorageUnavailable: The bucket does not answer.
+        """
+
+        def read() -> bool:
+            response = _client().get_object(Bucket=self.name, Key=self._key(key), IfMatch=etag)
+            with path.open("wb") as file:
+                shutil.copyfileobj(response["Body"], file, BLOCK_BYTES)
+            return True
+
+        return self._attempt(read, key=key, expected=OVERTAKEN | ABSENT) is not None
 
     def delete(self, key: str) -> None:
         """Delete an object.
@@ -171,6 +220,15 @@ class Bucket:
             StorageUnavailable: The bucket does not answer.
         """
         self._attempt(lambda: _client().delete_object(Bucket=self.name, Key=self._key(key)), key=key)
+
+    def _items(self, prefix: str) -> dict[str, dict[str, Any]]:
+        def read() -> list[dict[str, Any]]:
+            pages = _client().get_paginator("list_objects_v2")
+            found = pages.paginate(Bucket=self.name, Prefix=self._key(prefix))
+            return [item for page in found for item in page.get("Contents", ())]
+
+        items = self._attempt(read, key=prefix) or []
+        return {item["Key"].removeprefix(self._key("")): item for item in items}
 
     def _key(self, key: str) -> str:
         return f"{self.prefix}/{key}" if self.prefix else key

@@ -1,8 +1,8 @@
-"""Clean a raw file of any size, streamed: write the listings, and the rejected rows with their reasons."""
+"""Clean raw files of any size, streamed: write the listings, and the rejected rows with their reasons."""
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,10 +30,13 @@ CLEANING_REPORT = "cleaning.json"
 
 COLUMNS = ("id", "car", "posted_at", *identity.ADVERTISED_FIELDS, *rules.DEGREES)
 """The columns of the clean table; `car` is equal for all listings of the same car."""
+FILE = "file"  # of staged rows: the number of the raw file
 REJECT_COLUMNS = ("id", "posted_at", "reason", "value")
 
 CHUNK_BYTES = 8 << 20  # half of Polars' default: a fifth less peak memory at the same speed
 
+DELETED_BY_SOURCE = "deleted by its source"
+CORRECTED = "corrected in a later file"
 SAME_ID = "id came before"
 SAME_ADVERTISEMENT = "same advertisement came before"
 
@@ -75,11 +78,15 @@ class CleaningReport:
     filled: Mapping[str, int] = field(default_factory=dict)
 
 
-def clean(raw: Path, *, into: Path, now: datetime | None = None) -> CleaningReport:
-    """Write the clean listings of a raw CSV, and its rejected rows, as Parquet files.
+def clean(raw: Path | Sequence[Path], *, into: Path, now: datetime | None = None) -> CleaningReport:
+    """Write the clean listings of raw files, and their rejected rows, as Parquet files.
+
+    Of rows with the same id, those of the last file that has the id count: a later file corrects an earlier
+    one. If a row there is marked as deleted, none counts.
 
     Args:
-        raw: The CSV file, with at least the columns `REQUIRED_COLUMNS` of the cleaning rules.
+        raw: A CSV file with at least the columns `REQUIRED_COLUMNS` of the cleaning rules, or Parquet files
+            with texts in these columns and in `OPTIONAL_COLUMNS`, in their order.
         into: The folder to write to.
         now: The present time; None reads the clock. Rows posted more than a day later are rejected.
 
@@ -87,7 +94,7 @@ def clean(raw: Path, *, into: Path, now: datetime | None = None) -> CleaningRepo
         The report, which is also written to `CLEANING_REPORT`.
 
     Raises:
-        RawUnreadable: The file is not a CSV, or lacks a required column.
+        RawUnreadable: A file cannot be read, or lacks a required column.
         NoCleanListings: Every row was rejected.
 
     Example:
@@ -127,26 +134,26 @@ def clean(raw: Path, *, into: Path, now: datetime | None = None) -> CleaningRepo
     return report
 
 
-def _write_parsed(raw: Path, staged: Path, *, now: datetime) -> None:
+def _write_parsed(raw: Path | Sequence[Path], staged: Path, *, now: datetime) -> None:
     parsed = _parse(raw, now=now)
     try:
         parsed.sink_parquet(staged, compression="lz4", statistics=False, engine="streaming")
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
-        raise RawUnreadable(f"{raw} is not a readable CSV: {reason}.") from error
+        raise RawUnreadable(f"{_shown(raw)} cannot be read to its end: {reason}.") from error
 
 
-def _parse(raw: Path, *, now: datetime) -> pl.LazyFrame:
+def _parse(raw: Path | Sequence[Path], *, now: datetime) -> pl.LazyFrame:
     """Parse each row and find the first rule that it breaks, without comparing it with other rows."""
     table, columns = _open(raw)
     if missing := [name for name in rules.REQUIRED_COLUMNS if name not in columns]:
-        raise RawUnreadable(f"{raw} lacks {', '.join(missing)}: found {', '.join(columns)}.")
+        raise RawUnreadable(f"{_shown(raw)} lacks {', '.join(missing)}: found {', '.join(columns)}.")
     used = [name for name in (*rules.REQUIRED_COLUMNS, *rules.OPTIONAL_COLUMNS) if name in columns]
     absent = [
         pl.lit(None, pl.String).alias(f"raw.{name}") for name in rules.OPTIONAL_COLUMNS if name not in used
     ]
     return (
-        table.select(*(pl.col(name).alias(f"raw.{name}") for name in used), *absent)
+        table.select(FILE, *(pl.col(name).alias(f"raw.{name}") for name in used), *absent)
         .with_columns(rules.parse_cells())
         .with_columns(*rules.rejection(now=now), *rules.unparsed_flags())
         .with_columns(rules.cast_numbers())
@@ -160,19 +167,34 @@ def _parse(raw: Path, *, now: datetime) -> pl.LazyFrame:
     )
 
 
-def _open(raw: Path) -> tuple[pl.LazyFrame, list[str]]:
+def _open(raw: Path | Sequence[Path]) -> tuple[pl.LazyFrame, list[str]]:
+    """Scan files, with the number of the file of each row in the column `FILE`."""
     os.environ.setdefault("POLARS_CSV_CHUNK_SIZE", str(CHUNK_BYTES))  # read when a scan starts
-    table = scan_csv(raw)
+    if isinstance(raw, Path):
+        table = scan_csv(raw).with_columns(pl.lit(0, pl.UInt32).alias(FILE))
+    else:
+        names = pl.Enum(map(str, raw))
+        table = pl.scan_parquet(list(raw), glob=False, include_file_paths=FILE)
+        table = table.with_columns(pl.col(FILE).cast(names).to_physical().cast(pl.UInt32))
     try:
         return table, table.collect_schema().names()
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise RawUnreadable(f"{raw} cannot be opened as a CSV: {error}.") from error
+        raise RawUnreadable(f"{_shown(raw)} cannot be opened: {error}.") from error
+
+
+def _shown(raw: Path | Sequence[Path]) -> str:
+    return str(raw) if isinstance(raw, Path) else f"{len(raw)} files in {raw[0].parent}"
 
 
 def _write_tables(staged: Path, *, into: Path) -> CleaningReport:
     """Reject duplicates, assign a car to each listing, and write both tables."""
     rows = pl.concat([pl.scan_parquet(staged), _compare_rows(staged).lazy()], how="horizontal")
-    rows = rows.with_columns(pl.coalesce("reason", "duplicate").alias("reason"))
+    rows = rows.with_columns(pl.coalesce("superseded", "reason").alias("reason"))
+    valid = rows.filter(pl.col("reason").is_null())
+    rows = rows.with_columns(
+        pl.coalesce("reason", "duplicate").alias("reason"),
+        value=pl.when(pl.col("superseded").is_null()).then("value"),
+    )
     listings, rejects = into / LISTINGS_FILE, into / REJECTS_FILE
     kept = rows.filter(pl.col("reason").is_null()).select(*COLUMNS, "descriptor")
     details = read_vin_details(kept.select("descriptor").collect()["descriptor"])
@@ -180,13 +202,16 @@ def _write_tables(staged: Path, *, into: Path) -> CleaningReport:
     add_vin_details(kept, details).sink_parquet(listings, compression="lz4", engine="streaming")
     rejected.sink_parquet(rejects, engine="streaming")
     filled = count_filled(kept, pl.scan_parquet(listings)) if len(details) else {}
-    return _report(staged, listings=listings, rejects=rejects, filled=filled)
+    return _report(valid, listings=listings, rejects=rejects, filled=filled)
 
 
 def _compare_rows(staged: Path) -> pl.DataFrame:
-    """Find duplicates and link cars by keys; returns one row for each staged row, in the same order."""
+    """Find superseded rows and duplicates, and link cars, by keys; returns one row for each staged row."""
+    superseded = _superseded(staged)
     keys = pl.read_parquet(staged, columns=["reason", "id", "posted_at", "described", "vin", "content"])
-    valid = keys.with_row_index("row").filter(pl.col("reason").is_null()).drop("reason")
+    valid = (
+        keys.with_row_index("row").filter(pl.col("reason").is_null() & superseded.is_null()).drop("reason")
+    )
     # of duplicates the earliest is kept, whatever the order of the file
     valid = valid.sort("posted_at", "id", "content")
     unique_id = valid.filter(pl.col("id").is_first_distinct())
@@ -200,17 +225,35 @@ def _compare_rows(staged: Path) -> pl.DataFrame:
     )
     rows = pl.select(row=pl.int_range(keys.height, dtype=pl.get_index_type()))
     linked = rows.join(car, on="row", how="left", maintain_order="left")
-    return linked.join(duplicate, on="row", how="left", maintain_order="left").drop("row")
+    compared = linked.join(duplicate, on="row", how="left", maintain_order="left").drop("row")
+    return compared.with_columns(superseded)
 
 
-def _report(staged: Path, *, listings: Path, rejects: Path, filled: Mapping[str, int]) -> CleaningReport:
+def _superseded(staged: Path) -> pl.Series:
+    """Find rows that a later file corrects or deletes, also if it does so with invalid values."""
+    keys = pl.read_parquet(staged, columns=["id", FILE, rules.DELETED])
+    if keys[FILE].max() == 0 and not keys[rules.DELETED].any():
+        return pl.repeat(None, keys.height, dtype=pl.String, eager=True).alias("superseded")
+    # group and join: the same with `over` takes a hundred times as long where most ids are different
+    newest = keys.drop_nulls("id").group_by("id").agg(newest=pl.col(FILE).max())
+    keys = keys.join(newest, on="id", how="left", maintain_order="left")
+    deleted = keys.filter(pl.col(rules.DELETED) & (pl.col(FILE) == pl.col("newest")))["id"].unique()
+    is_deleted = pl.col("id").is_in(deleted.implode())
+    is_corrected = pl.col(FILE) < pl.col("newest")
+    reason = pl.when(is_deleted).then(pl.lit(DELETED_BY_SOURCE)).when(is_corrected).then(pl.lit(CORRECTED))
+    return keys.select(reason.alias("superseded")).to_series()
+
+
+def _report(
+    valid: pl.LazyFrame, *, listings: Path, rejects: Path, filled: Mapping[str, int]
+) -> CleaningReport:
+    """Count rows; `valid` are those that break no rule, duplicates included."""
     kept = pl.scan_parquet(listings).select(rows=pl.len(), cars=pl.col("car").n_unique()).collect()
     reasons = (
         pl.read_parquet(rejects, columns=["reason"])["reason"]
         .value_counts()
         .sort("count", "reason", descending=[True, False])
     )
-    valid = pl.scan_parquet(staged).filter(pl.col("reason").is_null())
     repaired = valid.select(pl.col(name).sum() for name in rules.REPAIRS).collect()
     report = CleaningReport(
         listings=listings,

@@ -4,7 +4,7 @@ Every function returns Polars expressions over the raw text (columns `raw.<colum
 same rules apply to a frame in memory and to a file of any size.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -26,7 +26,13 @@ REQUIRED_COLUMNS = (
     *(field.name for field in FIELDS if field.name in SOURCE_COLUMNS),
 )
 DEGREES = {"lat": 90, "long": 180}
-OPTIONAL_COLUMNS = (*DEGREES, "VIN", *(field.name for field in FIELDS if field.name not in SOURCE_COLUMNS))
+DELETED = "deleted"
+"""The column that marks a listing which its source has withdrawn."""
+DELETED_VALUES = ("true", "1", "yes")
+OPTIONAL_COLUMNS = (
+    *(*DEGREES, "VIN", DELETED),
+    *(field.name for field in FIELDS if field.name not in SOURCE_COLUMNS),
+)
 
 POSTING_DATE_FORMAT = MARKET.date_format
 EARLIEST_POSTING = datetime(2000, 1, 1, tzinfo=UTC)  # an earlier date is an error
@@ -69,8 +75,8 @@ def parse_cells() -> list[pl.Expr]:
 
     Returns:
         Expressions of the columns `id` (Int64), `posted_at` (Datetime in UTC), the price and the listing's
-        fields (numbers as Float64, categories as String), `lat` and `long` (Float32); null where the text
-        cannot be parsed.
+        fields (numbers as Float64, categories as String), `lat` and `long` (Float32), null where the text
+        cannot be parsed; and `deleted` (Boolean).
     """
     return [
         _id(),
@@ -80,7 +86,27 @@ def parse_cells() -> list[pl.Expr]:
         _number(PRICE),
         *describe_car(),
         *(_degrees(name) for name in DEGREES),
+        marks_deletion(pl.col(f"raw.{DELETED}")).alias(DELETED),
     ]
+
+
+def marks_deletion(text: pl.Expr, values: Collection[str] = DELETED_VALUES) -> pl.Expr:
+    """Find rows that withdraw a listing.
+
+    Args:
+        text: The raw text of the column with the mark.
+        values: The texts that mark a deletion, in lower case.
+
+    Returns:
+        A Boolean expression without nulls.
+
+    Example:
+        >>> import polars as pl
+        >>> rows = pl.DataFrame({"deleted": ["True", "no", None]})
+        >>> rows.select(marks_deletion(pl.col("deleted"))).to_series().to_list()
+        [True, False, False]
+    """
+    return text.str.strip_chars().str.to_lowercase().is_in(values).fill_null(value=False)
 
 
 def describe_car() -> list[pl.Expr]:
@@ -244,7 +270,7 @@ def _number(field: NumberField) -> pl.Expr:
 def _category(field: CategoryField) -> pl.Expr:
     text = pl.col(f"raw.{field.name}").str.strip_chars().str.to_lowercase()
     if field.is_open:
-        one_spaced = text.str.replace_all(r"\s{2,}|[^\S ]", " ")
+        one_spaced = text.str.replace_all(r"[\s\p{Cc}]{2,}|[^\S ]|\p{Cc}", " ").str.strip_chars()
         return one_spaced.replace({**field.aliases, "": None}).alias(field.name)
     spelling = {**field.aliases, **{choice.lower(): choice for choice in field.choices}}
     return text.replace_strict(spelling, default=None, return_dtype=pl.String).alias(field.name)

@@ -7,6 +7,7 @@ listing's, because one of the two has a typing error.
 """
 
 import logging
+from collections.abc import Iterator
 
 import polars as pl
 
@@ -24,8 +25,7 @@ logger = logging.getLogger(__name__)
 
 KNOWS_VINS = MARKET.recognition  # the register knows cars of the United States
 COMPARED = ("manufacturer", "model", "year")
-MODEL_HEAD = r"^([a-z]+|[0-9]+)"
-"""The first letters or digits of a model: "f-150" and "f150 xlt" both begin with "f"."""
+MAX_TRIM_WORDS = 6
 FILLED = tuple(
     field.name for field in FIELDS if field.name in {"fuel", "cylinders", "transmission", "drive", "type"}
 )
@@ -106,16 +106,17 @@ def add_vin_details(listings: pl.LazyFrame, details: pl.DataFrame) -> pl.LazyFra
         [('accord sport', 'gas', '4 cylinders', 'fwd'), ('accord', None, None, None)]
     """
     joined = listings.join(details.lazy(), on="descriptor", how="left", maintain_order="left")
+    model, decoded = _letters_and_digits("model"), _letters_and_digits("vin.model")
     agrees = pl.all_horizontal(
         pl.col("manufacturer") == pl.col("vin.manufacturer"),
         pl.col("year") == pl.col("vin.year"),
-        pl.col("model").str.extract(MODEL_HEAD) == pl.col("vin.model").str.extract(MODEL_HEAD),
+        model.str.starts_with(decoded) | decoded.str.starts_with(model),
+        model != "",
     )
     filled = (pl.coalesce(name, pl.when(agrees).then(f"vin.{name}")).alias(name) for name in FILLED)
-    words = pl.col("vin.trim").str.split(" ").list.set_difference(pl.col("model").str.split(" "))
-    with_trim = pl.concat_str("model", words.list.join(" "), separator=" ").str.strip_chars()
-    model = pl.when(agrees & words.list.len().gt(0)).then(with_trim).otherwise("model").alias("model")
-    return joined.with_columns(*filled, model).drop("descriptor", *details.columns[1:])
+    with_trim = pl.concat_str("model", *_missing_words(), separator=" ", ignore_nulls=True)
+    named = pl.when(agrees).then(with_trim).otherwise("model").alias("model")
+    return joined.with_columns(*filled, named).drop("descriptor", *details.columns[1:])
 
 
 def count_filled(before: pl.LazyFrame, after: pl.LazyFrame) -> dict[str, int]:
@@ -135,6 +136,19 @@ def count_filled(before: pl.LazyFrame, after: pl.LazyFrame) -> dict[str, int]:
     )
     counts = pairs.select(changed).collect().row(0, named=True)
     return {name: count for name, count in counts.items() if count}
+
+
+def _letters_and_digits(name: str) -> pl.Expr:
+    """Return a model's name such that "f-150" and "f150" are equal."""
+    return pl.col(name).str.replace_all("[^a-z0-9]", "")
+
+
+def _missing_words() -> Iterator[pl.Expr]:
+    """Yield the words of the trim in their order; null for those that the name of the model has."""
+    trim, written = pl.col("vin.trim").str.split(" "), pl.col("model").str.split(" ")
+    for place in range(MAX_TRIM_WORDS):
+        word = trim.list.get(place, null_on_oob=True)
+        yield pl.when(~written.list.contains(word)).then(word)
 
 
 def _check_digit(vin: pl.Expr) -> pl.Expr:

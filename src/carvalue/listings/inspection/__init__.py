@@ -1,4 +1,4 @@
-"""Check a file of listings: columns, rejected rows, suspicious values, and a draft description."""
+"""Check files of listings: columns, rejected rows, suspicious values, and a draft description."""
 
 from carvalue.listings.inspection.check import DataCheck, RejectedRows, check_data
 

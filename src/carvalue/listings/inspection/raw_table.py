@@ -1,4 +1,4 @@
-"""Read a file whose form is unknown as texts: encoding, separator and columns."""
+"""Read files whose form is unknown as texts: encoding, separator and columns."""
 
 import csv
 from collections.abc import Mapping
@@ -7,11 +7,16 @@ from pathlib import Path
 
 import polars as pl
 
+from carvalue.files import unpack
+from carvalue.files.locations import list_files
+from carvalue.listings.cleaning import DELETED
 from carvalue.listings.schema import ALIASES, FIELDS, MARKET, PRICE
-from carvalue.listings.sources import SourceFailed
+from carvalue.listings.sources import ColumnMapping, SourceFailed, column_names, is_partitioned, scan_texts
 from carvalue.listings.values import Decimals
+from carvalue.settings import DATA_SUFFIXES
 
 SAMPLE_BYTES = 64 << 20  # the first rows of a larger file say the same
+SAMPLE_ROWS = 200_000  # of several files
 SEPARATORS = ",;\t|"
 MOJIBAKE = ("Ã¤", "Ã¶", "Ã¼", "Ã©", "Ã¨")  # UTF-8 that was read as Latin-1 and written again
 OTHER_HEADERS = {
@@ -23,10 +28,10 @@ OTHER_HEADERS = {
 
 @dataclass(frozen=True, kw_only=True)
 class RawTable:
-    """The rows of a file as texts.
+    """The rows of one file or of several as texts.
 
     Attributes:
-        rows: One column of texts for each column of the file.
+        rows: One column of texts for each column of the files.
         separator: The character between two cells.
         encoding_problem: What is wrong with the encoding; empty if nothing is.
         columns: Field, `id`, `posting_date` or the price -> column that holds it, by name.
@@ -40,20 +45,75 @@ class RawTable:
     columns: dict[str, str]
     decimal: Decimals = MARKET.decimal
     words: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    files: Mapping[str, int] = field(default_factory=dict)
+    """File to the number of its rows; empty for one CSV."""
+    columns_differ: tuple[str, ...] = ()
+    """Sentences about files that lack columns of others."""
 
 
-def read_raw_table(path: Path) -> RawTable:
-    """Read the first rows of a CSV.
+def read_raw_table(source: str, *, scratch: Path, mapping: ColumnMapping | None = None) -> RawTable:
+    """Read the first rows of listings.
 
     Args:
-        path: The CSV file.
+        source: A CSV file, or what DATA_SOURCE may name: a folder, a pattern, an address.
+        scratch: A folder for temporary files.
+        mapping: How to translate the columns.
 
     Returns:
-        Its rows and what was found out about its form.
+        The rows and what was found out about their form.
 
     Raises:
-        SourceFailed: The file cannot be read, or is not a CSV.
+        SourceFailed: A file cannot be read, or is not a CSV.
     """
+    if not is_partitioned(source) and not source.lower().endswith(".zip"):
+        return _read_csv(Path(source))
+    tables: dict[str, RawTable] = {}
+    rows = 0
+    for file in list_files(source, suffixes=DATA_SUFFIXES):
+        with file.opened(scratch) as path:
+            tables[file.name] = _read_any(path, scratch=scratch, mapping=mapping)
+        rows += tables[file.name].rows.height
+        if rows >= SAMPLE_ROWS:
+            break
+    return _joined(tables)
+
+
+def _read_any(path: Path, *, scratch: Path, mapping: ColumnMapping | None) -> RawTable:
+    suffix = path.suffix.lower()
+    if suffix in {".csv", ".zip"}:
+        return _read_csv(unpack(path, into=scratch / "unpacked.csv") if suffix == ".zip" else path)
+    try:
+        names = column_names(path)
+        texts = scan_texts(path, name=path.name, mapping=mapping, columns=names)
+        rows = texts.head(SAMPLE_ROWS).collect(engine="streaming")
+    except pl.exceptions.PolarsError as error:
+        raise SourceFailed(f"{path.name} cannot be read: {error}.") from error
+    return RawTable(rows=rows, separator=",", encoding_problem="", columns=_recognized(names))
+
+
+def _joined(tables: Mapping[str, RawTable]) -> RawTable:
+    first = next(iter(tables.values()))
+    rows = pl.concat([table.rows for table in tables.values()], how="diagonal")
+    lacking = {
+        name: [column for column in rows.columns if column not in {*table.rows.columns, DELETED}]
+        for name, table in tables.items()
+    }
+    problems = (
+        f"{name}: {table.encoding_problem}" for name, table in tables.items() if table.encoding_problem
+    )
+    return RawTable(
+        rows=rows,
+        separator=first.separator,
+        encoding_problem="; ".join(problems),
+        columns=_recognized(rows.columns),
+        files={name: table.rows.height for name, table in tables.items()},
+        columns_differ=tuple(
+            f"{name} lacks {', '.join(map(repr, columns))}" for name, columns in lacking.items() if columns
+        ),
+    )
+
+
+def _read_csv(path: Path) -> RawTable:
     try:
         with path.open("rb") as file:
             content = file.read(SAMPLE_BYTES)

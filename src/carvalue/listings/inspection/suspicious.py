@@ -70,7 +70,7 @@ def _month_and_year(table: RawTable) -> str:
 
 
 def _repeated_ids(table: RawTable) -> str:
-    if "id" not in table.columns:
+    if "id" not in table.columns or len(table.files) > 1:  # a later file corrects an earlier one
         return ""
     ids = _texts(table, "id")
     repeated = len(ids) - ids.n_unique()

@@ -15,7 +15,7 @@ from carvalue.listings.schema import EARLIEST_YEAR, LATEST_YEAR, Listing, Value
 
 LENGTH = 17
 CHECK_POSITION = 8
-SERIAL = "000001"  # of no importance for what a car is
+SERIAL = "000001"  # any one: the decoder ignores it
 MAX_CORRECTIONS = 3
 WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 VALUES: Mapping[str, int] = dict(

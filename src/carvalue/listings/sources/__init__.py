@@ -1,4 +1,4 @@
-"""Sources of raw listings: Kaggle, a local file with or without a column mapping, or the bundled sample."""
+"""Sources of raw listings: Kaggle, files with or without a column mapping, or the bundled sample."""
 
 from carvalue.listings.sources.column_mapping import ColumnMapping, read_column_mapping
 from carvalue.listings.sources.fetch import (
@@ -6,6 +6,13 @@ from carvalue.listings.sources.fetch import (
     ListingSource,
     SampleRequest,
     fetch_listings,
+)
+from carvalue.listings.sources.partitions import (
+    column_names,
+    drop_unused_partitions,
+    is_partitioned,
+    read_partitions,
+    scan_texts,
 )
 from carvalue.listings.sources.raw import RawListings, SourceFailed
 from carvalue.listings.sources.translation import apply_mapping
@@ -18,6 +25,11 @@ __all__ = [
     "SampleRequest",
     "SourceFailed",
     "apply_mapping",
+    "column_names",
+    "drop_unused_partitions",
     "fetch_listings",
+    "is_partitioned",
     "read_column_mapping",
+    "read_partitions",
+    "scan_texts",
 ]

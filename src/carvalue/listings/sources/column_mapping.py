@@ -5,9 +5,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
-from carvalue.listings.cleaning import NUMBERS, POSTING_DATE_FORMAT
+from carvalue.listings.cleaning import DELETED_VALUES, NUMBERS, POSTING_DATE_FORMAT
 from carvalue.listings.schema import FIELD_BY_NAME, MARKET, RAW_COLUMNS, REQUIRED_FIELDS, CategoryField
 from carvalue.listings.sources.raw import SourceFailed
 from carvalue.listings.values import Decimals
@@ -46,6 +54,20 @@ def _known_categories(words: Mapping[str, Mapping[str, str]]) -> Mapping[str, Ma
     return words
 
 
+class DeletionMark(BaseModel):
+    """How a file marks a listing that was withdrawn.
+
+    Attributes:
+        column: The file's column with the mark.
+        values: The values of it that mean that the listing is deleted; case is ignored.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column: str = Field(min_length=1)
+    values: tuple[str, ...] = Field(default=DELETED_VALUES, min_length=1)
+
+
 class ColumnMapping(BaseModel):
     """The mapping of another file's columns to the raw columns of `vehicles.csv`.
 
@@ -58,6 +80,7 @@ class ColumnMapping(BaseModel):
         units: Number field to the factor that converts its values to the schema's unit, or `km`.
         words: Categorical field to a mapping of the file's values to the schema's values; other values are
             kept unchanged.
+        deleted: How deleted listings are marked; None if none are.
 
     Example:
         >>> columns = {"price": "Preis", "posting_date": "Datum", "year": "Baujahr"}
@@ -83,6 +106,22 @@ class ColumnMapping(BaseModel):
     columns: Annotated[Mapping[str, str], AfterValidator(_known_columns)]
     units: Annotated[Mapping[str, float | Literal["km"]], AfterValidator(_known_numbers)] = {}
     words: Annotated[Mapping[str, Mapping[str, str]], AfterValidator(_known_categories)] = {}
+    deleted: DeletionMark | None = None
+
+    @property
+    def used_columns(self) -> tuple[str, ...]:
+        """The columns that every file must have."""
+        mark = (self.deleted.column,) if self.deleted else ()
+        return (*dict.fromkeys((*self.columns.values(), *mark)),)
+
+    @field_validator("deleted")
+    @classmethod
+    def _deletions_need_ids(cls, mark: DeletionMark | None, others: ValidationInfo) -> DeletionMark | None:
+        if mark and "id" not in others.data.get("columns", {"id": ""}):
+            raise ValueError(
+                "a deleted listing is found by its id: expected the column of the id in [columns]"
+            )
+        return mark
 
 
 def read_column_mapping(path: Path) -> ColumnMapping:

@@ -13,6 +13,7 @@ from carvalue.listings.sources.column_mapping import ColumnMapping
 from carvalue.listings.sources.kaggle import KaggleRequest, newest_cached, probe, read_kaggle
 from carvalue.listings.sources.kagglehub_client import DownloadProgress
 from carvalue.listings.sources.local_file import check_readable, read_file
+from carvalue.listings.sources.partitions import is_partitioned, read_partitions
 from carvalue.listings.sources.raw import RawListings, SourceFailed, check_raw_csv, file_digest
 from carvalue.listings.sources.translation import apply_mapping
 from carvalue.listings.synthetic import (
@@ -93,18 +94,20 @@ def fetch_listings(
 
     Args:
         source: `kaggle`, `sample`, `auto` (Kaggle if it answers, or else a cached version or the sample), the
-            path of a CSV or zip, or the address of a source that an installed package adds.
+            path of a CSV or zip, what `list_files` lists (a folder, a pattern, a prefix of a bucket, web
+            addresses), or the address of a source that an installed package adds.
         into: The folder to write to.
         kaggle: The Kaggle data set to download.
         sample: The sample to generate; None if generated listings are refused.
-        mapping: How to translate the columns of a local file; None if it has the columns of vehicles.csv.
+        mapping: How to translate the columns of files; None if they have the columns of vehicles.csv.
         progress: Called with the progress of a download; None logs it.
 
     Returns:
-        The checked CSV and its origin.
+        The checked listings and their origin.
 
     Raises:
         SourceFailed: The listings could not be fetched; files already in `into` are unchanged.
+        StorageUnavailable: The bucket does not answer, or does not exist.
 
     Example:
         >>> from pathlib import Path
@@ -121,6 +124,8 @@ def fetch_listings(
         into.mkdir(parents=True, exist_ok=True)
         if extension := find_extension("carvalue.sources", source):
             return _from_extension(extension, source, mapping, into=into)
+        if is_partitioned(source):
+            return read_partitions(source, into=into, mapping=mapping)
         if mapping:
             return _from_mapped_file(Path(source), mapping, into=into)
         return _fetch(source, into=into, kaggle=kaggle, sample=sample, progress=progress)

@@ -9,7 +9,7 @@ from carvalue.listings.sources.raw import RawListings, SourceFailed, check_raw_c
 class FileUnreadable(SourceFailed):
     """The file is missing, is a folder, or is not readable."""
 
-    hint = "Check DATA_SOURCE: expected the path of an existing .csv or .zip file."
+    hint = "Check DATA_SOURCE: expected the path of an existing file or folder."
 
 
 def read_file(path: Path, *, into: Path) -> RawListings:

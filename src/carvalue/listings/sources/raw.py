@@ -1,4 +1,4 @@
-"""A raw CSV on disk, which every source returns, and the checks that it must pass."""
+"""Raw listings on disk, which every source returns, and the checks that a raw CSV must pass."""
 
 import codecs
 import csv
@@ -40,19 +40,28 @@ class ColumnsChanged(SourceFailed):
 
 @dataclass(frozen=True, kw_only=True)
 class RawListings:
-    """A checked CSV with the columns `SOURCE_COLUMNS`, and where it came from.
+    """Checked raw listings, and where they came from.
 
     Attributes:
-        path: The CSV file.
+        path: The CSV file with the columns `SOURCE_COLUMNS`, or the folder of the partitions.
+        partitions: Parquet files with the rows of each file of the source, in the order of their names; empty
+            for a CSV.
         kind: The kind of source.
         description: The source as one line of text, for manifests and model cards.
-        fingerprint: The SHA-256 of the file, as `sha256:<hexadecimal digits>`.
+        fingerprint: The SHA-256 of the file, or of the digests of all files, as
+            `sha256:<hexadecimal digits>`.
     """
 
     path: Path
     kind: SourceKind
     description: str
     fingerprint: str
+    partitions: tuple[Path, ...] = ()
+
+    @property
+    def files(self) -> Path | tuple[Path, ...]:
+        """What `clean` reads."""
+        return self.partitions or self.path
 
 
 def check_raw_csv(path: Path, *, name: str) -> str:
@@ -94,24 +103,35 @@ def file_digest(path: Path, *, name: str) -> str:
     digest, decoder, offset = hashlib.sha256(), codecs.getincrementaldecoder("utf-8")(), 0
     with path.open("rb") as file:
         while block := file.read(BLOCK_BYTES):
-            _decode(decoder, block, offset=offset, name=name)
+            _decode(decoder, block, offset=offset, path=path, name=name)
             digest.update(block)
             offset += len(block)
-    _decode(decoder, b"", offset=offset, name=name, final=True)
+    _decode(decoder, b"", offset=offset, path=path, name=name, final=True)
     return digest.hexdigest()
 
 
 def _decode(
-    decoder: codecs.IncrementalDecoder, block: bytes, *, offset: int, name: str, final: bool = False
+    decoder: codecs.IncrementalDecoder,
+    block: bytes,
+    *,
+    offset: int,
+    path: Path,
+    name: str,
+    final: bool = False,
 ) -> None:
     pending = len(decoder.getstate()[0])
     try:
         decoder.decode(block, final)
     except UnicodeDecodeError as error:
         position = offset - pending + error.start
-        raise NotUtf8(
-            f"{name} is not UTF-8: byte {position:,} is 0x{error.object[error.start]:02x}."
-        ) from None
+        found = f"byte {position:,} (line {_line(path, position):,}) is 0x{error.object[error.start]:02x}"
+        raise NotUtf8(f"{name} is not UTF-8: {found}.") from None
+
+
+def _line(path: Path, position: int) -> int:
+    with path.open("rb") as file:
+        blocks = (file.read(min(BLOCK_BYTES, position - at)) for at in range(0, position, BLOCK_BYTES))
+        return 1 + sum(block.count(b"\n") for block in blocks)
 
 
 def _first_record(lines: Iterable[str], *, name: str) -> list[str]:

@@ -7,9 +7,15 @@ from pathlib import Path
 import polars as pl
 
 from carvalue.files import atomic_write
-from carvalue.listings.cleaning import NUMBERS, POSTING_DATE_FORMAT
+from carvalue.listings.cleaning import (
+    DELETED,
+    DELETED_VALUES,
+    NUMBERS,
+    POSTING_DATE_FORMAT,
+    marks_deletion,
+)
 from carvalue.listings.schema import DISTANCE, RAW_COLUMNS
-from carvalue.listings.sources.column_mapping import ColumnMapping
+from carvalue.listings.sources.column_mapping import ColumnMapping, DeletionMark
 from carvalue.listings.sources.raw import SourceFailed
 from carvalue.listings.values import Decimals, parse_numbers
 
@@ -17,6 +23,7 @@ MILES_PER_KM = 0.621371
 # beside a number that the mapping converts: 7.050 €, EUR 7.050, 113.103 km
 FOREIGN_UNIT = r"^(?:\p{Sc}|[A-Z]{3})\s*|\s*(?:\p{Sc}|[A-Z]{3}|[Kk]m)\.?$"
 _NUMBERS = frozenset(field.name for field in NUMBERS if not getattr(field, "pattern", ""))
+ROW = "row of the file"
 ROUND = 1_000  # a reading that is a multiple of it was rounded by the seller
 
 
@@ -60,24 +67,43 @@ def apply_mapping(path: Path, *, mapping: ColumnMapping, into: Path) -> Path:
     )
     try:
         header = table.collect_schema().names()
-        if missing := [name for name in mapping.columns.values() if name not in header]:
+        if missing := [name for name in mapping.used_columns if name not in header]:
             raise MappingMismatch(f"{path} lacks {', '.join(missing)}: found {', '.join(header)}.")
         with atomic_write(into) as temporary:
-            _translated(table, mapping).sink_csv(temporary, engine="streaming", check_extension=False)
+            translated(table, mapping).sink_csv(temporary, engine="streaming", check_extension=False)
     except pl.exceptions.PolarsError as error:
         raise MappingMismatch(f"{path} is not a readable CSV: {error}.") from error
     return into
 
 
-def _translated(table: pl.LazyFrame, mapping: ColumnMapping) -> pl.LazyFrame:
-    numbered = table.with_row_index("row of the file", offset=1)
-    return numbered.select(_cell(mapping, name).alias(name) for name in RAW_COLUMNS)
+def translated(table: pl.LazyFrame, mapping: ColumnMapping, *, row_prefix: str = "") -> pl.LazyFrame:
+    """Translate the columns of a table; cells that cannot be converted are kept.
+
+    Args:
+        table: The columns that the mapping names, as texts.
+        mapping: The mapping.
+        row_prefix: Precedes the line number that rows without an id get as their id.
+
+    Returns:
+        The columns `RAW_COLUMNS`, and `deleted` if the mapping has a mark of deletions.
+    """
+    numbered = table.with_row_index(ROW, offset=1)
+    numbered = numbered.with_columns(pl.concat_str(pl.lit(row_prefix), ROW).alias(ROW))
+    return numbered.select(
+        *(_cell(mapping, name).alias(name) for name in RAW_COLUMNS),
+        *([_deleted(mapping.deleted).alias(DELETED)] if mapping.deleted else []),
+    )
+
+
+def _deleted(mark: DeletionMark) -> pl.Expr:
+    found = marks_deletion(pl.col(mark.column), [value.lower() for value in mark.values])
+    return pl.when(found).then(pl.lit(DELETED_VALUES[0]))
 
 
 def _cell(mapping: ColumnMapping, name: str) -> pl.Expr:
     if name not in mapping.columns:
         # rows without an id are identified by their line number
-        return pl.col("row of the file") if name == "id" else pl.lit(None, pl.String)
+        return pl.col(ROW) if name == "id" else pl.lit(None, pl.String)
     text = pl.col(mapping.columns[name]).str.strip_chars()
     if name == "posting_date":
         return pl.coalesce(_date(text, mapping.date_format), text)

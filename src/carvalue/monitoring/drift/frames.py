@@ -22,7 +22,8 @@ def journal_frame(entries: Sequence[JournalEntry]) -> pl.DataFrame:
 
     Returns:
         One row for each entry: `quoted_at`, `route`, `client`, `trace_id`, every input, `price` (dollars)
-        and `range_width` (share of `price`).
+        and `range_width` (share of `price`), of the range before reported sales corrected it: the reference
+        has no correction.
 
     >>> from datetime import UTC, datetime
     >>> entry = JournalEntry(
@@ -43,11 +44,11 @@ def journal_frame(entries: Sequence[JournalEntry]) -> pl.DataFrame:
         for name in names:
             values = [entry.listing.get(name) for entry in entries]
             columns[name] = pl.Series(values, dtype=dtype, strict=False)
-    prices = {
-        name: pl.Series([getattr(entry, name) for entry in entries], dtype=pl.Float64)
-        for name in ("price", "low", "high")
-    }
-    return _normalized(pl.DataFrame(columns | prices))
+    calibrated = [(entry.price, *entry.calibrated_range) for entry in entries]
+    prices = pl.DataFrame(
+        calibrated, schema=dict.fromkeys(("price", "low", "high"), pl.Float64), orient="row"
+    )
+    return _normalized(pl.DataFrame(columns).hstack(prices))
 
 
 def reference_frame(reference: pl.DataFrame, model: PriceModel) -> pl.DataFrame:

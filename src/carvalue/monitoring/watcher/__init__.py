@@ -8,7 +8,7 @@ from carvalue.monitoring.watcher.alert_conditions import (
     alarm_changes,
     current_alerts,
 )
-from carvalue.monitoring.watcher.live_accuracy import measure_live_accuracy
+from carvalue.monitoring.watcher.live_accuracy import measure_live_accuracy, range_correction
 from carvalue.monitoring.watcher.reports import REPORTS
 from carvalue.monitoring.watcher.retraining import REQUEST_FORMAT, RetrainingTrigger
 from carvalue.monitoring.watcher.watcher import NEWEST_SALES, STATE_FORMAT, WATCHER_FILES
@@ -27,4 +27,5 @@ __all__ = [
     "alarm_changes",
     "current_alerts",
     "measure_live_accuracy",
+    "range_correction",
 ]

@@ -166,6 +166,7 @@ def build_watcher(
         copy=copy,
         extra_alerts=extra_alerts,
         verified=settings.verified_clients,
+        corrects_ranges=settings.correct_ranges,
         tracer=tracer,
     )
 

@@ -12,6 +12,7 @@ from carvalue.monitoring.drift import DriftReport
 from carvalue.monitoring.incidents import drift_evidence, production_evidence
 from carvalue.monitoring.watcher.accuracy_tests import AccuracyTests
 from carvalue.monitoring.watcher.live_accuracy import BoundedShare, LiveAccuracy
+from carvalue.pricing.intervals import NO_CORRECTION, RangeCorrection
 
 MAX_NAMED_FEATURES = 6  # in an alert; the page shows all
 MAX_KEY = 64  # characters
@@ -37,6 +38,7 @@ class WatcherSnapshot:
         live: The accuracy against reported sales.
         estimated_error: The median error estimated from the width of recent ranges; None with too few quotes.
         report: The file name of the report that shows the drift; empty if there is none.
+        correction: How the sales correct the price ranges.
         recent: The newest quotes: `channel`, `quoted_at`, `trace_id` and more.
     """
 
@@ -49,6 +51,7 @@ class WatcherSnapshot:
     channels: Mapping[str, DriftReport] = field(default_factory=dict)
     diagnoses: tuple[DriftCause, ...] = ()
     recent: pl.DataFrame = field(default_factory=pl.DataFrame)
+    correction: RangeCorrection = NO_CORRECTION
     tests: AccuracyTests = field(default_factory=lambda: AccuracyTests(metrics={}))
 
 

@@ -5,6 +5,7 @@ from asyncio import to_thread
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from math import exp
 from typing import TypeVar
 
 import msgspec
@@ -205,6 +206,8 @@ def _drift(snapshot: WatcherSnapshot) -> DriftView:
             coverage=_bounded(live.coverage),
             bias=_bounded(live.bias),
             estimated_error=snapshot.estimated_error,
+            range_level=snapshot.correction.level,
+            range_scale=exp(snapshot.correction.log_scale),
         ),
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from math import exp
 
 from carvalue.journal import JournalEntry
 from carvalue.monitoring.alerting import AlertStore
@@ -106,6 +107,8 @@ class WatcherMetrics(WatcherInstruments):
 
     def _show_live(self, snapshot: WatcherSnapshot) -> None:
         live, unknown = snapshot.live, float("nan")
+        self.range_level.set(snapshot.correction.level)
+        self.range_scale.set(exp(snapshot.correction.log_scale))
         self.reported_sales.set(live.sales)
         for bounded, gauges in (
             (live.error, (self.live_error, self.live_error_low, self.live_error_high)),

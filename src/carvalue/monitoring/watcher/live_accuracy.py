@@ -12,6 +12,8 @@ import numpy as np
 from scipy.stats import binom, binomtest
 
 from carvalue.journal import Sale
+from carvalue.listings import PRICE
+from carvalue.pricing.intervals import NO_CORRECTION, RangeCorrection, correct_by_sales
 
 MIN_SALES = 30  # with fewer sales the confidence bounds would be too wide to be useful
 CONFIDENCE = 0.95
@@ -87,6 +89,39 @@ def measure_live_accuracy(sales: Sequence[Sale], *, verified: Collection[str] = 
         coverage=BoundedShare(value=covered / len(sales), low=float(share.low), high=float(share.high)),
         bias=_median(deviations),
     )
+
+
+def range_correction(sales: Sequence[Sale], *, verified: Collection[str] = ()) -> RangeCorrection:
+    """Compute how sales correct the price ranges of the version that quoted, with bounded influence.
+
+    It depends on nothing but the sales, so that every instance of the watcher computes the same.
+
+    Args:
+        sales: Quotes with their sale prices, the last reported first.
+        verified: Clients whose sales are not bounded.
+
+    Returns:
+        The correction of the ranges as they were calibrated; none with fewer than `MIN_SALES` sales or fewer
+        than `MIN_CLIENTS` independent clients.
+
+    >>> sold = [
+    ...     Sale(price=20_000, low=16_000, high=24_000, sale_price=20_000 + 100 * n, client=f"shop-{n % 20}")
+    ...     for n in range(40)
+    ... ]
+    >>> range_correction(sold).level
+    0.03
+    >>> range_correction(sold[:5]).is_active
+    False
+    """
+    plausible = [sale for sale in sales if PRICE.minimum <= sale.sale_price <= PRICE.maximum]
+    counted = bound_influence(plausible, verified=verified)[::-1]
+    if len(counted) < MIN_SALES or not _are_independent(counted, verified=verified):
+        return NO_CORRECTION
+    calibrated = np.array([sale.calibrated_range for sale in counted], dtype=np.float64)
+    quoted = np.log([sale.price for sale in counted])
+    low, high = np.log(np.maximum(calibrated, 1.0)).T  # a range may begin at 0
+    sold = np.log([sale.sale_price for sale in counted])
+    return correct_by_sales(sold - quoted, below=quoted - low, above=high - quoted)
 
 
 def bound_influence(sales: Sequence[Sale], *, verified: Collection[str] = ()) -> Sequence[Sale]:

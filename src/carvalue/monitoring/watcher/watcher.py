@@ -1,7 +1,7 @@
 """The watcher: reads new quotes from the journal, checks them for drift, and updates alerts and metrics."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,16 @@ import polars as pl
 
 from carvalue.errors import AppError
 from carvalue.files import FormatUnknown, StoredCopy, StoredFolder, StoredFormat
-from carvalue.journal import Arrivals, Journal, JournalCursor, JournalEntry, LeasedState, LeaseLost, Rating
+from carvalue.journal import (
+    Arrivals,
+    Journal,
+    JournalCursor,
+    JournalEntry,
+    LeasedState,
+    LeaseLost,
+    Rating,
+    Sale,
+)
 from carvalue.monitoring.alerting import Alert, AlertStore
 from carvalue.monitoring.channels import Cause, ChannelDetectors, diagnose, merge
 from carvalue.monitoring.drift import (
@@ -37,8 +46,10 @@ from carvalue.monitoring.watcher.live_accuracy import (
     estimated_error,
     max_per_client,
     measure_live_accuracy,
+    range_correction,
 )
 from carvalue.monitoring.watcher.reports import ReportFolder
+from carvalue.pricing.intervals import NO_CORRECTION
 from carvalue.registry import RegistryReader
 from carvalue.telemetry import LocalTracer, Tracer
 
@@ -79,6 +90,7 @@ class Watcher:
         copy: The copy of the alerts that each active instance stores, and the next one restores.
         extra_alerts: Returns alerts of other sources, such as retrainings.
         verified: Clients whose reported sales an operator vouches for.
+        corrects_ranges: Whether reported sales correct price ranges.
         tracer: Opens a span for each round that reads quotes.
         clock: Returns the current time, with a time zone.
     """
@@ -97,9 +109,11 @@ class Watcher:
         copy: StoredCopy | None = None,
         extra_alerts: Callable[[], Iterable[Alert]] = tuple,
         verified: Collection[str] = (),
+        corrects_ranges: bool = True,
         tracer: Tracer | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._corrects_ranges = corrects_ranges
         self._journal, self._state, self._registry = journal, state, registry
         self._references, self._file_of_release_0_2 = references, folder / "state.json"
         self.alert_store, self.reports = alert_store, reports
@@ -114,6 +128,7 @@ class Watcher:
         self._recent, self._verified = pl.DataFrame(), verified
         self._live = LiveAccuracy(sales=0, error=None, coverage=None)
         self._sales_until: datetime | None = None
+        self._correction = NO_CORRECTION
         self._cursor, self._sales_cursor = JournalCursor(), 0
         self._tests = AccuracyTests(metrics={})
         self._reported: str | None = None
@@ -270,6 +285,7 @@ class Watcher:
         self._detectors = ChannelDetectors(production.profile, production.null, channels)
         self._recent, self._reported = pl.DataFrame(), state.get("reported") if is_same else None
         self._live, self._sales_until = LiveAccuracy(sales=0, error=None, coverage=None), None
+        self._correction = NO_CORRECTION
         self._cursor = JournalCursor(**state.get("cursor", {}))
         self._sales_cursor = state.get("sales_cursor", 0)
         tests = state.get("tests", {}) if is_same else {}
@@ -316,6 +332,7 @@ class Watcher:
                 if report.state == "confirmed"
             ),
             live=self._measure(version),
+            correction=self._correction,
             tests=self._tests,
             estimated_error=self._estimate(production),
             report=self._reported or "",
@@ -349,8 +366,18 @@ class Watcher:
                 max_per_client=max_per_client(NEWEST_SALES),
                 verified=self._verified,
             )
+            self._correct_ranges(version, counted)
             self._live, self._sales_until = measure_live_accuracy(counted, verified=self._verified), newest
         return self._live
+
+    def _correct_ranges(self, version: str, sales: Sequence[Sale]) -> None:
+        """Publish the correction of the version's price ranges for the price service."""
+        self._correction = (
+            range_correction(sales, verified=self._verified) if self._corrects_ranges else NO_CORRECTION
+        )
+        self._journal.set_range_correction(
+            model_version=version, **asdict(self._correction), computed_at=self._clock()
+        )
 
     def _estimate(self, production: CalibratedReference) -> float | None:
         if len(self._recent) < NEWEST_SALES:

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from carvalue.listings import CURRENCY, DISTANCE, EARLIEST_YEAR, MARKET, PRICE
+from carvalue.pricing.bundle.accuracy import Accuracy
 
 FIRST_MARKET = "us-cars"
 """Market of the cards that name none, which releases before 0.2 wrote."""
@@ -67,6 +68,8 @@ class ModelCard:
     """Currency of all prices, ISO 4217."""
     distance_unit: str = DISTANCE.unit
     """Unit of the odometer."""
+    accuracy: Accuracy | None = None
+    """Accuracy of the evaluated model by group, for the public page; None where it was not evaluated."""
 
     def as_json(self) -> dict[str, Any]:
         """Serialize the card to JSON types.
@@ -75,6 +78,9 @@ class ModelCard:
             Content of `card.json`; dates are ISO 8601.
         """
         plain = asdict(self)
+        del plain["accuracy"]
+        if self.accuracy is not None:
+            plain["accuracy"] = self.accuracy.as_json()
         return plain | {
             "data_as_of": self.data_as_of.isoformat(),
             "trained_at": self.trained_at.isoformat(),
@@ -104,5 +110,6 @@ class ModelCard:
                 "trained_at": datetime.fromisoformat(card["trained_at"]),
                 "limits": tuple(card.get("limits", LIMITS)),
                 "market": card.get("market", FIRST_MARKET),
+                "accuracy": Accuracy.from_json(card["accuracy"]) if "accuracy" in card else None,
             }
         )

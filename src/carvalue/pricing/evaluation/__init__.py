@@ -7,6 +7,7 @@ from carvalue.pricing.evaluation.evaluate import (
     Evaluation,
     evaluate_bundle,
     quote_rows,
+    read_accuracy,
 )
 from carvalue.pricing.evaluation.invariants import (
     InvariantResult,
@@ -31,6 +32,7 @@ __all__ = [
     "price_scores",
     "quote_rows",
     "range_scores",
+    "read_accuracy",
     "score_model",
     "violations",
 ]

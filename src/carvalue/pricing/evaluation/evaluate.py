@@ -7,7 +7,9 @@ from pathlib import Path
 
 import polars as pl
 
-from carvalue.files import StoredFormat
+from carvalue.files import StoredFormat, json_bytes, read_json
+from carvalue.pricing.bundle import Accuracy
+from carvalue.pricing.evaluation.accuracy import earlier_versions, measure_accuracy
 from carvalue.pricing.evaluation.baseline import median_quotes
 from carvalue.pricing.evaluation.calibration import coverage_table, pit_table
 from carvalue.pricing.evaluation.noise_floor import as_metrics, noise_floor
@@ -25,7 +27,7 @@ from carvalue.pricing.model import PriceModel
 logger = logging.getLogger(__name__)
 
 EVALUATION_FORMAT = StoredFormat(kind="evaluation")
-RESULT, MODEL_CARD = "evaluation.json", "MODEL_CARD.md"
+RESULT, MODEL_CARD, ACCURACY = "evaluation.json", "MODEL_CARD.md", "accuracy.json"
 TABLES = ("slices.csv", "calibration.csv", "comparison.csv", "pit.csv")
 SLICES_TABLE, CALIBRATION, COMPARISON, PIT = TABLES
 CHAMPION_KEY = "production"
@@ -161,8 +163,31 @@ def evaluate_bundle(
     draw_all(quoted, model=model, into=into)
     card = _model_card(model, quoted, floor=evaluation.noise_floor, into=into)
     (into / MODEL_CARD).write_text(card)
+    accuracy = measure_accuracy(
+        quoted,
+        metrics=evaluation.metrics,
+        new_listings=evaluation.new_listings,
+        noise_floor=evaluation.noise_floor,
+        earlier=earlier_versions(champion.name, champion.model.card) if champion else (),
+    )
+    (into / ACCURACY).write_bytes(json_bytes(accuracy.as_json()))
     logger.info("bundle evaluated", extra={"rows": rows.height, **evaluation.metrics})
     return evaluation
+
+
+def read_accuracy(folder: Path) -> Accuracy | None:
+    """Read the accuracy that `evaluate_bundle` wrote.
+
+    Args:
+        folder: Folder of the evaluation.
+
+    Returns:
+        The accuracy; None where an earlier release evaluated.
+    """
+    path = folder / ACCURACY
+    if not path.exists():
+        return None
+    return Accuracy.from_json(read_json(path.read_bytes(), name=ACCURACY, folder=folder))
 
 
 def score_bundle(*, bundle: Path, test: Path) -> dict[str, float]:

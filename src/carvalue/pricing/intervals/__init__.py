@@ -1,5 +1,11 @@
 """Conformal prediction intervals and distributions of asking prices, and their scores."""
 
+from carvalue.pricing.intervals.adaptive import (
+    MAX_CORRECTION,
+    NO_CORRECTION,
+    RangeCorrection,
+    correct_by_sales,
+)
 from carvalue.pricing.intervals.conformal import (
     NOMINAL_COVERAGE,
     UNCALIBRATED,
@@ -20,15 +26,19 @@ from carvalue.pricing.intervals.distribution import (
 
 __all__ = [
     "LEVELS",
+    "MAX_CORRECTION",
     "NOMINAL_COVERAGE",
+    "NO_CORRECTION",
     "UNCALIBRATED",
     "Floats",
     "IntervalInputs",
     "PriceDistribution",
     "PriceIntervals",
     "QuantilesUnknown",
+    "RangeCorrection",
     "Whole",
     "calibrate_intervals",
+    "correct_by_sales",
     "crps",
     "interval_inputs",
     "shares_below",

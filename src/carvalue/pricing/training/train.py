@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
-from carvalue.pricing.bundle import Provenance
+from carvalue.pricing.bundle import Accuracy, Provenance
 from carvalue.pricing.market import fit_known_categories
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training.assembly import (
@@ -119,6 +120,7 @@ def refit_model(
     test: Path,
     reposts: Path | None,
     into: Path,
+    accuracy: Accuracy | None = None,
     backend: TrainingBackend = LOCAL_BACKEND,
 ) -> PriceModel:
     """Fit an evaluated model again on all listings, also the newest, and write its bundle.
@@ -133,6 +135,7 @@ def refit_model(
         test: Parquet file of the test rows.
         reposts: Parquet file of later listings of cars in the other files; None if they were not kept.
         into: Folder of the bundle.
+        accuracy: Accuracy of the evaluated model, for the card; None if it was not evaluated.
         backend: Where the trees are fitted.
 
     Returns:
@@ -157,6 +160,7 @@ def refit_model(
         rows={name: part.height for name, part in zip(newest, frames[2:], strict=True)},
         rounds=rounds,
     )
+    model = replace(model, card=replace(model.card, accuracy=accuracy))
     model.save(into)
     logger.info("model refitted", extra={"folder": str(into), "rows": frame.height, "rounds": rounds})
     return model

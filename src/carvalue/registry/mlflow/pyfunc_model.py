@@ -11,7 +11,11 @@ import polars as pl
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
+from carvalue.listings import ALIASES, CATEGORY_FIELDS
 from carvalue.pricing import PriceModel
+
+_NAMES = frozenset(field.name for field in CATEGORY_FIELDS)
+CATEGORIES = _NAMES | {alias for alias, name in ALIASES.items() if name in _NAMES}
 
 
 class PricePyfunc(PythonModel):
@@ -41,7 +45,10 @@ class PricePyfunc(PythonModel):
             list of warnings.
         """
         listings = pl.from_pandas(model_input, nan_to_null=True)
-        return self._model.quote_frame(listings).drop("kinds").to_pandas()
+        listings = listings.with_columns(pl.col(CATEGORIES & {*listings.columns}).cast(pl.String))
+        quotes = self._model.quote_frame(listings).drop("kinds")
+        # lists, because Ray Data takes arrays for tensors, which must have equal shapes
+        return quotes.to_pandas().assign(warnings=quotes["warnings"].to_list())
 
 
 set_model(PricePyfunc())

@@ -5,28 +5,25 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import AnyType, Array
 
-from carvalue.listings import ALIASES, FIELD_BY_NAME, Field, NumberField
+from carvalue.listings import ALIASES, FIELD_BY_NAME
 
 
 def signature() -> ModelSignature:
     """Derive the signature from the listing's fields and their aliases, all of which are optional.
 
+    Their types are open, because MLflow refuses whole numbers for `double` and columns without any value for
+    `string`, and makes a text of each missing value in Arrow's strings.
+
     Returns:
         The input columns and the columns of a quote.
     """
     inputs: list[ColSpec | TensorSpec] = [
-        ColSpec(_type(FIELD_BY_NAME[ALIASES.get(name, name)]), name, required=False)
-        for name in (*FIELD_BY_NAME, *ALIASES)
+        ColSpec(AnyType(), name, required=False) for name in (*FIELD_BY_NAME, *ALIASES)
     ]
     outputs: list[ColSpec | TensorSpec] = [ColSpec(DataType.long, name) for name in ("price", "low", "high")]
     outputs.append(ColSpec(DataType.string, "support_grade"))
     outputs.append(ColSpec(Array(DataType.string), "warnings"))
     return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
-
-
-def _type(field: Field) -> DataType | AnyType:
-    """Select a column's type; MLflow takes no whole numbers for `double` and no fractions for `long`."""
-    return AnyType() if isinstance(field, NumberField) else DataType.string
 
 
 def example() -> pd.DataFrame:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
 from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
@@ -51,6 +52,8 @@ ANSWER_COLUMNS = pl.Schema(
     }
 )
 """Columns of an answer: a quote as `POST /predict` answers it, or the reason why there is none."""
+CALIBRATED = ("calibrated_low", "calibrated_high")
+"""Columns of `PriceModel.quote_frame` that are there while reported sales correct ranges."""
 
 logger = logging.getLogger(__name__)
 
@@ -164,7 +167,8 @@ class BatchPricer:
         count_quotes(self._metrics, version=version, kinds=scored.filter(priced)["kinds"].to_list())
         answers = _answers(scored, ids=ids, loaded=loaded)
         listings = read.filter(priced).select(LISTING_COLUMNS)
-        return _Chunk(answers=answers, entries=_entries(answers.filter(priced), listings=listings))
+        quotes = answers.hstack(scored.select(cs.by_name(*CALIBRATED, require_all=False)))
+        return _Chunk(answers=answers, entries=_entries(quotes.filter(priced), listings=listings))
 
     async def _wait_for_journal(self) -> None:
         """Leave space for single quotes: a file brings quotes faster than the journal takes them."""
@@ -219,9 +223,10 @@ def _answers(scored: pl.DataFrame, *, ids: list[str | None], loaded: LoadedModel
     ).select(pl.col(name).cast(kind) for name, kind in ANSWER_COLUMNS.items())
 
 
-def _entries(answers: pl.DataFrame, *, listings: pl.DataFrame) -> list[JournalEntry]:
+def _entries(quotes: pl.DataFrame, *, listings: pl.DataFrame) -> list[JournalEntry]:
     quoted_at = datetime.now(UTC)
-    quotes = answers.select("quote_id", "model_version", "price", "low", "high", "warnings")
+    recorded = ("quote_id", "model_version", "price", "low", "high", "warnings", *CALIBRATED)
+    quotes = quotes.select(cs.by_name(*recorded, require_all=False))
     return [
         JournalEntry(
             quoted_at=quoted_at,

@@ -9,14 +9,16 @@ import gc
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
+from threading import Lock
 from typing import Literal
 
 from carvalue.errors import AppError
 from carvalue.files import BundleCorrupt, BundleUntrusted, FormatUnknown
 from carvalue.pricing import PriceModel
+from carvalue.pricing.intervals import RangeCorrection
 from carvalue.registry import ModelVersion, RegistryReader, RegistryUnavailable
 from carvalue.serving.model.bundle_cache import BundleCache, CachedBundle
 from carvalue.telemetry import ServiceMetrics
@@ -78,12 +80,14 @@ def model_age(loaded: LoadedModel, *, now: datetime) -> Mapping[str, float]:
 
 
 class LiveModel:
-    """The model in use. One thread calls `follow`; any thread may call `current`.
+    """The model in use. One thread calls `follow`, one `follow_correction`; any thread may call `current`.
 
     Args:
         registry: names the version in production and downloads its bundle.
         cache: keeps bundles on disk.
         metrics: shows the version in use, its age, swaps and refusals.
+        correction_of: returns how reported sales correct the ranges of a version; None if that is not known
+            at the moment.
         clock: seconds of a clock that never goes back.
     """
 
@@ -93,10 +97,13 @@ class LiveModel:
         registry: RegistryReader,
         cache: BundleCache,
         metrics: ServiceMetrics,
+        correction_of: Callable[[str], RangeCorrection | None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._correction_of = correction_of
         self._registry, self._cache, self._metrics, self._clock = registry, cache, metrics, clock
         self._in_use: LoadedModel | None = None
+        self._lock = Lock()  # guards a change of the model in use by either of two threads
         self._refused: dict[ModelVersion, float] = {}
         self.registry_state: RegistryState = "not asked yet"
         """What the registry answered last."""
@@ -145,6 +152,27 @@ class LiveModel:
         if version is not None and not self._is_settled(version):
             self._fetch(version)
 
+    def follow_correction(self) -> None:
+        """Read once how reported sales correct the price ranges of the version in use."""
+        loaded = self._in_use
+        correction = self._correction_of(str(loaded.version.version)) if loaded else None
+        if loaded is None or correction is None or correction == loaded.model.correction:
+            return
+        corrected = LoadedModel(model=replace(loaded.model, correction=correction), version=loaded.version)
+        with self._lock:
+            if self._in_use is not loaded:  # another version went into production meanwhile
+                return
+            self._in_use = corrected
+        logger.info(
+            "price ranges corrected",
+            extra={
+                "version": loaded.version.version,
+                "range_level": correction.level,
+                "range_log_scale": correction.log_scale,
+                "sales": correction.sales,
+            },
+        )
+
     def _is_settled(self, version: ModelVersion) -> bool:
         """Whether the version is in use, or was refused a short time ago."""
         if self._in_use is not None and self._in_use.version == version:
@@ -178,7 +206,8 @@ class LiveModel:
         self._swap(LoadedModel(model=model, version=bundle.version))
 
     def _swap(self, new: LoadedModel) -> None:
-        earlier, self._in_use, self.refusal = self._in_use, new, ""
+        with self._lock:
+            earlier, self._in_use, self.refusal = self._in_use, new, ""
         gc.freeze()  # a model has a million objects, which no garbage collection needs to visit again
         self._refused.clear()
         seen_until = datetime.combine(new.model.card.data_as_of, time_of_day(), tzinfo=UTC)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import streamlit as st
+from msgspec import UNSET
 from streamlit.delta_generator import DeltaGenerator
 
 from carvalue.api import AnyExplainedQuote, AnyQuote, Model
@@ -88,6 +89,8 @@ def show_valuation(
         st.markdown(f"## {format_dollars(quote.price)}")
         st.html(range_bar(quote))
         st.markdown(f"Most likely asking price, {_promise(valuation.explained)}  \n**{_data_date(quote)}**")
+        if moved := moved_range(quote):
+            st.caption(moved)
         if notice := _old_data(quote, days=settings.data_old_days):
             st.warning(notice, icon=":material/history:")
         show_adjusted_price(quote, path=settings.price_index, name=settings.price_index_name)
@@ -126,6 +129,21 @@ def range_bar(quote: AnyQuote) -> str:
         f'<div class="cv-bar"><span style="left:{share:.1f}%"></span></div>'
         f'<div class="cv-ends"><span>{low}</span><span>{high}</span></div></div>'
     )
+
+
+def moved_range(quote: AnyQuote) -> str:
+    """Say that reported sales have moved the range of a quote.
+
+    Args:
+        quote: The quote.
+
+    Returns:
+        A sentence; empty if the range is as it was calibrated.
+    """
+    if quote.calibrated_low is UNSET or quote.calibrated_high is UNSET:
+        return ""
+    before = f"{format_dollars(quote.calibrated_low)} to {format_dollars(quote.calibrated_high)}"
+    return f"Lately reported sales have moved this range; before, it was {before}. The price is unchanged."
 
 
 def _promise(explained: AnyExplainedQuote) -> str:

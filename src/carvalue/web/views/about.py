@@ -2,14 +2,16 @@
 
 import streamlit as st
 
+from carvalue.settings import PageSettings, load_settings
+
 PRICES = """
 Our prices are **asking prices**: what cars like yours were advertised for, learned from past
 advertisements. The date beside each price is the day of the newest advertisement. A trade-in or a
 quick sale brings less.
 
 **The range** has a lower and an upper end: of ten cars with the same answers, nine are advertised
-within it. How often that held on advertisements that the model had not seen stands on the page
-*Monitoring*.
+within it. [How good the prices are]({accuracy}) shows how often that held on advertisements that the
+model had not seen, how far prices were off, and for which cars they are less certain.
 
 **What if** compares cars of other mileages and model years today. It does not forecast the future
 of your car.
@@ -44,9 +46,12 @@ press *Delete*. Whoever has the link of a price can open and delete it, so share
 
 def show_about() -> None:
     """Show the page."""
+    settings = load_settings(PageSettings)
+    # off one machine, a proxy serves page and price service under one name
+    service = settings.service_url if settings.is_loopback else ""
     st.title("About and privacy")
     st.header("What the prices mean")
-    st.markdown(PRICES)
+    st.markdown(PRICES.format(accuracy=f"{service}/accuracy"))
     st.header("Conditions")
     st.markdown(CONDITIONS)
     st.header("Privacy")

@@ -1,5 +1,7 @@
 """Monitoring: the model in production, alerts, retraining, drift, quotes, live accuracy and reports."""
 
+from math import exp
+
 import msgspec
 import streamlit as st
 
@@ -192,6 +194,11 @@ def _show_live(drift: DriftView) -> None:
     ):
         column.metric(
             name, _share(share.value), help=f"95 % confidence: {_share(share.low)} to {_share(share.high)}"
+        )
+    if live.range_level or live.range_scale != 1:
+        st.caption(
+            f"These sales move the price ranges by {exp(live.range_level) - 1:+.0%}, change their width by "
+            f"{live.range_scale - 1:+.0%}, and change no price."
         )
 
 

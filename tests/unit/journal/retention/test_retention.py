@@ -138,7 +138,7 @@ def test_archived_days_are_complete_and_leave_the_journal(
     }
     assert {name: quotes[1][name] for name in expected} == expected
     assert json.loads(quotes[1]["listing"]) == entry.listing
-    assert quotes[1]["schema_version"] == "1.6"
+    assert quotes[1]["schema_version"] == "1.7"
     sales = pl.read_parquet(tmp_path / "archive" / "2026-10-02" / "sales.parquet").to_dicts()
     assert [(row["sale_price"], row["model_version"]) for row in sales] == [(20_002, "3")]
     assert (tmp_path / "archive" / "decisions.parquet").is_file()

@@ -9,7 +9,8 @@ import pytest
 
 from carvalue.files.artifacts import read_artifact
 from carvalue.listings.cleaning.cleaner import COLUMNS, CleaningReport, NoCleanListings, RawUnreadable, clean
-from carvalue.listings.schema import RAW_COLUMNS
+from carvalue.listings.cleaning.rules import describe_car
+from carvalue.listings.schema import FIELDS, RAW_COLUMNS
 from factories import a_raw_row, raw_rows, write_raw
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -122,6 +123,14 @@ def test_an_unknown_category_becomes_missing_and_is_counted(tmp_path: Path) -> N
     assert report.repaired == {
         "fuel not in the vocabulary": 1, "state not in the vocabulary": 1, "lat not a place": 1,
     }  # fmt: skip
+
+
+def test_control_characters_are_spaces() -> None:
+    raw = {f"raw.{field.name}": None for field in FIELDS} | {"raw.model": "f-150\0\x07 xlt\x00"}
+
+    car = pl.DataFrame([raw], schema=dict.fromkeys(raw, pl.String)).select(describe_car())
+
+    assert car["model"].item() == "f-150 xlt"
 
 
 def test_the_same_id_twice_counts_once_and_the_earliest_stays(tmp_path: Path) -> None:

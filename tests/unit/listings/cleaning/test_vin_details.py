@@ -69,6 +69,43 @@ def test_a_vin_that_does_not_fit_the_listing_is_not_used(tmp_path: Path, columns
     assert found["model"] == columns.get("model", "accord")
 
 
+@pytest.mark.parametrize(
+    ("written", "decoded"),
+    [("x1 sdrive", "x1"), ("f150 xlt", "f-150"), ("silverado", "silverado 1500")],
+)
+def test_a_vin_is_used_if_one_name_of_the_model_begins_with_the_other(written: str, decoded: str) -> None:
+    assert with_details(model=written, **{"vin.model": decoded})["fuel"] == "diesel"
+
+
+@pytest.mark.parametrize(
+    ("written", "decoded"), [("x5", "x1"), ("a4", "a6"), ("328i", "3 series"), ("-", "x1")]
+)
+def test_a_vin_of_another_model_is_not_used(written: str, decoded: str) -> None:
+    assert with_details(model=written, **{"vin.model": decoded})["fuel"] is None
+
+
+def test_missing_words_of_the_trim_keep_their_order() -> None:
+    found = with_details(model="x1 line", **{"vin.model": "x1", "vin.trim": "sport line touring edition"})
+
+    assert found["model"] == "x1 line sport touring edition"
+
+
+def with_details(*, model: str, **details: str) -> dict[str, object]:
+    """Return a listing after details of its VIN were added, which says that it burns diesel."""
+    car = {"descriptor": "A", "manufacturer": "bmw", "model": model, "year": 2015}
+    listings = pl.LazyFrame(
+        [car | dict.fromkeys(module.FILLED)], schema_overrides=dict.fromkeys(module.FILLED, pl.String)
+    )
+    decoded = {f"vin.{name}": None for name in module.DETAILS} | {"vin.fuel": "diesel", "vin.trim": None}
+    decoded |= {"descriptor": "A", "vin.manufacturer": "bmw", "vin.year": 2015} | details
+    columns = ("descriptor", *(f"vin.{name}" for name in (*module.COMPARED, *module.DETAILS)))
+    frame = pl.DataFrame(
+        [{name: decoded[name] for name in columns}],
+        schema_overrides={name: pl.String for name in columns if name != "vin.year"},
+    )
+    return module.add_vin_details(listings, frame).collect().row(0, named=True)
+
+
 def test_a_descriptor_of_several_trims_adds_none() -> None:
     several = next(
         vin

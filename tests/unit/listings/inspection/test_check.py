@@ -1,5 +1,6 @@
 """A check of a file says in seconds what training would find out later."""
 
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from carvalue.listings.datasets import gate_requirements
 from carvalue.listings.inspection import DataCheck, check_data
 from carvalue.listings.sources.column_mapping import ColumnMapping
 from carvalue.listings.sources.raw import SourceFailed
+from daily_files import daily_rows, final_rows, write_days
 from factories import a_raw_row, write_raw
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -114,3 +116,31 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SourceFailed, match="is not a readable CSV"):
         checked(tmp_path, tmp_path / "empty.csv")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".ndjson", ".csv.gz"])
+def test_daily_files_are_checked_as_they_are_trained_on(tmp_path: Path, suffix: str) -> None:
+    days = daily_rows(final_rows(tmp_path))
+    days[1] = days[1].drop("url")
+    paths = write_days(days, tmp_path / "days", suffix=suffix)
+
+    found = check_data(str(tmp_path / "days"), scratch=tmp_path, now=datetime(2026, 6, 1, tzinfo=UTC))
+
+    rejected = {item.reason: item.rows for item in found.rejected}
+    assert found.files == tuple(path.name for path in paths)
+    assert found.read == sum(rows.height for rows in days)
+    assert (rejected["corrected in a later file"], rejected["deleted by its source"]) == (70, 80)
+    assert (found.missing, found.draft) == ((), "")
+    assert [text for text in found.suspicious if "lacks" in text] == [f"{paths[1].name} lacks 'url'"]
+
+
+def test_daily_files_with_other_columns_are_checked_too(tmp_path: Path) -> None:
+    (tmp_path / "days").mkdir()
+    german(tmp_path / "days")
+    with zipfile.ZipFile(tmp_path / "days" / "b.zip", "w") as archive:
+        archive.write(tmp_path / "days" / "autos.csv")
+
+    found = check_data(tmp_path / "days", scratch=tmp_path, now=NOW)
+
+    assert (found.read, found.columns["model"]) == (400, "model")
+    assert "[columns]" in found.draft

@@ -60,8 +60,18 @@ def test_vehicles_csv_is_preferred_to_other_tables(tmp_path: Path) -> None:
     [
         ("empty.csv", b"", FileEmpty, "empty.csv is empty"),
         ("header.csv", f"{HEADER}\n".encode(), FileEmpty, "has a header and no rows"),
-        ("latin.csv", f"{HEADER}\n1,caf\xe9".encode("latin-1"), NotUtf8, "is not UTF-8: byte 209 is 0xe9"),
-        ("cut.csv", f"{HEADER}\n1,".encode() + b"\xc3", NotUtf8, "is not UTF-8: byte 206 is 0xc3"),
+        (
+            "latin.csv",
+            f"{HEADER}\n1,caf\xe9".encode("latin-1"),
+            NotUtf8,
+            r"is not UTF-8: byte 209 \(line 2\) is 0xe9",
+        ),
+        (
+            "cut.csv",
+            f"{HEADER}\n1,".encode() + b"\xc3",
+            NotUtf8,
+            r"is not UTF-8: byte 206 \(line 2\) is 0xc3",
+        ),
         (
             "renamed.csv",
             CSV.replace("odometer", "mileage").encode(),

@@ -8,7 +8,9 @@ from carvalue.monitoring.watcher.live_accuracy import (
     bound_influence,
     estimated_error,
     measure_live_accuracy,
+    range_correction,
 )
+from carvalue.pricing.intervals import MAX_CORRECTION, NO_CORRECTION
 
 
 def sales(count: int, *, sale_price: int = 10_000) -> list[Sale]:
@@ -78,3 +80,52 @@ def test_four_clients_are_too_few_and_verified_ones_are_enough() -> None:
 
 def test_wider_ranges_give_a_larger_estimated_error() -> None:
     assert estimated_error(width=1.2, metrics={"mdape": 0.1, "width": 0.8}) == pytest.approx(0.15)
+
+
+def sold(count: int, *, ratio: float, clients: int = 100, level: float = 1.0) -> list[Sale]:
+    """Sales around `ratio` times their quotes, whose ranges were answered `level` times as calibrated."""
+    return [
+        Sale(
+            price=20_000,
+            low=round(15_000 * level),
+            high=round(26_000 * level),
+            sale_price=round(20_000 * ratio * (0.8 + 0.4 * (number * 0.618 % 1))),
+            client=f"{ratio}-{number % clients}",
+            calibrated_low=None if level == 1.0 else 15_000,
+            calibrated_high=None if level == 1.0 else 26_000,
+        )
+        for number in range(count)
+    ]
+
+
+def test_sales_of_corrected_ranges_count_as_those_of_calibrated_ones() -> None:
+    before, after = sold(400, ratio=1.1), sold(400, ratio=1.1, level=1.08)
+
+    assert range_correction(after).is_active
+    assert range_correction(before) == range_correction(after)
+    assert range_correction([*after[:200], *before[200:]]) == range_correction(before)
+
+
+def test_few_sales_or_few_clients_correct_nothing() -> None:
+    assert range_correction(sold(MIN_SALES - 1, ratio=1.1)) == NO_CORRECTION
+    assert range_correction(sold(400, ratio=1.1, clients=4)) == NO_CORRECTION
+
+
+def test_a_client_that_an_operator_vouches_for_needs_no_others() -> None:
+    assert range_correction(sold(400, ratio=1.1, clients=1), verified={"1.1-0"}).is_active
+
+
+def test_prices_that_no_car_has_are_left_out() -> None:
+    honest = sold(200, ratio=1.0)
+    absurd = [Sale(price=20_000, low=1, high=2, sale_price=1, client=f"client-{n}") for n in range(200)]
+
+    assert range_correction([*absurd, *honest]) == range_correction(honest)
+
+
+def test_invented_sales_move_the_ranges_by_the_bound_at_most() -> None:
+    honest = sold(295, ratio=1.0)
+    one_client, many = (sold(205, ratio=1 / 3, clients=clients) for clients in (1, 205))
+
+    assert abs(range_correction([*one_client, *honest]).level - range_correction(honest).level) <= 0.03
+    attacked = range_correction([*many, *honest])
+    assert -MAX_CORRECTION <= attacked.level <= 0

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from msgspec.structs import replace
 from prometheus_client import generate_latest
 from sqlalchemy import update
 
@@ -106,7 +107,12 @@ class Stage:
         self.watcher = self.a_watcher()
 
     def a_watcher(
-        self, instance: str = "only", *, disk: str = "watcher", copy: StoredCopy | None = None
+        self,
+        instance: str = "only",
+        *,
+        disk: str = "watcher",
+        copy: StoredCopy | None = None,
+        corrects_ranges: bool = True,
     ) -> Watcher:
         return Watcher(
             journal=self.journal,
@@ -120,6 +126,7 @@ class Stage:
             metrics=WatcherMetrics(),
             extra_alerts=lambda: self.retraining.alerts,
             verified={"auction"},
+            corrects_ranges=corrects_ranges,
             clock=lambda: self.now,
         )
 
@@ -132,6 +139,7 @@ class Stage:
         id_form: str = "{:032d}",
         clients: Sequence[str | None] = (None,),
         route: str | None = None,
+        then: Callable[[JournalEntry], JournalEntry] = lambda entry: entry,
     ) -> None:
         market = a_market(rows=rows, seed=seed).select(INPUTS)
         listings = (change(market) if change else market).to_dicts()
@@ -152,7 +160,7 @@ class Stage:
                     route=route,
                 )
             )
-        self.journal.write(entries)
+        self.journal.write([then(entry) for entry in entries])
         self.now += timedelta(minutes=1)
 
     def sell(self, quote_id: str, sale_price: int, *, client: str) -> None:
@@ -294,6 +302,62 @@ def test_an_unavailable_dependency_is_reported_and_retried(stage: Stage, away: s
         moved.rename(stage.folder / "reference")
     assert stage.watcher.step() == 300
     assert stage.watcher.trouble == ""
+
+
+def sell_above(stage: Stage, count: int) -> None:
+    """Report sales 10 % above the quotes, each of another client."""
+    quoted = {entry.quote_id: entry.price for entry in stage.journal.after("", until=stage.now, limit=count)}
+    for number, (quote_id, price) in enumerate(quoted.items()):
+        stage.sell(quote_id, round(1.1 * price), client=f"client-{number}")
+
+
+def test_sales_correct_the_ranges_and_a_restart_computes_the_same(stage: Stage) -> None:
+    stage.quote(300, seed=11)
+    sell_above(stage, 300)
+    stage.watcher.step()
+    corrected = stage.journal.range_correction("1")
+
+    assert corrected is not None
+    assert 0.07 <= corrected.level <= 0.1
+    assert corrected.sales == 300
+    shown = generate_latest(stage.watcher.metrics.registry).decode()
+    assert f"carvalue_range_level {corrected.level}" in shown
+    stage.watcher.close()
+    stage.watcher = stage.a_watcher("another")
+    stage.watcher.step()
+    assert stage.journal.range_correction("1") == corrected
+
+
+def test_a_new_version_begins_with_its_own_calibration(stage: Stage, bundle: Path) -> None:
+    stage.quote(300, seed=11)
+    sell_above(stage, 300)
+    stage.watcher.step()
+
+    stage.registry.promote(bundle, version=2)
+    stage.watcher.step()
+
+    assert stage.journal.range_correction("2") == (0.0, 0.0, 0)
+
+
+def test_ranges_are_not_corrected_if_the_operator_does_not_want_it(stage: Stage) -> None:
+    stage.quote(300, seed=11)
+    sell_above(stage, 300)
+    stage.watcher.close()
+    stage.watcher = stage.a_watcher("another", corrects_ranges=False)
+    stage.watcher.step()
+
+    assert stage.journal.range_correction("1") == (0.0, 0.0, 0)
+
+
+def test_corrected_ranges_are_no_drift(stage: Stage) -> None:
+    def corrected(entry: JournalEntry) -> JournalEntry:
+        ends = {"calibrated_low": entry.low, "calibrated_high": entry.high}
+        return replace(entry, low=round(entry.low * 0.95), high=round(entry.high * 1.1), **ends)
+
+    stage.quote(1_500, seed=11, then=corrected)
+
+    assert stage.watcher.step() == 1_500
+    assert state(stage.watcher) == "clean"
 
 
 def test_large_errors_against_sales_alert(stage: Stage) -> None:

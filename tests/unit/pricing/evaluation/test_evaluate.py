@@ -8,7 +8,13 @@ import polars as pl
 import pytest
 
 from carvalue.pricing.evaluation.baseline import median_quotes
-from carvalue.pricing.evaluation.evaluate import Champion, Evaluation, evaluate_bundle, score_bundle
+from carvalue.pricing.evaluation.evaluate import (
+    Champion,
+    Evaluation,
+    evaluate_bundle,
+    read_accuracy,
+    score_bundle,
+)
 from carvalue.pricing.evaluation.scores import price_scores, range_scores
 from carvalue.pricing.model import PriceModel
 from markets import a_market
@@ -56,8 +62,39 @@ def test_an_evaluation_writes_scores_slices_and_pictures(bundle: Path, tmp_path:
     assert 0.8 < found.metrics["coverage"] <= 1
     assert {path.name for path in (tmp_path / "evaluation").iterdir()} == {
         *("evaluation.json", "slices.csv", "calibration.csv", "comparison.csv", "pit.csv", "MODEL_CARD.md"),
+        "accuracy.json",
         *("asked_quoted.png", "errors.png", "residuals.png", "calibration.png", "features.png"),
     }
+
+
+def test_the_accuracy_of_the_public_page_names_groups_and_the_versions_before(
+    bundle: Path, tmp_path: Path
+) -> None:
+    files = {name: bundle.parent / f"{name}.parquet" for name in ("train", "test")}
+    evaluate_bundle(bundle=bundle, **files, into=tmp_path / "first")
+    first = read_accuracy(tmp_path / "first")
+    model = PriceModel.load(bundle)
+    champion = Champion(name="version 7", model=replace(model, card=replace(model.card, accuracy=first)))
+    found = evaluate_bundle(bundle=bundle, **files, into=tmp_path / "second", champion=champion)
+    second = read_accuracy(tmp_path / "second")
+
+    assert first is not None
+    assert second is not None
+    assert second.unseen == {**found.metrics, "rows": found.rows}
+    assert sum(group.rows for group in second.by_price) <= found.rows
+    assert [group.name for group in second.by_price] == sorted(
+        (group.name for group in second.by_price), key=int
+    )
+    assert [group.name for group in second.by_support] == [
+        grade
+        for grade in ("many", "some", "few", "none")
+        if grade in {item.name for item in second.by_support}
+    ]
+    assert all(group.rows >= 30 and 0 < group.mdape < 1 for group in (*second.by_price, *second.by_support))
+    assert first.earlier == ()
+    (before,) = second.earlier
+    assert (before.name, before.mdape) == ("version 7", first.unseen["mdape"])
+    assert read_accuracy(tmp_path) is None
 
 
 def test_slices_are_named_and_large_enough(bundle: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from carvalue.pricing import PriceModel
-from carvalue.pricing.evaluation import price_scores
+from carvalue.pricing.evaluation import evaluate_bundle, price_scores, read_accuracy
 from carvalue.pricing.training import refit_model
 from markets import a_bundle, a_market
 
@@ -33,7 +33,10 @@ def refit(tmp_path_factory: pytest.TempPathFactory) -> Refit:
         folder / "reposts.parquet"
     )
     files = {name: folder / f"{name}.parquet" for name in ("train", "validation", "test", "reposts")}
-    refit_model(evaluated=evaluated, **files, into=folder / "refitted")
+    measured = {name: files[name] for name in ("train", "test")}
+    evaluate_bundle(bundle=folder / "bundle", **measured, into=folder / "evaluation")
+    accuracy = read_accuracy(folder / "evaluation")
+    refit_model(evaluated=evaluated, **files, into=folder / "refitted", accuracy=accuracy)
     return Refit(evaluated, PriceModel.load(folder / "refitted"), test, folder)
 
 
@@ -57,6 +60,9 @@ def test_its_card_names_all_rows_and_has_the_metrics_of_the_evaluated_model(refi
     assert card.rows == {"train": 2_000, "validation": 400, "test": 400, "reposts": 30}
     assert card.data_as_of == refit.test["posted_at"].dt.date().max()
     assert card.metrics["mdape"] == price_scores(asking=asking, quoted=quoted)["mdape"]
+    assert card.accuracy is not None
+    assert card.accuracy == read_accuracy(refit.folder / "evaluation")
+    assert card.accuracy.unseen["mdape"] == card.metrics["mdape"]
     assert card.params["rounds"] == refit.model.booster.num_boosted_rounds()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from carvalue.files import MANIFEST, TEMPORARY_MARK
+from carvalue.pricing.intervals import RangeCorrection
 from carvalue.serving.model.bundle_cache import BundleCache
 from carvalue.serving.model.live_model import RETRY_REFUSED_S, LiveModel, ModelNotLoaded
 from carvalue.telemetry.metrics import ServiceMetrics
@@ -314,3 +315,30 @@ def test_concurrent_workers_download_a_version_once(bundle: Path, tmp_path: Path
     assert [stage.live.current().version.version for stage in stages] == [4, 4, 4]
     assert registry.downloads == 1
     assert sum(stage.counted("carvalue_model_swaps_total") for stage in stages) == len(stages)
+
+
+def test_a_correction_that_arrives_during_a_promotion_is_not_given_to_the_version_before(
+    tmp_path: Path, bundle: Path
+) -> None:
+    registry = FakeRegistry()
+
+    def promote_meanwhile(version: str) -> RangeCorrection:
+        if version == "1":
+            registry.promote(bundle, version=2)
+            live.follow()
+        return RangeCorrection(level=0.05)
+
+    live = LiveModel(
+        registry=registry,
+        cache=BundleCache(tmp_path),
+        metrics=ServiceMetrics(),
+        correction_of=promote_meanwhile,
+    )
+    registry.promote(bundle, version=1)
+    live.follow()
+
+    live.follow_correction()
+    assert (live.current().version.version, live.current().model.correction.level) == (2, 0.0)
+
+    live.follow_correction()
+    assert (live.current().version.version, live.current().model.correction.level) == (2, 0.05)

@@ -4,7 +4,7 @@ import pytest
 
 from answers import a_quote, explained
 from carvalue.client import support_in_words
-from carvalue.web.components.result import range_bar
+from carvalue.web.components.result import moved_range, range_bar
 
 QUOTE = a_quote(price=10_000, low=8_000, high=12_000)
 REASONS = {"start": 9_000, "start_label": "a car", "items": []}
@@ -51,3 +51,13 @@ def test_a_known_car_gets_the_promise_of_its_range() -> None:
 def test_the_most_likely_price_stands_at_its_place_in_the_range() -> None:
     assert "left:50.0%" in range_bar(QUOTE)
     assert "Range from $8,000 to $12,000" in range_bar(QUOTE)
+
+
+def test_a_range_that_sales_have_moved_says_what_it_was() -> None:
+    moved = a_quote(price=10_000, low=8_500, high=12_900, calibrated_low=8_000, calibrated_high=12_000)
+
+    assert moved_range(QUOTE) == ""
+    assert moved_range(moved) == (
+        "Lately reported sales have moved this range; before, it was \\$8,000 to \\$12,000. "
+        "The price is unchanged."
+    )
