@@ -109,7 +109,7 @@ bench-fuzzing: install-dev ## feed damaged input to every parser for an hour: ma
 mutation: install-dev ## change the code in small ways and count the changes that no test notices (hours)
 	@"$(UV)" sync --frozen --extra platform --group mutation --quiet
 	@$(RUN) mutmut run
-	@$(RUN) mutmut results
+	@$(RUN) python -m benchmarks.mutation
 
 docs: install-dev ## build the documentation site into var/site, strictly and offline
 	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict --quiet

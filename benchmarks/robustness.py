@@ -1,6 +1,7 @@
 """Lose power at every point, let every disk access fail, and simulate many seeds: `make bench-robustness`.
 
 Prints each violation, and writes `results/robustness.json`. `--seed N` prints the events of one simulation.
+It uses the cores that it may: `taskset -c 0` limits it to one.
 """
 
 import argparse
@@ -8,7 +9,7 @@ import json
 import logging
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
-from os import cpu_count
+from os import sched_getaffinity
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -36,7 +37,7 @@ def main() -> None:
     if arguments.seed is not None:
         _replay(arguments.seed)
         return
-    with ProcessPoolExecutor(cpu_count()) as pool:
+    with ProcessPoolExecutor(len(sched_getaffinity(0))) as pool:
         stores = list(pool.map(_break_store, STORES))
         batches = range(0, arguments.seeds, SEEDS_AT_ONCE)
         violations = [found for batch in pool.map(_simulate, batches) for found in batch]

@@ -304,7 +304,9 @@ class Replica:
         )
         self.live.load_last_good()
         self.outbox = Outbox(self._folder / "spool", limit_bytes=2**20, segment_bytes=1_500)
-        writer = JournalWriter(outbox=self.outbox, journal=journal, metrics=metrics)
+        writer = JournalWriter(
+            outbox=self.outbox, journal=journal, metrics=metrics, clock=simulation.clock.monotonic
+        )
         self.forwarder = Forwarder(
             outbox=self.outbox,
             journal=journal,
@@ -377,16 +379,15 @@ class Simulation:
 
     def run(self, steps: int = STEPS) -> "Simulation":
         """Run all events, let everything recover, and check what must hold."""
-        with self._virtual(), asyncio.Runner() as runner:
+        with self._virtual():
             self._decide_first()
             events = [event for event, weight in self._events() for _ in range(weight)]
             for _ in range(steps):
                 event = self.random.choice(events)
                 self.history.append(event.__name__.removeprefix("_"))
-                self._do(event, runner)
-                self._note_saved_state()
+                event()
                 self.clock.elapsed += self.random.choice((0.01, 0.3, 1.0, 3.0, 20.0))
-            self._recover(runner)
+            self._recover()
             self._check()
         return self
 
@@ -396,7 +397,7 @@ class Simulation:
 
     # events
 
-    def _events(self) -> Sequence[tuple[Callable[..., None], int]]:
+    def _events(self) -> Sequence[tuple[Callable[[], None], int]]:
         return (
             (self._quote, 10),
             (self._forward, 6),
@@ -421,21 +422,15 @@ class Simulation:
             (self._move_clock, 1),
         )
 
-    def _do(self, event: Callable[..., None], runner: asyncio.Runner) -> None:
-        event(*((runner,) if event == self._quote else ()))
-
-    def _quote(self, runner: asyncio.Runner) -> None:
+    def _quote(self) -> None:
         replica = self._replica()
         requests = [
             [{"year": 2015}] * self.random.randint(1, QUOTES_PER_REQUEST)
             for _ in range(self.random.randint(1, 3))
         ]
         try:
-            answers = runner.run(self._answer(replica, requests))
-        except Crashed:
-            replica.crash()
-            return
-        except ModelNotLoaded:
+            answers = asyncio.run(self._answer(replica, requests))
+        except (Crashed, ModelNotLoaded):
             return
         for quote in (quote for answer in answers for quote in answer):
             version = int(quote.model_version)
@@ -445,7 +440,20 @@ class Simulation:
 
     @staticmethod
     async def _answer(replica: Replica, requests: Sequence[Any]) -> Sequence[Any]:
-        return await asyncio.gather(*(replica.quotes.answer(request, client="shop") for request in requests))
+        """Answer requests that came at the same time. A crash ends all of them."""
+        answers = asyncio.gather(*(replica.quotes.answer(request, client="shop") for request in requests))
+
+        def end(_: object, context: dict[str, Any]) -> None:
+            """End the process after a crash in a callback, which reaches nobody who waits."""
+            if not answers.done():
+                answers.set_exception(context["exception"])
+
+        asyncio.get_running_loop().set_exception_handler(end)
+        try:
+            return await answers
+        except Crashed:
+            replica.crash()
+            raise
 
     def _forward(self) -> None:
         replica = self._replica()
@@ -468,6 +476,7 @@ class Simulation:
             self._running_watcher().step()
         except Crashed:
             self._crash_watcher()
+        self._note_saved_state()
 
     def _promote(self) -> None:
         version = self._register()
@@ -574,7 +583,7 @@ class Simulation:
 
     # the end
 
-    def _recover(self, runner: asyncio.Runner) -> None:
+    def _recover(self) -> None:
         """End all faults and let every part do its work until nothing is left to do."""
         for replica in self.replicas:
             replica.crash()
@@ -590,7 +599,7 @@ class Simulation:
             for replica in self.replicas:
                 replica.running().live.follow()
                 replica.forwarder.forward()
-            self._quote(runner)
+            self._quote()
         self.clock.elapsed += 10_000
         for replica in self.replicas:
             replica.forwarder.forward()
@@ -694,7 +703,9 @@ class Simulation:
         simulation, append = self, Segment.append
 
         def faulty_append(segment: Segment, data: bytes) -> None:
-            replica = next(r for r in simulation.replicas if r.outbox and segment in r.outbox._held())
+            holders = (r for r in simulation.replicas if r.outbox and segment in r.outbox._held())
+            if (replica := next(holders, None)) is None:
+                raise Crashed  # earlier: what is left of the process must not write
             crash, replica.faults.crash_in_append = replica.faults.crash_in_append, ""
             if replica.faults.disk_full:
                 raise OSError(ENOSPC, "no space left on the simulated disk")

@@ -3,13 +3,17 @@
 A failure names its seed, which replays exactly. `make bench-robustness` runs 10,000 seeds.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from time import sleep
 from unittest.mock import patch
 
 import pytest
 
 from carvalue.journal import Forwarder, Journal
+from carvalue.journal.segment import Segment
+from carvalue.journal.writer import QUICK_S
 from faults.simulation import Simulation, run_seeds
 
 STEPS = 10
@@ -17,6 +21,8 @@ STEPS = 10
 SEEDS, SEEDS_PER_TEST = 200, 20
 LATE_SEED, LATE_STEPS = 3, 30
 """A quote reaches the journal after later ones were judged."""
+CRASH_SEED, CRASH_STEPS = 116, 40
+"""A process crashes while it writes a single quote."""
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +55,22 @@ def test_a_seed_replays_exactly(journal: Journal, tmp_path: Path) -> None:
     assert runs[0].history == runs[1].history
     assert runs[0].acknowledged == runs[1].acknowledged
     assert runs[0].violations == runs[1].violations
+
+
+def test_a_slow_disk_changes_nothing(journal: Journal, tmp_path: Path) -> None:
+    """The writer decides by the duration of its last write. A crash during a write ends the process."""
+    append = Segment.append
+
+    def slow_append(segment: Segment, data: bytes) -> None:
+        sleep(2 * QUICK_S)
+        append(segment, data)
+
+    quick = Simulation(CRASH_SEED, folder=tmp_path / "run", journal=journal).run(CRASH_STEPS)
+    with patch.object(Segment, "append", slow_append):
+        slow = Simulation(CRASH_SEED, folder=tmp_path / "run", journal=journal).run(CRASH_STEPS)
+
+    assert quick.acknowledged == slow.acknowledged
+    assert quick.violations == slow.violations == Counter()
 
 
 def test_a_planted_bug_is_found(journal: Journal, tmp_path: Path) -> None:

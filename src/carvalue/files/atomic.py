@@ -122,11 +122,15 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, *, mode: int = 0o777) -> None:
     """Create a folder and its missing parents, and flush their entries to disk.
 
     Args:
         folder: The folder; nothing happens if it exists.
+        mode: Its permission bits, less those of the umask; its parents are created with the usual ones.
+
+    Raises:
+        OSError: The folder cannot be created or flushed. It is then not there, unless it is in use already.
 
     Example:
         >>> from pathlib import Path
@@ -137,8 +141,13 @@ def make_folder(folder: Path) -> None:
     if folder.is_dir():
         return
     make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    fsync(folder.parent)
+    folder.mkdir(mode, exist_ok=True)
+    try:
+        fsync(folder.parent)
+    except OSError:
+        with suppress(OSError):  # the next attempt would find the folder, and not flush its entry
+            folder.rmdir()
+        raise
 
 
 def make_private(folder: Path) -> None:
@@ -153,7 +162,7 @@ def make_private(folder: Path) -> None:
         >>> oct(Path("var").stat().st_mode & 0o777)
         '0o700'
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder, mode=0o700)
     if folder.stat().st_uid == os.geteuid():  # a volume may belong to another user
         folder.chmod(0o700)
 

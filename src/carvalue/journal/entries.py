@@ -108,7 +108,8 @@ class JournalEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """
         payload = unframe(line)
         if is_framed(line):  # `as_line` wrote it, so that no name occurs twice
-            with suppress(DecodeError, InvalidEntry):  # validated below, which names the cause
+            # validated below, which names the cause
+            with suppress(DecodeError, InvalidEntry, UnicodeDecodeError):
                 entry = _DECODER.decode(payload)
                 validate_texts(asdict(entry))
                 return entry

@@ -129,27 +129,24 @@ class Quarantine:
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
         with self._thread_lock:
-            make_folder(self._folder.parent)
-            self._folder.mkdir(mode=0o700, exist_ok=True)
+            make_folder(self._folder, mode=0o700)
             with file_lock(self._folder / LOCK):
                 yield
 
     def _append(self, data: bytes) -> None:
-        is_new = not self._path.exists()
         file = os.open(self._path, _APPEND, 0o600)
         size = os.fstat(file).st_size
         try:
             is_cut_off = size > 0 and os.pread(file, 1, size - 1) != b"\n"  # by a crash
             _write_all(file, b"\n" * is_cut_off + data)
             os.fsync(file)
+            if size == 0:  # new, or its entry could not be flushed before
+                fsync(self._folder)
         except OSError:
             os.ftruncate(file, size)
             raise
         finally:
             os.close(file)
-        if is_new:
-            fsync(self._folder)
-            fsync(self._folder.parent)
 
     def _all(self) -> Iterator[QuarantinedRecord]:
         if self._path.is_file():

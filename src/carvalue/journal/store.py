@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from sqlite3 import OperationalError
 from threading import Lock
 from typing import Any
 
@@ -37,7 +38,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from carvalue.errors import AppError
-from carvalue.files import make_folder
+from carvalue.files import fsync, make_folder
 from carvalue.journal.entries import (
     RATING_CHOICES,
     JournalEntry,
@@ -697,6 +698,8 @@ class Journal:
         with self._lock:
             if not self._is_ready:
                 self._require_ready(self._upgrade() if self._is_file else schema_status(self._engine))
+                if self._is_file and self._url.database:
+                    fsync(Path(self._url.database).parent)  # SQLite flushes it, too, but ignores errors
                 self._is_ready = True
 
     def _upgrade(self) -> SchemaStatus:
@@ -857,7 +860,10 @@ def _engine(url: URL, answer_s: int) -> Engine:
 
 
 def _configure_sqlite(connection: Any, _: object) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")  # readers, such as the watcher, do not block writers
+    # readers, such as the watcher, do not block writers
+    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    if mode not in {"wal", "memory"}:  # SQLite reports no error where it cannot write the log
+        raise OperationalError("the write-ahead log cannot be used, for example because the disk is full")
     connection.execute("PRAGMA synchronous=FULL")
 
 

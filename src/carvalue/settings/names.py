@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 
 THIRD_PARTY = ("AIRFLOW", "ALERTMANAGER", "GRAFANA", "KAGGLE", "MLFLOW", "PROMETHEUS")
 """The programs that have variables of their own, such as AIRFLOW_HOME."""
-MIN_SIMILARITY = {"own": 0.85, "third party": 0.93}  # AIRFLOW_UID and AIRFLOW_URL have 0.91
+MIN_SIMILARITY = {"own": 0.85, "third party": 0.93}  # AIRFLOW_USER_ID and AIRFLOW_USER have 0.89
 MIN_SIMILARITY_IN_ENVIRONMENT = 0.9
 
 

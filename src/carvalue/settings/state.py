@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from carvalue.settings.base import ONE_MACHINE, SettingsGroup
 from carvalue.settings.paths import PEM, absolute, absolute_url, project_folder
@@ -146,10 +146,9 @@ class RegistrySettings(MlflowSettings, JournalSettings):
     """What is done with a published version that has no signature: `refuse` (the version in use stays) or
     `accept`. Empty: `refuse` if there is a BUNDLE_PUBLIC_KEY, otherwise `accept`."""
 
-    @model_validator(mode="after")
-    def _key_for_required_signatures(self) -> Self:
-        if self.bundle_url and self.unsigned_bundles == "refuse" and not self.bundle_public_key:
-            raise ValueError(
-                "UNSIGNED_BUNDLES is refuse: expected a BUNDLE_PUBLIC_KEY to verify signatures with"
-            )
-        return self
+    @field_validator("unsigned_bundles")
+    @classmethod
+    def _key_for_required_signatures(cls, value: str, others: ValidationInfo) -> str:
+        if value == "refuse" and others.data.get("bundle_url") and not others.data.get("bundle_public_key"):
+            raise ValueError("expected a BUNDLE_PUBLIC_KEY to verify signatures with, or accept")
+        return value

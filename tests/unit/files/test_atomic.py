@@ -17,6 +17,7 @@ from carvalue.files import (
     atomic_folder,
     atomic_write,
     file_lock,
+    make_folder,
     make_private,
 )
 
@@ -42,6 +43,26 @@ def test_a_failed_write_leaves_the_previous_folder(tmp_path: Path) -> None:
 
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
     assert (folder / "card").read_text() == "previous"
+
+
+def test_a_folder_whose_entry_could_not_be_flushed_is_created_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[Path] = []
+
+    def fail_once(path: Path) -> None:
+        flushed.append(path)
+        if len(flushed) == 1:
+            raise OSError(errno.EIO, "the disk is broken")
+
+    monkeypatch.setattr("carvalue.files.atomic.fsync", fail_once)
+    with pytest.raises(OSError, match="broken"):
+        make_folder(tmp_path / "service")
+
+    make_folder(tmp_path / "service")
+
+    assert (tmp_path / "service").is_dir()
+    assert flushed == [tmp_path, tmp_path]
 
 
 @pytest.mark.parametrize("system", ["linux", "darwin"])
@@ -262,6 +283,20 @@ def test_a_private_folder_is_closed_to_others(tmp_path: Path) -> None:
         make_private(folder)
 
     assert [folder.stat().st_mode & 0o777 for folder in (new, open_to_all)] == [0o700, 0o700]
+
+
+def test_the_entries_of_new_private_folders_are_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[Path] = []
+    monkeypatch.setattr("carvalue.files.atomic.fsync", flushed.append)
+
+    make_private(tmp_path / "above" / "var")
+    make_private(tmp_path / "above" / "var")
+
+    assert flushed == [tmp_path, tmp_path / "above"]
+    (tmp_path / "usual").mkdir()
+    assert (tmp_path / "above").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 
 def test_a_folder_of_another_user_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,19 @@ def test_a_decision_is_read_as_it_was_stored(log: DecisionLog) -> None:
     assert stored == a_decision(3, earlier=2, key=stored.key, number=1)
 
 
+def test_a_canary_runs_until_it_is_stopped_or_production_changes(log: DecisionLog) -> None:
+    acts = ("canary started", "refused", "canary stopped", "canary started", "promoted")
+    running, numbers = [log.canary_start()], [log.last_number()]
+    for number, act in enumerate(acts):
+        log.append(a_decision(number + 1, act=act), after=number)
+        running.append(log.canary_start())
+        numbers.append(log.last_number())
+
+    assert [decision and decision.version for decision in running] == [None, 1, 1, None, 4, None]
+    assert numbers == [0, 1, 2, 3, 4, 5]
+    assert [decision.is_switch for decision in log.all()] == [False, False, False, False, True]
+
+
 def test_of_writers_that_read_the_same_log_one_stores(tmp_path: Path) -> None:
     logs = [DecisionLog(Journal(f"sqlite:///{tmp_path}/journal.db")) for _ in range(4)]
 

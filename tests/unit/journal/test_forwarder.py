@@ -1,5 +1,6 @@
 """Entries of the outbox reach the journal when it is available; those that never can go to the quarantine."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +9,13 @@ from zlib import crc32
 import pytest
 
 from carvalue.journal.entries import JournalEntry
-from carvalue.journal.forwarder import Forwarder, replay_quarantine
+from carvalue.journal.forwarder import (
+    FORWARD_EVERY_S,
+    RETRY_S,
+    Forwarder,
+    forward_forever,
+    replay_quarantine,
+)
 from carvalue.journal.framing import frame
 from carvalue.journal.outbox import Outbox
 from carvalue.journal.quarantine import Quarantine
@@ -142,6 +149,7 @@ UNREADABLE = {
     "not a number": first_release(price=float("nan")),
     "unknown field": frame(first_release(currency="USD"))[:-1],
     "not UTF-8": b'{"price":"\xff"}',
+    "not UTF-8, with a checksum": frame(b'{"quote_id":"\xff"}')[:-1],
     "NUL block": b"\0" * 300_000,
     "carriage return": WHOLE[:60] + b"\r" + WHOLE[60:],
 }
@@ -247,3 +255,52 @@ def test_a_replay_stores_what_has_become_readable(tmp_path: Path) -> None:
 
 def test_the_limit_is_exported_with_the_waiting_bytes(tmp_path: Path) -> None:
     assert ForwarderSetup(tmp_path).metric("carvalue_spool_limit_bytes") == 2**20
+
+
+def test_the_lag_of_a_clock_that_is_behind_is_zero(tmp_path: Path) -> None:
+    setup = ForwarderSetup(tmp_path)
+    setup.journal.is_down = True
+    setup.outbox.append([an_entry(60), an_entry(0)])  # the first one is from 50 s after the clock's time
+
+    setup.replay.forward()
+
+    assert setup.replay.lag_s() == 0
+    setup.outbox.close()
+
+
+def test_nothing_is_forwarded_after_the_time_is_up(tmp_path: Path) -> None:
+    setup = ForwarderSetup(tmp_path)
+    setup.outbox.append([an_entry(1)])
+
+    setup.replay.forward(within_s=0)
+
+    assert setup.journal.stored == {}
+    assert setup.outbox.waiting_bytes > 0
+    setup.outbox.close()
+
+
+def test_a_down_journal_is_asked_less_often_and_an_error_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup, pauses = ForwarderSetup(tmp_path), list[float]()
+    setup.outbox.append([an_entry(1)])
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        setup.journal.is_down = len(pauses) == 1
+        if len(pauses) == 2:
+            monkeypatch.setattr(setup.outbox, "next_chunk", None)  # an error that nobody expects
+        if len(pauses) == 4:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr("carvalue.journal.forwarder.asyncio.sleep", sleep)
+    monkeypatch.setattr(setup.journal, "is_down", False)
+    setup.outbox.append([an_entry(2)])
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(forward_forever(setup.replay))
+
+    assert pauses[0] == FORWARD_EVERY_S
+    assert pauses[2:] == [RETRY_S, RETRY_S]
+    assert list(setup.journal.stored.values()) == [an_entry(1), an_entry(2)]
+    setup.outbox.close()

@@ -116,3 +116,19 @@ def test_states_with_other_names_are_independent(journal: Journal) -> None:
     shadow.write({"cursor": 2})
 
     assert (watcher.read(), shadow.read()) == ({"cursor": 1}, {"cursor": 2})
+
+
+def test_a_lease_can_be_seized_from_who_holds_it(pair: tuple[LeasedState, LeasedState]) -> None:
+    one, two = pair
+    two.seize(NOW)
+    two.write({"cursor": 1})
+
+    one.seize(NOW)
+
+    assert one.acquire(NOW + RENEW_AFTER - MOMENT)
+    one.write({"cursor": one.read()["cursor"] + 1})
+    with pytest.raises(LeaseLost):
+        two.write({"cursor": 9})
+    assert not two.acquire(NOW + LEASE - MOMENT)
+    assert two.acquire(NOW + LEASE + MOMENT)
+    assert two.read() == {"cursor": 2}

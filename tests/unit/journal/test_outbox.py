@@ -131,6 +131,38 @@ def test_the_limit_holds_until_entries_are_taken(tmp_path: Path) -> None:
     outbox.close()
 
 
+def test_the_limit_and_the_quarter_for_batches_are_exact(tmp_path: Path) -> None:
+    line = len(an_entry(1).as_line())
+    outbox = an_outbox(tmp_path, limit_bytes=4 * line)
+
+    reserved = []
+    for number in range(1, 5):
+        outbox.append([an_entry(number)])
+        reserved.append(outbox.is_reserved_for_single_quotes)
+
+    assert reserved == [False, True, True, True]
+    assert outbox.waiting_bytes == 4 * line
+    with pytest.raises(
+        OutboxFull, match=f"^{4 * line:,} bytes of quotes wait for the journal: no more are kept"
+    ):
+        outbox.append([an_entry(5)])
+    outbox.close()
+
+
+def test_a_closed_outbox_keeps_only_segments_with_waiting_entries(tmp_path: Path) -> None:
+    taken_by_journal, waiting = an_outbox(tmp_path / "taken"), an_outbox(tmp_path / "waiting")
+    for outbox in (taken_by_journal, waiting):
+        outbox.append([an_entry(1)])
+    assert taken(taken_by_journal) == [an_entry(1)]
+
+    for outbox in (taken_by_journal, waiting):
+        outbox.close()
+
+    assert list((tmp_path / "taken").iterdir()) == []
+    (kept,) = (tmp_path / "waiting").iterdir()
+    assert kept.read_bytes() == an_entry(1).as_line()
+
+
 def test_a_write_cut_short_by_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     outbox = an_outbox(tmp_path)
     outbox.append([an_entry(1)])

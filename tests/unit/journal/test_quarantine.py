@@ -1,5 +1,6 @@
 """The quarantine keeps every record once, on disk, with its reason, until it is removed."""
 
+from errno import EIO
 from pathlib import Path
 from threading import Thread
 
@@ -58,6 +59,24 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
 
     assert (tmp_path / RECORDS).read_bytes() == before
     assert len(quarantine) == 1
+
+
+def test_a_record_whose_file_could_not_be_flushed_is_added_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[Path] = []
+
+    def fail_once(path: Path) -> None:
+        flushed.append(path)
+        if len(flushed) == 1:
+            raise OSError(EIO, "the disk is broken")
+
+    monkeypatch.setattr("carvalue.journal.quarantine.fsync", fail_once)
+    with pytest.raises(OSError, match="broken"):
+        Quarantine(tmp_path).add([(b"one", "why")])
+
+    assert Quarantine(tmp_path).add([(b"one", "why")]) == 1
+    assert flushed == [tmp_path, tmp_path]
 
 
 def test_several_writers_lose_nothing(tmp_path: Path) -> None:

@@ -4,11 +4,19 @@ import json
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
+from errno import EIO
 from pathlib import Path
 
 import pytest
 
-from carvalue.journal.store import EntriesRefused, Journal, JournalCursor, JournalUnavailable, UnknownQuote
+from carvalue.journal.store import (
+    EntriesRefused,
+    Journal,
+    JournalCursor,
+    JournalUnavailable,
+    UnknownQuote,
+    _configure_sqlite,
+)
 from factories import an_entry
 from time_limits import files_of_at_most
 
@@ -65,6 +73,35 @@ def test_a_deleted_journal_is_created_again(tmp_path: Path) -> None:
     journal.write([an_entry(2)])
 
     assert rows(tmp_path / "journal.db", "select price from quotes") == [(22_450,)]
+
+
+def test_a_journal_without_a_write_ahead_log_is_unavailable(tmp_path: Path) -> None:
+    uri = f"file:{tmp_path}/journal.db?vfs=unix-none"  # it has no shared memory, which the log needs
+
+    with (
+        closing(sqlite3.connect(uri, uri=True)) as connection,
+        pytest.raises(sqlite3.OperationalError, match="write-ahead log cannot be used"),
+    ):
+        _configure_sqlite(connection, None)
+
+
+def test_a_journal_whose_folder_could_not_be_flushed_is_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, flushed = a_journal(tmp_path / "journal.db"), list[Path]()
+
+    def fail_once(path: Path) -> None:
+        flushed.append(path)
+        if len(flushed) == 1:
+            raise OSError(EIO, "the disk is broken")
+
+    monkeypatch.setattr("carvalue.journal.store.fsync", fail_once)
+    with pytest.raises(JournalUnavailable, match="broken"):
+        journal.write([an_entry(1)])
+    for number in (1, 2):
+        journal.write([an_entry(number)])
+
+    assert flushed == [tmp_path, tmp_path]
 
 
 def test_a_replaced_journal_is_noticed(tmp_path: Path) -> None:

@@ -16,7 +16,13 @@ from carvalue.registry.history import rollback_targets, summarize
 from carvalue.registry.in_memory import InMemoryVersions
 from carvalue.registry.judgement import GateJudgement, GateResult, PromotionDecision
 from carvalue.registry.port import VersionNotFound
-from carvalue.registry.registry import ChampionChanged, NoEarlierVersion, Registry
+from carvalue.registry.registry import (
+    CanaryImpossible,
+    CanaryRunning,
+    ChampionChanged,
+    NoEarlierVersion,
+    Registry,
+)
 from time_limits import files_of_at_most
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -421,3 +427,61 @@ def test_versions_are_summarized_from_the_decisions(market: Market) -> None:
         (2, "production", "1 of 1", "promoted: passed all 1 gates"),
         (1, "archived", "1 of 1", "promoted: passed all 1 gates"),
     ]
+
+
+def test_a_canary_is_recorded_and_ends_with_shadow_mode(market: Market) -> None:
+    market.apply(1, against=None)
+
+    market.registry.start_canary(2, by="ann")
+    running = market.registry.challenger()
+    with pytest.raises(CanaryRunning, match="Version 2 is a canary"):
+        market.registry.challenge(3)
+    stopped = [market.registry.stop_canary(by="bob") for _ in range(2)]
+
+    assert running == market.versions[1]
+    assert stopped == [2, None]
+    assert market.registry.challenger() is None
+    started, ended = market.log.all()[1:]
+    assert (started.act, started.version, started.earlier, started.by) == ("canary started", 2, 1, "ann")
+    assert (ended.act, ended.version, ended.earlier, ended.by) == ("canary stopped", 2, 1, "bob")
+    assert started.at == started.applied_at == ended.at == ended.applied_at == NOW
+    assert started.reasons == ended.reasons == ("by hand",)
+    assert market.champion == 1
+
+
+def test_a_canary_is_another_version_beside_one_in_production(market: Market) -> None:
+    with pytest.raises(CanaryImpossible, match=r"^No version is in production: a canary is another version"):
+        market.registry.start_canary(1, by="ann")
+    market.apply(1, against=None)
+    with pytest.raises(CanaryImpossible, match=r"^Version 1 is in production"):
+        market.registry.start_canary(1, by="ann")
+    with pytest.raises(VersionNotFound, match="has no version 9"):
+        market.registry.start_canary(9, by="ann")
+
+    assert market.switches == [("promoted", 1, None)]
+    assert market.registry.challenger() is None
+
+
+def test_a_damaged_version_is_neither_canary_nor_challenger(market: Market) -> None:
+    def damaged(folder: Path) -> None:
+        raise BundleCorrupt("model.ubj is missing.")
+
+    market.apply(1, against=None)
+    registry = Registry(market.store, market.log, verify=damaged)
+
+    for attempt in (lambda: registry.start_canary(2, by="ann"), lambda: registry.challenge(2)):
+        with pytest.raises(BundleCorrupt):
+            attempt()
+
+    assert market.switches == [("promoted", 1, None)]
+    assert registry.challenger() is None
+
+
+def test_shadow_mode_runs_one_version_until_it_ends(market: Market) -> None:
+    market.registry.challenge(3)
+    challenger = market.registry.challenger()
+    market.registry.challenge(None)
+
+    assert challenger == market.versions[2]
+    assert market.registry.challenger() is None
+    assert market.log.all() == ()

@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from carvalue.settings import InvalidSetting, Settings, load_settings, load_usable_settings
+from carvalue.settings import (
+    InvalidSetting,
+    Settings,
+    check_deployed,
+    load_settings,
+    load_usable_settings,
+)
 from carvalue.settings.names import unknown_in_environment, unknown_in_file
 from carvalue.settings.paths import absolute, absolute_url, find_checkout, in_folder
 
@@ -268,6 +274,44 @@ def test_relative_paths_of_the_file_start_at_its_folder(
     assert settings.price_index == str(tmp_path / "index.csv")
 
 
+def test_what_is_no_path_in_the_file_stays_as_it_is(tmp_path: Path) -> None:
+    values = {
+        "MARKET": "eu-motorcycles",
+        "BUNDLE_PUBLIC_KEY": "-----BEGIN PUBLIC KEY----- MCowBQ",
+        "JOURNAL_URL": "postgresql://ann:secret@host/journal",
+        "OPERATOR_LINKS": "Logs=https://logs.example/?app=carvalue",
+    }
+    (tmp_path / ".env").write_text("".join(f'{name}="{value}"\n' for name, value in values.items()))
+
+    settings = load_settings()
+
+    assert settings.market == values["MARKET"]
+    assert settings.bundle_public_key == values["BUNDLE_PUBLIC_KEY"]
+    assert settings.journal_url.get_secret_value() == values["JOURNAL_URL"]
+    assert settings.links == {"Logs": "https://logs.example/?app=carvalue"}
+
+
+def test_published_versions_need_a_signature_where_there_is_a_key(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pem = " -----BEGIN PUBLIC KEY----- MCowBQ"
+    with_key = Settings(bundle_public_key="keys/public.pem", bundle_signing_key=SecretStr("private.pem"))
+
+    assert Settings().unsigned_bundles == "accept"
+    assert with_key.unsigned_bundles == "refuse"
+    assert with_key.bundle_public_key == str(tmp_path / "keys" / "public.pem")
+    assert with_key.bundle_signing_key.get_secret_value() == str(tmp_path / "private.pem")
+    assert Settings(bundle_public_key=pem, unsigned_bundles="accept").bundle_public_key == pem
+    assert Settings(bundle_url="s3://cars/published/").bundle_url == "s3://cars/published"
+    monkeypatch.setenv("BUNDLE_URL", "s3://cars/published")
+    message = refused(monkeypatch, "UNSIGNED_BUNDLES", "refuse")
+    assert message.startswith(
+        "UNSIGNED_BUNDLES is 'refuse': expected a BUNDLE_PUBLIC_KEY to verify signatures"
+    )
+    settings, problems = load_usable_settings()
+    assert (settings.unsigned_bundles, len(problems)) == ("accept", 1)
+
+
 def test_a_path_of_the_environment_replaces_that_of_the_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -324,7 +368,10 @@ def test_a_default_that_makes_another_setting_invalid_is_reported_too(
     ]
 
 
-KNOWN = frozenset({"DATA_SOURCE", "STATE_DIR", "AIRFLOW_URL", "RATE_LIMIT", "MARKET"})
+KNOWN = frozenset(
+    "DATA_SOURCE STATE_DIR RATE_LIMIT MARKET JOURNAL_KEEP_DAYS "
+    "AIRFLOW_URL AIRFLOW_USER MLFLOW_TRACKING_URI".split()
+)
 
 
 @pytest.mark.parametrize(
@@ -336,6 +383,7 @@ KNOWN = frozenset({"DATA_SOURCE", "STATE_DIR", "AIRFLOW_URL", "RATE_LIMIT", "MAR
         ("RATE_LIMITS", "RATE_LIMIT"),
         ("RATE_OF_PAY", ""),
         ("STATE_OF_DENMARK", ""),
+        ("JOURNAL_RETENTION", ""),
     ],
 )
 def test_a_name_of_the_file_that_resembles_a_setting_is_found(name: str, meant: str) -> None:
@@ -345,7 +393,8 @@ def test_a_name_of_the_file_that_resembles_a_setting_is_found(name: str, meant: 
 
 
 @pytest.mark.parametrize(
-    "name", [*sorted(KNOWN), "AIRFLOW_UID", "AIRFLOW_HOME", "RATE", "COMPOSE_FILE", "HOME"]
+    "name",
+    [*sorted(KNOWN), "AIRFLOW_UID", "AIRFLOW_USER_ID", "AIRFLOW_HOME", "RATE", "COMPOSE_FILE", "HOME"],
 )
 def test_other_names_of_the_file_are_left_alone(name: str) -> None:
     assert not list(unknown_in_file([name], known=KNOWN))
@@ -365,7 +414,30 @@ def test_every_misspelled_name_is_found() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [*sorted(KNOWN), "MARKETT", "RATE_LIMITS", "RATE_LIMI", "DATA_SOUR_CE", "DATA_STORES"]
+    "name",
+    [
+        *sorted(KNOWN),
+        "MARKETT",
+        "MLFLOW_TRACKING_URL",
+        "RATE_LIMITS",
+        "RATE_LIMI",
+        "DATA_SOUR_CE",
+        "DATA_STORES",
+    ],
 )
 def test_the_environment_holds_names_of_other_programs(name: str) -> None:
     assert not list(unknown_in_environment([name], known=KNOWN))
+
+
+def test_what_a_deployment_may_not_set_is_named_with_the_reason() -> None:
+    check_deployed(["RETRAIN_SCHEDULE", "RATE_LIMIT"])
+
+    with pytest.raises(InvalidSetting) as caught:
+        check_deployed(["SERVICE_API_KEY", "RATE_LIMIT", "STATE_DIR", "RATE_LIMITS", "COMPOSE_FILE"])
+
+    assert str(caught.value).startswith(
+        "SERVICE_API_KEY is a secret: expected a file in deploy/secrets, or a secret of the cloud. "
+        "STATE_DIR has no effect in a container: expected it to be absent. "
+        "RATE_LIMITS is not a setting; did you mean RATE_LIMIT? "
+        "COMPOSE_FILE is not a setting."
+    )

@@ -17,7 +17,8 @@ from carvalue.journal.archive import (
     export_quotes,
     forget,
 )
-from carvalue.journal.retention import prune
+from carvalue.journal.retention import create_partitions, day_of, first_id_of, prune, pruning
+from carvalue.journal.retention.partitions import Partition, read_partitions
 from factories import an_entry
 
 FIRST = datetime(2026, 10, 1, 12, tzinfo=UTC)
@@ -61,6 +62,45 @@ def test_prune_removes_old_quotes_with_their_sales_and_ratings(journal: Journal)
     assert journal.rating(quoted(1).quote_id) is None
     with pytest.raises(UnknownQuote):
         journal.quote(quoted(2).quote_id)
+
+
+def test_a_long_past_is_pruned_in_portions(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pruning, "CHUNK", 3)
+
+    assert prune(journal, before=date(2026, 10, 3)).quotes == 4
+    assert days_of(journal) == [3, 3, 4, 4]
+    assert [sale.sale_price for sale in journal.sales(model_version="3", limit=9)] == [20_004, 20_003]
+
+
+def test_a_file_has_no_partitions(journal: Journal) -> None:
+    assert create_partitions(journal, until=date(2026, 10, 9)) == ()
+
+
+def test_partitions_are_read_from_the_bounds_that_postgresql_shows() -> None:
+    first, second, third = (first_id_of(date(2026, 10, day)) for day in (1, 2, 3))
+    shown = [
+        ("quotes_20261002", f"FOR VALUES FROM ('{second}') TO ('{third}')"),
+        ("quotes_other", "DEFAULT"),
+        ("quotes_earlier", f"FOR VALUES FROM (MINVALUE) TO ('{first}')"),
+        ("quotes_20261001", f"FOR VALUES FROM ('{first}') TO ('{second}')"),
+    ]
+
+    class Shown:
+        def execute(self, _: object) -> list[tuple[str, str]]:
+            return shown
+
+    assert read_partitions(Shown()) == (  # type: ignore[arg-type]
+        Partition(name="quotes_earlier", first="", end=first),
+        Partition(name="quotes_20261001", first=first, end=second),
+        Partition(name="quotes_20261002", first=second, end=third),
+    )
+
+
+def test_a_quote_id_names_its_day() -> None:
+    last = datetime(2026, 10, 1, 23, 59, 59, 999_000, tzinfo=UTC)
+
+    assert day_of(f"{first_id_at(last)}{'f' * 20}") == date(2026, 10, 1)
+    assert first_id_of(date(2026, 10, 2)) == first_id_at(last + timedelta(milliseconds=1))
 
 
 def test_reading_by_arrival_goes_on_after_everything_was_pruned(journal: Journal) -> None:

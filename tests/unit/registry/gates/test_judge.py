@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import polars as pl
@@ -68,6 +69,95 @@ def test_a_good_challenger_passes_every_gate_with_reasons(alone: GateEvidence) -
     assert "beats the baseline" in decision.reasons[1]
     assert decision.reasons[2] == "nothing usable is in production"
     assert PromotionDecision.from_json(decision.as_json()) == decision
+
+
+REPORTS = {
+    "enough data": "trained on {figure:,} rows (at least {limit:,}), tested on 400 (at least 300)",
+    "origin of the data": "trained on file, the version in production from file",
+    "better than the baseline": "error {figure:.2%} beats the baseline's {limit:.2%}",
+    "against production": "error *% against *% of version 1 on 400 rows: *%, with 95% confidence at most "
+    "{figure:+.1%}; with newer data up to {limit:+.0%} is allowed",
+    "no bad slice": "of * slices of 100 rows and more the worst is *: error {figure:.2%} "
+    "(at most {limit:.0%})",
+    "coverage of the range": "the range contains {figure:.1%} of asking prices ({limit:.1%} to 96.0%)",
+    "fit on all listings": "error {figure:.2%} on the test rows after the fit on all listings, *% before "
+    "(at most {limit:.2%})",
+    "price level": "no champion and basket to compare with",
+    "plausible moves": "no champion and basket to compare with",
+    "listed prices": "error *% against *% of version 1 on 400 rows at their listed prices "
+    "(at most {limit:+.0%})",
+    "behaviour": "violates none of 7 invariants: more miles never raise the price, *",
+    "size of the bundle": "the bundle is {figure:.1f} MB (at most {limit})",
+    "time of a quote": "one listing takes {figure:.2f} ms (at most {limit:g})",
+    "loads as the service does": "12 of 12 golden prices came out again, {figure:.1f} s after its bundle "
+    "had been fetched (at most {limit:g})",
+}
+
+
+def test_each_gate_reports_its_figure_and_its_limit(alone: GateEvidence) -> None:
+    gates = run_gates(_against(alone, off=1.2, newer_by=1)).gates
+
+    reported = {gate.name: gate for gate in gates}
+    assert list(reported) == list(REPORTS)
+    for name, gate in reported.items():
+        assert fnmatchcase(gate.message, REPORTS[name].format(figure=gate.figure, limit=gate.limit)), name
+
+
+@pytest.mark.parametrize(
+    ("name", "fault", "report"),
+    [
+        (
+            "origin of the data",
+            lambda found: _card(_against(found, off=1.5, data_source="kaggle"), data_source="sample"),
+            "trained on sample, the version in production from kaggle: generated rows against real ones",
+        ),
+        (
+            "origin of the data",
+            lambda found: replace(
+                _card(found, data_source="sample"), limits=GateLimits(generated=False), champion=None
+            ),
+            "trained on sample: GENERATED_DATA is refuse",
+        ),
+        (
+            "better than the baseline",
+            lambda found: _quoted(found, baseline=pl.col("price")),
+            "error {figure:.2%} does not beat the baseline's 0.00%",
+        ),
+        (
+            "against production",
+            lambda found: _against(found, off=1.0),
+            "*: +0.0%, with 95% confidence at most +0.0%; it must be below 0, which is not certain",
+        ),
+        (
+            "no bad slice",
+            lambda found: replace(found, quoted=found.quoted.head(99)),
+            "no slice of the test rows has 100 rows: none could be measured",
+        ),
+        (
+            "loads as the service does",
+            lambda found: replace(
+                found, model=replace(found.model, golden=found.model.golden[:3]), loading_s=5.1
+            ),
+            "3 of 3 golden prices came out again, 5.1 s after its bundle had been fetched (at most 5)",
+        ),
+        (
+            "loads as the service does",
+            lambda found: replace(
+                found,
+                model=replace(
+                    found.model,
+                    golden=tuple((car, found.model.golden[-1][1]) for car, _ in found.model.golden),
+                ),
+            ),
+            "1 of 12 golden prices came out again, *",
+        ),
+    ],
+)
+def test_a_fault_is_reported_in_words(alone: GateEvidence, name: str, fault: Change, report: str) -> None:
+    (gate,) = (gate for gate in run_gates(fault(alone)).gates if gate.name == name)
+
+    assert not gate.passed
+    assert fnmatchcase(gate.message, report.format(figure=gate.figure))
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,36 @@ def test_few_cars_that_move_far_are_refused(evidence: GateEvidence) -> None:
     assert not plausible_moves(moved(evidence, far)).passed
 
 
+def test_moves_are_reported_with_their_limits(evidence: GateEvidence) -> None:
+    few = pl.when(pl.int_range(pl.len()) < 4).then(2.0).otherwise(1.0)  # 2 % of 200 cars
+    level, moves = price_level(moved(evidence, 1.5)), plausible_moves(moved(evidence, few))
+
+    assert (level.name, level.limit) == ("price level", 0.1)
+    assert level.message == (
+        f"the basket of 200 cars moves by {level.figure:+.1%} at the median (at most 10%): "
+        "a person must approve"
+    )
+    assert (moves.name, moves.figure, moves.limit, moves.passed) == ("plausible moves", 0.02, 0.02, True)
+    assert moves.message == ("2.0% of the basket's cars move by more than 70% besides the level (at most 2%)")
+
+
+def test_a_small_basket_is_not_compared(evidence: GateEvidence) -> None:
+    def level(cars: int) -> float | None:
+        return price_level(replace(evidence, basket=evidence.basket.head(cars))).figure
+
+    assert (level(49), level(50)) == (None, 0.0)
+
+
+def test_few_rows_at_their_listed_prices_are_too_few(evidence: GateEvidence) -> None:
+    def passes(rows: int) -> bool:
+        listed = pl.when(pl.int_range(pl.len()) < rows).then(pl.col("price")).otherwise(0)
+        return listed_prices(
+            replace(evidence, quoted=evidence.quoted.with_columns(listed_price=listed))
+        ).passed
+
+    assert (passes(149), passes(150)) == (False, True)
+
+
 def test_adjusted_prices_cannot_hide_a_worse_model(evidence: GateEvidence) -> None:
     poisoned = evidence.quoted.with_columns(quoted=(pl.col("quoted") * 0.34).round().cast(pl.Int64))
 
