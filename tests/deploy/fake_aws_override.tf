@@ -55,3 +55,17 @@ resource "aws_ecs_service" "this" {
     ignore_changes = [task_definition, desired_count, availability_zone_rebalancing, health_check_grace_period_seconds]
   }
 }
+
+resource "aws_backup_vault" "this" {
+  force_destroy = false # the fake cannot list recovery points
+
+  lifecycle {
+    ignore_changes = [tags_all]
+  }
+}
+
+resource "aws_backup_plan" "this" {
+  lifecycle {
+    ignore_changes = [tags_all]
+  }
+}
