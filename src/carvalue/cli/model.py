@@ -96,8 +96,8 @@ def score(
         str,
         typer.Argument(
             metavar="INPUT",
-            help="Listings: a .csv, .zip, .parquet, .ndjson or .arrow file; a folder of them, or a pattern "
-            "in quotes; s3://BUCKET/PREFIX or https:// addresses.",
+            help="Listings: a .csv, .zip, .parquet, .ndjson or .arrow file, texts also with .gz; a folder of "
+            "them, or a pattern in quotes; s3://BUCKET/PREFIX or https:// addresses.",
         ),
     ],
     target: Annotated[
@@ -125,14 +125,14 @@ def score(
         check_suffix(Path(source), READ_SUFFIXES)
         check_suffix(Path(target), WRITE_SUFFIXES)
     if bundle:
-        model, digest = PriceModel.load(bundle), bundle_digest(bundle)
+        model, version, digest = PriceModel.load(bundle), "", bundle_digest(bundle)
     else:
         loaded = load_production_model(load_settings(RegistrySettings), warn=print_error)
-        model, digest = loaded.model, loaded.version.bundle_digest
+        model, version, digest = loaded.model, str(loaded.version.version), loaded.version.bundle_digest
     if is_single:
         _score_file(Path(source), Path(target), model=model)
     else:
-        _score_location(source, target, model=model, digest=digest)
+        _score_location(source, target, model=model, version=version, digest=digest)
 
 
 def _score_file(source: Path, target: Path, *, model: "PriceModel") -> None:
@@ -146,11 +146,13 @@ def _score_file(source: Path, target: Path, *, model: "PriceModel") -> None:
         console.report(f"{scored.priced:,} of {scored.rows:,} rows priced, in {target}")
 
 
-def _score_location(source: str, target: str, *, model: "PriceModel", digest: str) -> None:
+def _score_location(source: str, target: str, *, model: "PriceModel", version: str, digest: str) -> None:
     from carvalue.serving.batch import score_location
 
     with ProgressConsole() as console:
-        scored = score_location(source, target, model=model, digest=digest, progress=console.update)
+        scored = score_location(
+            source, target, model=model, version=version, digest=digest, progress=console.update
+        )
         _report_missing(console, scored.missing_columns)
         before = f"; {scored.finished} were finished before" if scored.finished else ""
         console.report(

@@ -11,8 +11,9 @@ import boto3
 import pytest
 
 from buckets import fake_s3, new_bucket
-from carvalue.files import StorageUnavailable
+from carvalue.files import NameRefused, StorageUnavailable, open_objects
 from carvalue.files.locations import (
+    AddressRefused,
     FileChanged,
     FilesMissing,
     FileUnreachable,
@@ -68,6 +69,84 @@ def test_a_location_names_files(
 
 
 @pytest.mark.parametrize("place", ["folder", "bucket"])
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [("/days/_tmp.csv", ["_tmp.csv"]), ("/days/.part/x.csv", ["x.csv"]), ("/days/_*.csv", [])],
+)
+def test_only_what_a_listing_finds_can_be_hidden(
+    request: pytest.FixtureRequest, place: str, location: str, expected: list[str]
+) -> None:
+    root = request.getfixturevalue(place)
+    if expected:
+        assert names(f"{root}{location}") == expected
+    else:
+        with pytest.raises(FilesMissing):
+            names(f"{root}{location}")
+
+
+@pytest.mark.parametrize(
+    ("location", "key"), [("s3://cars/days", "days//etc/x.csv"), ("s3://cars", "/x.csv")]
+)
+@pytest.mark.usefixtures("bucket")
+def test_an_object_whose_name_is_an_absolute_path_is_refused(location: str, key: str) -> None:
+    with closing(boto3.client("s3")) as client:
+        client.put_object(Bucket="cars", Key=key, Body=b"id")
+        with pytest.raises(NameRefused, match=r"x.csv' has an empty part"):
+            names(location)
+        client.delete_object(Bucket="cars", Key=key)  # the fake keeps objects for the next test
+
+
+@pytest.mark.parametrize("name", ["/x.csv", "../x.csv", "days/../../x.csv", "days//x.csv", "./x.csv"])
+def test_a_name_that_leads_out_of_a_folder_is_not_written(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    objects = open_objects(f"file://{tmp_path}/out")
+
+    with pytest.raises(NameRefused):
+        objects.write(name, b"")
+    with pytest.raises(NameRefused):
+        objects.upload(tmp_path / "file", name)
+
+    assert [path.name for path in tmp_path.rglob("*")] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("place", "location", "address", "root"),
+    [
+        ("folder", "/link/*.csv", "/days/2026/05-01.csv", "/days/2026"),
+        ("folder", "/days/../days/2026/05-01.csv", "/days/2026/05-01.csv", "/days/2026"),
+        ("bucket", "/days", "/days/2026/05-01.csv", "/days"),
+        ("bucket", "/days/2026/05-01.csv", "/days/2026/05-01.csv", "/days/2026"),
+        ("bucket", "/*/*/*.csv", "/days/2026/05-01.csv", ""),
+    ],
+)
+def test_an_address_has_one_spelling(
+    request: pytest.FixtureRequest, folder: str, place: str, location: str, address: str, root: str
+) -> None:
+    Path(folder, "link").symlink_to(Path(folder, "days", "2026"))
+    base = request.getfixturevalue(place)
+
+    first = list_files(f"{base}{location}", suffixes=[".csv"])[0]
+
+    assert (first.address, first.root) == (f"{base}{address}", f"{base}{root}")
+
+
+def test_a_file_that_is_deleted_while_files_are_listed_is_left_out(folder: str) -> None:
+    stat = Path.stat
+
+    def deleting(path: Path, **rest: bool) -> object:
+        found = stat(path, **rest)
+        if path.name == "05-01.csv":
+            path.unlink()
+        return found
+
+    with patch.object(Path, "stat", deleting):
+        found = names(f"{folder}/days/2026/*")
+
+    assert "05-02.csv" in found
+    assert names(f"{folder}/days/2026") == ["05-02.csv"]
+
+
+@pytest.mark.parametrize("place", ["folder", "bucket"])
 def test_a_location_without_files_is_named(request: pytest.FixtureRequest, place: str) -> None:
     root = request.getfixturevalue(place)
 
@@ -110,12 +189,17 @@ def test_a_bucket_that_does_not_exist_is_named(bucket: str) -> None:
 
 
 class Site(BaseHTTPRequestHandler):
-    content, etag, requests = b"id\n1\n", '"1"', 0
+    content, etag, requests, redirect = b"id\n1\n", '"1"', 0, ""
 
     def do_GET(self) -> None:
         type(self).requests += 1
         if self.path.startswith("/gone"):
             self.send_error(403)
+            return
+        if self.redirect and not self.path.startswith("/moved"):
+            self.send_response(302)
+            self.send_header("Location", self.redirect)
+            self.end_headers()
             return
         self.send_response(200)
         self.send_header("Content-Length", str(len(self.content)))
@@ -150,6 +234,29 @@ def test_addresses_are_files_with_the_version_that_the_server_states(tmp_path: P
 
     assert content == b"id\n1\n"
     assert (first.version, first.name.partition("/")[2]) == ('"1"', "a/1.csv")
+
+
+def test_addresses_and_redirects_are_encrypted_unless_this_machine_is_named() -> None:
+    with website() as (root, site):
+        site.redirect = f"{root}/moved/2.csv"
+        (found,) = list_files(f"{root}/1.csv", suffixes=[".csv"])
+        site.redirect = "http://169.254.169.254/latest/1.csv?key=secret"
+        with pytest.raises(AddressRefused, match=r"^http://169.254.169.254/latest/1.csv is not encrypted"):
+            names(f"{root}/1.csv")
+        site.redirect = f"{root.replace('127.0.0.1', 'localhost')}/moved/1.csv"
+        with pytest.raises(AddressRefused, match="http://localhost"):
+            names(f"{root}/1.csv")
+    with pytest.raises(AddressRefused, match=r"^http://cars.example/1.csv is not encrypted: expected https"):
+        names("http://shop:secret@cars.example/1.csv")
+
+    assert found.version == '"1"'
+
+
+def test_the_address_of_a_web_file_has_no_password() -> None:
+    with website() as (root, _):
+        (found,) = list_files(f"{root.replace('//', '//shop:secret@')}/1.csv?day=1", suffixes=[".csv"])
+
+    assert (found.address, found.root) == (f"{root}/1.csv?day=1", "")
 
 
 def test_a_file_without_a_version_is_new_each_time() -> None:

@@ -1,6 +1,7 @@
 """Files at a location: a folder, a pattern, a prefix of a bucket, or web addresses."""
 
 from carvalue.files.locations.files import (
+    AddressRefused,
     FileChanged,
     FileUnreachable,
     PathUnreadable,
@@ -10,6 +11,7 @@ from carvalue.files.locations.files import (
 from carvalue.files.locations.listing import FilesMissing, has_wildcard, is_remote, list_files
 
 __all__ = [
+    "AddressRefused",
     "FileChanged",
     "FileUnreachable",
     "FilesMissing",

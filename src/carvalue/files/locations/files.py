@@ -1,6 +1,7 @@
 """Files on this machine, in a bucket and on a web server: their versions, and how they are read."""
 
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from carvalue.errors import AppError
 from carvalue.files.storage import Bucket
 
 WEB = ("http://", "https://")
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 TIMEOUT_S = 30.0  # to connect, and between two packets of a response
 
 
@@ -22,6 +24,12 @@ class PathUnreadable(AppError):
     """A local file or folder is missing, or may not be read."""
 
     status, hint = 422, "Check the path, and that this user may read it."
+
+
+class AddressRefused(AppError):
+    """An address, or one that its server redirects to, is not encrypted."""
+
+    status, hint = 422, "Use https://; http:// is accepted for a server on this machine only."
 
 
 class FileUnreachable(AppError):
@@ -49,7 +57,20 @@ class SourceFile(Protocol):
 
     @property
     def version(self) -> str:
-        """A text that another content of the file changes."""
+        """Changes whenever the content changes."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """One spelling of where the file is: an absolute path without links, `s3://BUCKET/KEY`, or a URL.
+
+        A URL has its query, which may choose the file, but no user and password.
+        """
+        ...
+
+    @property
+    def root(self) -> str:
+        """The address of the folder that `name` begins in; empty on a web server."""
         ...
 
     def opened(self, scratch: Path) -> AbstractContextManager[Path]:
@@ -72,6 +93,16 @@ class LocalFile:
     version: str
     path: Path
 
+    @property
+    def address(self) -> str:
+        """The absolute path, with links resolved."""
+        return str(self.path.resolve())
+
+    @property
+    def root(self) -> str:
+        """The absolute path of the folder, with links resolved."""
+        return str(self.path.parents[self.name.count("/")].resolve())
+
     @contextmanager
     def opened(self, scratch: Path) -> Iterator[Path]:  # noqa: ARG002  # read in place
         """Read the file in place."""
@@ -79,7 +110,7 @@ class LocalFile:
         try:
             yield self.path
         finally:  # also if it could not be read, as when it is still being copied
-            if not self.path.is_file() or file_version(self.path) != self.version:
+            if file_version(self.path) != self.version:
                 raise FileChanged(f"{self.path} changed while it was read.")
 
 
@@ -91,6 +122,16 @@ class BucketFile:
     version: str
     bucket: Bucket
     key: str
+
+    @property
+    def address(self) -> str:
+        """The URL of the object."""
+        return f"{self.bucket.url}/{self.key}"
+
+    @property
+    def root(self) -> str:
+        """The URL of the prefix."""
+        return self.address.removesuffix(f"/{self.name}")
 
     @contextmanager
     def opened(self, scratch: Path) -> Iterator[Path]:
@@ -108,6 +149,17 @@ class WebFile:
     name: str
     version: str
     url: str
+
+    @property
+    def address(self) -> str:
+        """The URL without user and password."""
+        parts = urlsplit(self.url)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
+
+    @property
+    def root(self) -> str:
+        """Nothing: a web server has no folders."""
+        return ""
 
     @contextmanager
     def opened(self, scratch: Path) -> Iterator[Path]:
@@ -146,9 +198,19 @@ def file_version(path: Path) -> str:
         path: The file.
 
     Returns:
-        Its size and the time of its last change.
+        Its size and the time of its last change; empty if it is no file, or no longer there.
+
+    Raises:
+        PathUnreadable: Its folder may not be read.
     """
-    status = path.stat()
+    try:
+        status = path.stat()
+    except PermissionError as error:
+        raise PathUnreadable(f"{path} cannot be read: {error.strerror}.") from error
+    except OSError:  # deleted after it was listed, or a link to nothing
+        return ""
+    if not stat.S_ISREG(status.st_mode):
+        return ""
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 
@@ -162,6 +224,7 @@ def find_web_file(url: str) -> WebFile:
         The file; its name is the host with the path.
 
     Raises:
+        AddressRefused: The address, or one that the server redirects to, is not encrypted.
         FileUnreachable: The server does not answer, or refuses the file.
     """
     name = unquote(shown(url).partition("://")[2])
@@ -196,8 +259,14 @@ def _validator(response: httpx.Response) -> str:
 
 @contextmanager
 def _response(url: str) -> Iterator[httpx.Response]:
+    def check(request: httpx.Request) -> None:  # called for each redirect, too
+        is_named = urlsplit(url).hostname == request.url.host
+        if request.url.scheme != "https" and not (is_named and request.url.host in LOOPBACK):
+            raise AddressRefused(f"{shown(str(request.url))} is not encrypted: expected https://.")
+
+    client = httpx.Client(follow_redirects=True, timeout=TIMEOUT_S, event_hooks={"request": [check]})
     try:
-        with httpx.stream("GET", url, follow_redirects=True, timeout=TIMEOUT_S) as response:
+        with client, client.stream("GET", url) as response:
             response.raise_for_status()
             yield response
     except httpx.HTTPStatusError as error:

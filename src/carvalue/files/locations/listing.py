@@ -16,7 +16,7 @@ from carvalue.files.locations.files import (
     find_web_file,
     shown,
 )
-from carvalue.files.storage import Bucket
+from carvalue.files.storage import Bucket, check_name
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def has_wildcard(path: str) -> bool:
         path: A path or the URL of an object.
 
     Returns:
-        Whether a sign of it stands for others.
+        Whether it has a wildcard.
     """
     return any(sign in path for sign in WILDCARDS)
 
@@ -58,12 +58,13 @@ def has_wildcard(path: str) -> bool:
 def list_files(location: str, *, suffixes: Sequence[str]) -> Sequence[SourceFile]:
     """List files in the order of their names.
 
-    Folders are read with all folders below them. Hidden files, those below a hidden folder, and those with a
-    leading underscore are left out, as Hive and Spark do.
+    Folders are read with all folders below them. Of folders, prefixes and patterns, hidden files, those
+    below a hidden folder, and those with a leading underscore are left out, as Hive and Spark do.
 
     Args:
         location: A folder, a file, a pattern such as `days/2026-*.parquet`, `s3://BUCKET/PREFIX`, which may
-            have a pattern too, or addresses that begin with `https://`, separated by blanks.
+            have a pattern too, or addresses that begin with `https://`, separated by blanks (`http://` is
+            accepted for a server on this machine).
         suffixes: The endings of the files, in lower case; others are left out.
 
     Returns:
@@ -71,7 +72,9 @@ def list_files(location: str, *, suffixes: Sequence[str]) -> Sequence[SourceFile
 
     Raises:
         FilesMissing: There is no such file.
+        NameRefused: The name of a file has an empty part, `.` or `..`.
         PathUnreadable: A local file or folder is missing, or may not be read.
+        AddressRefused: A web address is not encrypted.
         FileUnreachable: A web server does not answer.
         StorageUnavailable: The bucket does not answer, or does not exist.
 
@@ -87,9 +90,15 @@ def list_files(location: str, *, suffixes: Sequence[str]) -> Sequence[SourceFile
         files: Iterable[SourceFile] = map(find_web_file, location.split())
     else:
         files = _bucket_files(location) if location.startswith(BUCKET) else _local_files(Path(location))
-    visible = [file for file in files if not _is_hidden(file.name)]
-    chosen = [file for file in visible if file.name.lower().endswith(tuple(suffixes))]
-    if ignored := [file.name for file in visible if file not in chosen]:
+    chosen: list[SourceFile] = []
+    ignored: list[str] = []
+    for file in files:
+        if file.name.lower().endswith(tuple(suffixes)):
+            check_name(file.name)  # others write files of the same name below a folder
+            chosen.append(file)
+        else:
+            ignored.append(file.name)
+    if ignored:
         fields = {"files": ignored[:SHOWN], "of": len(ignored)}
         logger.warning("files of other formats are left out", extra=fields)
     if not chosen:
@@ -105,8 +114,10 @@ def _local_files(path: Path) -> Iterator[SourceFile]:
         root = Path(_before_wildcard(path.as_posix()) or path.anchor)
         found = root.glob(path.as_posix().removeprefix(root.as_posix()).lstrip("/"))
     for file in found:
-        if file.is_file():
-            yield LocalFile(name=file.relative_to(root).as_posix(), version=file_version(file), path=file)
+        name = file.relative_to(root).as_posix()
+        is_visible = file == path or not _is_hidden(name)
+        if is_visible and (version := file_version(file)):
+            yield LocalFile(name=name, version=version, path=file)
 
 
 def _bucket_files(url: str) -> Iterator[SourceFile]:
@@ -124,7 +135,8 @@ def _bucket_files(url: str) -> Iterator[SourceFile]:
             is_chosen, root = not path or key.startswith(f"{path}/"), path
         if is_chosen:
             name = key.removeprefix(f"{root}/") if root else key
-            yield BucketFile(name=name, version=found.etag, bucket=bucket, key=key)
+            if key == path or not _is_hidden(name):
+                yield BucketFile(name=name, version=found.etag, bucket=bucket, key=key)
 
 
 def _before_wildcard(path: str) -> str:

@@ -10,11 +10,13 @@ from carvalue.files.storage.connection import (
 from carvalue.files.storage.copies import StoredCopy
 from carvalue.files.storage.folders import LocalFolder, StoredFolder, open_folder
 from carvalue.files.storage.index import StorageDamaged, checksum
-from carvalue.files.storage.objects import Objects, open_objects
+from carvalue.files.storage.objects import FolderObjects, NameRefused, Objects, check_name, open_objects
 
 __all__ = [
     "Bucket",
+    "FolderObjects",
     "LocalFolder",
+    "NameRefused",
     "ObjectVersion",
     "Objects",
     "S3Missing",
@@ -22,6 +24,7 @@ __all__ = [
     "StorageUnavailable",
     "StoredCopy",
     "StoredFolder",
+    "check_name",
     "checksum",
     "connect_bucket",
     "open_folder",

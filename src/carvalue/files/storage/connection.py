@@ -38,7 +38,7 @@ class ObjectVersion:
 
     Attributes:
         size: The size in bytes.
-        etag: The ETag, which another content changes.
+        etag: The ETag, which changes whenever the content changes.
     """
 
     size: int

@@ -7,8 +7,15 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from carvalue.errors import AppError
 from carvalue.files.atomic import TEMPORARY_MARK, atomic_write, make_folder
 from carvalue.files.storage.connection import StorageUnavailable, connect_bucket
+
+
+class NameRefused(AppError):
+    """The name of a file or object could lead out of its folder."""
+
+    status, hint = 422, "Rename it: expected names between single slashes, and none of them `.` or `..`."
 
 
 class Objects(Protocol):
@@ -116,6 +123,9 @@ class FolderObjects:
         """The folder as a URL."""
         return f"file://{self._root}"
 
+    def _path(self, key: str) -> Path:
+        return self._root / check_name(key)
+
     def read(self, key: str) -> bytes | None:
         """Read a file.
 
@@ -129,7 +139,7 @@ class FolderObjects:
             StorageUnavailable: The file cannot be read.
         """
         try:
-            return (self._root / key).read_bytes()
+            return self._path(key).read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -146,7 +156,7 @@ class FolderObjects:
             StorageUnavailable: The file cannot be written.
         """
         try:
-            with atomic_write(self._root / key) as temporary:
+            with atomic_write(self._path(key)) as temporary:
                 temporary.write_bytes(content)
         except OSError as error:
             raise self._problem(key, error) from error
@@ -162,7 +172,7 @@ class FolderObjects:
             StorageUnavailable: The file cannot be written.
         """
         try:
-            with atomic_write(self._root / key) as temporary:
+            with atomic_write(self._path(key)) as temporary:
                 shutil.copyfile(path, temporary)
         except OSError as error:
             raise self._problem(key, error) from error
@@ -179,7 +189,7 @@ class FolderObjects:
         """
         make_folder(path.parent)
         try:
-            shutil.copyfile(self._root / key, path)
+            shutil.copyfile(self._path(key), path)
         except OSError as error:
             raise self._problem(key, error) from error
 
@@ -209,12 +219,33 @@ class FolderObjects:
             StorageUnavailable: The file cannot be deleted.
         """
         try:
-            (self._root / key).unlink(missing_ok=True)
+            self._path(key).unlink(missing_ok=True)
         except OSError as error:
             raise self._problem(key, error) from error
 
     def _problem(self, key: str, error: OSError) -> StorageUnavailable:
         return StorageUnavailable(f"{self.url}/{key}: {error.strerror or error}.")
+
+
+def check_name(name: str) -> str:
+    """Check that a name leads to a file below its folder.
+
+    Args:
+        name: A path with forward slashes.
+
+    Returns:
+        The name.
+
+    Raises:
+        NameRefused: It begins with a slash, or has an empty part, `.` or `..`.
+
+    Example:
+        >>> check_name("2026/05.csv")
+        '2026/05.csv'
+    """
+    if not {"", ".", ".."}.isdisjoint(name.split("/")):
+        raise NameRefused(f"{name!r} has an empty part, `.` or `..`.")
+    return name
 
 
 def open_objects(url: str) -> Objects:

@@ -1,10 +1,11 @@
 """Read newline-delimited JSON (NDJSON); a line that cannot be parsed becomes a row with the reason."""
 
+import gzip
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from io import BufferedIOBase
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 import polars as pl
 
@@ -24,7 +25,7 @@ def read_lines(
     r"""Read a file in batches; blank lines are skipped.
 
     Args:
-        path: The NDJSON file.
+        path: The NDJSON file; it is decompressed if its name ends in `.gz`.
         columns: Names of the fields to read.
         rows: The maximum number of rows of a batch.
         aliases: Alternative field names, alias to name.
@@ -42,13 +43,13 @@ def read_lines(
         (None, 'the line is not JSON: Expecting value at character 0')
     """
     schema = dict.fromkeys((*columns, PARSE_ERROR), pl.String)
-    with path.open("rb") as file:
+    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
         parsed = (_row(line, columns, aliases) for line in _lines(file))
         while batch := list(islice(parsed, rows)):
             yield pl.DataFrame(batch, schema=schema)
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
+def _lines(file: BufferedIOBase) -> Iterator[bytes]:
     while line := file.readline(MAX_LINE_BYTES + 1):
         end = line
         while len(end) > MAX_LINE_BYTES and not end.endswith(b"\n"):

@@ -1,5 +1,6 @@
-"""Read and write tables of any size in batches: CSV, zipped CSV, Parquet, NDJSON and Arrow streams."""
+"""Read and write tables of any size in batches: CSV, Parquet, NDJSON (also compressed) and Arrow streams."""
 
+import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from carvalue.files.archives import unpack
 from carvalue.files.atomic import atomic_write
 from carvalue.files.tabular.ndjson import NO_ALIASES, PARSE_ERROR, read_lines
 
-READ_SUFFIXES = (".csv", ".zip", ".parquet", ".ndjson", ".arrow")
+LINES = (".ndjson", ".jsonl")
+READ_SUFFIXES = (".csv", ".zip", ".parquet", *LINES, ".arrow", ".csv.gz", ".ndjson.gz", ".jsonl.gz")
 """The formats that `open_table` reads."""
 WRITE_SUFFIXES = (".csv", ".parquet")
 """The formats that `write_table` writes."""
@@ -71,7 +73,7 @@ class TableFile:
         try:
             for batch in self.read(rows):
                 yield self._with_short_cells(batch)
-        except (OSError, pl.exceptions.PolarsError) as error:
+        except (OSError, EOFError, zlib.error, pl.exceptions.PolarsError) as error:
             raise TableUnreadable(f"{self.path} cannot be read to its end: {_first_line(error)}.") from error
 
     def _with_short_cells(self, batch: pl.DataFrame) -> pl.DataFrame:
@@ -124,7 +126,7 @@ def open_table(
     check_suffix(path, READ_SUFFIXES)
     try:
         path.open("rb").close()
-        if path.suffix.lower() == ".ndjson":
+        if path.name.lower().removesuffix(".gz").endswith(LINES):
             return TableFile(path=path, columns=(*columns, PARSE_ERROR), read=_lines(path, columns, aliases))
         scan = _scan(path, scratch=scratch, columns={*columns, *aliases})
         schema = scan.collect_schema()
@@ -201,7 +203,7 @@ def check_suffix(path: Path, known: Sequence[str]) -> None:
         ...
         carvalue.files.tabular.tables.WrongSuffix: cars.xlsx: expected a name that ends in .csv or .parquet.
     """
-    if path.suffix.lower() not in known:
+    if not path.name.lower().endswith(tuple(known)):
         *others, last = known
         raise WrongSuffix(f"{path}: expected a name that ends in {', '.join(others)} or {last}.")
 

@@ -23,6 +23,7 @@ from carvalue.listings.synthetic import (
     write_described_sample,
     write_sample,
 )
+from carvalue.settings import NAMED_DATA_SOURCES
 
 __all__ = [
     "KaggleRequest",
@@ -122,18 +123,20 @@ def fetch_listings(
     """
     try:
         into.mkdir(parents=True, exist_ok=True)
+        if source in NAMED_DATA_SOURCES:
+            return _fetch_named(source, into=into, kaggle=kaggle, sample=sample, progress=progress)
         if extension := find_extension("carvalue.sources", source):
             return _from_extension(extension, source, mapping, into=into)
         if is_partitioned(source):
             return read_partitions(source, into=into, mapping=mapping)
         if mapping:
             return _from_mapped_file(Path(source), mapping, into=into)
-        return _fetch(source, into=into, kaggle=kaggle, sample=sample, progress=progress)
+        return read_file(Path(source), into=into)
     except OSError as error:
         raise CannotStore(f"Raw listings cannot be written to {into}: {error.strerror or error}.") from error
 
 
-def _fetch(
+def _fetch_named(
     source: str,
     *,
     into: Path,
@@ -147,9 +150,7 @@ def _fetch(
         raise SourceFailed(f"DATA_SOURCE is 'kaggle': the market {MARKET.name} has no data set of Kaggle.")
     if source == "kaggle":
         return read_kaggle(kaggle, into=into, progress=progress)
-    if source == "auto":
-        return _from_kaggle_or_sample(kaggle, sample, into=into, progress=progress)
-    return read_file(Path(source), into=into)
+    return _from_kaggle_or_sample(kaggle, sample, into=into, progress=progress)
 
 
 def _from_kaggle_or_sample(

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from carvalue.errors import AppError
-from carvalue.files import Objects, StoredFormat, open_objects
+from carvalue.files import FolderObjects, Objects, StoredFormat, check_name, open_objects
 from carvalue.files.locations import SourceFile, is_remote, list_files
 from carvalue.files.tabular import READ_SUFFIXES, WRITE_SUFFIXES
 from carvalue.pricing import PriceModel, ScoringResult, score_file
@@ -44,18 +44,26 @@ class LocationScore:
 
 
 def score_location(
-    source: str, target: str, *, model: PriceModel, digest: str, progress: Callable[[str], None]
+    source: str,
+    target: str,
+    *,
+    model: PriceModel,
+    version: str,
+    digest: str,
+    progress: Callable[[str], None],
 ) -> LocationScore:
     """Score each file of a location with a model.
 
     A record in the folder of the outputs names the finished files, their versions, and the model. They are
-    skipped in the next run; a changed file, or all files for another model, are scored again.
+    skipped in the next run while their outputs are there; a changed file, or all files for another model, are
+    scored again.
 
     Args:
         source: A file, a folder, a pattern, a prefix of a bucket, or web addresses, as `list_files` takes it.
         target: For one file a `.csv` or `.parquet` file, otherwise a folder: a path or `s3://BUCKET/PREFIX`.
         model: The model that quotes.
-        digest: Identifies the model.
+        version: The version of the model; empty if it has none.
+        digest: The checksum of the model's bundle; without one no file counts as finished.
         progress: Called with one line about the present state.
 
     Returns:
@@ -63,21 +71,24 @@ def score_location(
 
     Raises:
         FilesMissing, PathUnreadable, FileUnreachable, FileChanged: An input cannot be read.
+        NameRefused, AddressRefused: A name has an empty part, or the address of an input is not encrypted.
         StorageUnavailable: A bucket does not answer.
-        TargetRefused: The target is below the source, is no place to write to, or two inputs would have the
-            same output.
+        TargetRefused: The target is the folder of the source or below it, is no place to write to, or an
+            output would replace an input or another output.
         TableUnreadable: The content of a file is not what its suffix states.
     """
     if target.startswith(("http://", "https://")):
         raise TargetRefused(f"{target} cannot be written to: expected a path or s3://BUCKET/PREFIX.")
-    if f"{target.rstrip('/')}/".startswith(f"{source.rstrip('/')}/"):
-        raise TargetRefused(f"{target} is the input, or below it: the next run would score its own outputs.")
+    if is_remote(target):
+        check_name(_address(target).removeprefix("s3://"))
     files = list_files(source, suffixes=READ_SUFFIXES)
     if target.lower().endswith(WRITE_SUFFIXES):
-        return _score_one(files, target, model=model, progress=progress)
+        return _score_one(source, files, target, model=model, progress=progress)
     outputs = _outputs(files)
+    _check_folder(target, files)
+    _check_outputs([_address(target, key) for key in outputs], files)
     objects = _open(target)
-    record = _Record(objects, digest=digest)
+    record = _Record(objects, version=version, digest=digest)
     waiting = {key: file for key, file in outputs.items() if not record.has(key, file)}
     results = []
     for number, (key, file) in enumerate(waiting.items(), start=1):
@@ -88,14 +99,46 @@ def score_location(
 
 
 def _score_one(
-    files: Sequence[SourceFile], target: str, *, model: PriceModel, progress: Callable[[str], None]
+    source: str,
+    files: Sequence[SourceFile],
+    target: str,
+    *,
+    model: PriceModel,
+    progress: Callable[[str], None],
 ) -> LocationScore:
     if len(files) > 1:
         raise TargetRefused(f"{target} is one file, but there are {len(files)} files to score.")
-    folder, _, name = target.rpartition("/")
-    return _summary(
-        [_score(files[0], _open(folder or "."), name, model=model, progress=progress)], finished=0
-    )
+    if _address(source) != files[0].address:  # a folder or a pattern, which would find the output
+        _check_folder(target, files)
+    _check_outputs([_address(target)], files)
+    folder, name = str(Path(target).parent), Path(target).name
+    if is_remote(target):
+        folder = target.removesuffix(f"/{name}")
+    if is_remote(target) and not is_remote(folder):
+        raise TargetRefused(f"{target} names a bucket only: expected s3://BUCKET/KEY.")
+    return _summary([_score(files[0], _open(folder), name, model=model, progress=progress)], finished=0)
+
+
+def _check_folder(target: str, files: Sequence[SourceFile]) -> None:
+    """Refuse a target that is the folder of the inputs or below it."""
+    place = f"{_address(target).rstrip('/')}/"
+    if any(file.root and place.startswith(f"{file.root.rstrip('/')}/") for file in files):
+        raise TargetRefused(
+            f"{target} is the folder of the input, or below it: the next run would score its own outputs."
+        )
+
+
+def _check_outputs(outputs: Sequence[str], files: Sequence[SourceFile]) -> None:
+    """Refuse addresses of outputs that are those of inputs."""
+    if replaced := {file.address for file in files}.intersection(outputs):
+        raise TargetRefused(f"{min(replaced)} is an input, which its output would replace.")
+
+
+def _address(place: str, key: str = "") -> str:
+    """Write where a file is as `SourceFile.address` does."""
+    if is_remote(place):
+        return f"{open_objects(place).url}/{key}".rstrip("/")
+    return str(Path(place, key).resolve())
 
 
 def _score(
@@ -116,13 +159,14 @@ def _report(progress: Callable[[str], None], place: str, text: str) -> None:
 
 
 def _open(target: str) -> Objects:
-    return open_objects(target if is_remote(target) else f"file://{Path(target).absolute()}")
+    return open_objects(target) if is_remote(target) else FolderObjects(Path(target).absolute())
 
 
 def _outputs(files: Sequence[SourceFile]) -> Mapping[str, SourceFile]:
     outputs: dict[str, SourceFile] = {}
     for file in files:
-        key = str(PurePosixPath(file.name).with_suffix(".parquet"))
+        path = PurePosixPath(file.name)
+        key = str((path.with_suffix("") if path.suffix.lower() == ".gz" else path).with_suffix(".parquet"))
         if key in outputs:
             raise TargetRefused(f"{outputs[key].name} and {file.name} would both be scored into {key}.")
         outputs[key] = file
@@ -143,15 +187,18 @@ def _summary(results: Sequence[ScoringResult], *, finished: int) -> LocationScor
 class _Record:
     """The outputs that are finished, with the version of their input."""
 
-    def __init__(self, objects: Objects, *, digest: str) -> None:
-        self._objects, self._digest = objects, digest
+    def __init__(self, objects: Objects, *, version: str, digest: str) -> None:
+        self._objects, self._model = objects, {"version": version, "digest": digest}
         content = objects.read(RECORD)
         fields = FORMAT.load(content, source=f"{objects.url}/{RECORD}") if content else {}
-        self._versions: dict[str, str] = fields["files"] if fields.get("model") == digest else {}
+        is_same = bool(digest) and fields.get("model") == self._model
+        present = objects.list("") if is_same else {}
+        recorded: Mapping[str, str] = fields["files"] if is_same else {}
+        self._versions = {key: version for key, version in recorded.items() if key in present}
 
     def has(self, key: str, file: SourceFile) -> bool:
         return self._versions.get(key) == file.version
 
     def add(self, key: str, file: SourceFile) -> None:
         self._versions[key] = file.version
-        self._objects.write(RECORD, FORMAT.encode({"model": self._digest, "files": self._versions}))
+        self._objects.write(RECORD, FORMAT.encode({"model": self._model, "files": self._versions}))

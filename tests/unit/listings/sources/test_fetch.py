@@ -62,6 +62,17 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
         fetch_listings(source=str(tmp_path / "gone.csv"), into=tmp_path / "raw", kaggle=KAGGLE, sample=SAMPLE)
 
 
+def test_a_folder_with_the_name_of_a_source_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sample").mkdir()
+
+    raw = fetch_listings(source="sample", into=tmp_path / "raw", kaggle=KAGGLE, sample=SAMPLE)
+
+    assert raw.kind == "sample"
+
+
 @pytest.mark.parametrize("source", ["sample", "auto", "kaggle"])
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, source: str) -> None:
     (tmp_path / "raw").write_text("a file where the folder should be")

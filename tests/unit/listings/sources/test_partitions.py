@@ -1,10 +1,12 @@
 """Daily files are read once, corrected by later ones, and refused by name if they are broken."""
 
 import gzip
+import json
 import logging
 import os
 import zipfile
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +20,7 @@ from carvalue.listings.sources import ColumnMapping, KaggleRequest, RawListings,
 from carvalue.listings.sources.column_mapping import MappingInvalid, read_column_mapping
 from carvalue.listings.sources.partitions import drop_unused_partitions
 from carvalue.listings.sources.partitions.reading import FileBroken, write_partition
-from carvalue.listings.sources.raw import ColumnsChanged, FileEmpty, NotUtf8
+from carvalue.listings.sources.raw import ColumnsChanged, NotUtf8
 from daily_files import DAYS, daily_rows, final_rows, write_days
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -124,6 +126,20 @@ def test_only_new_and_changed_files_are_read_again(
     assert len(set(fingerprints)) == 4
 
 
+def test_another_way_to_name_the_same_files_reads_none_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    paths = write_days([a_row(), a_row(id=2)], tmp_path / "days")
+    os.utime(paths[1], ns=(1, paths[0].stat().st_mtime_ns))  # of one size and time
+
+    fetched(tmp_path / "days", tmp_path / "raw")
+    raw = fetched(tmp_path / "days" / "2026-*.parquet", tmp_path / "raw")
+
+    assert sum(record.message == READ for record in caplog.records) == 2
+    assert len(set(raw.partitions)) == 2
+
+
 def test_a_run_that_is_stopped_keeps_the_files_of_the_last_one_and_what_it_has_read(
     tmp_path: Path, final: pl.DataFrame, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +192,21 @@ def test_a_correction_counts_even_if_its_row_is_invalid(tmp_path: Path) -> None:
 
     assert pl.read_parquet(report.listings)["id"].to_list() == [2]
     assert report.rejected == {"corrected in a later file": 1, "price out of range": 1}
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_a_day_of_one_invalid_correction_and_a_day_without_rows_do_not_stop_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, suffix: str
+) -> None:
+    days = [pl.concat([a_row(), a_row(id=2, price=8_000)]), a_row(price=None), a_row().clear()]
+    write_days(days, tmp_path / "days", suffix=suffix)
+
+    report = clean(fetched(tmp_path / "days", tmp_path / "raw").files, into=tmp_path / "clean", now=NOW)
+
+    assert pl.read_parquet(report.listings)["id"].to_list() == [2]
+    assert (report.read, report.rejected["corrected in a later file"]) == (3, 1)
+    (empty,) = [vars(record) for record in caplog.records if record.message.endswith("has no rows")]
+    assert empty["file"] == f"2026-05-03{suffix}"
 
 
 def test_a_deleted_listing_may_come_back(tmp_path: Path) -> None:
@@ -264,6 +295,22 @@ def test_a_mapping_is_applied_to_each_file(tmp_path: Path) -> None:
     assert rows["id"].n_unique() == 2  # by file and line
 
 
+@pytest.mark.parametrize("suffix", [".ndjson", ".parquet"])
+def test_numbers_with_a_type_are_read_with_a_decimal_comma(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "days").mkdir()
+    path = tmp_path / "days" / f"1{suffix}"
+    if suffix == ".ndjson":  # a number, and texts as the source writes them
+        rows = [a_german_row(preis=10_000.567), a_german_row(preis="20.000,50", km="61.235")]
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    else:
+        rows = [a_german_row(preis=Decimal("10000.567")), a_german_row(preis=Decimal("20000.500"), km=61_235)]
+        pl.DataFrame(rows).write_parquet(path)
+
+    cars = listings(fetched(tmp_path / "days", tmp_path / "raw", mapping=a_mapping()), tmp_path / "clean")
+
+    assert cars.sort("price").select("price", "odometer").rows() == [(11_001, 98_123), (22_001, 61_235)]
+
+
 def test_a_mapping_says_how_deletions_are_marked(tmp_path: Path) -> None:
     columns = dict(a_mapping().columns) | {"id": "nr"}
     mapping = a_mapping(columns=columns, deleted={"column": "status", "values": ["Verkauft"]})
@@ -307,7 +354,7 @@ def broken_parquet(path: Path) -> None:
             ColumnsChanged,
             "2.parquet lacks 'year', 'fuel': found id,",
         ),
-        ("2.parquet", lambda p: a_row().clear().write_parquet(p), FileEmpty, "2.parquet has no rows"),
+        ("2.ndjson", lambda p: p.write_text("\n"), AppError, "2.ndjson"),
         ("2.csv", lambda p: a_row().drop("price").write_csv(p), ColumnsChanged, "2.csv lacks 'price'"),
         (
             "2.csv",
@@ -316,6 +363,12 @@ def broken_parquet(path: Path) -> None:
             "2.csv is not UTF-8: byte 11 (line 2) is 0xff",
         ),
         ("2.csv", Path.touch, FileBroken, "2.csv cannot be read: empty"),
+        (
+            "2.csv.gz",
+            lambda p: p.write_bytes(gzip.compress(b"")),
+            FileBroken,
+            "2.csv.gz cannot be read: empty",
+        ),
         ("2.csv.gz", lambda p: p.write_bytes(gzip.compress(b"x" * 99)[:-9]), AppError, "2.csv.gz"),
         (
             "2.ndjson",

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 FOLDER = "partitions"
 IN_PLACE = (".csv", ".zip")  # a local file of these is not copied
-LAYOUT = 1  # raised when the program writes partitions of the same file in another way
+LAYOUT = 2  # raised when the program writes partitions of the same file in another way
 
 
 def is_partitioned(source: str) -> bool:
@@ -49,9 +49,9 @@ def is_partitioned(source: str) -> bool:
 def read_partitions(source: str, *, into: Path, mapping: ColumnMapping | None) -> RawListings:
     """Read the files of a source that are new or changed since the last time.
 
-    Each becomes a Parquet file below `into`, named by its content and written atomically: after a crash the
-    next run continues, and the partitions of the last run are still there (`drop_unused_partitions` deletes
-    them).
+    Each becomes a Parquet file below `into`, named by its address and version, and written atomically: after
+    a crash the next run continues, and the partitions of the last run are still there
+    (`drop_unused_partitions` deletes them).
 
     Args:
         source: Where the files are, as `list_files` expects it.
@@ -63,12 +63,13 @@ def read_partitions(source: str, *, into: Path, mapping: ColumnMapping | None) -
 
     Raises:
         FilesMissing, PathUnreadable, FileUnreachable, FileChanged: A file is missing, or cannot be read now.
+        NameRefused, AddressRefused: The name of a file has an empty part, or a web address is not encrypted.
         SourceFailed: A file is damaged, or lacks a column; the message names it.
         StorageUnavailable: The bucket does not answer, or does not exist.
     """
     files, folder = list_files(source, suffixes=DATA_SUFFIXES), into / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{_key(file, source=source, mapping=mapping)}.parquet" for file in files]
+    paths = [folder / f"{_key(file, mapping=mapping)}.parquet" for file in files]
     new = [(file, path) for file, path in zip(files, paths, strict=True) if not path.is_file()]
     logger.info("files of listings found", extra={"files": len(files), "new": len(new)})
     for number, (file, path) in enumerate(new, start=1):
@@ -113,8 +114,8 @@ def _scratch(into: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _key(file: SourceFile, *, source: str, mapping: ColumnMapping | None) -> str:
-    parts = [LAYOUT, source, file.name, file.version, PARTITION_COLUMNS, POSTING_DATE_FORMAT]
+def _key(file: SourceFile, *, mapping: ColumnMapping | None) -> str:
+    parts = [LAYOUT, file.address, file.name, file.version, PARTITION_COLUMNS, POSTING_DATE_FORMAT]
     parts.append(mapping.model_dump_json() if mapping else "")
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 

@@ -1,6 +1,7 @@
 """Read one file of listings as texts, whatever its format, and write it as a Parquet file of raw columns."""
 
 import json
+import logging
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -25,7 +26,11 @@ PARTITION_COLUMNS = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
 NEVER_EMPTY = ("price", "posting_date", *REQUIRED_FIELDS)
 DIGEST = "sha256"  # in the metadata of a partition: of the file that it was read from
 SAMPLE_LINES = 1_000  # of NDJSON, whose columns are those of its first objects
+NUMBER = " as a number"  # appended to the name of a column
 LARGEST_WHOLE = 2.0**53
+
+
+logger = logging.getLogger(__name__)
 
 
 class FileBroken(SourceFailed):
@@ -51,9 +56,9 @@ def write_partition(
 
     Raises:
         FileBroken: The file cannot be read to its end; the message has the line or the column.
-        FileEmpty: The file has no rows.
+        FileEmpty: A file of NDJSON has no rows.
         NotUtf8: A text file is not UTF-8.
-        ColumnsChanged: The file lacks a column.
+        ColumnsChanged: The file lacks a column, or NDJSON never has a key that every listing has.
     """
     digest = checksum(path) if _is_binary(name) else file_digest(path, name=name)
     readable = unpack(path, into=scratch / "unpacked.csv") if name.lower().endswith(".zip") else path
@@ -67,7 +72,12 @@ def write_partition(
         if "(os error" in str(error):
             raise  # such as a full disk
         raise FileBroken(f"{name} cannot be read{_place(readable, name)}: {_first_line(error)}.") from error
-    return _check_rows(into, name=name)
+    if _is_ndjson(name):
+        _check_keys(into, name=name)
+    rows_written = pl.scan_parquet(into).select(pl.len()).collect().item()
+    if not rows_written:
+        logger.warning("file of listings has no rows", extra={"file": name})
+    return int(rows_written)
 
 
 def partition_digest(path: Path) -> str:
@@ -117,7 +127,7 @@ def scan_texts(
     """
     decimal: Decimals = mapping.decimal if mapping else MARKET.decimal
     if _is_ndjson(path.name):
-        return pl.scan_ndjson(path, schema=dict.fromkeys(columns, pl.String))
+        return _json_texts(path, columns, decimal=decimal)
     table = _scan(path, separator=mapping.separator if mapping else ",")
     found = {name: kind for name, kind in table.collect_schema().items() if name in columns}
     for column, kind in found.items():
@@ -173,23 +183,40 @@ def _raw_rows(texts: pl.LazyFrame, *, name: str, mapping: ColumnMapping | None) 
     )
 
 
-def _check_rows(partition: Path, *, name: str) -> int:
-    """Refuse a file without rows, and one of JSON lines that never have a key that every listing has."""
+def _check_keys(partition: Path, *, name: str) -> None:
+    """Refuse NDJSON without rows, and without any value of a key that every listing has: it has no header."""
     rows = pl.scan_parquet(partition)
     listed = rows.filter(~marks_deletion(pl.col(DELETED)))
-    total, expected = (int(part.select(pl.len()).collect().item()) for part in (rows, listed))
+    total, expected = (part.select(pl.len()).collect().item() for part in (rows, listed))
     if not total:
         raise FileEmpty(f"{name} has no rows.")
     filled = listed.select(pl.col(column).count() for column in NEVER_EMPTY).collect().row(0, named=True)
     if expected and (empty := [column for column, count in filled.items() if not count]):
         raise ColumnsChanged(f"{name} has no row with {' and '.join(map(repr, empty))}.")
-    return total
+
+
+def _json_texts(path: Path, columns: Collection[str], *, decimal: Decimals) -> pl.LazyFrame:
+    """Scan NDJSON as texts. JSON writes its numbers with a point; its texts are those of the source."""
+    texts = pl.scan_ndjson(path, schema=dict.fromkeys(columns, pl.String))
+    if decimal == ".":
+        return texts
+    numbers = pl.scan_ndjson(path, schema=dict.fromkeys(columns, pl.Float64), ignore_errors=True)
+    both = pl.concat([texts, numbers.select(pl.all().name.suffix(NUMBER))], how="horizontal")
+    return both.select(
+        pl.when(pl.col(f"{column}{NUMBER}").is_null())
+        .then(column)
+        .otherwise(pl.col(column).str.replace(".", decimal, literal=True))
+        .alias(column)
+        for column in columns
+    )
 
 
 def _text(name: str, kind: pl.DataType, *, decimal: Decimals) -> pl.Expr:
     column = pl.col(name)
     if kind.is_temporal():
         return _moment(column, kind).dt.strftime(POSTING_DATE_FORMAT)
+    if kind.is_decimal():
+        return column.cast(pl.String).str.replace(".", decimal, literal=True)
     if not kind.is_float():
         return column if kind == pl.String else column.cast(pl.String)
     column = column.fill_nan(None)  # pandas writes missing values as NaN
