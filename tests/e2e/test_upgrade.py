@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tarfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -199,13 +199,16 @@ def test_no_request_fails_and_nothing_is_lost(programs: dict[str, Path], tmp_pat
         alerts = httpx.get(f"{watcher}/alerts").json()
         assert {*expected["alerts"]} <= {item["key"] for item in (*alerts["firing"], *alerts["past"])}
         decisions = httpx.get(f"{watcher}/decisions").json()
-        assert [(item["act"], item["version"], item["at"]) for item in decisions[::-1]] == decided
+        assert _acts(decisions[::-1]) == decided
         assert httpx.get(f"{watcher}/healthz").json()["trouble"] == ""
 
 
-def _decisions(file: Path) -> list[tuple[str, int, str]]:
-    decisions = map(json.loads, file.read_text().splitlines())
-    return [(item["act"], item["version"], item["at"]) for item in decisions]
+def _decisions(file: Path) -> list[tuple[str, int, datetime]]:
+    return _acts(map(json.loads, file.read_text().splitlines()))
+
+
+def _acts(decisions: Iterable[dict[str, Any]]) -> list[tuple[str, int, datetime]]:
+    return [(item["act"], item["version"], datetime.fromisoformat(item["at"])) for item in decisions]
 
 
 def _doctor(platform: Platform) -> str:

@@ -87,7 +87,13 @@ class SourceFile(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class LocalFile:
-    """A file of a file system."""
+    """A file of a file system.
+
+    Attributes:
+        name: Its path within what was listed.
+        version: Changes whenever the content changes.
+        path: The file.
+    """
 
     name: str
     version: str
@@ -105,7 +111,17 @@ class LocalFile:
 
     @contextmanager
     def opened(self, scratch: Path) -> Iterator[Path]:  # noqa: ARG002  # read in place
-        """Read the file in place."""
+        """Read the file in place.
+
+        Args:
+            scratch: A folder for temporary files.
+
+        Yields:
+            The path.
+
+        Raises:
+            FileChanged: The file changed meanwhile.
+        """
         check_readable(self.path)
         try:
             yield self.path
@@ -116,7 +132,14 @@ class LocalFile:
 
 @dataclass(frozen=True, kw_only=True)
 class BucketFile:
-    """An object of a bucket."""
+    """An object of a bucket.
+
+    Attributes:
+        name: Its path within what was listed.
+        version: Changes whenever the content changes.
+        bucket: The bucket.
+        key: The key of the object.
+    """
 
     name: str
     version: str
@@ -135,7 +158,17 @@ class BucketFile:
 
     @contextmanager
     def opened(self, scratch: Path) -> Iterator[Path]:
-        """Download the version that was listed."""
+        """Download the version that was listed.
+
+        Args:
+            scratch: A folder for temporary files.
+
+        Yields:
+            The path.
+
+        Raises:
+            FileChanged: The file changed meanwhile.
+        """
         with _temporary(scratch, self.name) as path:
             if not self.bucket.download_version(self.key, path, etag=self.version):
                 raise FileChanged(f"{self.bucket.url}/{self.key} changed after it was listed.")
@@ -144,7 +177,13 @@ class BucketFile:
 
 @dataclass(frozen=True, kw_only=True)
 class WebFile:
-    """A file of a web server; without a validator (RFC 9110, section 8.8) it counts as changed."""
+    """A file of a web server; without a validator (RFC 9110, section 8.8) it counts as changed.
+
+    Attributes:
+        name: Its path within what was listed.
+        version: Changes whenever the content changes.
+        url: Its address.
+    """
 
     name: str
     version: str
@@ -163,7 +202,17 @@ class WebFile:
 
     @contextmanager
     def opened(self, scratch: Path) -> Iterator[Path]:
-        """Download the file."""
+        """Download the file.
+
+        Args:
+            scratch: A folder for temporary files.
+
+        Yields:
+            The path.
+
+        Raises:
+            FileChanged: The file changed meanwhile.
+        """
         with _temporary(scratch, self.name) as path:
             with _response(self.url) as response, path.open("wb") as file:
                 if _validator(response) not in {"", self.version}:
