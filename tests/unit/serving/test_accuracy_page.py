@@ -122,3 +122,16 @@ def test_a_card_keeps_its_accuracy(bundle: Path) -> None:
     card = replace(PriceModel.load(bundle).card, accuracy=ACCURACY)
 
     assert ModelCard.from_json(json.loads(json.dumps(card.as_json()))) == card
+
+
+def test_strangers_read_no_host_of_the_source_but_that_advertisements_were_invented(bundle: Path) -> None:
+    description = "bundled sample (Kaggle cannot be reached: HTTPSConnection(host='api.kaggle.com'))"
+    card = replace(
+        PriceModel.load(bundle).card, accuracy=ACCURACY, data_source="sample", source_description=description
+    )
+
+    page = render_accuracy(card, version="2")
+
+    assert "HTTPSConnection" not in page
+    assert "invented advertisements" in page
+    assert "invented" not in render_accuracy(replace(card, data_source="file"), version="2")

@@ -116,9 +116,16 @@ def _measurement(card: ModelCard, accuracy: Accuracy | None, *, version: str) ->
         )
     yield (
         f"<p>Version {escape(version)} was trained on {_day(card.trained_at.date())} on "
-        f"{sum(card.rows.values()):,} advertisements ({escape(card.source_description)}); the newest is from "
+        f"{sum(card.rows.values()):,} {_source(card)}; the newest is from "
         f"{_day(card.data_as_of)}.</p>"
     )
+
+
+def _source(card: ModelCard) -> str:
+    """Say where the advertisements come from. The card's description may hold host and file names."""
+    if card.data_source == "sample":
+        return "<strong>invented advertisements: these prices are examples, not those of a market</strong>"
+    return "advertisements from Kaggle" if card.data_source == "kaggle" else "advertisements"
 
 
 def _earlier(accuracy: Accuracy) -> Iterable[str]:
