@@ -444,7 +444,7 @@ class Simulation:
         answers = asyncio.gather(*(replica.quotes.answer(request, client="shop") for request in requests))
 
         def end(_: object, context: dict[str, Any]) -> None:
-            """End the process after a crash in a callback, which reaches nobody who waits."""
+            """End the process after a crash in a callback: no caller waits for its exception."""
             if not answers.done():
                 answers.set_exception(context["exception"])
 

@@ -92,9 +92,10 @@ def _details(accuracy: Accuracy) -> Iterable[str]:
         yield "<h2>How much better could it be?</h2>"
         yield (
             f"<p>{CARS.capitalize()} that are described alike are advertised at prices that differ by "
-            f"{floor['gap']:.1%} at the median. So nobody who knows only the description "
-            f"can be expected to have a median error below {floor['lower']:.1%} to "
-            f"{floor['upper']:.1%} on them. Ours is {floor['error']:.1%} on those.</p>"
+            f"{floor['gap']:.1%} at the median. So no estimate from the description "
+            f"alone can be expected to have a median error below {floor['lower']:.1%} to "
+            f"{floor['upper']:.1%} on them. "
+            f"Ours is {floor['error']:.1%}.</p>"
         )
 
 

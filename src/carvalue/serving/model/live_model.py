@@ -250,7 +250,7 @@ def _public_cause(error: Exception) -> str:
 
 
 async def follow_forever(follow: Callable[[], None]) -> None:
-    """Follow the registry until cancelled, in a thread, so that a slow registry delays no quote.
+    """Look again and again until cancelled, in a thread: a slow registry or journal delays no quote.
 
     Args:
         follow: looks once, and changes the model if need be.
@@ -259,5 +259,5 @@ async def follow_forever(follow: Callable[[], None]) -> None:
         try:
             await asyncio.to_thread(follow)
         except Exception:  # the next round may succeed
-            logger.exception("following the registry failed")
+            logger.exception("the model in use could not be updated")
         await asyncio.sleep(POLL_S)
