@@ -253,7 +253,7 @@ class SimulatedDetectors:
 
     def as_json(self) -> dict[str, Any]:
         """Convert the state to JSON types."""
-        return {"prices": self._prices}
+        return {"prices": self._prices} if self._prices else {}
 
 
 class Receiver:
@@ -651,13 +651,13 @@ class Simulation:
         return (entry.price for entry in self.journal.after("", until=far, limit=100_000))
 
     def _judged(self) -> list[int]:
-        return [*self._judged_earlier, *self._saved_state["channels"]["prices"]]
+        return [*self._judged_earlier, *self._saved_state["channels"].get("prices", ())]
 
     def _note_saved_state(self) -> None:
         """Remember what the watcher saved, which it overwrites when another version is in production."""
         state = dict(self._watcher_state().read())
         if self._saved_state and state["version"] != self._saved_state["version"]:
-            self._judged_earlier += self._saved_state["channels"]["prices"]
+            self._judged_earlier += self._saved_state["channels"].get("prices", ())
         self._saved_state = state
 
     def _watcher_state(self) -> LeasedState:

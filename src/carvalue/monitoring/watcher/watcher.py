@@ -281,7 +281,7 @@ class Watcher:
         state = self._load()
         production = calibrate_reference(version, registry=self._registry, references=self._references)
         is_same = state.get("version") == version.bundle_digest
-        channels = state.get("channels", {}) if is_same else {}
+        channels = state.get("channels") if is_same else {}
         self._detectors = ChannelDetectors(production.profile, production.null, channels)
         self._recent, self._reported = pl.DataFrame(), state.get("reported") if is_same else None
         self._live, self._sales_until = LiveAccuracy(sales=0, error=None, coverage=None), None
@@ -292,18 +292,19 @@ class Watcher:
         self._tests = AccuracyTests.from_json(tests, metrics=production.card.metrics)
         self._production, self._has_changed = production, True
         if is_same:
-            self._refill(production, self._detectors)
+            is_discarded = channels != {} and not self._detectors.names
+            self._refill(production, self._detectors if is_discarded else None)
 
-    def _refill(self, production: CalibratedReference, detectors: ChannelDetectors) -> None:
-        """Read the newest quotes again: for reports, and in place of a state that was discarded."""
+    def _refill(self, production: CalibratedReference, discarded: ChannelDetectors | None) -> None:
+        """Read the newest quotes again: for reports, and for detectors whose saved state was discarded."""
         version = str(production.version.version)
         entries = self._journal.before(self._cursor, model_version=version, limit=REBUILD_ROWS)
         if not entries:
             return
         rows = journal_frame(entries)
         self._recent = rows[-REPORT_ROWS:]
-        if not detectors.names:
-            self._recent = detectors.add(rows)[-REPORT_ROWS:]
+        if discarded is not None:
+            self._recent = discarded.add(rows)[-REPORT_ROWS:]
 
     def _check(
         self, production: CalibratedReference, detectors: ChannelDetectors, entries: list[JournalEntry]

@@ -251,6 +251,22 @@ def test_a_new_version_begins_with_a_clean_slate(stage: Stage, bundle: Path) -> 
     assert stage.watcher.alert_store.firing() == []
 
 
+def test_a_restart_after_a_rollback_checks_no_quote_a_second_time(stage: Stage, bundle: Path) -> None:
+    other = a_bundle(stage.folder / "other", price_share=1.1)
+    stage.quote(300, seed=11)
+    for folder, version in ((bundle, 1), (other, 2), (bundle, 1)):
+        stage.registry.promote(folder, version=version)
+        stage.watcher.step()
+    stage.watcher.close()
+
+    restarted = stage.a_watcher()
+    restarted.step()
+
+    assert restarted.snapshot is not None
+    assert restarted.snapshot.drift.rows == 0
+    restarted.close()
+
+
 def test_young_quotes_of_release_0_2_are_left_for_the_next_round(stage: Stage) -> None:
     stage.quote(300, seed=11)
     with stage.journal.transaction() as connection:
