@@ -193,6 +193,19 @@ ACCURACY = Row(
             empty=NO_SALES,
         ),
         Panel(
+            title="Correction of the ranges",
+            shape="lines",
+            queries={
+                f"exp({metrics.RANGE_LEVEL.name}) - 1": "moved by",
+                f"{metrics.RANGE_SCALE.name} - 1": "widened by",
+            },
+            description="By how much reported sales move and widen the price ranges. Prices stay.",
+            unit="percentunit",
+            width=24,
+            steps=((None, "transparent"), (0, "gray")),
+            runbook="CarvalueCoverageLow",
+        ),
+        Panel(
             title="Challenger against production",
             shape="lines",
             queries={
