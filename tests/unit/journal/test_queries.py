@@ -245,3 +245,14 @@ def test_pending_revisions_are_listed_and_not_applied(tmp_path: Path) -> None:
 def test_a_missing_driver_is_named() -> None:
     with pytest.raises(DriverMissing, match=r"JOURNAL_URL starts with postgresql\+pg8000, .* package pg8000"):
         Journal("postgresql+pg8000://ann@host/journal")
+
+
+def test_the_last_correction_of_a_version_counts(journal: Journal) -> None:
+    for version, level in (("3", 0.1), ("3", -0.05), ("4", 0.02)):
+        journal.set_range_correction(
+            model_version=version, level=level, log_scale=2 * level, sales=300, computed_at=START
+        )
+
+    assert journal.range_correction("3") == (-0.05, -0.1, 300)
+    assert journal.range_correction("4") == (0.02, 0.04, 300)
+    assert journal.range_correction("5") is None

@@ -114,6 +114,27 @@ def test_quotes_that_neither_disk_nor_journal_accept_are_dropped_and_counted(tmp
     recorder.close()
 
 
+def test_a_full_outbox_drops_quotes_and_is_reported_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal, metrics = FakeJournal(), ServiceMetrics()
+    recorder = JournalWriter(outbox=Outbox(tmp_path, limit_bytes=1), journal=journal, metrics=metrics)
+    assert metrics.registry.get_sample_value("carvalue_spool_up") == 1
+
+    for number in range(2):
+        assert not asyncio.run(recorded(recorder, [an_entry(number)]))
+
+    assert recorder.trouble == "spool full"
+    assert metrics.registry.get_sample_value("carvalue_spool_up") == 0
+    assert metrics.registry.get_sample_value("carvalue_journal_dropped_total", {"reason": "spool full"}) == 2
+    assert journal.asked == 0
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert record.__dict__["reason"] == "spool full"
+    assert "no more are kept" in record.__dict__["because"]
+    recorder.close()
+
+
 def test_an_error_affects_its_own_request_only(tmp_path: Path) -> None:
     outbox = SlowOutbox(tmp_path)
     recorder = JournalWriter(outbox=outbox, journal=FakeJournal(), metrics=ServiceMetrics())
