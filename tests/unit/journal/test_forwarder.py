@@ -94,7 +94,7 @@ def test_a_service_without_requests_reports_no_outage(tmp_path: Path) -> None:
     setup.outbox.close()
 
 
-def test_a_refused_entry_does_not_delay_the_others(tmp_path: Path) -> None:
+def test_a_refused_entry_does_not_delay_the_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     setup = ForwarderSetup(tmp_path)
     setup.outbox.append([an_entry(0), an_entry(1, price=1), an_entry(2)])
 
@@ -105,6 +105,23 @@ def test_a_refused_entry_does_not_delay_the_others(tmp_path: Path) -> None:
     (kept,) = setup.quarantine.records()
     assert JournalEntry.from_line(kept.record) == an_entry(1, price=1)
     assert kept.reason == "the journal rejects it: Too cheap."
+    assert caplog.records[-1].__dict__["reasons"] == [kept.reason]
+    setup.outbox.close()
+
+
+@pytest.mark.parametrize(("tail", "quarantined"), [(b'{"quote_id": "0', 0), (b"3\xff\x00", 1), (b"xyz", 1)])
+def test_a_last_line_is_cut_off_if_it_begins_like_a_line_and_is_printable(
+    tmp_path: Path, tail: bytes, quarantined: int
+) -> None:
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    (folder / "1.ndjson").write_bytes(an_entry(1).as_line() + tail)
+    setup = ForwarderSetup(folder)
+
+    setup.replay.forward()
+
+    assert list(setup.journal.stored.values()) == [an_entry(1)]
+    assert setup.metric("carvalue_journal_quarantined_total") == quarantined
     setup.outbox.close()
 
 
@@ -251,6 +268,18 @@ def test_a_replay_stores_what_has_become_readable(tmp_path: Path) -> None:
         an_entry(7)
     ]
     assert [kept.record for kept in quarantine.records()] == [b"{}"]
+
+
+def test_a_replay_leaves_what_the_journal_still_refuses(tmp_path: Path) -> None:
+    quarantine, journal = Quarantine(tmp_path / "quarantine"), FakeJournal()
+    refused = an_entry(1, price=1).as_line()[:-1]
+    quarantine.add([(refused, "refused"), (WHOLE, "refused")])
+
+    result = replay_quarantine(quarantine, journal)
+
+    assert (result.stored, result.remaining) == (1, 1)
+    assert list(journal.stored.values()) == [an_entry(7)]
+    assert [kept.record for kept in quarantine.records()] == [refused]
 
 
 def test_the_limit_is_exported_with_the_waiting_bytes(tmp_path: Path) -> None:

@@ -74,6 +74,15 @@ def test_the_newest_entries_of_a_version_before_a_position(journal: Journal) -> 
     assert journal.end() == JournalCursor(arrival=6, quote_id=quoted(5).quote_id)
 
 
+def test_quotes_without_a_number_come_before_a_position_by_their_id(journal: Journal) -> None:
+    with journal.transaction() as connection:
+        connection.exec_driver_sql("UPDATE quotes SET arrival = NULL WHERE arrival <= 3")
+
+    position = JournalCursor(arrival=4, quote_id=quoted(1).quote_id)
+
+    assert journal.before(position, model_version="3", limit=9) == [quoted(0), quoted(1), quoted(3)]
+
+
 def test_one_quote_is_read_and_an_unknown_one_is_named(journal: Journal) -> None:
     assert journal.quote(quoted(2).quote_id) == quoted(2)
     with pytest.raises(UnknownQuote, match="There is no quote 'f00d'"):
@@ -188,6 +197,26 @@ def test_sold_cars_have_their_listings_the_last_reported_first(journal: Journal)
             client="shop",
         )
     ]
+
+
+def test_cars_of_one_report_are_read_in_the_order_of_their_quotes(journal: Journal) -> None:
+    for minute in (3, 1, 2):
+        report(journal, minute)
+
+    assert [car.sale_price for car in journal.sold_cars(limit=2)] == [20_001, 20_002]
+
+
+def test_a_sold_car_is_one_flat_row(journal: Journal) -> None:
+    report(journal, 1)
+
+    (car,) = journal.sold_cars(limit=9)
+
+    assert car.as_row() == quoted(1).listing | {
+        "told_at": START + HOUR,
+        "client": "shop",
+        "quoted": 22_450,
+        "sale_price": 20_001,
+    }
 
 
 def test_ratings_are_counted_by_version_and_name_their_client(journal: Journal) -> None:

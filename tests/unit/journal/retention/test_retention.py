@@ -64,11 +64,17 @@ def test_prune_removes_old_quotes_with_their_sales_and_ratings(journal: Journal)
         journal.quote(quoted(2).quote_id)
 
 
-def test_a_long_past_is_pruned_in_portions(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pruning, "CHUNK", 3)
+@pytest.mark.parametrize("chunk", [1, 3])
+def test_a_long_past_is_pruned_in_portions(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr(pruning, "CHUNK", chunk)
 
     assert prune(journal, before=date(2026, 10, 3)).quotes == 4
     assert days_of(journal) == [3, 3, 4, 4]
+    with journal.transaction() as connection:
+        for table in ("feedback", "ratings"):
+            assert connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one() == 2  # noqa: S608
     assert [sale.sale_price for sale in journal.sales(model_version="3", limit=9)] == [20_004, 20_003]
 
 
