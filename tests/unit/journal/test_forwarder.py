@@ -62,12 +62,16 @@ class ForwarderSetup:
         return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
-def test_an_outage_is_survived_and_shown(tmp_path: Path) -> None:
+def test_an_outage_is_survived_and_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     setup = ForwarderSetup(tmp_path)
+    assert setup.replay.journal_state == "not asked yet"
+    assert setup.replay.quarantined_records == 0
     setup.journal.is_down = True
     setup.outbox.append([an_entry(0), an_entry(1)])
 
-    setup.replay.forward()
+    for _ in range(2):  # it is logged once
+        setup.replay.forward()
     down = {
         name: setup.metric(f"carvalue_{name}")
         for name in ("journal_up", "journal_lag_seconds", "spool_bytes")
@@ -82,6 +86,11 @@ def test_an_outage_is_survived_and_shown(tmp_path: Path) -> None:
     assert setup.replay.journal_state == "up"
     assert setup.metric("carvalue_journal_lag_seconds") == setup.metric("carvalue_spool_bytes") == 0
     assert setup.metric("carvalue_journal_writes_total") == 2
+    assert setup.metric("carvalue_journal_up") == 1
+    down_log, up_log = caplog.records
+    assert (down_log.levelname, down_log.__dict__["state"]) == ("WARNING", "down")
+    assert down_log.__dict__["because"].startswith("Down.")
+    assert (up_log.levelname, up_log.__dict__["state"]) == ("INFO", "up")
     setup.outbox.close()
 
 
@@ -172,6 +181,47 @@ UNREADABLE = {
 }
 
 
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"[1]", "the line does not begin with a format version and a checksum"),
+        (frame(b"[1]")[:-1], "the line does not hold a JSON object"),
+        (b"4" + WHOLE[1:], "format version 4 is newer than 3, which this release reads"),
+        (WHOLE.replace(b"22450", b"22451"), "the checksum does not match: the line is damaged"),
+        (first_release(price=-5), "price"),
+    ],
+)
+def test_the_quarantine_says_why_a_line_is_unreadable(tmp_path: Path, line: bytes, reason: str) -> None:
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    (folder / "1.ndjson").write_bytes(line + b"\n")
+    setup = ForwarderSetup(folder)
+
+    setup.replay.forward()
+
+    (kept,) = setup.quarantine.records()
+    assert reason in kept.reason
+    setup.outbox.close()
+
+
+def test_an_error_of_the_journal_that_may_quote_a_value_is_named_by_its_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup = ForwarderSetup(tmp_path / "spool")
+
+    def refuse(entries: list[JournalEntry], *, validated: bool) -> None:
+        assert validated
+        raise ValueError(entries[0].price)
+
+    monkeypatch.setattr(setup.journal, "write", refuse)
+    setup.outbox.append([an_entry(0), an_entry(1)])
+
+    setup.replay.forward()
+
+    assert [kept.reason for kept in setup.quarantine.records()] == ["the journal rejects it: ValueError"] * 2
+    setup.outbox.close()
+
+
 @pytest.mark.parametrize("line", UNREADABLE.values(), ids=UNREADABLE.keys())
 @pytest.mark.parametrize("end", [b"\n", b""])
 def test_an_unreadable_line_is_quarantined_and_those_behind_it_pass(
@@ -239,7 +289,7 @@ def test_a_segment_stays_until_its_bad_lines_are_in_the_quarantine(tmp_path: Pat
 
 
 def test_an_unexpected_error_shows_the_journal_as_down(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     setup = ForwarderSetup(tmp_path)
     setup.outbox.append([an_entry(1)])
@@ -253,6 +303,7 @@ def test_an_unexpected_error_shows_the_journal_as_down(
         setup.replay.forward()
 
     assert setup.replay.journal_state == "down"
+    assert caplog.records[-1].__dict__["because"] == "MemoryError"
     setup.outbox.close()
 
 

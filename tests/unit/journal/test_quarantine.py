@@ -45,8 +45,18 @@ def test_an_incomplete_line_affects_no_other(tmp_path: Path) -> None:
     records = Quarantine(tmp_path).records()
     assert [kept.record for kept in records if kept.reason == "why"] == [b"one", b"two"]
     assert [kept.reason for kept in records] == ["why", DAMAGED, "why"]
+    assert records[1].quarantined_at.tzinfo is not None
     Quarantine(tmp_path).remove({records[0].id})
     assert [kept.id for kept in Quarantine(tmp_path).records()] == [kept.id for kept in records[1:]]
+
+
+def test_a_record_that_is_not_base64_is_damaged(tmp_path: Path) -> None:
+    line = b'{"record": "b25!l", "reason": "why", "quarantined_at": "2026-11-01T00:00:00+00:00"}'
+    (tmp_path / RECORDS).write_bytes(line + b"\n")
+
+    (kept,) = Quarantine(tmp_path).records()
+
+    assert (kept.record, kept.reason) == (line, DAMAGED)
 
 
 def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
