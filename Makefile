@@ -108,7 +108,7 @@ bench-fuzzing: install-dev ## feed damaged input to every parser for an hour: ma
 
 mutation: install-dev ## change the code in small ways and count the changes that no test notices (hours)
 	@"$(UV)" sync --frozen --extra platform --group mutation --quiet
-	@$(RUN) mutmut run
+	@PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(RUN) mutmut run
 	@$(RUN) python -m benchmarks.mutation
 
 docs: install-dev ## build the documentation site into var/site, strictly and offline
