@@ -1,15 +1,14 @@
-"""Design matrix of the additive model: a sparse column for each name group, category and knot."""
+"""Design matrix of the additive model: a column for each name group, category and knot."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 from scipy import sparse
 
 from carvalue.listings import CATEGORY_FIELDS, EARLIEST_YEAR, NAME_FIELDS
+from carvalue.pricing.additive.fitting.blocks import ColumnBlock, DesignMatrix, Floats, Ints
 from carvalue.pricing.additive.isotonic import interpolate, locate
 from carvalue.pricing.additive.lookups import (
     AGE_KNOTS,
@@ -28,9 +27,6 @@ from carvalue.pricing.features import (
     normalize_word,
 )
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-
 # rows; a group with fewer has no column of its own
 MIN_LEVEL_ROWS, MIN_CURVE_ROWS, MIN_FAMILY_CATEGORY_ROWS = 4, 15, 12
 # ridge penalties, in rows of weight 1; chosen on validation rows
@@ -39,34 +35,6 @@ CATEGORY_PENALTY, OPEN_CATEGORY_PENALTY, FAMILY_CATEGORY_PENALTY = 2.0, 20.0, 10
 
 FAMILY_CATEGORIES = tuple(field.name for field in CATEGORY_FIELDS if not field.is_open)
 """Fields with an effect for each model family: an open one, as the region, has too few cars of a family."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ColumnBlock:
-    """Columns of the design matrix with a common meaning and penalty."""
-
-    values: sparse.csr_matrix
-    """Values, shape (rows, columns)."""
-    keys: tuple[str, ...]
-    """Name group, category or knot of each column."""
-    penalty: float
-    """Ridge penalty of each column."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DesignMatrix:
-    """All blocks side by side."""
-
-    matrix: sparse.csr_matrix
-    """Values, shape (rows, columns)."""
-    penalty: Floats
-    """Ridge penalty of each column, shape (columns,)."""
-    columns: Mapping[str, slice]
-    """Name of a block -> its columns."""
-    keys: Mapping[str, tuple[str, ...]]
-    """Name of a block -> the keys of its columns."""
-    year: Ints
-    """Model year of each row, counted from `EARLIEST_YEAR`, shape (rows,)."""
 
 
 def build_design(frame: pl.DataFrame, *, token_curves: bool = True) -> DesignMatrix:
@@ -80,59 +48,65 @@ def build_design(frame: pl.DataFrame, *, token_curves: bool = True) -> DesignMat
         The matrix; its groups and categories are those of these rows.
     """
     year = np.clip(frame["year"].to_numpy().astype(np.int64) - EARLIEST_YEAR, 0, None)
-    year_keys = tuple(map(str, range(int(year.max()) + 1)))
-    blocks = {"years": _one_hot(year, keys=year_keys, penalty=UNSHRUNK_PENALTY)}
-    blocks |= _name_blocks(frame, year=year, curve_groups=curve_keys if token_curves else group_keys)
-    blocks |= _category_blocks(frame)
-    ends = np.cumsum([0, *(block.values.shape[1] for block in blocks.values())])
-    columns = {name: slice(int(ends[i]), int(ends[i + 1])) for i, name in enumerate(blocks)}
-    return DesignMatrix(
-        matrix=sparse.hstack([block.values for block in blocks.values()]).tocsr(),
-        penalty=np.concatenate([np.full(len(block.keys), block.penalty) for block in blocks.values()]),
-        columns=columns,
-        keys={name: block.keys for name, block in blocks.items()},
-        year=year,
-    )
+    name, cells = distinct_cells(frame, NAME_FIELDS)
+    names = [car_name(*row) for row in cells]
+    years = tuple(map(str, range(int(year.max()) + 1)))
+    blocks = {
+        "years": ColumnBlock(table=_identity(len(years)), index=year, keys=years, penalty=UNSHRUNK_PENALTY)
+    }
+    curve_groups = curve_keys if token_curves else group_keys
+    blocks |= _name_blocks(frame, names=names, name=name, year=year, curve_groups=curve_groups)
+    blocks |= _category_blocks(frame, names=names, name=name)
+    return DesignMatrix(blocks=blocks, year=year)
 
 
 def _name_blocks(
-    frame: pl.DataFrame, *, year: Ints, curve_groups: Callable[[CarName], Iterable[str]]
+    frame: pl.DataFrame,
+    *,
+    names: Sequence[CarName],
+    name: Ints,
+    year: Ints,
+    curve_groups: Callable[[CarName], Iterable[str]],
 ) -> dict[str, ColumnBlock]:
-    index, cells = distinct_cells(frame, NAME_FIELDS)
-    names = [car_name(*row) for row in cells]
-    rows = np.bincount(index, minlength=len(names))
+    rows = np.bincount(name, minlength=len(names))
     levels, level_names = _membership(names, rows, keys_of=level_keys, min_rows=MIN_LEVEL_ROWS)
     curves, curve_names = _membership(names, rows, keys_of=curve_groups, min_rows=MIN_CURVE_ROWS)
-    member = curves[index]
-    ages, miles, slope = _age_shares(year), *_mile_shares(frame)
-    age_values = sparse.hstack([sparse.diags(ages[:, i]) @ member for i in range(len(AGE_KNOTS))]).tocsr()
-    age_names = tuple(f"{i} {key}" for i in range(len(AGE_KNOTS)) for key in curve_names)
-    slopes = (sparse.diags(slope) @ member).tocsr()
+    age_names = tuple(f"{knot} {key}" for knot in range(len(AGE_KNOTS)) for key in curve_names)
+    ages, age_of = _ages(curves, name=name, year=year)
+    miles, slope, mile_of = _miles(frame)
+    flags, flag_of = _flags(frame)
     mile_names = (*map(str, ODOMETER_KNOTS), "missing")
     return {
-        "levels": ColumnBlock(values=levels[index], keys=level_names, penalty=LEVEL_PENALTY),
-        "ages": ColumnBlock(values=age_values, keys=age_names, penalty=AGE_PENALTY),
-        "miles": ColumnBlock(values=sparse.csr_matrix(miles), keys=mile_names, penalty=UNSHRUNK_PENALTY),
-        "implausible": _implausible_block(frame),
-        "slopes": ColumnBlock(values=slopes, keys=curve_names, penalty=SLOPE_PENALTY),
+        "levels": ColumnBlock(table=levels, index=name, keys=level_names, penalty=LEVEL_PENALTY),
+        "ages": ColumnBlock(table=ages, index=age_of, keys=age_names, penalty=AGE_PENALTY),
+        "miles": ColumnBlock(table=miles, index=mile_of, keys=mile_names, penalty=UNSHRUNK_PENALTY),
+        # in addition to the effect of a missing odometer
+        "implausible": ColumnBlock(table=flags, index=flag_of, keys=(IMPLAUSIBLE,), penalty=UNSHRUNK_PENALTY),
+        "slopes": ColumnBlock(
+            table=curves, index=name, factor=slope[mile_of], keys=curve_names, penalty=SLOPE_PENALTY
+        ),
     }
 
 
-def _category_blocks(frame: pl.DataFrame) -> dict[str, ColumnBlock]:
-    blocks = {}
+def _category_blocks(frame: pl.DataFrame, *, names: Sequence[CarName], name: Ints) -> dict[str, ColumnBlock]:
+    families, family_of_name = _coded(group_keys(name)[1] for name in names)
+    family, blocks, by_family = family_of_name[name], {}, {}
     for field in CATEGORY_FIELDS:
-        codes, keys = _coded(frame, (field.name,), lambda *cells: normalize_word(cells[0]), min_rows=1)
+        cell, cells = distinct_cells(frame, (field.name,))
+        categories, category_of_cell = _coded(normalize_word(value) for (value,) in cells)
+        category = category_of_cell[cell]
         penalty = OPEN_CATEGORY_PENALTY if field.is_open else CATEGORY_PENALTY
-        blocks[f"category {field.name}"] = _one_hot(codes, keys=keys, penalty=penalty)
-    for name in FAMILY_CATEGORIES:
-        codes, keys = _coded(
-            frame,
-            (*NAME_FIELDS, name),
-            lambda *cells: family_category_key(group_keys(car_name(*cells[:2]))[1], normalize_word(cells[2])),
-            min_rows=MIN_FAMILY_CATEGORY_ROWS,
-        )
-        blocks[f"family {name}"] = _one_hot(codes, keys=keys, penalty=FAMILY_CATEGORY_PENALTY)
-    return blocks
+        blocks[f"category {field.name}"] = _one_hot(category, categories, penalty=penalty, min_rows=1)
+        if field.name in FAMILY_CATEGORIES:
+            pairs, pair = np.unique(family * len(categories) + category, return_inverse=True)
+            keys = [
+                family_category_key(families[number // len(categories)], categories[number % len(categories)])
+                for number in pairs.tolist()
+            ]
+            by_family[f"family {field.name}"] = _one_hot(
+                pair, keys, penalty=FAMILY_CATEGORY_PENALTY, min_rows=MIN_FAMILY_CATEGORY_ROWS
+            )
+    return blocks | by_family
 
 
 def _membership(
@@ -152,48 +126,54 @@ def _membership(
     return sparse.csr_matrix((np.ones(len(flat)), flat, starts), shape=(len(names), len(kept))), kept
 
 
-def _coded(
-    frame: pl.DataFrame, fields: tuple[str, ...], key_of: Callable[..., str], *, min_rows: int
-) -> tuple[Ints, tuple[str, ...]]:
-    """Code each row's category, -1 where it is rare, and list the categories."""
-    index, cells = distinct_cells(frame, fields)
-    keys = [key_of(*row) for row in cells]
-    counts: Counter[str] = Counter()
-    for key, times in zip(keys, np.bincount(index, minlength=len(keys)).tolist(), strict=True):
-        counts[key] += times
-    kept = tuple(sorted(key for key, times in counts.items() if times >= min_rows))
-    code = {key: i for i, key in enumerate(kept)}
-    return np.array([code.get(key, -1) for key in keys], dtype=np.int64)[index], kept
+def _coded(keys: Iterable[str]) -> tuple[list[str], Ints]:
+    """List the distinct keys, and give the position of each key in the list."""
+    found: dict[str, int] = {}
+    codes = np.array([found.setdefault(key, len(found)) for key in keys], dtype=np.int64)
+    return list(found), codes
 
 
-def _implausible_block(frame: pl.DataFrame) -> ColumnBlock:
-    """Build the column of implausible odometers: their effect in addition to that of a missing one."""
+def _one_hot(codes: Ints, keys: Sequence[str], *, penalty: float, min_rows: int) -> ColumnBlock:
+    """Give each key that has enough rows a column; the columns are sorted by key."""
+    rows = np.bincount(codes, minlength=len(keys))
+    kept = sorted((key, code) for code, key in enumerate(keys) if rows[code] >= min_rows)
+    values, codes_of_columns = np.ones(len(kept)), [code for _, code in kept]
+    table = sparse.csr_matrix(
+        (values, (codes_of_columns, np.arange(len(kept)))), shape=(len(keys), len(kept))
+    )
+    return ColumnBlock(table=table, index=codes, keys=tuple(key for key, _ in kept), penalty=penalty)
+
+
+def _identity(size: int) -> sparse.csr_matrix:
+    return sparse.identity(size, format="csr")
+
+
+def _flags(frame: pl.DataFrame) -> tuple[sparse.csr_matrix, Ints]:
     index, cells = distinct_cells(frame, (IMPLAUSIBLE,))
-    flags = np.array([float(bool(cell)) for (cell,) in cells])[index]
-    values = sparse.csr_matrix(flags[:, None])
-    return ColumnBlock(values=values, keys=(IMPLAUSIBLE,), penalty=UNSHRUNK_PENALTY)
+    return sparse.csr_matrix([[float(bool(cell))] for (cell,) in cells]), index
 
 
-def _one_hot(codes: Ints, *, keys: tuple[str, ...], penalty: float) -> ColumnBlock:
-    rows = np.flatnonzero(codes >= 0)
-    values = sparse.csr_matrix((np.ones(len(rows)), (rows, codes[rows])), shape=(len(codes), len(keys)))
-    return ColumnBlock(values=values, keys=keys, penalty=penalty)
+def _ages(curves: sparse.csr_matrix, *, name: Ints, year: Ints) -> tuple[sparse.csr_matrix, Ints]:
+    """Split the groups of each name and year between the two `AGE_KNOTS` around the age.
 
-
-def _age_shares(year: Ints) -> Floats:
-    """Split each row between the two `AGE_KNOTS` around its age, shape (rows, knots)."""
+    Shapes (pairs of name and year, knots * groups), and (rows,) for the pair of each row.
+    """
     newest = int(year.max())
-    table = np.zeros((newest + 1, len(AGE_KNOTS)))
+    pairs, index = np.unique(name * (newest + 1) + year, return_inverse=True)
+    shares = np.zeros((newest + 1, len(AGE_KNOTS)))
     for number in range(newest + 1):
         segment, share = locate(AGE_KNOTS, float(newest - number))
-        table[number, segment], table[number, segment + 1] = 1 - share, share
-    return table[year]
+        shares[number, segment], shares[number, segment + 1] = 1 - share, share
+    member, of_pair = curves[pairs // (newest + 1)], shares[pairs % (newest + 1)]
+    by_knot = [sparse.diags(of_pair[:, knot]) @ member for knot in range(len(AGE_KNOTS))]
+    return sparse.hstack(by_knot).tocsr(), index
 
 
-def _mile_shares(frame: pl.DataFrame) -> tuple[Floats, Floats]:
-    """Split each row between the two `ODOMETER_KNOTS` around its mileage, and interpolate `SLOPE_BASIS`.
+def _miles(frame: pl.DataFrame) -> tuple[sparse.csr_matrix, Floats, Ints]:
+    """Split each mileage between the two `ODOMETER_KNOTS` around it, and interpolate `SLOPE_BASIS`.
 
-    Shapes (rows, knots + 1), where the last column is a missing odometer, and (rows,).
+    Shapes (distinct mileages, knots + 1), where the last column is a missing odometer, (distinct mileages,),
+    and (rows,) for the mileage of each row.
     """
     index, cells = distinct_cells(frame, ("odometer",))
     shares, slope = np.zeros((len(cells), len(ODOMETER_KNOTS) + 1)), np.zeros(len(cells))
@@ -204,4 +184,4 @@ def _mile_shares(frame: pl.DataFrame) -> tuple[Floats, Floats]:
         segment, share = locate(ODOMETER_KNOTS, float(miles))
         shares[number, segment], shares[number, segment + 1] = 1 - share, share
         slope[number] = interpolate(SLOPE_BASIS, segment, share)
-    return shares[index], slope[index]
+    return sparse.csr_matrix(shares), slope, index

@@ -7,7 +7,8 @@ import numpy.typing as npt
 import polars as pl
 
 from carvalue.listings import CATEGORY_FIELDS
-from carvalue.pricing.additive.fitting.design_matrix import FAMILY_CATEGORIES, DesignMatrix
+from carvalue.pricing.additive.fitting.blocks import DesignMatrix
+from carvalue.pricing.additive.fitting.design_matrix import FAMILY_CATEGORIES
 from carvalue.pricing.additive.fitting.robust_ridge import robust_ridge
 from carvalue.pricing.additive.lookups import (
     AGE_KNOTS,
@@ -58,15 +59,13 @@ def fit_parts(
     Returns:
         The features `name_year`, `name_young`, `name_old`, `name_miles`, `words` and `family_words`.
     """
-    matrix, target = design.matrix[rows], log_price[rows]
+    chosen, target = design.select(rows), log_price[rows]
     mean_target = float(np.average(target, weights=weights[rows]))
-    coefficients, final_weights = robust_ridge(
-        matrix, target - mean_target, weights=weights[rows], penalty=design.penalty
-    )
-    column_means = (matrix.T @ final_weights) / final_weights.sum()
+    coefficients, final_weights = robust_ridge(chosen, target - mean_target, weights=weights[rows])
+    column_means = chosen.transposed_dot(final_weights) / final_weights.sum()
     level = mean_target + _centre(design, coefficients, column_means)
     base_curve = coefficients[design.columns["years"]] + level
-    curves = _curves(design, coefficients, base_curve=base_curve, rows=rows)
+    curves = _curves(chosen, coefficients, base_curve=base_curve)
     categories = tuple(field.name for field in CATEGORY_FIELDS)
     by_category = tuple(_table(design, coefficients, f"category {name}") for name in categories)
     by_family = tuple(_table(design, coefficients, f"family {name}") for name in FAMILY_CATEGORIES)
@@ -94,12 +93,10 @@ def _centre(design: DesignMatrix, coefficients: Floats, column_means: Floats) ->
     return moved
 
 
-def _curves(
-    design: DesignMatrix, coefficients: Floats, *, base_curve: Floats, rows: npt.NDArray[np.int64]
-) -> NameCurves:
-    keys = design.keys["slopes"]
+def _curves(design: DesignMatrix, coefficients: Floats, *, base_curve: Floats) -> NameCurves:
+    keys = design.blocks["slopes"].keys
     ages = coefficients[design.columns["ages"]].reshape(len(AGE_KNOTS), len(keys)).T.round(DIGITS).tolist()
-    counts = np.bincount(design.year[rows], minlength=len(base_curve)) + 1.0
+    counts = np.bincount(design.year, minlength=len(base_curve)) + 1.0
     return NameCurves(
         base_curve=tuple(base_curve.round(DIGITS).tolist()),
         year_rows=tuple(counts.tolist()),
@@ -122,4 +119,4 @@ def _name_miles(design: DesignMatrix, coefficients: Floats, column_means: Floats
 
 def _table(design: DesignMatrix, coefficients: Floats, block: str) -> Mapping[str, float]:
     values = coefficients[design.columns[block]].round(DIGITS).tolist()
-    return dict(zip(design.keys[block], values, strict=True))
+    return dict(zip(design.blocks[block].keys, values, strict=True))

@@ -2,7 +2,8 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+
+from carvalue.pricing.additive.fitting.blocks import DesignMatrix
 
 Floats = npt.NDArray[np.float64]
 
@@ -13,9 +14,7 @@ CG_ITERATIONS = 60  # of the first solution; the reweighted ones start from it a
 TOLERANCE = 1e-4  # of the residual norm, relative to that of the right-hand side
 
 
-def robust_ridge(
-    matrix: sparse.csr_matrix, target: Floats, *, weights: Floats, penalty: Floats
-) -> tuple[Floats, Floats]:
+def robust_ridge(design: DesignMatrix, target: Floats, *, weights: Floats) -> tuple[Floats, Floats]:
     """Fit a ridge regression in which rows with large residuals have less weight.
 
     Iteratively reweighted least squares: the weight of a row with residual r is multiplied by
@@ -23,37 +22,38 @@ def robust_ridge(
     a diagonal (Jacobi) preconditioner.
 
     Args:
-        matrix: Design matrix, shape (rows, columns).
+        design: Design matrix of some rows, with positive penalties.
         target: Centred target in log dollars, shape (rows,).
         weights: Initial weights, shape (rows,).
-        penalty: L2 penalty of each column, shape (columns,), positive.
 
     Returns:
         Coefficients, shape (columns,), and final weights, shape (rows,).
 
     Examples:
-        >>> matrix = sparse.csr_matrix(np.ones((5, 1)))
+        >>> from scipy import sparse
+        >>> from carvalue.pricing.additive.fitting.blocks import ColumnBlock
+        >>> ones, same = sparse.identity(1, format="csr"), np.zeros(5, dtype=int)
+        >>> column = ColumnBlock(table=ones, index=same, keys=("level",), penalty=1e-6)
+        >>> design = DesignMatrix(blocks={"levels": column}, year=same)
         >>> target = np.array([0.1, 0.1, 0.1, 0.1, 5.0])  # the last row is an outlier
-        >>> coefficients, weights = robust_ridge(matrix, target, weights=np.ones(5), penalty=np.array([1e-6]))
+        >>> coefficients, weights = robust_ridge(design, target, weights=np.ones(5))
         >>> float(target.mean().round(2)), float(coefficients[0].round(2)), float(weights[4].round(2))
         (1.08, 0.18, 0.03)
     """
-    transposed = matrix.T.tocsr()
-    squared = transposed.multiply(transposed).tocsr()
-    coefficients = np.zeros(matrix.shape[1])
+    squared, penalty = design.squared(), design.penalty
+    coefficients = np.zeros(len(penalty))
     row_weights, iterations = weights, CG_ITERATIONS
     for number in range(REWEIGHTING_ROUNDS + 1):
         if number:
-            residuals = target - matrix @ coefficients
+            residuals = target - design.dot(coefficients)
             row_weights = weights / np.sqrt(1 + (residuals / REWEIGHTING_SCALE) ** 2)
             iterations = CG_ITERATIONS // 2
         coefficients = _conjugate_gradients(
-            matrix,
-            transposed,
+            design,
             target,
             weights=row_weights,
             penalty=penalty,
-            diagonal=squared @ row_weights + penalty,
+            diagonal=squared.transposed_dot(row_weights) + penalty,
             start=coefficients,
             iterations=iterations,
         )
@@ -61,8 +61,7 @@ def robust_ridge(
 
 
 def _conjugate_gradients(
-    matrix: sparse.csr_matrix,
-    transposed: sparse.csr_matrix,
+    design: DesignMatrix,
     target: Floats,
     *,
     weights: Floats,
@@ -72,16 +71,20 @@ def _conjugate_gradients(
     iterations: int,
 ) -> Floats:
     """Solve (A'WA + P) x = A'Wy, preconditioned by the diagonal of A'WA + P."""
-    right_side = transposed @ (weights * target)
+
+    def product_of(vector: Floats) -> Floats:
+        return design.transposed_dot(weights * design.dot(vector)) + penalty * vector
+
+    right_side = design.transposed_dot(weights * target)
     solution = start.copy()
-    residual = right_side - transposed @ (weights * (matrix @ solution)) - penalty * solution
+    residual = right_side - product_of(solution)
     scaled = residual / diagonal
     direction, norm = scaled, _dot(residual, scaled)
     limit = TOLERANCE**2 * _dot(right_side, right_side / diagonal)
     for _ in range(iterations):
         if norm <= limit:
             break
-        product = transposed @ (weights * (matrix @ direction)) + penalty * direction
+        product = product_of(direction)
         step = norm / _dot(direction, product)
         solution, residual = solution + step * direction, residual - step * product
         scaled = residual / diagonal
