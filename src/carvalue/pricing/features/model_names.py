@@ -21,7 +21,7 @@ from carvalue.pricing.features.model_name_tables import (
 )
 
 MAX_TEXT = 120  # characters that are read; text after them is advertising
-CACHED_TEXTS = 16_384  # an entry takes 0.3 KB, less than those of the caches by name in a model
+CACHED_TEXTS = 65_536  # more than the names of 300,000 listings; an entry takes 0.3 KB
 MAX_TOKENS = 10
 MIN_LITRES, MAX_LITRES = 0.6, 8.4  # other decimals in a name are not engine sizes
 
