@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from carvalue.journal import Act, DecisionRecord
-from carvalue.registry.history import last_switch, rollback_targets, summarize, were_in_production
+from carvalue.registry.history import (
+    canary_version,
+    last_switch,
+    rollback_targets,
+    summarize,
+    were_in_production,
+)
 from carvalue.registry.model_version import MODEL_NAME, ModelVersion
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -91,3 +97,25 @@ def test_without_a_champion_no_version_is_in_production() -> None:
     (summary,) = summarize([version(1)], champion=None, decisions=[ONE])
 
     assert summary.state == "archived"
+
+
+STARTED = decided("canary started", 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("decisions", "canary"),
+    [
+        ([], None),
+        ([ONE, STARTED], 3),
+        ([ONE, STARTED, REFUSED], 3),
+        ([ONE, STARTED, decided("canary stopped", 3, 2)], None),
+        ([ONE, STARTED, TWO], None),
+        ([STARTED, decided("canary started", 4, 2)], 4),
+    ],
+)
+def test_a_canary_runs_until_another_decision_but_a_refusal(
+    decisions: list[DecisionRecord], canary: int | None
+) -> None:
+    assert canary_version(decisions) == canary
+    shown = {item.version: item.state for item in summarize([version(3)], champion=None, decisions=decisions)}
+    assert shown == {3: "canary" if canary == 3 else "candidate"}

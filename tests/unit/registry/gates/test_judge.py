@@ -1,5 +1,6 @@
 """A good challenger passes every gate; each fault is found by its gate."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -17,8 +18,9 @@ from carvalue.registry.gates.accuracy import PRODUCTION, REFIT
 from carvalue.registry.gates.champion import load_champion
 from carvalue.registry.gates.evidence import GateEvidence, GateLimits, gather_evidence
 from carvalue.registry.gates.judge import GATES, judge_version, refuse_unusable, run_gates
-from carvalue.registry.judgement import GateResult, PromotionDecision
-from carvalue.registry.model_version import EVALUATED_MODEL
+from carvalue.registry.gates.service import LOADING
+from carvalue.registry.judgement import GateJudgement, GateResult, PromotionDecision
+from carvalue.registry.model_version import EVALUATED_MODEL, ModelVersion
 from fakes import FakeRegistry
 from markets import a_bundle
 
@@ -295,6 +297,83 @@ def test_a_refitted_challenger_without_its_evaluated_model_is_refused(
     assert not judgement.decision.promote
     assert [gate.name for gate in judgement.decision.gates] == [REFIT]
     assert "fitted on the test rows" in judgement.decision.reasons[0]
+
+
+def _judge(registry: FakeRegistry, version: ModelVersion, *, folder: Path, scratch: Path) -> GateJudgement:
+    return judge_version(
+        version,
+        registry=registry,
+        train=folder / "train.parquet",
+        test=folder / "test.parquet",
+        scratch=scratch,
+        limits=GateLimits(),
+    )
+
+
+def test_a_challenger_is_downloaded_and_compared_with_production(
+    alone: GateEvidence, refitted: Path, tmp_path: Path
+) -> None:
+    registry, folder = FakeRegistry(), alone.bundle.parent
+    registry.promote(alone.bundle, version=1)
+    shutil.copytree(alone.bundle, tmp_path / "evaluation" / EVALUATED_MODEL)
+    version = registry.register(run_id="run2", bundle=refitted, evaluation=tmp_path / "evaluation")
+
+    judgement = _judge(registry, version, folder=folder, scratch=tmp_path / "scratch")
+
+    assert (judgement.version, judgement.against) == (2, 1)
+    assert len(judgement.decision.gates) == len(GATES)
+    compared = {gate.name: gate.message for gate in judgement.decision.gates}[PRODUCTION]
+    assert "of version 1 on 400 rows: +0.0%" in compared  # the same model was evaluated
+    kept = {path.name for path in (tmp_path / "scratch").iterdir()}
+    assert kept == {"challenger", "evaluated", "production"}
+
+
+def test_a_damaged_challenger_is_refused(alone: GateEvidence, tmp_path: Path) -> None:
+    registry, damaged = FakeRegistry(), tmp_path / "damaged"
+    shutil.copytree(alone.bundle, damaged)
+    version = registry.challenge(damaged, version=1)
+    (damaged / "model.ubj").write_bytes(b"")
+
+    judgement = _judge(registry, version, folder=alone.bundle.parent, scratch=tmp_path / "scratch")
+
+    (gate,) = judgement.decision.gates
+    assert (gate.name, gate.passed, judgement.against) == (LOADING, False, None)
+    assert "the price service could not load it" in gate.message
+
+
+def test_the_version_in_production_and_its_bundle_need_no_judgement(
+    alone: GateEvidence, tmp_path: Path
+) -> None:
+    registry = FakeRegistry()
+    production = registry.promote(alone.bundle, version=1)
+    same = registry.challenge(alone.bundle, version=2)
+
+    own, other = (
+        _judge(registry, version, folder=alone.bundle.parent, scratch=tmp_path)
+        for version in (production, same)
+    )
+
+    assert (own.version, own.against, own.decision.promote) == (1, 1, True)
+    assert own.decision.reasons == ("it is in production already",)
+    assert (other.version, other.against, other.decision.promote) == (2, 1, False)
+    assert other.decision.reasons == ("the same bundle is in production as version 1",)
+    assert registry.downloads == 0
+
+
+def test_production_is_loaded_with_its_evaluated_model(
+    alone: GateEvidence, refitted: Path, tmp_path: Path
+) -> None:
+    registry = FakeRegistry()
+    shutil.copytree(alone.bundle, tmp_path / "evaluation" / EVALUATED_MODEL)
+    version = registry.register(run_id="run1", bundle=refitted, evaluation=tmp_path / "evaluation")
+    registry.set_champion(version.version)
+
+    champion = load_champion(registry, into=tmp_path / "production")
+
+    assert champion is not None
+    assert champion.name == "version 1"
+    assert champion.evaluated is not None
+    assert champion.evaluated.card == alone.model.card != champion.model.card
 
 
 def test_a_damaged_evaluated_model_does_not_spoil_the_comparison_with_production(
