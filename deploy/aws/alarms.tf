@@ -45,6 +45,16 @@ locals {
       space     = "AWS/ApplicationELB", metric = "TargetResponseTime", of = local.edge_service
       statistic = "p95", above = 0.5, minutes = 10, silent = "notBreaching"
     }
+    journal-behind = {
+      about     = "Quotes have waited for the journal for five minutes, on the disk of a task of the price service, and are lost with it: see the journal's database."
+      space     = "${var.name}/service", metric = "carvalue_journal_lag_seconds", of = {}
+      statistic = "Maximum", above = 300, minutes = 5, silent = "notBreaching"
+    }
+    quotes-lost = {
+      about     = "Quotes were answered that the journal will never have: the disk of a task is full or broken."
+      space     = "${var.name}/service", metric = "carvalue_journal_dropped_total", of = {}
+      statistic = "Sum", above = 0, minutes = 1, silent = "notBreaching"
+    }
     watcher-told = {
       about     = "The watcher raised an alert, such as drift or a high live error. Its log and the monitoring page show which; docs/how-to/respond-to-alerts.md says what to do."
       space     = "${var.name}/watcher", metric = "AlertsBegun", of = {}

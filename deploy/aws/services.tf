@@ -58,6 +58,12 @@ locals {
     JOURNAL_URL                         = "journal-database" # a retraining reads reported sales
   }
 
+  # metrics that CloudWatch keeps; it bills each
+  metrics = {
+    service = ["carvalue_quotes_total", "carvalue_warned_quotes_total", "carvalue_journal_lag_seconds", "carvalue_journal_dropped_total", "carvalue_model_version"]
+    watcher = ["carvalue_drifted_features", "carvalue_live_error", "carvalue_live_coverage"]
+  }
+
   # role -> the containers of one task; `port` accepts connections, and ECS calls `start.py healthy` with `health`
   tasks = {
     service = {
@@ -69,6 +75,14 @@ locals {
           health      = ["http://127.0.0.1:${local.ports.service}/healthz"]
           environment = {}
           secrets     = { JOURNAL_URL = "journal-database", SERVICE_KEYS = "service-keys" }
+        }
+        metrics = {
+          image       = "service"
+          port        = null
+          health      = []
+          environment = {}
+          secrets     = {}
+          arguments   = concat(["http://127.0.0.1:${local.ports.service}/metrics", "${var.name}/service"], local.metrics.service)
         }
       }
     }
@@ -93,6 +107,14 @@ locals {
           health      = ["http://127.0.0.1:${local.ports.watcher}/healthz"]
           environment = {}
           secrets     = { JOURNAL_URL = "journal-database", AIRFLOW_PASSWORD = "airflow-password", ALERT_URLS = "alert-urls" }
+        }
+        metrics = {
+          image       = "watcher"
+          port        = null
+          health      = []
+          environment = {}
+          secrets     = {}
+          arguments   = concat(["http://127.0.0.1:${local.ports.watcher}/metrics", "${var.name}/watcher"], local.metrics.watcher)
         }
       }
     }
@@ -252,8 +274,8 @@ resource "aws_ecs_task_definition" "this" {
   container_definitions = jsonencode([for name, item in each.value.containers : merge({
     name                   = name
     image                  = lookup(local.deployed_images, item.image, "${aws_ecr_repository.this[item.image].repository_url}:none")
-    command                = [name]
-    essential              = true
+    command                = concat([name], try(item.arguments, []))
+    essential              = name != "metrics"
     readonlyRootFilesystem = true
     environment = [
       for key, value in merge({ for name, chosen in local.settings : name => chosen if item.image != "mlflow" }, item.environment) :

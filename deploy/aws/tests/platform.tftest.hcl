@@ -324,6 +324,18 @@ run "what_stops_and_what_the_watcher_finds_reaches_people" {
   }
 }
 
+run "what_alarms_read_from_the_service_is_written" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for alarm in values(local.alarms) : contains(local.tasks.service.containers.metrics.arguments, alarm.metric)
+      if alarm.space == "${var.name}/service"
+    ]) && local.tasks.service.containers.metrics.arguments[1] == "${var.name}/service"
+    error_message = "The container of metrics must write what alarms read, into the same namespace."
+  }
+}
+
 run "a_restart_of_the_database_does_not_end_a_training" {
   command = plan
 
