@@ -16,7 +16,14 @@ from botocore.exceptions import ClientError
 
 logger = logging.getLogger("release")
 
-SERVICES = ("service", "airflow", "watcher", "page")  # the page last, because it uses the others
+ORDER = (
+    "mlflow",
+    "service",
+    "airflow",
+    "airflow-worker",
+    "watcher",
+    "page",
+)  # the page last, because it uses the others
 TIMEOUT_S = 900.0  # Airflow takes minutes to start; ECS gives up on a bad image earlier
 SMOKE_LISTING = {"manufacturer": "toyota", "model": "camry", "year": 2015, "odometer": 80_000}
 
@@ -47,8 +54,8 @@ class Aws:
         ssm: Client of Systems Manager.
         secrets: Client of Secrets Manager.
         deployment: Value of the parameter `/NAME/deployment`, which Terraform writes: cluster, subnets,
-            security groups, task families, numbers of copies, registry, MLflow host and names of secrets and
-            parameters.
+            security groups, task families, numbers of copies, registry, MLflow's host (None if MLflow is a
+            service) and names of secrets and parameters.
         poll_s: Seconds between two polls.
         timeout_s: Maximum seconds for each step.
     """
@@ -74,17 +81,18 @@ def release(aws: Aws, *, digests: dict[str, str], url: str) -> None:
             A failed first release stays deployed, because a model must be trained on it before it can quote.
     """
     images = {target: f"{aws.deployment['registry'][target]}@{digest}" for target, digest in digests.items()}
-    previous = {role: _service_revision(aws, role=role) for role in SERVICES}
+    services = [role for role in ORDER if role in aws.deployment["copies"]]
+    previous = {role: _service_revision(aws, role=role) for role in services}
     previous_mlflow = _mlflow_image(aws)
-    revisions = {role: _register(aws, role=role, images=images) for role in (*SERVICES, "migrate")}
+    revisions = {role: _register(aws, role=role, images=images) for role in aws.deployment["families"]}
     run_once(aws, revision=revisions["migrate"], command=["migrate"])
     try:
-        _move_mlflow(aws, image=images["mlflow"])
+        _restart_mlflow(aws, image=images["mlflow"])
         target = {
             role: ServiceRevision(
                 revision=revisions[role], copies=max(aws.deployment["copies"][role], previous[role].copies)
             )
-            for role in SERVICES
+            for role in services
         }
         _roll_out(aws, target)
         smoke(url=url, key=_service_key(aws), timeout_s=aws.timeout_s, poll_s=aws.poll_s)
@@ -243,14 +251,17 @@ def _service_key(aws: Aws) -> str:
 
 
 def _mlflow_image(aws: Aws) -> str:
-    return aws.ssm.get_parameter(Name=aws.deployment["mlflow"]["parameter"])["Parameter"]["Value"]  # type: ignore[no-any-return]
+    host = aws.deployment["mlflow"]
+    return aws.ssm.get_parameter(Name=host["parameter"])["Parameter"]["Value"] if host else ""
 
 
-def _move_mlflow(aws: Aws, *, image: str) -> None:
-    mlflow = aws.deployment["mlflow"]
-    aws.ssm.put_parameter(Name=mlflow["parameter"], Value=image, Overwrite=True)
-    aws.ssm.send_command(DocumentName=mlflow["document"], InstanceIds=[mlflow["instance"]])
-    logger.info("restarting MLflow", extra={"image": image})
+def _restart_mlflow(aws: Aws, *, image: str) -> None:
+    """Run another image on MLflow's host; where MLflow is a service, it is rolled out with the others."""
+    host = aws.deployment["mlflow"]
+    if host:
+        aws.ssm.put_parameter(Name=host["parameter"], Value=image, Overwrite=True)
+        aws.ssm.send_command(DocumentName=host["document"], InstanceIds=[host["instance"]])
+        logger.info("restarting MLflow", extra={"image": image})
 
 
 def _note_images(aws: Aws, images: dict[str, str]) -> None:
@@ -269,7 +280,7 @@ def _keeps_images(aws: Aws) -> bool:
 
 
 def _roll_back(aws: Aws, *, services: dict[str, ServiceRevision], mlflow: str) -> None:
-    _move_mlflow(aws, image=mlflow)
+    _restart_mlflow(aws, image=mlflow)
     _roll_out(aws, services)
 
 

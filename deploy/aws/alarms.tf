@@ -13,11 +13,18 @@ locals {
   edge_service = { LoadBalancer = aws_lb.this.arn_suffix, TargetGroup = aws_lb_target_group.this["service"].arn_suffix }
   edge_page    = { LoadBalancer = aws_lb.this.arn_suffix, TargetGroup = aws_lb_target_group.this["page"].arn_suffix }
   database     = { DBInstanceIdentifier = aws_db_instance.this.identifier }
-  watcher      = { ClusterName = aws_ecs_cluster.this.name, ServiceName = aws_ecs_service.this["watcher"].name }
-  airflow      = { ClusterName = aws_ecs_cluster.this.name, ServiceName = aws_ecs_service.this["airflow"].name }
+
+  # What it means that no task of a service runs, behind no load balancer.
+  absences = {
+    airflow = "Airflow does not run: no new data, no new model."
+    watcher = "The watcher does not run: drift is not detected. Quotes are stored; it continues where it stopped."
+    mlflow  = "No copy of MLflow runs: no version can be registered. Quotes continue with the current model."
+
+    airflow-worker = "No worker of Airflow runs: no new data, no new model. Its tasks wait."
+  }
 
   # Each alarm needs action by a person; its description says what it means.
-  alarms = {
+  alarms = merge(local.absence_alarms, local.broker_alarms, {
     service-down = {
       about     = "No healthy copy of the price service: visitors get errors."
       space     = "AWS/ApplicationELB", metric = "HealthyHostCount", of = local.edge_service
@@ -38,24 +45,24 @@ locals {
       space     = "AWS/ApplicationELB", metric = "TargetResponseTime", of = local.edge_service
       statistic = "p95", above = 0.5, minutes = 10, silent = "notBreaching"
     }
-    airflow-down = {
-      about     = "Airflow does not run: no new data, no new model. (A running task sends one sample a minute.)"
-      space     = "AWS/ECS", metric = "CPUUtilization", of = local.airflow
-      statistic = "SampleCount", below = 1, minutes = 10, silent = "breaching"
+    journal-behind = {
+      about     = "Quotes have waited for the journal for five minutes, on the disk of a task of the price service, and are lost with it: see the journal's database."
+      space     = "${var.name}/service", metric = "carvalue_journal_lag_seconds", of = {}
+      statistic = "Maximum", above = 300, minutes = 5, silent = "notBreaching"
     }
-    watcher-down = {
-      about     = "The watcher does not run: drift is not detected. Quotes are stored; it continues where it stopped."
-      space     = "AWS/ECS", metric = "CPUUtilization", of = local.watcher
-      statistic = "SampleCount", below = 1, minutes = 10, silent = "breaching"
+    quotes-lost = {
+      about     = "Quotes were answered that the journal will never have: the disk of a task is full or broken."
+      space     = "${var.name}/service", metric = "carvalue_journal_dropped_total", of = {}
+      statistic = "Sum", above = 0, minutes = 1, silent = "notBreaching"
     }
     watcher-told = {
       about     = "The watcher raised an alert, such as drift or a high live error. Its log and the monitoring page show which; docs/how-to/respond-to-alerts.md says what to do."
       space     = "${var.name}/watcher", metric = "AlertsBegun", of = {}
       statistic = "Sum", above = 0, minutes = 1, silent = "notBreaching"
     }
-    mlflow-down = {
-      about     = "The MLflow host fails its status checks: no version can be registered. Quotes continue with the current model."
-      space     = "AWS/EC2", metric = "StatusCheckFailed", of = { InstanceId = aws_instance.mlflow.id }
+    host-down = {
+      about     = "The operators' host fails its status checks: no tunnels${local.mlflow_on_host ? ", and no version can be registered. Quotes continue with the current model" : ""}."
+      space     = "AWS/EC2", metric = "StatusCheckFailed", of = { InstanceId = aws_instance.host.id }
       statistic = "Maximum", above = 0, minutes = 5, silent = "breaching"
     }
     database-full = {
@@ -72,6 +79,21 @@ locals {
       about     = "The number of connections is close to the limit of the smallest instance class."
       space     = "AWS/RDS", metric = "DatabaseConnections", of = local.database
       statistic = "Maximum", above = 65, minutes = 5, silent = "missing"
+    }
+  })
+  absence_alarms = {
+    for role, about in local.absences : "${role}-down" => {
+      about     = about
+      space     = "AWS/ECS", metric = "CPUUtilization" # of which a running task sends one sample a minute
+      of        = { ClusterName = aws_ecs_cluster.this.name, ServiceName = aws_ecs_service.this[role].name }
+      statistic = "SampleCount", below = 1, minutes = 10, silent = "breaching"
+    } if contains(keys(local.standing), role)
+  }
+  broker_alarms = {
+    for broker in aws_elasticache_replication_group.broker : "broker-down" => {
+      about     = "The queue of Airflow's tasks sends no metrics: no task can start."
+      space     = "AWS/ElastiCache", metric = "CurrConnections", of = { CacheClusterId = "${broker.replication_group_id}-001" }
+      statistic = "SampleCount", below = 1, minutes = 10, silent = "breaching"
     }
   }
 }
@@ -95,29 +117,57 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   ok_actions          = [aws_sns_topic.alerts.arn]
 }
 
-# A container that fails its health check, such as a scheduler without a heartbeat, ends its task; ECS starts another.
-resource "aws_cloudwatch_event_rule" "unhealthy" {
-  name        = "${var.name}-unhealthy"
-  description = "A task ended because a container failed its health check."
+# Ends of tasks that people hear of.
+locals {
+  ends = {
+    unhealthy = { # such as a scheduler without a heartbeat
+      about   = "A task ended because a container failed its health check."
+      detail  = { stoppedReason = [{ wildcard = "*failed container health checks*" }] }
+      follows = "ECS starts another."
+    }
+    archive = {
+      about = "Old quotes were not moved from the journal to the bucket."
+      detail = {
+        group = ["family:${var.name}-journal"]
+        "$or" = [{ containers = { exitCode = [{ anything-but = 0 }] } }, { stopCode = ["TaskFailedToStart"] }]
+      }
+      follows = "It starts again tomorrow."
+    }
+  }
+}
+
+resource "aws_cloudwatch_event_rule" "end" {
+  for_each = local.ends
+
+  name        = "${var.name}-${each.key}"
+  description = each.value.about
   event_pattern = jsonencode({
     source      = ["aws.ecs"]
     detail-type = ["ECS Task State Change"]
-    detail = {
-      clusterArn    = [aws_ecs_cluster.this.arn]
-      lastStatus    = ["STOPPED"]
-      stoppedReason = [{ wildcard = "*failed container health checks*" }]
-    }
+    detail      = merge({ clusterArn = [aws_ecs_cluster.this.arn], lastStatus = ["STOPPED"] }, each.value.detail)
   })
 }
 
-resource "aws_cloudwatch_event_target" "unhealthy" {
-  rule = aws_cloudwatch_event_rule.unhealthy.name
+resource "aws_cloudwatch_event_target" "end" {
+  for_each = local.ends
+
+  rule = aws_cloudwatch_event_rule.end[each.key].name
   arn  = aws_sns_topic.alerts.arn
 
   input_transformer {
     input_paths    = { task = "$.detail.group", reason = "$.detail.stoppedReason", time = "$.time" }
-    input_template = "\"<task> stopped at <time>: <reason>. ECS starts another. Its log shows why.\""
+    input_template = "\"<task> stopped at <time>: <reason>. ${each.value.follows} Its log shows why.\""
   }
+}
+
+moved {
+  from = aws_cloudwatch_event_rule.unhealthy
+  to   = aws_cloudwatch_event_rule.end["unhealthy"]
+}
+
+moved {
+  from = aws_cloudwatch_event_target.unhealthy
+  to   = aws_cloudwatch_event_target.end["unhealthy"]
 }
 
 resource "aws_sns_topic_policy" "alerts" {

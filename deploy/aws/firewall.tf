@@ -7,28 +7,37 @@ locals {
     airflow  = "Airflow"
     watcher  = "the watcher"
     migrate  = "the migrations before a deployment"
-    mlflow   = "the MLflow host, also the way in for operators"
+    journal  = "the archiving of old quotes"
+    mlflow   = "MLflow"
+    host     = "the host through which operators come in"
     database = "PostgreSQL"
+    broker   = "the queue of Airflow's tasks"
+
+    airflow-worker = "Airflow's workers"
   }
 
-  ports = { service = 9696, page = 8501, watcher = 9697, airflow = 8080, mlflow = 5000, database = 5432 }
+  ports = { service = 9696, page = 8501, watcher = 9697, airflow = 8080, mlflow = 5000, database = 5432, broker = 6379, airflow-worker = 8793 }
 
   flows = {
     edge    = ["service", "page"]
     service = ["mlflow", "database"] # the production model; the journal
     page    = ["service", "watcher"]
-    airflow = ["mlflow", "database", "service"]
-    watcher = ["mlflow", "database", "airflow"] # the model, quotes, outcome of pipeline runs
+    airflow = ["mlflow", "database", "service", "broker", "airflow-worker"] # the last: logs of running tasks
+    watcher = ["mlflow", "database", "airflow"]                             # the model, quotes, outcome of pipeline runs
     migrate = ["database", "mlflow"]
-    mlflow  = ["database", "airflow", "service", "watcher"] # the last three: operators' tunnels end on this host
+    journal = ["database"]
+    mlflow  = ["database"]
+    host    = ["mlflow", "airflow", "service", "watcher"] # operators' tunnels
+
+    airflow-worker = ["mlflow", "database", "service", "broker", "airflow"]
   }
 
   arrows = merge([
     for source, targets in local.flows : { for target in targets : "${source}-${target}" => { from = source, to = target } }
   ]...)
 
-  # Images, secrets, logs, S3 and (Airflow) Kaggle are reached over HTTPS; the watcher sends to webhooks over it.
-  reach_https = toset(["service", "page", "airflow", "watcher", "migrate", "mlflow"])
+  # Images, secrets, logs, S3 and (Airflow and its workers) Kaggle are reached over HTTPS; the watcher sends to webhooks over it.
+  reach_https = toset(["service", "page", "airflow", "airflow-worker", "watcher", "migrate", "journal", "mlflow", "host"])
   mail_ports  = toset(["465", "587"]) # both are encrypted
 
   extra_egress = merge(flatten([
@@ -48,6 +57,10 @@ resource "aws_security_group" "this" {
   vpc_id                 = aws_vpc.this.id
   revoke_rules_on_delete = true
   tags                   = { Name = "${var.name}-${each.key}" }
+
+  lifecycle {
+    ignore_changes = [description] # AWS replaces the group, which is in use, to change it
+  }
 }
 
 resource "aws_vpc_security_group_ingress_rule" "this" {

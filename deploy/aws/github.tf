@@ -131,7 +131,7 @@ data "aws_iam_policy_document" "deploy" {
   statement {
     sid       = "RestartMlflow"
     actions   = ["ssm:SendCommand"]
-    resources = [aws_ssm_document.restart_mlflow.arn, aws_instance.mlflow.arn]
+    resources = [aws_ssm_document.restart_mlflow.arn, aws_instance.host.arn]
   }
 }
 
@@ -150,8 +150,8 @@ resource "aws_ssm_parameter" "deployment" {
     subnets         = [for subnet in aws_subnet.private : subnet.id]
     security_groups = { for role in keys(local.tasks) : role => aws_security_group.this[role].id }
     service_key     = aws_secretsmanager_secret.this["release-key"].name
-    mlflow = {
-      instance  = aws_instance.mlflow.id
+    mlflow = !local.mlflow_on_host ? null : {
+      instance  = aws_instance.host.id
       parameter = aws_ssm_parameter.mlflow_image.name
       document  = aws_ssm_document.restart_mlflow.name
     }

@@ -5,7 +5,7 @@ locals {
 }
 
 data "aws_iam_policy_document" "assume" {
-  for_each = toset(["ecs-tasks", "ec2", "vpc-flow-logs", "monitoring.rds", "backup"])
+  for_each = toset(["ecs-tasks", "ec2", "vpc-flow-logs", "monitoring.rds", "backup", "scheduler"])
 
   statement {
     actions = ["sts:AssumeRole"]
@@ -92,13 +92,16 @@ resource "aws_iam_role" "task" {
   assume_role_policy = data.aws_iam_policy_document.assume["ecs-tasks"].json
 }
 
-# What each role may do with which objects below storage/; a deleted object keeps its versions.
+# What each role may do with which objects of the bucket; a deleted object keeps its versions.
 locals {
   storage_access = {
-    airflow = { folder = "", actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] }
-    watcher = { folder = "", actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] }
-    service = { folder = "${local.published}/", actions = ["s3:GetObject"] }
-    migrate = { folder = "${local.published}/", actions = ["s3:GetObject", "s3:PutObject"] } # `publish` runs in its task
+    airflow        = { folder = "storage/", actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] }
+    watcher        = { folder = "storage/", actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] }
+    service        = { folder = "storage/${local.published}/", actions = ["s3:GetObject"] }
+    migrate        = { folder = "storage/${local.published}/", actions = ["s3:GetObject", "s3:PutObject"] } # `publish` runs in its task
+    journal        = { folder = "storage/journal-archive/", actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] }
+    airflow-worker = { folder = "storage/", actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] }
+    mlflow         = { folder = "mlflow/", actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] }
   }
 }
 
@@ -119,7 +122,7 @@ data "aws_iam_policy_document" "storage" {
   }
   statement {
     actions   = each.value.actions
-    resources = ["${aws_s3_bucket.this["artifacts"].arn}/storage/${each.value.folder}*"]
+    resources = ["${aws_s3_bucket.this["artifacts"].arn}/${each.value.folder}*"]
   }
   statement {
     actions   = contains(each.value.actions, "s3:PutObject") ? ["kms:Decrypt", "kms:GenerateDataKey"] : ["kms:Decrypt"]
@@ -133,61 +136,49 @@ data "aws_iam_policy_document" "storage" {
   }
 }
 
-resource "aws_iam_role" "mlflow" {
-  name               = "${var.name}-mlflow"
+resource "aws_iam_role" "host" {
+  name               = "${var.name}-host"
   assume_role_policy = data.aws_iam_policy_document.assume["ec2"].json
 }
 
-resource "aws_iam_instance_profile" "mlflow" {
-  name = aws_iam_role.mlflow.name
-  role = aws_iam_role.mlflow.name
+resource "aws_iam_instance_profile" "host" {
+  name = "${var.name}-mlflow" # as in releases where nothing but MLflow ran there: another name is another profile
+  role = aws_iam_role.host.name
+}
+
+moved {
+  from = aws_iam_instance_profile.mlflow
+  to   = aws_iam_instance_profile.host
 }
 
 resource "aws_iam_role_policy_attachment" "session_manager" {
-  role       = aws_iam_role.mlflow.name
+  role       = aws_iam_role.host.name
   policy_arn = "arn:${local.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore"
 }
 
-resource "aws_iam_role_policy" "mlflow" {
-  name   = "run"
-  role   = aws_iam_role.mlflow.id
-  policy = data.aws_iam_policy_document.mlflow.json
+# While MLflow runs on the host, the host has the permissions of its task.
+resource "aws_iam_role_policy" "host" {
+  for_each = local.mlflow_on_host ? {
+    start   = data.aws_iam_policy_document.execution["mlflow"].json
+    storage = data.aws_iam_policy_document.storage["mlflow"].json
+    image   = data.aws_iam_policy_document.mlflow_image.json
+  } : {}
+
+  name   = each.key
+  role   = aws_iam_role.host.id
+  policy = each.value
 }
 
-data "aws_iam_policy_document" "mlflow" {
-  # checkov:skip=CKV_AWS_356:ecr:GetAuthorizationToken does not support resources
-  statement {
-    actions   = ["ecr:GetAuthorizationToken"]
-    resources = ["*"]
-  }
-  statement {
-    actions   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"]
-    resources = [aws_ecr_repository.this["mlflow"].arn]
-  }
-  statement {
-    actions   = ["s3:ListBucket"]
-    resources = [aws_s3_bucket.this["artifacts"].arn]
-  }
-  statement {
-    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] # a deleted object keeps its versions
-    resources = ["${aws_s3_bucket.this["artifacts"].arn}/mlflow/*"]
-  }
-  statement {
-    actions   = ["secretsmanager:GetSecretValue"]
-    resources = [aws_secretsmanager_secret.this["mlflow-database"].arn]
-  }
-  statement {
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [aws_kms_key.this.arn]
-  }
+data "aws_iam_policy_document" "mlflow_image" {
   statement {
     actions   = ["ssm:GetParameter"]
     resources = [aws_ssm_parameter.mlflow_image.arn]
   }
-  statement {
-    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.this["mlflow"].arn}:*"]
-  }
+}
+
+moved {
+  from = aws_iam_role.mlflow
+  to   = aws_iam_role.task["mlflow"] # of the same name
 }
 
 resource "aws_iam_role" "flow_log" {

@@ -1,5 +1,5 @@
 resource "aws_cloudwatch_log_group" "this" {
-  for_each = toset(["service", "page", "airflow", "watcher", "migrate", "mlflow", "network"])
+  for_each = setunion(keys(local.tasks), ["network"])
 
   name              = "/${var.name}/${each.key}"
   retention_in_days = var.log_days

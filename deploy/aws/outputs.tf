@@ -26,8 +26,9 @@ output "database_address" {
 output "tunnels" {
   description = "Commands that open a tunnel to a private service."
   value = {
-    mlflow  = "aws ssm start-session --target ${aws_instance.mlflow.id} --document-name AWS-StartPortForwardingSession --parameters portNumber=5000,localPortNumber=5000"
-    watcher = "aws ssm start-session --target ${aws_instance.mlflow.id} --document-name AWS-StartPortForwardingSessionToRemoteHost --parameters host=watcher.${local.inside},portNumber=9697,localPortNumber=9697"
-    airflow = "aws ssm start-session --target ${aws_instance.mlflow.id} --document-name AWS-StartPortForwardingSessionToRemoteHost --parameters host=airflow.${aws_service_discovery_private_dns_namespace.this.name},portNumber=8080,localPortNumber=8080"
+    for part in ["mlflow", "watcher", "airflow"] : part => join(" ", [
+      "aws ssm start-session --target ${aws_instance.host.id} --document-name AWS-StartPortForwardingSessionToRemoteHost",
+      "--parameters host=${part}.${local.inside},portNumber=${local.ports[part]},localPortNumber=${local.ports[part]}",
+    ])
   }
 }

@@ -1,12 +1,28 @@
+locals {
+  default_sizes = {
+    service = { cpu = 512, memory = 1024, copies = 2 }
+    page    = { cpu = 256, memory = 1024, copies = 1 }
+    watcher = { cpu = 512, memory = 2048, copies = 1 }
+    airflow = { cpu = 1024, memory = 4096, copies = 1 }
+
+    # without copies
+    mlflow         = { cpu = 512, memory = 2048, copies = 0 }  # runs on the operators' host
+    airflow-worker = { cpu = 1024, memory = 4096, copies = 0 } # tasks run in the scheduler's container
+  }
+  sizes   = merge(local.default_sizes, var.sizes)
+  workers = local.sizes["airflow-worker"].copies
+}
+
 # All containers as data. Terraform creates the first revision; deployments add revisions with other images.
 locals {
   inside    = aws_service_discovery_private_dns_namespace.this.name
   tracking  = "http://mlflow.${local.inside}:5000"
+  artifacts = "s3://${aws_s3_bucket.this["artifacts"].bucket}/mlflow"
   state     = "/var/lib/carvalue"
   storage   = "s3://${aws_s3_bucket.this["artifacts"].bucket}/storage" # what Airflow and the watcher exchange
   published = "production"                                             # its folder with published versions
 
-  # of every container; what operators choose overrides the addresses of this platform
+  # of every container with our code; what operators choose overrides the addresses of this platform
   settings = merge({
     MLFLOW_TRACKING_URI = local.tracking
     SERVICE_URL         = "http://service.${local.inside}:${local.ports.service}"
@@ -15,19 +31,25 @@ locals {
     STORAGE_URL         = local.storage
     BUNDLE_URL          = "${local.storage}/${local.published}" # a new task has a model while MLflow is down
     AWS_DEFAULT_REGION  = var.region
+    }, {
+    for name in ["PARALLEL_TASKS"] : name => tostring(local.workers) if local.workers > 0 # each has the processors of its container
   }, var.settings)
 
   # secret settings that a platform may do without -> the containers that read them
   optional_secrets = {
     RATE_LIMIT_REDIS   = ["service"]
-    BUNDLE_SIGNING_KEY = ["airflow-api", "airflow-scheduler", "airflow-dag-processor", "migrate"]
+    BUNDLE_SIGNING_KEY = ["airflow-api", "airflow-scheduler", "airflow-dag-processor", "airflow-worker", "migrate"]
   }
 
-  airflow_environment = {
-    AIRFLOW__CORE__EXECUTOR                  = "LocalExecutor"
+  airflow_environment = merge({
+    AIRFLOW__CORE__EXECUTOR                  = local.workers > 0 ? "CeleryExecutor" : "LocalExecutor"
     AIRFLOW__API__BASE_URL                   = "http://localhost:8080" # operators use a tunnel
     AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE = "3"                     # a db.t4g.micro allows about 80 connections in total
-  }
+  }, local.celery...)
+  celery = [for broker in aws_elasticache_replication_group.broker : {
+    AIRFLOW__CELERY__BROKER_URL         = "rediss://${broker.primary_endpoint_address}:${local.ports.broker}/0?ssl_cert_reqs=CERT_REQUIRED"
+    AIRFLOW__CELERY__WORKER_CONCURRENCY = tostring(ceil(tonumber(local.settings["PARALLEL_TASKS"]) / local.workers)) # no task waits in the queue
+  }]
   airflow_secrets = {
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN = "airflow-database"
     AIRFLOW__CORE__FERNET_KEY           = "airflow-fernet-key"
@@ -36,10 +58,16 @@ locals {
     JOURNAL_URL                         = "journal-database" # a retraining reads reported sales
   }
 
+  # metrics that CloudWatch keeps; it bills each
+  metrics = {
+    service = ["carvalue_quotes_total", "carvalue_warned_quotes_total", "carvalue_journal_lag_seconds", "carvalue_journal_dropped_total", "carvalue_model_version"]
+    watcher = ["carvalue_drifted_features", "carvalue_live_error", "carvalue_live_coverage"]
+  }
+
   # role -> the containers of one task; `port` accepts connections, and ECS calls `start.py healthy` with `health`
   tasks = {
     service = {
-      size = var.sizes["service"]
+      size = local.sizes["service"]
       containers = {
         service = {
           image       = "service"
@@ -48,10 +76,18 @@ locals {
           environment = {}
           secrets     = { JOURNAL_URL = "journal-database", SERVICE_KEYS = "service-keys" }
         }
+        metrics = {
+          image       = "service"
+          port        = null
+          health      = []
+          environment = {}
+          secrets     = {}
+          arguments   = concat(["http://127.0.0.1:${local.ports.service}/metrics", "${var.name}/service"], local.metrics.service)
+        }
       }
     }
     page = {
-      size = var.sizes["page"]
+      size = local.sizes["page"]
       containers = {
         page = {
           image       = "page"
@@ -63,7 +99,7 @@ locals {
       }
     }
     watcher = {
-      size = var.sizes["watcher"]
+      size = local.sizes["watcher"]
       containers = {
         watcher = {
           image       = "watcher"
@@ -72,14 +108,62 @@ locals {
           environment = {}
           secrets     = { JOURNAL_URL = "journal-database", AIRFLOW_PASSWORD = "airflow-password", ALERT_URLS = "alert-urls" }
         }
+        metrics = {
+          image       = "watcher"
+          port        = null
+          health      = []
+          environment = {}
+          secrets     = {}
+          arguments   = concat(["http://127.0.0.1:${local.ports.watcher}/metrics", "${var.name}/watcher"], local.metrics.watcher)
+        }
       }
     }
     airflow = {
-      size = var.sizes["airflow"]
+      size = local.sizes["airflow"]
       containers = {
         airflow-api           = merge(local.airflow_container, { port = local.ports.airflow, health = ["${local.airflow_here}/version"] })
         airflow-scheduler     = merge(local.airflow_container, { health = ["${local.airflow_here}/monitor/health", "scheduler"] })
         airflow-dag-processor = merge(local.airflow_container, { health = ["${local.airflow_here}/monitor/health", "dag_processor"] })
+      }
+    }
+    airflow-worker = {
+      size = local.sizes["airflow-worker"]
+      containers = {
+        airflow-worker = merge(local.airflow_container, {
+          port = local.ports["airflow-worker"] # the log of a running task
+          environment = merge(local.airflow_environment, {
+            AIRFLOW__CORE__EXECUTION_API_SERVER_URL = "http://airflow.${local.inside}:${local.ports.airflow}/execution/"
+            AIRFLOW__CORE__HOSTNAME_CALLABLE        = "airflow.utils.net.get_host_ip_address" # where Airflow finds that log
+          })
+        })
+      }
+    }
+    mlflow = {
+      size = local.sizes["mlflow"]
+      containers = {
+        mlflow = {
+          image  = "mlflow"
+          port   = local.ports.mlflow
+          health = ["http://127.0.0.1:${local.ports.mlflow}/health"]
+          environment = {
+            MLFLOW_ARTIFACTS_DESTINATION = local.artifacts
+            MLFLOW_SERVER_ALLOWED_HOSTS  = local.mlflow_hosts
+            AWS_DEFAULT_REGION           = var.region
+          }
+          secrets = { MLFLOW_BACKEND_STORE_URI = "mlflow-database" }
+        }
+      }
+    }
+    journal = {
+      size = { cpu = 512, memory = 2048, copies = 0 } # run once a day to archive old quotes
+      containers = {
+        journal = {
+          image       = "watcher"
+          port        = null
+          health      = []
+          environment = {}
+          secrets     = { JOURNAL_URL = "journal-database" }
+        }
       }
     }
     migrate = {
@@ -190,10 +274,13 @@ resource "aws_ecs_task_definition" "this" {
   container_definitions = jsonencode([for name, item in each.value.containers : merge({
     name                   = name
     image                  = lookup(local.deployed_images, item.image, "${aws_ecr_repository.this[item.image].repository_url}:none")
-    command                = [name]
-    essential              = true
+    command                = concat([name], try(item.arguments, []))
+    essential              = name != "metrics"
     readonlyRootFilesystem = true
-    environment            = [for key, value in merge(local.settings, item.environment) : { name = key, value = value }]
+    environment = [
+      for key, value in merge({ for name, chosen in local.settings : name => chosen if item.image != "mlflow" }, item.environment) :
+      { name = key, value = value }
+    ]
     secrets = concat(
       [for key, secret in local.secrets[each.key][name] : { name = key, valueFrom = aws_secretsmanager_secret.this[secret].arn }],
       each.key == "migrate" ? [{ name = "DATABASE_PASSWORD", valueFrom = "${local.owner_secret}:password::" }] : [],
@@ -223,7 +310,7 @@ resource "aws_ecs_task_definition" "this" {
 }
 
 resource "aws_service_discovery_service" "this" {
-  for_each = toset(["service", "airflow", "watcher"]) # components with an internal host name
+  for_each = toset(["service", "airflow", "watcher", "mlflow"]) # components with an internal host name
 
   name = each.key
 
@@ -236,6 +323,11 @@ resource "aws_service_discovery_service" "this" {
   }
 }
 
+moved {
+  from = aws_service_discovery_service.mlflow
+  to   = aws_service_discovery_service.this["mlflow"]
+}
+
 resource "aws_ecs_service" "this" {
   for_each = local.standing
 
@@ -243,7 +335,7 @@ resource "aws_ecs_service" "this" {
   cluster         = aws_ecs_cluster.this.id
   task_definition = aws_ecs_task_definition.this[each.key].arn
   launch_type     = "FARGATE"
-  desired_count   = 0 # there is no image yet; the first deployment sets it
+  desired_count   = local.deployed_images == {} ? 0 : each.value.size.copies # without an image, the first deployment sets it
 
   deployment_minimum_healthy_percent = contains(local.alone, each.key) ? 0 : 100
   deployment_maximum_percent         = contains(local.alone, each.key) ? 100 : 200
@@ -308,7 +400,7 @@ resource "aws_appautoscaling_target" "service" {
   service_namespace  = local.scaled.namespace
   scalable_dimension = local.scaled.dimension
   resource_id        = local.scaled.resource
-  min_capacity       = var.sizes["service"].copies
+  min_capacity       = local.sizes["service"].copies
   max_capacity       = var.service_max_copies
 }
 

@@ -138,7 +138,7 @@ variable "backup_days" {
 }
 
 variable "mlflow_instance_type" {
-  description = "Instance type of the MLflow host."
+  description = "Instance type of the operators' host, on which MLflow runs too unless it has a size of its own; t4g.nano is enough without it."
   type        = string
   default     = "t4g.small"
 
@@ -149,18 +149,13 @@ variable "mlflow_instance_type" {
 }
 
 variable "sizes" {
-  description = "CPU units (1024 = one), memory in MiB and number of copies of each container service."
+  description = "CPU units (1024 = one), memory in MiB and number of copies of container services, where they differ from default_sizes in services.tf. mlflow with copies runs on Fargate instead of on the host; airflow-worker with copies takes the tasks of Airflow from a queue."
   type        = map(object({ cpu = number, memory = number, copies = number }))
-  default = {
-    service = { cpu = 512, memory = 1024, copies = 2 }
-    page    = { cpu = 256, memory = 1024, copies = 1 }
-    watcher = { cpu = 512, memory = 2048, copies = 1 }
-    airflow = { cpu = 1024, memory = 4096, copies = 1 }
-  }
+  default     = {}
 
   validation {
-    condition     = toset(keys(var.sizes)) == toset(["service", "page", "watcher", "airflow"])
-    error_message = "Expected exactly service, page, watcher and airflow."
+    condition     = length(setsubtract(keys(var.sizes), keys(local.default_sizes))) == 0
+    error_message = "Expected names out of ${join(", ", keys(local.default_sizes))}."
   }
   validation {
     condition     = alltrue([for size in var.sizes : contains([256, 512, 1024, 2048, 4096, 8192, 16384], size.cpu)])
@@ -172,7 +167,7 @@ variable "sizes" {
   }
   validation {
     condition     = alltrue([for role in ["airflow", "watcher"] : try(var.sizes[role].copies, 1) == 1])
-    error_message = "Airflow's three processes share one task, and two watchers would send each alert twice: give them more CPU, not more copies."
+    error_message = "Airflow's three processes share one task, and two watchers would send each alert twice: give them more CPU, or Airflow an airflow-worker, not more copies."
   }
 }
 
@@ -204,8 +199,8 @@ variable "extra_egress" {
   default     = {}
 
   validation {
-    condition     = alltrue([for rule in var.extra_egress : length(setsubtract(rule.from, ["service", "page", "watcher", "airflow"])) == 0])
-    error_message = "Expected from out of service, page, watcher and airflow."
+    condition     = alltrue([for rule in var.extra_egress : length(setsubtract(rule.from, ["service", "page", "watcher", "airflow", "airflow-worker"])) == 0])
+    error_message = "Expected from out of service, page, watcher, airflow and airflow-worker."
   }
   validation {
     condition     = alltrue([for rule in var.extra_egress : rule.port >= 1 && rule.port <= 65535 && floor(rule.port) == rule.port])
@@ -223,7 +218,7 @@ variable "service_max_copies" {
   default     = 6
 
   validation {
-    condition     = var.service_max_copies >= var.sizes["service"].copies
+    condition     = var.service_max_copies >= local.sizes["service"].copies
     error_message = "Expected at least sizes.service.copies."
   }
 }

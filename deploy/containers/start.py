@@ -30,6 +30,7 @@ ROLES = {
     "restore": "-m carvalue restore",
     "journal": "-m carvalue journal",
     "publish": "-m carvalue publish",
+    "metrics": f"{HERE / 'metrics.py'}",
 }
 DEFAULTS = {
     "BIND_HOST": "0.0.0.0",  # noqa: S104  # the network decides what is published

@@ -93,18 +93,19 @@ class FakeSecrets:
 @pytest.fixture
 def aws() -> Any:
     ecs = FakeEcs()
-    for role, image in {**{role: role for role in ROLES}, "migrate": "airflow"}.items():
+    for role, image in {**{role: role for role in TARGETS}, "migrate": "airflow"}.items():
         ecs.definitions[f"carvalue-{role}"] = {
             "family": f"carvalue-{role}",
             "containerDefinitions": [{"name": role, "image": f"{REGISTRY}/{image}:none"}],
         }
-        ecs.running[role] = (f"old-{role}", 0 if role == "page" else 3)
-        ecs.definitions[f"old-{role}"] = {}
+        if role in ROLES:
+            ecs.running[role] = (f"old-{role}", 0 if role == "page" else 3)
+            ecs.definitions[f"old-{role}"] = {}
     deployment = {
         "cluster": "carvalue",
         "images": "/carvalue/images",
         "copies": {"service": 2, "page": 1, "watcher": 1, "airflow": 1},
-        "families": {role: f"carvalue-{role}" for role in (*ROLES, "migrate")},
+        "families": {role: f"carvalue-{role}" for role in (*TARGETS, "migrate")},
         "registry": {target: f"{REGISTRY}/{target}" for target in TARGETS},
         "subnets": ["subnet-1"],
         "security_groups": {"migrate": "sg-1"},
@@ -156,6 +157,32 @@ def test_every_service_runs_its_image_by_digest(aws: Any, front_door: dict[str, 
     }
     assert aws.ssm.image == f"{REGISTRY}/mlflow@sha256:mlflow"
     assert aws.ssm.deployed == {target: f"{REGISTRY}/{target}@sha256:{target}" for target in TARGETS}
+
+
+def test_mlflow_as_a_service_is_rolled_out_and_back_with_the_others(
+    aws: Any, front_door: dict[str, Any]
+) -> None:
+    aws.deployment.update(mlflow=None, copies=aws.deployment["copies"] | {"mlflow": 2})
+    aws.ecs.running["mlflow"] = ("old-mlflow", 2)
+    aws.ecs.definitions["old-mlflow"] = {}
+
+    release.release(aws, digests=DIGESTS, url=front_door["url"])
+    assert _images(aws, "mlflow") == [f"{REGISTRY}/mlflow@sha256:mlflow"]
+
+    before = dict(aws.ecs.running)
+    front_door.update(status=503, body=b"no model")
+    with pytest.raises(release.ReleaseFailed, match="Rolled back"):
+        release.release(aws, digests={**DIGESTS, "mlflow": "sha256:bad"}, url=front_door["url"])
+    assert aws.ecs.running == before
+    assert (aws.ssm.image, aws.ssm.restarts) == ("old", 0)  # there is no host to restart
+
+
+def test_revisions_of_what_does_not_run_follow_too(aws: Any, front_door: dict[str, Any]) -> None:
+    release.release(aws, digests=DIGESTS, url=front_door["url"])
+
+    assert "mlflow" not in aws.ecs.running
+    revisions = [item for item in aws.ecs.definitions.values() if item.get("family") == "carvalue-mlflow"]
+    assert revisions[-1]["containerDefinitions"][0]["image"] == f"{REGISTRY}/mlflow@sha256:mlflow"
 
 
 def test_a_release_never_lowers_the_number_of_copies(aws: Any, front_door: dict[str, Any]) -> None:

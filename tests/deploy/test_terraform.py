@@ -26,6 +26,12 @@ INFRASTRUCTURE = ROOT / "deploy" / "aws"
 FRAMEWORKS = ("terraform", "dockerfile", "kubernetes")
 NO_TERRAFORM = "terraform is not installed"
 NO_PROVIDER = "set TF_PLUGIN_DIR to a folder with the AWS provider (terraform providers mirror)"
+GROWN = {
+    "mlflow": {"cpu": 512, "memory": 2048, "copies": 2},
+    "airflow-worker": {"cpu": 2048, "memory": 8192, "copies": 2},
+}
+SETTINGS = {"RETRAIN_SCHEDULE": "@weekly", "JOURNAL_KEEP_DAYS": "90"}
+DIGEST = f"sha256:{'0' * 64}"
 needs_terraform = pytest.mark.skipif(shutil.which("terraform") is None, reason=NO_TERRAFORM)
 
 
@@ -124,54 +130,89 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.mark.deploy
 @pytest.mark.skipif("TF_PLUGIN_DIR" not in os.environ, reason=NO_PROVIDER)
-def test_apply_then_an_empty_plan_then_destroy(fake: None, tmp_path: Path) -> None:
+def test_apply_release_and_grow_with_an_empty_plan_after_each_then_destroy(
+    fake: None, tmp_path: Path
+) -> None:
+    """Apply to moto, which accepts tasks and names but runs no container and answers no DNS.
+
+    What it does not know at all, such as the queue of Airflow's workers, or forgets, is in
+    fake_aws_override.tf; `terraform test` checks that queue as planned.
+    """
     shutil.copy(Path(__file__).with_name("fake_aws_override.tf"), tmp_path)
     folder = _initialised(tmp_path)
     inputs = _inputs(certificate=_certificate())
 
-    applied = terraform("apply", "-auto-approve", "-no-color", folder=folder, **inputs)
-    assert applied.returncode == 0, applied.stdout[-4000:] + applied.stderr
-    again = terraform("plan", "-detailed-exitcode", "-no-color", folder=folder, **_fresh(inputs))
-    assert again.returncode == 0, again.stdout[-8000:] + again.stderr
+    _apply(folder, inputs)
+    _assert_that_the_plan_is_empty(folder, inputs)
     _assert_no_secret_in(folder / "terraform.tfstate")
-    _assert_that_a_release_and_a_change_of_settings_keep_the_images(folder, inputs)
+    with closing(boto3.client("ssm")) as ssm, closing(boto3.client("ecs")) as ecs:
+        services = _services(ecs)
+        assert services == {"airflow": 0, "page": 0, "service": 0, "watcher": 0}
+        released = _release(ecs, ssm)
+        _assert_that_the_plan_is_empty(folder, inputs)
+
+        host = _hosts()
+        inputs |= {"TF_VAR_sizes": json.dumps(GROWN), "TF_VAR_settings": json.dumps(SETTINGS)}
+        _apply(folder, inputs)
+        _assert_that_the_plan_is_empty(folder, inputs)
+        assert _services(ecs) == services | {"mlflow": 2, "airflow-worker": 2}
+        assert not host & _hosts()  # the new one has no MLflow
+        _assert_that_images_and_revisions_are_kept(ecs, released)
     destroy = partial(terraform, "destroy", "-auto-approve", "-no-color", folder=folder, **inputs)
     destroyed = destroy()
     if destroyed.returncode:  # the fake dropped an answer, and had nothing left to delete when asked again
         destroyed = destroy()
     assert destroyed.returncode == 0, destroyed.stdout[-4000:] + destroyed.stderr
 
-    assert _instances_left() <= {"terminated"}
+    assert _hosts() == set()
     with closing(boto3.client("s3")) as s3, closing(boto3.client("rds")) as rds:
         assert s3.list_buckets()["Buckets"] == []
         assert rds.describe_db_instances()["DBInstances"] == []
 
 
-def _assert_that_a_release_and_a_change_of_settings_keep_the_images(
-    folder: Path, inputs: dict[str, str]
-) -> None:
-    """Register revisions as a deployment does; Terraform then has nothing to do until a setting changes."""
-    with closing(boto3.client("ssm")) as ssm, closing(boto3.client("ecs")) as ecs:
-        found = json.loads(ssm.get_parameter(Name="/carvalue/deployment")["Parameter"]["Value"])
-        aws = release.Aws(ecs=ecs, ssm=ssm, secrets=None, deployment=found)
-        images = {target: f"{url}@sha256:{'0' * 64}" for target, url in found["registry"].items()}
-        released = {role: release._register(aws, role=role, images=images) for role in found["families"]}
-        release._note_images(aws, images)
+def _apply(folder: Path, inputs: dict[str, str]) -> None:
+    done = terraform("apply", "-auto-approve", "-no-color", folder=folder, **_fresh(inputs))
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
 
-        plan = terraform("plan", "-detailed-exitcode", "-no-color", folder=folder, **_fresh(inputs))
-        assert plan.returncode == 0, plan.stdout[-8000:] + plan.stderr
-        changed = _fresh(inputs) | {"TF_VAR_settings": '{ RETRAIN_SCHEDULE = "@weekly" }'}
-        applied = terraform("apply", "-auto-approve", "-no-color", folder=folder, **changed)
-        assert applied.returncode == 0, applied.stdout[-4000:] + applied.stderr
 
-        def describe(name: str) -> Any:
-            return ecs.describe_task_definition(taskDefinition=name)["taskDefinition"]
+def _assert_that_the_plan_is_empty(folder: Path, inputs: dict[str, str]) -> None:
+    done = terraform("plan", "-detailed-exitcode", "-no-color", folder=folder, **_fresh(inputs))
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr
 
-        for role, family in found["families"].items():
-            (container, *_) = describe(family)["containerDefinitions"]
-            assert {"name": "RETRAIN_SCHEDULE", "value": "@weekly"} in container["environment"]
-            assert container["image"].endswith(f"@sha256:{'0' * 64}")
-            assert describe(released[role])["status"] == "ACTIVE"  # what runs can be rolled back to
+
+def _services(ecs: Any) -> dict[str, int]:
+    """Return the number of copies of each service."""
+    arns = ecs.list_services(cluster="carvalue", maxResults=100)["serviceArns"]
+    found = ecs.describe_services(cluster="carvalue", services=arns)["services"]
+    return {service["serviceName"]: service["desiredCount"] for service in found}
+
+
+def _release(ecs: Any, ssm: Any) -> dict[str, str]:
+    """Register revisions as a deployment does, and note their images."""
+    found = json.loads(ssm.get_parameter(Name="/carvalue/deployment")["Parameter"]["Value"])
+    aws = release.Aws(ecs=ecs, ssm=ssm, secrets=None, deployment=found)
+    images = {target: f"{url}@{DIGEST}" for target, url in found["registry"].items()}
+    revisions = {role: release._register(aws, role=role, images=images) for role in found["families"]}
+    release._note_images(aws, images)
+    return revisions
+
+
+def _assert_that_images_and_revisions_are_kept(ecs: Any, released: dict[str, str]) -> None:
+    def describe(name: str) -> Any:
+        return ecs.describe_task_definition(taskDefinition=name)["taskDefinition"]
+
+    for role, revision in released.items():
+        (container, *_) = describe(f"carvalue-{role}")["containerDefinitions"]
+        has_setting = {"name": "RETRAIN_SCHEDULE", "value": "@weekly"} in container["environment"]
+        assert has_setting == (role != "mlflow")  # which has none of our code
+        assert container["image"].endswith(DIGEST)
+        assert describe(revision)["status"] == "ACTIVE"  # what runs can be rolled back to
+
+
+def _hosts() -> set[str]:
+    with closing(boto3.client("ec2")) as ec2:
+        found = ec2.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])
+    return {item["Instances"][0]["InstanceId"] for item in found["Reservations"]}
 
 
 def _certificate() -> str:
@@ -204,9 +245,3 @@ def _assert_no_secret_in(state: Path) -> None:
 
     assert len(values) == 11
     assert not [value for value in values if value in written]
-
-
-def _instances_left() -> set[str]:
-    with closing(boto3.client("ec2")) as ec2:
-        found = ec2.describe_instances()["Reservations"]
-    return {item["Instances"][0]["State"]["Name"] for item in found}

@@ -57,8 +57,8 @@ run "nothing_but_the_load_balancer_is_reachable_from_outside" {
     error_message = "Tasks must have no public address."
   }
   assert {
-    condition     = !anytrue([for subnet in aws_subnet.private : subnet.map_public_ip_on_launch]) && aws_instance.mlflow.metadata_options[0].http_tokens == "required"
-    error_message = "The MLflow host must be private, and its credentials protected from request forgery (IMDSv2)."
+    condition     = !anytrue([for subnet in aws_subnet.private : subnet.map_public_ip_on_launch]) && aws_instance.host.metadata_options[0].http_tokens == "required"
+    error_message = "The operators' host must be private, and its credentials protected from request forgery (IMDSv2)."
   }
   assert {
     condition     = !contains(local.behind_edge["service"].paths, "/metrics") && toset(keys(local.behind_edge)) == toset(["service", "page"])
@@ -111,13 +111,13 @@ run "airflow_and_watcher_exchange_files_in_the_bucket" {
   command = plan
 
   assert {
-    condition     = keys(aws_iam_role_policy.storage) == ["airflow", "migrate", "service", "watcher"]
+    condition     = keys(aws_iam_role_policy.storage) == ["airflow", "airflow-worker", "journal", "migrate", "mlflow", "service", "watcher"]
     error_message = "Airflow and the watcher must have access to STORAGE_URL."
   }
   assert {
     condition = (
-      local.storage_access.service == { folder = "production/", actions = ["s3:GetObject"] }
-      && endswith("${local.settings.BUNDLE_URL}/", "/storage/${local.storage_access.service.folder}")
+      local.storage_access.service == { folder = "storage/production/", actions = ["s3:GetObject"] }
+      && endswith("${local.settings.BUNDLE_URL}/", "/${local.storage_access.service.folder}")
     )
     error_message = "The price service must read published versions and nothing else."
   }
@@ -159,6 +159,106 @@ run "grows_by_variables" {
   assert {
     condition     = aws_appautoscaling_target.service.min_capacity == 4 && aws_appautoscaling_target.service.max_capacity == 40
     error_message = "Scaling must follow sizes and service_max_copies."
+  }
+}
+
+run "mlflow_runs_on_the_operators_host_by_default" {
+  command = plan
+
+  assert {
+    condition     = !contains(keys(aws_ecs_service.this), "mlflow") && length(aws_service_discovery_instance.mlflow) == 1
+    error_message = "The name mlflow must lead to the host, and to no task."
+  }
+  assert {
+    condition     = keys(aws_iam_role_policy.host) == ["image", "start", "storage"]
+    error_message = "The host must have the permissions of MLflow's task."
+  }
+}
+
+run "mlflow_runs_twice_behind_the_same_name_by_its_size" {
+  command = plan
+
+  variables {
+    sizes = { mlflow = { cpu = 512, memory = 2048, copies = 2 } }
+  }
+
+  assert {
+    condition = (
+      length(aws_ecs_service.this["mlflow"].service_registries) == 1 && length(aws_service_discovery_instance.mlflow) == 0
+      && local.tracking == "http://${aws_service_discovery_service.this["mlflow"].name}.${aws_service_discovery_private_dns_namespace.this.name}:5000"
+    )
+    error_message = "ECS must register the tasks behind the name that everything calls, and nothing else must be behind it."
+  }
+  assert {
+    condition     = keys(aws_subnet.private) == ["us-east-1a", "us-east-1b"] && aws_ecs_service.this["mlflow"].deployment_minimum_healthy_percent == 100
+    error_message = "Two copies must be able to run in two zones, also during a deployment."
+  }
+  assert {
+    condition     = length(aws_iam_role_policy.host) == 0 && !strcontains(aws_instance.host.user_data, "start-mlflow")
+    error_message = "Without MLflow, the host must neither start it nor have access to its database and its artifacts."
+  }
+  assert {
+    condition     = contains(local.flows.host, "mlflow") && aws_cloudwatch_metric_alarm.this["mlflow-down"].dimensions.ServiceName == "mlflow"
+    error_message = "Operators must reach MLflow through the host, and hear when no copy runs."
+  }
+  assert {
+    condition     = keys(local.standing) == ["airflow", "mlflow", "page", "service", "watcher"] && local.sizes["service"].copies == 2
+    error_message = "A size of MLflow must leave the other sizes as they are."
+  }
+}
+
+run "airflow_runs_its_tasks_itself_by_default" {
+  command = plan
+
+  assert {
+    condition     = local.airflow_environment["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor" && length(aws_elasticache_replication_group.broker) == 0 && !contains(keys(aws_ecs_service.this), "airflow-worker")
+    error_message = "Without workers there must be no queue."
+  }
+  assert {
+    condition     = !contains(keys(local.settings), "PARALLEL_TASKS")
+    error_message = "Without workers the default of PARALLEL_TASKS must apply."
+  }
+}
+
+run "airflow_has_workers_by_their_size" {
+  command = plan
+
+  variables {
+    sizes    = { airflow-worker = { cpu = 2048, memory = 8192, copies = 2 } }
+    settings = { PARALLEL_TASKS = "3" }
+  }
+
+  override_resource {
+    target          = aws_elasticache_replication_group.broker
+    override_during = plan
+    values          = { primary_endpoint_address = "queue.example.com" }
+  }
+
+  assert {
+    condition = alltrue([
+      for container in values(merge(local.tasks["airflow"].containers, local.tasks["airflow-worker"].containers)) :
+      container.environment["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+      && container.environment["AIRFLOW__CELERY__BROKER_URL"] == "rediss://queue.example.com:6379/0?ssl_cert_reqs=CERT_REQUIRED"
+    ])
+    error_message = "Scheduler and workers must share the queue, and verify its certificate."
+  }
+  assert {
+    condition     = local.airflow_environment["AIRFLOW__CELERY__WORKER_CONCURRENCY"] == "2"
+    error_message = "The workers together must have room for PARALLEL_TASKS."
+  }
+  assert {
+    condition = toset([for arrow in values(local.arrows) : arrow.from if arrow.to == "broker"]) == toset(["airflow", "airflow-worker"]) && alltrue([
+      for broker in aws_elasticache_replication_group.broker : broker.transit_encryption_enabled && broker.at_rest_encryption_enabled
+    ])
+    error_message = "The queue must be encrypted, and open to Airflow only."
+  }
+  assert {
+    condition     = local.storage_access["airflow-worker"] == local.storage_access["airflow"] && local.secrets["airflow-worker"]["airflow-worker"] == local.secrets["airflow"]["airflow-scheduler"]
+    error_message = "Tasks must have on a worker what they have in the scheduler's container."
+  }
+  assert {
+    condition     = length(setsubtract(["airflow-worker-down", "broker-down"], keys(aws_cloudwatch_metric_alarm.this))) == 0
+    error_message = "Workers and queue must have alarms."
   }
 }
 
@@ -204,14 +304,14 @@ run "what_stops_and_what_the_watcher_finds_reaches_people" {
   command = plan
 
   assert {
-    condition     = length(setsubtract(["service-down", "page-down", "airflow-down", "watcher-down", "mlflow-down"], keys(aws_cloudwatch_metric_alarm.this))) == 0
+    condition     = length(setsubtract(["service-down", "page-down", "airflow-down", "watcher-down", "host-down"], keys(aws_cloudwatch_metric_alarm.this))) == 0
     error_message = "Each component that can stop must have an alarm."
   }
   assert {
     condition = (
       local.tasks.airflow.containers["airflow-scheduler"].health[1] == "scheduler"
       && local.tasks.airflow.containers["airflow-dag-processor"].health[1] == "dag_processor"
-      && aws_cloudwatch_event_target.unhealthy.rule == aws_cloudwatch_event_rule.unhealthy.name
+      && aws_cloudwatch_event_target.end["unhealthy"].rule == aws_cloudwatch_event_rule.end["unhealthy"].name
     )
     error_message = "A scheduler or DAG processor without a heartbeat must end its task and be reported."
   }
@@ -221,6 +321,18 @@ run "what_stops_and_what_the_watcher_finds_reaches_people" {
       && aws_cloudwatch_log_metric_filter.told.log_group_name == aws_cloudwatch_log_group.this["watcher"].name
     )
     error_message = "The alarm must use the metric that is counted in the watcher's log."
+  }
+}
+
+run "what_alarms_read_from_the_service_is_written" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for alarm in values(local.alarms) : contains(local.tasks.service.containers.metrics.arguments, alarm.metric)
+      if alarm.space == "${var.name}/service"
+    ]) && local.tasks.service.containers.metrics.arguments[1] == "${var.name}/service"
+    error_message = "The container of metrics must write what alarms read, into the same namespace."
   }
 }
 
@@ -261,6 +373,42 @@ run "settings_reach_every_container" {
   assert {
     condition     = local.secrets.airflow["airflow-api"].BUNDLE_SIGNING_KEY == "bundle-signing-key" && local.secrets.migrate["migrate"].BUNDLE_SIGNING_KEY == "bundle-signing-key" && !contains(keys(local.secrets.service["service"]), "BUNDLE_SIGNING_KEY")
     error_message = "Only Airflow and the task that publishes may sign published versions."
+  }
+}
+
+run "old_quotes_are_archived_daily_only_where_a_number_of_days_is_set" {
+  command = plan
+
+  variables {
+    settings = { JOURNAL_KEEP_DAYS = "90" }
+  }
+
+  override_resource {
+    target          = aws_ecs_cluster.this
+    override_during = plan
+    values          = { arn = "arn:aws:ecs:us-east-1:123456789012:cluster/carvalue" }
+  }
+
+  assert {
+    condition     = jsondecode(one(aws_scheduler_schedule.archive[0].target).input) == { containerOverrides = [{ name = one(keys(local.tasks.journal.containers)), command = ["journal", "archive"] }] }
+    error_message = "The schedule must run the command in the container of its task."
+  }
+  assert {
+    condition     = endswith(local.settings.STORAGE_URL, "/storage") && local.storage_access.journal.folder == "storage/journal-archive/"
+    error_message = "The task must reach the archive, and nothing else of the bucket."
+  }
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.end["archive"].event_pattern).detail.group == ["family:${aws_ecs_task_definition.this["journal"].family}"]
+    error_message = "A failure must be reported."
+  }
+}
+
+run "quotes_stay_for_ever_by_default" {
+  command = plan
+
+  assert {
+    condition     = length(aws_scheduler_schedule.archive) == 0
+    error_message = "Nothing may remove quotes until an operator says how long they stay."
   }
 }
 
