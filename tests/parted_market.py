@@ -53,7 +53,8 @@ def prepare(raw: tuple[Path, ...], *, into: Path, workers: Workers) -> Prepared:
     """Clean and split a market, and make the drift reference."""
     cleaning = clean(raw, into=into / "clean", now=NOW, workers=workers)
     splits = split(cleaning.listings, into=into / "splits", workers=workers)
-    publish_reference(into / "splits" / "train.parquet", fingerprint="f00d", root=into / "reference")
+    train, root = into / "splits" / "train.parquet", into / "reference"
+    publish_reference(train, fingerprint="f00d", root=root, workers=workers)
     paths = [
         cleaning.listings,
         cleaning.rejects,
