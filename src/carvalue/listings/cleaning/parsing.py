@@ -42,9 +42,8 @@ class RawPart:
 
     def __str__(self) -> str:
         """Name the files in one phrase."""
-        if isinstance(self.files, Path):
-            return str(self.files)
-        return f"{len(self.files)} files in {self.files[0].parent}"
+        files = (self.files,) if isinstance(self.files, Path) else self.files
+        return str(files[0]) if len(files) == 1 else f"{len(files)} files in {files[0].parent}"
 
 
 @dataclass(frozen=True, kw_only=True)

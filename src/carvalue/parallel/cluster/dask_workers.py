@@ -21,7 +21,7 @@ TASKS_PER_THREAD = 4  # so that a slow task does not leave the other threads idl
 class ClusterUnavailable(AppError):
     """The Dask cluster cannot be reached or has no worker."""
 
-    status, hint = 502, "Start `dask scheduler` and `dask worker`, or empty CLUSTER."
+    status, hint = 502, "Start `dask scheduler` and `dask worker`, or empty TRAINING_CLUSTER."
 
 
 class FolderNotShared(AppError):
@@ -65,11 +65,12 @@ class DaskWorkers:
             pure=False,
             retries=RETRIES,
         )
+        results: dict[object, Result] = {}
         try:
-            for done, future in enumerate(as_completed(futures), start=1):
-                _raise_expected(future.result())
-                log_progress(description, done=done, of=len(futures))
-            return list(self.client.gather(futures))
+            for future in as_completed(futures):
+                results[future.key] = _expected(future.result())
+                log_progress(description, done=len(results), of=len(futures))
+            return [results[future.key] for future in futures]
         finally:
             self.client.cancel(futures)
 
@@ -128,9 +129,10 @@ def _attempt(function: Callable[[Item], Result], item: Item) -> Result | AppErro
         return error
 
 
-def _raise_expected(result: object) -> None:
+def _expected(result: Result | AppError) -> Result:
     if isinstance(result, AppError):
         raise result
+    return result
 
 
 def _check_shared(client: Client, folder: Path) -> None:
