@@ -144,8 +144,10 @@ def _rows(path: Path) -> pl.LazyFrame:
 
 
 def _kept(part: ListingsPart, dropped: Table, *, periods: Periods) -> pl.LazyFrame:
-    listings = number_rows(part.scan(), part=part.number).join(dropped(), on=ROW, how="anti")
-    return listings.drop(ROW).with_columns(range=periods.range_of(pl.col("posted_at")))
+    listings = number_rows(part.scan(), part=part.number)
+    # before the join, so that a filter by range comes before it, too
+    ranged = listings.with_columns(range=periods.range_of(pl.col("posted_at")))
+    return ranged.join(dropped().select(ROW), on=ROW, how="anti").drop(ROW)
 
 
 def _write_sorted(numbered: tuple[int, Table], *, into: Path) -> Path:

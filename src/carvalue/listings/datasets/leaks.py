@@ -13,6 +13,8 @@ from carvalue.listings.cleaning import advertisement_key
 from carvalue.listings.datasets.periods import SPLITS, SplitName
 from carvalue.parallel import Table, Workers, shuffle
 
+NAMES = pl.Enum(SPLITS)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SplitSummary:
@@ -93,11 +95,11 @@ def _compare(
 
 
 def _cars(path: Path, name: SplitName) -> pl.LazyFrame:
-    return pl.scan_parquet(path).select(key="car", split=pl.lit(name))
+    return pl.scan_parquet(path).select(key="car", split=pl.lit(name, NAMES))
 
 
 def _contents(path: Path, name: SplitName) -> pl.LazyFrame:
-    return pl.scan_parquet(path).select(key=advertisement_key(), split=pl.lit(name))
+    return pl.scan_parquet(path).select(key=advertisement_key(), split=pl.lit(name, NAMES))
 
 
 def _count(table: Table) -> _Keys:

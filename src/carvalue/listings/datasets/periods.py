@@ -111,9 +111,10 @@ def find_periods(parts: Sequence[ListingsPart], *, workers: Workers, into: Path)
         The periods; None if there are no listings.
     """
     counted = workers.map(partial(_count_moments, into=into), parts, description="count moments")
-    moments = pl.scan_parquet(counted, glob=False).group_by("posted_at").agg(pl.col("rows").sum())
-    moments = moments.sort("posted_at").with_columns(pl.col("rows").cum_sum().alias("end"))
-    found = moments.collect(engine="streaming")
+    moments = pl.scan_parquet(counted, glob=False)
+    if len(counted) > 1:
+        moments = moments.group_by("posted_at").agg(pl.col("rows").sum())
+    found = moments.sort("posted_at").with_columns(end=pl.col("rows").cum_sum()).collect(engine="streaming")
     if found.is_empty():
         return None
     rows: int = found["end"][-1]
