@@ -16,7 +16,7 @@ from statistics import median
 import polars as pl
 from benchmarks.results import RESULTS, save
 
-from carvalue.listings.datasets.splits import SPLITS
+from carvalue.listings.datasets.periods import SPLITS
 from carvalue.listings.synthetic.writer import write_sample
 
 HERE = Path(__file__).parent

@@ -30,7 +30,7 @@ from carvalue.listings.cleaning.rules import (
     POSTING_DATE_FORMAT,
     REQUIRED_COLUMNS,
 )
-from carvalue.listings.datasets.splits import HELD_OUT, SPLITS
+from carvalue.listings.datasets.periods import HELD_OUT, SPLITS
 from carvalue.listings.schema import PRICE
 from carvalue.listings.values import parse_number
 

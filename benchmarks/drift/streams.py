@@ -12,7 +12,7 @@ from typing import Literal
 
 import polars as pl
 
-from carvalue.listings.datasets.splits import SPLITS
+from carvalue.listings.datasets.periods import SPLITS
 from carvalue.listings.schema import REQUIRED_FIELDS
 from carvalue.monitoring.drift.frames import reference_frame
 from carvalue.pricing.bundle.model_card import Provenance

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from distributed import LocalCluster
 
+from carvalue.parallel.cluster import ClusterUnavailable, dask_workers
 from carvalue.platform.processes.ports import free_port
 from carvalue.pricing.bundle.model_card import Provenance
 from carvalue.pricing.evaluation.scores import score_model
@@ -16,7 +17,7 @@ from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training.backends import LocalBackend, TrainingBackend
 from carvalue.pricing.training.cross_fitting import fit_training_encoder
 from carvalue.pricing.training.distributed import dask_backend
-from carvalue.pricing.training.distributed.dask_backend import ClusterUnavailable, connect_dask
+from carvalue.pricing.training.distributed.dask_backend import connect_dask
 from carvalue.pricing.training.search import SearchResult
 from carvalue.pricing.training.train import train_model
 from markets import MARKET_FACTS, a_market, market_files
@@ -61,7 +62,7 @@ def test_parts_of_a_file_are_encoded_as_the_whole(tmp_path: Path, monkeypatch: p
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dask_backend, "CONNECT_S", 0.5)
+    monkeypatch.setattr(dask_workers, "CONNECT_S", 0.5)
     address = f"tcp://127.0.0.1:{free_port()}"
 
     with pytest.raises(ClusterUnavailable, match=address), connect_dask(address):

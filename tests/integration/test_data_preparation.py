@@ -11,7 +11,8 @@ import pytest
 
 from carvalue.listings.cleaning.cleaner import CleaningReport, clean
 from carvalue.listings.datasets.manifest import describe_dataset
-from carvalue.listings.datasets.splits import SPLITS, SplitReport, split
+from carvalue.listings.datasets.periods import SPLITS
+from carvalue.listings.datasets.splits import SplitReport, split
 from carvalue.listings.datasets.store import DatasetStore
 from carvalue.listings.synthetic.writer import write_sample
 from carvalue.monitoring.drift.reference import publish_reference

@@ -138,7 +138,8 @@ Tunes the hyperparameters, trains a model, evaluates it on the test cars, fits i
 registers it in MLflow, runs the acceptance gates, and promotes the model if it passes all of them.
 
 *Started by* the datasets that `creates_datasets_dag` publishes, or manually.
-*The extent of the search* is the setting `TRAINING_BUDGET`; *the cluster that trains* is `TRAINING_CLUSTER`.
+*The extent of the search* is the setting `TRAINING_BUDGET`;
+*the cluster that grows the trees* is `TRAINING_CLUSTER`.
 *A model that is not promoted* is not a failure: the log of `judge` has the reasons, and so has MLflow.
 """,
     steps=TRAINING,

@@ -5,21 +5,19 @@ functions, because Airflow parses the DAG files repeatedly and these packages im
 """
 
 import logging
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carvalue.errors import AppError
+from carvalue.pipelines.cluster import open_training_backend, open_workers
 from carvalue.pipelines.retraining_steps import ADJUSTED_FILE, dataset_changes
 from carvalue.settings import PipelineSettings
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from carvalue.files import StoredFolder
     from carvalue.listings.datasets import Dataset
-    from carvalue.pricing.training import Budget, TrainingBackend
+    from carvalue.pricing.training import Budget
 
 logger = logging.getLogger(__name__)
 
@@ -35,15 +33,6 @@ class TuningMissing(AppError):
     """A later step of a training runs before `tune`."""
 
     status, hint = 409, "Start at the step `tune`: `carvalue run initial_model_dag`."
-
-
-class DaskMissing(AppError):
-    """A training cluster is configured, but Dask is not installed."""
-
-    status, hint = (
-        500,
-        "Install Dask with `uv sync --extra platform --extra dask`, or unset TRAINING_CLUSTER.",
-    )
 
 
 def download(*, settings: PipelineSettings, work: Path) -> None:
@@ -89,7 +78,9 @@ def clean(*, settings: PipelineSettings, work: Path) -> None:
     from carvalue.listings.cleaning import clean as clean_rows
     from carvalue.listings.sources import RawListings
 
-    clean_rows(read_artifact(RawListings, work / "raw.json").files, into=work / "clean")
+    raw = read_artifact(RawListings, work / "raw.json")
+    with open_workers(settings) as workers:
+        clean_rows(raw.files, into=work / "clean", workers=workers)
 
 
 def split(*, settings: PipelineSettings, work: Path) -> None:
@@ -105,11 +96,13 @@ def split(*, settings: PipelineSettings, work: Path) -> None:
 
     clean = work / "clean"
     adjusted, sales = clean / ADJUSTED_FILE, clean / SALES_FILE  # only a retraining has them
-    split_listings(
-        adjusted if adjusted.is_file() else clean / LISTINGS_FILE,
-        into=work / "splits",
-        sales=sales if sales.is_file() else None,
-    )
+    with open_workers(settings) as workers:
+        split_listings(
+            adjusted if adjusted.is_file() else clean / LISTINGS_FILE,
+            into=work / "splits",
+            sales=sales if sales.is_file() else None,
+            workers=workers,
+        )
 
 
 def publish(*, settings: PipelineSettings, work: Path) -> None:
@@ -149,8 +142,10 @@ def publish_reference(*, settings: PipelineSettings, work: Path) -> None:
     from carvalue.monitoring.drift import publish_reference as publish_rows
 
     dataset = _dataset(settings)
-    with open_folder(settings, REFERENCE).updated() as folder:
-        publish_rows(dataset.path("train"), fingerprint=dataset.manifest().fingerprint, root=folder)
+    with open_workers(settings) as workers, open_folder(settings, REFERENCE).updated() as folder:
+        publish_rows(
+            dataset.path("train"), fingerprint=dataset.manifest().fingerprint, root=folder, workers=workers
+        )
 
 
 def tune(*, settings: PipelineSettings, work: Path) -> None:
@@ -200,7 +195,7 @@ def train(*, settings: PipelineSettings, work: Path) -> None:
 
     dataset = chosen_dataset(settings, work)
     manifest = dataset.manifest()
-    with _training_backend(settings) as backend:
+    with open_training_backend(settings) as backend:
         train_model(
             tuned=SearchResult.load(work / "tuned.json"),
             train=dataset.path("train"),
@@ -255,7 +250,7 @@ def refit(*, settings: PipelineSettings, work: Path) -> None:
     from carvalue.pricing.training import refit_model
 
     dataset = chosen_dataset(settings, work)
-    with _training_backend(settings) as backend:
+    with open_training_backend(settings) as backend:
         refit_model(
             evaluated=PriceModel.load(evaluated_bundle(work)),
             train=dataset.path("train"),
@@ -342,23 +337,6 @@ def chosen_dataset(settings: PipelineSettings, work: Path) -> "Dataset":
     except FileNotFoundError as error:
         raise TuningMissing(f"{error.filename} is missing: no training has begun.") from error
     return DatasetStore(open_folder(settings, DATASETS).read()).version(name)
-
-
-def _training_backend(settings: PipelineSettings) -> "AbstractContextManager[TrainingBackend]":
-    """Open the training backend: this process, or the Dask cluster that the settings name.
-
-    Raises:
-        DaskMissing: A cluster is configured, but the extra `dask` is not installed.
-    """
-    if not settings.training_cluster:
-        from carvalue.pricing.training import LocalBackend
-
-        return nullcontext(LocalBackend())
-    try:
-        from carvalue.pricing.training.distributed import connect_dask
-    except ModuleNotFoundError as error:
-        raise DaskMissing(f"TRAINING_CLUSTER is set, but {error.name} is not installed.") from error
-    return connect_dask(settings.training_cluster)
 
 
 def _budget(settings: PipelineSettings) -> "Budget":

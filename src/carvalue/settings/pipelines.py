@@ -98,9 +98,9 @@ class TrainingSettings(SettingsGroup):
     """How long the parameter search and the training may take: `quick` (about a minute), `default` (up to 20
     minutes on the Kaggle data), `auto` (`quick` on the sample, `default` on other data)."""
     training_cluster: Annotated[str, AfterValidator(_cluster_address)] = ""
-    """The address of a Dask scheduler that trains the trees, such as tcp://scheduler:8786. Its workers need
-    carvalue with the extra `dask` and access to the same STATE_DIR (docs/how-to/train-on-a-cluster.md).
-    Empty: train in the pipeline's process."""
+    """The address of a Dask scheduler whose workers clean and split the listings and train the trees, such as
+    tcp://scheduler:8786. They need carvalue with the extra `dask` and access to the same STATE_DIR
+    (docs/how-to/run-on-a-cluster.md). Empty: all of it runs in the pipeline's process."""
 
 
 class SalesSettings(SettingsGroup):

@@ -8,7 +8,8 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from carvalue.listings.cleaning.cleaner import CleaningReport, NoCleanListings, RawUnreadable, clean
+from carvalue.listings.cleaning.cleaner import CleaningReport, NoCleanListings, clean
+from carvalue.listings.cleaning.parsing import RawUnreadable
 from carvalue.listings.schema import FIELDS, PRICE, RAW_COLUMNS, CategoryField, NumberField
 from factories import a_raw_row, write_raw
 

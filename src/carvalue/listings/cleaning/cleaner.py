@@ -1,50 +1,36 @@
 """Clean raw files of any size, streamed: write the listings, and the rejected rows with their reasons."""
 
 import logging
-import os
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from carvalue.errors import AppError
 from carvalue.files import write_artifact
-from carvalue.files.tabular import scan_csv
-from carvalue.listings.cleaning import identity, rules
-from carvalue.listings.cleaning.vin_details import (
-    add_vin_details,
-    count_filled,
-    read_vin_details,
-    vehicle_descriptor,
+from carvalue.listings.cleaning.comparison import compare_rows
+from carvalue.listings.cleaning.parsing import parse_part, raw_parts
+from carvalue.listings.cleaning.tables import CleanPart, write_part
+from carvalue.parallel import (
+    IN_PROCESS,
+    Table,
+    Workers,
+    scratch_folder,
+    shuffle,
+    store_table,
 )
 
 logger = logging.getLogger(__name__)
 
 LISTINGS_FILE = "listings.parquet"
-"""The clean table, in the folder that `clean` writes to."""
+"""The clean table, in the folder that `clean` writes to: a file, or a folder of files where it has parts."""
 REJECTS_FILE = "rejects.parquet"
 CLEANING_REPORT = "cleaning.json"
 """The `CleaningReport`, in the same folder."""
-
-COLUMNS = ("id", "car", "posted_at", *identity.ADVERTISED_FIELDS, *rules.DEGREES)
-"""The columns of the clean table; `car` is equal for all listings of the same car."""
-FILE = "file"  # of staged rows: the number of the raw file
-REJECT_COLUMNS = ("id", "posted_at", "reason", "value")
-
-CHUNK_BYTES = 8 << 20  # half of Polars' default: a fifth less peak memory at the same speed
-
-DELETED_BY_SOURCE = "deleted by its source"
-CORRECTED = "corrected in a later file"
-SAME_ID = "id came before"
-SAME_ADVERTISEMENT = "same advertisement came before"
-
-
-class RawUnreadable(AppError):
-    """The raw file is not a CSV, or lacks required columns."""
-
-    status, hint = 422, "Point DATA_SOURCE at a CSV with the columns of Kaggle's vehicles.csv."
 
 
 class NoCleanListings(AppError):
@@ -58,8 +44,8 @@ class CleaningReport:
     """Row counts of one cleaning; `read` equals `kept` plus all rejected rows.
 
     Attributes:
-        listings: The Parquet file of the clean table, with the columns `COLUMNS`.
-        rejects: The Parquet file of the rejected rows, with the columns `REJECT_COLUMNS`.
+        listings: The clean table, with the columns `COLUMNS`: a Parquet file, or a folder of them.
+        rejects: The rejected rows, with the columns `REJECT_COLUMNS`, stored likewise.
         read: The number of rows of the raw file.
         kept: The number of rows of the clean table.
         cars: The number of different cars in the clean table.
@@ -78,7 +64,13 @@ class CleaningReport:
     filled: Mapping[str, int] = field(default_factory=dict)
 
 
-def clean(raw: Path | Sequence[Path], *, into: Path, now: datetime | None = None) -> CleaningReport:
+def clean(
+    raw: Path | Sequence[Path],
+    *,
+    into: Path,
+    now: datetime | None = None,
+    workers: Workers = IN_PROCESS,
+) -> CleaningReport:
     """Write the clean listings of raw files, and their rejected rows, as Parquet files.
 
     Of rows with the same id, those of the last file that has the id count: a later file corrects an earlier
@@ -89,6 +81,8 @@ def clean(raw: Path | Sequence[Path], *, into: Path, now: datetime | None = None
             with texts in these columns and in `OPTIONAL_COLUMNS`, in their order.
         into: The folder to write to.
         now: The present time; None reads the clock. Rows posted more than a day later are rejected.
+        workers: Where the tasks run. The listings are the same everywhere; their table has a file for each
+            part of the raw files.
 
     Returns:
         The report, which is also written to `CLEANING_REPORT`.
@@ -113,13 +107,14 @@ def clean(raw: Path | Sequence[Path], *, into: Path, now: datetime | None = None
         {'price out of range': 1}
     """
     into.mkdir(parents=True, exist_ok=True)
-    done, staged = into / CLEANING_REPORT, into / "staged.parquet"
+    done = into / CLEANING_REPORT
     done.unlink(missing_ok=True)  # an earlier report does not describe tables that are being rewritten
-    try:
-        _write_parsed(raw, staged, now=now or datetime.now(UTC))
-        report = _write_tables(staged, into=into)
-    finally:
-        staged.unlink(missing_ok=True)
+    with scratch_folder(into) as scratch:
+        parts = _write_parts(raw, now=now or datetime.now(UTC), workers=workers, scratch=scratch)
+        cars = _count_cars(parts, workers=workers, scratch=scratch)
+        store_table([part.listings for part in parts], into / LISTINGS_FILE)
+        store_table([part.rejects for part in parts], into / REJECTS_FILE)
+    report = _report(parts, cars=cars, into=into)
     write_artifact(report, done)
     logger.info(
         "listings cleaned",
@@ -134,140 +129,60 @@ def clean(raw: Path | Sequence[Path], *, into: Path, now: datetime | None = None
     return report
 
 
-def _write_parsed(raw: Path | Sequence[Path], staged: Path, *, now: datetime) -> None:
-    parsed = _parse(raw, now=now)
-    try:
-        parsed.sink_parquet(staged, compression="lz4", statistics=False, engine="streaming")
-    except pl.exceptions.PolarsError as error:
-        reason = str(error).splitlines()[0]
-        raise RawUnreadable(f"{_shown(raw)} cannot be read to its end: {reason}.") from error
-
-
-def _parse(raw: Path | Sequence[Path], *, now: datetime) -> pl.LazyFrame:
-    """Parse each row and find the first rule that it breaks, without comparing it with other rows."""
-    table, columns = _open(raw)
-    if missing := [name for name in rules.REQUIRED_COLUMNS if name not in columns]:
-        raise RawUnreadable(f"{_shown(raw)} lacks {', '.join(missing)}: found {', '.join(columns)}.")
-    used = [name for name in (*rules.REQUIRED_COLUMNS, *rules.OPTIONAL_COLUMNS) if name in columns]
-    absent = [
-        pl.lit(None, pl.String).alias(f"raw.{name}") for name in rules.OPTIONAL_COLUMNS if name not in used
-    ]
-    return (
-        table.select(FILE, *(pl.col(name).alias(f"raw.{name}") for name in used), *absent)
-        .with_columns(rules.parse_cells())
-        .with_columns(*rules.rejection(now=now), *rules.unparsed_flags())
-        .with_columns(rules.cast_numbers())
-        .with_columns(
-            described=identity.description_key(),
-            vin=identity.vin_key(pl.col("raw.VIN")),
-            content=identity.advertisement_key(),
-            descriptor=vehicle_descriptor(pl.col("raw.VIN")),
-        )
-        .select(pl.exclude("^raw\\..*$"))
+def _write_parts(
+    raw: Path | Sequence[Path], *, now: datetime, workers: Workers, scratch: Path
+) -> list[CleanPart]:
+    parsed = workers.map(
+        partial(parse_part, now=now, into=scratch / "parsed"),
+        raw_parts(raw, partitions=workers.partitions),
+        description="parse",
+    )
+    compared = compare_rows(parsed, workers=workers, into=scratch)
+    return workers.map(
+        partial(write_part, links=compared.links, into=scratch),
+        list(zip(parsed, compared.verdicts, strict=True)),
+        description="write listings",
     )
 
 
-def _open(raw: Path | Sequence[Path]) -> tuple[pl.LazyFrame, list[str]]:
-    """Scan files, with the number of the file of each row in the column `FILE`."""
-    os.environ.setdefault("POLARS_CSV_CHUNK_SIZE", str(CHUNK_BYTES))  # read when a scan starts
-    if isinstance(raw, Path):
-        table = scan_csv(raw).with_columns(pl.lit(0, pl.UInt32).alias(FILE))
-    else:
-        names = pl.Enum(map(str, raw))
-        table = pl.scan_parquet(list(raw), glob=False, include_file_paths=FILE)
-        table = table.with_columns(pl.col(FILE).cast(names).to_physical().cast(pl.UInt32))
-    try:
-        return table, table.collect_schema().names()
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise RawUnreadable(f"{_shown(raw)} cannot be opened: {error}.") from error
+def _count_cars(parts: Sequence[CleanPart], *, workers: Workers, scratch: Path) -> int:
+    tables = [partial(_cars, part.listings) for part in parts]
+    buckets = shuffle(tables, by="car", workers=workers, into=scratch / "by-car")
+    return sum(workers.map(_count_different, buckets, description="count cars"))
 
 
-def _shown(raw: Path | Sequence[Path]) -> str:
-    return str(raw) if isinstance(raw, Path) else f"{len(raw)} files in {raw[0].parent}"
+def _cars(listings: Path) -> pl.LazyFrame:
+    return pl.scan_parquet(listings).select("car")
 
 
-def _write_tables(staged: Path, *, into: Path) -> CleaningReport:
-    """Reject duplicates, assign a car to each listing, and write both tables."""
-    rows = pl.concat([pl.scan_parquet(staged), _compare_rows(staged).lazy()], how="horizontal")
-    rows = rows.with_columns(pl.coalesce("superseded", "reason").alias("reason"))
-    valid = rows.filter(pl.col("reason").is_null())
-    rows = rows.with_columns(
-        pl.coalesce("reason", "duplicate").alias("reason"),
-        value=pl.when(pl.col("superseded").is_null()).then("value"),
-    )
-    listings, rejects = into / LISTINGS_FILE, into / REJECTS_FILE
-    kept = rows.filter(pl.col("reason").is_null()).select(*COLUMNS, "descriptor")
-    details = read_vin_details(kept.select("descriptor").collect()["descriptor"])
-    rejected = rows.filter(pl.col("reason").is_not_null()).select(REJECT_COLUMNS)
-    add_vin_details(kept, details).sink_parquet(listings, compression="lz4", engine="streaming")
-    rejected.sink_parquet(rejects, engine="streaming")
-    filled = count_filled(kept, pl.scan_parquet(listings)) if len(details) else {}
-    return _report(valid, listings=listings, rejects=rejects, filled=filled)
+def _count_different(cars: Table) -> int:
+    return int(cars().select(pl.col("car").n_unique()).collect().item())
 
 
-def _compare_rows(staged: Path) -> pl.DataFrame:
-    """Find superseded rows and duplicates, and link cars, by keys; returns one row for each staged row."""
-    superseded = _superseded(staged)
-    keys = pl.read_parquet(staged, columns=["reason", "id", "posted_at", "described", "vin", "content"])
-    valid = (
-        keys.with_row_index("row").filter(pl.col("reason").is_null() & superseded.is_null()).drop("reason")
-    )
-    # of duplicates the earliest is kept, whatever the order of the file
-    valid = valid.sort("posted_at", "id", "content")
-    unique_id = valid.filter(pl.col("id").is_first_distinct())
-    unique = unique_id.filter(pl.col("content").is_first_distinct())
-    car = unique.select("row", car=identity.link_cars(unique["described"], unique["vin"]))
-    duplicate = pl.concat(
-        [
-            unique_id.join(unique, on="row", how="anti").select("row", duplicate=pl.lit(SAME_ADVERTISEMENT)),
-            valid.join(unique_id, on="row", how="anti").select("row", duplicate=pl.lit(SAME_ID)),
-        ]
-    )
-    rows = pl.select(row=pl.int_range(keys.height, dtype=pl.get_index_type()))
-    linked = rows.join(car, on="row", how="left", maintain_order="left")
-    compared = linked.join(duplicate, on="row", how="left", maintain_order="left").drop("row")
-    return compared.with_columns(superseded)
-
-
-def _superseded(staged: Path) -> pl.Series:
-    """Find rows that a later file corrects or deletes, also if it does so with invalid values."""
-    keys = pl.read_parquet(staged, columns=["id", FILE, rules.DELETED])
-    if keys[FILE].max() == 0 and not keys[rules.DELETED].any():
-        return pl.repeat(None, keys.height, dtype=pl.String, eager=True).alias("superseded")
-    # group and join: the same with `over` takes a hundred times as long where most ids are different
-    newest = keys.drop_nulls("id").group_by("id").agg(newest=pl.col(FILE).max())
-    keys = keys.join(newest, on="id", how="left", maintain_order="left")
-    deleted = keys.filter(pl.col(rules.DELETED) & (pl.col(FILE) == pl.col("newest")))["id"].unique()
-    is_deleted = pl.col("id").is_in(deleted.implode())
-    is_corrected = pl.col(FILE) < pl.col("newest")
-    reason = pl.when(is_deleted).then(pl.lit(DELETED_BY_SOURCE)).when(is_corrected).then(pl.lit(CORRECTED))
-    return keys.select(reason.alias("superseded")).to_series()
-
-
-def _report(
-    valid: pl.LazyFrame, *, listings: Path, rejects: Path, filled: Mapping[str, int]
-) -> CleaningReport:
-    """Count rows; `valid` are those that break no rule, duplicates included."""
-    kept = pl.scan_parquet(listings).select(rows=pl.len(), cars=pl.col("car").n_unique()).collect()
-    reasons = (
-        pl.read_parquet(rejects, columns=["reason"])["reason"]
-        .value_counts()
-        .sort("count", "reason", descending=[True, False])
-    )
-    repaired = valid.select(pl.col(name).sum() for name in rules.REPAIRS).collect()
+def _report(parts: Sequence[CleanPart], *, cars: int, into: Path) -> CleaningReport:
+    rejected = _total(part.rejected for part in parts)
+    kept = sum(part.kept for part in parts)
     report = CleaningReport(
-        listings=listings,
-        rejects=rejects,
-        read=kept["rows"].item() + reasons["count"].sum(),
-        kept=kept["rows"].item(),
-        cars=kept["cars"].item(),
-        rejected=dict(reasons.iter_rows()),
-        repaired={name: count for name, count in repaired.row(0, named=True).items() if count},
-        filled=filled,
+        listings=into / LISTINGS_FILE,
+        rejects=into / REJECTS_FILE,
+        read=kept + sum(rejected.values()),
+        kept=kept,
+        cars=cars,
+        rejected=dict(sorted(rejected.items(), key=lambda item: (-item[1], item[0]))),
+        repaired=_total(part.repaired for part in parts),
+        filled=_total(part.filled for part in parts),
     )
     if not report.kept:
         raise NoCleanListings(
-            f"None of {report.read} rows is a valid listing: rejected {dict(report.rejected)}. {rejects} has "
-            "the reason for each row."
+            f"None of {report.read} rows is a valid listing: rejected {dict(report.rejected)}. "
+            f"{report.rejects} has the reason for each row."
         )
     return report
+
+
+def _total(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Add counts; those of 0 are left out."""
+    total: Counter[str] = Counter()
+    for part in counts:
+        total.update(part)
+    return {name: count for name, count in total.items() if count}

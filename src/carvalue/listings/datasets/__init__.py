@@ -1,6 +1,7 @@
 """Split clean listings into training, validation and test sets, and store them as versions."""
 
 from carvalue.listings.datasets.manifest import describe_dataset
+from carvalue.listings.datasets.periods import SPLIT_SHARES, SPLITS, SplitName
 from carvalue.listings.datasets.requirements import (
     MIN_TEST_ROWS,
     MIN_TRAINING_ROWS,
@@ -16,14 +17,7 @@ from carvalue.listings.datasets.sales import (
     screen_sales,
     write_sales,
 )
-from carvalue.listings.datasets.splits import (
-    SPLIT_REPORT,
-    SPLIT_SHARES,
-    SPLITS,
-    SplitName,
-    SplitReport,
-    split,
-)
+from carvalue.listings.datasets.splits import SPLIT_REPORT, SplitReport, split
 from carvalue.listings.datasets.store import DATASETS, Dataset, DatasetStore
 
 __all__ = [

@@ -1,7 +1,7 @@
 """Dataset fingerprints: a hash of the listings that is equal on every machine and Polars version."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -13,20 +13,20 @@ _NULL = -(2**63)  # the hashed value of a null
 DEGREE_STEPS = 10_000  # coordinates are hashed as integers, because float formatting and rounding can differ
 
 
-def dataset_fingerprint(splits: Iterable[Path]) -> str:
+def dataset_fingerprint(splits: Iterable[Sequence[Path]]) -> str:
     """Hash the listings of sorted splits; derived columns such as `car` are left out.
 
     Values are hashed with SHA-256 column by column, because Polars' own hashes differ between its versions.
 
     Args:
-        splits: The Parquet files of the splits, each sorted, in a fixed order.
+        splits: The Parquet files of each split, whose rows in this order are sorted, in a fixed order.
 
     Returns:
         16 hexadecimal digits.
     """
     columns: dict[str, hashlib._Hash] = {}
-    for path in splits:
-        batches = _hashed_columns(path).collect_batches(
+    for files in splits:
+        batches = _hashed_columns(files).collect_batches(
             chunk_size=BATCH_ROWS, maintain_order=True, engine="streaming"
         )
         for column in (column for batch in batches for column in batch):
@@ -36,9 +36,9 @@ def dataset_fingerprint(splits: Iterable[Path]) -> str:
     return hashlib.sha256(b"".join(digest.digest() for digest in columns.values())).hexdigest()[:16]
 
 
-def _hashed_columns(path: Path) -> pl.LazyFrame:
+def _hashed_columns(files: Sequence[Path]) -> pl.LazyFrame:
     degrees = [(pl.col(name) * DEGREE_STEPS).round().cast(pl.Int64) for name in ("lat", "long")]
-    return pl.scan_parquet(path).select(
+    return pl.scan_parquet(list(files), glob=False).select(
         "id", *ADVERTISED_FIELDS, pl.col("posted_at").dt.epoch("us"), *degrees
     )
 

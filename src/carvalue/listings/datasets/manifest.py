@@ -5,7 +5,9 @@ from datetime import datetime
 from importlib.metadata import version
 
 from carvalue.listings.cleaning import CleaningReport
-from carvalue.listings.datasets.splits import SplitName, SplitReport, SplitSummary
+from carvalue.listings.datasets.leaks import SplitSummary
+from carvalue.listings.datasets.periods import SplitName
+from carvalue.listings.datasets.splits import SplitReport
 
 
 @dataclass(frozen=True, kw_only=True)

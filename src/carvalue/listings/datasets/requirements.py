@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import polars as pl
 
-from carvalue.listings.datasets.splits import SPLIT_SHARES, SplitName
+from carvalue.listings.datasets.periods import SPLIT_SHARES, SplitName
 from carvalue.listings.markets import PriceOrder
 from carvalue.listings.schema import FIELD_BY_NAME, MARKET
 

@@ -19,8 +19,9 @@ from carvalue.files import (
     write_artifact,
 )
 from carvalue.listings.datasets.manifest import Manifest
+from carvalue.listings.datasets.periods import SPLITS, SplitName
 from carvalue.listings.datasets.reposts import REPOSTS_FILE
-from carvalue.listings.datasets.splits import SPLITS, SplitName
+from carvalue.parallel import copy_table
 
 logger = logging.getLogger(__name__)
 
@@ -56,27 +57,27 @@ class Dataset:
         return self.folder.name
 
     def path(self, name: SplitName) -> Path:
-        """Find the Parquet file of a split.
+        """Find the table of a split.
 
         Args:
             name: The split.
 
         Returns:
-            The path of the file.
+            The path of a Parquet file, or of a folder of Parquet files; Polars, Dask and Spark read both.
 
         Raises:
-            DatasetMissing: The file does not exist.
+            DatasetMissing: It does not exist.
         """
         path = self.folder / f"{name}.parquet"
-        if not path.is_file():
+        if not path.exists():
             raise DatasetMissing(f"{path} is missing.")
         return path
 
     @property
     def reposts(self) -> Path | None:
-        """The file of re-posts; None for versions that were published before this file was introduced."""
+        """The table of re-posts, as `path` returns; None for versions from before it was introduced."""
         path = self.folder / REPOSTS_FILE
-        return path if path.is_file() else None
+        return path if path.exists() else None
 
     def manifest(self) -> Manifest:
         """Read the manifest of this version.
@@ -141,7 +142,7 @@ class DatasetStore:
         A crash at any time leaves the previous version current and complete; other writers wait for a lock.
 
         Args:
-            folder: The folder with `<split>.parquet` files.
+            folder: The folder with the tables `<split>.parquet`.
             manifest: The manifest to store with the version.
 
         Returns:
@@ -150,7 +151,7 @@ class DatasetStore:
         Raises:
             DatasetIncomplete: The folder lacks a split.
         """
-        if missing := [name for name in SPLITS if not (folder / f"{name}.parquet").is_file()]:
+        if missing := [name for name in SPLITS if not (folder / f"{name}.parquet").exists()]:
             raise DatasetIncomplete(f"{folder} lacks {', '.join(missing)}.")
         with self.exclusive():
             version = self._write(folder, manifest)
@@ -212,16 +213,16 @@ class DatasetStore:
         return self.current().manifest()
 
     def path(self, name: SplitName) -> Path:
-        """Find the Parquet file of a split of the current version.
+        """Find the table of a split of the current version.
 
         Args:
             name: The split.
 
         Returns:
-            The path of the file.
+            The path of a Parquet file, or of a folder of Parquet files.
 
         Raises:
-            DatasetMissing: No version was published, or the file does not exist.
+            DatasetMissing: No version was published, or the table does not exist.
         """
         return self.current().path(name)
 
@@ -229,9 +230,9 @@ class DatasetStore:
         name = f"{manifest.created_at:%Y%m%dT%H%M%S}-{manifest.fingerprint}-{uuid4().hex[:8]}"
         with atomic_folder(self._root / name) as temporary:
             for split in SPLITS:
-                shutil.copyfile(folder / f"{split}.parquet", temporary / f"{split}.parquet")
-            if (folder / REPOSTS_FILE).is_file():
-                shutil.copyfile(folder / REPOSTS_FILE, temporary / REPOSTS_FILE)
+                copy_table(folder / f"{split}.parquet", temporary / f"{split}.parquet")
+            if (folder / REPOSTS_FILE).exists():
+                copy_table(folder / REPOSTS_FILE, temporary / REPOSTS_FILE)
             write_artifact(manifest, temporary / MANIFEST_FILE)
         return self._root / name
 

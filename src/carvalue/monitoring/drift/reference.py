@@ -1,7 +1,9 @@
 """The drift reference: the training cars that live quotes are compared with."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -9,6 +11,19 @@ import polars as pl
 from carvalue.errors import AppError
 from carvalue.files import StoredFormat, atomic_write
 from carvalue.listings import FIELDS
+from carvalue.parallel import (
+    IN_PROCESS,
+    ROW,
+    Table,
+    Workers,
+    number_rows,
+    part_file,
+    parts_of,
+    scratch_folder,
+    shuffle,
+    with_part,
+    written_part,
+)
 
 FORMAT = StoredFormat(kind="drift reference")
 
@@ -42,16 +57,20 @@ class DriftReference:
     rows: int
 
 
-def publish_reference(train: Path, *, fingerprint: str, root: Path) -> DriftReference:
+def publish_reference(
+    train: Path, *, fingerprint: str, root: Path, workers: Workers = IN_PROCESS
+) -> DriftReference:
     """Publish the training cars as `<root>/<fingerprint>.parquet`, with a JSON file of the same name.
 
     Each car counts once, as it was first posted. People ask for the price of a car once, but dealers post the
     same car repeatedly, which would change the share of every value.
 
     Args:
-        train: A Parquet file of the training rows, with `car`, `posted_at`, every input and `price`.
+        train: The training rows, with `car`, `posted_at`, every input and `price`: a Parquet file, or a
+            folder of them, each with the rows of a later time.
         fingerprint: The fingerprint of the dataset.
         root: The folder of the references.
+        workers: Where the tasks run.
 
     Returns:
         The published reference.
@@ -66,9 +85,10 @@ def publish_reference(train: Path, *, fingerprint: str, root: Path) -> DriftRefe
     'f00d.parquet'
     """
     path = root / f"{fingerprint}.parquet"
-    with atomic_write(path) as temporary:
-        postings = pl.read_parquet(train, columns=["car", *COLUMNS]).sort("posted_at", maintain_order=True)
-        postings.unique("car", keep="first", maintain_order=True).select(COLUMNS).write_parquet(temporary)
+    root.mkdir(parents=True, exist_ok=True)
+    with scratch_folder(root) as scratch, atomic_write(path) as temporary:
+        parts = _first_postings(parts_of(train), workers=workers, scratch=scratch)
+        pl.scan_parquet(parts, glob=False).sink_parquet(temporary, engine="streaming")
     rows = pl.scan_parquet(path).select(pl.len()).collect().item()
     # the JSON file is written last: where it exists, the rows do
     facts = {"fingerprint": fingerprint, "rows": rows, "columns": COLUMNS}
@@ -97,3 +117,48 @@ def find_reference(*, fingerprint: str, root: Path) -> DriftReference:
     except OSError as error:
         raise ReferenceMissing(f"No reference for dataset {fingerprint} in {root}.") from error
     return DriftReference(path=path, fingerprint=fingerprint, rows=rows)
+
+
+def _first_postings(files: Sequence[Path], *, workers: Workers, scratch: Path) -> list[Path]:
+    """Write the first posting of each car, in the order of posting."""
+    parts = list(enumerate(files))
+    by_car = shuffle(
+        [partial(_postings, part) for part in parts], by="car", workers=workers, into=scratch / "by-car"
+    )
+    found = workers.map(
+        partial(_write_first, into=scratch / "first"), list(enumerate(by_car)), description="find first"
+    )
+    tables = [partial(_rows, path) for path in found]
+    by_part = shuffle(tables, by="part", workers=workers, into=scratch / "by-part", buckets=len(parts))
+    return workers.map(
+        partial(_write_postings, into=scratch / "postings"),
+        list(zip(parts, by_part, strict=True)),
+        description="write the reference",
+    )
+
+
+def _postings(part: tuple[int, Path]) -> pl.LazyFrame:
+    number, path = part
+    return number_rows(pl.scan_parquet(path), part=number).select(ROW, "car", "posted_at")
+
+
+def _write_first(numbered: tuple[int, Table], *, into: Path) -> Path:
+    number, table = numbered
+    path = part_file(into, number)
+    with written_part(path) as temporary:
+        first = table().group_by("car").agg(pl.col(ROW).sort_by("posted_at", ROW).first())
+        first.select(ROW).sink_parquet(temporary, engine="streaming")
+    return path
+
+
+def _rows(path: Path) -> pl.LazyFrame:
+    return with_part(pl.scan_parquet(path))
+
+
+def _write_postings(chosen: tuple[tuple[int, Path], Table], *, into: Path) -> Path:
+    (number, file), rows = chosen
+    path = part_file(into, number)
+    with written_part(path) as temporary:
+        postings = number_rows(pl.scan_parquet(file), part=number).join(rows(), on=ROW, how="semi")
+        postings.sort("posted_at", ROW).select(COLUMNS).sink_parquet(temporary, engine="streaming")
+    return path

@@ -8,8 +8,10 @@ import polars as pl
 import pytest
 
 from carvalue.files.artifacts import read_artifact
-from carvalue.listings.cleaning.cleaner import COLUMNS, CleaningReport, NoCleanListings, RawUnreadable, clean
+from carvalue.listings.cleaning.cleaner import CleaningReport, NoCleanListings, clean
+from carvalue.listings.cleaning.parsing import RawUnreadable
 from carvalue.listings.cleaning.rules import describe_car
+from carvalue.listings.cleaning.tables import COLUMNS
 from carvalue.listings.schema import FIELDS, RAW_COLUMNS
 from factories import a_raw_row, raw_rows, write_raw
 

@@ -8,7 +8,9 @@ import pytest
 
 from carvalue.files.artifacts import read_artifact
 from carvalue.listings.cleaning.cleaner import clean
-from carvalue.listings.datasets.splits import SPLITS, LeakReport, NotEnoughListings, SplitReport, split
+from carvalue.listings.datasets.leaks import LeakReport
+from carvalue.listings.datasets.periods import SPLITS
+from carvalue.listings.datasets.splits import NotEnoughListings, SplitReport, split
 from factories import a_raw_row, raw_rows, write_raw
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from carvalue.files.atomic import TEMPORARY_MARK
+from carvalue.listings.datasets.leaks import SplitSummary
 from carvalue.listings.datasets.manifest import Manifest
-from carvalue.listings.datasets.splits import SPLITS, SplitSummary
+from carvalue.listings.datasets.periods import SPLITS
 from carvalue.listings.datasets.store import KEPT_VERSIONS, DatasetIncomplete, DatasetMissing, DatasetStore
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -19,7 +19,7 @@ import xgboost as xgb
 import xgboost.dask as dxgb
 from distributed import Client, Future
 
-from carvalue.errors import AppError
+from carvalue.parallel.cluster import connect_cluster
 from carvalue.pricing.bundle import encoder_from_json, encoder_to_json
 from carvalue.pricing.features import FeatureEncoder, Matrix
 from carvalue.pricing.training.boosting import (
@@ -33,18 +33,11 @@ from carvalue.pricing.training.boosting import (
 from carvalue.pricing.training.cross_fitting import TrainingEncoder
 
 PART_ROWS = 100_000  # rows of a task: about 60 MB while they are encoded
-CONNECT_S = 20
 # Workers exchange histograms once for each level of a tree, instead of once for each of some 200 leaves.
 DEPTHWISE: Mapping[str, object] = {"grow_policy": "depthwise", "max_depth": 9}
 
 Encoding = Literal["out_of_fold", "unseen"]
 """Which method of `TrainingEncoder` encodes the rows."""
-
-
-class ClusterUnavailable(AppError):
-    """The Dask cluster cannot be reached or has no worker."""
-
-    status, hint = 502, "Start `dask scheduler` and `dask worker`, or empty TRAINING_CLUSTER."
 
 
 @dataclass(frozen=True)
@@ -191,17 +184,9 @@ def connect_dask(address: str) -> Iterator[DaskBackend]:
         A backend that fits on the cluster, until the context ends.
 
     Raises:
-        ClusterUnavailable: The scheduler does not answer within `CONNECT_S` seconds, or has no worker then.
+        ClusterUnavailable: The scheduler does not answer, or has no worker.
     """
-    try:
-        client = Client(address, timeout=CONNECT_S, set_as_default=False)
-    except (OSError, TimeoutError) as error:
-        raise ClusterUnavailable(f"No Dask scheduler answers at {address}.") from error
-    with client, client.as_current():
-        try:
-            client.wait_for_workers(1, timeout=CONNECT_S)
-        except TimeoutError as error:
-            raise ClusterUnavailable(f"The Dask scheduler at {address} has no worker.") from error
+    with connect_cluster(address) as client:
         yield DaskBackend(client=client)
 
 

@@ -1,0 +1,11 @@
+"""Workers on a Dask cluster; only this package and the distributed training import Dask."""
+
+from carvalue.parallel.cluster.dask_workers import (
+    ClusterUnavailable,
+    DaskWorkers,
+    FolderNotShared,
+    connect_cluster,
+    connect_workers,
+)
+
+__all__ = ["ClusterUnavailable", "DaskWorkers", "FolderNotShared", "connect_cluster", "connect_workers"]

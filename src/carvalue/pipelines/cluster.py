@@ -1,0 +1,68 @@
+"""Where the tasks of a step run: in the step's process, or on the Dask cluster that the settings name."""
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from carvalue.errors import AppError
+from carvalue.settings import PipelineSettings
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from carvalue.parallel import Workers
+    from carvalue.pricing.training import TrainingBackend
+
+
+class DaskMissing(AppError):
+    """A cluster is configured, but Dask is not installed."""
+
+    status, hint = (
+        500,
+        "Install Dask with `uv sync --extra platform --extra dask`, or unset TRAINING_CLUSTER.",
+    )
+
+
+def open_workers(settings: PipelineSettings) -> "AbstractContextManager[Workers]":
+    """Open the workers that prepare listings.
+
+    Args:
+        settings: The settings of the program.
+
+    Returns:
+        A context manager of this process, or of the workers of the cluster, which must see STATE_DIR.
+
+    Raises:
+        DaskMissing: A cluster is configured, but the extra `dask` is not installed.
+    """
+    if not settings.training_cluster:
+        from carvalue.parallel import IN_PROCESS
+
+        return nullcontext(IN_PROCESS)
+    try:
+        from carvalue.parallel.cluster import connect_workers
+    except ModuleNotFoundError as error:
+        raise DaskMissing(f"TRAINING_CLUSTER is set, but {error.name} is not installed.") from error
+    return connect_workers(settings.training_cluster, shared=settings.storage_root)
+
+
+def open_training_backend(settings: PipelineSettings) -> "AbstractContextManager[TrainingBackend]":
+    """Open the backend that fits the trees.
+
+    Args:
+        settings: The settings of the program.
+
+    Returns:
+        A context manager of this process, or of the cluster.
+
+    Raises:
+        DaskMissing: A cluster is configured, but the extra `dask` is not installed.
+    """
+    if not settings.training_cluster:
+        from carvalue.pricing.training import LocalBackend
+
+        return nullcontext(LocalBackend())
+    try:
+        from carvalue.pricing.training.distributed import connect_dask
+    except ModuleNotFoundError as error:
+        raise DaskMissing(f"TRAINING_CLUSTER is set, but {error.name} is not installed.") from error
+    return connect_dask(settings.training_cluster)
