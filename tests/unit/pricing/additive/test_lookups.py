@@ -1,15 +1,30 @@
 """The additive model recovers the effects of a simulated market, and is unchanged after saving."""
 
 import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 from scipy import sparse
 
+from carvalue.listings import EARLIEST_YEAR
+from carvalue.pricing.additive.fitting import build_design
 from carvalue.pricing.additive.fitting.blocks import ColumnBlock, DesignMatrix
 from carvalue.pricing.additive.fitting.robust_ridge import robust_ridge
+from carvalue.pricing.additive.isotonic import interpolate, locate
+from carvalue.pricing.additive.lookups import (
+    AGE_KNOTS,
+    ODOMETER_KNOTS,
+    SLOPE_BASIS,
+    curve_keys,
+    family_category_key,
+    group_keys,
+    level_keys,
+)
 from carvalue.pricing.bundle.encoder_json import encoder_from_json, encoder_to_json
+from carvalue.pricing.features import IMPLAUSIBLE, car_name, drop_implausible, normalize_word
 from carvalue.pricing.features.encoder import ADDITIVE
 from carvalue.pricing.training.cross_fitting import fit_encoder, log_prices
 from markets import a_market
@@ -67,3 +82,56 @@ def test_a_block_multiplies_as_the_matrix_that_it_stands_for() -> None:
     np.testing.assert_allclose(block.transposed_dot(rows), whole.T @ rows)
     np.testing.assert_allclose(block.squared().transposed_dot(rows), (whole**2).T @ rows)
     np.testing.assert_allclose(block.select(some).dot(columns), whole[some] @ columns)
+
+
+def test_the_rows_of_the_design_are_those_of_their_listings() -> None:
+    market = drop_implausible(a_market(rows=400), newest_year=2021)
+    design, year = build_design(market), market["year"]
+
+    for name, block in design.blocks.items():
+        rows = block.table[block.index].toarray()
+        if block.factor is not None:
+            rows = rows * block.factor[:, None]
+        ages = [locate(AGE_KNOTS, float(year.max() - each)) for each in year]
+        for found, listing, age in zip(rows, market.iter_rows(named=True), ages, strict=True):
+            assert dict(nonzero(block.keys, found)) == pytest.approx(
+                expected_row(name, listing, age, block.keys)
+            )
+
+
+def nonzero(keys: Sequence[str], values: Iterable[float]) -> Iterator[tuple[str, float]]:
+    return ((key, value) for key, value in zip(keys, values, strict=True) if value)
+
+
+def expected_row(
+    block: str, listing: Mapping[str, Any], age: tuple[int, float], keys: Sequence[str]
+) -> dict[str, float]:
+    """The row of one listing in a block, written down column by column."""
+    name = car_name(listing["manufacturer"], listing["model"])
+    miles = listing["odometer"]
+    place = None if miles is None else locate(ODOMETER_KNOTS, float(miles))
+    field = block.removeprefix("category ").removeprefix("family ")
+    if block == "years":
+        row = {str(listing["year"] - EARLIEST_YEAR): 1.0}
+    elif block == "levels":
+        row = dict.fromkeys(level_keys(name), 1.0)
+    elif block == "ages":
+        shares = {age[0]: 1 - age[1], age[0] + 1: age[1]}
+        row = {f"{knot} {key}": share for knot, share in shares.items() for key in curve_keys(name)}
+    elif block == "slopes":
+        slope = interpolate(SLOPE_BASIS, *place) if place else 0.0
+        row = dict.fromkeys(curve_keys(name), slope)
+    elif block == "miles":
+        row = {"missing": 1.0}
+        if place:
+            row = {
+                str(ODOMETER_KNOTS[place[0]]): 1 - place[1],
+                str(ODOMETER_KNOTS[place[0] + 1]): place[1],
+            }
+    elif block == "implausible":
+        row = {IMPLAUSIBLE: float(listing[IMPLAUSIBLE])}
+    elif block.startswith("category "):
+        row = {normalize_word(listing[field]): 1.0}
+    else:
+        row = {family_category_key(group_keys(name)[1], normalize_word(listing[field])): 1.0}
+    return {key: value for key, value in row.items() if value and key in keys}
