@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from carvalue.parallel import Workers
 from carvalue.parallel.workers import Item, Result
@@ -25,19 +26,19 @@ class DeadlyWorkers:
         return self.workers.partitions
 
     def map(
-        self, function: Callable[[Item], Result], items: Sequence[Item], *, description: str
+        self, function: Callable[..., Result], items: Sequence[Item], *, description: str, **options: Any
     ) -> list[Result]:
         if description not in self.deadly:
-            return self.workers.map(function, items, description=description)
-        mark = self.folder / description
-        results = self.workers.map(partial(call_and_die, function, mark), items, description=description)
+            return self.workers.map(function, items, description=description, **options)
+        mark, deadly = self.folder / description, partial(call_and_die, function)
+        results = self.workers.map(partial(deadly, mark), items, description=description, **options)
         self.killed.extend([description] if mark.is_file() else [])
         return results
 
 
-def call_and_die(function: Callable[[Item], Result], mark: Path, item: Item) -> Result:
+def call_and_die(function: Callable[..., Result], mark: Path, item: object, **shared: object) -> Result:
     """Call a function; the first process that does so is killed afterwards."""
-    result = function(item)
+    result = function(item, **shared)
     try:
         mark.touch(exist_ok=False)
     except FileExistsError:

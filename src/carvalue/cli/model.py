@@ -1,6 +1,7 @@
 """Commands for pipelines, batch scoring and model versions."""
 
 import os
+from contextlib import nullcontext
 from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,9 @@ import typer
 from carvalue.cli.console import ProgressConsole, print_error, print_line, print_table
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from carvalue.parallel import Workers
     from carvalue.pricing import PriceModel
 
 app = typer.Typer()
@@ -110,6 +114,13 @@ def score(
     bundle: Annotated[
         Path | None, typer.Option(help="Folder of a model bundle; default: the model in production.")
     ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="tcp://HOST:8786",
+            help="Dask scheduler whose workers score the files of a folder or bucket; default: this machine.",
+        ),
+    ] = None,
 ) -> None:
     """Price every row of files: price, range and warnings, or the reason why a row has no price."""
     from carvalue.files import bundle_digest
@@ -122,6 +133,8 @@ def score(
     is_folder = Path(source).is_dir() or (has_wildcard(source) and not Path(source).exists())
     is_single = not (is_remote(source) or is_remote(target) or is_folder)
     if is_single:
+        if on:
+            raise typer.BadParameter("--on scores several files: name a folder, a pattern or a bucket")
         check_suffix(Path(source), READ_SUFFIXES)
         check_suffix(Path(target), WRITE_SUFFIXES)
     if bundle:
@@ -132,7 +145,7 @@ def score(
     if is_single:
         _score_file(Path(source), Path(target), model=model)
     else:
-        _score_location(source, target, model=model, version=version, digest=digest)
+        _score_location(source, target, model=model, version=version, digest=digest, cluster=on)
 
 
 def _score_file(source: Path, target: Path, *, model: "PriceModel") -> None:
@@ -146,18 +159,39 @@ def _score_file(source: Path, target: Path, *, model: "PriceModel") -> None:
         console.report(f"{scored.priced:,} of {scored.rows:,} rows priced, in {target}")
 
 
-def _score_location(source: str, target: str, *, model: "PriceModel", version: str, digest: str) -> None:
+def _score_location(
+    source: str, target: str, *, model: "PriceModel", version: str, digest: str, cluster: str | None
+) -> None:
     from carvalue.serving.batch import score_location
 
-    with ProgressConsole() as console:
+    with _opened_workers(cluster, target=target) as workers, ProgressConsole() as console:
         scored = score_location(
-            source, target, model=model, version=version, digest=digest, progress=console.update
+            source,
+            target,
+            model=model,
+            version=version,
+            digest=digest,
+            progress=console.update,
+            workers=workers,
         )
         _report_missing(console, scored.missing_columns)
         before = f"; {scored.finished} were finished before" if scored.finished else ""
         console.report(
             f"{scored.priced:,} of {scored.rows:,} rows of {scored.files} files priced, in {target}{before}"
         )
+
+
+def _opened_workers(cluster: str | None, *, target: str) -> "AbstractContextManager[Workers]":
+    from carvalue.files.locations import is_remote
+    from carvalue.parallel import IN_PROCESS
+
+    if not cluster:
+        return nullcontext(IN_PROCESS)
+    try:
+        from carvalue.parallel.cluster import connect_workers
+    except ModuleNotFoundError as error:
+        raise typer.BadParameter(f"{error.name} is not installed: install carvalue[dask]") from error
+    return connect_workers(cluster, shared=None if is_remote(target) else Path(target).absolute())
 
 
 def _report_missing(console: ProgressConsole, columns: tuple[str, ...]) -> None:

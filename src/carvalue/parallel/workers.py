@@ -1,14 +1,23 @@
 """Where the tasks of a step run: in this process, or on a cluster (`carvalue.parallel.cluster`)."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 logger = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def ignore_result(item: object, result: object) -> None:
+    """Do nothing.
+
+    Args:
+        item: An item.
+        result: Its result.
+    """
 
 
 class Workers(Protocol):
@@ -20,7 +29,13 @@ class Workers(Protocol):
         ...
 
     def map(
-        self, function: Callable[[Item], Result], items: Sequence[Item], *, description: str
+        self,
+        function: Callable[..., Result],
+        items: Sequence[Item],
+        *,
+        description: str,
+        shared: Mapping[str, Any] | None = None,
+        on_result: Callable[[Item, Result], None] = ignore_result,
     ) -> list[Result]:
         """Call a function with each item.
 
@@ -28,6 +43,8 @@ class Workers(Protocol):
             function: A function of a module, or a partial of one, so that it can be sent to a worker.
             items: What to call it with; one task each.
             description: What the tasks do, for log lines.
+            shared: Large values that each call gets as keywords; they are sent to each worker once.
+            on_result: Called here with each item and its result, as soon as it is known.
 
         Returns:
             The results, in the order of the items.
@@ -53,7 +70,13 @@ class InProcess:
     partitions: int = 1
 
     def map(
-        self, function: Callable[[Item], Result], items: Sequence[Item], *, description: str
+        self,
+        function: Callable[..., Result],
+        items: Sequence[Item],
+        *,
+        description: str,
+        shared: Mapping[str, Any] | None = None,
+        on_result: Callable[[Item, Result], None] = ignore_result,
     ) -> list[Result]:
         """Call a function with each item.
 
@@ -61,6 +84,8 @@ class InProcess:
             function: The function.
             items: What to call it with.
             description: What the tasks do, for log lines.
+            shared: Large values that each call gets as keywords; they are sent to each worker once.
+            on_result: Called here with each item and its result, as soon as it is known.
 
         Returns:
             The results, in the order of the items.
@@ -70,7 +95,8 @@ class InProcess:
         """
         results = []
         for number, item in enumerate(items, start=1):
-            results.append(function(item))
+            results.append(function(item, **(shared or {})))
+            on_result(item, results[-1])
             if len(items) > 1:
                 log_progress(description, done=number, of=len(items))
         return results

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -246,6 +246,14 @@ class PriceModel:
             COMPARABLES: self.comparables.as_bytes(),
         }
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the model as its bundle, without the caches, which cannot be pickled.
+
+        Returns:
+            What `pickle` makes the copy from.
+        """
+        return _from_pickled, (self.as_files(), self.correction)
+
     @classmethod
     def load(cls, folder: Path | str) -> "PriceModel":
         """Read a bundle, verify its checksums, and check its golden quotes.
@@ -420,3 +428,7 @@ def _ubjson(content: bytes) -> bytes:
 def _dollars(log_prices: Floats) -> Whole:
     dollars: Whole = np.rint(np.exp(log_prices)).astype(np.int64)
     return dollars
+
+
+def _from_pickled(files: dict[str, bytes], correction: RangeCorrection) -> PriceModel:
+    return replace(PriceModel.from_files(files, folder=Path("pickled bundle")), correction=correction)

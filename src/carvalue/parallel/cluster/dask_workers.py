@@ -1,17 +1,18 @@
 """Run tasks on the workers of a Dask cluster, which see the same files under the same paths."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from distributed import Client, as_completed
 
 from carvalue.errors import AppError
 from carvalue.files import TEMPORARY_MARK
-from carvalue.parallel.workers import Item, Result, log_progress
+from carvalue.parallel.workers import Item, Result, ignore_result, log_progress
 
 CONNECT_S = 20
 RETRIES = 2  # of a task that fails, such as for a file system that does not answer
@@ -43,7 +44,13 @@ class DaskWorkers:
     partitions: int
 
     def map(
-        self, function: Callable[[Item], Result], items: Sequence[Item], *, description: str
+        self,
+        function: Callable[..., Result],
+        items: Sequence[Item],
+        *,
+        description: str,
+        shared: Mapping[str, Any] | None = None,
+        on_result: Callable[[Item, Result], None] = ignore_result,
     ) -> list[Result]:
         """Call a function with each item, on any worker.
 
@@ -51,6 +58,8 @@ class DaskWorkers:
             function: The function.
             items: What to call it with.
             description: What the tasks do, for log lines.
+            shared: Large values that each call gets as keywords; they are sent to each worker once.
+            on_result: Called here with each item and its result, as soon as it is known.
 
         Returns:
             The results, in the order of the items.
@@ -58,17 +67,21 @@ class DaskWorkers:
         Raises:
             AppError: A task raised it; the other tasks are cancelled.
         """
+        sent = {name: self.client.scatter(value, broadcast=True) for name, value in (shared or {}).items()}
         futures = self.client.map(
             partial(_attempt, function),
             items,
             key=f"{description}-{uuid4().hex}",
             pure=False,
             retries=RETRIES,
+            **sent,
         )
+        item_of = {future.key: item for future, item in zip(futures, items, strict=True)}
         results: dict[object, Result] = {}
         try:
             for future in as_completed(futures):
                 results[future.key] = _expected(future.result())
+                on_result(item_of[future.key], results[future.key])
                 log_progress(description, done=len(results), of=len(futures))
             return [results[future.key] for future in futures]
         finally:
@@ -101,12 +114,12 @@ def connect_cluster(address: str) -> Iterator[Client]:
 
 
 @contextmanager
-def connect_workers(address: str, *, shared: Path) -> Iterator[DaskWorkers]:
-    """Connect to a Dask scheduler whose workers see the files of this machine.
+def connect_workers(address: str, *, shared: Path | None) -> Iterator[DaskWorkers]:
+    """Connect to a Dask scheduler.
 
     Args:
         address: For example tcp://scheduler:8786.
-        shared: A folder that all workers must see.
+        shared: A folder that all workers must see; None if the tasks need none.
 
     Yields:
         The workers; each thread gets several tasks.
@@ -116,15 +129,16 @@ def connect_workers(address: str, *, shared: Path) -> Iterator[DaskWorkers]:
         FolderNotShared: A worker does not see the folder.
     """
     with connect_cluster(address) as client:
-        _check_shared(client, shared)
+        if shared is not None:
+            _check_shared(client, shared)
         threads = sum(client.nthreads().values())
         yield DaskWorkers(client=client, partitions=TASKS_PER_THREAD * threads)
 
 
-def _attempt(function: Callable[[Item], Result], item: Item) -> Result | AppError:
+def _attempt(function: Callable[..., Result], item: object, **shared: object) -> Result | AppError:
     """Return an expected error, so that it is not tried again."""
     try:
-        return function(item)
+        return function(item, **shared)
     except AppError as error:
         return error
 

@@ -10,6 +10,7 @@ from carvalue.errors import AppError
 from carvalue.files import FolderObjects, Objects, StoredFormat, check_name, open_objects
 from carvalue.files.locations import SourceFile, is_remote, list_files
 from carvalue.files.tabular import READ_SUFFIXES, WRITE_SUFFIXES
+from carvalue.parallel import IN_PROCESS, InProcess, Workers
 from carvalue.pricing import PriceModel, ScoringResult, score_file
 
 RECORD = (
@@ -51,6 +52,7 @@ def score_location(
     version: str,
     digest: str,
     progress: Callable[[str], None],
+    workers: Workers = IN_PROCESS,
 ) -> LocationScore:
     """Score each file of a location with a model.
 
@@ -65,6 +67,7 @@ def score_location(
         version: The version of the model; empty if it has none.
         digest: The checksum of the model's bundle; without one no file counts as finished.
         progress: Called with one line about the present state.
+        workers: Where the files are scored; a single file is always scored here.
 
     Returns:
         The summary.
@@ -90,11 +93,25 @@ def score_location(
     objects = _open(target)
     record = _Record(objects, version=version, digest=digest)
     waiting = {key: file for key, file in outputs.items() if not record.has(key, file)}
-    results = []
-    for number, (key, file) in enumerate(waiting.items(), start=1):
-        report = partial(_report, progress, f"file {number} of {len(waiting)}, {file.name}")
-        results.append(_score(file, objects, key, model=model, progress=report))
-        record.add(key, file)
+    keys, done = list(waiting), list[str]()
+
+    def finish(numbered: tuple[int, str], _: ScoringResult) -> None:
+        record.add(numbered[1], waiting[numbered[1]])
+        done.append(numbered[1])
+        if not is_here:
+            progress(f"{len(done)} of {len(keys)} files done")
+
+    is_here = isinstance(workers, InProcess)
+    score_one = partial(
+        _score_numbered, files=waiting, objects=objects, progress=progress if is_here else _ignore
+    )
+    results = workers.map(
+        score_one,
+        list(enumerate(keys, start=1)),
+        description="score",
+        shared={"model": model},
+        on_result=finish,
+    )
     return _summary(results, finished=len(files) - len(waiting))
 
 
@@ -154,8 +171,25 @@ def _score(
     return result
 
 
+def _score_numbered(
+    numbered: tuple[int, str],
+    *,
+    files: Mapping[str, SourceFile],
+    objects: Objects,
+    progress: Callable[[str], None],
+    model: PriceModel,
+) -> ScoringResult:
+    number, key = numbered
+    report = partial(_report, progress, f"file {number} of {len(files)}, {files[key].name}")
+    return _score(files[key], objects, key, model=model, progress=report)
+
+
 def _report(progress: Callable[[str], None], place: str, text: str) -> None:
     progress(f"{place}: {text}")
+
+
+def _ignore(text: str) -> None:
+    """Report nothing: the lines of a worker reach nobody."""
 
 
 def _open(target: str) -> Objects:
