@@ -433,3 +433,28 @@ run "errors_of_a_new_price_service_roll_it_back" {
     error_message = "A deployment of the price service must end when its alarm of errors goes off."
   }
 }
+
+run "what_reads_the_metrics_is_started_again_and_ends_no_task" {
+  command = plan
+
+  override_resource {
+    target          = aws_ecr_repository.this
+    override_during = plan
+    values          = { repository_url = "123456789012.dkr.ecr.us-east-1.amazonaws.com/image" }
+  }
+  override_resource {
+    target          = aws_secretsmanager_secret.this
+    override_during = plan
+    values          = { arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:name" }
+  }
+
+  assert {
+    condition = alltrue([
+      for role in ["service", "watcher"] : [
+        for container in jsondecode(aws_ecs_task_definition.this[role].container_definitions) :
+        !container.essential && container.restartPolicy.enabled if container.name == "metrics"
+      ] == [true]
+    ])
+    error_message = "The container of metrics must run as long as its task, which must not depend on it."
+  }
+}
