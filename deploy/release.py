@@ -272,7 +272,7 @@ def _restart_mlflow(aws: Aws, *, image: str) -> None:
 
 
 def _note_images(aws: Aws, images: dict[str, str]) -> None:
-    """Tell Terraform which images run, so that its next revisions have them, and MLflow's next host as well."""
+    """Tell Terraform's next revisions, and the next host of MLflow, which images run."""
     if _keeps_images(aws):
         aws.ssm.put_parameter(Name=aws.deployment["images"], Value=json.dumps(images), Overwrite=True)
     if "mlflow_image" in aws.deployment:  # not in what an earlier release applied
