@@ -24,6 +24,7 @@ ORDER = (
     "watcher",
     "page",
 )  # the page last, because it uses the others
+SCALED = "service"  # the only one whose number of copies follows its load
 TIMEOUT_S = 900.0  # Airflow takes minutes to start; ECS gives up on a bad image earlier
 SMOKE_LISTING = {"manufacturer": "toyota", "model": "camry", "year": 2015, "odometer": 80_000}
 
@@ -90,7 +91,7 @@ def release(aws: Aws, *, digests: dict[str, str], url: str) -> None:
         _restart_mlflow(aws, image=images["mlflow"])
         target = {
             role: ServiceRevision(
-                revision=revisions[role], copies=max(aws.deployment["copies"][role], previous[role].copies)
+                revision=revisions[role], copies=_copies(aws, role=role, running=previous[role].copies)
             )
             for role in services
         }
@@ -172,6 +173,12 @@ def _price(url: str, *, key: str) -> int | str:
     except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
         return f"{type(error).__name__}: {error}"
     return price if isinstance(price, int) and price > 0 else f"{answer.status_code} {answer.text[:200]}"
+
+
+def _copies(aws: Aws, *, role: str, running: int) -> int:
+    """Return how many copies to run: as many as were chosen, or more where autoscaling has added some."""
+    chosen: int = aws.deployment["copies"][role]
+    return max(chosen, running) if role == SCALED else chosen
 
 
 def _service_revision(aws: Aws, *, role: str) -> ServiceRevision:
@@ -265,9 +272,11 @@ def _restart_mlflow(aws: Aws, *, image: str) -> None:
 
 
 def _note_images(aws: Aws, images: dict[str, str]) -> None:
-    """Tell Terraform which images run, so that its next revisions have them."""
+    """Tell Terraform's next revisions, and the next host of MLflow, which images run."""
     if _keeps_images(aws):
         aws.ssm.put_parameter(Name=aws.deployment["images"], Value=json.dumps(images), Overwrite=True)
+    if "mlflow_image" in aws.deployment:  # not in what an earlier release applied
+        aws.ssm.put_parameter(Name=aws.deployment["mlflow_image"], Value=images["mlflow"], Overwrite=True)
 
 
 def _keeps_images(aws: Aws) -> bool:
@@ -280,7 +289,10 @@ def _keeps_images(aws: Aws) -> bool:
 
 
 def _roll_back(aws: Aws, *, services: dict[str, ServiceRevision], mlflow: str) -> None:
-    _restart_mlflow(aws, image=mlflow)
+    try:
+        _restart_mlflow(aws, image=mlflow)
+    except ClientError:  # the services return anyway; the host starts the image when it is rebooted
+        logger.exception("could not restart MLflow", extra={"image": mlflow})
     _roll_out(aws, services)
 
 

@@ -24,7 +24,7 @@ locals {
   }
 
   # Each alarm needs action by a person; its description says what it means.
-  alarms = merge(local.absence_alarms, local.broker_alarms, {
+  alarms = merge(local.absence_alarms, local.broker_alarms, local.archive_alarms, {
     service-down = {
       about     = "No healthy copy of the price service: visitors get errors."
       space     = "AWS/ApplicationELB", metric = "HealthyHostCount", of = local.edge_service
@@ -46,12 +46,12 @@ locals {
       statistic = "p95", above = 0.5, minutes = 10, silent = "notBreaching"
     }
     journal-behind = {
-      about     = "Quotes have waited for the journal for five minutes, on the disk of a task of the price service, and are lost with it: see the journal's database."
+      about     = "For five minutes, the oldest quote has waited more than five minutes for the journal. Waiting quotes are on the disk of their task; if it ends, they are lost. Look at the journal's database."
       space     = "${var.name}/service", metric = "carvalue_journal_lag_seconds", of = {}
       statistic = "Maximum", above = 300, minutes = 5, silent = "notBreaching"
     }
     quotes-lost = {
-      about     = "Quotes were answered that the journal will never have: the disk of a task is full or broken."
+      about     = "Quotes were answered that the journal will never have: the outbox of a task is full (SPOOL_LIMIT_MB) because the journal has been away, or its disk is broken."
       space     = "${var.name}/service", metric = "carvalue_journal_dropped_total", of = {}
       statistic = "Sum", above = 0, minutes = 1, silent = "notBreaching"
     }
@@ -96,6 +96,13 @@ locals {
       statistic = "SampleCount", below = 1, minutes = 10, silent = "breaching"
     }
   }
+  archive_alarms = {
+    for group in aws_scheduler_schedule_group.archive : "archive-not-started" => {
+      about     = "Old quotes were not moved from the journal to the bucket: AWS refused to start the task. The schedule tries again for a day. Look at its role and at ECS's limits."
+      space     = "AWS/Scheduler", metric = "TargetErrorCount", of = { ScheduleGroup = group.name }
+      statistic = "Sum", above = 0, minutes = 1, silent = "notBreaching"
+    }
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
@@ -117,7 +124,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   ok_actions          = [aws_sns_topic.alerts.arn]
 }
 
-# Ends of tasks that people hear of.
+# Ends of tasks that are mailed.
 locals {
   ends = {
     unhealthy = { # such as a scheduler without a heartbeat

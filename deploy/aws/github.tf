@@ -144,6 +144,7 @@ resource "aws_ssm_parameter" "deployment" {
   insecure_value = jsonencode({
     cluster         = aws_ecs_cluster.this.name
     images          = aws_ssm_parameter.images.name
+    mlflow_image    = aws_ssm_parameter.mlflow_image.name # also while no host reads it, for the next one
     copies          = { for role, task in local.standing : role => task.size.copies }
     families        = { for role, task in aws_ecs_task_definition.this : role => task.family }
     registry        = { for image, repository in aws_ecr_repository.this : image => repository.repository_url }

@@ -9,7 +9,8 @@ resource "aws_scheduler_schedule" "archive" {
 
   name                = "${var.name}-archive"
   description         = "Move quotes older than ${local.keeps_days} days from the journal to the bucket."
-  schedule_expression = "cron(0 5 * * ? *)" # after the backups
+  group_name          = aws_scheduler_schedule_group.archive[0].name
+  schedule_expression = "cron(0 6 * * ? *)" # after the backups and the database's maintenance
 
   flexible_time_window {
     mode = "OFF"
@@ -31,6 +32,13 @@ resource "aws_scheduler_schedule" "archive" {
       }
     }
   }
+}
+
+# Of its own: metrics count the errors of a whole group.
+resource "aws_scheduler_schedule_group" "archive" {
+  count = local.keeps_days > 0 ? 1 : 0
+
+  name = "${var.name}-archive"
 }
 
 resource "aws_iam_role" "scheduler" {

@@ -298,7 +298,9 @@ resource "aws_ecs_task_definition" "this" {
         awslogs-stream-prefix = name
       }
     }
-    }, length(item.health) == 0 ? {} : { healthCheck = local.health_checks[each.key][name] }
+    },
+    length(item.health) == 0 ? {} : { healthCheck = local.health_checks[each.key][name] },
+    name != "metrics" ? {} : { restartPolicy = { enabled = true, restartAttemptPeriod = 60 } }, # without it, alarms stay silent
   )])
 
   volume {

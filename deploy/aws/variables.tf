@@ -166,6 +166,14 @@ variable "sizes" {
     error_message = "Fargate needs 2 to 8 MiB of memory per CPU unit."
   }
   validation {
+    condition     = alltrue([for size in var.sizes : size.copies >= 0 && floor(size.copies) == size.copies])
+    error_message = "Expected whole numbers of copies, not below 0."
+  }
+  validation {
+    condition     = alltrue([for role in ["service", "page"] : try(var.sizes[role].copies, 1) >= 1])
+    error_message = "The load balancer needs at least one copy of the price service and of the page."
+  }
+  validation {
     condition     = alltrue([for role in ["airflow", "watcher"] : try(var.sizes[role].copies, 1) == 1])
     error_message = "Airflow's three processes share one task, and two watchers would send each alert twice: give them more CPU, or Airflow an airflow-worker, not more copies."
   }

@@ -4,16 +4,19 @@
 CloudWatch's embedded metric format (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
 """
 
+import http.client
 import json
 import math
+import signal
 import sys
 import time
-import urllib.error
 import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
 PERIOD_S = 60
+UNAVAILABLE = (OSError, http.client.HTTPException, ValueError)
+"""The program starts, stops or is busy, ends while it answers, or answers with something else."""
 
 
 def main(url: str, namespace: str, *names: str) -> None:
@@ -24,12 +27,12 @@ def main(url: str, namespace: str, *names: str) -> None:
         namespace: Namespace of the metrics in CloudWatch.
         *names: Names of the metrics, with `_total` for counters.
     """
-    earlier: dict[str, float] = {}
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # process 1 of a container has no default for it
+    earlier: dict[str, float] | None = None
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
-                now = totals(answer.read().decode(), names)
-        except (urllib.error.URLError, TimeoutError) as error:  # it starts, stops or is busy
+            now = totals(_read(url), names)
+        except UNAVAILABLE as error:
             print(json.dumps({"message": "metrics unavailable", "because": str(error)}), flush=True)  # noqa: T201
         else:
             line = embedded(
@@ -38,6 +41,11 @@ def main(url: str, namespace: str, *names: str) -> None:
             print(line, flush=True)  # noqa: T201
             earlier = now
         time.sleep(PERIOD_S)
+
+
+def _read(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
+        return answer.read().decode()  # type: ignore[no-any-return]
 
 
 def totals(text: str, names: tuple[str, ...]) -> dict[str, float]:
@@ -58,23 +66,24 @@ def totals(text: str, names: tuple[str, ...]) -> dict[str, float]:
     return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
-def increases(now: dict[str, float], *, earlier: dict[str, float]) -> dict[str, float]:
+def increases(now: dict[str, float], *, earlier: dict[str, float] | None) -> dict[str, float]:
     """Replace counters by their increase, which CloudWatch can add up over tasks.
 
     Args:
         now: Metric -> value.
-        earlier: The same a minute ago.
+        earlier: The same a minute ago; None if it is not known.
 
     Returns:
-        Gauges as they are, and the increase of each counter that was known before; a counter that has become
-        smaller started again at 0.
+        Gauges as they are, and the increase of each counter. A counter that is not in `earlier` was 0: with
+        labels, it has no sample before its first increase. One that has become smaller started again at 0.
     """
     values = {}
     for name, value in now.items():
         if not name.endswith("_total"):
             values[name] = value
-        elif name in earlier:
-            values[name] = value - earlier[name] if value >= earlier[name] else value
+        elif earlier is not None:
+            before = earlier.get(name, 0.0)
+            values[name] = value - before if value >= before else value
     return values
 
 

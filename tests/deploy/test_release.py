@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from production import load_program
 
@@ -69,6 +70,7 @@ class FakeSsm:
     image: str = "none"
     deployed: dict[str, str] = field(default_factory=dict)
     restarts: int = 0
+    refuses_commands: bool = False
 
     def get_parameter(self, *, Name: str) -> dict[str, Any]:  # noqa: N803
         return {"Parameter": {"Value": self.image}}
@@ -80,6 +82,8 @@ class FakeSsm:
             self.image = Value
 
     def send_command(self, *, DocumentName: str, InstanceIds: list[str]) -> None:  # noqa: N803
+        if self.refuses_commands:
+            raise ClientError({"Error": {"Code": "InvalidInstanceId"}}, "SendCommand")
         self.restarts += 1
 
 
@@ -104,6 +108,7 @@ def aws() -> Any:
     deployment = {
         "cluster": "carvalue",
         "images": "/carvalue/images",
+        "mlflow_image": "/carvalue/mlflow/image",
         "copies": {"service": 2, "page": 1, "watcher": 1, "airflow": 1},
         "families": {role: f"carvalue-{role}" for role in (*TARGETS, "migrate")},
         "registry": {target: f"{REGISTRY}/{target}" for target in TARGETS},
@@ -144,6 +149,12 @@ def front_door() -> Iterator[dict[str, Any]]:
     server.server_close()
 
 
+def _move_mlflow_to_a_service(aws: Any, *, copies: int) -> None:
+    aws.deployment.update(mlflow=None, copies=aws.deployment["copies"] | {"mlflow": copies})
+    aws.ecs.running["mlflow"] = ("old-mlflow", copies)
+    aws.ecs.definitions["old-mlflow"] = {}
+
+
 def _images(aws: Any, role: str) -> list[str]:
     revision = aws.ecs.definitions[aws.ecs.running[role][0]]
     return [container["image"] for container in revision["containerDefinitions"]]
@@ -162,9 +173,7 @@ def test_every_service_runs_its_image_by_digest(aws: Any, front_door: dict[str, 
 def test_mlflow_as_a_service_is_rolled_out_and_back_with_the_others(
     aws: Any, front_door: dict[str, Any]
 ) -> None:
-    aws.deployment.update(mlflow=None, copies=aws.deployment["copies"] | {"mlflow": 2})
-    aws.ecs.running["mlflow"] = ("old-mlflow", 2)
-    aws.ecs.definitions["old-mlflow"] = {}
+    _move_mlflow_to_a_service(aws, copies=2)
 
     release.release(aws, digests=DIGESTS, url=front_door["url"])
     assert _images(aws, "mlflow") == [f"{REGISTRY}/mlflow@sha256:mlflow"]
@@ -174,7 +183,47 @@ def test_mlflow_as_a_service_is_rolled_out_and_back_with_the_others(
     with pytest.raises(release.ReleaseFailed, match="Rolled back"):
         release.release(aws, digests={**DIGESTS, "mlflow": "sha256:bad"}, url=front_door["url"])
     assert aws.ecs.running == before
-    assert (aws.ssm.image, aws.ssm.restarts) == ("old", 0)  # there is no host to restart
+    assert aws.ssm.restarts == 0  # there is no host to restart
+
+
+def test_a_host_that_returns_starts_the_image_of_the_last_release(
+    aws: Any, front_door: dict[str, Any]
+) -> None:
+    _move_mlflow_to_a_service(aws, copies=2)
+
+    release.release(aws, digests=DIGESTS, url=front_door["url"])
+
+    assert aws.ssm.image == f"{REGISTRY}/mlflow@sha256:mlflow"
+
+
+def test_a_host_that_cannot_be_restarted_rolls_back_the_services(
+    aws: Any, front_door: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    aws.ssm.refuses_commands = True
+    before = dict(aws.ecs.running)
+
+    with pytest.raises(release.ReleaseFailed, match=r"Rolled back: .*InvalidInstanceId"):
+        release.release(aws, digests=DIGESTS, url=front_door["url"])
+
+    assert aws.ecs.running == before
+    assert aws.ssm.image == "old"
+    assert "could not restart MLflow" in caplog.text
+
+
+def test_services_return_although_mlflow_cannot(
+    aws: Any, front_door: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = dict(aws.ecs.running)
+
+    def fail(**_: Any) -> None:  # after the roll-out
+        aws.ssm.refuses_commands = True
+        raise release.ReleaseFailed("no price")
+
+    monkeypatch.setattr(release, "smoke", fail)
+    with pytest.raises(release.ReleaseFailed, match="Rolled back: no price"):
+        release.release(aws, digests=DIGESTS, url=front_door["url"])
+
+    assert aws.ecs.running == before
 
 
 def test_revisions_of_what_does_not_run_follow_too(aws: Any, front_door: dict[str, Any]) -> None:
@@ -185,10 +234,21 @@ def test_revisions_of_what_does_not_run_follow_too(aws: Any, front_door: dict[st
     assert revisions[-1]["containerDefinitions"][0]["image"] == f"{REGISTRY}/mlflow@sha256:mlflow"
 
 
-def test_a_release_never_lowers_the_number_of_copies(aws: Any, front_door: dict[str, Any]) -> None:
+def test_a_release_keeps_the_copies_that_autoscaling_added(aws: Any, front_door: dict[str, Any]) -> None:
     release.release(aws, digests=DIGESTS, url=front_door["url"])
 
     assert {role: aws.ecs.running[role][1] for role in ("service", "page")} == {"service": 3, "page": 1}
+
+
+def test_fewer_copies_of_what_does_not_scale_by_itself_take_effect(
+    aws: Any, front_door: dict[str, Any]
+) -> None:
+    _move_mlflow_to_a_service(aws, copies=3)
+    aws.deployment["copies"]["mlflow"] = 1
+
+    release.release(aws, digests=DIGESTS, url=front_door["url"])
+
+    assert aws.ecs.running["mlflow"][1] == 1
 
 
 def test_migrations_run_first_with_the_new_image(aws: Any, front_door: dict[str, Any]) -> None:
@@ -203,7 +263,7 @@ def test_migrations_run_first_with_the_new_image(aws: Any, front_door: dict[str,
 def test_a_platform_applied_by_an_earlier_release_is_deployed_with_its_rights(
     aws: Any, front_door: dict[str, Any]
 ) -> None:
-    del aws.deployment["images"]
+    del aws.deployment["images"], aws.deployment["mlflow_image"]
 
     release.release(aws, digests=DIGESTS, url=front_door["url"])
 

@@ -152,11 +152,15 @@ def test_apply_release_and_grow_with_an_empty_plan_after_each_then_destroy(
         _assert_that_the_plan_is_empty(folder, inputs)
 
         host = _hosts()
+        assert len(host) == 1
         inputs |= {"TF_VAR_sizes": json.dumps(GROWN), "TF_VAR_settings": json.dumps(SETTINGS)}
         _apply(folder, inputs)
         _assert_that_the_plan_is_empty(folder, inputs)
         assert _services(ecs) == services | {"mlflow": 2, "airflow-worker": 2}
+        assert len(_hosts()) == 1
         assert not host & _hosts()  # the new one has no MLflow
+        kept = ssm.get_parameter(Name="/carvalue/mlflow/image")["Parameter"]["Value"]
+        assert kept.endswith(DIGEST)  # for a host that has it again
         _assert_that_images_and_revisions_are_kept(ecs, released)
     destroy = partial(terraform, "destroy", "-auto-approve", "-no-color", folder=folder, **inputs)
     destroyed = destroy()
@@ -210,9 +214,11 @@ def _assert_that_images_and_revisions_are_kept(ecs: Any, released: dict[str, str
 
 
 def _hosts() -> set[str]:
+    """Return the hosts that are not terminated: one that is stopped must not stay."""
     with closing(boto3.client("ec2")) as ec2:
-        found = ec2.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])
-    return {item["Instances"][0]["InstanceId"] for item in found["Reservations"]}
+        found = ec2.describe_instances()["Reservations"]
+    hosts = [host for item in found for host in item["Instances"]]
+    return {host["InstanceId"] for host in hosts if host["State"]["Name"] != "terminated"}
 
 
 def _certificate() -> str:

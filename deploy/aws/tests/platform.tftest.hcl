@@ -324,15 +324,26 @@ run "what_stops_and_what_the_watcher_finds_reaches_people" {
   }
 }
 
-run "what_alarms_read_from_the_service_is_written" {
+run "what_alarms_read_from_service_and_watcher_is_written" {
   command = plan
 
   assert {
     condition = alltrue([
-      for alarm in values(local.alarms) : contains(local.tasks.service.containers.metrics.arguments, alarm.metric)
-      if alarm.space == "${var.name}/service"
-    ]) && local.tasks.service.containers.metrics.arguments[1] == "${var.name}/service"
-    error_message = "The container of metrics must write what alarms read, into the same namespace."
+      for role in ["service", "watcher"] :
+      local.tasks[role].containers.metrics.arguments[1] == "${var.name}/${role}" && alltrue([
+        for alarm in values(local.alarms) :
+        contains(local.tasks[role].containers.metrics.arguments, alarm.metric) || (
+          alarm.metric == aws_cloudwatch_log_metric_filter.told.metric_transformation[0].name
+          && alarm.space == aws_cloudwatch_log_metric_filter.told.metric_transformation[0].namespace
+        )
+        if alarm.space == "${var.name}/${role}"
+      ])
+    ])
+    error_message = "The container of metrics, or a filter of the log, must write what alarms read, into the same namespace."
+  }
+  assert {
+    condition     = length([for alarm in values(local.alarms) : alarm if startswith(alarm.space, "${var.name}/")]) == 3
+    error_message = "Alarms must be in the namespaces that the assertion before compares."
   }
 }
 
@@ -398,8 +409,28 @@ run "old_quotes_are_archived_daily_only_where_a_number_of_days_is_set" {
     error_message = "The task must reach the archive, and nothing else of the bucket."
   }
   assert {
-    condition     = jsondecode(aws_cloudwatch_event_rule.end["archive"].event_pattern).detail.group == ["family:${aws_ecs_task_definition.this["journal"].family}"]
-    error_message = "A failure must be reported."
+    condition = aws_cloudwatch_event_rule.end["archive"].event_pattern == jsonencode({
+      source      = ["aws.ecs"]
+      detail-type = ["ECS Task State Change"]
+      detail = {
+        clusterArn = ["arn:aws:ecs:us-east-1:123456789012:cluster/carvalue"]
+        lastStatus = ["STOPPED"]
+        group      = ["family:${aws_ecs_task_definition.this["journal"].family}"]
+        "$or"      = [{ containers = { exitCode = [{ anything-but = 0 }] } }, { stopCode = ["TaskFailedToStart"] }]
+      }
+    }) && aws_cloudwatch_event_target.end["archive"].rule == aws_cloudwatch_event_rule.end["archive"].name
+    error_message = "A task that fails, or does not start, must be mailed, and no other."
+  }
+  assert {
+    condition = (
+      aws_scheduler_schedule.archive[0].group_name == aws_scheduler_schedule_group.archive[0].name
+      && aws_cloudwatch_metric_alarm.this["archive-not-started"].dimensions == tomap({ ScheduleGroup = aws_scheduler_schedule_group.archive[0].name })
+    )
+    error_message = "A schedule that cannot start its task must raise an alarm."
+  }
+  assert {
+    condition     = tonumber(split(" ", trimprefix(aws_scheduler_schedule.archive[0].schedule_expression, "cron("))[1]) >= tonumber(split(":", split("-", aws_db_instance.this.maintenance_window)[1])[1]) + 1
+    error_message = "The task must start after the database's maintenance."
   }
 }
 
@@ -431,5 +462,30 @@ run "errors_of_a_new_price_service_roll_it_back" {
   assert {
     condition     = one(aws_ecs_service.this["service"].alarms).rollback && contains([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name], one(one(aws_ecs_service.this["service"].alarms).alarm_names))
     error_message = "A deployment of the price service must end when its alarm of errors goes off."
+  }
+}
+
+run "what_reads_the_metrics_is_started_again_and_ends_no_task" {
+  command = plan
+
+  override_resource {
+    target          = aws_ecr_repository.this
+    override_during = plan
+    values          = { repository_url = "123456789012.dkr.ecr.us-east-1.amazonaws.com/image" }
+  }
+  override_resource {
+    target          = aws_secretsmanager_secret.this
+    override_during = plan
+    values          = { arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:name" }
+  }
+
+  assert {
+    condition = alltrue([
+      for role in ["service", "watcher"] : [
+        for container in jsondecode(aws_ecs_task_definition.this[role].container_definitions) :
+        !container.essential && container.restartPolicy.enabled if container.name == "metrics"
+      ] == [true]
+    ])
+    error_message = "The container of metrics must run as long as its task, which must not depend on it."
   }
 }

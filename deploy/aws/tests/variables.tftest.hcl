@@ -68,6 +68,46 @@ run "sizes_that_fargate_does_not_offer" {
   expect_failures = [var.sizes]
 }
 
+run "no_copy_of_the_price_service" {
+  command = plan
+
+  variables {
+    sizes = { service = { cpu = 512, memory = 1024, copies = 0 } }
+  }
+
+  expect_failures = [var.sizes]
+}
+
+run "no_copy_of_the_page" {
+  command = plan
+
+  variables {
+    sizes = { page = { cpu = 256, memory = 1024, copies = 0 } }
+  }
+
+  expect_failures = [var.sizes]
+}
+
+run "half_a_copy" {
+  command = plan
+
+  variables {
+    sizes = { mlflow = { cpu = 512, memory = 2048, copies = 0.5 } }
+  }
+
+  expect_failures = [var.sizes]
+}
+
+run "fewer_copies_than_none" {
+  command = plan
+
+  variables {
+    sizes = { airflow-worker = { cpu = 1024, memory = 4096, copies = -1 } }
+  }
+
+  expect_failures = [var.sizes]
+}
+
 run "egress_of_no_component_or_to_no_address" {
   command = plan
 

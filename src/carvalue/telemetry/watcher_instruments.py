@@ -58,6 +58,18 @@ class WatcherInstruments:
         self.reports = self._counter(metrics.REPORTS)
         self.shadow_version = self._gauge(metrics.SHADOW_VERSION)
         self.shadow_difference = self._histogram(metrics.SHADOW_DIFFERENCE, DIFFERENCE_BUCKETS)
+        self._know_nothing_yet()
+
+    def _know_nothing_yet(self) -> None:
+        """Replace zeros that would be read as an error or a coverage of 0 before the first snapshot."""
+        self.range_scale.set(1)  # not corrected
+        unknown = (
+            *(self.live_error, self.live_error_low, self.live_error_high),
+            *(self.live_coverage, self.live_coverage_low, self.live_coverage_high),
+            self.estimated_error,
+        )
+        for gauge in unknown:
+            gauge.set(float("nan"))
 
     def _gauge(self, metric: MetricSpec) -> Gauge:
         return Gauge(metric.name, metric.help, metric.labels, registry=self.registry)
