@@ -92,7 +92,7 @@ def main(folder: Path) -> dict[str, Any]:
     with serving(create_app(load_settings(), registry=registry)) as client:
         until(lambda: client.get("/readyz").is_success)
         os.environ["SERVICE_URL"] = str(client.base_url).rstrip("/")
-        variants = [{}, *({name: value} for name, value in (("power_kw", 60), ("abs", "no")))]
+        variants = [{}, *({name: value} for name, value in (("power_kw", 200), ("abs", "no")))]
         batch = client.post(
             "/predict/batch",
             content=(folder / "vehicles.csv").read_bytes(),

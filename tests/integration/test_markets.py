@@ -57,11 +57,11 @@ def test_the_api_answers_in_the_markets_currency_and_units(motorcycles: dict[str
 
 
 def test_the_fields_of_the_market_move_prices_and_reasons_add_up(motorcycles: dict[str, Any]) -> None:
-    complete, weak, without_abs = motorcycles["variants"]
+    complete, strong, without_abs = motorcycles["variants"]
     reasons = motorcycles["explained"]["reasons"]
 
     assert without_abs < complete
-    assert weak < complete
+    assert complete < strong
     assert reasons["start"] + sum(item["amount"] for item in reasons["items"]) == complete
 
 
