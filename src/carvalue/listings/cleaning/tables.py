@@ -8,7 +8,7 @@ import polars as pl
 from carvalue.listings.cleaning import identity, rules
 from carvalue.listings.cleaning.parsing import ParsedPart
 from carvalue.listings.cleaning.vin_details import add_vin_details, count_filled, read_vin_details
-from carvalue.parallel import Table, align_rows, part_file, written_part
+from carvalue.parallel import ROW, Table, align_rows, part_file, written_part
 
 COLUMNS = ("id", "car", "posted_at", *identity.ADVERTISED_FIELDS, *rules.DEGREES)
 """The columns of the clean table; `car` is equal for all listings of the same car."""
@@ -77,7 +77,7 @@ def write_part(compared: tuple[ParsedPart, Table], *, links: Path, into: Path) -
 def _judged(part: ParsedPart, verdicts: Table) -> pl.LazyFrame:
     """Add the verdicts to the rows of a part; a superseded row has no other reason."""
     staged = pl.scan_parquet(part.path)
-    found = verdicts().select("row", "superseded", "duplicate").collect()
+    found = verdicts().select(ROW, "superseded", "duplicate").collect()
     aligned = align_rows(found, part=part.number, rows=staged.select(pl.len()).collect().item())
     rows = pl.concat([staged, aligned.lazy()], how="horizontal")
     return rows.with_columns(pl.coalesce("superseded", "reason").alias("reason"))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
@@ -42,6 +43,13 @@ class LocationScore:
     """Rows with a price."""
     missing_columns: tuple[str, ...]
     """Columns that a file lacks; their values were treated as missing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    place: str  # which file it is, for the lines of progress
+    key: str
+    file: SourceFile
 
 
 def score_location(
@@ -93,21 +101,21 @@ def score_location(
     objects = _open(target)
     record = _Record(objects, version=version, digest=digest)
     waiting = {key: file for key, file in outputs.items() if not record.has(key, file)}
-    keys, done = list(waiting), list[str]()
+    tasks = [
+        _Task(place=f"file {number} of {len(waiting)}, {file.name}", key=key, file=file)
+        for number, (key, file) in enumerate(waiting.items(), start=1)
+    ]
+    is_here, done = isinstance(workers, InProcess), count(1)
 
-    def finish(numbered: tuple[int, str], _: ScoringResult) -> None:
-        record.add(numbered[1], waiting[numbered[1]])
-        done.append(numbered[1])
+    def finish(task: _Task, _: ScoringResult) -> None:
+        record.add(task.key, task.file)
         if not is_here:
-            progress(f"{len(done)} of {len(keys)} files done")
+            progress(f"{next(done)} of {len(tasks)} files done")
 
-    is_here = isinstance(workers, InProcess)
-    score_one = partial(
-        _score_numbered, files=waiting, objects=objects, progress=progress if is_here else _ignore
-    )
     results = workers.map(
-        score_one,
-        list(enumerate(keys, start=1)),
+        # only in this process can a task report the rows that are done
+        partial(_score_task, objects=objects, progress=progress if is_here else _ignore),
+        tasks,
         description="score",
         shared={"model": model},
         on_result=finish,
@@ -171,17 +179,11 @@ def _score(
     return result
 
 
-def _score_numbered(
-    numbered: tuple[int, str],
-    *,
-    files: Mapping[str, SourceFile],
-    objects: Objects,
-    progress: Callable[[str], None],
-    model: PriceModel,
+def _score_task(
+    task: _Task, *, objects: Objects, progress: Callable[[str], None], model: PriceModel
 ) -> ScoringResult:
-    number, key = numbered
-    report = partial(_report, progress, f"file {number} of {len(files)}, {files[key].name}")
-    return _score(files[key], objects, key, model=model, progress=report)
+    report = partial(_report, progress, task.place)
+    return _score(task.file, objects, task.key, model=model, progress=report)
 
 
 def _report(progress: Callable[[str], None], place: str, text: str) -> None:
@@ -189,7 +191,7 @@ def _report(progress: Callable[[str], None], place: str, text: str) -> None:
 
 
 def _ignore(text: str) -> None:
-    """Report nothing: the lines of a worker reach nobody."""
+    """Do nothing."""
 
 
 def _open(target: str) -> Objects:
