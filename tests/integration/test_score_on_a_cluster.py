@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -17,6 +18,7 @@ from buckets import fake_s3, new_bucket
 from carvalue.cli import app
 from carvalue.files.tabular.tables import TableUnreadable
 from carvalue.parallel.cluster import connect_workers
+from carvalue.pipelines import DaskMissing
 from carvalue.pricing import PriceModel
 from carvalue.pricing.intervals import RangeCorrection
 from carvalue.serving.batch import score_location
@@ -110,3 +112,15 @@ def test_a_cluster_scores_several_files_only(days: Path, tmp_path: Path) -> None
 
     assert refused.exit_code == 2
     assert "several files" in refused.output
+
+
+def test_without_dask_the_command_says_how_to_install_it(
+    days: Path, tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "carvalue.parallel.cluster", None)
+    target, cluster = str(tmp_path / "out"), "tcp://127.0.0.1:1"
+
+    refused = CliRunner().invoke(app, ["score", str(days), target, "--bundle", str(bundle), "--on", cluster])
+
+    assert isinstance(refused.exception, DaskMissing)
+    assert "--extra dask" in refused.exception.hint

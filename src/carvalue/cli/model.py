@@ -184,13 +184,14 @@ def _score_location(
 def _opened_workers(cluster: str | None, *, target: str) -> "AbstractContextManager[Workers]":
     from carvalue.files.locations import is_remote
     from carvalue.parallel import IN_PROCESS
+    from carvalue.pipelines import DaskMissing
 
     if not cluster:
         return nullcontext(IN_PROCESS)
     try:
         from carvalue.parallel.cluster import connect_workers
     except ModuleNotFoundError as error:
-        raise typer.BadParameter(f"{error.name} is not installed: install carvalue[dask]") from error
+        raise DaskMissing(f"--on names a cluster, but {error.name} is not installed.") from error
     return connect_workers(cluster, shared=None if is_remote(target) else Path(target).absolute())
 
 

@@ -1,5 +1,6 @@
 """The pipelines: their steps in order, run by Airflow or in this process."""
 
+from carvalue.pipelines.cluster import DaskMissing
 from carvalue.pipelines.definitions import (
     CREATES_DATASETS,
     INITIAL_MODEL,
@@ -20,6 +21,7 @@ __all__ = [
     "THREAD_ENVIRONMENT",
     "VERSION_FILE",
     "WORK",
+    "DaskMissing",
     "NothingToLearn",
     "Pipeline",
     "find",

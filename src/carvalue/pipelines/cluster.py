@@ -18,7 +18,7 @@ class DaskMissing(AppError):
 
     status, hint = (
         500,
-        "Install Dask with `uv sync --extra platform --extra dask`, or unset TRAINING_CLUSTER.",
+        "Install Dask with `uv sync --extra platform --extra dask`, or name no cluster.",
     )
 
 

@@ -22,13 +22,16 @@ TASKS_PER_THREAD = 4  # so that a slow task does not leave the other threads idl
 class ClusterUnavailable(AppError):
     """The Dask cluster cannot be reached or has no worker."""
 
-    status, hint = 502, "Start `dask scheduler` and `dask worker`, or empty TRAINING_CLUSTER."
+    status, hint = (
+        502,
+        "Start `dask scheduler` and `dask worker`, or name no cluster (TRAINING_CLUSTER, --on).",
+    )
 
 
 class FolderNotShared(AppError):
     """A worker of the cluster does not see the files of this machine."""
 
-    status, hint = 500, "Mount the same STATE_DIR, under the same path, on every machine of the cluster."
+    status, hint = 500, "Mount this folder under the same path on every machine of the cluster."
 
 
 @dataclass(frozen=True, kw_only=True)
