@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import boto3
+import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -14,10 +15,11 @@ ACCESS = {"AWS_ACCESS_KEY_ID": "fake", "AWS_SECRET_ACCESS_KEY": "fake", "AWS_DEF
 
 @contextmanager
 def fake_s3() -> Iterator[str]:
-    """Start a fake S3; give its address."""
+    """Start an empty fake S3; give its address."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    httpx.post(f"http://{host}:{port}/moto-api/reset").raise_for_status()  # all servers of a process share buckets
     try:
         yield f"http://{host}:{port}"
     finally:

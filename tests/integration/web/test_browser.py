@@ -52,8 +52,11 @@ def test_a_car_is_priced_by_keyboard_after_its_errors_are_corrected(
     page: Page, page_url: str, service: PriceService
 ) -> None:
     page.goto(page_url)
-    expect(page.get_by_role("link", name="Skip to the form")).to_be_attached()
+    skip = page.get_by_role("link", name="Skip to the form")
+    expect(skip).to_be_attached()
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     page.keyboard.press("Tab")
+    expect(skip).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("textbox", name="VIN")).to_be_focused()
 

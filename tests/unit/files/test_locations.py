@@ -93,7 +93,6 @@ def test_an_object_whose_name_is_an_absolute_path_is_refused(location: str, key:
         client.put_object(Bucket="cars", Key=key, Body=b"id")
         with pytest.raises(NameRefused, match=r"x.csv' has an empty part"):
             names(location)
-        client.delete_object(Bucket="cars", Key=key)  # the fake keeps objects for the next test
 
 
 @pytest.mark.parametrize("name", ["/x.csv", "../x.csv", "days/../../x.csv", "days//x.csv", "./x.csv"])

@@ -1,10 +1,10 @@
 // Enter in a text field of the form prices the car; the first Tab stop of the page skips to the form.
 // Each text of the class st-key-error-NAME describes the field of the class st-key-NAME to screen readers.
 const LINK = "carvalue-skip-link";
+const form = () => document.querySelector(".st-key-form");
+const firstField = () => form()?.querySelector("input");
 
 export default function (component) {
-  const form = () => document.querySelector(".st-key-form");
-  const firstField = () => form()?.querySelector("input");
   const onEnter = (event) => {
     const field = event.target;
     const isText = field.matches?.("input[type=text]:not([role=combobox])") && form()?.contains(field);
@@ -14,8 +14,8 @@ export default function (component) {
   };
   document.addEventListener("keydown", onEnter);
   const onChange = () => {
-    if (firstField()) skipLink(firstField);
-    describeErrors(form());
+    if (firstField()) addSkipLink();
+    describeErrors();
   };
   const observer = new MutationObserver(onChange);
   observer.observe(document.body, { childList: true, subtree: true });
@@ -23,30 +23,28 @@ export default function (component) {
   return () => {
     observer.disconnect();
     document.removeEventListener("keydown", onEnter);
-    // only once the form is gone: a link that is drawn again loses the keyboard's focus
-    setTimeout(() => form() || document.getElementById(LINK)?.remove(), 1000);
   };
 }
 
-function describeErrors(form) {
+function describeErrors() {
   const wrong = new Set();
-  for (const error of form?.querySelectorAll("[class*=st-key-error-]") ?? []) {
+  for (const error of form()?.querySelectorAll("[class*=st-key-error-]") ?? []) {
     const name = error.className.match(/st-key-error-([\w-]+)/)[1];
-    const field = form.querySelector(`.st-key-${name} input`);
+    const field = form()?.querySelector(`.st-key-${name} input`);
     if (!field) continue;
     error.id = "carvalue-error-" + name;
     field.setAttribute("aria-describedby", error.id);
     field.setAttribute("aria-invalid", "true");
     wrong.add(field);
   }
-  for (const field of form?.querySelectorAll("input[aria-describedby^=carvalue-error]") ?? []) {
+  for (const field of form()?.querySelectorAll("input[aria-describedby^=carvalue-error]") ?? []) {
     if (wrong.has(field)) continue;
     field.removeAttribute("aria-describedby");
     field.removeAttribute("aria-invalid");
   }
 }
 
-function skipLink(firstField) {
+function addSkipLink() {
   if (document.getElementById(LINK)) return;
   const link = document.createElement("a");
   link.id = LINK;
@@ -61,4 +59,11 @@ function skipLink(firstField) {
     firstField()?.focus();
   };
   document.body.prepend(link);
+  // the link goes with the form, but never under the keyboard's focus: Streamlit may be drawing the form again
+  const observer = new MutationObserver(() => {
+    if (form() || document.activeElement === link) return;
+    observer.disconnect();
+    link.remove();
+  });
+  observer.observe(document.body, { childList: true, subtree: true });
 }
