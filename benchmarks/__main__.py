@@ -81,7 +81,7 @@ def benchmarks(
     yield "ablation", [("benchmarks.ablation", dataset, "4")]
     yield "trials", [("benchmarks.trials", listings / "listings.parquet", 2)]
     yield "comparison", [("benchmarks.comparison", dataset, "--every", "4")]
-    yield "dask_workers", [("benchmarks.dask_workers", dataset)]
+    yield "cluster", [("benchmarks.cluster", source, folder / "cluster", "--alone")]
     simulator = ("benchmarks.poisoning", listings / "listings.parquet", folder / "poisoning")
     yield "poisoning", [(*simulator, "--rows", "30000")]
     if postgresql:

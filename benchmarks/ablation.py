@@ -6,7 +6,7 @@ second, each row changes one component of the complete model.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from math import nan
@@ -18,8 +18,6 @@ import polars as pl
 import xgboost as xgb
 from benchmarks.results import save
 
-from carvalue.pricing.additive import lookups
-from carvalue.pricing.additive.fitting import design_matrix
 from carvalue.pricing.evaluation.baseline import median_quotes
 from carvalue.pricing.evaluation.scores import price_scores
 from carvalue.pricing.features import columns, odometer
@@ -27,34 +25,14 @@ from carvalue.pricing.features.encoder import FeatureEncoder
 from carvalue.pricing.features.model_names import CarName
 from carvalue.pricing.intervals import Floats
 from carvalue.pricing.market.known_categories import fit_known_categories
-from carvalue.pricing.training import boosting
-from carvalue.pricing.training.boosting import (
-    ROBUST_SCALE,
-    EncodedRows,
-    boost,
-    ignore_round,
-    matrices,
-    robust_loss,
-)
-from carvalue.pricing.training.cross_fitting import fit_training_encoder
+from carvalue.pricing.training.boosting import EncodedRows, boost, ignore_round, matrices
+from carvalue.pricing.training.components import Components as ModelComponents
+from carvalue.pricing.training.components import LossName
+from carvalue.pricing.training.encoding import fit_training_encoder, in_memory
 from carvalue.pricing.training.search import INITIAL_PARAMS
 
 ROUNDS, LEARNING_RATE = 400, 0.1
 TARGET_ENCODING, AGE_LEVELS = "name_level", ("name_young", "name_old")
-
-Loss = Callable[[Floats, xgb.DMatrix], tuple[Floats, Floats]]
-
-
-def squared_error(margin: Floats, rows: xgb.DMatrix) -> tuple[Floats, Floats]:
-    """Compute gradient and curvature of half the squared error of log price."""
-    return margin - rows.get_label(), np.ones_like(margin)
-
-
-def huber(margin: Floats, rows: xgb.DMatrix) -> tuple[Floats, Floats]:
-    """Compute gradient and curvature of the Huber loss: quadratic up to `ROBUST_SCALE`, linear beyond."""
-    error = margin - rows.get_label()
-    weight = 1 / np.maximum(np.abs(error) / ROBUST_SCALE, 1)
-    return error * weight, weight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +49,7 @@ class Components:
     """Odometers below 1,000 miles of used cars are replaced by a flag."""
     word_curves: bool = False
     """In the additive model every word of a name has its own curves over age and miles."""
-    loss: Loss = squared_error
+    loss: LossName = "squared"
     monotone: bool = False
     """The trees are constrained: more miles never raise the price, a newer year never lowers it."""
     trees: bool = True
@@ -84,15 +62,15 @@ CHAIN: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("+ trees start from the additive model", {"additive_model": True}),
     ("+ implausible odometers replaced by a flag", {"implausible_odometers": True}),
     ("+ own age and mileage curves for each word of a name", {"word_curves": True}),
-    ("+ Student-t loss instead of squared error", {"loss": robust_loss}),
+    ("+ Student-t loss instead of squared error", {"loss": "student_t"}),
     ("+ monotone in year and miles: **the model**", {"monotone": True}),
 )
 """Name of each row, and the one component that it adds to the row above."""
 CHANGES: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("additive model without trees", {"trees": False}),
     ("trees without the additive model", {"additive_model": False}),
-    ("squared error instead of the Student-t loss", {"loss": squared_error}),
-    ("Huber loss instead of the Student-t loss", {"loss": huber}),
+    ("squared error instead of the Student-t loss", {"loss": "squared"}),
+    ("Huber loss instead of the Student-t loss", {"loss": "huber"}),
     ("without monotone constraints", {"monotone": False}),
 )
 """Name of each row, and the one component of the complete model that it changes."""
@@ -136,8 +114,12 @@ class Ablation:
         key = (components.parsed_names, components.implausible_odometers, components.word_curves)
         if key not in self._encoded:
             with without(components):
-                newest = fit_known_categories(self.train).newest_year
-                fitted = fit_training_encoder(self.train, newest_year=newest)
+                newest = fit_known_categories(self.train.lazy()).newest_year
+                fitted = fit_training_encoder(
+                    in_memory(self.train),
+                    newest_year=newest,
+                    components=ModelComponents(token_curves=components.word_curves),
+                )
                 self._encoded[key] = Encoded(
                     encoder=fitted.encoder,
                     train=fitted.encode_out_of_fold(self.train),
@@ -190,9 +172,6 @@ def without(components: Components) -> Iterator[None]:
             stack.enter_context(patch.object(columns, "read_name", name_as_typed))
         if not components.implausible_odometers:
             stack.enter_context(patch.object(odometer, "MIN_PLAUSIBLE_ODOMETER", 0))
-        if not components.word_curves:
-            stack.enter_context(patch.object(lookups, "curve_keys", lookups.group_keys))
-            stack.enter_context(patch.object(design_matrix, "curve_keys", lookups.group_keys))
         yield
 
 
@@ -226,15 +205,15 @@ def fit_and_predict(encoded: Encoded, components: Components) -> Floats:
     """Fit trees with fixed parameters and predict the validation rows, in log dollars."""
     train, validation = matrices(train=encoded.train, validation=encoded.validation)
     constraints = encoded.encoder.monotone
-    with patch.object(boosting, "robust_loss", components.loss):
-        fitted = boost(
-            params={**INITIAL_PARAMS, "eta": LEARNING_RATE},
-            monotone=constraints if components.monotone else [0] * len(constraints),
-            rounds=ROUNDS,
-            train=train,
-            validation=validation,
-            on_round=ignore_round,
-        )
+    fitted = boost(
+        params={**INITIAL_PARAMS, "eta": LEARNING_RATE},
+        monotone=constraints if components.monotone else [0] * len(constraints),
+        rounds=ROUNDS,
+        train=train,
+        validation=validation,
+        on_round=ignore_round,
+        loss=components.loss,
+    )
     rows = xgb.DMatrix(encoded.validation.matrix, base_margin=encoded.validation.base_margin)
     return np.asarray(fitted.booster.predict(rows), dtype=np.float64)
 

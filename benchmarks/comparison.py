@@ -28,7 +28,7 @@ from carvalue.pricing.features import car_name, normalize_word
 from carvalue.pricing.intervals import Floats
 from carvalue.pricing.market import fit_known_categories
 from carvalue.pricing.training.boosting import boost, boost_fixed_rounds, ignore_round, matrices
-from carvalue.pricing.training.cross_fitting import fit_training_encoder
+from carvalue.pricing.training.encoding import fit_training_encoder, in_memory
 from carvalue.pricing.training.search import INITIAL_PARAMS
 
 ROUNDS, PATIENCE, LEARNING_RATE = 3_000, 50, 0.075
@@ -111,7 +111,9 @@ class Features:
 def carvalue(rows: Rows) -> Predictions:
     """Fit the price model, with its own features and the parameters that its search starts from."""
     params = {**INITIAL_PARAMS, "eta": LEARNING_RATE}
-    encoder = fit_training_encoder(rows.train, newest_year=fit_known_categories(rows.train).newest_year)
+    encoder = fit_training_encoder(
+        in_memory(rows.train), newest_year=fit_known_categories(rows.train.lazy()).newest_year
+    )
     held_out = encoder.encode_unseen(rows.validation)
     train, validation = matrices(train=encoder.encode_out_of_fold(rows.train), validation=held_out)
     fitted = boost(
@@ -123,7 +125,9 @@ def carvalue(rows: Rows) -> Predictions:
         on_round=ignore_round,
     )
     first = fitted.booster.predict(xgb.DMatrix(held_out.matrix, base_margin=held_out.base_margin))
-    encoder = fit_training_encoder(rows.both, newest_year=fit_known_categories(rows.both).newest_year)
+    encoder = fit_training_encoder(
+        in_memory(rows.both), newest_year=fit_known_categories(rows.both.lazy()).newest_year
+    )
     booster = boost_fixed_rounds(
         params=params,
         monotone=encoder.encoder.monotone,

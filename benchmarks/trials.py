@@ -8,7 +8,7 @@ are advertised for the first time after it. A change is worth adopting if it is 
 import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -22,14 +22,13 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from carvalue.listings import NAME_FIELDS
-from carvalue.pricing.additive.fitting import design_matrix, fit, robust_ridge
+from carvalue.pricing.additive.fitting import columns, robust_ridge
 from carvalue.pricing.evaluation import price_scores
 from carvalue.pricing.features import car_name
 from carvalue.pricing.intervals import Floats
 from carvalue.pricing.market import fit_known_categories
-from carvalue.pricing.training import cross_fitting
 from carvalue.pricing.training.boosting import DEGREES_OF_FREEDOM, ROBUST_SCALE, EncodedRows, native_params
-from carvalue.pricing.training.cross_fitting import fit_training_encoder
+from carvalue.pricing.training.encoding import fit, fit_training_encoder, in_memory, training_rows
 from carvalue.pricing.training.search import INITIAL_PARAMS
 
 ORIGINS = ((0.55, 0.70), (0.70, 0.85))
@@ -118,8 +117,8 @@ def fit_trees(encoded: Encoded, history: pl.DataFrame, how: TreeFit) -> Floats:
 
 def encode(origin: Origin) -> Encoded:
     """Fit the features, and encode both sets of rows."""
-    newest = fit_known_categories(origin.history).newest_year
-    encoder = fit_training_encoder(origin.history, newest_year=newest)
+    newest = fit_known_categories(origin.history.lazy()).newest_year
+    encoder = fit_training_encoder(in_memory(origin.history), newest_year=newest)
     return Encoded(
         monotone=encoder.encoder.monotone,
         history=encoder.encode_out_of_fold(origin.history),
@@ -193,8 +192,8 @@ def nearest(rows: pl.DataFrame, known: pl.DataFrame) -> Floats:
 def with_columns(encoded: Encoded, history: Floats, later: Floats) -> Encoded:
     """Add columns before the last, which is the additive model's price."""
     sides = []
-    for rows, columns in ((encoded.history, history), (encoded.later, later)):
-        matrix = np.hstack([rows.matrix[:, :-1], columns.astype(np.float32), rows.matrix[:, -1:]])
+    for rows, added in ((encoded.history, history), (encoded.later, later)):
+        matrix = np.hstack([rows.matrix[:, :-1], added.astype(np.float32), rows.matrix[:, -1:]])
         sides.append(replace(rows, matrix=np.ascontiguousarray(matrix)))
     monotone = (*encoded.monotone[:-1], *[0] * history.shape[1], encoded.monotone[-1])
     return Encoded(monotone=monotone, history=sides[0], later=sides[1])
@@ -225,19 +224,27 @@ TREES: Mapping[str, TreeFit] = {
 }
 """Name of a variant of the trees -> how they are fitted."""
 
+
+@contextmanager
+def ten_folds() -> Iterator[None]:
+    """Fit the features without each of ten folds of cars."""
+    with patch.object(training_rows, "FOLDS", 10), patch.object(fit, "FITS", (None, *range(10))):
+        yield
+
+
 ENCODINGS: Mapping[str, Patch] = {
     "additive model: scale of the robust weights 0.08": lambda: patch.object(
         robust_ridge, "REWEIGHTING_SCALE", 0.08
     ),
     "additive model: four rounds of reweighting": lambda: patch.object(robust_ridge, "REWEIGHTING_ROUNDS", 4),
     "additive model: weight of a listing 1 / n": lambda: patch.object(
-        cross_fitting, "row_weights", partial(by_car, power=-1.0)
+        fit, "row_weights", lambda rows, _listings: by_car(rows, power=-1.0)
     ),
     "additive model: recency weights, half-life 21 days": lambda: patch.object(
-        cross_fitting, "row_weights", lambda rows: fit.row_weights(rows) * recent(rows, half_life=21)
+        fit, "row_weights", lambda rows, _listings: by_car(rows, power=-0.5) * recent(rows, half_life=21)
     ),
-    "additive model: columns from two rows on": lambda: patch.object(design_matrix, "MIN_LEVEL_ROWS", 2),
-    "ten folds of cross-fitting": lambda: patch.object(cross_fitting, "FOLDS", 10),
+    "additive model: columns from two rows on": lambda: patch.object(columns, "MIN_LEVEL_ROWS", 2),
+    "ten folds of cross-fitting": ten_folds,
 }
 """Name of a variant of the features -> what is replaced while they are fitted."""
 

@@ -19,7 +19,9 @@ def fake_s3() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    httpx.post(f"http://{host}:{port}/moto-api/reset").raise_for_status()  # all servers of a process share buckets
+    httpx.post(
+        f"http://{host}:{port}/moto-api/reset"
+    ).raise_for_status()  # all servers of a process share buckets
     try:
         yield f"http://{host}:{port}"
     finally:

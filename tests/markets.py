@@ -2,10 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+
+if TYPE_CHECKING:
+    from carvalue.pricing.features import FeatureEncoder
 
 NEW_PRICE = {
     ("toyota", "camry le"): 26_000,
@@ -91,6 +94,13 @@ def _typed_miles(row: int, miles: int) -> int | None:
     if row % 20 == 0:
         return None
     return miles // 1_000 if row % 20 == 1 else miles
+
+
+def an_encoder(market: pl.DataFrame) -> "FeatureEncoder":
+    """Fit the encoder of a bundle on clean listings."""
+    from carvalue.pricing.training.encoding import fit_training_encoder, in_memory
+
+    return fit_training_encoder(in_memory(market), newest_year=2021).encoder
 
 
 def market_files(folder: Path, *, price_share: float = 1.0) -> dict[str, Path]:

@@ -249,7 +249,7 @@ print(json.dumps({
 def test_a_feature_is_a_column_of_the_encoder_and_of_the_loaded_bundle(
     checkout: Checkout, tmp_path: Path
 ) -> None:
-    training = "src/carvalue/pricing/training/cross_fitting.py"
+    training = "src/carvalue/pricing/training/encoding/fit.py"
     bundle = "src/carvalue/pricing/bundle/encoder_json.py"
 
     checkout.insert("src/carvalue/pricing/features/columns.py", NAME_LENGTH)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,9 @@ from carvalue.pricing.bundle.model_card import Provenance
 from carvalue.pricing.evaluation.scores import score_model
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training.backends import LocalBackend, TrainingBackend
-from carvalue.pricing.training.cross_fitting import fit_training_encoder
 from carvalue.pricing.training.distributed import dask_backend
 from carvalue.pricing.training.distributed.dask_backend import connect_dask
+from carvalue.pricing.training.encoding import fit_training_encoder, in_memory
 from carvalue.pricing.training.search import SearchResult
 from carvalue.pricing.training.train import train_model
 from markets import MARKET_FACTS, a_market, market_files
@@ -48,13 +49,13 @@ def test_two_workers_train_a_model_as_good_as_one_process(scheduler: str, tmp_pa
 def test_parts_of_a_file_are_encoded_as_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     market, path = a_market(rows=500), tmp_path / "market.parquet"
     market.write_parquet(path)
-    encoder = fit_training_encoder(market, newest_year=2021)
+    encoder = fit_training_encoder(in_memory(market), newest_year=2021)
     monkeypatch.setattr(dask_backend, "PART_ROWS", 70)
 
     text = dask_backend._encoder_to_text(encoder)
     parts = [
         dask_backend._encode(part, text, encoding="out_of_fold")
-        for part in dask_backend._parts([path], workers=2)
+        for part in dask_backend._parts([partial(pl.scan_parquet, path)], workers=2)
     ]
 
     assert len(parts) == 8

@@ -33,7 +33,7 @@ class Workers(Protocol):
         function: Callable[..., Result],
         items: Sequence[Item],
         *,
-        description: str,
+        description: str | None,
         shared: Mapping[str, Any] | None = None,
         on_result: Callable[[Item, Result], None] = ignore_result,
     ) -> list[Result]:
@@ -42,7 +42,7 @@ class Workers(Protocol):
         Args:
             function: A function of a module, or a partial of one, so that it can be sent to a worker.
             items: What to call it with; one task each.
-            description: What the tasks do, for log lines.
+            description: What the tasks do, for log lines; None for tasks that are too short to be logged.
             shared: Large values that each call gets as keywords; they are sent to each worker once.
             on_result: Called here with each item and its result, as soon as it is known.
 
@@ -74,7 +74,7 @@ class InProcess:
         function: Callable[..., Result],
         items: Sequence[Item],
         *,
-        description: str,
+        description: str | None,
         shared: Mapping[str, Any] | None = None,
         on_result: Callable[[Item, Result], None] = ignore_result,
     ) -> list[Result]:
@@ -83,7 +83,7 @@ class InProcess:
         Args:
             function: The function.
             items: What to call it with.
-            description: What the tasks do, for log lines.
+            description: What the tasks do, for log lines; None for tasks that are too short to be logged.
             shared: Large values that each call gets as keywords; they are sent to each worker once.
             on_result: Called here with each item and its result, as soon as it is known.
 
@@ -97,7 +97,7 @@ class InProcess:
         for number, item in enumerate(items, start=1):
             results.append(function(item, **(shared or {})))
             on_result(item, results[-1])
-            if len(items) > 1:
+            if description and len(items) > 1:
                 log_progress(description, done=number, of=len(items))
         return results
 

@@ -46,13 +46,13 @@ def open_workers(settings: PipelineSettings) -> "AbstractContextManager[Workers]
 
 
 def open_training_backend(settings: PipelineSettings) -> "AbstractContextManager[TrainingBackend]":
-    """Open the backend that fits the trees.
+    """Open the backend that fits the model.
 
     Args:
         settings: The settings of the program.
 
     Returns:
-        A context manager of this process, or of the cluster.
+        A context manager of this process, or of the cluster, whose workers must see STATE_DIR.
 
     Raises:
         DaskMissing: A cluster is configured, but the extra `dask` is not installed.
@@ -65,4 +65,4 @@ def open_training_backend(settings: PipelineSettings) -> "AbstractContextManager
         from carvalue.pricing.training.distributed import connect_dask
     except ModuleNotFoundError as error:
         raise DaskMissing(f"TRAINING_CLUSTER is set, but {error.name} is not installed.") from error
-    return connect_dask(settings.training_cluster)
+    return connect_dask(settings.training_cluster, shared=settings.storage_root)

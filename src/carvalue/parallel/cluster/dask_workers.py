@@ -51,7 +51,7 @@ class DaskWorkers:
         function: Callable[..., Result],
         items: Sequence[Item],
         *,
-        description: str,
+        description: str | None,
         shared: Mapping[str, Any] | None = None,
         on_result: Callable[[Item, Result], None] = ignore_result,
     ) -> list[Result]:
@@ -60,7 +60,7 @@ class DaskWorkers:
         Args:
             function: The function.
             items: What to call it with.
-            description: What the tasks do, for log lines.
+            description: What the tasks do, for log lines; None for tasks that are too short to be logged.
             shared: Large values that each call gets as keywords; they are sent to each worker once.
             on_result: Called here with each item and its result, as soon as it is known.
 
@@ -70,11 +70,15 @@ class DaskWorkers:
         Raises:
             AppError: A task raised it; the other tasks are cancelled.
         """
-        sent = {name: self.client.scatter(value, broadcast=True) for name, value in (shared or {}).items()}
+        # a key of its own for each value: an equal value of an earlier call may just be deleted
+        sent = {
+            name: self.client.scatter(value, broadcast=True, hash=False)
+            for name, value in (shared or {}).items()
+        }
         futures = self.client.map(
             partial(_attempt, function),
             items,
-            key=f"{description}-{uuid4().hex}",
+            key=f"{description or 'task'}-{uuid4().hex}",
             pure=False,
             retries=RETRIES,
             **sent,
@@ -85,7 +89,8 @@ class DaskWorkers:
             for future in as_completed(futures):
                 results[future.key] = _expected(future.result())
                 on_result(item_of[future.key], results[future.key])
-                log_progress(description, done=len(results), of=len(futures))
+                if description:
+                    log_progress(description, done=len(results), of=len(futures))
             return [results[future.key] for future in futures]
         finally:
             self.client.cancel(futures)

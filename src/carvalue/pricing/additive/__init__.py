@@ -2,6 +2,7 @@
 
 from carvalue.pricing.additive.lookups import (
     SUMMED,
+    AdditivePart,
     CategoryEffects,
     FamilyCategoryEffects,
     NameAtAge,
@@ -14,6 +15,7 @@ from carvalue.pricing.additive.lookups import (
 
 __all__ = [
     "SUMMED",
+    "AdditivePart",
     "CategoryEffects",
     "FamilyCategoryEffects",
     "NameAtAge",

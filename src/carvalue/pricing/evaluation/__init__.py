@@ -14,7 +14,13 @@ from carvalue.pricing.evaluation.invariants import (
     check_invariants,
     violations,
 )
-from carvalue.pricing.evaluation.scores import price_scores, range_scores, score_model
+from carvalue.pricing.evaluation.scores import (
+    price_scores,
+    range_scores,
+    score_listings,
+    score_model,
+    summarize_scores,
+)
 from carvalue.pricing.evaluation.slices import SLICES, add_slices
 from carvalue.pricing.intervals import NOMINAL_COVERAGE
 
@@ -33,6 +39,8 @@ __all__ = [
     "quote_rows",
     "range_scores",
     "read_accuracy",
+    "score_listings",
     "score_model",
+    "summarize_scores",
     "violations",
 ]

@@ -135,6 +135,40 @@ def distribution_scores(scores: pl.DataFrame) -> dict[str, float]:
     return {"crps": float(known["crps"].to_numpy().mean()), "pit_deviation": float(deviation)}
 
 
+def score_listings(model: PriceModel, frame: pl.DataFrame) -> pl.DataFrame:
+    """Quote listings, and score the distribution of each.
+
+    Args:
+        model: The model to score.
+        frame: Listings with `price`.
+
+    Returns:
+        `asking`, `quoted`, `low` and `high` in dollars, `crps` and `pit`; one row for each listing.
+    """
+    quotes = model.quote_frame(frame).select(pl.col("price").alias("quoted"), "low", "high")
+    asking = frame.select(pl.col("price").alias("asking"))
+    prices = pl.concat([asking, quotes], how="horizontal").cast(pl.Float64)
+    return pl.concat([prices, score_distributions(model, frame)], how="horizontal")
+
+
+def summarize_scores(listings: pl.DataFrame) -> dict[str, float]:
+    """Summarize the scores of listings.
+
+    Args:
+        listings: What `score_listings` returns.
+
+    Returns:
+        All measures of `price_scores`, `range_scores`, `error_deciles` and `distribution_scores`.
+    """
+    asking, quoted, low, high = (listings[name].to_numpy() for name in ("asking", "quoted", "low", "high"))
+    return {
+        **price_scores(asking=asking, quoted=quoted),
+        **range_scores(asking=asking, quoted=quoted, low=low, high=high),
+        **error_deciles(asking=asking, quoted=quoted),
+        **distribution_scores(listings),
+    }
+
+
 def score_model(model: PriceModel, frame: pl.DataFrame) -> dict[str, float]:
     """Quote listings, and score quotes, price ranges and distributions.
 
@@ -143,14 +177,6 @@ def score_model(model: PriceModel, frame: pl.DataFrame) -> dict[str, float]:
         frame: Listings with `price`.
 
     Returns:
-        All measures of `price_scores`, `range_scores`, `error_deciles` and `distribution_scores`.
+        All measures of `summarize_scores`.
     """
-    quotes = model.quote_frame(frame)
-    quoted, low, high = (quotes[name].cast(pl.Float64).to_numpy() for name in ("price", "low", "high"))
-    asking = frame["price"].cast(pl.Float64).to_numpy()
-    return {
-        **price_scores(asking=asking, quoted=quoted),
-        **range_scores(asking=asking, quoted=quoted, low=low, high=high),
-        **error_deciles(asking=asking, quoted=quoted),
-        **distribution_scores(score_distributions(model, frame)),
-    }
+    return summarize_scores(score_listings(model, frame))

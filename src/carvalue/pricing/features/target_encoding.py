@@ -44,30 +44,30 @@ class TargetEncoding:
         return self.market
 
 
-def fit_target_encoding(keys: pl.DataFrame, *, log_price: pl.Series) -> TargetEncoding:
+def fit_target_encoding(levels: pl.DataFrame) -> TargetEncoding:
     """Fit the levels of all groups.
 
     Args:
-        keys: One string column for each grouping, the widest first; each key must contain the wider one's
-            text, so that a group lies within one wider group.
-        log_price: Target of each row, in log dollars.
+        levels: A string column for each grouping, the widest first, then `rows` and `level`, the sum of the
+            rows' price levels in log dollars. Each key must contain the wider one's text, so that a group
+            lies within one wider group.
 
     Returns:
-        The encoding, with one table for each column of `keys`.
+        The encoding, with one table for each grouping.
 
     Examples:
-        >>> keys = pl.DataFrame({"make": ["kia", "kia", "bmw"]})
-        >>> encoding = fit_target_encoding(keys, log_price=pl.Series([1.0, 1.0, 4.0]))
+        >>> levels = pl.DataFrame({"make": ["kia", "bmw"], "rows": [2, 1], "level": [2.0, 4.0]})
+        >>> encoding = fit_target_encoding(levels)
         >>> encoding.market, encoding.tables[0]["kia"], round(encoding.tables[0]["bmw"], 2)
         (2.0, 1.8, 2.22)
     """
-    market = float(log_price.mean() or 0.0)  # type: ignore[arg-type]
-    rows = keys.with_columns(log_price.alias("_y"), pl.lit(market).alias("_wider"))
+    market = float(levels["level"].sum()) / max(int(levels["rows"].sum()), 1)
+    rows = levels.with_columns(pl.lit(market).alias("_wider"))
     prior = ENCODING_PRIOR_ROWS
     tables: list[Mapping[str, float]] = []
-    for name in keys.columns:
-        shrunk = (pl.col("_y").sum() + prior * pl.col("_wider").first()) / (pl.len() + prior)
-        groups = rows.group_by(name).agg(shrunk.alias("_level")).sort(name)
+    for name in levels.drop("rows", "level").columns:
+        shrunk = (pl.col("level").sum() + prior * pl.col("_wider").first()) / (pl.col("rows").sum() + prior)
+        groups = rows.group_by(name, maintain_order=True).agg(shrunk.alias("_level")).sort(name)
         tables.append(dict(zip(groups[name].to_list(), groups["_level"].to_list(), strict=True)))
         rows = rows.join(groups, on=name, how="left", maintain_order="left")
         rows = rows.with_columns(pl.col("_level").alias("_wider")).drop("_level")

@@ -21,6 +21,7 @@ from carvalue.pricing.quote import SupportCounts
 ODOMETER_PER_YEAR = DISTANCE.from_miles(12_000)
 UNKNOWN_ODOMETER_DISTANCE, OTHER_TRIM_DISTANCE, UNUSUAL_DISTANCE = 2.0, 1.0, 3.0  # years
 CACHED_NAMES = 4_096
+MAX_LISTINGS = 1_000_000  # in a bundle, which every price service holds in memory
 MIN_WORD_ROWS = 20  # rows of the make; a rarer word of a model text may be a person's name or number
 
 COLUMNS = ("manufacturer", "model", "year", "odometer", *MARKET.compared, "price", "posted_at")
@@ -234,18 +235,21 @@ class Comparables:
         return distances + np.nan_to_num(odometer_distance, nan=UNKNOWN_ODOMETER_DISTANCE)
 
 
-def fit_comparables(frame: pl.DataFrame) -> Comparables:
-    """Index the latest listing of every car.
+def fit_comparables(rows: pl.LazyFrame) -> Comparables:
+    """Index the latest listing of every car, of the newest days with `MAX_LISTINGS` listings at most.
 
     Descriptions, identifiers and exact locations are left out. Of a model text, only words on at least
     `MIN_WORD_ROWS` rows of the make are kept, so that nothing personal is published.
 
     Args:
-        frame: Training rows with `COLUMNS` and `car`, the identity of the car.
+        rows: Training rows with `COLUMNS` and `car`, the identity of the car.
 
     Returns:
         The indexed listings.
     """
+    columns = [name for name in rows.collect_schema().names() if name in {*STORED_COLUMNS, "car"}]
+    newest = rows.filter(pl.col("posted_at").dt.date() >= _first_day(rows))
+    frame = newest.select(columns).collect(engine="streaming")
     index, cells = distinct_cells(frame, NAME_FIELDS)
     names = [car_name(*row) for row in cells]
     texts = _common_texts(names, rows=np.bincount(index, minlength=len(names)).tolist())
@@ -270,6 +274,15 @@ def fit_comparables(frame: pl.DataFrame) -> Comparables:
         .sort("manufacturer", "family", "model", "year", "odometer", maintain_order=True)
     )
     return Comparables.from_listings(cars.select(*STORED_COLUMNS, "family"))
+
+
+def _first_day(rows: pl.LazyFrame) -> date:
+    """Find the day from which on there are `MAX_LISTINGS` listings at most; the newest day if it has more."""
+    day = pl.col("posted_at").dt.date().alias("day")
+    days = rows.group_by(day).len().collect(engine="streaming").sort("day", descending=True)
+    kept = days.filter(pl.col("len").cum_sum() <= MAX_LISTINGS)
+    first: date = kept["day"][-1] if kept.height else days["day"][0]
+    return first
 
 
 def _common_texts(names: list[CarName], *, rows: list[int]) -> list[str]:

@@ -216,11 +216,11 @@ class KnownCategories:
         return QuoteWarning("state_contradiction", text)
 
 
-def fit_known_categories(frame: pl.DataFrame) -> KnownCategories:
+def fit_known_categories(rows: pl.LazyFrame) -> KnownCategories:
     """List the categories that are on at least `MIN_ROWS` rows.
 
     Args:
-        frame: Training rows with `manufacturer`, `model`, `year` and, where the market has them, `region`,
+        rows: Training rows with `manufacturer`, `model`, `year` and, where the market has them, `region`,
             `state` and `fuel`.
 
     Returns:
@@ -228,15 +228,17 @@ def fit_known_categories(frame: pl.DataFrame) -> KnownCategories:
     """
     families: dict[str, Counter[str]] = defaultdict(Counter)
     spellings: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for manufacturer, model, rows in frame.group_by("manufacturer", "model").len().iter_rows():
+    for manufacturer, model, number in _count(rows, "manufacturer", "model").iter_rows():
         name = car_name(manufacturer, model)
-        families[name.make][name.family] += rows
-        spellings[name.make, name.family][family_spelling(normalize_word(model), name.family)] += rows
+        families[name.make][name.family] += number
+        spellings[name.make, name.family][family_spelling(normalize_word(model), name.family)] += number
     generic = _generic_families(families)
     totals = {
         make: counts.total() for make, counts in families.items() if make and counts.total() >= MIN_ROWS
     }
-    regions = frame["region"].value_counts().iter_rows() if "region" in frame.columns else ()
+    columns = rows.collect_schema().names()
+    regions = _count(rows, "region").iter_rows() if "region" in columns else ()
+    newest = rows.select(pl.col("year").max()).collect(engine="streaming").item()
     return KnownCategories(
         makes={
             make: {
@@ -248,10 +250,10 @@ def fit_known_categories(frame: pl.DataFrame) -> KnownCategories:
             }
             for make in _frequent(Counter(totals))
         },
-        regions=_frequent(Counter({normalize_word(region): rows for region, rows in regions})),
-        newest_year=int(frame["year"].max() or 0),  # type: ignore[arg-type]
-        fuels=_usual_values(frame, "manufacturer", "fuel"),
-        states=_usual_values(frame, "region", "state"),
+        regions=_frequent(Counter({normalize_word(region): number for region, number in regions})),
+        newest_year=int(newest or 0),
+        fuels=_usual_values(rows, "manufacturer", "fuel"),
+        states=_usual_values(rows, "region", "state"),
     )
 
 
@@ -275,19 +277,18 @@ def _generic_families(families: Mapping[str, Counter[str]]) -> set[str]:
     }
 
 
-def _usual_values(frame: pl.DataFrame, group: str, column: str) -> dict[str, tuple[str, ...]]:
+def _count(rows: pl.LazyFrame, *columns: str) -> pl.DataFrame:
+    """Count the rows with equal values: the values and `len`, in the order of the values."""
+    return rows.group_by(columns).len().collect(engine="streaming").sort(columns)
+
+
+def _usual_values(rows: pl.LazyFrame, group: str, column: str) -> dict[str, tuple[str, ...]]:
     """List the values of a column that the rows of each large group have, the most frequent first."""
-    if not {group, column} <= set(frame.columns):
+    if not {group, column} <= set(rows.collect_schema().names()):
         return {}
-    rows = (
-        frame.select(group, column)
-        .drop_nulls()
-        .group_by(group, column)
-        .len()
-        .sort("len", column, descending=[True, False])
-    )
+    counted = _count(rows, group, column).drop_nulls().sort("len", column, descending=[True, False])
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for key, value, number in rows.iter_rows():
+    for key, value, number in counted.iter_rows():
         counts[normalize_word(key)][normalize_word(value)] += number
     return {
         key: tuple(value for value, number in values.items() if number >= MIN_VALUE_SHARE * values.total())

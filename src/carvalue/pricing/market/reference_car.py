@@ -11,12 +11,13 @@ from carvalue.listings import (
     Listing,
     NumberField,
 )
-from carvalue.pricing.features import CarName, car_name, distinct_cells
+from carvalue.pricing.features import CarName, car_name
 
+FAMILY_COLUMNS = (*NAME_FIELDS, *(field.name for field in CATEGORY_FIELDS))
 MAX_PRICE_GAP = 0.05  # share by which a typical family's median price may differ from the market's
 
 
-def fit_reference_car(frame: pl.DataFrame) -> Listing:
+def fit_reference_car(rows: pl.LazyFrame) -> Listing:
     """Build a listing of typical values.
 
     The name is the most frequent model family among those whose median price is close to the market's. The
@@ -24,24 +25,30 @@ def fit_reference_car(frame: pl.DataFrame) -> Listing:
     medians of all rows.
 
     Args:
-        frame: Training rows with `price` and all fields of a listing.
+        rows: Training rows with `price` and all fields of a listing.
 
     Returns:
         A listing with every field; a value is None if no row has one.
     """
-    index, cells = distinct_cells(frame, NAME_FIELDS)
-    names = [car_name(*row) for row in cells]
-    keys = pl.Series("key", [_family_key(name) for name in names], dtype=pl.String)[index]
-    typical = _typical_family(keys, frame["price"])
-    family = frame if typical is None else frame.filter(keys == typical)
-    name = car_name(*family.select(NAME_FIELDS).row(0))
+    names = rows.select(NAME_FIELDS).unique().collect(engine="streaming").sort(NAME_FIELDS)
+    keys = [_family_key(car_name(*cells)) for cells in names.iter_rows()]
+    names = names.with_columns(key=pl.Series(keys, dtype=pl.String))
+    typical = _typical_family(rows, names)
+    members = names if typical is None else names.filter(pl.col("key") == typical)
+    columns = [name for name in FAMILY_COLUMNS if name in rows.collect_schema().names()]
+    family = (
+        rows.select(columns)
+        .join(members.lazy(), on=NAME_FIELDS, how="semi", nulls_equal=True)
+        .collect(engine="streaming")
+    )
+    name = car_name(*members.select(NAME_FIELDS).row(0))
     categories = {field.name: _most_frequent(family, field.name) for field in CATEGORY_FIELDS}
     places = {place: categories[place] for place in PLACES if categories[place]}
     near = family.filter(**places) if places else family
     return {
         "manufacturer": name.make or None,
         "model": name.family or None,
-        **{field.name: _rounded_median(frame, field) for field in NUMBER_FIELDS},
+        **{field.name: _rounded_median(rows, field) for field in NUMBER_FIELDS},
         **categories,
         **{place: _most_frequent(near, place) for place in OPEN_PLACES},
     }
@@ -51,12 +58,16 @@ def _family_key(name: CarName) -> str | None:
     return f"{name.make}|{name.family}" if name.make and name.family else None
 
 
-def _typical_family(keys: pl.Series, price: pl.Series) -> str | None:
+def _typical_family(rows: pl.LazyFrame, names: pl.DataFrame) -> str | None:
+    """Find the most frequent family of a usual price; `names` has the columns of a name and `key`."""
+    market = rows.select(pl.col("price").median()).collect(engine="streaming").item()
     families = (
-        pl.DataFrame({"key": keys, "price": price})
-        .drop_nulls()
+        rows.select(*NAME_FIELDS, "price")
+        .join(names.lazy(), on=NAME_FIELDS, nulls_equal=True)
+        .drop_nulls(["key", "price"])
         .group_by("key")
-        .agg(pl.len().alias("rows"), (pl.col("price").median() / price.median() - 1).abs().alias("gap"))
+        .agg(pl.len().alias("rows"), (pl.col("price").median() / market - 1).abs().alias("gap"))
+        .collect(engine="streaming")
         .sort(pl.col("gap") > MAX_PRICE_GAP, -pl.col("rows").cast(pl.Int64), "key")
     )
     return None if families.is_empty() else str(families["key"][0])
@@ -75,6 +86,8 @@ def _most_frequent(rows: pl.DataFrame, name: str) -> str | None:
     return None if counts.is_empty() else str(counts[name][0])
 
 
-def _rounded_median(rows: pl.DataFrame, field: NumberField) -> int | None:
-    median = rows[field.name].median() if field.name in rows.columns else None
-    return None if median is None else round(float(median) / field.step) * field.step  # type: ignore[arg-type]
+def _rounded_median(rows: pl.LazyFrame, field: NumberField) -> int | None:
+    if field.name not in rows.collect_schema().names():
+        return None
+    median = rows.select(pl.col(field.name).median()).collect(engine="streaming").item()
+    return None if median is None else round(float(median) / field.step) * field.step

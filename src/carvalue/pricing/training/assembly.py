@@ -1,18 +1,20 @@
 """Assemble a price model from its parts: encoder, trees, intervals, known categories, card."""
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from importlib.metadata import version
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
 from carvalue.errors import AppError
 from carvalue.listings import NAME_FIELDS
+from carvalue.parallel import Table
 from carvalue.pricing.bundle import GOLDEN_LISTINGS, ModelCard, Provenance
-from carvalue.pricing.evaluation import score_model
+from carvalue.pricing.evaluation import score_listings, summarize_scores
 from carvalue.pricing.features import car_name, distinct_cells
 from carvalue.pricing.intervals import (
     UNCALIBRATED,
@@ -24,12 +26,20 @@ from carvalue.pricing.intervals import (
 from carvalue.pricing.market import KnownCategories, fit_comparables, fit_known_categories, fit_reference_car
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training.components import COMPLETE, Components
-from carvalue.pricing.training.cross_fitting import TrainingEncoder, encode_unseen, fit_training_encoder
+from carvalue.pricing.training.encoding import (
+    TrainingEncoder,
+    TrainingRows,
+    encode_unseen,
+    fit_training_encoder,
+)
 from carvalue.pricing.trees import FlatTrees
 
 LIBRARIES = ("carvalue", "xgboost-cpu", "numpy", "polars")
 HIDDEN: Mapping[Literal["family", "make"], str] = {"family": "family_rows", "make": "make"}
 """Part of the name that is hidden -> difficulty factor that is widened to cover such cars."""
+
+Residuals = tuple[Floats, IntervalInputs]
+"""Log asking price minus quoted log price of each row, and what the intervals depend on."""
 
 
 class NoTrainingRows(AppError):
@@ -60,15 +70,17 @@ class Prepared:
     Attributes:
         encoder: Encoder of the training rows.
         known_categories: Categories of the training rows.
-        frames: Training and validation rows.
+        train: Training rows.
+        validation: Rows that early stopping and the calibration use.
     """
 
     encoder: TrainingEncoder
     known_categories: KnownCategories
-    frames: tuple[pl.DataFrame, pl.DataFrame]
+    train: TrainingRows
+    validation: TrainingRows
 
 
-def prepare(train: pl.DataFrame, validation: pl.DataFrame, *, components: Components = COMPLETE) -> Prepared:
+def prepare(train: TrainingRows, validation: TrainingRows, *, components: Components = COMPLETE) -> Prepared:
     """Fit the encoder on the training rows.
 
     Args:
@@ -79,9 +91,9 @@ def prepare(train: pl.DataFrame, validation: pl.DataFrame, *, components: Compon
     Returns:
         The encoder with the rows.
     """
-    known_categories = fit_known_categories(train)
+    known_categories = fit_known_categories(train.scan())
     encoder = fit_training_encoder(train, newest_year=known_categories.newest_year, components=components)
-    return Prepared(encoder=encoder, known_categories=known_categories, frames=(train, validation))
+    return Prepared(encoder=encoder, known_categories=known_categories, train=train, validation=validation)
 
 
 def assemble(
@@ -105,9 +117,9 @@ def assemble(
         The model.
 
     Raises:
-        NoTrainingRows: A frame has no row with a posting date.
+        NoTrainingRows: The rows have no posting date.
     """
-    train, validation = prepared.frames
+    train = prepared.train.scan()
     model = PriceModel(
         booster_bytes=trees.booster_bytes,
         flat_trees=trees.flat_trees,
@@ -120,10 +132,10 @@ def assemble(
         reference_car=fit_reference_car(train),
         comparables=fit_comparables(train),
     )
-    return calibrated(model, validation)
+    return calibrated(model, prepared.validation)
 
 
-def calibrated(model: PriceModel, held_out: pl.DataFrame) -> PriceModel:
+def calibrated(model: PriceModel, held_out: TrainingRows) -> PriceModel:
     """Calibrate the price range of a model on rows that it has not seen, and measure the model on them.
 
     Args:
@@ -133,11 +145,17 @@ def calibrated(model: PriceModel, held_out: pl.DataFrame) -> PriceModel:
     Returns:
         The model with these intervals, and the metrics in its card.
     """
-    residuals, inputs = _residuals(model, held_out)
-    unseen = {HIDDEN[part]: _residuals(model, hide_names(held_out, part)) for part in HIDDEN}
-    intervals = calibrate_intervals(residuals, inputs=inputs, encoder=model.encoder, unseen=unseen)
+    parts = held_out.map(_part_residuals, description="calibrate ranges", model=model)
+    (residuals, inputs), *unseen = (_joined(part) for part in zip(*parts, strict=True))
+    intervals = calibrate_intervals(
+        residuals,
+        inputs=inputs,
+        encoder=model.encoder,
+        unseen=dict(zip(HIDDEN.values(), unseen, strict=True)),
+    )
     measured = replace(model, intervals=intervals)
-    return replace(measured, card=replace(model.card, metrics=score_model(measured, held_out)))
+    scores = pl.concat(held_out.map(_part_scores, description="measure the model", model=measured))
+    return replace(measured, card=replace(model.card, metrics=summarize_scores(scores)))
 
 
 def hide_names(rows: pl.DataFrame, part: Literal["family", "make"]) -> pl.DataFrame:
@@ -170,7 +188,23 @@ def hide_names(rows: pl.DataFrame, part: Literal["family", "make"]) -> pl.DataFr
     return rows.with_columns(hidden[index])
 
 
-def _residuals(model: PriceModel, rows: pl.DataFrame) -> tuple[Floats, IntervalInputs]:
+def _part_residuals(table: Table, *, model: PriceModel) -> list[Residuals]:
+    """Compute the residuals of a part: with the names as they are, and with each of `HIDDEN` hidden."""
+    rows = table().collect()
+    return [_residuals(model, rows), *(_residuals(model, hide_names(rows, part)) for part in HIDDEN)]
+
+
+def _part_scores(table: Table, *, model: PriceModel) -> pl.DataFrame:
+    return score_listings(model, table().collect())
+
+
+def _joined(parts: Sequence[Residuals]) -> Residuals:
+    residuals = [part for part, _ in parts]
+    inputs = {name: np.concatenate([part[name] for _, part in parts]) for name in parts[0][1]}
+    return np.concatenate(residuals), inputs
+
+
+def _residuals(model: PriceModel, rows: pl.DataFrame) -> Residuals:
     encoded = encode_unseen(model.encoder, rows, newest_year=model.known_categories.newest_year)
     log_price = model.log_prices(encoded.matrix)
     inputs = interval_inputs(model.encoder, encoded.matrix, log_price=log_price)
@@ -180,7 +214,7 @@ def _residuals(model: PriceModel, rows: pl.DataFrame) -> tuple[Floats, IntervalI
 def refitted(
     measured: PriceModel,
     *,
-    frame: pl.DataFrame,
+    rows: TrainingRows,
     refit: Callable[[TrainingEncoder], FittedTrees],
     components: Components = COMPLETE,
 ) -> PriceModel:
@@ -188,16 +222,17 @@ def refitted(
 
     Args:
         measured: The first model.
-        frame: All rows to fit on.
+        rows: All rows to fit on.
         refit: Function that fits the trees with an encoder of these rows.
         components: Components of the model.
 
     Returns:
         The model with the intervals of the first one, and golden quotes.
     """
-    known_categories = fit_known_categories(frame)
+    table = rows.scan()
+    known_categories = fit_known_categories(table)
     training_encoder = fit_training_encoder(
-        frame, newest_year=known_categories.newest_year, components=components
+        rows, newest_year=known_categories.newest_year, components=components
     )
     trees, encoder = refit(training_encoder), training_encoder.encoder
     model = replace(
@@ -207,20 +242,20 @@ def refitted(
         encoder=encoder,
         intervals=measured.intervals.recoded(old=measured.encoder, new=encoder),
         known_categories=known_categories,
-        reference_car=fit_reference_car(frame),
-        comparables=fit_comparables(frame),
+        reference_car=fit_reference_car(table),
+        comparables=fit_comparables(table),
     )
     return with_golden(model)
 
 
 def with_new_rows(
-    model: PriceModel, *, frame: pl.DataFrame, rows: Mapping[str, int], rounds: int
+    model: PriceModel, *, all_rows: TrainingRows, rows: Mapping[str, int], rounds: int
 ) -> PriceModel:
     """Update the card of a model that was fitted on more rows; the metrics stay.
 
     Args:
         model: The refitted model.
-        frame: All rows of the fit.
+        all_rows: All rows of the fit.
         rows: Name of a split that was added -> its number of rows.
         rounds: Number of boosting rounds.
 
@@ -232,7 +267,7 @@ def with_new_rows(
     """
     card = replace(
         model.card,
-        data_as_of=_newest_day(frame),
+        data_as_of=_newest_day(all_rows),
         newest_year=model.known_categories.newest_year,
         rows={**model.card.rows, **rows},
         params={**model.card.params, "rounds": rounds},
@@ -255,21 +290,21 @@ def with_golden(model: PriceModel) -> PriceModel:
 def _card(
     prepared: Prepared, *, params: Mapping[str, float], provenance: Provenance, trained_at: datetime
 ) -> ModelCard:
-    frame, held_out = prepared.frames
+    train, held_out = prepared.train, prepared.validation
     return ModelCard(
         **asdict(provenance),
-        data_as_of=max(_newest_day(frame), _newest_day(held_out)),
+        data_as_of=max(_newest_day(train), _newest_day(held_out)),
         trained_at=trained_at,
         newest_year=prepared.known_categories.newest_year,
-        rows={"train": frame.height, "validation": held_out.height},
+        rows={"train": train.count(), "validation": held_out.count()},
         metrics={},
         params=params,
         versions={"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
     )
 
 
-def _newest_day(frame: pl.DataFrame) -> date:
-    newest = frame["posted_at"].max()
+def _newest_day(rows: TrainingRows) -> date:
+    newest = rows.scan().select(pl.col("posted_at").max()).collect().item()
     if not isinstance(newest, datetime):
         raise NoTrainingRows("Training rows: expected at least one row with `posted_at`, found none.")
     return newest.date()

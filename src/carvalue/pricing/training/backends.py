@@ -1,12 +1,11 @@
 """Training backends: where the trees are fitted. `distributed` has the backend for a Dask cluster."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Protocol
 
-import polars as pl
 import xgboost as xgb
 
+from carvalue.parallel import IN_PROCESS, Workers
 from carvalue.pricing.training.boosting import (
     FittedBooster,
     boost,
@@ -14,18 +13,23 @@ from carvalue.pricing.training.boosting import (
     ignore_round,
     matrices,
 )
-from carvalue.pricing.training.cross_fitting import TrainingEncoder
+from carvalue.pricing.training.encoding import TrainingEncoder, TrainingRows
 
 
 class TrainingBackend(Protocol):
-    """Fits gradient-boosted trees on listings in Parquet files."""
+    """Fits gradient-boosted trees on listings in parts."""
+
+    @property
+    def workers(self) -> Workers:
+        """Where the other work on the parts is done."""
+        ...
 
     def fit(
         self,
         encoder: TrainingEncoder,
         *,
-        train: Path,
-        validation: Path,
+        train: TrainingRows,
+        validation: TrainingRows,
         params: Mapping[str, float],
         rounds: int,
     ) -> FittedBooster:
@@ -33,8 +37,8 @@ class TrainingBackend(Protocol):
 
         Args:
             encoder: Encoder that was fitted on the training rows.
-            train: Parquet file of the training rows.
-            validation: Parquet file of the validation rows.
+            train: Training rows.
+            validation: Validation rows.
             params: XGBoost parameters, without the fixed ones.
             rounds: Largest number of boosting rounds.
 
@@ -43,13 +47,13 @@ class TrainingBackend(Protocol):
         """
 
     def refit(
-        self, encoder: TrainingEncoder, *, rows: Sequence[Path], params: Mapping[str, float], rounds: int
+        self, encoder: TrainingEncoder, *, rows: TrainingRows, params: Mapping[str, float], rounds: int
     ) -> xgb.Booster:
         """Fit a fixed number of rounds.
 
         Args:
             encoder: Encoder that was fitted on all these rows.
-            rows: Parquet files of training rows.
+            rows: Training rows.
             params: XGBoost parameters, without the fixed ones.
             rounds: Number of boosting rounds.
 
@@ -61,12 +65,17 @@ class TrainingBackend(Protocol):
 class LocalBackend:
     """Fits in this process, with all its cores; the encoded rows must fit into memory."""
 
+    @property
+    def workers(self) -> Workers:
+        """This process."""
+        return IN_PROCESS
+
     def fit(
         self,
         encoder: TrainingEncoder,
         *,
-        train: Path,
-        validation: Path,
+        train: TrainingRows,
+        validation: TrainingRows,
         params: Mapping[str, float],
         rounds: int,
     ) -> FittedBooster:
@@ -74,8 +83,8 @@ class LocalBackend:
 
         Args:
             encoder: Encoder that was fitted on the training rows.
-            train: Parquet file of the training rows.
-            validation: Parquet file of the validation rows.
+            train: Training rows.
+            validation: Validation rows.
             params: XGBoost parameters, without the fixed ones.
             rounds: Largest number of boosting rounds.
 
@@ -83,8 +92,8 @@ class LocalBackend:
             The booster, cut at its best round.
         """
         binned, held_out = matrices(
-            train=encoder.encode_out_of_fold(pl.read_parquet(train)),
-            validation=encoder.encode_unseen(pl.read_parquet(validation)),
+            train=encoder.encode_out_of_fold(train.scan().collect()),
+            validation=encoder.encode_unseen(validation.scan().collect()),
         )
         return boost(
             params=params,
@@ -96,13 +105,13 @@ class LocalBackend:
         )
 
     def refit(
-        self, encoder: TrainingEncoder, *, rows: Sequence[Path], params: Mapping[str, float], rounds: int
+        self, encoder: TrainingEncoder, *, rows: TrainingRows, params: Mapping[str, float], rounds: int
     ) -> xgb.Booster:
         """Fit a fixed number of rounds.
 
         Args:
             encoder: Encoder that was fitted on all these rows.
-            rows: Parquet files of training rows.
+            rows: Training rows.
             params: XGBoost parameters, without the fixed ones.
             rounds: Number of boosting rounds.
 
@@ -113,5 +122,5 @@ class LocalBackend:
             params=params,
             monotone=encoder.encoder.monotone,
             rounds=rounds,
-            rows=encoder.encode_out_of_fold(pl.concat(map(pl.read_parquet, rows))),
+            rows=encoder.encode_out_of_fold(rows.scan().collect()),
         )

@@ -11,7 +11,7 @@ from carvalue.pricing.bundle import Provenance
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training.assembly import FittedTrees, assemble, prepare, refitted, with_golden
 from carvalue.pricing.training.components import Components
-from carvalue.pricing.training.cross_fitting import TrainingEncoder
+from carvalue.pricing.training.encoding import TrainingEncoder, in_memory
 from carvalue.pricing.training.libraries import LIBRARIES, Booster, BoostingSettings
 
 
@@ -68,7 +68,7 @@ def fit_model(
     is_held_out = held_out_rows(rows, fraction=settings.validation_fraction, seed=settings.seed)
     rows = _identified(rows, posted_at=trained_at)
     train, validation = rows.filter(~is_held_out), rows.filter(is_held_out)
-    prepared = prepare(train, validation, components=settings.components)
+    prepared = prepare(in_memory(train), in_memory(validation), components=settings.components)
     trees = _fit_trees(prepared.encoder, settings, rows=train, validation=validation)
     model = assemble(
         prepared, trees=trees, params=settings.params, provenance=provenance, trained_at=trained_at
@@ -78,7 +78,7 @@ def fit_model(
     fixed = replace(settings, rounds=trees.rounds)
     model = refitted(
         model,
-        frame=rows,
+        rows=in_memory(rows),
         refit=lambda encoder: _fit_trees(encoder, fixed, rows=rows),
         components=settings.components,
     )

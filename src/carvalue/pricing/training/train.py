@@ -4,10 +4,13 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from math import ceil
 from pathlib import Path
 
 import polars as pl
 
+from carvalue.parallel import parts_of, scratch_folder
 from carvalue.pricing.bundle import Accuracy, Provenance
 from carvalue.pricing.market import fit_known_categories
 from carvalue.pricing.model import PriceModel
@@ -21,12 +24,20 @@ from carvalue.pricing.training.assembly import (
 )
 from carvalue.pricing.training.backends import LocalBackend, TrainingBackend
 from carvalue.pricing.training.boosting import matrices
-from carvalue.pricing.training.cross_fitting import TrainingEncoder, fit_training_encoder
+from carvalue.pricing.training.encoding import (
+    TrainingEncoder,
+    TrainingRows,
+    fit_training_encoder,
+    in_files,
+    in_memory,
+)
 from carvalue.pricing.training.libraries import from_xgboost
 from carvalue.pricing.training.search import SEARCH_BUDGETS, Budget, SearchResult, Trial, search_parameters
 
 logger = logging.getLogger(__name__)
 
+SEARCH_ROWS = 1_000_000  # of the sample on which a search compares parameters
+SAMPLE_SEED = 1
 ROUNDS_FACTOR = 1.5  # margin on the expected rounds of the final fit, within which early stopping decides
 LOCAL_BACKEND = LocalBackend()
 
@@ -34,19 +45,20 @@ LOCAL_BACKEND = LocalBackend()
 def tune_model(
     *, train: Path, validation: Path, budget: Budget, on_trial: Callable[[Trial], None]
 ) -> SearchResult:
-    """Search hyperparameters on the training rows; the validation rows decide.
+    """Search hyperparameters on the training rows, or a sample of their cars; the validation rows decide.
 
     Args:
-        train: Parquet file of the training rows.
-        validation: Parquet file of the validation rows.
+        train: Training rows: a Parquet file, or a folder of Parquet files.
+        validation: Validation rows, likewise.
         budget: Name of one of `SEARCH_BUDGETS`.
         on_trial: Called after each trial.
 
     Returns:
         Parameters of the best trial.
     """
-    frame, held_out = pl.read_parquet(train), pl.read_parquet(validation)
-    encoder = fit_training_encoder(frame, newest_year=fit_known_categories(frame).newest_year)
+    frame, held_out = _sample(train), _sample(validation)
+    newest_year = fit_known_categories(frame.lazy()).newest_year
+    encoder = fit_training_encoder(in_memory(frame), newest_year=newest_year)
     binned = matrices(train=encoder.encode_out_of_fold(frame), validation=encoder.encode_unseen(held_out))
     return search_parameters(
         budget=budget,
@@ -75,12 +87,12 @@ def train_model(
 
     Args:
         tuned: Parameters from `tune_model`.
-        train: Parquet file of the training rows.
-        validation: Parquet file of the validation rows.
+        train: Training rows: a Parquet file, or a folder of Parquet files.
+        validation: Validation rows, likewise.
         provenance: Origin of the data, for the model card.
         trained_at: Time of the training, for the model card.
         into: Folder of the bundle.
-        backend: Where the trees are fitted.
+        backend: Where the model is fitted.
 
     Returns:
         The model that was written.
@@ -88,25 +100,24 @@ def train_model(
     Raises:
         NoTrainingRows: A file has no row with a posting date.
     """
-    prepared = prepare(pl.read_parquet(train), pl.read_parquet(validation))
     params = _final_params(tuned)
-    fitted = backend.fit(
-        prepared.encoder, train=train, validation=validation, params=params, rounds=_max_rounds(tuned)
-    )
-    measured = assemble(
-        prepared,
-        trees=from_xgboost(fitted.booster, rounds=fitted.rounds),
-        params=params,
-        provenance=provenance,
-        trained_at=trained_at,
-    )
-    logger.info("model measured", extra={"rounds": fitted.rounds, **measured.card.metrics})
-
-    def refit(encoder: TrainingEncoder) -> FittedTrees:
-        booster = backend.refit(encoder, rows=(train, validation), params=params, rounds=fitted.rounds)
-        return from_xgboost(booster, rounds=fitted.rounds)
-
-    model = refitted(measured, frame=pl.concat(prepared.frames), refit=refit)
+    with scratch_folder(into.parent) as scratch:
+        open_rows = partial(in_files, workers=backend.workers, scratch=scratch)
+        rows, held_out = open_rows([train]), open_rows([validation])
+        prepared = prepare(rows, held_out)
+        fitted = backend.fit(
+            prepared.encoder, train=rows, validation=held_out, params=params, rounds=_max_rounds(tuned)
+        )
+        measured = assemble(
+            prepared,
+            trees=from_xgboost(fitted.booster, rounds=fitted.rounds),
+            params=params,
+            provenance=provenance,
+            trained_at=trained_at,
+        )
+        logger.info("model measured", extra={"rounds": fitted.rounds, **measured.card.metrics})
+        refit = _refit_by(backend, rows=rows + held_out, params=params, rounds=fitted.rounds)
+        model = refitted(measured, rows=rows + held_out, refit=refit)
     model.save(into)
     logger.info("bundle written", extra={"folder": str(into), "rounds": fitted.rounds, "error": fitted.error})
     return model
@@ -130,13 +141,13 @@ def refit_model(
 
     Args:
         evaluated: Model from `train_model`.
-        train: Parquet file of its training rows.
-        validation: Parquet file of its validation rows.
-        test: Parquet file of the test rows.
-        reposts: Parquet file of later listings of cars in the other files; None if they were not kept.
+        train: Its training rows: a Parquet file, or a folder of Parquet files.
+        validation: Its validation rows, likewise.
+        test: Test rows, likewise.
+        reposts: Later listings of cars in the other files, likewise; None if they were not kept.
         into: Folder of the bundle.
         accuracy: Accuracy of the evaluated model, for the card; None if it was not evaluated.
-        backend: Where the trees are fitted.
+        backend: Where the model is fitted.
 
     Returns:
         The model that was written; the metrics of its card are those of the evaluated model on the test rows.
@@ -145,25 +156,41 @@ def refit_model(
         NoTrainingRows: No row has a posting date.
     """
     newest = {"test": test} | ({} if reposts is None else {"reposts": reposts})
-    paths = (train, validation, *newest.values())
-    frames = [pl.read_parquet(path) for path in paths]
-    frame = pl.concat(frames)
     params, rounds = _split_params(evaluated.card.params)
-
-    def refit(encoder: TrainingEncoder) -> FittedTrees:
-        return from_xgboost(backend.refit(encoder, rows=paths, params=params, rounds=rounds), rounds=rounds)
-
-    measured = calibrated(evaluated, pl.read_parquet(test))
-    model = with_new_rows(
-        refitted(measured, frame=frame, refit=refit),
-        frame=frame,
-        rows={name: part.height for name, part in zip(newest, frames[2:], strict=True)},
-        rounds=rounds,
-    )
+    with scratch_folder(into.parent) as scratch:
+        open_rows = partial(in_files, workers=backend.workers, scratch=scratch)
+        rows = open_rows([train, validation, *newest.values()])
+        measured = calibrated(evaluated, open_rows([test]))
+        refit = _refit_by(backend, rows=rows, params=params, rounds=rounds)
+        model = with_new_rows(
+            refitted(measured, rows=rows, refit=refit),
+            all_rows=rows,
+            rows={name: open_rows([path]).count() for name, path in newest.items()},
+            rounds=rounds,
+        )
     model = replace(model, card=replace(model.card, accuracy=accuracy))
     model.save(into)
-    logger.info("model refitted", extra={"folder": str(into), "rows": frame.height, "rounds": rounds})
+    logger.info(
+        "model refitted", extra={"folder": str(into), "rows": sum(model.card.rows.values()), "rounds": rounds}
+    )
     return model
+
+
+def _refit_by(
+    backend: TrainingBackend, *, rows: TrainingRows, params: Mapping[str, float], rounds: int
+) -> Callable[[TrainingEncoder], FittedTrees]:
+    def refit(encoder: TrainingEncoder) -> FittedTrees:
+        booster = backend.refit(encoder, rows=rows, params=params, rounds=rounds)
+        return from_xgboost(booster, rounds=rounds)
+
+    return refit
+
+
+def _sample(path: Path) -> pl.DataFrame:
+    """Read the rows of a table; of a table with more than `SEARCH_ROWS`, the rows of a sample of its cars."""
+    rows = pl.scan_parquet(parts_of(path), glob=False)
+    share = ceil(rows.select(pl.len()).collect().item() / SEARCH_ROWS)
+    return rows.filter(pl.col("car").hash(SAMPLE_SEED) % share == 0 if share > 1 else True).collect()
 
 
 def _split_params(params: Mapping[str, float]) -> tuple[dict[str, float], int]:

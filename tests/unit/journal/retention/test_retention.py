@@ -17,8 +17,10 @@ from carvalue.journal.archive import (
     export_quotes,
     forget,
 )
+from carvalue.journal.archive.frames import fingerprint
 from carvalue.journal.retention import create_partitions, day_of, first_id_of, prune, pruning
 from carvalue.journal.retention.partitions import Partition, read_partitions
+from carvalue.journal.retention.pruning import count_range, remove_range
 from factories import an_entry
 
 FIRST = datetime(2026, 10, 1, 12, tzinfo=UTC)
@@ -76,6 +78,25 @@ def test_a_long_past_is_pruned_in_portions(
         for table in ("feedback", "ratings"):
             assert connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one() == 2  # noqa: S608
     assert [sale.sale_price for sale in journal.sales(model_version="3", limit=9)] == [20_004, 20_003]
+
+
+def test_a_range_ends_before_its_end(journal: Journal) -> None:
+    first, end = quoted(2).quote_id, quoted(3, 1).quote_id
+
+    with journal.transaction() as connection:
+        assert count_range(connection, first, end) == 3
+        remove_range(connection, first, end)
+
+    assert days_of(journal) == [1, 1, 3, 4, 4]
+    assert [sale.sale_price for sale in journal.sales(model_version="3", limit=9)] == [20_004, 20_001]
+
+
+def test_a_fingerprint_is_that_of_the_values_in_any_order() -> None:
+    rows = pl.LazyFrame({"quote_id": ["a", "b"], "price": [1, 2]})
+
+    assert fingerprint(rows) == fingerprint(rows.reverse())
+    assert fingerprint(rows) != fingerprint(rows.with_columns(price=pl.Series([1, 3])))
+    assert fingerprint(rows.clear()) == (0, 0)
 
 
 def test_a_file_has_no_partitions(journal: Journal) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,14 @@ import pytest
 from scipy import sparse
 
 from carvalue.listings import EARLIEST_YEAR
-from carvalue.pricing.additive.fitting import build_design
-from carvalue.pricing.additive.fitting.blocks import ColumnBlock, DesignMatrix
+from carvalue.pricing.additive.fitting import (
+    FitRows,
+    PartsInMemory,
+    build_design,
+    choose_columns,
+    count_cells,
+)
+from carvalue.pricing.additive.fitting.blocks import ColumnBlock, DesignMatrix, Finders
 from carvalue.pricing.additive.fitting.robust_ridge import robust_ridge
 from carvalue.pricing.additive.isotonic import interpolate, locate
 from carvalue.pricing.additive.lookups import (
@@ -26,12 +33,12 @@ from carvalue.pricing.additive.lookups import (
 from carvalue.pricing.bundle.encoder_json import encoder_from_json, encoder_to_json
 from carvalue.pricing.features import IMPLAUSIBLE, car_name, drop_implausible, normalize_word
 from carvalue.pricing.features.encoder import ADDITIVE
-from carvalue.pricing.training.cross_fitting import fit_encoder, log_prices
-from markets import a_market
+from carvalue.pricing.training.encoding import log_prices
+from markets import a_market, an_encoder
 
 
 def test_the_sum_alone_prices_a_market() -> None:
-    encoder, later = fit_encoder(a_market(rows=3_000)), a_market(rows=500, seed=4)
+    encoder, later = an_encoder(a_market(rows=3_000)), a_market(rows=500, seed=4)
 
     quoted = encoder.matrix(later)[:, encoder.names.index(ADDITIVE)]
 
@@ -40,7 +47,7 @@ def test_the_sum_alone_prices_a_market() -> None:
 
 def test_a_saved_encoder_gives_the_same_bits() -> None:
     market = a_market(rows=500)
-    encoder = fit_encoder(market)
+    encoder = an_encoder(market)
 
     again = encoder_from_json(json.loads(json.dumps(encoder_to_json(encoder))))
 
@@ -51,52 +58,58 @@ def test_a_saved_encoder_gives_the_same_bits() -> None:
 def test_outliers_do_not_change_the_ridge() -> None:
     random = np.random.default_rng(1)
     matrix = sparse.csr_matrix(random.normal(size=(2_000, 3)))
-    block = ColumnBlock(table=matrix, index=np.arange(2_000), keys=("a", "b", "c"), penalty=1e-3)
+    block = ColumnBlock(table=matrix, finder=sparse.identity(2_000, format="csr"))
     target = matrix @ np.array([1.0, -2.0, 0.5]) + random.normal(0, 0.05, 2_000)
-    target[:100] += 5.0
+    target[:100] += np.tile([5.0, -5.0], 50)
     design = DesignMatrix(blocks={"levels": block}, year=np.zeros(2_000, dtype=np.int64))
 
-    found, weights = robust_ridge(design, target, weights=np.ones(2_000))
+    weights = np.stack(
+        [np.ones(2_000), np.arange(2_000) % 2 == 0], axis=1
+    )  # of the second fit: half the rows
+    rows = FitRows(design=design, target=target, row_weights=weights, weights=weights)
 
-    assert found == pytest.approx([1.0, -2.0, 0.5], abs=0.03)
-    assert weights[:100].max() < 0.1 < weights[100:].min()
+    together = robust_ridge(PartsInMemory([rows]), penalty=np.full(3, 1e-3))
+    alone = robust_ridge(
+        PartsInMemory([replace(rows, row_weights=weights[:, 1:], weights=weights[:, 1:])]),
+        penalty=np.full(3, 1e-3),
+    )
+
+    final = together.parts.parts[0].weights
+    assert together.coefficients[:, 0] == pytest.approx([1.0, -2.0, 0.5], abs=0.03)
+    assert final[:100, 0].max() < 0.1 < final[100:, 0].min()
+    assert together.coefficients[:, 1] == pytest.approx(alone.coefficients[:, 0], abs=1e-12)
 
 
 def test_a_market_of_one_car_can_be_fitted() -> None:
     lonely = pl.concat([a_market(rows=1)] * 3)
 
-    assert np.isfinite(fit_encoder(lonely).matrix(lonely)[:, -1]).all()
+    assert np.isfinite(an_encoder(lonely).matrix(lonely)[:, -1]).all()
 
 
 def test_a_block_multiplies_as_the_matrix_that_it_stands_for() -> None:
     random = np.random.default_rng(2)
     table, index = sparse.random(5, 4, density=0.5, format="csr", random_state=3), random.integers(0, 5, 60)
-    factor, keys = random.normal(size=60), ("a", "b", "c", "d")
-    block = ColumnBlock(table=table, index=index, factor=factor, keys=keys, penalty=1.0)
+    factor = random.normal(size=60)
+    block = ColumnBlock(table=table, finder=Finders(60).find(index, of=5, factor=factor))
     whole = table.toarray()[index] * factor[:, None]
-    some = np.array([3, 3, 59])
 
-    columns, rows = random.normal(size=4), random.normal(size=60)
+    columns, rows = random.normal(size=(4, 2)), random.normal(size=(60, 2))
 
     np.testing.assert_allclose(block.dot(columns), whole @ columns)
     np.testing.assert_allclose(block.transposed_dot(rows), whole.T @ rows)
     np.testing.assert_allclose(block.squared().transposed_dot(rows), (whole**2).T @ rows)
-    np.testing.assert_allclose(block.select(some).dot(columns), whole[some] @ columns)
 
 
 def test_the_rows_of_the_design_are_those_of_their_listings() -> None:
     market = drop_implausible(a_market(rows=400), newest_year=2021)
-    design, year = build_design(market), market["year"]
+    columns, year = choose_columns(count_cells(market.lazy())), market["year"]
+    design = build_design(market, columns)
 
     for name, block in design.blocks.items():
-        rows = block.table[block.index].toarray()
-        if block.factor is not None:
-            rows = rows * block.factor[:, None]
+        rows, keys = (block.finder @ block.table).toarray(), columns.keys[name]
         ages = [locate(AGE_KNOTS, float(year.max() - each)) for each in year]
         for found, listing, age in zip(rows, market.iter_rows(named=True), ages, strict=True):
-            assert dict(nonzero(block.keys, found)) == pytest.approx(
-                expected_row(name, listing, age, block.keys)
-            )
+            assert dict(nonzero(keys, found)) == pytest.approx(expected_row(name, listing, age, keys))
 
 
 def nonzero(keys: Sequence[str], values: Iterable[float]) -> Iterator[tuple[str, float]]:

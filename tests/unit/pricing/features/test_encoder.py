@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 
 from carvalue.pricing.features.encoder import FeatureEncoder
-from carvalue.pricing.training.cross_fitting import fit_encoder, fit_training_encoder
-from markets import a_market
+from carvalue.pricing.training.encoding import fit_training_encoder, in_memory
+from markets import a_market, an_encoder
 
 ODD_ROWS = pl.DataFrame(
     {
@@ -20,7 +20,7 @@ ODD_ROWS = pl.DataFrame(
 
 def test_a_frame_and_single_listings_are_encoded_alike_bit_for_bit() -> None:
     market = a_market(rows=500)
-    encoder = fit_encoder(market)
+    encoder = an_encoder(market)
     for frame in (market, a_market(rows=200, seed=9), ODD_ROWS):
         one_by_one = np.concatenate([encoder.row(row) for row in frame.to_dicts()])
 
@@ -29,7 +29,7 @@ def test_a_frame_and_single_listings_are_encoded_alike_bit_for_bit() -> None:
 
 def test_the_order_of_columns_does_not_matter() -> None:
     market = a_market(rows=300)
-    encoder = fit_encoder(market)
+    encoder = an_encoder(market)
 
     assert encoder.matrix(market.select(sorted(market.columns))).tobytes() == encoder.matrix(market).tobytes()
 
@@ -37,7 +37,7 @@ def test_the_order_of_columns_does_not_matter() -> None:
 def test_training_rows_do_not_see_their_own_price_in_a_level() -> None:
     market = a_market(rows=500)
     lonely = market.with_columns(pl.format("{} unique{}", "model", "id").alias("model"))
-    encoder = fit_training_encoder(lonely, newest_year=2021)
+    encoder = fit_training_encoder(in_memory(lonely), newest_year=2021)
     level = encoder.encoder.names.index("name_level")
 
     seen, unseen = (

@@ -10,8 +10,7 @@ from carvalue.pricing.intervals.conformal import PriceIntervals, calibrate_inter
 from carvalue.pricing.intervals.difficulty import cut_by_edges, fit_difficulty
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training.assembly import hide_names
-from carvalue.pricing.training.cross_fitting import fit_encoder
-from markets import a_listing, a_market
+from markets import a_listing, a_market, an_encoder
 
 
 def test_intervals_cover_new_rows_of_every_group() -> None:
@@ -81,7 +80,7 @@ def test_unknown_values_widen_the_interval(model: PriceModel, changes: dict[str,
 
 
 def test_categories_keep_their_sigma_when_codes_change(bundle: Path, model: PriceModel) -> None:
-    other = fit_encoder(a_market(rows=300, seed=12).filter(pl.col("manufacturer") != "porsche"))
+    other = an_encoder(a_market(rows=300, seed=12).filter(pl.col("manufacturer") != "porsche"))
     market = a_market(rows=50, seed=13).filter(pl.col("manufacturer") == "honda")
 
     again = model.intervals.recoded(old=model.encoder, new=other)
@@ -98,7 +97,7 @@ def test_categories_keep_their_sigma_when_codes_change(bundle: Path, model: Pric
 def test_intervals_of_hidden_names_are_widened_until_they_cover() -> None:
     random = np.random.default_rng(3)
     market = a_market(rows=2_000)
-    encoder = fit_encoder(market)
+    encoder = an_encoder(market)
     seen, hidden = (
         interval_inputs(encoder, encoder.matrix(rows), log_price=np.full(rows.height, 9.0))
         for rows in (market, hide_names(market, "family"))

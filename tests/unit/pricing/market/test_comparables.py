@@ -14,7 +14,7 @@ def market() -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def comparables(market: pl.DataFrame) -> Comparables:
-    return fit_comparables(market)
+    return fit_comparables(market.lazy())
 
 
 def test_the_nearest_are_of_the_family_and_near_in_year_and_miles(comparables: Comparables) -> None:
@@ -53,7 +53,9 @@ def test_without_miles_and_year_the_family_remains(comparables: Comparables) -> 
 def test_a_car_posted_again_appears_once_with_its_last_price() -> None:
     again = a_market(rows=30).with_columns(pl.lit(7).cast(pl.UInt64).alias("car"))
 
-    comparables = fit_comparables(again.with_columns(manufacturer=pl.lit("ford"), model=pl.lit("focus")))
+    comparables = fit_comparables(
+        again.with_columns(manufacturer=pl.lit("ford"), model=pl.lit("focus")).lazy()
+    )
 
     (only,) = comparables.nearest({"manufacturer": "ford", "model": "focus"})
     assert only["price"] == again["price"][-1]
@@ -68,10 +70,12 @@ def test_free_text_of_sellers_is_left_out(market: pl.DataFrame) -> None:
         pl.when(pl.col("index") == 0).then(pl.lit("ford")).otherwise("manufacturer").alias("manufacturer"),
     )
 
-    models = fit_comparables(private).listings.filter(pl.col("family") == "focus")["model"]
+    models = fit_comparables(private.lazy()).listings.filter(pl.col("family") == "focus")["model"]
 
     assert set(models) == {"focus se"}
-    assert not {"id", "url", "car", "lat", "long", "VIN"} & set(fit_comparables(private).listings.columns)
+    assert not {"id", "url", "car", "lat", "long", "VIN"} & set(
+        fit_comparables(private.lazy()).listings.columns
+    )
 
 
 def test_saved_comparables_are_loaded_unchanged(comparables: Comparables) -> None:

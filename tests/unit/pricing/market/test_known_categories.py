@@ -11,7 +11,7 @@ MARKET = a_market(rows=900).with_columns(
     fuel=pl.when(pl.col("manufacturer") == "porsche").then(pl.lit("electric")).otherwise(pl.lit("gas")),
     region=pl.when(pl.col("state") == "tx").then(pl.lit("austin")).otherwise(pl.lit("albany")),
 )
-KNOWN = fit_known_categories(MARKET)
+KNOWN = fit_known_categories(MARKET.lazy())
 
 
 def kinds(**changes: object) -> set[str]:
@@ -40,7 +40,7 @@ def test_words_that_many_makes_have_in_place_of_a_family_are_not_offered() -> No
         MARKET.group_by("manufacturer", maintain_order=True).head(3).with_columns(model=pl.lit("financing"))
     )
 
-    known = fit_known_categories(pl.concat([MARKET, junk.select(MARKET.columns)]))
+    known = fit_known_categories(pl.concat([MARKET, junk.select(MARKET.columns)]).lazy())
 
     assert all("financing" not in families for families in known.makes.values())
     assert "camry" in known.makes["toyota"]

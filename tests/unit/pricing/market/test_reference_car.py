@@ -32,7 +32,7 @@ def test_the_name_is_a_frequent_one_at_the_markets_price() -> None:
         ]
     )
 
-    usual = fit_reference_car(market)
+    usual = fit_reference_car(market.lazy())
 
     assert (usual["manufacturer"], usual["model"]) == ("ford", "fusion")
     assert (usual["year"], usual["odometer"], usual["condition"]) == (2012, 80_000, "good")
@@ -47,6 +47,6 @@ def test_the_region_lies_in_the_state() -> None:
         ]
     )
 
-    usual = fit_reference_car(market)
+    usual = fit_reference_car(market.lazy())
 
     assert (usual["state"], usual["region"], usual["fuel"]) == ("tx", "austin", None)

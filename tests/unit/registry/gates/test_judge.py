@@ -1,5 +1,6 @@
 """A good challenger passes every gate; each fault is found by its gate."""
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -229,6 +230,19 @@ def test_a_challenger_is_better_or_newer_and_not_worse(
     alone: GateEvidence, off: float, newer_by: int, *, passes: bool
 ) -> None:
     assert (PRODUCTION not in _refused_by(_against(alone, off=off, newer_by=newer_by))) == passes
+
+
+def test_a_slice_is_compared_with_the_same_rows_in_production(alone: GateEvidence) -> None:
+    better = _against(alone, off=1.2, newer_by=1)
+    errors = pl.when(pl.col("manufacturer") == "ford").then(pl.col("price")).otherwise(pl.col("production"))
+    worse_on_fords = _quoted(better, production=errors)
+
+    def bad_slices(evidence: GateEvidence) -> list[str]:
+        (gate,) = (gate for gate in run_gates(evidence).gates if gate.name == "no bad slice")
+        return re.findall(r"; (\S+ \S+): error", gate.message)
+
+    assert bad_slices(better) == []
+    assert bad_slices(worse_on_fords) == ["make ford"]
 
 
 def test_newer_data_do_not_compensate_a_worse_error(alone: GateEvidence) -> None:

@@ -1,6 +1,27 @@
 """Fit the additive model."""
 
+from carvalue.pricing.additive.fitting.columns import DesignColumns, choose_columns, count_cells
 from carvalue.pricing.additive.fitting.design_matrix import build_design
-from carvalue.pricing.additive.fitting.fit import fit_parts, row_weights
+from carvalue.pricing.additive.fitting.fit import fit_additive
+from carvalue.pricing.additive.fitting.parts import (
+    DesignParts,
+    FitRows,
+    PartFiles,
+    PartsInFiles,
+    PartsInMemory,
+    write_part,
+)
 
-__all__ = ["build_design", "fit_parts", "row_weights"]
+__all__ = [
+    "DesignColumns",
+    "DesignParts",
+    "FitRows",
+    "PartFiles",
+    "PartsInFiles",
+    "PartsInMemory",
+    "build_design",
+    "choose_columns",
+    "count_cells",
+    "fit_additive",
+    "write_part",
+]

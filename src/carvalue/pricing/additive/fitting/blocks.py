@@ -13,46 +13,42 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnBlock:
-    """Columns of the design matrix with a common meaning and penalty.
+    """Columns of the design matrix with a common meaning.
 
-    Many listings have equal rows, for example all of one name. The block stores each distinct row once.
+    Many listings have equal rows, for example all of one name. The block is the product of two matrices: one
+    finds the distinct row of each listing, the other holds the distinct rows.
+
+    Attributes:
+        finder: One value for each listing, at its distinct row: 1, or the number that the distinct row is
+            multiplied with; shape (rows, distinct rows).
+        table: Distinct rows, shape (distinct rows, columns).
     """
 
+    finder: sparse.csr_matrix
     table: sparse.csr_matrix
-    """Distinct rows, shape (distinct rows, columns)."""
-    index: Ints
-    """Row of the table for each listing, shape (rows,)."""
-    factor: Floats | None = None
-    """Number that a listing's row is multiplied with, shape (rows,); None for 1."""
-    keys: tuple[str, ...]
-    """Name group, category or knot of each column."""
-    penalty: float
-    """Ridge penalty of each column."""
 
     def dot(self, coefficients: Floats) -> Floats:
         """Multiply the rows with coefficients.
 
         Args:
-            coefficients: One for each column, shape (columns,).
+            coefficients: Coefficients of each fit, shape (columns, fits).
 
         Returns:
-            Products, shape (rows,).
+            Products, shape (rows, fits).
         """
-        products: Floats = (self.table @ coefficients)[self.index]
-        return products if self.factor is None else products * self.factor
+        products: Floats = self.finder @ (self.table @ coefficients)
+        return products
 
     def transposed_dot(self, values: Floats) -> Floats:
-        """Multiply the transposed block with a value for each row.
+        """Multiply the transposed block with values of each row.
 
         Args:
-            values: One for each row, shape (rows,).
+            values: Values of each fit, shape (rows, fits).
 
         Returns:
-            Products, shape (columns,).
+            Products, shape (columns, fits).
         """
-        weights = values if self.factor is None else values * self.factor
-        sums = np.bincount(self.index, weights, minlength=self.table.shape[0])
-        products: Floats = self.table.T @ sums
+        products: Floats = self.table.T @ (self.finder.T @ values)
         return products
 
     def squared(self) -> "ColumnBlock":
@@ -61,64 +57,44 @@ class ColumnBlock:
         Returns:
             The block of squares.
         """
-        factor = None if self.factor is None else self.factor**2
-        return replace(self, table=self.table.power(2), factor=factor)
-
-    def select(self, rows: Ints) -> "ColumnBlock":
-        """Select rows.
-
-        Args:
-            rows: Indices of the rows, shape (selected rows,).
-
-        Returns:
-            The block with these rows and the same columns.
-        """
-        factor = None if self.factor is None else self.factor[rows]
-        return replace(self, index=self.index[rows], factor=factor)
+        return ColumnBlock(finder=self.finder.power(2), table=self.table.power(2))
 
 
 @dataclass(frozen=True, kw_only=True)
 class DesignMatrix:
-    """All blocks side by side."""
+    """All blocks side by side.
+
+    Attributes:
+        blocks: Name of a block -> its columns, from left to right.
+        year: Model year of each row, counted from the earliest one, shape (rows,).
+    """
 
     blocks: Mapping[str, ColumnBlock]
-    """Name of a block -> its columns, from left to right."""
     year: Ints
-    """Model year of each row, counted from the earliest one, shape (rows,)."""
-
-    @property
-    def penalty(self) -> Floats:
-        """Ridge penalty of each column, shape (columns,)."""
-        return np.concatenate([np.full(len(block.keys), block.penalty) for block in self.blocks.values()])
-
-    @property
-    def columns(self) -> Mapping[str, slice]:
-        """Name of a block -> its columns."""
-        ends = np.cumsum([0, *(len(block.keys) for block in self.blocks.values())]).tolist()
-        return {name: slice(*ends[number : number + 2]) for number, name in enumerate(self.blocks)}
 
     def dot(self, coefficients: Floats) -> Floats:
         """Multiply the rows with coefficients.
 
         Args:
-            coefficients: One for each column, shape (columns,).
+            coefficients: Coefficients of each fit, shape (columns, fits).
 
         Returns:
-            Products, shape (rows,).
+            Products, shape (rows, fits).
         """
-        products = np.zeros(len(self.year))
-        for block, columns in zip(self.blocks.values(), self.columns.values(), strict=True):
-            products += block.dot(coefficients[columns])
+        products = np.zeros((len(self.year), coefficients.shape[1]))
+        ends = np.cumsum([block.table.shape[1] for block in self.blocks.values()])
+        for block, some in zip(self.blocks.values(), np.split(coefficients, ends[:-1]), strict=True):
+            products += block.dot(some)
         return products
 
     def transposed_dot(self, values: Floats) -> Floats:
-        """Multiply the transposed matrix with a value for each row.
+        """Multiply the transposed matrix with values of each row.
 
         Args:
-            values: One for each row, shape (rows,).
+            values: Values of each fit, shape (rows, fits).
 
         Returns:
-            Products, shape (columns,).
+            Products, shape (columns, fits).
         """
         return np.concatenate([block.transposed_dot(values) for block in self.blocks.values()])
 
@@ -130,14 +106,30 @@ class DesignMatrix:
         """
         return replace(self, blocks={name: block.squared() for name, block in self.blocks.items()})
 
-    def select(self, rows: Ints) -> "DesignMatrix":
-        """Select rows.
+
+class Finders:
+    """Makes the finders of blocks, which share all arrays that are equal.
+
+    Args:
+        rows: Number of rows.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self._ones, self._starts = np.ones(rows), np.arange(rows + 1, dtype=np.int32)
+
+    def find(
+        self, index: npt.NDArray[np.integer], *, of: int, factor: Floats | None = None
+    ) -> sparse.csr_matrix:
+        """Make a matrix that finds the distinct row of each listing.
 
         Args:
-            rows: Indices of the rows, shape (selected rows,).
+            index: Number of the distinct row of each listing, shape (rows,).
+            of: Number of distinct rows.
+            factor: Number that the distinct row is multiplied with, shape (rows,); None for 1.
 
         Returns:
-            The matrix with these rows and the same columns.
+            The matrix, shape (rows, distinct rows).
         """
-        blocks = {name: block.select(rows) for name, block in self.blocks.items()}
-        return DesignMatrix(blocks=blocks, year=self.year[rows])
+        values = self._ones if factor is None else factor
+        shape = (len(self._ones), of)
+        return sparse.csr_matrix((values, index.astype(np.int32), self._starts), shape=shape, copy=False)

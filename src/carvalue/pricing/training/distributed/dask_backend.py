@@ -1,7 +1,7 @@
 """Fit trees on the workers of a Dask cluster.
 
-Each worker reads its rows from Parquet files, encodes them and keeps them in memory; only the encoder, the
-histograms and the trees cross the network. The files must have the same paths on all workers.
+Each worker reads its rows from files, encodes them and keeps them in memory; only the encoder, the histograms
+and the trees cross the network. The files must have the same paths on all workers.
 """
 
 import json
@@ -19,7 +19,8 @@ import xgboost as xgb
 import xgboost.dask as dxgb
 from distributed import Client, Future
 
-from carvalue.parallel.cluster import connect_cluster
+from carvalue.parallel import Table, Workers
+from carvalue.parallel.cluster import connect_workers
 from carvalue.pricing.bundle import encoder_from_json, encoder_to_json
 from carvalue.pricing.features import FeatureEncoder, Matrix
 from carvalue.pricing.training.boosting import (
@@ -30,7 +31,7 @@ from carvalue.pricing.training.boosting import (
     patience,
     robust_loss,
 )
-from carvalue.pricing.training.cross_fitting import TrainingEncoder
+from carvalue.pricing.training.encoding import TrainingEncoder, TrainingRows
 
 PART_ROWS = 100_000  # rows of a task: about 60 MB while they are encoded
 # Workers exchange histograms once for each level of a tree, instead of once for each of some 200 leaves.
@@ -41,16 +42,16 @@ Encoding = Literal["out_of_fold", "unseen"]
 
 
 @dataclass(frozen=True)
-class FilePart:
-    """Consecutive rows of a Parquet file.
+class TablePart:
+    """Consecutive rows of a table.
 
     Attributes:
-        path: The file.
+        table: The table.
         start: Index of the first row.
         rows: Number of rows.
     """
 
-    path: Path
+    table: Table
     start: int
     rows: int
 
@@ -58,9 +59,9 @@ class FilePart:
         """Read these rows only.
 
         Returns:
-            Frame with all columns of the file.
+            Frame with all columns of the table.
         """
-        return pl.scan_parquet(self.path).slice(self.start, self.rows).collect()
+        return self.table().slice(self.start, self.rows).collect()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,16 +70,18 @@ class DaskBackend:
 
     Attributes:
         client: Connection to the scheduler.
+        workers: The workers of the cluster, which do the other work on the rows.
     """
 
     client: Client
+    workers: Workers
 
     def fit(
         self,
         encoder: TrainingEncoder,
         *,
-        train: Path,
-        validation: Path,
+        train: TrainingRows,
+        validation: TrainingRows,
         params: Mapping[str, float],
         rounds: int,
     ) -> FittedBooster:
@@ -86,8 +89,8 @@ class DaskBackend:
 
         Args:
             encoder: Encoder that was fitted on the training rows.
-            train: Parquet file of the training rows.
-            validation: Parquet file of the validation rows.
+            train: Training rows.
+            validation: Validation rows.
             params: XGBoost parameters, without the fixed ones.
             rounds: Largest number of boosting rounds.
 
@@ -95,8 +98,8 @@ class DaskBackend:
             The booster, cut at its best round.
         """
         scattered = self._scatter(encoder)
-        binned = self._matrix(scattered, [train], encoding="out_of_fold")
-        held_out = self._matrix(scattered, [validation], encoding="unseen", ref=binned)
+        binned = self._matrix(scattered, train, encoding="out_of_fold")
+        held_out = self._matrix(scattered, validation, encoding="unseen", ref=binned)
         result = dxgb.train(
             self.client,
             _params(params, encoder=encoder),
@@ -110,13 +113,13 @@ class DaskBackend:
         return cut_at_best(result["booster"], curve=result["history"][VALIDATION]["mae"])
 
     def refit(
-        self, encoder: TrainingEncoder, *, rows: Sequence[Path], params: Mapping[str, float], rounds: int
+        self, encoder: TrainingEncoder, *, rows: TrainingRows, params: Mapping[str, float], rounds: int
     ) -> xgb.Booster:
         """Fit a fixed number of rounds.
 
         Args:
             encoder: Encoder that was fitted on all these rows.
-            rows: Parquet files of training rows.
+            rows: Training rows.
             params: XGBoost parameters, without the fixed ones.
             rounds: Number of boosting rounds.
 
@@ -141,17 +144,17 @@ class DaskBackend:
     def _matrix(
         self,
         encoder: "_ScatteredEncoder",
-        paths: Sequence[Path],
+        rows: TrainingRows,
         *,
         encoding: Encoding,
         ref: dxgb.DaskQuantileDMatrix | None = None,
     ) -> dxgb.DaskQuantileDMatrix:
-        """Encode the files' rows on the workers; each gets a share, because XGBoost requires it."""
+        """Encode rows on the workers; each gets a share, because XGBoost requires it."""
         workers = list(self.client.scheduler_info(n_workers=-1)["workers"])
         whole = da.concatenate(
             [
                 self._encoded(part, encoder, encoding=encoding, worker=workers[number % len(workers)])
-                for number, part in enumerate(_parts(paths, workers=len(workers)))
+                for number, part in enumerate(_parts(rows.tables, workers=len(workers)))
             ]
         )
         return dxgb.DaskQuantileDMatrix(
@@ -159,7 +162,7 @@ class DaskBackend:
         )
 
     def _encoded(
-        self, part: FilePart, encoder: "_ScatteredEncoder", *, encoding: Encoding, worker: str
+        self, part: TablePart, encoder: "_ScatteredEncoder", *, encoding: Encoding, worker: str
     ) -> da.Array:
         encoded = self.client.submit(
             _encode,
@@ -174,20 +177,22 @@ class DaskBackend:
 
 
 @contextmanager
-def connect_dask(address: str) -> Iterator[DaskBackend]:
+def connect_dask(address: str, *, shared: Path | None = None) -> Iterator[DaskBackend]:
     """Connect to a Dask scheduler, and wait until it has a worker.
 
     Args:
         address: For example tcp://scheduler:8786.
+        shared: A folder that all workers must see; None to check none.
 
     Yields:
         A backend that fits on the cluster, until the context ends.
 
     Raises:
         ClusterUnavailable: The scheduler does not answer, or has no worker.
+        FolderNotShared: A worker does not see the folder.
     """
-    with connect_cluster(address) as client:
-        yield DaskBackend(client=client)
+    with connect_workers(address, shared=shared) as workers:
+        yield DaskBackend(client=workers.client, workers=workers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,17 +207,19 @@ def _params(params: Mapping[str, float], *, encoder: TrainingEncoder) -> dict[st
     return native_params(params, monotone=encoder.encoder.monotone) | dict(DEPTHWISE)
 
 
-def _parts(paths: Sequence[Path], *, workers: int) -> Iterator[FilePart]:
-    """Split files into parts of at most `PART_ROWS` rows, the same number for every worker."""
-    for path in paths:
-        rows = pl.scan_parquet(path).select(pl.len()).collect().item()
+def _parts(tables: Sequence[Table], *, workers: int) -> Iterator[TablePart]:
+    """Split tables into parts of at most `PART_ROWS` rows, the same number for every worker."""
+    for table in tables:
+        rows = table().select(pl.len()).collect().item()
+        if not rows:
+            continue
         rounds = ceil(rows / (PART_ROWS * workers))
         each = ceil(rows / (rounds * workers))
         for start in range(0, rows, each):
-            yield FilePart(path, start, min(each, rows - start))
+            yield TablePart(table, start, min(each, rows - start))
 
 
-def _encode(part: FilePart, text: str, *, encoding: Encoding) -> Matrix:
+def _encode(part: TablePart, text: str, *, encoding: Encoding) -> Matrix:
     """Encode rows on a worker; the log price is the last column."""
     encoder = _encoder_from_text(text)
     encode = encoder.encode_out_of_fold if encoding == "out_of_fold" else encoder.encode_unseen

@@ -1,0 +1,81 @@
+"""Encode training rows out of fold.
+
+Some features are fitted on prices: the target encoding and the additive model. If a training row's own price
+were in such a feature, the trees would trust the feature too much (target leakage). Cross-fitting avoids
+that: each fold of cars is encoded with features fitted on the other folds, as scikit-learn's
+`TargetEncoder.fit_transform` does it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from carvalue.pricing.features import FeatureEncoder, FrameCells, ModelFeature, drop_implausible
+from carvalue.pricing.training.boosting import EncodedRows
+from carvalue.pricing.training.encoding.price_sums import log_prices
+from carvalue.pricing.training.encoding.training_rows import fold_of_car
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingEncoder:
+    """An encoder together with its cross-fitted variants.
+
+    It encodes a part of the training rows as it encodes all of them, so that several machines can each encode
+    a part.
+
+    Attributes:
+        encoder: Encoder fitted on all training rows; it goes into the bundle.
+        folds: For each fold of cars, the features that depend on prices, fitted on the other folds.
+        newest_year: Newest model year of the training rows.
+    """
+
+    encoder: FeatureEncoder
+    folds: tuple[tuple[ModelFeature, ...], ...]
+    newest_year: int
+
+    def encode_out_of_fold(self, frame: pl.DataFrame) -> EncodedRows:
+        """Encode training rows: features that depend on prices come from the other folds' cars.
+
+        Args:
+            frame: Training rows, or a part of them, with `price` and `car`.
+
+        Returns:
+            Encoded rows to fit trees on.
+        """
+        frame = drop_implausible(frame, newest_year=self.newest_year)
+        matrix, fold = self.encoder.matrix(frame), frame.select(fold_of_car()).to_series().to_numpy()
+        for number, features in enumerate(self.folds):
+            rows = np.flatnonzero(fold == number)
+            cells = FrameCells(frame[rows])
+            for feature in features:
+                column = self.encoder.names.index(feature.name)
+                matrix[rows, column] = FeatureEncoder((feature,)).encode(cells)[:, 0]
+        self.encoder.fill_additive(matrix)
+        return EncodedRows(matrix=matrix, log_price=log_prices(frame).to_numpy())
+
+    def encode_unseen(self, frame: pl.DataFrame) -> EncodedRows:
+        """Encode rows that nothing was fitted on, as the model encodes a listing.
+
+        Args:
+            frame: Validation or test rows with `price`.
+
+        Returns:
+            Encoded rows to evaluate trees on.
+        """
+        return encode_unseen(self.encoder, frame, newest_year=self.newest_year)
+
+
+def encode_unseen(encoder: FeatureEncoder, frame: pl.DataFrame, *, newest_year: int) -> EncodedRows:
+    """Encode rows that nothing was fitted on, as the model encodes a listing.
+
+    Args:
+        encoder: Fitted encoder.
+        frame: Rows with `price`.
+        newest_year: Newest model year of the rows that the encoder was fitted on.
+
+    Returns:
+        Encoded rows to evaluate trees on.
+    """
+    frame = drop_implausible(frame, newest_year=newest_year)
+    return EncodedRows(matrix=encoder.matrix(frame), log_price=log_prices(frame).to_numpy())

@@ -1,0 +1,100 @@
+"""The encoder of rows in parts is the encoder of all rows."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from carvalue.parallel import InProcess
+from carvalue.pricing.additive.fitting import robust_ridge
+from carvalue.pricing.bundle import encoder_to_json
+from carvalue.pricing.features import FeatureEncoder
+from carvalue.pricing.training import train
+from carvalue.pricing.training.components import Components
+from carvalue.pricing.training.encoding import TrainingEncoder, fit_training_encoder, in_files, in_memory
+from markets import a_market
+
+TOLERANCE = 2e-6  # log dollars: features add several coefficients of six decimals
+
+
+@pytest.fixture
+def market() -> pl.DataFrame:
+    """A market in which each of some cars has several listings, in different parts."""
+    market = a_market(rows=1_500)
+    return market.with_columns(pl.col("car") % 1_100)
+
+
+@pytest.fixture
+def folder(market: pl.DataFrame, tmp_path: Path) -> Path:
+    folder = tmp_path / "train.parquet"
+    folder.mkdir()
+    for number, rows in enumerate((market[:400], market[400:1_300], market[1_300:])):
+        rows.write_parquet(folder / f"{number:05}.parquet")
+    return folder
+
+
+Fit = Callable[..., TrainingEncoder]
+
+
+@pytest.fixture
+def fit_in_parts(folder: Path, tmp_path: Path) -> Fit:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    rows = in_files([folder], workers=InProcess(partitions=3), scratch=scratch)
+    return lambda **options: fit_training_encoder(rows, newest_year=2021, **options)
+
+
+def test_the_encoder_of_parts_encodes_as_that_of_the_whole(
+    fit_in_parts: Fit, market: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # solved to the end: sums in another order may stop conjugate gradients an iteration earlier or later
+    monkeypatch.setattr(robust_ridge, "TOLERANCE", 1e-10)
+    monkeypatch.setattr(robust_ridge, "CG_ITERATIONS", 1_000)
+
+    parts, whole = fit_in_parts(), fit_training_encoder(in_memory(market), newest_year=2021)
+
+    for encode in (TrainingEncoder.encode_out_of_fold, TrainingEncoder.encode_unseen):
+        of_parts, of_whole = encode(parts, market), encode(whole, market)
+        np.testing.assert_allclose(of_parts.matrix, of_whole.matrix, rtol=0, atol=TOLERANCE)
+        np.testing.assert_array_equal(of_parts.log_price, of_whole.log_price)
+
+
+def test_price_levels_of_parts_are_equal_to_the_last_bit(fit_in_parts: Fit, market: pl.DataFrame) -> None:
+    without = Components(additive_model=False)
+
+    parts = fit_in_parts(components=without)
+    whole = fit_training_encoder(in_memory(market), newest_year=2021, components=without)
+
+    assert as_json(parts) == as_json(whole)
+
+
+def test_the_files_of_a_fit_are_deleted(fit_in_parts: Fit, tmp_path: Path) -> None:
+    fit_in_parts()
+
+    assert not list((tmp_path / "scratch").iterdir())
+
+
+def test_a_fold_without_rows_is_fitted_on_all(market: pl.DataFrame) -> None:
+    one_fold = market.with_columns(car=pl.lit(7, dtype=pl.UInt64))
+
+    encoder = fit_training_encoder(in_memory(one_fold), newest_year=2021)
+
+    assert np.isfinite(encoder.encode_out_of_fold(one_fold).base_margin).all()
+
+
+def test_a_search_on_many_rows_takes_a_sample_of_the_cars(
+    folder: Path, market: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert train._sample(folder).equals(market)
+
+    monkeypatch.setattr(train, "SEARCH_ROWS", 400)
+    sample = train._sample(folder)
+
+    assert 200 < sample.height < 550
+    assert sample.sort("id").equals(market.filter(pl.col("car").is_in(sample["car"].implode())).sort("id"))
+
+
+def as_json(encoder: TrainingEncoder) -> list[object]:
+    return [encoder_to_json(each) for each in (encoder.encoder, *map(FeatureEncoder, encoder.folds))]
