@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from carvalue.files import StoredFormat, json_bytes, read_json
+from carvalue.listings.datasets import read_sample
 from carvalue.pricing.bundle import Accuracy
 from carvalue.pricing.evaluation.accuracy import earlier_versions, measure_accuracy
 from carvalue.pricing.evaluation.baseline import median_quotes
@@ -126,15 +127,15 @@ def evaluate_bundle(
     champion: Champion | None = None,
     reposts: Path | None = None,
 ) -> Evaluation:
-    """Quote the test rows; write scores, tables, plots and a model card.
+    """Quote the test rows, or a sample of more than a million; write scores, tables, plots and a model card.
 
     Args:
         bundle: Folder of the bundle to evaluate.
-        train: Parquet file of the training rows, for the baseline.
-        test: Parquet file of the test rows; no step of the training may have read them.
+        train: Training rows, a Parquet file or a folder of Parquet files, for the baseline.
+        test: Test rows, likewise; no step of the training may have read them.
         into: Folder for the results; it is created if needed.
         champion: Model in production, which quotes the same rows.
-        reposts: Parquet file of later listings of cars in the training rows.
+        reposts: Later listings of cars in the training rows, likewise.
 
     Returns:
         The scores.
@@ -143,7 +144,7 @@ def evaluate_bundle(
         BundleCorrupt: A file of the bundle is missing or does not match its checksum.
         BundleIncompatible: This version of the program cannot use the bundle.
     """
-    model, rows, known = PriceModel.load(bundle), pl.read_parquet(test), pl.read_parquet(train)
+    model, rows, known = PriceModel.load(bundle), read_sample(test), read_sample(train)
     quoted = quote_rows(model, rows, train=known)
     champion_quoted = None if champion is None else champion.quote(rows)
     evaluation = Evaluation(
@@ -195,12 +196,12 @@ def score_bundle(*, bundle: Path, test: Path) -> dict[str, float]:
 
     Args:
         bundle: Folder of the bundle.
-        test: Parquet file of listings with `price`.
+        test: Listings with `price`: a Parquet file, or a folder of Parquet files.
 
     Returns:
         All measures of `price_scores`, `range_scores` and `distribution_scores`.
     """
-    rows = pl.read_parquet(test)
+    rows = read_sample(test)
     return _metrics(_quoted(PriceModel.load(bundle), rows))
 
 
@@ -225,7 +226,7 @@ def _quoted(model: PriceModel, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _score_with_reposts(model: PriceModel, quoted: pl.DataFrame, *, reposts: Path) -> dict[str, float]:
-    later = _quoted(model, pl.read_parquet(reposts))
+    later = _quoted(model, read_sample(reposts))
     return _metrics(pl.concat([quoted.select(later.columns), later])) | {"rows": quoted.height + later.height}
 
 

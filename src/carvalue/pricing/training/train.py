@@ -5,12 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from math import ceil
 from pathlib import Path
 
-import polars as pl
-
-from carvalue.parallel import parts_of, scratch_folder
+from carvalue.listings.datasets import read_sample
+from carvalue.parallel import scratch_folder
 from carvalue.pricing.bundle import Accuracy, Provenance
 from carvalue.pricing.market import fit_known_categories
 from carvalue.pricing.model import PriceModel
@@ -36,8 +34,6 @@ from carvalue.pricing.training.search import SEARCH_BUDGETS, Budget, SearchResul
 
 logger = logging.getLogger(__name__)
 
-SEARCH_ROWS = 1_000_000  # of the sample on which a search compares parameters
-SAMPLE_SEED = 1
 ROUNDS_FACTOR = 1.5  # margin on the expected rounds of the final fit, within which early stopping decides
 LOCAL_BACKEND = LocalBackend()
 
@@ -56,7 +52,7 @@ def tune_model(
     Returns:
         Parameters of the best trial.
     """
-    frame, held_out = _sample(train), _sample(validation)
+    frame, held_out = read_sample(train), read_sample(validation)
     newest_year = fit_known_categories(frame.lazy()).newest_year
     encoder = fit_training_encoder(in_memory(frame), newest_year=newest_year)
     binned = matrices(train=encoder.encode_out_of_fold(frame), validation=encoder.encode_unseen(held_out))
@@ -184,13 +180,6 @@ def _refit_by(
         return from_xgboost(booster, rounds=rounds)
 
     return refit
-
-
-def _sample(path: Path) -> pl.DataFrame:
-    """Read the rows of a table; of a table with more than `SEARCH_ROWS`, the rows of a sample of its cars."""
-    rows = pl.scan_parquet(parts_of(path), glob=False)
-    share = ceil(rows.select(pl.len()).collect().item() / SEARCH_ROWS)
-    return rows.filter(pl.col("car").hash(SAMPLE_SEED) % share == 0 if share > 1 else True).collect()
 
 
 def _split_params(params: Mapping[str, float]) -> tuple[dict[str, float], int]:

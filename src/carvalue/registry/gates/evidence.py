@@ -7,6 +7,7 @@ from time import perf_counter
 import polars as pl
 
 from carvalue.errors import AppError
+from carvalue.listings.datasets import read_sample
 from carvalue.pricing import PriceModel
 from carvalue.pricing.evaluation import Champion, quote_rows
 
@@ -114,7 +115,7 @@ def gather_evidence(
     began = perf_counter()
     model = PriceModel.load(bundle)
     loading_s = perf_counter() - began
-    rows, known = pl.read_parquet(test), pl.read_parquet(train)
+    rows, known = read_sample(test), read_sample(train)
     if "listed_price" not in rows.columns:
         rows = rows.with_columns(listed_price=pl.col("price"))
     unseen = model if evaluated is None else PriceModel.load(evaluated)

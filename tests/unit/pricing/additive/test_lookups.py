@@ -12,8 +12,8 @@ from scipy import sparse
 
 from carvalue.listings import EARLIEST_YEAR
 from carvalue.pricing.additive.fitting import (
+    DesignParts,
     FitRows,
-    PartsInMemory,
     build_design,
     choose_columns,
     count_cells,
@@ -68,9 +68,9 @@ def test_outliers_do_not_change_the_ridge() -> None:
     )  # of the second fit: half the rows
     rows = FitRows(design=design, target=target, row_weights=weights, weights=weights)
 
-    together = robust_ridge(PartsInMemory([rows]), penalty=np.full(3, 1e-3))
+    together = robust_ridge(DesignParts(parts=[rows]), penalty=np.full(3, 1e-3))
     alone = robust_ridge(
-        PartsInMemory([replace(rows, row_weights=weights[:, 1:], weights=weights[:, 1:])]),
+        DesignParts(parts=[replace(rows, row_weights=weights[:, 1:], weights=weights[:, 1:])]),
         penalty=np.full(3, 1e-3),
     )
 

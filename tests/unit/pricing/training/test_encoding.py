@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from carvalue.listings.datasets import read_sample
 from carvalue.parallel import InProcess
 from carvalue.pricing.additive.fitting import robust_ridge
 from carvalue.pricing.bundle import encoder_to_json
 from carvalue.pricing.features import FeatureEncoder
-from carvalue.pricing.training import train
 from carvalue.pricing.training.components import Components
 from carvalue.pricing.training.encoding import TrainingEncoder, fit_training_encoder, in_files, in_memory
 from markets import a_market
@@ -84,16 +84,12 @@ def test_a_fold_without_rows_is_fitted_on_all(market: pl.DataFrame) -> None:
     assert np.isfinite(encoder.encode_out_of_fold(one_fold).base_margin).all()
 
 
-def test_a_search_on_many_rows_takes_a_sample_of_the_cars(
-    folder: Path, market: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert train._sample(folder).equals(market)
+def test_of_many_rows_a_sample_of_the_cars_is_read(folder: Path, market: pl.DataFrame) -> None:
+    sample = read_sample(folder, rows=400)
 
-    monkeypatch.setattr(train, "SEARCH_ROWS", 400)
-    sample = train._sample(folder)
-
+    assert read_sample(folder).equals(market)
     assert 200 < sample.height < 550
-    assert sample.sort("id").equals(market.filter(pl.col("car").is_in(sample["car"].implode())).sort("id"))
+    assert sample.equals(market.filter(pl.col("car").is_in(sample["car"].implode())))
 
 
 def as_json(encoder: TrainingEncoder) -> list[object]:

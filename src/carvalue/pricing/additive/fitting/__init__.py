@@ -6,9 +6,7 @@ from carvalue.pricing.additive.fitting.fit import fit_additive
 from carvalue.pricing.additive.fitting.parts import (
     DesignParts,
     FitRows,
-    PartFiles,
-    PartsInFiles,
-    PartsInMemory,
+    StoredRows,
     write_part,
 )
 
@@ -16,9 +14,7 @@ __all__ = [
     "DesignColumns",
     "DesignParts",
     "FitRows",
-    "PartFiles",
-    "PartsInFiles",
-    "PartsInMemory",
+    "StoredRows",
     "build_design",
     "choose_columns",
     "count_cells",

@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 from functools import partial, reduce
 from operator import add
 from pathlib import Path
-from typing import Protocol
 from uuid import uuid4
 
 import numpy as np
 from scipy import sparse
 
-from carvalue.parallel import Workers, written_part
+from carvalue.parallel import IN_PROCESS, Workers, written_part
 from carvalue.pricing.additive.fitting.blocks import ColumnBlock, DesignMatrix, Finders, Floats
 
 
@@ -31,17 +30,79 @@ class FitRows:
     row_weights: Floats
     weights: Floats
 
+    def read(self) -> "FitRows":
+        """Return the rows themselves.
 
-PartSum = Callable[..., Floats]
-"""Computes a sum over the rows of a part, which is its first argument."""
-Reweight = Callable[..., Floats]
-"""Computes new `weights` of a part, which is its first argument."""
+        Returns:
+            The rows.
+        """
+        return self
+
+    def with_weights(self, weights: Floats) -> "FitRows":
+        """Replace `weights`.
+
+        Args:
+            weights: Shape (rows, fits).
+
+        Returns:
+            The rows with these weights.
+        """
+        return replace(self, weights=weights)
 
 
-class DesignParts(Protocol):
-    """All rows of the fits."""
+@dataclass(frozen=True, kw_only=True)
+class StoredRows:
+    """Rows in files, which each task reads again.
 
-    def sum(self, function: PartSum, **arguments: Floats) -> Floats:
+    Attributes:
+        rows: File of the rows with their first weights.
+        weights: File of the last weights; None while they are the first ones.
+    """
+
+    rows: Path
+    weights: Path | None = None
+
+    def read(self) -> FitRows:
+        """Read the rows.
+
+        Returns:
+            The rows.
+        """
+        rows = _read_part(self.rows)
+        return rows if self.weights is None else rows.with_weights(np.load(self.weights))
+
+    def with_weights(self, weights: Floats) -> "StoredRows":
+        """Write other weights into a file of their own.
+
+        Args:
+            weights: Shape (rows, fits).
+
+        Returns:
+            The rows with these weights.
+        """
+        path = self.rows.with_name(f"{self.rows.stem}-{uuid4().hex}.npy")
+        with written_part(path) as temporary, temporary.open("wb") as file:
+            np.save(file, weights)
+        return replace(self, weights=path)
+
+
+PartFunction = Callable[..., Floats]
+"""Computes sums over the rows of a part, or weights of its rows; `FitRows` are its first argument."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DesignParts:
+    """All rows of the fits, in parts.
+
+    Attributes:
+        parts: The parts, in memory or in files.
+        workers: Where the parts are read.
+    """
+
+    parts: Sequence[FitRows | StoredRows]
+    workers: Workers = IN_PROCESS
+
+    def sum(self, function: PartFunction, **arguments: Floats) -> Floats:
         """Add the results of a function for each part.
 
         Args:
@@ -51,131 +112,35 @@ class DesignParts(Protocol):
         Returns:
             The sum; the parts are added in their order.
         """
-        ...
+        compute = partial(_compute, function=function)
+        return reduce(add, self.workers.map(compute, self.parts, description=None, shared=arguments))
 
-    def reweighted(self, function: Reweight, **arguments: Floats) -> "DesignParts":
-        """Replace `weights`.
+    def reweighted(self, function: PartFunction, **arguments: Floats) -> "DesignParts":
+        """Replace the weights of all rows.
 
         Args:
-            function: A function of a module.
+            function: A function of a module, which returns the weights of a part.
             arguments: Further arguments of the function.
 
         Returns:
             The rows with new weights.
         """
-        ...
+        reweight = partial(_reweight, function=function)
+        parts = self.workers.map(reweight, self.parts, description=None, shared=arguments)
+        return replace(self, parts=parts)
 
 
-@dataclass(frozen=True)
-class PartsInMemory:
-    """Parts in the memory of this process.
-
-    Attributes:
-        parts: The parts.
-    """
-
-    parts: Sequence[FitRows]
-
-    def sum(self, function: PartSum, **arguments: Floats) -> Floats:
-        """Add the results of a function for each part.
-
-        Args:
-            function: A function of a module.
-            arguments: Further arguments of the function.
-
-        Returns:
-            The sum.
-        """
-        return reduce(add, (function(part, **arguments) for part in self.parts))
-
-    def reweighted(self, function: Reweight, **arguments: Floats) -> "PartsInMemory":
-        """Replace `weights`.
-
-        Args:
-            function: A function of a module.
-            arguments: Further arguments of the function.
-
-        Returns:
-            The rows with new weights.
-        """
-        return PartsInMemory([replace(part, weights=function(part, **arguments)) for part in self.parts])
+def _compute(part: FitRows | StoredRows, *, function: PartFunction, **arguments: Floats) -> Floats:
+    return function(part.read(), **arguments)
 
 
-@dataclass(frozen=True, kw_only=True)
-class PartFiles:
-    """Files of a part.
-
-    Attributes:
-        rows: The part with its first weights.
-        weights: The last weights; None while they are the first ones.
-    """
-
-    rows: Path
-    weights: Path | None = None
-
-    def read(self) -> FitRows:
-        """Read the part.
-
-        Returns:
-            The part.
-        """
-        rows = _from_arrays(self.rows)
-        return rows if self.weights is None else replace(rows, weights=np.load(self.weights))
+def _reweight(
+    part: FitRows | StoredRows, *, function: PartFunction, **arguments: Floats
+) -> FitRows | StoredRows:
+    return part.with_weights(function(part.read(), **arguments))
 
 
-@dataclass(frozen=True, kw_only=True)
-class PartsInFiles:
-    """Parts in files, which workers read; a worker holds one part at a time.
-
-    Attributes:
-        files: The files of the parts.
-        workers: Where the sums are computed.
-    """
-
-    files: Sequence[PartFiles]
-    workers: Workers
-
-    def sum(self, function: PartSum, **arguments: Floats) -> Floats:
-        """Add the results of a function for each part.
-
-        Args:
-            function: A function of a module.
-            arguments: Further arguments of the function.
-
-        Returns:
-            The sum.
-        """
-        sums = self.workers.map(
-            partial(_sum_of_files, function=function),
-            self.files,
-            description=None,
-            shared=arguments,
-        )
-        return reduce(add, sums)
-
-    def reweighted(self, function: Reweight, **arguments: Floats) -> "PartsInFiles":
-        """Replace `weights`.
-
-        Args:
-            function: A function of a module.
-            arguments: Further arguments of the function.
-
-        Returns:
-            The rows with new weights.
-        """
-        files = self.workers.map(
-            partial(_write_weights, function=function, name=uuid4().hex),
-            self.files,
-            description=None,
-            shared=arguments,
-        )
-        for file in self.files:
-            if file.weights is not None:
-                file.weights.unlink(missing_ok=True)
-        return PartsInFiles(files=files, workers=self.workers)
-
-
-def write_part(rows: FitRows, path: Path) -> PartFiles:
+def write_part(rows: FitRows, path: Path) -> StoredRows:
     """Write a part on a worker.
 
     Args:
@@ -195,10 +160,10 @@ def write_part(rows: FitRows, path: Path) -> PartFiles:
             arrays[f"{name}/factor"] = block.finder.data
     with written_part(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
-    return PartFiles(rows=path)
+    return StoredRows(rows=path)
 
 
-def _from_arrays(path: Path) -> FitRows:
+def _read_part(path: Path) -> FitRows:
     with np.load(path) as arrays:
         finders = Finders(len(arrays["year"]))
         names = [name.removesuffix("/index") for name in arrays.files if name.endswith("/index")]
@@ -214,14 +179,3 @@ def _from_arrays(path: Path) -> FitRows:
         weights = arrays["row_weights"]
         design = DesignMatrix(blocks=blocks, year=arrays["year"])
         return FitRows(design=design, target=arrays["target"], row_weights=weights, weights=weights)
-
-
-def _sum_of_files(files: PartFiles, *, function: PartSum, **arguments: Floats) -> Floats:
-    return function(files.read(), **arguments)
-
-
-def _write_weights(files: PartFiles, *, function: Reweight, name: str, **arguments: Floats) -> PartFiles:
-    path = files.rows.with_name(f"{files.rows.stem}-{name}.npy")
-    with written_part(path) as temporary, temporary.open("wb") as file:
-        np.save(file, function(files.read(), **arguments))
-    return PartFiles(rows=files.rows, weights=path)

@@ -55,14 +55,14 @@ def robust_ridge(parts: DesignParts, *, penalty: Floats) -> RidgeFits:
     Examples:
         >>> from scipy import sparse
         >>> from carvalue.pricing.additive.fitting.blocks import ColumnBlock, DesignMatrix
-        >>> from carvalue.pricing.additive.fitting.parts import PartsInMemory
+        >>> from carvalue.pricing.additive.fitting.parts import DesignParts
         >>> ones = sparse.csr_matrix(np.ones((5, 1)))
         >>> column = ColumnBlock(finder=ones, table=sparse.identity(1, format="csr"))
         >>> design = DesignMatrix(blocks={"levels": column}, year=np.zeros(5, dtype=int))
         >>> target = np.array([0.1, 0.1, 0.1, 0.1, 5.0])  # the last row is an outlier
         >>> weights = np.ones((5, 1))
         >>> rows = FitRows(design=design, target=target, row_weights=weights, weights=weights)
-        >>> fits = robust_ridge(PartsInMemory([rows]), penalty=np.array([1e-6]))
+        >>> fits = robust_ridge(DesignParts(parts=[rows]), penalty=np.array([1e-6]))
         >>> float(target.mean().round(2)), float((fits.coefficients[0, 0] + fits.mean_target[0]).round(2))
         (1.08, 0.18)
     """

@@ -17,10 +17,9 @@ from carvalue.parallel import Table, part_file
 from carvalue.pricing.additive import SUMMED, AdditivePart, NameRows, group_keys
 from carvalue.pricing.additive.fitting import (
     DesignColumns,
+    DesignParts,
     FitRows,
-    PartFiles,
-    PartsInFiles,
-    PartsInMemory,
+    StoredRows,
     build_design,
     choose_columns,
     count_cells,
@@ -122,7 +121,7 @@ def _fit_additive(
     make_part = partial(_fit_rows, included=_included(sums), newest_year=newest_year)
     if rows.scratch is None:
         parts = [make_part(table, columns=columns, listings=listings) for table in rows.tables]
-        return fit_additive(PartsInMemory(parts), columns)
+        return fit_additive(DesignParts(parts=parts), columns)
     folder = rows.scratch / f"design-{uuid4().hex}"
     files = rows.workers.map(
         partial(_write_part, make_part=make_part, into=folder),
@@ -131,7 +130,7 @@ def _fit_additive(
         shared={"columns": columns, "listings": listings},
     )
     try:
-        return fit_additive(PartsInFiles(files=files, workers=rows.workers), columns)
+        return fit_additive(DesignParts(parts=files, workers=rows.workers), columns)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -183,7 +182,7 @@ def _write_part(
     into: Path,
     columns: DesignColumns,
     listings: pl.DataFrame,
-) -> PartFiles:
+) -> StoredRows:
     number, table = numbered
     rows = make_part(table, columns=columns, listings=listings)
     return write_part(rows, part_file(into, number).with_suffix(".npz"))
