@@ -25,6 +25,7 @@ ROUNDS = 11  # of work with each store before the last crash point
 FAILING_ROUNDS = 1
 SEEDS = 10_000
 SEEDS_AT_ONCE = 50
+BATCHES_OF_A_PROCESS = 10
 
 
 def main() -> None:
@@ -37,12 +38,16 @@ def main() -> None:
     if arguments.seed is not None:
         _replay(arguments.seed)
         return
-    with ProcessPoolExecutor(len(sched_getaffinity(0))) as pool:
+    batches = range(0, arguments.seeds, SEEDS_AT_ONCE)
+    violations = []
+    # new processes: the objects of past simulations are not all returned
+    with ProcessPoolExecutor(len(sched_getaffinity(0)), max_tasks_per_child=BATCHES_OF_A_PROCESS) as pool:
         stores = list(pool.map(_break_store, STORES))
-        batches = range(0, arguments.seeds, SEEDS_AT_ONCE)
-        violations = [found for batch in pool.map(_simulate, batches) for found in batch]
-    for seed, what in violations:
-        print(f"seed {seed}: {', '.join(sorted(what))}")
+        for first, found in zip(batches, pool.map(_simulate, batches), strict=True):
+            violations += found
+            for seed, what in found:
+                print(f"seed {seed}: {', '.join(sorted(what))}", flush=True)
+            print(f"{first + SEEDS_AT_ONCE:,} of {arguments.seeds:,} seeds", flush=True)
     values = {
         "crash points": sum(int(row["crash points"]) for row in stores),
         "distinct disks": sum(int(row["distinct disks"]) for row in stores),
