@@ -182,6 +182,20 @@ def test_an_invalid_entry_is_refused_before_the_database(tmp_path: Path, changes
     assert rows(tmp_path / "journal.db", "select * from quotes") == []
 
 
+def test_a_sale_has_the_ranges_of_its_quote(tmp_path: Path) -> None:
+    journal, entry = (
+        a_journal(tmp_path / "journal.db"),
+        an_entry(calibrated_low=18_000, calibrated_high=27_000),
+    )
+    journal.write([entry])
+
+    journal.add_feedback(quote_id=entry.quote_id, sale_price=20_000, reported_at=NOW)
+
+    (sale,) = journal.sales(model_version=entry.model_version, limit=2)
+    assert (sale.low, sale.high) == (entry.low, entry.high)
+    assert (sale.calibrated_low, sale.calibrated_high) == (18_000, 27_000)
+
+
 def test_the_reporter_of_a_sale_is_recorded(tmp_path: Path) -> None:
     journal, entry = a_journal(tmp_path / "journal.db"), an_entry(1, client="shop")
     journal.write([entry])
