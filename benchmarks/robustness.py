@@ -24,8 +24,8 @@ from faults.stores import STORES
 ROUNDS = 11  # of work with each store before the last crash point
 FAILING_ROUNDS = 1
 SEEDS = 10_000
-SEEDS_AT_ONCE = 50
-BATCHES_OF_A_PROCESS = 10
+SEEDS_AT_ONCE = 50  # of a task
+SEEDS_OF_A_POOL = 1_000
 
 
 def main() -> None:
@@ -38,21 +38,26 @@ def main() -> None:
     if arguments.seed is not None:
         _replay(arguments.seed)
         return
-    batches = range(0, arguments.seeds, SEEDS_AT_ONCE)
-    violations = []
-    # new processes: the objects of past simulations are not all returned
-    with ProcessPoolExecutor(len(sched_getaffinity(0)), max_tasks_per_child=BATCHES_OF_A_PROCESS) as pool:
+    cores = len(sched_getaffinity(0))
+    with ProcessPoolExecutor(cores) as pool:
         stores = list(pool.map(_break_store, STORES))
-        for first, found in zip(batches, pool.map(_simulate, batches), strict=True):
-            violations += found
-            for seed, what in found:
-                print(f"seed {seed}: {', '.join(sorted(what))}", flush=True)
-            print(f"{first + SEEDS_AT_ONCE:,} of {arguments.seeds:,} seeds", flush=True)
+    violations = []
+    for start in range(0, arguments.seeds, SEEDS_OF_A_POOL):
+        # new processes: the objects of past simulations are not all returned
+        with ProcessPoolExecutor(cores) as pool:
+            end = min(start + SEEDS_OF_A_POOL, arguments.seeds)
+            found = [
+                seed for batch in pool.map(_simulate, range(start, end, SEEDS_AT_ONCE)) for seed in batch
+            ]
+        violations += found
+        for seed, what in found:
+            print(f"seed {seed}: {', '.join(sorted(what))}")
+        print(f"{end:,} of {arguments.seeds:,} seeds", flush=True)
     values = {
         "crash points": sum(int(row["crash points"]) for row in stores),
         "distinct disks": sum(int(row["distinct disks"]) for row in stores),
         "failing calls": sum(int(row["failing calls"]) for row in stores),
-        "seeds": len(batches) * SEEDS_AT_ONCE,
+        "seeds": arguments.seeds,
         "seeds with violations": len(violations),
         "events in a seed": STEPS,
         "stores": stores,
