@@ -1,10 +1,12 @@
 """Trees that grow on a Dask cluster are as good as those of one process, and make the same bundle."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import dask
 import numpy as np
 import polars as pl
 import pytest
@@ -18,18 +20,25 @@ from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training.backends import LocalBackend, TrainingBackend
 from carvalue.pricing.training.distributed import dask_backend
 from carvalue.pricing.training.distributed.dask_backend import connect_dask
-from carvalue.pricing.training.encoding import fit_training_encoder, in_memory
+from carvalue.pricing.training.encoding import TrainingRows, fit_training_encoder, in_memory
 from carvalue.pricing.training.search import SearchResult
 from carvalue.pricing.training.train import train_model
+from deadly_workers import DeadlyWorkers, die_in_boosting
 from markets import MARKET_FACTS, a_market, market_files
 
+DEADLY = frozenset({"design matrix", None, "calibrate ranges", "measure the model"})
+"""Maps of a training; the sums of the additive model have no description."""
+KEEP_RESTARTING = {"distributed.deploy.lost-worker-timeout": "1 hour"}  # else a slow restart removes a worker
 TOLERANCE = 0.02  # of the mean absolute error of log price; the workers merge their histograms' bins
 TUNED = SearchResult(params={"max_leaves": 15}, error=0.1, rounds=15, budget="quick", trials=1, seconds=0.1)
 
 
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as local:
+    with (
+        dask.config.set(KEEP_RESTARTING),
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as local,
+    ):
         yield local.scheduler_address
 
 
@@ -44,6 +53,33 @@ def test_two_workers_train_a_model_as_good_as_one_process(scheduler: str, tmp_pa
 
     assert scores[0] == pytest.approx(scores[1], rel=TOLERANCE)
     assert PriceModel.load(tmp_path / "cluster").booster.num_boosted_rounds() > 1
+
+
+def test_workers_that_are_killed_between_the_trees_cost_their_tasks_only(
+    scheduler: str, tmp_path: Path
+) -> None:
+    files = market_files(tmp_path)
+    with connect_dask(scheduler) as backend:
+        deadly = DeadlyWorkers(backend.workers, DEADLY, tmp_path)
+        model = trained(files, backend=replace(backend, workers=deadly), into=tmp_path / "cluster")
+
+    assert set(deadly.killed) == DEADLY
+    assert model.card.metrics["mdape"] < 0.15
+
+
+def test_trees_grow_again_when_a_worker_is_killed(
+    scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, mark = market_files(tmp_path)["train"], tmp_path / "killed"
+    monkeypatch.setattr(dask_backend, "robust_loss", partial(die_in_boosting, mark))
+    encoder = fit_training_encoder(in_memory(pl.read_parquet(rows)), newest_year=2021)
+    table = TrainingRows(tables=[partial(pl.scan_parquet, rows)])
+
+    with connect_dask(scheduler) as backend:
+        booster = backend.refit(encoder, rows=table, params=TUNED.params, rounds=15)
+
+    assert mark.is_file()
+    assert booster.num_boosted_rounds() == 15
 
 
 def test_parts_of_a_file_are_encoded_as_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

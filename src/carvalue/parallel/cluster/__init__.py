@@ -6,6 +6,14 @@ from carvalue.parallel.cluster.dask_workers import (
     FolderNotShared,
     connect_cluster,
     connect_workers,
+    send_value,
 )
 
-__all__ = ["ClusterUnavailable", "DaskWorkers", "FolderNotShared", "connect_cluster", "connect_workers"]
+__all__ = [
+    "ClusterUnavailable",
+    "DaskWorkers",
+    "FolderNotShared",
+    "connect_cluster",
+    "connect_workers",
+    "send_value",
+]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import dask
 from distributed import Client, as_completed
 
 from carvalue.errors import AppError
@@ -70,11 +71,7 @@ class DaskWorkers:
         Raises:
             AppError: A task raised it; the other tasks are cancelled.
         """
-        # a key of its own for each value: an equal value of an earlier call may just be deleted
-        sent = {
-            name: self.client.scatter(value, broadcast=True, hash=False)
-            for name, value in (shared or {}).items()
-        }
+        sent = {name: send_value(self.client, value) for name, value in (shared or {}).items()}
         futures = self.client.map(
             partial(_attempt, function),
             items,
@@ -94,6 +91,22 @@ class DaskWorkers:
             return [results[future.key] for future in futures]
         finally:
             self.client.cancel(futures)
+
+
+def send_value(client: Client, value: object) -> Any:
+    """Send a value to a cluster as the result of a task, which runs again if its holders are lost.
+
+    Values that are scattered are in the memory of workers only, and lost with them.
+
+    Args:
+        client: Connection to the scheduler.
+        value: The value, which can be pickled.
+
+    Returns:
+        The future of the value, an argument for tasks.
+    """
+    with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}):
+        return client.submit(_same, value, key=f"shared-{uuid4().hex}", pure=False, retries=RETRIES)
 
 
 @contextmanager
@@ -141,6 +154,10 @@ def connect_workers(address: str, *, shared: Path | None) -> Iterator[DaskWorker
             _check_shared(client, shared)
         threads = sum(client.nthreads().values())
         yield DaskWorkers(client=client, partitions=TASKS_PER_THREAD * threads)
+
+
+def _same(value: object) -> object:
+    return value
 
 
 def _attempt(function: Callable[..., Result], item: object, **shared: object) -> Result | AppError:

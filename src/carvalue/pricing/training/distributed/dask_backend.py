@@ -5,12 +5,13 @@ and the trees cross the network. The files must have the same paths on all worke
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import dask.array as da
 import numpy as np
@@ -20,7 +21,7 @@ import xgboost.dask as dxgb
 from distributed import Client, Future
 
 from carvalue.parallel import Table, Workers
-from carvalue.parallel.cluster import connect_workers
+from carvalue.parallel.cluster import connect_workers, send_value
 from carvalue.pricing.bundle import encoder_from_json, encoder_to_json
 from carvalue.pricing.features import FeatureEncoder, Matrix
 from carvalue.pricing.training.boosting import (
@@ -33,6 +34,9 @@ from carvalue.pricing.training.boosting import (
 )
 from carvalue.pricing.training.encoding import TrainingEncoder, TrainingRows
 
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 3
 PART_ROWS = 100_000  # rows of a task: about 60 MB while they are encoded
 # Workers exchange histograms once for each level of a tree, instead of once for each of some 200 leaves.
 DEPTHWISE: Mapping[str, object] = {"grow_policy": "depthwise", "max_depth": 9}
@@ -97,19 +101,23 @@ class DaskBackend:
         Returns:
             The booster, cut at its best round.
         """
-        scattered = self._scatter(encoder)
-        binned = self._matrix(scattered, train, encoding="out_of_fold")
-        held_out = self._matrix(scattered, validation, encoding="unseen", ref=binned)
-        result = dxgb.train(
-            self.client,
-            _params(params, encoder=encoder),
-            binned,
-            rounds,
-            evals=[(held_out, VALIDATION)],
-            obj=robust_loss,
-            early_stopping_rounds=patience(rounds),
-            verbose_eval=False,
-        )
+        sent = self._send(encoder)
+
+        def fit() -> Any:
+            binned = self._matrix(sent, train, encoding="out_of_fold")
+            held_out = self._matrix(sent, validation, encoding="unseen", ref=binned)
+            return dxgb.train(
+                self.client,
+                _params(params, encoder=encoder),
+                binned,
+                rounds,
+                evals=[(held_out, VALIDATION)],
+                obj=robust_loss,
+                early_stopping_rounds=patience(rounds),
+                verbose_eval=False,
+            )
+
+        result = _again_without_lost_workers(fit)
         return cut_at_best(result["booster"], curve=result["history"][VALIDATION]["mae"])
 
     def refit(
@@ -126,24 +134,23 @@ class DaskBackend:
         Returns:
             The booster with all its trees.
         """
-        result = dxgb.train(
-            self.client,
-            _params(params, encoder=encoder),
-            self._matrix(self._scatter(encoder), rows, encoding="out_of_fold"),
-            rounds,
-            obj=robust_loss,
-        )
-        booster: xgb.Booster = result["booster"]
+        sent = self._send(encoder)
+
+        def fit() -> Any:
+            binned = self._matrix(sent, rows, encoding="out_of_fold")
+            return dxgb.train(self.client, _params(params, encoder=encoder), binned, rounds, obj=robust_loss)
+
+        booster: xgb.Booster = _again_without_lost_workers(fit)["booster"]
         return booster
 
-    def _scatter(self, encoder: TrainingEncoder) -> "_ScatteredEncoder":
+    def _send(self, encoder: TrainingEncoder) -> "_SentEncoder":
         """Send the encoder to every worker, once."""
-        text = self.client.scatter(_encoder_to_text(encoder), broadcast=True)
-        return _ScatteredEncoder(text=text, columns=len(encoder.encoder.names) + 1)
+        text = send_value(self.client, _encoder_to_text(encoder))
+        return _SentEncoder(text=text, columns=len(encoder.encoder.names) + 1)
 
     def _matrix(
         self,
-        encoder: "_ScatteredEncoder",
+        encoder: "_SentEncoder",
         rows: TrainingRows,
         *,
         encoding: Encoding,
@@ -162,7 +169,7 @@ class DaskBackend:
         )
 
     def _encoded(
-        self, part: TablePart, encoder: "_ScatteredEncoder", *, encoding: Encoding, worker: str
+        self, part: TablePart, encoder: "_SentEncoder", *, encoding: Encoding, worker: str
     ) -> da.Array:
         encoded = self.client.submit(
             _encode,
@@ -196,11 +203,28 @@ def connect_dask(address: str, *, shared: Path | None = None) -> Iterator[DaskBa
 
 
 @dataclass(frozen=True, kw_only=True)
-class _ScatteredEncoder:
+class _SentEncoder:
     text: "Future[str]"
     """The serialized encoder, in every worker's memory."""
     columns: int
     """Columns of an encoded row: the features and the log price."""
+
+
+def _again_without_lost_workers(fit: Callable[[], Any]) -> Any:
+    """Grow the trees again if that ended with an error.
+
+    The workers grow each tree together. When one is lost, XGBoost stops on all of them; the next attempt uses
+    the workers that there are then, and reads and encodes the lost rows again.
+    """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return fit()
+        except xgb.core.XGBoostError as error:
+            reason = str(error).partition("\n")[0]
+            logger.warning(
+                "trees stopped, as when a worker is lost, and start again", extra={"error": reason}
+            )
+    return fit()
 
 
 def _params(params: Mapping[str, float], *, encoder: TrainingEncoder) -> dict[str, object]:
