@@ -100,13 +100,13 @@ bench-serving: install-dev ## compare ways to serve a model: make bench-serving 
 bench-load: install-dev ## load the service for ten minutes with model swaps and a journal outage: make bench-load BUNDLE=FOLDER
 	@$(RUN) python -m benchmarks.load $(BUNDLE) $(if $(SECONDS),--seconds $(SECONDS))
 
-bench-robustness: install-dev ## lose power at every point, let every disk access fail, simulate 10,000 seeds (hours)
+bench-robustness: install-dev ## lose power at every point, let every disk access fail, simulate 10,000 seeds (ten minutes with TMPDIR=/dev/shm)
 	@PYTHONPATH=tests $(RUN) python -m benchmarks.robustness $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SEED),--seed $(SEED))
 
 bench-fuzzing: install-dev ## feed damaged input to every parser for an hour: make bench-fuzzing MINUTES=60
 	@PYTHONPATH=tests $(RUN) python -m benchmarks.fuzzing $(if $(MINUTES),--minutes $(MINUTES))
 
-mutation: install-dev ## change the code in small ways and count the changes that no test notices (hours)
+mutation: install-dev ## change the code in small ways and count the changes that no test notices (an hour or two)
 	@"$(UV)" sync --frozen --extra platform --group mutation --quiet
 	@PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(RUN) mutmut run
 	@$(RUN) python -m benchmarks.mutation
