@@ -18,7 +18,7 @@ def spread(rows: int) -> pl.DataFrame:
     step = timedelta(days=DAYS) / rows
     moments = pl.Series([FIRST_POSTED + number * step for number in range(rows)])
     nowhere = pl.lit(None, pl.Float32)
-    return a_market(rows=rows).with_columns(posted_at=moments, lat=nowhere, long=nowhere)
+    return a_market(rows=rows, seed=3).with_columns(posted_at=moments, lat=nowhere, long=nowhere)
 
 
 def test_the_loop_follows_a_market_that_changes(tmp_path: Path) -> None:

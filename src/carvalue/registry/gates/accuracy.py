@@ -144,6 +144,9 @@ def no_bad_slice(evidence: GateEvidence) -> GateResult:
 def coverage(evidence: GateEvidence) -> GateResult:
     """Require that the range contains about the nominal share of asking prices.
 
+    Two standard errors are allowed besides: of the share on the test rows, and of the quantiles, which were
+    calibrated on the validation rows (Vovk 2012, "Conditional validity of inductive conformal predictors").
+
     Args:
         evidence: What the gates look at.
 
@@ -152,10 +155,9 @@ def coverage(evidence: GateEvidence) -> GateResult:
     """
     rows = evidence.quoted
     held = float(rows["price"].is_between(rows["low"], rows["high"]).to_numpy().mean())
-    off = (
-        evidence.limits.coverage_deviation
-        + 2 * (NOMINAL_COVERAGE * (1 - NOMINAL_COVERAGE) / rows.height) ** 0.5
-    )
+    calibrated_on = evidence.model.card.rows.get("validation", rows.height)
+    variance = NOMINAL_COVERAGE * (1 - NOMINAL_COVERAGE) * (1 / rows.height + 1 / calibrated_on)
+    off = evidence.limits.coverage_deviation + 2 * variance**0.5
     return GateResult(
         name="coverage of the range",
         figure=held,
