@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil
 from pathlib import Path
 from typing import Any, Literal
@@ -257,6 +258,7 @@ def _encoder_to_text(encoder: TrainingEncoder) -> str:
     return json.dumps({"newest_year": encoder.newest_year, "encoders": [*map(encoder_to_json, encoders)]})
 
 
+@lru_cache(maxsize=1)  # a worker encodes all its parts with the same one
 def _encoder_from_text(text: str) -> TrainingEncoder:
     content = json.loads(text)
     encoder, *folds = map(encoder_from_json, content["encoders"])
