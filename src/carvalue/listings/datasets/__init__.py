@@ -17,7 +17,7 @@ from carvalue.listings.datasets.sales import (
     screen_sales,
     write_sales,
 )
-from carvalue.listings.datasets.sampling import read_sample
+from carvalue.listings.datasets.sampling import read_sample, sampled_cars
 from carvalue.listings.datasets.splits import SPLIT_REPORT, SplitReport, split
 from carvalue.listings.datasets.store import DATASETS, Dataset, DatasetStore
 
@@ -41,6 +41,7 @@ __all__ = [
     "gate_requirements",
     "missing_categories",
     "read_sample",
+    "sampled_cars",
     "screen_sales",
     "split",
     "write_sales",

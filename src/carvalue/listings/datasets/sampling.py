@@ -11,14 +11,12 @@ MAX_ROWS = 1_000_000
 SEED = 1
 
 
-def read_sample(path: Path, *, rows: int = MAX_ROWS) -> pl.DataFrame:
+def read_sample(path: Path, *, one_in: int | None = None) -> pl.DataFrame:
     """Read a stored table: all rows, or all listings of one in several cars.
-
-    Samples of different splits have the same cars.
 
     Args:
         path: A Parquet file, or a folder of Parquet files, with the column `car`.
-        rows: Number of rows up to which all are read; a sample has about as many at most.
+        one_in: One in how many cars is read; None for `sampled_cars` of the table.
 
     Returns:
         The rows, in their order.
@@ -27,9 +25,25 @@ def read_sample(path: Path, *, rows: int = MAX_ROWS) -> pl.DataFrame:
         >>> pl.DataFrame({"car": [1, 2, 2, 3, 4, 5]}).write_parquet("cars.parquet")
         >>> read_sample(Path("cars.parquet")).height
         6
-        >>> set(read_sample(Path("cars.parquet"), rows=3)["car"]) < {1, 2, 3, 4, 5}
+        >>> set(read_sample(Path("cars.parquet"), one_in=2)["car"]) < {1, 2, 3, 4, 5}
         True
     """
-    table = pl.scan_parquet(parts_of(path), glob=False)
-    every = ceil(table.select(pl.len()).collect().item() / rows)
-    return (table if every <= 1 else table.filter(pl.col("car").hash(SEED) % every == 0)).collect()
+    table, every = _scan(path), one_in or sampled_cars(path)
+    return (table if every == 1 else table.filter(pl.col("car").hash(SEED) % every == 0)).collect()
+
+
+def sampled_cars(path: Path) -> int:
+    """Decide how many of the cars of a stored table a sample has.
+
+    Args:
+        path: A Parquet file, or a folder of Parquet files.
+
+    Returns:
+        One in so many cars: 1 for all, where the table has at most `MAX_ROWS` rows.
+    """
+    rows = int(_scan(path).select(pl.len()).collect().item())
+    return max(ceil(rows / MAX_ROWS), 1)
+
+
+def _scan(path: Path) -> pl.LazyFrame:
+    return pl.scan_parquet(parts_of(path), glob=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from carvalue.files import StoredFormat, json_bytes, read_json
-from carvalue.listings.datasets import read_sample
+from carvalue.listings.datasets import read_sample, sampled_cars
 from carvalue.pricing.bundle import Accuracy
 from carvalue.pricing.evaluation.accuracy import earlier_versions, measure_accuracy
 from carvalue.pricing.evaluation.baseline import median_quotes
@@ -152,7 +152,9 @@ def evaluate_bundle(
         metrics=_metrics(quoted),
         baseline=_price_scores(quoted, "baseline"),
         champion={} if champion_quoted is None else _metrics(champion_quoted),
-        new_listings={} if reposts is None else _score_with_reposts(model, quoted, reposts=reposts),
+        new_listings={}
+        if reposts is None
+        else _score_with_reposts(model, quoted, reposts=read_sample(reposts, one_in=sampled_cars(test))),
         noise_floor=as_metrics(noise_floor(known, quoted)),
     )
     into.mkdir(parents=True, exist_ok=True)
@@ -225,8 +227,10 @@ def _quoted(model: PriceModel, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.hstack(quotes).hstack(score_distributions(model, rows))
 
 
-def _score_with_reposts(model: PriceModel, quoted: pl.DataFrame, *, reposts: Path) -> dict[str, float]:
-    later = _quoted(model, read_sample(reposts))
+def _score_with_reposts(
+    model: PriceModel, quoted: pl.DataFrame, *, reposts: pl.DataFrame
+) -> dict[str, float]:
+    later = _quoted(model, reposts)
     return _metrics(pl.concat([quoted.select(later.columns), later])) | {"rows": quoted.height + later.height}
 
 

@@ -236,7 +236,7 @@ class Comparables:
 
 
 def fit_comparables(rows: pl.LazyFrame) -> Comparables:
-    """Index the latest listing of every car, of the newest days with `MAX_LISTINGS` listings at most.
+    """Index the latest listing of every car; of more than `MAX_LISTINGS` listings, those of the newest days.
 
     Descriptions, identifiers and exact locations are left out. Of a model text, only words on at least
     `MIN_WORD_ROWS` rows of the make are kept, so that nothing personal is published.
@@ -248,8 +248,9 @@ def fit_comparables(rows: pl.LazyFrame) -> Comparables:
         The indexed listings.
     """
     columns = [name for name in rows.collect_schema().names() if name in {*STORED_COLUMNS, "car"}]
-    newest = rows.filter(pl.col("posted_at").dt.date() >= _first_day(rows))
-    frame = newest.select(columns).collect(engine="streaming")
+    if rows.select(pl.len()).collect(engine="streaming").item() > MAX_LISTINGS:
+        rows = rows.filter(pl.col("posted_at").dt.date() >= _first_day(rows))
+    frame = rows.select(columns).collect(engine="streaming")
     index, cells = distinct_cells(frame, NAME_FIELDS)
     names = [car_name(*row) for row in cells]
     texts = _common_texts(names, rows=np.bincount(index, minlength=len(names)).tolist())
@@ -279,7 +280,7 @@ def fit_comparables(rows: pl.LazyFrame) -> Comparables:
 def _first_day(rows: pl.LazyFrame) -> date:
     """Find the day from which on there are `MAX_LISTINGS` listings at most; the newest day if it has more."""
     day = pl.col("posted_at").dt.date().alias("day")
-    days = rows.group_by(day).len().collect(engine="streaming").sort("day", descending=True)
+    days = rows.group_by(day).len().collect(engine="streaming").drop_nulls().sort("day", descending=True)
     kept = days.filter(pl.col("len").cum_sum() <= MAX_LISTINGS)
     first: date = kept["day"][-1] if kept.height else days["day"][0]
     return first

@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from carvalue.pricing.market import comparables as module
 from carvalue.pricing.market.comparables import Comparables, fit_comparables
 from markets import a_listing, a_market
 
@@ -85,3 +86,18 @@ def test_saved_comparables_are_loaded_unchanged(comparables: Comparables) -> Non
     assert again.nearest(a_listing()) == comparables.nearest(a_listing())
     with pytest.raises(ValueError, match="comparables"):
         Comparables.from_bytes(b"no parquet")
+
+
+def test_listings_without_a_date_are_kept_unless_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    market = a_market(rows=1_500).with_columns(
+        posted_at=pl.when(pl.col("id") % 3 > 0).then("posted_at"), year=pl.int_range(pl.len()) % 20 + 2000
+    )
+    days = market.with_columns(pl.col("posted_at") - pl.duration(days=pl.col("id") % 5))
+
+    assert set(fit_comparables(market.lazy()).listings["posted_at"].is_null()) == {True, False}
+    monkeypatch.setattr(module, "MAX_LISTINGS", 500)
+    kept = fit_comparables(days.lazy()).listings["posted_at"]
+    assert 100 < len(kept) <= 500
+    assert kept.null_count() == 0
+    assert kept.min() > days["posted_at"].dt.date().min()  # type: ignore[operator]
+    assert fit_comparables(market.clear().lazy()).listings.is_empty()

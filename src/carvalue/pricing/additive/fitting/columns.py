@@ -84,25 +84,21 @@ def count_cells(rows: pl.LazyFrame) -> CellCounts:
     """Count names and categories.
 
     Args:
-        rows: Clean listings with the schema's columns; an absent column counts as missing.
+        rows: Clean listings with the schema's columns.
 
     Returns:
         The counts.
     """
-    present = rows.collect_schema().names()
 
-    def count(fields: Iterable[str], field: str | None = None) -> pl.DataFrame:
-        columns = [pl.col(name) if name in present else pl.lit(None).alias(name) for name in fields]
-        if field is not None:
-            columns.append((pl.col(field) if field in present else pl.lit(None)).alias("cell"))
-        groups = [*fields, *(["cell"] if field is not None else [])]
-        return rows.select(columns).group_by(groups).agg(rows=pl.len()).collect(engine="streaming")
+    def count(*cells: pl.Expr) -> pl.DataFrame:
+        return rows.group_by(cells).agg(rows=pl.len()).collect(engine="streaming")
 
+    names = [pl.col(name) for name in NAME_FIELDS]
     newest = rows.select(pl.col("year").max()).collect(engine="streaming").item()
     return CellCounts(
-        names=count(NAME_FIELDS),
-        categories={field.name: count((), field.name) for field in CATEGORY_FIELDS},
-        named_categories={name: count(NAME_FIELDS, name) for name in FAMILY_CATEGORIES},
+        names=count(*names),
+        categories={field.name: count(pl.col(field.name).alias("cell")) for field in CATEGORY_FIELDS},
+        named_categories={name: count(*names, pl.col(name).alias("cell")) for name in FAMILY_CATEGORIES},
         newest_year=int(newest),
     )
 

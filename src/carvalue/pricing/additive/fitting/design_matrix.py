@@ -121,7 +121,8 @@ def _coded(keys: Iterable[str]) -> tuple[list[str], Ints]:
 
 def _flags(frame: pl.DataFrame) -> tuple[sparse.csr_matrix, Ints]:
     index, cells = distinct_cells(frame, (IMPLAUSIBLE,))
-    return sparse.csr_matrix([[float(bool(cell))] for (cell,) in cells]), index
+    flags = np.array([float(bool(cell)) for (cell,) in cells]).reshape(-1, 1)  # also of a part without rows
+    return sparse.csr_matrix(flags), index
 
 
 def _ages(

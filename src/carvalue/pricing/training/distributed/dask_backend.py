@@ -6,6 +6,7 @@ and the trees cross the network. The files must have the same paths on all worke
 
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -118,7 +119,7 @@ class DaskBackend:
                 verbose_eval=False,
             )
 
-        result = _again_without_lost_workers(fit)
+        result = self._despite_lost_workers(fit)
         return cut_at_best(result["booster"], curve=result["history"][VALIDATION]["mae"])
 
     def refit(
@@ -141,8 +142,29 @@ class DaskBackend:
             binned = self._matrix(sent, rows, encoding="out_of_fold")
             return dxgb.train(self.client, _params(params, encoder=encoder), binned, rounds, obj=robust_loss)
 
-        booster: xgb.Booster = _again_without_lost_workers(fit)["booster"]
+        booster: xgb.Booster = self._despite_lost_workers(fit)["booster"]
         return booster
+
+    def _despite_lost_workers(self, fit: Callable[[], Any]) -> Any:
+        """Grow the trees, and grow them again if a worker was lost.
+
+        The workers build each tree together. When one is lost, XGBoost stops on all of them; the next attempt
+        uses the workers that there are then, and reads and encodes the lost rows again.
+        """
+        for _ in range(ATTEMPTS - 1):
+            workers = self._processes()
+            try:
+                return fit()
+            except xgb.core.XGBoostError:
+                if self._processes() == workers:
+                    raise
+                logger.warning("a worker was lost: the trees grow again from the first one")
+        return fit()
+
+    def _processes(self) -> Mapping[str, int]:
+        """Find the process of each worker that answers."""
+        found: Mapping[str, int] = self.client.run(os.getpid, on_error="ignore")
+        return found
 
     def _send(self, encoder: TrainingEncoder) -> "_SentEncoder":
         """Send the encoder to every worker, once."""
@@ -209,23 +231,6 @@ class _SentEncoder:
     """The serialized encoder, in every worker's memory."""
     columns: int
     """Columns of an encoded row: the features and the log price."""
-
-
-def _again_without_lost_workers(fit: Callable[[], Any]) -> Any:
-    """Grow the trees again if that ended with an error.
-
-    The workers grow each tree together. When one is lost, XGBoost stops on all of them; the next attempt uses
-    the workers that there are then, and reads and encodes the lost rows again.
-    """
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return fit()
-        except xgb.core.XGBoostError as error:
-            reason = str(error).partition("\n")[0]
-            logger.warning(
-                "trees stopped, as when a worker is lost, and start again", extra={"error": reason}
-            )
-    return fit()
 
 
 def _params(params: Mapping[str, float], *, encoder: TrainingEncoder) -> dict[str, object]:

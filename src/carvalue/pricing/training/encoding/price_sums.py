@@ -9,7 +9,7 @@ from carvalue.listings import CATEGORY_FIELDS, NAME_FIELDS
 from carvalue.pricing.training.encoding.training_rows import fold_of_car
 
 LOG_PRICE_UNITS = 1e9
-"""Log prices are summed as whole numbers of this fraction, so that the order of the rows changes no bit."""
+"""Units of a log dollar. Log prices are summed as whole numbers, whose sum no order of the rows changes."""
 
 
 def log_prices(frame: pl.DataFrame) -> pl.Series:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -92,14 +91,14 @@ def in_files(paths: Sequence[Path], *, workers: Workers, scratch: Path) -> Train
         scratch: An existing folder for files between tasks, which all workers see.
 
     Returns:
-        The rows; without partitions they are one part in memory.
+        The rows; without partitions they are one part in memory. A file without rows is no part.
     """
     files = [file for path in paths for file in parts_of(path)]
     if workers.partitions == 1:
         return TrainingRows(tables=[table_of(files)], workers=workers)
-    return TrainingRows(
-        tables=[partial(pl.scan_parquet, file) for file in files], workers=workers, scratch=scratch
-    )
+    tables = [table_of([file]) for file in files]
+    filled = [table for table in tables if table().select(pl.len()).collect().item()]
+    return TrainingRows(tables=filled or tables[:1], workers=workers, scratch=scratch)
 
 
 def fold_of_car() -> pl.Expr:
@@ -112,7 +111,7 @@ def fold_of_car() -> pl.Expr:
         >>> pl.DataFrame({"car": [0, 7, 14, 14]}).select(fold_of_car()).to_series().to_list()
         [0, 1, 2, 2]
     """
-    return (pl.col("car").cast(pl.UInt64) // 7 % FOLDS).cast(pl.Int64).alias("fold")
+    return (pl.col("car").cast(pl.UInt64).fill_null(0) // 7 % FOLDS).cast(pl.Int64).alias("fold")
 
 
 def count_listings(rows: pl.LazyFrame) -> pl.DataFrame:
