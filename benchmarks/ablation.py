@@ -24,7 +24,6 @@ from carvalue.pricing.features import columns, odometer
 from carvalue.pricing.features.encoder import FeatureEncoder
 from carvalue.pricing.features.model_names import CarName
 from carvalue.pricing.intervals import Floats
-from carvalue.pricing.market.known_categories import fit_known_categories
 from carvalue.pricing.training.boosting import EncodedRows, boost, ignore_round, matrices
 from carvalue.pricing.training.components import Components as ModelComponents
 from carvalue.pricing.training.components import LossName
@@ -114,10 +113,8 @@ class Ablation:
         key = (components.parsed_names, components.implausible_odometers, components.word_curves)
         if key not in self._encoded:
             with without(components):
-                newest = fit_known_categories(self.train.lazy()).newest_year
                 fitted = fit_training_encoder(
                     in_memory(self.train),
-                    newest_year=newest,
                     components=ModelComponents(token_curves=components.word_curves),
                 )
                 self._encoded[key] = Encoded(

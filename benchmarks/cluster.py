@@ -31,7 +31,7 @@ from carvalue.listings.schema import RAW_COLUMNS
 from carvalue.monitoring.drift import publish_reference
 from carvalue.pricing import PriceModel
 from carvalue.pricing.bundle import Provenance
-from carvalue.pricing.evaluation import score_model
+from carvalue.pricing.evaluation import score_listings, summarize_scores
 from carvalue.pricing.training import LocalBackend, SearchResult, TrainingBackend, refit_model, train_model
 from carvalue.pricing.training.distributed.dask_backend import connect_dask
 
@@ -106,7 +106,7 @@ class Pipeline:
     def error(self) -> float:
         """Measure the evaluated model on the test rows; mean error of the log price."""
         rows = pl.scan_parquet(self.folder / "splits" / "test.parquet").head(200_000).collect()
-        return score_model(PriceModel.load(self.folder / "evaluated"), rows)["mae_log"]
+        return summarize_scores(score_listings(PriceModel.load(self.folder / "evaluated"), rows))["mae_log"]
 
     @contextmanager
     def _measured(self, name: str) -> Iterator[None]:
@@ -131,7 +131,7 @@ class Pipeline:
 
 
 def main() -> None:
-    """Run the pipeline and write `results/cluster.json`, or print the steps of one process."""
+    """Run the pipeline and write `results/cluster.json`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("listings", type=Path)
     parser.add_argument("folder", type=Path)
@@ -182,7 +182,7 @@ def opened(name: str) -> Iterator[tuple[TrainingBackend, Callable[[Callable[[], 
 
 
 def write_listings(source: Path, *, rows: int, into: Path) -> list[Path]:
-    """Write daily files with copies of the listings of a CSV file, each a little different."""
+    """Write files with copies of the listings of a CSV file, each a little different."""
     into.mkdir(parents=True, exist_ok=True)
     csv = unpack(source, into=into / "listings.csv") if source.suffix == ".zip" else source
     table = pl.scan_csv(csv, infer_schema=False)

@@ -26,7 +26,6 @@ from carvalue.pricing.evaluation.baseline import median_quotes
 from carvalue.pricing.evaluation.noise_floor import noise_floor
 from carvalue.pricing.features import car_name, normalize_word
 from carvalue.pricing.intervals import Floats
-from carvalue.pricing.market import fit_known_categories
 from carvalue.pricing.training.boosting import boost, boost_fixed_rounds, ignore_round, matrices
 from carvalue.pricing.training.encoding import fit_training_encoder, in_memory
 from carvalue.pricing.training.search import INITIAL_PARAMS
@@ -111,9 +110,7 @@ class Features:
 def carvalue(rows: Rows) -> Predictions:
     """Fit the price model, with its own features and the parameters that its search starts from."""
     params = {**INITIAL_PARAMS, "eta": LEARNING_RATE}
-    encoder = fit_training_encoder(
-        in_memory(rows.train), newest_year=fit_known_categories(rows.train.lazy()).newest_year
-    )
+    encoder = fit_training_encoder(in_memory(rows.train))
     held_out = encoder.encode_unseen(rows.validation)
     train, validation = matrices(train=encoder.encode_out_of_fold(rows.train), validation=held_out)
     fitted = boost(
@@ -125,9 +122,7 @@ def carvalue(rows: Rows) -> Predictions:
         on_round=ignore_round,
     )
     first = fitted.booster.predict(xgb.DMatrix(held_out.matrix, base_margin=held_out.base_margin))
-    encoder = fit_training_encoder(
-        in_memory(rows.both), newest_year=fit_known_categories(rows.both.lazy()).newest_year
-    )
+    encoder = fit_training_encoder(in_memory(rows.both))
     booster = boost_fixed_rounds(
         params=params,
         monotone=encoder.encoder.monotone,

@@ -26,7 +26,6 @@ from carvalue.pricing.additive.fitting import columns, robust_ridge
 from carvalue.pricing.evaluation import price_scores
 from carvalue.pricing.features import car_name
 from carvalue.pricing.intervals import Floats
-from carvalue.pricing.market import fit_known_categories
 from carvalue.pricing.training.boosting import DEGREES_OF_FREEDOM, ROBUST_SCALE, EncodedRows, native_params
 from carvalue.pricing.training.encoding import fit, fit_training_encoder, in_memory, training_rows
 from carvalue.pricing.training.search import INITIAL_PARAMS
@@ -117,8 +116,7 @@ def fit_trees(encoded: Encoded, history: pl.DataFrame, how: TreeFit) -> Floats:
 
 def encode(origin: Origin) -> Encoded:
     """Fit the features, and encode both sets of rows."""
-    newest = fit_known_categories(origin.history.lazy()).newest_year
-    encoder = fit_training_encoder(in_memory(origin.history), newest_year=newest)
+    encoder = fit_training_encoder(in_memory(origin.history))
     return Encoded(
         monotone=encoder.encoder.monotone,
         history=encoder.encode_out_of_fold(origin.history),

@@ -100,7 +100,7 @@ def an_encoder(market: pl.DataFrame) -> "FeatureEncoder":
     """Fit the encoder of a bundle on clean listings."""
     from carvalue.pricing.training.encoding import fit_training_encoder, in_memory
 
-    return fit_training_encoder(in_memory(market), newest_year=2021).encoder
+    return fit_training_encoder(in_memory(market)).encoder
 
 
 def market_files(folder: Path, *, price_share: float = 1.0) -> dict[str, Path]:

@@ -15,7 +15,7 @@ from distributed import LocalCluster
 from carvalue.parallel.cluster import ClusterUnavailable, dask_workers
 from carvalue.platform.processes.ports import free_port
 from carvalue.pricing.bundle.model_card import Provenance
-from carvalue.pricing.evaluation.scores import score_model
+from carvalue.pricing.evaluation import score_listings, summarize_scores
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training.backends import LocalBackend, TrainingBackend
 from carvalue.pricing.training.distributed import dask_backend
@@ -49,7 +49,7 @@ def test_two_workers_train_a_model_as_good_as_one_process(scheduler: str, tmp_pa
     alone = trained(files, backend=LocalBackend(), into=tmp_path / "process")
 
     test = pl.read_parquet(files["test"])
-    scores = [score_model(model, test)["mae_log"] for model in (together, alone)]
+    scores = [summarize_scores(score_listings(model, test))["mae_log"] for model in (together, alone)]
 
     assert scores[0] == pytest.approx(scores[1], rel=TOLERANCE)
     assert PriceModel.load(tmp_path / "cluster").booster.num_boosted_rounds() > 1
@@ -72,7 +72,7 @@ def test_trees_grow_again_when_a_worker_is_killed(
 ) -> None:
     rows, mark = market_files(tmp_path)["train"], tmp_path / "killed"
     monkeypatch.setattr(dask_backend, "robust_loss", partial(die_in_boosting, mark))
-    encoder = fit_training_encoder(in_memory(pl.read_parquet(rows)), newest_year=2021)
+    encoder = fit_training_encoder(in_memory(pl.read_parquet(rows)))
     table = TrainingRows(tables=[partial(pl.scan_parquet, rows)])
 
     with connect_dask(scheduler) as backend:
@@ -85,7 +85,7 @@ def test_trees_grow_again_when_a_worker_is_killed(
 def test_parts_of_a_file_are_encoded_as_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     market, path = a_market(rows=500), tmp_path / "market.parquet"
     market.write_parquet(path)
-    encoder = fit_training_encoder(in_memory(market), newest_year=2021)
+    encoder = fit_training_encoder(in_memory(market))
     monkeypatch.setattr(dask_backend, "PART_ROWS", 70)
 
     text = dask_backend._encoder_to_text(encoder)

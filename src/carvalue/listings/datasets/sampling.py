@@ -33,13 +33,13 @@ def read_sample(path: Path, *, one_in: int | None = None) -> pl.DataFrame:
 
 
 def sampled_cars(path: Path) -> int:
-    """Decide how many of the cars of a stored table a sample has.
+    """Compute one in how many cars of a stored table a sample has.
 
     Args:
         path: A Parquet file, or a folder of Parquet files.
 
     Returns:
-        One in so many cars: 1 for all, where the table has at most `MAX_ROWS` rows.
+        The number; 1, for all cars, where the table has at most `MAX_ROWS` rows.
     """
     rows = int(_scan(path).select(pl.len()).collect().item())
     return max(ceil(rows / MAX_ROWS), 1)

@@ -4,7 +4,6 @@ from carvalue.parallel.cluster.dask_workers import (
     ClusterUnavailable,
     DaskWorkers,
     FolderNotShared,
-    connect_cluster,
     connect_workers,
     send_value,
 )
@@ -13,7 +12,6 @@ __all__ = [
     "ClusterUnavailable",
     "DaskWorkers",
     "FolderNotShared",
-    "connect_cluster",
     "connect_workers",
     "send_value",
 ]

@@ -110,18 +110,8 @@ def send_value(client: Client, value: object) -> Any:
 
 
 @contextmanager
-def connect_cluster(address: str) -> Iterator[Client]:
-    """Connect to a Dask scheduler, and wait until it has a worker.
-
-    Args:
-        address: For example tcp://scheduler:8786.
-
-    Yields:
-        The connection, which is closed after the block.
-
-    Raises:
-        ClusterUnavailable: The scheduler does not answer within `CONNECT_S` seconds, or has no worker then.
-    """
+def _connected(address: str) -> Iterator[Client]:
+    """Connect, wait for a worker, and close the connection after the block."""
     try:
         client = Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, TimeoutError) as error:
@@ -136,7 +126,7 @@ def connect_cluster(address: str) -> Iterator[Client]:
 
 @contextmanager
 def connect_workers(address: str, *, shared: Path | None) -> Iterator[DaskWorkers]:
-    """Connect to a Dask scheduler.
+    """Connect to a Dask scheduler, and wait until it has a worker.
 
     Args:
         address: For example tcp://scheduler:8786.
@@ -149,7 +139,7 @@ def connect_workers(address: str, *, shared: Path | None) -> Iterator[DaskWorker
         ClusterUnavailable: The scheduler does not answer within `CONNECT_S` seconds, or has no worker then.
         FolderNotShared: A worker does not see the folder.
     """
-    with connect_cluster(address) as client:
+    with _connected(address) as client:
         if shared is not None:
             _check_shared(client, shared)
         threads = sum(client.nthreads().values())

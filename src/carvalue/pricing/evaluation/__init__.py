@@ -18,7 +18,6 @@ from carvalue.pricing.evaluation.scores import (
     price_scores,
     range_scores,
     score_listings,
-    score_model,
     summarize_scores,
 )
 from carvalue.pricing.evaluation.slices import SLICES, add_slices
@@ -40,7 +39,6 @@ __all__ = [
     "range_scores",
     "read_accuracy",
     "score_listings",
-    "score_model",
     "summarize_scores",
     "violations",
 ]

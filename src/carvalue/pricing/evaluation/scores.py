@@ -167,16 +167,3 @@ def summarize_scores(listings: pl.DataFrame) -> dict[str, float]:
         **error_deciles(asking=asking, quoted=quoted),
         **distribution_scores(listings),
     }
-
-
-def score_model(model: PriceModel, frame: pl.DataFrame) -> dict[str, float]:
-    """Quote listings, and score quotes, price ranges and distributions.
-
-    Args:
-        model: The model to score.
-        frame: Listings with `price`.
-
-    Returns:
-        All measures of `summarize_scores`.
-    """
-    return summarize_scores(score_listings(model, frame))

@@ -59,7 +59,7 @@ def _family_key(name: CarName) -> str | None:
 
 
 def _typical_family(rows: pl.LazyFrame, names: pl.DataFrame) -> str | None:
-    """Find the most frequent family of a usual price; `names` has the columns of a name and `key`."""
+    """Find the most frequent family of a usual price; `names` gives the `key` of each name's family."""
     market = rows.select(pl.col("price").median()).collect(engine="streaming").item()
     families = (
         rows.select(*NAME_FIELDS, "price")

@@ -92,7 +92,7 @@ def prepare(train: TrainingRows, validation: TrainingRows, *, components: Compon
         The encoder with the rows.
     """
     known_categories = fit_known_categories(train.scan())
-    encoder = fit_training_encoder(train, newest_year=known_categories.newest_year, components=components)
+    encoder = fit_training_encoder(train, components=components)
     return Prepared(encoder=encoder, known_categories=known_categories, train=train, validation=validation)
 
 
@@ -231,9 +231,7 @@ def refitted(
     """
     table = rows.scan()
     known_categories = fit_known_categories(table)
-    training_encoder = fit_training_encoder(
-        rows, newest_year=known_categories.newest_year, components=components
-    )
+    training_encoder = fit_training_encoder(rows, components=components)
     trees, encoder = refit(training_encoder), training_encoder.encoder
     model = replace(
         measured,

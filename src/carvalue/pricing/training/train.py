@@ -10,7 +10,6 @@ from pathlib import Path
 from carvalue.listings.datasets import read_sample
 from carvalue.parallel import scratch_folder
 from carvalue.pricing.bundle import Accuracy, Provenance
-from carvalue.pricing.market import fit_known_categories
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training.assembly import (
     FittedTrees,
@@ -53,8 +52,7 @@ def tune_model(
         Parameters of the best trial.
     """
     frame, held_out = read_sample(train), read_sample(validation)
-    newest_year = fit_known_categories(frame.lazy()).newest_year
-    encoder = fit_training_encoder(in_memory(frame), newest_year=newest_year)
+    encoder = fit_training_encoder(in_memory(frame))
     binned = matrices(train=encoder.encode_out_of_fold(frame), validation=encoder.encode_unseen(held_out))
     return search_parameters(
         budget=budget,

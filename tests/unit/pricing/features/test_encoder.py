@@ -37,7 +37,7 @@ def test_the_order_of_columns_does_not_matter() -> None:
 def test_training_rows_do_not_see_their_own_price_in_a_level() -> None:
     market = a_market(rows=500)
     lonely = market.with_columns(pl.format("{} unique{}", "model", "id").alias("model"))
-    encoder = fit_training_encoder(in_memory(lonely), newest_year=2021)
+    encoder = fit_training_encoder(in_memory(lonely))
     level = encoder.encoder.names.index("name_level")
 
     seen, unseen = (

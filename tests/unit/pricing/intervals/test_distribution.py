@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from carvalue.files.bundle import json_bytes, read_bundle, write_bundle
 from carvalue.listings import FIELDS, NumberField
-from carvalue.pricing.evaluation import score_model
+from carvalue.pricing.evaluation import score_listings, summarize_scores
 from carvalue.pricing.features import ListingCells
 from carvalue.pricing.intervals import LEVELS, PriceDistribution, QuantilesUnknown, crps, shares_below
 from carvalue.pricing.model import PriceModel
@@ -99,7 +99,7 @@ def test_a_model_without_quantiles_quotes_and_names_what_it_lacks(bundle: Path, 
     with pytest.raises(QuantilesUnknown, match="Train a new version"):
         former.distribution(a_listing())
     assert former.quote(a_listing()) == PriceModel.load(bundle).quote(a_listing())
-    assert "crps" not in score_model(former, a_market(rows=50))
+    assert "crps" not in summarize_scores(score_listings(former, a_market(rows=50)))
 
 
 def test_quantiles_of_an_implausible_odometer_are_those_of_its_quote(model: PriceModel) -> None:

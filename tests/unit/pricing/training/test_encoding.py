@@ -49,7 +49,7 @@ def fit_in_parts(folder: Path, tmp_path: Path) -> Fit:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     rows = in_files([folder], workers=InProcess(partitions=3), scratch=scratch)
-    return lambda **options: fit_training_encoder(rows, newest_year=2021, **options)
+    return lambda **options: fit_training_encoder(rows, **options)
 
 
 def test_the_encoder_of_parts_encodes_as_that_of_the_whole(
@@ -59,7 +59,7 @@ def test_the_encoder_of_parts_encodes_as_that_of_the_whole(
     monkeypatch.setattr(robust_ridge, "TOLERANCE", 1e-10)
     monkeypatch.setattr(robust_ridge, "CG_ITERATIONS", 1_000)
 
-    parts, whole = fit_in_parts(), fit_training_encoder(in_memory(market), newest_year=2021)
+    parts, whole = fit_in_parts(), fit_training_encoder(in_memory(market))
 
     for encode in (TrainingEncoder.encode_out_of_fold, TrainingEncoder.encode_unseen):
         of_parts, of_whole = encode(parts, market), encode(whole, market)
@@ -71,7 +71,7 @@ def test_price_levels_of_parts_are_equal_to_the_last_bit(fit_in_parts: Fit, mark
     without = Components(additive_model=False)
 
     parts = fit_in_parts(components=without)
-    whole = fit_training_encoder(in_memory(market), newest_year=2021, components=without)
+    whole = fit_training_encoder(in_memory(market), components=without)
 
     assert as_json(parts) == as_json(whole)
 
@@ -89,15 +89,13 @@ def test_a_part_without_rows_changes_nothing(folder: Path, market: pl.DataFrame,
     empty = TrainingRows(tables=[market.lazy, market.clear().lazy])
 
     assert len(in_parts.tables) == 3
-    assert as_json(fit_training_encoder(empty, newest_year=2021)) == as_json(
-        fit_training_encoder(in_memory(market), newest_year=2021)
-    )
+    assert as_json(fit_training_encoder(empty)) == as_json(fit_training_encoder(in_memory(market)))
 
 
 def test_a_listing_of_an_unknown_car_can_be_fitted(market: pl.DataFrame) -> None:
     unknown = market.with_columns(car=pl.when(pl.int_range(pl.len()) > 5).then("car"))
 
-    encoder = fit_training_encoder(in_memory(unknown), newest_year=2021)
+    encoder = fit_training_encoder(in_memory(unknown))
 
     assert np.isfinite(encoder.encode_out_of_fold(unknown).base_margin).all()
 
@@ -105,7 +103,7 @@ def test_a_listing_of_an_unknown_car_can_be_fitted(market: pl.DataFrame) -> None
 def test_a_fold_without_rows_is_fitted_on_all(market: pl.DataFrame) -> None:
     one_fold = market.with_columns(car=pl.lit(7, dtype=pl.UInt64))
 
-    encoder = fit_training_encoder(in_memory(one_fold), newest_year=2021)
+    encoder = fit_training_encoder(in_memory(one_fold))
 
     assert np.isfinite(encoder.encode_out_of_fold(one_fold).base_margin).all()
 

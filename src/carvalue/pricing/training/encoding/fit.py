@@ -62,20 +62,18 @@ Included = npt.NDArray[np.bool_]
 """Whether each fit uses each fold, shape (folds, fits)."""
 
 
-def fit_training_encoder(
-    rows: TrainingRows, *, newest_year: int, components: Components = COMPLETE
-) -> TrainingEncoder:
+def fit_training_encoder(rows: TrainingRows, *, components: Components = COMPLETE) -> TrainingEncoder:
     """Fit every feature on all rows, and those that depend on prices once more for each fold.
 
     Args:
         rows: Training rows with `price`, `car` and all fields of a listing.
-        newest_year: Newest model year, which decides which odometers are implausible.
         components: Components of the model.
 
     Returns:
         The encoder with its cross-fitted variants.
     """
     sums = sum_prices(rows.scan())
+    newest_year = sums.newest_year
     by_price = [_price_levels(sums, fold=fold, components=components) for fold in FITS]
     if components.additive_model:
         additive = _fit_additive(rows, sums, newest_year=newest_year, components=components)

@@ -9,7 +9,7 @@ from carvalue.listings import CATEGORY_FIELDS, NAME_FIELDS
 from carvalue.pricing.training.encoding.training_rows import fold_of_car
 
 LOG_PRICE_UNITS = 1e9
-"""Units of a log dollar. Log prices are summed as whole numbers, whose sum no order of the rows changes."""
+"""Units of a log dollar. Log prices are summed as whole numbers: the order of the rows changes no sum."""
 
 
 def log_prices(frame: pl.DataFrame) -> pl.Series:
@@ -44,6 +44,11 @@ class PriceSums:
     def rows(self) -> int:
         """Number of all rows."""
         return int(self.names["rows"].sum())
+
+    @property
+    def newest_year(self) -> int:
+        """Newest model year of all rows."""
+        return int(self.names["year"].max() or 0)  # type: ignore[arg-type]
 
     def outside(self, fold: int | None) -> pl.DataFrame:
         """Select the names of a fit.
