@@ -30,9 +30,9 @@ COPY src src
 RUN uv sync --no-editable --extra monitoring --extra processes --extra postgres --extra aws --extra tracing
 
 FROM build AS build-airflow
-RUN uv sync --no-install-project --extra airflow --extra training --extra processes --extra postgres --extra celery --extra kubernetes --extra login --extra aws
+RUN uv sync --no-install-project --extra airflow --extra training --extra processes --extra postgres --extra celery --extra kubernetes --extra login --extra aws --extra dask
 COPY src src
-RUN uv sync --no-editable --extra airflow --extra training --extra processes --extra postgres --extra celery --extra kubernetes --extra login --extra aws
+RUN uv sync --no-editable --extra airflow --extra training --extra processes --extra postgres --extra celery --extra kubernetes --extra login --extra aws --extra dask
 
 FROM build AS build-mlflow
 RUN uv sync --no-install-project --extra training --extra postgres --extra aws
@@ -42,7 +42,7 @@ RUN uv sync --no-editable --extra training --extra postgres --extra aws
 FROM base AS runtime
 RUN groupadd --gid 10001 carvalue \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin carvalue \
-    && install -d -o carvalue -g carvalue -m 0750 /var/lib/carvalue
+    && install -d -o carvalue -g carvalue -m 0750 /var/lib/carvalue /var/lib/carvalue/storage
 ENV STATE_DIR=/var/lib/carvalue HOME=/tmp MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false
 # The only writable folders; everything else can be mounted read-only.
 VOLUME ["/tmp", "/var/lib/carvalue"]

@@ -38,7 +38,7 @@ LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "min_length": "l
 
 SETTING_GROUPS = {
     "Listings": "data_source generated_data dataset kaggle_dataset kaggle_timeout_s sample_rows sample_seed",
-    "Training": "training_budget training_cluster",
+    "Training": "training_budget training_cluster training_workers",
     "Retraining and promotion": "first_model retrain_on_alarm retrain_cooldown_h retrain_schedule "
     "parallel_tasks promotion_approval max_level_change max_worse_error max_slice_error "
     "max_coverage_deviation correct_ranges verified_sales_clients",

@@ -12,11 +12,12 @@ locals {
     host     = "the host through which operators come in"
     database = "PostgreSQL"
     broker   = "the queue of Airflow's tasks"
+    files    = "the files that Airflow's workers share"
 
     airflow-worker = "Airflow's workers"
   }
 
-  ports = { service = 9696, page = 8501, watcher = 9697, airflow = 8080, mlflow = 5000, database = 5432, broker = 6379, airflow-worker = 8793 }
+  ports = { service = 9696, page = 8501, watcher = 9697, airflow = 8080, mlflow = 5000, database = 5432, broker = 6379, files = 2049, airflow-worker = 8793 }
 
   flows = {
     edge    = ["service", "page"]
@@ -29,7 +30,7 @@ locals {
     mlflow  = ["database"]
     host    = ["mlflow", "airflow", "service", "watcher"] # operators' tunnels
 
-    airflow-worker = ["mlflow", "database", "service", "broker", "airflow"]
+    airflow-worker = ["mlflow", "database", "service", "broker", "airflow", "files"]
   }
 
   arrows = merge([

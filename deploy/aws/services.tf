@@ -289,6 +289,7 @@ resource "aws_ecs_task_definition" "this" {
     mountPoints = concat(
       [{ sourceVolume = "tmp", containerPath = "/tmp", readOnly = false }],
       [{ sourceVolume = "state", containerPath = local.state, readOnly = false }],
+      contains(local.share_files, name) ? [{ sourceVolume = "files", containerPath = "${local.state}/storage", readOnly = false }] : [],
     )
     logConfiguration = {
       logDriver = "awslogs"
@@ -308,6 +309,23 @@ resource "aws_ecs_task_definition" "this" {
   }
   volume {
     name = "state"
+  }
+  dynamic "volume" {
+    for_each = contains(local.share_files, each.key) ? aws_efs_access_point.shared : []
+
+    content {
+      name = "files"
+
+      efs_volume_configuration {
+        file_system_id     = volume.value.file_system_id
+        transit_encryption = "ENABLED"
+
+        authorization_config {
+          access_point_id = volume.value.id
+          iam             = "ENABLED"
+        }
+      }
+    }
   }
 }
 

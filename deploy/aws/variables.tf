@@ -188,6 +188,10 @@ variable "settings" {
     condition     = length(setsubtract(keys(var.settings), local.setting_names)) == 0
     error_message = "Not a setting of containers: ${join(", ", setsubtract(keys(var.settings), local.setting_names))}. Secrets belong into optional_secrets."
   }
+  validation {
+    condition     = tonumber(lookup(var.settings, "TRAINING_WORKERS", "0")) == 0 || tonumber(lookup(var.settings, "TRAINING_WORKERS", "0")) + 2 <= try(var.sizes["airflow-worker"].copies, 0)
+    error_message = "TRAINING_WORKERS, their scheduler and a step each take an airflow-worker: set sizes.airflow-worker.copies to TRAINING_WORKERS + 2 or more."
+  }
 }
 
 variable "optional_secrets" {

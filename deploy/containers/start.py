@@ -60,7 +60,7 @@ CONTENTS = {
     "airflow": (
         *("carvalue.pipelines.steps", "carvalue.pipelines.airflow", "carvalue.pipelines.airflow_logs"),
         *("carvalue.platform.airflow.config", "airflow.providers.fab", "airflow.providers.cncf.kubernetes"),
-        *("carvalue.cli", "mlflow", "celery", "asyncpg", "boto3"),
+        *("carvalue.cli", "mlflow", "celery", "asyncpg", "boto3", "carvalue.pricing.training.distributed"),
     ),
     "mlflow": ("mlflow.server", "psycopg", "boto3"),
 }

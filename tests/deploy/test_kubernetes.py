@@ -6,8 +6,10 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import indent
+from types import MappingProxyType
 from typing import Any
 
 import kubernetes_validate
@@ -24,6 +26,7 @@ FOLDER = ROOT / "deploy" / "kubernetes"
 VERSIONS = ("1.30", "1.37")  # the oldest that Airflow's chart supports, the newest there is
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 VALUES: dict[str, Any] = yaml.safe_load((FOLDER / "airflow-values.yaml").read_text())
+CLUSTER = FOLDER / "training-cluster"
 NO_MANIFESTS = {"kustomization.yaml", "airflow-values.yaml"}
 MANIFESTS = [
     item
@@ -33,13 +36,18 @@ MANIFESTS = [
 ]
 
 
-def task_pod() -> dict[str, Any]:
-    """Fill Airflow's pod template as Helm would."""
+def task_pod(workers: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    """Fill Airflow's pod template as Helm would.
+
+    Args:
+        workers: The values `workers` of a further file; the chart's own are empty lists.
+    """
     text = re.sub(
-        r"\{\{ toYaml \.Values\.(\w+) .*?\}\}",
-        lambda found: json.dumps(VALUES[found[1]]),
+        r"\{\{ toYaml \(concat \.Values\.(\w+) \.Values\.workers\.(\w+)\) .*?\}\}",
+        lambda match: json.dumps(VALUES[match[1]] + workers.get(match[2], [])),
         VALUES["podTemplate"],
     )
+    text = re.sub(r"\{\{ toYaml \.Values\.(\w+) .*?\}\}", lambda match: json.dumps(VALUES[match[1]]), text)
     text = text.replace(
         "{{ .Values.extraEnvFrom | nindent 10 }}", f"\n{indent(VALUES['extraEnvFrom'], ' ' * 10)}"
     )
@@ -103,6 +111,22 @@ def test_airflow_has_the_secrets_of_compose_except_celerys() -> None:
     assert {item["path"]: item["key"] for item in mounted["items"]} == {
         target: source for target, source in compose.items() if "CELERY" not in target
     }
+
+
+def test_with_a_training_cluster_the_pods_of_tasks_share_files_and_reach_each_other() -> None:
+    claim, policy = (yaml.safe_load((CLUSTER / name).read_text()) for name in ("files.yaml", "network.yaml"))
+    workers = yaml.safe_load((CLUSTER / "airflow-values.yaml").read_text())["workers"]
+    pod = task_pod(workers)
+    for item in (claim, policy, pod):
+        kubernetes_validate.validate(item, VERSIONS[-1], strict=True)
+    (container,) = pod["spec"]["containers"]
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
+    shared = volumes[mounts["/var/lib/carvalue/storage"]]
+
+    assert shared["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
 
 
 def test_no_two_pods_share_a_volume() -> None:

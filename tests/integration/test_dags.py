@@ -19,6 +19,15 @@ PARSE = """
 import json
 from airflow.dag_processing.dagbag import DagBag
 
+def neighbours(dag):
+    if not dag.has_task("start_cluster"):
+        return {}
+    return {
+        "before": sorted(dag.get_task("start_cluster").downstream_task_ids - {"cluster", "stop_cluster"}),
+        "after": sorted(dag.get_task("stop_cluster").upstream_task_ids - {"start_cluster"}),
+    }
+
+
 bag = DagBag()
 print(json.dumps({
     "errors": bag.import_errors,
@@ -28,6 +37,7 @@ print(json.dumps({
             "documented": bool(dag.doc_md) and all(task.doc_md for task in dag.tasks),
             "schedule": type(dag.timetable).__name__,
             "retries": {task.task_id: task.retries for task in dag.tasks},
+            "cluster": neighbours(dag),
         }
         for dag in bag.dags.values()
     },
@@ -111,6 +121,19 @@ def test_airflow_starts_the_first_training_by_a_setting(airflow_home: Path) -> N
     found = json.loads(airflow(PARSE, airflow_home, FIRST_MODEL="automatic").splitlines()[-1])
 
     assert found["dags"]["creates_datasets_dag"]["schedule"] == "OnceTimetable"
+
+
+def test_a_run_starts_its_own_cluster_by_a_setting(airflow_home: Path) -> None:
+    settings = {"TRAINING_WORKERS": "2", "PARALLEL_TASKS": "4", "BIND_HOST": "127.0.0.1"}
+    found = json.loads(airflow(PARSE, airflow_home, **settings).splitlines()[-1])
+
+    assert not found["errors"]
+    assert {name: dag["cluster"] for name, dag in found["dags"].items()} == {
+        "creates_datasets_dag": {"before": ["download"], "after": ["publish_reference"]},
+        "initial_model_dag": {"before": ["tune"], "after": ["refit"]},
+        "retrain_model_dag": {"before": ["download"], "after": ["refit"]},
+    }
+    assert all(dag["documented"] for dag in found["dags"].values())
 
 
 def test_the_steps_run_as_tasks(airflow_home: Path) -> None:

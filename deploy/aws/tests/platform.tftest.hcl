@@ -489,3 +489,40 @@ run "what_reads_the_metrics_is_started_again_and_ends_no_task" {
     error_message = "The container of metrics must run as long as its task, which must not depend on it."
   }
 }
+
+run "runs_start_a_training_cluster_by_a_setting" {
+  command = plan
+
+  variables {
+    sizes    = { airflow-worker = { cpu = 4096, memory = 16384, copies = 4 } }
+    settings = { TRAINING_WORKERS = "2" }
+  }
+
+  override_resource {
+    target          = aws_elasticache_replication_group.broker
+    override_during = plan
+    values          = { primary_endpoint_address = "queue.example.com" }
+  }
+
+  assert {
+    condition     = local.airflow_environment["AIRFLOW__CELERY__WORKER_CONCURRENCY"] == "1" && local.settings["PARALLEL_TASKS"] == "4"
+    error_message = "Scheduler, workers and a step must each have a container."
+  }
+  assert {
+    condition     = length(aws_efs_mount_target.shared) == length(aws_subnet.private) && aws_efs_file_system.shared[0].encrypted
+    error_message = "The workers must share encrypted files in every zone."
+  }
+  assert {
+    condition     = toset([for arrow in values(local.arrows) : arrow.from if arrow.to == "files"]) == toset(["airflow-worker"])
+    error_message = "Only Airflow's workers may reach the files."
+  }
+}
+
+run "without_a_training_cluster_nothing_is_shared" {
+  command = plan
+
+  assert {
+    condition     = length(aws_efs_file_system.shared) == 0 && length(aws_vpc_security_group_ingress_rule.training_cluster) == 0
+    error_message = "Without TRAINING_WORKERS there must be no shared files."
+  }
+}

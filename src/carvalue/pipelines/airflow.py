@@ -11,11 +11,12 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from carvalue.errors import AppError
 from carvalue.logs import fold_fields
+from carvalue.pipelines.airflow_cluster import WORKERS, cluster_folder, cluster_tasks, workers_parameter
 from carvalue.pipelines.definitions import PIPELINES, Pipeline, Step, shown_doc
 from carvalue.pipelines.promotion_steps import save_answer
 from carvalue.pipelines.retraining_steps import NothingToLearn
 from carvalue.pipelines.steps import work_folder
-from carvalue.settings import PipelineSettings, load_settings
+from carvalue.settings import PipelineSettings, Settings, load_settings
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ def as_dag(pipeline: Pipeline, *, schedule: str = "") -> DAG:
     Returns:
         The DAG.
     """
+    settings = load_settings()
     with DAG(
         dag_id=pipeline.name,
         schedule=Asset(pipeline.awaits) if pipeline.awaits else schedule or None,
@@ -41,8 +43,15 @@ def as_dag(pipeline: Pipeline, *, schedule: str = "") -> DAG:
         max_active_runs=1,  # runs share their working files
         catchup=False,
         tags=["carvalue"],
+        params={WORKERS: workers_parameter(settings)} if settings.training_workers else {},
     ) as dag:
-        chain(*(task for step in pipeline.steps for task in _tasks(pipeline, step)))
+        tasks = {step.name: _tasks(pipeline, step, settings) for step in pipeline.steps}
+        chain(*(task for group in tasks.values() for task in group))
+        if settings.training_workers:
+            users = [tasks[step.name][-1] for step in pipeline.steps if step.uses_cluster]
+            cluster = cluster_tasks()
+            cluster.start >> tasks[pipeline.steps[0].name][0]
+            users[-1] >> cluster.stop
     return dag
 
 
@@ -106,24 +115,25 @@ class ApprovalOperator(HITLOperator):
         return None
 
 
-def _tasks(pipeline: Pipeline, step: Step) -> list[BaseOperator]:
+def _tasks(pipeline: Pipeline, step: Step, settings: Settings) -> list[BaseOperator]:
     if step.approval is None:
-        return [_task(pipeline, step)]
+        return [_task(pipeline, step, settings)]
     approval = ApprovalOperator(
         task_id=f"approve_{step.name}",
         pipeline=pipeline.name,
         step=step.name,
         doc_md=shown_doc(ApprovalOperator.__doc__),
     )
-    return [approval, _task(pipeline, step)]
+    return [approval, _task(pipeline, step, settings)]
 
 
-def _task(pipeline: Pipeline, step: Step) -> PythonOperator:
+def _task(pipeline: Pipeline, step: Step, settings: Settings) -> PythonOperator:
+    own_cluster = cluster_folder(settings).as_uri() if step.uses_cluster and settings.training_workers else ""
     outlets = [Asset(pipeline.produces)] if pipeline.produces else []
     return PythonOperator(
         task_id=step.name,
         python_callable=run_step,
-        op_kwargs={"pipeline": pipeline.name, "step": step.name},
+        op_kwargs={"pipeline": pipeline.name, "step": step.name, "own_cluster": own_cluster},
         retries=step.retries,
         retry_delay=RETRY_DELAY,
         retry_exponential_backoff=True,
@@ -133,12 +143,13 @@ def _task(pipeline: Pipeline, step: Step) -> PythonOperator:
     )
 
 
-def run_step(*, pipeline: str, step: str) -> None:
+def run_step(*, pipeline: str, step: str, own_cluster: str) -> None:
     """Run one step in an Airflow task; log expected failures in one line, and retry only if that can help.
 
     Args:
         pipeline: The name of the pipeline.
         step: The name of the step.
+        own_cluster: The address of the cluster that this run started for the step; empty if there is none.
 
     Raises:
         AirflowSkipException: There is nothing to do; the following steps are skipped.
@@ -149,6 +160,8 @@ def run_step(*, pipeline: str, step: str) -> None:
         handler.addFilter(fold_fields)  # Airflow's formatters drop the fields of an event
     try:
         settings = load_settings(PipelineSettings)
+        if own_cluster:
+            settings = settings.model_copy(update={"training_cluster": own_cluster})
         with work_folder(settings, pipeline).updated() as work:
             _step(pipeline, step).run(settings=settings, work=work)
     except NothingToLearn as reason:

@@ -1,12 +1,13 @@
 """Where the tasks of a step run: in the step's process, or on the Dask cluster that the settings name."""
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from carvalue.errors import AppError
 from carvalue.settings import PipelineSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from carvalue.parallel import Workers
@@ -38,10 +39,8 @@ def open_workers(settings: PipelineSettings) -> "AbstractContextManager[Workers]
         from carvalue.parallel import IN_PROCESS
 
         return nullcontext(IN_PROCESS)
-    try:
+    with needs_dask("TRAINING_CLUSTER"):
         from carvalue.parallel.cluster import connect_workers
-    except ModuleNotFoundError as error:
-        raise DaskMissing(f"TRAINING_CLUSTER is set, but {error.name} is not installed.") from error
     return connect_workers(settings.training_cluster, shared=settings.storage_root)
 
 
@@ -61,8 +60,25 @@ def open_training_backend(settings: PipelineSettings) -> "AbstractContextManager
         from carvalue.pricing.training import LocalBackend
 
         return nullcontext(LocalBackend())
-    try:
+    with needs_dask("TRAINING_CLUSTER"):
         from carvalue.pricing.training.distributed import connect_dask
-    except ModuleNotFoundError as error:
-        raise DaskMissing(f"TRAINING_CLUSTER is set, but {error.name} is not installed.") from error
     return connect_dask(settings.training_cluster, shared=settings.storage_root)
+
+
+@contextmanager
+def needs_dask(setting: str) -> "Iterator[None]":
+    """Import in the block what needs Dask.
+
+    Args:
+        setting: The setting that makes it necessary, for the message.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        DaskMissing: The extra `dask` is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise DaskMissing(f"{setting} is set, but {error.name} is not installed.") from error

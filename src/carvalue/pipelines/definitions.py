@@ -56,11 +56,13 @@ class Step:
         run: The function of the step; its name is the step's name, its docstring the step's documentation.
         retries: The number of retries in Airflow; errors for which a retry cannot help fail at once.
         approval: Builds the question that a person has to answer before the step; only Airflow asks it.
+        uses_cluster: Whether the step gives work to the workers of a cluster.
     """
 
     run: StepFunction
     retries: int = 1  # for tasks whose process is killed
     approval: ApprovalFunction | None = None
+    uses_cluster: bool = False
 
     @property
     def name(self) -> str:
@@ -110,19 +112,19 @@ incomplete data.
 """,
     steps=(
         Step(run=steps.download, retries=2),  # Kaggle has transient errors
-        Step(run=steps.clean),
-        Step(run=steps.split),
+        Step(run=steps.clean, uses_cluster=True),
+        Step(run=steps.split, uses_cluster=True),
         Step(run=steps.publish),
-        Step(run=steps.publish_reference),
+        Step(run=steps.publish_reference, uses_cluster=True),
     ),
     produces=DATASETS,
 )
 
 TRAINING = (
     Step(run=steps.tune),
-    Step(run=steps.train),
+    Step(run=steps.train, uses_cluster=True),
     Step(run=steps.evaluate),
-    Step(run=steps.refit),
+    Step(run=steps.refit, uses_cluster=True),
     Step(run=steps.register),
     Step(run=promotion_steps.judge),
     Step(run=promotion_steps.promote, approval=promotion_steps.approval_question),
@@ -139,7 +141,7 @@ registers it in MLflow, runs the acceptance gates, and promotes the model if it 
 
 *Started by* the datasets that `creates_datasets_dag` publishes, or manually.
 *The extent of the search* is the setting `TRAINING_BUDGET`;
-*the cluster that grows the trees* is `TRAINING_CLUSTER`.
+*a cluster that fits the model* is the setting `TRAINING_CLUSTER` or, for one per run, `TRAINING_WORKERS`.
 *A model that is not promoted* is not a failure: the log of `judge` has the reasons, and so has MLflow.
 """,
     steps=TRAINING,
@@ -163,13 +165,13 @@ the watcher sends a notification. *A run that fails* leaves production unchanged
 """,
     steps=(
         Step(run=steps.download, retries=2),
-        Step(run=steps.clean),
+        Step(run=steps.clean, uses_cluster=True),
         Step(run=retraining_steps.adjust_prices),
         Step(run=retraining_steps.join_sales),
-        Step(run=steps.split),
+        Step(run=steps.split, uses_cluster=True),
         Step(run=retraining_steps.skip_if_unchanged),
         Step(run=steps.publish),
-        Step(run=steps.publish_reference),
+        Step(run=steps.publish_reference, uses_cluster=True),
         *TRAINING,
     ),
 )

@@ -13,6 +13,8 @@ from carvalue.settings.state import RegistrySettings
 
 NAMED_DATA_SOURCES = ("auto", "kaggle", "sample")
 REMOTE_DATA_SOURCES = ("s3://", "https://", "http://")
+OTHER_TASKS = 2
+"""The tasks of a run besides its Dask workers: their scheduler, and a step."""
 DATA_SUFFIXES = (".csv", ".zip", ".parquet", ".ndjson", ".jsonl", ".csv.gz", ".ndjson.gz", ".jsonl.gz")
 """The endings of files with listings."""
 
@@ -144,10 +146,25 @@ class ScheduleSettings(SettingsGroup):
     once, as soon as it runs). Containers have `automatic`."""
     parallel_tasks: int = Field(default=2, ge=1)
     """How many tasks of all pipelines run at once, in all of Airflow and in one Celery worker; each takes a
-    process. A pipeline runs one task at a time."""
+    process. A pipeline runs one task at a time, besides those of TRAINING_WORKERS."""
+    training_workers: int = Field(default=0, ge=0)
+    """How many Dask workers Airflow starts for each run of a pipeline, as tasks beside its steps, and stops
+    after the last step that uses them. PARALLEL_TASKS must be larger by two, and the tasks must share
+    STATE_DIR (docs/how-to/run-on-a-cluster.md). 0: TRAINING_CLUSTER decides."""
     retrain_schedule: str = Field(default="", pattern=r"^(@(hourly|daily|weekly|monthly)|\S+( \S+){4})?$")
     """When to retrain, in addition to alarms and manual runs: five cron fields, or @hourly, @daily, @weekly
     or @monthly. Empty: never."""
+
+    @field_validator("training_workers")
+    @classmethod
+    def _leaves_room_for_a_step(cls, value: int, others: ValidationInfo) -> int:
+        parallel = others.data.get("parallel_tasks", value + OTHER_TASKS)
+        if value and parallel < value + OTHER_TASKS:
+            raise ValueError(
+                f"{value} workers, their scheduler and a step are {value + OTHER_TASKS} tasks at once: set "
+                f"PARALLEL_TASKS, which is {parallel}, to {value + OTHER_TASKS} or more"
+            )
+        return value
 
 
 class PipelineSettings(PromotionSettings, SalesSettings, TrainingSettings, DataSettings, RegistrySettings):

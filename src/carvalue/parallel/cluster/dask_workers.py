@@ -1,11 +1,13 @@
 """Run tasks on the workers of a Dask cluster, which see the same files under the same paths."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import dask
@@ -13,26 +15,17 @@ from distributed import Client, as_completed
 
 from carvalue.errors import AppError
 from carvalue.files import TEMPORARY_MARK
+from carvalue.parallel.cluster.errors import ClusterUnavailable, FolderNotShared
+from carvalue.parallel.cluster.run_cluster import RunCluster
 from carvalue.parallel.workers import Item, Result, ignore_result, log_progress
 
+logger = logging.getLogger(__name__)
+
+FILE = "file://"
 CONNECT_S = 20
+START_S = 600  # of a cluster that a run starts: its machines may have to start first
 RETRIES = 2  # of a task that fails, such as for a file system that does not answer
 TASKS_PER_THREAD = 4  # so that a slow task does not leave the other threads idle for long
-
-
-class ClusterUnavailable(AppError):
-    """The Dask cluster cannot be reached or has no worker."""
-
-    status, hint = (
-        502,
-        "Start `dask scheduler` and `dask worker`, or name no cluster (TRAINING_CLUSTER, --on).",
-    )
-
-
-class FolderNotShared(AppError):
-    """A worker of the cluster does not see the files of this machine."""
-
-    status, hint = 500, "Mount this folder under the same path on every machine of the cluster."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,16 +105,24 @@ def send_value(client: Client, value: object) -> Any:
 @contextmanager
 def _connected(address: str) -> Iterator[Client]:
     """Connect, wait for a worker, and close the connection after the block."""
-    try:
-        client = Client(address, timeout=CONNECT_S, set_as_default=False)
-    except (OSError, TimeoutError) as error:
-        raise ClusterUnavailable(f"No Dask scheduler answers at {address}.") from error
-    with client, client.as_current():
+    patience_s = START_S if address.startswith(FILE) else CONNECT_S
+    with _client(address) as client, client.as_current():
         try:
-            client.wait_for_workers(1, timeout=CONNECT_S)
+            client.wait_for_workers(1, timeout=patience_s)
         except TimeoutError as error:
             raise ClusterUnavailable(f"The Dask scheduler at {address} has no worker.") from error
+        facts = {"threads": sum(client.nthreads().values()), "dashboard": client.dashboard_link}
+        logger.info("connected to the cluster", extra={"address": address} | facts)
         yield client
+
+
+def _client(address: str) -> Client:
+    if address.startswith(FILE):
+        return RunCluster(folder=Path(unquote(urlsplit(address).path))).connect(timeout_s=START_S)
+    try:
+        return Client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, TimeoutError) as error:
+        raise ClusterUnavailable(f"No Dask scheduler answers at {address}.") from error
 
 
 @contextmanager
@@ -129,14 +130,15 @@ def connect_workers(address: str, *, shared: Path | None) -> Iterator[DaskWorker
     """Connect to a Dask scheduler, and wait until it has a worker.
 
     Args:
-        address: For example tcp://scheduler:8786.
+        address: For example tcp://scheduler:8786, or file:// and the folder of a `RunCluster`.
         shared: A folder that all workers must see; None if the tasks need none.
 
     Yields:
         The workers; each thread gets several tasks.
 
     Raises:
-        ClusterUnavailable: The scheduler does not answer within `CONNECT_S` seconds, or has no worker then.
+        ClusterUnavailable: The scheduler does not answer within `CONNECT_S` seconds, or has no worker then;
+            for a `RunCluster` within `START_S` seconds.
         FolderNotShared: A worker does not see the folder.
     """
     with _connected(address) as client:
