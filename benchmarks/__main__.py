@@ -61,6 +61,7 @@ def benchmarks(
     yield "model", [("carvalue", "run", "creates_datasets_dag"), ("carvalue", "run", "initial_model_dag")]
     bundle, listings = work / "initial_model_dag" / "bundle", work / "creates_datasets_dag" / "clean"
     dataset = folder / "storage" / "datasets" / (work / "initial_model_dag" / "dataset").read_text().strip()
+    yield "data", [("benchmarks.data", listings.parent)]
     yield "accuracy", [("benchmarks.accuracy", bundle.parent)]
     yield "rolling_origin", [("benchmarks.rolling_origin", listings / "listings.parquet", 3)]
     evaluated = bundle.parent / "evaluation" / "model"
