@@ -33,6 +33,16 @@ def test_every_internal_link_leads_to_a_file_and_to_an_anchor(website: Website) 
     assert dead == []
 
 
+def test_no_page_shows_a_macro_instead_of_its_result(website: Website) -> None:
+    shown = []
+    for page in website.pages.values():
+        for code in page.html.select("code, script"):
+            code.extract()
+        shown += [page.name for sign in ("{{ ", "{% ") if sign in page.html.get_text()]
+
+    assert shown == []
+
+
 def test_there_is_a_text_for_language_models(website: Website) -> None:
     index = (website.root / "llms.txt").read_text(encoding="utf-8")
 
