@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "carvalue"
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 # their docstrings are shown to users: command help, API documentation, task documentation
-SHOWN = {"carvalue/cli": "command", "carvalue/serving/routes.py": "route"}
+SHOWN = {"carvalue/cli/": "command", "carvalue/serving/routes.py": "route"}
 UNDOCUMENTED_BASES = {"Protocol"}
 GIVEN_PARAMETERS = {"self", "cls", "_"}
 NOTHING = {"None", "NoReturn", "Never"}

@@ -1,5 +1,7 @@
 """The site builds strictly and offline, loads nothing from elsewhere, and no link in it is dead."""
 
+import re
+
 import pytest
 
 from website import Website
@@ -34,11 +36,8 @@ def test_every_internal_link_leads_to_a_file_and_to_an_anchor(website: Website) 
 
 
 def test_no_page_shows_a_macro_instead_of_its_result(website: Website) -> None:
-    shown = []
-    for page in website.pages.values():
-        for code in page.html.select("code, script"):
-            code.extract()
-        shown += [page.name for sign in ("{{ ", "{% ") if sign in page.html.get_text()]
+    macro = re.compile(r"\{\{ \w+\(|\{% ")  # {{ $labels }} in the meaning of an alert is Prometheus' own
+    shown = [page.name for page in website.pages.values() if macro.search(page.section(""))]
 
     assert shown == []
 
