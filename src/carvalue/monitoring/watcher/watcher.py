@@ -261,7 +261,9 @@ class Watcher:
             fetched = fetching.result()
         except AppError as error:
             if not self.is_active:  # log once, not for every attempt
-                logger.warning("alerts of this disk are used", extra={"because": error.message})
+                logger.warning(
+                    "stored alerts unavailable, local ones are used", extra={"because": error.message}
+                )
             return True
         self.alert_store.replace_file(partial(self._copy.restore, fetched))
         self.may_store = True
