@@ -159,7 +159,9 @@ class Watcher:
         except AppError as error:
             self.note_trouble(error.message)
             if self.is_active:
-                self.alert_store.deliver(now=self._clock())  # alerts go on while the journal is away
+                self.alert_store.deliver(
+                    now=self._clock()
+                )  # alerts are delivered while the journal is unavailable
             read = 0
         else:
             self.note_trouble("")
