@@ -11,6 +11,7 @@ import typer
 
 from carvalue.cli import app
 from carvalue.settings import Settings
+from tests.architecture.docstrings import PACKAGE, checked_files
 
 ROOT = Path(__file__).parents[2]
 GUIDES = [
@@ -119,6 +120,13 @@ def test_settings_and_constants_in_the_documents_exist() -> None:
 
     assert named
     assert sorted(item for item in named if item[1] not in defined and not item[1].startswith(VENDORS)) == []
+
+
+def test_docstrings_of_the_client_are_checked_and_those_of_commands_are_not() -> None:
+    packages = {path.relative_to(PACKAGE).parts[0] for path in checked_files([PACKAGE])}
+
+    assert "client" in packages
+    assert "cli" not in packages
 
 
 def _is_module(name: str, stems: set[str]) -> bool:
