@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import typer
+from tests.architecture.docstrings import PACKAGE, checked_files
 
 from carvalue.cli import app
 from carvalue.settings import Settings
-from tests.architecture.docstrings import PACKAGE, checked_files
 
 ROOT = Path(__file__).parents[2]
 GUIDES = [
