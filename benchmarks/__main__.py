@@ -1,8 +1,9 @@
 """Measure everything that the documentation shows: `python -m benchmarks LISTINGS FOLDER` (about an hour).
 
 Trains one model on LISTINGS (the file that Kaggle serves) with its state in FOLDER, and runs each benchmark
-with it, so that all results files name the same commit and model. Commit changes first. The benchmark of
-PostgreSQL runs only with --postgresql, and that of Celery only with --redis as well.
+with it, so that all results files name the same commit and model; those of another commit are listed at the
+end. Commit changes first. The benchmark of PostgreSQL runs only with --postgresql, and that of Celery only
+with --redis as well.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.results import RESULTS, current_commit
+from benchmarks.results import RESULTS, current_commit, measured_elsewhere
 
 Command = tuple[object, ...]
 """A module and its arguments."""
@@ -39,16 +40,19 @@ def main() -> None:
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
         "PYTHONPATH": str(Path("tests").resolve()),  # throw-away servers
     }
-    failed = []
+    failed, names = [], []
     for name, commands in benchmarks(
         folder, source=options.listings, postgresql=options.postgresql, redis=options.redis
     ):
+        names.append(name)
         if options.only and name not in options.only:
             continue
         if not run(name, commands, environment=environment, log=folder / "logs" / f"{name}.log"):
             failed.append(name)
             if name == "model":
                 break
+    for name, commit in measured_elsewhere(names, commit=current_commit()).items():
+        print(f"{name}.json is of another commit: {commit}")
     if failed:
         sys.exit(f"These failed: {', '.join(failed)}. Their logs are in {folder / 'logs'}.")
 
@@ -61,6 +65,7 @@ def benchmarks(
     yield "model", [("carvalue", "run", "creates_datasets_dag"), ("carvalue", "run", "initial_model_dag")]
     bundle, listings = work / "initial_model_dag" / "bundle", work / "creates_datasets_dag" / "clean"
     dataset = folder / "storage" / "datasets" / (work / "initial_model_dag" / "dataset").read_text().strip()
+    yield "data", [("benchmarks.data", listings.parent)]
     yield "accuracy", [("benchmarks.accuracy", bundle.parent)]
     yield "rolling_origin", [("benchmarks.rolling_origin", listings / "listings.parquet", 3)]
     evaluated = bundle.parent / "evaluation" / "model"

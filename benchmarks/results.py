@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,22 @@ def describe_model(bundle: Path) -> str:
     model = PriceModel.load(bundle)
     trees, rows = model.booster.num_boosted_rounds(), sum(model.card.rows.values())
     return f"{model.card.data_source}, {rows:,} rows, {trees:,} trees, trained at {model.card.git_commit[:7]}"
+
+
+def measured_elsewhere(names: Iterable[str], *, commit: str, folder: Path = RESULTS) -> dict[str, str]:
+    """Find results files that another commit of the program wrote.
+
+    Args:
+        names: The names of results files, without `.json`.
+        commit: The commit that all should name.
+        folder: The folder of the results files.
+
+    Returns:
+        The commit of each file that names another one; files that do not exist are left out.
+    """
+    paths = {name: folder / f"{name}.json" for name in names}
+    found = {name: json.loads(path.read_text())["commit"] for name, path in paths.items() if path.exists()}
+    return {name: other for name, other in found.items() if other != commit}
 
 
 def current_commit() -> str:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "carvalue"
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 # their docstrings are shown to users: command help, API documentation, task documentation
-SHOWN = {"carvalue/cli": "command", "carvalue/serving/routes.py": "route"}
+SHOWN = {"carvalue/cli/": "command", "carvalue/serving/routes.py": "route"}
 UNDOCUMENTED_BASES = {"Protocol"}
 GIVEN_PARAMETERS = {"self", "cls", "_"}
 NOTHING = {"None", "NoReturn", "Never"}
@@ -72,6 +72,8 @@ def _function_problems(node: Function, name: str) -> Iterator[str]:
         kinds = {section.kind for section in _sections(node)}
         if not kinds & {DocstringSectionKind.returns, DocstringSectionKind.yields}:
             yield f"{node.lineno} {name}: no Returns or Yields"
+    if missing := _raised(node) - _documented_errors(node):
+        yield f"{node.lineno} {name}: Raises lacks {', '.join(sorted(missing))}"
 
 
 def _parameters(node: Function) -> set[str]:
@@ -83,6 +85,21 @@ def _parameters(node: Function) -> set[str]:
 
 def _gives_something(node: Function) -> bool:
     return node.returns is not None and ast.unparse(node.returns).strip("'\"") not in NOTHING
+
+
+def _raised(node: ast.AST) -> set[str]:
+    """Name the classes that a function raises itself, without functions inside it."""
+    if isinstance(node, ast.Raise) and node.exc is not None:
+        raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        name = ast.unparse(raised).rpartition(".")[2]
+        return {name} if name[0].isupper() else set()
+    inner = (child for child in ast.iter_child_nodes(node) if not isinstance(child, Function | ast.Lambda))
+    return {name for child in inner for name in _raised(child)}
+
+
+def _documented_errors(node: ast.AST) -> set[str]:
+    errors = (section for section in _sections(node) if section.kind is DocstringSectionKind.raises)
+    return {str(item.annotation).rpartition(".")[2] for section in errors for item in section.value}
 
 
 def _documented(node: ast.AST, kind: DocstringSectionKind) -> set[str]:

@@ -1,5 +1,6 @@
 """Workflows are valid, have minimal permissions and pin every action to a commit."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -121,3 +122,46 @@ def test_main_is_deployed_after_its_checks_and_only_from_signed_images() -> None
     assert jobs["release"]["needs"] == ["images"]
     assert any(step.get("uses", "").startswith("actions/attest@") for step in jobs["images"]["steps"])
     assert verified < released
+
+
+@pytest.mark.parametrize(
+    ("tag", "notes"), [("v0.2.0", "\n- New.\n\n"), ("v0.1.0", "\n- Old.\n"), ("v0.2", None), ("v0.3.0", None)]
+)
+def test_the_notes_of_a_release_are_its_section_of_the_changelog(
+    tag: str, notes: str | None, tmp_path: Path
+) -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]
+    check = next(step["run"] for step in jobs["publish"]["steps"] if "CHANGELOG.md" in step.get("run", ""))
+    head = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").partition("## [")[0]
+    sections = "## [Unreleased]\n\n## [0.2.0] - 2026-12-01\n\n- New.\n\n## [0.1.0] - 2026-11-24\n\n- Old.\n"
+    (tmp_path / "CHANGELOG.md").write_text(head + sections, encoding="utf-8")
+    uv = tmp_path / "uv"
+    uv.write_text(f"#!/bin/sh\necho {tag.removeprefix('v')}\n")
+    uv.chmod(0o755)
+
+    done = subprocess.run(
+        ["bash", "-e", "-c", check],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "GITHUB_REF_NAME": tag},
+        check=False,
+    )
+
+    assert (done.returncode == 0) == (notes is not None)
+    if notes is not None:
+        assert (tmp_path / "notes.md").read_text() == notes
+
+
+def test_headings_of_the_changelog_have_the_form_that_the_release_reads() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+
+    assert headings[0] == "[Unreleased]"
+    assert [
+        title for title in headings[1:] if not re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", title)
+    ] == []
+
+
+def test_the_wheel_is_installed_before_main_is_deployed() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+
+    assert "make test-wheel" in [step.get("run") for job in jobs.values() for step in job["steps"]]

@@ -1,6 +1,8 @@
 """The reference has every setting, command, route, metric, alert, package and decision record."""
 
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,16 @@ def test_every_alert_links_to_its_section_of_the_site(website: Website) -> None:
     for name in (*(rule.name for rule in RULES), *WATCHER_ALERTS.values(), ALERTING_DOWN):
         page, _, anchor = runbook_url(name).removeprefix(f"{DOCUMENTATION}/").partition("#")
         assert "Means" in website.pages[page].section(anchor)
+
+
+def test_package_alerts_and_site_have_the_same_address() -> None:
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
+    site = re.search(
+        r'site_url: !ENV \[SITE_URL, "(.+)"\]', (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    )
+
+    assert site
+    assert urls["Documentation"] == site[1] == f"{DOCUMENTATION}/"
 
 
 def test_every_gate_has_a_row(website: Website) -> None:

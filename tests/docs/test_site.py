@@ -1,5 +1,7 @@
 """The site builds strictly and offline, loads nothing from elsewhere, and no link in it is dead."""
 
+import re
+
 import pytest
 
 from website import Website
@@ -31,6 +33,13 @@ def test_every_internal_link_leads_to_a_file_and_to_an_anchor(website: Website) 
                 dead.append(f"{page.name} -> {name}#{anchor}")
 
     assert dead == []
+
+
+def test_no_page_shows_a_macro_instead_of_its_result(website: Website) -> None:
+    macro = re.compile(r"\{\{ \w+\(|\{% ")  # {{ $labels }} in the meaning of an alert is Prometheus' own
+    shown = [page.name for page in website.pages.values() if macro.search(page.section(""))]
+
+    assert shown == []
 
 
 def test_there_is_a_text_for_language_models(website: Website) -> None:

@@ -141,4 +141,4 @@ def test_without_mlflow_and_without_a_last_good_bundle_there_is_no_model(tmp_pat
 
     assert done.returncode == 1
     assert "does not answer" in done.stderr
-    assert "left no model here" in done.stderr
+    assert "stored no model on this machine" in done.stderr

@@ -1,4 +1,4 @@
-"""Demonstrate drift detection on the running platform: an alert everywhere it shows, then all as before."""
+"""Demonstrate drift detection on the running platform: raise an alert, then restore the earlier state."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Format versions of stored objects, and what is said about a format that this release cannot read.
+"""Format versions of stored objects, and the errors for formats that this release cannot read.
 
 A stored object has the field `format`, a whole number that is raised whenever an older release would misread
 it. Each release reads the formats of the last two releases. Without the field, an object has format 1.

@@ -1,4 +1,4 @@
-"""Numbers of rows, with which a result about a row finds its way back to the part that holds the row."""
+"""Unique numbers of rows, by which results about rows are sent back to the parts that hold them."""
 
 import polars as pl
 

@@ -130,7 +130,7 @@ def promote(*, settings: PipelineSettings, work: Path) -> None:
     except ChampionChanged as change:
         if _must_be_approved(GateJudgement.load(work / JUDGEMENT_FILE), settings):
             raise  # the person approved a comparison with another version
-        logger.info("judging again", extra={"because": str(change)})
+        logger.info("gates are applied again", extra={"because": str(change)})
         judge(settings=settings, work=work)
         _promote(settings, work)
 

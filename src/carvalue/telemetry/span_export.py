@@ -32,7 +32,7 @@ KINDS: Mapping[str, SpanKind] = {
 
 
 class ExportingTracer:
-    """Opens spans and exports them in the background; while the collector is away, spans are dropped.
+    """Opens spans and exports them in the background; while the collector is unavailable, spans are dropped.
 
     Args:
         process: The name of the process; the attribute `service.name`.

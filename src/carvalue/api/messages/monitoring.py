@@ -87,7 +87,7 @@ class DriftView(Struct, frozen=True, kw_only=True):
     Attributes:
         state: insufficient data, clean, suspected or confirmed.
         features: Drift of each feature, the largest score first.
-        provisional: Whether the thresholds rest on the training data alone.
+        provisional: Whether the history of a channel is too short for reliable thresholds.
         rows_seen: Number of quotes that were checked.
         window_rows: Number of quotes in the window.
         since: When the drift was first suspected; None without one.

@@ -1,4 +1,4 @@
-"""Daily partitions of the quotes in PostgreSQL; a SQLite journal has one table and needs nothing of this."""
+"""Daily partitions of the quotes in PostgreSQL; a SQLite journal has one table without partitions."""
 
 import re
 from dataclasses import dataclass

@@ -108,6 +108,7 @@ def fetch_listings(
 
     Raises:
         SourceFailed: The listings could not be fetched; files already in `into` are unchanged.
+        CannotStore: The listings cannot be written to `into`.
         StorageUnavailable: The bucket does not answer, or does not exist.
 
     Example:

@@ -1,4 +1,4 @@
-"""Part quotes into channels, each with a history of its own, and choose those that count as evidence."""
+"""Assign quotes to channels, detect drift in each channel, and leave out repeated quotes of one visitor."""
 
 from carvalue.monitoring.channels.causes import Cause, DriftCause, diagnose
 from carvalue.monitoring.channels.detectors import ChannelDetectors, merge

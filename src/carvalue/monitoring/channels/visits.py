@@ -1,7 +1,7 @@
-"""Choose the quotes that count as evidence: one visit must not look like many people.
+"""Leave out repeated quotes of one visitor, which would look like drift.
 
 A person tries the same car with other mileages, a bot asks for one car all day, a file holds thousands of
-rows of one dealer. Such quotes are alike, so that as many independent ones would be taken for drift.
+rows of one dealer. Such quotes are alike, and the detector would take them for drift.
 """
 
 from collections import Counter, OrderedDict, deque

@@ -186,7 +186,9 @@ def _advice(diagnosis: DriftCause) -> str:
         return "What to do: check how the field is entered and sent; a retraining does not help."
     if diagnosis.affects_prices:
         return "What to do: retrain on newer listings that include such cars (`carvalue retrain`)."
-    return "What to do: nothing now. After some thousand quotes the new mix of cars counts as usual."
+    return (
+        "What to do: nothing. The alert ends when the channel's history, some thousand quotes, has such cars."
+    )
 
 
 def _inaccurate(error: BoundedShare, sales: int, *, expected: float, now: datetime) -> Alert:

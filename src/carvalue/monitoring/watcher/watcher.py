@@ -159,7 +159,9 @@ class Watcher:
         except AppError as error:
             self.note_trouble(error.message)
             if self.is_active:
-                self.alert_store.deliver(now=self._clock())  # alerts go on while the journal is away
+                self.alert_store.deliver(
+                    now=self._clock()
+                )  # alerts are delivered while the journal is unavailable
             read = 0
         else:
             self.note_trouble("")
@@ -261,7 +263,9 @@ class Watcher:
             fetched = fetching.result()
         except AppError as error:
             if not self.is_active:  # log once, not for every attempt
-                logger.warning("alerts of this disk are used", extra={"because": error.message})
+                logger.warning(
+                    "stored alerts unavailable, local ones are used", extra={"because": error.message}
+                )
             return True
         self.alert_store.replace_file(partial(self._copy.restore, fetched))
         self.may_store = True

@@ -146,6 +146,9 @@ class CarPriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  #
 
         Returns:
             Lower and upper end in whole dollars, shape (rows, 2), dtype float64.
+
+        Raises:
+            ValueError: `coverage` is not between 0 and 1.
         """
         if not 0 < coverage < 1:
             raise ValueError(f"coverage: expected a number between 0 and 1, found {coverage}.")
@@ -161,6 +164,9 @@ class CarPriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  #
         Returns:
             Whole dollars, shape (rows, probabilities); (rows,) for one probability; dtype float64. The median
             is the prediction.
+
+        Raises:
+            ValueError: A probability is not between 0 and 1.
         """
         levels = np.atleast_1d(np.asarray(q, dtype=np.float64))
         if not ((levels > 0) & (levels < 1)).all():

@@ -1,4 +1,4 @@
-"""Noise floor: how far the asking prices of cars that are described alike differ, whatever the model.
+"""Noise floor: how far the asking prices of cars with equal descriptions differ, which no model can predict.
 
 Twins are two cars, in different regions, whose sellers typed the same name, year and categories and nearly
 the same miles. Each of the two prices has its own noise, so a price without noise would be nearer to each of

@@ -1,4 +1,4 @@
-"""Difficulty (sigma) of a quote: how far prices scatter about quotes of such cars, as a product of factors.
+"""Difficulty (sigma) of a quote: the expected spread of prices around quotes, as a product of factors.
 
 The sigmas normalize the residuals of the conformal intervals (Papadopoulos et al. 2008). Each factor bins one
 input. All are fitted together by backfitting (Buja et al. 1989): each explains what the others leave.

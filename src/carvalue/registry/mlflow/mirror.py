@@ -26,7 +26,7 @@ STAGES = {PRODUCTION: "Production", ARCHIVED: "Archived", CANDIDATE: "None"}
 DECISION_TAG, GATES_TAG = "decision", "gates"
 DECISION_FILE = "decision.json"
 """The artifact of a training run that has the decision with all figures."""
-HEADING = "## Into production?"
+HEADING = "## Promotion decision"
 """The heading of the decision in the model card."""
 
 

@@ -65,7 +65,7 @@ class ClientPseudonyms:
                     unfinished.write_bytes(os.urandom(SECRET_BYTES))
             secret = self._file.read_bytes()
         except OSError as error:
-            logger.error("pseudonyms last until the next start", extra={"because": str(error)})  # noqa: TRY400
+            logger.error("pseudonyms change at the next start", extra={"because": str(error)})  # noqa: TRY400
             return os.urandom(SECRET_BYTES)
         if len(secret) < SECRET_BYTES:
             logger.error("the secret of the pseudonyms is damaged", extra={"file": str(self._file)})

@@ -18,7 +18,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class ObservabilityMiddleware:
-    """ASGI middleware, the outermost: it also sees FastAPI's answers to unexpected errors.
+    """ASGI middleware, the outermost: it also sees the answers to unexpected errors.
 
     Args:
         app: the application that requests are passed to.

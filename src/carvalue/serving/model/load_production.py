@@ -75,4 +75,6 @@ def _last_good(cache: BundleCache, *, error: RegistryUnavailable, warn: Callable
         return LoadedModel(model=model, version=bundle.version)
     if unusable is not None:
         raise unusable
-    raise ModelNotLoaded(f"{error.message} And the service has left no model here.") from error
+    raise ModelNotLoaded(
+        f"{error.message} The service has stored no model on this machine either."
+    ) from error

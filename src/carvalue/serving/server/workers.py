@@ -229,7 +229,7 @@ def _shared_socket(config: uvicorn.Config) -> socket.socket:
 
 
 def _stop_after_supervisor() -> None:
-    """Stop this worker in order when the supervisor is gone, however it ended."""
+    """Stop this worker in order when the supervisor no longer runs, however it ended."""
     supervisor = parent_process()
     if supervisor is not None:
         supervisor.join()

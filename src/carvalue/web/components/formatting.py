@@ -149,11 +149,9 @@ def age_in_words(day: date, *, today: date) -> str:
         ['5 years', '1 month']
     """
     days = (today - day).days
-    for unit, length in (("year", 365.25), ("month", 30.44), ("day", 1)):
-        count = int(days / length)
-        if count or unit == "day":
-            return f"{count} {unit}" + ("" if count == 1 else "s")
-    raise AssertionError("days are always counted")
+    counts = ((int(days / length), unit) for unit, length in (("year", 365.25), ("month", 30.44), ("day", 1)))
+    count, unit = next((found for found in counts if found[0]), (0, "day"))
+    return f"{count} {unit}" + ("" if count == 1 else "s")
 
 
 def car_name(listing: Mapping[str, Value]) -> str:

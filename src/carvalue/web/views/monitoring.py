@@ -152,7 +152,7 @@ def _decision(item: DecisionView) -> dict[str, str]:
 def _show_drift(drift: DriftView) -> None:
     st.subheader("Drift")
     color = COLORS.get(drift.state, "gray")
-    note = " The thresholds are provisional: they are calibrated on the training data alone."
+    note = " The thresholds are provisional: few quotes have been seen so far."
     provisional = note if drift.provisional else ""
     st.markdown(f":{color}-badge[{drift.state}] {drift.rows_seen:,} quotes checked.{provisional}")
     if not drift.features:

@@ -1,4 +1,4 @@
-"""Quotes and feedback; tables that were there before there were revisions are taken as they are."""
+"""Create the tables of quotes and feedback; keep those of releases without revisions."""
 
 import sqlalchemy as sa
 from alembic import op
