@@ -51,7 +51,7 @@ locals {
       statistic = "Maximum", above = 300, minutes = 5, silent = "notBreaching"
     }
     quotes-lost = {
-      about     = "Quotes were answered that the journal will never have: the outbox of a task is full (SPOOL_LIMIT_MB) because the journal has been away, or its disk is broken."
+      about     = "Quotes were answered that the journal will never have: the outbox of a task is full (OUTBOX_LIMIT_MB) because the journal has been away, or its disk is broken."
       space     = "${var.name}/service", metric = "carvalue_journal_dropped_total", of = {}
       statistic = "Sum", above = 0, minutes = 1, silent = "notBreaching"
     }

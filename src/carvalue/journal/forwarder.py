@@ -97,9 +97,9 @@ class Forwarder:
         self.quarantined_records = 0
         metrics.journal_up.set(1)  # until it refuses quotes; a service without requests would raise an alert
         metrics.measure(metrics.journal_lag, self.lag_s)
-        metrics.measure(metrics.spool_bytes, lambda: outbox.waiting_bytes)
+        metrics.measure(metrics.outbox_bytes, lambda: outbox.waiting_bytes)
         metrics.measure(metrics.quarantined_records, lambda: self.quarantined_records)
-        metrics.spool_limit.set(outbox.limit_bytes)
+        metrics.outbox_limit.set(outbox.limit_bytes)
 
     def lag_s(self) -> float:
         """Compute how long the oldest entry in the outbox has been waiting.
