@@ -29,7 +29,7 @@ def gate_requirements(listings: pl.DataFrame) -> Iterator[str]:
         yield "the split is by time: all listings have the same posting date"
     for order in MARKET.orders:
         if reason := missing_categories(listings, order):
-            yield f"behaviour: not applicable: {order.name} ({reason})"
+            yield f"invariants: not applicable: {order.name} ({reason})"
 
 
 def missing_categories(rows: pl.DataFrame, order: PriceOrder) -> str:

@@ -15,7 +15,7 @@ QUOTE_MS = 5.0  # the present model takes a fifth of one; the service quotes on 
 ROUNDS = 20  # over the golden listings; the median of so many is not moved by a busy machine's pauses
 
 
-def behaviour(evidence: GateEvidence) -> GateResult:
+def invariants(evidence: GateEvidence) -> GateResult:
     """Require every invariant of `carvalue.pricing.evaluation`.
 
     Args:
@@ -27,7 +27,7 @@ def behaviour(evidence: GateEvidence) -> GateResult:
     checks = check_invariants(evidence.model, evidence.quoted)
     broken = violations(checks)
     return GateResult(
-        name="behaviour",
+        name="invariants",
         figure=len(broken),
         limit=0,
         passed=not broken,

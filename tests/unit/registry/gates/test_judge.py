@@ -89,7 +89,7 @@ REPORTS = {
     "plausible moves": "no champion and basket to compare with",
     "listed prices": "error *% against *% of version 1 on 400 rows at their listed prices "
     "(at most {limit:+.0%})",
-    "behaviour": "violates none of 7 invariants: more miles never raise the price, *",
+    "invariants": "violates none of 7 invariants: more miles never raise the price, *",
     "size of the bundle": "the bundle is {figure:.1f} MB (at most {limit})",
     "time of a quote": "one listing takes {figure:.2f} ms (at most {limit:g})",
     "loads as the service does": "12 of 12 golden prices came out again, {figure:.1f} s after its bundle "
