@@ -268,13 +268,13 @@ RETRAINING_STARTED = _gauge(
 )
 ALERTS_FIRING = _gauge("alerts_firing", "Firing alerts, by kind.", "kind")
 ALERTS_WAITING = _gauge(
-    "alert_deliveries_waiting", "Notifications that a receiver has not accepted yet.", "sink"
+    "alert_deliveries_waiting", "Notifications that a receiver has not accepted yet.", "receiver"
 )
 ALERT_DELIVERIES = MetricSpec(
     name="carvalue_alert_deliveries_total",
     kind="counter",
     help="Attempts to deliver a notification, by receiver and outcome.",
-    labels=("sink", "outcome"),
+    labels=("receiver", "outcome"),
 )
 REPORTS = MetricSpec(name="carvalue_reports_total", kind="counter", help="Reports created.")
 SHADOW_VERSION = _gauge(

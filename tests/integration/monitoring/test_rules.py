@@ -106,8 +106,8 @@ SERIES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {"carvalue_watcher_up": "1x40", "carvalue_watcher_last_check_timestamp_seconds": "0+60x40"},
     ),
     "CarvalueAlertsUndelivered": (
-        {'carvalue_alert_deliveries_waiting{sink="mail"}': "2x40"},
-        {'carvalue_alert_deliveries_waiting{sink="mail"}': "0x40"},
+        {'carvalue_alert_deliveries_waiting{receiver="mail"}': "2x40"},
+        {'carvalue_alert_deliveries_waiting{receiver="mail"}': "0x40"},
     ),
     "CarvaluePipelineFailed": (
         {'carvalue_pipeline_last_run_success{dag="initial_model_dag"}': "0x40"},
