@@ -27,7 +27,7 @@ Rejected = tuple[bytes, str]
 
 logger = logging.getLogger(__name__)
 
-JournalState = Literal["not asked yet", "up", "down"]
+JournalState = Literal["not tried yet", "up", "down"]
 
 
 class JournalWrites(Protocol):
@@ -93,7 +93,7 @@ class Forwarder:
         self._quarantine = quarantine
         self._lock = Lock()
         self._oldest: float | None = None
-        self.journal_state: JournalState = "not asked yet"
+        self.journal_state: JournalState = "not tried yet"
         self.quarantined_records = 0
         metrics.journal_up.set(1)  # until it refuses quotes; a service without requests would raise an alert
         metrics.measure(metrics.journal_lag, self.lag_s)

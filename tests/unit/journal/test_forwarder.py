@@ -65,7 +65,7 @@ class ForwarderSetup:
 def test_an_outage_is_survived_and_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     setup = ForwarderSetup(tmp_path)
-    assert setup.replay.journal_state == "not asked yet"
+    assert setup.replay.journal_state == "not tried yet"
     assert setup.replay.quarantined_records == 0
     setup.journal.is_down = True
     setup.outbox.append([an_entry(0), an_entry(1)])
