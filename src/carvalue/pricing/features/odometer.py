@@ -13,7 +13,7 @@ import polars as pl
 from carvalue.listings import DISTANCE, Value
 from carvalue.pricing.features.cells import Cells, FrameCells, Indices
 
-IMPLAUSIBLE = "odometer_doubted"
+IMPLAUSIBLE = "odometer_implausible"
 """Name of the flag; cars with an implausible odometer are cheaper than those without any mileage."""
 WITHOUT_ODOMETER: Mapping[str, Value] = {"odometer": None, IMPLAUSIBLE: 1}
 """Values that replace those of a listing with an implausible odometer."""
