@@ -260,8 +260,8 @@ class AlertStore:
 
     def _prepare(self) -> None:
         with self._engine.begin() as connection:
-            found = connection.exec_driver_sql("PRAGMA user_version").scalar_one() or FORMAT
-            check_format(found, kind="alert store", source=self._path, oldest=1, newest=FORMAT)
+            stored_format = connection.exec_driver_sql("PRAGMA user_version").scalar_one() or FORMAT
+            check_format(stored_format, kind="alert store", source=self._path, oldest=1, newest=FORMAT)
             TABLES.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {FORMAT}")
 

@@ -57,10 +57,10 @@ def implausible_rows(cells: Cells, *, newest_year: int) -> Indices:
     Returns:
         Indices of these listings, in order.
     """
-    found = cells.evaluate(partial(is_implausible, newest_year=newest_year), ("odometer", "year"))
-    if isinstance(found, list) and True not in found:  # NumPy takes longer to look through a few listings
+    flags = cells.evaluate(partial(is_implausible, newest_year=newest_year), ("odometer", "year"))
+    if isinstance(flags, list) and True not in flags:  # NumPy takes longer to look through a few listings
         return NO_ROWS
-    return np.flatnonzero(found)
+    return np.flatnonzero(flags)
 
 
 def drop_implausible(frame: pl.DataFrame, *, newest_year: int) -> pl.DataFrame:
