@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from carvalue.settings import DEPLOYABLE, SECRETS, Settings
+from carvalue.settings import DEPLOYABLE, RENAMED, SECRETS, Settings
 
 HERE = Path(__file__).parent
 SOURCE = "Written by deploy/generate_settings.py from src/carvalue/settings."
@@ -53,12 +53,12 @@ def example() -> str:
 
 
 def terraform() -> str:
-    """Write the names that the variable `settings` accepts.
+    """Write the names that the variable `settings` accepts, also the earlier names that this release reads.
 
     Returns:
         Terraform in JSON.
     """
-    names = sorted(name.upper() for name in PLAIN)
+    names = sorted((*map(str.upper, PLAIN), *RENAMED))
     return json.dumps({"//": SOURCE, "locals": {"setting_names": names}}, indent=2) + "\n"
 
 

@@ -43,7 +43,7 @@ SETTING_GROUPS = {
     "parallel_tasks promotion_approval max_level_change max_worse_error max_slice_error "
     "max_coverage_deviation correct_ranges verified_sales_clients",
     "State and journal": "state_dir storage_url journal_url journal_keep_days journal_archive_url "
-    "spool_limit_mb",
+    "outbox_limit_mb",
     "Published versions": "bundle_url bundle_signing_key bundle_public_key unsigned_bundles",
     "Price service": "service_workers batch_limit_mb service_keys_file service_keys service_api_key "
     "rate_limit rate_burst rate_limit_redis visitor_clients cors_origins canary_share canary_clients "

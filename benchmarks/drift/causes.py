@@ -50,8 +50,8 @@ OTHER_CARS: Mapping[str, pl.Expr] = {
     "cars from 2017": pl.col("year") >= 2017,
     "pickups and trucks": pl.col("type").is_in(["pickup", "truck"]),
     "over 140,000 miles": pl.col("odometer") > 140_000,
-    "cheap cars": pl.col("asked") < 6_000,
-    "dear cars": pl.col("asked") > 28_000,
+    "cheap cars": pl.col("asking_price") < 6_000,
+    "dear cars": pl.col("asking_price") > 28_000,
     "cars before 1998": pl.col("year") < 1998,
 }
 
@@ -71,7 +71,7 @@ def main(datasets: Path, work: Path) -> None:
     """Inject all changes and save how many are identified correctly."""
     prepared = streams(datasets, regime="consecutive", work=work)
     profile, null = calibrate(prepared.reference)
-    cars = prepared.listings.with_columns(asked=pl.col("price").cast(pl.Float64))
+    cars = prepared.listings.with_columns(asking_price=pl.col("price").cast(pl.Float64))
     effects = measure_effects(prepared.listings, prepared.model)
     results = []
     for case in cases(prepared, cars):
@@ -131,8 +131,8 @@ def _case(
         after = after if len(after) == AFTER else cars.filter(OTHER_CARS[name])[:AFTER]
         quoted = reference_frame(after, prepared.model)
         errors = [
-            float((rows["price"] / asked - 1).abs().median())
-            for rows, asked in ((quoted, after["asked"]), (clean, before["asked"]))
+            float((rows["price"] / asking_price - 1).abs().median())
+            for rows, asking_price in ((quoted, after["asking_price"]), (clean, before["asking_price"]))
         ]  # type: ignore[arg-type]
         cause, affected = Cause.OTHER_CARS, errors[0] / errors[1] >= 1.25
     else:

@@ -51,11 +51,11 @@ locals {
       statistic = "Maximum", above = 300, minutes = 5, silent = "notBreaching"
     }
     quotes-lost = {
-      about     = "Quotes were answered that the journal will never have: the outbox of a task is full (SPOOL_LIMIT_MB) because the journal has been away, or its disk is broken."
+      about     = "Quotes were answered that the journal will never have: the outbox of a task is full (OUTBOX_LIMIT_MB) because the journal has been away, or its disk is broken."
       space     = "${var.name}/service", metric = "carvalue_journal_dropped_total", of = {}
       statistic = "Sum", above = 0, minutes = 1, silent = "notBreaching"
     }
-    watcher-told = {
+    watcher-alert = {
       about     = "The watcher raised an alert, such as drift or a high live error. Its log and the monitoring page show which; docs/how-to/respond-to-alerts.md says what to do."
       space     = "${var.name}/watcher", metric = "AlertsBegun", of = {}
       statistic = "Sum", above = 0, minutes = 1, silent = "notBreaching"
@@ -209,8 +209,8 @@ data "aws_iam_policy_document" "alerts" {
 }
 
 # The watcher also logs one line per alert, so that this alarm mails its alerts too.
-resource "aws_cloudwatch_log_metric_filter" "told" {
-  name           = "${var.name}-watcher-told"
+resource "aws_cloudwatch_log_metric_filter" "alert" {
+  name           = "${var.name}-watcher-alert"
   log_group_name = aws_cloudwatch_log_group.this["watcher"].name
   pattern        = "{ ($.logger = \"carvalue.monitoring.alerting.store\") && ($.message = \"alert\") }"
 

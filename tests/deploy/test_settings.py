@@ -13,7 +13,7 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
-from carvalue.settings import DEPLOYABLE, SECRETS, Settings
+from carvalue.settings import DEPLOYABLE, RENAMED, SECRETS, Settings
 from production import START, environment, load_program
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +104,7 @@ def test_a_task_on_aws_has_every_setting() -> None:
     names = json.loads((DEPLOY / "aws" / "settings.tf.json").read_text())["locals"]["setting_names"]
     beside_the_map = re.sub(r"settings = merge\(\{.*?\}, var\.settings\)", "", services, flags=re.DOTALL)
 
-    assert set(names) == PLAIN
+    assert set(names) == PLAIN | RENAMED.keys()
     assert 'name => chosen if item.image != "mlflow" }, item.environment)' in services  # all with our code
     assert (
         not set(re.findall(r"^ +([A-Z0-9_]+) += \"(?![a-z-]+\")", beside_the_map, re.MULTILINE)) & DEPLOYABLE

@@ -366,8 +366,8 @@ print(json.dumps({"metrics": text, "reference": macros.metrics()}))
 def test_a_metric_is_exposed_and_on_the_reference_page(checkout: Checkout) -> None:
     metrics = "src/carvalue/telemetry/metrics.py"
 
-    checkout.insert(metrics, BODY_BYTES, before="SPOOL_BYTES = _gauge(")
-    checkout.insert(metrics, "    BODY_BYTES,\n", after="    SPOOL_UP,\n")
+    checkout.insert(metrics, BODY_BYTES, before="OUTBOX_BYTES = _gauge(")
+    checkout.insert(metrics, "    BODY_BYTES,\n", after="    OUTBOX_UP,\n")
     attribute = "        self.body_bytes = self._counter(BODY_BYTES)\n"
     checkout.insert(metrics, attribute, after="        self.quotes = self._counter(QUOTES)\n")
 

@@ -303,7 +303,7 @@ class Replica:
             clock=simulation.clock.monotonic,
         )
         self.live.load_last_good()
-        self.outbox = Outbox(self._folder / "spool", limit_bytes=2**20, segment_bytes=1_500)
+        self.outbox = Outbox(self._folder / "outbox", limit_bytes=2**20, segment_bytes=1_500)
         writer = JournalWriter(
             outbox=self.outbox, journal=journal, metrics=metrics, clock=simulation.clock.monotonic
         )

@@ -74,7 +74,7 @@ class Quotes:
                     acknowledge(f"sold {10_000 + life}")
                 if life == 0:  # a segment of release 0.1, with a line that was damaged since
                     with attempt():
-                        with atomic_write(folder / "spool" / "00000000000000000001-9.ndjson") as segment:
+                        with atomic_write(folder / "outbox" / "00000000000000000001-9.ndjson") as segment:
                             segment.write_bytes(DAMAGED + b"\n")
                         acknowledge("damaged")
                         forwarder.forward()
@@ -100,7 +100,7 @@ class Quotes:
 
     @contextmanager
     def _service(self, folder: Path) -> Iterator[tuple[Outbox, Forwarder, Journal]]:
-        outbox = Outbox(folder / "spool", limit_bytes=2**20, segment_bytes=2_000)
+        outbox = Outbox(folder / "outbox", limit_bytes=2**20, segment_bytes=2_000)
         journal = Journal(f"sqlite:///{folder}/service/journal.db", answer_s=1)
         forwarder = Forwarder(
             outbox=outbox,

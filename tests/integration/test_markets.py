@@ -34,13 +34,13 @@ def motorcycles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_the_model_passes_every_gate(motorcycles: dict[str, Any]) -> None:
     assert {name: text for name, (passed, text) in motorcycles["gates"].items() if not passed} == {}
-    behaviour = motorcycles["gates"]["behaviour"][1]
+    invariants = motorcycles["gates"]["invariants"][1]
     for invariant in (
         "more km never raise",
         "a larger power_kw never lowers",
         "anti-lock brakes raise prices",
     ):
-        assert invariant in behaviour
+        assert invariant in invariants
 
 
 def test_the_api_answers_in_the_markets_currency_and_units(motorcycles: dict[str, Any]) -> None:

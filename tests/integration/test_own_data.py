@@ -52,5 +52,5 @@ def test_a_mapped_file_becomes_a_version_in_production_that_prices_its_cars(sett
     with open_registry(settings) as registry:
         assert registry.champion() is not None
     judgement = GateJudgement.load(work_folder(settings, INITIAL_MODEL.name).read() / "judgement.json")
-    (behaviour,) = (gate for gate in judgement.decision.gates if gate.name == "behaviour")
-    assert "a salvage title lowers prices (no listing states its title)" in behaviour.message
+    (invariants,) = (gate for gate in judgement.decision.gates if gate.name == "invariants")
+    assert "a salvage title lowers prices (no listing states its title)" in invariants.message

@@ -44,7 +44,7 @@ PASSED = PromotionDecision.from_gates(
 
 @dataclass(frozen=True)
 class Market:
-    """A running MLflow, and what a candidate is made of."""
+    """A running MLflow, and what a challenger is made of."""
 
     uri: str
     folder: Path
@@ -125,7 +125,7 @@ def test_a_challenger_is_judged_promoted_and_recorded(market: Market) -> None:
     assert refused.reasons == (f"the same bundle is in production as version {first.version}",)
     assert decision.promote
     assert _standing(market, first) == ({"previous"}, "Archived", "archived")
-    assert _standing(market, same) == (set(), "None", "candidate")
+    assert _standing(market, same) == (set(), "None", "challenger")
     assert _standing(market, newer) == ({"production"}, "Production", "production")
     assert _live(market) == newer
     assert [(entry.act, entry.version, entry.earlier) for entry in market.decisions] == [

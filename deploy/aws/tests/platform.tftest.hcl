@@ -317,8 +317,8 @@ run "what_stops_and_what_the_watcher_finds_reaches_people" {
   }
   assert {
     condition = (
-      aws_cloudwatch_log_metric_filter.told.metric_transformation[0].name == local.alarms["watcher-told"].metric
-      && aws_cloudwatch_log_metric_filter.told.log_group_name == aws_cloudwatch_log_group.this["watcher"].name
+      aws_cloudwatch_log_metric_filter.alert.metric_transformation[0].name == local.alarms["watcher-alert"].metric
+      && aws_cloudwatch_log_metric_filter.alert.log_group_name == aws_cloudwatch_log_group.this["watcher"].name
     )
     error_message = "The alarm must use the metric that is counted in the watcher's log."
   }
@@ -333,8 +333,8 @@ run "what_alarms_read_from_service_and_watcher_is_written" {
       local.tasks[role].containers.metrics.arguments[1] == "${var.name}/${role}" && alltrue([
         for alarm in values(local.alarms) :
         contains(local.tasks[role].containers.metrics.arguments, alarm.metric) || (
-          alarm.metric == aws_cloudwatch_log_metric_filter.told.metric_transformation[0].name
-          && alarm.space == aws_cloudwatch_log_metric_filter.told.metric_transformation[0].namespace
+          alarm.metric == aws_cloudwatch_log_metric_filter.alert.metric_transformation[0].name
+          && alarm.space == aws_cloudwatch_log_metric_filter.alert.metric_transformation[0].namespace
         )
         if alarm.space == "${var.name}/${role}"
       ])

@@ -132,7 +132,7 @@ ALERTS = Row(
         Panel(
             title="Notifications waiting",
             shape="lines",
-            queries={metrics.ALERTS_WAITING.name: "{{sink}}"},
+            queries={metrics.ALERTS_WAITING.name: "{{receiver}}"},
             description="Notifications that a receiver has not accepted yet; they are retried.",
             width=8,
             low=0,

@@ -2,7 +2,7 @@
 
 from boards.panel import INSTANCE, NEUTRAL, SUMMARY_HEIGHT, UP_STEPS, Board, Panel, Row, quantile, rate
 from carvalue.telemetry import metrics
-from carvalue.telemetry.alert_rules import DISK_SHARE, SERVICE_JOB, SPOOL_SHARE
+from carvalue.telemetry.alert_rules import DISK_SHARE, OUTBOX_SHARE, SERVICE_JOB
 from carvalue.telemetry.objectives import BUDGET, ERRORS, LATE_S, SLOW_S
 
 SELECTED = INSTANCE.strip("{}")
@@ -12,7 +12,7 @@ DAY_S = 86_400
 ERROR_SHARE = (
     f"(sum({rate(metrics.REQUESTS, FAILED)}) or vector(0)) / sum({rate(metrics.REQUESTS, INSTANCE)})"
 )
-SPOOL_USED = f"max({metrics.SPOOL_BYTES.name}{INSTANCE} / {metrics.SPOOL_LIMIT.name}{INSTANCE})"
+OUTBOX_USED = f"max({metrics.OUTBOX_BYTES.name}{INSTANCE} / {metrics.OUTBOX_LIMIT.name}{INSTANCE})"
 
 SUMMARY = Row(
     title="Summary",
@@ -84,14 +84,14 @@ SUMMARY = Row(
         Panel(
             title="Outbox used",
             shape="stat",
-            queries={SPOOL_USED: "used"},
+            queries={OUTBOX_USED: "used"},
             description="Fullest outbox, as a share of its limit.",
             unit="percentunit",
             width=3,
             low=0,
             high=1,
-            steps=((None, "green"), (SPOOL_SHARE / 2, "orange"), (SPOOL_SHARE, "red")),
-            runbook="CarvalueSpoolFilling",
+            steps=((None, "green"), (OUTBOX_SHARE / 2, "orange"), (OUTBOX_SHARE, "red")),
+            runbook="CarvalueOutboxFilling",
             decimals=0,
         ),
         Panel(
@@ -195,13 +195,13 @@ JOURNAL = Row(
             title="Outbox",
             shape="lines",
             queries={
-                f"{metrics.SPOOL_BYTES.name}{INSTANCE}": "{{instance}}",
-                f"{metrics.SPOOL_LIMIT.name}{INSTANCE}": "limit of {{instance}}",
+                f"{metrics.OUTBOX_BYTES.name}{INSTANCE}": "{{instance}}",
+                f"{metrics.OUTBOX_LIMIT.name}{INSTANCE}": "limit of {{instance}}",
             },
             description="Bytes of quotes that wait on local disk. At the limit, quotes are dropped.",
             unit="bytes",
             low=0,
-            runbook="CarvalueSpoolFilling",
+            runbook="CarvalueOutboxFilling",
         ),
         Panel(
             title="Quotes stored per second",
@@ -249,7 +249,7 @@ PARTS = Row(
             queries={
                 "min by (job) (up)": "{{job}}",
                 f"min({metrics.JOURNAL_UP.name})": "journal",
-                f"min({metrics.SPOOL_UP.name})": "local disk for quotes",
+                f"min({metrics.OUTBOX_UP.name})": "local disk for quotes",
                 f"min({metrics.REGISTRY_UP.name})": "registry",
                 metrics.WATCHER_UP.name: "watcher's last round",
                 metrics.AIRFLOW_UP.name: "Airflow's API",

@@ -75,9 +75,11 @@ def forget(quote_id: QuoteId) -> None:
         raise typer.BadParameter(f"expected 32 of the characters 0-9 and a-f, got {quote_id!r}")
     with _opened() as (settings, opened):
         archive = JournalArchive(open_objects(settings.journal_archive_url))
-        found = forget(quote_id, journal=opened, archive=archive)
+        forgotten = forget(quote_id, journal=opened, archive=archive)
     places = [
-        name for name, was_there in (("journal", found.journal), ("archive", found.archive)) if was_there
+        name
+        for name, was_there in (("journal", forgotten.journal), ("archive", forgotten.archive))
+        if was_there
     ]
     print_line(f"deleted from the {' and the '.join(places)}; not reached:")
     for place in NOT_REACHED:

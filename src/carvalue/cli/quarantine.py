@@ -33,10 +33,10 @@ def show(
     record: Annotated[str, typer.Argument(help="An id that `carvalue quarantine list` prints.")],
 ) -> None:
     """Print one record. It contains what a client sent; bytes that are not text are escaped."""
-    found = [item for item in _quarantine().records() if item.id == record]
-    if not found:
+    records = [item for item in _quarantine().records() if item.id == record]
+    if not records:
         raise typer.BadParameter(f"the quarantine has no record {record}")
-    print_line(ascii(found[0].record.decode("utf-8", "backslashreplace"))[1:-1])
+    print_line(ascii(records[0].record.decode("utf-8", "backslashreplace"))[1:-1])
 
 
 @app.command()

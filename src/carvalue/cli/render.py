@@ -191,7 +191,8 @@ def priced_car_lines(priced: PricedCar) -> list[str]:
     ]
     if priced.asking is not None:
         rating = rate_deal(priced.asking, price=quote.price, low=quote.low, high=quote.high)
-        lines.insert(1, f"{CURRENCY.format(priced.asking)} asked: {rating.label.lower()}. {rating.meaning}")
+        asking = CURRENCY.format(priced.asking)
+        lines.insert(1, f"asking price {asking}: {rating.label.lower()}. {rating.meaning}")
     return lines
 
 

@@ -46,12 +46,14 @@ def price_text(client: PriceServiceClient, text: str) -> PricedCar:
         InvalidVin: The text has a VIN with a typing error.
     """
     makes = client.suggestions(None)["manufacturer"]
-    found = read_advertisement(text, makes=makes, models_of=lambda make: client.suggestions(make)["model"])
-    listing = {**(read_vin(found.vin).listing if found.vin else {}), **found.listing}
+    recognized = read_advertisement(
+        text, makes=makes, models_of=lambda make: client.suggestions(make)["model"]
+    )
+    listing = {**(read_vin(recognized.vin).listing if recognized.vin else {}), **recognized.listing}
     missing = [FIELD_BY_NAME[name].label.lower() for name in REQUIRED_FIELDS if name not in listing]
     if missing:
         raise CarUnclear(f"The text names no known {' and no '.join(missing)}.{_suggestion(text, makes)}")
-    return PricedCar(listing=listing, explained=client.explain(listing), asking=found.asking)
+    return PricedCar(listing=listing, explained=client.explain(listing), asking=recognized.asking)
 
 
 def _suggestion(text: str, makes: tuple[str, ...]) -> str:

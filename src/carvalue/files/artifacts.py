@@ -76,8 +76,8 @@ def read_artifact(kind: type[Report], path: Path) -> Report:
     """
     try:
         fields = json.loads(path.read_bytes())
-        found = fields.pop("format", 1) if isinstance(fields, dict) else 1
-        check_format(found, kind="report", source=path, oldest=1, newest=FORMAT)
+        stored_format = fields.pop("format", 1) if isinstance(fields, dict) else 1
+        check_format(stored_format, kind="report", source=path, oldest=1, newest=FORMAT)
         return TypeAdapter(kind).validate_json(json.dumps(fields))
     except FormatUnknown as error:
         raise ArtifactUnreadable(error.message) from None

@@ -48,7 +48,7 @@ def atomic_write(path: Path, *, mode: int | None = None) -> Iterator[Path]:
         >>> Path("prices.csv").read_text()
         'price'
     """
-    with _written_aside(path, mode) as temporary:
+    with _temporary_file(path, mode) as temporary:
         yield temporary
         fsync(temporary)
         temporary.replace(path)
@@ -76,7 +76,7 @@ def atomic_create(path: Path, *, mode: int | None = None) -> Iterator[Path]:
         >>> Path("secret").read_text()
         'first'
     """
-    with _written_aside(path, mode) as temporary:
+    with _temporary_file(path, mode) as temporary:
         yield temporary
         fsync(temporary)
         with suppress(FileExistsError):
@@ -199,7 +199,7 @@ def fsync_tree(folder: Path) -> None:
 
 
 @contextmanager
-def _written_aside(path: Path, mode: int | None) -> Iterator[Path]:
+def _temporary_file(path: Path, mode: int | None) -> Iterator[Path]:
     make_folder(path.parent)
     temporary = _temporary(path)
     try:

@@ -112,10 +112,10 @@ class StoredFormat:
         content: dict[str, Any] = json.loads(text)
         if not isinstance(content, dict):
             raise ValueError(f"{source} is not a JSON object")  # noqa: TRY004  # like text that is no JSON
-        found = content.pop("format", 1)
+        stored_format = content.pop("format", 1)
         oldest = min((*self.upgrades, self.version))
-        check_format(found, kind=self.kind, source=source, oldest=oldest, newest=self.version)
-        for version in range(found, self.version):
+        check_format(stored_format, kind=self.kind, source=source, oldest=oldest, newest=self.version)
+        for version in range(stored_format, self.version):
             content = self.upgrades[version](content)
         return content
 

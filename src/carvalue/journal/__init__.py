@@ -11,7 +11,7 @@ from carvalue.journal.entries import (
 )
 from carvalue.journal.forwarder import Forwarder, QuarantineReplay, forward_forever, replay_quarantine
 from carvalue.journal.leased_state import LEASE, LeasedState, LeaseLost
-from carvalue.journal.outbox import Outbox
+from carvalue.journal.outbox import EARLIER_OUTBOX_FOLDER, OUTBOX_FOLDER, Outbox
 from carvalue.journal.quarantine import Quarantine, QuarantinedRecord
 from carvalue.journal.store import (
     MIGRATION_S,
@@ -24,8 +24,10 @@ from carvalue.journal.store import (
 from carvalue.journal.writer import JournalWriter, OutboxState
 
 __all__ = [
+    "EARLIER_OUTBOX_FOLDER",
     "LEASE",
     "MIGRATION_S",
+    "OUTBOX_FOLDER",
     "RATING_CHOICES",
     "Act",
     "Arrivals",

@@ -27,7 +27,7 @@ Rejected = tuple[bytes, str]
 
 logger = logging.getLogger(__name__)
 
-JournalState = Literal["not asked yet", "up", "down"]
+JournalState = Literal["not tried yet", "up", "down"]
 
 
 class JournalWrites(Protocol):
@@ -93,13 +93,13 @@ class Forwarder:
         self._quarantine = quarantine
         self._lock = Lock()
         self._oldest: float | None = None
-        self.journal_state: JournalState = "not asked yet"
+        self.journal_state: JournalState = "not tried yet"
         self.quarantined_records = 0
         metrics.journal_up.set(1)  # until it refuses quotes; a service without requests would raise an alert
         metrics.measure(metrics.journal_lag, self.lag_s)
-        metrics.measure(metrics.spool_bytes, lambda: outbox.waiting_bytes)
+        metrics.measure(metrics.outbox_bytes, lambda: outbox.waiting_bytes)
         metrics.measure(metrics.quarantined_records, lambda: self.quarantined_records)
-        metrics.spool_limit.set(outbox.limit_bytes)
+        metrics.outbox_limit.set(outbox.limit_bytes)
 
     def lag_s(self) -> float:
         """Compute how long the oldest entry in the outbox has been waiting.

@@ -1,4 +1,4 @@
-"""The outbox (called spool in settings, metrics and files): entries on local disk until the journal has them.
+"""The outbox: entries on local disk until the journal has them.
 
 An entry is on disk before its quote is answered. The outbox is a folder of segments. Each process appends to
 its own segment; the segments of processes that ended are adopted by the next process that looks. A segment
@@ -18,13 +18,16 @@ from carvalue.journal.entries import JournalEntry
 from carvalue.journal.segment import ANY_FORMAT, READABLE_SUFFIXES, Segment, remove_temporary
 
 SEGMENT_BYTES = 4 * 2**20  # about 10,000 quotes; after a crash they are forwarded again in under a second
+OUTBOX_FOLDER = "outbox"
+"""The name of the folder, beside the journal of the price service."""
+EARLIER_OUTBOX_FOLDER = "spool"  # of release 0.1; its backups restore it, and its processes write to it
 CHUNK_BYTES = 128 * 2**10  # about 300 quotes: one transaction of the journal
 
 
 class OutboxFull(AppError):
     """The outbox has reached its limit because the journal was unavailable for too long."""
 
-    status, hint = 503, "Make the journal (JOURNAL_URL) available again, or raise SPOOL_LIMIT_MB."
+    status, hint = 503, "Make the journal (JOURNAL_URL) available again, or raise OUTBOX_LIMIT_MB."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +48,13 @@ class Outbox:
 
     Args:
         folder: The folder of the segments; created when needed.
+        earlier_folder: The folder that an earlier release wrote to. Its segments are adopted too, and none is
+            created there; None if there is no such release.
         limit_bytes: How many bytes may wait before `append` refuses more.
         segment_bytes: The size from which a new segment is started.
 
     >>> from datetime import UTC, datetime
-    >>> outbox = Outbox(Path("spool"), limit_bytes=2**20)
+    >>> outbox = Outbox(Path("outbox"), limit_bytes=2**20)
     >>> outbox.append([JournalEntry(
     ...     quote_id="0" * 32, quoted_at=datetime(2026, 1, 1, tzinfo=UTC), model_version="3",
     ...     price=19_000, low=15_000, high=23_000, warnings=(), listing={"manufacturer": "toyota"},
@@ -62,12 +67,19 @@ class Outbox:
     0
     """
 
-    def __init__(self, folder: Path, *, limit_bytes: int, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        limit_bytes: int,
+        earlier_folder: Path | None = None,
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> None:
         self.limit_bytes = limit_bytes
         """How many bytes may wait for the journal before entries are refused."""
         self.newer_segments = 0
         """How many segments a newer release wrote. They stay untouched until that release runs again."""
-        self._folder, self._segment_bytes = folder, segment_bytes
+        self._folder, self._earlier_folder, self._segment_bytes = folder, earlier_folder, segment_bytes
         self._segments: list[Segment] = []  # oldest first
         self._own: Segment | None = None
         self._lock = Lock()  # guards both attributes above; it is not held while entries are written or read
@@ -114,11 +126,15 @@ class Outbox:
         """
         make_folder(self._folder)
         remove_temporary(self._folder)
-        known = {segment.name for segment in self._held()}
-        names = sorted(path.name for path in self._folder.iterdir() if path.name.endswith(READABLE_SUFFIXES))
-        formats = [path.name for path in self._folder.glob(ANY_FORMAT)]
-        self.newer_segments = sum(not name.endswith(READABLE_SUFFIXES) for name in formats)
-        adopted = [Segment.adopt(self._folder / name) for name in names if name not in known]
+        files = list(self._folder.iterdir())
+        if self._earlier_folder is not None and self._earlier_folder.is_dir():
+            files += self._earlier_folder.iterdir()
+        self.newer_segments = sum(
+            file.match(ANY_FORMAT) and not file.name.endswith(READABLE_SUFFIXES) for file in files
+        )
+        known = {segment.path for segment in self._held()}
+        waiting = (file for file in files if file.name.endswith(READABLE_SUFFIXES) and file not in known)
+        adopted = [Segment.adopt(file) for file in sorted(waiting, key=lambda file: file.name)]
         with self._lock:
             self._segments[:0] = [segment for segment in adopted if segment is not None]
 

@@ -24,12 +24,13 @@ class Segment:
         file: Its open and locked file descriptor.
 
     Attributes:
+        path: The path of the file.
         end: How many bytes are safely on disk.
         forwarded_bytes: How many bytes from the start are in the journal.
     """
 
     def __init__(self, path: Path, file: int) -> None:
-        self._path, self._file = path, file
+        self.path, self._file = path, file
         self.end, self.forwarded_bytes = os.fstat(file).st_size, 0
 
     @classmethod
@@ -79,11 +80,6 @@ class Segment:
         return cls(path, file)
 
     @property
-    def name(self) -> str:
-        """The file name."""
-        return self._path.name
-
-    @property
     def waiting_bytes(self) -> int:
         """Bytes that are not in the journal yet."""
         return self.end - self.forwarded_bytes
@@ -131,7 +127,7 @@ class Segment:
 
     def remove(self) -> None:
         """Delete the file and release the segment."""
-        self._path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
         os.close(self._file)
 
 

@@ -22,7 +22,7 @@ from carvalue.telemetry import ServiceMetrics
 QUICK_S = 0.002  # a write that takes less is not worth a switch of threads
 TRY_JOURNAL_S = 10  # a response waits up to 5 s for an unavailable journal, so it is not tried more often
 
-OutboxState = Literal["spool full", "disk"]
+OutboxState = Literal["outbox full", "disk"]
 Waiting = list[tuple[Sequence[JournalEntry], asyncio.Future[bool]]]
 
 logger = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class JournalWriter:
         self._waiting: Waiting = []
         self._is_committing = False
         self._try_journal_at, self._last_write_s = 0.0, inf
-        metrics.spool_up.set(1)
+        metrics.outbox_up.set(1)
         self.trouble: OutboxState | None = None
         """Why quotes cannot be written to the outbox; None while they can."""
 
@@ -132,15 +132,15 @@ class JournalWriter:
         self._last_write_s = self._clock() - started
         if self.trouble:
             self.trouble = None
-            self._metrics.spool_up.set(1)
+            self._metrics.outbox_up.set(1)
 
     def _commit(self, entries: Sequence[JournalEntry]) -> bool:
         """Write entries; return whether they are stored."""
         try:
             self._append(entries)
         except OutboxFull as error:
-            self._note("spool full", reason=str(error))
-            self._drop(entries, "spool full")
+            self._note("outbox full", reason=str(error))
+            self._drop(entries, "outbox full")
             return False
         except OSError as error:
             self._note("disk", reason=str(error))
@@ -171,4 +171,4 @@ class JournalWriter:
                 "quotes are answered without an outbox", extra={"reason": trouble, "because": reason}
             )
         self.trouble = trouble
-        self._metrics.spool_up.set(0)
+        self._metrics.outbox_up.set(0)

@@ -67,7 +67,7 @@ class VersionSummary:
 
     Attributes:
         version: The version's number.
-        state: `production`, `canary`, `archived` or `candidate`.
+        state: `production`, `canary`, `archived` or `challenger`.
         data_source: The kind of data source of its training.
         error: Its median absolute percentage error on the test rows; None if it was not measured.
         coverage: The share of test prices within its price ranges; None if it was not measured.
@@ -103,7 +103,7 @@ def summarize(
     if champion is not None:
         states[champion.version] = "production"
     return tuple(
-        _summary(version, states.get(version.version, "candidate"), decisions) for version in versions
+        _summary(version, states.get(version.version, "challenger"), decisions) for version in versions
     )
 
 

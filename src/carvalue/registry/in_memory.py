@@ -20,7 +20,7 @@ class InMemoryVersions(VersionStore):
         self._champion: int | None = None
         self._challenger: int | None = None
         self.status: dict[int, str] = {}
-        """What `mirror` showed last: `production`, `archived` or `candidate` by version."""
+        """What `mirror` showed last: `production`, `archived` or `challenger` by version."""
         self.previous: int | None = None
         """The rollback target that `mirror` showed last."""
         self._evaluations: dict[int, Path] = {}
@@ -115,7 +115,7 @@ class InMemoryVersions(VersionStore):
     @override
     def mirror(self, *, champion: int, targets: Sequence[int], archived: Collection[int]) -> None:
         for number in self._versions:
-            other = "archived" if number in archived else "candidate"
+            other = "archived" if number in archived else "challenger"
             self.status[number] = "production" if number == champion else other
         self.previous = next((number for number in targets if number in self._versions), None)
 

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from carvalue.api import ROUTES
 from carvalue.http_security import BrowserProtection, allowed_hosts
-from carvalue.journal import Journal, Outbox, Quarantine
+from carvalue.journal import EARLIER_OUTBOX_FOLDER, OUTBOX_FOLDER, Journal, Outbox, Quarantine
 from carvalue.registry import RegistryReader, open_reader
 from carvalue.serving.auth import ClientPseudonyms, RateLimiter, load_key_store, rate_limiter
 from carvalue.serving.batch import UploadFolder
@@ -116,8 +116,12 @@ async def _lifespan(
     metrics.measure(metrics.disk_free, lambda: shutil.disk_usage(settings.state_dir).free)
     metrics.measure(metrics.disk_size, lambda: shutil.disk_usage(settings.state_dir).total)
     cache = BundleCache(bundles_folder(settings.state_dir))
-    limit_bytes = settings.spool_limit_mb * 2**20 // settings.service_workers
-    outbox = Outbox(settings.state_dir / "service" / "spool", limit_bytes=limit_bytes)
+    limit_bytes = settings.outbox_limit_mb * 2**20 // settings.service_workers
+    outbox = Outbox(
+        settings.state_dir / "service" / OUTBOX_FOLDER,
+        earlier_folder=settings.state_dir / "service" / EARLIER_OUTBOX_FOLDER,
+        limit_bytes=limit_bytes,
+    )
     journal = Journal(settings.journal_url.get_secret_value())
     uploads = UploadFolder(
         folder=settings.state_dir / "service" / "batches", limit_bytes=settings.batch_limit_mb * 2**20

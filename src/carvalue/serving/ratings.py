@@ -61,12 +61,12 @@ def read_rating(value: object) -> Rating:
     if not isinstance(value, dict):
         raise InvalidRating((_error("", value, "an object with rating"),))
     errors = [_error(name, value[name], "rating") for name in value if name != "rating"]
-    found = next((rating for rating in RATING_CHOICES if rating == value.get("rating")), None)
-    if found is None:
+    choice = next((rating for rating in RATING_CHOICES if rating == value.get("rating")), None)
+    if choice is None:
         errors.append(_error("rating", value.get("rating"), EXPECTED))
-    if errors or found is None:
+    if errors or choice is None:
         raise InvalidRating(tuple(errors))
-    return found
+    return choice
 
 
 def _error(field: str, value: object, expected: str) -> FieldError:

@@ -28,7 +28,7 @@ from carvalue.telemetry import ServiceMetrics
 
 REMEASURE_S = 1  # more often than Prometheus scrapes
 DEGRADED: Mapping[OutboxState, str] = {
-    "spool full": "full: quotes are answered, not kept",
+    "outbox full": "full: quotes are answered, not kept",
     "disk": "the local disk cannot be written: quotes are kept only while the journal takes them at once",
 }
 MAX_LAG_S = 60  # an older quote that is not in the journal is reported
@@ -85,9 +85,9 @@ class ServiceState:
         elif (lag_s := self.forwarder.lag_s()) > MAX_LAG_S:
             problems["journal"] = f"behind: the oldest quote has waited {lag_s:,.0f} s"
         if self.writer.trouble:
-            problems["spool"] = DEGRADED[self.writer.trouble]
+            problems["outbox"] = DEGRADED[self.writer.trouble]
         elif self.outbox.newer_segments:
-            problems["spool"] = (
+            problems["outbox"] = (
                 f"{self.outbox.newer_segments} files wait for the newer release that wrote them"
             )
         if self.forwarder.quarantined_records:

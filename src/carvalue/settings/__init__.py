@@ -13,6 +13,7 @@ from carvalue.settings.load import (
     load_usable_settings,
 )
 from carvalue.settings.market import MarketSettings
+from carvalue.settings.names import RENAMED
 from carvalue.settings.network import NetworkSettings, TracingSettings
 from carvalue.settings.page import PageSettings
 from carvalue.settings.paths import ENV_FILE, project_folder
@@ -51,6 +52,7 @@ __all__ = [
     "LOOPBACK_HOSTS",
     "NAMED_DATA_SOURCES",
     "RATE_LIMIT",
+    "RENAMED",
     "SECRETS",
     "AirflowSettings",
     "AlertSettings",

@@ -1,9 +1,10 @@
 """Read settings from the environment and `.env`, and report what is wrong with them."""
 
+import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar, overload
+from typing import TypeVar, cast, overload
 
 from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
@@ -11,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from carvalue.settings.base import ONE_MACHINE, InvalidSetting, SettingsGroup
 from carvalue.settings.market import MarketSettings
-from carvalue.settings.names import UnknownName, unknown_in_environment, unknown_in_file
+from carvalue.settings.names import RENAMED, UnknownName, unknown_in_environment, unknown_in_file
 from carvalue.settings.page import PageSettings
 from carvalue.settings.paths import ENV_FILE, PEM, SQLITE, in_folder, project_folder
 from carvalue.settings.pipelines import PipelineSettings, ScheduleSettings
@@ -66,6 +67,8 @@ PATHS = {
 }
 
 Group = TypeVar("Group", bound=SettingsGroup)
+
+logger = logging.getLogger(__name__)
 
 
 @overload
@@ -161,16 +164,30 @@ def check_deployed(names: Iterable[str]) -> None:
 def _problem_of_deployed(name: str) -> str:
     if name.lower() in SECRETS:
         return f"{name} is a secret: expected a file in deploy/secrets, or a secret of the cloud."
-    if name in DEPLOYABLE:
+    if RENAMED.get(name, name) in DEPLOYABLE:
         return ""
     if name in NAMES:
         return f"{name} has no effect in a container: expected it to be absent."
     return next(map(str, unknown_in_file([name], known=NAMES)), f"{name} is not a setting.")
 
 
-def _read(group: Callable[..., Group], **values: str | None) -> Group:
-    file = project_folder() / ENV_FILE
-    return group(_env_file=file, **_paths_in(file) | values)
+def _read(group: type[Group], **values: str | None) -> Group:
+    file, read = project_folder() / ENV_FILE, cast(Callable[..., Group], group)  # mypy knows no `_env_file`
+    return read(_env_file=file, **_renamed_in(file, fields=group.model_fields) | _paths_in(file) | values)
+
+
+def _renamed_in(file: Path, *, fields: Container[str]) -> dict[str, str]:
+    """Read settings under their earlier names; a value under the new name takes precedence."""
+    given = {name.upper(): value for name, value in dotenv_values(file).items() if value}
+    given |= {name: value for name, value in os.environ.items() if value}
+    renamed = {
+        earlier: name
+        for earlier, name in RENAMED.items()
+        if earlier in given and name not in given and name.lower() in fields
+    }
+    for earlier, name in renamed.items():
+        logger.warning("%s has the new name %s; the next release ignores %s", earlier, name, earlier)
+    return {name.lower(): given[earlier] for earlier, name in renamed.items()}
 
 
 def _paths_in(file: Path) -> dict[str, str]:

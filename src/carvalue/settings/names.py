@@ -6,6 +6,8 @@ from difflib import SequenceMatcher
 
 THIRD_PARTY = ("AIRFLOW", "ALERTMANAGER", "GRAFANA", "KAGGLE", "MLFLOW", "PROMETHEUS")
 """The programs that have variables of their own, such as AIRFLOW_HOME."""
+RENAMED = {"SPOOL_LIMIT_MB": "OUTBOX_LIMIT_MB"}
+"""Earlier name -> name of a setting. This release reads both names and warns of the earlier one."""
 MIN_SIMILARITY = {"own": 0.85, "third party": 0.93}  # AIRFLOW_USER_ID and AIRFLOW_USER have 0.89
 MIN_SIMILARITY_IN_ENVIRONMENT = 0.9
 

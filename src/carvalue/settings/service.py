@@ -56,7 +56,7 @@ class ServiceSettings(KeySettings, NetworkSettings, RegistrySettings):
     service_workers: int = Field(default=1, ge=1, le=64)
     """How many processes of the price service share its port; one for each core that the service may use.
     Each takes 220 MB with a model of 40,000 model names. RATE_LIMIT applies to each process separately."""
-    spool_limit_mb: int = Field(default=256, ge=1)
+    outbox_limit_mb: int = Field(default=256, ge=1)
     """How many MB of quotes may wait on local disk while the journal is unavailable. A quote takes about 0.4
     KB. Beyond the limit, quotes are answered but not stored."""
     on_full_disk: Literal["answer", "refuse"] = "answer"

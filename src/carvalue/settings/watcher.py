@@ -41,7 +41,7 @@ class AirflowSettings(NetworkSettings, LoginSettings):
 
 
 class AlertSettings(SettingsGroup):
-    """Who is told about alerts."""
+    """The receivers of alerts."""
 
     alertmanager_url: Annotated[str, AfterValidator(optional_url)] = ""
     """The URL of the Alertmanager that the watcher sends its alerts to, so that silences, inhibition and

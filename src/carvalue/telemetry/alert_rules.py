@@ -11,7 +11,7 @@ SERVICE_JOB, WATCHER_JOB, PAGE_JOB, AIRFLOW_JOB = "price-service", "watcher", "p
 ALERTMANAGER_JOB = "alertmanager"
 METRICS_PATHS = {PAGE_JOB: "/_stcore/metrics", AIRFLOW_JOB: "/metrics/"}
 """The path of a job's metrics where it is not `/metrics`. Airflow redirects a path without the last slash."""
-SPOOL_SHARE = 0.5  # of SPOOL_LIMIT_MB
+OUTBOX_SHARE = 0.5  # of OUTBOX_LIMIT_MB
 DISK_SHARE = 0.1  # free disk below this share is too little for a training and its copies
 STUCK_AFTER_S = 600  # a round of the watcher takes seconds
 CERTIFICATE_DAYS = 14  # Caddy and cert-manager renew 30 days before the end
@@ -66,18 +66,18 @@ RULES = (
         summary="The journal does not accept quotes; they wait on local disk.",
     ),
     AlertRule(
-        name="CarvalueSpoolDown",
-        query=f"{metrics.SPOOL_UP.name} == 0",
+        name="CarvalueOutboxDown",
+        query=f"{metrics.OUTBOX_UP.name} == 0",
         after="1m",
         severity="critical",
         summary="Local disk does not accept quotes: those that the journal does not accept at once are lost.",
     ),
     AlertRule(
-        name="CarvalueSpoolFilling",
-        query=f"{metrics.SPOOL_BYTES.name} > {SPOOL_SHARE} * {metrics.SPOOL_LIMIT.name}",
+        name="CarvalueOutboxFilling",
+        query=f"{metrics.OUTBOX_BYTES.name} > {OUTBOX_SHARE} * {metrics.OUTBOX_LIMIT.name}",
         after="1m",
         severity="critical",
-        summary="Quotes that the journal lacks fill half of the disk space that SPOOL_LIMIT_MB allows.",
+        summary="Quotes that the journal lacks fill half of the disk space that OUTBOX_LIMIT_MB allows.",
     ),
     AlertRule(
         name="CarvalueQuotesDropped",
@@ -200,7 +200,7 @@ RULES = (
         query=_missing(
             metrics.MODEL_VERSION.name,
             metrics.JOURNAL_UP.name,
-            metrics.SPOOL_LIMIT.name,
+            metrics.OUTBOX_LIMIT.name,
             metrics.REGISTRY_UP.name,
             metrics.DISK_FREE.name,
             metrics.WATCHER_CHECKED.name,

@@ -56,7 +56,7 @@ REQUEST_SECONDS = MetricSpec(
     labels=("route",),
 )
 CANARY_STOP_REASONS = ("errors", "latency", "load", "prices")
-DROP_REASONS = ("spool full", "disk")
+DROP_REASONS = ("outbox full", "disk")
 REJECTION_REASONS = ("key", "rate", "foreign")
 REJECTED = MetricSpec(
     name="carvalue_rejected_requests_total",
@@ -150,11 +150,11 @@ QUARANTINED = MetricSpec(
 QUARANTINED_RECORDS = _gauge(
     "quarantined_records", "Records in the quarantine: neither stored in the journal nor discarded."
 )
-SPOOL_BYTES = _gauge("spool_bytes", "Bytes of quotes on local disk that are not yet in the journal.")
-SPOOL_LIMIT = _gauge(
-    "spool_limit_bytes", "Bytes of quotes that may wait on local disk for the journal (SPOOL_LIMIT_MB)."
+OUTBOX_BYTES = _gauge("outbox_bytes", "Bytes of quotes on local disk that are not yet in the journal.")
+OUTBOX_LIMIT = _gauge(
+    "outbox_limit_bytes", "Bytes of quotes that may wait on local disk for the journal (OUTBOX_LIMIT_MB)."
 )
-SPOOL_UP = _gauge("spool_up", "1 while local disk accepts quotes for the journal, else 0.")
+OUTBOX_UP = _gauge("outbox_up", "1 while local disk accepts quotes for the journal, else 0.")
 
 SERVICE_METRICS = (
     REQUESTS,
@@ -183,9 +183,9 @@ SERVICE_METRICS = (
     JOURNAL_DROPPED,
     QUARANTINED,
     QUARANTINED_RECORDS,
-    SPOOL_BYTES,
-    SPOOL_LIMIT,
-    SPOOL_UP,
+    OUTBOX_BYTES,
+    OUTBOX_LIMIT,
+    OUTBOX_UP,
 )
 SERVICE_METRIC_BY_NAME: Mapping[str, MetricSpec] = {metric.name: metric for metric in SERVICE_METRICS}
 
@@ -268,13 +268,13 @@ RETRAINING_STARTED = _gauge(
 )
 ALERTS_FIRING = _gauge("alerts_firing", "Firing alerts, by kind.", "kind")
 ALERTS_WAITING = _gauge(
-    "alert_deliveries_waiting", "Notifications that a receiver has not accepted yet.", "sink"
+    "alert_deliveries_waiting", "Notifications that a receiver has not accepted yet.", "receiver"
 )
 ALERT_DELIVERIES = MetricSpec(
     name="carvalue_alert_deliveries_total",
     kind="counter",
     help="Attempts to deliver a notification, by receiver and outcome.",
-    labels=("sink", "outcome"),
+    labels=("receiver", "outcome"),
 )
 REPORTS = MetricSpec(name="carvalue_reports_total", kind="counter", help="Reports created.")
 SHADOW_VERSION = _gauge(
@@ -392,9 +392,9 @@ class ServiceMetrics:
         self.quarantined = self._counter(QUARANTINED)
         # all workers share one quarantine
         self.quarantined_records = self._gauge(QUARANTINED_RECORDS, mode="livemax")
-        self.spool_bytes = self._gauge(SPOOL_BYTES, mode="livesum")
-        self.spool_limit = self._gauge(SPOOL_LIMIT, mode="livesum")
-        self.spool_up = self._gauge(SPOOL_UP, mode="livemin")
+        self.outbox_bytes = self._gauge(OUTBOX_BYTES, mode="livesum")
+        self.outbox_limit = self._gauge(OUTBOX_LIMIT, mode="livesum")
+        self.outbox_up = self._gauge(OUTBOX_UP, mode="livemin")
 
     def measure(self, gauge: Gauge, value: Callable[[], float]) -> None:
         """Compute a gauge from a function whenever metrics are read.

@@ -39,15 +39,15 @@ class Objective:
     meaning: str
 
 
-_ASKED = f'{metrics.REQUESTS.name}{{route!~"/healthz|/readyz|/metrics|other"'
+_REQUESTS = f'{metrics.REQUESTS.name}{{route!~"/healthz|/readyz|/metrics|other"'
 _TIMED = f'{metrics.REQUEST_SECONDS.name}_bucket{{route="/predict"'
 
 OBJECTIVES = (
     Objective(
         name="availability",
         target=0.999,
-        total=f"sum(rate({_ASKED}}}[5m]))",
-        bad=f'sum(rate({_ASKED},status=~"5.."}}[5m]))',
+        total=f"sum(rate({_REQUESTS}}}[5m]))",
+        bad=f'sum(rate({_REQUESTS},status=~"5.."}}[5m]))',
         meaning="a request to the price service that does not end in an error of the service (5xx)",
     ),
     Objective(

@@ -13,7 +13,7 @@ from carvalue.telemetry.alert_rules import RULES, AlertRule, rule_file
 NEEDED = (
     "carvalue_model_version",
     "carvalue_journal_up",
-    "carvalue_spool_limit_bytes",
+    "carvalue_outbox_limit_bytes",
     "carvalue_registry_up",
     "carvalue_disk_free_bytes",
     "carvalue_watcher_last_check_timestamp_seconds",
@@ -56,10 +56,10 @@ SERIES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         },
     ),
     "CarvalueJournalDown": ({"carvalue_journal_up": "0x40"}, {"carvalue_journal_up": "1x40"}),
-    "CarvalueSpoolDown": ({"carvalue_spool_up": "0x40"}, {"carvalue_spool_up": "1x40"}),
-    "CarvalueSpoolFilling": (
-        {"carvalue_spool_bytes": "200000000x40", "carvalue_spool_limit_bytes": "268435456x40"},
-        {"carvalue_spool_bytes": "200000000x40", "carvalue_spool_limit_bytes": "536870912x40"},
+    "CarvalueOutboxDown": ({"carvalue_outbox_up": "0x40"}, {"carvalue_outbox_up": "1x40"}),
+    "CarvalueOutboxFilling": (
+        {"carvalue_outbox_bytes": "200000000x40", "carvalue_outbox_limit_bytes": "268435456x40"},
+        {"carvalue_outbox_bytes": "200000000x40", "carvalue_outbox_limit_bytes": "536870912x40"},
     ),
     "CarvalueQuotesDropped": (
         {'carvalue_journal_dropped_total{instance="a",reason="disk"}': "0x20 5x20"},
@@ -106,8 +106,8 @@ SERIES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         {"carvalue_watcher_up": "1x40", "carvalue_watcher_last_check_timestamp_seconds": "0+60x40"},
     ),
     "CarvalueAlertsUndelivered": (
-        {'carvalue_alert_deliveries_waiting{sink="mail"}': "2x40"},
-        {'carvalue_alert_deliveries_waiting{sink="mail"}': "0x40"},
+        {'carvalue_alert_deliveries_waiting{receiver="mail"}': "2x40"},
+        {'carvalue_alert_deliveries_waiting{receiver="mail"}': "0x40"},
     ),
     "CarvaluePipelineFailed": (
         {'carvalue_pipeline_last_run_success{dag="initial_model_dag"}': "0x40"},
@@ -201,14 +201,14 @@ TWO_INSTANCES: dict[str, list[tuple[bool, dict[str, str]]]] = {
         )
         for first, second, fires in ((2, 1, True), (1, 2, True), (3, 2, True), (2, 2, False))
     ],
-    "CarvalueSpoolFilling": [
+    "CarvalueOutboxFilling": [
         (
             fires,
             {
-                'carvalue_spool_bytes{instance="a"}': f"{waiting}x40",
-                'carvalue_spool_limit_bytes{instance="a"}': "64000000x40",
-                'carvalue_spool_bytes{instance="b"}': "40000000x40",
-                'carvalue_spool_limit_bytes{instance="b"}': "256000000x40",
+                'carvalue_outbox_bytes{instance="a"}': f"{waiting}x40",
+                'carvalue_outbox_limit_bytes{instance="a"}': "64000000x40",
+                'carvalue_outbox_bytes{instance="b"}': "40000000x40",
+                'carvalue_outbox_limit_bytes{instance="b"}': "256000000x40",
             },
         )
         for waiting, fires in ((60_000_000, True), (30_000_000, False))

@@ -44,7 +44,7 @@ class Outside(BaseHTTPRequestHandler):
     """What the watcher reaches over HTTP: the registry's version 1, and a person's chat."""
 
     bundle: ClassVar[Path]
-    told: ClassVar[list[Any]] = []
+    messages: ClassVar[list[Any]] = []
 
     def do_GET(self) -> None:
         asked = urlsplit(self.path)
@@ -57,7 +57,7 @@ class Outside(BaseHTTPRequestHandler):
             self._answer((self.bundle / name).read_bytes())
 
     def do_POST(self) -> None:
-        self.told.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        self.messages.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
         self._answer(b"ok")
 
     def log_message(self, *_: object) -> None:
@@ -71,7 +71,7 @@ class Outside(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Iterator[str]:
-    Outside.bundle, Outside.told = a_bundle(tmp_path / "model"), []
+    Outside.bundle, Outside.messages = a_bundle(tmp_path / "model"), []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Outside)
     Thread(target=server.serve_forever).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -165,7 +165,7 @@ def test_each_quote_is_checked_once_and_each_alert_sent_once(state: Path, outsid
     quote(state, first=1_000, rows=600, change=older)
     with watcher(state, outside=outside) as (client, _):
         until(lambda: rows_seen(client) == 1_600, within_s=BUSY_S)
-        until(lambda: 'outcome="told"' in client.get("/metrics").text)  # told, and noted that it was
+        until(lambda: 'outcome="delivered"' in client.get("/metrics").text)
         began = client.get("/drift").json()["since"]
 
     # killed; meanwhile people go on
@@ -175,13 +175,13 @@ def test_each_quote_is_checked_once_and_each_alert_sent_once(state: Path, outsid
         drift = client.get("/drift").json()
         assert (drift["state"], drift["since"]) == ("confirmed", began)
         assert len(client.get("/alerts").json()["firing"]) == 1
-        assert len(Outside.told) == 1
+        assert len(Outside.messages) == 1
 
         quote(state, first=1_650, rows=4_000)
         until(lambda: rows_seen(client) == 5_650, within_s=BUSY_S)
-        until(lambda: len(Outside.told) == 2)
+        until(lambda: len(Outside.messages) == 2)
 
-    assert [news["type"] for news in Outside.told] == ["warning", "success"]
+    assert [news["type"] for news in Outside.messages] == ["warning", "success"]
 
 
 def test_a_watcher_on_an_empty_disk_continues_with_the_stored_alerts(
@@ -192,7 +192,7 @@ def test_a_watcher_on_an_empty_disk_continues_with_the_stored_alerts(
     quote(state, first=1_000, rows=600, change=older)
     with watcher(state, outside=outside, **shared) as (client, _):
         until(lambda: rows_seen(client) == 1_600, within_s=BUSY_S)
-        until(lambda: 'outcome="told"' in client.get("/metrics").text)
+        until(lambda: 'outcome="delivered"' in client.get("/metrics").text)
         alert = client.get("/alerts").json()["firing"][0]
         until(lambda: stored_alerts(bucket, tmp_path / "reader") == [(alert["key"], 0)], within_s=60)
 
@@ -205,7 +205,7 @@ def test_a_watcher_on_an_empty_disk_continues_with_the_stored_alerts(
         (continued,) = client.get("/alerts").json()["firing"]
 
     assert (continued["key"], continued["since"]) == (alert["key"], alert["since"])
-    assert len(Outside.told) == 1
+    assert len(Outside.messages) == 1
 
 
 def stored_alerts(bucket: str, disk: Path) -> list[tuple[str, int]]:

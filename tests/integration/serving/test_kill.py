@@ -101,8 +101,8 @@ def journaled(state: Path) -> list[str]:
         return [row[0] for row in connection.execute("select quote_id from quotes")]
 
 
-def spooled(state: Path) -> list[Path]:
-    return list((state / "service" / "spool").iterdir())
+def outbox_files(state: Path) -> list[Path]:
+    return list((state / "service" / "outbox").iterdir())
 
 
 def kill_under_load(state: Path, *, after_s: float) -> list[str]:
@@ -131,7 +131,7 @@ def test_no_answered_quote_is_lost_by_kill_9(state: Path) -> None:
 
     assert len(answered) > KILLS * CLIENTS
     assert len(journaled(state)) == len(set(journaled(state)))
-    assert spooled(state) == []
+    assert outbox_files(state) == []
 
 
 def test_a_locked_journal_stops_no_quote_and_loses_none(state: Path) -> None:
@@ -146,4 +146,4 @@ def test_a_locked_journal_stops_no_quote_and_loses_none(state: Path) -> None:
         until(lambda: "journal" not in client.get("/readyz").json()["degraded"])
 
     assert ready.status_code == 200
-    assert spooled(state) == []
+    assert outbox_files(state) == []

@@ -22,7 +22,7 @@ def test_a_price_comes_with_its_range_date_and_warnings() -> None:
     lines = priced_car_lines(priced)
 
     assert lines[0] == "$24,000 (range $20,000 to $29,000), prices as of 2021-05-04"
-    assert "28,900 asked: overpriced" in lines[1]
+    assert "asking price $28,900: overpriced" in lines[1]
     assert "understood as: manufacturer ford, model f-150, year 2015" in lines
     assert "warning: odometer is missing" in lines
 

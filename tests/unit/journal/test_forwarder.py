@@ -65,7 +65,7 @@ class ForwarderSetup:
 def test_an_outage_is_survived_and_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     setup = ForwarderSetup(tmp_path)
-    assert setup.replay.journal_state == "not asked yet"
+    assert setup.replay.journal_state == "not tried yet"
     assert setup.replay.quarantined_records == 0
     setup.journal.is_down = True
     setup.outbox.append([an_entry(0), an_entry(1)])
@@ -74,17 +74,21 @@ def test_an_outage_is_survived_and_shown(tmp_path: Path, caplog: pytest.LogCaptu
         setup.replay.forward()
     down = {
         name: setup.metric(f"carvalue_{name}")
-        for name in ("journal_up", "journal_lag_seconds", "spool_bytes")
+        for name in ("journal_up", "journal_lag_seconds", "outbox_bytes")
     }
     state = setup.replay.journal_state
     setup.journal.is_down = False
     setup.replay.forward()
 
     assert state == "down"
-    assert down == {"journal_up": 0, "journal_lag_seconds": 10, "spool_bytes": 2 * len(an_entry(0).as_line())}
+    assert down == {
+        "journal_up": 0,
+        "journal_lag_seconds": 10,
+        "outbox_bytes": 2 * len(an_entry(0).as_line()),
+    }
     assert list(setup.journal.stored.values()) == [an_entry(0), an_entry(1)]
     assert setup.replay.journal_state == "up"
-    assert setup.metric("carvalue_journal_lag_seconds") == setup.metric("carvalue_spool_bytes") == 0
+    assert setup.metric("carvalue_journal_lag_seconds") == setup.metric("carvalue_outbox_bytes") == 0
     assert setup.metric("carvalue_journal_writes_total") == 2
     assert setup.metric("carvalue_journal_up") == 1
     down_log, up_log = caplog.records
@@ -122,7 +126,7 @@ def test_a_refused_entry_does_not_delay_the_others(tmp_path: Path, caplog: pytes
 def test_a_last_line_is_cut_off_if_it_begins_like_a_line_and_is_printable(
     tmp_path: Path, tail: bytes, quarantined: int
 ) -> None:
-    folder = tmp_path / "spool"
+    folder = tmp_path / "outbox"
     folder.mkdir()
     (folder / "1.ndjson").write_bytes(an_entry(1).as_line() + tail)
     setup = ForwarderSetup(folder)
@@ -137,7 +141,7 @@ def test_a_last_line_is_cut_off_if_it_begins_like_a_line_and_is_printable(
 def test_a_damaged_line_is_counted_and_a_torn_one_is_not(tmp_path: Path) -> None:
     torn = an_entry(3).as_line()[:-5]
     lines = [an_entry(1).as_line(), b"\xff\x00 garbage\n", b"[1]\n", b"{}\n", an_entry(2).as_line(), torn]
-    folder = tmp_path / "spool"
+    folder = tmp_path / "outbox"
     folder.mkdir()
     (folder / "1.ndjson").write_bytes(b"".join(lines))
     setup = ForwarderSetup(folder)
@@ -192,7 +196,7 @@ UNREADABLE = {
     ],
 )
 def test_the_quarantine_says_why_a_line_is_unreadable(tmp_path: Path, line: bytes, reason: str) -> None:
-    folder = tmp_path / "spool"
+    folder = tmp_path / "outbox"
     folder.mkdir()
     (folder / "1.ndjson").write_bytes(line + b"\n")
     setup = ForwarderSetup(folder)
@@ -207,7 +211,7 @@ def test_the_quarantine_says_why_a_line_is_unreadable(tmp_path: Path, line: byte
 def test_an_error_of_the_journal_that_may_quote_a_value_is_named_by_its_kind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    setup = ForwarderSetup(tmp_path / "spool")
+    setup = ForwarderSetup(tmp_path / "outbox")
 
     def refuse(entries: list[JournalEntry], *, validated: bool) -> None:
         assert validated
@@ -227,7 +231,7 @@ def test_an_error_of_the_journal_that_may_quote_a_value_is_named_by_its_kind(
 def test_an_unreadable_line_is_quarantined_and_those_behind_it_pass(
     tmp_path: Path, line: bytes, end: bytes
 ) -> None:
-    folder = tmp_path / "spool"
+    folder = tmp_path / "outbox"
     folder.mkdir()
     good = [an_entry(number) for number in range(3)]
     (folder / "1.records-v2").write_bytes(
@@ -271,7 +275,7 @@ def test_lines_of_release_0_1_are_read(tmp_path: Path) -> None:
 
 
 def test_a_segment_stays_until_its_bad_lines_are_in_the_quarantine(tmp_path: Path) -> None:
-    folder = tmp_path / "spool"
+    folder = tmp_path / "outbox"
     folder.mkdir()
     (folder / "1.ndjson").write_bytes(b"{}\n" + an_entry(1).as_line())
     setup = ForwarderSetup(folder)
@@ -334,7 +338,7 @@ def test_a_replay_leaves_what_the_journal_still_refuses(tmp_path: Path) -> None:
 
 
 def test_the_limit_is_exported_with_the_waiting_bytes(tmp_path: Path) -> None:
-    assert ForwarderSetup(tmp_path).metric("carvalue_spool_limit_bytes") == 2**20
+    assert ForwarderSetup(tmp_path).metric("carvalue_outbox_limit_bytes") == 2**20
 
 
 def test_the_lag_of_a_clock_that_is_behind_is_zero(tmp_path: Path) -> None:

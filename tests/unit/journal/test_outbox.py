@@ -52,6 +52,29 @@ def test_waiting_entries_are_adopted_by_the_next_process(tmp_path: Path) -> None
     following.close()
 
 
+def test_segments_in_the_folder_of_an_earlier_release_are_adopted_once_its_processes_end(
+    tmp_path: Path,
+) -> None:
+    entries = [an_entry(number) for number in range(3)]
+    earlier = Outbox(tmp_path / "earlier", limit_bytes=LIMIT)
+    outbox = Outbox(tmp_path / "outbox", earlier_folder=tmp_path / "earlier", limit_bytes=LIMIT)
+    outbox.adopt_segments()  # without a folder of an earlier release
+    earlier.append(entries[:2])
+    outbox.append(entries[2:])
+    (tmp_path / "earlier" / "2.records-v9").write_text("newer\n")
+
+    outbox.adopt_segments()
+    while_alive = taken(outbox)
+    earlier.close()
+    outbox.adopt_segments()
+
+    assert while_alive == entries[2:]
+    assert taken(outbox) == entries[:2]
+    assert outbox.newer_segments == 1
+    assert [path.name for path in (tmp_path / "earlier").iterdir()] == ["2.records-v9"]
+    outbox.close()
+
+
 def test_release_0_1_would_not_find_today_s_segments(tmp_path: Path) -> None:
     outbox = an_outbox(tmp_path)
     outbox.append([an_entry(1)])

@@ -77,7 +77,7 @@ def test_quotes_wait_in_the_outbox_until_a_release_knows_the_tables(tmp_path: Pa
     path = tmp_path / "journal.db"
     Journal(f"sqlite:///{path}").migrate()
     script(path, "update journal_schema set version_num = '9.0'")
-    outbox = Outbox(tmp_path / "spool", limit_bytes=2**20)
+    outbox = Outbox(tmp_path / "outbox", limit_bytes=2**20)
     outbox.append([an_entry(1), an_entry(2)])
     metrics = ServiceMetrics()
     quarantine = Quarantine(tmp_path / "quarantine")

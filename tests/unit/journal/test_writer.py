@@ -86,25 +86,29 @@ def a_file_in_its_place(folder: Path) -> Outbox:
 
 def test_with_a_failing_disk_quotes_go_directly_to_the_journal(tmp_path: Path) -> None:
     journal, metrics = FakeJournal(), ServiceMetrics()
-    recorder = JournalWriter(outbox=a_file_in_its_place(tmp_path / "spool"), journal=journal, metrics=metrics)
+    recorder = JournalWriter(
+        outbox=a_file_in_its_place(tmp_path / "outbox"), journal=journal, metrics=metrics
+    )
 
     assert asyncio.run(recorded(recorder, [an_entry(0), an_entry(1)]))
 
     assert journal.written == [an_entry(0), an_entry(1)]
     assert recorder.trouble == "disk"
-    assert metrics.registry.get_sample_value("carvalue_spool_up") == 0
+    assert metrics.registry.get_sample_value("carvalue_outbox_up") == 0
     assert metrics.registry.get_sample_value("carvalue_journal_dropped_total", {"reason": "disk"}) == 0
-    (tmp_path / "spool").unlink()
+    (tmp_path / "outbox").unlink()
     asyncio.run(recorded(recorder, [an_entry(2)]))
     assert recorder.trouble is None
-    assert metrics.registry.get_sample_value("carvalue_spool_up") == 1
+    assert metrics.registry.get_sample_value("carvalue_outbox_up") == 1
     assert len(journal.written) == 2
     recorder.close()
 
 
 def test_quotes_that_neither_disk_nor_journal_accept_are_dropped_and_counted(tmp_path: Path) -> None:
     journal, metrics = FakeJournal(is_away=True), ServiceMetrics()
-    recorder = JournalWriter(outbox=a_file_in_its_place(tmp_path / "spool"), journal=journal, metrics=metrics)
+    recorder = JournalWriter(
+        outbox=a_file_in_its_place(tmp_path / "outbox"), journal=journal, metrics=metrics
+    )
 
     for number in range(3):
         assert not asyncio.run(recorded(recorder, [an_entry(number)]))
@@ -119,18 +123,18 @@ def test_a_full_outbox_drops_quotes_and_is_reported_once(
 ) -> None:
     journal, metrics = FakeJournal(), ServiceMetrics()
     recorder = JournalWriter(outbox=Outbox(tmp_path, limit_bytes=1), journal=journal, metrics=metrics)
-    assert metrics.registry.get_sample_value("carvalue_spool_up") == 1
+    assert metrics.registry.get_sample_value("carvalue_outbox_up") == 1
 
     for number in range(2):
         assert not asyncio.run(recorded(recorder, [an_entry(number)]))
 
-    assert recorder.trouble == "spool full"
-    assert metrics.registry.get_sample_value("carvalue_spool_up") == 0
-    assert metrics.registry.get_sample_value("carvalue_journal_dropped_total", {"reason": "spool full"}) == 2
+    assert recorder.trouble == "outbox full"
+    assert metrics.registry.get_sample_value("carvalue_outbox_up") == 0
+    assert metrics.registry.get_sample_value("carvalue_journal_dropped_total", {"reason": "outbox full"}) == 2
     assert journal.asked == 0
     (record,) = caplog.records
     assert record.levelname == "ERROR"
-    assert record.__dict__["reason"] == "spool full"
+    assert record.__dict__["reason"] == "outbox full"
     assert "no more are kept" in record.__dict__["because"]
     recorder.close()
 

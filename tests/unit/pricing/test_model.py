@@ -106,7 +106,7 @@ def test_the_price_lies_in_its_range(model: PriceModel) -> None:
         ({"odometer": None}, "odometer_missing", "odometer is missing: a usual mileage is assumed"),
         (
             {"odometer": 12},
-            "odometer_doubted",
+            "odometer_implausible",
             "odometer below 1,000 miles is implausible for a used car: taken as missing",
         ),
         ({"year": None}, "year_missing", "year is missing: the price rests on the rest of the listing"),

@@ -84,7 +84,7 @@ def test_a_version_is_summarized_with_its_figures_and_its_last_decision() -> Non
 
     newest, second, first = summarize(versions, champion=versions[1], decisions=decisions)
 
-    assert (newest.version, newest.state, newest.gates, newest.decision) == (3, "candidate", "", "")
+    assert (newest.version, newest.state, newest.gates, newest.decision) == (3, "challenger", "", "")
     assert (newest.error, newest.coverage, newest.data_source) == (None, None, "")
     assert (second.version, second.state, second.data_source) == (2, "production", "kaggle")
     assert (second.error, second.coverage) == (0.13, 0.9)
@@ -118,4 +118,4 @@ def test_a_canary_runs_until_another_decision_but_a_refusal(
 ) -> None:
     assert canary_version(decisions) == canary
     shown = {item.version: item.state for item in summarize([version(3)], champion=None, decisions=decisions)}
-    assert shown == {3: "canary" if canary == 3 else "candidate"}
+    assert shown == {3: "canary" if canary == 3 else "challenger"}

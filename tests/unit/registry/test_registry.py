@@ -97,7 +97,7 @@ def test_a_promotion_is_recorded_with_who_when_why_and_figures(market: Market) -
     assert decision.reasons == ("passed all 1 gates",)
     assert [GateResult.from_json(dict(gate)) for gate in decision.gates] == [GATE]
     assert market.champion == 1
-    assert market.store.status == {1: "production", 2: "candidate", 3: "candidate", 4: "candidate"}
+    assert market.store.status == {1: "production", 2: "challenger", 3: "challenger", 4: "challenger"}
     assert market.store.descriptions == {1: PASSED}
 
 
@@ -251,7 +251,7 @@ def test_a_promotion_killed_at_any_write_is_completed_by_another_try(tmp_path: P
         market.apply(3, against=2)
         assert market.champion == 3
         assert market.switches[2:] == [("promoted", 3, 2)]
-        assert market.store.status == {1: "archived", 2: "archived", 3: "production", 4: "candidate"}
+        assert market.store.status == {1: "archived", 2: "archived", 3: "production", 4: "challenger"}
         assert market.store.descriptions[3] == PASSED
 
 
@@ -354,7 +354,7 @@ def test_a_rollback_does_not_need_what_is_shown_to_people(market: Market) -> Non
     """MLflow's stages are deprecated: without them, and with wrong ones, the log decides."""
     for number in (1, 2):
         market.registry.promote(number, by="ann")
-    market.store.status = {1: "candidate", 2: "archived", 3: "archived", 4: "production"}
+    market.store.status = {1: "challenger", 2: "archived", 3: "archived", 4: "production"}
     market.store.previous = 4
 
     assert market.registry.rollback(by="ann").version == 1
@@ -422,8 +422,8 @@ def test_versions_are_summarized_from_the_decisions(market: Market) -> None:
     shown = [(item.version, item.state, item.gates, item.decision) for item in summaries]
 
     assert shown == [
-        (4, "candidate", "", ""),
-        (3, "candidate", "", "refused: too slow"),
+        (4, "challenger", "", ""),
+        (3, "challenger", "", "refused: too slow"),
         (2, "production", "1 of 1", "promoted: passed all 1 gates"),
         (1, "archived", "1 of 1", "promoted: passed all 1 gates"),
     ]

@@ -24,6 +24,7 @@ from carvalue.serving.app import create_app
 from carvalue.serving.http.request_body import MAX_BODY_BYTES
 from carvalue.serving.middleware.observability import ObservabilityMiddleware
 from carvalue.settings import Settings
+from factories import an_entry
 from fakes import FakeRegistry
 from servers import serving
 from waiting import until
@@ -505,9 +506,9 @@ def test_a_caller_from_elsewhere_is_journaled_under_a_pseudonym(
 def test_quarantined_records_are_reported(bundle: Path, tmp_path: Path) -> None:
     registry = FakeRegistry()
     registry.promote(bundle, version=3)
-    spool = tmp_path / "service" / "spool"
-    spool.mkdir(parents=True)
-    (spool / "1.ndjson").write_bytes(b"[" * 100_000 + b"\n")
+    outbox = tmp_path / "service" / "outbox"
+    outbox.mkdir(parents=True)
+    (outbox / "1.ndjson").write_bytes(b"[" * 100_000 + b"\n")
     with serving(an_app(registry, tmp_path)) as client:
         until(lambda: "quarantine" in client.get("/readyz").json()["degraded"])
         degraded = client.get("/readyz").json()["degraded"]
@@ -515,6 +516,19 @@ def test_quarantined_records_are_reported(bundle: Path, tmp_path: Path) -> None:
 
     assert degraded["quarantine"].startswith("1 records could not be stored")
     assert "carvalue_quarantined_records 1.0" in metrics
+
+
+def test_quotes_that_wait_in_the_folder_of_release_0_1_are_forwarded(bundle: Path, tmp_path: Path) -> None:
+    registry = FakeRegistry()
+    registry.promote(bundle, version=3)
+    (tmp_path / "service" / "spool").mkdir(parents=True)
+    (tmp_path / "service" / "spool" / "00000000000000000001-9.ndjson").write_bytes(an_entry(1).as_line())
+    journal = Journal(f"sqlite:///{tmp_path}/service/journal.db")
+
+    with serving(an_app(registry, tmp_path)):
+        until(lambda: journal.after("", until=datetime(2100, 1, 1, tzinfo=UTC), limit=9) == [an_entry(1)])
+
+    journal.close()
 
 
 def test_an_unavailable_journal_stops_no_quote(bundle: Path, tmp_path: Path) -> None:
@@ -561,7 +575,7 @@ def test_a_full_disk_is_visible_to_the_client(bundle: Path, tmp_path: Path, sett
     registry.promote(bundle, version=3)
     (tmp_path / "file").write_text("a file where the folder of the journal should be")
     (tmp_path / "service").mkdir()
-    (tmp_path / "service" / "spool").write_text("a file where the folder of the spool should be")
+    (tmp_path / "service" / "outbox").write_text("a file where the folder of the outbox should be")
     chosen = Settings.model_validate(
         {
             "state_dir": tmp_path,

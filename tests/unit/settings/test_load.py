@@ -5,13 +5,16 @@ from pathlib import Path
 import pytest
 
 from carvalue.settings import (
+    RENAMED,
     DataSettings,
     InvalidSetting,
     ServiceSettings,
+    check_deployed,
     load_settings,
     load_usable_settings,
     paths,
 )
+from carvalue.settings.load import NAMES
 from carvalue.settings.paths import find_checkout
 
 
@@ -36,7 +39,7 @@ def test_defaults_work_on_a_bare_machine() -> None:
         ("SERVICE_PORT", "70000", "less than or equal to 65535"),
         ("SERVICE_URL", "localhost:9696", "expected a URL such as"),
         ("MLFLOW_TRACKING_URI", "mlruns", "expected a URL such as"),
-        ("SPOOL_LIMIT_MB", "0", "greater than or equal to 1"),
+        ("OUTBOX_LIMIT_MB", "0", "greater than or equal to 1"),
         ("RATE_LIMIT", "-1", "greater than or equal to 0"),
         ("TRAINING_BUDGET", "huge", "'auto', 'quick' or 'default'"),
         ("TRAINING_CLUSTER", "scheduler:8786", "expected a Dask scheduler's address such as"),
@@ -59,6 +62,36 @@ def test_a_bad_setting_is_named_in_one_line(
     assert expected in line
     assert "\n" not in line
     assert line.count(" is ") == 1  # no other setting is blamed
+
+
+@pytest.mark.parametrize(("earlier", "name"), RENAMED.items())
+def test_a_setting_is_read_under_its_earlier_name_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture, earlier: str, name: str
+) -> None:
+    (tmp_path / ".env").write_text(f"{earlier.lower()}=7\n")
+    by_file = load_settings(ServiceSettings)
+    warnings = caplog.messages.copy()
+    monkeypatch.setenv(earlier, "8")
+    by_environment = load_settings()
+    monkeypatch.setenv(name, "9")
+    caplog.clear()
+    under_both_names = load_settings()
+
+    assert getattr(by_file, name.lower()) == 7
+    assert warnings == [f"{earlier} has the new name {name}; the next release ignores {earlier}"]
+    assert getattr(by_environment, name.lower()) == 8
+    assert (getattr(under_both_names, name.lower()), caplog.messages) == (9, [])
+    assert earlier not in NAMES
+    check_deployed([earlier])
+
+
+def test_a_bad_value_under_an_earlier_name_is_replaced_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPOOL_LIMIT_MB", "none")
+
+    settings, problems = load_usable_settings()
+
+    assert settings.outbox_limit_mb == 256
+    assert problems[0].startswith("OUTBOX_LIMIT_MB is 'none': input should be a valid integer")
 
 
 def test_whether_a_file_exists_is_left_to_the_step_that_reads_it(

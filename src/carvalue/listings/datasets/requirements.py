@@ -29,7 +29,7 @@ def gate_requirements(listings: pl.DataFrame) -> Iterator[str]:
         yield "the split is by time: all listings have the same posting date"
     for order in MARKET.orders:
         if reason := missing_categories(listings, order):
-            yield f"behaviour: not applicable: {order.name} ({reason})"
+            yield f"invariants: not applicable: {order.name} ({reason})"
 
 
 def missing_categories(rows: pl.DataFrame, order: PriceOrder) -> str:
@@ -42,9 +42,9 @@ def missing_categories(rows: pl.DataFrame, order: PriceOrder) -> str:
     Returns:
         A phrase; empty if the listings have both categories.
     """
-    found = set(rows[order.field].drop_nulls().unique()) if order.field in rows.columns else set()
+    categories = set(rows[order.field].drop_nulls().unique()) if order.field in rows.columns else set()
     label = FIELD_BY_NAME[order.field].label.lower()
-    if not found:
+    if not categories:
         return f"no listing states its {label}"
-    missing = [category for category in (order.worse, order.better) if category not in found]
+    missing = [category for category in (order.worse, order.better) if category not in categories]
     return f"no listing has the {label} {' or '.join(missing)}" if missing else ""

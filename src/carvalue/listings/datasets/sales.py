@@ -10,8 +10,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import exp, log
 from pathlib import Path
+from typing import Annotated
 
 import polars as pl
+from pydantic import AliasChoices, Field
 
 from carvalue.files import atomic_write, write_artifact
 from carvalue.listings.cleaning import description_key
@@ -48,7 +50,7 @@ class SalesReport:
     """Result of screening reported sales; the field names are those of its JSON file.
 
     Attributes:
-        told: Number of reported sales.
+        reported: Number of reported sales.
         joined: Number of sales that became training rows; 0 where there are too few.
         left_out: Number of sales that were left out, by reason.
         clients: Number of different clients whose sales became training rows.
@@ -56,7 +58,7 @@ class SalesReport:
             people and changes no price.
     """
 
-    told: int
+    reported: Annotated[int, Field(validation_alias=AliasChoices("reported", "told"))]  # 0.1 wrote `told`
     joined: int
     left_out: Mapping[str, int]
     clients: int
@@ -112,7 +114,7 @@ def screen_sales(
         judged, kept = _reject(judged, reason, pl.lit(value=True)), kept.clear()
     price = (pl.col("reference") * pl.col("log_ratio").exp() * level).round().cast(pl.Int64)
     report = SalesReport(
-        told=sales.height,
+        reported=sales.height,
         joined=kept.height,
         left_out=dict(judged.drop_nulls("why")["why"].value_counts(sort=True).iter_rows()),
         clients=kept["client"].n_unique(),
@@ -146,7 +148,7 @@ def write_sales(sales: pl.DataFrame, report: SalesReport, *, listings: Path, int
     write_artifact(report, into / SALES_REPORT)
     logger.info(
         "reported sales screened",
-        extra={"told": report.told, "joined": report.joined, "clients": report.clients},
+        extra={"reported": report.reported, "joined": report.joined, "clients": report.clients},
     )
 
 

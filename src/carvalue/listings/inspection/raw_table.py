@@ -140,8 +140,8 @@ def _decoded(content: bytes) -> tuple[str, str]:
     except UnicodeDecodeError as error:
         byte = f"byte {error.start:,} is 0x{content[error.start]:02x}"
         return content.decode("cp1252", errors="replace"), f"not UTF-8 ({byte}): save it as UTF-8"
-    found = next((sign for sign in MOJIBAKE if sign in text), "")
-    return text, f"mixed encodings: {found!r} stands for one character" if found else ""
+    mojibake = next((sign for sign in MOJIBAKE if sign in text), "")
+    return text, f"mixed encodings: {mojibake!r} stands for one character" if mojibake else ""
 
 
 def _separator(text: str) -> str:

@@ -46,12 +46,12 @@ def _ambiguous_numbers(table: RawTable, name: str) -> str:
     if name not in table.columns:
         return ""
     texts, other = _texts(table, name), table.decimal
-    found = texts.filter(texts.str.contains(rf"^[0-9]{{1,3}}\{other}[0-9]{{3}}$"))
-    if len(found) <= MANY * len(texts):
+    matching = texts.filter(texts.str.contains(rf"^[0-9]{{1,3}}\{other}[0-9]{{3}}$"))
+    if len(matching) <= MANY * len(texts):
         return ""
     decimal = "," if other == "." else "."
     return (
-        f"{name}: {len(found):,} values such as {found[0]!r} may mean thousands or decimals: they are "
+        f"{name}: {len(matching):,} values such as {matching[0]!r} may mean thousands or decimals: they are "
         f'rejected; `decimal = "{decimal}"` in the mapping or the market reads them as thousands'
     )
 
@@ -61,11 +61,12 @@ def _month_and_year(table: RawTable) -> str:
     if "year" not in table.columns or field.pattern:
         return ""
     texts = _texts(table, "year")
-    found = texts.filter(texts.str.contains(r"^[0-9]{1,2}[./-][0-9]{4}$"))
-    if found.is_empty():
+    matching = texts.filter(texts.str.contains(r"^[0-9]{1,2}[./-][0-9]{4}$"))
+    if matching.is_empty():
         return ""
     return (
-        f"year: {len(found):,} values such as {found[0]!r} are no year; `pattern` of the field can cut them"
+        f"year: {len(matching):,} values such as {matching[0]!r} are no year; "
+        "`pattern` of the field can cut them"
     )
 
 

@@ -105,8 +105,9 @@ class MarketDescription(Part):
     """Categorical fields that similar listings are shown with."""
     map: TileMap | None = None
     """Where the page draws similar listings by place; None draws no map."""
-    asked: tuple[str, ...] = ()
-    """Categorical fields that move prices and that a seller knows: the page says what their values change."""
+    prompted: tuple[str, ...] = ()
+    """Categorical fields that move prices and that a seller knows: the page prompts for those that are empty,
+    and says what their values change."""
     versions: tuple[str, ...] = ()
     """Categorical fields that, beside the trim, tell the versions of a model apart, such as the engine: the
     page offers their values with their share of the training listings and their price."""
@@ -138,7 +139,7 @@ class MarketDescription(Part):
             "aliases": self.aliases.values(),
             "identity": self.identity,
             "compared": self.compared,
-            "asked": self.asked,
+            "prompted": self.prompted,
             "versions": self.versions,
         }
         for key, names in known.items():

@@ -130,8 +130,8 @@ def read_advertisement(
         "state": _find_state(text),
         **{field: _find_choice(field, rest) for field in _PHRASES},
     }
-    found = {name: value for name, value in values.items() if value is not None}
-    return Advertisement(listing=found, asking=asking, vin=vin[0].upper() if vin else None)
+    recognized = {name: value for name, value in values.items() if value is not None}
+    return Advertisement(listing=recognized, asking=asking, vin=vin[0].upper() if vin else None)
 
 
 def _take(text: str, patterns: Iterable[re.Pattern[str]], *, highest: int) -> tuple[int | None, str]:

@@ -143,8 +143,8 @@ def corrected_vins(vin: str) -> tuple[str, ...]:
     plain = vin.translate(NOT_USED)
     if is_valid_vin(plain):
         return (plain,)
-    found = dict.fromkeys(candidate for candidate in _candidates(plain) if is_valid_vin(candidate))
-    return tuple(found)[:MAX_CORRECTIONS]
+    vins = dict.fromkeys(candidate for candidate in _candidates(plain) if is_valid_vin(candidate))
+    return tuple(vins)[:MAX_CORRECTIONS]
 
 
 def read_vin(text: str) -> VinReading:

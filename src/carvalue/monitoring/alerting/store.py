@@ -141,7 +141,7 @@ class AlertStore:
 
     @property
     def delivered(self) -> Mapping[tuple[str, str], int]:
-        """Deliveries by receiver and outcome (`told`, `failed`, `dropped`) since this process started."""
+        """Attempts since this process started, by receiver and outcome: `delivered`, `failed`, `dropped`."""
         with self._lock:
             return dict(self._delivered)
 
@@ -260,8 +260,8 @@ class AlertStore:
 
     def _prepare(self) -> None:
         with self._engine.begin() as connection:
-            found = connection.exec_driver_sql("PRAGMA user_version").scalar_one() or FORMAT
-            check_format(found, kind="alert store", source=self._path, oldest=1, newest=FORMAT)
+            stored_format = connection.exec_driver_sql("PRAGMA user_version").scalar_one() or FORMAT
+            check_format(stored_format, kind="alert store", source=self._path, oldest=1, newest=FORMAT)
             TABLES.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {FORMAT}")
 
@@ -367,13 +367,13 @@ def _attempt(deliver: Callable[[], None], *, name: str, key: str = "") -> str:
         deliver()
     except DeliveryFailed as error:
         logger.error(  # noqa: TRY400  # the message is enough
-            "alert not delivered", extra={"sink": name, "key": key, "error": error.message}
+            "alert not delivered", extra={"receiver": name, "key": key, "error": error.message}
         )
         return "failed"
     except Exception:  # a fault of one receiver must not stop the others
-        logger.exception("alert not delivered", extra={"sink": name, "key": key})
+        logger.exception("alert not delivered", extra={"receiver": name, "key": key})
         return "failed"
-    return "told"
+    return "delivered"
 
 
 def _states(alerts: Sequence[Alert]) -> frozenset[tuple[str, bool]]:

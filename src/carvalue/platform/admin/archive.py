@@ -161,8 +161,8 @@ def _contents(tar: tarfile.TarFile) -> ArchiveContents:
     if size > MAX_CONTENTS_BYTES:
         raise ValueError(f"{CONTENTS_FILE} has {size:,} bytes, more than {MAX_CONTENTS_BYTES:,}")
     contents = ArchiveContents(**json.loads(_bytes_of(tar, CONTENTS_FILE).read()))
-    found = int(contents.facts.get("format", 1))
-    check_format(found, kind="backup", source=tar.name, oldest=1, newest=FORMAT)
+    archive_format = int(contents.facts.get("format", 1))
+    check_format(archive_format, kind="backup", source=tar.name, oldest=1, newest=FORMAT)
     return contents
 
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import carvalue
 from carvalue.errors import AppError
 from carvalue.files import TEMPORARY_MARK, atomic_folder, make_private, open_folder
+from carvalue.journal import EARLIER_OUTBOX_FOLDER, OUTBOX_FOLDER
 from carvalue.listings.datasets import DATASETS, DatasetStore
 from carvalue.monitoring.drift import REFERENCE
 from carvalue.monitoring.watcher import REPORTS, WATCHER_FILES
@@ -36,7 +37,6 @@ STORED = (WATCHER_FILES, DATASETS, REFERENCE, REPORTS, *(f"{WORK}/{name}" for na
 """The folders of the storage."""
 EXTERNAL = "external"
 """The folder of a backup with dumps of databases and the objects of MLflow's bucket."""
-OUTBOX = "spool"
 DATABASE_SUFFIX = ".db"
 SQLITE_SIDECARS = ("-wal", "-shm", "-journal")
 
@@ -156,8 +156,9 @@ def _add_all(archive: Archive, settings: RegistrySettings, external: ExternalSto
     folders = _folders(settings)
     open_folder(settings, WATCHER_FILES).read()  # has a database
     # the outbox before the journal, because the forwarder moves its quotes there
-    for path in _files(folders["service"] / OUTBOX):
-        _add(archive, path, name=f"service/{path.relative_to(folders['service']).as_posix()}")
+    for outbox in _outboxes(folders):
+        for path in _files(outbox):
+            _add(archive, path, name=f"service/{path.relative_to(folders['service']).as_posix()}")
     with TemporaryDirectory() as temporary:
         # databases before the files that they refer to, because those are written first and never deleted
         for name, path in _databases(folders):
@@ -177,6 +178,10 @@ def _folders(settings: RegistrySettings) -> Mapping[str, Path]:
     return {name: state / name for name in BACKED_UP} | {"storage": settings.storage_root}
 
 
+def _outboxes(folders: Mapping[str, Path]) -> tuple[Path, Path]:
+    return folders["service"] / OUTBOX_FOLDER, folders["service"] / EARLIER_OUTBOX_FOLDER
+
+
 def _add(archive: Archive, path: Path, *, name: str) -> None:
     try:
         archive.add(path, name=name)
@@ -191,11 +196,11 @@ def _databases(folders: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
 
 
 def _plain_files(settings: RegistrySettings, folders: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+    excluded = (*_outboxes(folders), passwords_file(settings))
     for name, folder in folders.items():
         for path in _files(folder):
             is_database = path.name.endswith(tuple(DATABASE_SUFFIX + end for end in ("", *SQLITE_SIDECARS)))
-            is_excluded = path.is_relative_to(folders["service"] / OUTBOX) or path == passwords_file(settings)
-            if not is_database and not is_excluded:
+            if not is_database and not any(map(path.is_relative_to, excluded)):
                 yield f"{name}/{path.relative_to(folder).as_posix()}", path
 
 

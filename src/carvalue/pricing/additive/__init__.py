@@ -1,6 +1,8 @@
 """Additive model of the log price; the trees start from its sum."""
 
 from carvalue.pricing.additive.lookups import (
+    CATEGORY_EFFECTS,
+    FAMILY_CATEGORY_EFFECTS,
     SUMMED,
     AdditivePart,
     CategoryEffects,
@@ -14,6 +16,8 @@ from carvalue.pricing.additive.lookups import (
 )
 
 __all__ = [
+    "CATEGORY_EFFECTS",
+    "FAMILY_CATEGORY_EFFECTS",
     "SUMMED",
     "AdditivePart",
     "CategoryEffects",

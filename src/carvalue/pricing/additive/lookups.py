@@ -27,6 +27,8 @@ ODOMETER_KNOTS = tuple(map(DISTANCE.from_miles, _MILES))
 """Knots of the mileage curve, in the market's unit."""
 SLOPE_BASIS = tuple(min(miles / 1e5, 2.5) - 0.8 for miles in _MILES)
 """Value at each of `ODOMETER_KNOTS` that is multiplied by the mileage slope of a name."""
+CATEGORY_EFFECTS, FAMILY_CATEGORY_EFFECTS = "category_effects", "family_category_effects"
+"""Names of the features that sum the effects of categories, for all cars and within a family."""
 CACHED_NAMES, CACHED_CATEGORIES = 4_096, 1_024
 
 
@@ -330,7 +332,7 @@ class CategoryEffects:
     """For each of `inputs`: category -> effect on the log price."""
     inputs: tuple[str, ...]
     """Categorical fields that the feature reads."""
-    name: str = "words"
+    name: str = CATEGORY_EFFECTS
     """Name of the column."""
 
     @cached_property
@@ -365,7 +367,7 @@ class FamilyCategoryEffects:
     """For each of `fields`: family and category -> effect on the log price."""
     fields: tuple[str, ...]
     """Categorical fields with an effect for each family."""
-    name: str = "family_words"
+    name: str = FAMILY_CATEGORY_EFFECTS
     """Name of the column."""
 
     @cached_property
@@ -427,7 +429,7 @@ class NameRows:
         return log1p(self.rows.get(group_keys(car_name(*cells))[self.group], 0))
 
 
-SUMMED = ("name_year", "name_miles", "words", "family_words")
+SUMMED = ("name_year", "name_miles", CATEGORY_EFFECTS, FAMILY_CATEGORY_EFFECTS)
 """Names of the features whose sum is the additive model, in the order of summation."""
 AdditivePart = NameYear | NameAtAge | NameMiles | CategoryEffects | FamilyCategoryEffects
 """A fitted feature of the additive model."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from carvalue.pricing.additive import (
+    CATEGORY_EFFECTS,
+    FAMILY_CATEGORY_EFFECTS,
     CategoryEffects,
     FamilyCategoryEffects,
     NameAtAge,
@@ -16,6 +18,7 @@ from carvalue.pricing.additive import (
     NameYear,
 )
 from carvalue.pricing.features import (
+    IMPLAUSIBLE,
     CategoryCode,
     ConstantFeature,
     EngineLitres,
@@ -52,7 +55,7 @@ def encoder_to_json(encoder: FeatureEncoder) -> dict[str, Any]:
     """
     content: dict[str, Any] = {
         "features": [_feature_to_json(feature) for feature in encoder.features],
-        "summed": list(encoder.summed),
+        "summed": [_STORED_NAMES.get(name, name) for name in encoder.summed],
     }
     curves = next((item.curves for item in encoder.features if isinstance(item, NameYear)), None)
     return content | ({CURVES: _curves_to_json(curves)} if curves else {})
@@ -77,12 +80,20 @@ def encoder_from_json(content: Mapping[str, Any]) -> FeatureEncoder:
         True
     """
     shared = {CURVES: _curves_from_json(content[CURVES])} if CURVES in content else {}
-    features = tuple(_READERS[item["reads"]](item | shared) for item in content["features"])
-    return FeatureEncoder(features=features, summed=tuple(content["summed"]))
+    features = tuple(
+        _READERS[item["reads"]](item | shared | {"name": _feature_name(item["name"])})
+        for item in content["features"]
+    )
+    return FeatureEncoder(features=features, summed=tuple(map(_feature_name, content["summed"])))
+
+
+def _feature_name(stored: str) -> str:
+    return next((name for name, earlier in _STORED_NAMES.items() if earlier == stored), stored)
 
 
 def _feature_to_json(feature: ModelFeature) -> dict[str, Any]:
-    return {"name": feature.name, "reads": _KINDS[type(feature)], **_tables_to_json(feature)}
+    name = _STORED_NAMES.get(feature.name, feature.name)
+    return {"name": name, "reads": _KINDS[type(feature)], **_tables_to_json(feature)}
 
 
 def _tables_to_json(feature: ModelFeature) -> dict[str, Any]:
@@ -123,6 +134,13 @@ def _fields(item: Mapping[str, Any]) -> tuple[str, ...]:
 def _encoding_from_json(item: Mapping[str, Any]) -> TargetEncoding:
     return TargetEncoding(tables=tuple(item["tables"]), market=item["market"])
 
+
+_STORED_NAMES: Mapping[str, str] = {
+    IMPLAUSIBLE: "odometer_doubted",
+    CATEGORY_EFFECTS: "words",
+    FAMILY_CATEGORY_EFFECTS: "family_words",
+}
+"""Name of a feature -> its name in the bundle, which is that of release 0.1."""
 
 _CURVE_KEYS: Mapping[str, str] = {
     "years": "base_curve",

@@ -24,7 +24,9 @@ Draw = Callable[[Axes], None]
 
 
 def draw_all(quoted: pl.DataFrame, *, model: PriceModel, into: Path) -> None:
-    """Write the plots `asked_quoted.png`, `errors.png`, `residuals.png`, `calibration.png`, `features.png`.
+    """Write the plots.
+
+    They are `quote_by_asking_price.png`, `errors.png`, `residuals.png`, `calibration.png` and `features.png`.
 
     Args:
         quoted: Listings with `price` (asking price), `quoted`, `low`, `high`, in dollars, `year` and
@@ -33,7 +35,7 @@ def draw_all(quoted: pl.DataFrame, *, model: PriceModel, into: Path) -> None:
         into: An existing folder.
     """
     points = quoted.sample(min(MAX_POINTS, quoted.height), seed=SEED)
-    _save(into / "asked_quoted.png", partial(_asked_quoted, points=points))
+    _save(into / "quote_by_asking_price.png", partial(_quote_by_asking_price, points=points))
     _save(into / "errors.png", partial(_errors, points=points))
     _save(into / "residuals.png", *(partial(_residuals, quoted=quoted, over=over) for over in RESIDUAL_AXES))
     table = coverage_table(quoted)
@@ -52,7 +54,7 @@ def _save(path: Path, *draws: Draw) -> None:
     figure.savefig(path, dpi=110)
 
 
-def _asked_quoted(axes: Axes, *, points: pl.DataFrame) -> None:
+def _quote_by_asking_price(axes: Axes, *, points: pl.DataFrame) -> None:
     axes.scatter(points["price"].to_numpy(), points["quoted"].to_numpy(), s=3, alpha=0.3)
     limits = [1_000, 100_000]
     axes.plot(limits, limits, color="black", linewidth=1)

@@ -13,7 +13,7 @@ import polars as pl
 from carvalue.listings import DISTANCE, Value
 from carvalue.pricing.features.cells import Cells, FrameCells, Indices
 
-IMPLAUSIBLE = "odometer_doubted"
+IMPLAUSIBLE = "odometer_implausible"
 """Name of the flag; cars with an implausible odometer are cheaper than those without any mileage."""
 WITHOUT_ODOMETER: Mapping[str, Value] = {"odometer": None, IMPLAUSIBLE: 1}
 """Values that replace those of a listing with an implausible odometer."""
@@ -57,10 +57,10 @@ def implausible_rows(cells: Cells, *, newest_year: int) -> Indices:
     Returns:
         Indices of these listings, in order.
     """
-    found = cells.evaluate(partial(is_implausible, newest_year=newest_year), ("odometer", "year"))
-    if isinstance(found, list) and True not in found:  # NumPy takes longer to look through a few listings
+    flags = cells.evaluate(partial(is_implausible, newest_year=newest_year), ("odometer", "year"))
+    if isinstance(flags, list) and True not in flags:  # NumPy takes longer to look through a few listings
         return NO_ROWS
-    return np.flatnonzero(found)
+    return np.flatnonzero(flags)
 
 
 def drop_implausible(frame: pl.DataFrame, *, newest_year: int) -> pl.DataFrame:

@@ -10,6 +10,7 @@ import polars as pl
 
 from carvalue.listings import DISTANCE, FIELD_BY_NAME, MARKET, Value
 from carvalue.pricing.features import (
+    IMPLAUSIBLE,
     MIN_PLAUSIBLE_ODOMETER,
     Cells,
     car_name,
@@ -76,8 +77,8 @@ class KnownCategories:
             ... )
             >>> car = {"manufacturer": "ford", "model": "f150", "year": 2019, "odometer": 40_000}
             >>> unknown = {**car, "model": "edsel", "region": "waco"}
-            >>> good, doubtful = known.warnings(ListingCells([car, unknown]))
-            >>> good, [warning.kind for warning in doubtful]
+            >>> good, suspect = known.warnings(ListingCells([car, unknown]))
+            >>> good, [warning.kind for warning in suspect]
             ((), ['model_unknown', 'region_unknown'])
         """
         found: list[tuple[QuoteWarning, ...]] = [()] * cells.height
@@ -189,7 +190,7 @@ class KnownCategories:
             return None
         least = f"{MIN_PLAUSIBLE_ODOMETER:,} {DISTANCE.unit}"
         text = f"odometer below {least} is implausible for a used {MARKET.vehicle}: taken as missing"
-        return QuoteWarning("odometer_doubted", text)
+        return QuoteWarning(IMPLAUSIBLE, text)
 
     def _year_warning(self, year: Value) -> QuoteWarning | None:
         if _is_missing(year):

@@ -32,7 +32,7 @@ GATES: tuple[Gate, ...] = (
     plausibility.price_level,
     plausibility.plausible_moves,
     plausibility.listed_prices,
-    service.behaviour,
+    service.invariants,
     service.size,
     service.speed,
     service.loading,

@@ -15,7 +15,7 @@ QUOTE_MS = 5.0  # the present model takes a fifth of one; the service quotes on 
 ROUNDS = 20  # over the golden listings; the median of so many is not moved by a busy machine's pauses
 
 
-def behaviour(evidence: GateEvidence) -> GateResult:
+def invariants(evidence: GateEvidence) -> GateResult:
     """Require every invariant of `carvalue.pricing.evaluation`.
 
     Args:
@@ -27,7 +27,7 @@ def behaviour(evidence: GateEvidence) -> GateResult:
     checks = check_invariants(evidence.model, evidence.quoted)
     broken = violations(checks)
     return GateResult(
-        name="behaviour",
+        name="invariants",
         figure=len(broken),
         limit=0,
         passed=not broken,
@@ -51,13 +51,13 @@ def size(evidence: GateEvidence) -> GateResult:
     Returns:
         The size of the bundle in megabytes.
     """
-    found = sum(path.stat().st_size for path in evidence.bundle.iterdir()) / 1e6
+    megabytes = sum(path.stat().st_size for path in evidence.bundle.iterdir()) / 1e6
     return GateResult(
         name="size of the bundle",
-        figure=found,
+        figure=megabytes,
         limit=BUNDLE_MB,
-        passed=found <= BUNDLE_MB,
-        message=f"the bundle is {found:.1f} MB (at most {BUNDLE_MB})",
+        passed=megabytes <= BUNDLE_MB,
+        message=f"the bundle is {megabytes:.1f} MB (at most {BUNDLE_MB})",
     )
 
 
@@ -70,13 +70,13 @@ def speed(evidence: GateEvidence) -> GateResult:
     Returns:
         The median time of one quote in milliseconds.
     """
-    found = 1_000 * median(_times(evidence))
+    milliseconds = 1_000 * median(_times(evidence))
     return GateResult(
         name="time of a quote",
-        figure=found,
+        figure=milliseconds,
         limit=QUOTE_MS,
-        passed=found <= QUOTE_MS,
-        message=f"one listing takes {found:.2f} ms (at most {QUOTE_MS:g})",
+        passed=milliseconds <= QUOTE_MS,
+        message=f"one listing takes {milliseconds:.2f} ms (at most {QUOTE_MS:g})",
     )
 
 

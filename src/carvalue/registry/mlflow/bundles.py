@@ -52,9 +52,9 @@ def fetch_evaluated(client: MlflowClient, *, version: ModelVersion, into: Path) 
     Returns:
         The folder `into`; None if the version was registered without it.
     """
-    found = [item.path for item in client.list_artifacts(version.run_id, EVALUATION_PATH)]
+    paths = [item.path for item in client.list_artifacts(version.run_id, EVALUATION_PATH)]
     path = f"{EVALUATION_PATH}/{EVALUATED_MODEL}"
-    if path not in found:
+    if path not in paths:
         return None
     with atomic_folder(into) as folder, TemporaryDirectory(dir=folder.parent) as temporary:
         Path(client.download_artifacts(version.run_id, path, temporary)).replace(folder)

@@ -20,9 +20,9 @@ from carvalue.registry.model_version import EVALUATION_PATH, MODEL_NAME, PREVIOU
 logger = logging.getLogger(__name__)
 
 STATUS_TAG = "status"
-"""The tag with a version's status: production, archived or candidate."""
-PRODUCTION, ARCHIVED, CANDIDATE = "production", "archived", "candidate"
-STAGES = {PRODUCTION: "Production", ARCHIVED: "Archived", CANDIDATE: "None"}
+"""The tag with a version's status: production, archived or challenger."""
+PRODUCTION, ARCHIVED, CHALLENGER = "production", "archived", "challenger"
+STAGES = {PRODUCTION: "Production", ARCHIVED: "Archived", CHALLENGER: "None"}
 DECISION_TAG, GATES_TAG = "decision", "gates"
 DECISION_FILE = "decision.json"
 """The artifact of a training run that has the decision with all figures."""
@@ -44,7 +44,7 @@ def mirror_status(
     versions = client.search_model_versions(f"name='{MODEL_NAME}'")
     for version in versions:
         number = int(version.version)
-        other = ARCHIVED if number in archived else CANDIDATE
+        other = ARCHIVED if number in archived else CHALLENGER
         status = PRODUCTION if number == champion else other
         if version.tags.get(STATUS_TAG) != status:
             client.set_model_version_tag(MODEL_NAME, version.version, STATUS_TAG, status)

@@ -13,7 +13,7 @@ from mlflow.entities.model_registry import ModelVersion as Registered
 from carvalue.files import BundleCorrupt, bundle_digest
 from carvalue.pricing.bundle import ModelCard
 from carvalue.pricing.evaluation import TABLES, Evaluation
-from carvalue.registry.mlflow.mirror import CANDIDATE, STATUS_TAG
+from carvalue.registry.mlflow.mirror import CHALLENGER, STATUS_TAG
 from carvalue.registry.mlflow.signature import example, signature
 from carvalue.registry.model_version import (
     BUNDLE_PATH,
@@ -50,7 +50,7 @@ def register_bundle(client: MlflowClient, *, run_id: str, bundle: Path, evaluati
     registered = _registered(client, run_id=run_id, digest=digest)
     if registered is None:
         _log_evaluation(client, run_id, evaluation)
-        tags = {DIGEST_TAG: digest, TEST_TAG: _test_metrics(evaluation), STATUS_TAG: CANDIDATE}
+        tags = {DIGEST_TAG: digest, TEST_TAG: _test_metrics(evaluation), STATUS_TAG: CHALLENGER}
         registered = _create(run_id, bundle=bundle, tags=tags | _card_tags(card))
     logger.info("version registered", extra={"version": registered.version, "run": run_id})
     return registered

@@ -29,7 +29,7 @@ RETRY_REFUSED_S = 60  # until a refused version is tried again: the reason may h
 
 logger = logging.getLogger(__name__)
 
-RegistryState = Literal["not asked yet", "up", "nothing in production", "down"]
+RegistryState = Literal["not tried yet", "up", "nothing in production", "down"]
 
 
 class ModelNotLoaded(AppError):
@@ -105,7 +105,7 @@ class LiveModel:
         self._in_use: LoadedModel | None = None
         self._lock = Lock()  # guards a change of the model in use by either of two threads
         self._refused: dict[ModelVersion, float] = {}
-        self.registry_state: RegistryState = "not asked yet"
+        self.registry_state: RegistryState = "not tried yet"
         """What the registry answered last."""
         self.refusal = ""
         """Why the version that was tried last cannot be used, for readers who may not see paths; empty if it

@@ -164,11 +164,11 @@ def _take_correction() -> None:
 
 
 def _fill_from_text(makes: Sequence[str], models_of: ModelsOf) -> None:
-    found = read_advertisement(str(st.session_state["advertisement"]), makes=makes, models_of=models_of)
-    fill_form(found.listing)
+    recognized = read_advertisement(str(st.session_state["advertisement"]), makes=makes, models_of=models_of)
+    fill_form(recognized.listing)
     st.session_state.update({"vin": "", CORRECTIONS: ()})
-    st.session_state["asking"] = "" if found.asking is None else f"{found.asking:,}"
-    st.session_state[NOTICE] = ("advertisement", bool(found.listing), describe_advertisement(found))
+    st.session_state["asking"] = "" if recognized.asking is None else f"{recognized.asking:,}"
+    st.session_state[NOTICE] = ("advertisement", bool(recognized.listing), describe_advertisement(recognized))
 
 
 def _add_trim(model: str) -> None:

@@ -11,7 +11,7 @@ from carvalue.web.components.formatting import choice_name, escape_markdown, for
 TRIM = "trim"
 WORTH_ASKING = 0.03  # share by which the range has to get narrower
 RARE_SHARE = 0.02  # of the training listings of a model: rarer values are often typing errors
-OFFERED_BY_NAME = (TRIM, *MARKET.asked)
+OFFERED_BY_NAME = (TRIM, *MARKET.prompted)
 """Fields whose values move prices and that a seller knows."""
 
 

@@ -28,8 +28,8 @@ def with_answers(
     """
     names = answer_names(table.columns)
     quotes = [answer if isinstance(answer, AnyQuote) else None for answer in answers]
-    asked = asking or [None] * len(answers)
-    pairs = list(zip(quotes, asked, strict=True))
+    asking_prices = asking or [None] * len(answers)
+    pairs = list(zip(quotes, asking_prices, strict=True))
     return table.with_columns(
         pl.Series(names["price"], [quote and quote.price for quote in quotes], dtype=pl.Int64),
         pl.Series(names["low"], [quote and quote.low for quote in quotes], dtype=pl.Int64),

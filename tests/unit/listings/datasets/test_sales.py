@@ -1,5 +1,6 @@
 """Reported sales are screened, capped and brought to the source's level before a model learns from them."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from carvalue.files import read_artifact, write_artifact
 from carvalue.listings.cleaning.cleaner import clean
 from carvalue.listings.datasets.sales import (
     COLUMNS,
@@ -172,7 +174,18 @@ def test_the_last_report_of_a_car_counts() -> None:
 def test_no_sales_are_no_error() -> None:
     kept, report = screened([])
 
-    assert (report.told, report.to_quote, kept.height) == (0, None, 0)
+    assert (report.reported, report.to_quote, kept.height) == (0, None, 0)
+
+
+def test_a_report_of_release_0_1_is_read(tmp_path: Path) -> None:
+    earlier = {"format": 1, "told": 9, "joined": 0, "left_out": {}, "clients": 0, "to_quote": None}
+    (tmp_path / "sales.json").write_text(json.dumps(earlier))
+
+    report = read_artifact(SalesReport, tmp_path / "sales.json")
+    write_artifact(report, tmp_path / "again.json")
+
+    assert report.reported == 9
+    assert read_artifact(SalesReport, tmp_path / "again.json") == report
 
 
 @pytest.fixture

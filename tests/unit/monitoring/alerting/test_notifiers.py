@@ -74,10 +74,10 @@ def mailbox() -> Iterator[tuple[Mailbox, str]]:
 
 
 def test_a_webhook_gets_title_text_and_type(webhook: str) -> None:
-    (sink,) = notifiers_from_urls([webhook])
+    (notifier,) = notifiers_from_urls([webhook])
 
-    sink.notify(ALERT)
-    sink.notify(replace(ALERT, resolved_at=NOW))
+    notifier.notify(ALERT)
+    notifier.notify(replace(ALERT, resolved_at=NOW))
 
     began, ended = Webhook.bodies
     assert began["title"] == "WARNING: Quotes have drifted, since 2026-11-01 12:30 UTC"
@@ -90,20 +90,20 @@ def test_a_refusing_webhook_fails_without_revealing_its_secret(
     webhook: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     Webhook.status = 500
-    (sink,) = notifiers_from_urls([webhook])
+    (notifier,) = notifiers_from_urls([webhook])
 
     with caplog.at_level("INFO"), pytest.raises(DeliveryFailed, match="did not accept it") as refused:
-        sink.notify(ALERT)
+        notifier.notify(ALERT)
 
     assert "500" in caplog.text  # apprise logs the reason
-    assert "SECRET" not in str(refused.value) + sink.name + caplog.text
+    assert "SECRET" not in str(refused.value) + notifier.name + caplog.text
 
 
 def test_an_unavailable_webhook_fails_without_revealing_its_secret(caplog: pytest.LogCaptureFixture) -> None:
-    (sink,) = notifiers_from_urls([f"json://127.0.0.1:{free_port()}/SECRET"])
+    (notifier,) = notifiers_from_urls([f"json://127.0.0.1:{free_port()}/SECRET"])
 
     with caplog.at_level("INFO"), pytest.raises(DeliveryFailed, match="did not accept it"):
-        sink.notify(ALERT)
+        notifier.notify(ALERT)
 
     assert "SECRET" not in caplog.text
 
@@ -111,10 +111,10 @@ def test_an_unavailable_webhook_fails_without_revealing_its_secret(caplog: pytes
 @pytest.mark.parametrize("option", ["", "?redirect=yes"])
 def test_a_redirect_is_not_followed(webhook: str, option: str) -> None:
     Webhook.status, Webhook.location = 307, webhook.replace("json:", "http:")
-    (sink,) = notifiers_from_urls([webhook + option])
+    (notifier,) = notifiers_from_urls([webhook + option])
 
     with pytest.raises(DeliveryFailed, match="did not accept it"):
-        sink.notify(ALERT)
+        notifier.notify(ALERT)
 
     assert len(Webhook.bodies) == 1
 
@@ -134,27 +134,27 @@ def test_a_redirect_is_not_followed(webhook: str, option: str) -> None:
     ],
 )
 def test_an_address_that_serves_credentials_is_not_called(url: str) -> None:
-    (sink,) = notifiers_from_urls([url])
+    (notifier,) = notifiers_from_urls([url])
 
     with pytest.raises(DeliveryFailed, match="ALERT_LINK_LOCAL"):
-        sink.notify(ALERT)
+        notifier.notify(ALERT)
 
 
 def test_a_name_of_such_an_address_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("169.254.169.254", 80))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer)
-    (sink,) = notifiers_from_urls(["json://hooks.example.com/SECRET"])
+    (notifier,) = notifiers_from_urls(["json://hooks.example.com/SECRET"])
 
     with pytest.raises(DeliveryFailed, match="ALERT_LINK_LOCAL"):
-        sink.notify(ALERT)
+        notifier.notify(ALERT)
 
 
 def test_link_local_addresses_are_called_if_a_setting_allows_them() -> None:
     assert is_link_local("169.254.169.254")
-    (sink,) = notifiers_from_urls([f"json://127.0.0.1:{free_port()}/"], allow_link_local=True)
+    (notifier,) = notifiers_from_urls([f"json://127.0.0.1:{free_port()}/"], allow_link_local=True)
 
     with pytest.raises(DeliveryFailed, match="did not accept it"):
-        sink.notify(ALERT)
+        notifier.notify(ALERT)
 
 
 def test_slack_gets_no_markup_of_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,11 +167,11 @@ def test_slack_gets_no_markup_of_the_data(monkeypatch: pytest.MonkeyPatch) -> No
         return answer
 
     monkeypatch.setattr(requests.Session, "send", send)
-    (sink,) = notifiers_from_urls(
+    (notifier,) = notifiers_from_urls(
         ["https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"]
     )
 
-    sink.notify(replace(ALERT, text="model: <!channel> & <https://evil.example|click> 1.0% -> 9.0%"))
+    notifier.notify(replace(ALERT, text="model: <!channel> & <https://evil.example|click> 1.0% -> 9.0%"))
 
     assert "<!channel>" not in sent[0]
     assert "<https://evil.example" not in sent[0]
@@ -180,9 +180,9 @@ def test_slack_gets_no_markup_of_the_data(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_mail_is_sent(mailbox: tuple[Mailbox, str]) -> None:
     kept, url = mailbox
-    (sink,) = notifiers_from_urls([url])
+    (notifier,) = notifiers_from_urls([url])
 
-    sink.notify(ALERT)
+    notifier.notify(ALERT)
 
     (message,) = kept.messages
     assert message["subject"] == "WARNING: Quotes have drifted, since 2026-11-01 12:30 UTC"
@@ -193,18 +193,18 @@ def test_mail_is_sent(mailbox: tuple[Mailbox, str]) -> None:
 
 def test_a_password_is_not_sent_in_the_clear(mailbox: tuple[Mailbox, str]) -> None:
     kept, url = mailbox
-    (sink,) = notifiers_from_urls([url.replace("mailto://", "mailtos://me:secret@")])
+    (notifier,) = notifiers_from_urls([url.replace("mailto://", "mailtos://me:secret@")])
 
     with pytest.raises(DeliveryFailed):
-        sink.notify(ALERT)
+        notifier.notify(ALERT)
 
     assert kept.messages == []
 
 
 def test_the_console_shows_new_alerts(capsys: pytest.CaptureFixture[str]) -> None:
-    (sink,) = notifiers_from_urls(["console:"])
+    (notifier,) = notifiers_from_urls(["console:"])
 
-    sink.notify(ALERT)
+    notifier.notify(ALERT)
 
     assert capsys.readouterr().err == (
         "WARNING: Quotes have drifted, since 2026-11-01 12:30 UTC\n  year: far\n"

@@ -182,7 +182,7 @@ def test_a_receiver_that_hangs_delays_no_other(tmp_path: Path, receiver: Receive
     finally:
         hanging.released.set()
         store.close()
-    assert store.delivered["hanging", "told"] == 1
+    assert store.delivered["hanging", "delivered"] == 1
 
 
 class States:

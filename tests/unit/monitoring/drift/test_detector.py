@@ -173,13 +173,13 @@ def test_people_who_leave_fields_empty_are_no_drift(detector: Detector) -> None:
 
 
 def test_people_who_fill_in_less_in_all_fields_are_no_drift(detector: Detector) -> None:
-    def hasty(frame: pl.DataFrame, share: float) -> pl.DataFrame:
-        is_hasty = pl.int_range(pl.len()).shuffle(seed=1) < share * pl.len()
+    def with_fewer_fields(frame: pl.DataFrame, share: float) -> pl.DataFrame:
+        is_short = pl.int_range(pl.len()).shuffle(seed=1) < share * pl.len()
         optional = ("odometer", "title_status", "condition", "state", "region")
-        return frame.with_columns(pl.when(~is_hasty).then(name).alias(name) for name in optional)
+        return frame.with_columns(pl.when(~is_short).then(name).alias(name) for name in optional)
 
-    detector.add(hasty(some_rows(2_000, seed=2), 0.3))
-    detector.add(hasty(some_rows(500, seed=3), 0.9))
+    detector.add(with_fewer_fields(some_rows(2_000, seed=2), 0.3))
+    detector.add(with_fewer_fields(some_rows(500, seed=3), 0.9))
 
     assert detector.report().state != "confirmed"
 

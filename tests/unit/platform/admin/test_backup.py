@@ -91,7 +91,7 @@ def test_every_quote_that_was_on_disk_is_in_a_backup_made_while_quotes_come(
     """Quotes go through outbox and journal as in the service; each is either in the one or the other."""
     state, stop, numbers = settings.state_dir, Event(), count(2)
     on_disk: list[str] = []
-    outbox = Outbox(state / "service" / "spool", limit_bytes=2**30, segment_bytes=2_000)
+    outbox = Outbox(state / "service" / "outbox", limit_bytes=2**30, segment_bytes=2_000)
     journal = Journal(settings.journal_url.get_secret_value())
     replay = Forwarder(
         outbox=outbox, journal=journal, quarantine=Quarantine(state / "quarantine"), metrics=ServiceMetrics()
@@ -128,10 +128,25 @@ def test_every_quote_that_was_on_disk_is_in_a_backup_made_while_quotes_come(
         assert before <= quotes_of(elsewhere(tmp_path).state_dir)
 
 
+@pytest.mark.parametrize("folder", ["outbox", "spool"])
+def test_waiting_quotes_are_restored_into_their_folder(
+    settings: Settings, tmp_path: Path, folder: str
+) -> None:
+    """Release 0.1 called the outbox `spool`, so this is also what its backups hold."""
+    segment = Path("service") / folder / "00000000000000000001-9.ndjson"
+    (settings.state_dir / segment).parent.mkdir()
+    (settings.state_dir / segment).write_bytes(an_entry(2).as_line())
+
+    create_backup(settings, into=tmp_path / "file", now=NOW)
+    restore_backup(elsewhere(tmp_path), source=tmp_path / "file")
+
+    assert (elsewhere(tmp_path).state_dir / segment).read_bytes() == an_entry(2).as_line()
+
+
 def quotes_of(state: Path) -> set[str]:
     with closing(sqlite3.connect(state / "service" / "journal.db")) as journal:
         journaled = {str(row[0]) for row in journal.execute("select quote_id from quotes")}
-    waiting = [path.read_bytes() for path in state.glob("service/spool/*")]
+    waiting = [path.read_bytes() for path in state.glob("service/outbox/*")]
     whole_lines = [line for data in waiting for line in data.split(b"\n")[:-1]]
     return journaled | {JournalEntry.from_line(line).quote_id for line in whole_lines}
 

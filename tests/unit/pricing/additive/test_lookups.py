@@ -55,6 +55,16 @@ def test_a_saved_encoder_gives_the_same_bits() -> None:
     assert again.matrix(market).tobytes() == encoder.matrix(market).tobytes()
 
 
+def test_a_bundle_keeps_the_names_that_release_0_1_gave_to_features() -> None:
+    encoder = an_encoder(a_market(rows=500))
+
+    content = encoder_to_json(encoder)
+
+    assert {"odometer_doubted", "words", "family_words"} <= {item["name"] for item in content["features"]}
+    assert content["summed"] == ["name_year", "name_miles", "words", "family_words"]
+    assert {"odometer_implausible", "category_effects", "family_category_effects"} <= set(encoder.names)
+
+
 def test_outliers_do_not_change_the_ridge() -> None:
     random = np.random.default_rng(1)
     matrix = sparse.csr_matrix(random.normal(size=(2_000, 3)))

@@ -6,15 +6,15 @@ import pytest
 from carvalue.pricing.evaluation.calibration import coverage_table
 
 
-def quoted_rows(*, asked: list[int]) -> pl.DataFrame:
+def quoted_rows(*, asking: list[int]) -> pl.DataFrame:
     """Quotes of 1,000 to 100,000 dollars, each with a range of a tenth either way."""
-    quoted = pl.Series("quoted", [1_000 * place for place in range(1, len(asked) + 1)])
-    prices = pl.Series("price", asked)
+    quoted = pl.Series("quoted", [1_000 * place for place in range(1, len(asking) + 1)])
+    prices = pl.Series("price", asking)
     return pl.DataFrame([prices, quoted, (quoted * 0.9).alias("low"), (quoted * 1.1).alias("high")])
 
 
 def test_deciles_go_from_cheap_to_dear_and_hold_as_many_rows_each() -> None:
-    table = coverage_table(quoted_rows(asked=[1_000 * place for place in range(1, 101)]))
+    table = coverage_table(quoted_rows(asking=[1_000 * place for place in range(1, 101)]))
 
     by_price = table.filter(pl.col("by") == "quoted price")
     assert by_price["decile"].to_list() == list(range(1, 11))
@@ -25,9 +25,9 @@ def test_deciles_go_from_cheap_to_dear_and_hold_as_many_rows_each() -> None:
 
 
 def test_prices_below_and_above_the_range_are_counted_separately() -> None:
-    asked = [500 * place if place % 2 else 2_000 * place for place in range(1, 101)]
+    asking = [500 * place if place % 2 else 2_000 * place for place in range(1, 101)]
 
-    table = coverage_table(quoted_rows(asked=asked)).filter(pl.col("by") == "quoted price")
+    table = coverage_table(quoted_rows(asking=asking)).filter(pl.col("by") == "quoted price")
 
     assert table["coverage"].to_list() == [0.0] * 10
     assert table["below"].to_list() == table["above"].to_list() == [0.5] * 10

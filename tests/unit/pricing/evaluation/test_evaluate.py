@@ -21,14 +21,14 @@ from markets import a_market
 
 
 def test_scores_of_known_quotes() -> None:
-    asked, quoted = np.array([10_000.0, 20_000.0, 40_000.0]), np.array([11_000.0, 20_000.0, 80_000.0])
+    asking, quoted = np.array([10_000.0, 20_000.0, 40_000.0]), np.array([11_000.0, 20_000.0, 80_000.0])
 
-    found = price_scores(asking=asked, quoted=quoted)
+    found = price_scores(asking=asking, quoted=quoted)
 
     assert found["mdape"] == pytest.approx(0.1)
     assert found["mae"] == pytest.approx(41_000 / 3)
     assert found["within_20"] == pytest.approx(2 / 3)
-    assert range_scores(asking=asked, quoted=quoted, low=quoted - 1, high=quoted + 1)["coverage"] == 1 / 3
+    assert range_scores(asking=asking, quoted=quoted, low=quoted - 1, high=quoted + 1)["coverage"] == 1 / 3
 
 
 def test_the_baseline_is_the_median_of_the_narrowest_group_with_enough_rows() -> None:
@@ -40,7 +40,7 @@ def test_the_baseline_is_the_median_of_the_narrowest_group_with_enough_rows() ->
             "price": [1_000, 2_000, 3_000, 7_000, 8_000, 9_000, 50_000],
         }
     )
-    asked = pl.DataFrame(
+    priced = pl.DataFrame(
         {
             "manufacturer": ["toyota", "toyota", "ford", None],
             "model": ["camry le", "yaris", "focus", None],
@@ -48,7 +48,7 @@ def test_the_baseline_is_the_median_of_the_narrowest_group_with_enough_rows() ->
         }
     )
 
-    assert median_quotes(train=train, frame=asked).tolist() == [2_000, 5_000, 7_000, 7_000]
+    assert median_quotes(train=train, frame=priced).tolist() == [2_000, 5_000, 7_000, 7_000]
 
 
 def test_an_evaluation_writes_scores_slices_and_pictures(bundle: Path, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_an_evaluation_writes_scores_slices_and_pictures(bundle: Path, tmp_path:
     assert {path.name for path in (tmp_path / "evaluation").iterdir()} == {
         *("evaluation.json", "slices.csv", "calibration.csv", "comparison.csv", "pit.csv", "MODEL_CARD.md"),
         "accuracy.json",
-        *("asked_quoted.png", "errors.png", "residuals.png", "calibration.png", "features.png"),
+        *("quote_by_asking_price.png", "errors.png", "residuals.png", "calibration.png", "features.png"),
     }
 
 

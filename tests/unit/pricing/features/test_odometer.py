@@ -26,8 +26,8 @@ CARS: tuple[tuple[Listing, bool], ...] = (
 
 
 def test_few_miles_are_plausible_only_for_a_new_car() -> None:
-    for listing, doubted in CARS:
-        assert is_implausible(listing["odometer"], listing["year"], newest_year=2022) is doubted
+    for listing, implausible in CARS:
+        assert is_implausible(listing["odometer"], listing["year"], newest_year=2022) is implausible
 
 
 def test_a_frame_is_checked_like_single_listings() -> None:
@@ -37,7 +37,7 @@ def test_a_frame_is_checked_like_single_listings() -> None:
         assert implausible_rows(cells, newest_year=2022).tolist() == [0]
     assert drop_implausible(frame, newest_year=2022)["odometer"].to_list() == [None, 1_000, 120, None, 120]
     assert drop_implausible(frame, newest_year=2022)[IMPLAUSIBLE].to_list() == [
-        doubted for _, doubted in CARS
+        implausible for _, implausible in CARS
     ]
     assert not len(implausible_rows(FrameCells(frame.drop("year")), newest_year=2022))
 

@@ -103,9 +103,9 @@ def test_a_model_without_quantiles_quotes_and_names_what_it_lacks(bundle: Path, 
 
 
 def test_quantiles_of_an_implausible_odometer_are_those_of_its_quote(model: PriceModel) -> None:
-    doubted = a_listing(odometer=12)
+    implausible = a_listing(odometer=12)
 
-    (prices,) = model.quantiles(ListingCells((doubted,)), np.array(PROMISED)).tolist()
+    (prices,) = model.quantiles(ListingCells((implausible,)), np.array(PROMISED)).tolist()
 
-    quote = model.quote(doubted)
+    quote = model.quote(implausible)
     assert prices == [quote.low, quote.price, quote.high]

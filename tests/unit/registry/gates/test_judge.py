@@ -30,7 +30,7 @@ Change = Callable[[GateEvidence], GateEvidence]
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> GateEvidence:
-    """A candidate with nothing in production before it."""
+    """A challenger with nothing in production before it."""
     folder = tmp_path_factory.mktemp("market")
     bundle = a_bundle(folder)
     return gather_evidence(
@@ -89,7 +89,7 @@ REPORTS = {
     "plausible moves": "no champion and basket to compare with",
     "listed prices": "error *% against *% of version 1 on 400 rows at their listed prices "
     "(at most {limit:+.0%})",
-    "behaviour": "violates none of 7 invariants: more miles never raise the price, *",
+    "invariants": "violates none of 7 invariants: more miles never raise the price, *",
     "size of the bundle": "the bundle is {figure:.1f} MB (at most {limit})",
     "time of a quote": "one listing takes {figure:.2f} ms (at most {limit:g})",
     "loads as the service does": "12 of 12 golden prices came out again, {figure:.1f} s after its bundle "
@@ -298,7 +298,7 @@ def test_the_test_rows_are_quoted_by_the_model_that_has_not_seen_them(
 
 @pytest.fixture(scope="module")
 def refitted(alone: GateEvidence, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundle of the candidate after the fit on all listings."""
+    """The bundle of the challenger after the fit on all listings."""
     folder, into = alone.bundle.parent, tmp_path_factory.mktemp("refitted") / "bundle"
     files = {name: folder / f"{name}.parquet" for name in ("train", "validation", "test")}
     refit_model(evaluated=alone.model, **files, reposts=None, into=into)

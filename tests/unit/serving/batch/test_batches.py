@@ -254,7 +254,7 @@ def test_no_file_is_accepted_while_the_journal_is_far_behind(
     registry.promote(bundle, version=3)
     (tmp_path / "file").write_text("no folder")
     away = SecretStr(f"sqlite:///{tmp_path}/file/journal.db")
-    settings = Settings(state_dir=tmp_path, journal_url=away, spool_limit_mb=1)
+    settings = Settings(state_dir=tmp_path, journal_url=away, outbox_limit_mb=1)
     cars = written(a_market(rows=2_000, seed=4).select(NAMES), CSV)
 
     with serving(create_app(settings, registry=registry)) as client:

@@ -33,8 +33,8 @@ def fit_additive(parts: DesignParts, columns: DesignColumns) -> list[tuple[Addit
         columns: Columns of the design matrix.
 
     Returns:
-        For each fit the features `name_year`, `name_young`, `name_old`, `name_miles`, `words` and
-        `family_words`.
+        For each fit the features `name_year`, `name_young`, `name_old`, `name_miles`, `category_effects` and
+        `family_category_effects`.
     """
     fits = robust_ridge(parts, penalty=columns.penalty)
     weight_sum, _ = fits.parts.sum(target_sums)
