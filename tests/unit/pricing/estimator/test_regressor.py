@@ -188,3 +188,14 @@ def test_missing_columns_single_values_and_a_constant_target_give_a_valid_model(
     assert regressor.predict(rows).tolist() == pytest.approx([9_000.0] * 60, rel=0.01)
     low, high = regressor.predict_interval(rows).T
     assert (low <= high).all()
+
+
+def test_prices_beyond_the_market_s_are_not_cut_off() -> None:
+    rows = MARKET[:200]
+    in_cents = small().fit(rows.drop("price"), rows["price"] * 100)
+
+    ends = in_cents.predict_interval(rows[:50])
+
+    assert in_cents.model_.intervals.limits is None
+    assert (ends[:, 0] < in_cents.predict(rows[:50])).all()
+    assert (in_cents.predict(rows[:50]) < ends[:, 1]).all()
