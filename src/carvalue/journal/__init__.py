@@ -16,6 +16,7 @@ from carvalue.journal.quarantine import Quarantine, QuarantinedRecord
 from carvalue.journal.store import (
     MIGRATION_S,
     Arrivals,
+    DriverMissing,
     Journal,
     JournalCursor,
     JournalUnavailable,
@@ -30,6 +31,7 @@ __all__ = [
     "Act",
     "Arrivals",
     "DecisionLog",
+    "DriverMissing",
     "DecisionRecord",
     "Forwarder",
     "Journal",

@@ -75,18 +75,20 @@ def range_scores(*, asking: Floats, quoted: Floats, low: Floats, high: Floats) -
         high: Upper ends in dollars, shape (rows,).
 
     Returns:
-        `coverage` (asking prices inside the range) and `width` (mean of the range's width over the quote), as
-        shares.
+        `coverage` (asking prices inside the range), and `width` and `median_width` (mean and median of the
+        range's width over the quote), as shares.
 
     Examples:
         >>> quoted = np.array([10_000.0, 10_000.0])
         >>> asking = np.array([9_500.0, 15_000.0])
         >>> range_scores(asking=asking, quoted=quoted, low=quoted * 0.9, high=quoted * 1.2)
-        {'coverage': 0.5, 'width': 0.3}
+        {'coverage': 0.5, 'width': 0.3, 'median_width': 0.3}
     """
+    widths = (high - low) / quoted
     return {
         "coverage": float(np.mean((low <= asking) & (asking <= high))),
-        "width": float(np.mean((high - low) / quoted)),
+        "width": float(np.mean(widths)),
+        "median_width": float(np.median(widths)),
     }
 
 
