@@ -13,14 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import polars as pl
 from benchmarks.results import save
 
 from carvalue.listings.datasets import split
 from carvalue.pricing import PriceModel
 from carvalue.pricing.bundle import Provenance
-from carvalue.pricing.evaluation import price_scores, range_scores
+from carvalue.pricing.evaluation import price_scores, range_scores, winkler_score
 from carvalue.pricing.training import LocalBackend, SearchResult, train_model
 from carvalue.pricing.training.assembly import calibrated, refitted
 from carvalue.pricing.training.libraries import from_xgboost
@@ -121,7 +120,6 @@ def row(name: str, model: PriceModel, origin: Origin) -> dict[str, str]:
     price, low, high = (quotes[column].cast(pl.Float64).to_numpy() for column in ("price", "low", "high"))
     scores = price_scores(asking=asking, quoted=price)
     ranges = range_scores(asking=asking, quoted=price, low=low, high=high)
-    outside = np.maximum(low - asking, 0) + np.maximum(asking - high, 0)
     values = {
         "origin": f"{origin.share:.0%}",
         "cars": f"{len(asking):,}",
@@ -131,7 +129,8 @@ def row(name: str, model: PriceModel, origin: Origin) -> dict[str, str]:
         "within 20 %": f"{scores['within_20']:.1%}",
         "coverage": f"{ranges['coverage']:.1%}",
         "width": f"{ranges['width']:.1%}",
-        "Winkler score": f"${np.mean(high - low + 20 * outside):,.0f}",
+        "median width": f"{ranges['median_width']:.1%}",
+        "Winkler score": f"${winkler_score(asking=asking, low=low, high=high):,.0f}",
     }
     print(values, flush=True)
     return values

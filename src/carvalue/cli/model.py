@@ -146,9 +146,7 @@ def score(
     else:
         settings = load_settings(RegistrySettings)
         loaded = load_production_model(settings, warn=print_error)
-        model = corrected_model(
-            loaded, journal_url=settings.journal_url.get_secret_value(), warn=print_error
-        )
+        model = corrected_model(loaded, journal_url=settings.journal_url.get_secret_value(), warn=print_error)
         version, digest = str(loaded.version.version), loaded.version.bundle_digest
     if is_single:
         _score_file(Path(source), Path(target), model=model)

@@ -116,9 +116,7 @@ class PriceIntervals:
         bins = _bin_indices(self.bins, inputs)
         return self.limited_ends(sigmas * self._below[bins], sigmas * self._above[bins], inputs=inputs)
 
-    def limited_ends(
-        self, below: Floats, above: Floats, *, inputs: IntervalInputs
-    ) -> tuple[Floats, Floats]:
+    def limited_ends(self, below: Floats, above: Floats, *, inputs: IntervalInputs) -> tuple[Floats, Floats]:
         """Keep both ends of intervals between the limits.
 
         Args:
