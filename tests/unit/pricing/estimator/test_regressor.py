@@ -187,7 +187,7 @@ def test_an_empty_frame_has_no_predictions(fitted: CarPriceRegressor) -> None:
 def test_columns_without_any_value_are_predicted_as_missing_ones(fitted: CarPriceRegressor) -> None:
     empty = pl.DataFrame({name: [None, None] for name in MARKET.drop("price").columns})
 
-    assert fitted.predict(empty).tolist() == fitted.predict([{}, {}]).tolist()
+    assert fitted.predict(empty).tolist() == fitted.predict(pl.DataFrame({"fuel": ["", ""]})).tolist()
     low, high = fitted.predict_interval(empty).T
     assert (low < high).all()
 
