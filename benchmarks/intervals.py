@@ -3,8 +3,8 @@
 DATASET is a folder with `train.parquet`, `validation.parquet` and `test.parquet`, BUNDLE the evaluated model,
 which has not seen the test rows. Half of the test cars calibrate the intervals that the other half is scored
 with, and the other way round. All intervals are about the prices of the same model, except those of the
-quantile trees, and all are cut off at the limits of the market. `--every N` fits the quantile trees on one in N
-cars of the training rows.
+quantile trees, and all are cut off at the limits of the market. `--every N` fits the quantile trees on one
+in N cars of the training rows.
 """
 
 import argparse
