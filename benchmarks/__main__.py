@@ -70,6 +70,7 @@ def benchmarks(
     yield "rolling_origin", [("benchmarks.rolling_origin", listings / "listings.parquet", 3)]
     evaluated = bundle.parent / "evaluation" / "model"
     yield "adaptive_ranges", [("benchmarks.adaptive_ranges", evaluated, dataset / "test.parquet")]
+    yield "intervals", [("benchmarks.intervals", dataset, evaluated)]
     yield "one_quote", [("benchmarks.one_quote", bundle)]
     yield "tree_engines", [("benchmarks.tree_engines", bundle)]
     yield "scoring", [("benchmarks.scoring", bundle, dataset / "test.parquet")]

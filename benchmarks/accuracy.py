@@ -9,11 +9,14 @@ import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.results import describe_model, save
+from scipy.stats import binomtest
 
+from carvalue.listings import CURRENCY
 from carvalue.pricing import PriceModel
+from carvalue.pricing.evaluation import read_accuracy
 from carvalue.registry import EVALUATED_MODEL
 
 SLICES = ("make", "price third", "age third", "age")
@@ -26,8 +29,30 @@ METRICS: Mapping[str, str] = {
     "within_20": "within 20 %",
     "rmse_log": "RMSE of the log price",
     "coverage": "coverage of the 90 % range",
-    "width": "width of the range, relative to the price",
+    "width": "mean width of the range, relative to the price",
+    "median_width": "median width of the range, relative to the price",
 }
+
+
+class Group(NamedTuple):
+    """Coverage of the range in one group of test rows."""
+
+    by: str
+    name: str
+    rows: int
+    coverage: float
+
+    def row(self) -> dict[str, str]:
+        """Render the group with the 95 % interval of Wilson's binomial score."""
+        held = round(self.coverage * self.rows)
+        interval = binomtest(held, self.rows).proportion_ci(method="wilson")
+        return {
+            "by": self.by,
+            "group": self.name,
+            "rows": f"{self.rows:,}",
+            "coverage": f"{self.coverage:.1%}",
+            "95 % interval": f"{interval.low:.1%} to {interval.high:.1%}",
+        }
 
 
 def main() -> None:
@@ -56,6 +81,7 @@ def main() -> None:
         "search": json.loads((work / "tuned.json").read_text()),
         "metrics": metrics,
         "slices": read_slices(work / "evaluation" / "slices.csv"),
+        "coverage of the 90 % range": [group.row() for group in read_groups(work / "evaluation")],
     }
     command = "python -m benchmarks.accuracy STATE_DIR/storage/work/initial_model_dag"
     save("accuracy", values, command=command, model=describe_model(bundle))
@@ -71,6 +97,31 @@ def read_slices(path: Path) -> list[dict[str, object]]:
     ]
 
 
+def read_groups(evaluation: Path) -> list[Group]:
+    """Read the coverage by band of the quote, support grade and decile of the relative width."""
+    accuracy = read_accuracy(evaluation)
+    if accuracy is None:
+        raise FileNotFoundError(f"{evaluation} has no accuracy.json: evaluate the model with this release.")
+    symbol = CURRENCY.symbol
+    groups = [
+        Group("quote", f"from {symbol}{int(item.name):,}", item.rows, item.coverage)
+        for item in accuracy.by_price
+    ]
+    groups += [Group("support", item.name, item.rows, item.coverage) for item in accuracy.by_support]
+    with (evaluation / "calibration.csv").open(newline="") as file:
+        groups += [
+            Group(
+                "width of the range",
+                f"{float(row['from']):.0%} to {float(row['to']):.0%}",
+                int(row["rows"]),
+                float(row["coverage"]),
+            )
+            for row in csv.DictReader(file)
+            if row["by"] == "width of range"
+        ]
+    return groups
+
+
 def _floor(floor: Mapping[str, float]) -> list[dict[str, str]]:
     """Render the noise floor as a table of one row."""
     shares = {name: f"{floor[name]:.1%}" for name in ("gap", "lower", "upper", "error") if name in floor}
@@ -81,7 +132,7 @@ def _shown(metric: str, row: Mapping[str, Any]) -> str:
     if row.get(metric) in {None, ""}:
         return ""
     value = float(row[metric])
-    if metric in {"mdape", "coverage", "width"} or metric.startswith("within"):
+    if metric in {"mdape", "coverage", "width", "median_width"} or metric.startswith("within"):
         return f"{value:.1%}"
     return f"{value:.3f}" if metric == "rmse_log" else f"{value:,.0f}"
 

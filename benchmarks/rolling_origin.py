@@ -13,16 +13,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import polars as pl
 from benchmarks.results import save
 
 from carvalue.listings.datasets import split
 from carvalue.pricing import PriceModel
 from carvalue.pricing.bundle import Provenance
-from carvalue.pricing.evaluation import price_scores, range_scores
+from carvalue.pricing.evaluation import price_scores, range_scores, winkler_score
 from carvalue.pricing.training import LocalBackend, SearchResult, train_model
 from carvalue.pricing.training.assembly import calibrated, refitted
+from carvalue.pricing.training.encoding import in_memory
 from carvalue.pricing.training.libraries import from_xgboost
 from carvalue.pricing.training.search import INITIAL_PARAMS
 
@@ -75,7 +75,7 @@ def measure(table: pl.DataFrame, share: float, end: float) -> Iterator[dict[str,
             into=origin.folder / "evaluated",
         )
         yield row("without the newest 15 %", evaluated, origin)
-        newest = calibrated(evaluated, pl.read_parquet(origin.folder / "test.parquet"))
+        newest = calibrated(evaluated, in_memory(pl.read_parquet(origin.folder / "test.parquet")))
         yield row("the same, range calibrated on the newest 15 %", newest, origin)
         rows = [pl.scan_parquet(path).select(pl.len()).collect().item() for path in origin.paths]
         for name, growth in (("the same rounds", 1.0), ("rounds in proportion", sum(rows) / sum(rows[:2]))):
@@ -105,11 +105,12 @@ def refit(evaluated: PriceModel, origin: Origin, *, growth: float) -> PriceModel
     """Fit the evaluated model again on all listings before the origin, with its own price range."""
     rounds = round(evaluated.card.params["rounds"] * growth)
     params = {name: value for name, value in evaluated.card.params.items() if name != "rounds"}
+    rows = in_memory(pl.concat(map(pl.read_parquet, origin.paths)))
     return refitted(
         evaluated,
-        frame=pl.concat(map(pl.read_parquet, origin.paths)),
+        rows=rows,
         refit=lambda encoder: from_xgboost(
-            LocalBackend().refit(encoder, rows=origin.paths, params=params, rounds=rounds), rounds=rounds
+            LocalBackend().refit(encoder, rows=rows, params=params, rounds=rounds), rounds=rounds
         ),
     )
 
@@ -121,7 +122,6 @@ def row(name: str, model: PriceModel, origin: Origin) -> dict[str, str]:
     price, low, high = (quotes[column].cast(pl.Float64).to_numpy() for column in ("price", "low", "high"))
     scores = price_scores(asking=asking, quoted=price)
     ranges = range_scores(asking=asking, quoted=price, low=low, high=high)
-    outside = np.maximum(low - asking, 0) + np.maximum(asking - high, 0)
     values = {
         "origin": f"{origin.share:.0%}",
         "cars": f"{len(asking):,}",
@@ -131,7 +131,8 @@ def row(name: str, model: PriceModel, origin: Origin) -> dict[str, str]:
         "within 20 %": f"{scores['within_20']:.1%}",
         "coverage": f"{ranges['coverage']:.1%}",
         "width": f"{ranges['width']:.1%}",
-        "Winkler score": f"${np.mean(high - low + 20 * outside):,.0f}",
+        "median width": f"{ranges['median_width']:.1%}",
+        "Winkler score": f"${winkler_score(asking=asking, low=low, high=high):,.0f}",
     }
     print(values, flush=True)
     return values

@@ -70,6 +70,12 @@ def test_python_blocks_run(
     assert low <= price <= high
 
 
+def test_the_python_model_takes_few_lines() -> None:
+    (code,) = (block.code for block in blocks("python") if "CarPriceRegressor" in block.code)
+
+    assert len([line for line in code.splitlines() if line.strip()]) < 15
+
+
 def test_shell_blocks_run_and_price_a_file(tmp_path: Path) -> None:
     write_german_listings(tmp_path / "autos.csv")
     for block in blocks("file"):

@@ -1,16 +1,27 @@
 """`carvalue score`: a file of any kind in, one priced row for each of its rows out."""
 
+import shutil
 import subprocess
 import sys
 import zipfile
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from carvalue.files.bundle import bundle_digest
+from carvalue.journal import Journal
 from carvalue.listings.synthetic.writer import write_sample
 from carvalue.pricing.file_scoring import BATCH_ROWS
+from carvalue.pricing.intervals import RangeCorrection
 from carvalue.pricing.model import PriceModel
+from carvalue.pricing.scoring import score
+from carvalue.registry.model_version import ModelVersion
+from carvalue.serving.model import BundleCache, bundles_folder
+from carvalue.serving.model.bundle_cache import CachedBundle
 from factories import a_raw_row, raw_rows, write_raw
 from markets import a_bundle
 
@@ -127,6 +138,47 @@ def test_an_error_is_one_clear_line(
     assert complaint in done.stderr
     assert done.stderr.count("\n") == 1
     assert {path.name for path in tmp_path.iterdir()} == {"cars.csv", "empty.csv", "cut.csv"}
+
+
+def test_the_version_in_production_has_the_ranges_that_the_service_answers(
+    bundle: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    cache = BundleCache(bundles_folder(state))
+    version = ModelVersion(
+        name="vehicles-price-model", version=3, run_id="", source="", bundle_digest=bundle_digest(bundle)
+    )
+    cache.set_last_good(
+        CachedBundle(version=version, folder=Path(shutil.copytree(bundle, cache.folder_of(version))))
+    )
+    correction = RangeCorrection(level=0.05, log_scale=0.02)
+    with closing(Journal(f"sqlite:///{state}/service/journal.db")) as journal:
+        journal.set_range_correction(
+            model_version="3",
+            level=correction.level,
+            log_scale=correction.log_scale,
+            sales=300,
+            computed_at=datetime.now(UTC),
+        )
+    table, model = write_raw(tmp_path / "cars.csv", raw_rows(20)), PriceModel.load(bundle)
+    environment = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "STATE_DIR": str(state)}
+    expected = [
+        score(pl.read_csv(table, infer_schema=False), model=each)
+        for each in (replace(model, correction=correction), model)
+    ]
+
+    corrected = carvalue_score(table, tmp_path / "corrected.parquet", **environment)
+    no_journal = carvalue_score(
+        table, tmp_path / "calibrated.parquet", **environment, JOURNAL_URL=f"sqlite:///{tmp_path}"
+    )
+
+    assert corrected.returncode == 0, corrected.stderr
+    assert "journal" not in corrected.stderr
+    assert pl.read_parquet(tmp_path / "corrected.parquet").equals(expected[0])
+    assert no_journal.returncode == 0, no_journal.stderr
+    assert no_journal.stderr.count("The journal is unavailable: reported sales do not correct") == 1
+    assert pl.read_parquet(tmp_path / "calibrated.parquet").equals(expected[1])
+    assert not expected[0]["high"].equals(expected[1]["high"])
 
 
 def test_without_mlflow_and_without_a_last_good_bundle_there_is_no_model(tmp_path: Path) -> None:

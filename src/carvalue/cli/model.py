@@ -122,12 +122,16 @@ def score(
         ),
     ] = None,
 ) -> None:
-    """Price every row of files: price, range and warnings, or the reason why a row has no price."""
+    """Price every row of files: price, range and warnings, or the reason why a row has no price.
+
+    The ranges of the model in production are corrected by reported sales, as the price service's are; one
+    line says so where the journal is unavailable. A bundle has its calibrated ranges.
+    """
     from carvalue.files import bundle_digest
     from carvalue.files.locations import has_wildcard, is_remote
     from carvalue.files.tabular import READ_SUFFIXES, WRITE_SUFFIXES, check_suffix
     from carvalue.pricing import PriceModel
-    from carvalue.serving.model import load_production_model
+    from carvalue.serving.model import corrected_model, load_production_model
     from carvalue.settings import RegistrySettings, load_settings
 
     is_folder = Path(source).is_dir() or (has_wildcard(source) and not Path(source).exists())
@@ -140,8 +144,10 @@ def score(
     if bundle:
         model, version, digest = PriceModel.load(bundle), "", bundle_digest(bundle)
     else:
-        loaded = load_production_model(load_settings(RegistrySettings), warn=print_error)
-        model, version, digest = loaded.model, str(loaded.version.version), loaded.version.bundle_digest
+        settings = load_settings(RegistrySettings)
+        loaded = load_production_model(settings, warn=print_error)
+        model = corrected_model(loaded, journal_url=settings.journal_url.get_secret_value(), warn=print_error)
+        version, digest = str(loaded.version.version), loaded.version.bundle_digest
     if is_single:
         _score_file(Path(source), Path(target), model=model)
     else:

@@ -16,6 +16,7 @@ from carvalue.journal.quarantine import Quarantine, QuarantinedRecord
 from carvalue.journal.store import (
     MIGRATION_S,
     Arrivals,
+    DriverMissing,
     Journal,
     JournalCursor,
     JournalUnavailable,
@@ -33,6 +34,7 @@ __all__ = [
     "Arrivals",
     "DecisionLog",
     "DecisionRecord",
+    "DriverMissing",
     "Forwarder",
     "Journal",
     "JournalCursor",

@@ -342,6 +342,7 @@ class PriceModel:
         if self.correction.is_active:
             below, above = self.intervals.offsets(inputs)
             offsets = self.correction.corrected_quantiles(offsets, below=below, above=above)
+            offsets = self.intervals.limited(offsets, log_price=log_price[:, None])
         return _dollars(log_price[:, None] + offsets)
 
     def _quote_cells(self, cells: ListingCells | FrameCells) -> tuple[Whole, list[tuple[QuoteWarning, ...]]]:
@@ -353,7 +354,8 @@ class PriceModel:
         inputs = interval_inputs(self.encoder, matrix, log_price=log_price)
         ends = [self.intervals.offsets(inputs)]
         if self.correction.is_active:
-            ends.insert(0, self.correction.corrected(*ends[0]))
+            corrected = self.correction.corrected(*ends[0])
+            ends.insert(0, self.intervals.limited_ends(*corrected, inputs=inputs))
         parts = [part for below, above in ends for part in (log_price - below, log_price + above)]
         dollars = _dollars(np.concatenate([log_price, *parts]))
         return dollars.reshape(1 + len(parts), -1), self._warnings(cells)

@@ -11,18 +11,16 @@ from carvalue.journal import (
     DecisionLog,
     Forwarder,
     Journal,
-    JournalUnavailable,
     JournalWriter,
     Outbox,
     OutboxState,
     Quarantine,
     forward_forever,
 )
-from carvalue.pricing.intervals import NO_CORRECTION, RangeCorrection
 from carvalue.registry import NOTHING_YET, RegistryReader
 from carvalue.serving.batch import BatchPricer, UploadFolder
 from carvalue.serving.canary import Canary, CanaryShare
-from carvalue.serving.model import BundleCache, LiveModel, follow_forever
+from carvalue.serving.model import BundleCache, LiveModel, follow_forever, stored_correction
 from carvalue.serving.quotes import QuoteService
 from carvalue.telemetry import ServiceMetrics
 
@@ -174,28 +172,6 @@ async def running_service(
             outbox=outbox,
             metrics=metrics,
         )
-
-
-def stored_correction(journal: Journal, version: str) -> RangeCorrection | None:
-    """Read how reported sales correct the price ranges of a version.
-
-    Args:
-        journal: where the watcher stores corrections.
-        version: the version.
-
-    Returns:
-        The correction, none if the stored one exceeds its bounds; None while the journal cannot be read, so
-        that the last one stays.
-    """
-    try:
-        stored = journal.range_correction(version)
-        return RangeCorrection(**stored._asdict()) if stored else NO_CORRECTION
-    except JournalUnavailable:  # the forwarder reports it
-        return None
-    except ValueError as error:
-        extra = {"version": version, "because": str(error)}
-        logger.warning("range correction ignored", extra=extra)
-        return NO_CORRECTION
 
 
 @asynccontextmanager

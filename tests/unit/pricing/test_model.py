@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,8 +21,9 @@ from carvalue.files.bundle import (
     read_bundle,
     write_bundle,
 )
-from carvalue.listings.schema import FIELDS, CategoryField
-from carvalue.pricing.intervals import RangeCorrection
+from carvalue.listings.schema import FIELDS, PRICE, CategoryField
+from carvalue.pricing.features import FrameCells
+from carvalue.pricing.intervals import NO_CORRECTION, RangeCorrection
 from carvalue.pricing.model import PriceModel
 from markets import a_listing, a_market
 
@@ -63,7 +65,8 @@ def test_a_correction_moves_the_range_and_never_the_price(model: PriceModel) -> 
     ):
         assert (after.price, after.warnings, after.support) == (before.price, before.warnings, before.support)
         assert (before.calibrated, after.calibrated) == (None, (before.low, before.high))
-        assert before.low < after.low <= after.price <= before.high < after.high
+        assert before.low < after.low <= after.price <= before.high
+        assert before.high < after.high or before.high == PRICE.maximum
         assert after.low / before.low < 1.101
         assert after.high / before.high < 1.101
     frame = corrected.quote_frame(listings)
@@ -79,6 +82,32 @@ def test_the_distribution_follows_a_correction(model: PriceModel) -> None:
     assert distribution.quantiles((0.05, 0.5, 0.95)) == (quote.low, quote.price, quote.high)
     assert list(distribution.prices) == sorted(distribution.prices)
     assert corrected.as_files() == model.as_files()  # a bundle holds no correction
+
+
+def test_ranges_and_quantiles_stay_within_the_limits_of_the_market(model: PriceModel) -> None:
+    listings = a_market(rows=300, seed=7)
+    free = replace(model, intervals=replace(model.intervals, limits=None)).quote_frame(listings)
+    lowest, highest = int(free["price"].quantile(0.1) or 0), int(free["price"].quantile(0.9) or 0)
+    limited = replace(model, intervals=replace(model.intervals, limits=(lowest, highest)))
+
+    for correction in (NO_CORRECTION, RangeCorrection(level=-0.05, log_scale=0.02)):
+        corrected = replace(limited, correction=correction)
+        quotes = corrected.quote_frame(listings)
+        levels = corrected.quantiles(FrameCells(listings), np.array([0.01, 0.05, 0.5, 0.95, 0.99]))
+
+        assert quotes["price"].equals(free["price"])
+        assert (quotes["low"] == quotes["price"].clip(upper_bound=lowest)).any()
+        assert (quotes["high"] == quotes["price"].clip(lower_bound=highest)).any()
+        assert (quotes["low"] >= quotes["price"].clip(upper_bound=lowest)).all()
+        assert (quotes["high"] <= quotes["price"].clip(lower_bound=highest)).all()
+        assert (quotes["low"] <= quotes["price"]).all()
+        assert (quotes["price"] <= quotes["high"]).all()
+        assert (np.diff(levels) >= 0).all()
+        assert levels[:, 1:4].tolist() == quotes.select("low", "price", "high").to_numpy().tolist()
+
+
+def test_a_model_stays_within_the_prices_that_cleaning_keeps(model: PriceModel) -> None:
+    assert model.intervals.limits == (PRICE.minimum, PRICE.maximum)
 
 
 def test_the_price_lies_in_its_range(model: PriceModel) -> None:

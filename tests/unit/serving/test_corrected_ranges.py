@@ -11,7 +11,7 @@ import pytest
 from carvalue.journal import Journal
 from carvalue.pricing.intervals import NO_CORRECTION, RangeCorrection
 from carvalue.serving.app import create_app
-from carvalue.serving.service import stored_correction
+from carvalue.serving.model import stored_correction
 from carvalue.settings import Settings
 from fakes import FakeRegistry
 from markets import a_market

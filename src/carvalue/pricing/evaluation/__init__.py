@@ -19,6 +19,7 @@ from carvalue.pricing.evaluation.scores import (
     range_scores,
     score_listings,
     summarize_scores,
+    winkler_score,
 )
 from carvalue.pricing.evaluation.slices import SLICES, add_slices
 from carvalue.pricing.intervals import NOMINAL_COVERAGE
@@ -41,4 +42,5 @@ __all__ = [
     "score_listings",
     "summarize_scores",
     "violations",
+    "winkler_score",
 ]

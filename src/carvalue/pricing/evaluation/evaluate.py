@@ -253,6 +253,7 @@ def _model_card(model: PriceModel, quoted: pl.DataFrame, *, floor: Mapping[str, 
     return write_report(
         model.card,
         posted=quoted["posted_at"],
+        grades=quoted["support_grade"],
         comparison=pl.read_csv(into / COMPARISON),
         slices=pl.read_csv(into / SLICES_TABLE),
         pit=pl.read_csv(into / PIT),

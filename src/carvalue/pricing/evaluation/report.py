@@ -4,11 +4,13 @@ Reference: Mitchell et al. (2019), "Model cards for model reporting".
 """
 
 from collections.abc import Mapping
+from typing import get_args
 
 import polars as pl
 
 from carvalue.listings import CURRENCY
 from carvalue.pricing.bundle import ModelCard
+from carvalue.pricing.quote import FEW_CARS, MANY_CARS, SupportGrade
 
 MEASURES = {
     "mdape": ("median absolute percentage error", "{:.1%}"),
@@ -19,7 +21,8 @@ MEASURES = {
     "rmse_log": ("RMSE of log price", "{:.3f}"),
     "bias": ("median of quote over asking price, less 1", "{:+.1%}"),
     "coverage": ("asking price within the range", "{:.1%}"),
-    "width": ("width of the range over the quote", "{:.0%}"),
+    "width": ("width of the range over the quote, mean", "{:.0%}"),
+    "median_width": ("width of the range over the quote, median", "{:.0%}"),
     "crps": ("continuous ranked probability score (CRPS)", f"{CURRENCY.symbol}{{:,.0f}}"),
     "pit_deviation": ("largest deviation of the PIT from uniform", "{:.1%}"),
 }
@@ -31,6 +34,7 @@ def write_report(
     card: ModelCard,
     *,
     posted: pl.Series,
+    grades: pl.Series,
     comparison: pl.DataFrame,
     slices: pl.DataFrame,
     pit: pl.DataFrame,
@@ -41,6 +45,7 @@ def write_report(
     Args:
         card: The bundle's machine-readable card.
         posted: Posting times of the test rows.
+        grades: Support grades of the quotes of the test rows.
         comparison: Table of `comparison.csv`: one row for each model, the evaluated one first.
         slices: Table of `slices.csv`.
         pit: Table of `pit.csv`.
@@ -58,6 +63,7 @@ def write_report(
             *_section("Data", _data(card, posted)),
             *_section(f"On the {posted.len():,} test rows", _comparison(comparison)),
             *_section("Noise floor", _noise_floor(floor)),
+            *_section("Support of the quotes", _support(grades)),
             *_section("Coverage of the range by slice", _coverage(slices)),
             *_section("Calibration of the distribution", _calibration(pit)),
             *_section("Slices with the largest errors", _worst_slices(slices)),
@@ -112,6 +118,21 @@ def _noise_floor(floor: Mapping[str, float]) -> list[str]:
         f"twins differ by {floor['gap']:.1%}. No model that sees only these fields can be expected to have a",
         f"median error below {floor['lower']:.1%} to {floor['upper']:.1%} on these rows; this one has",
         f"{floor['error']:.1%}.",
+    ]
+
+
+def _support(grades: pl.Series) -> list[str]:
+    counts = dict(grades.value_counts().iter_rows())
+    return [
+        "A grade tells how many cars of the same make and model family the model knows: *many* from",
+        f"{MANY_CARS}, *some* from {FEW_CARS}, *few* below that, *none* for an unseen family.",
+        "",
+        "| support | test rows | share |",
+        "|---|---|---|",
+        *(
+            f"| {grade} | {counts.get(grade, 0):,} | {counts.get(grade, 0) / len(grades):.1%} |"
+            for grade in reversed(get_args(SupportGrade))
+        ),
     ]
 
 

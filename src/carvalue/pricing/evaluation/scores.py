@@ -6,7 +6,7 @@ import polars as pl
 from scipy.stats import kstest
 
 from carvalue.pricing.features import FrameCells
-from carvalue.pricing.intervals import LEVELS, crps, shares_below
+from carvalue.pricing.intervals import LEVELS, NOMINAL_COVERAGE, crps, shares_below
 from carvalue.pricing.model import PriceModel
 
 Floats = npt.NDArray[np.float64]
@@ -75,19 +75,44 @@ def range_scores(*, asking: Floats, quoted: Floats, low: Floats, high: Floats) -
         high: Upper ends in dollars, shape (rows,).
 
     Returns:
-        `coverage` (asking prices inside the range) and `width` (mean of the range's width over the quote), as
-        shares.
+        `coverage` (asking prices inside the range), and `width` and `median_width` (mean and median of the
+        range's width over the quote), as shares.
 
     Examples:
         >>> quoted = np.array([10_000.0, 10_000.0])
         >>> asking = np.array([9_500.0, 15_000.0])
         >>> range_scores(asking=asking, quoted=quoted, low=quoted * 0.9, high=quoted * 1.2)
-        {'coverage': 0.5, 'width': 0.3}
+        {'coverage': 0.5, 'width': 0.3, 'median_width': 0.3}
     """
+    widths = (high - low) / quoted
     return {
         "coverage": float(np.mean((low <= asking) & (asking <= high))),
-        "width": float(np.mean((high - low) / quoted)),
+        "width": float(np.mean(widths)),
+        "median_width": float(np.median(widths)),
     }
+
+
+def winkler_score(*, asking: Floats, low: Floats, high: Floats, coverage: float = NOMINAL_COVERAGE) -> float:
+    """Score intervals by width and misses together (Winkler 1972; Gneiting and Raftery 2007, equation 43).
+
+    The score is proper: no intervals have a smaller expected score than those between the true quantiles.
+
+    Args:
+        asking: Asking prices, shape (rows,).
+        low: Lower ends in the same unit, shape (rows,).
+        high: Upper ends, shape (rows,).
+        coverage: Share of the asking prices that the intervals should contain.
+
+    Returns:
+        Mean of the widths, plus 2 / (1 - coverage) times the mean distance of the prices outside.
+
+    Examples:
+        >>> ends = {"low": np.array([9_000.0, 9_000.0]), "high": np.array([11_000.0, 11_000.0])}
+        >>> round(winkler_score(asking=np.array([10_000.0, 11_100.0]), **ends))
+        3000
+    """
+    outside = np.maximum(low - asking, 0) + np.maximum(asking - high, 0)
+    return float(np.mean(high - low + 2 / (1 - coverage) * outside))
 
 
 def score_distributions(model: PriceModel, frame: pl.DataFrame) -> pl.DataFrame:

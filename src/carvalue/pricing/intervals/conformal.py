@@ -71,6 +71,9 @@ class PriceIntervals:
     quantiles: tuple[tuple[float, ...], ...] = ()
     """For each combination of `bins`: quantile of the scaled residual at each of `LEVELS`, non-decreasing;
     empty in bundles of release 0.2 and earlier."""
+    limits: tuple[int, int] | None = None
+    """Lowest and highest price of the market, between which the intervals stay; None, as in bundles of
+    release 0.2 and earlier, sets no limits."""
 
     @property
     def has_quantiles(self) -> bool:
@@ -97,8 +100,8 @@ class PriceIntervals:
             raise QuantilesUnknown("The model has no quantiles: expected one of release 0.3 or later.")
         sigmas = np.exp(total_log_sigma(self.factors, inputs, rows=len(inputs[PRICE])))
         at_levels = np.array([np.interp(levels, LEVELS, row) for row in self._anchored])
-        offsets: Floats = sigmas[:, None] * at_levels[_bin_indices(self.bins, inputs)]
-        return offsets
+        offsets = sigmas[:, None] * at_levels[_bin_indices(self.bins, inputs)]
+        return self.limited(offsets, log_price=inputs[PRICE][:, None])
 
     def offsets(self, inputs: IntervalInputs) -> tuple[Floats, Floats]:
         """Compute the distances of the interval's ends from the quoted log price.
@@ -111,7 +114,45 @@ class PriceIntervals:
         """
         sigmas = np.exp(total_log_sigma(self.factors, inputs, rows=len(inputs[PRICE])))
         bins = _bin_indices(self.bins, inputs)
-        return sigmas * self._below[bins], sigmas * self._above[bins]
+        return self.limited_ends(sigmas * self._below[bins], sigmas * self._above[bins], inputs=inputs)
+
+    def limited_ends(self, below: Floats, above: Floats, *, inputs: IntervalInputs) -> tuple[Floats, Floats]:
+        """Keep both ends of intervals between the limits.
+
+        Args:
+            below: Distances of the lower ends from the quotes, non-negative log dollars, shape (rows,).
+            above: Distances of the upper ends from the quotes, non-negative log dollars, shape (rows,).
+            inputs: Inputs of the same rows.
+
+        Returns:
+            The distances, each of shape (rows,).
+        """
+        log_price = inputs[PRICE]
+        return -self.limited(-below, log_price=log_price), self.limited(above, log_price=log_price)
+
+    def limited(self, offsets: Floats, *, log_price: Floats) -> Floats:
+        """Keep ends or quantiles between the limits; where the quote itself is beyond one, they end at it.
+
+        Args:
+            offsets: Log dollars relative to the quotes.
+            log_price: Quoted log prices, of a shape that broadcasts to that of the offsets.
+
+        Returns:
+            The offsets; no sign is changed.
+
+        Examples:
+            >>> intervals = replace(UNCALIBRATED, limits=(1_000, 100_000))
+            >>> quoted = np.log([2_000.0, 2_000.0, 900.0])
+            >>> ends = intervals.limited(np.log([0.4, 0.6, 0.5]), log_price=quoted)
+            >>> np.exp(quoted + ends).round().tolist()
+            [1000.0, 1200.0, 900.0]
+        """
+        if self.limits is None:
+            return offsets
+        lowest, highest = map(log, self.limits)
+        room_below, room_above = np.minimum(lowest - log_price, 0.0), np.maximum(highest - log_price, 0.0)
+        limited: Floats = np.minimum(np.maximum(offsets, room_below), room_above)  # quicker than np.clip
+        return limited
 
     def recoded(self, *, old: FeatureEncoder, new: FeatureEncoder) -> "PriceIntervals":
         """Convert the category factors from the codes of one encoder to those of another.
@@ -145,6 +186,7 @@ class PriceIntervals:
             "below": list(self.below),
             "above": list(self.above),
             "quantiles": [list(row) for row in self.quantiles],
+            "limits": list(self.limits) if self.limits else None,
         }
 
     @classmethod
@@ -170,6 +212,7 @@ class PriceIntervals:
             below=tuple(content["below"]),
             above=tuple(content["above"]),
             quantiles=tuple(map(tuple, content.get("quantiles", ()))),
+            limits=None if content.get("limits") is None else tuple(content["limits"]),
         )
 
     @cached_property
@@ -214,6 +257,7 @@ def calibrate_intervals(
     encoder: FeatureEncoder | None = None,
     coverage: float = NOMINAL_COVERAGE,
     unseen: Mapping[str, tuple[Floats, IntervalInputs]] | None = None,
+    limits: tuple[int, int] | None = None,
 ) -> PriceIntervals:
     """Calibrate the intervals on rows that the model was not trained on.
 
@@ -226,6 +270,7 @@ def calibrate_intervals(
         coverage: Share of asking prices that the intervals should contain, half of the rest in each tail.
         unseen: For `family_rows` (an unseen model family) and `make` (an unseen make): residuals and inputs
             of rows whose name was hidden from the model. Intervals of such cars are widened to cover them.
+        limits: Lowest and highest price that a listing can have; None sets no limits.
 
     Returns:
         The calibrated intervals.
@@ -261,7 +306,7 @@ def calibrate_intervals(
     )
     for name, (hidden_residuals, hidden_inputs) in (unseen or {}).items():
         intervals = _cover_unseen(intervals, name, hidden_residuals, hidden_inputs, coverage=coverage)
-    return intervals
+    return replace(intervals, limits=limits)
 
 
 def _cover_unseen(

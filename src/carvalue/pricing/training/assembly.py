@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from carvalue.errors import AppError
-from carvalue.listings import NAME_FIELDS
+from carvalue.listings import NAME_FIELDS, PRICE
 from carvalue.parallel import Table
 from carvalue.pricing.bundle import GOLDEN_LISTINGS, ModelCard, Provenance
 from carvalue.pricing.evaluation import score_listings, summarize_scores
@@ -152,6 +152,7 @@ def calibrated(model: PriceModel, held_out: TrainingRows) -> PriceModel:
         inputs=inputs,
         encoder=model.encoder,
         unseen=dict(zip(HIDDEN.values(), unseen, strict=True)),
+        limits=_price_limits(held_out),
     )
     measured = replace(model, intervals=intervals)
     scores = pl.concat(held_out.map(_part_scores, description="measure the model", model=measured))
@@ -192,6 +193,13 @@ def _part_residuals(table: Table, *, model: PriceModel) -> list[Residuals]:
     """Compute the residuals of a part: with the names as they are, and with each of `HIDDEN` hidden."""
     rows = table().collect()
     return [_residuals(model, rows), *(_residuals(model, hide_names(rows, part)) for part in HIDDEN)]
+
+
+def _price_limits(rows: TrainingRows) -> tuple[int, int] | None:
+    """Return the limits of the cleaning; None if a frame from elsewhere has prices beyond them."""
+    within = pl.col("price").is_between(PRICE.minimum, PRICE.maximum).all()
+    are_within = rows.scan().select(within).collect().item()
+    return (PRICE.minimum, PRICE.maximum) if are_within else None
 
 
 def _part_scores(table: Table, *, model: PriceModel) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """The production model that the service has loaded."""
 
 from carvalue.serving.model.bundle_cache import BundleCache, bundles_folder
+from carvalue.serving.model.corrections import corrected_model, stored_correction
 from carvalue.serving.model.live_model import (
     IN_USE_WITHIN_S,
     LiveModel,
@@ -16,7 +17,9 @@ __all__ = [
     "LiveModel",
     "LoadedModel",
     "bundles_folder",
+    "corrected_model",
     "follow_forever",
     "load_production_model",
     "model_age",
+    "stored_correction",
 ]

@@ -137,6 +137,10 @@ def test_components_and_boosters_are_parameters(params: dict[str, Any], tmp_path
         ({"condition": ["superb"] * 20}, "condition, row 0: expected one of new, like new"),
         ({"model": [3] * 20}, "model: expected texts, found values of type Int64"),
         ({"year": [None] * 20}, "year, row 0: expected a model year, found nothing"),
+        (
+            dict.fromkeys(MARKET.drop("price").columns, [None] * 20),
+            "year, row 0: expected a model year, found nothing",
+        ),
     ],
 )
 def test_bad_input_names_column_value_and_expectation(changes: dict[str, Any], message: str) -> None:
@@ -170,6 +174,24 @@ def test_an_empty_frame_and_an_array_are_refused() -> None:
         small().fit(np.zeros((20, 3)), PRICES[:20])
 
 
+def test_an_empty_frame_has_no_predictions(fitted: CarPriceRegressor) -> None:
+    nothing = MARKET.drop("price").clear()
+
+    assert fitted.predict(nothing).shape == (0,)
+    assert fitted.predict_interval(nothing).shape == (0, 2)
+    assert fitted.predict_quantiles(nothing, [0.1, 0.5, 0.9]).shape == (0, 3)
+    assert fitted.explain(nothing).height == 0
+    assert fitted.comparables(nothing) == []
+
+
+def test_columns_without_any_value_are_predicted_as_missing_ones(fitted: CarPriceRegressor) -> None:
+    empty = pl.DataFrame({name: [None, None] for name in MARKET.drop("price").columns})
+
+    assert fitted.predict(empty).tolist() == fitted.predict(pl.DataFrame({"fuel": ["", ""]})).tolist()
+    low, high = fitted.predict_interval(empty).T
+    assert (low < high).all()
+
+
 def test_unknown_columns_warn_once() -> None:
     rows = LATER.with_columns(horsepower=pl.lit(1))
 
@@ -188,3 +210,14 @@ def test_missing_columns_single_values_and_a_constant_target_give_a_valid_model(
     assert regressor.predict(rows).tolist() == pytest.approx([9_000.0] * 60, rel=0.01)
     low, high = regressor.predict_interval(rows).T
     assert (low <= high).all()
+
+
+def test_prices_beyond_the_market_s_are_not_cut_off() -> None:
+    rows = MARKET[:200]
+    in_cents = small().fit(rows.drop("price"), rows["price"] * 100)
+
+    ends = in_cents.predict_interval(rows[:50])
+
+    assert in_cents.model_.intervals.limits is None
+    assert (ends[:, 0] < in_cents.predict(rows[:50])).all()
+    assert (in_cents.predict(rows[:50]) < ends[:, 1]).all()

@@ -6,6 +6,7 @@ import polars as pl
 
 from carvalue.pricing.bundle.model_card import LIMITS
 from carvalue.pricing.evaluation.evaluate import evaluate_bundle
+from carvalue.pricing.model import PriceModel
 
 
 def test_the_card_gives_data_dates_figures_and_limits(bundle: Path, tmp_path: Path) -> None:
@@ -27,6 +28,10 @@ def test_the_card_gives_data_dates_figures_and_limits(bundle: Path, tmp_path: Pa
     assert f"- {worst['slice']} {worst['value']}: median error {worst['mdape']:.1%}" in card
     assert f"{slices.filter(pl.col('slice') == 'make')['coverage'].min():.1%}" in card
     assert f"| continuous ranked probability score (CRPS) | ${found.metrics['crps']:,.0f} |" in card
+    assert f"| width of the range over the quote, median | {found.metrics['median_width']:.0%} |" in card
+    grades = PriceModel.load(bundle).quote_frame(pl.read_parquet(files["test"]))["support_grade"]
+    many = int((grades == "many").sum())
+    assert f"| many | {many:,} | {many / len(grades):.1%} |" in card
     pit = pl.read_csv(tmp_path / "pit.csv")
     assert f"| asking prices | {pit['share'][0]:.1%} | {pit['share'][1]:.1%} |" in card
     assert all(limit in card for limit in LIMITS)
