@@ -47,6 +47,8 @@ class CarPriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  #
         colsample: Share of the columns for each split, of each tree in LightGBM.
         reg_lambda: L2 penalty on the values of leaves.
         loss: Loss of the trees on log prices: `student_t`, `huber` or `squared`.
+        parsed_names: Whether make, family, trim and engine size are read from names, or names taken as typed.
+        implausible_odometers: Whether implausible odometers of used cars are replaced by a flag.
         target_encoding: Whether the mean log price of the name is a feature.
         additive_model: Whether trees start from the additive model instead of from the mean.
         token_curves: Whether each token of a name has its own curves over age and miles.
@@ -79,6 +81,8 @@ class CarPriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  #
         colsample: float = 0.5,
         reg_lambda: float = 10.0,
         loss: LossName = "student_t",
+        parsed_names: bool = True,
+        implausible_odometers: bool = True,
         target_encoding: bool = True,
         additive_model: bool = True,
         token_curves: bool = True,
@@ -96,6 +100,8 @@ class CarPriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  #
         self.colsample = colsample
         self.reg_lambda = reg_lambda
         self.loss = loss
+        self.parsed_names = parsed_names
+        self.implausible_odometers = implausible_odometers
         self.target_encoding = target_encoding
         self.additive_model = additive_model
         self.token_curves = token_curves
@@ -283,6 +289,8 @@ class CarPriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  #
             "seed": float(self.random_state),
         }
         components = Components(
+            parsed_names=self.parsed_names,
+            implausible_odometers=self.implausible_odometers,
             target_encoding=self.target_encoding,
             additive_model=self.additive_model,
             token_curves=self.token_curves,

@@ -109,6 +109,9 @@ def test_lightgbm_trees_predict_as_lightgbm_does() -> None:
     [
         {"booster": "lightgbm"},
         {"additive_model": False, "target_encoding": False},
+        {"parsed_names": False},
+        {"parsed_names": False, "additive_model": False},
+        {"implausible_odometers": False},
         {"token_curves": False, "loss": "huber"},
         {"monotone": False, "loss": "squared", "refit": False},
     ],
@@ -124,6 +127,28 @@ def test_components_and_boosters_are_parameters(params: dict[str, Any], tmp_path
     regressor.to_bundle(tmp_path / "bundle")
     again = CarPriceRegressor.from_bundle(tmp_path / "bundle")
     assert again.predict(LATER).tolist() == regressor.predict(LATER).tolist()
+
+
+def test_names_that_are_not_parsed_are_told_apart_by_their_spelling() -> None:
+    spelled = [{"manufacturer": "ford", "model": model, "year": 2015} for model in ("f-150 xlt", "F150 XLT")]
+
+    def differ(**params: Any) -> bool:
+        first, second = small(**params).fit(MARKET.drop("price"), PRICES).predict(spelled)
+        return bool(first != second)
+
+    assert not differ()
+    assert differ(parsed_names=False)
+
+
+def test_implausible_odometers_can_be_taken_as_typed() -> None:
+    car = {**a_listing(), "year": 2010, "odometer": 100}
+    flagged = small().fit(MARKET.drop("price"), PRICES).model_
+    typed = small(implausible_odometers=False).fit(MARKET.drop("price"), PRICES).model_
+
+    assert "odometer_doubted" in flagged.quote(car).kinds
+    assert "odometer_doubted" not in typed.quote(car).kinds
+    assert typed.scored_listing(car) == car
+    assert typed.quote(car).price > typed.quote({**car, "odometer": 90_000}).price
 
 
 @pytest.mark.parametrize(
