@@ -22,6 +22,8 @@ class Components:
     """Trees start from the additive model's log price and have its parts as features, not from the mean."""
     token_curves: bool = True
     """In the additive model every token of a name has its own curves over age and miles."""
+    trees: bool = True
+    """Gradient-boosted trees correct the price that they start from."""
     loss: LossName = "student_t"
     """Loss of the trees on the error of the log price."""
     monotone: bool = True
