@@ -20,6 +20,8 @@ import xgboost as xgb
 from benchmarks.results import save
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from carvalue.listings import NAME_FIELDS
 from carvalue.pricing.additive.fitting import columns, robust_ridge
@@ -35,6 +37,7 @@ ORIGINS = ((0.55, 0.70), (0.70, 0.85))
 ROUNDS, LEARNING_RATE = 400, 0.1
 
 Weights = Callable[[pl.DataFrame], Floats]
+Scale = Callable[[EncodedRows], Floats]
 Patch = Callable[[], AbstractContextManager[object]]
 
 
@@ -78,16 +81,32 @@ def recent(rows: pl.DataFrame, *, half_life: float) -> Floats:
     return 0.5 ** (age / half_life)
 
 
+def one_scale(rows: EncodedRows, *, scale: float = ROBUST_SCALE) -> Floats:
+    """Use the same scale of the loss for each listing."""
+    return np.full(len(rows.log_price), scale)
+
+
+def scale_by_segment(rows: EncodedRows, *, segments: int) -> Floats:
+    """Scale the loss of each segment of the additive model's price by the median residual of the segment."""
+    residuals = np.abs(rows.log_price - rows.base_margin)
+    edges = np.quantile(rows.base_margin, np.linspace(0, 1, segments + 1)[1:-1])
+    segment = np.digitize(rows.base_margin, edges)
+    medians = np.array([np.median(residuals[segment == number]) for number in range(segments)])
+    return ROBUST_SCALE * medians[segment] / np.median(residuals)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TreeFit:
     """How the trees are fitted; the default is the model's way."""
 
     weights: Weights = equal
-    scale: float = ROBUST_SCALE
+    scale: Scale = one_scale
     freedom: float = DEGREES_OF_FREEDOM
     params: Mapping[str, float] = field(default_factory=dict)
     seeds: Sequence[int] = (2021,)
     rounds: int = ROUNDS
+    free_rounds: int = 0
+    """Rounds of a first stage, whose trees do not see the constrained columns: the sum stays monotone."""
 
 
 def fit_trees(encoded: Encoded, history: pl.DataFrame, how: TreeFit) -> Floats:
@@ -95,21 +114,28 @@ def fit_trees(encoded: Encoded, history: pl.DataFrame, how: TreeFit) -> Floats:
     weights = how.weights(history)
     weights = weights / weights.mean()
     rows = encoded.history
-    binned = xgb.QuantileDMatrix(rows.matrix, rows.log_price, base_margin=rows.base_margin)
+    scale = how.scale(rows)
 
     def loss(margin: Floats, _rows: xgb.DMatrix) -> tuple[Floats, Floats]:
         error = margin - rows.log_price
-        weight = weights / (1 + (error / how.scale) ** 2 / how.freedom)
+        weight = weights / (1 + (error / scale) ** 2 / how.freedom)
         return error * weight, weight
 
-    later = xgb.DMatrix(encoded.later.matrix, base_margin=encoded.later.base_margin)
     predicted = []
     for seed in how.seeds:
         params = {**INITIAL_PARAMS, "eta": LEARNING_RATE, "seed": seed, **how.params}
-        booster = xgb.train(
-            native_params(params, monotone=encoded.monotone), binned, num_boost_round=how.rounds, obj=loss
-        )
-        predicted.append(booster.predict(later).astype(np.float64))
+        native = native_params(params, monotone=encoded.monotone)
+        margins = [rows.base_margin, encoded.later.base_margin]
+        free = np.array(encoded.monotone) == 0
+        for rounds, used in ((how.free_rounds, free), (how.rounds, np.ones_like(free))):
+            matrices = [np.where(used, side.matrix, np.float32(0)) for side in (rows, encoded.later)]
+            binned = xgb.QuantileDMatrix(matrices[0], rows.log_price, base_margin=margins[0])
+            booster = xgb.train(native, binned, num_boost_round=rounds, obj=loss)
+            margins = [
+                booster.predict(xgb.DMatrix(matrix, base_margin=margin))
+                for matrix, margin in zip(matrices, margins, strict=True)
+            ]
+        predicted.append(margins[1].astype(np.float64))
     mean: Floats = np.mean(predicted, axis=0)
     return mean
 
@@ -125,7 +151,31 @@ def encode(origin: Origin) -> Encoded:
 
 
 def with_embeddings(origin: Origin, encoded: Encoded) -> Encoded:
-    """Add an embedding of the name: the first 16 singular vectors of names by tokens (tf-idf)."""
+    """Add an embedding of the name as features of the trees."""
+    return with_columns(encoded, *embed_names(origin))
+
+
+def with_additive_embeddings(origin: Origin, encoded: Encoded) -> Encoded:
+    """Add a ridge regression of the additive model's residuals on embeddings of the name to its price.
+
+    Of listings before the origin, the regression is fitted without their fold of cars.
+    """
+    known, later = embed_names(origin)
+    residuals = (encoded.history.log_price - encoded.history.base_margin).clip(-0.4, 0.4)
+    ridge, cars = Ridge(alpha=20.0), origin.history["car"].to_numpy()
+    added = (
+        cross_val_predict(ridge, known, residuals, groups=cars, cv=GroupKFold(5)),
+        ridge.fit(known, residuals).predict(later),
+    )
+    sides = []
+    for rows, values in zip((encoded.history, encoded.later), added, strict=True):
+        price = (rows.base_margin + values).astype(np.float32)
+        sides.append(replace(rows, matrix=np.column_stack([rows.matrix[:, :-1], price])))
+    return replace(encoded, history=sides[0], later=sides[1])
+
+
+def embed_names(origin: Origin) -> tuple[Floats, Floats]:
+    """Compute the first 16 singular vectors of the names by tokens (tf-idf), before and after the origin."""
     texts = [
         [" ".join((name.make, name.text)) for name in map(car_name, *frame.select(NAME_FIELDS))]
         for frame in (origin.history, origin.later)
@@ -133,7 +183,7 @@ def with_embeddings(origin: Origin, encoded: Encoded) -> Encoded:
     tokens = TfidfVectorizer(analyzer=str.split, min_df=10)
     known = tokens.fit_transform(texts[0])
     svd = TruncatedSVD(n_components=16, random_state=0).fit(known)
-    return with_columns(encoded, svd.transform(known), svd.transform(tokens.transform(texts[1])))
+    return svd.transform(known), svd.transform(tokens.transform(texts[1]))
 
 
 def with_neighbours(origin: Origin, encoded: Encoded) -> Encoded:
@@ -199,6 +249,7 @@ def with_columns(encoded: Encoded, history: Floats, later: Floats) -> Encoded:
 
 ADDED: Mapping[str, Callable[[Origin, Encoded], Encoded]] = {
     "name embeddings: 16 singular vectors of the tokens": with_embeddings,
+    "name embeddings as inputs of the additive model": with_additive_embeddings,
     "residuals of the nearest cars of the family": with_neighbours,
 }
 """Name of a variant with further columns -> what adds them."""
@@ -211,8 +262,15 @@ TREES: Mapping[str, TreeFit] = {
     "weight of a listing: 1 / n": TreeFit(weights=partial(by_car, power=-1.0)),
     "recency weights, half-life 7 days": TreeFit(weights=partial(recent, half_life=7)),
     "recency weights, half-life 21 days": TreeFit(weights=partial(recent, half_life=21)),
-    "scale of the loss 0.07": TreeFit(scale=0.07),
-    "scale of the loss 0.14": TreeFit(scale=0.14),
+    "scale of the loss 0.07": TreeFit(scale=partial(one_scale, scale=0.07)),
+    "scale of the loss 0.14": TreeFit(scale=partial(one_scale, scale=0.14)),
+    "scale of the loss by segment: five bands of the price": TreeFit(
+        scale=partial(scale_by_segment, segments=5)
+    ),
+    "monotone stacking: free trees first, then the constrained ones": TreeFit(
+        free_rounds=ROUNDS // 2, rounds=ROUNDS // 2
+    ),
+    "bagging: mean of five seeds": TreeFit(seeds=range(5)),
     "mean of two seeds, as many trees in all": TreeFit(
         seeds=(1, 2), rounds=ROUNDS // 2, params={"eta": 0.15}
     ),

@@ -128,7 +128,13 @@ def fit_small(folder: Path, **provenance: Any) -> Path:
     from carvalue.pricing.training.train import train_model
 
     tuned = SearchResult(
-        params={"max_leaves": 15}, error=0.1, rounds=50, budget="quick", trials=1, seconds=0.1
+        params={"max_leaves": 15},
+        error=0.1,
+        rounds=50,
+        budget="quick",
+        trials=1,
+        seconds=0.1,
+        planned_trials=8,
     )
     # so few rows take longer on all cores than on one, many times so where others work beside
     with xgb.config_context(nthread=1):

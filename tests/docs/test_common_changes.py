@@ -226,7 +226,7 @@ class NameLength:
 
     def value(self, *cells: Value) -> float:
         """Count the words."""
-        return float(len(_text(cells[1]).split()))
+        return float(len(normalize_word(cells[1]).split()))
 '''
 SHOW_FEATURE = """
 import json, sys

@@ -110,9 +110,16 @@ def test_a_training_is_one_run_with_a_nested_run_per_trial(
 ) -> None:
     again = resume_run(uri=uri, state=tmp_path / "run.json")
     again.log_trial(TRIAL)
-    again.log_search_result(
-        SearchResult(params={"max_leaves": 15}, error=0.1, rounds=2, budget="quick", trials=1, seconds=0.5)
+    found = SearchResult(
+        params={"max_leaves": 15},
+        error=0.1,
+        rounds=2,
+        budget="quick",
+        trials=1,
+        seconds=0.5,
+        planned_trials=8,
     )
+    again.log_search_result(found)
     again.finish()
 
     parent = _rest(uri, "runs/get", run_id=run.run_id)["run"]
@@ -125,6 +132,9 @@ def test_a_training_is_one_run_with_a_nested_run_per_trial(
     assert parent["info"]["status"] == "FINISHED"
     assert parent["inputs"]["dataset_inputs"][0]["dataset"]["digest"] == "f00d"
     assert {"key": "data.source", "value": "file"} in parent["data"]["tags"]
+    assert {"key": "search.cut_short", "value": "true"} in parent["data"]["tags"]
+    logged = {metric["key"]: metric["value"] for metric in parent["data"]["metrics"]}
+    assert (logged["search_trials"], logged["search_trials_planned"]) == (1, 8)
     assert [trial["data"]["params"] for trial in trials] == [[{"key": "max_leaves", "value": "15"}]]
 
 

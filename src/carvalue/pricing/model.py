@@ -21,9 +21,12 @@ from carvalue.pricing.bundle import (
     golden_to_json,
 )
 from carvalue.pricing.features import (
+    IMPLAUSIBLE,
+    NO_ROWS,
     WITHOUT_ODOMETER,
     FeatureEncoder,
     FrameCells,
+    Indices,
     ListingCells,
     Matrix,
     car_name,
@@ -171,8 +174,7 @@ class PriceModel:
             The listing itself, or a copy without its odometer.
         """
         cells = ListingCells((listing,))
-        implausible = implausible_rows(cells, newest_year=self.known_categories.newest_year)
-        if not len(implausible):
+        if not len(self._implausible_rows(cells)):
             return listing
         candidates = (listing, {**listing, **WITHOUT_ODOMETER})
         typed, without = self.log_prices(self.encoder.encode(ListingCells(candidates)))
@@ -364,13 +366,18 @@ class PriceModel:
         """Encode and price listings; an implausible odometer is dropped where that lowers the price."""
         matrix = self.encoder.encode(cells)
         log_price = self.log_prices(matrix)
-        rows = implausible_rows(cells, newest_year=self.known_categories.newest_year)
+        rows = self._implausible_rows(cells)
         if len(rows):
             without = self.encoder.encode(cells.replaced(rows, WITHOUT_ODOMETER))
             others = self.log_prices(without)
             lower = others < log_price[rows]
             matrix[rows[lower]], log_price[rows[lower]] = without[lower], others[lower]
         return matrix, log_price
+
+    def _implausible_rows(self, cells: ListingCells | FrameCells) -> Indices:
+        if not self.encoder.flags_odometers:
+            return NO_ROWS
+        return implausible_rows(cells, newest_year=self.known_categories.newest_year)
 
     def _support_grades(self, cells: FrameCells) -> list[SupportGrade]:
         index, names = cells.distinct(NAME_FIELDS)
@@ -379,6 +386,8 @@ class PriceModel:
 
     def _warnings(self, cells: ListingCells | FrameCells) -> list[tuple[QuoteWarning, ...]]:
         warned = self.known_categories.warnings(cells)
+        if not self.encoder.flags_odometers:
+            warned = [tuple(item for item in row if item.kind != IMPLAUSIBLE) for row in warned]
         index, names = cells.distinct(NAME_FIELDS)
         unknown = [self.comparables.unknown_words(car_name(*name)) for name in names]
         if any(unknown):

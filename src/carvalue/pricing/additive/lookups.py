@@ -15,6 +15,7 @@ from carvalue.pricing.additive.isotonic import interpolate, isotonic_decreasing,
 from carvalue.pricing.features import (
     IMPLAUSIBLE,
     CarName,
+    NameReader,
     car_name,
     normalize_word,
     weak_lru_cache,
@@ -161,6 +162,8 @@ class NameYear:
     """Name of the column."""
     inputs: tuple[str, ...] = (*NAME_FIELDS, "year")
     """Fields that the feature reads."""
+    read: NameReader = car_name
+    """How the name is read."""
 
     def value(self, *cells: Value) -> float:
         """Look up the log price.
@@ -171,7 +174,7 @@ class NameYear:
         Returns:
             Log price in log dollars; years outside the curve count as its nearest end.
         """
-        curve, year = self.curves.curve(car_name(*cells[:2])), cells[2]
+        curve, year = self.curves.curve(self.read(*cells[:2])), cells[2]
         if year is None or year != year:
             return curve[self._modal_year]
         return curve[min(max(int(year) - EARLIEST_YEAR, 0), len(curve) - 1)]
@@ -194,6 +197,8 @@ class NameAtAge:
     """Name of the column."""
     inputs: tuple[str, ...] = NAME_FIELDS
     """Fields that hold the name of the car."""
+    read: NameReader = car_name
+    """How the name is read."""
 
     def value(self, *cells: Value) -> float:
         """Look up the log price.
@@ -204,7 +209,7 @@ class NameAtAge:
         Returns:
             Log price in log dollars.
         """
-        curve = self.curves.curve(car_name(*cells))
+        curve = self.curves.curve(self.read(*cells))
         return curve[max(len(curve) - 1 - self.age, 0)]
 
 
@@ -226,6 +231,8 @@ class NameMiles:
     """Name of the column."""
     inputs: tuple[str, ...] = (*NAME_FIELDS, "odometer", IMPLAUSIBLE)
     """Fields that the feature reads."""
+    read: NameReader = car_name
+    """How the name is read."""
 
     def value(self, *cells: Value) -> float:
         """Look up the effect of the mileage.
@@ -241,7 +248,7 @@ class NameMiles:
             return self.implausible_effect
         if miles is None or miles != miles:
             return self.missing_effect
-        return interpolate(self._cached_curve(car_name(*cells[:2])), *locate(ODOMETER_KNOTS, float(miles)))
+        return interpolate(self._cached_curve(self.read(*cells[:2])), *locate(ODOMETER_KNOTS, float(miles)))
 
     @cached_property
     def _cached_curve(self) -> Callable[[CarName], list[float]]:
@@ -294,6 +301,8 @@ class FamilyCategoryEffect:
     """Name of the field."""
     effects: Mapping[str, float]
     """Family and category (`family_category_key`) -> effect on the log price."""
+    read: NameReader = car_name
+    """How the name is read."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -309,7 +318,7 @@ class FamilyCategoryEffect:
         Returns:
             Effect in log dollars, 0 for an unknown combination.
         """
-        return self.effect(group_keys(car_name(*cells[:2]))[1], cells[2])
+        return self.effect(group_keys(self.read(*cells[:2]))[1], cells[2])
 
     def effect(self, family: str, cell: Value) -> float:
         """Look up the effect of the category within a family whose key is known.
@@ -369,6 +378,8 @@ class FamilyCategoryEffects:
     """Categorical fields with an effect for each family."""
     name: str = FAMILY_CATEGORY_EFFECTS
     """Name of the column."""
+    read: NameReader = car_name
+    """How the name is read."""
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
@@ -378,7 +389,8 @@ class FamilyCategoryEffects:
     @cached_property
     def terms(self) -> tuple[FamilyCategoryEffect, ...]:
         """One effect for each of `fields`."""
-        return tuple(map(FamilyCategoryEffect, self.fields, self.effects))
+        pairs = zip(self.fields, self.effects, strict=True)
+        return tuple(FamilyCategoryEffect(*pair, read=self.read) for pair in pairs)
 
     def value(self, *cells: Value) -> float:
         """Add up the effects of the categories within the family.
@@ -389,7 +401,7 @@ class FamilyCategoryEffects:
         Returns:
             Sum of the effects in log dollars.
         """
-        total, family = 0.0, group_keys(car_name(*cells[:2]))[1]
+        total, family = 0.0, group_keys(self.read(*cells[:2]))[1]
         for effect, cell in zip(self._cached_effects, cells[2:], strict=True):
             total += effect(family, cell)
         return total
@@ -411,6 +423,8 @@ class NameRows:
     """Name of the column."""
     inputs: tuple[str, ...] = NAME_FIELDS
     """Fields that hold the name of the car."""
+    read: NameReader = car_name
+    """How the name is read."""
 
     def value(self, *cells: Value) -> float:
         """Look up the number of rows.
@@ -426,7 +440,7 @@ class NameRows:
             >>> round(family_rows.value("honda", "Civic EX"), 3), family_rows.value("honda", "pilot")
             (4.605, 0.0)
         """
-        return log1p(self.rows.get(group_keys(car_name(*cells))[self.group], 0))
+        return log1p(self.rows.get(group_keys(self.read(*cells))[self.group], 0))
 
 
 SUMMED = ("name_year", "name_miles", CATEGORY_EFFECTS, FAMILY_CATEGORY_EFFECTS)

@@ -4,7 +4,8 @@ The keys of the format are independent of the names of classes and fields, so th
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 from carvalue.pricing.additive import (
     CATEGORY_EFFECTS,
@@ -30,9 +31,11 @@ from carvalue.pricing.features import (
     NumberFeature,
     TargetEncoding,
     Vocabulary,
+    typed_name,
 )
 
 CURVES = "curves"
+NAMES, TYPED = "names", "typed"  # of features that read names as sellers type them
 UNNAMED_FIELDS = (
     *("condition", "cylinders", "fuel", "title_status", "transmission", "drive", "type", "paint_color"),
     *("state", "region"),
@@ -80,10 +83,7 @@ def encoder_from_json(content: Mapping[str, Any]) -> FeatureEncoder:
         True
     """
     shared = {CURVES: _curves_from_json(content[CURVES])} if CURVES in content else {}
-    features = tuple(
-        _READERS[item["reads"]](item | shared | {"name": _feature_name(item["name"])})
-        for item in content["features"]
-    )
+    features = tuple(_feature_from_json(item | shared) for item in content["features"])
     return FeatureEncoder(features=features, summed=tuple(map(_feature_name, content["summed"])))
 
 
@@ -93,7 +93,15 @@ def _feature_name(stored: str) -> str:
 
 def _feature_to_json(feature: ModelFeature) -> dict[str, Any]:
     name = _STORED_NAMES.get(feature.name, feature.name)
-    return {"name": name, "reads": _KINDS[type(feature)], **_tables_to_json(feature)}
+    names = {NAMES: TYPED} if getattr(feature, "read", None) is typed_name else {}
+    return {"name": name, "reads": _KINDS[type(feature)], **names, **_tables_to_json(feature)}
+
+
+def _feature_from_json(item: Mapping[str, Any]) -> ModelFeature:
+    feature = _READERS[item["reads"]](item | {"name": _feature_name(item["name"])})
+    if item.get(NAMES) != TYPED:
+        return feature
+    return cast("ModelFeature", replace(cast("Any", feature), read=typed_name))
 
 
 def _tables_to_json(feature: ModelFeature) -> dict[str, Any]:

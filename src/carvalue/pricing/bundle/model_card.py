@@ -1,7 +1,7 @@
 """The model card (Mitchell et al. 2019): training data, accuracy and limits of a model version."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -68,6 +68,8 @@ class ModelCard:
     """Currency of all prices, ISO 4217."""
     distance_unit: str = DISTANCE.unit
     """Unit of the odometer."""
+    search: Mapping[str, int] = field(default_factory=dict)
+    """Number of `trials` that the hyperparameter search ran, and of `planned` ones; empty if not known."""
     accuracy: Accuracy | None = None
     """Accuracy of the evaluated model by group, for the public page; None where it was not evaluated."""
 

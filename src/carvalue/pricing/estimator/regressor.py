@@ -38,18 +38,21 @@ class CarPriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  #
         feature_names_in_: Names of the columns of `X`.
 
     Args:
-        booster: Library of the trees: `xgboost`, or `lightgbm` if it is installed.
+        booster: Library of the trees: `xgboost`, or `lightgbm` or `catboost` if it is installed.
         n_estimators: Largest number of boosting rounds; early stopping on validation rows may end earlier.
         learning_rate: Shrinkage of each tree.
-        max_leaves: Largest number of leaves of a tree.
-        min_child_weight: Smallest weight of the rows in a leaf.
+        max_leaves: Largest number of leaves of a tree; about their number in CatBoost.
+        min_child_weight: Smallest weight of the rows in a leaf; CatBoost has none.
         subsample: Share of the rows for each tree.
-        colsample: Share of the columns for each split, of each tree in LightGBM.
+        colsample: Share of the columns for each split; for each tree in CatBoost.
         reg_lambda: L2 penalty on the values of leaves.
         loss: Loss of the trees on log prices: `student_t`, `huber` or `squared`.
+        parsed_names: Whether make, family, trim and engine size are read from names, or names taken as typed.
+        implausible_odometers: Whether implausible odometers of used cars are replaced by a flag.
         target_encoding: Whether the mean log price of the name is a feature.
         additive_model: Whether trees start from the additive model instead of from the mean.
         token_curves: Whether each token of a name has its own curves over age and miles.
+        trees: Whether trees correct the price that they start from.
         monotone: Whether trees keep the monotone constraints of the schema.
         validation_fraction: Share of the cars for early stopping and the calibration of intervals.
         refit: Whether the model is fitted again on all rows after its calibration.
@@ -79,9 +82,12 @@ class CarPriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  #
         colsample: float = 0.5,
         reg_lambda: float = 10.0,
         loss: LossName = "student_t",
+        parsed_names: bool = True,
+        implausible_odometers: bool = True,
         target_encoding: bool = True,
         additive_model: bool = True,
         token_curves: bool = True,
+        trees: bool = True,
         monotone: bool = True,
         validation_fraction: float = 0.15,
         refit: bool = True,
@@ -96,9 +102,12 @@ class CarPriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  #
         self.colsample = colsample
         self.reg_lambda = reg_lambda
         self.loss = loss
+        self.parsed_names = parsed_names
+        self.implausible_odometers = implausible_odometers
         self.target_encoding = target_encoding
         self.additive_model = additive_model
         self.token_curves = token_curves
+        self.trees = trees
         self.monotone = monotone
         self.validation_fraction = validation_fraction
         self.refit = refit
@@ -289,9 +298,12 @@ class CarPriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  #
             "seed": float(self.random_state),
         }
         components = Components(
+            parsed_names=self.parsed_names,
+            implausible_odometers=self.implausible_odometers,
             target_encoding=self.target_encoding,
             additive_model=self.additive_model,
             token_curves=self.token_curves,
+            trees=self.trees,
             loss=self.loss,
             monotone=self.monotone,
         )

@@ -193,20 +193,6 @@ def read_accuracy(folder: Path) -> Accuracy | None:
     return Accuracy.from_json(read_json(path.read_bytes(), name=ACCURACY, folder=folder))
 
 
-def score_bundle(*, bundle: Path, test: Path) -> dict[str, float]:
-    """Compute the metrics of `evaluate_bundle` without writing anything.
-
-    Args:
-        bundle: Folder of the bundle.
-        test: Listings with `price`: a Parquet file, or a folder of Parquet files.
-
-    Returns:
-        All measures of `price_scores`, `range_scores` and `distribution_scores`.
-    """
-    rows = read_sample(test)
-    return _metrics(_quoted(PriceModel.load(bundle), rows))
-
-
 def quote_rows(model: PriceModel, rows: pl.DataFrame, *, train: pl.DataFrame) -> pl.DataFrame:
     """Add the quotes of a model and of the median baseline to listings.
 

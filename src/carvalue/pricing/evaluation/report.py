@@ -176,5 +176,13 @@ def _training(card: ModelCard) -> list[str]:
     return [
         f"- trained {card.trained_at:%Y-%m-%d %H:%M} UTC at commit `{card.git_commit}`",
         f"- parameters: {params}",
+        *_search(card.search),
         f"- versions: {versions}",
     ]
+
+
+def _search(search: Mapping[str, int]) -> list[str]:
+    if not search:
+        return []
+    ended = ": the time limit ended it" if search["trials"] < search["planned"] else ""
+    return [f"- hyperparameter search: {search['trials']} of {search['planned']} planned trials{ended}"]

@@ -1,5 +1,6 @@
 """Turn a listing into numeric model features."""
 
+from carvalue.pricing.features.car_names import NAME_PARTS, NameReader, car_name, name_keys, typed_name
 from carvalue.pricing.features.cells import (
     Cells,
     Distinct,
@@ -9,7 +10,6 @@ from carvalue.pricing.features.cells import (
     distinct_cells,
 )
 from carvalue.pricing.features.columns import (
-    NAME_PARTS,
     CategoryCode,
     ConstantFeature,
     EngineLitres,
@@ -18,14 +18,13 @@ from carvalue.pricing.features.columns import (
     NameCode,
     NamePriceLevel,
     NumberFeature,
-    car_name,
-    name_keys,
 )
 from carvalue.pricing.features.encoder import FeatureEncoder, Matrix, evaluate_sum
 from carvalue.pricing.features.model_names import CarName, read_name
 from carvalue.pricing.features.odometer import (
     IMPLAUSIBLE,
     MIN_PLAUSIBLE_ODOMETER,
+    NO_ROWS,
     WITHOUT_ODOMETER,
     drop_implausible,
     implausible_rows,
@@ -39,6 +38,7 @@ __all__ = [
     "IMPLAUSIBLE",
     "MIN_PLAUSIBLE_ODOMETER",
     "NAME_PARTS",
+    "NO_ROWS",
     "OTHER",
     "WITHOUT_ODOMETER",
     "CarName",
@@ -56,6 +56,7 @@ __all__ = [
     "ModelFeature",
     "NameCode",
     "NamePriceLevel",
+    "NameReader",
     "NumberFeature",
     "TargetEncoding",
     "Vocabulary",
@@ -70,5 +71,6 @@ __all__ = [
     "normalize_word",
     "order_by_level",
     "read_name",
+    "typed_name",
     "weak_lru_cache",
 ]

@@ -4,18 +4,14 @@ A feature is a pure function of its cells, and that function is its only impleme
 calls it once, a frame calls it once for each distinct combination of cells (`features/encoder.py`).
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from math import nan
 from typing import Literal, Protocol, runtime_checkable
 
 from carvalue.listings import NAME_FIELDS, Value
-from carvalue.pricing.features.model_names import CarName, read_name
+from carvalue.pricing.features.car_names import NAME_PARTS, NameReader, car_name, name_keys
 from carvalue.pricing.features.ordinal import Vocabulary, normalize_word
 from carvalue.pricing.features.target_encoding import TargetEncoding
-
-CACHED_NAMES = 4_096
 
 
 class ModelFeature(Protocol):
@@ -195,6 +191,8 @@ class NameCode:
     """Codes of the makes or families, see `NAME_PARTS`."""
     inputs: tuple[str, ...] = NAME_FIELDS
     """Fields that hold the name of the car."""
+    read: NameReader = car_name
+    """How the name is read."""
 
     def value(self, *cells: Value) -> float:
         """Look up the code of this part of the name.
@@ -205,7 +203,7 @@ class NameCode:
         Returns:
             The code, that of `(other)` for an unknown make or family, NaN for a missing one.
         """
-        return self.vocabulary.code(NAME_PARTS[self.name](car_name(*cells)))
+        return self.vocabulary.code(NAME_PARTS[self.name](self.read(*cells)))
 
 
 @dataclass(frozen=True)
@@ -218,6 +216,8 @@ class NamePriceLevel:
     """Price levels by make, family and full name."""
     inputs: tuple[str, ...] = NAME_FIELDS
     """Fields that hold the name of the car."""
+    read: NameReader = car_name
+    """How the name is read."""
 
     def value(self, *cells: Value) -> float:
         """Look up the price level of the name.
@@ -228,51 +228,4 @@ class NamePriceLevel:
         Returns:
             Price level in log dollars, relative to the mean of the model year.
         """
-        return self.encoding.level(name_keys(*cells))
-
-
-@lru_cache(maxsize=CACHED_NAMES, typed=True)  # typed: without it, True and 1 share an entry
-def car_name(manufacturer: Value, model: Value) -> CarName:
-    """Parse the name of a car from its two cells.
-
-    Args:
-        manufacturer: The seller's text for the make; may be missing.
-        model: The seller's text for the model; may be missing.
-
-    Returns:
-        The parsed name, with empty parts where they are unknown.
-
-    Examples:
-        >>> car_name(None, "Chevy Tahoe LTZ").make
-        'chevrolet'
-    """
-    return read_name(_text(manufacturer), _text(model))
-
-
-def name_keys(manufacturer: Value, model: Value) -> tuple[str, ...]:
-    """List the keys of the target encoding, from the widest group to the narrowest.
-
-    Args:
-        manufacturer: The seller's text for the make; may be missing.
-        model: The seller's text for the model; may be missing.
-
-    Returns:
-        Keys of the make, the family and the full name; each key contains the wider one.
-
-    Examples:
-        >>> name_keys("ford", "F-150 XLT")
-        ('ford', 'ford|f150', 'ford|f150|f150 xlt')
-    """
-    name = car_name(manufacturer, model)
-    return name.make, f"{name.make}|{name.family}", f"{name.make}|{name.family}|{name.text}"
-
-
-NAME_PARTS: Mapping[str, Callable[[CarName], str]] = {
-    "make": lambda name: name.make,
-    "family": lambda name: f"{name.make}|{name.family}" if name.family else "",
-}
-"""Part of the name -> function that returns its category."""
-
-
-def _text(value: Value) -> str:
-    return value if isinstance(value, str) else normalize_word(value)
+        return self.encoding.level(name_keys(self.read(*cells)))

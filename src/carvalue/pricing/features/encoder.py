@@ -12,6 +12,7 @@ import polars as pl
 from carvalue.listings import NAME_FIELDS, NUMBER_FIELDS, Listing, Value
 from carvalue.pricing.features.cells import Cells, FrameCells, ListingCells
 from carvalue.pricing.features.columns import CategoryCode, ModelFeature, SumFeature
+from carvalue.pricing.features.odometer import IMPLAUSIBLE
 from carvalue.pricing.features.weak_cache import weak_lru_cache
 
 Matrix = npt.NDArray[np.float32]
@@ -52,6 +53,11 @@ class FeatureEncoder:
     def names(self) -> tuple[str, ...]:
         """Names of the columns."""
         return (*(feature.name for feature in self.features), *(ADDITIVE,) * bool(self.summed))
+
+    @cached_property
+    def flags_odometers(self) -> bool:
+        """Whether implausible odometers are replaced by a flag; otherwise they are read as typed."""
+        return IMPLAUSIBLE in self.names
 
     @property
     def monotone(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training.assembly import FittedTrees, assemble, prepare, refitted, with_golden
 from carvalue.pricing.training.components import Components
 from carvalue.pricing.training.encoding import TrainingEncoder, in_memory
-from carvalue.pricing.training.libraries import LIBRARIES, Booster, BoostingSettings
+from carvalue.pricing.training.libraries import Booster, BoostingSettings, fit_trees
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,12 +129,12 @@ def _fit_trees(
     rows: pl.DataFrame,
     validation: pl.DataFrame | None = None,
 ) -> FittedTrees:
-    monotone = encoder.encoder.monotone
-    boosting = BoostingSettings(
-        params=settings.params,
-        monotone=monotone if settings.components.monotone else (0,) * len(monotone),
-        rounds=settings.rounds,
-        loss=settings.components.loss,
+    boosting = BoostingSettings.from_components(
+        settings.components, encoder=encoder.encoder, params=settings.params, rounds=settings.rounds
     )
-    held_out = None if validation is None else encoder.encode_unseen(validation)
-    return LIBRARIES[settings.booster](boosting, encoder.encode_out_of_fold(rows), held_out)
+    return fit_trees(
+        settings.booster,
+        boosting,
+        train=encoder.encode_out_of_fold(rows),
+        validation=None if validation is None else encoder.encode_unseen(validation),
+    )

@@ -88,6 +88,7 @@ class SearchResult:
         budget: Name of the search's budget.
         trials: Number of trials that ran, pruned ones included.
         seconds: Duration of the search.
+        planned_trials: Number of trials of the budget; 0 where it is not known, as in files of release 0.2.
     """
 
     params: Mapping[str, float]
@@ -96,6 +97,12 @@ class SearchResult:
     budget: Budget
     trials: int
     seconds: float
+    planned_trials: int = 0
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the time limit ended the search before its last planned trial."""
+        return self.trials < self.planned_trials
 
     def save(self, path: Path) -> None:
         """Write the result as JSON.
@@ -160,14 +167,21 @@ def search_parameters(
         "search finished",
         extra={"trials": len(trials), "best": best.number, "error": best.error, "seconds": round(seconds)},
     )
-    return SearchResult(
+    result = SearchResult(
         params=best.params,
         error=best.error,
         rounds=best.rounds,
         budget=budget,
         trials=len(trials),
         seconds=seconds,
+        planned_trials=limits.trials,
     )
+    if result.is_cut_short:
+        logger.warning(
+            "search stopped after %d of %d trials: time limit of %g s",
+            *(result.trials, result.planned_trials, limits.search_s),
+        )
+    return result
 
 
 def _suggest(trial: optuna.Trial, limits: SearchBudget) -> dict[str, float]:

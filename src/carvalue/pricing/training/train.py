@@ -109,6 +109,8 @@ def train_model(
             provenance=provenance,
             trained_at=trained_at,
         )
+        search = {"trials": tuned.trials, "planned": tuned.planned_trials} if tuned.planned_trials else {}
+        measured = replace(measured, card=replace(measured.card, search=search))
         logger.info("model measured", extra={"rounds": fitted.rounds, **measured.card.metrics})
         refit = _refit_by(backend, rows=rows + held_out, params=params, rounds=fitted.rounds)
         model = refitted(measured, rows=rows + held_out, refit=refit)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 TIMES, SEED = 1_000, 0
+BATCH = 20  # samples that are held in memory together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +45,23 @@ def paired_change(*, mine: Floats, theirs: Floats, confidence: float) -> PairedC
         >>> round(change.measured, 3), change.high < 0
         (-0.1, True)
     """
-    random = np.random.default_rng(SEED)
-    changes = np.empty(TIMES)
-    for time in range(TIMES):
-        drawn = random.integers(0, mine.size, mine.size)
-        changes[time] = _change(mine[drawn], theirs[drawn])
-    low, high = np.quantile(changes, (1 - confidence, confidence))
-    return PairedChange(measured=_change(mine, theirs), low=float(low), high=float(high))
+    from scipy.stats import bootstrap  # noqa: PLC0415  # takes half a second
+
+    drawn = bootstrap(
+        (mine, theirs),
+        _change,
+        paired=True,
+        n_resamples=TIMES,
+        batch=BATCH,
+        confidence_level=2 * confidence - 1,
+        method="percentile",
+        rng=np.random.default_rng(SEED),
+    )
+    low, high = map(float, drawn.confidence_interval)
+    return PairedChange(measured=float(_change(mine, theirs)), low=low, high=high)
 
 
-def _change(mine: Floats, theirs: Floats) -> float:
-    other = max(float(np.median(theirs)), np.finfo(np.float64).tiny)  # nothing beats a model without error
-    return float(np.median(mine)) / other - 1
+def _change(mine: Floats, theirs: Floats, axis: int = -1) -> Floats:
+    tiny = np.finfo(np.float64).tiny  # nothing beats a model without error
+    change: Floats = np.median(mine, axis=axis) / np.maximum(np.median(theirs, axis=axis), tiny) - 1
+    return change

@@ -29,6 +29,10 @@ TRUNCATED_TAG = "validation_error.truncated"
 """The tag of a trial whose learning curve has more points than are logged."""
 
 
+CUT_SHORT_TAG = "search.cut_short"
+"""Whether the time limit ended the search before its last planned trial: `true` or `false`."""
+
+
 class RunMissing(AppError):
     """The training run that an earlier step started does not exist."""
 
@@ -100,10 +104,12 @@ class TrainingRun:
         totals = {
             "search_error": result.error,
             "search_trials": float(result.trials),
+            "search_trials_planned": float(result.planned_trials),
             "search_s": result.seconds,
         }
         with connect_mlflow(self.uri) as client:
             client.log_batch(self.run_id, metrics=_metrics(totals), params=_params(result.params))
+            client.set_tag(self.run_id, CUT_SHORT_TAG, str(result.is_cut_short).lower())
 
     def finish(self) -> None:
         """Close the run as finished."""

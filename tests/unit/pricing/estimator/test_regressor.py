@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_cross_validation_by_time_and_car() -> None:
 
 def test_lightgbm_trees_predict_as_lightgbm_does() -> None:
     lightgbm = pytest.importorskip("lightgbm")
-    from carvalue.pricing.training.libraries import _nested
+    from carvalue.pricing.training.libraries import nested_from_lightgbm
     from carvalue.pricing.trees import FlatTrees
 
     random = np.random.default_rng(1)
@@ -97,18 +98,72 @@ def test_lightgbm_trees_predict_as_lightgbm_does() -> None:
     rows[random.random(rows.shape) < 0.1] = np.nan
     target = np.nan_to_num(rows[:, 0]) + np.nan_to_num(rows[:, 1]) ** 2
     booster = lightgbm.train({"verbosity": -1, "num_threads": 1}, lightgbm.Dataset(rows, target), 20)
-    trees = [_nested(tree["tree_structure"]) for tree in booster.dump_model()["tree_info"]]
+    trees = [nested_from_lightgbm(tree["tree_structure"]) for tree in booster.dump_model()["tree_info"]]
 
     flat = FlatTrees.from_nested(trees).predict(rows, base_margin=np.zeros(400, dtype=np.float32))
 
     assert flat == pytest.approx(booster.predict(rows), abs=1e-4)
 
 
+def test_catboost_trees_predict_as_catboost_does() -> None:
+    catboost = pytest.importorskip("catboost")
+    from carvalue.pricing.training.libraries import nested_trees
+    from carvalue.pricing.trees import FlatTrees
+
+    random = np.random.default_rng(1)
+    rows = random.normal(size=(400, 3)).astype(np.float32).round(1)  # values on the borders
+    rows[random.random(rows.shape) < 0.1] = np.nan
+    rows[:, 2] = np.nan_to_num(rows[:, 2])  # missing in predictions only
+    target = np.nan_to_num(rows[:, 0]) + np.nan_to_num(rows[:, 1]) ** 2 + rows[:, 2]
+    start = np.linspace(-1, 1, 400, dtype=np.float32)
+    options = {"iterations": 20, "thread_count": 1, "verbose": False, "allow_writing_files": False}
+    model = catboost.CatBoost({**options, "loss_function": "RMSE"})
+    model.fit(catboost.Pool(rows, target, baseline=start))
+    rows[:50, 2] = np.nan
+
+    flat = FlatTrees.from_nested(nested_trees(model)).predict(rows, base_margin=start)
+
+    assert flat == pytest.approx(model.predict(rows) + start, abs=1e-5)
+
+
+def test_catboost_fits_the_loss_and_keeps_the_constraints() -> None:
+    pytest.importorskip("catboost")
+    from carvalue.pricing.training.boosting import EncodedRows
+    from carvalue.pricing.training.libraries import BoostingSettings, fit_trees
+
+    random = np.random.default_rng(2)
+    rows = random.normal(size=(2_000, 2)).astype(np.float32)
+    start = random.normal(size=2_000).astype(np.float32)
+    price = start + np.sin(3 * rows[:, 0]) + random.standard_t(2, 2_000) * 0.1
+    encoded = EncodedRows(matrix=np.column_stack([rows, start]), log_price=price)
+    params = {"eta": 1.0, "max_leaves": 2, "reg_lambda": 0.5, "subsample": 1.0, "colsample_bynode": 1.0}
+    settings = BoostingSettings(params={**params, "seed": 1}, monotone=(0, 0, 0), rounds=1, loss="student_t")
+    rising = replace(settings, params={**settings.params, "max_leaves": 32}, monotone=(1, 0, 0), rounds=30)
+
+    trees = fit_trees("catboost", settings, train=encoded).flat_trees
+    added = trees.predict(encoded.matrix, base_margin=np.zeros(2_000, dtype=np.float32))
+    gradient, curvature = settings.derivatives(start.astype(np.float64), price)
+
+    for leaf in np.unique(added):
+        own = added == leaf  # a Newton step of the loss from the additive model's price
+        assert leaf == pytest.approx(-gradient[own].sum() / (curvature[own].sum() + 0.5), rel=1e-4)
+    grid = np.zeros((500, 3), dtype=np.float32)
+    grid[:, 0] = np.linspace(-3, 3, 500)
+    trees = fit_trees("catboost", rising, train=encoded).flat_trees
+    assert (np.diff(trees.predict(grid, base_margin=grid[:, 2])) >= 0).all()
+
+
 @pytest.mark.parametrize(
     "params",
     [
         {"booster": "lightgbm"},
+        {"booster": "catboost"},
+        {"booster": "catboost", "monotone": False, "loss": "squared", "refit": False},
+        {"trees": False},
         {"additive_model": False, "target_encoding": False},
+        {"parsed_names": False},
+        {"parsed_names": False, "additive_model": False},
+        {"implausible_odometers": False},
         {"token_curves": False, "loss": "huber"},
         {"monotone": False, "loss": "squared", "refit": False},
     ],
@@ -124,6 +179,28 @@ def test_components_and_boosters_are_parameters(params: dict[str, Any], tmp_path
     regressor.to_bundle(tmp_path / "bundle")
     again = CarPriceRegressor.from_bundle(tmp_path / "bundle")
     assert again.predict(LATER).tolist() == regressor.predict(LATER).tolist()
+
+
+def test_names_that_are_not_parsed_are_told_apart_by_their_spelling() -> None:
+    spelled = [{"manufacturer": "ford", "model": model, "year": 2015} for model in ("f-150 xlt", "F150 XLT")]
+
+    def differ(**params: Any) -> bool:
+        first, second = small(**params).fit(MARKET.drop("price"), PRICES).predict(spelled)
+        return bool(first != second)
+
+    assert not differ()
+    assert differ(parsed_names=False)
+
+
+def test_implausible_odometers_can_be_taken_as_typed() -> None:
+    car = {**a_listing(), "year": 2010, "odometer": 100}
+    flagged = small().fit(MARKET.drop("price"), PRICES).model_
+    typed = small(implausible_odometers=False).fit(MARKET.drop("price"), PRICES).model_
+
+    assert "odometer_doubted" in flagged.quote(car).kinds
+    assert "odometer_doubted" not in typed.quote(car).kinds
+    assert typed.scored_listing(car) == car
+    assert typed.quote(car).price > typed.quote({**car, "odometer": 90_000}).price
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from carvalue.pricing.evaluation.evaluate import (
     Evaluation,
     evaluate_bundle,
     read_accuracy,
-    score_bundle,
 )
 from carvalue.pricing.evaluation.scores import price_scores, range_scores
 from carvalue.pricing.model import PriceModel
@@ -58,7 +57,6 @@ def test_an_evaluation_writes_scores_slices_and_pictures(bundle: Path, tmp_path:
 
     assert found == Evaluation.load(tmp_path / "evaluation")
     assert found.metrics["mdape"] < found.baseline["mdape"]
-    assert found.metrics == score_bundle(bundle=bundle, test=files["test"])
     assert 0.8 < found.metrics["coverage"] <= 1
     assert {path.name for path in (tmp_path / "evaluation").iterdir()} == {
         *("evaluation.json", "slices.csv", "calibration.csv", "comparison.csv", "pit.csv", "MODEL_CARD.md"),

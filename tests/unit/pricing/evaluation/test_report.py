@@ -35,4 +35,5 @@ def test_the_card_gives_data_dates_figures_and_limits(bundle: Path, tmp_path: Pa
     pit = pl.read_csv(tmp_path / "pit.csv")
     assert f"| asking prices | {pit['share'][0]:.1%} | {pit['share'][1]:.1%} |" in card
     assert all(limit in card for limit in LIMITS)
+    assert "hyperparameter search: 1 of 8 planned trials: the time limit ended it" in card
     assert "in production" not in card

@@ -1,8 +1,8 @@
 """Columns of the design matrix: one for each name group, category and knot that has enough rows."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,7 +18,7 @@ from carvalue.pricing.additive.lookups import (
     group_keys,
     level_keys,
 )
-from carvalue.pricing.features import IMPLAUSIBLE, CarName, car_name, normalize_word
+from carvalue.pricing.features import IMPLAUSIBLE, CarName, NameReader, car_name, normalize_word
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,11 +40,13 @@ class DesignColumns:
         keys: Name of a block -> name group, category or knot of each column.
         newest_year: Newest model year, counted from `EARLIEST_YEAR`.
         token_curves: Whether every token of a name has its own curves over age and miles.
+        read: How names are read.
     """
 
     keys: Mapping[str, tuple[str, ...]]
     newest_year: int
     token_curves: bool = True
+    read: NameReader = car_name
 
     @property
     def penalty(self) -> Floats:
@@ -103,22 +105,26 @@ def count_cells(rows: pl.LazyFrame) -> CellCounts:
     )
 
 
-def choose_columns(counts: CellCounts, *, token_curves: bool = True) -> DesignColumns:
+def choose_columns(
+    counts: CellCounts, *, token_curves: bool = True, read: NameReader = car_name
+) -> DesignColumns:
     """Give each group that has enough rows a column.
 
     Args:
         counts: Rows of each name and category.
         token_curves: Whether every token of a name has its own curves over age and miles.
+        read: How names are read.
 
     Returns:
         The columns; within a block they are sorted by key.
     """
     newest_year = max(counts.newest_year - EARLIEST_YEAR, 0)
-    columns = DesignColumns(keys={}, newest_year=newest_year, token_curves=token_curves)
-    curves = _frequent_groups(counts.names, columns.curve_groups, min_rows=MIN_CURVE_ROWS)
+    columns = DesignColumns(keys={}, newest_year=newest_year, token_curves=token_curves, read=read)
+    names = [(read(*cells), rows) for *cells, rows in counts.names.iter_rows()]
+    curves = _frequent_groups(names, columns.curve_groups, min_rows=MIN_CURVE_ROWS)
     keys = {
         "years": tuple(map(str, range(newest_year + 1))),
-        "levels": _frequent_groups(counts.names, level_keys, min_rows=MIN_LEVEL_ROWS),
+        "levels": _frequent_groups(names, level_keys, min_rows=MIN_LEVEL_ROWS),
         "ages": tuple(f"{knot} {key}" for knot in range(len(AGE_KNOTS)) for key in curves),
         "miles": (*map(str, ODOMETER_KNOTS), "missing"),
         "implausible": (IMPLAUSIBLE,),  # in addition to the effect of a missing odometer
@@ -131,14 +137,14 @@ def choose_columns(counts: CellCounts, *, token_curves: bool = True) -> DesignCo
     keys |= {
         f"family {name}": _frequent(
             (
-                (family_category_key(group_keys(car_name(*cells))[1], normalize_word(cell)), rows)
+                (family_category_key(group_keys(read(*cells))[1], normalize_word(cell)), rows)
                 for *cells, cell, rows in pairs.iter_rows()
             ),
             min_rows=MIN_FAMILY_CATEGORY_ROWS,
         )
         for name, pairs in counts.named_categories.items()
     }
-    return DesignColumns(keys=keys, newest_year=newest_year, token_curves=token_curves)
+    return replace(columns, keys=keys)
 
 
 def _penalty(block: str) -> float:
@@ -156,12 +162,9 @@ def _penalty(block: str) -> float:
 
 
 def _frequent_groups(
-    names: pl.DataFrame, groups_of: Callable[[CarName], Iterable[str]], *, min_rows: int
+    names: Sequence[tuple[CarName, int]], groups_of: Callable[[CarName], Iterable[str]], *, min_rows: int
 ) -> tuple[str, ...]:
-    return _frequent(
-        ((group, rows) for *cells, rows in names.iter_rows() for group in groups_of(car_name(*cells))),
-        min_rows=min_rows,
-    )
+    return _frequent(((group, rows) for name, rows in names for group in groups_of(name)), min_rows=min_rows)
 
 
 def _frequent(rows: Iterable[tuple[str, int]], *, min_rows: int) -> tuple[str, ...]:

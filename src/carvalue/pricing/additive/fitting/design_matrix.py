@@ -21,7 +21,6 @@ from carvalue.pricing.additive.lookups import (
 from carvalue.pricing.features import (
     IMPLAUSIBLE,
     CarName,
-    car_name,
     distinct_cells,
     normalize_word,
 )
@@ -50,7 +49,7 @@ class _Builder:
             frame["year"].to_numpy().astype(np.int64) - EARLIEST_YEAR, 0, columns.newest_year
         )
         self._name, cells = distinct_cells(frame, NAME_FIELDS)
-        self._names = [car_name(*row) for row in cells]
+        self._names = [columns.read(*row) for row in cells]
 
     def build(self) -> DesignMatrix:
         blocks = self._name_blocks() | self._category_blocks()

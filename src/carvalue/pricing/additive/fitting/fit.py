@@ -88,18 +88,19 @@ def _features(
     year_rows: Floats,
 ) -> tuple[AdditivePart, ...]:
     coefficients, moved = _centred(columns, coefficients, column_means)
+    read = columns.read
     base_curve = coefficients[columns.slices["years"]] + mean_target + moved
     curves = _curves(columns, coefficients, base_curve=base_curve, year_rows=year_rows)
     categories = tuple(field.name for field in CATEGORY_FIELDS)
     by_category = tuple(_table(columns, coefficients, f"category {name}") for name in categories)
     by_family = tuple(_table(columns, coefficients, f"family {name}") for name in FAMILY_CATEGORIES)
     return (
-        NameYear(curves),
-        NameAtAge(curves, YOUNG, "name_young"),
-        NameAtAge(curves, OLD, "name_old"),
+        NameYear(curves, read=read),
+        NameAtAge(curves, YOUNG, "name_young", read=read),
+        NameAtAge(curves, OLD, "name_old", read=read),
         _name_miles(columns, coefficients, column_means),
         CategoryEffects(by_category, categories),
-        FamilyCategoryEffects(by_family, FAMILY_CATEGORIES),
+        FamilyCategoryEffects(by_family, FAMILY_CATEGORIES, read=read),
     )
 
 
@@ -139,6 +140,7 @@ def _name_miles(columns: DesignColumns, coefficients: Floats, column_means: Floa
         missing_effect=effects[-1],
         implausible_effect=effects[-1] + sum(_table(columns, coefficients, "implausible").values()),
         slopes=_table(columns, coefficients, "slopes"),
+        read=columns.read,
     )
 
 

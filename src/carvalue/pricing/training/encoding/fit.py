@@ -37,9 +37,9 @@ from carvalue.pricing.features import (
     ModelFeature,
     NameCode,
     NamePriceLevel,
+    NameReader,
     NumberFeature,
     Vocabulary,
-    car_name,
     drop_implausible,
     fit_target_encoding,
     name_keys,
@@ -89,22 +89,26 @@ def _encoder(sums: PriceSums, by_price: Sequence[ModelFeature], *, components: C
         FlagFeature(IMPLAUSIBLE),
         EngineLitres(),
     ]
+    present = {IMPLAUSIBLE: components.implausible_odometers, "litres": components.parsed_names}
+    features, read = [item for item in features if present.get(item.name, True)], components.read_name
     features += [CategoryCode(field.name, _vocabulary(sums, field.name)) for field in CATEGORY_FIELDS]
-    features += [NameCode("make", _name_vocabulary(sums, "make"))]
-    features += [NameCode("family", _name_vocabulary(sums, "family"))]
-    features += [NameRows(*arguments) for arguments in _name_rows(sums)]
+    parts: tuple[Literal["make", "family"], ...] = ("make", "family")
+    features += [NameCode(part, _name_vocabulary(sums, part, read=read), read=read) for part in parts]
+    features += [NameRows(*arguments, read=read) for arguments in _name_rows(sums, read=read)]
     summed = SUMMED if components.additive_model else (MEAN_PRICE,)
     return FeatureEncoder(features=(*features, *by_price), summed=summed)
 
 
 def _price_levels(sums: PriceSums, *, fold: int | None, components: Components) -> tuple[ModelFeature, ...]:
     """Fit the features that need sums of prices only."""
-    names = sums.outside(fold)
+    names, read = sums.outside(fold), components.read_name
     features: list[ModelFeature] = []
     if components.target_encoding:
         keys = ["wide", "middle", "narrow"]
-        levels = price_levels(names, by=NAME_FIELDS, keys_of=name_keys, names=keys)
-        features.append(NamePriceLevel("name_level", fit_target_encoding(levels)))
+        levels = price_levels(
+            names, by=NAME_FIELDS, keys_of=lambda *cells: name_keys(read(*cells)), names=keys
+        )
+        features.append(NamePriceLevel("name_level", fit_target_encoding(levels), read=read))
     if not components.additive_model:
         mean = float(names["total"].sum()) / int(names["rows"].sum())
         features.append(ConstantFeature(MEAN_PRICE, mean))
@@ -114,9 +118,15 @@ def _price_levels(sums: PriceSums, *, fold: int | None, components: Components) 
 def _fit_additive(
     rows: TrainingRows, sums: PriceSums, *, newest_year: int, components: Components
 ) -> list[tuple[AdditivePart, ...]]:
-    columns = choose_columns(count_cells(rows.scan()), token_curves=components.token_curves)
+    columns = choose_columns(
+        count_cells(rows.scan()), token_curves=components.token_curves, read=components.read_name
+    )
     listings = count_listings(rows.scan())
-    make_part = partial(_fit_rows, included=_included(sums), newest_year=newest_year)
+    make_part = partial(
+        _fit_rows,
+        included=_included(sums),
+        newest_year=newest_year if components.implausible_odometers else None,
+    )
     if rows.scratch is None:
         parts = [make_part(table, columns=columns, listings=listings) for table in rows.tables]
         return fit_additive(DesignParts(parts=parts), columns)
@@ -139,10 +149,17 @@ def _included(sums: PriceSums) -> Included:
 
 
 def _fit_rows(
-    table: Table, *, columns: DesignColumns, listings: pl.DataFrame, included: Included, newest_year: int
+    table: Table,
+    *,
+    columns: DesignColumns,
+    listings: pl.DataFrame,
+    included: Included,
+    newest_year: int | None,
 ) -> FitRows:
-    """Build the design matrix of a part."""
-    frame = drop_implausible(table().collect(), newest_year=newest_year)
+    """Build the design matrix of a part; without the newest year all odometers are taken as typed."""
+    frame = table().collect()
+    if newest_year is not None:
+        frame = drop_implausible(frame, newest_year=newest_year)
     fold = frame.select(fold_of_car()).to_series().to_numpy()
     weights = row_weights(frame, listings)[:, np.newaxis] * included[fold]
     return FitRows(
@@ -190,8 +207,8 @@ def _vocabulary(sums: PriceSums, field: str) -> Vocabulary:
     return _ordered(sums, sums.categories[field], ["cell"], lambda cell: (normalize_word(cell),))
 
 
-def _name_vocabulary(sums: PriceSums, part: Literal["make", "family"]) -> Vocabulary:
-    return _ordered(sums, sums.names, NAME_FIELDS, lambda *cells: (NAME_PARTS[part](car_name(*cells)),))
+def _name_vocabulary(sums: PriceSums, part: Literal["make", "family"], *, read: NameReader) -> Vocabulary:
+    return _ordered(sums, sums.names, NAME_FIELDS, lambda *cells: (NAME_PARTS[part](read(*cells)),))
 
 
 def _ordered(
@@ -202,10 +219,10 @@ def _ordered(
     return order_by_level(means.iter_rows(), min_rows=min(MIN_CATEGORY_ROWS, max(2, sums.rows // 1_000)))
 
 
-def _name_rows(sums: PriceSums) -> list[tuple[dict[str, int], int, str]]:
+def _name_rows(sums: PriceSums, *, read: NameReader) -> list[tuple[dict[str, int], int, str]]:
     counts: tuple[Counter[str], ...] = (Counter(), Counter(), Counter())
     names = sums.names.group_by(NAME_FIELDS, maintain_order=True).agg(pl.col("rows").sum())
     for *cells, rows in names.iter_rows():
-        for counter, key in zip(counts, group_keys(car_name(*cells)), strict=True):
+        for counter, key in zip(counts, group_keys(read(*cells)), strict=True):
             counter[key] += rows
     return [(dict(counts[i]), i, name) for i, name in ((1, "family_rows"), (2, "start_rows"))]

@@ -43,7 +43,7 @@ class TrainingEncoder:
         Returns:
             Encoded rows to fit trees on.
         """
-        frame = drop_implausible(frame, newest_year=self.newest_year)
+        frame = _checked(frame, self.encoder, newest_year=self.newest_year)
         matrix, fold = self.encoder.matrix(frame), frame.select(fold_of_car()).to_series().to_numpy()
         for number, features in enumerate(self.folds):
             rows = np.flatnonzero(fold == number)
@@ -77,5 +77,9 @@ def encode_unseen(encoder: FeatureEncoder, frame: pl.DataFrame, *, newest_year: 
     Returns:
         Encoded rows to evaluate trees on.
     """
-    frame = drop_implausible(frame, newest_year=newest_year)
+    frame = _checked(frame, encoder, newest_year=newest_year)
     return EncodedRows(matrix=encoder.matrix(frame), log_price=log_prices(frame).to_numpy())
+
+
+def _checked(frame: pl.DataFrame, encoder: FeatureEncoder, *, newest_year: int) -> pl.DataFrame:
+    return drop_implausible(frame, newest_year=newest_year) if encoder.flags_odometers else frame
