@@ -197,8 +197,8 @@ def test_implausible_odometers_can_be_taken_as_typed() -> None:
     flagged = small().fit(MARKET.drop("price"), PRICES).model_
     typed = small(implausible_odometers=False).fit(MARKET.drop("price"), PRICES).model_
 
-    assert "odometer_doubted" in flagged.quote(car).kinds
-    assert "odometer_doubted" not in typed.quote(car).kinds
+    assert "odometer_implausible" in flagged.quote(car).kinds
+    assert "odometer_implausible" not in typed.quote(car).kinds
     assert typed.scored_listing(car) == car
     assert typed.quote(car).price > typed.quote({**car, "odometer": 90_000}).price
 
