@@ -4,9 +4,13 @@ import ast
 from collections import defaultdict
 from pathlib import Path
 
+import grimp
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "carvalue"
 MAX_MODULES = 12
+MAX_IMPORTS_IN_PRICING = 35
+"""Between packages of `carvalue.pricing`, counted once for each pair."""
 
 
 def test_no_folder_holds_more_than_twelve_modules() -> None:
@@ -37,3 +41,18 @@ def test_public_class_names_are_unique() -> None:
 
     assert found
     assert {name: paths for name, paths in found.items() if len(paths) > 1} == {}
+
+
+def test_the_packages_of_pricing_depend_on_few_others() -> None:
+    graph = grimp.build_graph("carvalue", cache_dir=None)
+    modules = [name for name in graph.modules if name.startswith("carvalue.pricing.")]
+    imports = {
+        (name.split(".")[2], imported.split(".")[2])
+        for name in modules
+        for imported in graph.find_modules_directly_imported_by(name)
+        if imported.startswith("carvalue.pricing.")
+    }
+    between = sorted(f"{importer} -> {imported}" for importer, imported in imports if importer != imported)
+
+    assert between
+    assert len(between) <= MAX_IMPORTS_IN_PRICING, between

@@ -42,7 +42,7 @@ from carvalue.monitoring.alerting.store import Alert, AlertStore, DeliveryFailed
 from carvalue.monitoring.drift.detector import DriftReport
 from carvalue.monitoring.watcher.exporter import WatcherMetrics
 from carvalue.monitoring.watcher.watcher import Watcher
-from carvalue.pricing.quote import PriceEstimate
+from carvalue.pricing.market import PriceEstimate
 from carvalue.registry.in_memory import InMemoryVersions
 from carvalue.registry.judgement import GateJudgement, PromotionDecision
 from carvalue.registry.model_version import ModelVersion, RegistryUnavailable

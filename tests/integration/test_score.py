@@ -15,10 +15,10 @@ import pytest
 from carvalue.files.bundle import bundle_digest
 from carvalue.journal import Journal
 from carvalue.listings.synthetic.writer import write_sample
-from carvalue.pricing.file_scoring import BATCH_ROWS
 from carvalue.pricing.intervals import RangeCorrection
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.scoring import score
+from carvalue.pricing.scoring.files import BATCH_ROWS
 from carvalue.registry.model_version import ModelVersion
 from carvalue.serving.model import BundleCache, bundles_folder
 from carvalue.serving.model.bundle_cache import CachedBundle
@@ -83,7 +83,7 @@ def test_many_batches_keep_their_order_within_bounded_memory(bundle: Path, tmp_p
     source = tmp_path / "cars.csv"
     write_sample(source, rows=ROWS, description_bytes=2_700)
     measured = (
-        "import re, sys; from pathlib import Path; from carvalue.pricing.file_scoring import score_file; "
+        "import re, sys; from pathlib import Path; from carvalue.pricing.scoring.files import score_file; "
         "from carvalue.pricing.model import PriceModel; "
         "score_file(Path(sys.argv[1]), into=Path(sys.argv[2]), model=PriceModel.load(Path(sys.argv[3])), "
         "progress=lambda rows: None); "

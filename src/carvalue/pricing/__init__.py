@@ -2,10 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
-from carvalue.pricing.file_scoring import ScoringResult, score_file
+from carvalue.pricing.market import UNKNOWN_FIELDS, SupportCounts
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.quote import UNKNOWN_FIELDS, SupportCounts
-from carvalue.pricing.scoring import LISTING_COLUMNS, SCORED_SCHEMA, parse_rows, price_rows
+from carvalue.pricing.scoring import (
+    LISTING_COLUMNS,
+    SCORED_SCHEMA,
+    ScoringResult,
+    parse_rows,
+    price_rows,
+    score_file,
+)
 
 if TYPE_CHECKING:
     from carvalue.pricing.estimator import CarPriceRegressor, GroupedTimeSplit

@@ -43,8 +43,15 @@ from carvalue.pricing.intervals import (
     Whole,
     interval_inputs,
 )
-from carvalue.pricing.market import Comparables, KnownCategories, ModelFamily
-from carvalue.pricing.quote import PriceEstimate, QuoteWarning, SupportCounts, SupportGrade
+from carvalue.pricing.market import (
+    Comparables,
+    KnownCategories,
+    ModelFamily,
+    PriceEstimate,
+    QuoteWarning,
+    SupportCounts,
+    SupportGrade,
+)
 from carvalue.pricing.trees import FlatTrees
 
 if TYPE_CHECKING:

@@ -98,7 +98,7 @@ def _feature_to_json(feature: ModelFeature) -> dict[str, Any]:
 
 
 def _feature_from_json(item: Mapping[str, Any]) -> ModelFeature:
-    feature = _READERS[item["reads"]](item | {"name": _feature_name(item["name"])})
+    feature = _READERS[item["reads"]]({**item, "name": _feature_name(item["name"])})
     if item.get(NAMES) != TYPED:
         return feature
     return cast("ModelFeature", replace(cast("Any", feature), read=typed_name))

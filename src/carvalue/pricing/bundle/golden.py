@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from carvalue.listings import MARKET, Listing
-from carvalue.pricing.quote import PriceEstimate
+from carvalue.pricing.market import PriceEstimate
 
 Golden = tuple[tuple[Listing, PriceEstimate], ...]
 """Listings with their expected quotes."""

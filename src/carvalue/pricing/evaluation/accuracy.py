@@ -10,7 +10,7 @@ from carvalue.listings import MARKET
 from carvalue.pricing.bundle import Accuracy, EarlierVersion, GroupAccuracy, ModelCard
 from carvalue.pricing.evaluation.scores import TOLERANCE
 from carvalue.pricing.evaluation.slices import MIN_ROWS
-from carvalue.pricing.quote import SupportGrade
+from carvalue.pricing.market import SupportGrade
 
 MAX_EARLIER = 10
 """Number of earlier versions that a version names."""

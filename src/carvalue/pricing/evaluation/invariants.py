@@ -26,7 +26,7 @@ from carvalue.listings import (
 from carvalue.listings.datasets import missing_categories
 from carvalue.listings.markets import PriceOrder
 from carvalue.pricing.features import MIN_PLAUSIBLE_ODOMETER
-from carvalue.pricing.quote import PriceEstimate
+from carvalue.pricing.market import PriceEstimate
 
 SAMPLE_ROWS, SAMPLE_SEED = 300, 0
 SINGLE_ROWS = 60  # rows that are also quoted one by one

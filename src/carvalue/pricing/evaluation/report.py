@@ -10,7 +10,7 @@ import polars as pl
 
 from carvalue.listings import CURRENCY
 from carvalue.pricing.bundle import ModelCard
-from carvalue.pricing.quote import FEW_CARS, MANY_CARS, SupportGrade
+from carvalue.pricing.market import FEW_CARS, MANY_CARS, SupportGrade
 
 MEASURES = {
     "mdape": ("median absolute percentage error", "{:.1%}"),

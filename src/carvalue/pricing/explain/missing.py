@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from carvalue.listings import FIELDS, CategoryField, Listing, Value
-from carvalue.pricing.market import Comparables, trims_of
+from carvalue.pricing.market import Comparables, PriceEstimate, trims_of
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.quote import PriceEstimate
 
 TRIM = "trim"
 MAX_CHOICES = 15  # of a field: the states are more, and move the price little

@@ -1,4 +1,4 @@
-"""Market context of a listing: known categories, comparables, the reference car."""
+"""Quotes and their market context: the estimate, its support and warnings, comparables, the reference car."""
 
 from carvalue.pricing.market.comparables import (
     COLUMNS as COMPARABLE_COLUMNS,
@@ -14,19 +14,37 @@ from carvalue.pricing.market.known_categories import (
     ModelFamily,
     fit_known_categories,
 )
+from carvalue.pricing.market.quote import (
+    FEW_CARS,
+    MANY_CARS,
+    UNKNOWN_FIELDS,
+    PriceEstimate,
+    QuoteWarning,
+    SupportCounts,
+    SupportGrade,
+    unknown_category_kind,
+)
 from carvalue.pricing.market.reference_car import fit_reference_car
 from carvalue.pricing.market.trims import TrimCount, trims_of
 
 __all__ = [
     "COMPARABLE_COLUMNS",
+    "FEW_CARS",
+    "MANY_CARS",
+    "UNKNOWN_FIELDS",
     "Comparable",
     "Comparables",
     "KnownCategories",
     "ModelFamily",
+    "PriceEstimate",
+    "QuoteWarning",
+    "SupportCounts",
+    "SupportGrade",
     "TrimCount",
     "alphanumeric",
     "fit_comparables",
     "fit_known_categories",
     "fit_reference_car",
     "trims_of",
+    "unknown_category_kind",
 ]

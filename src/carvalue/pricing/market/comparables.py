@@ -15,7 +15,7 @@ import polars as pl
 from carvalue.api import MAX_COMPARABLES
 from carvalue.listings import DISTANCE, MARKET, NAME_FIELDS, OPEN_PLACES, PLACES, Listing, Value
 from carvalue.pricing.features import CarName, car_name, distinct_cells, weak_lru_cache
-from carvalue.pricing.quote import SupportCounts
+from carvalue.pricing.market.quote import SupportCounts
 
 # The distance is measured in years: a difference of 12,000 miles, an average year's driving, counts as one.
 ODOMETER_PER_YEAR = DISTANCE.from_miles(12_000)

@@ -19,7 +19,7 @@ from carvalue.pricing.features import (
     weak_lru_cache,
 )
 from carvalue.pricing.market.display_names import display_name, family_spelling
-from carvalue.pricing.quote import QuoteWarning, unknown_category_kind
+from carvalue.pricing.market.quote import QuoteWarning, unknown_category_kind
 
 CACHED_TEXTS = 4_096
 MIN_ROWS = 2  # rows; a name on a single row may be a typing error

@@ -8,8 +8,8 @@ from tests.markets import a_market
 
 from carvalue.listings.schema import Listing
 from carvalue.pricing.evaluation.invariants import check_invariants, violations
+from carvalue.pricing.market import PriceEstimate
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.quote import PriceEstimate
 
 Price = Callable[[Listing], float]
 

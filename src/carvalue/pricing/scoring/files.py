@@ -17,7 +17,7 @@ from carvalue.files import TEMPORARY_MARK
 from carvalue.files.tabular import WRITE_SUFFIXES, check_suffix, open_table, write_table
 from carvalue.listings import ALIASES
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.scoring import LISTING_COLUMNS, SCORED_SCHEMA, score
+from carvalue.pricing.scoring.table import LISTING_COLUMNS, SCORED_SCHEMA, score
 
 BATCH_ROWS = 32_768  # names that repeat within a batch are parsed once; larger batches gain little
 

@@ -14,8 +14,8 @@ from carvalue.listings.cleaning import (
     out_of_range,
     unparsed,
 )
+from carvalue.pricing.market import unknown_category_kind
 from carvalue.pricing.model import PriceModel
-from carvalue.pricing.quote import unknown_category_kind
 
 LISTING_COLUMNS = tuple(field.name for field in FIELDS)
 """Raw columns that a quote depends on."""
