@@ -92,6 +92,7 @@ def benchmarks(
     yield "poisoning", [(*simulator, "--rows", "30000")]
     if postgresql:
         yield "scale", [("benchmarks.scale", bundle, postgresql)]
+        yield "sustained", [("benchmarks.sustained", folder, postgresql)]
         if redis:
             yield "celery_workers", [("benchmarks.celery_workers", postgresql, redis)]
 

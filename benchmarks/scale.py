@@ -43,7 +43,7 @@ def main() -> None:
             folder = Path(name) / str(count)
             rows.append(measure(options.bundle, options.journal, database, count=count, folder=folder))
             print(rows[-1], flush=True)
-    values = {"bytes per quote": round(_table_bytes(database) / _quotes(database)), "services": rows}
+    values = {"bytes per quote": round(_table_bytes(database) / count_quotes(database)), "services": rows}
     database.dispose()
     command = "python -m benchmarks.scale BUNDLE postgresql://..."
     save("scale", values, command=command, model=describe_model(options.bundle))
@@ -59,15 +59,15 @@ def measure(bundle: Path, journal: str, database: Engine, *, count: int, folder:
             )
             for number in range(count)
         ]
-        _send_to_all(services, bodies, seconds=1, folder=folder)
-        _wait_for_journal(database)
-        quotes = _quotes(database)
-        service_cpu, database_cpu = _cpu_of_services(services), _cpu_of_postgresql(database)
-        results = _send_to_all(services, bodies, seconds=SECONDS, folder=folder)
-        lag = _wait_for_journal(database)
-        quotes = _quotes(database) - quotes
+        send_to_all(services, bodies, seconds=1, folder=folder)
+        wait_for_journal(database)
+        quotes = count_quotes(database)
+        service_cpu, database_cpu = _cpu_of_services(services), cpu_seconds(postgresql_process(database))
+        results = send_to_all(services, bodies, seconds=SECONDS, folder=folder)
+        lag = wait_for_journal(database)
+        quotes = count_quotes(database) - quotes
         service_cpu = _cpu_of_services(services) - service_cpu
-        database_cpu = _cpu_of_postgresql(database) - database_cpu
+        database_cpu = cpu_seconds(postgresql_process(database)) - database_cpu
     return {
         "services": count,
         "quotes/s": round(sum(result.rate for result in results)),
@@ -79,7 +79,7 @@ def measure(bundle: Path, journal: str, database: Engine, *, count: int, folder:
     }
 
 
-def _send_to_all(
+def send_to_all(
     services: Sequence[Server], bodies: Sequence[str], *, seconds: int, folder: Path
 ) -> list[LoadResult]:
     """Send requests to all services at once; the clients are divided among them."""
@@ -96,18 +96,19 @@ def _send_to_all(
         return list(pool.map(send, services))
 
 
-def _wait_for_journal(database: Engine) -> float:
+def wait_for_journal(database: Engine) -> float:
     """Wait until the journal has not grown for a second; return the seconds until it last grew."""
     start = last_growth = time.perf_counter()
     quotes = -1
     while (now := time.perf_counter()) < last_growth + 1:
-        if quotes != (current := _quotes(database)):
+        if quotes != (current := count_quotes(database)):
             quotes, last_growth = current, now
         time.sleep(0.02)
     return last_growth - start
 
 
-def _quotes(database: Engine) -> int:
+def count_quotes(database: Engine) -> int:
+    """Count the quotes in the journal."""
     with database.connect() as connection:
         return int(connection.execute(text("select count(*) from quotes")).scalar_one())
 
@@ -121,14 +122,14 @@ def _cpu_of_services(services: Sequence[Server]) -> float:
     return sum(service.cpu_seconds for service in services)
 
 
-def _cpu_of_postgresql(database: Engine) -> float:
-    """Read the CPU seconds of the server and all its processes."""
+def postgresql_process(database: Engine) -> psutil.Process:
+    """Find the process of the server, whose children serve the connections."""
     with database.connect() as connection:
         backend = psutil.Process(connection.execute(text("select pg_backend_pid()")).scalar_one())
     server = backend.parent()
     if server is None:
         sys.exit("PostgreSQL must run on this machine, with processes that this program can see.")
-    return cpu_seconds(server)
+    return server
 
 
 if __name__ == "__main__":
