@@ -8,6 +8,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 TIMES, SEED = 1_000, 0
 BATCH = 20  # samples that are held in memory together
+NO_ERROR = 1e-6  # a smaller median error counts as this; quotes are whole dollars
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,6 @@ def paired_change(*, mine: Floats, theirs: Floats, confidence: float) -> PairedC
 
 
 def _change(mine: Floats, theirs: Floats, axis: int = -1) -> Floats:
-    tiny = np.finfo(np.float64).tiny  # nothing beats a model without error
-    change: Floats = np.median(mine, axis=axis) / np.maximum(np.median(theirs, axis=axis), tiny) - 1
+    theirs_at_least = np.maximum(np.median(theirs, axis=axis), NO_ERROR)
+    change: Floats = np.median(mine, axis=axis) / theirs_at_least - 1
     return change
