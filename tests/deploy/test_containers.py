@@ -502,3 +502,16 @@ def _run_a_dag(given: dict[str, str]) -> None:
         until(lambda: client.get(run).json()["state"] in {"success", "failed"}, within_s=300)
 
         assert client.get(run).json()["state"] == "success"
+
+
+def test_with_a_training_cluster_airflows_workers_share_the_files_of_the_storage_folder() -> None:
+    overlay = yaml.safe_load((ROOT / "deploy" / "compose.cluster.yaml").read_text())
+    (name,) = overlay["services"]
+    worker = overlay["services"][name]
+    volume, folder = worker["volumes"][0].split(":")
+
+    assert name in SERVICES
+    assert volume in overlay["volumes"]
+    assert folder == "/var/lib/carvalue/storage"
+    assert f"{folder}\n" in (ROOT / "Dockerfile").read_text()  # with the owner that the volume takes over
+    assert worker["deploy"]["replicas"] > 1
