@@ -289,7 +289,7 @@ resource "aws_ecs_task_definition" "this" {
     mountPoints = concat(
       [{ sourceVolume = "tmp", containerPath = "/tmp", readOnly = false }],
       [{ sourceVolume = "state", containerPath = local.state, readOnly = false }],
-      contains(local.share_files, name) ? [{ sourceVolume = "files", containerPath = "${local.state}/storage", readOnly = false }] : [],
+      contains(local.roles_with_files, name) ? [{ sourceVolume = "files", containerPath = "${local.state}/storage", readOnly = false }] : [],
     )
     logConfiguration = {
       logDriver = "awslogs"
@@ -311,7 +311,7 @@ resource "aws_ecs_task_definition" "this" {
     name = "state"
   }
   dynamic "volume" {
-    for_each = contains(local.share_files, each.key) ? aws_efs_access_point.shared : []
+    for_each = contains(local.roles_with_files, each.key) ? aws_efs_access_point.shared : []
 
     content {
       name = "files"

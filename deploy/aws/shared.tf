@@ -3,7 +3,7 @@
 locals {
   training_workers = tonumber(lookup(var.settings, "TRAINING_WORKERS", "0"))
   shares_files     = local.training_workers > 0
-  share_files      = local.shares_files ? ["airflow-worker"] : []
+  roles_with_files = local.shares_files ? ["airflow-worker"] : []
 }
 
 resource "aws_efs_file_system" "shared" {

@@ -25,6 +25,7 @@ def neighbours(dag):
     return {
         "before": sorted(dag.get_task("start_cluster").downstream_task_ids - {"cluster", "stop_cluster"}),
         "after": sorted(dag.get_task("stop_cluster").upstream_task_ids - {"start_cluster"}),
+        "restarts after s": dag.get_task("cluster").retry_delay.total_seconds(),
     }
 
 
@@ -128,6 +129,7 @@ def test_a_run_starts_its_own_cluster_by_a_setting(airflow_home: Path) -> None:
     found = json.loads(airflow(PARSE, airflow_home, **settings).splitlines()[-1])
 
     assert not found["errors"]
+    assert {dag["cluster"].pop("restarts after s") for dag in found["dags"].values()} == {5}
     assert {name: dag["cluster"] for name, dag in found["dags"].items()} == {
         "creates_datasets_dag": {"before": ["download"], "after": ["publish_reference"]},
         "initial_model_dag": {"before": ["tune"], "after": ["refit"]},

@@ -3,6 +3,7 @@
 import os
 import shlex
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 WORKERS = "workers"
 """Parameter of a run: how many workers it starts."""
 RETRIES = 5  # of a scheduler or worker that is killed
+RETRY_DELAY = timedelta(seconds=5)
 POKE_S = 30
 SKIP = "exit 99"  # Airflow marks the task as skipped
 
@@ -83,6 +85,7 @@ def cluster_tasks() -> ClusterTasks:
         task_id="cluster",
         map_index_template="{{ 'scheduler' if ti.map_index == 0 else 'worker ' ~ ti.map_index }}",
         retries=RETRIES,
+        retry_delay=RETRY_DELAY,
         doc_md="Run the scheduler, and beside it the workers, until `stop_cluster`.",
     ).expand(bash_command=start.output)
     stop = PythonOperator(

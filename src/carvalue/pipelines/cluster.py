@@ -67,7 +67,7 @@ def open_training_backend(settings: PipelineSettings) -> "AbstractContextManager
 
 @contextmanager
 def needs_dask(setting: str) -> "Iterator[None]":
-    """Import in the block what needs Dask.
+    """Report a failed import of the block as `DaskMissing`.
 
     Args:
         setting: The setting that makes it necessary, for the message.

@@ -56,7 +56,7 @@ class Step:
         run: The function of the step; its name is the step's name, its docstring the step's documentation.
         retries: The number of retries in Airflow; errors for which a retry cannot help fail at once.
         approval: Builds the question that a person has to answer before the step; only Airflow asks it.
-        uses_cluster: Whether the step gives work to the workers of a cluster.
+        uses_cluster: Whether the step runs tasks on a cluster, if there is one.
     """
 
     run: StepFunction

@@ -23,7 +23,7 @@ IDLE_LIMIT = "2 hours"  # longer than any step that does not use the cluster
 
 @dataclass(frozen=True, kw_only=True)
 class RunCluster:
-    """The cluster of one run. Connections are encrypted; who cannot read the folder cannot connect.
+    """The cluster of one run. Connections are encrypted, and only processes that can read the folder connect.
 
     Attributes:
         folder: The folder of the cluster. It exists while a run uses the cluster, so runs take turns.
