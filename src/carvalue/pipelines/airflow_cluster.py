@@ -5,13 +5,11 @@ import shlex
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.python import PythonOperator
-from airflow.providers.standard.sensors.python import PythonSensor
-from airflow.sdk import BaseOperator, Param
-from airflow.sdk.bases.sensor import PokeReturnValue
+from airflow.sdk import BaseOperator, BaseSensorOperator, Param, PokeReturnValue
 
 from carvalue.pipelines.cluster import needs_dask
 from carvalue.pipelines.definitions import shown_doc
@@ -19,6 +17,8 @@ from carvalue.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from airflow.sdk import Context
 
     from carvalue.parallel.cluster import RunCluster
 
@@ -73,13 +73,13 @@ def cluster_tasks() -> ClusterTasks:
     Returns:
         The tasks that come before and after the steps that use the cluster.
     """
-    start = PythonSensor(
+    start = ReserveCluster(
         task_id="start_cluster",
-        python_callable=reserve_cluster,
-        op_kwargs={"run": "{{ dag.dag_id }} {{ run_id }}", "workers": f"{{{{ params.{WORKERS} }}}}"},
+        run="{{ dag.dag_id }} {{ run_id }}",
+        workers=f"{{{{ params.{WORKERS} }}}}",
         mode="reschedule",  # a run that waits for another one's cluster does not occupy a slot
         poke_interval=POKE_S,
-        doc_md=shown_doc(reserve_cluster.__doc__),
+        doc_md=shown_doc(ReserveCluster.__doc__),
     ).as_setup()  # type: ignore[no-untyped-call]
     BashOperator.partial(
         task_id="cluster",
@@ -96,27 +96,43 @@ def cluster_tasks() -> ClusterTasks:
     return ClusterTasks(start=start, stop=stop)
 
 
-def reserve_cluster(*, run: str, workers: str) -> PokeReturnValue:
-    """Reserve the cluster for this run, or wait until another run has stopped it.
+class ReserveCluster(BaseSensorOperator):
+    """Reserve the cluster for this run, or wait until another run has stopped it."""
 
-    Args:
-        run: The name of the run.
-        workers: The number of workers.
+    template_fields = ("run", "workers")
 
-    Returns:
-        Whether the cluster is reserved, and the shell commands of the scheduler and of each worker.
-    """
-    settings = load_settings()
-    cluster, count = _cluster(settings), int(workers)
-    if not cluster.reserve(run):
-        return PokeReturnValue(is_done=False)
-    threads = (
-        max(1, (os.cpu_count() or 1) // count) if cluster.host else 0
-    )  # on one machine they share its cores
-    commands = [cluster.scheduler_command(), *[cluster.worker_command(threads=threads)] * count]
-    return PokeReturnValue(
-        is_done=True, xcom_value=[_while_reserved(cluster.certificate, command) for command in commands]
-    )
+    def __init__(self, *, run: str, workers: str, **task: Any) -> None:
+        """Set what the task reserves.
+
+        Args:
+            run: The name of the run.
+            workers: The number of workers.
+            task: Airflow's parameters of a sensor.
+        """
+        super().__init__(**task)
+        self.run = run
+        self.workers = workers
+
+    def poke(self, context: "Context") -> PokeReturnValue:  # noqa: ARG002 - the name that Airflow passes
+        """Reserve the cluster if no other run has it.
+
+        Args:
+            context: Of the task; unused.
+
+        Returns:
+            Whether the cluster is reserved, and the shell commands of the scheduler and of each worker.
+        """
+        settings = load_settings()
+        cluster, count = _cluster(settings), int(self.workers)
+        if not cluster.reserve(self.run):
+            return PokeReturnValue(is_done=False)
+        threads = (
+            max(1, (os.cpu_count() or 1) // count) if cluster.host else 0
+        )  # on one machine they share its cores
+        commands = [cluster.scheduler_command(), *[cluster.worker_command(threads=threads)] * count]
+        return PokeReturnValue(
+            is_done=True, xcom_value=[_while_reserved(cluster.certificate, command) for command in commands]
+        )
 
 
 def stop_cluster() -> None:
