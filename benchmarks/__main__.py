@@ -93,6 +93,7 @@ def benchmarks(
     if postgresql:
         yield "scale", [("benchmarks.scale", bundle, postgresql)]
         yield "sustained", [("benchmarks.sustained", folder, postgresql)]
+        yield "capacity", [("benchmarks.capacity",)]
         if redis:
             yield "celery_workers", [("benchmarks.celery_workers", postgresql, redis)]
 

@@ -15,7 +15,15 @@ PROGRAM = ("src", "benchmarks", ":!benchmarks/results")
 """Paths whose uncommitted changes make a measurement one of another program than the commit's."""
 
 
-def save(name: str, values: Mapping[str, Any], *, command: str, model: str, folder: Path = RESULTS) -> Path:
+def save(
+    name: str,
+    values: Mapping[str, Any],
+    *,
+    command: str,
+    model: str,
+    folder: Path = RESULTS,
+    commit: str | None = None,
+) -> Path:
     """Write one results file, with how its values were measured.
 
     Args:
@@ -24,12 +32,13 @@ def save(name: str, values: Mapping[str, Any], *, command: str, model: str, fold
         command: The command that measures them.
         model: The model that was measured, see `describe_model`.
         folder: The folder to write to.
+        commit: The commit that measured them, if it is not the current one.
 
     Returns:
         The path of the file.
     """
     content = {
-        "commit": current_commit(),
+        "commit": commit or current_commit(),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "model": model,
         "command": command,
