@@ -1,8 +1,8 @@
 """Compute machines and costs for large loads from measured unit costs: `python -m benchmarks.capacity`.
 
-Reads the results files of other benchmarks, which must be of one commit, and writes `results/capacity.json`.
-Costs are those of AWS as `docs/how-to/deploy-aws.md` describes it. One core of the machine that measured
-counts as one vCPU of AWS.
+Reads the results files of other benchmarks, which must have measured the same program, and writes
+`results/capacity.json`. Costs are those of AWS as `docs/how-to/deploy-aws.md` describes it. One core of the
+machine that measured counts as one vCPU of AWS.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from benchmarks.results import RESULTS, save
+from benchmarks.results import RESULTS, is_same_program, save
 
 from carvalue.serving.middleware import AccessLog
 
@@ -57,11 +57,12 @@ def main() -> None:
 
 
 def common_commit(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the commit that measured all results files, or exit if there are several."""
+    """Return the commit of the program that all results files measured, or exit if there are several."""
     commits = {name: content["commit"] for name, content in results.items()}
-    if len(set(commits.values())) > 1:
-        sys.exit(f"These results files are of different commits; measure them again: {commits}")
-    return next(iter(commits.values()))
+    first = next(iter(commits.values()))
+    if not all(is_same_program(first, commit) for commit in commits.values()):
+        sys.exit(f"These results files are of different programs; measure them again: {commits}")
+    return first
 
 
 def capacity(measured: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -66,19 +66,32 @@ def describe_model(bundle: Path) -> str:
 
 
 def measured_elsewhere(names: Iterable[str], *, commit: str, folder: Path = RESULTS) -> dict[str, str]:
-    """Find results files that another commit of the program wrote.
+    """Find results files that measured another program.
 
     Args:
         names: The names of results files, without `.json`.
-        commit: The commit that all should name.
+        commit: The commit of the program that all should have measured.
         folder: The folder of the results files.
 
     Returns:
-        The commit of each file that names another one; files that do not exist are left out.
+        The commit of each file whose program is another one; files that do not exist are left out.
     """
     paths = {name: folder / f"{name}.json" for name in names}
     found = {name: json.loads(path.read_text())["commit"] for name, path in paths.items() if path.exists()}
-    return {name: other for name, other in found.items() if other != commit}
+    return {name: other for name, other in found.items() if not is_same_program(other, commit)}
+
+
+def is_same_program(commit: str, other: str) -> bool:
+    """Compare the code of two commits, without benchmarks, tests and documents.
+
+    Args:
+        commit: The hash of a commit.
+        other: The hash of another one.
+
+    Returns:
+        Whether the code is the same; False if a commit is not in this repository.
+    """
+    return commit == other or not _git("diff", "--quiet", commit, other, "--", "src").returncode
 
 
 def current_commit() -> str:

@@ -1,4 +1,4 @@
-"""Machines and costs for large loads are computed from measurements of one commit."""
+"""Machines and costs for large loads are computed from measurements of one program."""
 
 import pytest
 from benchmarks import capacity
@@ -59,7 +59,7 @@ def test_work_is_in_proportion_to_the_listings() -> None:
     assert hours == {"train": 10, "score a file": pytest.approx(2.8)}
 
 
-def test_measurements_of_two_commits_are_refused() -> None:
+def test_measurements_of_two_programs_are_refused() -> None:
     assert capacity.common_commit({"scale": {"commit": "a"}, "cluster": {"commit": "a"}}) == "a"
-    with pytest.raises(SystemExit, match=r"different commits.*cluster"):
+    with pytest.raises(SystemExit, match=r"different programs.*cluster"):
         capacity.common_commit({"scale": {"commit": "a"}, "cluster": {"commit": "b"}})
