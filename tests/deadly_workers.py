@@ -26,6 +26,10 @@ class DeadlyWorkers:
     def partitions(self) -> int:
         return self.workers.partitions
 
+    @property
+    def concurrency(self) -> int:
+        return self.workers.concurrency
+
     def map(
         self,
         function: Callable[..., Result],

@@ -147,13 +147,13 @@ def retrain(
     Returns:
         The screened sales, the decision, and what the new model quotes.
     """
-    listings = listings.with_columns(listed_price=pl.col("price"))
-    adjusted, adjustment = adjust_to_newest(listings, reference_model=champion)
-    evidence = sales_evidence(sales, listings=adjusted, reference=champion)
-    screened, report = screen_sales(evidence, source_rows=adjusted.height, level=adjustment.level)
-    adjusted.write_parquet(folder / "listings.parquet")
-    write_sales(screened, report, listings=folder / "listings.parquet", into=folder)
-    split(folder / "listings.parquet", into=folder, sales=folder / SALES_FILE)
+    source, adjusted = folder / "listings.parquet", folder / "adjusted.parquet"
+    listings.write_parquet(source)
+    adjustment = adjust_to_newest(source, into=adjusted, reference_model=champion)
+    evidence = sales_evidence(sales, listings=pl.scan_parquet(adjusted), reference=champion)
+    screened, report = screen_sales(evidence, source_rows=listings.height, level=adjustment.level)
+    write_sales(screened, report, listings=adjusted, into=folder)
+    split(adjusted, into=folder, sales=folder / SALES_FILE)
     bundle = train(folder)
     gates = gather_evidence(
         bundle=bundle,

@@ -17,12 +17,13 @@ from carvalue.platform.processes.ports import free_port
 from carvalue.pricing.bundle.model_card import Provenance
 from carvalue.pricing.evaluation import score_listings, summarize_scores
 from carvalue.pricing.model import PriceModel
+from carvalue.pricing.training import search
 from carvalue.pricing.training.backends import LocalBackend, TrainingBackend
 from carvalue.pricing.training.distributed import dask_backend
 from carvalue.pricing.training.distributed.dask_backend import connect_dask
 from carvalue.pricing.training.encoding import TrainingRows, fit_training_encoder, in_memory
-from carvalue.pricing.training.search import SearchResult
-from carvalue.pricing.training.train import train_model
+from carvalue.pricing.training.search import SearchBudget, SearchResult, Trial
+from carvalue.pricing.training.train import train_model, tune_model
 from deadly_workers import DeadlyWorkers, die_in_boosting
 from markets import MARKET_FACTS, a_market, market_files
 
@@ -65,6 +66,29 @@ def test_workers_that_are_killed_between_the_trees_cost_their_tasks_only(
 
     assert set(deadly.killed) == DEADLY
     assert model.card.metrics["mdape"] < 0.15
+
+
+def test_trials_run_at_the_same_time_on_workers_of_which_one_is_killed(
+    scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = SearchBudget(trials=5, rounds=20, search_s=600, learning_rate=0.3, final_slower=2)
+    monkeypatch.setattr(search, "SEARCH_BUDGETS", {"quick": limits})
+    files, reported = market_files(tmp_path), list[Trial]()
+    with connect_dask(scheduler) as backend:
+        deadly = DeadlyWorkers(backend.workers, frozenset({"try parameters"}), tmp_path)
+        assert deadly.concurrency == 2
+        tuned = tune_model(
+            train=files["train"],
+            validation=files["validation"],
+            budget="quick",
+            on_trial=reported.append,
+            workers=deadly,
+        )
+
+    assert deadly.killed
+    assert sorted(trial.number for trial in reported) == [0, 1, 2, 3, 4]
+    assert len({tuple(trial.params.items()) for trial in reported}) == 5
+    assert tuned.error == min(trial.error for trial in reported if not trial.pruned)
 
 
 def test_trees_grow_again_when_a_worker_is_killed(

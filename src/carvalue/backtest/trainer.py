@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from carvalue.listings.datasets import SALES_FILE, SalesReport, screen_sales, split, write_sales
+from carvalue.listings.datasets import SALES_FILE, screen_sales, split, write_sales
 from carvalue.monitoring.drift import Detector, calibrate, publish_reference, reference_frame
 from carvalue.pricing import PriceModel
 from carvalue.pricing.bundle import Provenance
@@ -16,7 +16,6 @@ from carvalue.pricing.evaluation import Champion
 from carvalue.pricing.training import (
     Budget,
     SearchResult,
-    TimeAdjustment,
     adjust_to_newest,
     refit_model,
     sales_evidence,
@@ -76,17 +75,7 @@ class ReplayTrainer:
             The version with the decision of the gates.
         """
         self._number += 1
-        listings = listings.with_columns(listed_price=pl.col("price"))
-        adjustment = TimeAdjustment(moved=0, factor=1.0)
-        reference = champion.model if champion else None
-        if reference and self._time_adjustment:
-            listings, adjustment = adjust_to_newest(listings, reference_model=reference)
-        screened, report = screen_sales(
-            sales_evidence(sales, listings=listings, reference=reference),
-            source_rows=listings.height,
-            level=adjustment.level,
-        )
-        split_path = self._split(listings, screened, report)
+        split_path = self._split(listings, sales, champion.model if champion else None)
         evaluated = self._fit(split_path, now=now)
         model = refit_model(
             evaluated=evaluated,
@@ -112,14 +101,22 @@ class ReplayTrainer:
         )
 
     def _split(
-        self, listings: pl.DataFrame, sales: pl.DataFrame, report: SalesReport
+        self, listings: pl.DataFrame, sales: pl.DataFrame, reference: PriceModel | None
     ) -> Callable[[str], Path]:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
-        source = self._folder / "listings.parquet"
+        source, adjusted = self._folder / "listings.parquet", self._folder / "adjusted.parquet"
         listings.write_parquet(source)
-        write_sales(sales, report, listings=source, into=self._folder)
-        split(source, into=self._folder, sales=self._folder / SALES_FILE)
+        adjustment = adjust_to_newest(
+            source, into=adjusted, reference_model=reference if self._time_adjustment else None
+        )
+        screened, report = screen_sales(
+            sales_evidence(sales, listings=pl.scan_parquet(adjusted), reference=reference),
+            source_rows=listings.height,
+            level=adjustment.level,
+        )
+        write_sales(screened, report, listings=adjusted, into=self._folder)
+        split(adjusted, into=self._folder, sales=self._folder / SALES_FILE)
         return lambda name: self._folder / f"{name}.parquet"
 
     def _fit(self, split_path: Callable[[str], Path], *, now: datetime) -> PriceModel:

@@ -66,7 +66,10 @@ def _grammar(decimal: Decimals) -> _Grammar:
     return _Grammar(number, re.compile(rf"[0-9]{{1,3}}{point}[0-9]{{3}}"), decimal, group)
 
 
-_PLAIN = r"^[+-]?[0-9]{1,15}(?:\.[0-9]{1,2})?$"  # most cells of a file; the number parser reads the others
+PLAIN_NUMBER = r"^[+-]?[0-9]{1,15}(?:\.[0-9]{1,2})?$"
+"""Pattern of numbers that any program reads alike: most cells of a file."""
+PLAIN_WHOLE_NUMBER = r"^[+-]?[0-9]{1,15}(?:\.00?)?$"
+"""Pattern of the whole ones among them."""
 
 Reader = Callable[[object], Value]
 """Converts a value of one field, or raises `InvalidValue`."""
@@ -131,7 +134,7 @@ def parse_numbers(texts: "pl.Series", *, decimal: Decimals = MARKET.decimal) -> 
     """
     import polars as pl  # commands that read no table start without it
 
-    is_plain = texts.str.contains(_PLAIN)
+    is_plain = texts.str.contains(PLAIN_NUMBER)
     plain = texts.cast(pl.Float64, strict=False)
     others = texts.filter(~is_plain).unique().drop_nulls().to_list()
     if not others:

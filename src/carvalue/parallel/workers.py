@@ -28,6 +28,11 @@ class Workers(Protocol):
         """The number of parts of a table, and of buckets of a shuffle."""
         ...
 
+    @property
+    def concurrency(self) -> int:
+        """The number of tasks that run at the same time."""
+        ...
+
     def map(
         self,
         function: Callable[..., Result],
@@ -68,6 +73,11 @@ class InProcess:
     """
 
     partitions: int = 1
+
+    @property
+    def concurrency(self) -> int:
+        """One task, which uses all cores."""
+        return 1
 
     def map(
         self,

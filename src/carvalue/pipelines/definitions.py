@@ -121,7 +121,7 @@ incomplete data.
 )
 
 TRAINING = (
-    Step(run=steps.tune),
+    Step(run=steps.tune, uses_cluster=True),
     Step(run=steps.train, uses_cluster=True),
     Step(run=steps.evaluate),
     Step(run=steps.refit, uses_cluster=True),
@@ -166,7 +166,7 @@ the watcher sends a notification. *A run that fails* leaves production unchanged
     steps=(
         Step(run=steps.download, retries=2),
         Step(run=steps.clean, uses_cluster=True),
-        Step(run=retraining_steps.adjust_prices),
+        Step(run=retraining_steps.adjust_prices, uses_cluster=True),
         Step(run=retraining_steps.join_sales),
         Step(run=steps.split, uses_cluster=True),
         Step(run=retraining_steps.skip_if_unchanged),

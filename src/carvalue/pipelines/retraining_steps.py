@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from carvalue.errors import AppError
+from carvalue.pipelines.cluster import open_workers
 from carvalue.settings import PipelineSettings
 
 logger = logging.getLogger(__name__)
@@ -29,23 +30,23 @@ def adjust_prices(*, settings: PipelineSettings, work: Path) -> None:
         settings: Where MLflow is.
         work: Folder of the pipeline's working files.
     """
-    import polars as pl
-
-    from carvalue.files import atomic_write, write_artifact
+    from carvalue.files import write_artifact
     from carvalue.listings.cleaning import LISTINGS_FILE
-    from carvalue.pricing.training import TimeAdjustment, adjust_to_newest
+    from carvalue.pricing.training import adjust_to_newest
     from carvalue.registry import open_registry
     from carvalue.registry.gates import load_champion
 
+    clean = work / "clean"
     with open_registry(settings) as registry:
         champion = load_champion(registry, into=work / "production")
-    listings = pl.read_parquet(work / "clean" / LISTINGS_FILE).with_columns(listed_price=pl.col("price"))
-    adjustment = TimeAdjustment(moved=0, factor=1.0)
-    if champion:
-        listings, adjustment = adjust_to_newest(listings, reference_model=champion.model)
-    with atomic_write(work / "clean" / ADJUSTED_FILE) as temporary:
-        listings.write_parquet(temporary)
-    write_artifact(adjustment, work / "clean" / ADJUSTMENT_REPORT)
+    with open_workers(settings) as workers:
+        adjustment = adjust_to_newest(
+            clean / LISTINGS_FILE,
+            into=clean / ADJUSTED_FILE,
+            reference_model=champion.model if champion else None,
+            workers=workers,
+        )
+    write_artifact(adjustment, clean / ADJUSTMENT_REPORT)
     logger.info("prices adjusted", extra={"moved": adjustment.moved, "factor": adjustment.factor})
 
 
@@ -61,6 +62,7 @@ def join_sales(*, settings: PipelineSettings, work: Path) -> None:
     from carvalue.files import read_artifact
     from carvalue.journal import Journal
     from carvalue.listings.datasets import COLUMNS, screen_sales, write_sales
+    from carvalue.parallel import parts_of, table_of
     from carvalue.pricing.training import TimeAdjustment, sales_evidence
     from carvalue.registry import open_registry
     from carvalue.registry.gates import load_champion
@@ -73,14 +75,15 @@ def join_sales(*, settings: PipelineSettings, work: Path) -> None:
     with open_registry(settings) as registry:
         champion = load_champion(registry, into=work / "production")
     sales = pl.DataFrame(reported if champion else [], schema=COLUMNS, orient="row", strict=False)
-    listings = pl.read_parquet(work / "clean" / ADJUSTED_FILE)
+    adjusted = work / "clean" / ADJUSTED_FILE
+    listings = table_of(parts_of(adjusted))()
     screened, report = screen_sales(
         sales_evidence(sales, listings=listings, reference=champion.model if champion else None),
-        source_rows=listings.height,
+        source_rows=listings.select(pl.len()).collect().item(),
         level=read_artifact(TimeAdjustment, work / "clean" / ADJUSTMENT_REPORT).level,
         verified=settings.verified_clients,
     )
-    write_sales(screened, report, listings=work / "clean" / ADJUSTED_FILE, into=work / "clean")
+    write_sales(screened, report, listings=adjusted, into=work / "clean")
 
 
 def dataset_changes(clean: Path) -> str:

@@ -171,12 +171,13 @@ def tune(*, settings: PipelineSettings, work: Path) -> None:
         rows={name: period.rows for name, period in manifest.splits.items()},
     )
     run = start_run(uri=settings.mlflow_tracking_uri, facts=facts, state=work / "run.json")
-    with run.failed_on_error():
+    with run.failed_on_error(), open_workers(settings) as workers:
         tuned = tune_model(
             train=dataset.path("train"),
             validation=dataset.path("validation"),
             budget=budget,
             on_trial=run.log_trial,
+            workers=workers,
         )
         run.log_search_result(tuned)
     tuned.save(work / "tuned.json")

@@ -18,6 +18,7 @@ FILE = "file"
 """The column of parsed rows with the number of the raw file."""
 
 CHUNK_BYTES = 8 << 20  # half of Polars' default: a fifth less peak memory at the same speed
+GROUP_ROWS = 65_536  # that the writer collects; a quarter of Polars' default
 
 
 class RawUnreadable(AppError):
@@ -103,7 +104,11 @@ def parse_part(part: RawPart, *, now: datetime, into: Path) -> ParsedPart:
     try:
         with written_part(path) as temporary:
             _parse(part, now=now).sink_parquet(
-                temporary, compression="lz4", statistics=False, engine="streaming"
+                temporary,
+                compression="lz4",
+                statistics=False,
+                row_group_size=GROUP_ROWS,
+                engine="streaming",
             )
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]

@@ -6,6 +6,7 @@ same rules apply to a frame in memory and to a file of any size.
 
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 import polars as pl
@@ -19,7 +20,7 @@ from carvalue.listings.schema import (
     CategoryField,
     NumberField,
 )
-from carvalue.listings.values import parse_numbers
+from carvalue.listings.values import PLAIN_NUMBER, PLAIN_WHOLE_NUMBER, parse_numbers
 
 REQUIRED_COLUMNS = (
     *("id", "price", "posting_date"),
@@ -262,9 +263,20 @@ def _number(field: NumberField) -> pl.Expr:
     text = pl.col(f"raw.{field.name}").str.strip_chars()
     if field.pattern:
         text = pl.coalesce(text.str.extract(f"^(?:{field.pattern})$"), text)
-    value = text.map_batches(parse_numbers, return_dtype=pl.Float64, is_elementwise=True)
-    is_whole = pl.lit(value=True) if field is PRICE else value == value.round()  # a price may have cents
-    return pl.when(is_whole).then(value).alias(field.name)
+    may_have_cents = field is PRICE
+    is_plain = text.str.contains(PLAIN_NUMBER if may_have_cents else PLAIN_WHOLE_NUMBER)
+    plain = pl.when(is_plain).then(text).cast(pl.Float64, strict=False)
+    read = partial(_parse_typed, whole=not may_have_cents)
+    typed = pl.when(~is_plain).then(text).map_batches(read, return_dtype=pl.Float64, is_elementwise=True)
+    return pl.coalesce(plain, typed).alias(field.name)
+
+
+def _parse_typed(texts: pl.Series, *, whole: bool) -> pl.Series:
+    """Read numbers that are not plain; the threads of a stream wait for each call, and few have any."""
+    if texts.null_count() == len(texts):
+        return texts.cast(pl.Float64)
+    numbers = parse_numbers(texts)
+    return numbers.set(numbers != numbers.round(), None) if whole else numbers
 
 
 def _category(field: CategoryField) -> pl.Expr:

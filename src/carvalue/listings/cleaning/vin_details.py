@@ -9,6 +9,7 @@ listing's, because one of the two has a typing error.
 import logging
 from collections.abc import Iterator
 
+import numpy as np
 import polars as pl
 
 from carvalue.listings.cleaning.identity import VIN_PATTERN
@@ -26,6 +27,10 @@ logger = logging.getLogger(__name__)
 KNOWS_VINS = MARKET.recognition  # the register knows cars of the United States
 COMPARED = ("manufacturer", "model", "year")
 MAX_TRIM_WORDS = 6
+VALUE_OF_LETTER = np.zeros(256, dtype=np.int64)
+VALUE_OF_LETTER[[ord(letter) for letter in VALUES]] = list(VALUES.values())
+WEIGHTS_OF_PLACES = np.array(WEIGHTS)
+CHECK_DIGITS = np.frombuffer(b"0123456789X", dtype=np.uint8)
 FILLED = tuple(
     field.name for field in FIELDS if field.name in {"fuel", "cylinders", "transmission", "drive", "type"}
 )
@@ -51,7 +56,8 @@ def vehicle_descriptor(vin: pl.Expr) -> pl.Expr:
         ['1HGCR2F3FA', None, None]
     """
     vin = vin.str.strip_chars().str.to_uppercase()
-    usable = vin.str.contains(VIN_PATTERN) & (vin.str.slice(CHECK_POSITION, 1) == _check_digit(vin))
+    whole = pl.when(vin.str.contains(VIN_PATTERN)).then(vin)
+    usable = whole.map_batches(_has_check_digit, return_dtype=pl.Boolean, is_elementwise=True)
     return pl.when(usable).then(vin.str.slice(0, 8) + vin.str.slice(9, 2))
 
 
@@ -151,13 +157,13 @@ def _missing_words() -> Iterator[pl.Expr]:
         yield pl.when(~written.list.contains(word)).then(word)
 
 
-def _check_digit(vin: pl.Expr) -> pl.Expr:
-    products = (
-        vin.str.slice(place, 1).replace_strict(VALUES, default=0, return_dtype=pl.Int32) * weight
-        for place, weight in enumerate(WEIGHTS)
-    )
-    remainder = pl.sum_horizontal(products) % 11
-    return pl.when(remainder == 10).then(pl.lit("X")).otherwise(remainder.cast(pl.String))
+def _has_check_digit(vins: pl.Series) -> pl.Series:
+    """Find the VINs with a right check digit, among texts of 17 letters and digits; null has none."""
+    texts = vins.to_list()
+    letters = np.array([text or "" for text in texts], dtype=f"S{len(WEIGHTS)}")
+    letters = letters.view(np.uint8).reshape(-1, len(WEIGHTS))
+    remainder = VALUE_OF_LETTER[letters] @ WEIGHTS_OF_PLACES % 11
+    return pl.Series(CHECK_DIGITS[remainder] == letters[:, CHECK_POSITION])
 
 
 def _value(listing: Listing, name: str) -> object:

@@ -18,6 +18,7 @@ from pydantic import AliasChoices, Field
 from carvalue.files import atomic_write, write_artifact
 from carvalue.listings.cleaning import description_key
 from carvalue.listings.schema import FIELDS, PRICE, REQUIRED_FIELDS, NumberField
+from carvalue.parallel import parts_of
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ def write_sales(sales: pl.DataFrame, report: SalesReport, *, listings: Path, int
     Args:
         sales: What `screen_sales` returned.
         report: The report of `screen_sales`.
-        listings: The clean table, whose schema the sales get.
+        listings: The clean table, whose schema the sales get: a Parquet file, or a folder of them.
         into: Folder for `SALES_FILE` and `SALES_REPORT`.
     """
     columns = sales.with_columns(
@@ -141,7 +142,7 @@ def write_sales(sales: pl.DataFrame, report: SalesReport, *, listings: Path, int
     )
     rows = columns.select(
         (pl.col(name) if name in columns.columns else pl.lit(None)).cast(kind).alias(name)
-        for name, kind in pl.read_parquet_schema(listings).items()
+        for name, kind in pl.read_parquet_schema(parts_of(listings)[0]).items()
     )
     with atomic_write(into / SALES_FILE) as temporary:
         rows.write_parquet(temporary, compression="lz4")

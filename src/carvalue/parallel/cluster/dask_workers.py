@@ -34,11 +34,16 @@ class DaskWorkers:
 
     Attributes:
         client: Connection to the scheduler.
-        partitions: The number of parts and buckets.
+        concurrency: The number of tasks that run at the same time: one for each thread of a worker.
     """
 
     client: Client
-    partitions: int
+    concurrency: int
+
+    @property
+    def partitions(self) -> int:
+        """The number of parts and buckets: several for each thread."""
+        return TASKS_PER_THREAD * self.concurrency
 
     def map(
         self,
@@ -134,7 +139,7 @@ def connect_workers(address: str, *, shared: Path | None) -> Iterator[DaskWorker
         shared: A folder that all workers must see; None if the tasks need none.
 
     Yields:
-        The workers; each thread gets several tasks.
+        The workers.
 
     Raises:
         ClusterUnavailable: The scheduler does not answer within `CONNECT_S` seconds, or has no worker then;
@@ -144,8 +149,7 @@ def connect_workers(address: str, *, shared: Path | None) -> Iterator[DaskWorker
     with _connected(address) as client:
         if shared is not None:
             _check_shared(client, shared)
-        threads = sum(client.nthreads().values())
-        yield DaskWorkers(client=client, partitions=TASKS_PER_THREAD * threads)
+        yield DaskWorkers(client=client, concurrency=sum(client.nthreads().values()))
 
 
 def _same(value: object) -> object:

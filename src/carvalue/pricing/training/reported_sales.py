@@ -10,7 +10,7 @@ from carvalue.pricing.model import PriceModel
 
 
 def sales_evidence(
-    sales: pl.DataFrame, *, listings: pl.DataFrame, reference: PriceModel | None
+    sales: pl.DataFrame, *, listings: pl.LazyFrame, reference: PriceModel | None
 ) -> pl.DataFrame:
     """Add to each reported sale the values that it is screened by.
 
@@ -23,11 +23,11 @@ def sales_evidence(
         The sales with `reference` (quote in dollars; null without a reference model), `family` (make and
         model family) and `family_rows` (number of source listings of that family).
     """
-    rows = _families(listings)
+    names = listings.group_by(NAME_FIELDS).agg(rows=pl.len()).collect(engine="streaming")
     counts = Counter[str]()
-    for (family,), part in rows.group_by("family"):
-        counts[str(family)] = part.height
-    families = _families(sales)["family"]
+    for family, rows in zip(_families(names), names["rows"], strict=True):
+        counts[family] += rows
+    families = _families(sales)
     return sales.with_columns(
         reference=pl.lit(None, pl.Int64) if reference is None else reference.quote_frame(sales)["price"],
         family=families,
@@ -35,11 +35,13 @@ def sales_evidence(
     )
 
 
-def _families(rows: pl.DataFrame) -> pl.DataFrame:
+def _families(rows: pl.DataFrame) -> pl.Series:
+    """Return the make and model family of each row."""
     names = rows.select(NAME_FIELDS).unique()
     known = [car_name(*name) for name in names.iter_rows()]
     families = pl.Series([f"{name.make} {name.family}" for name in known], dtype=pl.String)
     keyed = names.with_columns(family=families)
-    return rows.select(NAME_FIELDS).join(
+    joined = rows.select(NAME_FIELDS).join(
         keyed, on=NAME_FIELDS, how="left", nulls_equal=True, maintain_order="left"
     )
+    return joined["family"]

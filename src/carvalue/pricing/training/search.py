@@ -1,17 +1,23 @@
-"""Search hyperparameters with Optuna: tree-structured Parzen estimator and median pruning."""
+"""Search hyperparameters with Optuna: tree-structured Parzen estimator and median pruning.
+
+Trials run one after the other in this process, or several at the same time on the workers of a cluster.
+"""
 
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import optuna
 import xgboost as xgb
+from optuna.trial import FrozenTrial, TrialState
 
 from carvalue.files import StoredFormat
-from carvalue.pricing.training.boosting import boost
+from carvalue.parallel import IN_PROCESS, Workers
+from carvalue.pricing.training.boosting import EncodedRows, boost, matrices
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +43,11 @@ class SearchBudget:
     search_s: float
     learning_rate: float
     final_slower: float
+
+    @property
+    def random_trials(self) -> int:
+        """Number of trials whose parameters are random, so that the following ones can learn from them."""
+        return max(4, self.trials // 3)
 
 
 SEARCH_BUDGETS: Mapping[Budget, SearchBudget] = {
@@ -129,38 +140,62 @@ class SearchResult:
         return cls(**SEARCH_FORMAT.read(path))
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrialRows:
+    """Encoded rows of a search, which each process quantizes once.
+
+    Attributes:
+        train: Rows to fit on.
+        validation: Rows to compare trials on.
+    """
+
+    train: EncodedRows
+    validation: EncodedRows
+
+    @cached_property
+    def matrices(self) -> tuple[xgb.DMatrix, xgb.DMatrix]:
+        """Training and validation matrix for XGBoost."""
+        return matrices(train=self.train, validation=self.validation)
+
+
 def search_parameters(
     *,
     budget: Budget,
     monotone: Sequence[int],
-    train: xgb.DMatrix,
-    validation: xgb.DMatrix,
+    rows: TrialRows,
     on_trial: Callable[[Trial], None],
+    workers: Workers = IN_PROCESS,
 ) -> SearchResult:
     """Evaluate parameters until the budget is spent, and choose those with the smallest validation error.
 
     Args:
         budget: Name of one of `SEARCH_BUDGETS`.
         monotone: Constraint of each feature: 1 increasing, -1 decreasing, 0 none.
-        train: Rows to fit on, from `boosting.matrices`.
-        validation: Rows to compare trials on, from `boosting.matrices`.
+        rows: Rows to fit on and to compare trials on.
         on_trial: Called after each trial.
+        workers: Where the trials run. Those that run at the same time do not learn from each other.
 
     Returns:
         Parameters of the best trial that was not pruned.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     limits, started = SEARCH_BUDGETS[budget], time.monotonic()
+    at_once = min(workers.concurrency, limits.random_trials)
     trials: list[Trial] = []
-    study = optuna.create_study(
-        sampler=optuna.samplers.TPESampler(seed=SEED, n_startup_trials=max(4, limits.trials // 3)),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=limits.rounds // 5),
-    )
+    study = _new_study(limits, at_once=at_once)
     study.enqueue_trial(INITIAL_PARAMS)
+    fixed = {"rows": rows, "monotone": monotone, "limits": limits}
     while len(trials) < limits.trials and (not trials or time.monotonic() - started < limits.search_s):
-        trial = _run_trial(study, limits=limits, monotone=monotone, train=train, validation=validation)
-        trials.append(trial)
-        on_trial(trial)
+        proposed = [study.ask() for _ in range(min(at_once, limits.trials - len(trials)))]
+        done = workers.map(
+            _run_trial,
+            [(trial.number, _suggest(trial, limits)) for trial in proposed],
+            description="try parameters",
+            shared=fixed | {"before": study.get_trials(states=(TrialState.COMPLETE,))},
+            on_result=lambda _, trial: on_trial(trial),
+        )
+        for proposal, trial in zip(proposed, done, strict=True):
+            _tell(study, proposal, trial)
+        trials += done
     best = min((trial for trial in trials if not trial.pruned), key=lambda trial: trial.error)
     seconds = time.monotonic() - started
     logger.info(
@@ -195,17 +230,32 @@ def _suggest(trial: optuna.Trial, limits: SearchBudget) -> dict[str, float]:
     }
 
 
+def _new_study(limits: SearchBudget, *, at_once: int = 1) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(
+        sampler=optuna.samplers.TPESampler(
+            seed=SEED,
+            n_startup_trials=limits.random_trials,
+            constant_liar=at_once > 1,  # proposals at the same time differ
+        ),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=limits.rounds // 5),
+    )
+
+
 def _run_trial(
-    study: optuna.Study,
+    proposal: tuple[int, Mapping[str, float]],
     *,
-    limits: SearchBudget,
+    rows: TrialRows,
     monotone: Sequence[int],
-    train: xgb.DMatrix,
-    validation: xgb.DMatrix,
+    limits: SearchBudget,
+    before: Sequence[FrozenTrial],
 ) -> Trial:
-    proposed, started = study.ask(), time.monotonic()
-    params = _suggest(proposed, limits)
-    callback = _PruningCallback(proposed)
+    """Fit with proposed parameters; stop early if the error is above the median of the trials before."""
+    (number, params), started = proposal, time.monotonic()
+    study = _new_study(limits)
+    study.add_trials(before)
+    callback = _PruningCallback(study.ask())
+    train, validation = rows.matrices
     try:
         fitted = boost(
             params=params,
@@ -216,13 +266,11 @@ def _run_trial(
             on_round=callback,
         )
     except optuna.TrialPruned:
-        study.tell(proposed, state=optuna.trial.TrialState.PRUNED)
         error, rounds, pruned = min(callback.curve), len(callback.curve), True
     else:
-        study.tell(proposed, fitted.error)
         error, rounds, pruned = fitted.error, fitted.rounds, False
     return Trial(
-        number=proposed.number,
+        number=number,
         params=params,
         error=error,
         rounds=rounds,
@@ -230,6 +278,15 @@ def _run_trial(
         pruned=pruned,
         curve=tuple(callback.curve),
     )
+
+
+def _tell(study: optuna.Study, proposed: optuna.Trial, trial: Trial) -> None:
+    for number, error in enumerate(trial.curve):
+        proposed.report(error, number)
+    if trial.pruned:
+        study.tell(proposed, state=TrialState.PRUNED)
+    else:
+        study.tell(proposed, trial.error)
 
 
 class _PruningCallback:

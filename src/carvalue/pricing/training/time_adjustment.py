@@ -8,11 +8,25 @@ comparison approach, The Appraisal of Real Estate (Appraisal Institute).
 """
 
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from carvalue.listings import FIELD_BY_NAME
+from carvalue.parallel import (
+    IN_PROCESS,
+    Workers,
+    group_parts,
+    part_file,
+    parts_of,
+    scratch_folder,
+    store_table,
+    table_of,
+    written_part,
+)
 from carvalue.pricing.model import PriceModel
 
 Floats = npt.NDArray[np.float64]
@@ -20,6 +34,8 @@ Floats = npt.NDArray[np.float64]
 BLOCK_ROWS = 1_000  # rows; the median residual of a block has a standard error of about one percent
 NEWEST_ROWS = 400  # rows whose median residual is today's market level
 MIN_CHANGE = 0.04  # log dollars; twice what two such medians differ by chance
+CHUNK_ROWS = 100_000  # rows that are quoted at once
+UNCHANGED = pl.DataFrame(schema={"posted_at": pl.Datetime("us", "UTC"), "change": pl.Float64})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,31 +69,92 @@ class TimeAdjustment:
 
 
 def adjust_to_newest(
-    rows: pl.DataFrame, *, reference_model: PriceModel
-) -> tuple[pl.DataFrame, TimeAdjustment]:
-    """Multiply earlier prices so that they match the level of the newest ones.
+    listings: Path, *, into: Path, reference_model: PriceModel | None, workers: Workers = IN_PROCESS
+) -> TimeAdjustment:
+    """Write listings with earlier prices at the level of the newest ones, part by part.
+
+    Listings of the same moment are at the same level. Fewer than `BLOCK_ROWS` + `NEWEST_ROWS` listings are
+    left unchanged.
 
     Args:
-        rows: Listings with `price`, in dollars, `posted_at` and all fields of a listing. Fewer than
-            `BLOCK_ROWS` + `NEWEST_ROWS` rows are left unchanged.
+        listings: Clean listings with `price`, in dollars: a Parquet file, or a folder of them.
+        into: The table to write, likewise: the listings with adjusted prices, and `listed_price`, the price
+            before. Each part is in the order of `posted_at`.
         reference_model: Model whose quotes the prices are compared with. Its bias does not matter as long as
-            it is the same at all times.
+            it is the same at all times. None leaves all prices unchanged.
+        workers: Where the parts are quoted and written.
 
     Returns:
-        The rows in the order of `posted_at` with adjusted prices, and a summary.
+        A summary.
     """
-    ordered = rows.sort("posted_at", maintain_order=True)
+    parts = list(enumerate(group_parts(parts_of(listings), workers.partitions)))
+    changes, adjustment = UNCHANGED, TimeAdjustment(moved=0, factor=1.0)
+    with scratch_folder(into.parent) as scratch:
+        if reference_model:
+            files = workers.map(
+                partial(_write_residuals, folder=scratch / "residuals"),
+                parts,
+                description="compare with quotes",
+                shared={"model": reference_model},
+            )
+            changes, adjustment = _market_history(table_of(files)())
+        adjusted = workers.map(
+            partial(_write_adjusted, folder=scratch / "adjusted"),
+            parts,
+            description="adjust prices",
+            shared={"changes": changes},
+        )
+        store_table(adjusted, into)
+    return adjustment
+
+
+def _write_residuals(part: tuple[int, tuple[Path, ...]], *, model: PriceModel, folder: Path) -> Path:
+    """Write the log of asking price over quote of each listing of a part."""
+    number, files = part
+    rows = table_of(files)().select("posted_at", "id", "price", *FIELD_BY_NAME).collect()
+    residuals = [
+        chunk.select(
+            "posted_at",
+            "id",
+            residual=(pl.col("price").cast(pl.Float64) / model.quote_frame(chunk)["price"]).log(),
+        )
+        for chunk in rows.iter_slices(CHUNK_ROWS)
+    ]
+    path = part_file(folder, number)
+    with written_part(path) as temporary:
+        pl.concat(residuals).write_parquet(temporary)
+    return path
+
+
+def _market_history(residuals: pl.LazyFrame) -> tuple[pl.DataFrame, TimeAdjustment]:
+    """Return the moments from which the market's change to the newest listings is another, and a summary."""
+    ordered = residuals.sort("posted_at", "id").collect()
     if ordered.height < BLOCK_ROWS + NEWEST_ROWS:
-        return ordered, TimeAdjustment(moved=0, factor=1.0)
-    quoted = reference_model.quote_frame(ordered)["price"].cast(pl.Float64)
-    residuals = (ordered["price"].cast(pl.Float64) / quoted).log().to_numpy()
-    changes = market_changes(residuals)
-    prices = (ordered["price"].cast(pl.Float64) * pl.Series(np.exp(changes))).round()
-    adjusted_rows = int(np.count_nonzero(changes))
-    factor = float(np.exp(np.median(changes[changes != 0]))) if adjusted_rows else 1.0
-    adjusted = ordered.with_columns(price=prices.cast(ordered.schema["price"]))
-    level = float(np.exp(np.median(residuals[-NEWEST_ROWS:])))
-    return adjusted, TimeAdjustment(moved=adjusted_rows, factor=factor, level=level)
+        return UNCHANGED, TimeAdjustment(moved=0, factor=1.0)
+    values = ordered["residual"].to_numpy()
+    rows = ordered.select("posted_at", change=pl.Series(market_changes(values))).with_columns(
+        pl.col("change").last().over("posted_at")
+    )
+    moved = rows.filter(pl.col("change") != 0)["change"]
+    adjustment = TimeAdjustment(
+        moved=moved.len(),
+        factor=float(np.exp(moved.median())) if moved.len() else 1.0,  # type: ignore[arg-type]
+        level=float(np.exp(np.median(values[-NEWEST_ROWS:]))),
+    )
+    is_other = pl.col("change") != pl.col("change").shift()
+    return rows.filter(is_other.fill_null(value=True)), adjustment
+
+
+def _write_adjusted(part: tuple[int, tuple[Path, ...]], *, changes: pl.DataFrame, folder: Path) -> Path:
+    """Write the listings of a part with adjusted prices."""
+    number, files = part
+    rows = table_of(files)().collect().sort("posted_at", maintain_order=True)
+    factors = rows.select("posted_at").join_asof(changes, on="posted_at")["change"].fill_null(0).exp()
+    price = (rows["price"].cast(pl.Float64) * factors).round().cast(rows.schema["price"])
+    path = part_file(folder, number)
+    with written_part(path) as temporary:
+        rows.with_columns(price=price, listed_price=rows["price"]).write_parquet(temporary)
+    return path
 
 
 def market_changes(residuals: Floats) -> Floats:

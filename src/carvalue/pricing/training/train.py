@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from carvalue.listings.datasets import read_sample
-from carvalue.parallel import scratch_folder
+from carvalue.parallel import IN_PROCESS, Workers, scratch_folder
 from carvalue.pricing.bundle import Accuracy, Provenance
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training.assembly import (
@@ -20,7 +20,6 @@ from carvalue.pricing.training.assembly import (
     with_new_rows,
 )
 from carvalue.pricing.training.backends import LocalBackend, TrainingBackend
-from carvalue.pricing.training.boosting import matrices
 from carvalue.pricing.training.encoding import (
     TrainingEncoder,
     TrainingRows,
@@ -29,7 +28,14 @@ from carvalue.pricing.training.encoding import (
     in_memory,
 )
 from carvalue.pricing.training.libraries import from_xgboost
-from carvalue.pricing.training.search import SEARCH_BUDGETS, Budget, SearchResult, Trial, search_parameters
+from carvalue.pricing.training.search import (
+    SEARCH_BUDGETS,
+    Budget,
+    SearchResult,
+    Trial,
+    TrialRows,
+    search_parameters,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +44,12 @@ LOCAL_BACKEND = LocalBackend()
 
 
 def tune_model(
-    *, train: Path, validation: Path, budget: Budget, on_trial: Callable[[Trial], None]
+    *,
+    train: Path,
+    validation: Path,
+    budget: Budget,
+    on_trial: Callable[[Trial], None],
+    workers: Workers = IN_PROCESS,
 ) -> SearchResult:
     """Search hyperparameters on the training rows, or a sample of their cars; the validation rows decide.
 
@@ -47,19 +58,19 @@ def tune_model(
         validation: Validation rows, likewise.
         budget: Name of one of `SEARCH_BUDGETS`.
         on_trial: Called after each trial.
+        workers: Where the trials run.
 
     Returns:
         Parameters of the best trial.
     """
     frame, held_out = read_sample(train), read_sample(validation)
     encoder = fit_training_encoder(in_memory(frame))
-    binned = matrices(train=encoder.encode_out_of_fold(frame), validation=encoder.encode_unseen(held_out))
     return search_parameters(
         budget=budget,
         monotone=encoder.encoder.monotone,
-        train=binned[0],
-        validation=binned[1],
+        rows=TrialRows(train=encoder.encode_out_of_fold(frame), validation=encoder.encode_unseen(held_out)),
         on_trial=on_trial,
+        workers=workers,
     )
 
 

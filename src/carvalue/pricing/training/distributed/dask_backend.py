@@ -155,7 +155,7 @@ class DaskBackend:
             workers = self._processes()
             try:
                 return fit()
-            except xgb.core.XGBoostError:
+            except ValueError:  # XGBoost's own error is one, too; Dask may give a lost task to another worker
                 if self._processes() == workers:
                     raise
                 logger.warning("a worker was lost: the trees grow again from the first one")
