@@ -1,4 +1,4 @@
-"""Measure everything that the documentation shows: `python -m benchmarks LISTINGS FOLDER` (about an hour).
+"""Measure everything that the documentation shows: `python -m benchmarks LISTINGS FOLDER` (about two hours).
 
 Trains one model on LISTINGS (the file that Kaggle serves) with its state in FOLDER, and runs each benchmark
 with it, so that all results files name the same commit and model; those of another commit are listed at the
