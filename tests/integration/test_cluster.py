@@ -106,20 +106,35 @@ def test_trees_grow_again_when_a_worker_is_killed(
     assert booster.num_boosted_rounds() == 15
 
 
+def test_rows_on_disk_grow_the_trees_of_rows_in_memory(
+    scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = market_files(tmp_path)["train"]
+    encoder = fit_training_encoder(in_memory(pl.read_parquet(rows)))
+    table = TrainingRows(tables=[partial(pl.scan_parquet, rows)])
+    monkeypatch.setattr(dask_backend, "PART_ROWS", 300)  # several parts on each worker
+
+    with connect_dask(scheduler) as backend:
+        in_core = backend.refit(encoder, rows=table, params=TUNED.params, rounds=15)
+        monkeypatch.setattr(dask_backend, "DISK_ROWS", 0)
+        on_disk = backend.refit(encoder, rows=table, params=TUNED.params, rounds=15)
+
+    assert on_disk.get_dump() == in_core.get_dump()
+
+
 def test_parts_of_a_file_are_encoded_as_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     market, path = a_market(rows=500), tmp_path / "market.parquet"
     market.write_parquet(path)
     encoder = fit_training_encoder(in_memory(market))
     monkeypatch.setattr(dask_backend, "PART_ROWS", 70)
+    copy = dask_backend._encoder_from_text(dask_backend._encoder_to_text(encoder))
 
-    text = dask_backend._encoder_to_text(encoder)
-    parts = [
-        dask_backend._encode(part, text, encoding="out_of_fold")
-        for part in dask_backend._parts([partial(pl.scan_parquet, path)], workers=2)
-    ]
+    parts = list(dask_backend._parts([partial(pl.scan_parquet, path)], workers=2))
+    files = dask_backend._write_encoded(parts, encode=copy.encode_out_of_fold, name="train", into=tmp_path)
 
     assert len(parts) == 8
-    assert np.concatenate(parts)[:, :-1].tobytes() == encoder.encode_out_of_fold(market).matrix.tobytes()
+    encoded = np.concatenate([np.load(file) for file in files])
+    assert encoded[:, :-1].tobytes() == encoder.encode_out_of_fold(market).matrix.tobytes()
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

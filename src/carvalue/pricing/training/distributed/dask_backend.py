@@ -1,33 +1,39 @@
-"""Fit trees on the workers of a Dask cluster.
+"""Fit trees on the workers of a Dask cluster, which grow each tree together.
 
-Each worker reads its rows from files, encodes them and keeps them in memory; only the encoder, the histograms
-and the trees cross the network. The files must have the same paths on all workers.
+Each worker reads its rows from files and encodes them part by part. It keeps them quantized: in memory, or on
+its disk if they are many. Only the encoder, the histograms and the trees cross the network. The files must
+have the same paths on all workers.
 """
 
 import json
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import ceil
 from pathlib import Path
-from typing import Any, Literal
+from tempfile import TemporaryDirectory
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
 
-import dask.array as da
 import numpy as np
 import polars as pl
 import xgboost as xgb
 import xgboost.dask as dxgb
-from distributed import Client, Future
+from distributed import Client, Future, MultiLock, Scheduler, get_worker, wait
+from xgboost.tracker import RabitTracker
 
 from carvalue.parallel import Table, Workers
 from carvalue.parallel.cluster import connect_workers, send_value
 from carvalue.pricing.bundle import encoder_from_json, encoder_to_json
-from carvalue.pricing.features import FeatureEncoder, Matrix
+from carvalue.pricing.features import FeatureEncoder
+from carvalue.pricing.intervals import Floats
 from carvalue.pricing.training.boosting import (
     VALIDATION,
+    EncodedRows,
     FittedBooster,
     cut_at_best,
     native_params,
@@ -39,12 +45,11 @@ from carvalue.pricing.training.encoding import TrainingEncoder, TrainingRows
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 3
-PART_ROWS = 100_000  # rows of a task: about 60 MB while they are encoded
+WATCH_S = 5  # between looks at whether all workers still answer
+PART_ROWS = 100_000  # rows that are encoded at once: about 60 MB
+DISK_ROWS = 2_000_000  # rows of a worker: more are kept on its disk
 # Workers exchange histograms once for each level of a tree, instead of once for each of some 200 leaves.
 DEPTHWISE: Mapping[str, object] = {"grow_policy": "depthwise", "max_depth": 9}
-
-Encoding = Literal["out_of_fold", "unseen"]
-"""Which method of `TrainingEncoder` encodes the rows."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,57 @@ class TablePart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TreeGrowth:
+    """What the workers of a fit have in common.
+
+    Attributes:
+        params: Parameters for XGBoost.
+        rounds: Largest number of boosting rounds.
+        patience: Rounds without an improvement after which it stops; None without validation rows.
+        loss: Gradient and curvature of the loss.
+        disk_rows: A worker with more rows keeps them on its disk.
+    """
+
+    params: Mapping[str, object]
+    rounds: int
+    patience: int | None
+    loss: Callable[[Floats, xgb.DMatrix], tuple[Floats, Floats]]
+    disk_rows: int
+
+
+@dataclass(frozen=True)
+class Share:
+    """The rows of one worker.
+
+    Attributes:
+        train: Rows to fit on.
+        validation: Rows for early stopping.
+    """
+
+    train: Sequence[TablePart]
+    validation: Sequence[TablePart]
+
+
+@dataclass(frozen=True)
+class GrownTrees:
+    """Result of a fit, the same on all workers.
+
+    Attributes:
+        booster: The trees.
+        curve: Validation error after each round; empty without validation rows.
+    """
+
+    booster: xgb.Booster
+    curve: Sequence[float]
+
+
+class WorkerLost(Exception):
+    """A worker stopped while the trees grew."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DaskBackend:
-    """Fits with all workers of a cluster; the encoded rows must fit into their memory together.
+    """Fits with all workers of a cluster.
 
     Attributes:
         client: Connection to the scheduler.
@@ -103,24 +157,9 @@ class DaskBackend:
         Returns:
             The booster, cut at its best round.
         """
-        sent = self._send(encoder)
-
-        def fit() -> Any:
-            binned = self._matrix(sent, train, encoding="out_of_fold")
-            held_out = self._matrix(sent, validation, encoding="unseen", ref=binned)
-            return dxgb.train(
-                self.client,
-                _params(params, encoder=encoder),
-                binned,
-                rounds,
-                evals=[(held_out, VALIDATION)],
-                obj=robust_loss,
-                early_stopping_rounds=patience(rounds),
-                verbose_eval=False,
-            )
-
-        result = self._despite_lost_workers(fit)
-        return cut_at_best(result["booster"], curve=result["history"][VALIDATION]["mae"])
+        growth = _growth(encoder, params=params, rounds=rounds, patience=patience(rounds))
+        grown = self._grow(growth, encoder, train=train, validation=validation)
+        return cut_at_best(grown.booster, curve=grown.curve)
 
     def refit(
         self, encoder: TrainingEncoder, *, rows: TrainingRows, params: Mapping[str, float], rounds: int
@@ -136,74 +175,89 @@ class DaskBackend:
         Returns:
             The booster with all its trees.
         """
-        sent = self._send(encoder)
+        growth = _growth(encoder, params=params, rounds=rounds, patience=None)
+        return self._grow(growth, encoder, train=rows, validation=None).booster
 
-        def fit() -> Any:
-            binned = self._matrix(sent, rows, encoding="out_of_fold")
-            return dxgb.train(self.client, _params(params, encoder=encoder), binned, rounds, obj=robust_loss)
-
-        booster: xgb.Booster = self._despite_lost_workers(fit)["booster"]
-        return booster
-
-    def _despite_lost_workers(self, fit: Callable[[], Any]) -> Any:
-        """Grow the trees, and grow them again if a worker was lost.
-
-        The workers build each tree together. When one is lost, XGBoost stops on all of them; the next attempt
-        uses the workers that there are then, and reads and encodes the lost rows again.
-        """
+    def _grow(
+        self,
+        growth: TreeGrowth,
+        encoder: TrainingEncoder,
+        *,
+        train: TrainingRows,
+        validation: TrainingRows | None,
+    ) -> GrownTrees:
+        """Grow the trees, and grow them again with the workers that there are then if one was lost."""
+        text = send_value(self.client, _encoder_to_text(encoder))
         for _ in range(ATTEMPTS - 1):
-            workers = self._processes()
+            processes = self._processes()
             try:
-                return fit()
-            except ValueError:  # XGBoost's own error is one, too; Dask may give a lost task to another worker
-                if self._processes() == workers:
+                return self._grow_together(growth, text, train=train, validation=validation)
+            except (xgb.core.XGBoostError, WorkerLost):
+                if self._processes() == processes:
                     raise
                 logger.warning("a worker was lost: the trees grow again from the first one")
-        return fit()
+        return self._grow_together(growth, text, train=train, validation=validation)
 
     def _processes(self) -> Mapping[str, int]:
         """Find the process of each worker that answers."""
         found: Mapping[str, int] = self.client.run(os.getpid, on_error="ignore")
         return found
 
-    def _send(self, encoder: TrainingEncoder) -> "_SentEncoder":
-        """Send the encoder to every worker, once."""
-        text = send_value(self.client, _encoder_to_text(encoder))
-        return _SentEncoder(text=text, columns=len(encoder.encoder.names) + 1)
-
-    def _matrix(
+    def _grow_together(
         self,
-        encoder: "_SentEncoder",
-        rows: TrainingRows,
+        growth: TreeGrowth,
+        text: "Future[str]",
         *,
-        encoding: Encoding,
-        ref: dxgb.DaskQuantileDMatrix | None = None,
-    ) -> dxgb.DaskQuantileDMatrix:
-        """Encode rows on the workers; each gets a share, because XGBoost requires it."""
-        workers = list(self.client.scheduler_info(n_workers=-1)["workers"])
-        whole = da.concatenate(
-            [
-                self._encoded(part, encoder, encoding=encoding, worker=workers[number % len(workers)])
-                for number, part in enumerate(_parts(rows.tables, workers=len(workers)))
-            ]
-        )
-        return dxgb.DaskQuantileDMatrix(
-            self.client, whole[:, :-1], whole[:, -1], base_margin=whole[:, -2], ref=ref
-        )
+        train: TrainingRows,
+        validation: TrainingRows | None,
+    ) -> GrownTrees:
+        """Encode the rows and grow the trees, with one task on each worker.
 
-    def _encoded(
-        self, part: TablePart, encoder: "_SentEncoder", *, encoding: Encoding, worker: str
-    ) -> da.Array:
-        encoded = self.client.submit(
-            _encode,
-            part,
-            encoder.text,
-            encoding=encoding,
-            workers=worker,
-            allow_other_workers=True,
-            pure=False,
-        )
-        return da.from_delayed(encoded, shape=(part.rows, encoder.columns), dtype=np.float32)
+        Raises:
+            WorkerLost: A worker stopped.
+        """
+        workers = sorted(self.client.scheduler_info(n_workers=-1)["workers"])
+        shares = _shares(train, validation, workers=len(workers))
+        # a task that waits for its turn on a worker would hold up those that run
+        with MultiLock(workers, client=self.client):
+            encoded = self._on_each(workers, _encode_share, shares, text)
+            tracker = self.client.run_on_scheduler(_start_tracker, workers=len(workers))
+            grown = self._on_each(workers, _grow_on_worker, encoded, growth, tracker)
+            result: GrownTrees = grown[0].result()
+        return result
+
+    def _on_each(
+        self,
+        workers: Sequence[str],
+        function: Callable[..., Any],
+        items: Sequence[Any],
+        *arguments: Any,
+    ) -> list["Future[Any]"]:
+        """Call a function on each worker with an item of its own, and wait for the results."""
+        futures = [
+            self.client.submit(
+                function, item, *arguments, workers=[worker], allow_other_workers=False, pure=False
+            )
+            for worker, item in zip(workers, items, strict=True)
+        ]
+        try:
+            self._await(futures, workers=workers)
+        except BaseException:
+            self.client.cancel(futures)
+            raise
+        return futures
+
+    def _await(self, futures: Sequence["Future[Any]"], *, workers: Sequence[str]) -> None:
+        """Wait until all tasks are done or one has failed; raise its error."""
+        while waiting := [future for future in futures if not future.done()]:
+            if failed := [future for future in futures if future.status == "error"]:
+                failed[0].result()
+            if not {*workers} <= {*self.client.scheduler_info(n_workers=-1)["workers"]}:
+                raise WorkerLost("A worker stopped while the trees grew.")
+            with suppress(TimeoutError):
+                wait(waiting, timeout=WATCH_S, return_when="FIRST_COMPLETED")
+        for future in futures:
+            future.result()
 
 
 @contextmanager
@@ -225,16 +279,129 @@ def connect_dask(address: str, *, shared: Path | None = None) -> Iterator[DaskBa
         yield DaskBackend(client=workers.client, workers=workers)
 
 
+class EncodedParts(xgb.DataIter):
+    """Encoded rows, which XGBoost reads part by part.
+
+    Args:
+        files: Files of encoded rows: the features, and the log price as the last column.
+        cache: Folder for quantized rows; None to keep them in memory.
+    """
+
+    def __init__(self, files: Sequence[Path], *, cache: Path | None) -> None:
+        super().__init__(cache_prefix=str(cache / "page") if cache else None, release_data=True)
+        self._files, self._position = files, 0
+
+    def next(self, input_data: Callable[..., None]) -> bool:
+        """Pass the next part to XGBoost.
+
+        Args:
+            input_data: Takes features, labels and base margins.
+
+        Returns:
+            Whether there was one.
+        """
+        if self._position == len(self._files):
+            return False
+        rows = np.load(self._files[self._position])
+        input_data(data=rows[:, :-1], label=rows[:, -1], base_margin=rows[:, -2])
+        self._position += 1
+        return True
+
+    def reset(self) -> None:
+        """Start again from the first part."""
+        self._position = 0
+
+
 @dataclass(frozen=True, kw_only=True)
-class _SentEncoder:
-    text: "Future[str]"
-    """The serialized encoder, in every worker's memory."""
-    columns: int
-    """Columns of an encoded row: the features and the log price."""
+class EncodedShare:
+    """The encoded rows of a worker, on its disk until this object is deleted.
+
+    Attributes:
+        folder: Folder of the files.
+        train: Files of the rows to fit on.
+        validation: Files of the rows for early stopping.
+        rows: Number of rows to fit on.
+    """
+
+    folder: "TemporaryDirectory[str]"
+    train: Sequence[Path]
+    validation: Sequence[Path]
+    rows: int
 
 
-def _params(params: Mapping[str, float], *, encoder: TrainingEncoder) -> dict[str, object]:
-    return native_params(params, monotone=encoder.encoder.monotone) | dict(DEPTHWISE)
+def _encode_share(share: Share, text: str) -> EncodedShare:
+    """Encode the rows of a worker, on that worker."""
+    folder = TemporaryDirectory(dir=get_worker().local_directory)
+    encoder = _encoder_from_text(text)
+    write = partial(_write_encoded, into=Path(folder.name))
+    return EncodedShare(
+        folder=folder,
+        train=write(share.train, encode=encoder.encode_out_of_fold, name="train"),
+        validation=write(share.validation, encode=encoder.encode_unseen, name="validation"),
+        rows=sum(part.rows for part in share.train),
+    )
+
+
+def _write_encoded(
+    parts: Sequence[TablePart], *, encode: Callable[[pl.DataFrame], EncodedRows], name: str, into: Path
+) -> list[Path]:
+    """Write a file for each part: the features, and the log price as the last column."""
+    paths = [into / f"{name}-{number}.npy" for number in range(len(parts))]
+    for part, path in zip(parts, paths, strict=True):
+        rows = encode(part.read())
+        np.save(path, np.column_stack([rows.matrix, rows.log_price.astype(np.float32)]))
+    return paths
+
+
+def _grow_on_worker(share: EncodedShare, growth: TreeGrowth, tracker: Mapping[str, Any]) -> GrownTrees:
+    """Grow the trees of all workers, with the rows of this one."""
+    threads = {"nthread": get_worker().state.nthreads}
+    history: dict[str, dict[str, list[float]]] = {}
+    with (
+        dxgb.CommunicatorContext(**tracker),
+        xgb.config_context(**threads),
+        TemporaryDirectory(dir=share.folder.name) as folder,
+    ):
+        cache = Path(folder) if share.rows > growth.disk_rows else None
+        quantized = xgb.ExtMemQuantileDMatrix if cache else xgb.QuantileDMatrix
+        train = quantized(EncodedParts(share.train, cache=cache))
+        evals = []
+        if growth.patience is not None:
+            evals.append((quantized(EncodedParts(share.validation, cache=cache), ref=train), VALIDATION))
+        booster = xgb.train(
+            params=dict(growth.params) | threads,
+            dtrain=train,
+            num_boost_round=growth.rounds,
+            evals=evals,
+            evals_result=history,
+            obj=growth.loss,
+            early_stopping_rounds=growth.patience,
+            verbose_eval=False,
+        )
+    return GrownTrees(booster, tuple(history[VALIDATION]["mae"] if history else ()))
+
+
+def _start_tracker(dask_scheduler: Scheduler, *, workers: int) -> Mapping[str, Any]:
+    """Start the tracker through which XGBoost's processes meet, on the machine of the scheduler."""
+    host = urlsplit(dask_scheduler.address).hostname
+    tracker = RabitTracker(n_workers=workers, host_ip=host, sortby="task")
+    tracker.start()
+    Thread(target=tracker.wait_for, daemon=True).start()
+    return tracker.worker_args()
+
+
+def _growth(
+    encoder: TrainingEncoder, *, params: Mapping[str, float], rounds: int, patience: int | None
+) -> TreeGrowth:
+    native = native_params(params, monotone=encoder.encoder.monotone) | dict(DEPTHWISE)
+    return TreeGrowth(params=native, rounds=rounds, patience=patience, loss=robust_loss, disk_rows=DISK_ROWS)
+
+
+def _shares(train: TrainingRows, validation: TrainingRows | None, *, workers: int) -> list[Share]:
+    """Give each worker about the same number of rows, because XGBoost needs some on each."""
+    to_fit = list(_parts(train.tables, workers=workers))
+    held_out = list(_parts(validation.tables, workers=workers)) if validation else []
+    return [Share(to_fit[number::workers], held_out[number::workers]) for number in range(workers)]
 
 
 def _parts(tables: Sequence[Table], *, workers: int) -> Iterator[TablePart]:
@@ -247,14 +414,6 @@ def _parts(tables: Sequence[Table], *, workers: int) -> Iterator[TablePart]:
         each = ceil(rows / (rounds * workers))
         for start in range(0, rows, each):
             yield TablePart(table, start, min(each, rows - start))
-
-
-def _encode(part: TablePart, text: str, *, encoding: Encoding) -> Matrix:
-    """Encode rows on a worker; the log price is the last column."""
-    encoder = _encoder_from_text(text)
-    encode = encoder.encode_out_of_fold if encoding == "out_of_fold" else encoder.encode_unseen
-    rows = encode(part.read())
-    return np.column_stack([rows.matrix, rows.log_price.astype(np.float32)])
 
 
 def _encoder_to_text(encoder: TrainingEncoder) -> str:
