@@ -168,7 +168,8 @@ def machines(costs: Mapping[str, int], *, rate: int) -> Iterator[Mapping[str, st
         row("journal", f"{kept_gb:,.0f} GB for {KEPT_DAYS} days", kept_gb * DATABASE_GB_MONTH),
         row(
             "watcher",
-            f"{watcher:.1f} vCPU and {WATCHER_GB} GB",
+            f"{watcher:.1f} vCPU and {WATCHER_GB} GB"
+            + (", of which it can use 1 vCPU" if watcher > 1 else ""),
             HOURS * (watcher * VCPU_HOUR + WATCHER_GB * GB_HOUR),
         ),
         row(
