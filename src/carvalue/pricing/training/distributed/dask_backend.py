@@ -192,8 +192,8 @@ class DaskBackend:
             processes = self._processes()
             try:
                 return self._grow_together(growth, text, train=train, validation=validation)
-            except (xgb.core.XGBoostError, WorkerLost):
-                if self._processes() == processes:
+            except (xgb.core.XGBoostError, WorkerLost) as error:
+                if not isinstance(error, WorkerLost) and self._processes() == processes:
                     raise
                 logger.warning("a worker was lost: the trees grow again from the first one")
         return self._grow_together(growth, text, train=train, validation=validation)
