@@ -120,9 +120,10 @@ def _write_residuals(part: tuple[int, tuple[Path, ...]], *, model: PriceModel, f
         )
         for chunk in rows.iter_slices(CHUNK_ROWS)
     ]
+    empty = rows.select("posted_at", "id", residual=pl.lit(0.0)).clear()  # a part may have no rows
     path = part_file(folder, number)
     with written_part(path) as temporary:
-        pl.concat(residuals).write_parquet(temporary)
+        pl.concat([empty, *residuals]).write_parquet(temporary)
     return path
 
 

@@ -66,12 +66,13 @@ def test_parts_give_the_rows_of_the_whole(reference_model: PriceModel, tmp_path:
         part = part_file(folder, number)
         part.parent.mkdir(exist_ok=True)
         market.gather_every(3, number).write_parquet(part)
+    market.clear().write_parquet(part_file(folder, 3))
 
     in_parts = adjust_to_newest(
-        folder, into=into, reference_model=reference_model, workers=InProcess(partitions=3)
+        folder, into=into, reference_model=reference_model, workers=InProcess(partitions=4)
     )
 
-    assert len(parts_of(into)) == 3
+    assert len(parts_of(into)) == 4
     assert in_parts == done
     assert pl.read_parquet(parts_of(into)).sort("posted_at").equals(whole)
 

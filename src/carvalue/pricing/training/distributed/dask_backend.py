@@ -192,10 +192,12 @@ class DaskBackend:
             processes = self._processes()
             try:
                 return self._grow_together(growth, text, train=train, validation=validation)
-            except (xgb.core.XGBoostError, WorkerLost) as error:
-                if not isinstance(error, WorkerLost) and self._processes() == processes:
+            except WorkerLost:
+                pass
+            except xgb.core.XGBoostError:
+                if self._processes() == processes:
                     raise
-                logger.warning("a worker was lost: the trees grow again from the first one")
+            logger.warning("a worker was lost: the trees grow again from the first one")
         return self._grow_together(growth, text, train=train, validation=validation)
 
     def _processes(self) -> Mapping[str, int]:
