@@ -26,7 +26,7 @@ from carvalue.pricing.evaluation.baseline import median_quotes
 from carvalue.pricing.evaluation.noise_floor import noise_floor
 from carvalue.pricing.features import car_name, normalize_word
 from carvalue.pricing.intervals import Floats
-from carvalue.pricing.training.boosting import boost, boost_fixed_rounds, ignore_round, matrices
+from carvalue.pricing.training.boosting import boost, matrices, price_growth
 from carvalue.pricing.training.encoding import fit_training_encoder, in_memory
 from carvalue.pricing.training.search import INITIAL_PARAMS
 
@@ -112,23 +112,13 @@ def carvalue(rows: Rows) -> Predictions:
     params = {**INITIAL_PARAMS, "eta": LEARNING_RATE}
     encoder = fit_training_encoder(in_memory(rows.train))
     held_out = encoder.encode_unseen(rows.validation)
-    train, validation = matrices(train=encoder.encode_out_of_fold(rows.train), validation=held_out)
-    fitted = boost(
-        params=params,
-        monotone=encoder.encoder.monotone,
-        rounds=1_200,
-        train=train,
-        validation=validation,
-        on_round=ignore_round,
-    )
+    binned = matrices(train=encoder.encode_out_of_fold(rows.train), validation=held_out)
+    growth = price_growth(params, monotone=encoder.encoder.monotone, rounds=1_200)
+    fitted = boost(growth, *binned)
     first = fitted.booster.predict(xgb.DMatrix(held_out.matrix, base_margin=held_out.base_margin))
     encoder = fit_training_encoder(in_memory(rows.both))
-    booster = boost_fixed_rounds(
-        params=params,
-        monotone=encoder.encoder.monotone,
-        rounds=fitted.rounds,
-        rows=encoder.encode_out_of_fold(rows.both),
-    )
+    growth = price_growth(params, monotone=encoder.encoder.monotone, rounds=fitted.rounds)
+    booster = boost(growth, *matrices(train=encoder.encode_out_of_fold(rows.both))).booster
     test = encoder.encode_unseen(rows.test)
     return Predictions(
         validation=first.astype(np.float64),

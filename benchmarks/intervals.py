@@ -9,7 +9,7 @@ in N cars of the training rows.
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import lightgbm as lgb
@@ -84,6 +84,11 @@ def ours(test: Test, calibration: Rows, scored: Rows) -> Ends:
     return quotes["low"].to_numpy(), quotes["high"].to_numpy()
 
 
+def without_quantile_trees(test: Test, calibration: Rows, scored: Rows) -> Ends:
+    """Calibrate the model with its difficulty factors only."""
+    return ours(replace(test, model=replace(test.model, quantile_trees=None)), calibration, scored)
+
+
 def mapie(test: Test, calibration: Rows, scored: Rows) -> Ends:
     """Conformalize the quantile trees (CQR, Romano et al. 2019) with MAPIE."""
     regressor = ConformalizedQuantileRegressor(
@@ -125,6 +130,7 @@ def quantile_trees(test: Test, calibration: Rows, scored: Rows) -> Ends:  # noqa
 
 METHODS: Mapping[str, Callable[[Test, Rows, Rows], Ends]] = {
     "carvalue": ours,
+    "carvalue, without its quantile trees": without_quantile_trees,
     "MAPIE, conformalized quantile regression": mapie,
     "crepes, Mondrian with nearest neighbours": crepes,
     "LightGBM, quantile trees": quantile_trees,

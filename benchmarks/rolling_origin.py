@@ -23,8 +23,8 @@ from carvalue.pricing.evaluation import price_scores, range_scores, winkler_scor
 from carvalue.pricing.training import LocalBackend, SearchResult, train_model
 from carvalue.pricing.training.assembly import calibrated, refitted
 from carvalue.pricing.training.encoding import in_memory
-from carvalue.pricing.training.libraries import from_xgboost
 from carvalue.pricing.training.search import INITIAL_PARAMS
+from carvalue.pricing.training.train import refit_by
 
 ORIGINS = ((0.70, 0.85), (0.85, 1.0))
 """Shares of the listings by time: the origin, and the end of the listings that are quoted."""
@@ -103,16 +103,10 @@ def prepare(table: pl.DataFrame, share: float, end: float, *, folder: Path) -> O
 
 def refit(evaluated: PriceModel, origin: Origin, *, growth: float) -> PriceModel:
     """Fit the evaluated model again on all listings before the origin, with its own price range."""
-    rounds = round(evaluated.card.params["rounds"] * growth)
-    params = {name: value for name, value in evaluated.card.params.items() if name != "rounds"}
+    params = {**evaluated.card.params, "rounds": evaluated.card.params["rounds"] * growth}
+    grown = replace(evaluated, card=replace(evaluated.card, params=params))
     rows = in_memory(pl.concat(map(pl.read_parquet, origin.paths)))
-    return refitted(
-        evaluated,
-        rows=rows,
-        refit=lambda encoder: from_xgboost(
-            LocalBackend().refit(encoder, rows=rows, params=params, rounds=rounds), rounds=rounds
-        ),
-    )
+    return refitted(grown, rows=rows, refit=refit_by(LocalBackend(), grown, rows))
 
 
 def row(name: str, model: PriceModel, origin: Origin) -> dict[str, str]:

@@ -19,9 +19,15 @@ from carvalue.pricing.evaluation import score_listings, summarize_scores
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training import search
 from carvalue.pricing.training.backends import LocalBackend, TrainingBackend
+from carvalue.pricing.training.boosting import TreeGrowth, price_growth, quantile_growths
 from carvalue.pricing.training.distributed import dask_backend
 from carvalue.pricing.training.distributed.dask_backend import connect_dask
-from carvalue.pricing.training.encoding import TrainingRows, fit_training_encoder, in_memory
+from carvalue.pricing.training.encoding import (
+    TrainingEncoder,
+    TrainingRows,
+    fit_training_encoder,
+    in_memory,
+)
 from carvalue.pricing.training.search import SearchBudget, SearchResult, Trial
 from carvalue.pricing.training.train import train_model, tune_model
 from deadly_workers import DeadlyWorkers, die_in_boosting
@@ -91,19 +97,17 @@ def test_trials_run_at_the_same_time_on_workers_of_which_one_is_killed(
     assert tuned.error == min(trial.error for trial in reported if not trial.pruned)
 
 
-def test_trees_grow_again_when_a_worker_is_killed(
-    scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_trees_grow_again_when_a_worker_is_killed(scheduler: str, tmp_path: Path) -> None:
     rows, mark = market_files(tmp_path)["train"], tmp_path / "killed"
-    monkeypatch.setattr(dask_backend, "robust_loss", partial(die_in_boosting, mark))
     encoder = fit_training_encoder(in_memory(pl.read_parquet(rows)))
     table = TrainingRows(tables=[partial(pl.scan_parquet, rows)])
+    deadly = replace(growths(encoder)[0], loss=partial(die_in_boosting, mark))
 
     with connect_dask(scheduler) as backend:
-        booster = backend.refit(encoder, rows=table, params=TUNED.params, rounds=15)
+        (fitted,) = backend.fit(encoder, [deadly], rows=table)
 
     assert mark.is_file()
-    assert booster.num_boosted_rounds() == 15
+    assert fitted.booster.num_boosted_rounds() == 15
 
 
 def test_rows_on_disk_grow_the_trees_of_rows_in_memory(
@@ -115,11 +119,12 @@ def test_rows_on_disk_grow_the_trees_of_rows_in_memory(
     monkeypatch.setattr(dask_backend, "PART_ROWS", 300)  # several parts on each worker
 
     with connect_dask(scheduler) as backend:
-        in_core = backend.refit(encoder, rows=table, params=TUNED.params, rounds=15)
+        in_core = backend.fit(encoder, growths(encoder), rows=table)
         monkeypatch.setattr(dask_backend, "DISK_ROWS", 0)
-        on_disk = backend.refit(encoder, rows=table, params=TUNED.params, rounds=15)
+        on_disk = backend.fit(encoder, growths(encoder), rows=table)
 
-    assert on_disk.get_dump() == in_core.get_dump()
+    assert len(in_core) == 3  # the price and both quantiles
+    assert [item.booster.get_dump() for item in on_disk] == [item.booster.get_dump() for item in in_core]
 
 
 def test_parts_of_a_file_are_encoded_as_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,3 +160,8 @@ def trained(files: dict[str, Path], *, backend: TrainingBackend, into: Path) -> 
         into=into,
         backend=backend,
     )
+
+
+def growths(encoder: TrainingEncoder) -> list[TreeGrowth]:
+    price = price_growth(TUNED.params, monotone=encoder.encoder.monotone, rounds=15)
+    return [price, *quantile_growths([5, 5])]

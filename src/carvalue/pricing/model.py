@@ -37,8 +37,10 @@ from carvalue.pricing.intervals import (
     LEVELS,
     NO_CORRECTION,
     Floats,
+    IntervalInputs,
     PriceDistribution,
     PriceIntervals,
+    QuantileTrees,
     RangeCorrection,
     Whole,
     interval_inputs,
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
 
 BOOSTER = "model.ubj"
 FLAT_TREES = "forest.npz"
+LOW_TREES, HIGH_TREES = "quantile-low.npz", "quantile-high.npz"
 CARD = "card.json"
 FEATURES = "features.json"
 KNOWN_CATEGORIES = "familiar.json"
@@ -89,6 +92,8 @@ class PriceModel:
     """The XGBoost booster in UBJSON format; empty where the trees are another library's."""
     flat_trees: FlatTrees
     """The trees of the booster as arrays, for fast prediction."""
+    quantile_trees: QuantileTrees | None = None
+    """Trees of the ends of the price range; None in older bundles."""
     encoder: FeatureEncoder
     """Encoder of listings."""
     intervals: PriceIntervals
@@ -229,6 +234,18 @@ class PriceModel:
         predicted = self.booster.inplace_predict(matrix, validate_features=False, base_margin=base_margin)
         return predicted.astype(np.float64)
 
+    def interval_inputs(self, matrix: Matrix, *, log_price: Floats) -> IntervalInputs:
+        """Collect what the interval of each row depends on.
+
+        Args:
+            matrix: Encoded rows, shape (rows, features).
+            log_price: Quoted log prices, shape (rows,).
+
+        Returns:
+            The inputs of `intervals`.
+        """
+        return interval_inputs(self.encoder, matrix, log_price=log_price, quantile_trees=self.quantile_trees)
+
     def save(self, folder: Path) -> None:
         """Write the bundle; an existing bundle is replaced atomically.
 
@@ -243,8 +260,11 @@ class PriceModel:
         Returns:
             File name -> content of each file of the bundle.
         """
-        booster = {BOOSTER: self.booster_bytes} if self.booster_bytes else {}
-        return booster | {
+        files = {BOOSTER: self.booster_bytes} if self.booster_bytes else {}
+        if self.quantile_trees:
+            files[LOW_TREES] = self.quantile_trees.low.as_bytes()
+            files[HIGH_TREES] = self.quantile_trees.high.as_bytes()
+        return files | {
             FLAT_TREES: self.flat_trees.as_bytes(),
             FEATURES: json_bytes(encoder_to_json(self.encoder)),
             KNOWN_CATEGORIES: json_bytes(self.known_categories.as_json()),
@@ -307,6 +327,7 @@ class PriceModel:
         return cls(
             booster_bytes=_ubjson(files[BOOSTER]) if BOOSTER in files else b"",
             flat_trees=FlatTrees.from_bytes(files[FLAT_TREES]),
+            quantile_trees=_quantile_trees(files),
             encoder=encoder_from_json(content[FEATURES]),
             intervals=PriceIntervals.from_json(content[INTERVALS]),
             known_categories=KnownCategories.from_json(content[KNOWN_CATEGORIES]),
@@ -346,7 +367,7 @@ class PriceModel:
             QuantilesUnknown: The bundle of the model has no quantiles.
         """
         matrix, log_price = self._scored(cells)
-        inputs = interval_inputs(self.encoder, matrix, log_price=log_price)
+        inputs = self.interval_inputs(matrix, log_price=log_price)
         offsets = self.intervals.quantile_offsets(inputs, levels)
         if self.correction.is_active:
             below, above = self.intervals.offsets(inputs)
@@ -360,7 +381,7 @@ class PriceModel:
         While sales correct the intervals, the calibrated low and high follow, shape (5, listings).
         """
         matrix, log_price = self._scored(cells)
-        inputs = interval_inputs(self.encoder, matrix, log_price=log_price)
+        inputs = self.interval_inputs(matrix, log_price=log_price)
         ends = [self.intervals.offsets(inputs)]
         if self.correction.is_active:
             corrected = self.correction.corrected(*ends[0])
@@ -441,6 +462,13 @@ def _ubjson(content: bytes) -> bytes:
     if not content.startswith(b"{"):
         raise ValueError(f"{BOOSTER} is not a UBJSON file: it starts with {content[:4]!r}, expected b'{{'")
     return content
+
+
+def _quantile_trees(files: dict[str, bytes]) -> QuantileTrees | None:
+    if LOW_TREES not in files:
+        return None
+    low, high = (FlatTrees.from_bytes(files[name]) for name in (LOW_TREES, HIGH_TREES))
+    return QuantileTrees(low=low, high=high)
 
 
 def _dollars(log_prices: Floats) -> Whole:

@@ -54,6 +54,7 @@ class CarPriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  #
         token_curves: Whether each token of a name has its own curves over age and miles.
         trees: Whether trees correct the price that they start from.
         monotone: Whether trees keep the monotone constraints of the schema.
+        quantile_trees: Whether XGBoost's trees of the 5 % and 95 % quantile scale the intervals.
         validation_fraction: Share of the cars for early stopping and the calibration of intervals.
         refit: Whether the model is fitted again on all rows after its calibration.
         random_state: Seed.
@@ -89,6 +90,7 @@ class CarPriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  #
         token_curves: bool = True,
         trees: bool = True,
         monotone: bool = True,
+        quantile_trees: bool = True,
         validation_fraction: float = 0.15,
         refit: bool = True,
         random_state: int = 2021,
@@ -109,6 +111,7 @@ class CarPriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  #
         self.token_curves = token_curves
         self.trees = trees
         self.monotone = monotone
+        self.quantile_trees = quantile_trees
         self.validation_fraction = validation_fraction
         self.refit = refit
         self.random_state = random_state
@@ -306,6 +309,7 @@ class CarPriceRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  #
             trees=self.trees,
             loss=self.loss,
             monotone=self.monotone,
+            quantile_trees=self.quantile_trees,
         )
         return FitSettings(
             booster=self.booster,

@@ -23,6 +23,7 @@ from carvalue.pricing.intervals.distribution import (
     crps,
     shares_below,
 )
+from carvalue.pricing.intervals.quantile_trees import QuantileTrees
 
 __all__ = [
     "LEVELS",
@@ -34,6 +35,7 @@ __all__ = [
     "IntervalInputs",
     "PriceDistribution",
     "PriceIntervals",
+    "QuantileTrees",
     "QuantilesUnknown",
     "RangeCorrection",
     "Whole",

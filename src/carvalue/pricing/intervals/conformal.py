@@ -1,9 +1,9 @@
 """Normalized Mondrian conformal prediction intervals (Vovk et al. 2005) for the asking price.
 
-The residual of each row is divided by the difficulty (sigma) of its car. In each bin of price and model year,
-both tails have their own conformal quantile of these scaled residuals: asking prices deviate further
-downwards than upwards. The interval of a quote is its log price, minus and plus sigma times the quantiles of
-its bin.
+The residual of each row is divided by the spread that the quantile trees expect on its side of the quote, and
+by the difficulty (sigma) of its car. In each bin of price and model year, both tails have their own conformal
+quantile of these scaled residuals: asking prices deviate further downwards than upwards. The interval of a
+quote is its log price, minus and plus spread times sigma times the quantile of its bin.
 """
 
 import logging
@@ -28,18 +28,22 @@ from carvalue.pricing.intervals.difficulty import (
     total_log_sigma,
 )
 from carvalue.pricing.intervals.distribution import LEVELS, Floats, anchored
+from carvalue.pricing.intervals.quantile_trees import QuantileTrees
 
 logger = logging.getLogger(__name__)
 
 Bits = npt.NDArray[np.bool_]
 IntervalInputs = dict[str, Floats]
-"""Name of an input -> its values, shape (rows,); `price` is the quoted log price, others are columns."""
+"""Name of an input -> its values, shape (rows,): `price`, the quoted log price; `SPREADS`, of a model with
+quantile trees; others are columns."""
 
 NOMINAL_COVERAGE = 0.9
 """Share of asking prices that the intervals contain."""
 MEDIAN, DIGITS = 0.5, 6
 MIN_OFFSET = 1e-6  # log dollars; a smaller distance from the quote counts as this
 PRICE = "price"
+SPREADS = BELOW, ABOVE = "spread_below", "spread_above"
+"""Inputs from quantile trees: expected distance of asking prices below and above the quote, log dollars."""
 CATEGORY_FACTORS = ("make", "region")
 INPUT_COLUMNS = frozenset({"year", "odometer", "family_rows", *CATEGORY_FACTORS})
 """Columns of the encoder that the intervals depend on."""
@@ -98,9 +102,10 @@ class PriceIntervals:
         """
         if not self.has_quantiles:
             raise QuantilesUnknown("The model has no quantiles: expected one of release 0.3 or later.")
-        sigmas = np.exp(total_log_sigma(self.factors, inputs, rows=len(inputs[PRICE])))
+        below, above = self._scales(inputs)
         at_levels = np.array([np.interp(levels, LEVELS, row) for row in self._anchored])
-        offsets = sigmas[:, None] * at_levels[_bin_indices(self.bins, inputs)]
+        scaled = at_levels[_bin_indices(self.bins, inputs)]
+        offsets = np.where(scaled < 0, below[:, None], above[:, None]) * scaled
         return self.limited(offsets, log_price=inputs[PRICE][:, None])
 
     def offsets(self, inputs: IntervalInputs) -> tuple[Floats, Floats]:
@@ -112,9 +117,8 @@ class PriceIntervals:
         Returns:
             Non-negative distances downwards and upwards in log dollars, each of shape (rows,).
         """
-        sigmas = np.exp(total_log_sigma(self.factors, inputs, rows=len(inputs[PRICE])))
-        bins = _bin_indices(self.bins, inputs)
-        return self.limited_ends(sigmas * self._below[bins], sigmas * self._above[bins], inputs=inputs)
+        (below, above), bins = self._scales(inputs), _bin_indices(self.bins, inputs)
+        return self.limited_ends(below * self._below[bins], above * self._above[bins], inputs=inputs)
 
     def limited_ends(self, below: Floats, above: Floats, *, inputs: IntervalInputs) -> tuple[Floats, Floats]:
         """Keep both ends of intervals between the limits.
@@ -215,6 +219,13 @@ class PriceIntervals:
             limits=None if content.get("limits") is None else tuple(content["limits"]),
         )
 
+    def _scales(self, inputs: IntervalInputs) -> tuple[Floats, Floats]:
+        """Return the unit of scaled residuals below and above each quote in log dollars."""
+        sigmas = np.exp(total_log_sigma(self.factors, inputs, rows=len(inputs[PRICE])))
+        if BELOW not in inputs:
+            return sigmas, sigmas
+        return sigmas * inputs[BELOW], sigmas * inputs[ABOVE]
+
     @cached_property
     def _below(self) -> Floats:
         return np.array(self.below)
@@ -232,18 +243,27 @@ UNCALIBRATED = PriceIntervals(factors=(), bins=(), below=(0.0,), above=(0.0,))
 """Intervals of width zero, of a model before its calibration."""
 
 
-def interval_inputs(encoder: FeatureEncoder, matrix: Matrix, *, log_price: Floats) -> IntervalInputs:
+def interval_inputs(
+    encoder: FeatureEncoder,
+    matrix: Matrix,
+    *,
+    log_price: Floats,
+    quantile_trees: QuantileTrees | None = None,
+) -> IntervalInputs:
     """Collect the inputs that the intervals depend on.
 
     Args:
         encoder: Encoder that encoded the rows.
         matrix: Encoded rows, shape (rows, features).
         log_price: Quoted log prices, shape (rows,).
+        quantile_trees: Quantile trees of the model; None if it has none.
 
     Returns:
-        The quoted log price under `price`, and each of `INPUT_COLUMNS` under its name.
+        The quoted log price under `price`, each of `INPUT_COLUMNS` under its name, and `SPREADS`.
     """
     inputs = {PRICE: log_price}
+    if quantile_trees:
+        inputs[BELOW], inputs[ABOVE] = quantile_trees.spreads(matrix, log_price=log_price)
     for column, name in enumerate(encoder.names):
         if name in INPUT_COLUMNS:
             inputs[name] = matrix[:, column].astype(np.float64)
@@ -286,6 +306,8 @@ def calibrate_intervals(
         0.9
     """
     vocabularies = _vocabularies(encoder) if encoder else {}
+    if BELOW in inputs:
+        residuals = residuals / np.where(residuals < 0, inputs[BELOW], inputs[ABOVE])
     factors = fit_difficulty(
         _difficulty_bins(inputs, vocabularies), inputs=inputs, absolute_residuals=np.abs(residuals)
     )

@@ -20,8 +20,8 @@ from carvalue.pricing.intervals import (
     UNCALIBRATED,
     Floats,
     IntervalInputs,
+    QuantileTrees,
     calibrate_intervals,
-    interval_inputs,
 )
 from carvalue.pricing.market import KnownCategories, fit_comparables, fit_known_categories, fit_reference_car
 from carvalue.pricing.model import PriceModel
@@ -56,11 +56,18 @@ class FittedTrees:
         flat_trees: The trees as arrays.
         rounds: Number of boosting rounds.
         booster_bytes: The booster in UBJSON format; empty where it is none of XGBoost's.
+        quantile_trees: Trees of the quantiles of the log price; None for a model without them.
     """
 
     flat_trees: FlatTrees
     rounds: int
     booster_bytes: bytes = b""
+    quantile_trees: QuantileTrees | None = None
+
+    @property
+    def quantile_rounds(self) -> tuple[int, ...]:
+        """Number of boosting rounds of each quantile; empty for a model without quantile trees."""
+        return self.quantile_trees.rounds if self.quantile_trees else ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +130,7 @@ def assemble(
     model = PriceModel(
         booster_bytes=trees.booster_bytes,
         flat_trees=trees.flat_trees,
+        quantile_trees=trees.quantile_trees,
         encoder=prepared.encoder.encoder,
         intervals=UNCALIBRATED,
         known_categories=prepared.known_categories,
@@ -215,8 +223,7 @@ def _joined(parts: Sequence[Residuals]) -> Residuals:
 def _residuals(model: PriceModel, rows: pl.DataFrame) -> Residuals:
     encoded = encode_unseen(model.encoder, rows, newest_year=model.known_categories.newest_year)
     log_price = model.log_prices(encoded.matrix)
-    inputs = interval_inputs(model.encoder, encoded.matrix, log_price=log_price)
-    return encoded.log_price - log_price, inputs
+    return encoded.log_price - log_price, model.interval_inputs(encoded.matrix, log_price=log_price)
 
 
 def refitted(
@@ -245,6 +252,7 @@ def refitted(
         measured,
         booster_bytes=trees.booster_bytes,
         flat_trees=trees.flat_trees,
+        quantile_trees=trees.quantile_trees,
         encoder=encoder,
         intervals=measured.intervals.recoded(old=measured.encoder, new=encoder),
         known_categories=known_categories,
@@ -254,16 +262,13 @@ def refitted(
     return with_golden(model)
 
 
-def with_new_rows(
-    model: PriceModel, *, all_rows: TrainingRows, rows: Mapping[str, int], rounds: int
-) -> PriceModel:
+def with_new_rows(model: PriceModel, *, all_rows: TrainingRows, rows: Mapping[str, int]) -> PriceModel:
     """Update the card of a model that was fitted on more rows; the metrics stay.
 
     Args:
         model: The refitted model.
         all_rows: All rows of the fit.
         rows: Name of a split that was added -> its number of rows.
-        rounds: Number of boosting rounds.
 
     Returns:
         The model with the new card.
@@ -276,7 +281,6 @@ def with_new_rows(
         data_as_of=_newest_day(all_rows),
         newest_year=model.known_categories.newest_year,
         rows={**model.card.rows, **rows},
-        params={**model.card.params, "rounds": rounds},
     )
     return replace(model, card=card)
 

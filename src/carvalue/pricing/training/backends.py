@@ -1,18 +1,10 @@
 """Training backends: where the trees are fitted. `distributed` has the backend for a Dask cluster."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Protocol
 
-import xgboost as xgb
-
 from carvalue.parallel import IN_PROCESS, Workers
-from carvalue.pricing.training.boosting import (
-    FittedBooster,
-    boost,
-    boost_fixed_rounds,
-    ignore_round,
-    matrices,
-)
+from carvalue.pricing.training.boosting import FittedBooster, TreeGrowth, boost, matrices
 from carvalue.pricing.training.encoding import TrainingEncoder, TrainingRows
 
 
@@ -27,38 +19,21 @@ class TrainingBackend(Protocol):
     def fit(
         self,
         encoder: TrainingEncoder,
+        growths: Sequence[TreeGrowth],
         *,
-        train: TrainingRows,
-        validation: TrainingRows,
-        params: Mapping[str, float],
-        rounds: int,
-    ) -> FittedBooster:
-        """Fit with early stopping on the validation rows.
+        rows: TrainingRows,
+        validation: TrainingRows | None = None,
+    ) -> list[FittedBooster]:
+        """Fit several boosters on the same rows.
 
         Args:
-            encoder: Encoder that was fitted on the training rows.
-            train: Training rows.
-            validation: Validation rows.
-            params: XGBoost parameters, without the fixed ones.
-            rounds: Largest number of boosting rounds.
+            encoder: Encoder that was fitted on the rows to fit on.
+            growths: How the trees of each booster grow.
+            rows: Rows to fit on.
+            validation: Rows for early stopping; None fits all rounds.
 
         Returns:
-            The booster, cut at its best round.
-        """
-
-    def refit(
-        self, encoder: TrainingEncoder, *, rows: TrainingRows, params: Mapping[str, float], rounds: int
-    ) -> xgb.Booster:
-        """Fit a fixed number of rounds.
-
-        Args:
-            encoder: Encoder that was fitted on all these rows.
-            rows: Training rows.
-            params: XGBoost parameters, without the fixed ones.
-            rounds: Number of boosting rounds.
-
-        Returns:
-            The booster with all its trees.
+            The booster of each growth, cut at its best round.
         """
 
 
@@ -73,54 +48,24 @@ class LocalBackend:
     def fit(
         self,
         encoder: TrainingEncoder,
+        growths: Sequence[TreeGrowth],
         *,
-        train: TrainingRows,
-        validation: TrainingRows,
-        params: Mapping[str, float],
-        rounds: int,
-    ) -> FittedBooster:
-        """Fit with early stopping on the validation rows.
+        rows: TrainingRows,
+        validation: TrainingRows | None = None,
+    ) -> list[FittedBooster]:
+        """Fit several boosters on the same rows.
 
         Args:
-            encoder: Encoder that was fitted on the training rows.
-            train: Training rows.
-            validation: Validation rows.
-            params: XGBoost parameters, without the fixed ones.
-            rounds: Largest number of boosting rounds.
+            encoder: Encoder that was fitted on the rows to fit on.
+            growths: How the trees of each booster grow.
+            rows: Rows to fit on.
+            validation: Rows for early stopping; None fits all rounds.
 
         Returns:
-            The booster, cut at its best round.
+            The booster of each growth, cut at its best round.
         """
-        binned, held_out = matrices(
-            train=encoder.encode_out_of_fold(train.scan().collect()),
-            validation=encoder.encode_unseen(validation.scan().collect()),
+        binned = matrices(
+            train=encoder.encode_out_of_fold(rows.scan().collect()),
+            validation=encoder.encode_unseen(validation.scan().collect()) if validation else None,
         )
-        return boost(
-            params=params,
-            monotone=encoder.encoder.monotone,
-            rounds=rounds,
-            train=binned,
-            validation=held_out,
-            on_round=ignore_round,
-        )
-
-    def refit(
-        self, encoder: TrainingEncoder, *, rows: TrainingRows, params: Mapping[str, float], rounds: int
-    ) -> xgb.Booster:
-        """Fit a fixed number of rounds.
-
-        Args:
-            encoder: Encoder that was fitted on all these rows.
-            rows: Training rows.
-            params: XGBoost parameters, without the fixed ones.
-            rounds: Number of boosting rounds.
-
-        Returns:
-            The booster with all its trees.
-        """
-        return boost_fixed_rounds(
-            params=params,
-            monotone=encoder.encoder.monotone,
-            rounds=rounds,
-            rows=encoder.encode_out_of_fold(rows.scan().collect()),
-        )
+        return [boost(growth, *binned) for growth in growths]

@@ -28,6 +28,8 @@ class Components:
     """Loss of the trees on the error of the log price."""
     monotone: bool = True
     """The trees keep the monotone constraints of the schema."""
+    quantile_trees: bool = True
+    """Trees of the 5 % and 95 % quantile scale the price ranges."""
 
     @property
     def read_name(self) -> NameReader:

@@ -1,6 +1,6 @@
 """Train a price model on a frame in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,9 +10,10 @@ import polars as pl
 from carvalue.pricing.bundle import Provenance
 from carvalue.pricing.model import PriceModel
 from carvalue.pricing.training.assembly import FittedTrees, assemble, prepare, refitted, with_golden
+from carvalue.pricing.training.boosting import QUANTILES
 from carvalue.pricing.training.components import Components
 from carvalue.pricing.training.encoding import TrainingEncoder, in_memory
-from carvalue.pricing.training.libraries import Booster, BoostingSettings, fit_trees
+from carvalue.pricing.training.libraries import Booster, BoostingSettings, fit_quantile_trees, fit_trees
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,8 @@ def fit_model(
     rows = _identified(rows, posted_at=trained_at)
     train, validation = rows.filter(~is_held_out), rows.filter(is_held_out)
     prepared = prepare(in_memory(train), in_memory(validation), components=settings.components)
-    trees = _fit_trees(prepared.encoder, settings, rows=train, validation=validation)
+    quantile_rounds = (settings.rounds,) * len(QUANTILES) if settings.components.quantile_trees else ()
+    trees = _fit_trees(prepared.encoder, settings, quantile_rounds, rows=train, validation=validation)
     model = assemble(
         prepared, trees=trees, params=settings.params, provenance=provenance, trained_at=trained_at
     )
@@ -79,7 +81,7 @@ def fit_model(
     model = refitted(
         model,
         rows=in_memory(rows),
-        refit=lambda encoder: _fit_trees(encoder, fixed, rows=rows),
+        refit=lambda encoder: _fit_trees(encoder, fixed, trees.quantile_rounds, rows=rows),
         components=settings.components,
     )
     return FittedModel(model=model, rounds=trees.rounds)
@@ -125,6 +127,7 @@ def _identified(rows: pl.DataFrame, *, posted_at: datetime) -> pl.DataFrame:
 def _fit_trees(
     encoder: TrainingEncoder,
     settings: FitSettings,
+    quantile_rounds: Sequence[int],
     *,
     rows: pl.DataFrame,
     validation: pl.DataFrame | None = None,
@@ -132,9 +135,9 @@ def _fit_trees(
     boosting = BoostingSettings.from_components(
         settings.components, encoder=encoder.encoder, params=settings.params, rounds=settings.rounds
     )
-    return fit_trees(
-        settings.booster,
-        boosting,
-        train=encoder.encode_out_of_fold(rows),
-        validation=None if validation is None else encoder.encode_unseen(validation),
-    )
+    train = encoder.encode_out_of_fold(rows)
+    held_out = None if validation is None else encoder.encode_unseen(validation)
+    trees = fit_trees(settings.booster, boosting, train=train, validation=held_out)
+    if not quantile_rounds:
+        return trees
+    return replace(trees, quantile_trees=fit_quantile_trees(quantile_rounds, train, held_out))

@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from carvalue.files import StoredFormat
 from carvalue.parallel import IN_PROCESS, Workers
-from carvalue.pricing.training.boosting import EncodedRows, boost, matrices
+from carvalue.pricing.training.boosting import EncodedRows, boost, matrices, price_growth
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +153,7 @@ class TrialRows:
     validation: EncodedRows
 
     @cached_property
-    def matrices(self) -> tuple[xgb.DMatrix, xgb.DMatrix]:
+    def matrices(self) -> list[xgb.DMatrix]:
         """Training and validation matrix for XGBoost."""
         return matrices(train=self.train, validation=self.validation)
 
@@ -255,16 +255,9 @@ def _run_trial(
     study = _new_study(limits)
     study.add_trials(before)
     callback = _PruningCallback(study.ask())
-    train, validation = rows.matrices
+    growth = price_growth(params, monotone=monotone, rounds=limits.rounds)
     try:
-        fitted = boost(
-            params=params,
-            monotone=monotone,
-            rounds=limits.rounds,
-            train=train,
-            validation=validation,
-            on_round=callback,
-        )
+        fitted = boost(growth, *rows.matrices, on_round=callback)
     except optuna.TrialPruned:
         error, rounds, pruned = min(callback.curve), len(callback.curve), True
     else:

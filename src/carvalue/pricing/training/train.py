@@ -1,7 +1,7 @@
 """Tune hyperparameters and train a model: from Parquet files to a bundle."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -20,6 +20,7 @@ from carvalue.pricing.training.assembly import (
     with_new_rows,
 )
 from carvalue.pricing.training.backends import LocalBackend, TrainingBackend
+from carvalue.pricing.training.boosting import QUANTILES, TreeGrowth, price_growth, quantile_growths
 from carvalue.pricing.training.encoding import (
     TrainingEncoder,
     TrainingRows,
@@ -108,14 +109,14 @@ def train_model(
     params = _final_params(tuned)
     with scratch_folder(into.parent) as scratch:
         open_rows = partial(in_files, workers=backend.workers, scratch=scratch)
-        rows, held_out = open_rows([train]), open_rows([validation])
-        prepared = prepare(rows, held_out)
-        fitted = backend.fit(
-            prepared.encoder, train=rows, validation=held_out, params=params, rounds=_max_rounds(tuned)
-        )
+        seen, held_out = open_rows([train]), open_rows([validation])
+        prepared = prepare(seen, held_out)
+        rounds = _max_rounds(tuned)
+        growths = _growths(prepared.encoder, params, rounds=rounds, quantile_rounds=[rounds] * len(QUANTILES))
+        fitted, *quantiles = backend.fit(prepared.encoder, growths, rows=seen, validation=held_out)
         measured = assemble(
             prepared,
-            trees=from_xgboost(fitted.booster, rounds=fitted.rounds),
+            trees=from_xgboost(fitted, *quantiles),
             params=params,
             provenance=provenance,
             trained_at=trained_at,
@@ -123,8 +124,7 @@ def train_model(
         search = {"trials": tuned.trials, "planned": tuned.planned_trials} if tuned.planned_trials else {}
         measured = replace(measured, card=replace(measured.card, search=search))
         logger.info("model measured", extra={"rounds": fitted.rounds, **measured.card.metrics})
-        refit = _refit_by(backend, rows=rows + held_out, params=params, rounds=fitted.rounds)
-        model = refitted(measured, rows=rows + held_out, refit=refit)
+        model = refitted(measured, rows=seen + held_out, refit=refit_by(backend, measured, seen + held_out))
     model.save(into)
     logger.info("bundle written", extra={"folder": str(into), "rounds": fitted.rounds, "error": fitted.error})
     return model
@@ -163,34 +163,51 @@ def refit_model(
         NoTrainingRows: No row has a posting date.
     """
     newest = {"test": test} | ({} if reposts is None else {"reposts": reposts})
-    params, rounds = _split_params(evaluated.card.params)
     with scratch_folder(into.parent) as scratch:
         open_rows = partial(in_files, workers=backend.workers, scratch=scratch)
         rows = open_rows([train, validation, *newest.values()])
         measured = calibrated(evaluated, open_rows([test]))
-        refit = _refit_by(backend, rows=rows, params=params, rounds=rounds)
         model = with_new_rows(
-            refitted(measured, rows=rows, refit=refit),
+            refitted(measured, rows=rows, refit=refit_by(backend, measured, rows)),
             all_rows=rows,
             rows={name: open_rows([path]).count() for name, path in newest.items()},
-            rounds=rounds,
         )
     model = replace(model, card=replace(model.card, accuracy=accuracy))
     model.save(into)
-    logger.info(
-        "model refitted", extra={"folder": str(into), "rows": sum(model.card.rows.values()), "rounds": rounds}
-    )
+    facts = {"rows": sum(model.card.rows.values()), **model.card.params}
+    logger.info("model refitted", extra={"folder": str(into), **facts})
     return model
 
 
-def _refit_by(
-    backend: TrainingBackend, *, rows: TrainingRows, params: Mapping[str, float], rounds: int
+def refit_by(
+    backend: TrainingBackend, evaluated: PriceModel, rows: TrainingRows
 ) -> Callable[[TrainingEncoder], FittedTrees]:
+    """Return a function that fits the trees of a model again, with as many rounds as they have.
+
+    Args:
+        backend: Where they are fitted.
+        evaluated: The model.
+        rows: Rows to fit on.
+
+    Returns:
+        Function of the encoder of these rows.
+    """
+    params, rounds = _split_params(evaluated.card.params)
+    quantile_rounds = evaluated.quantile_trees.rounds if evaluated.quantile_trees else ()
+
     def refit(encoder: TrainingEncoder) -> FittedTrees:
-        booster = backend.refit(encoder, rows=rows, params=params, rounds=rounds)
-        return from_xgboost(booster, rounds=rounds)
+        growths = _growths(encoder, params, rounds=rounds, quantile_rounds=quantile_rounds)
+        return from_xgboost(*backend.fit(encoder, growths, rows=rows))
 
     return refit
+
+
+def _growths(
+    encoder: TrainingEncoder, params: Mapping[str, float], *, rounds: int, quantile_rounds: Sequence[int]
+) -> list[TreeGrowth]:
+    """Describe the trees of the price, and those of each quantile."""
+    price = price_growth(params, monotone=encoder.encoder.monotone, rounds=rounds)
+    return [price, *quantile_growths(quantile_rounds)]
 
 
 def _split_params(params: Mapping[str, float]) -> tuple[dict[str, float], int]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xgboost as xgb
 
-from carvalue.pricing.training.boosting import EncodedRows, boost, ignore_round, matrices, robust_loss
+from carvalue.pricing.training.boosting import EncodedRows, boost, matrices, price_growth, robust_loss
 
 
 def test_the_loss_pulls_towards_the_median_not_the_mean() -> None:
@@ -41,16 +41,10 @@ def test_a_fit_is_cut_at_its_best_round() -> None:
     told: list[int] = []
 
     fitted = boost(
-        params={"max_leaves": 31.0, "eta": 0.5},
-        monotone=(0, 0, 0),
-        rounds=200,
-        **dict(zip(("train", "validation"), matrices(train=train, validation=validation), strict=True)),
+        price_growth({"max_leaves": 31.0, "eta": 0.5}, monotone=(0, 0, 0), rounds=200),
+        *matrices(train=train, validation=validation),
         on_round=lambda number, error: told.append(number),
     )
 
     assert fitted.booster.num_boosted_rounds() == fitted.rounds < len(told) < 200
     assert fitted.error == min(fitted.curve)
-
-
-def test_ignoring_a_round_does_nothing() -> None:
-    ignore_round(1, 0.5)

@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from math import ceil
 from pathlib import Path
@@ -30,16 +30,7 @@ from carvalue.parallel import Table, Workers
 from carvalue.parallel.cluster import connect_workers, send_value
 from carvalue.pricing.bundle import encoder_from_json, encoder_to_json
 from carvalue.pricing.features import FeatureEncoder
-from carvalue.pricing.intervals import Floats
-from carvalue.pricing.training.boosting import (
-    VALIDATION,
-    EncodedRows,
-    FittedBooster,
-    cut_at_best,
-    native_params,
-    patience,
-    robust_loss,
-)
+from carvalue.pricing.training.boosting import EncodedRows, FittedBooster, TreeGrowth, boost
 from carvalue.pricing.training.encoding import TrainingEncoder, TrainingRows
 
 logger = logging.getLogger(__name__)
@@ -75,49 +66,17 @@ class TablePart:
         return self.table().slice(self.start, self.rows).collect()
 
 
-@dataclass(frozen=True, kw_only=True)
-class TreeGrowth:
-    """What the workers of a fit have in common.
-
-    Attributes:
-        params: Parameters for XGBoost.
-        rounds: Largest number of boosting rounds.
-        patience: Rounds without an improvement after which it stops; None without validation rows.
-        loss: Gradient and curvature of the loss.
-        disk_rows: A worker with more rows keeps them on its disk.
-    """
-
-    params: Mapping[str, object]
-    rounds: int
-    patience: int | None
-    loss: Callable[[Floats, xgb.DMatrix], tuple[Floats, Floats]]
-    disk_rows: int
-
-
 @dataclass(frozen=True)
 class Share:
     """The rows of one worker.
 
     Attributes:
         train: Rows to fit on.
-        validation: Rows for early stopping.
+        validation: Rows for early stopping; None for none on any worker.
     """
 
     train: Sequence[TablePart]
-    validation: Sequence[TablePart]
-
-
-@dataclass(frozen=True)
-class GrownTrees:
-    """Result of a fit, the same on all workers.
-
-    Attributes:
-        booster: The trees.
-        curve: Validation error after each round; empty without validation rows.
-    """
-
-    booster: xgb.Booster
-    curve: Sequence[float]
+    validation: Sequence[TablePart] | None
 
 
 class WorkerLost(Exception):
@@ -139,93 +98,62 @@ class DaskBackend:
     def fit(
         self,
         encoder: TrainingEncoder,
+        growths: Sequence[TreeGrowth],
         *,
-        train: TrainingRows,
-        validation: TrainingRows,
-        params: Mapping[str, float],
-        rounds: int,
-    ) -> FittedBooster:
-        """Fit with early stopping on the validation rows.
+        rows: TrainingRows,
+        validation: TrainingRows | None = None,
+    ) -> list[FittedBooster]:
+        """Fit several boosters on the same rows, and again with the remaining workers if one is lost.
 
         Args:
-            encoder: Encoder that was fitted on the training rows.
-            train: Training rows.
-            validation: Validation rows.
-            params: XGBoost parameters, without the fixed ones.
-            rounds: Largest number of boosting rounds.
+            encoder: Encoder that was fitted on the rows to fit on.
+            growths: How the trees of each booster grow, but for the order of the leaves: on a cluster it is
+                `DEPTHWISE`.
+            rows: Rows to fit on.
+            validation: Rows for early stopping; None fits all rounds.
 
         Returns:
-            The booster, cut at its best round.
+            The booster of each growth, cut at its best round.
         """
-        growth = _growth(encoder, params=params, rounds=rounds, patience=patience(rounds))
-        grown = self._grow(growth, encoder, train=train, validation=validation)
-        return cut_at_best(grown.booster, curve=grown.curve)
-
-    def refit(
-        self, encoder: TrainingEncoder, *, rows: TrainingRows, params: Mapping[str, float], rounds: int
-    ) -> xgb.Booster:
-        """Fit a fixed number of rounds.
-
-        Args:
-            encoder: Encoder that was fitted on all these rows.
-            rows: Training rows.
-            params: XGBoost parameters, without the fixed ones.
-            rounds: Number of boosting rounds.
-
-        Returns:
-            The booster with all its trees.
-        """
-        growth = _growth(encoder, params=params, rounds=rounds, patience=None)
-        return self._grow(growth, encoder, train=rows, validation=None).booster
-
-    def _grow(
-        self,
-        growth: TreeGrowth,
-        encoder: TrainingEncoder,
-        *,
-        train: TrainingRows,
-        validation: TrainingRows | None,
-    ) -> GrownTrees:
-        """Grow the trees, and grow them again with the workers that there are then if one was lost."""
         text = send_value(self.client, _encoder_to_text(encoder))
         for _ in range(ATTEMPTS - 1):
             processes = self._processes()
             try:
-                return self._grow_together(growth, text, train=train, validation=validation)
+                return self._fit_together(growths, text, rows=rows, validation=validation)
             except WorkerLost:
                 pass
             except xgb.core.XGBoostError:
                 if self._processes() == processes:
                     raise
             logger.warning("a worker was lost: the trees grow again from the first one")
-        return self._grow_together(growth, text, train=train, validation=validation)
+        return self._fit_together(growths, text, rows=rows, validation=validation)
 
     def _processes(self) -> Mapping[str, int]:
         """Find the process of each worker that answers."""
         found: Mapping[str, int] = self.client.run(os.getpid, on_error="ignore")
         return found
 
-    def _grow_together(
+    def _fit_together(
         self,
-        growth: TreeGrowth,
+        growths: Sequence[TreeGrowth],
         text: "Future[str]",
         *,
-        train: TrainingRows,
+        rows: TrainingRows,
         validation: TrainingRows | None,
-    ) -> GrownTrees:
+    ) -> list[FittedBooster]:
         """Encode the rows and grow the trees, with one task on each worker.
 
         Raises:
             WorkerLost: A worker stopped.
         """
         workers = sorted(self.client.scheduler_info(n_workers=-1)["workers"])
-        shares = _shares(train, validation, workers=len(workers))
+        shares = _shares(rows, validation, workers=len(workers))
         # a task that waits for its turn on a worker would hold up those that run
         with MultiLock(workers, client=self.client):
             encoded = self._on_each(workers, _encode_share, shares, text)
             tracker = self.client.run_on_scheduler(_start_tracker, workers=len(workers))
-            grown = self._on_each(workers, _grow_on_worker, encoded, growth, tracker)
-            result: GrownTrees = grown[0].result()
+            fitted = self._on_each(workers, _fit_on_worker, encoded, growths, tracker, DISK_ROWS)
+            result: list[FittedBooster] = fitted[0].result()
         return result
 
     def _on_each(
@@ -321,13 +249,13 @@ class EncodedShare:
     Attributes:
         folder: Folder of the files.
         train: Files of the rows to fit on.
-        validation: Files of the rows for early stopping.
+        validation: Files of the rows for early stopping; None for none on any worker.
         rows: Number of rows to fit on.
     """
 
     folder: "TemporaryDirectory[str]"
     train: Sequence[Path]
-    validation: Sequence[Path]
+    validation: Sequence[Path] | None
     rows: int
 
 
@@ -336,10 +264,14 @@ def _encode_share(share: Share, text: str) -> EncodedShare:
     folder = TemporaryDirectory(dir=get_worker().local_directory)
     encoder = _encoder_from_text(text)
     write = partial(_write_encoded, into=Path(folder.name))
+    train = write(share.train, encode=encoder.encode_out_of_fold, name="train")
+    validation = None
+    if share.validation is not None:
+        validation = write(share.validation, encode=encoder.encode_unseen, name="validation")
     return EncodedShare(
         folder=folder,
-        train=write(share.train, encode=encoder.encode_out_of_fold, name="train"),
-        validation=write(share.validation, encode=encoder.encode_unseen, name="validation"),
+        train=train,
+        validation=validation,
         rows=sum(part.rows for part in share.train),
     )
 
@@ -355,32 +287,24 @@ def _write_encoded(
     return paths
 
 
-def _grow_on_worker(share: EncodedShare, growth: TreeGrowth, tracker: Mapping[str, Any]) -> GrownTrees:
+def _fit_on_worker(
+    share: EncodedShare, growths: Sequence[TreeGrowth], tracker: Mapping[str, Any], disk_rows: int
+) -> list[FittedBooster]:
     """Grow the trees of all workers, with the rows of this one."""
-    threads = {"nthread": get_worker().state.nthreads}
-    history: dict[str, dict[str, list[float]]] = {}
+    on_this_worker = dict(DEPTHWISE) | {"nthread": get_worker().state.nthreads}
     with (
         dxgb.CommunicatorContext(**tracker),
-        xgb.config_context(**threads),
+        xgb.config_context(nthread=on_this_worker["nthread"]),
         TemporaryDirectory(dir=share.folder.name) as folder,
     ):
-        cache = Path(folder) if share.rows > growth.disk_rows else None
+        cache = Path(folder) if share.rows > disk_rows else None
         quantized = xgb.ExtMemQuantileDMatrix if cache else xgb.QuantileDMatrix
-        train = quantized(EncodedParts(share.train, cache=cache))
-        evals = []
-        if growth.patience is not None:
-            evals.append((quantized(EncodedParts(share.validation, cache=cache), ref=train), VALIDATION))
-        booster = xgb.train(
-            params=dict(growth.params) | threads,
-            dtrain=train,
-            num_boost_round=growth.rounds,
-            evals=evals,
-            evals_result=history,
-            obj=growth.loss,
-            early_stopping_rounds=growth.patience,
-            verbose_eval=False,
-        )
-    return GrownTrees(booster, tuple(history[VALIDATION]["mae"] if history else ()))
+        binned = [quantized(EncodedParts(share.train, cache=cache))]
+        if share.validation is not None:
+            binned.append(quantized(EncodedParts(share.validation, cache=cache), ref=binned[0]))
+        return [
+            boost(replace(growth, params={**growth.params, **on_this_worker}), *binned) for growth in growths
+        ]
 
 
 def _start_tracker(dask_scheduler: Scheduler, *, workers: int) -> Mapping[str, Any]:
@@ -392,18 +316,14 @@ def _start_tracker(dask_scheduler: Scheduler, *, workers: int) -> Mapping[str, A
     return tracker.worker_args()
 
 
-def _growth(
-    encoder: TrainingEncoder, *, params: Mapping[str, float], rounds: int, patience: int | None
-) -> TreeGrowth:
-    native = native_params(params, monotone=encoder.encoder.monotone) | dict(DEPTHWISE)
-    return TreeGrowth(params=native, rounds=rounds, patience=patience, loss=robust_loss, disk_rows=DISK_ROWS)
-
-
-def _shares(train: TrainingRows, validation: TrainingRows | None, *, workers: int) -> list[Share]:
+def _shares(rows: TrainingRows, validation: TrainingRows | None, *, workers: int) -> list[Share]:
     """Give each worker about the same number of rows, because XGBoost needs some on each."""
-    to_fit = list(_parts(train.tables, workers=workers))
-    held_out = list(_parts(validation.tables, workers=workers)) if validation else []
-    return [Share(to_fit[number::workers], held_out[number::workers]) for number in range(workers)]
+    train = list(_parts(rows.tables, workers=workers))
+    held_out = None if validation is None else list(_parts(validation.tables, workers=workers))
+    return [
+        Share(train[number::workers], None if held_out is None else held_out[number::workers])
+        for number in range(workers)
+    ]
 
 
 def _parts(tables: Sequence[Table], *, workers: int) -> Iterator[TablePart]:

@@ -11,7 +11,7 @@ from carvalue.pricing.training.boosting import EncodedRows
 from carvalue.pricing.training.libraries.catboost_trees import fit_catboost, nested_trees
 from carvalue.pricing.training.libraries.lightgbm_trees import fit_lightgbm, nested_from_lightgbm
 from carvalue.pricing.training.libraries.settings import BoostingSettings, FitTrees, LibraryMissing
-from carvalue.pricing.training.libraries.xgboost_trees import fit_xgboost, from_xgboost
+from carvalue.pricing.training.libraries.xgboost_trees import fit_quantile_trees, fit_xgboost, from_xgboost
 from carvalue.pricing.trees import FlatTrees
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Booster",
     "BoostingSettings",
     "LibraryMissing",
+    "fit_quantile_trees",
     "fit_trees",
     "from_xgboost",
     "nested_from_lightgbm",

@@ -1,29 +1,38 @@
 """Trees of XGBoost."""
 
-from typing import Any
+from collections.abc import Sequence
 
-import xgboost as xgb
-
+from carvalue.pricing.intervals import QuantileTrees
 from carvalue.pricing.model import new_booster
 from carvalue.pricing.training.assembly import FittedTrees
-from carvalue.pricing.training.boosting import EncodedRows, boost, boost_fixed_rounds, ignore_round, matrices
+from carvalue.pricing.training.boosting import (
+    EncodedRows,
+    FittedBooster,
+    boost,
+    matrices,
+    price_growth,
+    quantile_growths,
+)
 from carvalue.pricing.training.libraries.settings import BoostingSettings
 from carvalue.pricing.trees import FlatTrees
 
 
-def from_xgboost(booster: xgb.Booster, *, rounds: int) -> FittedTrees:
-    """Convert a booster of XGBoost.
+def from_xgboost(price: FittedBooster, *quantiles: FittedBooster) -> FittedTrees:
+    """Convert boosters of XGBoost.
 
     Args:
-        booster: The fitted booster.
-        rounds: Number of its boosting rounds.
+        price: The fitted booster of the price.
+        *quantiles: Those of the low and of the high quantile, or none.
 
     Returns:
         The trees.
     """
-    content = bytes(booster.save_raw(raw_format="ubj"))
+    content = bytes(price.booster.save_raw(raw_format="ubj"))
     return FittedTrees(
-        flat_trees=FlatTrees.from_booster(new_booster(content)), rounds=rounds, booster_bytes=content
+        flat_trees=FlatTrees.from_booster(new_booster(content)),
+        rounds=price.rounds,
+        booster_bytes=content,
+        quantile_trees=_quantile_trees(quantiles) if quantiles else None,
     )
 
 
@@ -40,14 +49,29 @@ def fit_xgboost(
     Returns:
         The trees, without those after the best round.
     """
-    shared: dict[str, Any] = {
-        "params": settings.params,
-        "monotone": settings.monotone,
-        "rounds": settings.rounds,
-        "loss": settings.loss,
-    }
-    if validation is None:
-        return from_xgboost(boost_fixed_rounds(rows=train, **shared), rounds=settings.rounds)
-    binned, held_out = matrices(train=train, validation=validation)
-    fitted = boost(train=binned, validation=held_out, on_round=ignore_round, **shared)
-    return from_xgboost(fitted.booster, rounds=fitted.rounds)
+    growth = price_growth(
+        settings.params, monotone=settings.monotone, rounds=settings.rounds, loss=settings.loss
+    )
+    return from_xgboost(boost(growth, *matrices(train=train, validation=validation)))
+
+
+def fit_quantile_trees(
+    rounds: Sequence[int], train: EncodedRows, validation: EncodedRows | None
+) -> QuantileTrees:
+    """Fit the trees of both quantiles, with XGBoost whichever library fits those of the price.
+
+    Args:
+        rounds: Largest number of boosting rounds for each.
+        train: Rows to fit on.
+        validation: Rows for early stopping; None fits all rounds.
+
+    Returns:
+        The trees, without those after the best round.
+    """
+    binned = matrices(train=train, validation=validation)
+    return _quantile_trees([boost(growth, *binned) for growth in quantile_growths(rounds)])
+
+
+def _quantile_trees(fitted: Sequence[FittedBooster]) -> QuantileTrees:
+    low, high = (FlatTrees.from_booster(item.booster) for item in fitted)
+    return QuantileTrees(low=low, high=high)
