@@ -1,6 +1,6 @@
 """The feature encoder: listings to a numeric matrix, the same for a training frame and a single listing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import nan
@@ -53,6 +53,11 @@ class FeatureEncoder:
     def names(self) -> tuple[str, ...]:
         """Names of the columns."""
         return (*(feature.name for feature in self.features), *(ADDITIVE,) * bool(self.summed))
+
+    @cached_property
+    def columns(self) -> Mapping[str, int]:
+        """Name -> index of each column."""
+        return {name: column for column, name in enumerate(self.names)}
 
     @cached_property
     def flags_odometers(self) -> bool:
@@ -113,7 +118,7 @@ class FeatureEncoder:
         """
         if not self.summed:
             return
-        first, *others = map(self.names.index, self.summed)
+        first, *others = self._summed_columns
         total = matrix[:, first]
         for column in others:
             total = total + matrix[:, column]
@@ -133,6 +138,10 @@ class FeatureEncoder:
         for column, inputs, value in self._mixed_columns:
             values[column] = value(*map(cell, inputs))
         return values
+
+    @cached_property
+    def _summed_columns(self) -> tuple[int, ...]:
+        return tuple(map(self.names.index, self.summed))
 
     @cached_property
     def _name_columns(self) -> Callable[[Value, Value], tuple[float, ...]]:

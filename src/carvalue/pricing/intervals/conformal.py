@@ -45,7 +45,7 @@ PRICE = "price"
 SPREADS = BELOW, ABOVE = "spread_below", "spread_above"
 """Inputs from quantile trees: expected distance of asking prices below and above the quote, log dollars."""
 CATEGORY_FACTORS = ("make", "region")
-INPUT_COLUMNS = frozenset({"year", "odometer", "family_rows", *CATEGORY_FACTORS})
+INPUT_COLUMNS = ("year", "odometer", "family_rows", *CATEGORY_FACTORS)
 """Columns of the encoder that the intervals depend on."""
 PRICE_BANDS = tuple(log(price) for price in MARKET.price_bands)
 """Edges of the Mondrian bins of the quoted log price."""
@@ -131,8 +131,11 @@ class PriceIntervals:
         Returns:
             The distances, each of shape (rows,).
         """
-        log_price = inputs[PRICE]
-        return -self.limited(-below, log_price=log_price), self.limited(above, log_price=log_price)
+        if self._log_limits is None:
+            return below, above
+        lowest, highest = self._log_limits
+        below = np.minimum(below, np.maximum(inputs[PRICE] - lowest, 0.0))
+        return below, np.minimum(above, np.maximum(highest - inputs[PRICE], 0.0))
 
     def limited(self, offsets: Floats, *, log_price: Floats) -> Floats:
         """Keep ends or quantiles between the limits; where the quote itself is beyond one, they end at it.
@@ -151,9 +154,9 @@ class PriceIntervals:
             >>> np.exp(quoted + ends).round().tolist()
             [1000.0, 1200.0, 900.0]
         """
-        if self.limits is None:
+        if self._log_limits is None:
             return offsets
-        lowest, highest = map(log, self.limits)
+        lowest, highest = self._log_limits
         room_below, room_above = np.minimum(lowest - log_price, 0.0), np.maximum(highest - log_price, 0.0)
         limited: Floats = np.minimum(np.maximum(offsets, room_below), room_above)  # quicker than np.clip
         return limited
@@ -219,6 +222,10 @@ class PriceIntervals:
             limits=None if content.get("limits") is None else tuple(content["limits"]),
         )
 
+    @cached_property
+    def _log_limits(self) -> tuple[float, float] | None:
+        return None if self.limits is None else (log(self.limits[0]), log(self.limits[1]))
+
     def _scales(self, inputs: IntervalInputs) -> tuple[Floats, Floats]:
         """Return the unit of scaled residuals below and above each quote in log dollars."""
         sigmas = np.exp(total_log_sigma(self.factors, inputs, rows=len(inputs[PRICE])))
@@ -264,9 +271,9 @@ def interval_inputs(
     inputs = {PRICE: log_price}
     if quantile_trees:
         inputs[BELOW], inputs[ABOVE] = quantile_trees.spreads(matrix, log_price=log_price)
-    for column, name in enumerate(encoder.names):
-        if name in INPUT_COLUMNS:
-            inputs[name] = matrix[:, column].astype(np.float64)
+    for name in INPUT_COLUMNS:
+        if name in encoder.columns:
+            inputs[name] = matrix[:, encoder.columns[name]].astype(np.float64)
     return inputs
 
 

@@ -65,11 +65,11 @@ def test_a_bundle_without_quantile_trees_is_read(model: PriceModel) -> None:
 
 
 def scattered_rows(*, seed: int) -> EncodedRows:
-    """Make rows whose prices scatter five times as much where two features have the same sign."""
+    """Make rows whose prices scatter five times as much where a feature without a factor is positive."""
     random = np.random.default_rng(seed)
     matrix = random.normal(size=(ROWS, 3)).astype(np.float32)
     matrix[:, -1] = QUOTED
-    sigma = np.where((matrix[:, 0] > 0) == (matrix[:, 1] > 0), 0.5, 0.1)
+    sigma = np.where(matrix[:, 0] > 0, 0.5, 0.1)
     return EncodedRows(matrix=matrix, log_price=QUOTED + random.normal(size=ROWS) * sigma)
 
 
