@@ -22,6 +22,10 @@ MAX_LOCKED_ROWS = 64
 """Up to so many rows a call keeps the interpreter's lock: reacquiring it would take longer than the call."""
 
 
+_Memory = ctypes.c_char * 0
+"""The memory of an array of any length, also of none."""
+
+
 class _Forest(ctypes.Structure):
     """As `predict.c` declares it."""
 
@@ -68,12 +72,12 @@ class NativePredictor:
         """
         if rows.shape[1] < self._features:
             raise ValueError(f"A row has {rows.shape[1]} features, the trees use {self._features}.")
-        rows, starts = np.ascontiguousarray(rows, np.float32), np.ascontiguousarray(base_margin, np.float32)
-        scores = np.empty(len(rows), dtype=np.float32)
+        rows = np.array(
+            rows, np.float32, order="C"
+        )  # a copy: finding the address of a writable array is quicker
+        scores = np.array(base_margin, np.float32)
         score = _programs()[len(rows) > MAX_LOCKED_ROWS]
-        if score(
-            ctypes.byref(self._forest), rows.shape[1], len(rows), *map(_address, (rows, starts, scores))
-        ):
+        if score(ctypes.byref(self._forest), *rows.shape[::-1], _address(rows), _address(scores)):
             raise MemoryError("The working memory for tree prediction cannot be allocated.")
         return scores
 
@@ -111,7 +115,7 @@ def _programs() -> tuple[Any, Any]:
 
 def _program(load: Any) -> Any:
     score = load(str(_library())).carvalue_score
-    score.argtypes = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, *(ctypes.c_void_p,) * 3)
+    score.argtypes = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
     score.restype = ctypes.c_int
     return score
 
@@ -124,4 +128,4 @@ def _library() -> Path:
 
 
 def _address(array: Singles) -> int:
-    return int(array.__array_interface__["data"][0])
+    return ctypes.addressof(_Memory.from_buffer(array.data))

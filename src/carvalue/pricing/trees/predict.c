@@ -94,19 +94,15 @@ static void score_some(const Forest *forest, const int32_t *cells, size_t width,
   }
 }
 
-/* Predict `count` rows of `stride` values; the sum of a row begins with its start. Returns 1 if out of memory. */
-int carvalue_score(const Forest *forest, int64_t stride, int64_t count, const float *rows, const float *starts,
-                   float *scores) {
+/* Add the leaves of `count` rows of `stride` values to their scores. Returns 1 if out of memory. */
+int carvalue_score(const Forest *forest, int64_t stride, int64_t count, const float *rows, float *scores) {
   size_t width = 1 + 2 * (size_t)forest->features;
   int64_t most = count < ROWS_AT_ONCE ? count : ROWS_AT_ONCE;
   int32_t *cells = malloc((size_t)most * width * sizeof(int32_t));
   if (cells == NULL) return count > 0;
   for (int64_t first = 0; first < count; first += most) {
     int64_t some = count - first < most ? count - first : most;
-    for (int64_t i = 0; i < some; i++) {
-      fill_cells(forest, cells + i * width, rows + (first + i) * stride);
-      scores[first + i] = starts[first + i];
-    }
+    for (int64_t i = 0; i < some; i++) fill_cells(forest, cells + i * width, rows + (first + i) * stride);
     score_some(forest, cells, width, some, scores + first);
   }
   free(cells);
