@@ -27,6 +27,7 @@ from carvalue.pricing import PriceModel
 from carvalue.pricing.evaluation import range_scores, winkler_score
 from carvalue.pricing.intervals import NOMINAL_COVERAGE, Floats
 from carvalue.pricing.training.assembly import calibrated
+from carvalue.pricing.training.boosting import EncodedRows
 from carvalue.pricing.training.encoding import encode_unseen, fit_training_encoder, in_memory
 
 LOWER, UPPER = (1 - NOMINAL_COVERAGE) / 2, (1 + NOMINAL_COVERAGE) / 2
@@ -172,17 +173,28 @@ def predict(dataset: Path, model: PriceModel, *, every: int) -> Test:
 
 
 def fit_quantile_trees(train: pl.DataFrame, validation: pl.DataFrame, test: pl.DataFrame) -> Iterator[Floats]:
-    """Yield the test rows' lower and upper quantile by trees on the features of the model."""
-    encoder = fit_training_encoder(in_memory(train))
-    known, held_out = encoder.encode_out_of_fold(train), encoder.encode_unseen(validation)
-    asked = encoder.encode_unseen(test)
-    data = lgb.Dataset(known.matrix, known.log_price)
-    valid = data.create_valid(held_out.matrix, held_out.log_price)
+    """Yield the test rows' lower and upper quantile by trees on the features of the model.
+
+    As with the model, the validation rows stop the first fit; the second one has as many rounds, and has both
+    sets.
+    """
+    first = fit_training_encoder(in_memory(train))
+    data = lightgbm_rows(first.encode_out_of_fold(train))
+    held_out = lightgbm_rows(first.encode_unseen(validation), reference=data)
+    both = pl.concat([train, validation])
+    second = fit_training_encoder(in_memory(both))
+    all_data, asked = lightgbm_rows(second.encode_out_of_fold(both)), second.encode_unseen(test)
     for level in (LOWER, UPPER):
         params = {"objective": "quantile", "alpha": level, "num_threads": 1, "verbosity": -1, **TREES}
         stop = lgb.early_stopping(PATIENCE, verbose=False)
-        trees = lgb.train(params, data, ROUNDS, valid_sets=[valid], callbacks=[stop])
+        rounds = lgb.train(params, data, ROUNDS, valid_sets=[held_out], callbacks=[stop]).best_iteration
+        trees = lgb.train(params, all_data, rounds)
         yield np.asarray(trees.predict(asked.matrix), dtype=np.float64)
+
+
+def lightgbm_rows(rows: EncodedRows, *, reference: lgb.Dataset | None = None) -> lgb.Dataset:
+    """Convert encoded rows for LightGBM; validation rows need the training rows as reference."""
+    return lgb.Dataset(rows.matrix, rows.log_price, reference=reference)
 
 
 def score(name: str, method: Callable[[Test, Rows, Rows], Ends], test: Test) -> dict[str, str]:

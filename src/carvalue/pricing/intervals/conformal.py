@@ -296,7 +296,7 @@ def calibrate_intervals(
         encoder: Encoder of the rows; without it make and region have no difficulty factor.
         coverage: Share of asking prices that the intervals should contain, half of the rest in each tail.
         unseen: For `family_rows` (an unseen model family) and `make` (an unseen make): residuals and inputs
-            of rows whose name was hidden from the model. Intervals of such cars are widened to cover them.
+            of rows whose name was hidden from the model. Intervals of such cars are scaled to cover them.
         limits: Lowest and highest price that a listing can have; None sets no limits.
 
     Returns:
@@ -341,15 +341,15 @@ def calibrate_intervals(
 def _cover_unseen(
     intervals: PriceIntervals, name: str, residuals: Floats, inputs: IntervalInputs, *, coverage: float
 ) -> PriceIntervals:
-    """Widen one bin of a factor, into which all these rows fall, until the intervals cover their prices."""
+    """Scale one bin of a factor, into which all these rows fall, so that the intervals cover their prices."""
     below, above = intervals.offsets(inputs)
     shares = np.abs(residuals) / np.maximum(np.where(residuals < 0, below, above), MIN_OFFSET)
-    widening = max(float(np.log(max(_conformal_quantile(shares, coverage), MIN_OFFSET))), 0.0)
+    scale = float(np.log(max(_conformal_quantile(shares, coverage), MIN_OFFSET))) if len(shares) else 0.0
     factors = []
     for factor in intervals.factors:
         log_sigmas = list(factor.log_sigmas)
-        if factor.name == name and len(residuals):
-            log_sigmas[int(factor.bin_indices(inputs[name][:1])[0])] += widening
+        if factor.name == name and len(shares):
+            log_sigmas[int(factor.bin_indices(inputs[name][:1])[0])] += scale
         factors.append(replace(factor, log_sigmas=tuple(log_sigmas)))
     return replace(intervals, factors=tuple(factors))
 

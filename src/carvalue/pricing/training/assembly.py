@@ -36,7 +36,7 @@ from carvalue.pricing.trees import FlatTrees
 
 LIBRARIES = ("carvalue", "xgboost-cpu", "numpy", "polars")
 HIDDEN: Mapping[Literal["family", "make"], str] = {"family": "family_rows", "make": "make"}
-"""Part of the name that is hidden -> difficulty factor that is widened to cover such cars."""
+"""Part of the name that is hidden -> difficulty factor that is scaled to cover such cars."""
 
 Residuals = tuple[Floats, IntervalInputs]
 """Log asking price minus quoted log price of each row, and what the intervals depend on."""

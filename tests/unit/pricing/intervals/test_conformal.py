@@ -94,7 +94,8 @@ def test_categories_keep_their_sigma_when_codes_change(bundle: Path, model: Pric
     assert ends[0] == pytest.approx(ends[1], rel=0.5)
 
 
-def test_intervals_of_hidden_names_are_widened_until_they_cover() -> None:
+@pytest.mark.parametrize("spread", [0.5, 0.02])
+def test_intervals_of_hidden_names_are_scaled_to_cover_them(spread: float) -> None:
     random = np.random.default_rng(3)
     market = a_market(rows=2_000)
     encoder = an_encoder(market)
@@ -102,13 +103,13 @@ def test_intervals_of_hidden_names_are_widened_until_they_cover() -> None:
         interval_inputs(encoder, encoder.matrix(rows), log_price=np.full(rows.height, 9.0))
         for rows in (market, hide_names(market, "family"))
     )
-    residuals, wide = random.normal(0, 0.1, 2_000), random.normal(0, 0.5, 2_000)
+    residuals, unseen = random.normal(0, 0.1, 2_000), random.normal(0, spread, 2_000)
 
     intervals = calibrate_intervals(
-        residuals, inputs=seen, encoder=encoder, unseen={"family_rows": (wide, hidden)}
+        residuals, inputs=seen, encoder=encoder, unseen={"family_rows": (unseen, hidden)}
     )
 
     below, above = intervals.offsets(hidden)
-    assert np.mean((-below <= wide) & (wide <= above)) == pytest.approx(0.9, abs=0.01)
+    assert np.mean((-below <= unseen) & (unseen <= above)) == pytest.approx(0.9, abs=0.01)
     below, above = intervals.offsets(seen)
     assert np.mean((-below <= residuals) & (residuals <= above)) == pytest.approx(0.9, abs=0.02)
