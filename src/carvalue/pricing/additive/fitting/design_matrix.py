@@ -21,6 +21,7 @@ from carvalue.pricing.additive.lookups import (
 from carvalue.pricing.features import (
     IMPLAUSIBLE,
     CarName,
+    coded,
     distinct_cells,
     normalize_word,
 )
@@ -71,11 +72,11 @@ class _Builder:
         }
 
     def _category_blocks(self) -> dict[str, ColumnBlock]:
-        families, family_of_name = _coded(group_keys(name)[1] for name in self._names)
+        families, family_of_name = coded(group_keys(name)[1] for name in self._names)
         family, blocks = family_of_name[self._name], {}
         for field in CATEGORY_FIELDS:
             cell, cells = distinct_cells(self._frame, (field.name,))
-            categories, category_of_cell = _coded(normalize_word(value) for (value,) in cells)
+            categories, category_of_cell = coded(normalize_word(value) for (value,) in cells)
             category, block = category_of_cell[cell], f"category {field.name}"
             blocks[block] = self._one_hot(block, category, categories)
             if field.name in FAMILY_CATEGORIES:
@@ -109,13 +110,6 @@ def _membership(
     starts = np.cumsum([0, *map(len, members)])
     flat = np.fromiter((column for row in members for column in row), dtype=np.int32, count=int(starts[-1]))
     return sparse.csr_matrix((np.ones(len(flat)), flat, starts), shape=(len(names), len(groups)))
-
-
-def _coded(keys: Iterable[str]) -> tuple[list[str], Ints]:
-    """List the distinct keys, and give the position of each key in the list."""
-    found: dict[str, int] = {}
-    codes = np.array([found.setdefault(key, len(found)) for key in keys], dtype=np.int64)
-    return list(found), codes
 
 
 def _flags(frame: pl.DataFrame) -> tuple[sparse.csr_matrix, Ints]:
