@@ -200,7 +200,7 @@ def _write_part(
 ) -> StoredRows:
     number, table = numbered
     rows = make_part(table, columns=columns, listings=listings)
-    return write_part(rows, part_file(into, number).with_suffix(".npz"))
+    return write_part(rows, part_file(into, number).with_suffix(".rows"))
 
 
 def _vocabulary(sums: PriceSums, field: str) -> Vocabulary:
