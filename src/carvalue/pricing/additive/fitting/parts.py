@@ -179,15 +179,16 @@ def write_part(rows: FitRows, path: Path) -> StoredRows:
 
 def _read_part(path: Path) -> FitRows:
     with path.open("rb") as file:
-        names, shapes, indexes, scaled, factors, *tables, year, target, weights = (
+        names, shapes, indexes, scaled, factors, data, columns, starts, year, target, weights = (
             np.load(file) for _ in range(11)
         )
+    tables = _split(data, columns, starts, shapes)
     finders, factor_of = Finders(len(year)), dict(zip(scaled.tolist(), factors, strict=True))
     blocks = {
         name: ColumnBlock(
             finder=finders.find(indexes[number], of=table.shape[0], factor=factor_of.get(number)), table=table
         )
-        for number, (name, table) in enumerate(zip(names.tolist(), _split(*tables, shapes), strict=True))
+        for number, (name, table) in enumerate(zip(names.tolist(), tables, strict=True))
     }
     design = DesignMatrix(blocks=blocks, year=year)
     return FitRows(design=design, target=target, row_weights=weights, weights=weights)

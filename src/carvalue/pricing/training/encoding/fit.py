@@ -121,7 +121,7 @@ def _fit_additive(
     columns = choose_columns(
         count_cells(rows.scan()), token_curves=components.token_curves, read=components.read_name
     )
-    listings = count_listings(rows.scan())
+    listings = count_listings(rows)
     make_part = partial(
         _fit_rows,
         included=_included(sums),
