@@ -1,6 +1,6 @@
 """Training rows in parts: sums over all rows are sums over the parts, in memory or in files of a cluster."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from operator import add
@@ -11,10 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from carvalue.parallel import IN_PROCESS, Workers, group_parts, written_part
-from carvalue.pricing.additive.fitting.blocks import ColumnBlock, DesignMatrix, Finders, Floats, Ints
-
-TABLE_ARRAYS = ("data", "indices", "indptr")
-"""The arrays of a sparse matrix in rows."""
+from carvalue.pricing.additive.fitting.blocks import DesignMatrix, Floats, find_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +113,8 @@ class DesignParts:
             The sum; the parts are added in their order.
         """
         compute = partial(_compute, function=function)
-        groups = group_parts(self.parts, self.workers.partitions)
+        # one task for each thread: the sums of a task are megabytes that travel to the step
+        groups = group_parts(self.parts, self.workers.concurrency)
         return reduce(add, self.workers.map(compute, groups, description=None, shared=arguments))
 
     def reweighted(self, function: PartFunction, **arguments: Floats) -> "DesignParts":
@@ -157,19 +155,14 @@ def write_part(rows: FitRows, path: Path) -> StoredRows:
     Returns:
         The written part.
     """
-    design, blocks = rows.design, rows.design.blocks.values()
-    tables, finders = [block.table for block in blocks], [block.finder for block in blocks]
-    factors = {number: finder.data for number, finder in enumerate(finders) if (finder.data != 1).any()}
+    finder, table = rows.design.finder, rows.design.table
+    blocks = finder.nnz // max(finder.shape[0], 1)
+    values = finder.data.reshape(-1, max(blocks, 1))
+    scaled = np.flatnonzero((values != 1).any(axis=0))
     arrays = (
-        np.array(list(design.blocks)),
-        np.array([table.shape for table in tables]),
-        np.stack([finder.indices for finder in finders]),
-        np.array(list(factors), dtype=np.int64),
-        np.array(list(factors.values())),
-        *(np.concatenate([getattr(table, name) for table in tables]) for name in TABLE_ARRAYS),
-        design.year,
-        rows.target,
-        rows.row_weights,
+        *(finder.indices.reshape(-1, max(blocks, 1)), scaled, values[:, scaled]),
+        *(table.data, table.indices, table.indptr, np.array(table.shape)),
+        *(rows.design.year, rows.target, rows.row_weights),
     )
     with written_part(path) as temporary, temporary.open("wb") as file:
         for array in arrays:
@@ -179,26 +172,11 @@ def write_part(rows: FitRows, path: Path) -> StoredRows:
 
 def _read_part(path: Path) -> FitRows:
     with path.open("rb") as file:
-        names, shapes, indexes, scaled, factors, data, columns, starts, year, target, weights = (
-            np.load(file) for _ in range(11)
-        )
-    tables = _split(data, columns, starts, shapes)
-    finders, factor_of = Finders(len(year)), dict(zip(scaled.tolist(), factors, strict=True))
-    blocks = {
-        name: ColumnBlock(
-            finder=finders.find(indexes[number], of=table.shape[0], factor=factor_of.get(number)), table=table
-        )
-        for number, (name, table) in enumerate(zip(names.tolist(), tables, strict=True))
-    }
-    design = DesignMatrix(blocks=blocks, year=year)
+        index, scaled, factors, *table, shape, year, target, weights = (np.load(file) for _ in range(10))
+    factor_of = dict(zip(scaled.tolist(), factors.T, strict=True))
+    design = DesignMatrix(
+        finder=find_rows(index, of=shape[0], factors=factor_of),
+        table=sparse.csr_matrix(tuple(table), shape=shape),
+        year=year,
+    )
     return FitRows(design=design, target=target, row_weights=weights, weights=weights)
-
-
-def _split(data: Floats, columns: Ints, starts: Ints, shapes: Ints) -> Iterator[sparse.csr_matrix]:
-    """Split the joined arrays of sparse matrices."""
-    place = entry = 0
-    for rows, width in shapes.tolist():
-        own = starts[place : place + rows + 1]
-        some = slice(entry, entry + int(own[-1]))
-        yield sparse.csr_matrix((data[some], columns[some], own), shape=(rows, width))
-        place, entry = place + rows + 1, some.stop
