@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
 from math import log1p, nan
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ from carvalue.pricing.features import (
 )
 
 Floats = npt.NDArray[np.float64]
+Curve: TypeAlias = "array[float]"
 
 AGE_KNOTS = (0.0, 2.0, 4.0, 7.0, 10.0, 14.0, 19.0, 27.0, 37.0)
 """Knots of the age effects of a name group, in years."""
@@ -134,7 +136,7 @@ class NameCurves:
         """Position of each model year between `AGE_KNOTS`, as `locate` returns it."""
         return [locate(AGE_KNOTS, float(age)) for age in reversed(range(len(self.base_curve)))]
 
-    def curve(self, name: CarName) -> Sequence[float]:
+    def curve(self, name: CarName) -> Curve:
         """Compute the log price of a name by model year, with average mileage and categories.
 
         Args:
@@ -146,10 +148,10 @@ class NameCurves:
         return self._cached_curve(name)
 
     @cached_property
-    def _cached_curve(self) -> Callable[[CarName], Sequence[float]]:
+    def _cached_curve(self) -> Callable[[CarName], Curve]:
         return weak_lru_cache(self._compute_curve, size=CACHED_CURVES)
 
-    def _compute_curve(self, name: CarName) -> Sequence[float]:
+    def _compute_curve(self, name: CarName) -> Curve:
         level = 0.0
         for key in level_keys(name):
             level += self.level_effects.get(key, 0.0)
@@ -302,10 +304,10 @@ class NameMiles:
         return effects
 
     @cached_property
-    def _cached_curve(self) -> Callable[[CarName], Sequence[float]]:
+    def _cached_curve(self) -> Callable[[CarName], Curve]:
         return weak_lru_cache(self._compute_curve, size=CACHED_CURVES)
 
-    def _compute_curve(self, name: CarName) -> Sequence[float]:
+    def _compute_curve(self, name: CarName) -> Curve:
         slope = 0.0
         for key in curve_keys(name):
             slope += self.slopes.get(key, 0.0)
@@ -531,9 +533,9 @@ class NameRows:
         return log1p(self.rows.get(group_keys(self.read(*cells))[self.group], 0))
 
 
-def _stacked(curves: Sequence[Sequence[float]], knots: Sequence[float]) -> Floats:
+def _stacked(curves: Sequence[Curve], knots: Sequence[float]) -> Floats:
     """Stack the curves of names, shape (names, knots), also where there are no names."""
-    return np.array(curves, dtype=np.float64).reshape(len(curves), len(knots))
+    return np.frombuffer(b"".join(curves), dtype=np.float64).reshape(len(curves), len(knots))
 
 
 SUMMED = ("name_year", "name_miles", CATEGORY_EFFECTS, FAMILY_CATEGORY_EFFECTS)
