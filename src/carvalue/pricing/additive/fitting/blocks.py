@@ -59,7 +59,9 @@ class DesignMatrix:
             np.cumsum([0, *sizes])
             for sizes in zip(*((*table.shape, table.nnz) for table in tables), strict=True)
         )
-        index = [block.index + start for block, start in zip(blocks, height[:-1], strict=True)]
+        index = [
+            (block.index + start).astype(np.int32) for block, start in zip(blocks, height[:-1], strict=True)
+        ]
         return cls(
             finder=find_rows(
                 np.stack(index, axis=1),
