@@ -2,7 +2,8 @@
 
 LISTINGS is a raw CSV file, also zipped. Its rows are repeated with other ids, texts, prices, odometers and
 VINs until there are N, in files of FOLDER. Then one process, or two workers of one thread each and `MEMORY`
-bytes, prepare the listings, train and refit a model. Peaks of memory are those of each step.
+bytes, prepare the listings, train and refit a model. Peaks of memory are those of each step; the scheduler
+is in the process of the step.
 """
 
 import argparse
@@ -123,6 +124,7 @@ class Pipeline:
                 "step": name,
                 "s": round(seconds),
                 "CPU s": round(sum(spent)),
+                "CPU s of the step": round(spent[0]),
                 "MB of the step": round(step),
                 "MB of the largest worker": round(max(workers)) if workers else "",
             }

@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,9 @@ class DeadlyWorkers:
     @property
     def concurrency(self) -> int:
         return self.workers.concurrency
+
+    def for_rows(self, rows: int) -> "DeadlyWorkers":
+        return replace(self, workers=self.workers.for_rows(rows))
 
     def map(
         self,

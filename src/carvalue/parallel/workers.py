@@ -33,6 +33,17 @@ class Workers(Protocol):
         """The number of tasks that run at the same time."""
         ...
 
+    def for_rows(self, rows: int) -> "Workers":
+        """Use more partitions for a large table, so that the memory of a task does not grow with the table.
+
+        Args:
+            rows: The number of rows of the table.
+
+        Returns:
+            The same workers.
+        """
+        ...
+
     def map(
         self,
         function: Callable[..., Result],
@@ -78,6 +89,17 @@ class InProcess:
     def concurrency(self) -> int:
         """One task, which uses all cores."""
         return 1
+
+    def for_rows(self, rows: int) -> "InProcess":  # noqa: ARG002
+        """Keep the number of partitions.
+
+        Args:
+            rows: The number of rows of the table.
+
+        Returns:
+            These workers.
+        """
+        return self
 
     def map(
         self,

@@ -109,6 +109,7 @@ def clean(
     into.mkdir(parents=True, exist_ok=True)
     done = into / CLEANING_REPORT
     done.unlink(missing_ok=True)  # an earlier report does not describe tables that are being rewritten
+    workers = workers.for_rows(_count_rows(raw))
     with scratch_folder(into) as scratch:
         parts = _write_parts(raw, now=now or datetime.now(UTC), workers=workers, scratch=scratch)
         cars = _count_cars(parts, workers=workers, scratch=scratch)
@@ -127,6 +128,16 @@ def clean(
         },
     )
     return report
+
+
+def _count_rows(raw: Path | Sequence[Path]) -> int:
+    """Count the rows of Parquet files; 0 for a CSV file, which is one part."""
+    if isinstance(raw, Path):
+        return 0
+    try:
+        return sum(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item() for path in raw)
+    except (OSError, pl.exceptions.PolarsError):
+        return 0  # parsing names the file that cannot be read
 
 
 def _write_parts(

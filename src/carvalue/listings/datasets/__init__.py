@@ -17,7 +17,7 @@ from carvalue.listings.datasets.sales import (
     screen_sales,
     write_sales,
 )
-from carvalue.listings.datasets.sampling import read_sample, sampled_cars
+from carvalue.listings.datasets.sampling import cars_of_sample, read_sample, sampled_cars, some_cars
 from carvalue.listings.datasets.splits import SPLIT_REPORT, SplitReport, split
 from carvalue.listings.datasets.store import DATASETS, Dataset, DatasetStore
 
@@ -37,12 +37,14 @@ __all__ = [
     "SalesReport",
     "SplitName",
     "SplitReport",
+    "cars_of_sample",
     "describe_dataset",
     "gate_requirements",
     "missing_categories",
     "read_sample",
     "sampled_cars",
     "screen_sales",
+    "some_cars",
     "split",
     "write_sales",
 ]

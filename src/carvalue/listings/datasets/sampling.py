@@ -29,7 +29,20 @@ def read_sample(path: Path, *, one_in: int | None = None) -> pl.DataFrame:
         True
     """
     table, every = _scan(path), one_in or sampled_cars(path)
-    return (table if every == 1 else table.filter(pl.col("car").hash(SEED) % every == 0)).collect()
+    return some_cars(table, one_in=every).collect()
+
+
+def some_cars(table: pl.LazyFrame, *, one_in: int) -> pl.LazyFrame:
+    """Select all listings of one in several cars: the same cars, however the table is stored.
+
+    Args:
+        table: Listings with the column `car`.
+        one_in: One in how many cars is selected.
+
+    Returns:
+        These listings, in their order; all of them for 1.
+    """
+    return table if one_in == 1 else table.filter(pl.col("car").hash(SEED) % one_in == 0)
 
 
 def sampled_cars(path: Path) -> int:
@@ -41,7 +54,22 @@ def sampled_cars(path: Path) -> int:
     Returns:
         The number; 1, for all cars, where the table has at most `MAX_ROWS` rows.
     """
-    rows = int(_scan(path).select(pl.len()).collect().item())
+    return cars_of_sample(int(_scan(path).select(pl.len()).collect().item()))
+
+
+def cars_of_sample(rows: int) -> int:
+    """Compute one in how many cars a sample has, so that it has about `MAX_ROWS` rows at most.
+
+    Args:
+        rows: The number of all rows.
+
+    Returns:
+        The number; 1, for all cars, where there are at most `MAX_ROWS` rows.
+
+    Examples:
+        >>> cars_of_sample(366_653), cars_of_sample(2_500_000)
+        (1, 3)
+    """
     return max(ceil(rows / MAX_ROWS), 1)
 
 

@@ -111,6 +111,7 @@ def split(
     """
     into.mkdir(parents=True, exist_ok=True)
     (into / SPLIT_REPORT).unlink(missing_ok=True)  # it does not describe splits that are being rewritten
+    workers = workers.for_rows(_count_rows(clean))
     groups = group_parts(parts_of(clean), workers.partitions)
     listings = [ListingsPart(number=number, files=files) for number, files in enumerate(groups)]
     with scratch_folder(into) as scratch:
@@ -166,7 +167,7 @@ def _scan(listings: Sequence[ListingsPart]) -> pl.LazyFrame:
 
 
 def _count_rows(path: Path) -> int:
-    return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+    return int(pl.scan_parquet(parts_of(path), glob=False).select(pl.len()).collect().item())
 
 
 def _add_sales(

@@ -1,7 +1,6 @@
 """The drift reference: the training cars that live quotes are compared with."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ import polars as pl
 from carvalue.errors import AppError
 from carvalue.files import StoredFormat, atomic_write
 from carvalue.listings import FIELDS
+from carvalue.listings.datasets import sampled_cars, some_cars
 from carvalue.parallel import (
     IN_PROCESS,
     ROW,
@@ -63,7 +63,8 @@ def publish_reference(
     """Publish the training cars as `<root>/<fingerprint>.parquet`, with a JSON file of the same name.
 
     Each car counts once, as it was first posted. People ask for the price of a car once, but dealers post the
-    same car repeatedly, which would change the share of every value.
+    same car repeatedly, which would change the share of every value. A watcher keeps the reference in memory,
+    so of more than a million rows it has a sample of the cars.
 
     Args:
         train: The training rows, with `car`, `posted_at`, every input and `price`: a Parquet file, or a
@@ -87,7 +88,7 @@ def publish_reference(
     path = root / f"{fingerprint}.parquet"
     root.mkdir(parents=True, exist_ok=True)
     with scratch_folder(root) as scratch, atomic_write(path) as temporary:
-        parts = _first_postings(parts_of(train), workers=workers, scratch=scratch)
+        parts = _first_postings(train, workers=workers, scratch=scratch)
         pl.scan_parquet(parts, glob=False).sink_parquet(temporary, engine="streaming")
     rows = pl.scan_parquet(path).select(pl.len()).collect().item()
     # the JSON file is written last: where it exists, the rows do
@@ -119,12 +120,11 @@ def find_reference(*, fingerprint: str, root: Path) -> DriftReference:
     return DriftReference(path=path, fingerprint=fingerprint, rows=rows)
 
 
-def _first_postings(files: Sequence[Path], *, workers: Workers, scratch: Path) -> list[Path]:
+def _first_postings(train: Path, *, workers: Workers, scratch: Path) -> list[Path]:
     """Write the first posting of each car, in the order of posting."""
-    parts = list(enumerate(files))
-    by_car = shuffle(
-        [partial(_postings, part) for part in parts], by="car", workers=workers, into=scratch / "by-car"
-    )
+    parts, one_in = list(enumerate(parts_of(train))), sampled_cars(train)
+    postings = [partial(_postings, part, one_in=one_in) for part in parts]
+    by_car = shuffle(postings, by="car", workers=workers, into=scratch / "by-car")
     found = workers.map(
         partial(_write_first, into=scratch / "first"), list(enumerate(by_car)), description="find first"
     )
@@ -137,9 +137,10 @@ def _first_postings(files: Sequence[Path], *, workers: Workers, scratch: Path) -
     )
 
 
-def _postings(part: tuple[int, Path]) -> pl.LazyFrame:
+def _postings(part: tuple[int, Path], *, one_in: int) -> pl.LazyFrame:
     number, path = part
-    return number_rows(pl.scan_parquet(path), part=number).select(ROW, "car", "posted_at")
+    rows = number_rows(pl.scan_parquet(path), part=number).select(ROW, "car", "posted_at")
+    return some_cars(rows, one_in=one_in)
 
 
 def _write_first(numbered: tuple[int, Table], *, into: Path) -> Path:

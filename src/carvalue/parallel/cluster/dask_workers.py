@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -25,6 +26,7 @@ FILE = "file://"
 CONNECT_S = 20
 START_S = 600  # of a cluster that a run starts: its machines may have to start first
 RETRIES = 2  # of a task that fails, such as for a file system that does not answer
+PART_ROWS = 1_000_000  # of a table: a task that sorts so many rows needs about 1 GB
 TASKS_PER_THREAD = 4  # so that a slow task does not leave the other threads idle for long
 
 
@@ -35,15 +37,28 @@ class DaskWorkers:
     Attributes:
         client: Connection to the scheduler.
         concurrency: The number of tasks that run at the same time: one for each thread of a worker.
+        rows: The number of rows of the table.
     """
 
     client: Client
     concurrency: int
+    rows: int = 0
 
     @property
     def partitions(self) -> int:
-        """The number of parts and buckets: several for each thread."""
-        return TASKS_PER_THREAD * self.concurrency
+        """The number of parts and buckets: several for each thread, and at most `PART_ROWS` rows in each."""
+        return max(TASKS_PER_THREAD * self.concurrency, ceil(self.rows / PART_ROWS))
+
+    def for_rows(self, rows: int) -> "DaskWorkers":
+        """Use more partitions for a large table.
+
+        Args:
+            rows: The number of rows of the table.
+
+        Returns:
+            The same workers.
+        """
+        return replace(self, rows=rows)
 
     def map(
         self,

@@ -4,22 +4,33 @@
 for a single listing. Unit of all effects: log dollars.
 """
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
-from math import log1p
+from math import log1p, nan
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from carvalue.listings import DISTANCE, EARLIEST_YEAR, NAME_FIELDS, Value
 from carvalue.pricing.additive.isotonic import interpolate, isotonic_decreasing, isotonic_increasing, locate
 from carvalue.pricing.features import (
     IMPLAUSIBLE,
     CarName,
+    Cells,
     NameReader,
     car_name,
+    coded,
     normalize_word,
+    used_codes,
     weak_lru_cache,
 )
+
+Floats = npt.NDArray[np.float64]
+Curve: TypeAlias = "array[float]"
 
 AGE_KNOTS = (0.0, 2.0, 4.0, 7.0, 10.0, 14.0, 19.0, 27.0, 37.0)
 """Knots of the age effects of a name group, in years."""
@@ -31,6 +42,7 @@ SLOPE_BASIS = tuple(min(miles / 1e5, 2.5) - 0.8 for miles in _MILES)
 CATEGORY_EFFECTS, FAMILY_CATEGORY_EFFECTS = "category_effects", "family_category_effects"
 """Names of the features that sum the effects of categories, for all cars and within a family."""
 CACHED_NAMES, CACHED_CATEGORIES = 4_096, 1_024
+CACHED_CURVES = 32_768  # of 0.1 to 0.4 kB: all names of a market, because a part of a table has most of them
 
 
 def level_keys(name: CarName) -> list[str]:
@@ -65,7 +77,7 @@ def level_keys(name: CarName) -> list[str]:
     )
 
 
-@lru_cache(maxsize=CACHED_NAMES)
+@lru_cache(maxsize=CACHED_CURVES)
 def group_keys(name: CarName) -> tuple[str, str, str]:
     """List the nested groups of a name.
 
@@ -124,7 +136,7 @@ class NameCurves:
         """Position of each model year between `AGE_KNOTS`, as `locate` returns it."""
         return [locate(AGE_KNOTS, float(age)) for age in reversed(range(len(self.base_curve)))]
 
-    def curve(self, name: CarName) -> list[float]:
+    def curve(self, name: CarName) -> Curve:
         """Compute the log price of a name by model year, with average mileage and categories.
 
         Args:
@@ -136,10 +148,10 @@ class NameCurves:
         return self._cached_curve(name)
 
     @cached_property
-    def _cached_curve(self) -> Callable[[CarName], list[float]]:
-        return weak_lru_cache(self._compute_curve, size=CACHED_NAMES)
+    def _cached_curve(self) -> Callable[[CarName], Curve]:
+        return weak_lru_cache(self._compute_curve, size=CACHED_CURVES)
 
-    def _compute_curve(self, name: CarName) -> list[float]:
+    def _compute_curve(self, name: CarName) -> Curve:
         level = 0.0
         for key in level_keys(name):
             level += self.level_effects.get(key, 0.0)
@@ -149,7 +161,7 @@ class NameCurves:
                 by_age = [total + effect for total, effect in zip(by_age, effects, strict=True)]
         years = zip(self.base_curve, self.age_positions, strict=True)
         fitted = [base + interpolate(by_age, *position) for base, position in years]
-        return isotonic_increasing(fitted, self.year_rows)
+        return array("d", isotonic_increasing(fitted, self.year_rows))
 
 
 @dataclass(frozen=True)
@@ -174,10 +186,28 @@ class NameYear:
         Returns:
             Log price in log dollars; years outside the curve count as its nearest end.
         """
-        curve, year = self.curves.curve(self.read(*cells[:2])), cells[2]
+        return self.curves.curve(self.read(*cells[:2]))[self._place(cells[2])]
+
+    def column(self, cells: Cells) -> Floats:
+        """Look up the log prices of a frame.
+
+        Args:
+            cells: Cells of the listings.
+
+        Returns:
+            Log prices in log dollars, shape (listings,).
+        """
+        name, names = cells.distinct(NAME_FIELDS)
+        year, years = cells.distinct(("year",))
+        curves = _stacked([self.curves.curve(self.read(*each)) for each in names], self.curves.base_curve)
+        places = np.array([self._place(value) for (value,) in years], dtype=np.int64)
+        return curves[name, places[year]]
+
+    def _place(self, year: Value) -> int:
+        """Find the place of a model year in a curve."""
         if year is None or year != year:
-            return curve[self._modal_year]
-        return curve[min(max(int(year) - EARLIEST_YEAR, 0), len(curve) - 1)]
+            return self._modal_year
+        return min(max(int(year) - EARLIEST_YEAR, 0), len(self.curves.base_curve) - 1)
 
     @cached_property
     def _modal_year(self) -> int:
@@ -250,16 +280,40 @@ class NameMiles:
             return self.missing_effect
         return interpolate(self._cached_curve(self.read(*cells[:2])), *locate(ODOMETER_KNOTS, float(miles)))
 
-    @cached_property
-    def _cached_curve(self) -> Callable[[CarName], list[float]]:
-        return weak_lru_cache(self._compute_curve, size=CACHED_NAMES)
+    def column(self, cells: Cells) -> Floats:
+        """Look up the effects of the mileages of a frame.
 
-    def _compute_curve(self, name: CarName) -> list[float]:
+        Args:
+            cells: Cells of the listings.
+
+        Returns:
+            Effects in log dollars, shape (listings,).
+        """
+        name, names = cells.distinct(NAME_FIELDS)
+        reading, readings = cells.distinct(("odometer",))
+        flag, flags = cells.distinct((IMPLAUSIBLE,))
+        curves = _stacked([self._cached_curve(self.read(*each)) for each in names], ODOMETER_KNOTS)
+        miles = np.array([nan if value is None else value for (value,) in readings], dtype=np.float64)
+        places = [locate(ODOMETER_KNOTS, value) for value in np.nan_to_num(miles).tolist()]
+        segment = np.array([place for place, _ in places], dtype=np.int64)[reading]
+        share = np.array([share for _, share in places], dtype=np.float64)[reading]
+        left = curves[name, segment]
+        effects: Floats = left + (curves[name, segment + 1] - left) * share
+        effects[np.isnan(miles)[reading]] = self.missing_effect
+        effects[np.array([bool(value) for (value,) in flags], dtype=np.bool_)[flag]] = self.implausible_effect
+        return effects
+
+    @cached_property
+    def _cached_curve(self) -> Callable[[CarName], Curve]:
+        return weak_lru_cache(self._compute_curve, size=CACHED_CURVES)
+
+    def _compute_curve(self, name: CarName) -> Curve:
         slope = 0.0
         for key in curve_keys(name):
             slope += self.slopes.get(key, 0.0)
         knots = zip(self.base_curve, SLOPE_BASIS, strict=True)
-        return isotonic_decreasing([effect + slope * basis for effect, basis in knots], self.knot_weights)
+        curve = isotonic_decreasing([effect + slope * basis for effect, basis in knots], self.knot_weights)
+        return array("d", curve)
 
 
 @dataclass(frozen=True)
@@ -363,6 +417,20 @@ class CategoryEffects:
             total += effect(cell)
         return total
 
+    def column(self, cells: Cells) -> Floats:
+        """Add up the effects of the categories of a frame.
+
+        Args:
+            cells: Cells of the listings.
+
+        Returns:
+            Sums of the effects in log dollars, shape (listings,).
+        """
+        total = np.zeros(cells.height)
+        for term in self.terms:
+            total = total + cells.evaluate(term.value, term.inputs)
+        return total
+
     @cached_property
     def _cached_effects(self) -> tuple[Callable[[Value], float], ...]:
         return tuple(weak_lru_cache(term.value, size=CACHED_CATEGORIES) for term in self.terms)
@@ -406,6 +474,28 @@ class FamilyCategoryEffects:
             total += effect(family, cell)
         return total
 
+    def column(self, cells: Cells) -> Floats:
+        """Add up the effects of the categories of a frame.
+
+        Args:
+            cells: Cells of the listings.
+
+        Returns:
+            Sums of the effects in log dollars, shape (listings,).
+        """
+        name, names = cells.distinct(NAME_FIELDS)
+        families, family_of_name = coded(group_keys(self.read(*each))[1] for each in names)
+        family, total = family_of_name[name], np.zeros(cells.height)
+        for term in self.terms:
+            cell, values = cells.distinct((term.name,))
+            pair, pairs = used_codes(family * len(values) + cell, codes=len(families) * len(values))
+            effects = [
+                term.effect(families[code // len(values)], *values[code % len(values)])
+                for code in pairs.tolist()
+            ]
+            total = total + np.array(effects, dtype=np.float64)[pair]
+        return total
+
     @cached_property
     def _cached_effects(self) -> tuple[Callable[[str, Value], float], ...]:
         return tuple(weak_lru_cache(term.effect, size=CACHED_NAMES) for term in self.terms)
@@ -441,6 +531,11 @@ class NameRows:
             (4.605, 0.0)
         """
         return log1p(self.rows.get(group_keys(self.read(*cells))[self.group], 0))
+
+
+def _stacked(curves: Sequence[Curve], knots: Sequence[float]) -> Floats:
+    """Stack the curves of names, shape (names, knots), also where there are no names."""
+    return np.frombuffer(b"".join(curves), dtype=np.float64).reshape(len(curves), len(knots))
 
 
 SUMMED = ("name_year", "name_miles", CATEGORY_EFFECTS, FAMILY_CATEGORY_EFFECTS)

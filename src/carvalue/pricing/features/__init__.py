@@ -7,7 +7,10 @@ from carvalue.pricing.features.cells import (
     FrameCells,
     Indices,
     ListingCells,
+    SelectedCells,
+    coded,
     distinct_cells,
+    used_codes,
 )
 from carvalue.pricing.features.columns import (
     CategoryCode,
@@ -19,7 +22,7 @@ from carvalue.pricing.features.columns import (
     NamePriceLevel,
     NumberFeature,
 )
-from carvalue.pricing.features.encoder import FeatureEncoder, Matrix, evaluate_sum
+from carvalue.pricing.features.encoder import FeatureEncoder, Matrix
 from carvalue.pricing.features.model_names import CarName, read_name
 from carvalue.pricing.features.odometer import (
     IMPLAUSIBLE,
@@ -58,12 +61,13 @@ __all__ = [
     "NamePriceLevel",
     "NameReader",
     "NumberFeature",
+    "SelectedCells",
     "TargetEncoding",
     "Vocabulary",
     "car_name",
+    "coded",
     "distinct_cells",
     "drop_implausible",
-    "evaluate_sum",
     "fit_target_encoding",
     "implausible_rows",
     "is_implausible",
@@ -72,5 +76,6 @@ __all__ = [
     "order_by_level",
     "read_name",
     "typed_name",
+    "used_codes",
     "weak_lru_cache",
 ]

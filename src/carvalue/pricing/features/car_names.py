@@ -8,7 +8,7 @@ from carvalue.listings import Value
 from carvalue.pricing.features.model_names import MAX_TEXT, CarName, read_name
 from carvalue.pricing.features.ordinal import normalize_word
 
-CACHED_NAMES = 4_096
+CACHED_NAMES = 32_768  # all names of a market, because a part of a table has most of them
 NameReader = Callable[[Value, Value], CarName]
 """Reads the name of a car from the values of `manufacturer` and `model`."""
 

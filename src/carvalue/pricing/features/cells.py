@@ -4,7 +4,7 @@ A function of some fields is evaluated through `Cells.evaluate`, once for each d
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 
 import numpy as np
@@ -124,10 +124,7 @@ class FrameCells(Cells):
         Returns:
             Index of each row's combination, shape (height,), and the combinations.
         """
-        starts_with_name = fields[: len(NAME_FIELDS)] == NAME_FIELDS
-        others = fields[len(NAME_FIELDS) * starts_with_name :]
-        groups = [NAME_FIELDS] * starts_with_name + [(field,) for field in others]
-        parts = [self._distinct(group) for group in groups]
+        parts = [self._distinct(group) for group in _groups(fields)]
         return parts[0] if len(parts) == 1 else _combined(parts)
 
     def replaced(self, rows: Indices, values: Mapping[str, Value]) -> "FrameCells":
@@ -147,6 +144,70 @@ class FrameCells(Cells):
         if fields not in self._cached:
             self._cached[fields] = distinct_cells(self._frame, fields)
         return self._cached[fields]
+
+
+class SelectedCells(Cells):
+    """Cells of some rows of a frame, whose distinct values are found among those of all rows.
+
+    Args:
+        whole: Cells of all rows.
+        rows: Indices of the rows.
+    """
+
+    def __init__(self, whole: FrameCells, rows: Indices) -> None:
+        self.height, self._whole, self._rows = len(rows), whole, rows
+
+    def distinct(self, fields: tuple[str, ...]) -> Distinct:
+        """Find the distinct combinations of some fields.
+
+        Args:
+            fields: Fields to combine.
+
+        Returns:
+            Index of each selected row's combination, shape (height,), and the combinations that they have.
+        """
+        index, cells = self._whole.distinct(fields)
+        position, used = used_codes(index[self._rows], codes=len(cells))
+        return position, [cells[code] for code in used.tolist()]
+
+
+def coded(keys: Iterable[str]) -> tuple[list[str], Indices]:
+    """Number the distinct keys as they first appear.
+
+    Args:
+        keys: Keys.
+
+    Returns:
+        The distinct keys, and the number of each key, shape (keys,).
+
+    Examples:
+        >>> distinct, numbers = coded(["gas", "diesel", "gas"])
+        >>> distinct, numbers.tolist()
+        (['gas', 'diesel'], [0, 1, 0])
+    """
+    found: dict[str, int] = {}
+    numbers = np.array([found.setdefault(key, len(found)) for key in keys], dtype=np.int64)
+    return list(found), numbers
+
+
+def used_codes(code: Indices, *, codes: int) -> tuple[Indices, Indices]:
+    """Find the codes that occur, as `numpy.unique` does, without sorting.
+
+    Args:
+        code: Codes from 0 to `codes` - 1, shape (rows,).
+        codes: Number of possible codes.
+
+    Returns:
+        Position of each row's code among the codes that occur, shape (rows,), and these codes in order.
+
+    Examples:
+        >>> position, used = used_codes(np.array([7, 2, 7]), codes=9)
+        >>> position.tolist(), used.tolist()
+        ([1, 0, 1], [2, 7])
+    """
+    occurs = np.zeros(codes, dtype=np.bool_)
+    occurs[code] = True
+    return np.cumsum(occurs)[code] - 1, np.flatnonzero(occurs)
 
 
 def distinct_cells(frame: pl.DataFrame, fields: Sequence[str]) -> Distinct:
@@ -175,6 +236,13 @@ def distinct_cells(frame: pl.DataFrame, fields: Sequence[str]) -> Distinct:
         maintain_order="left",
     )
     return index["_index"].to_numpy().astype(np.int64), distinct.rows()
+
+
+def _groups(fields: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Take the fields one by one, but those of the name together."""
+    starts_with_name = fields[: len(NAME_FIELDS)] == NAME_FIELDS
+    others = fields[len(NAME_FIELDS) * starts_with_name :]
+    return [NAME_FIELDS] * starts_with_name + [(field,) for field in others]
 
 
 def _combined(parts: Sequence[Distinct]) -> Distinct:

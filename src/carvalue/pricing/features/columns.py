@@ -1,17 +1,24 @@
 """The features of the model: each reads some fields of a listing and returns one number.
 
-A feature is a pure function of its cells, and that function is its only implementation: a single listing
-calls it once, a frame calls it once for each distinct combination of cells (`features/encoder.py`).
+A feature is a pure function of its cells: a single listing calls it once, a frame calls it once for each
+distinct combination of cells (`features/encoder.py`). Where nearly each listing has a combination of its own,
+the feature computes a whole column (`ColumnFeature`).
 """
 
 from dataclasses import dataclass
 from math import nan
 from typing import Literal, Protocol, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
+
 from carvalue.listings import NAME_FIELDS, Value
 from carvalue.pricing.features.car_names import NAME_PARTS, NameReader, car_name, name_keys
+from carvalue.pricing.features.cells import Cells
 from carvalue.pricing.features.ordinal import Vocabulary, normalize_word
 from carvalue.pricing.features.target_encoding import TargetEncoding
+
+Floats = npt.NDArray[np.float64]
 
 
 class ModelFeature(Protocol):
@@ -37,15 +44,22 @@ class ModelFeature(Protocol):
 
 
 @runtime_checkable
-class SumFeature(Protocol):
-    """A feature that is the sum of others.
+class ColumnFeature(Protocol):
+    """A feature whose inputs have few distinct values each, but many distinct combinations.
 
-    A frame adds the terms column by column: a term has few distinct cells, all inputs together have many.
+    A frame computes its column from the distinct values of each input; the numbers are those of `value`, bit
+    for bit.
     """
 
-    @property
-    def terms(self) -> tuple[ModelFeature, ...]:
-        """Features that are summed, in the order of summation."""
+    def column(self, cells: Cells) -> Floats:
+        """Compute the feature of all listings of a frame.
+
+        Args:
+            cells: Cells of the listings.
+
+        Returns:
+            The values of the feature, shape (listings,).
+        """
 
 
 @dataclass(frozen=True)

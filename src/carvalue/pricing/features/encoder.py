@@ -1,6 +1,6 @@
 """The feature encoder: listings to a numeric matrix, the same for a training frame and a single listing."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import nan
@@ -11,14 +11,12 @@ import polars as pl
 
 from carvalue.listings import NAME_FIELDS, NUMBER_FIELDS, Listing, Value
 from carvalue.pricing.features.cells import Cells, FrameCells, ListingCells
-from carvalue.pricing.features.columns import CategoryCode, ModelFeature, SumFeature
+from carvalue.pricing.features.columns import CategoryCode, ColumnFeature, ModelFeature
 from carvalue.pricing.features.odometer import IMPLAUSIBLE
 from carvalue.pricing.features.weak_cache import weak_lru_cache
 
 Matrix = npt.NDArray[np.float32]
 """Encoded rows, shape (rows, features), dtype float32; NaN is a missing value."""
-OtherColumn = tuple[int, tuple[str, ...], Callable[..., float], tuple[ModelFeature, ...]]
-"""Column, input fields and function of a feature; the terms of a sum."""
 
 ADDITIVE = "additive"
 """Name of the last column, the sum of the additive model."""
@@ -128,8 +126,11 @@ class FeatureEncoder:
         index, names = cells.distinct(NAME_FIELDS)
         by_name = np.array([self._name_columns(*name) for name in names], dtype=np.float32)
         matrix[:, : len(self.features)] = by_name.reshape(len(names), len(self.features))[index]
-        for column, inputs, value, terms in self._other_columns:
-            matrix[:, column] = evaluate_sum(cells, terms) if terms else cells.evaluate(value, inputs)
+        for number, feature in enumerate(self.features):
+            if isinstance(feature, ColumnFeature):
+                matrix[:, number] = feature.column(cells)
+            elif feature.inputs != NAME_FIELDS:
+                matrix[:, number] = cells.evaluate(feature.value, feature.inputs)
 
     def _values(self, cell: Callable[[str], Value]) -> list[float]:
         values = list(self._name_columns(cell("manufacturer"), cell("model")))
@@ -177,28 +178,3 @@ class FeatureEncoder:
             for column, item in enumerate(self.features)
             if len(item.inputs) > 1 and item.inputs != NAME_FIELDS
         )
-
-    @cached_property
-    def _other_columns(self) -> tuple[OtherColumn, ...]:
-        """The features that depend on more than the name."""
-        return tuple(
-            (column, item.inputs, item.value, item.terms if isinstance(item, SumFeature) else ())
-            for column, item in enumerate(self.features)
-            if item.inputs != NAME_FIELDS
-        )
-
-
-def evaluate_sum(cells: Cells, terms: Sequence[ModelFeature]) -> npt.NDArray[np.float64]:
-    """Add the terms of a sum column by column, in the order in which the sum itself adds them.
-
-    Args:
-        cells: Cells of the listings.
-        terms: Terms of the sum.
-
-    Returns:
-        Sums, shape (listings,).
-    """
-    total = np.zeros(cells.height)
-    for term in terms:
-        total = total + cells.evaluate(term.value, term.inputs)
-    return total

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from carvalue.listings import DISTANCE, Value
-from carvalue.pricing.features.cells import Cells, FrameCells, Indices
+from carvalue.pricing.features.cells import Cells, FrameCells, Indices, ListingCells
 
 IMPLAUSIBLE = "odometer_implausible"
 """Name of the flag; cars with an implausible odometer are cheaper than those without any mileage."""
@@ -42,9 +42,7 @@ def is_implausible(odometer: Value, year: Value, *, newest_year: int) -> bool:
         >>> is_implausible(120, 2014, newest_year=2021), is_implausible(120, 2020, newest_year=2021)
         (True, False)
     """
-    if not isinstance(odometer, int | float) or not isinstance(year, int | float):
-        return False
-    return odometer < MIN_PLAUSIBLE_ODOMETER and year <= newest_year - USED_YEARS
+    return _is_small(odometer) and _is_old(year, newest_year=newest_year)
 
 
 def implausible_rows(cells: Cells, *, newest_year: int) -> Indices:
@@ -57,10 +55,24 @@ def implausible_rows(cells: Cells, *, newest_year: int) -> Indices:
     Returns:
         Indices of these listings, in order.
     """
-    flags = cells.evaluate(partial(is_implausible, newest_year=newest_year), ("odometer", "year"))
-    if isinstance(flags, list) and True not in flags:  # NumPy takes longer to look through a few listings
-        return NO_ROWS
-    return np.flatnonzero(flags)
+    if isinstance(cells, ListingCells):
+        flags = cells.evaluate(partial(is_implausible, newest_year=newest_year), ("odometer", "year"))
+        # NumPy takes longer to look through a few listings
+        return np.flatnonzero(flags) if True in flags else NO_ROWS
+    # nearly each listing has a combination of both values of its own
+    reading, readings = cells.distinct(("odometer",))
+    year, years = cells.distinct(("year",))
+    small = np.array([_is_small(value) for (value,) in readings], dtype=np.bool_)
+    old = np.array([_is_old(value, newest_year=newest_year) for (value,) in years], dtype=np.bool_)
+    return np.flatnonzero(small[reading] & old[year])
+
+
+def _is_small(odometer: Value) -> bool:
+    return isinstance(odometer, int | float) and odometer < MIN_PLAUSIBLE_ODOMETER
+
+
+def _is_old(year: Value, *, newest_year: int) -> bool:
+    return isinstance(year, int | float) and year <= newest_year - USED_YEARS
 
 
 def drop_implausible(frame: pl.DataFrame, *, newest_year: int) -> pl.DataFrame:

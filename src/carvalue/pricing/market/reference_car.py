@@ -60,17 +60,46 @@ def _family_key(name: CarName) -> str | None:
 
 def _typical_family(rows: pl.LazyFrame, names: pl.DataFrame) -> str | None:
     """Find the most frequent family of a usual price; `names` gives the `key` of each name's family."""
-    market = rows.select(pl.col("price").median()).collect(engine="streaming").item()
+    market = _median(rows, "price")
+    named = rows.select(*NAME_FIELDS, "price").join(names.lazy(), on=NAME_FIELDS, nulls_equal=True)
     families = (
-        rows.select(*NAME_FIELDS, "price")
-        .join(names.lazy(), on=NAME_FIELDS, nulls_equal=True)
-        .drop_nulls(["key", "price"])
-        .group_by("key")
-        .agg(pl.len().alias("rows"), (pl.col("price").median() / market - 1).abs().alias("gap"))
-        .collect(engine="streaming")
-        .sort(pl.col("gap") > MAX_PRICE_GAP, -pl.col("rows").cast(pl.Int64), "key")
+        _medians(named.drop_nulls("key").select("key", value="price"))
+        .with_columns(gap=(pl.col("median") / market - 1).abs())
+        .sort(pl.col("gap") > MAX_PRICE_GAP, -pl.col("rows"), "key")
     )
     return None if families.is_empty() else str(families["key"][0])
+
+
+def _medians(rows: pl.LazyFrame) -> pl.DataFrame:
+    """Find medians from the numbers of equal values, which need less memory than the values of all rows.
+
+    Args:
+        rows: Frame with `key` and `value`.
+
+    Returns:
+        Frame with `key`, `rows` and `median`; missing values are left out.
+
+    Examples:
+        >>> prices = pl.LazyFrame({"key": ["a", "a", "a", "b", "b"], "value": [5, 9, 5, 1, 2]})
+        >>> _medians(prices).rows()
+        [('a', 3, 5.0), ('b', 2, 1.5)]
+    """
+    counts = rows.drop_nulls("value").group_by("key", "value").agg(rows=pl.len().cast(pl.Int64))
+    last = pl.col("rows").cum_sum().over("key")
+    value, total = pl.col("value"), pl.col("rows").sum()
+    halves = [value.filter(pl.col("last") > place).first() for place in ((total - 1) // 2, total // 2)]
+    return (
+        counts.collect(engine="streaming")
+        .sort("key", "value")
+        .with_columns(last=last)
+        .group_by("key", maintain_order=True)
+        .agg(total.alias("rows"), median=(halves[0] + halves[1]) / 2)
+    )
+
+
+def _median(rows: pl.LazyFrame, name: str) -> float | None:
+    medians = _medians(rows.select(key=pl.lit(0), value=name))["median"]
+    return None if medians.is_empty() else float(medians[0])
 
 
 def _most_frequent(rows: pl.DataFrame, name: str) -> str | None:
@@ -89,5 +118,5 @@ def _most_frequent(rows: pl.DataFrame, name: str) -> str | None:
 def _rounded_median(rows: pl.LazyFrame, field: NumberField) -> int | None:
     if field.name not in rows.collect_schema().names():
         return None
-    median = rows.select(pl.col(field.name).median()).collect(engine="streaming").item()
-    return None if median is None else round(float(median) / field.step) * field.step
+    median = _median(rows, field.name)
+    return None if median is None else round(median / field.step) * field.step

@@ -87,17 +87,20 @@ def adjust_to_newest(
     Returns:
         A summary.
     """
-    parts = list(enumerate(group_parts(parts_of(listings), workers.partitions)))
+    files = parts_of(listings)
+    rows = pl.scan_parquet(files, glob=False).select(pl.len()).collect().item()
+    workers = workers.for_rows(rows)
+    parts = list(enumerate(group_parts(files, workers.partitions)))
     changes, adjustment = UNCHANGED, TimeAdjustment(moved=0, factor=1.0)
     with scratch_folder(into.parent) as scratch:
         if reference_model:
-            files = workers.map(
+            residuals = workers.map(
                 partial(_write_residuals, folder=scratch / "residuals"),
                 parts,
                 description="compare with quotes",
                 shared={"model": reference_model},
             )
-            changes, adjustment = _market_history(table_of(files)())
+            changes, adjustment = _market_history(table_of(residuals)())
         adjusted = workers.map(
             partial(_write_adjusted, folder=scratch / "adjusted"),
             parts,

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from carvalue.listings.cleaning.cleaner import clean
+from carvalue.listings.datasets import sampling
 from carvalue.listings.datasets.splits import split
 from carvalue.listings.schema import FIELD_BY_NAME
 from carvalue.monitoring.drift.reference import ReferenceMissing, find_reference, publish_reference
@@ -47,3 +48,15 @@ def test_a_failure_leaves_the_earlier_reference(train: Path, tmp_path: Path) -> 
 
     assert pl.read_parquet(published.path).height == published.rows
     assert sorted(path.name for path in root.iterdir()) == ["abc.json", "abc.parquet"]
+
+
+def test_of_too_many_rows_the_reference_has_some_cars(
+    train: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "MAX_ROWS", 40)  # of 70 rows: one in two cars
+
+    reference = publish_reference(train, fingerprint="abc", root=tmp_path / "reference")
+
+    rows = pl.read_parquet(reference.path)
+    assert 0 < rows.height == reference.rows < 70
+    assert rows["posted_at"].is_sorted()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from carvalue.pricing.additive.fitting import (
     build_design,
     choose_columns,
     count_cells,
+    write_part,
 )
-from carvalue.pricing.additive.fitting.blocks import ColumnBlock, DesignMatrix, Finders
+from carvalue.pricing.additive.fitting.blocks import ColumnBlock, DesignMatrix
 from carvalue.pricing.additive.fitting.robust_ridge import robust_ridge
 from carvalue.pricing.additive.isotonic import interpolate, locate
 from carvalue.pricing.additive.lookups import (
@@ -68,10 +70,10 @@ def test_a_bundle_keeps_the_names_that_release_0_1_gave_to_features() -> None:
 def test_outliers_do_not_change_the_ridge() -> None:
     random = np.random.default_rng(1)
     matrix = sparse.csr_matrix(random.normal(size=(2_000, 3)))
-    block = ColumnBlock(table=matrix, finder=sparse.identity(2_000, format="csr"))
+    block = ColumnBlock(table=matrix, index=np.arange(2_000))
     target = matrix @ np.array([1.0, -2.0, 0.5]) + random.normal(0, 0.05, 2_000)
     target[:100] += np.tile([5.0, -5.0], 50)
-    design = DesignMatrix(blocks={"levels": block}, year=np.zeros(2_000, dtype=np.int64))
+    design = DesignMatrix.join([block], year=np.zeros(2_000, dtype=np.int64))
 
     weights = np.stack(
         [np.ones(2_000), np.arange(2_000) % 2 == 0], axis=1
@@ -96,18 +98,39 @@ def test_a_market_of_one_car_can_be_fitted() -> None:
     assert np.isfinite(an_encoder(lonely).matrix(lonely)[:, -1]).all()
 
 
-def test_a_block_multiplies_as_the_matrix_that_it_stands_for() -> None:
+def test_blocks_multiply_as_the_matrix_that_they_stand_for() -> None:
     random = np.random.default_rng(2)
-    table, index = sparse.random(5, 4, density=0.5, format="csr", random_state=3), random.integers(0, 5, 60)
-    factor = random.normal(size=60)
-    block = ColumnBlock(table=table, finder=Finders(60).find(index, of=5, factor=factor))
-    whole = table.toarray()[index] * factor[:, None]
+    tables = [sparse.random(5, width, density=0.5, format="csr", random_state=width) for width in (4, 3)]
+    index, factor = random.integers(0, 5, (2, 60)), random.normal(size=60)
+    blocks = [
+        ColumnBlock(table=tables[0], index=index[0], factor=factor),
+        ColumnBlock(table=tables[1], index=index[1]),
+    ]
+    design = DesignMatrix.join(blocks, year=np.zeros(60, dtype=np.int64))
+    whole = np.hstack([tables[0].toarray()[index[0]] * factor[:, None], tables[1].toarray()[index[1]]])
 
-    columns, rows = random.normal(size=(4, 2)), random.normal(size=(60, 2))
+    columns, rows = random.normal(size=(7, 2)), random.normal(size=(60, 2))
 
-    np.testing.assert_allclose(block.dot(columns), whole @ columns)
-    np.testing.assert_allclose(block.transposed_dot(rows), whole.T @ rows)
-    np.testing.assert_allclose(block.squared().transposed_dot(rows), (whole**2).T @ rows)
+    np.testing.assert_allclose(design.dot(columns), whole @ columns)
+    np.testing.assert_allclose(design.transposed_dot(rows), whole.T @ rows)
+    np.testing.assert_allclose(design.squared().transposed_dot(rows), (whole**2).T @ rows)
+
+
+def test_a_part_in_a_file_is_the_part(tmp_path: Path) -> None:
+    market = drop_implausible(a_market(rows=400), newest_year=2021)
+    design, weights = build_design(market, choose_columns(count_cells(market.lazy()))), np.ones((400, 2))
+    rows = FitRows(design=design, target=np.arange(400.0), row_weights=weights, weights=weights)
+
+    read = write_part(rows, tmp_path / "part").read()
+
+    for ours, others in zip(matrices(rows.design), matrices(read.design), strict=True):
+        np.testing.assert_array_equal(ours, others)
+    np.testing.assert_array_equal(read.target, rows.target)
+    np.testing.assert_array_equal(read.weights, weights)
+
+
+def matrices(design: DesignMatrix) -> list[np.ndarray]:
+    return [design.finder.toarray(), design.table.toarray(), design.year]
 
 
 def test_the_rows_of_the_design_are_those_of_their_listings() -> None:
@@ -115,8 +138,10 @@ def test_the_rows_of_the_design_are_those_of_their_listings() -> None:
     columns, year = choose_columns(count_cells(market.lazy())), market["year"]
     design = build_design(market, columns)
 
-    for name, block in design.blocks.items():
-        rows, keys = (block.finder @ block.table).toarray(), columns.keys[name]
+    matrix = (design.finder @ design.table).toarray()
+
+    for name, keys in columns.keys.items():
+        rows = matrix[:, columns.slices[name]]
         ages = [locate(AGE_KNOTS, float(year.max() - each)) for each in year]
         for found, listing, age in zip(rows, market.iter_rows(named=True), ages, strict=True):
             assert dict(nonzero(keys, found)) == pytest.approx(expected_row(name, listing, age, keys))

@@ -20,6 +20,7 @@ from carvalue.pricing.training.encoding import (
     in_files,
     in_memory,
 )
+from carvalue.pricing.training.encoding.training_rows import count_listings
 from markets import a_market
 
 TOLERANCE = 2e-6  # log dollars: features add several coefficients of six decimals
@@ -121,3 +122,31 @@ def test_of_many_rows_a_sample_of_the_cars_is_read(
 
 def as_json(encoder: TrainingEncoder) -> list[object]:
     return [encoder_to_json(each) for each in (encoder.encoder, *map(FeatureEncoder, encoder.folds))]
+
+
+def test_a_sample_has_the_same_cars_however_the_rows_are_divided(
+    folder: Path, market: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "MAX_ROWS", 700)  # of 1,500: one in three cars
+    in_parts = in_files([folder], workers=InProcess(partitions=3), scratch=tmp_path)
+
+    whole, parts = in_memory(market).sample().scan().collect(), in_parts.sample().scan().collect()
+
+    assert parts.equals(whole)
+    assert 0 < whole.height < 700
+    assert set(whole["car"]).isdisjoint(market.join(whole, on="id", how="anti")["car"])
+
+
+def test_the_rows_of_a_small_table_are_no_sample(market: pl.DataFrame) -> None:
+    assert in_memory(market).sample().count() == market.height
+
+
+def test_listings_of_a_car_in_several_parts_are_counted_together(
+    folder: Path, market: pl.DataFrame, tmp_path: Path
+) -> None:
+    in_parts = in_files([folder], workers=InProcess(partitions=3), scratch=tmp_path)
+
+    counts = count_listings(in_parts).sort("car")
+
+    assert counts.equals(count_listings(in_memory(market)).sort("car"))
+    assert not list(tmp_path.glob("cars-*"))

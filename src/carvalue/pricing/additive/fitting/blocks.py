@@ -1,6 +1,6 @@
 """Blocks of columns of the design matrix, which store equal rows once."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,23 +9,77 @@ from scipy import sparse
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnBlock:
     """Columns of the design matrix with a common meaning.
 
-    Many listings have equal rows, for example all of one name. The block is the product of two matrices: one
-    finds the distinct row of each listing, the other holds the distinct rows.
+    Many listings have equal rows, for example all of one name.
 
     Attributes:
-        finder: One value for each listing, at its distinct row: 1, or the number that the distinct row is
-            multiplied with; shape (rows, distinct rows).
         table: Distinct rows, shape (distinct rows, columns).
+        index: Number of the distinct row of each listing, shape (rows,).
+        factor: Number that the distinct row of each listing is multiplied with, shape (rows,); None for 1.
+    """
+
+    table: sparse.csr_matrix
+    index: Integers
+    factor: Floats | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DesignMatrix:
+    """All blocks side by side, as the product of two matrices.
+
+    Attributes:
+        finder: The factor of each listing in each block, at its distinct row, shape (rows, distinct rows).
+        table: Distinct rows of all blocks, block by block, shape (distinct rows, columns).
+        year: Model year of each row, counted from the earliest one, shape (rows,).
     """
 
     finder: sparse.csr_matrix
     table: sparse.csr_matrix
+    year: Ints
+
+    @classmethod
+    def join(cls, blocks: Sequence[ColumnBlock], *, year: Ints) -> "DesignMatrix":
+        """Place blocks side by side.
+
+        Args:
+            blocks: The blocks from left to right, with the same listings.
+            year: Model year of each row, counted from the earliest one, shape (rows,).
+
+        Returns:
+            The matrix.
+        """
+        tables = [block.table for block in blocks]
+        height, width, entries = (
+            np.cumsum([0, *sizes])
+            for sizes in zip(*((*table.shape, table.nnz) for table in tables), strict=True)
+        )
+        index = [
+            (block.index + start).astype(np.int32) for block, start in zip(blocks, height[:-1], strict=True)
+        ]
+        return cls(
+            finder=find_rows(
+                np.stack(index, axis=1),
+                of=int(height[-1]),
+                factors={
+                    number: block.factor for number, block in enumerate(blocks) if block.factor is not None
+                },
+            ),
+            table=sparse.csr_matrix(
+                (
+                    np.concatenate([table.data for table in tables]),
+                    _joined([table.indices for table in tables], width),
+                    np.append(_joined([table.indptr[:-1] for table in tables], entries), entries[-1]),
+                ),
+                shape=(height[-1], width[-1]),
+            ),
+            year=year,
+        )
 
     def dot(self, coefficients: Floats) -> Floats:
         """Multiply the rows with coefficients.
@@ -40,7 +94,7 @@ class ColumnBlock:
         return products
 
     def transposed_dot(self, values: Floats) -> Floats:
-        """Multiply the transposed block with values of each row.
+        """Multiply the transposed matrix with values of each row.
 
         Args:
             values: Values of each fit, shape (rows, fits).
@@ -51,85 +105,36 @@ class ColumnBlock:
         products: Floats = self.table.T @ (self.finder.T @ values)
         return products
 
-    def squared(self) -> "ColumnBlock":
-        """Square each value.
-
-        Returns:
-            The block of squares.
-        """
-        return ColumnBlock(finder=self.finder.power(2), table=self.table.power(2))
-
-
-@dataclass(frozen=True, kw_only=True)
-class DesignMatrix:
-    """All blocks side by side.
-
-    Attributes:
-        blocks: Name of a block -> its columns, from left to right.
-        year: Model year of each row, counted from the earliest one, shape (rows,).
-    """
-
-    blocks: Mapping[str, ColumnBlock]
-    year: Ints
-
-    def dot(self, coefficients: Floats) -> Floats:
-        """Multiply the rows with coefficients.
-
-        Args:
-            coefficients: Coefficients of each fit, shape (columns, fits).
-
-        Returns:
-            Products, shape (rows, fits).
-        """
-        products = np.zeros((len(self.year), coefficients.shape[1]))
-        ends = np.cumsum([block.table.shape[1] for block in self.blocks.values()])
-        for block, some in zip(self.blocks.values(), np.split(coefficients, ends[:-1]), strict=True):
-            products += block.dot(some)
-        return products
-
-    def transposed_dot(self, values: Floats) -> Floats:
-        """Multiply the transposed matrix with values of each row.
-
-        Args:
-            values: Values of each fit, shape (rows, fits).
-
-        Returns:
-            Products, shape (columns, fits).
-        """
-        return np.concatenate([block.transposed_dot(values) for block in self.blocks.values()])
-
     def squared(self) -> "DesignMatrix":
         """Square each value.
 
         Returns:
             The matrix of squares.
         """
-        return replace(self, blocks={name: block.squared() for name, block in self.blocks.items()})
+        return replace(self, finder=self.finder.power(2), table=self.table.power(2))
 
 
-class Finders:
-    """Makes the finders of blocks, which share all arrays that are equal.
+def find_rows(index: Integers, *, of: int, factors: dict[int, Floats]) -> sparse.csr_matrix:
+    """Make the matrix that finds the distinct rows of each listing.
 
     Args:
-        rows: Number of rows.
+        index: Number of the distinct row of each listing in each block, shape (rows, blocks).
+        of: Number of distinct rows of all blocks.
+        factors: Number of a block -> number that each listing's row is multiplied with, shape (rows,); others
+            are 1.
+
+    Returns:
+        The matrix, shape (rows, distinct rows).
     """
+    rows, blocks = index.shape
+    values = np.ones((rows, blocks))
+    for block, factor in factors.items():
+        values[:, block] = factor
+    starts = np.arange(0, index.size + 1, blocks, dtype=np.int32)
+    return sparse.csr_matrix(
+        (values.ravel(), index.ravel().astype(np.int32, copy=False), starts), shape=(rows, of), copy=False
+    )
 
-    def __init__(self, rows: int) -> None:
-        self._ones, self._starts = np.ones(rows), np.arange(rows + 1, dtype=np.int32)
 
-    def find(
-        self, index: npt.NDArray[np.integer], *, of: int, factor: Floats | None = None
-    ) -> sparse.csr_matrix:
-        """Make a matrix that finds the distinct row of each listing.
-
-        Args:
-            index: Number of the distinct row of each listing, shape (rows,).
-            of: Number of distinct rows.
-            factor: Number that the distinct row is multiplied with, shape (rows,); None for 1.
-
-        Returns:
-            The matrix, shape (rows, distinct rows).
-        """
-        values = self._ones if factor is None else factor
-        shape = (len(self._ones), of)
-        return sparse.csr_matrix((values, index.astype(np.int32), self._starts), shape=shape, copy=False)
+def _joined(arrays: Sequence[Integers], offsets: Integers) -> Integers:
+    return np.concatenate([array + start for array, start in zip(arrays, offsets[:-1], strict=True)])

@@ -7,7 +7,7 @@ import polars as pl
 from scipy import sparse
 
 from carvalue.listings import CATEGORY_FIELDS, EARLIEST_YEAR, NAME_FIELDS
-from carvalue.pricing.additive.fitting.blocks import ColumnBlock, DesignMatrix, Finders, Floats, Ints
+from carvalue.pricing.additive.fitting.blocks import ColumnBlock, DesignMatrix, Floats, Ints
 from carvalue.pricing.additive.fitting.columns import FAMILY_CATEGORIES, DesignColumns
 from carvalue.pricing.additive.isotonic import interpolate, locate
 from carvalue.pricing.additive.lookups import (
@@ -21,6 +21,7 @@ from carvalue.pricing.additive.lookups import (
 from carvalue.pricing.features import (
     IMPLAUSIBLE,
     CarName,
+    coded,
     distinct_cells,
     normalize_word,
 )
@@ -44,7 +45,6 @@ class _Builder:
 
     def __init__(self, frame: pl.DataFrame, columns: DesignColumns) -> None:
         self._frame, self._columns = frame, columns
-        self._finders = Finders(frame.height)
         self._year = np.clip(
             frame["year"].to_numpy().astype(np.int64) - EARLIEST_YEAR, 0, columns.newest_year
         )
@@ -53,7 +53,7 @@ class _Builder:
 
     def build(self) -> DesignMatrix:
         blocks = self._name_blocks() | self._category_blocks()
-        return DesignMatrix(blocks={name: blocks[name] for name in self._columns.keys}, year=self._year)
+        return DesignMatrix.join([blocks[name] for name in self._columns.keys], year=self._year)
 
     def _name_blocks(self) -> dict[str, ColumnBlock]:
         keys = self._columns.keys
@@ -62,20 +62,22 @@ class _Builder:
         miles, slope, mile = _miles(self._frame)
         flags, flag = _flags(self._frame)
         return {
-            "years": self._block(sparse.identity(len(keys["years"]), format="csr"), self._year),
-            "levels": self._block(_membership(self._names, keys["levels"], keys_of=level_keys), self._name),
-            "ages": self._block(ages, age),
-            "miles": self._block(miles, mile),
-            "implausible": self._block(flags, flag),
-            "slopes": self._block(curves, self._name, factor=slope[mile]),
+            "years": ColumnBlock(table=sparse.identity(len(keys["years"]), format="csr"), index=self._year),
+            "levels": ColumnBlock(
+                table=_membership(self._names, keys["levels"], keys_of=level_keys), index=self._name
+            ),
+            "ages": ColumnBlock(table=ages, index=age),
+            "miles": ColumnBlock(table=miles, index=mile),
+            "implausible": ColumnBlock(table=flags, index=flag),
+            "slopes": ColumnBlock(table=curves, index=self._name, factor=slope[mile]),
         }
 
     def _category_blocks(self) -> dict[str, ColumnBlock]:
-        families, family_of_name = _coded(group_keys(name)[1] for name in self._names)
+        families, family_of_name = coded(group_keys(name)[1] for name in self._names)
         family, blocks = family_of_name[self._name], {}
         for field in CATEGORY_FIELDS:
             cell, cells = distinct_cells(self._frame, (field.name,))
-            categories, category_of_cell = _coded(normalize_word(value) for (value,) in cells)
+            categories, category_of_cell = coded(normalize_word(value) for (value,) in cells)
             category, block = category_of_cell[cell], f"category {field.name}"
             blocks[block] = self._one_hot(block, category, categories)
             if field.name in FAMILY_CATEGORIES:
@@ -94,10 +96,7 @@ class _Builder:
         places = [(code, column_of[key]) for code, key in enumerate(keys) if key in column_of]
         rows, columns = zip(*places, strict=True) if places else ((), ())
         table = sparse.csr_matrix((np.ones(len(places)), (rows, columns)), shape=(len(keys), len(column_of)))
-        return self._block(table, codes)
-
-    def _block(self, table: sparse.csr_matrix, index: Ints, *, factor: Floats | None = None) -> ColumnBlock:
-        return ColumnBlock(table=table, finder=self._finders.find(index, of=table.shape[0], factor=factor))
+        return ColumnBlock(table=table, index=codes)
 
 
 def _membership(
@@ -109,13 +108,6 @@ def _membership(
     starts = np.cumsum([0, *map(len, members)])
     flat = np.fromiter((column for row in members for column in row), dtype=np.int32, count=int(starts[-1]))
     return sparse.csr_matrix((np.ones(len(flat)), flat, starts), shape=(len(names), len(groups)))
-
-
-def _coded(keys: Iterable[str]) -> tuple[list[str], Ints]:
-    """List the distinct keys, and give the position of each key in the list."""
-    found: dict[str, int] = {}
-    codes = np.array([found.setdefault(key, len(found)) for key in keys], dtype=np.int64)
-    return list(found), codes
 
 
 def _flags(frame: pl.DataFrame) -> tuple[sparse.csr_matrix, Ints]:

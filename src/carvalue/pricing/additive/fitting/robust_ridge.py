@@ -56,9 +56,8 @@ def robust_ridge(parts: DesignParts, *, penalty: Floats) -> RidgeFits:
         >>> from scipy import sparse
         >>> from carvalue.pricing.additive.fitting.blocks import ColumnBlock, DesignMatrix
         >>> from carvalue.pricing.additive.fitting.parts import DesignParts
-        >>> ones = sparse.csr_matrix(np.ones((5, 1)))
-        >>> column = ColumnBlock(finder=ones, table=sparse.identity(1, format="csr"))
-        >>> design = DesignMatrix(blocks={"levels": column}, year=np.zeros(5, dtype=int))
+        >>> column = ColumnBlock(table=sparse.identity(1, format="csr"), index=np.zeros(5, dtype=int))
+        >>> design = DesignMatrix.join([column], year=np.zeros(5, dtype=int))
         >>> target = np.array([0.1, 0.1, 0.1, 0.1, 5.0])  # the last row is an outlier
         >>> weights = np.ones((5, 1))
         >>> rows = FitRows(design=design, target=target, row_weights=weights, weights=weights)

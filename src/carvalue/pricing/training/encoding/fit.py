@@ -121,7 +121,7 @@ def _fit_additive(
     columns = choose_columns(
         count_cells(rows.scan()), token_curves=components.token_curves, read=components.read_name
     )
-    listings = count_listings(rows.scan())
+    listings = count_listings(rows)
     make_part = partial(
         _fit_rows,
         included=_included(sums),
@@ -200,7 +200,7 @@ def _write_part(
 ) -> StoredRows:
     number, table = numbered
     rows = make_part(table, columns=columns, listings=listings)
-    return write_part(rows, part_file(into, number).with_suffix(".npz"))
+    return write_part(rows, part_file(into, number).with_suffix(".rows"))
 
 
 def _vocabulary(sums: PriceSums, field: str) -> Vocabulary:

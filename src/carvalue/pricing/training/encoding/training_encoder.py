@@ -6,12 +6,22 @@ that: each fold of cars is encoded with features fitted on the other folds, as s
 `TargetEncoder.fit_transform` does it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 
-from carvalue.pricing.features import FeatureEncoder, FrameCells, ModelFeature, drop_implausible
+from carvalue.pricing.features import (
+    FeatureEncoder,
+    FrameCells,
+    Indices,
+    Matrix,
+    ModelFeature,
+    SelectedCells,
+    drop_implausible,
+)
 from carvalue.pricing.training.boosting import EncodedRows
 from carvalue.pricing.training.encoding.price_sums import log_prices
 from carvalue.pricing.training.encoding.training_rows import fold_of_car
@@ -44,15 +54,27 @@ class TrainingEncoder:
             Encoded rows to fit trees on.
         """
         frame = _checked(frame, self.encoder, newest_year=self.newest_year)
-        matrix, fold = self.encoder.matrix(frame), frame.select(fold_of_car()).to_series().to_numpy()
-        for number, features in enumerate(self.folds):
+        cells, fold = FrameCells(frame), frame.select(fold_of_car()).to_series().to_numpy()
+        matrix = np.empty((frame.height, len(self.encoder.names)), dtype=np.float32)
+        without_prices, *by_price = self._encoders
+        self._fill(matrix, slice(None), without_prices.encode(cells), names=without_prices.names)
+        for number, encoder in enumerate(by_price):
             rows = np.flatnonzero(fold == number)
-            cells = FrameCells(frame[rows])
-            for feature in features:
-                column = self.encoder.names.index(feature.name)
-                matrix[rows, column] = FeatureEncoder((feature,)).encode(cells)[:, 0]
+            self._fill(matrix, rows, encoder.encode(SelectedCells(cells, rows)), names=encoder.names)
         self.encoder.fill_additive(matrix)
         return EncodedRows(matrix=matrix, log_price=log_prices(frame).to_numpy())
+
+    @cached_property
+    def _encoders(self) -> tuple[FeatureEncoder, ...]:
+        """Encoders of the features that do not depend on prices, and for each fold of those that do."""
+        by_price = {feature.name for features in self.folds for feature in features}
+        others = tuple(feature for feature in self.encoder.features if feature.name not in by_price)
+        return FeatureEncoder(others), *map(FeatureEncoder, self.folds)
+
+    def _fill(self, matrix: Matrix, rows: Indices | slice, values: Matrix, *, names: Sequence[str]) -> None:
+        """Write the columns with some names into some rows."""
+        for column, name in enumerate(names):
+            matrix[rows, self.encoder.names.index(name)] = values[:, column]
 
     def encode_unseen(self, frame: pl.DataFrame) -> EncodedRows:
         """Encode rows that nothing was fitted on, as the model encodes a listing.

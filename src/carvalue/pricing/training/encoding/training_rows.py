@@ -1,13 +1,17 @@
 """Training rows in parts, in memory or in files, and where the work on them is done."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
+from uuid import uuid4
 
 import polars as pl
 
-from carvalue.parallel import IN_PROCESS, Table, Workers, parts_of, table_of
+from carvalue.listings.datasets import cars_of_sample, some_cars
+from carvalue.parallel import IN_PROCESS, Table, Workers, parts_of, shuffle, table_of
 
 FOLDS = 5
 
@@ -60,6 +64,17 @@ class TrainingRows:
             The results, in the order of the parts.
         """
         return self.workers.map(function, self.tables, description=description, shared=shared)
+
+    def sample(self) -> "TrainingRows":
+        """Select the listings of some cars where there are too many for what one process keeps of each row.
+
+        Returns:
+            About a million rows at most, of the same cars however the rows are divided into parts.
+        """
+        one_in = cars_of_sample(self.count())
+        if one_in == 1:
+            return self
+        return replace(self, tables=[partial(_some_cars, table, one_in=one_in) for table in self.tables])
 
     def count(self) -> int:
         """Count the rows.
@@ -114,7 +129,7 @@ def fold_of_car() -> pl.Expr:
     return (pl.col("car").cast(pl.UInt64).fill_null(0) // 7 % FOLDS).cast(pl.Int64).alias("fold")
 
 
-def count_listings(rows: pl.LazyFrame) -> pl.DataFrame:
+def count_listings(rows: TrainingRows) -> pl.DataFrame:
     """Find the cars with several listings.
 
     Args:
@@ -123,5 +138,26 @@ def count_listings(rows: pl.LazyFrame) -> pl.DataFrame:
     Returns:
         Frame with `car` and `listings`, for cars with at least two.
     """
-    cars = rows.group_by("car").agg(listings=pl.len()).filter(pl.col("listings") > 1)
-    return cars.collect(engine="streaming")
+    if rows.scratch is None:
+        return _several(rows.scan)
+    folder = rows.scratch / f"cars-{uuid4().hex}"
+    cars = shuffle(
+        [partial(_cars, table) for table in rows.tables], by="car", workers=rows.workers, into=folder
+    )
+    try:
+        return pl.concat(rows.workers.map(_several, cars, description="count the listings of cars"))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _some_cars(table: Table, *, one_in: int) -> pl.LazyFrame:
+    return some_cars(table(), one_in=one_in)
+
+
+def _cars(table: Table) -> pl.LazyFrame:
+    return table().select("car")
+
+
+def _several(cars: Table) -> pl.DataFrame:
+    counts = cars().group_by("car").agg(listings=pl.len()).filter(pl.col("listings") > 1)
+    return counts.collect(engine="streaming")
