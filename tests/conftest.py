@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 from carvalue.settings import Settings
+from made_once import made_once
 
 hypothesis.settings.register_profile("carvalue", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("carvalue")
@@ -18,6 +19,11 @@ hypothesis.settings.load_profile("carvalue")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the longest tests first: `make test` runs two processes side by side."""
     items.sort(key=lambda item: not item.nodeid.startswith("tests/e2e/"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def what_is_made_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    made_once.begin(tmp_path_factory)
 
 
 @pytest.fixture(autouse=True)
