@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 
 LEARNING = ["tune", "train", "evaluate", "refit", "register", "judge", "approve_promote", "promote"]
 
-# One process, because the start of Airflow takes longer than its work. It reads its own configuration once, at
-# import; ours is read with each file.
+# One process, because the start of Airflow takes longer than its work. It reads its own configuration once,
+# at import; ours is read with each file.
 PARSE = """
 import json, os, sys
 from airflow.dag_processing.dagbag import DagBag
