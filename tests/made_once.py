@@ -17,7 +17,7 @@ class MadeOnce:
     def begin(self, factory: pytest.TempPathFactory) -> None:
         """Keep what is made in the temporary folder that the workers of this run share."""
         base = factory.getbasetemp()
-        self.folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "made-once"
+        self.folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base).resolve() / "made-once"
         self.folder.mkdir(exist_ok=True)
 
     def get(self, name: str, make: Callable[[Path], object]) -> Path:
