@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from made_once import made_once
+
 if TYPE_CHECKING:
     from carvalue.pricing.features import FeatureEncoder
 
@@ -112,11 +114,16 @@ def market_files(folder: Path, *, price_share: float = 1.0) -> dict[str, Path]:
     return {name: folder / f"{name}.parquet" for name in parts}
 
 
-def a_bundle(folder: Path, *, price_share: float = 1.0, **provenance: Any) -> Path:
-    """Train a small real model on the small market; give the folder of its bundle."""
-    folder.mkdir(parents=True, exist_ok=True)
-    market_files(folder, price_share=price_share)
-    return fit_small(folder, **provenance)
+def a_bundle(folder: Path, *, price_share: float = 1.0, **provenance: str) -> Path:
+    """Put the small market and a small real model of it into a folder; give the folder of its bundle."""
+
+    def train(folder: Path) -> None:
+        market_files(folder, price_share=price_share)
+        fit_small(folder, **provenance)
+
+    name = "-".join(("market", f"{price_share:.0%}", *provenance, *provenance.values()))
+    made_once.copy(name, train, into=folder)
+    return folder / "bundle"
 
 
 def fit_small(folder: Path, **provenance: Any) -> Path:

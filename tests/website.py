@@ -15,7 +15,12 @@ class Page:
     """One HTML page of the site."""
 
     name: str
-    html: BeautifulSoup
+    path: Path
+
+    @cached_property
+    def html(self) -> BeautifulSoup:
+        """The parsed page; most tests look at a few of the pages."""
+        return BeautifulSoup(self.path.read_text(encoding="utf-8"), "html.parser")
 
     @cached_property
     def anchors(self) -> frozenset[str]:
@@ -89,13 +94,10 @@ class Website:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.pages = {
-            str(path.relative_to(root)): Page(
-                str(path.relative_to(root)), BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-            )
-            for path in sorted(root.rglob("*.html"))
-        }
+        names = {path: str(path.relative_to(root)) for path in sorted(root.rglob("*.html"))}
+        self.pages = {name: Page(name, path) for path, name in names.items()}
 
+    @cached_property
     def within_two_clicks(self) -> dict[tuple[str, str], int]:
         """Map each (page, anchor) that two links of texts or contents reach to their number."""
         first = self.pages[FRONT].content_links

@@ -1,6 +1,5 @@
 """The site, built once for all tests of the documentation."""
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from made_once import made_once
 from website import Website
 
 ROOT = Path(__file__).parents[2]
@@ -23,24 +23,19 @@ cli(["build", "--strict", "--quiet", "--site-dir", sys.argv[1]])
 
 
 @pytest.fixture(scope="session")
-def website(tmp_path_factory: pytest.TempPathFactory) -> Website:
+def website() -> Website:
     """Build the site strictly and offline; parallel workers share one build."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    site = folder / "site"
-    with (folder / "site.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (site / "complete").exists():
-            done = subprocess.run(
-                [sys.executable, "-c", BUILD, str(site)],
-                cwd=ROOT,
-                env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
-                capture_output=True,
-                text=True,
-                timeout=LIMIT_S,
-                check=False,
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
-            (site / "complete").touch()
-    return Website(site)
+    return Website(made_once.get("site", build))
+
+
+def build(site: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BUILD, str(site)],
+        cwd=ROOT,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -43,6 +43,6 @@ def test_the_answer_is_within_two_clicks(website: Website, question: str) -> Non
     address, phrase = ANSWERS[question]
     name, _, anchor = address.partition("#")
 
-    assert website.within_two_clicks().get((name, anchor), 3) <= 2
+    assert website.within_two_clicks.get((name, anchor), 3) <= 2
     assert not anchor or anchor in website.pages[name].anchors
     assert phrase in website.pages[name].section(anchor)

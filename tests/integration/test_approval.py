@@ -23,6 +23,7 @@ short = replace(definitions.INITIAL_MODEL, steps=definitions.INITIAL_MODEL.steps
 definitions.PIPELINES[short.name] = short
 dag = as_dag(short)
 """
+TABLES = "from airflow.utils.db import initdb; initdb()"
 JUDGED = """
 from pathlib import Path
 from carvalue.pipelines.promotion_steps import JUDGEMENT_FILE
@@ -107,9 +108,8 @@ def run(code: str, home: Path) -> str:
 def test_a_version_that_passed_is_promoted_only_after_approval(tmp_path: Path) -> None:
     (tmp_path / "dags").mkdir()
     (tmp_path / "dags" / "initial_model_dag.py").write_text(DAG_FILE)
-    run("from airflow.utils.db import initdb; initdb()", tmp_path)
 
-    ended = json.loads(run(JUDGED + ASKED, tmp_path).splitlines()[-1])
+    ended = json.loads(run(TABLES + JUDGED + ASKED, tmp_path).splitlines()[-1])
 
     for end in ended:
         assert end["run"] == "success"

@@ -14,6 +14,7 @@ from distributed import LocalCluster
 
 from carvalue.parallel.cluster import ClusterUnavailable, dask_workers
 from carvalue.platform.processes.ports import free_port
+from carvalue.pricing.additive.fitting import robust_ridge
 from carvalue.pricing.bundle.model_card import Provenance
 from carvalue.pricing.evaluation import score_listings, summarize_scores
 from carvalue.pricing.model import PriceModel
@@ -63,8 +64,9 @@ def test_two_workers_train_a_model_as_good_as_one_process(scheduler: str, tmp_pa
 
 
 def test_workers_that_are_killed_between_the_trees_cost_their_tasks_only(
-    scheduler: str, tmp_path: Path
+    scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(robust_ridge, "CG_ITERATIONS", 10)  # each asks the workers
     files = market_files(tmp_path)
     with connect_dask(scheduler) as backend:
         deadly = DeadlyWorkers(backend.workers, DEADLY, tmp_path)

@@ -5,9 +5,11 @@ import io
 import logging
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from kagglehub import clients
 from kagglesdk import kaggle_env
 
 from carvalue.errors import AppError
@@ -33,6 +35,7 @@ REQUEST = KaggleRequest(dataset="austinreese/craigslist-carstrucks-data", timeou
 PINNED = KaggleRequest(dataset="austinreese/craigslist-carstrucks-data/versions/10", timeout_s=5)
 IMPATIENT = KaggleRequest(dataset=REQUEST.dataset, timeout_s=0.2)
 SAMPLE = SampleRequest(rows=1_000)
+USER_AGENT = cache(clients.get_user_agent)  # looks for Keras in each frame of the stack, for seconds
 
 
 class Waits(list[float]):
@@ -55,7 +58,8 @@ def kaggle(table: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "TEST")
-    monkeypatch.setattr("kagglehub.clients.CHUNK_SIZE", 1_000)  # what came in part of a chunk is lost
+    monkeypatch.setattr(clients, "get_user_agent", USER_AGENT)
+    monkeypatch.setattr(clients, "CHUNK_SIZE", 1_000)  # what came in part of a chunk is lost
     with FakeKaggle(zipped(table)) as running:
         monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.TEST, running.url)
         yield running

@@ -21,7 +21,9 @@ from carvalue.journal.schema import QUOTES
 from carvalue.journal.store import Journal, JournalUnavailable
 from carvalue.monitoring.alerting import Alert
 from carvalue.monitoring.alerting.store import AlertStore
-from carvalue.monitoring.drift import NullDistribution, ReferenceProfile, calibrate, calibrated
+from carvalue.monitoring.drift import calibrate, calibrated
+from carvalue.monitoring.drift.effects import measure_effects
+from carvalue.monitoring.drift.frames import reference_frame
 from carvalue.monitoring.drift.reference import publish_reference
 from carvalue.monitoring.watcher.__main__ import save, watch_forever
 from carvalue.monitoring.watcher.airflow_runs import PipelineRun
@@ -47,22 +49,26 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def calibrations() -> dict[int, Any]:
+def calibrations() -> dict[tuple[object, ...], Any]:
     return {}
 
 
 @pytest.fixture(autouse=True)
-def calibrate_once(calibrations: dict[int, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calibrate once for all tests with the same reference, which takes seconds."""
+def calibrate_once(calibrations: dict[tuple[object, ...], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calibrate once for all tests with the same reference and the same prices, which takes seconds."""
 
-    def once(rows: pl.DataFrame) -> tuple[ReferenceProfile, NullDistribution]:
-        key = int(rows.hash_rows().sum())
-        if key not in calibrations:
-            calibrations[key] = calibrate(rows)
-        known: tuple[ReferenceProfile, NullDistribution] = calibrations[key]
-        return known
+    def once(part: Callable[..., Any]) -> Callable[..., Any]:
+        def remembered(cars: pl.DataFrame, *models: PriceModel) -> Any:
+            quoted = [model.quote_frame(cars[:50]) for model in models]
+            key = (part, *(int(rows.hash_rows().sum()) for rows in (cars, *quoted)))
+            if key not in calibrations:
+                calibrations[key] = part(cars, *models)
+            return calibrations[key]
 
-    monkeypatch.setattr(calibrated, "calibrate", once)
+        return remembered
+
+    for part in (calibrate, reference_frame, measure_effects):
+        monkeypatch.setattr(calibrated, part.__name__, once(part))
 
 
 @pytest.fixture(autouse=True)

@@ -29,15 +29,15 @@ TOLERANCE = 2e-6  # log dollars: features add several coefficients of six decima
 @pytest.fixture
 def market() -> pl.DataFrame:
     """A market in which each of some cars has several listings, in different parts."""
-    market = a_market(rows=1_500)
-    return market.with_columns(pl.col("car") % 1_100)
+    market = a_market(rows=600)
+    return market.with_columns(pl.col("car") % 440)
 
 
 @pytest.fixture
 def folder(market: pl.DataFrame, tmp_path: Path) -> Path:
     folder = tmp_path / "train.parquet"
     folder.mkdir()
-    for number, rows in enumerate((market[:400], market[400:1_300], market[1_300:])):
+    for number, rows in enumerate((market[:160], market[160:520], market[520:])):
         rows.write_parquet(folder / f"{number:05}.parquet")
     return folder
 
@@ -59,6 +59,7 @@ def test_the_encoder_of_parts_encodes_as_that_of_the_whole(
     # solved to the end: sums in another order may stop conjugate gradients an iteration earlier or later
     monkeypatch.setattr(robust_ridge, "TOLERANCE", 1e-10)
     monkeypatch.setattr(robust_ridge, "CG_ITERATIONS", 1_000)
+    monkeypatch.setattr(robust_ridge, "REWEIGHTING_ROUNDS", 1)  # the second one is as the first
 
     parts, whole = fit_in_parts(), fit_training_encoder(in_memory(market))
 
@@ -77,7 +78,11 @@ def test_price_levels_of_parts_are_equal_to_the_last_bit(fit_in_parts: Fit, mark
     assert as_json(parts) == as_json(whole)
 
 
-def test_the_files_of_a_fit_are_deleted(fit_in_parts: Fit, tmp_path: Path) -> None:
+def test_the_files_of_a_fit_are_deleted(
+    fit_in_parts: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(robust_ridge, "CG_ITERATIONS", 2)  # each reads all files
+
     fit_in_parts()
 
     assert not list((tmp_path / "scratch").iterdir())
@@ -112,11 +117,11 @@ def test_a_fold_without_rows_is_fitted_on_all(market: pl.DataFrame) -> None:
 def test_of_many_rows_a_sample_of_the_cars_is_read(
     folder: Path, market: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sampling, "MAX_ROWS", 400)
+    monkeypatch.setattr(sampling, "MAX_ROWS", 160)
     sample = read_sample(folder)
 
     assert read_sample(folder, one_in=1).equals(market)
-    assert 200 < sample.height < 550
+    assert 80 < sample.height < 220
     assert sample.equals(market.filter(pl.col("car").is_in(sample["car"].implode())))
 
 
