@@ -55,8 +55,8 @@ class GateEvidence:
         bundle: The folder that it was loaded from, as the price service loads it.
         loading_s: Seconds to load it, including checksums and golden quotes.
         quoted: The test rows with `quoted`, `low` and `high` of the evaluated model, which has not seen them,
-            `refitted` of the challenger, the `baseline` of medians, `production` where there is a champion,
-            and `listed_price`; prices in dollars.
+            `refitted` of the challenger, the `baseline` of medians, `production`, `production_low` and
+            `production_high` where there is a champion, and `listed_price`; prices in dollars.
         champion: The version in production; None if there is none that can be used.
         basket: `challenger` and `champion`: quotes in dollars of up to `BASKET_CARS` fixed cars; empty
             without a champion.
@@ -124,7 +124,11 @@ def gather_evidence(
     quoted = quote_rows(unseen, rows, train=known)
     quoted = quoted.with_columns(model.quote_frame(rows)["price"].alias("refitted"))
     if champion is not None:
-        quoted = quoted.with_columns(champion.quote(rows)["quoted"].alias("production"))
+        theirs = champion.quote(rows)
+        quoted = quoted.with_columns(
+            theirs["quoted"].alias("production"),
+            *(theirs[end].alias(f"production_{end}") for end in ("low", "high")),
+        )
     return GateEvidence(
         model=model,
         bundle=bundle,

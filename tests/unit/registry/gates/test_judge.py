@@ -46,7 +46,10 @@ def _card(evidence: GateEvidence, **changes: object) -> GateEvidence:
 def _against(evidence: GateEvidence, *, off: float, newer_by: int = 0, **card: object) -> GateEvidence:
     """Add a champion whose every quote is this far off the challenger's: 1.1 is ten percent."""
     champion = _card(evidence, **card).model
-    beside = evidence.quoted.with_columns((pl.col("quoted") * off).round().cast(pl.Int64).alias("production"))
+    prices = {"production": "quoted", "production_low": "low", "production_high": "high"}
+    beside = evidence.quoted.with_columns(
+        (pl.col(mine) * off).round().cast(pl.Int64).alias(theirs) for theirs, mine in prices.items()
+    )
     newer = _card(evidence, data_as_of=evidence.model.card.data_as_of + timedelta(days=newer_by))
     return replace(newer, quoted=beside, champion=Champion(name="version 1", model=champion))
 
@@ -195,6 +198,19 @@ def test_a_range_that_few_rows_calibrated_may_be_farther_off(alone: GateEvidence
     # the nominal 90 %, 3 points, and two standard errors on 400 test rows and 400 or 100 validation rows
     assert limit(alone) == pytest.approx(0.87 - 2 * (0.09 / 400 + 0.09 / 400) ** 0.5)
     assert limit(few) == pytest.approx(0.87 - 2 * (0.09 / 400 + 0.09 / 100) ** 0.5)
+
+
+@pytest.mark.parametrize(("low", "share"), [(2.0, "0.0%"), (0.0, "100.0%")])
+def test_a_range_nearer_to_nine_in_ten_than_that_of_production_passes(
+    alone: GateEvidence, low: float, share: str
+) -> None:
+    too_wide = _quoted(_against(alone, off=1.2), low=pl.lit(0), high=pl.lit(1_000_000))
+    beside = _quoted(too_wide, production_low=pl.col("price") * low, production_high=pl.col("price") * 3)
+
+    (gate,) = (gate for gate in run_gates(beside).gates if gate.name == "coverage of the range")
+
+    assert gate.passed is (share == "0.0%")  # production's contains no asking price, or all of them
+    assert gate.message.endswith(f"that of version 1 {share}")
 
 
 def test_the_limits_of_a_market_replace_the_usual_ones(alone: GateEvidence) -> None:
