@@ -63,6 +63,7 @@ def test_two_workers_train_a_model_as_good_as_one_process(scheduler: str, tmp_pa
     assert PriceModel.load(tmp_path / "cluster").booster.num_boosted_rounds() > 1
 
 
+@pytest.mark.slow  # kills a worker in each of four maps; other tests kill one in the trees and in the data
 def test_workers_that_are_killed_between_the_trees_cost_their_tasks_only(
     scheduler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
