@@ -122,6 +122,7 @@ def test_rows_on_disk_grow_the_trees_of_rows_in_memory(
     monkeypatch.setattr(dask_backend, "PART_ROWS", 300)  # several parts on each worker
 
     with connect_dask(scheduler) as backend:
+        backend.client.wait_for_workers(2)  # the test before killed one
         in_core = backend.fit(encoder, growths(encoder), rows=table)
         monkeypatch.setattr(dask_backend, "DISK_ROWS", 0)
         on_disk = backend.fit(encoder, growths(encoder), rows=table)

@@ -1,7 +1,7 @@
 """Tune hyperparameters and train a model: from Parquet files to a bundle."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -20,7 +20,7 @@ from carvalue.pricing.training.assembly import (
     with_new_rows,
 )
 from carvalue.pricing.training.backends import LocalBackend, TrainingBackend
-from carvalue.pricing.training.boosting import QUANTILES, TreeGrowth, price_growth, quantile_growths
+from carvalue.pricing.training.boosting import QUANTILES, price_growth, quantile_growths
 from carvalue.pricing.training.encoding import (
     TrainingEncoder,
     TrainingRows,
@@ -112,8 +112,14 @@ def train_model(
         seen, held_out = open_rows([train]), open_rows([validation])
         prepared = prepare(seen, held_out)
         rounds = _max_rounds(tuned)
-        growths = _growths(prepared.encoder, params, rounds=rounds, quantile_rounds=[rounds] * len(QUANTILES))
-        fitted, *quantiles = backend.fit(prepared.encoder, growths, rows=seen, validation=held_out)
+        growth = price_growth(params, monotone=prepared.encoder.encoder.monotone, rounds=rounds)
+        (fitted,) = backend.fit(prepared.encoder, [growth], rows=seen, validation=held_out)
+        quantiles = backend.fit(
+            prepared.encoder,
+            quantile_growths([rounds] * len(QUANTILES)),
+            rows=seen.sample(),
+            validation=held_out.sample(),
+        )
         measured = assemble(
             prepared,
             trees=from_xgboost(fitted, *quantiles),
@@ -196,18 +202,12 @@ def refit_by(
     quantile_rounds = evaluated.quantile_trees.rounds if evaluated.quantile_trees else ()
 
     def refit(encoder: TrainingEncoder) -> FittedTrees:
-        growths = _growths(encoder, params, rounds=rounds, quantile_rounds=quantile_rounds)
-        return from_xgboost(*backend.fit(encoder, growths, rows=rows))
+        growth = price_growth(params, monotone=encoder.encoder.monotone, rounds=rounds)
+        price = backend.fit(encoder, [growth], rows=rows)
+        quantiles = backend.fit(encoder, quantile_growths(quantile_rounds), rows=rows.sample())
+        return from_xgboost(*price, *quantiles)
 
     return refit
-
-
-def _growths(
-    encoder: TrainingEncoder, params: Mapping[str, float], *, rounds: int, quantile_rounds: Sequence[int]
-) -> list[TreeGrowth]:
-    """Describe the trees of the price, and those of each quantile."""
-    price = price_growth(params, monotone=encoder.encoder.monotone, rounds=rounds)
-    return [price, *quantile_growths(quantile_rounds)]
 
 
 def _split_params(params: Mapping[str, float]) -> tuple[dict[str, float], int]:
