@@ -266,7 +266,8 @@ def interval_inputs(
         quantile_trees: Quantile trees of the model; None if it has none.
 
     Returns:
-        The quoted log price under `price`, each of `INPUT_COLUMNS` under its name, and `SPREADS`.
+        The quoted log price under `price`, each of `INPUT_COLUMNS` under its name, and with quantile trees
+        also `SPREADS`.
     """
     inputs = {PRICE: log_price}
     if quantile_trees:
@@ -344,12 +345,12 @@ def _cover_unseen(
     """Scale one bin of a factor, into which all these rows fall, so that the intervals cover their prices."""
     below, above = intervals.offsets(inputs)
     shares = np.abs(residuals) / np.maximum(np.where(residuals < 0, below, above), MIN_OFFSET)
-    scale = float(np.log(max(_conformal_quantile(shares, coverage), MIN_OFFSET))) if len(shares) else 0.0
+    log_scale = float(np.log(max(_conformal_quantile(shares, coverage), MIN_OFFSET))) if len(shares) else 0.0
     factors = []
     for factor in intervals.factors:
         log_sigmas = list(factor.log_sigmas)
         if factor.name == name and len(shares):
-            log_sigmas[int(factor.bin_indices(inputs[name][:1])[0])] += scale
+            log_sigmas[int(factor.bin_indices(inputs[name][:1])[0])] += log_scale
         factors.append(replace(factor, log_sigmas=tuple(log_sigmas)))
     return replace(intervals, factors=tuple(factors))
 

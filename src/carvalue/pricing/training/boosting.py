@@ -99,7 +99,7 @@ class FittedBooster:
 
     @property
     def error(self) -> float:
-        """Validation error at the best round."""
+        """Validation error at the best round; only of a fit with validation rows."""
         return self.curve[self.rounds - 1]
 
 

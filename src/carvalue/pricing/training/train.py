@@ -180,7 +180,7 @@ def refit_model(
         )
     model = replace(model, card=replace(model.card, accuracy=accuracy))
     model.save(into)
-    facts = {"rows": sum(model.card.rows.values()), **model.card.params}
+    facts = {"rows": sum(model.card.rows.values()), "rounds": model.card.params["rounds"]}
     logger.info("model refitted", extra={"folder": str(into), **facts})
     return model
 
@@ -203,9 +203,10 @@ def refit_by(
 
     def refit(encoder: TrainingEncoder) -> FittedTrees:
         growth = price_growth(params, monotone=encoder.encoder.monotone, rounds=rounds)
-        price = backend.fit(encoder, [growth], rows=rows)
-        quantiles = backend.fit(encoder, quantile_growths(quantile_rounds), rows=rows.sample())
-        return from_xgboost(*price, *quantiles)
+        (price,) = backend.fit(encoder, [growth], rows=rows)
+        growths = quantile_growths(quantile_rounds)
+        quantiles = backend.fit(encoder, growths, rows=rows.sample()) if growths else []
+        return from_xgboost(price, *quantiles)
 
     return refit
 

@@ -142,7 +142,7 @@ def no_bad_slice(evidence: GateEvidence) -> GateResult:
 
 
 def coverage(evidence: GateEvidence) -> GateResult:
-    """Require that about the nominal share of prices is in the range, or a better one than production's.
+    """Require a coverage near the nominal one, or nearer to it than that of production.
 
     Two standard errors are allowed besides: of the share on the test rows, and of the quantiles, which were
     calibrated on the validation rows (Vovk 2012, "Conditional validity of inductive conformal predictors").

@@ -1,14 +1,18 @@
 """The fit on all listings: what the registered model has learned, and what its card says."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
+from carvalue.listings.datasets import sampling
 from carvalue.pricing import PriceModel
 from carvalue.pricing.evaluation import evaluate_bundle, price_scores, read_accuracy
-from carvalue.pricing.training import refit_model
+from carvalue.pricing.training import LocalBackend, refit_model
+from carvalue.pricing.training.boosting import FittedBooster
+from carvalue.pricing.training.encoding import TrainingRows
 from markets import a_bundle, a_market
 
 
@@ -70,3 +74,31 @@ def test_its_golden_quotes_are_its_own(refit: Refit) -> None:
     assert refit.model.golden
     for listing, expected in refit.model.golden:
         assert refit.model.quote(listing) == expected
+
+
+def test_of_very_many_rows_a_sample_fits_the_quantile_trees(
+    refit: Refit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "MAX_ROWS", 1_500)
+    backend = RecordingBackend()
+    files = {name: refit.folder / f"{name}.parquet" for name in ("train", "validation", "test", "reposts")}
+
+    refit_model(evaluated=refit.evaluated, **files, into=tmp_path / "all", backend=backend)
+    former = replace(refit.evaluated, quantile_trees=None)
+    refit_model(evaluated=former, **files, into=tmp_path / "former", backend=backend)
+
+    price, quantiles, price_of_former = backend.rows
+    assert price == price_of_former == 2_830
+    assert 1_000 < quantiles < 1_900
+    assert PriceModel.load(tmp_path / "former").quantile_trees is None
+
+
+class RecordingBackend(LocalBackend):
+    """Records the number of rows of each fit."""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+
+    def fit(self, *arguments: Any, rows: TrainingRows, **others: Any) -> list[FittedBooster]:
+        self.rows.append(rows.count())
+        return super().fit(*arguments, rows=rows, **others)

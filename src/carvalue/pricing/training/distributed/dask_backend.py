@@ -107,8 +107,7 @@ class DaskBackend:
 
         Args:
             encoder: Encoder that was fitted on the rows to fit on.
-            growths: How the trees of each booster grow, but for the order of the leaves: on a cluster it is
-                `DEPTHWISE`.
+            growths: How the trees of each booster grow; on a cluster they grow level by level (`DEPTHWISE`).
             rows: Rows to fit on.
             validation: Rows for early stopping; None fits all rounds.
 

@@ -58,7 +58,7 @@ def fit_xgboost(
 def fit_quantile_trees(
     rounds: Sequence[int], train: EncodedRows, validation: EncodedRows | None
 ) -> QuantileTrees:
-    """Fit the trees of both quantiles, with XGBoost whichever library fits those of the price.
+    """Fit the trees of both quantiles with XGBoost, also if another library fits the price.
 
     Args:
         rounds: Largest number of boosting rounds for each.
